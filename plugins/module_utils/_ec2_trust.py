@@ -1,0 +1,204 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide what a role's trust policy must become so that EC2 may (or may no longer) assume the role.
+
+This module util is private to the collection. Pure: a document in, a Plan out.
+https://docs.anyscale.com/iam/manage-iam-roles and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import ec2_service
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
+
+SID = "AnyscaleEC2Trust"
+ACTION = "sts:AssumeRole"
+DEFAULT_QUOTA_CHARS = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a user asks of a role's trust policy.
+
+    partition: of the role's ARN; it names EC2's service principal.
+    quota_chars: the account's quota of a trust policy's length in characters, without white space.
+    """
+
+    state: str = "present"
+    partition: str = "aws"
+    quota_chars: int = DEFAULT_QUOTA_CHARS
+
+    @property
+    def service(self) -> str:
+        """EC2's service principal."""
+        return ec2_service(self.partition)
+
+
+def decide(document: policy.Document, wanted: Wanted) -> Plan:
+    """The trust policy as it must be, and why it differs from the document."""
+    return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
+
+
+def holds(raw: policy.Raw, service: str) -> bool:
+    """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud verify`` accepts."""
+    return _allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
+
+
+def _present(document: policy.Document, wanted: Wanted) -> Plan:
+    raws = policy.statements(document)
+    _refuse_deny(raws, wanted.service)
+    holder = _first(raws, lambda raw: holds(raw, wanted.service))
+    if holder is not None:
+        return Plan(document, document, warnings=_foreign_warnings(raws), result=_result(document, raws[holder].get("Sid")))
+
+    mendable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
+    if mendable is None:
+        mendable = _first(raws, lambda raw: _has_only_a_list_too_many(raw, wanted.service))
+    if mendable is None:
+        statement = _statement(policy.free_sid(document, SID), wanted.service)
+        raws_after = [*raws, statement]
+    else:
+        statement = _mended(raws[mendable], wanted.service)
+        raws_after = [*raws[:mendable], statement, *raws[mendable + 1 :]]
+    after = policy.with_statements(document, raws_after)
+    _refuse_length(after, wanted.quota_chars)
+    return Plan(
+        before=document,
+        after=after,
+        reasons=_reasons(raws, mendable, wanted.service),
+        warnings=(*_widened(raws, wanted.service), *_foreign_warnings(raws)),
+        result=_result(after, statement.get("Sid")),
+    )
+
+
+def _absent(document: policy.Document, wanted: Wanted) -> Plan:
+    raws = policy.statements(document)
+    kept = [left for raw in raws if (left := _without_ec2(raw, wanted.service)) is not None]
+    if kept == raws:
+        return Plan(document, document, result=_result(document, None))
+    if not kept:
+        raise PolicyError(
+            "Only EC2 may assume the role, and a trust policy cannot be empty.",
+            "Let another principal assume the role first, or delete the role.",
+        )
+    after = policy.with_statements(document, kept)
+    return Plan(document, after, reasons=("ec2_trust_present",), result=_result(after, None))
+
+
+def _result(document: policy.Document, sid: str | None) -> dict[str, t.Any]:
+    return {"trust_policy": document, "sid": sid or ""}
+
+
+def _statement(sid: str, service: str) -> policy.Raw:
+    return {"Sid": sid, "Effect": "Allow", "Principal": {"Service": service}, "Action": ACTION}
+
+
+def _mended(raw: policy.Raw, service: str) -> policy.Raw:
+    """Ours as it was made; a foreign one with its Action as a string and nothing else touched."""
+    return _statement(SID, service) if raw.get("Sid") == SID else {**raw, "Action": ACTION}
+
+
+def _names_ec2(raw: policy.Raw, service: str) -> bool:
+    principal = raw.get("Principal")
+    return isinstance(principal, dict) and service in policy.as_list(principal.get("Service"))
+
+
+def _allows(raw: policy.Raw, service: str) -> bool:
+    return raw["Effect"] == "Allow" and _names_ec2(raw, service) and policy.canonical(raw).covers_action(ACTION)
+
+
+def _is_for_ec2_alone(raw: policy.Raw, service: str) -> bool:
+    return policy.canonical(raw).principals == frozenset([("Service", service)])
+
+
+def _is_ours(raw: policy.Raw, service: str) -> bool:
+    """Our Sid alone does not make it ours: somebody may have put a principal of theirs in, which must not be lost."""
+    return raw.get("Sid") == SID and raw["Effect"] == "Allow" and _is_for_ec2_alone(raw, service)
+
+
+def _has_only_a_list_too_many(raw: policy.Raw, service: str) -> bool:
+    return (
+        raw["Effect"] == "Allow"
+        and not raw.get("Condition")
+        and _is_for_ec2_alone(raw, service)
+        and isinstance(raw.get("Action"), list)
+        and policy.canonical(raw).actions == frozenset([ACTION.lower()])
+    )
+
+
+def _without_ec2(raw: policy.Raw, service: str) -> policy.Raw | None:
+    return policy.without_principals(raw, "Service", lambda name: name == service) if _allows(raw, service) else raw
+
+
+def _reasons(raws: list[policy.Raw], mendable: int | None, service: str) -> tuple[str, ...]:
+    if mendable is not None:
+        return ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
+    allowing = [raw for raw in raws if _allows(raw, service)]
+    reasons = []
+    if any(raw.get("Condition") for raw in allowing):
+        reasons.append("ec2_trust_conditional")
+    if any(not raw.get("Condition") for raw in allowing):
+        reasons.append("action_not_a_string")
+    return tuple(reasons) or ("ec2_trust_missing",)
+
+
+def _refuse_deny(raws: list[policy.Raw], service: str) -> None:
+    for index, raw in enumerate(raws):
+        if raw["Effect"] == "Deny" and not raw.get("Condition") and _denies(raw, service):
+            raise RefusedError(
+                f"{policy.describe(raw, index).capitalize()} of the trust policy denies EC2 the role, whatever else allows it.",
+                "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
+                statement=raw,
+            )
+
+
+def _denies(raw: policy.Raw, service: str) -> bool:
+    statement = policy.canonical(raw)
+    if not statement.covers_action(ACTION):
+        return False
+    if statement.not_principals is not None:
+        return ("Service", service) not in statement.not_principals
+    return bool({("Service", service), ("AWS", "*")} & (statement.principals or frozenset()))
+
+
+def _refuse_length(document: policy.Document, quota_chars: int) -> None:
+    length = len(policy.compact(document))
+    if length > quota_chars:
+        raise RefusedError(
+            f"The trust policy would have {length} characters without white space; the quota is {quota_chars}.",
+            "Take out statements that are no longer needed, or raise the quota 'Role trust policy length' in Service Quotas "
+            "and set quota_chars to it.",
+            length=length,
+            quota_chars=quota_chars,
+        )
+
+
+def _widened(raws: list[policy.Raw], service: str) -> tuple[str, ...]:
+    return tuple(
+        f"{policy.describe(raw, index).capitalize()} lets EC2 assume the role only under a Condition, which does not hold for every "
+        f"cluster: the unconditional statement for Anyscale widens it. Condition: {policy.compact(raw['Condition'])}"
+        for index, raw in enumerate(raws)
+        if _allows(raw, service) and raw.get("Condition")
+    )
+
+
+def _foreign_warnings(raws: list[policy.Raw]) -> tuple[str, ...]:
+    """What is right for AWS but ends the vendor's own verification with a traceback."""
+    return tuple(
+        f"{policy.describe(raw, index).capitalize()} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
+        "a traceback: it expects a Principal that is a JSON object."
+        for index, raw in enumerate(raws)
+        if raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)
+    )
+
+
+def _first(raws: list[policy.Raw], wanted: t.Callable[[policy.Raw], bool]) -> int | None:
+    return next((index for index, raw in enumerate(raws) if wanted(raw)), None)

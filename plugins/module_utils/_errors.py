@@ -1,0 +1,68 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The errors that end a task: each says what is wrong, what was asked for, and what to do next.
+
+This module util is private to the collection. Utilities raise these; only the top level (a module's ``main()`` or
+an action plugin) turns them into a failed result.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class TaskError(Exception):
+    """The base of all errors that a user is meant to read.
+
+    ``message`` is one sentence that names the input; ``remedy`` is one that says what to do; ``details`` are JSON-safe
+    facts for the ``error`` key of the failed result (an AWS error code, a request id, a statement, ...).
+    """
+
+    def __init__(self, message: str, remedy: str = "", **details: t.Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.details = {key: value for key, value in details.items() if value is not None}
+
+    def failure(self) -> dict[str, t.Any]:
+        """The keys of the failed result: ``msg`` and, where there are facts to branch on, ``error``."""
+        failure: dict[str, t.Any] = {"msg": " ".join(part for part in (self.message, self.remedy) if part)}
+        if self.details:
+            failure["error"] = self.details
+        return failure
+
+
+class InputError(TaskError):
+    """An option has a value that can never work."""
+
+
+class PolicyError(TaskError):
+    """A policy document is not what AWS would have accepted, or cannot be brought to the wanted state."""
+
+
+class RefusedError(TaskError):
+    """The live state forbids the change: another account, another owner, a Deny, a limit."""
+
+
+class AwsError(TaskError):
+    """AWS refused or failed a call. ``details`` hold ``operation``, ``code``, ``status`` and ``request_id``."""
+
+    @property
+    def code(self) -> str:
+        """The AWS error code, such as ``NoSuchEntity``; empty when there was no answer at all."""
+        return str(self.details.get("code", ""))
+
+
+class AnyscaleError(TaskError):
+    """The Anyscale API refused or failed a call. ``details`` hold ``method``, ``path``, ``status`` and ``trace_id``."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; 0 when there was no answer at all."""
+        return int(self.details.get("status", 0))
+
+
+class UnsettledError(TaskError):
+    """What was written could not be read back in time, or others keep overwriting it."""

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names that AWS and Anyscale give things: ARNs, roles, buckets, accounts, partitions.
+
+This module util is private to the collection. Pure: no call is made to find anything out.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+_ACCOUNT_ID = re.compile(r"[0-9]{12}\Z")
+_ARN = re.compile(
+    r"arn:(?P<partition>aws(?:-[a-z]+)*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account_id>[0-9]{12})?:(?P<resource>\S+)\Z"
+)
+_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+_CLOUD_ID = re.compile(r"cld_[A-Za-z0-9_-]{1,100}\Z")
+_IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+\Z")
+_UNIQUE_ID = re.compile(r"A(?:RO|ID|KI|IP|GP)A[A-Z0-9]{12,}\Z")
+_ROOT_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):root\Z")
+
+ROLE_NAME_LIMIT = 64
+INSTANCE_PROFILE_NAME_LIMIT = 128
+SERVICE_LINKED_ROLE_PATH = "/aws-service-role/"
+_EC2_SERVICES = {"aws-cn": "ec2.amazonaws.com.cn"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Arn:
+    """An Amazon Resource Name, split at its colons."""
+
+    partition: str
+    service: str
+    region: str
+    account_id: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account_id}:{self.resource}"
+
+
+@dataclasses.dataclass(frozen=True)
+class RoleReference:
+    """A role as a user names it: by its name alone, or by its ARN."""
+
+    name: str
+    arn: Arn | None = None
+
+    @property
+    def account_id(self) -> str | None:
+        """The account in the ARN; ``None`` where only the name was given."""
+        return self.arn.account_id if self.arn else None
+
+    def __str__(self) -> str:
+        return str(self.arn) if self.arn else self.name
+
+
+def parse_arn(text: str) -> Arn | None:
+    """The parts of an ARN, or ``None`` where the text is not one."""
+    match = _ARN.match(text)
+    if match is None:
+        return None
+    return Arn(**{part: value or "" for part, value in match.groupdict().items()})
+
+
+def parse_role(value: str, option: str = "role") -> RoleReference:
+    """A role's name or ARN, as given in ``option``."""
+    arn = parse_arn(value)
+    if arn is None:
+        return RoleReference(_iam_name(value, option, "role", ROLE_NAME_LIMIT))
+    if arn.service != "iam" or not arn.resource.startswith("role/") or not arn.account_id:
+        raise InputError(
+            f"{option} is {value!r}, which is not the ARN of an IAM role.",
+            "Give arn:aws:iam::<account id>:role/<role name> or the role's name.",
+        )
+    name = arn.resource.rpartition("/")[2]
+    return RoleReference(_iam_name(name, option, "role", ROLE_NAME_LIMIT), arn)
+
+
+def parse_instance_profile(value: str, option: str = "instance_profile") -> str:
+    """An instance profile's name."""
+    return _iam_name(value, option, "instance profile", INSTANCE_PROFILE_NAME_LIMIT)
+
+
+def parse_account_id(value: str, option: str = "account_id") -> str:
+    """An AWS account id: twelve digits, leading zeros included."""
+    if not _ACCOUNT_ID.match(value):
+        raise InputError(
+            f"{option} is {value!r}, which is not an AWS account id.",
+            "Give its twelve digits, quoted, so that YAML keeps leading zeros.",
+        )
+    return value
+
+
+def parse_bucket(value: str, option: str = "bucket") -> str:
+    """A bucket's name, from its name, its ARN or its ``s3://`` address."""
+    name = value
+    if value.startswith("s3://"):
+        name = value.removeprefix("s3://").removesuffix("/")
+    else:
+        arn = parse_arn(value)
+        if arn is not None and arn.service == "s3":
+            name = arn.resource
+    if not _BUCKET.match(name):
+        raise InputError(
+            f"{option} is {value!r}, which does not name an S3 bucket.",
+            "Give the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a prefix or an object's key.",
+        )
+    return name
+
+
+def parse_cloud_id(value: str, option: str = "cloud_id") -> str:
+    """An Anyscale cloud's id, such as ``cld_4fxb3wsbdcq2n1p9``."""
+    if not _CLOUD_ID.match(value):
+        raise InputError(f"{option} is {value!r}, which is not an Anyscale cloud id.", "Cloud ids begin with cld_.")
+    return value
+
+
+def default_role_name(cloud_id: str) -> str:
+    """The role that Anyscale makes for a cloud with managed resources.
+
+    https://docs.anyscale.com/iam/manage-iam-roles
+    """
+    return f"{parse_cloud_id(cloud_id)}-cluster_node_role"
+
+
+def role_name_of(role_arn: str) -> str:
+    """The name at the end of a role's ARN, without its path."""
+    return role_arn.rpartition("/")[2]
+
+
+def role_path_of(role_arn: str) -> str:
+    """The path in a role's ARN: ``/`` for most, ``/aws-service-role/...`` for those of AWS services."""
+    return "/" + "".join(f"{part}/" for part in role_arn.split("/")[1:-1])
+
+
+def partition_of(arn: str) -> str:
+    """The partition of an ARN: ``aws``, ``aws-cn``, ``aws-us-gov``, ..."""
+    return arn.split(":", 2)[1]
+
+
+def account_id_of(principal: str) -> str | None:
+    """The account that a principal stands for as a whole (its id or its root ARN), else ``None``."""
+    if _ACCOUNT_ID.match(principal):
+        return principal
+    root = _ROOT_ARN.match(principal)
+    return root.group(1) if root else None
+
+
+def is_unique_id(principal: str) -> bool:
+    """Whether a principal is shown by its unique id (AROA..., AIDA...), as AWS does once it is deleted."""
+    return bool(_UNIQUE_ID.match(principal))
+
+
+def ec2_service(partition: str) -> str:
+    """The service principal of EC2 in a partition."""
+    return _EC2_SERVICES.get(partition, "ec2.amazonaws.com")
+
+
+def _iam_name(value: str, option: str, kind: str, limit: int) -> str:
+    if _IAM_NAME.match(value) and len(value) <= limit:
+        return value
+    shown = value if len(value) <= 200 else value[:200] + "..."
+    raise InputError(
+        f"{option} is {shown!r}, which is not the name of an IAM {kind}.",
+        f"Names have 1 to {limit} characters out of letters, digits and _+=,.@-",
+    )

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tell from a resource's tags which other tool believes that it owns the resource as a whole.
+
+This module util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+_STACK = "aws:cloudformation:stack-name"
+_MANAGERS = ("managedby", "managed-by", "managed_by")
+_TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
+
+
+def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
+    """The owner's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` where the tags name none.
+
+    ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it.
+    """
+    found = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    if _STACK in found:
+        return f"CloudFormation (stack {found[_STACK]})"
+    if any(key in found for key in _TERRAFORM_MODULE):
+        return "Terraform (module " + " ".join(found[key] for key in _TERRAFORM_MODULE if key in found) + ")"
+    for key, value in found.items():
+        if key.lower() in _MANAGERS and "terraform" in value.lower():
+            return "Terraform"
+    return None
