@@ -1,0 +1,69 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One writer at a time for an AWS resource, among the processes of one user on one machine.
+
+This module util is private to the collection. The kernel drops a lock with its process, so that a dead one blocks
+nobody. Lock files stay where they are: taking one away would let two processes hold "the" lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
+
+_WAIT_SECONDS = 600.0
+
+
+@contextlib.contextmanager
+def resource_lock(resource: str, directory: str | None = None, seconds: float = _WAIT_SECONDS) -> t.Iterator[None]:
+    """Hold the lock of a resource, waiting for it for so many seconds.
+
+    ``directory`` is where the lock files are; by default a folder of the user's own under the system's temporary one.
+    """
+    path = os.path.join(_own_directory(directory), hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock")
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _wait_for(handle, resource, path, seconds)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _own_directory(directory: str | None) -> str:
+    path = directory or os.path.join(tempfile.gettempdir(), f"rayfleet.anyscale-{os.getuid()}")
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        found = os.lstat(path)
+    except OSError as error:
+        raise TaskError(f"The folder for lock files, {path}, cannot be used: {error.strerror}.", "Set lock_dir to another.") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise TaskError(
+            f"The folder for lock files, {path}, is not a folder that only its owner, this user, can write to.",
+            "Remove it or set lock_dir to another.",
+        )
+    return path
+
+
+def _wait_for(handle: int, resource: str, path: str, seconds: float) -> None:
+    for _attempt in attempts(seconds, first=0.02, longest=0.5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise TaskError(f"The lock file {path} cannot be locked: {error.strerror}.", "Set lock_dir to a local folder.") from error
+    raise UnsettledError(
+        f"Another task of this machine has been changing {resource} for more than {seconds:.0f} s.",
+        "Look for a run that hangs, then run again.",
+    )

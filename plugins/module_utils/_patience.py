@@ -1,0 +1,34 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Try again, for a while: pauses that grow, bounded in total, with full jitter.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import typing as t
+
+
+def attempts(
+    seconds: float,
+    first: float = 0.1,
+    longest: float = 3.0,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> t.Iterator[int]:
+    """Number attempts from 0, pausing before each but the first, until the seconds are used up.
+
+    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, so that many who were refused
+    together do not come back together. There are always at least two attempts.
+    """
+    end = clock() + seconds
+    number, bound = 0, first
+    while number < 2 or clock() < end:
+        yield number
+        sleep(min(random.uniform(bound / 4, bound), max(0.0, end - clock()) + first))
+        number, bound = number + 1, min(2 * bound, longest)
