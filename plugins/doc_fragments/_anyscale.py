@@ -1,0 +1,27 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation shared by the modules that talk to Anyscale: how they connect."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options of the connection to the Anyscale control plane."""
+
+    DOCUMENTATION = r"""
+options:
+  anyscale_host:
+    description:
+      - The address of the Anyscale control plane.
+      - Without it, the environment variable E(ANYSCALE_HOST), then V(https://console.anyscale.com).
+      - Plain http is refused unless the address is a loopback one, since the token would travel unencrypted.
+    type: str
+  anyscale_token:
+    description:
+      - The token for the Anyscale API.
+      - Without it, the environment variable E(ANYSCALE_CLI_TOKEN), then C(~/.anyscale/credentials.json) as
+        C(anyscale login) writes it.
+    type: str
+"""

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation shared by all modules: what each supports."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Attributes of the modules that converge."""
+
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and returns the predicted result without changing anything.
+  diff_mode:
+    support: full
+    description: Returns what has changed (or will, in C(check_mode)) when in diff mode.
+  idempotent:
+    support: full
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+  platform:
+    support: full
+    platforms: posix
+    description: The machines that the module can run on; it needs Python with boto3 there.
+  action_group:
+    support: full
+    membership: [rayfleet.anyscale.all]
+    description: Use C(group/rayfleet.anyscale.all) in C(module_defaults) to set options for all modules at once.
+options: {}
+"""

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The flow for a policy document that others write to as well: write it whole, lose nobody's statement.
+
+This module util is private to the collection. Neither IAM nor S3 has a version or an ETag for a policy, so the only way
+to know that a write was not overwritten, and did not overwrite, is to read back and compare.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task
+
+_CONFLICTS = ("OperationAborted", "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable")
+_CONFLICT_SECONDS = 60.0
+_VISIBLE_SECONDS = 30.0
+
+
+class PolicyTask(Task):
+    """A task whose resource is one policy document."""
+
+    @abc.abstractmethod
+    def read(self) -> policy.Document:
+        """The live document."""
+
+    @abc.abstractmethod
+    def write(self, document: policy.Document) -> None:
+        """Replace the live document."""
+
+    @abc.abstractmethod
+    def decide(self, document: policy.Document) -> Plan:
+        """What the document must become."""
+
+    def guard(self, plan: Plan) -> None:
+        """Refuse a change that must not or cannot be made. Called for check mode too, so that it predicts the refusal."""
+
+    def is_passing(self, error: AwsError) -> bool:
+        """Whether AWS will take the same write a little later."""
+        return error.code in _CONFLICTS
+
+    def plan(self) -> Plan:
+        """Decide on the live document."""
+        return self._guarded(self.decide(self.read()))
+
+    def apply(self, plan: Plan) -> None:
+        """Write the wanted document, again while AWS is busy with another write."""
+        for _attempt in attempts(_CONFLICT_SECONDS):
+            try:
+                self.write(plan.after)
+                return
+            except AwsError as error:
+                if not self.is_passing(error):
+                    raise
+                refusal = error
+        raise refusal
+
+    def verify(self, plan: Plan) -> Plan:
+        """Read until the write shows. Where something else shows, decide anew on that."""
+        for _attempt in attempts(_VISIBLE_SECONDS):
+            live = self.read()
+            if policy.policies_equal(live, plan.after):
+                return dataclasses.replace(plan, reasons=(), warnings=())
+            if not policy.policies_equal(live, plan.before):
+                break
+        return self._guarded(self._decided_anew(plan, live))
+
+    def _decided_anew(self, written: Plan, live: policy.Document) -> Plan:
+        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it."""
+        plan = self.decide(live)
+        lost = _lost(written, live)
+        if not lost:
+            return plan
+        if not plan.changed:
+            names = ", ".join(policy.describe(raw, index) for index, raw in enumerate(lost))
+            return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out of {self.resource}: {names}."))
+        restored = self.decide(policy.with_statements(live, [*policy.statements(live), *lost]))
+        return dataclasses.replace(restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost"))
+
+    def _guarded(self, plan: Plan) -> Plan:
+        if plan.changed:
+            self.guard(plan)
+        return plan
+
+
+def _lost(written: Plan, live: policy.Document) -> list[policy.Raw]:
+    """The statements of others that were written back and are gone; one with a Sid that is still there was changed."""
+    others = policy.missing_statements(policy.statements(written.after), written.before)
+    kept = [raw for raw in policy.statements(written.after) if raw not in others]
+    sids = {raw.get("Sid") for raw in policy.statements(live) if raw.get("Sid")}
+    return [raw for raw in policy.missing_statements(kept, live) if raw.get("Sid") not in sids]

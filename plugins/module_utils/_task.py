@@ -1,0 +1,125 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one flow of all modules that converge: observe, decide, apply, verify.
+
+This module util is private to the collection. A Task says how to do each of the four for one kind of resource; what
+check mode predicts, ``changed``, ``diff`` and the returned values all come from the Plan that it decides on.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import json
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AWS_RULES, aws_argument_spec
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
+
+_ROUNDS = 8
+
+
+class Task(abc.ABC):
+    """One resource to converge. Made from a module's parameters; raises TaskError and nothing else."""
+
+    options: t.ClassVar[dict[str, dict[str, t.Any]]]
+    rules: t.ClassVar[dict[str, t.Any]] = {}
+
+    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+        self.params = params
+
+    @property
+    @abc.abstractmethod
+    def resource(self) -> str:
+        """What is written to, by a name that is the same for all who write to it."""
+
+    def shown(self, document: t.Any) -> t.Any:
+        """A document of a plan as users see it; ``None`` where it stands for nothing at all."""
+        return document
+
+    @abc.abstractmethod
+    def plan(self) -> Plan:
+        """Observe the live state and decide. Raises where a change is needed that must not or could not be made."""
+
+    @abc.abstractmethod
+    def apply(self, plan: Plan) -> None:
+        """Make the write calls of a plan."""
+
+    @abc.abstractmethod
+    def verify(self, plan: Plan) -> Plan:
+        """Read back until a plan that was applied is there; what is still (or again) to do, as a new plan."""
+
+
+def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
+    """Converge a task's resource; the module's result with its ``warnings``."""
+    plan = task.plan()
+    if plan.changed and not check_mode:
+        with resource_lock(task.resource, task.params.get("lock_dir")):
+            plan = _converge(task)
+    return _result(task, plan)
+
+
+def run_module(task_class: type[Task]) -> t.NoReturn:
+    """The whole ``main()`` of a module that converges."""
+    module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
+    try:
+        result = run(task_class(module.params), module.check_mode)
+    except TaskError as error:
+        module.fail_json(**error.failure())
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+def module_arguments(task_class: type[Task]) -> dict[str, t.Any]:
+    """What AnsibleModule validates a task's parameters with."""
+    lock_dir = {"lock_dir": {"type": "path"}}
+    arguments: dict[str, t.Any] = {"argument_spec": {**aws_argument_spec(), **lock_dir, **task_class.options}}
+    for rules in (AWS_RULES, task_class.rules):
+        for name, rule in rules.items():
+            arguments[name] = {**arguments.get(name, {}), **rule} if isinstance(rule, dict) else [*arguments.get(name, []), *rule]
+    return arguments
+
+
+def _converge(task: Task) -> Plan:
+    """Decide again now that nobody else on this machine writes, then write until there is nothing left to do."""
+    first = plan = task.plan()
+    warnings = list(first.warnings)
+    for _round in range(_ROUNDS):
+        if not plan.changed:
+            return dataclasses.replace(plan, before=first.before, reasons=first.reasons, warnings=tuple(dict.fromkeys(warnings)))
+        task.apply(plan)
+        plan = task.verify(plan)
+        warnings += plan.warnings
+    raise UnsettledError(
+        f"{task.resource} was written {_ROUNDS} times, and each time somebody else changed it at once.",
+        "Find out who, with CloudTrail for example, then run again.",
+        reasons=list(plan.reasons),
+    )
+
+
+def _result(task: Task, plan: Plan) -> dict[str, t.Any]:
+    before, after = task.shown(plan.before), task.shown(plan.after)
+    return {
+        **plan.result,
+        **({"previous": before} if plan.changed else {}),
+        "changed": plan.changed,
+        "reasons": list(plan.reasons),
+        "warnings": list(plan.warnings),
+        "diff": {
+            "before_header": f"{task.resource} (before)",
+            "after_header": f"{task.resource} (after)",
+            "before": _readable(before),
+            "after": _readable(after),
+        },
+    }
+
+
+def _readable(document: t.Any) -> str:
+    return "" if document is None else json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
