@@ -1,0 +1,417 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Anyscale control plane, over its REST API: the few calls that the collection needs.
+
+This module util is private to the collection. I/O only: it decides nothing and knows nothing of AnsibleModule.
+The API describes itself at https://console.anyscale.com/api/v2/docs
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import email.message
+import email.utils
+import http.client
+import ipaddress
+import itertools
+import json
+import os
+import random
+import re
+import ssl
+import time
+import typing as t
+import urllib.error
+import urllib.parse
+
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, InputError
+
+DEFAULT_HOST = "https://console.anyscale.com"
+CREDENTIALS_PATH = "~/.anyscale/credentials.json"
+
+_HOST = re.compile(r"(?P<scheme>https?)://(?P<name>[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
+
+_CLOUDS = "/api/v2/clouds/"
+_TEMPLATES = "/api/v2/compute_templates/"
+_CLOUDS_PER_PAGE = 50
+_TEMPLATES_PER_PAGE = 100
+_MOST_PAGES = 2000
+
+_NEWEST_VERSION = -1
+_ALL_VERSIONS = -2
+_GONE_STATES = ("DELETING", "DELETED")
+
+_ATTEMPTS = 6
+_PUBLISH_ATTEMPTS = 3
+_TOTAL_SECONDS = 300.0
+_LONGEST_RETRY_AFTER = 120.0
+_LONGEST_BACKOFF = 20.0
+_LONGEST_TEXT = 1000
+
+_NO_ANSWER = 0
+_TOO_MANY_REQUESTS = 429
+_PASSING = frozenset({_NO_ANSWER, 502, 503, 504})
+_WAKING_UP = 599
+
+_REMEDIES = {
+    _NO_ANSWER: "Check anyscale_host, the proxy and the network, then run again.",
+    401: "Check the token (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file): it is wrong or has expired.",
+    403: "Use the token of a user who has the permission: a collaborator of the cloud, or an owner of the organization.",
+    404: "Check the id or name, and that the token belongs to the organization that has it.",
+    409: "Where another change holds a lock, run again when it is done.",
+    _TOO_MANY_REQUESTS: "Lower forks or throttle, then run again.",
+    _WAKING_UP: "The cloud was hibernated and is being started: run again in ten minutes.",
+}
+
+JsonObject = dict[str, t.Any]
+
+
+def resolve_credentials(
+    host: str | None,
+    token: str | None,
+    environ: t.Mapping[str, str],
+    credentials_path: str = CREDENTIALS_PATH,
+    *,
+    allow_http: bool = False,
+) -> tuple[str, str]:
+    """The control plane's address and the token for it: given, else from the environment, else as the CLI stored it."""
+    address = _checked_host(host or environ.get("ANYSCALE_HOST") or DEFAULT_HOST, allow_http)
+    secret = (token or environ.get("ANYSCALE_CLI_TOKEN") or _stored_token(credentials_path)).strip()
+    if not secret:
+        raise InputError(
+            "There is no token for Anyscale.",
+            f"Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale login' write {credentials_path}.",
+        )
+    # An illegal character would make http.client raise an error that shows the header, token and all.
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        raise InputError("The token for Anyscale holds characters that no token has.", "Copy it again, without quotes or blanks.")
+    return address, secret
+
+
+def _checked_host(host: str, allow_http: bool) -> str:
+    remedy = f"Give an address such as {DEFAULT_HOST}."
+    if "@" in host:
+        raise InputError("anyscale_host holds a user name or password.", remedy)
+    match = _HOST.match(host.strip())
+    if match is None:
+        raise InputError(f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy)
+    if match["scheme"] == "http" and not (allow_http or _is_loopback(match["name"].strip("[]"))):
+        raise InputError(f"anyscale_host is {host!r}: the token would travel unencrypted.", "Use https.")
+    return host.strip().rstrip("/")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+def _stored_token(path: str) -> str:
+    """The token in the credentials file of the vendor's CLI; empty where there is none."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            stored = json.load(file)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        # Neither the file's content nor json's error text, which may quote it.
+        raise InputError(f"The credentials file {path} cannot be read ({type(error).__name__}).", "Mend or remove it.") from None
+    token = stored.get("cli_token") if isinstance(stored, dict) else None
+    return token if isinstance(token, str) else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Answer:
+    """What came back for one attempt; the status is 0 where nothing whole did."""
+
+    status: int
+    body: bytes = b""
+    headers: email.message.Message = dataclasses.field(default_factory=email.message.Message)
+    failure: Exception | None = None
+
+    @property
+    def text(self) -> str:
+        """The server's own words, else why there are none."""
+        if self.failure is not None:
+            return str(getattr(self.failure, "reason", self.failure)) or type(self.failure).__name__
+        return _server_text(self.body.decode("utf-8", "replace"))
+
+    def may_pass(self, repeatable: bool) -> bool:
+        """Whether another attempt is harmless and may do better. Nothing was done for a request refused as one too many."""
+        if isinstance(getattr(self.failure, "reason", self.failure), ssl.SSLCertVerificationError):
+            return False
+        return self.status == _TOO_MANY_REQUESTS or (repeatable and self.status in _PASSING)
+
+    def pause(self, attempt: int, fraction: float) -> float:
+        """Seconds to wait before the next attempt: what the server asks for, and a random share of a growing limit."""
+        backoff = fraction * min(_LONGEST_BACKOFF, 2.0**attempt)
+        return min(_retry_after(self.headers.get("Retry-After")), _LONGEST_RETRY_AFTER) + backoff
+
+
+def _retry_after(value: str | None) -> float:
+    """A Retry-After header in seconds: it holds a number of them, or a date."""
+    if not value:
+        return 0.0
+    try:
+        if value.strip().isdigit():
+            return float(value)
+        moment = email.utils.parsedate_to_datetime(value)
+        return max(0.0, (moment - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _server_text(body: str) -> str:
+    """The readable part of an error body: ``error.detail``, ``error.message``, ``detail``, else the body itself."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    outer = document if isinstance(document, dict) else {}
+    error = outer.get("error")
+    inner = error if isinstance(error, dict) else {}
+    for words in (inner.get("detail"), inner.get("message"), outer.get("detail")):
+        if isinstance(words, str) and words:
+            return words
+    return body.strip()[:_LONGEST_TEXT] or "no text"
+
+
+class AnyscaleClient:
+    """A session with one control plane. The token shows in no message and no representation."""
+
+    def __init__(
+        self,
+        host: str,
+        token: str,
+        *,
+        validate_certs: bool = True,
+        ca_path: str | None = None,
+        timeout: float = 60,
+        opener: t.Callable[..., t.Any] = open_url,
+        sleep: t.Callable[[float], None] = time.sleep,
+        clock: t.Callable[[], float] = time.monotonic,
+        jitter: t.Callable[[], float] = random.random,
+    ) -> None:
+        self._host = host
+        self._token = token
+        self._transport = {"validate_certs": validate_certs, "ca_path": ca_path, "timeout": timeout}
+        self._opener = opener
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+
+    def __repr__(self) -> str:
+        return f"AnyscaleClient({self._host!r})"
+
+    def clouds(self) -> t.Iterator[JsonObject]:
+        """All clouds that the token may see."""
+        return self._pages("GET", _CLOUDS, {"count": _CLOUDS_PER_PAGE})
+
+    def cloud(self, cloud_id: str) -> JsonObject:
+        """One cloud, by its id."""
+        return self._result("GET", f"{_CLOUDS}{_quoted(cloud_id)}")
+
+    def find_cloud(self, name: str) -> JsonObject:
+        """The one cloud that has exactly this name: the API itself would pick any of those that share it."""
+        # The API's own filter matches parts of names.
+        listed = self._pages("GET", _CLOUDS, {"name": name, "count": _CLOUDS_PER_PAGE})
+        named = [cloud for cloud in listed if cloud.get("name") == name and cloud.get("state") not in _GONE_STATES]
+        if not named:
+            raise InputError(f"There is no cloud {name!r} that this token may see.", _REMEDIES[404])
+        if len(named) > 1:
+            ids = ", ".join(sorted(str(cloud.get("id")) for cloud in named))
+            raise InputError(f"{len(named)} clouds are named {name!r}: {ids}.", "Give cloud_id instead of the name.")
+        return named[0]
+
+    def cloud_resources(self, cloud_id: str) -> list[JsonObject]:
+        """The cloud's resources: one for each place where its clusters can run."""
+        return list(self._pages("GET", f"{_CLOUDS}{_quoted(cloud_id)}/resources", {}))
+
+    def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
+        """The newest version of a compute config, ``archived_at`` set if it is archived; ``None`` where there is none."""
+        found = list(self._versions(name, cloud_id, _NEWEST_VERSION))
+        return max(found, key=lambda template: (not template.get("archived_at"), template["version"]), default=None)
+
+    def default_compute_config(self, cloud_id: str) -> JsonObject:
+        """The config that clusters of the cloud get when none is named."""
+        return self._result("GET", f"{_TEMPLATES}default/{_quoted(cloud_id)}")
+
+    def publish_compute_config(self, name: str, config: JsonObject, *, previous_version: int) -> JsonObject:
+        """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and return it.
+
+        Each create makes a version, so a lost answer (none, unreadable, or a server's error) is followed by a look at
+        what was made, and only then by another attempt.
+        """
+        body = {"name": name, "anonymous": False, "new_version": True, "config": config}
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return self._result("POST", _TEMPLATES, body=body)
+            except AnyscaleError as lost:
+                if not _may_have_been_done(lost.status):
+                    raise
+                self._sleep(1.0 + self._jitter() * 2.0**attempt)
+                made = self._version_like(name, config, previous_version)
+                if made is not None:
+                    return made
+                if attempt == _PUBLISH_ATTEMPTS:
+                    raise
+
+    def archive_compute_config(self, template_id: str) -> None:
+        """Archive every version of the compute config that this one belongs to; one that is gone is no error."""
+        try:
+            self._call("POST", f"{_TEMPLATES}{_quoted(template_id)}/archive", repeatable=True)
+        except AnyscaleError as error:
+            if error.status != 404:
+                raise
+
+    def _versions(self, name: str, cloud_id: str, version: int) -> t.Iterator[JsonObject]:
+        """Versions of one compute config, newest first. Names are unique in a cloud only, so both are asked for."""
+        wanted = {
+            "name": {"equals": name},
+            "cloud_id": cloud_id,
+            "version": version,
+            "archive_status": "ALL",
+            "include_anonymous": True,
+            "sort_by_clauses": [{"sort_field": "CREATED_AT", "sort_order": "DESC"}],
+        }
+        for template in self._pages("POST", f"{_TEMPLATES}search", {"count": _TEMPLATES_PER_PAGE}, wanted):
+            if template.get("name") == name and template.get("config", {}).get("cloud_id") == cloud_id:
+                yield template
+
+    def _version_like(self, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
+        newer = itertools.takewhile(
+            lambda template: template["version"] > previous_version,
+            self._versions(name, config["cloud_id"], _ALL_VERSIONS),
+        )
+        return next((template for template in newer if same_config(template["config"], config)), None)
+
+    def _pages(self, method: str, path: str, query: JsonObject, body: JsonObject | None = None) -> t.Iterator[JsonObject]:
+        """The rows of all pages of a read-only call."""
+        token: str | None = None
+        seen: set[str] = set()
+        while len(seen) < _MOST_PAGES:
+            page = self._call(method, path, {**query, "paging_token": token} if token else query, body, repeatable=True)
+            rows = page.get("results")
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise self._malformed(method, path, "a page without results")
+            yield from rows
+            metadata = page.get("metadata")
+            token = metadata.get("next_paging_token") if isinstance(metadata, dict) else None
+            if not token:
+                return
+            if token in seen:
+                raise self._malformed(method, path, "the same page again and again")
+            seen.add(token)
+        raise self._malformed(method, path, f"more than {_MOST_PAGES} pages")
+
+    def _result(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        """The one object that a call answers with. Only a GET is sure to be harmless twice."""
+        result = self._call(method, path, body=body, repeatable=method == "GET").get("result")
+        if not isinstance(result, dict):
+            raise self._malformed(method, path, "an answer without a result")
+        return result
+
+    def _call(
+        self, method: str, path: str, query: JsonObject | None = None, body: JsonObject | None = None, *, repeatable: bool
+    ) -> JsonObject:
+        """One call, repeated while that is harmless and may help, for a limited number of times and seconds."""
+        url = self._host + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        gives_up_at = self._clock() + _TOTAL_SECONDS
+        attempt = 0
+        while True:
+            attempt += 1
+            answer = self._attempt(method, url, body)
+            if 200 <= answer.status < 300:
+                return self._document(method, path, answer)
+            pause = answer.pause(attempt, self._jitter())
+            if attempt == _ATTEMPTS or not answer.may_pass(repeatable) or self._clock() + pause > gives_up_at:
+                raise self._refusal(method, path, answer)
+            self._sleep(pause)
+
+    def _attempt(self, method: str, url: str, body: JsonObject | None) -> _Answer:
+        """Send one request. Redirects are not followed (they would carry the token) and netrc is not asked (it would win)."""
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with self._opener(
+                url,
+                method=method,
+                data=data,
+                headers=headers,
+                http_agent="rayfleet.anyscale",
+                follow_redirects="none",
+                use_netrc=False,
+                **self._transport,
+            ) as response:
+                return _Answer(response.status, response.read(), response.headers)
+        except urllib.error.HTTPError as refusal:
+            return _Answer(refusal.code, _body_of(refusal), refusal.headers)
+        except (OSError, EOFError, http.client.HTTPException) as failure:
+            return _Answer(_NO_ANSWER, failure=failure)
+
+    def _document(self, method: str, path: str, answer: _Answer) -> JsonObject:
+        if not answer.body.strip():
+            return {}
+        try:
+            document = json.loads(answer.body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise self._malformed(method, path, "something other than a JSON object", answer)
+        return document
+
+    def _malformed(self, method: str, path: str, what: str, answer: _Answer | None = None) -> AnyscaleError:
+        return AnyscaleError(
+            f"{self._host} answered {method} {path} with {what}.",
+            "Check that anyscale_host is an Anyscale control plane and that no proxy answers in its place.",
+            method=method,
+            path=path,
+            status=answer.status if answer else 200,
+            trace_id=answer.headers.get("x-trace-id") if answer else None,
+        )
+
+    def _refusal(self, method: str, path: str, answer: _Answer) -> AnyscaleError:
+        text = answer.text.replace(self._token, "***")
+        remedy = _REMEDIES.get(answer.status, "")
+        if 300 <= answer.status < 400:
+            text = f"it redirects to {_origin(answer.headers.get('Location'))}"
+            remedy = "Redirects are not followed: give the final address as anyscale_host."
+        outcome = f"HTTP {answer.status}" if answer.status else "no answer"
+        return AnyscaleError(
+            f"{method} {path} failed at {self._host} ({outcome}): {text.rstrip('.')}.",
+            remedy,
+            method=method,
+            path=path,
+            status=answer.status,
+            trace_id=answer.headers.get("x-trace-id"),
+        )
+
+
+def _may_have_been_done(status: int) -> bool:
+    """Whether a create that failed with this status may have made its version all the same."""
+    return status < 300 or 500 <= status < _WAKING_UP
+
+
+def _body_of(refusal: urllib.error.HTTPError) -> bytes:
+    try:
+        return refusal.read()
+    except (OSError, EOFError, http.client.HTTPException):
+        return b""
+
+
+def _origin(address: str | None) -> str:
+    parts = urllib.parse.urlsplit(address or "")
+    return f"{parts.scheme}://{parts.hostname}" if parts.hostname else "another path"
+
+
+def _quoted(segment: str) -> str:
+    return urllib.parse.quote(segment, safe="")
