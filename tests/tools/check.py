@@ -1,0 +1,116 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs parts of the tests by name, all of them whatever fails, and ends with a summary. The Makefile calls it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import traceback
+import typing as t
+from pathlib import Path
+
+from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
+from ansible_collections.rayfleet.anyscale.tests.tools.lint import lint
+from ansible_collections.rayfleet.anyscale.tests.tools.package import build
+from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+from ansible_collections.rayfleet.anyscale.tests.tools.sanity import sanity
+
+SANDBOX = ("python", "-m", "ansible_collections.rayfleet.anyscale.tests.sandbox", "--seed", "--")
+WORKERS = ("-n", "2")
+
+
+def unit(part: Part) -> None:
+    """Pure functions, clients and modules, in this process."""
+    part.run("pytest", "tests/unit")
+
+
+def integration(part: Part) -> None:
+    """Modules, role and playbooks against the sandbox."""
+    part.run("pytest", *WORKERS, "tests/integration")
+
+
+def molecule(part: Part) -> None:
+    """The role on the seeded fleet. The sandbox is around it, so that it cannot outlive it."""
+    part.run(*SANDBOX, "molecule", "test", "--all", "--no-command-borders", closing=8)
+
+
+def docs(part: Part) -> None:
+    """Documentation that renders, with references that exist, and a changelog that can be released."""
+    part.run(
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs=dependent",
+        "--disallow-unknown-collection-refs",
+        "--check-extra-docs-refs",
+        ".",
+    )
+    part.run("antsibull-changelog", "lint")
+
+
+def matrix(part: Part) -> None:
+    """Unit and integration tests at the other end of the supported range: the oldest ansible-core, or the newest."""
+    others = ("python3.11",) if sys.version_info >= (3, 12) else ("python3.13", "python3.12")
+    for python in others:
+        venv = CACHE / "matrix" / python
+        status = _set_up(part, venv, python)
+        if status == 0:
+            env = clean_environment(venv)
+            part.run("ansible", "--version", env=env, closing=0)
+            part.run("pytest", *WORKERS, "tests/unit", "tests/integration", env=env)
+            return
+        if status != NO_SUCH_PYTHON:
+            return
+    part.skipped = f"no {' or '.join(others)} runs here, so the other end of the supported range was not tested"
+    part.say(f"skipped: {part.skipped}")
+
+
+NO_SUCH_PYTHON = 3
+
+
+def _set_up(part: Part, venv: Path, python: str) -> int:
+    """Make the environment with the caller's settings of pip or uv, as `make setup` does."""
+    command = [str(ROOT / "tests/tools/setup.sh"), "pytest", str(venv)]
+    env = {**os.environ, "PYTHON": python}
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    part.say(*done.stdout.splitlines())
+    if done.returncode not in (0, NO_SUCH_PYTHON):
+        part.fail("the virtual environment could not be made", done.stderr.splitlines())
+    return done.returncode
+
+
+PARTS: dict[str, t.Callable[[Part], None]] = {
+    function.__name__: function for function in (unit, integration, molecule, lint, sanity, docs, build, matrix)
+}
+
+
+def main() -> int:
+    """Run the parts that the command line names. 0: none failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    names = parser.parse_args().names
+    parts = []
+    for name in names:
+        print(f"== {name}: {(PARTS[name].__doc__ or '').strip()}", flush=True)
+        part = Part(name, live=len(names) == 1)
+        started = time.monotonic()
+        try:
+            PARTS[name](part)
+        except Exception:  # the other parts run all the same
+            part.fail("the part itself broke", traceback.format_exc().splitlines())
+        part.seconds = time.monotonic() - started
+        parts.append(part)
+    print("\n== summary")
+    for part in parts:
+        print(f"{part.outcome:8} {part.name:12} {part.seconds:6.1f} s   {'; '.join(part.failures) or part.skipped}".rstrip())
+    return int(any(part.failures for part in parts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

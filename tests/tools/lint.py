@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Linters for YAML, Ansible content and Python, and the proof that the most important one is awake."""
+
+from __future__ import annotations
+
+import shutil
+
+from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT
+from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+
+TREE = CACHE / "mypy-tree"
+TYPED = "ansible_collections/rayfleet/anyscale/plugins/module_utils"
+
+MISSPELT = """---
+- name: A play that is right but for one misspelt option
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Let EC2 assume a role
+      rayfleet.anyscale.iam_trust_ec2:
+        role: example
+        quota_charz: 4096
+"""
+
+
+def lint(part: Part) -> None:
+    """YAML, Ansible and Python style, misspelt module options, types."""
+    part.run("yamllint", "--strict", ".")
+    part.run("ansible-lint", closing=2)
+    check_that_options_are_checked(part)
+    part.run("ruff", "check", "--quiet", ".")
+    _link_tree()
+    part.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), TYPED, cwd=TREE)
+
+
+def check_that_options_are_checked(part: Part) -> None:
+    """ansible-lint must refuse a misspelt option: with a profile alone, without `enable_list: [args]`, it does not.
+
+    It still overlooks one beside a templated choice, such as a templated ``state``: there only running the task tells.
+    """
+    folder = CACHE / "lint"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "misspelt.yml").write_text(MISSPELT)
+    command = ("ansible-lint", "--config-file", str(ROOT / ".ansible-lint"), "misspelt.yml")
+    part.run(*command, cwd=folder, must_fail=True, must_say="Unsupported parameters")
+
+
+def _link_tree() -> None:
+    """A tree in which mypy finds the collection by its full name."""
+    link = TREE / "ansible_collections/rayfleet/anyscale"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(ROOT)

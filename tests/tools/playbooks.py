@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the collection's playbooks as users do, by ansible-playbook, and tells what happened to each cloud."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox import inventory as sandbox_inventory
+
+Json = dict[str, t.Any]
+BIN = Path(sys.executable).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a playbook: what it printed, each task's result for each host, and the calls that it made."""
+
+    exit_status: int
+    output: str
+    results: list[tuple[str, str, Json]]
+    writes: list[Json]
+    operations: dict[str, int]
+
+    def result(self, host: str, module: str) -> Json:
+        """What a module of the collection returned for a host."""
+        return next(result for found, action, result in self.results if found == host and action == f"rayfleet.anyscale.{module}")
+
+    def reasons(self, host: str) -> set[str]:
+        """The reasons for all changes of a host."""
+        return {reason for found, _action, result in self.results if found == host for reason in result.get("reasons", [])}
+
+    def changed(self, host: str) -> bool:
+        """Whether any task changed a host."""
+        return any(result.get("changed") for found, _action, result in self.results if found == host)
+
+    def failed(self) -> set[str]:
+        """The hosts that a task failed for."""
+        return {host for host, _action, result in self.results if result.get("failed")}
+
+
+def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **variables: t.Any) -> Path:
+    """A static inventory of a fleet. ``variables`` are laid over every cloud's own; ``None`` takes one away."""
+    inventory = sandbox_inventory(sandbox, fleet)
+    for host in inventory["all"]["children"]["anyscale_clouds"]["hosts"].values():
+        host.update(variables)
+        for name in [name for name, value in host.items() if value is None]:
+            del host[name]
+    path = folder / "fleet.yml"
+    path.write_text(yaml.safe_dump(inventory))
+    return path
+
+
+def run_playbook(sandbox: Sandbox, name: str, inventory: Path, *arguments: str, show: bool = False) -> Run:
+    """Run a playbook of the collection by its FQCN. ``show``: print what it prints, as it comes."""
+    sandbox.clear_calls()
+    log = inventory.parent / "results.jsonl"
+    log.unlink(missing_ok=True)
+    command = [str(BIN / "ansible-playbook"), "-i", str(inventory), f"rayfleet.anyscale.{name}", *arguments]
+    exit_status, output = _run(command, inventory.parent, _environment(sandbox, inventory.parent, log), show)
+    operations = collections.Counter(call["operation"] for call in sandbox.calls())
+    results = [tuple(json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
+    return Run(exit_status, output, results, sandbox.writes(), dict(operations))
+
+
+def _environment(sandbox: Sandbox, folder: Path, log: Path) -> dict[str, str]:
+    """Nothing of the user's own; the results of the tasks go to the log, whatever the screen shows."""
+    return {
+        **sandbox.environment(),
+        "HOME": str(folder),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "results_log",
+        "ANSIBLE_PIPELINING": "true",
+        "RESULTS_LOG": str(log),
+        "COLUMNS": "400",
+    }
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str], show: bool) -> tuple[int, str]:
+    lines = []
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in t.cast(t.IO[str], process.stdout):
+            lines.append(line)
+            if show:
+                print(line, end="", flush=True)
+    return process.returncode, "".join(lines)
