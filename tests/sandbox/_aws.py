@@ -1,0 +1,107 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AWS: moto's server behind the rules that moto lacks, with faults, request ids and a record of the calls."""
+
+from __future__ import annotations
+
+import re
+import threading
+import typing as t
+
+from moto.core.base_backend import BackendDict
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Response
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, TOOLING_ACCOUNT, AwsCall, caller_key, read_call
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal, new_request_id
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_rules import AwsRules
+from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Fault, Faults
+from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
+
+_REQUEST_ID_ELEMENT = re.compile(rb"<(RequestI[dD])(/>|>[^<]*</\1>)")
+
+
+class AwsApplication:
+    """A WSGI application that answers as AWS. Moto's state is the process's: one of these at a time."""
+
+    def __init__(self, journal: Journal, faults: Faults, settings: Settings) -> None:
+        self._journal = journal
+        self._faults = faults
+        self._rules = AwsRules(settings)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.Lock()
+
+    def reset(self) -> None:
+        """Empty every account, but for the user whose credentials the sandbox hands out."""
+        with self._lock:
+            BackendDict.reset()
+            self._rules.policies.clear()
+            backend = iam_backends[TOOLING_ACCOUNT][PARTITION]
+            backend.create_user("us-east-1", "tooling")
+            key = backend.create_access_key("tooling")
+            del backend.access_keys[key.access_key_id]
+            key.access_key_id = caller_key(TOOLING_ACCOUNT)
+            backend.access_keys[key.access_key_id] = key
+
+    def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
+        try:
+            call = read_call(environ)
+        except Refusal as refusal:
+            return refusal.response("s3")(environ, start_response)
+        if call.is_setup:
+            response = self._carry_out(call, environ)
+        else:
+            response = self._answer(call, environ)
+        _stamp(response, call.service)
+        return response(environ, start_response)
+
+    def _answer(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
+        """Answer a call that counts: with its fault, if one was asked for, and into the journal."""
+        status = 0
+        try:
+            response = self._with_fault(call, environ)
+            status = response.status_code
+            return response
+        finally:
+            self._journal.record(call.service, call.operation, call.account_id, call.resource, status)
+
+    def _with_fault(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
+        fault = self._faults.take(call.operation, call.resource, call.account_id)
+        if fault is None:
+            return self._carry_out(call, environ)
+
+        def error(fault: Fault) -> Response:
+            response = Refusal(fault.code, fault.status or 500, fault.message).response(call.service, call.method)
+            if fault.retry_after is not None:
+                response.headers["Retry-After"] = f"{fault.retry_after:g}"
+            return response
+
+        return t.cast(Response, fault.around(lambda: self._carry_out(call, environ), error))
+
+    def _carry_out(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
+        try:
+            with self._lock:
+                self._rules.before(call, environ)
+                response = Response.from_app(self._moto, environ, buffered=True)
+                if response.status_code < 300:
+                    self._rules.after(call)
+        except Refusal as refusal:
+            return refusal.response(call.service, call.method)
+        return response
+
+
+def _stamp(response: Response, service: str) -> None:
+    """Give an answer its request id: in the headers and, where there is a place for it, in the body."""
+    request_id = new_request_id(service)
+    if service == "s3":
+        response.headers["x-amz-request-id"] = request_id
+        response.headers["x-amz-id-2"] = f"{request_id}Sandbox"
+    else:
+        response.headers["x-amzn-RequestId"] = request_id
+    if response.status_code >= 400 or service != "s3":
+        element = rb"<\1>" + request_id.encode() + rb"</\1>"
+        response.set_data(_REQUEST_ID_ELEMENT.sub(element, response.get_data()))

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One request to AWS, read: who calls which operation of which service on what."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import typing as t
+from urllib.parse import parse_qsl
+
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.iam.models import iam_backends
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import NotFound
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+
+TOOLING_ACCOUNT = "111111111111"
+PARTITION = "aws"
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_SETUP_KEY = "AKIAROOT"
+_CALLER_KEY = "AKIATOOL"
+_RESOURCE_PARAMETERS = ("RoleName", "InstanceProfileName", "RoleArn", "UserName", "PolicyArn")
+
+
+def setup_key(account_id: str) -> str:
+    """The access key with which a test prepares an account: its calls are not recorded, delayed or failed."""
+    return _SETUP_KEY + account_id
+
+
+def caller_key(account_id: str) -> str:
+    """The access key of an account's own administrator, whose calls are recorded."""
+    return _CALLER_KEY + account_id
+
+
+@dataclasses.dataclass(frozen=True)
+class AwsCall:
+    """What a request asks for."""
+
+    service: str
+    operation: str
+    access_key: str
+    account_id: str
+    parameters: dict[str, str]
+    method: str
+    headers: Headers
+    body: bytes
+
+    @property
+    def is_setup(self) -> bool:
+        """Whether this call prepares the scene instead of being part of it."""
+        return self.access_key.startswith(_SETUP_KEY)
+
+    @property
+    def resource(self) -> str:
+        """The bucket, role or instance profile that the call is about; empty where there is none."""
+        names = ("Bucket",) if self.service == "s3" else _RESOURCE_PARAMETERS
+        return next((self.parameters[name] for name in names if name in self.parameters), "")
+
+
+def read_call(environ: dict[str, t.Any]) -> AwsCall:
+    """Read a request, leaving its body in place for moto."""
+    request = Request(environ)
+    body = request.get_data()
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
+    if credential is None:
+        raise Refusal("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
+    access_key, _region, service = credential.groups()
+    operation, parameters = _s3_operation(environ) if service == "s3" else _query_operation(environ, body)
+    call = AwsCall(service, operation, access_key, _account_of(access_key) or "", parameters, request.method, request.headers, body)
+    environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account_id
+    return call
+
+
+def _s3_operation(environ: dict[str, t.Any]) -> tuple[str, dict[str, str]]:
+    try:
+        operation, parameters = get_service_router("s3").match(Request(environ))
+    except NotFound:
+        return "Unknown", {}
+    return str(operation.name), dict(parameters)
+
+
+def _query_operation(environ: dict[str, t.Any], body: bytes) -> tuple[str, dict[str, str]]:
+    parameters = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    parameters.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return parameters.get("Action", "Unknown"), parameters
+
+
+def _account_of(access_key: str) -> str | None:
+    """The account that an access key belongs to; ``None`` for a key that nobody has."""
+    if re.fullmatch(rf"({_SETUP_KEY}|{_CALLER_KEY})\d{{12}}", access_key):
+        return access_key[-12:]
+    for account_id, backends in list(iam_backends.items()):
+        if access_key in backends[PARTITION].access_keys:
+            return account_id
+    return None

@@ -1,0 +1,174 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AWS checks, keeps and shows beyond what moto does: the rules before and after a call that moto carries out."""
+
+from __future__ import annotations
+
+import io
+import json
+import typing as t
+from urllib.parse import urlencode
+
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import accepted_bucket_policy, accepted_trust_policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
+from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, as_list
+from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
+
+_OWNER_ONLY = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus")
+
+# Moto's own check of trust policies is narrower than IAM's, so it gets this one in the place of the checked one.
+_PLAIN_TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    }
+)
+
+
+class AwsRules:
+    """The rules, and the policies that they keep. Not thread-safe: the caller holds a lock around each call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.policies = PolicyStore()
+
+    def before(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
+        """Refuse what AWS refuses, and lay out for moto what AWS would show."""
+        if not call.account_id:
+            raise _unknown_key(call)
+        if call.service == "s3":
+            self._before_s3(call)
+        elif call.service == "iam":
+            self._before_iam(call, environ)
+        elif call.operation == "AssumeRole":
+            self._check_assume_role(call)
+
+    def after(self, call: AwsCall) -> None:
+        """Keep what a successful call wrote."""
+        if call.operation == "PutBucketPolicy":
+            self.policies.put(call.resource, self._bucket_policy(call), settled=call.is_setup)
+        elif call.operation == "DeleteBucketPolicy":
+            self.policies.put(call.resource, None, settled=call.is_setup)
+        elif call.operation == "DeleteBucket":
+            self.policies.forget(call.resource)
+        elif call.operation in ("CreateRole", "UpdateAssumeRolePolicy"):
+            settled = call.is_setup or call.operation == "CreateRole"
+            self.policies.put(_role(call).id, self._trust_policy(call), settled=settled)
+
+    # --- S3 ---
+
+    def _before_s3(self, call: AwsCall) -> None:
+        owner = s3_backends.bucket_accounts.get(call.resource, (PARTITION, ""))[1]
+        expected = call.headers.get("x-amz-expected-bucket-owner")
+        if owner and expected and expected != owner:
+            raise Refusal("AccessDenied", 403, "Access Denied")
+        if owner and owner != call.account_id and call.operation in _OWNER_ONLY:
+            raise Refusal("MethodNotAllowed", 405, "The specified method is not allowed against this resource.")
+        if owner and call.operation == "PutBucketPolicy":
+            self._bucket_policy(call)
+        if owner and call.operation in ("GetBucketPolicy", "GetBucketPolicyStatus"):
+            document = self.policies.get(call.resource, self._lag(call))
+            bucket = s3_backends[owner][PARTITION].get_bucket(call.resource)
+            bucket.policy = None if document is None else _compact(_principals.show(document)).encode()
+
+    def _bucket_policy(self, call: AwsCall) -> Document:
+        return accepted_bucket_policy(call.body.decode("utf-8", "replace"), call.resource, self._principal_delay(call))
+
+    # --- IAM ---
+
+    def _before_iam(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
+        if call.operation == "CreateRole":
+            self._trust_policy(call)
+        elif call.operation == "UpdateAssumeRolePolicy":
+            self._check_update_trust(call, environ)
+        elif call.operation == "RemoveRoleFromInstanceProfile":
+            _check_role_in_profile(call)
+        for role in _roles_shown_by(call):
+            document = self.policies.get(role.id, self._lag(call))
+            if document is not None:
+                role.assume_role_policy_document = _compact(_principals.show(document))
+
+    def _check_update_trust(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
+        role = _role(call)
+        if role and role.path.startswith("/aws-service-role/"):
+            message = f"Cannot perform the operation on the protected role '{role.name}' - this role is only modifiable by AWS"
+            raise Refusal("UnmodifiableEntity", 400, message)
+        if role:
+            self._trust_policy(call)
+            form = urlencode({**call.parameters, "PolicyDocument": _PLAIN_TRUST}).encode()
+            environ.update({"wsgi.input": io.BytesIO(form), "CONTENT_LENGTH": str(len(form))})
+
+    def _trust_policy(self, call: AwsCall) -> Document:
+        text = call.parameters.get("AssumeRolePolicyDocument") or call.parameters.get("PolicyDocument", "")
+        return accepted_trust_policy(text, self._settings.trust_quota, self._principal_delay(call))
+
+    # --- STS ---
+
+    def _check_assume_role(self, call: AwsCall) -> None:
+        arn = call.parameters.get("RoleArn", "")
+        role = next((role for role in _all_roles() if role.arn == arn), None)
+        demanded = _demanded_external_ids(self.policies.get(role.id, 0.0)) if role else set()
+        if role is None or (demanded and call.parameters.get("ExternalId") not in demanded):
+            message = f"is not authorized to perform: sts:AssumeRole on resource: {arn}"
+            raise Refusal("AccessDenied", 403, f"User: arn:aws:iam::{call.account_id}:user/tooling {message}")
+
+    def _lag(self, call: AwsCall) -> float:
+        return 0.0 if call.is_setup else self._settings.consistency_delay
+
+    def _principal_delay(self, call: AwsCall) -> float:
+        return 0.0 if call.is_setup else self._settings.principal_delay
+
+
+def _unknown_key(call: AwsCall) -> Refusal:
+    if call.service == "s3":
+        return Refusal("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.")
+    return Refusal("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
+
+
+def _compact(document: Document) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _role(call: AwsCall) -> t.Any:
+    name = call.parameters.get("RoleName")
+    return next((role for role in iam_backends[call.account_id][PARTITION].roles.values() if role.name == name), None)
+
+
+def _all_roles() -> t.Iterator[t.Any]:
+    for backends in list(iam_backends.values()):
+        yield from backends[PARTITION].roles.values()
+
+
+def _roles_shown_by(call: AwsCall) -> list[t.Any]:
+    """The roles whose trust policy is in the answer: one, those of an instance profile, or all of the account."""
+    backend = iam_backends[call.account_id][PARTITION]
+    if "RoleName" in call.parameters:
+        role = _role(call)
+        return [role] if role else []
+    if "InstanceProfileName" in call.parameters:
+        profile = backend.instance_profiles.get(call.parameters["InstanceProfileName"])
+        return list(profile.roles) if profile else []
+    return list(backend.roles.values()) if call.operation.startswith(("Get", "List")) else []
+
+
+def _check_role_in_profile(call: AwsCall) -> None:
+    profile = iam_backends[call.account_id][PARTITION].instance_profiles.get(call.parameters.get("InstanceProfileName", ""))
+    role = _role(call)
+    if profile and role and role not in profile.roles:
+        raise Refusal("NoSuchEntity", 404, f"The role with name {role.name} cannot be found in the instance profile.")
+
+
+def _demanded_external_ids(trust: Document | None) -> set[str]:
+    demanded: set[str] = set()
+    for statement in as_list((trust or {}).get("Statement", [])):
+        for keys in statement.get("Condition", {}).values():
+            demanded.update(as_list(keys.get("sts:ExternalId", [])))
+    return demanded

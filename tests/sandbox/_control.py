@@ -1,0 +1,72 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The control calls: the sandbox turned by HTTP, from playbooks and other processes, under ``/sandbox/`` of the AWS port."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from werkzeug.wrappers import Request, Response
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import BROKEN_CLOUD, FLEET, Cloud, inventory
+
+if t.TYPE_CHECKING:
+    from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
+
+PREFIX = "/sandbox/"
+
+
+class ControlApplication:
+    """Answers control calls itself and passes everything else on to AWS."""
+
+    def __init__(self, sandbox: Sandbox, aws: t.Callable[..., t.Any]) -> None:
+        self._aws = aws
+        self._calls: dict[tuple[str, str], t.Callable[[dict[str, t.Any]], t.Any]] = {
+            ("GET", "calls"): lambda body: sandbox.calls(),
+            ("DELETE", "calls"): lambda body: sandbox.clear_calls(),
+            ("GET", "writes"): lambda body: sandbox.writes(),
+            ("GET", "faults"): lambda body: sandbox.faults(),
+            ("POST", "faults"): lambda body: sandbox.fault(**body),
+            ("DELETE", "faults"): lambda body: sandbox.clear_faults(),
+            ("GET", "settings"): lambda body: sandbox.settings(),
+            ("POST", "settings"): lambda body: sandbox.settings(**body),
+            ("GET", "environment"): lambda body: sandbox.child_variables(),
+            ("POST", "reset"): lambda body: sandbox.reset(),
+            ("POST", "seed"): lambda body: sandbox.seed(_fleet(body)),
+            ("POST", "inventory"): lambda body: inventory(sandbox, _fleet(body)),
+            ("GET", "inventory"): lambda body: inventory(sandbox),
+            ("POST", "clouds"): lambda body: sandbox.organization.add_cloud(**body),
+            ("POST", "compute_configs"): lambda body: sandbox.organization.create_template(body),
+        }
+
+    def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
+        if not environ.get("PATH_INFO", "").startswith(PREFIX):
+            return self._aws(environ, start_response)
+        request = Request(environ)
+        call = self._calls.get((request.method, request.path[len(PREFIX) :].strip("/")))
+        return (_answer(call, request) if call else Response("No such control call.\n", 404))(environ, start_response)
+
+
+def _answer(call: t.Callable[[dict[str, t.Any]], t.Any], request: Request) -> Response:
+    try:
+        result = call(json.loads(request.get_data() or "{}"))
+    except ApiError as error:
+        return Response(f"{error}\n", error.status)
+    except (TypeError, ValueError) as error:
+        return Response(f"{error}\n", 400)
+    return Response(json.dumps(result), 200, content_type="application/json")
+
+
+def _fleet(body: dict[str, t.Any]) -> tuple[Cloud, ...]:
+    """The clouds of a request: those of its ``clouds``, or the seeded fleet; ``broken`` adds the broken one."""
+    known = {field.name for field in dataclasses.fields(Cloud)}
+    unknown = {key for cloud in body.get("clouds", []) for key in cloud} - known
+    if unknown:
+        raise ValueError(f"No such key of a cloud: {', '.join(sorted(unknown))}.")
+    fleet = tuple(Cloud(**cloud) for cloud in body["clouds"]) if "clouds" in body else FLEET
+    return (*fleet, BROKEN_CLOUD) if body.get("broken") else fleet

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A WSGI application served on a free port of loopback, in a thread."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import make_server
+
+HOST = "127.0.0.1"
+
+
+class DroppedConnection(ConnectionError):
+    """Raised by an application to close the connection without an answer."""
+
+
+class _Handler(MotoRequestHandler):
+    """Moto's handler (it keeps S3's header names), silent, and able to hang up."""
+
+    disable_nagle_algorithm = True
+
+    def log(self, type: str, message: str, *args: t.Any) -> None:
+        """Requests are counted by the journal, not printed."""
+
+    def connection_dropped(self, error: BaseException, environ: t.Any = None) -> None:
+        self.close_connection = True
+
+
+class HttpServer:
+    """Binds when made, so that the URL is known; answers between ``start`` and ``stop``."""
+
+    def __init__(self, application: t.Callable[..., t.Any]) -> None:
+        self._server = make_server(HOST, 0, application, threaded=True, request_handler=_Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.url = f"http://{HOST}:{self._server.server_port}"
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()

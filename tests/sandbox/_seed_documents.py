@@ -1,0 +1,134 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documents that a fleet is found with: trust policies, bucket policies and compute configs, by the name of the state."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import Cloud
+
+Json = dict[str, t.Any]
+
+PARTNER_ACCOUNT = "444444444444"
+CONTROL_PLANE_ACCOUNT = "525325868955"
+
+_OBJECT_ACTIONS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+_BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
+_OTHER_PROFILE = "ray-autoscaler-v1"
+
+
+def policy(*statements: Json) -> Json:
+    """A policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _service_trust(services: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: t.Any) -> Json:
+    return {"Effect": "Allow", "Principal": {"Service": services}, "Action": action, **more}
+
+
+_LAMBDA = _service_trust("lambda.amazonaws.com")
+_PARTNER: Json = {
+    "Sid": "PartnerIngest",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"sts:ExternalId": "partner-7f3a"}},
+}
+
+
+def trust_policy(cloud: Cloud) -> Json:
+    """The trust policy of the role of a cloud's clusters."""
+    only_here = {"StringEquals": {"aws:SourceAccount": cloud.account_id}}
+    states: dict[str, Json] = {
+        "lambda_only": policy(_LAMBDA),
+        "manual_page": policy(_service_trust(["ec2.amazonaws.com"], Condition={})),
+        "cloudformation": policy(_service_trust("ec2.amazonaws.com", Sid="Allow")),
+        "list_action": policy(_service_trust("ec2.amazonaws.com", ["sts:AssumeRole"])),
+        "conditional": policy(_service_trust("ec2.amazonaws.com", Sid="OnlyThisAccount", Condition=only_here)),
+        "foreign_principal": policy(_PARTNER, _LAMBDA),
+        "many_services": policy(_service_trust(["lambda.amazonaws.com", "ec2.amazonaws.com"], ["sts:AssumeRole", "sts:TagSession"])),
+    }
+    return states[cloud.trust]
+
+
+def control_plane_trust(cloud: Cloud) -> Json:
+    """The trust policy of the role that Anyscale's control plane assumes."""
+    statement = {
+        "Sid": "AnyscaleControlPlaneAssumeRole",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{CONTROL_PLANE_ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": cloud.cloud_id}},
+    }
+    return policy(statement)
+
+
+def account_trust(account_id: str) -> Json:
+    """The trust policy of a role that an account's principals may assume."""
+    return policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"}, "Action": "sts:AssumeRole"})
+
+
+def bucket_policy(cloud: Cloud) -> Json | None:
+    """The policy of a cloud's bucket, if it has one."""
+    bucket = f"arn:aws:s3:::{cloud.bucket_name}"
+    both = [bucket, f"{bucket}/*"]
+    roles = [cloud.role_arn, cloud.control_plane_role_arn]
+    basic = ("s3:PutObject", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket")
+    tls_only = {
+        "Sid": "AllowSSLRequestsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": both,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    states: dict[str, Json | None] = {
+        "none": None,
+        "cloudformation": policy(_grant(roles, basic, both)),
+        "cloud_foundation": policy(tls_only, _grant(roles, (*_OBJECT_ACTIONS, *_BUCKET_ACTIONS), both, Sid="AllowAnyscaleResources")),
+        "foreign_reader": policy(_grant(PARTNER_ACCOUNT, ["s3:GetObject"], f"{bucket}/exports/*", Sid="AnalyticsExport")),
+        "complete": policy(
+            _grant(cloud.role_arn, _OBJECT_ACTIONS, f"{bucket}/*", Sid="ClusterObjects"),
+            _grant(cloud.role_arn, _BUCKET_ACTIONS, bucket, Sid="ClusterBucket"),
+        ),
+    }
+    return states[cloud.bucket_policy]
+
+
+def _grant(principal: str | list[str], actions: t.Iterable[str], resource: str | list[str], **more: str) -> Json:
+    return {**more, "Effect": "Allow", "Principal": {"AWS": principal}, "Action": list(actions), "Resource": resource}
+
+
+def compute_config(cloud: Cloud) -> Json | None:
+    """The request that made a cloud's compute config, as the vendor's CLI sends it; ``None`` where there is none."""
+    other = f"arn:aws:iam::{cloud.account_id}:instance-profile/{_OTHER_PROFILE}"
+    disk = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 500, "VolumeType": "gp3"}}]}
+    gpu_worker = {"name": "gpu", "instance_type": "g5.4xlarge", "min_workers": 0, "max_workers": 4, "use_spot": True}
+    states: dict[str, Json | None] = {
+        "missing": None,
+        "right": _request(cloud, _profile(cloud.instance_profile_arn)),
+        "role_arn": _request(cloud, _profile(cloud.role_arn)),
+        "other_profile": _request(cloud, {**_profile(other), **disk}),
+        "hidden_by_worker": _request(cloud, _profile(cloud.instance_profile_arn), {**gpu_worker, "advanced_configurations_json": disk}),
+    }
+    return states[cloud.compute_config]
+
+
+def _profile(arn: str) -> Json:
+    return {"IamInstanceProfile": {"Arn": arn}}
+
+
+def _request(cloud: Cloud, advanced: Json, *more_workers: Json) -> Json:
+    cpu_worker = {"name": "cpu", "instance_type": "m5.4xlarge", "min_workers": 0, "max_workers": 10, "use_spot": False}
+    cluster: Json = {
+        "head_node_type": {"name": "head-node", "instance_type": "m5.2xlarge", "resources": {"cpu": 0, "gpu": 0}},
+        "worker_node_types": [cpu_worker, *more_workers],
+        "advanced_configurations_json": advanced,
+        "auto_select_worker_config": False,
+        "flags": {"allow-cross-zone-autoscaling": False},
+    }
+    config = {"cloud_id": cloud.cloud_id, **cluster, "deployment_configs": [cluster]}
+    return {"name": cloud.compute_config_name, "anonymous": False, "new_version": True, "config": config}

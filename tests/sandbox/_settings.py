@@ -1,0 +1,34 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The settings of the sandbox that a test may turn."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+
+@dataclasses.dataclass
+class Settings:
+    """How slow and how narrow AWS is.
+
+    consistency_delay: for so many seconds after a policy was written, reads return the state before it.
+    principal_delay: a role younger than so many seconds is not yet a valid principal of a policy.
+    trust_quota: the longest trust policy, in characters that are not white space.
+    """
+
+    consistency_delay: float = 0.0
+    principal_delay: float = 0.0
+    trust_quota: int = 2048
+
+    def update(self, **changes: t.Any) -> dict[str, t.Any]:
+        """Turn some settings; returns them all. An unknown name is a ``TypeError``."""
+        changed = dataclasses.replace(self, **changes)
+        vars(self).update(vars(changed))
+        return dataclasses.asdict(self)
+
+    def reset(self) -> None:
+        """Back to the defaults."""
+        vars(self).update(vars(Settings()))

@@ -1,0 +1,198 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The seeded fleet: the states that it covers, and that it really is in them."""
+
+from __future__ import annotations
+
+import collections
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox, inventory
+
+BY_NAME = {cloud.name: cloud for cloud in FLEET}
+BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
+OBJECT_ACTIONS = {
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:ListMultipartUploadParts",
+    "s3:AbortMultipartUpload",
+}
+
+
+@pytest.fixture(scope="module")
+def fleet(running: Sandbox) -> Sandbox:
+    """The sandbox with the fleet in it; the tests only look."""
+    running.reset()
+    running.seed((*FLEET, BROKEN_CLOUD))
+    return running
+
+
+def trust(sandbox: Sandbox, cloud: Cloud) -> list[dict[str, t.Any]]:
+    role = sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]
+    assert role["Arn"] == cloud.role_arn
+    statements = role["AssumeRolePolicyDocument"]["Statement"]
+    assert isinstance(statements, list)
+    return statements
+
+
+def bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[dict[str, t.Any]] | None:
+    s3 = sandbox.client("s3", cloud.account_id)
+    try:
+        return list(json.loads(s3.get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])["Statement"])
+    except s3.exceptions.from_code("NoSuchBucketPolicy"):
+        return None
+
+
+def compute_config(sandbox: Sandbox, cloud: Cloud) -> dict[str, t.Any] | None:
+    found = sandbox.organization.templates.search({"cloud_id": cloud.cloud_id, "name": {"equals": cloud.compute_config_name}})
+    return dict(found[0]["config"]) if found else None
+
+
+def profile_roles(sandbox: Sandbox, cloud: Cloud) -> list[str] | None:
+    iam = sandbox.client("iam", cloud.account_id)
+    try:
+        profile = iam.get_instance_profile(InstanceProfileName=cloud.role_name)["InstanceProfile"]
+    except iam.exceptions.NoSuchEntityException:
+        return None
+    assert profile["Arn"] == cloud.instance_profile_arn
+    return [role["RoleName"] for role in profile["Roles"]]
+
+
+def test_fleet_covers_the_states_of_real_fleets() -> None:
+    assert (len(FLEET), len({cloud.cloud_id for cloud in FLEET})) == (12, 12)
+    assert {cloud.account_id for cloud in FLEET} == {"222222222222", "333333333333"}
+    assert {cloud.compute_config for cloud in FLEET} == {"missing", "right", "role_arn", "other_profile", "hidden_by_worker"}
+    assert {cloud.bucket_policy for cloud in FLEET} == {"none", "cloudformation", "cloud_foundation", "foreign_reader", "complete"}
+    assert {cloud.profile for cloud in FLEET} == {"missing", "empty", "filled"}
+    assert {cloud.owner for cloud in FLEET} == {"", "cloudformation", "terraform"}
+    assert max(collections.Counter(cloud.bucket_name for cloud in FLEET).values()) == 3
+
+
+TRUSTS: dict[str, tuple[str, list[tuple[t.Any, t.Any, bool]]]] = {
+    "lambda only": ("vision-prod", [({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole", False)]),
+    "manual page": ("vision-dev", [({"Service": ["ec2.amazonaws.com"]}, "sts:AssumeRole", False)]),
+    "CloudFormation": ("speech-prod", [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", False)]),
+    "list-form Action": ("speech-dev", [({"Service": "ec2.amazonaws.com"}, ["sts:AssumeRole"], False)]),
+    "EC2 with a Condition": ("search-prod", [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", True)]),
+    "foreign principal": (
+        "search-dev",
+        [
+            ({"AWS": "arn:aws:iam::444444444444:root"}, "sts:AssumeRole", True),
+            ({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole", False),
+        ],
+    ),
+    "EC2 among others": (
+        "search-lab",
+        [({"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}, ["sts:AssumeRole", "sts:TagSession"], False)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), TRUSTS.values(), ids=TRUSTS)
+def test_trust(fleet: Sandbox, name: str, expected: list[tuple[t.Any, t.Any, bool]]) -> None:
+    found = trust(fleet, BY_NAME[name])
+    assert [(one["Principal"], one["Action"], bool(one.get("Condition"))) for one in found] == expected
+
+
+BUCKETS: dict[str, tuple[str, list[str] | None]] = {
+    "no policy": ("vision-prod", None),
+    "CloudFormation": ("speech-prod", [""]),
+    "cloud foundation": ("speech-dev", ["AllowSSLRequestsOnly", "AllowAnyscaleResources"]),
+    "shared": ("search-prod", ["AnalyticsExport"]),
+    "complete": ("genomics-prod", ["ClusterObjects", "ClusterBucket"]),
+}
+
+
+@pytest.mark.parametrize(("name", "sids"), BUCKETS.values(), ids=BUCKETS)
+def test_bucket(fleet: Sandbox, name: str, sids: list[str] | None) -> None:
+    found = bucket_statements(fleet, BY_NAME[name])
+    assert (None if found is None else [one.get("Sid", "") for one in found]) == sids
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
+def test_instance_profile(fleet: Sandbox, cloud: Cloud) -> None:
+    assert profile_roles(fleet, cloud) == {"missing": None, "empty": [], "filled": [cloud.role_name]}[cloud.profile]
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
+def test_compute_config(fleet: Sandbox, cloud: Cloud) -> None:
+    profile = cloud.instance_profile_arn
+    other = f"arn:aws:iam::{cloud.account_id}:instance-profile/ray-autoscaler-v1"
+    states: dict[str, tuple[str, bool] | None] = {
+        "missing": None,
+        "right": (profile, False),
+        "role_arn": (cloud.role_arn, False),
+        "other_profile": (other, False),
+        "hidden_by_worker": (profile, True),
+    }
+    config = compute_config(fleet, cloud)
+    found = None
+    if config:
+        for cluster in (config, *config["deployment_configs"]):
+            hidden = any(worker["advanced_configurations_json"] for worker in cluster["worker_node_types"])
+            found = cluster["advanced_configurations_json"]["IamInstanceProfile"]["Arn"], hidden
+            assert found == states[cloud.compute_config]
+    assert found == states[cloud.compute_config]
+
+
+def test_one_cloud_is_right_in_everything(fleet: Sandbox) -> None:
+    cloud = BY_NAME["genomics-prod"]
+    granted = {
+        (action, statement["Resource"])
+        for statement in bucket_statements(fleet, cloud) or []
+        for action in statement["Action"]
+        if (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": cloud.role_arn}) and "Condition" not in statement
+    }
+    bucket = f"arn:aws:s3:::{cloud.bucket_name}"
+    assert granted == {(action, bucket) for action in BUCKET_ACTIONS} | {(action, f"{bucket}/*") for action in OBJECT_ACTIONS}
+    (statement,) = trust(fleet, cloud)
+    assert (statement["Effect"], statement["Action"], statement["Condition"]) == ("Allow", "sts:AssumeRole", {})
+    assert statement["Principal"] == {"Service": ["ec2.amazonaws.com"]}
+    assert (cloud.profile, cloud.compute_config) == ("filled", "right")
+
+
+@pytest.mark.parametrize(("name", "tag"), [("speech-prod", "aws:cloudformation:stack-name"), ("speech-dev", "tf_module")])
+def test_owner_tags(fleet: Sandbox, name: str, tag: str) -> None:
+    cloud = BY_NAME[name]
+    role = fleet.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]
+    assert tag in {one["Key"] for one in role["Tags"]}
+
+
+def test_broken_cloud_has_no_role(fleet: Sandbox) -> None:
+    iam = fleet.client("iam", BROKEN_CLOUD.account_id)
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=BROKEN_CLOUD.role_name)
+    assert BROKEN_CLOUD.cloud_id in fleet.organization.clouds
+
+
+def test_inventory(fleet: Sandbox) -> None:
+    group = inventory(fleet, (*FLEET, BROKEN_CLOUD))["all"]["children"]["anyscale_clouds"]
+    assert list(group["hosts"]) == [*BY_NAME, BROKEN_CLOUD.name]
+    assert group["vars"]["ansible_connection"] == "local"
+    by_default = group["hosts"]["vision-prod"]
+    assert by_default == {
+        "cloud_iam_cloud_id": BY_NAME["vision-prod"].cloud_id,
+        "cloud_iam_account_id": "222222222222",
+        "cloud_iam_region": "us-west-2",
+        "cloud_iam_bucket": "anyscale-vision-prod-data",
+        "cloud_iam_compute_config": "vision-prod-ray",
+        "cloud_iam_assume_role_arn": "arn:aws:iam::222222222222:role/anyscale-onboarding",
+    }
+    assert group["hosts"]["search-lab"]["cloud_iam_role"] == "arn:aws:iam::222222222222:role/ray/lab/search-lab-ray"
+
+
+@pytest.mark.parametrize("account_id", ["222222222222", "333333333333"])
+def test_tooling_account_may_assume_the_onboarding_role(fleet: Sandbox, account_id: str) -> None:
+    arn = f"arn:aws:iam::{account_id}:role/anyscale-onboarding"
+    granted = fleet.client("sts").assume_role(RoleArn=arn, RoleSessionName="onboard")
+    assert granted["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account_id}:assumed-role/anyscale-onboarding/onboard"
+
+
+def test_seeding_leaves_no_calls(fleet: Sandbox) -> None:
+    assert fleet.calls() == []
