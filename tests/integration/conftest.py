@@ -1,0 +1,88 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the integration tests share: one sandbox, empty at each test's start, and modules run through their main()."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import pathlib
+import typing as t
+from unittest import mock
+
+import botocore.session
+import pytest
+from ansible.module_utils.common import warnings
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+
+pytest.register_assert_rewrite("ansible_collections.rayfleet.anyscale.tests.integration.states")
+
+ACCOUNT = "222222222222"
+MODULES = "ansible_collections.rayfleet.anyscale.plugins.modules"
+_NOT_FROM_OUTSIDE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE", "AWS_REGION", "AWS_URL", "AWS_ACCESS_KEY", "AWS_SECRET_KEY")
+
+Result = dict[str, t.Any]
+RunModule = t.Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> t.Iterator[Sandbox]:
+    """The sandbox's servers, started once: an empty organization and empty accounts cost nothing, servers do."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_service_models() -> t.Iterator[None]:
+    """Botocore's models of the services are read once, not for each run of a module: that is most of a run's time."""
+    with mock.patch.object(botocore.session, "create_loader", functools.cache(botocore.session.create_loader)):
+        yield
+
+
+@pytest.fixture
+def surroundings(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    """An environment that leads to the sandbox, as a caller in ``ACCOUNT`` whose home and working folder are empty."""
+    for name in _NOT_FROM_OUTSIDE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in running_sandbox.child_variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", running_sandbox.credentials(ACCOUNT)["aws_access_key_id"])
+    # Nothing here speaks TLS; to read the machine's certificates anew for each call would take half of the time.
+    monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox, surroundings: None) -> Sandbox:
+    """An empty sandbox; this process's environment leads to it."""
+    running_sandbox.reset()
+    return running_sandbox
+
+
+@pytest.fixture
+def run_module(surroundings: None, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> RunModule:
+    """Run a module by its name with its options as keywords; ``check=True`` is check mode. Returns its result.
+
+    A traceback, in the result or on the standard error, fails the test. Warnings are returned as texts.
+    """
+
+    def run(module: str, /, check: bool = False, **options: t.Any) -> Result:
+        modes = {"_ansible_check_mode": check, "_ansible_diff": True}
+        arguments = patch_module_args({"lock_dir": str(tmp_path / "locks"), **options, **modes})
+        with mock.patch.object(warnings, "_global_warnings", {}), arguments:
+            with pytest.raises(SystemExit):
+                importlib.import_module(f"{MODULES}.{module}").main()
+            told = list(warnings.get_warning_messages())
+        output = capsys.readouterr()
+        result = json.loads(output.out.splitlines()[-1])
+        assert "exception" not in result and output.err == ""
+        return {**result, "warnings": told}
+
+    return run

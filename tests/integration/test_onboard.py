@@ -1,0 +1,234 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook onboard, end to end, on the seeded fleet: what it changes, what it leaves alone, what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+
+EXPECTED = {
+    "vision-prod": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
+    "vision-dev": {"access_missing", "wrong_arn_kind"},
+    "speech-prod": {"access_missing", "compute_config_missing"},
+    "speech-dev": {"action_not_a_string", "profile_differs"},
+    "search-prod": {"ec2_trust_conditional", "access_missing"},
+    "search-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
+    "search-lab": {"action_not_a_string", "access_missing", "instance_profile_without_role", "compute_config_missing"},
+    "genomics-prod": set(),
+    "genomics-dev": {"node_group_hides_profile"},
+    "forecast-prod": {"profile_differs"},
+    "forecast-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "wrong_arn_kind"},
+    "robotics-prod": {"ec2_trust_missing", "access_missing", "compute_config_missing"},
+}
+REFUSED_BEFORE = {
+    "roles": {"vision-prod", "speech-dev", "search-dev", "search-lab", "forecast-dev", "robotics-prod"},
+    "bucket": {"vision-prod", "vision-dev", "search-prod", "search-dev", "search-lab", "forecast-dev"},
+}
+
+
+class Fleet(t.NamedTuple):
+    """The seeded fleet after three runs, with the policies that were there before."""
+
+    sandbox: Sandbox
+    check: Run
+    first: Run
+    second: Run
+    policies_before: dict[str, list[t.Any]]
+    refused_before: dict[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
+    """``--check --diff``, then for real, then again; each test looks at another side of it."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in running_sandbox.child_variables().items():
+            environment.setenv(name, value)
+        running_sandbox.reset()
+        running_sandbox.seed(FLEET)
+        inventory = inventory_file(tmp_path_factory.mktemp("fleet"), running_sandbox, FLEET)
+        before, refused = _policies(running_sandbox), _refused(running_sandbox)
+        runs = [run_playbook(running_sandbox, "onboard", inventory, *more) for more in (["--check", "--diff"], [], [])]
+        yield Fleet(running_sandbox, *runs, before, refused)
+
+
+def _policies(sandbox: Sandbox) -> dict[str, list[t.Any]]:
+    """The statements of every role's trust policy and every bucket's policy."""
+    found = {}
+    for cloud in FLEET:
+        found[f"role {cloud.name}"] = sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"][
+            "AssumeRolePolicyDocument"
+        ]["Statement"]
+        found[f"bucket {cloud.bucket_name}"] = _bucket_statements(sandbox, cloud)
+    return found
+
+
+def _bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
+    s3 = sandbox.client("s3", cloud.account_id)
+    try:
+        return json.loads(s3.get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])["Statement"]
+    except s3.exceptions.ClientError:
+        return []
+
+
+def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
+    """The clouds whose roles, and whose buckets, the vendor's verification refuses."""
+    verdicts = {cloud.name: judge(sandbox, cloud) for cloud in FLEET}
+    return {part: {name for name, verdict in verdicts.items() if not getattr(verdict, part)} for part in ("roles", "bucket")}
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
+def test_the_first_run_changes_exactly_what_differs(fleet: Fleet, cloud: Cloud) -> None:
+    """Every reason, and no other; the cloud that is right already is not touched."""
+    assert fleet.first.reasons(cloud.name) == EXPECTED[cloud.name]
+    assert fleet.first.changed(cloud.name) == bool(EXPECTED[cloud.name])
+
+
+def test_every_cloud_succeeds(fleet: Fleet) -> None:
+    """No cloud of the seeded fleet is beyond help."""
+    assert [run.failed() for run in (fleet.check, fleet.first, fleet.second)] == [set(), set(), set()]
+    assert [run.exit_status for run in (fleet.check, fleet.first, fleet.second)] == [0, 0, 0]
+
+
+def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
+    """The same clouds for the same reasons."""
+    assert fleet.check.writes == []
+    for cloud in FLEET:
+        assert fleet.check.reasons(cloud.name) == fleet.first.reasons(cloud.name), cloud.name
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
+def test_check_mode_predicts_the_compute_config_to_use(fleet: Fleet, cloud: Cloud) -> None:
+    """Down to the version."""
+    predicted, real = (run.result(cloud.name, "compute_config_profile")["compute_config"] for run in (fleet.check, fleet.first))
+    assert predicted == real
+
+
+def test_check_mode_shows_the_diff(fleet: Fleet) -> None:
+    """With --diff, as readable JSON."""
+    assert '+      "Sid": "AnyscaleEC2Trust"' in fleet.check.output
+
+
+def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) -> None:
+    """And so it needs no permission to write."""
+    assert fleet.second.writes == []
+    assert not any(fleet.second.changed(cloud.name) for cloud in FLEET)
+
+
+def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
+    """Apart from the role to assume."""
+    counted = {operation: count for operation, count in fleet.second.operations.items() if operation != "AssumeRole"}
+    assert counted == {
+        "GetRole": len(FLEET),
+        "GetBucketPolicy": len(FLEET),
+        "GetInstanceProfile": len(FLEET),
+        "POST /api/v2/compute_templates/search": len(FLEET),
+    }
+
+
+def test_no_statement_of_others_is_lost_or_changed(fleet: Fleet) -> None:
+    """Only a list-form Action for EC2 alone is rewritten, in its place."""
+    after = _policies(fleet.sandbox)
+    for name, statements in fleet.policies_before.items():
+        kept = [raw for raw in after[name] if raw in statements]
+        rewritten = [raw for raw in statements if raw not in kept]
+        assert kept == [raw for raw in statements if raw not in rewritten], name
+        assert rewritten == ([] if name != "role speech-dev" else [statements[0]]), name
+
+
+def test_the_vendor_refuses_the_right_clouds_before(fleet: Fleet) -> None:
+    """So that its acceptance afterwards means something."""
+    assert fleet.refused_before == REFUSED_BEFORE
+
+
+def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
+    """Roles, instance profiles and buckets, by the vendor's own verification."""
+    assert _refused(fleet.sandbox) == {"roles": set(), "bucket": set()}
+
+
+def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
+    """What a person reads last."""
+    assert "11 changed, 1 already right, 0 failed, 0 not done" in fleet.first.output
+    assert "genomics-dev changed: node_group_hides_profile" in fleet.first.output
+    assert "11 would change, 1 already right, 0 failed, 0 not done" in fleet.check.output
+    assert "0 changed, 12 already right, 0 failed, 0 not done" in fleet.second.output
+
+
+def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its neighbours are converged, and the message says what to do."""
+    neighbour = FLEET[-1]
+    running_sandbox.reset()
+    running_sandbox.seed([neighbour])
+    running_sandbox.seed_broken()
+    run = run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, [BROKEN_CLOUD, neighbour]))
+    assert run.failed() == {BROKEN_CLOUD.name}
+    assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
+    assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
+    assert "1 changed, 0 already right, 1 failed, 0 not done" in run.output
+    assert run.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"cloud_iam_bucket": None}, "Set cloud_iam_role or cloud_iam_cloud_id; cloud_iam_bucket, or cloud_iam_bucket_access to false"),
+        ({"cloud_iam_account_id": None}, "cloud_iam_account_id"),
+        ({"cloud_iam_state": "gone"}, "cloud_iam_state"),
+        ({"cloud_iam_compute_config": None}, "cloud_iam_compute_config_profile to false"),
+    ],
+    ids=["no bucket", "no account", "unknown state", "no compute config"],
+)
+def test_bad_variables_are_refused_before_anything_is_written(
+    running_sandbox: Sandbox, tmp_path: Path, variables: dict[str, t.Any], words: str
+) -> None:
+    """In one place, with the variable's name."""
+    cloud = FLEET[0]
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    run = run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, [cloud], **variables))
+    assert run.failed() == {cloud.name}
+    assert words in re.sub(r"\s+", " ", run.output)
+    assert run.writes == []
+
+
+def test_thirty_clouds_that_share_a_bucket_lose_nothing(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Thirty forks write the same policy; every grant and the statement of others are there in the end."""
+    clouds = [
+        Cloud(f"shared-{number:02}", VISION_ACCOUNT, trust="manual_page", bucket="anyscale-shared-by-many", bucket_policy="foreign_reader")
+        for number in range(30)
+    ]
+    running_sandbox.reset()
+    running_sandbox.seed(clouds)
+    inventory = inventory_file(tmp_path, running_sandbox, clouds, cloud_iam_compute_config_profile=False, cloud_iam_trust=False)
+    run = run_playbook(running_sandbox, "onboard", inventory, "--forks", "30")
+    assert run.failed() == set()
+    statements = _bucket_statements(running_sandbox, clouds[0])
+    assert [raw["Sid"] for raw in statements] == ["AnalyticsExport", "AnyscaleClusterAccess"]
+    assert statements[1]["Principal"]["AWS"] == sorted(cloud.role_arn for cloud in clouds)
+
+
+def test_absent_takes_back_what_present_gave(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Override, grant and trust go; what was there before stays."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "robotics-prod")
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud])
+    trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
+    run_playbook(running_sandbox, "onboard", inventory)
+    run = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_state=absent")
+    assert run.reasons(cloud.name) == {"profile_present", "access_present", "access_in_other_statement", "ec2_trust_present"}
+    again = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_state=absent")
+    assert (again.changed(cloud.name), again.writes) == (False, [])
+    assert running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"] == trust
+    assert cloud.role_arn not in json.dumps(_bucket_statements(running_sandbox, cloud))
