@@ -228,10 +228,10 @@ def _judge_denies(raws: list[policy.Raw], wanted: Wanted) -> tuple[str, ...]:
     for index, raw in enumerate(raws):
         for role in wanted.roles:
             verdict = hits(raw, role, wanted.pairs())
-            where = f"{policy.describe(raw, index).capitalize()} of the policy of bucket {wanted.bucket}"
+            where = policy.describe(raw, index)
             if verdict:
                 raise RefusedError(
-                    f"{where} denies {role.arn} access, whatever else allows it.",
+                    f"{where} of the policy of bucket {wanted.bucket} denies {role.arn} access, whatever else allows it.",
                     "Take the role out of that statement's reach and run again.",
                     statement=raw,
                 )

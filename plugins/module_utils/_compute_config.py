@@ -160,8 +160,8 @@ def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> Conf
             if not profile:
                 continue
             if not _same_profile(profile, arn):
-                place = f"node group {group!r}" if group else "the cluster's instance configuration"
-                warnings.append(f"{observed.name}: {place} has another instance profile, {_shown(profile)}: it was left there.")
+                place = f"Node group {group!r}" if group else "The cluster's instance configuration"
+                warnings.append(f"{place} has another instance profile, {_shown(profile)}: it was left there.")
                 continue
             del level[INSTANCE_CONFIG][PROFILE]
             if not level[INSTANCE_CONFIG]:

@@ -154,7 +154,7 @@ def _refuse_deny(raws: list[policy.Raw], service: str) -> None:
     for index, raw in enumerate(raws):
         if raw["Effect"] == "Deny" and not raw.get("Condition") and _denies(raw, service):
             raise RefusedError(
-                f"{policy.describe(raw, index).capitalize()} of the trust policy denies EC2 the role, whatever else allows it.",
+                f"{policy.describe(raw, index)} of the trust policy denies EC2 the role, whatever else allows it.",
                 "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
                 statement=raw,
             )
@@ -183,7 +183,7 @@ def _refuse_length(document: policy.Document, quota_chars: int) -> None:
 
 def _widened(raws: list[policy.Raw], service: str) -> tuple[str, ...]:
     return tuple(
-        f"{policy.describe(raw, index).capitalize()} lets EC2 assume the role only under a Condition, which does not hold for every "
+        f"{policy.describe(raw, index)} lets EC2 assume the role only under a Condition, which does not hold for every "
         f"cluster: the unconditional statement for Anyscale widens it. Condition: {policy.compact(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if _allows(raw, service) and raw.get("Condition")
@@ -193,7 +193,7 @@ def _widened(raws: list[policy.Raw], service: str) -> tuple[str, ...]:
 def _foreign_warnings(raws: list[policy.Raw]) -> tuple[str, ...]:
     """What is right for AWS but ends the vendor's own verification with a traceback."""
     return tuple(
-        f"{policy.describe(raw, index).capitalize()} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
+        f"{policy.describe(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
         "a traceback: it expects a Principal that is a JSON object."
         for index, raw in enumerate(raws)
         if raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)

@@ -178,7 +178,7 @@ def aws_principals(element: t.Any) -> list[str]:
 def describe(raw: t.Mapping[str, t.Any], index: int) -> str:
     """How to name a statement to a user who looks for it in the document."""
     sid = raw.get("Sid")
-    return f"statement {index + 1} (Sid {sid!r})" if sid else f"statement {index + 1} (without a Sid)"
+    return f"Statement {index + 1} (Sid {sid!r})" if sid else f"Statement {index + 1} (without a Sid)"
 
 
 def name_of(raw: t.Mapping[str, t.Any], index: int) -> str:

@@ -80,7 +80,7 @@ class PolicyTask(Task):
             return plan
         if not plan.changed:
             names = ", ".join(policy.describe(raw, index) for index, raw in enumerate(lost))
-            return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out of {self.resource}: {names}."))
+            return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}."))
         restored = self.decide(policy.with_statements(live, [*policy.statements(live), *lost]))
         return dataclasses.replace(restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost"))
 

@@ -111,7 +111,7 @@ def _result(task: Task, plan: Plan) -> dict[str, t.Any]:
         **({"previous": before} if plan.changed else {}),
         "changed": plan.changed,
         "reasons": list(plan.reasons),
-        "warnings": list(plan.warnings),
+        "warnings": [f"{task.resource}: {warning}" for warning in plan.warnings],
         "diff": {
             "before_header": f"{task.resource} (before)",
             "after_header": f"{task.resource} (after)",

@@ -225,7 +225,7 @@ class Task(BaseTask):
         before = _yaml_file.read(self.params["dest"])
         after = to_vendor(config.config, self._cloud_name)
         reasons = () if before == after else ("dest_differs",)
-        return Plan(before, after, reasons, result={"dest": os.path.abspath(self.params["dest"])})
+        return Plan(before, after, reasons, result={"file": os.path.abspath(self.params["dest"])})
 
     # --- names --------------------------------------------------------------------------------------------------------
 

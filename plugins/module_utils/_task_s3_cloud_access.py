@@ -188,5 +188,5 @@ def _explained(error: AwsError, document: policy.Document) -> AwsError:
     ]
     if error.code != "AccessDenied" or not public:
         return error
-    remedy = f"{public[0].capitalize()} is open to everybody; where the bucket blocks public policies, S3 refuses any policy that holds it."
+    remedy = f"{public[0]} is open to everybody; where the bucket blocks public policies, S3 refuses any policy that holds it."
     return AwsError(error.message, f"{error.remedy} {remedy}", **error.details)

@@ -201,8 +201,8 @@ not_applicable:
   type: list
   elements: dict
   returned: success
-dest:
-  description: The absolute path of the file.
+file:
+  description: The absolute path of the file that O(dest) names.
   type: str
   returned: where O(dest) is given
 previous:
