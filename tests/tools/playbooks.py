@@ -29,25 +29,29 @@ class Run:
 
     exit_status: int
     output: str
-    results: list[tuple[str, str, Json]]
+    results: list[tuple[str, str, Json, str]]
     writes: list[Json]
     operations: dict[str, int]
 
     def result(self, host: str, module: str) -> Json:
         """What a module of the collection returned for a host."""
-        return next(result for found, action, result in self.results if found == host and action == f"rayfleet.anyscale.{module}")
+        return next(result for found, action, result, _name in self.results if found == host and action == f"rayfleet.anyscale.{module}")
+
+    def named(self, name: str) -> list[Json]:
+        """The results of the task of a name, one for each host."""
+        return [result for _host, _action, result, found in self.results if found == name]
 
     def reasons(self, host: str) -> set[str]:
         """The reasons for all changes of a host."""
-        return {reason for found, _action, result in self.results if found == host for reason in result.get("reasons", [])}
+        return {reason for found, _action, result, _name in self.results if found == host for reason in result.get("reasons", [])}
 
     def changed(self, host: str) -> bool:
         """Whether any task changed a host."""
-        return any(result.get("changed") for found, _action, result in self.results if found == host)
+        return any(result.get("changed") for found, _action, result, _name in self.results if found == host)
 
     def failed(self) -> set[str]:
         """The hosts that a task failed for."""
-        return {host for host, _action, result in self.results if result.get("failed")}
+        return {host for host, _action, result, _name in self.results if result.get("failed")}
 
 
 def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **variables: t.Any) -> Path:
@@ -62,13 +66,16 @@ def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **v
     return path
 
 
-def run_playbook(sandbox: Sandbox, name: str, inventory: Path, *arguments: str, show: bool = False) -> Run:
-    """Run a playbook of the collection by its FQCN. ``show``: print what it prints, as it comes."""
+def run_playbook(
+    sandbox: Sandbox, name: str, inventory: Path, *arguments: str, show: bool = False, variables: t.Mapping[str, str] | None = None
+) -> Run:
+    """Run a playbook of the collection by its FQCN, or another one by its path. ``show``: print what it prints, as it comes."""
     sandbox.clear_calls()
     log = inventory.parent / "results.jsonl"
     log.unlink(missing_ok=True)
-    command = [str(BIN / "ansible-playbook"), "-i", str(inventory), f"rayfleet.anyscale.{name}", *arguments]
-    exit_status, output = _run(command, inventory.parent, _environment(sandbox, inventory.parent, log), show)
+    playbook = name if name.endswith(".yml") else f"rayfleet.anyscale.{name}"
+    command = [str(BIN / "ansible-playbook"), "-i", str(inventory), playbook, *arguments]
+    exit_status, output = _run(command, inventory.parent, {**_environment(sandbox, inventory.parent, log), **(variables or {})}, show)
     operations = collections.Counter(call["operation"] for call in sandbox.calls())
     results = [tuple(json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
     return Run(exit_status, output, results, sandbox.writes(), dict(operations))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Appends each task's result to the file RESULTS_LOG as a line of JSON: host, action, result. For the tests alone."""
+"""Appends each task's result to the file RESULTS_LOG as a line of JSON: host, action, result, name of the task. For the tests alone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def _log(self, result: t.Any, **_kwargs: t.Any) -> None:
+        host = result._host.get_name()
         action = result._task.resolved_action or result._task.action
-        line = json.dumps([result._host.get_name(), action, {**result._result, "failed": result.is_failed()}], default=str)
+        line = json.dumps([host, action, {**result._result, "failed": result.is_failed()}, result._task.name], default=str)
         with open(os.environ["RESULTS_LOG"], "a", encoding="utf-8") as log:
             log.write(line + "\n")
 

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sessions of botocore that share what is slow to make: the parsed service models and the event handlers.
+
+This module util is private to the collection. A forked process inherits what its parent has warmed up, so that a task
+that runs in Ansible's worker finds the models of IAM and S3 in memory.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import typing as t
+
+try:
+    import botocore.session
+except ImportError:
+    pass  # the session that is asked for says what is missing
+
+_SERVICES = ("iam", "s3", "sts")
+_shared: dict[str, t.Any] = {}
+
+
+def core_session() -> t.Any:
+    """A new botocore session, with credentials, settings and components of its own."""
+    if not _shared:
+        first = botocore.session.Session()
+        _shared.update(loader=first.get_component("data_loader"), hooks=first.get_component("event_emitter"))
+    # A copy of the emitter: what one client hooks into it is not for the others.
+    session = botocore.session.Session(event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False)
+    session.register_component("data_loader", _shared["loader"])
+    return session
+
+
+def warm_up() -> None:
+    """Parse the models that tasks need. No call is made and no credentials are looked for."""
+    # Ansible's log would take botocore's words for the run's.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    session = core_session()
+    session.set_credentials("none", "none")
+    for service in _SERVICES:
+        session.create_client(service, region_name="us-east-1")

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a module's task in Ansible's worker process where nothing could differ, else as the ordinary module.
+
+This plugin util is private to the collection. A new Python that imports Ansible, boto3 and the service models costs many
+times what the AWS calls of a task take. With a local connection the worker is the same machine, user and Python as the
+module would have, and it has all of that in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import sys
+import typing as t
+
+from ansible import constants as C
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import merge_hash
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import warm_up
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, module_arguments, run
+
+SWITCH = "anyscale_in_worker"
+# What Python, the dynamic loader and botocore's loader read when they start, and not again.
+_READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH")
+# There, a process that was forked after boto3 was used is ended by the system.
+_FORK_IS_UNSAFE = sys.platform == "darwin"
+
+Result = dict[str, t.Any]
+display = Display()
+
+
+class InWorkerAction(ActionBase):
+    """The base of an action plugin that has the name of its module. A subclass names the module's task."""
+
+    task_class: t.ClassVar[type[Task]]
+    _supports_async = True
+
+    def __init_subclass__(cls, **kwargs: t.Any) -> None:
+        """Ansible imports an action before it forks the workers that run it: they inherit what is warm."""
+        super().__init_subclass__(**kwargs)
+        if not _FORK_IS_UNSAFE:
+            with contextlib.suppress(ImportError, NameError):
+                warm_up()
+
+    def run(self, tmp: None = None, task_vars: Result | None = None) -> Result:
+        """Run the task, here or as a module."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        environment: dict[str, str] = {}
+        self._compute_environment_string(environment)
+        obstacle = self._obstacle(variables, environment)
+        if obstacle is None:
+            display.vvv(f"{self._task.action}: in the worker process")
+            return merge_hash(result, self._run_here(environment))
+        display.vvv(f"{self._task.action}: as a module, because {obstacle}")
+        result = merge_hash(result, self._execute_module(task_vars=variables, wrap_async=self._task.async_val))
+        if not self._task.async_val:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _obstacle(self, task_vars: Result, environment: t.Mapping[str, str]) -> str | None:
+        """Why the task cannot run here with the same outcome as the module; ``None`` where it can."""
+        early = sorted(name for name in environment if name.startswith(_READ_AT_START))
+        obstacles = {
+            f"{SWITCH} is false": not boolean(self._templar.template(task_vars.get(SWITCH, True)), strict=False),
+            f"the connection is {self._connection.transport}": self._connection.transport != "local",
+            "it becomes another user": self._connection.become is not None,
+            "it is asynchronous": bool(self._task.async_val),
+            "remote files are to be kept": C.DEFAULT_KEEP_REMOTE_FILES,
+            "a fork after boto3 is unsafe on this system": _FORK_IS_UNSAFE,
+            f"its environment sets {', '.join(early)}": bool(early),
+            "it has another Python": not self._has_this_python(task_vars),
+        }
+        return next((why for why, stands in obstacles.items() if stands), None)
+
+    def _has_this_python(self, task_vars: Result) -> bool:
+        """Discovery counts as this Python: it would find one that may not have boto3."""
+        if self._task.delegate_to:
+            task_vars = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
+        wanted = str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)))
+        return wanted.startswith("auto") or _same_python(wanted, sys.executable)
+
+    def _run_here(self, environment: t.Mapping[str, str]) -> Result:
+        # What the parent left for the collector would be copied into this process, page by page, to look at it.
+        gc.freeze()
+        with _environment(environment):
+            validated = self._validated()
+            result = validated.failure or self._outcome(validated.params)
+        result["warnings"] = [*validated.warnings, *result.get("warnings", [])]
+        if _shows_invocation():
+            result["invocation"] = {"module_args": validated.params}
+        return t.cast(Result, remove_values(result, validated.secrets))
+
+    def _outcome(self, params: Result) -> Result:
+        try:
+            return run(self.task_class(params), self._task.check_mode)
+        except TaskError as error:
+            return {"failed": True, **error.failure()}
+
+    def _validated(self) -> _Validated:
+        """The arguments as AnsibleModule would have them, and what it would say against them."""
+        # Plain types, as a module gets them: Ansible's own carry tags and templates.
+        arguments = json.loads(json.dumps(self._task.args, default=str))
+        rules = {name: rule for name, rule in module_arguments(self.task_class).items() if name != "supports_check_mode"}
+        found = ArgumentSpecValidator(**rules).validate(arguments)
+        validated = _Validated(found.validated_parameters, set(found._no_log_values))
+        validated.warnings = [f"Both option {pair['option']} and its alias {pair['alias']} are set." for pair in found._warnings]
+        if found.error_messages:
+            message = found.errors.msg
+            if isinstance(found.errors[0], UnsupportedError):
+                message = f"Unsupported parameters for ({self._task.resolved_action or self._task.action}) module: {message}"
+            validated.failure = {"failed": True, "msg": message}
+        return validated
+
+
+class _Validated:
+    """Arguments after validation: the parameters, the values not to show, the warnings, and the failure if there is one."""
+
+    def __init__(self, params: Result, secrets: set[str]) -> None:
+        self.params = params
+        self.secrets = secrets
+        self.warnings: list[str] = []
+        self.failure: Result | None = None
+
+
+@contextlib.contextmanager
+def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
+    """The task's ``environment:`` for as long as it runs; the items of a loop share this process."""
+    before = dict(os.environ)
+    os.environ.update({name: str(value) for name, value in variables.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _same_python(one: str, other: str) -> bool:
+    """A virtual environment's python is a link to that of its base, so the folder counts as well."""
+
+    def place(path: str) -> tuple[str, str]:
+        return os.path.realpath(path), os.path.realpath(os.path.dirname(os.path.abspath(path)))
+
+    return place(one) == place(other)
+
+
+def _shows_invocation() -> bool:
+    """Modules return their arguments always, or as the setting says in releases of ansible-core that have it."""
+    try:
+        return bool(C.config.get_config_value("INJECT_INVOCATION"))
+    except AnsibleError:
+        return True
