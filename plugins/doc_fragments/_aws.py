@@ -94,6 +94,8 @@ requirements:
 notes:
   - Credentials in the environment and in files are those of the machine that the module runs on. With
     C(ansible_connection=local) that is the controller.
+  - An option of the connection that is empty counts as not given, but for O(account_id) and O(assume_role_arn), where that
+    is an error.
   - An IAM principal that a policy names by its unique id is looked up with C(iam:ListRoles) and C(iam:ListUsers);
     otherwise these permissions are not needed.
 """

@@ -14,6 +14,7 @@ import dataclasses
 import datetime
 import email.message
 import email.utils
+import functools
 import http.client
 import ipaddress
 import itertools
@@ -27,9 +28,10 @@ import typing as t
 import urllib.error
 import urllib.parse
 
-from ansible.module_utils.urls import open_url
+from ansible.module_utils.urls import Request, make_context
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, InputError
 
 DEFAULT_HOST = "https://console.anyscale.com"
@@ -88,9 +90,7 @@ def resolve_credentials(
             "There is no token for Anyscale.",
             f"Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale login' write {credentials_path}.",
         )
-    # An illegal character would make http.client raise an error that shows the header, token and all.
-    if not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise InputError("The token for Anyscale holds characters that no token has.", "Copy it again, without quotes or blanks.")
+    refuse_unsendable(secret, "The token for Anyscale (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file)")
     return address, secret
 
 
@@ -194,15 +194,17 @@ class AnyscaleClient:
         validate_certs: bool = True,
         ca_path: str | None = None,
         timeout: float = 60,
-        opener: t.Callable[..., t.Any] = open_url,
+        opener: t.Callable[..., t.Any] | None = None,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
         jitter: t.Callable[[], float] = random.random,
     ) -> None:
         self._host = host
         self._token = token
-        self._transport = {"validate_certs": validate_certs, "ca_path": ca_path, "timeout": timeout}
-        self._opener = opener
+        self._trust = {"validate_certs": validate_certs, "cafile": ca_path}
+        self._timeout = timeout
+        if opener is not None:
+            self._opener = opener
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -337,20 +339,26 @@ class AnyscaleClient:
                 raise self._refusal(method, path, answer)
             self._sleep(pause)
 
+    @functools.cached_property
+    def _opener(self) -> t.Callable[..., t.Any]:
+        """Opens a URL. All calls share one TLS context, which takes longer to make than a call; plain http needs none."""
+        is_tls = self._host.startswith("https:")
+        return Request(context=make_context(**self._trust) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).open
+
     def _attempt(self, method: str, url: str, body: JsonObject | None) -> _Answer:
         """Send one request. Redirects are not followed (they would carry the token) and netrc is not asked (it would win)."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         try:
             with self._opener(
-                url,
+                url=url,
                 method=method,
                 data=data,
                 headers=headers,
                 http_agent="rayfleet.anyscale",
                 follow_redirects="none",
                 use_netrc=False,
-                **self._transport,
+                timeout=self._timeout,
             ) as response:
                 return _Answer(response.status, response.read(), response.headers)
         except urllib.error.HTTPError as refusal:

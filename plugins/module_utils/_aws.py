@@ -25,6 +25,10 @@ class Iam:
     def __init__(self, session: AwsSession) -> None:
         self._session = session
 
+    def account_id(self) -> str:
+        """``GetCallerIdentity``: the account that all calls are made in."""
+        return self._session.account_id()
+
     def role(self, name: str) -> dict[str, t.Any] | None:
         """``GetRole``: the role with its ARN, its unique id, its tags and its trust policy."""
         answer = _found(self._call, "get_role", RoleName=name)

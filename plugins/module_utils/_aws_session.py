@@ -11,10 +11,13 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import core_session
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_account_id, parse_role
 
@@ -40,20 +43,50 @@ _ATTEMPTS = 8
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
 
+# https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+_TAKEN_BY_STS = {
+    "assume_role_session_name": (re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}\Z"), "2 to 64 characters out of letters, digits and _+=,.@-"),
+    "assume_role_external_id": (re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}\Z"), "2 to 1224 characters out of letters, digits and _+=,.@:/-"),
+}
+
+# What a call is about, by the argument that names it.
+_SUBJECTS = {"RoleName": "role", "RoleArn": "role", "InstanceProfileName": "instance profile", "Bucket": "bucket"}
+_ACCESS_DENIED = "Allow the caller {action}; the message says whether a policy denies it."
+_WRONG_KEYS = "Check access_key, secret_key and session_token, or the credentials that boto3 finds in the environment."
+_EXPIRED = "Get new temporary credentials."
+_TOO_FAST = "Run again with fewer forks: the account's rate of calls was exceeded for longer than the retries last."
+_NOT_AWS = "Check endpoint_url and the proxy: what answers there is not AWS."
+_SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
 _REMEDIES = {
-    "AccessDenied": "Allow the caller {action}; the message says whether a policy denies it.",
-    "AccessDeniedException": "Allow the caller {action}; the message says whether a policy denies it.",
+    "AccessDenied": _ACCESS_DENIED,
+    "AccessDeniedException": _ACCESS_DENIED,
     "MethodNotAllowed": "Only the account that owns the bucket may do this: connect to that account, with assume_role_arn for example.",
-    "InvalidClientTokenId": "Check access_key, or the credentials that boto3 finds in the environment.",
-    "SignatureDoesNotMatch": "Check secret_key, or the credentials that boto3 finds in the environment.",
-    "ExpiredToken": "Get new temporary credentials.",
-    "ExpiredTokenException": "Get new temporary credentials.",
+    "InvalidClientTokenId": _WRONG_KEYS,
+    "InvalidAccessKeyId": _WRONG_KEYS,
+    "MissingAuthenticationToken": _WRONG_KEYS,
+    "IncompleteSignature": _WRONG_KEYS,
+    "SignatureDoesNotMatch": _WRONG_KEYS,
+    "InvalidToken": _WRONG_KEYS,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
     "NoSuchBucket": "Check the bucket's name and the account that the caller is in.",
-    "Throttling": "Run again with fewer forks: the account's rate of calls was exceeded for longer than the retries last.",
-    "SlowDown": "Run again with fewer forks: the account's rate of calls was exceeded for longer than the retries last.",
+    "LimitExceeded": "Raise the quota in the account's Service Quotas, or free some of it.",
+    "UpdateAssumeRolePolicy LimitExceeded": "Raise the account's quota 'Role trust policy length', and quota_chars with it, "
+    "or take out statements that are no longer needed.",
+    "Throttling": _TOO_FAST,
+    "SlowDown": _TOO_FAST,
     "NoCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
+    "PartialCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
     "ProfileNotFound": "Check profile, and the files ~/.aws/config and ~/.aws/credentials.",
     "EndpointConnectionError": "Check region, endpoint_url and the network.",
+    "HTTPClientError": "Look for a line break or a blank in the credentials (access_key, secret_key, session_token, or those that "
+    "boto3 finds in the environment), and check endpoint_url.",
+    "ResponseParserError": _NOT_AWS,
+}
+# In the place of texts that quote a request's headers or an answer's body: both may hold credentials.
+_UNQUOTED = {
+    "HTTPClientError": "the HTTP client cannot send the request",
+    "ResponseParserError": "the answer is not in AWS's language",
 }
 
 
@@ -92,14 +125,10 @@ class AwsSession:
                 "Install it for that Python, or set ansible_python_interpreter to one that has it: "
                 "\"{{ ansible_playbook_python }}\" is the Python that runs ansible-playbook.",
             )
-        self._params = params
+        self._params = _checked(params)
         self._clients: dict[str, t.Any] = {}
         self._session: t.Any = None
         self._account_id: str | None = None
-        if params.get("account_id"):
-            parse_account_id(params["account_id"])
-        if params.get("assume_role_arn") and parse_role(params["assume_role_arn"], "assume_role_arn").arn is None:
-            raise InputError(f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.", "Give the role's ARN.")
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id and a remedy."""
@@ -131,23 +160,25 @@ class AwsSession:
             keys = {"aws_access_key_id": os.environ["AWS_ACCESS_KEY"], "aws_secret_access_key": os.environ.get("AWS_SECRET_KEY")}
         try:
             return boto3.session.Session(
+                botocore_session=core_session(),
                 **keys,
                 aws_session_token=params.get("session_token"),
                 profile_name=params.get("profile"),
                 region_name=params.get("region"),
             )
         except BotoCoreError as error:
-            raise _without_answer(error, "open an AWS session", "") from error
+            raise _unusable("An AWS session", error) from error
 
     def _assumed(self, base: t.Any) -> t.Any:
         params = self._params
-        arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params["assume_role_session_name"]}
+        arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME)}
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
         answer = _call(self._made(base, "sts"), "assume_role", arguments)
         self._account_id = answer["AssumedRoleUser"]["Arn"].split(":")[4]
         credentials = answer["Credentials"]
         return boto3.session.Session(
+            botocore_session=core_session(),
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
@@ -172,33 +203,74 @@ class AwsSession:
                 config=config,
             )
         except (BotoCoreError, ValueError) as error:
-            raise _without_answer(error, f"make a client for {service}", "") from error
+            raise _unusable(f"A client for {service}", error) from error
+
+
+def _checked(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options, checked as far as they can be without a call; empty ones of the connection count as not given."""
+    checked = {name: value for name, value in params.items() if value != ""}
+    for option in ("access_key", "secret_key", "session_token"):
+        if checked.get(option):
+            refuse_unsendable(checked[option], option)
+    if bool(checked.get("access_key")) != bool(checked.get("secret_key")):
+        raise InputError("One of access_key and secret_key is empty.", "Give both or none.")
+    if checked.get("account_id"):
+        parse_account_id(checked["account_id"])
+    if checked.get("assume_role_arn"):
+        _check_assumption(checked)
+    return checked
+
+
+def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
+    """The role to assume, and what goes to STS with it."""
+    if parse_role(params["assume_role_arn"], "assume_role_arn").arn is None:
+        raise InputError(f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.", "Give the role's ARN.")
+    for option, (pattern, taken) in _TAKEN_BY_STS.items():
+        value = params.get(option)
+        if value is not None and not pattern.match(value):
+            raise InputError(f"{option} is {value!r}, which STS does not take.", f"Give {taken}")
 
 
 def _call(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     operation = client.meta.method_to_api_mapping[method]
     action = f"{client.meta.service_model.service_name}:{operation}"
+    about = ", ".join(f"{_SUBJECTS[name]} {value}" for name, value in arguments.items() if name in _SUBJECTS)
     try:
         return getattr(client, method)(**arguments)
     except ClientError as error:
-        raise _with_answer(error, operation, action) from error
-    except BotoCoreError as error:
-        raise _without_answer(error, operation, action) from error
+        raise _with_answer(error, operation, action, about) from error
+    except Exception as error:  # botocore's parsers, for one, raise what is no BotoCoreError
+        # From None: not even a traceback is to show a text that may quote credentials.
+        raise _without_answer(error, operation, about) from None
 
 
-def _with_answer(error: t.Any, operation: str, action: str) -> AwsError:
+def _unusable(what: str, error: Exception) -> AwsError:
+    """The error for settings that boto3 refuses before any call."""
+    code = type(error).__name__
+    return AwsError(f"{what} cannot be made: {error}", _REMEDIES.get(code, _SETTINGS), code=code)
+
+
+def _with_answer(error: t.Any, operation: str, action: str, about: str) -> AwsError:
     answer, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    code = str(answer.get("Code", ""))
+    code, status = str(answer.get("Code") or ""), metadata.get("HTTPStatusCode")
+    # Without a body that it understands, botocore makes the status the code.
+    is_of_aws = bool(code) and not code.isdigit()
+    remedy = _REMEDIES.get(f"{operation} {code}") or _REMEDIES.get(code, "")
     return AwsError(
-        f"{operation} failed with {code or 'an error'}: {answer.get('Message') or 'no message'}",
-        _REMEDIES.get(code, "").format(action=action),
+        f"{_named(operation, about)} failed with {code if is_of_aws else f'HTTP {status}'}: {answer.get('Message') or 'no message'}",
+        remedy.format(action=action) if is_of_aws else _NOT_AWS,
         operation=operation,
         code=code,
-        status=metadata.get("HTTPStatusCode"),
+        status=status,
         request_id=metadata.get("RequestId"),
     )
 
 
-def _without_answer(error: Exception, operation: str, action: str) -> AwsError:
+def _without_answer(error: Exception, operation: str, about: str) -> AwsError:
     code = type(error).__name__
-    return AwsError(f"{operation} failed: {error}", _REMEDIES.get(code, "").format(action=action), operation=operation, code=code)
+    text = _UNQUOTED.get(code, str(error))
+    return AwsError(f"{_named(operation, about)} failed: {text}", _REMEDIES.get(code, ""), operation=operation, code=code)
+
+
+def _named(operation: str, about: str) -> str:
+    return f"{operation} ({about})" if about else operation

@@ -18,6 +18,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role, hits
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import is_unique_id, parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 
 SID = "AnyscaleClusterAccess"
@@ -41,6 +42,7 @@ class Wanted:
 
     roles: who gets (or loses) access; actions: what each gets; arns: ARNs by unique id of the principals that exist;
     dangling: unique ids in the policy that no principal has any more; prune: take those out of others' statements too.
+    sid: of our statement in the policy at hand; ``decide`` finds it out.
     """
 
     bucket: str
@@ -51,9 +53,10 @@ class Wanted:
     arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     dangling: frozenset[str] = frozenset()
     prune: bool = False
+    sid: str = ""
 
     @property
-    def sid(self) -> str:
+    def usual_sid(self) -> str:
         """One statement for all roles that get the same actions, so that a policy of 20 KB serves many clouds."""
         if set(self.actions) == set(ACTIONS):
             return SID
@@ -71,6 +74,9 @@ class Wanted:
 
 def decide(document: policy.Document, wanted: Wanted) -> Plan:
     """The bucket policy as it must be, and why it differs. An ``after`` without statements: the policy is to go."""
+    wanted = _with_sid(document, wanted)
+    if wanted.prune:
+        _refuse_last_exceptions(document, wanted)
     return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
 
 
@@ -98,6 +104,7 @@ def granted_by(document: policy.Document, wanted: Wanted) -> dict[str, list[str]
 
 def blocking_ids(document: policy.Document, wanted: Wanted) -> list[str]:
     """The statements of others that name a deleted principal: S3 refuses any new policy that still holds them."""
+    wanted = _with_sid(document, wanted)
     return [
         policy.describe(raw, index)
         for index, raw in enumerate(policy.statements(document))
@@ -110,7 +117,7 @@ def _present(document: policy.Document, wanted: Wanted) -> Plan:
     warnings = _judge_denies(raws, wanted)
     missing = [role for role in wanted.roles if not _has_access(raws, role, wanted)]
     ours = [raw for raw in raws if _is_ours(raw, wanted)]
-    statement = _statement(ours, missing, wanted, policy.free_sid(document, wanted.sid) if not ours else wanted.sid)
+    statement = _statement(ours, missing, wanted)
     after = policy.with_statements(document, _replaced(raws, statement, bool(ours or missing), wanted))
     return _plan(document, after, wanted, _reasons_present(ours, missing, statement, wanted), warnings)
 
@@ -123,6 +130,8 @@ def _absent(document: policy.Document, wanted: Wanted) -> Plan:
     reasons = ["access_present"] * bool(losing)
     if any(not _is_ours(raw, wanted) for raw in losing):
         reasons.append("access_in_other_statement")
+    if _has_dangling([raw for raw in raws if _is_ours(raw, wanted)], wanted):
+        reasons.append("dangling_principal")
     return _plan(document, after, wanted, reasons, ())
 
 
@@ -145,7 +154,7 @@ def _plan(
         before=document,
         after=after,
         reasons=tuple(dict.fromkeys(reasons)),
-        warnings=warnings,
+        warnings=(*warnings, *_shown_by_id_alone(policy.statements(after), wanted)),
         result={
             "bucket": wanted.bucket,
             "policy": after if policy.statements(after) else None,
@@ -159,13 +168,17 @@ def _plan(
 
 def _reasons_present(ours: list[policy.Raw], missing: list[Role], statement: policy.Raw, wanted: Wanted) -> list[str]:
     reasons = ["access_missing"] * bool(missing)
-    if any(wanted.dangling.intersection(policy.unique_ids(raw)) for raw in ours):
+    if _has_dangling(ours, wanted):
         reasons.append("dangling_principal")
     if len(ours) > 1:
         reasons.append("statement_repeated")
     if ours and _shape(ours[0]) != _shape(statement):
         reasons.append("statement_differs")
     return reasons
+
+
+def _has_dangling(ours: list[policy.Raw], wanted: Wanted) -> bool:
+    return any(wanted.dangling.intersection(policy.unique_ids(raw)) for raw in ours)
 
 
 def _shape(raw: policy.Raw) -> policy.Statement:
@@ -175,19 +188,13 @@ def _shape(raw: policy.Raw) -> policy.Statement:
     return dataclasses.replace(statement, principals=everybody)
 
 
-def _statement(ours: list[policy.Raw], missing: list[Role], wanted: Wanted, sid: str) -> policy.Raw:
+def _statement(ours: list[policy.Raw], missing: list[Role], wanted: Wanted) -> policy.Raw:
     """Our statement with all that it names already, less the deleted ones, and the roles that miss something."""
-    principal: dict[str, t.Any] = {}
-    for raw in ours:
-        element = raw.get("Principal")
-        for kind, values in (element if isinstance(element, dict) else {}).items():
-            principal.setdefault(kind, []).extend(policy.as_list(values))
-    named = {wanted.arns.get(name, name) for name in principal.get("AWS", [])} - wanted.dangling - {"*"}
-    principal["AWS"] = sorted(named.union(role.arn for role in missing))
+    named = {wanted.arns.get(name, name) for raw in ours for name in policy.aws_principals(raw.get("Principal"))}
     return {
-        "Sid": sid,
+        "Sid": wanted.sid,
         "Effect": "Allow",
-        "Principal": principal,
+        "Principal": {"AWS": sorted((named - wanted.dangling - {"*"}).union(role.arn for role in missing))},
         "Action": list(wanted.actions),
         "Resource": [wanted.bucket_arn, f"{wanted.bucket_arn}/*"],
     }
@@ -204,11 +211,25 @@ def _replaced(raws: list[policy.Raw], statement: policy.Raw, needed: bool, wante
 
 def _without_dangling(raws: list[policy.Raw], wanted: Wanted) -> list[policy.Raw]:
     """The statements without deleted principals: ours always, those of others where that was asked for."""
-    left = (
-        policy.without_principals(raw, "AWS", wanted.dangling.__contains__) if wanted.prune or _is_ours(raw, wanted) else raw
-        for raw in raws
-    )
+    left = (_pruned(raw, wanted) if wanted.prune or _is_ours(raw, wanted) else raw for raw in raws)
     return [raw for raw in left if raw is not None]
+
+
+def _pruned(raw: policy.Raw, wanted: Wanted) -> policy.Raw | None:
+    element = "NotPrincipal" if "NotPrincipal" in raw else "Principal"
+    return policy.without_principals(raw, "AWS", wanted.dangling.__contains__, element)
+
+
+def _refuse_last_exceptions(document: policy.Document, wanted: Wanted) -> None:
+    """Without its last exception a statement would hit everybody, and without the statement nobody: neither was asked for."""
+    for index, raw in enumerate(policy.statements(document)):
+        if "NotPrincipal" in raw and _pruned(raw, wanted) is None:
+            raise RefusedError(
+                f"{policy.describe(raw, index)} of the policy of bucket {wanted.bucket} is for all but a deleted principal, "
+                "so pruning cannot tell whom it is meant for.",
+                "Take that statement out, or name in it whom it must except, and run again.",
+                statement=raw,
+            )
 
 
 def _without_roles(raw: policy.Raw, wanted: Wanted) -> policy.Raw | None:
@@ -240,8 +261,47 @@ def _judge_denies(raws: list[policy.Raw], wanted: Wanted) -> tuple[str, ...]:
     return tuple(warnings)
 
 
+def _shown_by_id_alone(raws: list[policy.Raw], wanted: Wanted) -> tuple[str, ...]:
+    """AWS shows an existing principal by its unique id for a while; that is enough for access, not for the vendor's check."""
+    if not wanted.arns:
+        return ()
+    as_shown = dataclasses.replace(wanted, arns={})
+    return tuple(
+        f"The policy of bucket {wanted.bucket} gives {role.arn} access by its unique id {role.unique_id}; "
+        "'anyscale cloud verify' looks for the ARN and will not find it."
+        for role in wanted.roles
+        if _has_access(raws, role, wanted) and not _has_access(raws, role, as_shown)
+    )
+
+
+def _with_sid(document: policy.Document, wanted: Wanted) -> Wanted:
+    """Our Sid is the usual one, or the first numbered one where only a statement of others has it."""
+    raws = policy.statements(document)
+    own = {raw.get("Sid") for raw in raws if _is_for_roles_alone(raw, wanted)}
+    others = [raw for raw in raws if raw.get("Sid") not in own]
+    return dataclasses.replace(wanted, sid=policy.free_sid(policy.with_statements(document, others), wanted.usual_sid))
+
+
 def _is_ours(raw: policy.Raw, wanted: Wanted) -> bool:
-    return raw.get("Sid") == wanted.sid and raw["Effect"] == "Allow"
+    return raw.get("Sid") == wanted.sid and _is_for_roles_alone(raw, wanted)
+
+
+def _is_for_roles_alone(raw: policy.Raw, wanted: Wanted) -> bool:
+    """Whether a statement can be ours by whom it names. Everybody under a Condition is somebody whom others mean."""
+    statement = policy.canonical(raw, wanted.arns)
+    if statement.effect != "Allow" or statement.principals is None:
+        return False
+    if ("AWS", "*") in statement.principals and statement.conditions:
+        return False
+    return all(kind == "AWS" and _may_be_a_role(name, wanted) for kind, name in statement.principals)
+
+
+def _may_be_a_role(name: str, wanted: Wanted) -> bool:
+    arn = parse_arn(name)
+    if arn is None:
+        return name == "*" or is_unique_id(name)
+    accounts = {role.account_id for role in wanted.roles}
+    return arn.service == "iam" and arn.resource.startswith("role/") and arn.account_id in accounts
 
 
 def _is_on_objects(action: str) -> bool:

@@ -135,11 +135,7 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
     enforced = compose(start, entries)
     applicable, not_applicable = _split(entries, observed)
     if not applicable:
-        raise RefusedError(
-            f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS virtual machines"
-            f" ({', '.join(place['reason'] for place in not_applicable)}), so it has no place for an instance profile.",
-            "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",
-        )
+        raise _without_vms(observed, [place["reason"] for place in not_applicable])
     findings = [finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)]
     if observed.config is None:
         reasons = ["compute_config_missing"]
@@ -385,6 +381,28 @@ def _shown(profile: t.Any) -> str | None:
 # --- the cloud's resources --------------------------------------------------------------------------------------------
 
 
+def refuse_without_vms(observed: Observed) -> None:
+    """Raise for a cloud none of whose resources is of AWS virtual machines."""
+    others = [_other_kind(resource) for resource in observed.resources]
+    if others and all(others):
+        raise _without_vms(observed, [kind for kind in others if kind])
+
+
+def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> RefusedError:
+    return RefusedError(
+        f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS virtual machines"
+        f" ({', '.join(reasons)}), so it has no place for an instance profile.",
+        "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",
+    )
+
+
+def _other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
+    """What a resource is, where it is not one of AWS virtual machines."""
+    provider, stack = str(resource.get("provider")), str(resource.get("compute_stack") or "VM")
+    is_of_vms = (provider.upper(), stack.upper()) == ("AWS", "VM")
+    return None if is_of_vms else f"{resource.get('name')} is {stack} on {provider}"
+
+
 def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tuple[str | None, JsonObject]], list[JsonObject]]:
     """The deployment configs on AWS virtual machines, each with a name for people, and the others with why they are not."""
     applicable: list[tuple[str | None, JsonObject]] = []
@@ -396,12 +414,10 @@ def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tu
             applicable.append((name, entry))
         elif resource is None:
             others.append({"deployment": name, "reason": f"the cloud has no resource {name!r}"})
+        elif kind := _other_kind(resource):
+            others.append({"deployment": name, "reason": kind})
         else:
-            provider, stack = str(resource.get("provider")), str(resource.get("compute_stack") or "VM")
-            if (provider.upper(), stack.upper()) == ("AWS", "VM"):
-                applicable.append((name, entry))
-            else:
-                others.append({"deployment": name, "reason": f"{name} is {stack} on {provider}"})
+            applicable.append((name, entry))
     return applicable, others
 
 

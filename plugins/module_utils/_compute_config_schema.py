@@ -428,6 +428,8 @@ _DEPLOYMENT_FIELDS = {
     "max_resources": _Field("flags.max_resources", _amounts),
 }
 
+KEYS = frozenset({"cloud", "configs", *_DEPLOYMENT_FIELDS})
+
 
 # --- to the vendor's YAML schema --------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 
+_Test = t.Callable[[str, str], t.Optional[bool]]
 _Operator = t.Callable[[str, frozenset[str]], t.Optional[bool]]
 
 # A cluster speaks TLS 1.2 or newer to S3, by itself and not through another AWS service.
@@ -36,9 +37,12 @@ class Role:
     unique_id: str = ""
 
     def request(self) -> dict[str, str]:
-        """The condition keys whose values are the same in every request of the role."""
+        """The condition keys whose values are known of every request of the role.
+
+        The name of a cluster's session is the id of an EC2 instance, so the user id is known as a pattern only.
+        """
         known = {"aws:principalarn": self.arn, "aws:principalaccount": self.account_id, "aws:principaltype": "AssumedRole"}
-        return {**_REQUEST, **known, **({"aws:userid": f"{self.unique_id}:i-0123456789abcdef0"} if self.unique_id else {})}
+        return {**_REQUEST, **known, **({"aws:userid": f"{self.unique_id}:i-*"} if self.unique_id else {})}
 
 
 def hits(raw: policy.Raw, role: Role, actions: t.Iterable[tuple[str, str]]) -> bool | None:
@@ -57,7 +61,7 @@ def hits(raw: policy.Raw, role: Role, actions: t.Iterable[tuple[str, str]]) -> b
 def _names(statement: policy.Statement, role: Role) -> bool:
     own = {("AWS", role.arn), ("AWS", role.unique_id), ("AWS", role.account_id), ("AWS", "*")}
     if statement.not_principals is not None:
-        return not {("AWS", role.arn), ("AWS", role.unique_id)} & statement.not_principals
+        return not {("AWS", role.arn), ("AWS", role.unique_id), ("AWS", "*")} & statement.not_principals
     return bool(own & (statement.principals or frozenset()))
 
 
@@ -80,16 +84,43 @@ def _condition(operator: str, key: str, values: frozenset[str], role: Role) -> b
     return None if met is None else met(have, values)
 
 
-def _equals(have: str, values: frozenset[str]) -> bool:
-    return have in values
+def _equals(have: str, value: str) -> bool | None:
+    """A star or a question mark in a value stands for itself here, and no request has one."""
+    if "*" in value or "?" in value or not policy.matches(have, value):
+        return False
+    return True if have == value else None
 
 
-def _equals_ignore_case(have: str, values: frozenset[str]) -> bool:
-    return have.lower() in {value.lower() for value in values}
+def _equals_ignore_case(have: str, value: str) -> bool | None:
+    return _equals(have.lower(), value.lower())
 
 
-def _like(have: str, values: frozenset[str]) -> bool:
-    return any(policy.matches(value, have) for value in values)
+def _like(have: str, value: str) -> bool | None:
+    if policy.contains(value, have):
+        return True
+    return None if policy.intersect(value, have) else False
+
+
+def _any(test: _Test) -> _Operator:
+    """One of the values must pass the test; what a policy variable stands for only the request can tell."""
+
+    def met(have: str, values: frozenset[str]) -> bool | None:
+        found = {None if "${" in value else test(have, value) for value in values}
+        if True in found:
+            return True
+        return None if None in found else False
+
+    return met
+
+
+def _none(test: _Test) -> _Operator:
+    """None of the values may pass the test."""
+
+    def met(have: str, values: frozenset[str]) -> bool | None:
+        verdict = _any(test)(have, values)
+        return None if verdict is None else not verdict
+
+    return met
 
 
 def _at_least(have: str, values: frozenset[str]) -> bool | None:
@@ -100,21 +131,17 @@ def _at_least(have: str, values: frozenset[str]) -> bool | None:
         return None
 
 
-def _not(test: t.Callable[[str, frozenset[str]], bool]) -> _Operator:
-    return lambda have, values: not test(have, values)
-
-
 _OPERATORS: dict[str, _Operator] = {
-    "Bool": _equals_ignore_case,
-    "StringEquals": _equals,
-    "StringNotEquals": _not(_equals),
-    "StringEqualsIgnoreCase": _equals_ignore_case,
-    "StringNotEqualsIgnoreCase": _not(_equals_ignore_case),
-    "StringLike": _like,
-    "StringNotLike": _not(_like),
-    "ArnEquals": _like,
-    "ArnNotEquals": _not(_like),
-    "ArnLike": _like,
-    "ArnNotLike": _not(_like),
+    "Bool": _any(_equals_ignore_case),
+    "StringEquals": _any(_equals),
+    "StringNotEquals": _none(_equals),
+    "StringEqualsIgnoreCase": _any(_equals_ignore_case),
+    "StringNotEqualsIgnoreCase": _none(_equals_ignore_case),
+    "StringLike": _any(_like),
+    "StringNotLike": _none(_like),
+    "ArnEquals": _any(_like),
+    "ArnNotEquals": _none(_like),
+    "ArnLike": _any(_like),
+    "ArnNotLike": _none(_like),
     "NumericLessThan": _at_least,
 }

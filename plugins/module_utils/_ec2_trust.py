@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError, RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import ec2_service
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import ec2_service, ec2_services
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 
 SID = "AnyscaleEC2Trust"
@@ -74,14 +74,14 @@ def _present(document: policy.Document, wanted: Wanted) -> Plan:
         before=document,
         after=after,
         reasons=_reasons(raws, mendable, wanted.service),
-        warnings=(*_widened(raws, wanted.service), *_foreign_warnings(raws)),
+        warnings=(*_condition_warnings(raws, mendable, wanted.service), *_foreign_warnings(raws)),
         result=_result(after, statement.get("Sid")),
     )
 
 
 def _absent(document: policy.Document, wanted: Wanted) -> Plan:
     raws = policy.statements(document)
-    kept = [left for raw in raws if (left := _without_ec2(raw, wanted.service)) is not None]
+    kept = [left for raw in raws if (left := _without_ec2(raw, ec2_services(wanted.partition))) is not None]
     if kept == raws:
         return Plan(document, document, result=_result(document, None))
     if not kept:
@@ -134,8 +134,9 @@ def _has_only_a_list_too_many(raw: policy.Raw, service: str) -> bool:
     )
 
 
-def _without_ec2(raw: policy.Raw, service: str) -> policy.Raw | None:
-    return policy.without_principals(raw, "Service", lambda name: name == service) if _allows(raw, service) else raw
+def _without_ec2(raw: policy.Raw, services: frozenset[str]) -> policy.Raw | None:
+    allows = raw["Effect"] == "Allow" and policy.canonical(raw).covers_action(ACTION)
+    return policy.without_principals(raw, "Service", services.__contains__) if allows else raw
 
 
 def _reasons(raws: list[policy.Raw], mendable: int | None, service: str) -> tuple[str, ...]:
@@ -165,7 +166,7 @@ def _denies(raw: policy.Raw, service: str) -> bool:
     if not statement.covers_action(ACTION):
         return False
     if statement.not_principals is not None:
-        return ("Service", service) not in statement.not_principals
+        return not {("Service", service), ("AWS", "*")} & statement.not_principals
     return bool({("Service", service), ("AWS", "*")} & (statement.principals or frozenset()))
 
 
@@ -181,12 +182,14 @@ def _refuse_length(document: policy.Document, quota_chars: int) -> None:
         )
 
 
-def _widened(raws: list[policy.Raw], service: str) -> tuple[str, ...]:
+def _condition_warnings(raws: list[policy.Raw], mendable: int | None, service: str) -> tuple[str, ...]:
+    """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes, those of others stay."""
+    fate = "the unconditional statement for Anyscale widens it"
     return tuple(
-        f"{policy.describe(raw, index)} lets EC2 assume the role only under a Condition, which does not hold for every "
-        f"cluster: the unconditional statement for Anyscale widens it. Condition: {policy.compact(raw['Condition'])}"
+        f"{policy.describe(raw, index)} is for EC2 only under a Condition, which does not hold for every cluster: "
+        f"{'the Condition is removed' if index == mendable else fate}. Condition: {policy.compact(raw['Condition'])}"
         for index, raw in enumerate(raws)
-        if _allows(raw, service) and raw.get("Condition")
+        if raw.get("Condition") and (index == mendable or _allows(raw, service))
     )
 
 

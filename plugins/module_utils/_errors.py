@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+_LONGEST_MESSAGE = 1200
+
 
 class TaskError(Exception):
     """The base of all errors that a user is meant to read.
@@ -27,8 +29,9 @@ class TaskError(Exception):
         self.details = {key: value for key, value in details.items() if value is not None}
 
     def failure(self) -> dict[str, t.Any]:
-        """The keys of the failed result: ``msg`` and, where there are facts to branch on, ``error``."""
-        failure: dict[str, t.Any] = {"msg": " ".join(part for part in (self.message, self.remedy) if part)}
+        """The keys of the failed result: ``msg``, on one line, and, where there are facts to branch on, ``error``."""
+        message, remedy = _shortened(_on_one_line(self.message)), _on_one_line(self.remedy)
+        failure: dict[str, t.Any] = {"msg": f"{_ended(message)} {remedy}" if remedy else message}
         if self.details:
             failure["error"] = self.details
         return failure
@@ -66,3 +69,19 @@ class AnyscaleError(TaskError):
 
 class UnsettledError(TaskError):
     """What was written could not be read back in time, or others keep overwriting it."""
+
+
+def _on_one_line(text: str) -> str:
+    """A text without line breaks and control characters: servers answer with whole pages, inputs have anything in them."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _shortened(line: str) -> str:
+    """A line of a length that is still read: its start, which says what this is about, and its end."""
+    if len(line) <= _LONGEST_MESSAGE:
+        return line
+    return f"{line[: _LONGEST_MESSAGE // 2]} ... {line[-_LONGEST_MESSAGE // 2 :]}"
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

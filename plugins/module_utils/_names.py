@@ -127,7 +127,14 @@ def default_role_name(cloud_id: str) -> str:
 
     https://docs.anyscale.com/iam/manage-iam-roles
     """
-    return f"{parse_cloud_id(cloud_id)}-cluster_node_role"
+    name = f"{parse_cloud_id(cloud_id)}-cluster_node_role"
+    if len(name) > ROLE_NAME_LIMIT:
+        raise InputError(
+            f"cloud_id is {cloud_id!r}; no role is named after that, since {name} would have {len(name)} characters "
+            f"and IAM takes {ROLE_NAME_LIMIT}.",
+            "Check the cloud id, or name the role instead.",
+        )
+    return name
 
 
 def role_name_of(role_arn: str) -> str:
@@ -161,6 +168,11 @@ def is_unique_id(principal: str) -> bool:
 def ec2_service(partition: str) -> str:
     """The service principal of EC2 in a partition."""
     return _EC2_SERVICES.get(partition, "ec2.amazonaws.com")
+
+
+def ec2_services(partition: str) -> frozenset[str]:
+    """All the names by which a statement may let EC2 in: China's partition has one of its own beside the usual one."""
+    return frozenset((ec2_service(partition), "ec2.amazonaws.com"))
 
 
 def _iam_name(value: str, option: str, kind: str, limit: int) -> str:

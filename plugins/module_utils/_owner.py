@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-_STACK = "aws:cloudformation:stack-name"
+_CLOUDFORMATION = "aws:cloudformation:"
 _MANAGERS = ("managedby", "managed-by", "managed_by")
 _TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
 
@@ -22,8 +22,9 @@ def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
     ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it.
     """
     found = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    if _STACK in found:
-        return f"CloudFormation (stack {found[_STACK]})"
+    if any(key.startswith(_CLOUDFORMATION) for key in found):
+        stack = found.get(f"{_CLOUDFORMATION}stack-name")
+        return f"CloudFormation (stack {stack})" if stack else "CloudFormation"
     if any(key in found for key in _TERRAFORM_MODULE):
         return "Terraform (module " + " ".join(found[key] for key in _TERRAFORM_MODULE if key in found) + ")"
     for key, value in found.items():

@@ -28,7 +28,8 @@ def attempts(
     """
     end = clock() + seconds
     number, bound = 0, first
-    while number < 2 or clock() < end:
-        yield number
+    yield number
+    while number < 1 or clock() < end:
         sleep(min(random.uniform(bound / 4, bound), max(0.0, end - clock()) + first))
         number, bound = number + 1, min(2 * bound, longest)
+        yield number

@@ -25,6 +25,7 @@ Document = dict[str, t.Any]
 
 VERSION = "2012-10-17"
 _VERSION_WHEN_ABSENT = "2008-10-17"
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 _ELEMENTS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
 )
@@ -56,17 +57,17 @@ class Statement:
     def covers_resource(self, resource: str) -> bool:
         """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each object in b."""
         if self.resources is not None:
-            return any(_contains(pattern, resource) for pattern in self.resources)
+            return any(contains(pattern, resource) for pattern in self.resources)
         if self.not_resources is not None:
-            return not any(matches(pattern, resource) or matches(resource, pattern) for pattern in self.not_resources)
+            return not any(_overlap(pattern, resource) for pattern in self.not_resources)
         return True
 
     def touches_resource(self, resource: str) -> bool:
         """Whether the statement is about at least a part of a resource."""
         if self.resources is not None:
-            return any(matches(pattern, resource) or matches(resource, pattern) for pattern in self.resources)
+            return any(_overlap(pattern, resource) for pattern in self.resources)
         if self.not_resources is not None:
-            return not any(_contains(pattern, resource) for pattern in self.not_resources)
+            return not any(contains(pattern, resource) for pattern in self.not_resources)
         return True
 
 
@@ -148,18 +149,22 @@ def free_sid(document: t.Mapping[str, t.Any], sid: str) -> str:
     return candidate
 
 
-def without_principals(raw: Raw, kind: str, gone: t.Callable[[str], bool]) -> Raw | None:
-    """A statement without some of its principals of one kind (``AWS``, ``Service``); ``None`` when none is left."""
-    principal = raw.get("Principal")
-    if not isinstance(principal, dict) or kind not in principal:
-        return raw
-    kept = [value for value in as_list(principal[kind]) if not gone(value)]
-    if len(kept) == len(as_list(principal[kind])):
+def without_principals(raw: Raw, kind: str, gone: t.Callable[[str], bool], element: str = "Principal") -> Raw | None:
+    """A statement without some of its principals of one kind (``AWS``, ``Service``); ``None`` when none is left.
+
+    ``element`` is ``NotPrincipal`` for those that a statement excepts.
+    """
+    principal = raw.get(element)
+    if not isinstance(principal, dict):
+        principal = {"AWS": principal}
+    there = as_list(principal.get(kind))
+    kept = [value for value in there if not gone(value)]
+    if len(kept) == len(there):
         return raw
     left = {key: value for key, value in principal.items() if key != kind}
     if kept:
         left = {key: (kept if key == kind else value) for key, value in principal.items()}
-    return {**raw, "Principal": left} if left else None
+    return {**raw, element: left} if left else None
 
 
 def unique_ids(raw: t.Mapping[str, t.Any]) -> list[str]:
@@ -200,15 +205,60 @@ def as_list(value: t.Any) -> list[t.Any]:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether a pattern with AWS's wildcards ``*`` and ``?`` matches all of a text."""
-    expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    places = _with_empty_stars({0}, pattern)
+    for char in text:
+        places = _one_further(places, pattern, char)
+        if not places:
+            return False
+    return len(pattern) in places
 
 
-def _contains(pattern: str, resource: str) -> bool:
-    """Whether every resource that one pattern stands for is matched by another."""
-    if resource.endswith("*") and not pattern.endswith("*"):
+def intersect(one: str, other: str) -> bool:
+    """Whether there is a text that two patterns both match.
+
+    Walks through the one and keeps all places in the other that a common text may have led to: no more steps than the
+    product of the lengths, whatever the wildcards.
+    """
+    places = _with_empty_stars({0}, other)
+    for char in one:
+        places = set(range(min(places), len(other) + 1)) if char == "*" else _one_further(places, other, char, any_char=char == "?")
+        if not places:
+            return False
+    return len(other) in places
+
+
+def contains(pattern: str, narrower: str) -> bool:
+    """Whether every text that one pattern stands for is matched by another."""
+    if narrower.endswith("*") and not pattern.endswith("*"):
         return False
-    return matches(pattern, resource)
+    return matches(pattern, narrower)
+
+
+def _one_further(places: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:
+    """The places in a pattern after one more character: a star stays where it is, all else moves on."""
+    further = set()
+    for place in places:
+        expected = pattern[place : place + 1]
+        if expected == "*":
+            further.add(place)
+        elif expected == "?" or expected == char or (any_char and expected):
+            further.add(place + 1)
+    return _with_empty_stars(further, pattern)
+
+
+def _with_empty_stars(places: set[int], pattern: str) -> set[int]:
+    """The places and those behind the stars that they stand at, each of which may match nothing."""
+    reached = set(places)
+    for place in places:
+        while pattern[place : place + 1] == "*" and place + 1 not in reached:
+            place += 1
+            reached.add(place)
+    return reached
+
+
+def _overlap(pattern: str, resource: str) -> bool:
+    """Whether a pattern may match a part of a resource; a policy variable in it may stand for anything."""
+    return intersect(_VARIABLE.sub("*", pattern), resource)
 
 
 def _meaning(document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None) -> tuple[t.Any, ...]:

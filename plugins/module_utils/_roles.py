@@ -45,20 +45,28 @@ def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[s
     role = iam.role(wanted.name)
     where = account_id or wanted.account_id
     if role is None:
+        if where:
+            refuse_caller(iam.account_id(), where, f"role {wanted.name}")
         raise RefusedError(
             f"Role {wanted.name} does not exist in {'account ' + where if where else 'the account of the caller'}.",
             "Make it first, or name the role that the cloud's clusters are to run with.",
         )
     arn = role["Arn"]
-    found = arn.split(":")[4]
-    if where and found != where:
-        raise RefusedError(
-            f"The caller is in account {found}; the role and its cloud are in account {where}.",
-            "Connect to the cloud's account, with assume_role_arn or profile for example.",
-        )
+    if where:
+        refuse_caller(arn.split(":")[4], where, f"role {wanted.name}")
     if wanted.arn is not None and str(wanted.arn) != arn:
         raise RefusedError(f"There is no role {wanted}; the role of that name is {arn}.", "Check the path in the ARN.")
     return role
+
+
+def refuse_caller(caller: str, account_id: str, what: str, **details: t.Any) -> None:
+    """Raise where the caller's account is another one than that of the cloud and of what its task is about."""
+    if caller != account_id:
+        raise RefusedError(
+            f"The caller is in account {caller}; {what} and the cloud are in account {account_id}.",
+            "Connect to the cloud's account, with assume_role_arn or profile for example.",
+            **details,
+        )
 
 
 def refuse_service_linked(role_arn: str) -> None:

@@ -18,11 +18,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AWS_RULES, aws_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 
 _ROUNDS = 8
+# Options that name something: an empty one is a variable that was not set, and means neither all nor the default.
+_NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest", "instance_profile", "name", "role")
 
 
 class Task(abc.ABC):
@@ -33,6 +35,9 @@ class Task(abc.ABC):
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
         self.params = params
+        for option in _NAMES:
+            if params.get(option) == "":
+                raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
 
     @property
     @abc.abstractmethod
@@ -65,7 +70,7 @@ def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
     return _result(task, plan)
 
 
-def run_module(task_class: type[Task]) -> t.NoReturn:
+def run_module(task_class: type[Task]) -> None:
     """The whole ``main()`` of a module that converges."""
     module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
     try:
@@ -90,18 +95,23 @@ def module_arguments(task_class: type[Task]) -> dict[str, t.Any]:
 def _converge(task: Task) -> Plan:
     """Decide again now that nobody else on this machine writes, then write until there is nothing left to do."""
     first = plan = task.plan()
-    warnings = list(first.warnings)
+    reasons, warnings = list(first.reasons), list(first.warnings)
     for _round in range(_ROUNDS):
         if not plan.changed:
-            return dataclasses.replace(plan, before=first.before, reasons=first.reasons, warnings=tuple(dict.fromkeys(warnings)))
+            return dataclasses.replace(plan, before=first.before, reasons=_unique(reasons), warnings=_unique(warnings))
         task.apply(plan)
         plan = task.verify(plan)
+        reasons += plan.reasons
         warnings += plan.warnings
     raise UnsettledError(
         f"{task.resource} was written {_ROUNDS} times, and each time somebody else changed it at once.",
         "Find out who, with CloudTrail for example, then run again.",
         reasons=list(plan.reasons),
     )
+
+
+def _unique(texts: t.Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
 
 
 def _result(task: Task, plan: Plan) -> dict[str, t.Any]:

@@ -19,8 +19,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import _compute_
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, resolve_credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import deployments, to_vendor
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, RefusedError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import KEYS, deployments, to_vendor
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     RoleReference,
     default_role_name,
@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_service_linked, wanted_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_caller, refuse_service_linked, wanted_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task as BaseTask
 
 _USABLE_SECONDS = 60.0
@@ -140,12 +140,9 @@ class Task(BaseTask):
         return Plan(document, document, result={"instance_profile_arn": profile["Arn"]})
 
     def _refuse_account(self, profile_arn: str) -> None:
-        wanted, found = self.params.get("account_id") or self._role.account_id, profile_arn.split(":")[4]
-        if wanted and found != wanted:
-            raise RefusedError(
-                f"The caller is in account {found}; the role and its cloud are in account {wanted}.",
-                "Connect to the cloud's account, with assume_role_arn or profile for example.",
-            )
+        wanted = self.params.get("account_id") or self._role.account_id
+        if wanted:
+            refuse_caller(profile_arn.split(":")[4], wanted, f"role {self._role.name}")
 
     def _make_profile(self, plan: Plan) -> None:
         name = plan.after["name"]
@@ -183,18 +180,21 @@ class Task(BaseTask):
 
     def _looked_around(self, client: AnyscaleClient, observed: _compute_config.Observed) -> _compute_config.Observed:
         """What only a change needs to know: the cloud's resources, and the default to start from."""
-        resources = client.cloud_resources(observed.cloud_id)
-        needs_default = observed.template is None and self.params["state"] == "present"
-        default = client.default_compute_config(observed.cloud_id) if needs_default else None
-        return dataclasses.replace(observed, resources=resources, default_config=default)
+        around = dataclasses.replace(observed, resources=client.cloud_resources(observed.cloud_id))
+        if observed.template is not None or self.params["state"] != "present":
+            return around
+        _compute_config.refuse_without_vms(around)  # such a cloud may have no default at all
+        return dataclasses.replace(around, default_config=client.default_compute_config(observed.cloud_id))
 
     def _unpublished(self, wanted: _compute_config.Wanted) -> _compute_config.ConfigPlan:
         """Nothing is known of what is live and nothing is published; the config is made for the file alone."""
+        unknown = _compute_config.ConfigPlan({"compute_config": None}, {"compute_config": None})
         if self.params.get("dest") is None:
-            return _compute_config.ConfigPlan({"compute_config": None}, {"compute_config": None})
+            return unknown
         declared = dataclasses.replace(wanted, config=wanted.config or {})
         observed = _compute_config.Observed(self.params["name"], self.params.get("cloud_id") or "")
-        return dataclasses.replace(_compute_config.decide(observed, declared), reasons=(), result={})
+        made = _compute_config.decide(observed, declared)
+        return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
 
     def _named(self, plan: _compute_config.ConfigPlan, observed: _compute_config.Observed) -> _compute_config.ConfigPlan:
         """The plan with the version that clusters are to use, ``name:version``."""
@@ -222,7 +222,7 @@ class Task(BaseTask):
     def _plan_of_file(self, config: _compute_config.ConfigPlan) -> Plan:
         if self.params.get("dest") is None or config.config is None:
             return Plan(None, None)
-        before = _yaml_file.read(self.params["dest"])
+        before = _yaml_file.read(self.params["dest"], KEYS)
         after = to_vendor(config.config, self._cloud_name)
         reasons = () if before == after else ("dest_differs",)
         return Plan(before, after, reasons, result={"file": os.path.abspath(self.params["dest"])})

@@ -15,12 +15,12 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _ec2_trust, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._owner import owner_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_service_linked, wanted_role
 
 

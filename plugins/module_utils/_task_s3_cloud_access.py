@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Buck
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import dangling_error, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     RoleReference,
     default_role_name,
@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_other_account
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_caller, refuse_other_account
 
 _ACTION = re.compile(r"s3:[A-Za-z]+\Z")
 
@@ -66,7 +66,10 @@ class Task(PolicyTask):
 
     def read(self) -> policy.Document:
         """The live bucket policy."""
-        return policy.parse(self._bucket().policy(), self.resource)
+        try:
+            return policy.parse(self._bucket().policy(), self.resource)
+        except AwsError as error:
+            raise self._diagnosed(error) from error
 
     def write(self, document: policy.Document) -> None:
         """Replace the bucket policy, or delete it where nothing is left in it."""
@@ -84,12 +87,7 @@ class Task(PolicyTask):
 
     def guard(self, plan: Plan) -> None:
         """The caller must be of the bucket's account, the roles must exist, and nobody in the policy may be gone."""
-        caller = self._session.account_id()
-        if caller != self._owner():
-            raise RefusedError(
-                f"The caller is in account {caller}; bucket {self._name} and its cloud are in account {self._owner()}.",
-                "Connect to the cloud's account, with assume_role_arn or profile for example.",
-            )
+        self._refuse_caller()
         if self.params["state"] == "present":
             for reference in self._references:
                 self._live(reference)
@@ -142,6 +140,17 @@ class Task(PolicyTask):
 
     def _bucket(self) -> Bucket:
         return Bucket(self._session, self._name, self._owner())
+
+    def _refuse_caller(self, **details: t.Any) -> None:
+        refuse_caller(self._session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details)
+
+    def _diagnosed(self, error: AwsError) -> AwsError:
+        """S3 refuses alike whom it does not allow to read, and whoever expects a bucket of its name in another account."""
+        if error.code not in ("AccessDenied", "MethodNotAllowed"):
+            return error
+        self._refuse_caller(**error.details)
+        elsewhere = f"Or does the bucket belong to another account than {self._owner()}? Bucket names are shared by all accounts."
+        return AwsError(error.message, f"{error.remedy} {elsewhere}", **error.details)
 
     def _refuse_blocked(self, plan: Plan) -> None:
         wanted = self._wanted(plan.after)

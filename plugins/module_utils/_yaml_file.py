@@ -21,8 +21,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _MODE = 0o644
 
 
-def read(path: str) -> dict[str, t.Any] | None:
-    """The mapping in a file, ``None`` where there is no file. Raises where writing there would lose something else."""
+def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
+    """The mapping in a file, ``None`` where there is no file. Raises where writing there would lose something else.
+
+    keys: those that such a mapping may have; one with any other is not ours to replace.
+    """
     if not HAS_YAML:
         raise TaskError("dest needs the Python library PyYAML on the machine that the module runs on.", "Install it, or leave out dest.")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
@@ -36,7 +39,7 @@ def read(path: str) -> dict[str, t.Any] | None:
         raise InputError(f"dest is {path!r}, which cannot be read: {error.strerror}.", "Name a file.") from error
     except Exception as error:  # PyYAML's own errors, whose class is not imported where PyYAML is missing
         raise InputError(f"dest is {path!r}, which holds something else than YAML.", "Name another file, or remove it.") from error
-    if found is not None and not isinstance(found, dict):
+    if found is not None and not (isinstance(found, dict) and all(key in keys for key in found)):
         raise InputError(f"dest is {path!r}, which holds something else than a compute config.", "Name another file, or remove it.")
     return found
 

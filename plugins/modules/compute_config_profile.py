@@ -152,20 +152,19 @@ reasons:
   sample: [compute_config_missing]
 compute_config:
   description:
-    - The version for clusters to use, as V(name:version). V(null) where none is left to use. Not returned with
-      O(publish=false).
+    - The version for clusters to use, as V(name:version). V(null) where none is left to use.
   type: str
-  returned: success
+  returned: success, unless O(publish=false)
   sample: team-a:4
 compute_config_id:
   description: Its id. V(null) in check mode, where it does not exist yet.
   type: str
-  returned: success
+  returned: success, unless O(publish=false)
   sample: cpt_8kfdcvmckjnjqd1xwnctmpldl4
 previous_version:
   description: The newest version before. V(null) where there was none.
   type: int
-  returned: success
+  returned: success, unless O(publish=false)
   sample: 3
 instance_profile_arn:
   description: The ARN of the instance profile.
@@ -176,7 +175,7 @@ overrides:
   description: The node groups that had another instance profile, or would have run without this one.
   type: list
   elements: dict
-  returned: success
+  returned: success, unless O(publish=false)
   contains:
     node_group:
       description: The name of the worker group, or V(head_node).
@@ -200,7 +199,7 @@ not_applicable:
   description: The deployments that are not on AWS virtual machines, and so have no instance profile.
   type: list
   elements: dict
-  returned: success
+  returned: success, unless O(publish=false)
 file:
   description: The absolute path of the file that O(dest) names.
   type: str

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import typing as t
 from pathlib import Path
 
+import boto3
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, Run, inventory_file, run_playbook
 
 EXPECTED = {
     "vision-prod": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
@@ -84,7 +86,7 @@ def _bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
 
 def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
     """The clouds whose roles, and whose buckets, the vendor's verification refuses."""
-    verdicts = {cloud.name: judge(sandbox, cloud) for cloud in FLEET}
+    verdicts = {cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud) for cloud in FLEET}
     return {part: {name for name, verdict in verdicts.items() if not getattr(verdict, part)} for part in ("roles", "bucket")}
 
 
@@ -157,6 +159,16 @@ def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
     assert _refused(fleet.sandbox) == {"roles": set(), "bucket": set()}
 
 
+def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
+    """In the version that the run returned, at the cluster and at the node group that would have hidden it."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "genomics-dev")
+    version = fleet.first.result(cloud.name, "compute_config_profile")["compute_config"]
+    command = [str(BIN / "anyscale"), "compute-config", "get", "--name", version, "--cloud", cloud.name]
+    done = subprocess.run(command, env=fleet.sandbox.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"Arn: {cloud.instance_profile_arn}") == 2, done.stdout
+
+
 def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
     """What a person reads last."""
     assert "11 changed, 1 already right, 0 failed, 0 not done" in fleet.first.output
@@ -200,6 +212,21 @@ def test_bad_variables_are_refused_before_anything_is_written(
     assert run.failed() == {cloud.name}
     assert words in re.sub(r"\s+", " ", run.output)
     assert run.writes == []
+
+
+def test_a_rollout_in_batches_stops_at_its_failure_budget(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """With serial and max_fail_percentage, the clouds of later batches are not touched."""
+    healthy = FLEET[-2:]
+    running_sandbox.reset()
+    running_sandbox.seed(healthy)
+    running_sandbox.seed_broken()
+    inventory = inventory_file(tmp_path, running_sandbox, [healthy[0], BROKEN_CLOUD, healthy[1]])
+    options = ("-e", "onboard_serial=2", "-e", "onboard_max_fail_percentage=10", "-e", "onboard_throttle=1")
+    run = run_playbook(running_sandbox, "onboard", inventory, *options)
+    assert run.failed() == {BROKEN_CLOUD.name}
+    assert run.reasons(healthy[0].name) == {"ec2_trust_missing"}, "the batch stops after the task that one cloud failed at"
+    assert run.reasons(healthy[1].name) == set()
+    assert run.exit_status == 2
 
 
 def test_thirty_clouds_that_share_a_bucket_lose_nothing(running_sandbox: Sandbox, tmp_path: Path) -> None:

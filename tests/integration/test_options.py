@@ -206,6 +206,21 @@ def test_a_folder_for_locks_that_cannot_be_used(sandbox: Sandbox, run_module: Ru
     assert sandbox.writes() == []
 
 
+NAMES = [
+    pytest.param(module, option, id=f"{module}-{option}")
+    for module in MODULES
+    for option in ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest", "instance_profile", "name", "role")
+    if option in arguments(module)["argument_spec"]
+]
+
+
+@pytest.mark.parametrize(("module", "option"), NAMES)
+def test_an_empty_name_is_refused(sandbox: Sandbox, run_module: Run, module: str, option: str) -> None:
+    """It is a variable that was not set; to go on without it would be to guess."""
+    assert f"{option} is empty" in failure(run_module(module, **options_with(module, option, "")))["msg"]
+    assert sandbox.calls() == []
+
+
 # --- rules ------------------------------------------------------------------------------------------------------------
 
 KEYS: Json = {"access_key": f"AKIATOOL{ACCOUNT}", "secret_key": "sandbox"}
@@ -281,10 +296,21 @@ def test_secrets_of_aws_are_never_shown(sandbox: Sandbox, run_module: Run, modul
     assert CANARY not in shown(run_module(module, **{**options, "state": "wrong"}))
 
 
-def test_a_session_token_that_cannot_be_sent_is_not_shown(sandbox: Sandbox, run_module: Run, impatient: None) -> None:
-    """A line break at its end is what a token read from a file often has."""
-    options = {**GIVEN["iam_trust_ec2"], **KEYS, "session_token": f"{CANARY}\n", **INVOCATION}
-    assert CANARY not in shown(run_module("iam_trust_ec2", **options))
+@pytest.mark.parametrize("secret", ["access_key", "secret_key", "session_token"])
+def test_a_credential_that_cannot_be_sent_is_not_shown(sandbox: Sandbox, run_module: Run, secret: str) -> None:
+    """A line break at its end is what one read from a file often has."""
+    options = {**GIVEN["iam_trust_ec2"], **KEYS, secret: f"{CANARY}\n"}
+    result = failure(run_module("iam_trust_ec2", **options))
+    assert secret in result["msg"] and CANARY not in shown(result)
+    assert sandbox.calls() == []
+
+
+def test_a_credential_of_the_environment_that_cannot_be_sent_is_not_shown(
+    sandbox: Sandbox, run_module: Run, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", f"{CANARY}\n")
+    result = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"]))
+    assert "session_token" in result["msg"] and CANARY not in shown(result)
 
 
 def test_the_token_of_anyscale_is_never_shown(sandbox: Sandbox, run_module: Run) -> None:
@@ -426,6 +452,13 @@ def test_an_endpoint_that_is_not_aws_is_explained(sandbox: Sandbox, run_module: 
     message = failure(run_module(module, **GIVEN[module], endpoint_url=sandbox.anyscale_url))["msg"]
     # S3's errors may come without a body, so that any 404 is one of S3's.
     assert "endpoint_url" in message or (module == "s3_cloud_access" and CLOUD.bucket_name in message)
+
+
+def test_an_answer_without_a_code_is_explained(sandbox: Sandbox, run_module: Run) -> None:
+    """Botocore makes the status the code of an answer in which it finds none."""
+    sandbox.fault("GetRole", status=400, code="400")
+    message = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"]))["msg"]
+    assert "HTTP 400" in message and "endpoint_url" in message and CLOUD.role_name in message
 
 
 def test_an_endpoint_that_nobody_answers_at_is_explained(sandbox: Sandbox, run_module: Run, impatient: None) -> None:

@@ -304,11 +304,11 @@ def test_absent_takes_a_role_out_of_statements_of_others(scene: Sandbox, run_mod
     assert stored(scene) == [TLS_ONLY, grant(ROLE_B_ARN, sid="AllowAnyscaleResources")]
 
 
-def test_absent_for_a_role_that_is_gone(scene: Sandbox, run_module: Run) -> None:
+@pytest.mark.parametrize("prune", [False, True], ids=["left alone elsewhere", "pruned everywhere"])
+def test_absent_for_a_role_that_is_gone(scene: Sandbox, run_module: Run, prune: bool) -> None:
     run_module(MODULE, **GIVEN)
     delete_role(scene, ROLE)
-    result = run_module(MODULE, state="absent", prune_dangling_principals=True, **GIVEN)
-    assert result.get("msg") is None
+    converge(scene, run_module, MODULE, ["dangling_principal"], state="absent", prune_dangling_principals=prune, **GIVEN)
     assert stored(scene) == [TLS_ONLY, EXPORT]
 
 
@@ -332,12 +332,12 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "bucket of another account": (
         lambda sandbox: make_bucket(sandbox, "anyscale-foreign-data", account=OTHER_ACCOUNT),
         {"bucket": "anyscale-foreign-data"},
-        ("anyscale-foreign-data", ACCOUNT, "account"),
+        ("anyscale-foreign-data", ACCOUNT, "s3:GetBucketPolicy", "belong to another account"),
     ),
     "caller in another account": (
         nothing,
         {"account_id": OTHER_ACCOUNT, "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"]},
-        (BUCKET, OTHER_ACCOUNT),
+        (BUCKET, f"caller is in account {ACCOUNT}", f"in account {OTHER_ACCOUNT}", "assume_role_arn"),
     ),
     "caller in another account than bucket and role": (
         lambda sandbox: (
@@ -515,7 +515,7 @@ def test_a_deleted_principal_in_ours_is_pruned(scene: Sandbox, run_module: Run) 
 
 def test_a_deleted_principal_in_ours_does_not_block_absent(scene: Sandbox, run_module: Run) -> None:
     leave_dangling(scene, TLS_ONLY, grant(FORMER_ARN, ROLE_ARN, ROLE_B_ARN))
-    converge(scene, run_module, MODULE, ["access_present"], state="absent", **GIVEN)
+    converge(scene, run_module, MODULE, ["access_present", "dangling_principal"], state="absent", **GIVEN)
     assert stored(scene) == [TLS_ONLY, grant(ROLE_B_ARN)]
 
 

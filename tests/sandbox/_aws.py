@@ -15,7 +15,14 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, TOOLING_ACCOUNT, AwsCall, caller_key, read_call
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
+    PARTITION,
+    TOOLING_ACCOUNT,
+    AwsCall,
+    caller_key,
+    read_call,
+    unsigned_service,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal, new_request_id
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_rules import AwsRules
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Fault, Faults
@@ -51,7 +58,7 @@ class AwsApplication:
         try:
             call = read_call(environ)
         except Refusal as refusal:
-            return refusal.response("s3")(environ, start_response)
+            return refusal.response(unsigned_service(environ))(environ, start_response)
         if call.is_setup:
             response = self._carry_out(call, environ)
         else:

@@ -80,6 +80,11 @@ def read_call(environ: dict[str, t.Any]) -> AwsCall:
     return call
 
 
+def unsigned_service(environ: dict[str, t.Any]) -> str:
+    """The service whose form of errors fits a request without a readable signature: all but S3 take forms."""
+    return "iam" if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") else "s3"
+
+
 def _s3_operation(environ: dict[str, t.Any]) -> tuple[str, dict[str, str]]:
     try:
         operation, parameters = get_service_router("s3").match(Request(environ))

@@ -41,7 +41,7 @@ class ControlApplication:
             ("POST", "inventory"): lambda body: inventory(sandbox, _fleet(body)),
             ("GET", "inventory"): lambda body: inventory(sandbox),
             ("POST", "clouds"): lambda body: sandbox.organization.add_cloud(**body),
-            ("POST", "compute_configs"): lambda body: sandbox.organization.create_template(body),
+            ("POST", "compute_configs"): sandbox.organization.create_template,
         }
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:

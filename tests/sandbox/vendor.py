@@ -18,7 +18,6 @@ from anyscale.cli_logger import CloudSetupLogger
 from anyscale.cloud_resource import verify_aws_iam_roles, verify_aws_s3
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import CONTROL_PLANE_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION, Cloud
 
 
@@ -31,7 +30,7 @@ class Verdict:
     complaints: tuple[str, ...]
 
 
-class _Listener(CloudSetupLogger):
+class _Listener(CloudSetupLogger):  # type: ignore[misc]  # the vendor's package is untyped
     """Keeps what the vendor's code says instead of printing it."""
 
     def __init__(self) -> None:
@@ -48,9 +47,8 @@ class _Listener(CloudSetupLogger):
     error = print_red_error_message = confirm_missing_permission = warning
 
 
-def judge(sandbox: Sandbox, cloud: Cloud) -> Verdict:
-    """Ask the vendor's code about a cloud. This process's environment must lead to the sandbox."""
-    session = boto3.Session(**sandbox.credentials(cloud.account_id, setup=True))
+def judge(session: boto3.Session, cloud: Cloud) -> Verdict:
+    """Ask the vendor's code about a cloud, by a session in its account. This process's environment must lead to the sandbox."""
     roles = {"control_plane_role": cloud.control_plane_role_arn, "data_plane_role": cloud.role_arn, "boto3_session": session}
     on_roles, on_bucket = _Listener(), _Listener()
     roles_pass = verify_aws_iam_roles(

@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import boto3
+
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import Verdict, judge
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
@@ -27,10 +29,14 @@ def main() -> int:
         os.environ.update(sandbox.child_variables())  # the vendor's verification runs in this process
         sandbox.seed(FLEET)
         inventory = inventory_file(Path(folder), sandbox, FLEET)
-        before = {cloud.name: judge(sandbox, cloud) for cloud in FLEET}
+        before = _judged(sandbox)
         runs = [_timed_run(sandbox, inventory, number) for number in ("first", "second")]
-        after = {cloud.name: judge(sandbox, cloud) for cloud in FLEET}
+        after = _judged(sandbox)
     return _summarise(runs[0], runs[1], before, after)
+
+
+def _judged(sandbox: Sandbox) -> Verdicts:
+    return {cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud) for cloud in FLEET}
 
 
 def _timed_run(sandbox: Sandbox, inventory: Path, number: str) -> Run:
@@ -44,11 +50,11 @@ def _timed_run(sandbox: Sandbox, inventory: Path, number: str) -> Run:
 
 def _summarise(first: Run, second: Run, before: Verdicts, after: Verdicts) -> int:
     print("\n=== Summary")
-    print(f"{'cloud':14}{'account':14}{'vendor before':15}{'vendor after':14}what the first run changed")
+    print(f"{'cloud':14}{'account':14}{'vendor before':18}{'vendor after':14}what the first run changed")
     for cloud in FLEET:
         name = cloud.name
         reasons = ", ".join(sorted(first.reasons(name))) or "nothing: it was right already"
-        print(f"{name:14}{cloud.account_id:14}{_words(before[name]):15}{_words(after[name]):14}{reasons}")
+        print(f"{name:14}{cloud.account_id:14}{_words(before[name]):18}{_words(after[name]):14}{reasons}")
     changed_again = sorted(cloud.name for cloud in FLEET if second.changed(cloud.name))
     refused = sorted(name for name, verdict in after.items() if not (verdict.roles and verdict.bucket))
     failed = sorted(first.failed() | second.failed())

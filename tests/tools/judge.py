@@ -17,35 +17,31 @@ import typing as t
 import anyscale
 import boto3
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox, vendor
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, vendor
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION
 
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
 OBJECT_ACTIONS = {"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"}
 
 
-class Accounts:
-    """Stands in for the sandbox, which is another process: credentials by the role that the onboarding assumes as well."""
-
-    def credentials(self, account_id: str, setup: bool = False) -> dict[str, str]:
-        """Keyword arguments of a boto3 session in a cloud's account."""
-        role = f"arn:aws:iam::{account_id}:role/{ONBOARDING_ROLE}"
-        credentials = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="judge")["Credentials"]
-        return {
-            "aws_access_key_id": credentials["AccessKeyId"],
-            "aws_secret_access_key": credentials["SecretAccessKey"],
-            "aws_session_token": credentials["SessionToken"],
-            "region_name": REGION,
-        }
+def session_in(account_id: str) -> boto3.Session:
+    """A session in a cloud's account, by the role that the onboarding assumes as well."""
+    role = f"arn:aws:iam::{account_id}:role/{ONBOARDING_ROLE}"
+    credentials = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="judge")["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        region_name=REGION,
+    )
 
 
 def complaints(cloud: Cloud) -> list[str]:
     """What is wrong with a cloud."""
-    accounts = Accounts()
-    verdict = vendor.judge(t.cast(Sandbox, accounts), cloud)
+    session = session_in(cloud.account_id)
+    verdict = vendor.judge(session, cloud)
     if not (verdict.roles and verdict.bucket):
         return list(verdict.complaints) or ["refused by the vendor"]
-    session = boto3.Session(**accounts.credentials(cloud.account_id))
     return [problem for problem in (missing_grants(cloud, session), wrong_profiles(cloud)) if problem]
 
 

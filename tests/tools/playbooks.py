@@ -16,8 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox import inventory as sandbox_inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, inventory as sandbox_inventory
 
 Json = dict[str, t.Any]
 BIN = Path(sys.executable).parent

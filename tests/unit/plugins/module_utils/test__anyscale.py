@@ -101,13 +101,13 @@ def page(*rows: JsonObject, token: str | None = None) -> JsonObject:
     return {"results": list(rows), "metadata": {"total": len(rows), "next_paging_token": token}}
 
 
-def template(version: int, config: JsonObject = CONFIG, **keys: t.Any) -> JsonObject:
+def template(version: int, config: JsonObject | None = None, **keys: t.Any) -> JsonObject:
     return {
         "id": f"cpt_{version}",
         "name": "team-a",
         "version": version,
         "archived_at": None,
-        "config": {**config, "idle_termination_minutes": 120, "allowed_azs": ["any"], "cloud": {"id": "cld_x"}},
+        "config": {**(config or CONFIG), "idle_termination_minutes": 120, "allowed_azs": ["any"], "cloud": {"id": "cld_x"}},
         **keys,
     }
 

@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _bucket_access, _policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bucket_access import Wanted
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils.policies import (
     ACCOUNT,
@@ -127,11 +127,9 @@ HELD = {
     "by our statement in another spelling": [
         ours(Principal={"AWS": ROLE}, Action=EIGHT[::-1], Resource=[OBJECTS_ARN, BUCKET_ARN], Condition={})
     ],
-    "by our statement, which shows its unique id": [ours(ROLE_ID)],
     "by somebody's statement": [grant()],
     "by somebody's statement without a Sid": [grant(Sid=None)],
     "by somebody's statement with an empty Condition": [grant(Condition={})],
-    "by somebody's statement, which shows its unique id": [grant(Principal={"AWS": ROLE_ID})],
     "among other principals": [grant(Principal={"AWS": [CONTROL, ROLE], "Service": "logging.s3.amazonaws.com"})],
     "among other actions": [grant(Action=[*EIGHT, "s3:GetBucketAcl", "s3:GetObject*"])],
     "by the cloud foundation module's policy, its TLS-only Deny included": [TLS_ONLY, CLOUD_FOUNDATION],
@@ -151,6 +149,29 @@ def test_access_that_is_held_is_left_as_it_is(raws: list[Raw]) -> None:
     plan = decided(policy(*raws))
     assert (plan.reasons, plan.warnings) == ((), ())
     assert plan.result["sid"] == SID
+
+
+HELD_BY_UNIQUE_ID = {
+    "our statement": [ours(ROLE_ID)],
+    "our statement, among others": [ours(ROLE_ID, ROLE_B)],
+    "somebody's statement": [grant(Principal={"AWS": ROLE_ID})],
+    "a part of it": [grant(Action=list(ON_BUCKET)), grant(Sid="Objects", Principal={"AWS": ROLE_ID}, Action=list(ON_OBJECTS))],
+}
+
+
+@pytest.mark.parametrize("raws", HELD_BY_UNIQUE_ID.values(), ids=list(HELD_BY_UNIQUE_ID))
+def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_the_vendors_check_looks_for_the_arn(raws: list[Raw]) -> None:
+    plan = decided(policy(*raws))
+    assert plan.reasons == ()
+    (warning,) = plan.warnings
+    assert ROLE in warning
+    assert ROLE_ID in warning
+
+
+def test_a_unique_id_beside_the_arn_or_replaced_by_it_is_no_matter_of_the_vendors_check() -> None:
+    assert decided(policy(ours(), grant(Principal={"AWS": ROLE_ID}))).warnings == ()
+    assert decided(policy(ours(ROLE_ID, Action="s3:*"))).warnings == ()
+    assert absent(policy(ours(ROLE_ID, ROLE_B))).warnings == ()
 
 
 MISSED = {
@@ -273,6 +294,11 @@ OTHERS_WITH_OUR_SID = {
     "for another account, one action": grant(Sid=SID, Principal={"AWS": OTHER_ACCOUNT}, Action="s3:GetObject"),
     "for this account, under a Condition": grant(Sid=SID, Principal={"AWS": ROOT}, Condition={"Bool": {"aws:SecureTransport": "true"}}),
     "for a service, beside the role": grant(Sid=SID, Principal={"AWS": ROLE, "Service": "logging.s3.amazonaws.com"}, Action="s3:PutObject"),
+    "for another account's role": grant(Sid=SID, Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)}, Action="s3:GetObject"),
+    "for a user": grant(Sid=SID, Principal={"AWS": [ROLE, f"arn:aws:iam::{ACCOUNT}:user/ada"]}, Action="s3:GetObject"),
+    "for an organisation": grant(Sid=SID, Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}}),
+    "for all but a role": grant(Sid=SID, Principal=None, NotPrincipal={"AWS": ROLE_B}),
+    "that denies another role": deny(Sid=SID, Principal={"AWS": CONTROL}, Action="s3:*", Resource=OBJECTS_ARN),
 }
 
 
@@ -283,6 +309,22 @@ def test_a_statement_of_others_with_our_sid_is_not_widened_to_what_roles_get(raw
     lost = atoms(policy(raw)) - atoms(plan.after)
     assert {json.loads(atom)[1][1] for atom in gained} == {ROLE}
     assert {json.loads(atom)[1][1] for atom in lost} <= {ROLE}
+
+
+@pytest.mark.parametrize("raw", OTHERS_WITH_OUR_SID.values(), ids=list(OTHERS_WITH_OUR_SID))
+def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_a_number_for_all_roles(raw: Raw) -> None:
+    plan = decided(policy(raw, LOG_DELIVERY))
+    second = decided(plan.after, roles=(TEAM_B,))
+    assert left(second) == [raw, LOG_DELIVERY, ours(ROLE, ROLE_B, Sid=f"{SID}2")]
+    assert plan.result["sid"] == second.result["sid"] == f"{SID}2"
+    assert f"{SID}2" in plan.result["granted_by"][ROLE]
+    edited = policy(raw, ours(ROLE, Sid=f"{SID}2", Action="s3:*"))
+    assert left(decided(edited)) == [raw, ours(ROLE, Sid=f"{SID}2")]
+
+
+def test_our_statement_keeps_its_sid_beside_one_of_others_that_took_it() -> None:
+    theirs = {**LOG_DELIVERY, "Sid": SID}
+    assert left(decided(policy(theirs, ours()), roles=(TEAM_B,))) == [theirs, ours(ROLE, ROLE_B)]
 
 
 def test_our_statement_is_put_right_even_where_another_grants_access() -> None:
@@ -369,6 +411,15 @@ def test_pruning_never_makes_a_deny_hit_more_roles_or_fewer() -> None:
     protecting = deny(Sid="Mine", NotPrincipal={"AWS": [ROLE, ROOT, FORMER_ID]}, Action="s3:*", Resource=OBJECTS_ARN)
     plan = decided(policy(protecting, ours()), prune=True)
     assert _policy.statements_equal(left(plan)[0], {**protecting, "NotPrincipal": {"AWS": [ROLE, ROOT]}})
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_the_only_exception_of_a_statement_is_not_pruned_but_an_error_that_names_the_statement(state: str) -> None:
+    last = deny(Sid="Mine", NotPrincipal={"AWS": [FORMER_ID]}, Action="s3:DeleteBucket", Resource=BUCKET_ARN)
+    with pytest.raises(RefusedError, match="Mine") as caught:
+        decided(policy(ours(), last), prune=True, state=state)
+    assert caught.value.details["statement"] == last
+    assert left(decided(policy(ours(), last), state=state))[-1] == last
 
 
 READ = ("s3:GetObject", "s3:ListBucket")

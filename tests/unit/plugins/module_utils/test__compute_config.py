@@ -11,8 +11,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config import (
     UNSUPPORTED_KEYS,
@@ -368,7 +367,7 @@ def test_declared_keys_are_enforced_and_others_left_alone(declared: JsonObject, 
     plan = decide(before, wanted)
     assert plan.reasons == (("config_differs",) if changed else ())
     assert plan.config is not None
-    expected = {key: value for key, value in {**deployments(live)[0], **then}.items()}
+    expected = {**deployments(live)[0], **then}
     assert normalise({"deployment_configs": plan.config["deployment_configs"]}) == normalise({"deployment_configs": [expected]})
     assert plan.config["idle_termination_minutes"] == 30
     check_settled(before, wanted, plan)

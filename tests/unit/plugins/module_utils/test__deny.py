@@ -77,6 +77,8 @@ SURELY = {
     "those of the account": unless("StringEquals", "aws:PrincipalAccount", ACCOUNT),
     "those who do not have another's id": unless("StringNotLike", "aws:userId", [f"{ROLE_B_ID}:*", OTHER_ACCOUNT]),
     "those who have the role's id": unless("StringLike", "aws:userId", f"{ROLE_ID}:*"),
+    "those who are on an instance with the role's id": unless("StringLike", "aws:userId", f"{ROLE_ID}:i-*"),
+    "those who do not have a star in their id": unless("StringNotEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]),
     "those who use TLS": unless("Bool", "aws:SecureTransport", True),
     "those of no AWS service": unless("Bool", "aws:PrincipalIsAWSService", "false"),
     "a condition key in another case": unless("StringNotEquals", "AWS:principalarn", ROLE_B),
@@ -104,6 +106,10 @@ PERHAPS = {
     "those who use an old TLS, newer than is certain": unless("NumericLessThan", "s3:TlsVersion", "1.3"),
     "those who use an old TLS, of several": unless("NumericLessThan", "s3:TlsVersion", ["1.1", "1.3"]),
     "one session of the role": unless("StringEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"),
+    "all but one session of the role": unless("StringNotEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"),
+    "some sessions of the role": unless("StringLike", "aws:userId", [f"{ROLE_B_ID}:*", f"{ROLE_ID}:i-0a*"]),
+    "all but some sessions of the role": unless("StringNotLike", "aws:userId", f"{ROLE_ID}:i-0a*"),
+    "one session of the role, whatever the case": unless("StringEqualsIgnoreCase", "aws:userId", f"{ROLE_ID.lower()}:I-0AAAAAAAAAAAAAAAA"),
     "those who come before a time": unless("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
     "an operator that is not known": unless("FutureOperator", "aws:PrincipalArn", ROLE),
     "an operator on several values": unless("ForAnyValue:StringEquals", "aws:TagKeys", "x"),
@@ -131,6 +137,7 @@ NOT_AT_ALL = {
     "those who come by an AWS service": unless("Bool", "aws:ViaAWSService", "true"),
     "those who are not the role, whatever the case": unless("StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE.upper()),
     "all but everybody": denies(Principal=None, NotPrincipal="*"),
+    "all but everybody by kind": denies(Principal=None, NotPrincipal={"AWS": ["*"]}),
     "actions that are not needed": denies(Action=["s3:PutBucketPolicy", "s3:DeleteBucket*", "s3:GetObjectAcl"]),
     "all but the actions needed": denies(Action=None, NotAction=["s3:List*", "s3:GetObject", "S3:PUTOBJECT"]),
     "all but all of S3": denies(Action=None, NotAction="s3:*"),
@@ -143,6 +150,8 @@ NOT_AT_ALL = {
     "those who are not the role, if they are known": unless("StringNotLikeIfExists", "aws:PrincipalArn", ROLE),
     "those who are not of the account": unless("StringNotEquals", "aws:PrincipalAccount", ACCOUNT),
     "those who do not have the role's id": unless("StringNotLike", "aws:userid", [f"{ROLE_ID}:*", "AIDA*"]),
+    "those who are a person's session of the role": unless("StringLike", "aws:userId", f"{ROLE_ID}:ada*"),
+    "those who have a star in their id": unless("StringEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]),
     "those who are another role": unless("StringEquals", "aws:PrincipalArn", ROLE_B),
     "those who are the role, in another case": unless("StringEquals", "aws:PrincipalArn", ROLE.upper()),
     "those who are AWS services": unless("Bool", "aws:PrincipalIsAWSService", "true"),
@@ -204,6 +213,9 @@ VARIABLES = {
     "in an account": unless("StringNotEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"),
     "in a role's ARN": unless("StringNotEquals", "aws:PrincipalArn", "arn:aws:iam::${aws:PrincipalAccount}:role/ray-team-a"),
     "in a pattern": unless("ArnNotLike", "aws:PrincipalArn", ["arn:aws:iam::${aws:ResourceAccount}:role/*"]),
+    "in those who are hit": unless("StringEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"),
+    "in a resource": denies(Resource="arn:aws:s3:::${aws:PrincipalTag/bucket}/*"),
+    "in all but a resource": denies(Resource=None, NotResource="arn:aws:s3:::${aws:PrincipalTag/bucket}*"),
     "among other values": unless("StringNotEquals", "aws:PrincipalAccount", [OTHER_ACCOUNT, "${aws:ResourceAccount}"]),
 }
 
@@ -214,4 +226,6 @@ def test_only_a_request_can_tell_what_a_policy_variable_stands_for(raw: t.Any) -
 
 
 def test_a_value_that_is_met_whatever_a_policy_variable_beside_it_stands_for() -> None:
-    assert _deny.hits(unless("StringNotEquals", "aws:PrincipalAccount", ["${aws:ResourceAccount}", ACCOUNT]), TEAM_A, NEEDED) is False
+    values = ["${aws:ResourceAccount}", ACCOUNT]
+    assert _deny.hits(unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED) is False
+    assert _deny.hits(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED) is True

@@ -184,6 +184,15 @@ def test_an_edit_of_our_own_statement_is_given_as_the_reason(edited: Raw) -> Non
 def test_a_condition_that_was_put_into_our_statement_is_not_silently_taken_out() -> None:
     (warning,) = present(policy(TRUST_LAMBDA, {**ours(), "Condition": SOURCE_ACCOUNT})).warnings
     assert "aws:SourceAccount" in warning
+    assert "the Condition is removed" in warning
+    assert "widens" not in warning
+
+
+def test_each_condition_is_told_what_becomes_of_it() -> None:
+    theirs = ec2(Sid="OnlyFromHome", Condition=SOURCE_ACCOUNT)
+    mended, widened = present(policy({**ours(), "Condition": SOURCE_ACCOUNT}, theirs)).warnings
+    assert "AnyscaleEC2Trust" in mended and "removed" in mended
+    assert "OnlyFromHome" in widened and "widens" in widened
 
 
 OTHERS_WITH_OUR_SID = {
@@ -238,6 +247,7 @@ HARMLESS_DENIES = {
     "of a longer action": deny(Sid="D", Principal={"Service": EC2}, Action="sts:AssumeRoleWithSAML"),
     "of all but this action": deny(Sid="D", Principal={"Service": EC2}, NotAction=[ASSUME]),
     "of all but all of STS": deny(Sid="D", Principal="*", NotAction="sts:*"),
+    "of all but everybody": deny(Sid="D", NotPrincipal="*", Action=ASSUME),
     "of all but EC2": deny(Sid="D", NotPrincipal={"Service": [EC2, LAMBDA]}, Action=ASSUME),
     "under a Condition": deny(Sid="D", Principal="*", Action=ASSUME, Condition={"StringNotEquals": {"sts:ExternalId": "x"}}),
 }
@@ -404,6 +414,16 @@ def test_in_china_a_list_of_the_one_action_is_rewritten_too() -> None:
 
 def test_in_china_both_names_of_ec2_are_taken_out() -> None:
     assert absent(policy(TRUST_LAMBDA, ours(), ours("Two", EC2_CHINA)), partition="aws-cn").after == policy(TRUST_LAMBDA)
+    both = {**ours(), "Principal": {"Service": [EC2, LAMBDA, EC2_CHINA]}}
+    assert absent(policy(both), partition="aws-cn").after == policy({**both, "Principal": {"Service": [LAMBDA]}})
+
+
+def test_in_china_only_its_own_name_of_ec2_lets_clusters_in() -> None:
+    assert present(policy(ours("One")), partition="aws-cn").after == policy(ours("One"), ours(service=EC2_CHINA))
+
+
+def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:
+    assert not absent(policy(TRUST_LAMBDA, ours(service=EC2_CHINA))).changed
 
 
 @PROPERTY

@@ -137,6 +137,14 @@ def test_the_default_role_is_named_after_the_cloud() -> None:
     assert _names.parse_cloud_id("cld_4fxb3wsbdcq2n1p9") == "cld_4fxb3wsbdcq2n1p9"
 
 
+def test_a_cloud_id_is_too_long_where_the_role_named_after_it_has_65_characters() -> None:
+    assert len(_names.default_role_name("cld_" + "x" * 42)) == 64
+    with pytest.raises(InputError, match="cloud_id") as caught:
+        _names.default_role_name("cld_" + "x" * 43)
+    assert "64" in caught.value.message
+    assert caught.value.remedy
+
+
 @pytest.mark.parametrize(
     "value", ["", "4fxb3wsbdcq2n1p9", "cld_", "CLD_x", "cld_a b", "cld_x\n", "cld_../x", "my cloud"],
     ids=["nothing", "no prefix", "the prefix alone", "capitals", "a space", "a line break", "a path", "a cloud's name"],
@@ -233,3 +241,4 @@ SERVICES: dict[str, t.Any] = {
 @pytest.mark.parametrize(("partition", "service"), SERVICES.items(), ids=list(SERVICES))
 def test_ec2s_service_principal(partition: str, service: str) -> None:
     assert _names.ec2_service(partition) == service
+    assert _names.ec2_services(partition) == {service, "ec2.amazonaws.com"}

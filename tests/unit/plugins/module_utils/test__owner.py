@@ -21,6 +21,8 @@ OWNERS = {
         },
         ("CloudFormation", "anyscale-prod"),
     ),
+    "CloudFormation by the stack's id alone": ({"aws:cloudformation:stack-id": "arn:aws:cloudformation:..."}, ("CloudFormation",)),
+    "CloudFormation by the logical id alone": ({"aws:cloudformation:logical-id": "ClusterNodeRole"}, ("CloudFormation",)),
     "Terraform by the vendor's module": ({"tf_module": "aws-anyscale-iam"}, ("Terraform", "aws-anyscale-iam")),
     "Terraform by the vendor's submodule": ({"tf_sub_module": "aws-anyscale-s3-policy"}, ("Terraform", "aws-anyscale-s3-policy")),
     "Terraform by both": ({"tf_sub_module": "aws-anyscale-iam", "tf_module": "cloudfoundation"}, ("Terraform",)),

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
+import itertools
 import json
+import time
 import typing as t
 
 import pytest
@@ -446,6 +449,7 @@ WITHOUT_PRINCIPALS = {
     "one of several goes": ({"AWS": [ROLE, ROLE_B]}, "AWS", ROLE, {"AWS": [ROLE_B]}),
     "the last of its kind goes, other kinds stay": ({"AWS": ROLE, "Service": EC2}, "AWS", ROLE, {"Service": EC2}),
     "the last of all goes": ({"AWS": ROLE}, "AWS", ROLE, None),
+    "the last of all goes, without its kind": (ROLE, "AWS", ROLE, None),
     "the last of a list goes": ({"AWS": [ROLE]}, "AWS", ROLE, None),
     "the same text as another kind stays": ({"Service": EC2, "Federated": EC2}, "Service", EC2, {"Federated": EC2}),
     "nobody goes": ({"AWS": [ROLE_B, ROOT]}, "AWS", ROLE, {"AWS": [ROLE_B, ROOT]}),
@@ -455,17 +459,23 @@ WITHOUT_PRINCIPALS = {
 
 
 @pytest.mark.parametrize(("principal", "kind", "gone", "left"), WITHOUT_PRINCIPALS.values(), ids=list(WITHOUT_PRINCIPALS))
-def test_without_principals(principal: t.Any, kind: str, gone: str, left: t.Any) -> None:
-    raw = base(Principal=principal)
+@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
+def test_without_principals(principal: t.Any, kind: str, gone: str, left: t.Any, element: str) -> None:
+    raw = {**base(Principal=None), element: principal}
     kept = copy.deepcopy(raw)
-    shorter = _policy.without_principals(raw, kind, lambda value: value == gone)
+    shorter = _policy.without_principals(raw, kind, lambda value: value == gone, element)
     assert raw == kept
     if left is None:
         assert shorter is None
     else:
         assert shorter is not None
-        assert _policy.statements_equal(shorter, base(Principal=left))
-        assert without(shorter, "Principal") == without(raw, "Principal")
+        assert _policy.statements_equal(shorter, {**raw, element: left})
+        assert without(shorter, element) == without(raw, element)
+
+
+def test_principals_are_not_taken_out_of_those_excepted_unless_that_is_asked_for() -> None:
+    raw = base(Principal=None, NotPrincipal={"AWS": [ROLE, ROLE_B]})
+    assert _policy.without_principals(raw, "AWS", lambda value: value == ROLE) == raw
 
 
 UNIQUE_IDS = {
@@ -537,6 +547,8 @@ RESOURCES = {
     "a kind of objects": (f"{BUCKET_ARN}/*.csv", (False, False), (False, True)),
     "objects below any folder": (f"{BUCKET_ARN}/*/x", (False, False), (False, True)),
     "a kind of objects in any bucket": ("arn:aws:s3:::*/*.csv", (False, False), (False, True)),
+    "objects of a bucket that a variable names": ("arn:aws:s3:::${aws:PrincipalTag/bucket}/*", (False, False), (False, True)),
+    "objects below a variable": (f"{BUCKET_ARN}/${{aws:username}}*", (False, False), (False, True)),
     "objects of one letter": (f"{BUCKET_ARN}/?", (False, False), (False, True)),
     "a bucket whose name begins alike": (f"{BUCKET_ARN}-2", (False, False), (False, False)),
     "objects of a bucket whose name begins alike": (f"{BUCKET_ARN}-2/*", (False, False), (False, False)),
@@ -594,6 +606,58 @@ MATCHES = {
 @pytest.mark.parametrize(("pattern", "text", "verdict"), MATCHES.values(), ids=list(MATCHES))
 def test_a_pattern_matches(pattern: str, text: str, verdict: bool) -> None:
     assert _policy.matches(pattern, text) is verdict
+
+
+INTERSECT = {
+    "one of them a text": ("a*c", "abc", True),
+    "two texts": ("abc", "abd", False),
+    "stars that cross": ("a*", "*b", True),
+    "stars that cross around a text in both": ("*/protected/*", "b/*", True),
+    "stars that stand for nothing": ("ab*", "*ab", True),
+    "beginnings that differ": ("a*", "b*", False),
+    "ends that differ": ("*a", "*b", False),
+    "a question mark for a letter": ("a?c", "ab*", True),
+    "question marks for a star": ("???", "a*c", True),
+    "too few question marks": ("?", "a*c", False),
+    "nothing and a star": ("", "*", True),
+    "nothing and a question mark": ("", "?", False),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "verdict"), INTERSECT.values(), ids=list(INTERSECT))
+def test_two_patterns_intersect(one: str, other: str, verdict: bool) -> None:
+    assert _policy.intersect(one, other) is _policy.intersect(other, one) is verdict
+
+
+TEXTS = ["".join(letters) for length in range(7) for letters in itertools.product("ab", repeat=length)]
+PATTERNS = st.text("ab*?", max_size=4)
+
+
+@PROPERTY
+@given(PATTERNS, PATTERNS)
+def test_two_patterns_intersect_where_a_text_matches_both(one: str, other: str) -> None:
+    assert _policy.intersect(one, other) is any(_policy.matches(one, text) and _policy.matches(other, text) for text in TEXTS)
+
+
+@PROPERTY
+@given(PATTERNS, st.sampled_from(TEXTS))
+def test_a_pattern_matches_as_the_shell_does(pattern: str, text: str) -> None:
+    assert _policy.matches(pattern, text) is fnmatch.fnmatchcase(text, pattern)
+
+
+ADVERSARIAL = {
+    "stars between letters": "a*" * 512 + "b",
+    "stars alone": "*" * 1024 + "b",
+    "question marks between stars": "*?" * 512 + "b",
+}
+
+
+@pytest.mark.parametrize("pattern", ADVERSARIAL.values(), ids=list(ADVERSARIAL))
+def test_a_pattern_made_to_take_forever_does_not(pattern: str) -> None:
+    began = time.monotonic()
+    assert not _policy.matches(pattern, "a" * 1024)
+    assert not _policy.intersect(pattern, "*a" * 512)
+    assert time.monotonic() - began < 10
 
 
 @PROPERTY

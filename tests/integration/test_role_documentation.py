@@ -1,0 +1,44 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role documents is what it does: its defaults, the variables that its tasks read, and the example inventory."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles/cloud_iam"
+OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+# What a task leaves behind for the next ones and for the recap, and what is derived from it.
+INTERNAL = {"cloud_iam_known_role", "cloud_iam_trust_result", "cloud_iam_bucket_result", "cloud_iam_compute_config_result"}
+
+
+def test_documented_defaults_are_the_defaults() -> None:
+    """No more and no fewer."""
+    documented = {name: option["default"] for name, option in OPTIONS.items() if "default" in option}
+    assert yaml.safe_load((ROLE / "defaults/main.yml").read_text()) == documented
+
+
+def test_tasks_read_what_is_documented() -> None:
+    """A variable that no task reads, or that nobody documents, is a mistake."""
+    text = "".join(path.read_text() for folder in ("tasks", "vars") for path in (ROLE / folder).glob("*.yml"))
+    assert set(re.findall(r"\bcloud_iam_\w+", text)) == set(OPTIONS) | INTERNAL
+
+
+def test_the_example_inventory_sets_documented_variables_alone() -> None:
+    """As Ansible itself reads it."""
+    command = [str(Path(sys.executable).parent / "ansible-inventory"), "-i", "playbooks/inventory/fleet.example.yml", "--list"]
+    inventory = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    clouds = inventory["_meta"]["hostvars"]
+    assert set(inventory["anyscale_clouds"]["hosts"]) == set(clouds) == {"production", "research"}
+    for cloud, variables in clouds.items():
+        assert {name for name in variables if name.startswith("cloud_iam_")} <= set(OPTIONS), cloud
+        assert {"cloud_iam_cloud_id", "cloud_iam_account_id", "cloud_iam_bucket", "cloud_iam_compute_config"} <= set(variables), cloud
