@@ -15,6 +15,7 @@ import pathlib
 import typing as t
 
 import pytest
+from ansible.release import __version__
 from moto.sts.models import sts_backends
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
@@ -43,7 +44,8 @@ GIVEN: dict[str, Json] = {
     "s3_cloud_access": {"bucket": CLOUD.bucket_name, "roles": [CLOUD.role_arn]},
     "compute_config_profile": {"name": CLOUD.compute_config_name, "cloud_id": CLOUD.cloud_id, "role": CLOUD.role_name},
 }
-INVOCATION = {"_ansible_inject_invocation": True}
+# Modules return what they were called with always, or as a setting of ansible-core 2.20 and newer says.
+INVOCATION = {"_ansible_inject_invocation": True} if tuple(map(int, __version__.split(".")[:2])) >= (2, 20) else {}
 LARGE = "A" * 1024 * 1024
 LONGEST_MESSAGE = 2000
 
@@ -301,6 +303,8 @@ def test_a_credential_that_cannot_be_sent_is_not_shown(sandbox: Sandbox, run_mod
     """A line break at its end is what one read from a file often has."""
     options = {**GIVEN["iam_trust_ec2"], **KEYS, secret: f"{CANARY}\n"}
     result = failure(run_module("iam_trust_ec2", **options))
+    if secret == "access_key":  # which is an identifier: modules may return it with what they were called with
+        result.pop("invocation", None)
     assert secret in result["msg"] and CANARY not in shown(result)
     assert sandbox.calls() == []
 

@@ -28,11 +28,21 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "results_log"
     CALLBACK_NEEDS_ENABLED = True
 
-    def _log(self, result: t.Any, **_kwargs: t.Any) -> None:
+    def _log(self, result: t.Any, failed: bool = False) -> None:
         host = result._host.get_name()
         action = result._task.resolved_action or result._task.action
-        line = json.dumps([host, action, {**result._result, "failed": result.is_failed()}, result._task.name], default=str)
+        line = json.dumps([host, action, {**result._result, "failed": failed}, result._task.name], default=str)
         with open(os.environ["RESULTS_LOG"], "a", encoding="utf-8") as log:
             log.write(line + "\n")
 
-    v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_unreachable = _log
+    def v2_runner_on_ok(self, result: t.Any, **_kwargs: t.Any) -> None:
+        """Log a task that did what it was to do."""
+        self._log(result)
+
+    def v2_runner_on_failed(self, result: t.Any, **_kwargs: t.Any) -> None:
+        """Log a task that failed, also where that is ignored."""
+        self._log(result, failed=True)
+
+    def v2_runner_on_unreachable(self, result: t.Any, **_kwargs: t.Any) -> None:
+        """Log a host that could not be reached."""
+        self._log(result, failed=True)
