@@ -39,6 +39,7 @@ except ImportError:
 
 DEFAULT_SESSION_NAME = "rayfleet-anyscale"
 _DEFAULT_REGION = "us-east-1"
+_KNOWN_TO_BOTO3 = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _ATTEMPTS = 8
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
@@ -155,14 +156,10 @@ class AwsSession:
 
     def _base_session(self) -> t.Any:
         params = self._params
-        keys = {"aws_access_key_id": params.get("access_key"), "aws_secret_access_key": params.get("secret_key")}
-        if not params.get("profile") and not params.get("access_key") and os.environ.get("AWS_ACCESS_KEY"):
-            keys = {"aws_access_key_id": os.environ["AWS_ACCESS_KEY"], "aws_secret_access_key": os.environ.get("AWS_SECRET_KEY")}
         try:
             return boto3.session.Session(
                 botocore_session=core_session(),
-                **keys,
-                aws_session_token=params.get("session_token"),
+                **_keys(params),
                 profile_name=params.get("profile"),
                 region_name=params.get("region"),
             )
@@ -204,6 +201,16 @@ class AwsSession:
             )
         except (BotoCoreError, ValueError) as error:
             raise _unusable(f"A client for {service}", error) from error
+
+
+def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
+    """The keys to give to boto3; none where it is to look by itself. It does not know the older names of the variables."""
+    keys = {"aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key", "aws_session_token": "session_token"}
+    given = {name: params.get(option) for name, option in keys.items()}
+    if params.get("profile") or params.get("access_key") or any(os.environ.get(name) for name in _KNOWN_TO_BOTO3):
+        return given
+    older = {"aws_access_key_id": "AWS_ACCESS_KEY", "aws_secret_access_key": "AWS_SECRET_KEY", "aws_session_token": "AWS_SESSION_TOKEN"}
+    return {name: os.environ.get(variable) for name, variable in older.items()} if os.environ.get("AWS_ACCESS_KEY") else given
 
 
 def _checked(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

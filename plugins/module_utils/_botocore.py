@@ -27,10 +27,13 @@ def core_session() -> t.Any:
     """A new botocore session, with credentials, settings and components of its own."""
     if not _shared:
         first = botocore.session.Session()
-        _shared.update(loader=first.get_component("data_loader"), hooks=first.get_component("event_emitter"))
+        loader = first.get_component("data_loader")
+        _shared.update(loader=loader, paths=list(loader.search_paths), hooks=first.get_component("event_emitter"))
     # A copy of the emitter: what one client hooks into it is not for the others.
     session = botocore.session.Session(event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False)
     session.register_component("data_loader", _shared["loader"])
+    # Each session of boto3 adds a path of its own.
+    _shared["loader"].search_paths[:] = _shared["paths"]
     return session
 
 

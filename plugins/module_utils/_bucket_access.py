@@ -119,6 +119,7 @@ def _present(document: policy.Document, wanted: Wanted) -> Plan:
     ours = [raw for raw in raws if _is_ours(raw, wanted)]
     statement = _statement(ours, missing, wanted)
     after = policy.with_statements(document, _replaced(raws, statement, bool(ours or missing), wanted))
+    warnings += _conditions_removed(raws, wanted)
     return _plan(document, after, wanted, _reasons_present(ours, missing, statement, wanted), warnings)
 
 
@@ -175,6 +176,15 @@ def _reasons_present(ours: list[policy.Raw], missing: list[Role], statement: pol
     if ours and _shape(ours[0]) != _shape(statement):
         reasons.append("statement_differs")
     return reasons
+
+
+def _conditions_removed(raws: list[policy.Raw], wanted: Wanted) -> tuple[str, ...]:
+    return tuple(
+        f"{policy.describe(raw, index)} was put under a Condition, which does not hold for every cluster: the Condition is removed. "
+        f"Condition: {policy.compact(raw['Condition'])}"
+        for index, raw in enumerate(raws)
+        if _is_ours(raw, wanted) and raw.get("Condition")
+    )
 
 
 def _has_dangling(ours: list[policy.Raw], wanted: Wanted) -> bool:

@@ -36,8 +36,8 @@ def dangling_error(statement: str, name: str, gone: t.Iterable[str], remedy: str
     """The error that names a statement with deleted principals."""
     ids = ", ".join(sorted(gone))
     return RefusedError(
-        f"{statement} of the {name} names {ids}, which no role or user of this account has: the principal was deleted, "
-        "and AWS refuses every new policy that still names it.",
+        f"{statement} of the {name} names {ids}, which no role or user of this account has: the principal "
+        "was deleted, or is of another account, and AWS refuses every new policy that names a deleted one.",
         remedy or "Take it out of that statement and run again; unique ids are never used again.",
         principals=sorted(gone),
     )

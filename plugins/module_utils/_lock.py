@@ -32,12 +32,19 @@ def resource_lock(resource: str, directory: str | None = None, seconds: float = 
     ``directory`` is where the lock files are; by default a folder of the user's own under the system's temporary one.
     """
     path = os.path.join(_own_directory(directory), hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock")
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    handle = _opened(path)
     try:
         _wait_for(handle, resource, path, seconds)
         yield
     finally:
         os.close(handle)
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise TaskError(f"The lock file {path} cannot be opened: {error.strerror}.", "Set lock_dir to another folder.") from error
 
 
 def _own_directory(directory: str | None) -> str:

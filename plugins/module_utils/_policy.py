@@ -126,12 +126,14 @@ def policies_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arn
     return _meaning(one, arns) == _meaning(other, arns)
 
 
-def missing_statements(wanted: t.Iterable[Raw], document: t.Mapping[str, t.Any]) -> list[Raw]:
+def missing_statements(
+    wanted: t.Iterable[Raw], document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None
+) -> list[Raw]:
     """Those of the wanted raw statements that a document no longer holds, counted as often as they occur."""
-    there = collections.Counter(canonical(raw) for raw in statements(document))
+    there = collections.Counter(canonical(raw, arns) for raw in statements(document))
     missing = []
     for raw in wanted:
-        meaning = canonical(raw)
+        meaning = canonical(raw, arns)
         if there[meaning]:
             there[meaning] -= 1
         else:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
@@ -39,6 +40,10 @@ class PolicyTask(Task):
     def decide(self, document: policy.Document) -> Plan:
         """What the document must become."""
 
+    def arns(self, document: policy.Document) -> t.Mapping[str, str]:
+        """The ARNs of existing principals that a document shows by their unique ids: both stand for the same."""
+        return {}
+
     def guard(self, plan: Plan) -> None:
         """Refuse a change that must not or cannot be made. Called for check mode too, so that it predicts the refusal."""
 
@@ -51,7 +56,10 @@ class PolicyTask(Task):
         return self._guarded(self.decide(self.read()))
 
     def apply(self, plan: Plan) -> None:
-        """Write the wanted document, again while AWS is busy with another write."""
+        """Write the wanted document, again while AWS will not take it yet.
+
+        What AWS is busy with may be somebody else's write: what was decided before that must not be written after it.
+        """
         for _attempt in attempts(_CONFLICT_SECONDS):
             try:
                 self.write(plan.after)
@@ -60,22 +68,25 @@ class PolicyTask(Task):
                 if not self.is_passing(error):
                     raise
                 refusal = error
+            live = self.read()
+            if not policy.policies_equal(live, plan.before, self.arns(live)):
+                return  # verify decides anew, on what is there now
         raise refusal
 
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
         for _attempt in attempts(_VISIBLE_SECONDS):
             live = self.read()
-            if policy.policies_equal(live, plan.after):
+            if policy.policies_equal(live, plan.after, self.arns(live)):
                 return dataclasses.replace(plan, reasons=(), warnings=())
-            if not policy.policies_equal(live, plan.before):
+            if not policy.policies_equal(live, plan.before, self.arns(live)):
                 break
         return self._guarded(self._decided_anew(plan, live))
 
     def _decided_anew(self, written: Plan, live: policy.Document) -> Plan:
         """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it."""
         plan = self.decide(live)
-        lost = _lost(written, live)
+        lost = _lost(written, live, self.arns(live))
         if not lost:
             return plan
         if not plan.changed:
@@ -90,9 +101,9 @@ class PolicyTask(Task):
         return plan
 
 
-def _lost(written: Plan, live: policy.Document) -> list[policy.Raw]:
+def _lost(written: Plan, live: policy.Document, arns: t.Mapping[str, str]) -> list[policy.Raw]:
     """The statements of others that were written back and are gone; one with a Sid that is still there was changed."""
     others = policy.missing_statements(policy.statements(written.after), written.before)
     kept = [raw for raw in policy.statements(written.after) if raw not in others]
     sids = {raw.get("Sid") for raw in policy.statements(live) if raw.get("Sid")}
-    return [raw for raw in policy.missing_statements(kept, live) if raw.get("Sid") not in sids]
+    return [raw for raw in policy.missing_statements(kept, live, arns) if raw.get("Sid") not in sids]

@@ -104,8 +104,8 @@ def _converge(task: Task) -> Plan:
         reasons += plan.reasons
         warnings += plan.warnings
     raise UnsettledError(
-        f"{task.resource} was written {_ROUNDS} times, and each time somebody else changed it at once.",
-        "Find out who, with CloudTrail for example, then run again.",
+        f"{task.resource} was written {_ROUNDS} times, and each time somebody else, or the service, changed it at once.",
+        "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
         reasons=list(plan.reasons),
     )
 

@@ -71,6 +71,7 @@ class Task(BaseTask):
             raise InputError(f"publish is false with state {params['state']}.", "There is nothing to do then: leave publish out.")
         self._iam = Iam(AwsSession(params))
         self._anyscale = _client(params) if params["publish"] else None
+        self._published = 0
 
     @property
     def resource(self) -> str:
@@ -106,12 +107,12 @@ class Task(BaseTask):
 
     def verify(self, plan: Plan) -> Plan:
         """Read until everything that was written shows."""
-        later = plan
         for _attempt in attempts(_VISIBLE_SECONDS):
             later = self.plan()
             if not later.changed:
                 live = {key: later.result[key] for key in ("compute_config", "compute_config_id") if key in later.result}
-                return dataclasses.replace(plan, reasons=(), warnings=(), result={**plan.result, **live})
+                return dataclasses.replace(plan, reasons=(), warnings=self._overtaken(plan), result={**plan.result, **live})
+        self._refuse_another_version(t.cast(ProfilePlan, later).config)
         return later
 
     # --- the instance profile -----------------------------------------------------------------------------------------
@@ -215,7 +216,24 @@ class Task(BaseTask):
             if template is not None:
                 client.archive_compute_config(template["id"])
         elif plan.config is not None:
-            client.publish_compute_config(name, plan.config, previous_version=previous)
+            self._published = client.publish_compute_config(name, plan.config, previous_version=previous)["version"]
+
+    def _refuse_another_version(self, live: _compute_config.ConfigPlan) -> None:
+        """Versions stay for ever: only a newer one of somebody else's is a reason to publish another."""
+        if live.changed and self._published >= (live.result["previous_version"] or 0) > 0:
+            raise UnsettledError(
+                f"Version {self._published} of {self.resource} was published, and what is live still differs after "
+                f"{_VISIBLE_SECONDS:.0f} s: {', '.join(live.reasons)}.",
+                "Compare it with config: Anyscale may not keep a value as it was given.",
+                reasons=list(live.reasons),
+            )
+
+    def _overtaken(self, plan: Plan) -> tuple[str, ...]:
+        """A version that somebody published between our look and ours is not in ours."""
+        expected = (plan.result.get("previous_version") or 0) + 1
+        if self._published <= expected:
+            return ()
+        return (f"Somebody else published version {expected} meanwhile; version {self._published}, ours, does not have its changes.",)
 
     # --- the file -----------------------------------------------------------------------------------------------------
 

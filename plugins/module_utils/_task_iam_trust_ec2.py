@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _ec2_trust, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._owner import owner_of
@@ -65,6 +65,10 @@ class Task(PolicyTask):
         owner = owner_of(self._role.get("Tags")) if plan.changed else None
         warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
         return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
+
+    def arns(self, document: policy.Document) -> t.Mapping[str, str]:
+        """Of the principals in the role's account; only a document that shows an id makes it worth to list them."""
+        return self._iam.principals() if unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
         """A service's own role cannot be changed, nor a policy that names somebody who is gone."""

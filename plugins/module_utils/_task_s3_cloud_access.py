@@ -85,6 +85,10 @@ class Task(PolicyTask):
         """What the bucket policy must become."""
         return _bucket_access.decide(document, self._wanted(document))
 
+    def arns(self, document: policy.Document) -> t.Mapping[str, str]:
+        """Of the principals in the bucket's account; only a document that shows an id makes it worth to list them."""
+        return self._principals_of_account() if unique_ids(document) else {}
+
     def guard(self, plan: Plan) -> None:
         """The caller must be of the bucket's account, the roles must exist, and nobody in the policy may be gone."""
         self._refuse_caller()
@@ -103,7 +107,7 @@ class Task(PolicyTask):
         shown_by_id = unique_ids(document)
         needs_ids = shown_by_id or "userid" in policy.compact(document).lower()
         roles = tuple(self._role(reference, bool(needs_ids)) for reference in self._references)
-        arns = self._principals_of_account() if shown_by_id else {}
+        arns = self.arns(document)
         return _bucket_access.Wanted(
             bucket=self._name,
             roles=roles,

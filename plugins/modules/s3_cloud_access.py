@@ -65,6 +65,8 @@ options:
       - A principal that was deleted stays in a policy as its unique id, and S3 refuses every new policy that still names
         it. In our own statement such ids are always taken out. In a statement of others they are an error that names the
         statement, unless this is V(true); then they are taken out there too.
+      - Only the principals of the bucket's account can be looked up. Where a statement of others names principals of another
+        account and shows one by its unique id, make sure that it was deleted before you set this.
     type: bool
     default: false
 seealso:

@@ -33,8 +33,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, module_arguments, run
 
 SWITCH = "anyscale_in_worker"
-# What Python, the dynamic loader and botocore's loader read when they start, and not again.
-_READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH")
+# What Python and its libraries, the dynamic loader and botocore's loader read when they start, and not again.
+_READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "TMP", "TEMP")
 # There, a process that was forked after boto3 was used is ended by the system.
 _FORK_IS_UNSAFE = sys.platform == "darwin"
 
@@ -52,7 +52,8 @@ class InWorkerAction(ActionBase):
         """Ansible imports an action before it forks the workers that run it: they inherit what is warm."""
         super().__init_subclass__(**kwargs)
         if not _FORK_IS_UNSAFE:
-            with contextlib.suppress(ImportError, NameError):
+            # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
+            with contextlib.suppress(Exception):
                 warm_up()
 
     def run(self, tmp: None = None, task_vars: Result | None = None) -> Result:
@@ -96,7 +97,8 @@ class InWorkerAction(ActionBase):
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
         # What the parent left for the collector would be copied into this process, page by page, to look at it.
         gc.freeze()
-        with _environment(environment):
+        # The folder in which a local connection runs modules.
+        with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = self._validated()
             result = validated.failure or self._outcome(validated.params)
         result["warnings"] = [*validated.warnings, *result.get("warnings", [])]

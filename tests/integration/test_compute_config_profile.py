@@ -16,6 +16,7 @@ import pytest
 import yaml
 from anyscale.compute_config.models import ComputeConfig, MultiResourceComputeConfig
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _task_compute_config_profile
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.tests.integration.states import (
@@ -694,6 +695,41 @@ def test_a_lost_answer_among_versions_of_others(
     result = run_module(MODULE, **GIVEN)
     assert [version["version"] for version in versions(sandbox)] == [1, 2, 3]
     assert (result["compute_config"], result["compute_config_id"]) == (f"{NAME}:3", versions(sandbox)[-1]["id"])
+
+
+def test_a_version_that_overtook_another_is_told(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody publishes between our look and ours: theirs stays, and the warning says that ours does not have it."""
+    seed(sandbox, compute_config="other_profile")
+    send = AnyscaleClient.publish_compute_config
+
+    def send_second(self: AnyscaleClient, *arguments: t.Any, **more: t.Any) -> Json:
+        publish(sandbox, compute(advanced=profile(OTHER_PROFILE_ARN)), idle_termination_minutes=15)
+        return send(self, *arguments, **more)
+
+    monkeypatch.setattr(AnyscaleClient, "publish_compute_config", send_second)
+    result = run_module(MODULE, **GIVEN)
+    assert result["compute_config"] == f"{NAME}:3"
+    assert any("published version 2 meanwhile" in warning for warning in result["warnings"])
+
+
+def test_a_value_that_the_service_does_not_keep_makes_one_version(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions stay for ever: the same one is not published over and over."""
+    seed(sandbox, compute_config="right")
+    monkeypatch.setattr(_task_compute_config_profile, "_VISIBLE_SECONDS", 0.2)
+    look = AnyscaleClient.newest_compute_config
+
+    def without_flags(self: AnyscaleClient, *arguments: t.Any) -> Json | None:
+        found = copy.deepcopy(look(self, *arguments))
+        for entry in [found["config"], *(found["config"]["deployment_configs"] or [])] if found else []:
+            entry["flags"] = None
+        return found
+
+    monkeypatch.setattr(AnyscaleClient, "newest_compute_config", without_flags)
+    result = failure(run_module(MODULE, **GIVEN, config={"max_resources": {"CPU": 64}}))
+    assert "still differs" in result["msg"] and "config_differs" in result["msg"]
+    assert [version["version"] for version in versions(sandbox)] == [1, 2]
 
 
 def test_a_control_plane_that_never_answers_is_an_error(sandbox: Sandbox, run_module: Run, quick: list[float]) -> None:

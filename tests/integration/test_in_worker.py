@@ -152,6 +152,31 @@ def test_what_could_differ_runs_as_a_module(running_sandbox: Sandbox, tmp_path: 
     assert "in the worker process" not in run.output
 
 
+def test_bad_settings_of_aws_are_for_the_task_to_tell(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """They must not end the whole run when the action is imported."""
+    running_sandbox.reset()
+    running_sandbox.seed([RIGHT])
+    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
+    run = run_playbook(running_sandbox, "onboard", inventory, variables={"AWS_PROFILE": "nobody"})
+    assert run.failed() == {RIGHT.name}
+    assert "The config profile (nobody) could not be found" in run.output
+
+
+@pytest.mark.parametrize("in_worker", [True, False], ids=["in the worker", "as a module"])
+def test_relative_paths_are_those_of_the_play(running_sandbox: Sandbox, tmp_path: Path, in_worker: bool) -> None:
+    """A local connection runs modules in the folder of the playbook, wherever ansible-playbook was started."""
+    running_sandbox.reset()
+    running_sandbox.seed([RIGHT])
+    folder = tmp_path / "plays"
+    folder.mkdir()
+    options = _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id, dest="team.yaml")
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [{CONFIG: options}]}]))
+    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT], anyscale_in_worker=in_worker)
+    run = run_playbook(running_sandbox, str(folder / "play.yml"), inventory)
+    assert run.exit_status == 0, run.output
+    assert (folder / "team.yaml").exists()
+
+
 def test_the_models_are_loaded_before_the_fork(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """Else each worker would parse them anew, which costs more than all else."""
     probe = tmp_path / "probe.py"

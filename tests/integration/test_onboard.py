@@ -14,6 +14,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
@@ -171,10 +172,10 @@ def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
 
 def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
     """What a person reads last."""
-    assert "11 changed, 1 already right, 0 failed, 0 not done" in fleet.first.output
+    assert "11 changed, 1 already right, 0 failed" in fleet.first.output
     assert "genomics-dev changed: node_group_hides_profile" in fleet.first.output
-    assert "11 would change, 1 already right, 0 failed, 0 not done" in fleet.check.output
-    assert "0 changed, 12 already right, 0 failed, 0 not done" in fleet.second.output
+    assert "11 would change, 1 already right, 0 failed" in fleet.check.output
+    assert "0 changed, 12 already right, 0 failed" in fleet.second.output
 
 
 def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     assert run.failed() == {BROKEN_CLOUD.name}
     assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
     assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
-    assert "1 changed, 0 already right, 1 failed, 0 not done" in run.output
+    assert "1 changed, 0 already right, 1 failed" in run.output
     assert run.exit_status == 2
 
 
@@ -227,6 +228,42 @@ def test_a_rollout_in_batches_stops_at_its_failure_budget(running_sandbox: Sandb
     assert run.reasons(healthy[0].name) == {"ec2_trust_missing"}, "the batch stops after the task that one cloud failed at"
     assert run.reasons(healthy[1].name) == set()
     assert run.exit_status == 2
+
+
+def test_the_recap_keeps_to_the_limit_and_counts_every_failure(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also a cloud whose variables were refused before its first step; a cloud outside the limit does not count."""
+    clouds = FLEET[-2:]
+    running_sandbox.reset()
+    running_sandbox.seed([*clouds, FLEET[0]])
+    inventory = inventory_file(tmp_path, running_sandbox, [*clouds, FLEET[0]])
+    content = yaml.safe_load(inventory.read_text())
+    del content["all"]["children"]["anyscale_clouds"]["hosts"][clouds[0].name]["cloud_iam_account_id"]
+    inventory.write_text(yaml.safe_dump(content))
+    run = run_playbook(running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds))
+    assert "1 changed, 0 already right, 1 failed" in run.output
+    assert f"{clouds[0].name} failed: its message is above" in run.output
+
+
+def test_a_cloud_moves_to_another_role_in_one_play(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """The role applied for the new role and then, with absent, for the old one: the new one keeps what it got."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "search-lab")
+    new = "search-lab-ray-next"
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    iam = running_sandbox.client("iam", cloud.account_id)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName=new, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    steps = [("present", cloud.role_name), ("present", new), ("absent", cloud.role_name)]
+    role = {"ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam"}}
+    tasks = [{**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}} for state, name in steps]
+    (tmp_path / "move.yml").write_text(yaml.safe_dump([{"hosts": cloud.name, "gather_facts": False, "tasks": tasks}]))
+    run = run_playbook(running_sandbox, str(tmp_path / "move.yml"), inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None))
+    assert run.exit_status == 0, run.output
+    granted = json.dumps(_bucket_statements(running_sandbox, cloud))
+    assert f"role/{new}" in granted and cloud.role_arn not in granted
+    assert "ec2.amazonaws.com" in json.dumps(iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"])
+    newest = running_sandbox.organization.templates.search({"name": {"equals": cloud.compute_config_name}, "version": -1})[0]
+    assert f"instance-profile/{new}" in json.dumps(newest["config"])
 
 
 def test_thirty_clouds_that_share_a_bucket_lose_nothing(running_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -422,6 +422,26 @@ def test_the_endpoint_falls_back_to_the_environment(
     assert any(call["service"] in ("iam", "s3") for call in sandbox.calls())
 
 
+OLDER_NAMES: dict[str, tuple[dict[str, str], str]] = {
+    "the older names alone": ({}, OTHER_ACCOUNT),
+    "beside the usual ones": ({"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "sandbox"}, ACCOUNT),
+}
+
+
+@pytest.mark.parametrize("case", OLDER_NAMES)
+def test_the_usual_names_of_credentials_win(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Else a task would be in another account than the AWS CLI beside it."""
+    usual, caller = OLDER_NAMES[case]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name, value in usual.items():
+        monkeypatch.setenv(name, sandbox.credentials(value)["aws_access_key_id"] if value.isdigit() else value)
+    monkeypatch.setenv("AWS_ACCESS_KEY", sandbox.credentials(OTHER_ACCOUNT)["aws_access_key_id"])
+    monkeypatch.setenv("AWS_SECRET_KEY", "sandbox")
+    run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], check=True)
+    assert {call["account_id"] for call in sandbox.calls()} == {caller}
+
+
 REGIONS: dict[str, tuple[dict[str, str], Json, str | None]] = {
     "the option": ({"AWS_REGION": "eu-west-1"}, {"region": "eu-central-1"}, "eu-central-1"),
     "AWS_REGION first": ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, {}, "eu-west-1"),

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy_task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -666,6 +667,51 @@ def test_a_writer_who_never_stops_is_an_error(scene: Sandbox, run_module: Run, o
     result = failure(run_module(MODULE, **GIVEN))
     assert BUCKET in result["msg"] and "somebody else" in result["msg"]
     assert len(write_operations(scene)) < 20
+
+
+def test_what_was_written_while_s3_was_busy_is_kept(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conflict means that somebody else is writing: what was decided before that must not be sent again."""
+    scene.fault(PUT, status=409, code="OperationAborted")
+    put = Bucket.put_policy
+
+    def put_after_another(self: Bucket, document: Json) -> None:
+        try:
+            put(self, document)
+        except AwsError:
+            put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, EXPORT, PUBLIC))
+            raise
+
+    monkeypatch.setattr(Bucket, "put_policy", put_after_another)
+    run_module(MODULE, **GIVEN)
+    assert stored(scene) == [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]
+
+
+def test_a_condition_put_on_our_statement_is_named_when_it_goes(scene: Sandbox, run_module: Run) -> None:
+    condition = {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}
+    put_bucket_policy(scene, BUCKET, policy(grant(ROLE_ARN, Condition=condition)))
+    result = run_module(MODULE, **GIVEN)
+    assert result["reasons"] == ["access_missing", "statement_differs"]
+    assert warned(result, "AnyscaleClusterAccess", "the Condition is removed", "vpce-0a1b2c3d")
+    assert stored(scene) == [grant(ROLE_ARN)]
+
+
+def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS may show an ARN as an id right after a write: that is no change by anybody."""
+    arn = make_role(scene, "reader")
+    role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
+    reader = {**EXPORT, "Principal": {"AWS": arn}}
+    del reader["Sid"]
+    put_bucket_policy(scene, BUCKET, policy(reader))
+    read = Bucket.policy
+
+    def by_id(self: Bucket) -> str | None:
+        text = read(self)
+        return text.replace(arn, role_id) if text and "AnyscaleClusterAccess" in text else text
+
+    monkeypatch.setattr(Bucket, "policy", by_id)
+    assert run_module(MODULE, **GIVEN)["warnings"] == []
+    assert stored(scene) == [reader, grant(ROLE_ARN)]
+    assert write_operations(scene) == [PUT]
 
 
 # --- each reason that is documented -----------------------------------------------------------------------------------

@@ -67,6 +67,16 @@ def _holder(folder: pathlib.Path) -> t.Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+def test_a_lock_file_that_cannot_be_opened_is_an_error_for_users(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "locks"
+    with resource_lock("a bucket", str(folder)):
+        name = next(folder.iterdir()).name
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(TaskError, match="cannot be opened"), resource_lock("a bucket", str(folder)):
+        pass
+
+
 def test_processes_exclude_one_another(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
