@@ -220,7 +220,7 @@ class Task(BaseTask):
 
     def _refuse_another_version(self, live: _compute_config.ConfigPlan) -> None:
         """Versions stay for ever: only a newer one of somebody else's is a reason to publish another."""
-        if live.changed and self._published >= (live.result["previous_version"] or 0) > 0:
+        if live.changed and self._published and self._published >= (live.result["previous_version"] or 0):
             raise UnsettledError(
                 f"Version {self._published} of {self.resource} was published, and what is live still differs after "
                 f"{_VISIBLE_SECONDS:.0f} s: {', '.join(live.reasons)}.",

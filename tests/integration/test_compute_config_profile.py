@@ -732,6 +732,18 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
     assert [version["version"] for version in versions(sandbox)] == [1, 2]
 
 
+def test_a_first_version_that_does_not_show_is_published_once(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that lags behind is no reason for a second version."""
+    seed(sandbox)
+    monkeypatch.setattr(_task_compute_config_profile, "_VISIBLE_SECONDS", 0.2)
+    monkeypatch.setattr(AnyscaleClient, "newest_compute_config", lambda *arguments: None)
+    result = failure(run_module(MODULE, **GIVEN))
+    assert "Version 1 " in result["msg"] and "was published" in result["msg"]
+    assert [version["version"] for version in versions(sandbox)] == [1]
+
+
 def test_a_control_plane_that_never_answers_is_an_error(sandbox: Sandbox, run_module: Run, quick: list[float]) -> None:
     seed(sandbox)
     sandbox.fault(CREATE, drop=True, times=100)
