@@ -24,6 +24,7 @@ class Iam:
 
     def __init__(self, session: AwsSession) -> None:
         self._session = session
+        self._principals: dict[str, str] | None = None
 
     def account_id(self) -> str:
         """``GetCallerIdentity``: the account that all calls are made in."""
@@ -56,9 +57,11 @@ class Iam:
         self._call("add_role_to_instance_profile", RoleName=role_name, InstanceProfileName=name)
 
     def principals(self) -> dict[str, str]:
-        """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their unique ids."""
-        roles = {role["RoleId"]: role["Arn"] for role in self._pages("list_roles", "Roles")}
-        return roles | {user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")}
+        """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their unique ids. Asked for once."""
+        if self._principals is None:
+            roles = {role["RoleId"]: role["Arn"] for role in self._pages("list_roles", "Roles")}
+            self._principals = roles | {user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")}
+        return self._principals
 
     def _pages(self, method: str, key: str) -> t.Iterator[dict[str, t.Any]]:
         marker: dict[str, str] = {}

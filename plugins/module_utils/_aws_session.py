@@ -19,7 +19,7 @@ from ansible.module_utils.basic import env_fallback, missing_required_lib
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import core_session
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_account_id, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import account_of, parse_account_id, parse_role
 
 try:
     import boto3
@@ -172,7 +172,7 @@ class AwsSession:
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
         answer = _call(self._made(base, "sts"), "assume_role", arguments)
-        self._account_id = answer["AssumedRoleUser"]["Arn"].split(":")[4]
+        self._account_id = account_of(answer["AssumedRoleUser"]["Arn"])
         credentials = answer["Credentials"]
         return boto3.session.Session(
             botocore_session=core_session(),

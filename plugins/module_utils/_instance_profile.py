@@ -14,7 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import RoleReference, parse_arn, role_path_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import RoleReference, parse_arn, role_name_of, role_path_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 
 MISSING = "instance_profile_missing"
@@ -32,7 +32,7 @@ def holds(profile: t.Mapping[str, t.Any] | None, wanted: RoleReference) -> bool:
     held = held_role(profile)
     if held is None:
         return False
-    return held == str(wanted.arn) if wanted.arn else held.rpartition("/")[2] == wanted.name
+    return held == str(wanted.arn) if wanted.arn else role_name_of(held) == wanted.name
 
 
 def decide(profile: t.Mapping[str, t.Any] | None, name: str, wanted: RoleReference, role_arn: str | None, may_create: bool) -> Plan:

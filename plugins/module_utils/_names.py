@@ -152,6 +152,11 @@ def partition_of(arn: str) -> str:
     return arn.split(":", 2)[1]
 
 
+def account_of(arn: str) -> str:
+    """The account of an ARN; empty for those that have none, such as a bucket's."""
+    return arn.split(":", 5)[4]
+
+
 def account_id_of(principal: str) -> str | None:
     """The account that a principal stands for as a whole (its id or its root ARN), else ``None``."""
     if _ACCOUNT_ID.match(principal):

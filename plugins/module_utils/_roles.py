@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     SERVICE_LINKED_ROLE_PATH,
     RoleReference,
+    account_of,
     default_role_name,
     parse_role,
     role_path_of,
@@ -53,7 +54,7 @@ def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[s
         )
     arn = role["Arn"]
     if where:
-        refuse_caller(arn.split(":")[4], where, f"role {wanted.name}")
+        refuse_caller(account_of(arn), where, f"role {wanted.name}")
     if wanted.arn is not None and str(wanted.arn) != arn:
         raise RefusedError(f"There is no role {wanted}; the role of that name is {arn}.", "Check the path in the ARN.")
     return role

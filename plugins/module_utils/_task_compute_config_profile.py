@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     RoleReference,
+    account_of,
     default_role_name,
     parse_cloud_id,
     parse_instance_profile,
@@ -143,7 +144,7 @@ class Task(BaseTask):
     def _refuse_account(self, profile_arn: str) -> None:
         wanted = self.params.get("account_id") or self._role.account_id
         if wanted:
-            refuse_caller(profile_arn.split(":")[4], wanted, f"role {self._role.name}")
+            refuse_caller(account_of(profile_arn), wanted, f"role {self._role.name}")
 
     def _make_profile(self, plan: Plan) -> None:
         name = plan.after["name"]

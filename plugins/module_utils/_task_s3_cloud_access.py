@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Rol
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     RoleReference,
+    account_of,
     default_role_name,
     parse_bucket,
     parse_role,
@@ -53,7 +54,6 @@ class Task(PolicyTask):
         self._session = AwsSession(params)
         self._iam = Iam(self._session)
         self._live_roles: dict[str, dict[str, t.Any]] = {}
-        self._principals: dict[str, str] | None = None
 
     @property
     def resource(self) -> str:
@@ -87,7 +87,7 @@ class Task(PolicyTask):
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the principals in the bucket's account; only a document that shows an id makes it worth to list them."""
-        return self._principals_of_account() if unique_ids(document) else {}
+        return self._iam.principals() if unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
         """The caller must be of the bucket's account, the roles must exist, and nobody in the policy may be gone."""
@@ -126,17 +126,12 @@ class Task(PolicyTask):
         if self.params["state"] == "absent" and reference.arn is not None and self._iam.role(reference.name) is None:
             return Role(str(reference), reference.arn.account_id)
         live = self._live(reference)
-        return Role(live["Arn"], live["Arn"].split(":")[4], live["RoleId"])
+        return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
 
     def _live(self, reference: RoleReference) -> dict[str, t.Any]:
         if reference.name not in self._live_roles:
             self._live_roles[reference.name] = live_role(self._iam, reference, self.params.get("account_id"))
         return self._live_roles[reference.name]
-
-    def _principals_of_account(self) -> dict[str, str]:
-        if self._principals is None:
-            self._principals = self._iam.principals()
-        return self._principals
 
     def _owner(self) -> str:
         """The account that the bucket must belong to: the cloud's, which is its roles' too."""
