@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import typing as t
 
 from ansible.module_utils.basic import env_fallback, missing_required_lib
@@ -20,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import account_of, parse_account_id, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import Assumed, SessionCache, good_until
 
 try:
     import boto3
@@ -116,10 +118,20 @@ AWS_RULES: dict[str, t.Any] = {
 }
 
 
-class AwsSession:
-    """A session in the account that the options lead to. Nothing is called before it is needed."""
+def connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The connection that parameters ask for, to know it again: the options, and the environment that boto3 reads as well."""
+    options = {name: params.get(name) for name in aws_argument_spec() if name != "account_id"}
+    return {**options, "environment": {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "HOME"}}
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+
+class AwsSession:
+    """A session in the account that the options lead to, for as many threads as like. Nothing is called before it is needed.
+
+    ``cache`` keeps the credentials of assumed roles for other tasks; ``connections`` are how many calls of a service can
+    be under way at once without a new connection each.
+    """
+
+    def __init__(self, params: t.Mapping[str, t.Any], cache: SessionCache | None = None, connections: int = 1) -> None:
         if not HAS_BOTO3:
             raise TaskError(
                 missing_required_lib("boto3"),
@@ -127,8 +139,12 @@ class AwsSession:
                 "\"{{ ansible_playbook_python }}\" is the Python that runs ansible-playbook.",
             )
         self._params = _checked(params)
+        self._cache = cache
+        self._connections = connections
+        self._lock = threading.RLock()
         self._clients: dict[str, t.Any] = {}
         self._session: t.Any = None
+        self._assumed: Assumed | None = None
         self._account_id: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
@@ -137,21 +153,24 @@ class AwsSession:
 
     def account_id(self) -> str:
         """The account that the session is in: one call of STS, unless a role was assumed."""
-        self._connected()
-        if self._account_id is None:
-            self._account_id = self.call("sts", "get_caller_identity")["Account"]
-        return self._account_id
+        with self._lock:
+            self._connected()
+            if self._account_id is None:
+                self._account_id = self.call("sts", "get_caller_identity")["Account"]
+            return self._account_id
 
     def _client(self, service: str) -> t.Any:
-        session = self._connected()
-        if service not in self._clients:
-            self._clients[service] = self._made(session, service)
-        return self._clients[service]
+        with self._lock:
+            session = self._connected()
+            if service not in self._clients:
+                self._clients[service] = self._made(session, service)
+            return self._clients[service]
 
     def _connected(self) -> t.Any:
-        if self._session is None:
+        if self._session is None or (self._assumed and not self._assumed.is_fresh):
             base = self._base_session()
-            self._session = self._assumed(base) if self._params.get("assume_role_arn") else base
+            self._session = self._in_account(base) if self._params.get("assume_role_arn") else base
+            self._clients.clear()
         return self._session
 
     def _base_session(self) -> t.Any:
@@ -166,20 +185,32 @@ class AwsSession:
         except BotoCoreError as error:
             raise _unusable("An AWS session", error) from error
 
-    def _assumed(self, base: t.Any) -> t.Any:
+    def _in_account(self, base: t.Any) -> t.Any:
+        """The session of the role to assume."""
+        cache = self._cache
+        assumed = cache.assumed(connection_of(self._params), lambda: self._assume(base)) if cache else self._assume(base)
+        self._assumed, self._account_id = assumed, assumed.account_id
+        return boto3.session.Session(
+            botocore_session=core_session(),
+            aws_access_key_id=assumed.access_key,
+            aws_secret_access_key=assumed.secret_key,
+            aws_session_token=assumed.session_token,
+            region_name=base.region_name,
+        )
+
+    def _assume(self, base: t.Any) -> Assumed:
         params = self._params
         arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME)}
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
         answer = _call(self._made(base, "sts"), "assume_role", arguments)
-        self._account_id = account_of(answer["AssumedRoleUser"]["Arn"])
         credentials = answer["Credentials"]
-        return boto3.session.Session(
-            botocore_session=core_session(),
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            region_name=base.region_name,
+        return Assumed(
+            account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
+            access_key=credentials["AccessKeyId"],
+            secret_key=credentials["SecretAccessKey"],
+            session_token=credentials["SessionToken"],
+            good_until=good_until(credentials["Expiration"].timestamp()),
         )
 
     def _made(self, session: t.Any, service: str) -> t.Any:
@@ -188,6 +219,7 @@ class AwsSession:
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
+            max_pool_connections=self._connections,
             retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
             user_agent_extra=DEFAULT_SESSION_NAME,
         )
@@ -201,6 +233,9 @@ class AwsSession:
             )
         except (BotoCoreError, ValueError) as error:
             raise _unusable(f"A client for {service}", error) from error
+
+
+Connect = t.Callable[[t.Mapping[str, t.Any]], AwsSession]
 
 
 def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:

@@ -17,7 +17,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AWS_RULES, aws_argument_spec
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import (
+    AWS_RULES,
+    AwsSession,
+    Connect,
+    aws_argument_spec,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
@@ -28,16 +33,17 @@ _NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest"
 
 
 class Task(abc.ABC):
-    """One resource to converge. Made from a module's parameters; raises TaskError and nothing else."""
+    """One resource to converge. Made from a module's parameters and a way to connect; raises TaskError and nothing else."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]]
     rules: t.ClassVar[dict[str, t.Any]] = {}
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         self.params = params
         for option in _NAMES:
             if params.get(option) == "":
                 raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+        self.session = connect(params)
 
     @property
     @abc.abstractmethod

@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _compute_config, _instance_profile, _yaml_file
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, resolve_credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import KEYS, deployments, to_vendor
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
@@ -66,11 +66,11 @@ class Task(BaseTask):
     }
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
-        super().__init__(params)
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
         if params["state"] != "present" and not params["publish"]:
             raise InputError(f"publish is false with state {params['state']}.", "There is nothing to do then: leave publish out.")
-        self._iam = Iam(AwsSession(params))
+        self._iam = Iam(self.session)
         self._anyscale = _client(params) if params["publish"] else None
         self._published = 0
 

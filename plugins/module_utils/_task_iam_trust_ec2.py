@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _ec2_trust, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import partition_of
@@ -35,12 +35,12 @@ class Task(PolicyTask):
     }
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["role", "cloud_id"]], "mutually_exclusive": [["role", "cloud_id"]]}
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
-        super().__init__(params)
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
         self._wanted_role = wanted_role(params)
         if params["quota_chars"] < 1:
             raise InputError(f"quota_chars is {params['quota_chars']}.", "Give the account's quota, a positive number of characters.")
-        self._iam = Iam(AwsSession(params))
+        self._iam = Iam(self.session)
         self._role: dict[str, t.Any] = {}
 
     @property

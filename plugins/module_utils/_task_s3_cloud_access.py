@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _bucket_access, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket, Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import dangling_error, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
@@ -46,13 +46,12 @@ class Task(PolicyTask):
     }
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["roles", "cloud_id"]], "mutually_exclusive": [["roles", "cloud_id"]]}
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
-        super().__init__(params)
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
         self._name = parse_bucket(params["bucket"])
         self._actions = _parse_actions(params["actions"])
         self._references = _wanted_roles(params)
-        self._session = AwsSession(params)
-        self._iam = Iam(self._session)
+        self._iam = Iam(self.session)
         self._live_roles: dict[str, dict[str, t.Any]] = {}
 
     @property
@@ -138,10 +137,10 @@ class Task(PolicyTask):
         return self.params.get("account_id") or self._role(self._references[0], needs_id=False).account_id
 
     def _bucket(self) -> Bucket:
-        return Bucket(self._session, self._name, self._owner())
+        return Bucket(self.session, self._name, self._owner())
 
     def _refuse_caller(self, **details: t.Any) -> None:
-        refuse_caller(self._session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details)
+        refuse_caller(self.session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details)
 
     def _diagnosed(self, error: AwsError) -> AwsError:
         """S3 refuses alike whom it does not allow to read, and whoever expects a bucket of its name in another account."""

@@ -12,31 +12,32 @@ module would have, and it has all of that in memory.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
-import json
 import os
 import sys
 import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.module_utils.errors import UnsupportedError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, module_arguments, run
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, run
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
 
 SWITCH = "anyscale_in_worker"
 # What Python and its libraries, the dynamic loader and botocore's loader read when they start, and not again.
 _READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "TMP", "TEMP")
 # There, a process that was forked after boto3 was used is ended by the system.
-_FORK_IS_UNSAFE = sys.platform == "darwin"
+FORK_IS_UNSAFE = sys.platform == "darwin"
 
 Result = dict[str, t.Any]
 display = Display()
@@ -51,7 +52,7 @@ class InWorkerAction(ActionBase):
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
         """Ansible imports an action before it forks the workers that run it: they inherit what is warm."""
         super().__init_subclass__(**kwargs)
-        if not _FORK_IS_UNSAFE:
+        if not FORK_IS_UNSAFE:
             # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
             with contextlib.suppress(Exception):
                 warm_up()
@@ -81,26 +82,24 @@ class InWorkerAction(ActionBase):
             "it becomes another user": self._connection.become is not None,
             "it is asynchronous": bool(self._task.async_val),
             "remote files are to be kept": C.DEFAULT_KEEP_REMOTE_FILES,
-            "a fork after boto3 is unsafe on this system": _FORK_IS_UNSAFE,
+            "a fork after boto3 is unsafe on this system": FORK_IS_UNSAFE,
             f"its environment sets {', '.join(early)}": bool(early),
             "it has another Python": not self._has_this_python(task_vars),
         }
         return next((why for why, stands in obstacles.items() if stands), None)
 
     def _has_this_python(self, task_vars: Result) -> bool:
-        """Discovery counts as this Python: it would find one that may not have boto3."""
         if self._task.delegate_to:
             task_vars = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
-        wanted = str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)))
-        return wanted.startswith("auto") or _same_python(wanted, sys.executable)
+        return is_this_python(str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))))
 
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
         # What the parent left for the collector would be copied into this process, page by page, to look at it.
         gc.freeze()
         # The folder in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
-            validated = self._validated()
-            result = validated.failure or self._outcome(validated.params)
+            validated = Validated(self.task_class, self._task.resolved_action or self._task.action, self._task.args)
+            result = {"failed": True, "msg": validated.complaint} if validated.complaint else self._outcome(validated.params)
         result["warnings"] = [*validated.warnings, *result.get("warnings", [])]
         if _shows_invocation():
             result["invocation"] = {"module_args": validated.params}
@@ -108,34 +107,9 @@ class InWorkerAction(ActionBase):
 
     def _outcome(self, params: Result) -> Result:
         try:
-            return run(self.task_class(params), self._task.check_mode)
+            return run(self.task_class(params, functools.partial(AwsSession, cache=run_cache())), self._task.check_mode)
         except TaskError as error:
             return {"failed": True, **error.failure()}
-
-    def _validated(self) -> _Validated:
-        """The arguments as AnsibleModule would have them, and what it would say against them."""
-        # Plain types, as a module gets them: Ansible's own carry tags and templates.
-        arguments = json.loads(json.dumps(self._task.args, default=str))
-        rules = {name: rule for name, rule in module_arguments(self.task_class).items() if name != "supports_check_mode"}
-        found = ArgumentSpecValidator(**rules).validate(arguments)
-        validated = _Validated(found.validated_parameters, set(found._no_log_values))
-        validated.warnings = [f"Both option {pair['option']} and its alias {pair['alias']} are set." for pair in found._warnings]
-        if found.error_messages:
-            message = found.errors.msg
-            if isinstance(found.errors[0], UnsupportedError):
-                message = f"Unsupported parameters for ({self._task.resolved_action or self._task.action}) module: {message}"
-            validated.failure = {"failed": True, "msg": message}
-        return validated
-
-
-class _Validated:
-    """Arguments after validation: the parameters, the values not to show, the warnings, and the failure if there is one."""
-
-    def __init__(self, params: Result, secrets: set[str]) -> None:
-        self.params = params
-        self.secrets = secrets
-        self.warnings: list[str] = []
-        self.failure: Result | None = None
 
 
 @contextlib.contextmanager
@@ -148,6 +122,16 @@ def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def run_cache() -> SessionCache:
+    """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with the run."""
+    return SessionCache(os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"))
+
+
+def is_this_python(wanted: str) -> bool:
+    """Whether an interpreter setting means this Python. Discovery counts as it: it would find one that may not have boto3."""
+    return wanted.startswith("auto") or _same_python(wanted, sys.executable)
 
 
 def _same_python(one: str, other: str) -> bool:

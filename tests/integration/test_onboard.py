@@ -114,8 +114,9 @@ def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
 @pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
 def test_check_mode_predicts_the_compute_config_to_use(fleet: Fleet, cloud: Cloud) -> None:
     """Down to the version."""
-    predicted, real = (run.result(cloud.name, "compute_config_profile")["compute_config"] for run in (fleet.check, fleet.first))
-    assert predicted == real
+    if EXPECTED[cloud.name]:
+        predicted, real = (run.result(cloud.name, "compute_config_profile")["compute_config"] for run in (fleet.check, fleet.first))
+        assert predicted == real
 
 
 def test_check_mode_shows_the_diff(fleet: Fleet) -> None:
@@ -130,14 +131,16 @@ def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) ->
 
 
 def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
-    """Apart from the role to assume."""
-    counted = {operation: count for operation, count in fleet.second.operations.items() if operation != "AssumeRole"}
-    assert counted == {
+    """And each account one session; where an account has many of the clouds, a page of it takes the place of single reads."""
+    operations = dict(fleet.second.operations)
+    pages, profiles = operations.pop("GetAccountAuthorizationDetails"), operations.pop("GetInstanceProfile")
+    assert operations == {
+        "AssumeRole": 2,
         "GetRole": len(FLEET),
         "GetBucketPolicy": len(FLEET),
-        "GetInstanceProfile": len(FLEET),
         "POST /api/v2/compute_templates/search": len(FLEET),
     }
+    assert pages + profiles < len(FLEET)
 
 
 def test_no_statement_of_others_is_lost_or_changed(fleet: Fleet) -> None:
@@ -195,12 +198,12 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"cloud_iam_bucket": None}, "Set cloud_iam_role or cloud_iam_cloud_id; cloud_iam_bucket, or cloud_iam_bucket_access to false"),
+        ({"cloud_iam_bucket": None}, "missing required arguments: cloud_iam_bucket"),
         ({"cloud_iam_account_id": None}, "cloud_iam_account_id"),
-        ({"cloud_iam_state": "gone"}, "cloud_iam_state"),
-        ({"cloud_iam_compute_config": None}, "cloud_iam_compute_config_profile to false"),
+        ({"cloud_iam_state": "absent"}, "cloud_iam_state"),
+        ({"cloud_iam_compute_config": None}, "missing required arguments: cloud_iam_compute_config"),
     ],
-    ids=["no bucket", "no account", "unknown state", "no compute config"],
+    ids=["no bucket", "no account", "taking back, which is another entry point", "no compute config"],
 )
 def test_bad_variables_are_refused_before_anything_is_written(
     running_sandbox: Sandbox, tmp_path: Path, variables: dict[str, t.Any], words: str
@@ -244,6 +247,20 @@ def test_the_recap_keeps_to_the_limit_and_counts_every_failure(running_sandbox: 
     assert f"{clouds[0].name} failed: its message is above" in run.output
 
 
+def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:
+    """A playbook that applies the role's entry points, each for a role of IAM."""
+    tasks = [
+        {
+            "ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam", "tasks_from": entry_point},
+            "vars": {"cloud_iam_role": name},
+        }
+        for entry_point, name in steps
+    ]
+    path = folder / "role.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "anyscale_clouds", "gather_facts": False, "tasks": tasks}]))
+    return str(path)
+
+
 def test_a_cloud_moves_to_another_role_in_one_play(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """The role applied for the new role and then, with absent, for the old one: the new one keeps what it got."""
     cloud = next(cloud for cloud in FLEET if cloud.name == "search-lab")
@@ -253,11 +270,9 @@ def test_a_cloud_moves_to_another_role_in_one_play(running_sandbox: Sandbox, tmp
     iam = running_sandbox.client("iam", cloud.account_id)
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     iam.create_role(RoleName=new, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-    steps = [("present", cloud.role_name), ("present", new), ("absent", cloud.role_name)]
-    role = {"ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam"}}
-    tasks = [{**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}} for state, name in steps]
-    (tmp_path / "move.yml").write_text(yaml.safe_dump([{"hosts": cloud.name, "gather_facts": False, "tasks": tasks}]))
-    run = run_playbook(running_sandbox, str(tmp_path / "move.yml"), inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None))
+    steps = [("main", cloud.role_name), ("main", new), ("absent", cloud.role_name)]
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None)
+    run = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
     assert run.exit_status == 0, run.output
     granted = json.dumps(_bucket_statements(running_sandbox, cloud))
     assert f"role/{new}" in granted and cloud.role_arn not in granted
@@ -290,9 +305,10 @@ def test_absent_takes_back_what_present_gave(running_sandbox: Sandbox, tmp_path:
     inventory = inventory_file(tmp_path, running_sandbox, [cloud])
     trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
     run_playbook(running_sandbox, "onboard", inventory)
-    run = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_state=absent")
+    absent = _role_playbook(tmp_path, [("absent", cloud.role_name)])
+    run = run_playbook(running_sandbox, absent, inventory)
     assert run.reasons(cloud.name) == {"profile_present", "access_present", "access_in_other_statement", "ec2_trust_present"}
-    again = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_state=absent")
+    again = run_playbook(running_sandbox, absent, inventory)
     assert (again.changed(cloud.name), again.writes) == (False, [])
     assert running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"] == trust
     assert cloud.role_arn not in json.dumps(_bucket_statements(running_sandbox, cloud))

@@ -16,7 +16,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
-OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+ENTRY_POINTS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
+OPTIONS = ENTRY_POINTS["main"]["options"]
 # What a task leaves behind for the next ones and for the recap, and what is derived from it.
 INTERNAL = {"cloud_iam_known_role", "cloud_iam_trust_result", "cloud_iam_bucket_result", "cloud_iam_compute_config_result"}
 
@@ -25,6 +26,13 @@ def test_documented_defaults_are_the_defaults() -> None:
     """No more and no fewer."""
     documented = {name: option["default"] for name, option in OPTIONS.items() if "default" in option}
     assert yaml.safe_load((ROLE / "defaults/main.yml").read_text()) == documented
+
+
+def test_every_entry_point_is_documented() -> None:
+    """A file of tasks that is not imported by another is one."""
+    files = {path.stem for path in (ROLE / "tasks").glob("*.yml")}
+    imported = set(re.findall(r"import_tasks: (\w+)\.yml", "".join(path.read_text() for path in (ROLE / "tasks").glob("*.yml"))))
+    assert set(ENTRY_POINTS) == files - imported == {"main", "absent"}
 
 
 def test_tasks_read_what_is_documented() -> None:

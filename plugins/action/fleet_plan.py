@@ -1,0 +1,93 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plan for all hosts of a batch at once: which of them need a role's tasks. Its documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
+    _task_compute_config_profile as compute_config_profile,
+    _task_iam_trust_ec2 as iam_trust_ec2,
+    _task_s3_cloud_access as s3_cloud_access,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
+
+_MODULES = {
+    f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
+    for task in (compute_config_profile, iam_trust_ec2, s3_cloud_access)
+}
+_ARGUMENTS = {
+    "argument_spec": {
+        "role": {"type": "str", "required": True},
+        "tasks_from": {"type": "str", "default": "main"},
+        "observe": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "few": {"type": "int", "default": 5},
+        "threads": {"type": "int", "default": 16},
+        "bulk_reads": {"type": "bool", "default": True},
+        "rings": {"type": "list", "elements": "str", "default": []},
+    }
+}
+_RING = "anyscale_ring"
+
+
+class ActionModule(ActionBase):
+    """Runs once for all hosts of the batch. It fails for none of them: whom it cannot tell anything about goes on."""
+
+    BYPASS_HOST_LOOP = True
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Observe, and say which hosts are to go on, in which order."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
+        if arguments["threads"] < 1:
+            raise AnsibleError(f"threads is {arguments['threads']}. Give a positive number.")
+        names = list(variables["ansible_play_batch"])
+        observed = self._observed(names, arguments)
+        going_on = [name for name in names if not observed[name].is_right]
+        rings = by_ring({name: variables["hostvars"][name].get(_RING) for name in going_on}, arguments["rings"])
+        right = [name for name in names if observed[name].is_right]
+        return {
+            **result,
+            "changed": False,
+            "hosts": [name for ring in rings for name in ring],
+            "batches": [len(ring) for ring in rings],
+            "differing": {name: list(observed[name].reasons) for name in going_on if observed[name].reasons},
+            "unseen": {name: observed[name].obstacle for name in going_on if observed[name].obstacle},
+            "right": len(right),
+            "warnings": [f"{name}: {warning}" for name in right for warning in observed[name].warnings],
+        }
+
+    def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
+        """What is seen of the hosts, unless they are not to be looked at."""
+        few = arguments["observe"] == "auto" and len(names) <= arguments["few"]
+        if few or arguments["observe"] == "never":
+            return dict.fromkeys(names, Observed(obstacle="it was not looked at beforehand"))
+        if FORK_IS_UNSAFE:
+            return dict.fromkeys(names, Observed(obstacle="a fork after boto3 is unsafe on this system"))
+        gc.freeze()  # what the parent left for the collector would be copied into this process, to be looked at
+        try:
+            role = RoleTasks(self, arguments["role"], arguments["tasks_from"], _MODULES)
+        except NotForeseen as why:
+            return dict.fromkeys(names, Observed(obstacle=str(why)))
+        session = BulkSession if arguments["bulk_reads"] else AwsSession
+        pool = SessionPool(functools.partial(session, cache=run_cache(), connections=arguments["threads"]))
+        # The folder in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            return Fleet(role, _MODULES, pool.session).observe(names, arguments["threads"])

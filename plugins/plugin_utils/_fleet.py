@@ -1,0 +1,112 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Observe many clouds at once, in one process: which of them differ from what a role would make of them, and why.
+
+This plugin util is private to the collection. It decides with the very tasks that converge, so that a cloud is never
+called right that a run for it alone would change.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import dataclasses
+import threading
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.parameters import remove_values
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect, connection_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import Call, NotForeseen, RoleTasks
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """What was seen of a cloud: why it differs (nothing: it does not), or why that cannot be told, and warnings."""
+
+    reasons: tuple[str, ...] = ()
+    obstacle: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether there is nothing to do for it, beyond doubt."""
+        return not self.reasons and self.obstacle is None
+
+
+class SessionPool:
+    """One session for all tasks that connect in the same way, so that an account is asked once what all its clouds need."""
+
+    def __init__(self, make: Connect) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._sessions: dict[str, AwsSession] = {}
+
+    def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
+        """The session that a task's parameters ask for."""
+        key = repr(connection_of(params))
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = self._make(params)
+            return self._sessions[key]
+
+
+class Fleet:
+    """The clouds that a role is for, and how to look at them."""
+
+    def __init__(self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect) -> None:
+        self._role = role
+        self._modules = modules
+        self._connect = connect
+        # Ansible's templates are not made for threads; one at a time costs nothing, as Python runs one at a time anyway.
+        self._templating = threading.Lock()
+
+    def observe(self, names: t.Iterable[str], threads: int) -> dict[str, Observed]:
+        """Look at clouds by their names in the inventory, so many at a time. No cloud's trouble is another's."""
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            looks = {name: pool.submit(contextvars.copy_context().run, self._observed, name) for name in names}
+            return {name: look.result() for name, look in looks.items()}
+
+    def _observed(self, name: str) -> Observed:
+        try:
+            return self._look(name)
+        except NotForeseen as why:
+            return Observed(obstacle=str(why))
+        except AnsibleError as error:
+            return Observed(obstacle=str(error))
+        except Exception as error:  # a bug, or a change in ansible-core: the cloud's own tasks are to show it
+            return Observed(obstacle=f"{type(error).__name__}: {error}")
+
+    def _look(self, name: str) -> Observed:
+        """Follow the role's tasks up to the first that would change something."""
+        warnings: list[str] = []
+        calls = self._role.calls(name)
+        result: t.Mapping[str, t.Any] | None = None
+        while True:
+            try:
+                with self._templating:
+                    call = calls.send(t.cast(t.Mapping[str, t.Any], result))
+            except StopIteration:
+                return Observed(warnings=tuple(warnings))
+            plan = self._plan(call)
+            if plan.changed:
+                return Observed(reasons=plan.reasons)
+            warnings += plan.warnings
+            result = {**plan.result, "changed": False}
+
+    def _plan(self, call: Call) -> Plan:
+        task_class = self._modules[call.action]
+        validated = Validated(task_class, call.action, call.arguments)
+        if validated.complaint:
+            raise NotForeseen(remove_values(validated.complaint, validated.secrets))
+        try:
+            return task_class(validated.params, self._connect).plan()
+        except TaskError as error:
+            raise NotForeseen(remove_values(error.failure()["msg"], validated.secrets)) from error
