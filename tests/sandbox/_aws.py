@@ -15,6 +15,7 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_accounts import AwsAccounts
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     PARTITION,
     TOOLING_ACCOUNT,
@@ -41,12 +42,13 @@ class AwsApplication:
         self._rules = AwsRules(settings)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
+        self.accounts = AwsAccounts(self._rules.policies, self._lock)
 
     def reset(self) -> None:
         """Empty every account, but for the user whose credentials the sandbox hands out."""
         with self._lock:
             BackendDict.reset()
-            self._rules.policies.clear()
+            self._rules.reset()
             backend = iam_backends[TOOLING_ACCOUNT][PARTITION]
             backend.create_user("us-east-1", "tooling")
             key = backend.create_access_key("tooling")
@@ -93,7 +95,7 @@ class AwsApplication:
         try:
             with self._lock:
                 self._rules.before(call, environ)
-                response = Response.from_app(self._moto, environ, buffered=True)
+                response = self._rules.answer(call) or Response.from_app(self._moto, environ, buffered=True)
                 if response.status_code < 300:
                     self._rules.after(call)
         except Refusal as refusal:

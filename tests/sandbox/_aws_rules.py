@@ -9,17 +9,19 @@ from __future__ import annotations
 import io
 import json
 import typing as t
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
+from werkzeug.wrappers import Response
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _aws_account_details, _aws_authorization, _principals
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Callers
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import accepted_bucket_policy, accepted_trust_policy
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
-from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, as_list
+from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _OWNER_ONLY = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus")
@@ -38,18 +40,35 @@ class AwsRules:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._callers = Callers()
         self.policies = PolicyStore()
+
+    def reset(self) -> None:
+        """Forget the policies and the sessions."""
+        self.policies.clear()
+        self._callers.clear()
 
     def before(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
         """Refuse what AWS refuses, and lay out for moto what AWS would show."""
         if not call.account_id:
             raise _unknown_key(call)
+        self._callers.check_expiration(call)
+        if call.operation in self._settings.denied and not call.is_setup:
+            raise _aws_authorization.denied(call, self._callers.caller(call))
         if call.service == "s3":
             self._before_s3(call)
         elif call.service == "iam":
             self._before_iam(call, environ)
         elif call.operation == "AssumeRole":
-            self._check_assume_role(call)
+            self._before_assume_role(call, environ)
+
+    def answer(self, call: AwsCall) -> Response | None:
+        """The answer to a call that moto would not answer as AWS does; ``None`` leaves the call to moto."""
+        if call.operation != _aws_account_details.OPERATION:
+            return None
+        page = _aws_account_details.read_page(iam_backends[call.account_id][PARTITION], call.parameters)
+        self._show_trust(page.roles, call)
+        return page.response()
 
     def after(self, call: AwsCall) -> None:
         """Keep what a successful call wrote."""
@@ -62,6 +81,8 @@ class AwsRules:
         elif call.operation in ("CreateRole", "UpdateAssumeRolePolicy"):
             settled = call.is_setup or call.operation == "CreateRole"
             self.policies.put(_role(call).id, self._trust_policy(call), settled=settled)
+        elif call.operation == "AssumeRole":
+            self._callers.remember_session(call)
 
     # --- S3 ---
 
@@ -91,10 +112,15 @@ class AwsRules:
             self._check_update_trust(call, environ)
         elif call.operation == "RemoveRoleFromInstanceProfile":
             _check_role_in_profile(call)
-        for role in _roles_shown_by(call):
+        self._show_trust(_roles_shown_by(call), call)
+
+    def _show_trust(self, roles: t.Iterable[t.Any], call: AwsCall) -> None:
+        """Lay out trust policies in the form of the call's answer: AWS encodes them in each, moto in GetRole's alone."""
+        for role in roles:
             document = self.policies.get(role.id, self._lag(call))
             if document is not None:
-                role.assume_role_policy_document = _compact(_principals.show(document))
+                text = _compact(_principals.show(document))
+                role.assume_role_policy_document = text if call.operation == "GetRole" else quote(text)
 
     def _check_update_trust(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
         role = _role(call)
@@ -103,8 +129,7 @@ class AwsRules:
             raise Refusal("UnmodifiableEntity", 400, message)
         if role:
             self._trust_policy(call)
-            form = urlencode({**call.parameters, "PolicyDocument": _PLAIN_TRUST}).encode()
-            environ.update({"wsgi.input": io.BytesIO(form), "CONTENT_LENGTH": str(len(form))})
+            _pass_on(call, environ, PolicyDocument=_PLAIN_TRUST)
 
     def _trust_policy(self, call: AwsCall) -> Document:
         text = call.parameters.get("AssumeRolePolicyDocument") or call.parameters.get("PolicyDocument", "")
@@ -112,13 +137,14 @@ class AwsRules:
 
     # --- STS ---
 
-    def _check_assume_role(self, call: AwsCall) -> None:
-        arn = call.parameters.get("RoleArn", "")
-        role = next((role for role in _all_roles() if role.arn == arn), None)
-        demanded = _demanded_external_ids(self.policies.get(role.id, 0.0)) if role else set()
-        if role is None or (demanded and call.parameters.get("ExternalId") not in demanded):
-            message = f"is not authorized to perform: sts:AssumeRole on resource: {arn}"
-            raise Refusal("AccessDenied", 403, f"User: arn:aws:iam::{call.account_id}:user/tooling {message}")
+    def _before_assume_role(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
+        caller = self._callers.caller(call)
+        role = _principals.entity_of_arn(call.parameters.get("RoleArn", ""))
+        trust = self.policies.get(role.id, 0.0) if role else None
+        if not _aws_authorization.is_trusted(trust, caller, call.parameters.get("ExternalId")):
+            raise _aws_authorization.not_trusted(call, caller)
+        if self._settings.session_seconds is not None:
+            _pass_on(call, environ, DurationSeconds=str(self._settings.session_seconds))
 
     def _lag(self, call: AwsCall) -> float:
         return 0.0 if call.is_setup else self._settings.consistency_delay
@@ -133,6 +159,12 @@ def _unknown_key(call: AwsCall) -> Refusal:
     return Refusal("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
 
 
+def _pass_on(call: AwsCall, environ: dict[str, t.Any], **changes: str) -> None:
+    """Let moto read other parameters than the caller sent."""
+    form = urlencode({**call.parameters, **changes}).encode()
+    environ.update({"wsgi.input": io.BytesIO(form), "CONTENT_LENGTH": str(len(form))})
+
+
 def _compact(document: Document) -> str:
     return json.dumps(document, separators=(",", ":"))
 
@@ -142,13 +174,8 @@ def _role(call: AwsCall) -> t.Any:
     return next((role for role in iam_backends[call.account_id][PARTITION].roles.values() if role.name == name), None)
 
 
-def _all_roles() -> t.Iterator[t.Any]:
-    for backends in list(iam_backends.values()):
-        yield from backends[PARTITION].roles.values()
-
-
 def _roles_shown_by(call: AwsCall) -> list[t.Any]:
-    """The roles whose trust policy is in the answer: one, those of an instance profile, or all of the account."""
+    """The roles whose trust policy is in moto's answer: one, those of an instance profile, or all of the account."""
     backend = iam_backends[call.account_id][PARTITION]
     if "RoleName" in call.parameters:
         role = _role(call)
@@ -156,7 +183,7 @@ def _roles_shown_by(call: AwsCall) -> list[t.Any]:
     if "InstanceProfileName" in call.parameters:
         profile = backend.instance_profiles.get(call.parameters["InstanceProfileName"])
         return list(profile.roles) if profile else []
-    return list(backend.roles.values()) if call.operation.startswith(("Get", "List")) else []
+    return list(backend.roles.values()) if call.operation in ("ListRoles", "ListInstanceProfiles") else []
 
 
 def _check_role_in_profile(call: AwsCall) -> None:
@@ -164,11 +191,3 @@ def _check_role_in_profile(call: AwsCall) -> None:
     role = _role(call)
     if profile and role and role not in profile.roles:
         raise Refusal("NoSuchEntity", 404, f"The role with name {role.name} cannot be found in the instance profile.")
-
-
-def _demanded_external_ids(trust: Document | None) -> set[str]:
-    demanded: set[str] = set()
-    for statement in as_list((trust or {}).get("Statement", [])):
-        for keys in statement.get("Condition", {}).values():
-            demanded.update(as_list(keys.get("sts:ExternalId", [])))
-    return demanded

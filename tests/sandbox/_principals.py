@@ -60,6 +60,17 @@ def show(document: Document) -> Document:
     return _with_principals(document, shown)
 
 
+def entity_of_arn(arn: str) -> t.Any:
+    """The role or user of an ARN; ``None`` if there is none."""
+    match = _ENTITY_ARN.fullmatch(arn)
+    if match is None or match.group(1) not in iam_backends:
+        return None
+    backend = iam_backends[match.group(1)][PARTITION]
+    entities = backend.roles if match.group(2) == "role" else backend.users
+    name = arn.rpartition("/")[2]
+    return next((entity for entity in entities.values() if entity.name == name and entity.arn == arn), None)
+
+
 def _with_principals(document: Document, change: t.Callable[[str, t.Any], t.Any]) -> Document:
     changed: Document = json.loads(json.dumps(document))
     for statement in as_list(changed["Statement"]):
@@ -83,19 +94,10 @@ def _bound(kind: str, value: t.Any, minimum_age: float) -> t.Any:
         raise UnknownPrincipal(kind, value)
     if value == "*" or _ROOT_ARN.fullmatch(value) or _is_known_session(value):
         return value
-    entity = _entity_of_id(value) if _UNIQUE_ID.fullmatch(value) else _entity_of_arn(value)
+    entity = _entity_of_id(value) if _UNIQUE_ID.fullmatch(value) else entity_of_arn(value)
     if entity is None or (utcnow() - entity.create_date).total_seconds() < minimum_age:
         raise UnknownPrincipal(kind, value)
     return entity.id
-
-
-def _entity_of_arn(arn: str) -> t.Any:
-    match = _ENTITY_ARN.fullmatch(arn)
-    if match is None or match.group(1) not in iam_backends:
-        return None
-    backend = iam_backends[match.group(1)][PARTITION]
-    entities = backend.roles if match.group(2) == "role" else backend.users
-    return next((entity for entity in entities.values() if entity.arn == arn), None)
 
 
 def _entity_of_id(unique_id: str) -> t.Any:

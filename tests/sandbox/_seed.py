@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
@@ -14,9 +13,10 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLIN
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
 
 if t.TYPE_CHECKING:
+    from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_accounts import AwsAccounts
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
-_OWNER_TAGS = {
+OWNER_TAGS = {
     "": {},
     "cloudformation": {
         "aws:cloudformation:stack-name": "anyscale-cloud",
@@ -28,52 +28,26 @@ _OWNER_TAGS = {
 
 def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
     """Add these clouds to what is there already; accounts and buckets may be shared with it."""
-    clients: dict[str, tuple[t.Any, t.Any]] = {}
     for cloud in fleet:
-        if cloud.account_id not in clients:
-            clients[cloud.account_id] = sandbox.client("iam", cloud.account_id), sandbox.client("s3", cloud.account_id)
-            _add_onboarding_role(clients[cloud.account_id][0])
-        iam, s3 = clients[cloud.account_id]
-        _add_roles(iam, cloud)
-        _add_instance_profile(iam, cloud)
-        _add_bucket(s3, cloud)
+        if not sandbox.accounts.has_role(cloud.account_id, ONBOARDING_ROLE):
+            sandbox.accounts.add_role(cloud.account_id, ONBOARDING_ROLE, documents.account_trust(TOOLING_ACCOUNT))
+        _add_roles(sandbox.accounts, cloud)
+        _add_instance_profile(sandbox.accounts, cloud)
+        sandbox.accounts.add_bucket(cloud.account_id, cloud.bucket_name, REGION, documents.bucket_policy(cloud))
         _add_to_organization(sandbox, cloud)
 
 
-def _add_onboarding_role(iam: t.Any) -> None:
-    trust = json.dumps(documents.account_trust(TOOLING_ACCOUNT))
-    try:
-        iam.create_role(RoleName=ONBOARDING_ROLE, AssumeRolePolicyDocument=trust)
-    except iam.exceptions.EntityAlreadyExistsException:
-        pass
-
-
-def _add_roles(iam: t.Any, cloud: Cloud) -> None:
-    iam.create_role(RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=json.dumps(documents.control_plane_trust(cloud)))
+def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
+    accounts.add_role(cloud.account_id, cloud.control_plane_role_name, documents.control_plane_trust(cloud))
     if cloud.trust:
-        iam.create_role(
-            RoleName=cloud.role_name,
-            Path=cloud.role_path,
-            AssumeRolePolicyDocument=json.dumps(documents.trust_policy(cloud)),
-            Tags=[{"Key": key, "Value": value} for key, value in _OWNER_TAGS[cloud.owner].items()],
-        )
+        trust, tags = documents.trust_policy(cloud), OWNER_TAGS[cloud.owner]
+        accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags)
 
 
-def _add_instance_profile(iam: t.Any, cloud: Cloud) -> None:
+def _add_instance_profile(accounts: AwsAccounts, cloud: Cloud) -> None:
     if cloud.profile != "missing":
-        iam.create_instance_profile(InstanceProfileName=cloud.role_name)
-    if cloud.profile == "filled":
-        iam.add_role_to_instance_profile(InstanceProfileName=cloud.role_name, RoleName=cloud.role_name)
-
-
-def _add_bucket(s3: t.Any, cloud: Cloud) -> None:
-    try:
-        s3.create_bucket(Bucket=cloud.bucket_name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass
-    policy = documents.bucket_policy(cloud)
-    if policy:
-        s3.put_bucket_policy(Bucket=cloud.bucket_name, Policy=json.dumps(policy))
+        roles = [cloud.role_name] if cloud.profile == "filled" else []
+        accounts.add_instance_profile(cloud.account_id, cloud.role_name, *roles)
 
 
 def _add_to_organization(sandbox: Sandbox, cloud: Cloud) -> None:

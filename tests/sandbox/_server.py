@@ -31,7 +31,8 @@ class Sandbox:
     """AWS and the Anyscale control plane on free ports of loopback, from ``with`` to the end of its block.
 
     Moto keeps its state in the process, so there is one sandbox at a time in a process.
-    ``organization`` is the state behind the Anyscale API, for tests that prepare clouds and compute configs.
+    ``organization`` is the state behind the Anyscale API, for tests that prepare clouds and compute configs;
+    ``accounts`` is AWS's, for tests that prepare many roles and buckets.
     """
 
     token = OWNER_TOKEN
@@ -42,6 +43,7 @@ class Sandbox:
         self._faults = Faults()
         self._settings = Settings()
         self._aws = AwsApplication(self._journal, self._faults, self._settings)
+        self.accounts = self._aws.accounts
         anyscale = AnyscaleApplication(self.organization, self._journal, self._faults)
         self._servers = HttpServer(ControlApplication(self, self._aws)), HttpServer(anyscale)
         self._session = boto3.Session(region_name=REGION)

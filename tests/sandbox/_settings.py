@@ -12,16 +12,21 @@ import typing as t
 
 @dataclasses.dataclass
 class Settings:
-    """How slow and how narrow AWS is.
+    """How slow, how narrow and how strict AWS is.
 
     consistency_delay: for so many seconds after a policy was written, reads return the state before it.
     principal_delay: a role younger than so many seconds is not yet a valid principal of a policy.
     trust_quota: the longest trust policy, in characters that are not white space.
+    denied: operations that no policy allows the callers whose calls are recorded.
+    session_seconds: how long the session of an assumed role lasts, whatever was asked for; AWS's rule (an hour,
+        or what was asked for) where it is ``None``.
     """
 
     consistency_delay: float = 0.0
     principal_delay: float = 0.0
     trust_quota: int = 2048
+    denied: list[str] = dataclasses.field(default_factory=list)
+    session_seconds: int | None = None
 
     def update(self, **changes: t.Any) -> dict[str, t.Any]:
         """Turn some settings; returns them all. An unknown name is a ``TypeError``."""

@@ -12,7 +12,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox, inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox, _seed_documents, inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import OWNER_TAGS
 
 BY_NAME = {cloud.name: cloud for cloud in FLEET}
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
@@ -192,6 +193,90 @@ def test_tooling_account_may_assume_the_onboarding_role(fleet: Sandbox, account_
     arn = f"arn:aws:iam::{account_id}:role/anyscale-onboarding"
     granted = fleet.client("sts").assume_role(RoleArn=arn, RoleSessionName="onboard")
     assert granted["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account_id}:assumed-role/anyscale-onboarding/onboard"
+
+
+def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
+    """Make a cloud's roles and instance profile by calls of AWS's API."""
+    iam = sandbox.client("iam", cloud.account_id)
+    trust_of_control_plane = json.dumps(_seed_documents.control_plane_trust(cloud))
+    iam.create_role(RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=trust_of_control_plane)
+    if cloud.trust:
+        tags = [{"Key": key, "Value": value} for key, value in OWNER_TAGS[cloud.owner].items()]
+        document = json.dumps(_seed_documents.trust_policy(cloud))
+        iam.create_role(RoleName=cloud.role_name, Path=cloud.role_path, AssumeRolePolicyDocument=document, Tags=tags)
+    if cloud.profile != "missing":
+        iam.create_instance_profile(InstanceProfileName=cloud.role_name)
+    if cloud.profile == "filled":
+        iam.add_role_to_instance_profile(InstanceProfileName=cloud.role_name, RoleName=cloud.role_name)
+
+
+def bucket_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
+    """Make a cloud's bucket and its policy by calls of AWS's API."""
+    s3 = sandbox.client("s3", cloud.account_id)
+    try:
+        s3.create_bucket(Bucket=cloud.bucket_name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        pass
+    document = _seed_documents.bucket_policy(cloud)
+    if document:
+        s3.put_bucket_policy(Bucket=cloud.bucket_name, Policy=json.dumps(document))
+
+
+def plain(shown: t.Any) -> t.Any:
+    """What AWS shows, without what differs from one making to the next."""
+    if isinstance(shown, list):
+        return [plain(item) for item in shown]
+    if isinstance(shown, dict):
+        passing = ("CreateDate", "CreationDate", "RoleId", "InstanceProfileId", "RoleLastUsed", "ResponseMetadata")
+        return {key: plain(value) for key, value in shown.items() if key not in passing}
+    return shown
+
+
+def aws_state(sandbox: Sandbox, account_id: str) -> dict[str, t.Any]:
+    """Everything that AWS shows of an account's roles, instance profiles and buckets."""
+    iam, s3 = sandbox.client("iam", account_id), sandbox.client("s3", account_id)
+    roles = [iam.get_role(RoleName=role["RoleName"])["Role"] for role in iam.list_roles(MaxItems=1000)["Roles"]]
+    state = {role["RoleName"]: role for role in roles if role["RoleName"] != "anyscale-onboarding"}
+    for profile in iam.list_instance_profiles()["InstanceProfiles"]:
+        state["profile " + profile["InstanceProfileName"]] = profile
+    for bucket in s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        acl, location = s3.get_bucket_acl(Bucket=name), s3.get_bucket_location(Bucket=name)
+        try:
+            policy = s3.get_bucket_policy(Bucket=name)["Policy"]
+        except s3.exceptions.from_code("NoSuchBucketPolicy"):
+            policy = None
+        state["bucket " + name] = [acl, location, policy]
+    return t.cast("dict[str, t.Any]", plain(state))
+
+
+def test_seeded_accounts_are_as_if_made_by_calls(sandbox: Sandbox) -> None:
+    sandbox.seed()
+    accounts = {cloud.account_id for cloud in FLEET}
+    seeded = {account_id: aws_state(sandbox, account_id) for account_id in accounts}
+    sandbox.reset()
+    for cloud in FLEET:
+        roles_by_calls(sandbox, cloud)
+        bucket_by_calls(sandbox, cloud)
+    for account_id in accounts:
+        assert seeded[account_id] == aws_state(sandbox, account_id)
+
+
+def test_seeded_bucket_policy_is_bound_to_the_seeded_role(sandbox: Sandbox) -> None:
+    sandbox.seed()
+    cloud = BY_NAME["speech-prod"]
+    iam = sandbox.client("iam", cloud.account_id)
+    role_id = iam.get_role(RoleName=cloud.control_plane_role_name)["Role"]["RoleId"]
+    iam.delete_role(RoleName=cloud.control_plane_role_name)
+    (statement,) = bucket_statements(sandbox, cloud) or []
+    assert statement["Principal"]["AWS"] == [cloud.role_arn, role_id]
+
+
+def test_seeding_again_adds_to_shared_accounts(sandbox: Sandbox) -> None:
+    sandbox.seed(FLEET[:2])
+    sandbox.seed(FLEET[2:])
+    roles = sandbox.client("iam", FLEET[0].account_id).list_roles(MaxItems=1000)["Roles"]
+    assert [role["RoleName"] for role in roles].count("anyscale-onboarding") == 1
 
 
 def test_seeding_leaves_no_calls(fleet: Sandbox) -> None:

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AWS accounts furnished without calls: roles, instance profiles and buckets put straight into moto, as setup calls would."""
+
+from __future__ import annotations
+
+import json
+import threading
+import typing as t
+
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import accepted_bucket_policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
+from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
+
+_HOUR = "3600"
+
+
+class AwsAccounts:
+    """What is in AWS's accounts, for tests that prepare many clouds."""
+
+    def __init__(self, policies: PolicyStore, lock: threading.Lock) -> None:
+        self._policies = policies
+        self._lock = lock
+
+    def has_role(self, account_id: str, name: str) -> bool:
+        """Whether an account has a role of this name."""
+        with self._lock:
+            return any(role.name == name for role in iam_backends[account_id][PARTITION].roles.values())
+
+    def add_role(self, account_id: str, name: str, trust: Document, path: str = "/", tags: t.Mapping[str, str] | None = None) -> None:
+        """Create a role."""
+        listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        with self._lock:
+            bound = _principals.bind(trust, 0.0)
+            backend: t.Any = iam_backends[account_id][PARTITION]
+            role = backend.create_role(
+                name, json.dumps(trust), path, permissions_boundary=None, description=None, tags=listed, max_session_duration=_HOUR
+            )
+            self._policies.put(role.id, bound, settled=True)
+
+    def add_instance_profile(self, account_id: str, name: str, *role_names: str) -> None:
+        """Create an instance profile, of a role or of none."""
+        with self._lock:
+            iam_backends[account_id][PARTITION].create_instance_profile(name, "/", list(role_names))
+
+    def add_bucket(self, account_id: str, name: str, region: str, policy: Document | None) -> None:
+        """Create a bucket, unless it is the account's already, and write its policy if one is given."""
+        with self._lock:
+            backend = s3_backends[account_id][PARTITION]
+            if name not in backend.buckets:
+                backend.create_bucket(name, region)
+            if policy:
+                text = json.dumps(policy)
+                self._policies.put(name, accepted_bucket_policy(text, name, 0.0), settled=True)
+                backend.put_bucket_policy(name, text.encode())

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What AWS lets a caller do: operations that a test denies, and roles that trust the caller or do not."""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import AwsCall
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Caller
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, as_list
+
+_ASSUME_ROLE = "sts:assumerole"
+_EXTERNAL_ID = "sts:ExternalId"
+
+
+def denied(call: AwsCall, caller: Caller) -> Refusal:
+    """The refusal of a call that no policy of the caller allows."""
+    action = f"{call.service}:{call.operation}"
+    return _not_authorized(caller, action, f"{_resource(call)} because no identity-based policy allows the {action} action")
+
+
+def not_trusted(call: AwsCall, caller: Caller) -> Refusal:
+    """The refusal of AssumeRole by a role that does not trust the caller, or does not exist."""
+    return _not_authorized(caller, "sts:AssumeRole", call.parameters.get("RoleArn", ""))
+
+
+def _not_authorized(caller: Caller, action: str, resource: str) -> Refusal:
+    return Refusal("AccessDenied", 403, f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}")
+
+
+def _resource(call: AwsCall) -> str:
+    if call.service == "s3":
+        return f'"arn:aws:s3:::{call.resource or "*"}"'
+    for parameter, kind in (("InstanceProfileName", "instance profile"), ("RoleName", "role"), ("UserName", "user")):
+        if parameter in call.parameters:
+            return f"{kind} {call.parameters[parameter]}"
+    return call.resource or "*"
+
+
+def is_trusted(trust: Document | None, caller: Caller, external_id: str | None) -> bool:
+    """Whether a bound trust policy lets a caller assume the role.
+
+    Of the conditions, only the external id is looked at; all others count as met.
+    """
+    statements = as_list((trust or {}).get("Statement", []))
+    effects = {statement["Effect"] for statement in statements if _applies(statement, caller, external_id)}
+    return effects == {"Allow"}
+
+
+def _applies(statement: Document, caller: Caller, external_id: str | None) -> bool:
+    demanded = [keys[_EXTERNAL_ID] for keys in statement.get("Condition", {}).values() if _EXTERNAL_ID in keys]
+    is_met = all(external_id in as_list(values) for values in demanded)
+    return is_met and _includes_assume_role(statement) and _names(statement, caller)
+
+
+def _includes_assume_role(statement: Document) -> bool:
+    actions = as_list(statement.get("Action", statement.get("NotAction")))
+    is_listed = any(fnmatch.fnmatchcase(_ASSUME_ROLE, str(action).lower()) for action in actions)
+    return is_listed == ("Action" in statement)
+
+
+def _names(statement: Document, caller: Caller) -> bool:
+    principal: t.Any = statement.get("Principal", statement.get("NotPrincipal"))
+    values = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else [principal]
+    is_listed = any(value == "*" or value in caller.names for value in values)
+    return is_listed == ("Principal" in statement)
