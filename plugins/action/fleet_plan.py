@@ -36,7 +36,7 @@ _ARGUMENTS = {
         "tasks_from": {"type": "str", "default": "main"},
         "observe": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "few": {"type": "int", "default": 5},
-        "threads": {"type": "int", "default": 16},
+        "threads": {"type": "int", "default": 8},
         "bulk_reads": {"type": "bool", "default": True},
         "rings": {"type": "list", "elements": "str", "default": []},
     }

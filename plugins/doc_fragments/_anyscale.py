@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation shared by the modules that talk to Anyscale: how they connect."""
+"""Documentation shared by the modules and plugins that talk to Anyscale: how they connect."""
 
 from __future__ import annotations
 
@@ -24,4 +24,15 @@ options:
       - Without it, the environment variable E(ANYSCALE_CLI_TOKEN), then C(~/.anyscale/credentials.json) as
         C(anyscale login) writes it.
     type: str
+"""
+
+    # For plugins, beside the above: Ansible itself reads these, so that "ansible-doc" can tell where a value comes from.
+    PLUGINS = r"""
+options:
+  anyscale_host:
+    env:
+      - name: ANYSCALE_HOST
+  anyscale_token:
+    env:
+      - name: ANYSCALE_CLI_TOKEN
 """

@@ -19,12 +19,15 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.parameters import remove_values
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect, connection_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect, aws_argument_spec
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import Call, NotForeseen, RoleTasks
+
+# All that a session is made of, since the environment is one for all tasks; which account is wanted is for the tasks to check.
+_CONNECTION = tuple(name for name in aws_argument_spec() if name != "account_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +50,11 @@ class SessionPool:
     def __init__(self, make: Connect) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._sessions: dict[str, AwsSession] = {}
+        self._sessions: dict[tuple[t.Any, ...], AwsSession] = {}
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
         """The session that a task's parameters ask for."""
-        key = repr(connection_of(params))
+        key = tuple(params.get(option) for option in _CONNECTION)
         with self._lock:
             if key not in self._sessions:
                 self._sessions[key] = self._make(params)

@@ -9,6 +9,8 @@ This plugin util is private to the collection. All that it takes from inside ans
 
 from __future__ import annotations
 
+import functools
+import json
 import typing as t
 
 from ansible import constants as C
@@ -48,7 +50,7 @@ class RoleTasks:
     def __init__(self, action: ActionBase, role: str, tasks_from: str, modules: t.Collection[str]) -> None:
         """``modules``: the full names of those that can be foreseen."""
         self._task = action._task
-        self._templar = action._templar
+        self._templar = _remembering(action._templar.copy_with_new_env(available_variables={}))
         self._play = self._task.get_play()
         self._manager = self._task.get_variable_manager()
         self._hosts = {host.name: host for host in self._manager._inventory.get_hosts()}
@@ -56,6 +58,8 @@ class RoleTasks:
         self._tasks = self._loaded(role, tasks_from, action._loader)
         for task in self._tasks:
             _refuse_unforeseen(task, modules)
+        # Plain, because what Ansible loads keeps track of where each word comes from, at a price.
+        self._specs = {id(task): _plain(task.args["argument_spec"]) for task in self._tasks if task.resolved_action == _VALIDATION}
 
     def variables(self, name: str) -> Variables:
         """A host's variables, as the role's tasks see them."""
@@ -69,14 +73,15 @@ class RoleTasks:
 
         Raises NotForeseen, or AnsibleError for what Ansible would fail with.
         """
-        variables = self.variables(name)
-        templar = self._templar.copy_with_new_env(available_variables=variables)
+        variables, templar = self.variables(name), self._templar
         for task in self._tasks:
-            _refuse_elsewhere(task, variables, templar)
+            templar.available_variables = variables  # meanwhile it was used for other hosts
+            if task is self._tasks[0]:
+                _refuse_elsewhere(task, variables, templar)
             if not all(templar.evaluate_conditional(condition) for condition in task.when):
                 result: Result = {"changed": False, "skipped": True}
             elif task.resolved_action == _VALIDATION:
-                result = _validated(templar.template(task.args), variables, templar)
+                result = _validated(self._specs[id(task)], variables, templar)
             else:
                 arguments = _apply_action_arg_defaults(task.resolved_action, task, templar.template(task.args), templar)
                 result = yield Call(task.resolved_action, arguments)
@@ -88,6 +93,14 @@ class RoleTasks:
         include = IncludeRole.load(statement, block=self._task._parent, variable_manager=self._manager, loader=loader)
         blocks, _handlers = include.get_block_list(play=self._play, variable_manager=self._manager, loader=loader)
         return [task for task in _flat(blocks) if not task.implicit]
+
+
+def _remembering(templar: t.Any) -> t.Any:
+    """A templar that compiles a template once, not once for each host, which would be most of a plan's time."""
+    environment = templar._engine.environment
+    for name in ("from_string", "compile_expression"):
+        setattr(environment, name, functools.cache(getattr(environment, name)))
+    return templar
 
 
 def _flat(items: t.Iterable[t.Any]) -> t.Iterator[PlayTask]:
@@ -124,14 +137,17 @@ def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> N
             raise NotForeseen(why)
 
 
-def _validated(arguments: dict[str, t.Any], variables: Variables, templar: t.Any) -> Result:
+def _validated(spec: dict[str, t.Any], variables: Variables, templar: t.Any) -> Result:
     """What Ansible does first in a role that has an argument specification."""
-    spec = arguments["argument_spec"]
     given = templar.template({name: variables[name] for name in spec if name in variables})
-    found = ArgumentSpecValidator(spec).validate({**given, **arguments["provided_arguments"]}, validate_role_argument_spec=True)
+    found = ArgumentSpecValidator(spec).validate(given, validate_role_argument_spec=True)
     if found.error_messages:
         raise AnsibleError("; ".join(found.error_messages))
     return {"changed": False}
+
+
+def _plain(document: t.Any) -> t.Any:
+    return json.loads(json.dumps(document))
 
 
 def _registered(task: PlayTask) -> t.Iterable[str]:
