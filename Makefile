@@ -5,12 +5,13 @@ TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
 CHECK := .venv/bin/python -m $(TOOLS).check
 CLEAN := .venv/bin/python -m $(TOOLS).environment
 
-.PHONY: help demo test setup $(PARTS) pins clean
+.PHONY: help demo test setup $(PARTS) bench pins clean
 
 help:
 	@echo "make demo     converge a fleet of clouds in a sandbox, twice, and show what happened"
 	@echo "make test     all of the parts below, then a summary; logs are in .cache/logs"
 	@echo "make PART     one of: $(PARTS)"
+	@echo "make bench    measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"
 	@echo "make setup    the virtual environment (.venv) with all that the tests need"
 	@echo "make pins     pin the newest releases of the requirements (needs uv)"
 	@echo "make clean    remove .venv and .cache"
@@ -24,6 +25,11 @@ test: setup
 
 $(PARTS): setup
 	@$(CHECK) $@
+
+bench:
+	@tests/tools/setup.sh bench .cache/bench
+	@tests/tools/setup.sh awscli .cache/awscli
+	@.cache/bench/bin/python -m ansible_collections.rayfleet.anyscale.tests.bench $(OPTIONS)
 
 setup:
 	@tests/tools/setup.sh test

@@ -2,7 +2,8 @@
 # Compile the dependency groups of pyproject.toml into tests/requirements/*.txt, newest releases first. Needs uv.
 #
 # The files hold names, versions and environment markers alone: no hashes and no addresses, so that they install from
-# whatever index the machine is set up for. The smaller sizes take their versions from the largest.
+# whatever index the machine is set up for. The other sizes take their versions from `test`, save the AWS CLI, which is
+# installed alone.
 set -euo pipefail
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
@@ -12,9 +13,10 @@ compile() {
 }
 
 compile --upgrade --group test --output-file tests/requirements/test.txt
-for size in demo pytest; do
+for size in demo pytest bench; do
     compile --group "$size" --constraints tests/requirements/test.txt --output-file "tests/requirements/$size.txt"
 done
+compile --upgrade --group awscli --output-file tests/requirements/awscli.txt
 
 if grep -nE '://|^-|@' tests/requirements/*.txt; then
     echo "pins: the lines above name an address" >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the pinned requirements of one size, or leave it alone when it is already right.
 #
-#   setup.sh SIZE [FOLDER]    SIZE is demo, pytest or test: a file in tests/requirements; FOLDER is .venv by default
+#   setup.sh SIZE [FOLDER]    SIZE is demo, pytest, test, bench or awscli: a file in tests/requirements; FOLDER is .venv by default
 #
 # PYTHON=<path or name> picks the interpreter; else it is the newest one that runs. Exit status 3: no such interpreter.
 set -euo pipefail
@@ -90,10 +90,10 @@ fi
 if ! grep -qx "$size" "$stamp"; then
     echo "Installing the requirements for '$size' in $venv ($("$venv/bin/python" --version), $(have_uv && uv --version || echo pip))"
     install_requirements
-    case $size in # each size holds all of the smaller ones
-        demo) printf '%s\n' demo ;;
+    case $size in # the first three hold all of the smaller ones
         pytest) printf '%s\n' demo pytest ;;
         test) printf '%s\n' demo pytest test ;;
+        *) printf '%s\n' "$size" ;;
     esac >>"$stamp"
 fi
 link_collection
