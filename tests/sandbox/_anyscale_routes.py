@@ -82,17 +82,28 @@ def _cli_usage(exchange: Exchange) -> Answer:
 
 
 def _list_clouds(exchange: Exchange) -> Answer:
-    states = exchange.query.getlist("state_filter")
-    clouds = [
-        {**cloud, "creator": OWNER}
-        for cloud in exchange.organization.clouds.values()
-        if exchange.query.get("name", "") in cloud["name"]
-        and exchange.query.get("creator_id") in (None, cloud["creator_id"])
-        and (not states or cloud["state"] in states)
-    ]
-    field = exchange.query.get("sort_field", "CREATED_AT").lower()
-    clouds.sort(key=lambda cloud: str(cloud.get(field)), reverse=exchange.query.get("sort_order") == "DESC")
-    return _page(clouds, exchange.query.get("count"), exchange.query.get("paging_token"))
+    clouds = _found_clouds(exchange.organization, exchange.query)
+    status, page = _page(clouds, exchange.query.get("count"), exchange.query.get("paging_token"))
+    page["results"] = [{**cloud, "creator": OWNER} for cloud in page["results"]]
+    return status, page
+
+
+def _found_clouds(organization: Organization, query: t.Any) -> list[Json]:
+    """The clouds that a query asks for. Each page asks anew, so what is not asked for must cost nothing."""
+    clouds = list(organization.clouds.values())
+    name, creator_id, states = query.get("name"), query.get("creator_id"), query.getlist("state_filter")
+    if name or creator_id is not None or states:
+        clouds = [
+            cloud
+            for cloud in clouds
+            if (name or "") in cloud["name"] and creator_id in (None, cloud["creator_id"]) and (not states or cloud["state"] in states)
+        ]
+    field, descending = query.get("sort_field", "CREATED_AT").lower(), query.get("sort_order") == "DESC"
+    if field != "created_at":
+        clouds.sort(key=lambda cloud: str(cloud.get(field)), reverse=descending)
+    elif descending:  # they are kept in the order of their creation
+        clouds.reverse()
+    return clouds
 
 
 def _get_cloud(exchange: Exchange) -> Answer:

@@ -86,6 +86,7 @@ def test_clouds_come_in_pages(sandbox: Sandbox, api: t.Any) -> None:
         ("name=speech", ["speech-prod", "speech-dev"]),
         ("sort_field=NAME", ["speech-dev", "speech-prod", "vision-prod"]),
         ("sort_field=NAME&sort_order=DESC", ["vision-prod", "speech-prod", "speech-dev"]),
+        ("sort_order=DESC", ["vision-prod", "speech-dev", "speech-prod"]),
         ("count=1", ["speech-prod"]),
         ("state_filter=DELETED", []),
         ("state_filter=DELETED&state_filter=ACTIVE&name=vision", ["vision-prod"]),
