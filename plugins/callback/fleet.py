@@ -1,0 +1,400 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stdout callback for a fleet: documentation and wiring."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet
+type: stdout
+short_description: Progress of a fleet of clouds, and a recap by account
+version_added: 0.2.0
+author:
+  - Rayfleet contributors (@rayfleet)
+description:
+  - Shows what matters where each host is a cloud and there are many of them.
+  - On a terminal a bar shows how many clouds are done, changed and failed and how long the rest will take. Failures are shown
+    at once and in full, above it.
+  - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the reasons, and for each that
+    failed, and from time to time one that says how far the run is.
+  - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. A cloud that
+    P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One that a rollout did not come to, since it
+    stopped before, counts as not finished.
+  - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module), warnings, deprecations,
+    failed items, retries and, with C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. What
+    is left out is hosts for which a task had nothing to do, was skipped, or had no more to say than that it changed something.
+  - With C(-v) and more, results are shown as P(ansible.builtin.default#callback) shows them.
+  - Control characters in what is printed are shown as escapes, so that no name or message of others can lead a terminal astray.
+notes:
+  - A cloud's account is the option C(account_id) of a task of this collection, else the variable C(cloud_iam_account_id) of the
+    host or of one of its groups in the inventory. A file in C(group_vars) or C(host_vars) is not looked into, as that would
+    cost time for each cloud.
+  - "The last line has the totals in the manner of Ansible's own recap: C(clouds=12 right=1 changed=11 failed=0 unreachable=0)."
+  - While a debugger may start (the keyword C(debugger), or C(ANSIBLE_ENABLE_TASK_DEBUGGER)) there is no bar.
+requirements:
+  - Set as C(stdout_callback) in the configuration.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+options:
+  progress:
+    description:
+      - V(bar) draws a bar at the bottom of the terminal; V(lines) prints lines alone.
+      - V(auto) draws a bar if the standard output is a terminal that can do so, and neither CI (the environment variable C(CI) is
+        set) nor AWX runs the playbook.
+    type: str
+    choices: [auto, bar, lines]
+    default: auto
+    env:
+      - name: RAYFLEET_PROGRESS
+    ini:
+      - section: callback_rayfleet_fleet
+        key: progress
+  heartbeat:
+    description:
+      - Where there is no bar, after how many seconds a line says how far the run is, again and again. V(0) for never.
+    type: int
+    default: 30
+    env:
+      - name: RAYFLEET_HEARTBEAT
+    ini:
+      - section: callback_rayfleet_fleet
+        key: heartbeat
+"""
+
+EXAMPLES = r"""
+ansible.cfg: |
+  [defaults]
+  stdout_callback = rayfleet.anyscale.fleet
+
+  [callback_rayfleet_fleet]
+  heartbeat = 60
+"""
+
+import functools
+import os
+import re
+import sys
+import time
+import types
+import typing as t
+
+from ansible import constants as C, context
+from ansible.errors import AnsibleError
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.color import stringc
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils import _progress_text as texts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._harmless import harmless_data
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import Cloud, Outcome, Progress
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._screen import Screen, Ticker
+
+_ACCOUNT = "cloud_iam_account_id"
+_COLLECTION = "rayfleet.anyscale."
+_REDRAW_SECONDS = 0.1
+_WIDTH_OF_LOGS = 160
+# Set where a terminal is not looked at by a person: a log keeps every state of the bar.
+_NO_PERSON = ("CI", "AWX_ISOLATED_DATA_DIR")
+# What a failed result says by its kind, or is shown on its own.
+_TOLD = {"msg", "changed", "failed", "unreachable", "censored", "exception", "warnings", "deprecations", "invocation", "diff"}
+_COLOURS = {
+    Outcome.RIGHT: C.COLOR_OK,
+    Outcome.CHANGED: C.COLOR_CHANGED,
+    Outcome.WOULD_CHANGE: C.COLOR_CHANGED,
+    Outcome.FAILED: C.COLOR_ERROR,
+    Outcome.UNREACHABLE: C.COLOR_UNREACHABLE,
+    Outcome.UNFINISHED: C.COLOR_WARN,
+}
+
+
+class CallbackModule(DefaultCallback):
+    """Ansible's own output with less of it for each host and more for all of them."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "rayfleet.anyscale.fleet"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._progress = Progress()
+        self._ticker: Ticker | None = None
+        self._bar = False
+        self._check = False
+        self._noun = "hosts"
+
+    # Plays
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        """See how the run is to be shown. With several playbooks, each is a run."""
+        self._progress = Progress()
+        self._screen.erase()  # which takes it over, so that already what is printed next is harmless
+        self._check = bool(context.CLIARGS["check"])
+        wanted = self._setting("progress", "auto")
+        self._bar = not C.ENABLE_TASK_DEBUGGER and (wanted == "bar" or wanted == "auto" and _is_seen_by_a_person())
+        super().v2_playbook_on_start(playbook)
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        """Tell what the play before came to, and begin the next one."""
+        self._tell_changes(self._progress.untold())
+        super().v2_playbook_on_play_start(play)
+        accounts = {host.name: _account(host) for host in _hosts(play)}
+        self._progress.begin(accounts, _steps(play), time.monotonic())
+        self._noun = texts.noun(self._progress)
+        seconds = _REDRAW_SECONDS if self._bar else self._setting("heartbeat", 30)
+        if self._ticker is None and seconds > 0:
+            self._ticker = Ticker(self._tick, seconds)
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """The play ends before its time."""
+        self._progress.stop()
+        super().v2_playbook_on_no_hosts_remaining()
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        """The recap."""
+        self._tell_changes(self._progress.untold())
+        self._stop_ticking()
+        self._progress.settle({*stats.failures, *stats.dark})
+        if self._display.verbosity:
+            super().v2_playbook_on_stats(stats)
+        else:  # without a line for each host
+            super().v2_playbook_on_stats(types.SimpleNamespace(processed={}, custom=stats.custom))
+        width = self._screen.width if self._bar else _WIDTH_OF_LOGS
+        for line in texts.recap(self._progress, self._noun, self._check, width):
+            self._display.display(_coloured(line))
+
+    # Tasks
+
+    def _task_start(self, task: Task, prefix: str | None = None) -> None:
+        """Keep the task's name; it is printed once there is something to print below it."""
+        self._progress.task = _title(task)
+        if task.debugger:
+            self._stop_ticking()
+            self._bar = False
+        if self._display.verbosity:
+            super()._task_start(task, prefix)
+        else:
+            self._task_type_cache[task._uuid] = prefix or "TASK"
+            # Where hosts go their own ways, the last task that began is not the one that a result is of.
+            is_free = self._play.strategy.rpartition(".")[2] in ("free", "host_pinned")
+            self._last_task_name = None if is_free else task.get_name().strip()
+
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        """Show what a task has to say, count what it did."""
+        name = result.host.get_name()
+        if result.is_changed():
+            predicted = bool(result.task.check_mode)
+            self._progress.change(name, _reasons(result), predicted)
+        self._learn(result)
+        if self._shows(result):
+            super().v2_runner_on_ok(result)
+        else:
+            self._handle_warnings_and_exception(result)
+        self._over(result)
+
+    def v2_runner_on_skipped(self, result: t.Any) -> None:
+        """Count it."""
+        if self._display.verbosity:
+            super().v2_runner_on_skipped(result)
+        else:
+            self._handle_warnings_and_exception(result)
+        self._over(result)
+
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        """Show it at once."""
+        message = _message(result)
+        if not ignore_errors:
+            self._learn(result)
+            self._progress.fail(result.host.get_name(), message)
+        if self._display.verbosity:
+            super().v2_runner_on_failed(result, ignore_errors)
+        else:
+            self._tell_failure(result, message, ignored=ignore_errors)
+
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        """Show it at once."""
+        message = _message(result)
+        if not result.task.ignore_unreachable:
+            self._learn(result)
+            self._progress.fail(result.host.get_name(), message, unreachable=True)
+        if self._display.verbosity:
+            super().v2_runner_on_unreachable(result)
+        else:
+            self._tell_failure(result, message, ignored=bool(result.task.ignore_unreachable), unreachable=True)
+
+    def v2_runner_item_on_ok(self, result: t.Any) -> None:
+        """Show what there is to say of an item."""
+        if self._shows(result):
+            super().v2_runner_item_on_ok(result)
+        else:
+            self._handle_warnings_and_exception(result)
+
+    def v2_runner_item_on_skipped(self, result: t.Any) -> None:
+        """Nothing is to be said of it but warnings."""
+        if self._display.verbosity:
+            super().v2_runner_item_on_skipped(result)
+        else:
+            self._handle_warnings_and_exception(result)
+
+    def v2_playbook_on_include(self, included_file: t.Any) -> None:
+        """It would name every host."""
+        if self._display.verbosity:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_on_file_diff(self, result: t.Any) -> None:
+        """Colours are added to a diff line by line, so that it has to be harmless before."""
+        for part in (result.result, *(result.result.get("results") or ())):
+            if isinstance(part, dict) and part.get("diff"):
+                part["diff"] = harmless_data(part["diff"])
+        super().v2_on_file_diff(result)
+
+    def _handle_exception(self, result: t.Any, use_stderr: bool = False) -> None:
+        """The cause of a failure has its message in it, which Ansible would show also where the result is hidden."""
+        if "censored" in result:
+            result.pop("exception", None)
+        super()._handle_exception(result, use_stderr)
+
+    # What the above share
+
+    @functools.cached_property
+    def _screen(self) -> Screen:
+        """Taken over by the plugin that is used: one that another is derived from may be made without being used."""
+        return Screen(self._display)
+
+    def _setting(self, name: str, default: t.Any) -> t.Any:
+        """An option of this plugin. AWX derives a plugin of its own, which has none of them."""
+        return self.get_option(name) if self.has_option(name) else default
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._bar:
+            self._screen.draw(_coloured(texts.bar_line(self._progress, self._noun, self._check, self._screen.width, now)))
+        elif self._progress.clouds:
+            self._display.display(texts.heartbeat(self._progress, self._noun, self._check, now))
+            self._screen.flush()
+
+    def _stop_ticking(self) -> None:
+        if self._ticker:
+            self._ticker.stop()
+            self._ticker = None
+        self._screen.erase()
+
+    def _shows(self, result: t.Any) -> bool:
+        """Whether the default callback is to show a result that is good."""
+        found = result.result
+        has_diff = bool(result.task.diff and found.get("changed") and found.get("diff"))
+        return bool(self._display.verbosity or has_diff or found.get("_ansible_verbose_always"))
+
+    def _learn(self, result: t.Any) -> None:
+        """What a task of this collection tells besides its outcome."""
+        action = str(result.task.resolved_action or result.task.action)
+        if not action.startswith(_COLLECTION):
+            return
+        cloud = self._progress.clouds.get(result.host.get_name())
+        if cloud and not cloud.account:
+            cloud.account = _as_account(result.task.args.get("account_id"))
+        going_on = result.result.get("hosts")
+        if action == f"{_COLLECTION}fleet_plan" and isinstance(going_on, list):
+            self._progress.plan(set(going_on))
+            self._noun = "clouds"
+
+    def _over(self, result: t.Any) -> None:
+        name = result.host.get_name()
+        if self._progress.over(name, result.task._uuid) and self._progress.clouds[name].untold:
+            self._tell_changes([self._progress.clouds[name]])
+
+    def _tell_changes(self, clouds: t.Iterable[Cloud]) -> None:
+        """A line for each cloud that changed, where there is no bar that counts them."""
+        for cloud in clouds:
+            if not self._bar and not self._display.verbosity:
+                self._display.display(texts.changed_line(cloud), color=C.COLOR_CHANGED)
+                self._screen.flush()
+            cloud.untold = []
+
+    def _tell_failure(self, result: t.Any, message: str, ignored: bool, unreachable: bool = False) -> None:
+        """One line with all that is known; where Ansible tells more of the cause than the message, that too."""
+        found = result.result
+        if _is_explained(result):
+            self._handle_warnings(found)
+        else:
+            self._handle_warnings_and_exception(result)
+        self._clean_results(found, result.task.action)
+        if result.task.loop and "results" in found:
+            self._process_items(result)
+        to_stderr = self.get_option("display_failed_stderr")
+        if self.get_option("show_task_path_on_failure"):
+            self._print_task_path(result.task)
+        cloud = self._progress.clouds.get(result.host.get_name()) or Cloud(result.host.get_name())
+        line = texts.failed_line(cloud, _title(result.task), message, unreachable)
+        rest = {key: value for key, value in found.items() if key not in _TOLD and not key.startswith("_")}
+        if rest:
+            line = f"{line} => {self._dump_results(rest)}"
+        self._display.display(line, color=C.COLOR_UNREACHABLE if unreachable else C.COLOR_ERROR, stderr=to_stderr)
+        if ignored:
+            self._display.display("...ignoring", color=C.COLOR_SKIP)
+        self._screen.flush()
+
+
+def _is_seen_by_a_person() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not any(os.environ.get(name) for name in _NO_PERSON)
+
+
+def _hosts(play: Play) -> list[t.Any]:
+    """The hosts of the play's batch. Ansible asks the inventory the same in a moment, which keeps its answer."""
+    return play.get_variable_manager()._inventory.get_hosts(play.hosts)
+
+
+def _steps(play: Play) -> list[str]:
+    """The ids of the play's tasks, as far as they are known beforehand; an include at the end leaves the end open."""
+    blocks = play.compile()
+    try:
+        blocks = [block.filter_tagged_tasks({}) for block in blocks]
+    except AnsibleError:  # tags with variables: that many tasks at most
+        pass
+    tasks = [task for block in blocks for task in block.get_tasks() if task.action not in C._ACTION_META]
+    is_open = bool(tasks) and isinstance(tasks[-1], TaskInclude)
+    return [task._uuid for task in tasks] + [""] * is_open
+
+
+def _account(host: t.Any) -> str:
+    """The account that the inventory has for a host, or for the closest of its groups."""
+    if _ACCOUNT in host.vars:
+        return _as_account(host.vars[_ACCOUNT])
+    groups = [group for group in host.get_groups() if _ACCOUNT in group.vars]
+    return _as_account(max(groups, key=lambda group: (group.depth, group.priority)).vars[_ACCOUNT]) if groups else ""
+
+
+def _as_account(value: t.Any) -> str:
+    """An account id; none where it is something else, such as a template."""
+    return str(value) if re.fullmatch(r"[0-9]{12}", str(value)) else ""
+
+
+def _reasons(result: t.Any) -> list[str]:
+    """Why a task changed something: what it says itself, else that it did."""
+    reasons = result.result.get("reasons")
+    return [str(reason) for reason in reasons] if isinstance(reasons, list) and reasons else [_title(result.task)]
+
+
+def _title(task: Task) -> str:
+    """What a task is called, without the role that it is of."""
+    return str(task.name or task.get_name()).strip()
+
+
+def _message(result: t.Any) -> str:
+    found = result.result
+    return str(found.get("msg") or found.get("censored") or "it gave no message")
+
+
+def _is_explained(result: t.Any) -> bool:
+    """Whether the message is all that is to be known: our own errors say what to do."""
+    event = getattr(result.exception, "event", None)
+    is_ours = str(result.task.resolved_action or "").startswith(_COLLECTION)
+    return is_ours and not getattr(event, "formatted_traceback", None)
+
+
+def _coloured(line: texts.Line) -> str:
+    return "".join(stringc(text, _COLOURS[outcome]) if outcome else text for text, outcome in line)

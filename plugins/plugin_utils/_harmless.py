@@ -1,0 +1,68 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make text of others harmless to a terminal: what would move the cursor or hide other text is shown as an escape.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import unicodedata
+
+# Control characters but line breaks and tabs, and what turns the direction of writing.
+_CONTROLS = r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+DOTS = "..."
+_ANY = re.compile(rf"\x1b|{_CONTROLS}")
+_ANY_BUT_COLOURS = re.compile(rf"\x1b(?!\[[0-9;]*m)|{_CONTROLS}")
+
+
+def harmless(text: str, colours: bool = False) -> str:
+    """A text without control characters. ``colours``: those that switch colours stay, for texts that Ansible coloured."""
+    return (_ANY_BUT_COLOURS if colours else _ANY).sub(lambda found: _escaped(found[0]), text)
+
+
+def harmless_data(data: t.Any) -> t.Any:
+    """The same for all texts in data of JSON's types."""
+    if isinstance(data, str):
+        return harmless(data)
+    if isinstance(data, dict):
+        return {key: harmless_data(value) for key, value in data.items()}
+    return [harmless_data(item) for item in data] if isinstance(data, list) else data
+
+
+def on_one_line(text: str, strip: bool = True) -> str:
+    """A harmless text without line breaks; ``strip``: nor more than one space at a place."""
+    line = harmless(text)
+    return " ".join(line.split()) if strip else re.sub(r"[\t\r\n]", " ", line)
+
+
+def cells(text: str) -> int:
+    """How wide a text without control characters is on a terminal."""
+    return len(text) if text.isascii() else sum(_width(char) for char in text)
+
+
+def cut(text: str, width: int, dots: str = DOTS) -> str:
+    """The start of a text that is not wider than this, with dots where something is missing and there is room for them."""
+    if cells(text) <= width:
+        return text
+    if len(dots) >= width:
+        dots = ""
+    room, end = width - len(dots), 0
+    while end < len(text) and room >= _width(text[end]):
+        room -= _width(text[end])
+        end += 1
+    return text[:end] + dots
+
+
+def _width(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
