@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
+    _task_cloud_iam as cloud_iam,
     _task_compute_config_profile as compute_config_profile,
     _task_iam_trust_ec2 as iam_trust_ec2,
     _task_s3_cloud_access as s3_cloud_access,
@@ -28,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import 
 
 _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
-    for task in (compute_config_profile, iam_trust_ec2, s3_cloud_access)
+    for task in (cloud_iam, compute_config_profile, iam_trust_ec2, s3_cloud_access)
 }
 _ARGUMENTS = {
     "argument_spec": {
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):
         names = list(variables["ansible_play_batch"])
         observed = self._observed(names, arguments)
         going_on = [name for name in names if not observed[name].is_right]
-        rings = by_ring({name: variables["hostvars"][name].get(_RING) for name in going_on}, arguments["rings"])
+        rings = by_ring({name: _ring(variables["hostvars"], name) for name in going_on}, arguments["rings"])
         right = [name for name in names if observed[name].is_right]
         return {
             **result,
@@ -91,3 +92,11 @@ class ActionModule(ActionBase):
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             return Fleet(role, _MODULES, pool.session).observe(names, arguments["threads"])
+
+
+def _ring(hostvars: t.Any, name: str) -> str | None:
+    """A host's ring; one that cannot be told is none, since the plan must not fail for a host."""
+    try:
+        return hostvars[name].get(_RING)
+    except AnsibleError:
+        return None

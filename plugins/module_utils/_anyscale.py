@@ -236,6 +236,11 @@ class AnyscaleClient:
         """The cloud's resources: one for each place where its clusters can run."""
         return list(self._pages("GET", f"{_CLOUDS}{_quoted(cloud_id)}/resources", {}))
 
+    def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
+        """The Cloud IAM mapping of a resource: ``rules`` in the order that counts and a ``fallback_rule``; empty without any."""
+        spec = self._result("GET", f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config").get("spec")
+        return (spec.get("dataplane_iam_mapping") if isinstance(spec, dict) else None) or {}
+
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config, ``archived_at`` set if it is archived; ``None`` where there is none."""
         found = list(self._versions(name, cloud_id, _NEWEST_VERSION))
@@ -266,6 +271,10 @@ class AnyscaleClient:
                     return made
                 if attempt == _PUBLISH_ATTEMPTS:
                     raise
+
+    def unarchive_compute_config(self, template_id: str) -> None:
+        """Take every version of the compute config that this one belongs to out of the archive."""
+        self._call("POST", f"{_TEMPLATES}{_quoted(template_id)}/unarchive", repeatable=True)
 
     def archive_compute_config(self, template_id: str) -> None:
         """Archive every version of the compute config that this one belongs to; one that is gone is no error."""
@@ -402,6 +411,13 @@ class AnyscaleClient:
             status=answer.status,
             trace_id=answer.headers.get("x-trace-id"),
         )
+
+
+def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
+    """A session with the control plane that a module's parameters lead to."""
+    host, token = resolve_credentials(params.get("anyscale_host"), params.get("anyscale_token"), os.environ)
+    ca_path = os.environ.get("ANYSCALE_SSL_CA_CERT") or params.get("aws_ca_bundle")
+    return AnyscaleClient(host, token, validate_certs=params["validate_certs"], ca_path=ca_path)
 
 
 def _may_have_been_done(status: int) -> bool:

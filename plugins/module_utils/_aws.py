@@ -16,7 +16,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import compact
 
-_MISSING = ("NoSuchEntity", "NoSuchBucketPolicy")
+_MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
+# Regions that S3 names in its own way: the first one by nothing at all.
+_REGIONS = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 
 class Iam:
@@ -56,6 +58,24 @@ class Iam:
         """``AddRoleToInstanceProfile``; a profile holds one role at the most."""
         self._call("add_role_to_instance_profile", RoleName=role_name, InstanceProfileName=name)
 
+    def instance_profiles_of(self, role_name: str) -> list[dict[str, t.Any]]:
+        """``ListInstanceProfilesForRole``: the profiles that hold a role."""
+        return list(self._pages("list_instance_profiles_for_role", "InstanceProfiles", RoleName=role_name))
+
+    def inline_policies(self, role_name: str) -> dict[str, t.Any]:
+        """``ListRolePolicies`` and ``GetRolePolicy``: the documents of a role's inline policies, by their names."""
+        names = list(self._pages("list_role_policies", "PolicyNames", RoleName=role_name))
+        return {name: self._call("get_role_policy", RoleName=role_name, PolicyName=name)["PolicyDocument"] for name in names}
+
+    def attached_policies(self, role_name: str) -> list[str]:
+        """``ListAttachedRolePolicies``: the ARNs of the managed policies that are attached to a role."""
+        return [attached["PolicyArn"] for attached in self._pages("list_attached_role_policies", "AttachedPolicies", RoleName=role_name)]
+
+    def managed_policy(self, arn: str) -> t.Any:
+        """``GetPolicy`` and ``GetPolicyVersion``: the document of a managed policy in the version that counts."""
+        version = self._call("get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        return self._call("get_policy_version", PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+
     def principals(self) -> dict[str, str]:
         """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their unique ids. Asked for once."""
         if self._principals is None:
@@ -63,10 +83,10 @@ class Iam:
             self._principals = roles | {user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")}
         return self._principals
 
-    def _pages(self, method: str, key: str) -> t.Iterator[dict[str, t.Any]]:
+    def _pages(self, method: str, key: str, **arguments: t.Any) -> t.Iterator[t.Any]:
         marker: dict[str, str] = {}
         while True:
-            answer = self._call(method, **marker)
+            answer = self._call(method, **arguments, **marker)
             yield from answer[key]
             if not answer.get("IsTruncated"):
                 return
@@ -96,8 +116,26 @@ class Bucket:
         """``DeleteBucketPolicy``."""
         self._call("delete_bucket_policy")
 
+    def region(self) -> str:
+        """``GetBucketLocation``: the region that the bucket is in."""
+        return _region(self._call("get_bucket_location"))
+
+    def region_whoever_owns_it(self) -> str:
+        """``GetBucketLocation`` without saying whose the bucket is to be: it tells another's bucket from a refusal."""
+        return _region(self._session.call("s3", "get_bucket_location", Bucket=self._target["Bucket"]))
+
+    def tags(self) -> list[dict[str, str]]:
+        """``GetBucketTagging``: the tags, as a list of ``Key`` and ``Value``."""
+        answer = _found(self._call, "get_bucket_tagging")
+        return answer["TagSet"] if answer else []
+
     def _call(self, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         return self._session.call("s3", method, **self._target, **arguments)
+
+
+def _region(answer: t.Mapping[str, t.Any]) -> str:
+    constraint = answer.get("LocationConstraint")
+    return _REGIONS.get(constraint) or str(constraint)
 
 
 def _found(call: t.Callable[..., dict[str, t.Any]], method: str, **arguments: t.Any) -> t.Any:

@@ -91,9 +91,22 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigPlan(Plan):
-    """A plan with the whole config that is to be published, or is live already; ``None`` where none will be usable."""
+    """A plan with the whole config that is to be published, or is live already; ``None`` where none will be usable.
+
+    live: the config that clusters can use now, as the API shows it.
+    """
 
     config: JsonObject | None = None
+    live: t.Mapping[str, t.Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeGroup:
+    """A node group on AWS virtual machines, and the profile that the compute config has for it: an ARN or a name, if any."""
+
+    deployment: str | None
+    name: str
+    profile: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +134,17 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
     if wanted.state == "absent":
         return _absent(observed, observed.config, wanted.arn)
     return _plan(observed, None, ("archive_wanted",))
+
+
+def node_groups(observed: Observed) -> list[NodeGroup]:
+    """The head and the groups of workers of a live compute config; those on anything else than AWS VMs have no profile."""
+    applicable, _others = _split(deployments(observed.config or {}), observed)
+    return [
+        NodeGroup(label, name, _shown((level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)))
+        for label, entry in applicable
+        for name, level in _levels(entry)
+        if name is not None
+    ]
 
 
 def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
@@ -187,6 +211,7 @@ def _plan(
             "not_applicable": list(not_applicable),
         },
         config=config,
+        live=observed.config,
     )
 
 
@@ -383,7 +408,7 @@ def _shown(profile: t.Any) -> str | None:
 
 def refuse_without_vms(observed: Observed) -> None:
     """Raise for a cloud none of whose resources is of AWS virtual machines."""
-    others = [_other_kind(resource) for resource in observed.resources]
+    others = [other_kind(resource) for resource in observed.resources]
     if others and all(others):
         raise _without_vms(observed, [kind for kind in others if kind])
 
@@ -396,7 +421,7 @@ def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> RefusedError:
     )
 
 
-def _other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
+def other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
     """What a resource is, where it is not one of AWS virtual machines."""
     provider, stack = str(resource.get("provider")), str(resource.get("compute_stack") or "VM")
     is_of_vms = (provider.upper(), stack.upper()) == ("AWS", "VM")
@@ -414,7 +439,7 @@ def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tu
             applicable.append((name, entry))
         elif resource is None:
             others.append({"deployment": name, "reason": f"the cloud has no resource {name!r}"})
-        elif kind := _other_kind(resource):
+        elif kind := other_kind(resource):
             others.append({"deployment": name, "reason": kind})
         else:
             applicable.append((name, entry))

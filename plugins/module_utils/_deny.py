@@ -15,9 +15,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
-
-_Test = t.Callable[[str, str], t.Optional[bool]]
-_Operator = t.Callable[[str, frozenset[str]], t.Optional[bool]]
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._conditions import all_of, are_met
 
 # A cluster speaks TLS 1.2 or newer to S3, by itself and not through another AWS service.
 _REQUEST = {
@@ -54,8 +52,7 @@ def hits(raw: policy.Raw, role: Role, actions: t.Iterable[tuple[str, str]]) -> b
     if not any(statement.touches_resource(resource) for resource in resources):
         return False
     whole = any(statement.covers_resource(resource) for resource in resources)
-    conditions = (_condition(operator, key, values, role) for operator, key, values in statement.conditions)
-    return _all([True if whole else None, *conditions])
+    return all_of([True if whole else None, are_met(statement, role.request())])
 
 
 def _names(statement: policy.Statement, role: Role) -> bool:
@@ -63,85 +60,3 @@ def _names(statement: policy.Statement, role: Role) -> bool:
     if statement.not_principals is not None:
         return not {("AWS", role.arn), ("AWS", role.unique_id), ("AWS", "*")} & statement.not_principals
     return bool(own & (statement.principals or frozenset()))
-
-
-def _all(verdicts: t.Iterable[bool | None]) -> bool | None:
-    found = list(verdicts)
-    if False in found:
-        return False
-    return None if None in found else True
-
-
-def _condition(operator: str, key: str, values: frozenset[str], role: Role) -> bool | None:
-    """Whether a condition is met by the requests of a role; ``None`` where it depends on the request."""
-    have = role.request().get(key)
-    name = operator.removesuffix("IfExists")
-    if name == "Null":
-        return None if have is None else "false" in values
-    if have is None or ":" in name:
-        return None
-    met = _OPERATORS.get(name)
-    return None if met is None else met(have, values)
-
-
-def _equals(have: str, value: str) -> bool | None:
-    """A star or a question mark in a value stands for itself here, and no request has one."""
-    if "*" in value or "?" in value or not policy.matches(have, value):
-        return False
-    return True if have == value else None
-
-
-def _equals_ignore_case(have: str, value: str) -> bool | None:
-    return _equals(have.lower(), value.lower())
-
-
-def _like(have: str, value: str) -> bool | None:
-    if policy.contains(value, have):
-        return True
-    return None if policy.intersect(value, have) else False
-
-
-def _any(test: _Test) -> _Operator:
-    """One of the values must pass the test; what a policy variable stands for only the request can tell."""
-
-    def met(have: str, values: frozenset[str]) -> bool | None:
-        found = {None if "${" in value else test(have, value) for value in values}
-        if True in found:
-            return True
-        return None if None in found else False
-
-    return met
-
-
-def _none(test: _Test) -> _Operator:
-    """None of the values may pass the test."""
-
-    def met(have: str, values: frozenset[str]) -> bool | None:
-        verdict = _any(test)(have, values)
-        return None if verdict is None else not verdict
-
-    return met
-
-
-def _at_least(have: str, values: frozenset[str]) -> bool | None:
-    """What a request has is a minimum here: it is surely not less than that, and perhaps less than more."""
-    try:
-        return None if any(float(have) < float(value) for value in values) else False
-    except ValueError:
-        return None
-
-
-_OPERATORS: dict[str, _Operator] = {
-    "Bool": _any(_equals_ignore_case),
-    "StringEquals": _any(_equals),
-    "StringNotEquals": _none(_equals),
-    "StringEqualsIgnoreCase": _any(_equals_ignore_case),
-    "StringNotEqualsIgnoreCase": _none(_equals_ignore_case),
-    "StringLike": _any(_like),
-    "StringNotLike": _none(_like),
-    "ArnEquals": _any(_like),
-    "ArnNotEquals": _none(_like),
-    "ArnLike": _any(_like),
-    "ArnNotLike": _none(_like),
-    "NumericLessThan": _at_least,
-}

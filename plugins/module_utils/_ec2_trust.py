@@ -49,7 +49,27 @@ def decide(document: policy.Document, wanted: Wanted) -> Plan:
 
 def holds(raw: policy.Raw, service: str) -> bool:
     """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud verify`` accepts."""
-    return _allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
+    return allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
+
+
+def allows(raw: policy.Raw, service: str) -> bool:
+    """Whether a statement lets EC2 assume the role, if only under its Condition; this is what counts for AWS."""
+    return raw["Effect"] == "Allow" and _names_ec2(raw, service) and policy.canonical(raw).covers_action(ACTION)
+
+
+def denies(raw: policy.Raw, service: str) -> bool:
+    """Whether a statement denies EC2 the role, if only under its Condition."""
+    statement = policy.canonical(raw)
+    if statement.effect != "Deny" or not statement.covers_action(ACTION):
+        return False
+    if statement.not_principals is not None:
+        return not {("Service", service), ("AWS", "*")} & statement.not_principals
+    return bool({("Service", service), ("AWS", "*")} & (statement.principals or frozenset()))
+
+
+def ends_vendor_check(raw: policy.Raw) -> bool:
+    """Whether a statement ends the vendor's own verification with a traceback, though it is right for AWS."""
+    return raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)
 
 
 def _present(document: policy.Document, wanted: Wanted) -> Plan:
@@ -111,10 +131,6 @@ def _names_ec2(raw: policy.Raw, service: str) -> bool:
     return isinstance(principal, dict) and service in policy.as_list(principal.get("Service"))
 
 
-def _allows(raw: policy.Raw, service: str) -> bool:
-    return raw["Effect"] == "Allow" and _names_ec2(raw, service) and policy.canonical(raw).covers_action(ACTION)
-
-
 def _is_for_ec2_alone(raw: policy.Raw, service: str) -> bool:
     return policy.canonical(raw).principals == frozenset([("Service", service)])
 
@@ -142,7 +158,7 @@ def _without_ec2(raw: policy.Raw, services: frozenset[str]) -> policy.Raw | None
 def _reasons(raws: list[policy.Raw], mendable: int | None, service: str) -> tuple[str, ...]:
     if mendable is not None:
         return ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
-    allowing = [raw for raw in raws if _allows(raw, service)]
+    allowing = [raw for raw in raws if allows(raw, service)]
     reasons = []
     if any(raw.get("Condition") for raw in allowing):
         reasons.append("ec2_trust_conditional")
@@ -153,21 +169,12 @@ def _reasons(raws: list[policy.Raw], mendable: int | None, service: str) -> tupl
 
 def _refuse_deny(raws: list[policy.Raw], service: str) -> None:
     for index, raw in enumerate(raws):
-        if raw["Effect"] == "Deny" and not raw.get("Condition") and _denies(raw, service):
+        if not raw.get("Condition") and denies(raw, service):
             raise RefusedError(
                 f"{policy.describe(raw, index)} of the trust policy denies EC2 the role, whatever else allows it.",
                 "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
                 statement=raw,
             )
-
-
-def _denies(raw: policy.Raw, service: str) -> bool:
-    statement = policy.canonical(raw)
-    if not statement.covers_action(ACTION):
-        return False
-    if statement.not_principals is not None:
-        return not {("Service", service), ("AWS", "*")} & statement.not_principals
-    return bool({("Service", service), ("AWS", "*")} & (statement.principals or frozenset()))
 
 
 def _refuse_length(document: policy.Document, quota_chars: int) -> None:
@@ -189,7 +196,7 @@ def _condition_warnings(raws: list[policy.Raw], mendable: int | None, service: s
         f"{policy.describe(raw, index)} is for EC2 only under a Condition, which does not hold for every cluster: "
         f"{'the Condition is removed' if index == mendable else fate}. Condition: {policy.compact(raw['Condition'])}"
         for index, raw in enumerate(raws)
-        if raw.get("Condition") and (index == mendable or _allows(raw, service))
+        if raw.get("Condition") and (index == mendable or allows(raw, service))
     )
 
 
@@ -199,7 +206,7 @@ def _foreign_warnings(raws: list[policy.Raw]) -> tuple[str, ...]:
         f"{policy.describe(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
         "a traceback: it expects a Principal that is a JSON object."
         for index, raw in enumerate(raws)
-        if raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)
+        if ends_vendor_check(raw)
     )
 
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 
 _SPARE_SECONDS = 300.0
@@ -62,7 +62,9 @@ class SessionCache:
         path = os.path.join(self._folder, f"{name}.json")
         kept = _read(path)
         if kept is None:
-            with resource_lock(f"session {name}", self._folder):
+            with contextlib.ExitStack() as lock:
+                with contextlib.suppress(TaskError):  # a run works without its cache
+                    lock.enter_context(resource_lock(f"session {name}", self._folder))
                 kept = _read(path)
                 if kept is None:
                     kept = _asked(assume)
@@ -93,7 +95,7 @@ def _read(path: str) -> Assumed | AwsError | None:
 
 
 def _write(path: str, kept: Assumed | AwsError) -> None:
-    """All at once, readable by its owner alone. A run works without its cache, so that a full disk only makes it slower."""
+    """All at once, readable by its owner alone. A full disk only makes the run slower."""
     if isinstance(kept, AwsError):
         until = time.time() + _REFUSAL_SECONDS
         record = {"refused": kept.message, "remedy": kept.remedy, "details": kept.details, "good_until": until}

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
     Connect,
     aws_argument_spec,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup, backup_argument_spec, check_run_id, kept
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
@@ -32,10 +33,11 @@ _ROUNDS = 8
 _NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest", "instance_profile", "name", "role")
 
 
-class Task(abc.ABC):
-    """One resource to converge. Made from a module's parameters and a way to connect; raises TaskError and nothing else."""
+class ModuleTask(abc.ABC):
+    """What a module does. Made from its parameters and a way to connect; raises TaskError and nothing else."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]]
+    shared_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     rules: t.ClassVar[dict[str, t.Any]] = {}
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
@@ -43,7 +45,23 @@ class Task(abc.ABC):
         for option in _NAMES:
             if params.get(option) == "":
                 raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+        if params.get("run_id") is not None:
+            check_run_id(params["run_id"])
         self.session = connect(params)
+
+    @abc.abstractmethod
+    def result(self, check_mode: bool) -> dict[str, t.Any]:
+        """Do it; the module's result with its ``warnings``."""
+
+
+class Task(ModuleTask):
+    """One resource to converge."""
+
+    shared_options = backup_argument_spec()
+
+    def result(self, check_mode: bool) -> dict[str, t.Any]:
+        """Converge the resource."""
+        return run(self, check_mode)
 
     @property
     @abc.abstractmethod
@@ -53,6 +71,10 @@ class Task(abc.ABC):
     def shown(self, document: t.Any) -> t.Any:
         """A document of a plan as users see it; ``None`` where it stands for nothing at all."""
         return document
+
+    def backup(self, plan: Plan) -> Backup | None:
+        """The document that a plan replaces, to be kept; ``None`` where it replaces none."""
+        return None
 
     @abc.abstractmethod
     def plan(self) -> Plan:
@@ -69,18 +91,22 @@ class Task(abc.ABC):
 
 def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
     """Converge a task's resource; the module's result with its ``warnings``."""
-    plan = task.plan()
+    return carry_out(task, task.plan(), check_mode)
+
+
+def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
+    """Converge a task's resource for which there is a plan already."""
     if plan.changed and not check_mode:
         with resource_lock(task.resource, task.params.get("lock_dir")):
             plan = _converge(task)
     return _result(task, plan)
 
 
-def run_module(task_class: type[Task]) -> None:
-    """The whole ``main()`` of a module that converges."""
+def run_module(task_class: type[ModuleTask]) -> None:
+    """The whole ``main()`` of a module."""
     module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
     try:
-        result = run(task_class(module.params), module.check_mode)
+        result = task_class(module.params).result(module.check_mode)
     except TaskError as error:
         module.fail_json(**error.failure())
     for warning in result.pop("warnings"):
@@ -88,10 +114,10 @@ def run_module(task_class: type[Task]) -> None:
     module.exit_json(**result)
 
 
-def module_arguments(task_class: type[Task]) -> dict[str, t.Any]:
+def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
     """What AnsibleModule validates a task's parameters with."""
     lock_dir = {"lock_dir": {"type": "path"}}
-    arguments: dict[str, t.Any] = {"argument_spec": {**aws_argument_spec(), **lock_dir, **task_class.options}}
+    arguments: dict[str, t.Any] = {"argument_spec": {**aws_argument_spec(), **lock_dir, **task_class.shared_options, **task_class.options}}
     for rules in (AWS_RULES, task_class.rules):
         for name, rule in rules.items():
             arguments[name] = {**arguments.get(name, {}), **rule} if isinstance(rule, dict) else [*arguments.get(name, []), *rule]
@@ -102,9 +128,12 @@ def _converge(task: Task) -> Plan:
     """Decide again now that nobody else on this machine writes, then write until there is nothing left to do."""
     first = plan = task.plan()
     reasons, warnings = list(first.reasons), list(first.warnings)
+    backup_file: dict[str, str] = {}
     for _round in range(_ROUNDS):
         if not plan.changed:
-            return dataclasses.replace(plan, before=first.before, reasons=_unique(reasons), warnings=_unique(warnings))
+            result = {**plan.result, **backup_file}
+            return dataclasses.replace(plan, before=first.before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
+        backup_file = backup_file or kept(task.backup(plan), task.params)
         task.apply(plan)
         plan = task.verify(plan)
         reasons += plan.reasons

@@ -16,10 +16,11 @@ import os
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _compute_config, _instance_profile, _yaml_file
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, resolve_credentials
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, anyscale_client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import KEYS, deployments, to_vendor
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import COMPUTE_CONFIG, Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import KEYS, compose, deployments, to_vendor
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     RoleReference,
@@ -71,7 +72,7 @@ class Task(BaseTask):
         if params["state"] != "present" and not params["publish"]:
             raise InputError(f"publish is false with state {params['state']}.", "There is nothing to do then: leave publish out.")
         self._iam = Iam(self.session)
-        self._anyscale = _client(params) if params["publish"] else None
+        self._anyscale = anyscale_client(params) if params["publish"] else None
         self._published = 0
 
     @property
@@ -105,6 +106,17 @@ class Task(BaseTask):
             self._publish(self._anyscale, parts.config)
         if parts.file.changed:
             _yaml_file.write(self.params["dest"], parts.file.after)
+
+    def backup(self, plan: Plan) -> Backup | None:
+        """The compute config, where it is written to: an instance profile that is made replaces nothing."""
+        config = t.cast(ProfilePlan, plan).config
+        if self._anyscale is None or not config.changed:
+            return None
+        profile_arn = plan.result.get("instance_profile_arn")
+        account_id = self.params.get("account_id") or (account_of(profile_arn) if profile_arn else "")
+        target = {"cloud_id": self._cloud_id, "name": self.params["name"]}
+        before = config.live and compose(config.live, deployments(config.live))
+        return Backup(COMPUTE_CONFIG, target, account_id, before, config.config)
 
     def verify(self, plan: Plan) -> Plan:
         """Read until everything that was written shows."""
@@ -271,9 +283,3 @@ class Task(BaseTask):
     @functools.cached_property
     def _profile_name(self) -> str:
         return parse_instance_profile(self.params.get("instance_profile") or self._role.name)
-
-
-def _client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
-    host, token = resolve_credentials(params.get("anyscale_host"), params.get("anyscale_token"), os.environ)
-    ca_path = os.environ.get("ANYSCALE_SSL_CA_CERT") or params.get("aws_ca_bundle")
-    return AnyscaleClient(host, token, validate_certs=params["validate_certs"], ca_path=ca_path)

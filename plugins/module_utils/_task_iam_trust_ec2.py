@@ -15,9 +15,10 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _ec2_trust, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import TRUST_POLICY, Backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import partition_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import account_of, partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._owner import owner_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import PolicyTask
@@ -65,6 +66,11 @@ class Task(PolicyTask):
         owner = owner_of(self._role.get("Tags")) if plan.changed else None
         warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
         return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
+
+    def backup(self, plan: Plan) -> Backup:
+        """The trust policy."""
+        arn = self._role["Arn"]
+        return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), plan.before, plan.after)
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the principals in the role's account; only a document that shows an id makes it worth to list them."""

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _bucket_access, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket, Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import BUCKET_POLICY, Backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import dangling_error, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
@@ -83,6 +84,10 @@ class Task(PolicyTask):
     def decide(self, document: policy.Document) -> Plan:
         """What the bucket policy must become."""
         return _bucket_access.decide(document, self._wanted(document))
+
+    def backup(self, plan: Plan) -> Backup:
+        """The bucket's policy."""
+        return Backup(BUCKET_POLICY, {"bucket": self._name}, self._owner(), self.shown(plan.before), self.shown(plan.after))
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the principals in the bucket's account; only a document that shows an id makes it worth to list them."""

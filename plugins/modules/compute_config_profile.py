@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
   - rayfleet.anyscale._anyscale
+  - rayfleet.anyscale._backup
 options:
   name:
     description:
@@ -208,6 +209,11 @@ previous:
   description: The instance profile, the compute config (in a normal form) and the file as they were.
   type: dict
   returned: changed
+backup_file:
+  description: The file with the compute config before and the one now.
+  type: str
+  returned: changed, with O(backup=true), unless the compute config stays as it is
+  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.compute_config.team-a-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict

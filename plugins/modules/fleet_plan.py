@@ -18,9 +18,9 @@ description:
     templated for each host, with its variables. A host is right only if none of them would change anything.
   - Whatever cannot be told of a host (an undefined variable, an argument that is refused, an error of AWS or Anyscale, a
     connection that is not local) makes that host one that goes on, so that its own tasks show it. A host never fails here.
-  - The role may hold tasks of this collection's modules O(ignore:iam_trust_ec2), O(ignore:s3_cloud_access) and
-    O(ignore:compute_config_profile), without loops, delegation, retries or an environment of their own; with any other,
-    all hosts go on.
+  - The role may hold tasks of the modules M(rayfleet.anyscale.cloud_iam), M(rayfleet.anyscale.iam_trust_ec2),
+    M(rayfleet.anyscale.s3_cloud_access) and M(rayfleet.anyscale.compute_config_profile), without loops, delegation, retries
+    or an environment of their own; with any other, all hosts go on. Its argument specification is not looked at.
   - The task needs C(run_once=true), which is what gives its result to all hosts.
 options:
   role:
@@ -86,9 +86,8 @@ attributes:
     description: Runs once for the batch. The strategies P(ansible.builtin.free#strategy) and
       P(ansible.builtin.host_pinned#strategy) refuse it.
 seealso:
-  - module: rayfleet.anyscale.iam_trust_ec2
-  - module: rayfleet.anyscale.s3_cloud_access
-  - module: rayfleet.anyscale.compute_config_profile
+  - module: rayfleet.anyscale.cloud_iam
+    description: The task of the role that the playbook C(rayfleet.anyscale.onboard) looks at.
   - name: IAM, GetAccountAuthorizationDetails
     description: The call that reads by the page.
     link: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html

@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
+  - rayfleet.anyscale._backup
 options:
   role:
     description:
@@ -130,6 +131,11 @@ sid:
   type: str
   returned: success
   sample: AnyscaleEC2Trust
+backup_file:
+  description: The file with the trust policy before and the one now.
+  type: str
+  returned: changed, with O(backup=true)
+  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict

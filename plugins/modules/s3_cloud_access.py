@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
+  - rayfleet.anyscale._backup
 options:
   bucket:
     description:
@@ -159,6 +160,11 @@ bytes_limit:
   type: int
   returned: success
   sample: 20480
+backup_file:
+  description: The file with the bucket policy before and the one now.
+  type: str
+  returned: changed, with O(backup=true)
+  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-production-data-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict

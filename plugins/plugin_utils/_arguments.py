@@ -15,13 +15,13 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, module_arguments
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import ModuleTask, module_arguments
 
 
 class Validated:
     """Arguments after validation: the parameters, the values not to show, the warnings, and what is wrong, if anything is."""
 
-    def __init__(self, task_class: type[Task], action: str, arguments: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]) -> None:
         # Plain types, as a module gets them: Ansible's own carry tags and templates.
         plain = json.loads(json.dumps(arguments, default=str))
         rules = {name: rule for name, rule in module_arguments(task_class).items() if name != "supports_check_mode"}

@@ -84,7 +84,7 @@ class Fleet:
             return Observed(obstacle=str(why))
         except AnsibleError as error:
             return Observed(obstacle=str(error))
-        except Exception as error:  # a bug, or a change in ansible-core: the cloud's own tasks are to show it
+        except Exception as error:  # a change in ansible-core, say: the cloud's own tasks run all the same
             return Observed(obstacle=f"{type(error).__name__}: {error}")
 
     def _look(self, name: str) -> Observed:
@@ -105,11 +105,19 @@ class Fleet:
             result = {**plan.result, "changed": False}
 
     def _plan(self, call: Call) -> Plan:
+        """What a call would change. What it says is as free of secrets as what the module says."""
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
+
+        def shown(text: str) -> str:
+            return "a task with no_log" if call.no_log else t.cast(str, remove_values(text, validated.secrets))
+
         if validated.complaint:
-            raise NotForeseen(remove_values(validated.complaint, validated.secrets))
+            raise NotForeseen(shown(validated.complaint))
         try:
-            return task_class(validated.params, self._connect).plan()
+            plan = task_class(validated.params, self._connect).plan()
         except TaskError as error:
-            raise NotForeseen(remove_values(error.failure()["msg"], validated.secrets)) from error
+            raise NotForeseen(shown(error.failure()["msg"])) from error
+        except Exception as error:  # a bug: the cloud's own task is to show it
+            raise NotForeseen(shown(f"{type(error).__name__}: {error}")) from error
+        return dataclasses.replace(plan, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))

@@ -30,7 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, run
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import ModuleTask
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
 
 SWITCH = "anyscale_in_worker"
@@ -46,7 +46,7 @@ display = Display()
 class InWorkerAction(ActionBase):
     """The base of an action plugin that has the name of its module. A subclass names the module's task."""
 
-    task_class: t.ClassVar[type[Task]]
+    task_class: t.ClassVar[type[ModuleTask]]
     _supports_async = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
@@ -107,7 +107,7 @@ class InWorkerAction(ActionBase):
 
     def _outcome(self, params: Result) -> Result:
         try:
-            return run(self.task_class(params, functools.partial(AwsSession, cache=run_cache())), self._task.check_mode)
+            return self.task_class(params, functools.partial(AwsSession, cache=run_cache())).result(self._task.check_mode)
         except TaskError as error:
             return {"failed": True, **error.failure()}
 

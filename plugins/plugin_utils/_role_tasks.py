@@ -10,13 +10,10 @@ This plugin util is private to the collection. All that it takes from inside ans
 from __future__ import annotations
 
 import functools
-import json
 import typing as t
 
-from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible import constants as C, context
 from ansible.executor.module_common import _apply_action_arg_defaults
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.playbook.block import Block
 from ansible.playbook.role_include import IncludeRole
@@ -25,7 +22,6 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import SWITCH, is_this_python
 
-_VALIDATION = "ansible.builtin.validate_argument_spec"
 # What makes more, or something else, of a task than one run of its module with its arguments.
 _KEYWORDS = ("async_val", "changed_when", "check_mode", "delegate_to", "environment", "failed_when", "loop", "retries", "until")
 
@@ -42,6 +38,7 @@ class Call(t.NamedTuple):
 
     action: str
     arguments: dict[str, t.Any]
+    no_log: bool = False
 
 
 class RoleTasks:
@@ -58,38 +55,35 @@ class RoleTasks:
         self._tasks = self._loaded(role, tasks_from, action._loader)
         for task in self._tasks:
             _refuse_unforeseen(task, modules)
-        # Plain, because what Ansible loads keeps track of where each word comes from, at a price.
-        self._specs = {id(task): _plain(task.args["argument_spec"]) for task in self._tasks if task.resolved_action == _VALIDATION}
-
-    def variables(self, name: str) -> Variables:
-        """A host's variables, as the role's tasks see them."""
-        # The lists of hosts are handed over: else they are made anew for each host, and a fleet's time grows with its square.
-        return self._manager.get_vars(
-            play=self._play, host=self._hosts[name], task=self._tasks[0], _hosts=list(self._hosts), _hosts_all=self._everybody
-        )
 
     def calls(self, name: str) -> t.Generator[Call, Result, None]:
         """The calls of modules that the role would make for a host. Send back the result of each for the sake of the next.
 
         Raises NotForeseen, or AnsibleError for what Ansible would fail with.
         """
-        variables, templar = self.variables(name), self._templar
+        templar = self._templar
+        registered: Variables = {}
         for task in self._tasks:
+            variables = {**self._variables(name, task), **registered}
             templar.available_variables = variables  # meanwhile it was used for other hosts
-            if task is self._tasks[0]:
-                _refuse_elsewhere(task, variables, templar)
+            _refuse_elsewhere(task, variables, templar)
             if not all(templar.evaluate_conditional(condition) for condition in task.when):
                 result: Result = {"changed": False, "skipped": True}
-            elif task.resolved_action == _VALIDATION:
-                result = _validated(self._specs[id(task)], variables, templar)
             else:
-                arguments = _apply_action_arg_defaults(task.resolved_action, task, templar.template(task.args), templar)
-                result = yield Call(task.resolved_action, arguments)
-            variables.update(dict.fromkeys(_registered(task), result))
+                result = yield Call(task.resolved_action, _arguments(task, templar), bool(task.no_log))
+            registered |= dict.fromkeys(_registered(task), result)
+
+    def _variables(self, name: str, task: PlayTask) -> Variables:
+        """A host's variables, as a task sees them."""
+        # The lists of hosts are handed over: else they are made anew for each host, and a fleet's time grows with its square.
+        return self._manager.get_vars(
+            play=self._play, host=self._hosts[name], task=task, _hosts=list(self._hosts), _hosts_all=self._everybody
+        )
 
     def _loaded(self, role: str, tasks_from: str, loader: t.Any) -> list[PlayTask]:
         """The role's tasks, with what they inherit here. The play is a copy of this process's own."""
-        statement = {"ansible.builtin.include_role": {"name": role, "tasks_from": tasks_from}}
+        # Without the task that validates the role's variables: the modules validate what they are given.
+        statement = {"ansible.builtin.include_role": {"name": role, "tasks_from": tasks_from, "rolespec_validate": False}}
         include = IncludeRole.load(statement, block=self._task._parent, variable_manager=self._manager, loader=loader)
         blocks, _handlers = include.get_block_list(play=self._play, variable_manager=self._manager, loader=loader)
         return [task for task in _flat(blocks) if not task.implicit]
@@ -115,9 +109,11 @@ def _flat(items: t.Iterable[t.Any]) -> t.Iterator[PlayTask]:
 
 def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
     """Raise for a task of which it cannot be told beforehand what it would do."""
-    if task.resolved_action not in (_VALIDATION, *modules):
+    if task.resolved_action not in modules:
         raise NotForeseen(f"the role has a task with {task.resolved_action or task.action}, {task.get_name()}")
     keywords = [name.removesuffix("_val") for name in _KEYWORDS if getattr(task, name) not in (None, 0, [], [{}])]
+    if context.CLIARGS.get("check") and "check_mode" in keywords:
+        keywords.remove("check_mode")  # what the command line asks for is what is done here anyway
     if keywords:
         raise NotForeseen(f"{task.get_name()} has {', '.join(keywords)}")
 
@@ -137,17 +133,11 @@ def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> N
             raise NotForeseen(why)
 
 
-def _validated(spec: dict[str, t.Any], variables: Variables, templar: t.Any) -> Result:
-    """What Ansible does first in a role that has an argument specification."""
-    given = templar.template({name: variables[name] for name in spec if name in variables})
-    found = ArgumentSpecValidator(spec).validate(given, validate_role_argument_spec=True)
-    if found.error_messages:
-        raise AnsibleError("; ".join(found.error_messages))
-    return {"changed": False}
-
-
-def _plain(document: t.Any) -> t.Any:
-    return json.loads(json.dumps(document))
+def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
+    """A task's arguments with the defaults of modules; one that the task omits is no reason for a default."""
+    given = templar.template(task.args)
+    completed = _apply_action_arg_defaults(task.resolved_action, task, {**dict.fromkeys(task.args), **given}, templar)
+    return {name: value for name, value in completed.items() if name in given or name not in task.args}
 
 
 def _registered(task: PlayTask) -> t.Iterable[str]:

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
 ENTRY_POINTS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = ENTRY_POINTS["main"]["options"]
-# What a task leaves behind for the next ones and for the recap, and what is derived from it.
-INTERNAL = {"cloud_iam_known_role", "cloud_iam_trust_result", "cloud_iam_bucket_result", "cloud_iam_compute_config_result"}
+# What the tasks leave behind, and the module that one of them is of.
+INTERNAL = {"cloud_iam_result", "cloud_iam_info", "cloud_iam_info_result"}
 
 
 def test_documented_defaults_are_the_defaults() -> None:
@@ -29,10 +29,8 @@ def test_documented_defaults_are_the_defaults() -> None:
 
 
 def test_every_entry_point_is_documented() -> None:
-    """A file of tasks that is not imported by another is one."""
-    files = {path.stem for path in (ROLE / "tasks").glob("*.yml")}
-    imported = set(re.findall(r"import_tasks: (\w+)\.yml", "".join(path.read_text() for path in (ROLE / "tasks").glob("*.yml"))))
-    assert set(ENTRY_POINTS) == files - imported == {"main", "absent"}
+    """A file of tasks is one."""
+    assert set(ENTRY_POINTS) == {path.stem for path in (ROLE / "tasks").glob("*.yml")} == {"main", "info"}
 
 
 def test_tasks_read_what_is_documented() -> None:

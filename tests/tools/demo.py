@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: converge a fleet of clouds in the sandbox, twice, and say what happened. ``make demo`` runs it."""
+"""The demo: converge a fleet of clouds in the sandbox, twice, and say what happened. ``make demo`` runs it.
+
+The clouds come from the sandbox's Anyscale API; their AWS accounts are reached by assuming a role in each.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import boto3
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import Verdict, judge
-from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, plugin_inventory, run_playbook
 
 Verdicts = dict[str, Verdict]
 
@@ -28,7 +31,7 @@ def main() -> int:
     with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
         os.environ.update(sandbox.child_variables())  # the vendor's verification runs in this process
         sandbox.seed(FLEET)
-        inventory = inventory_file(Path(folder), sandbox, FLEET)
+        inventory = plugin_inventory(Path(folder))
         before = _judged(sandbox)
         runs = [_timed_run(sandbox, inventory, number) for number in ("first", "second")]
         after = _judged(sandbox)
@@ -40,7 +43,7 @@ def _judged(sandbox: Sandbox) -> Verdicts:
 
 
 def _timed_run(sandbox: Sandbox, inventory: Path, number: str) -> Run:
-    print(f"\n=== The {number} run: ansible-playbook -i fleet.yml rayfleet.anyscale.onboard", flush=True)
+    print(f"\n=== The {number} run: ansible-playbook -i {inventory.name} rayfleet.anyscale.onboard", flush=True)
     os.environ["ANSIBLE_DISPLAY_OK_HOSTS"] = "false"  # only what changed; the recap counts the others
     started = time.monotonic()
     run = run_playbook(sandbox, "onboard", inventory, show=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, inventory as sandbox_inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 
 Json = dict[str, t.Any]
 BIN = Path(sys.executable).parent
@@ -62,6 +63,18 @@ def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **v
             del host[name]
     path = folder / "fleet.yml"
     path.write_text(yaml.safe_dump(inventory))
+    return path
+
+
+def plugin_inventory(folder: Path) -> Path:
+    """The fleet as the sandbox's Anyscale API shows it, with a fleet file that says what the API cannot know."""
+    defaults = {
+        "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
+        "compute_config": "{cloud}-ray",
+    }
+    (folder / "fleet_file.yml").write_text(yaml.safe_dump({"defaults": defaults}))
+    path = folder / "fleet.anyscale_clouds.yml"
+    path.write_text(yaml.safe_dump({"plugin": "rayfleet.anyscale.anyscale_clouds", "fleet_file": "fleet_file.yml"}))
     return path
 
 

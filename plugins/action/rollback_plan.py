@@ -1,0 +1,98 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Share out the documents of a run among the hosts that are to put them back. Its documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_run_id, files_in, read
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
+    VARIABLES,
+    Cloud,
+    Document,
+    cloud_of,
+    documents_of,
+    share_out,
+)
+
+_ARGUMENTS = {
+    "argument_spec": {
+        "run_id": {"type": "str"},
+        "paths": {"type": "list", "elements": "path"},
+        "backup_dir": {"type": "path", "default": DIRECTORY},
+        "own": {"type": "bool", "default": False},
+    },
+    "required_one_of": [["run_id", "paths"]],
+    "mutually_exclusive": [["run_id", "paths"]],
+}
+
+
+class ActionModule(ActionBase):
+    """Runs once for all hosts of the batch."""
+
+    BYPASS_HOST_LOOP = True
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Read the backups, and say who is to put back what."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
+        # The folder in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            documents = _documents(arguments)
+        hosts = {name: _cloud(variables["hostvars"][name]) for name in variables["ansible_play_batch"]}
+        shares = share_out(documents, hosts, arguments["own"])
+        nobodys = [document.first.resource for document in shares.nobodys]
+        if nobodys and not arguments["own"]:
+            raise AnsibleError(
+                f"No host of the play is a cloud of the account of {', '.join(nobodys)}. Add one, or set own to true to leave them out."
+            )
+        return {
+            **result,
+            "changed": False,
+            "hosts": list(shares.by_host),
+            "documents": {name: [document.as_item() for document in share] for name, share in shares.by_host.items()},
+            "left_out": nobodys,
+        }
+
+
+def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
+    try:
+        paths = _paths(arguments)
+        if not paths:
+            what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
+            raise AnsibleError(f"There is no backup in {what}.")
+        return documents_of({path: read(path) for path in paths})
+    except TaskError as error:
+        raise AnsibleError(error.failure()["msg"]) from error
+
+
+def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
+    """The backups that are asked for, without those that are asked for twice."""
+    if arguments["paths"] is None:
+        return files_in(os.path.abspath(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
+    given = [os.path.abspath(path) for path in arguments["paths"]]
+    return list(dict.fromkeys(file for path in given for file in (files_in(path) if os.path.isdir(path) else [path])))
+
+
+def _cloud(variables: t.Mapping[str, t.Any]) -> Cloud:
+    return cloud_of({name: _value(variables, name) for name in VARIABLES})
+
+
+def _value(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
+    """A host's variable; one that cannot be evaluated names nothing."""
+    try:
+        return variables.get(name)
+    except AnsibleError:
+        return None

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook offboard takes a role off its clouds in the safe order, but not the role that a cloud falls back to."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.integration.states import bucket_policy_of, trust_of
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
+
+OWN = next(cloud for cloud in FLEET if cloud.name == "search-dev")
+DEFAULT = next(cloud for cloud in FLEET if cloud.name == "vision-prod")
+OTHER = next(cloud for cloud in FLEET if cloud.name == "search-lab")
+TRUST, BUCKET, CONFIG = "UpdateAssumeRolePolicy", "DeleteBucketPolicy", "POST /api/v2/compute_templates/"
+
+
+@pytest.fixture(name="seeded")
+def _seeded(running_sandbox: Sandbox) -> Sandbox:
+    running_sandbox.reset()
+    running_sandbox.seed((OWN, OTHER, DEFAULT))
+    return running_sandbox
+
+
+def offboard(sandbox: Sandbox, inventory: pathlib.Path, *arguments: str) -> Run:
+    return run_playbook(sandbox, "offboard", inventory, *arguments)
+
+
+def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """What onboarding gave goes, what others have stays; the instance profile and the role stay; again changes nothing."""
+    trust, bucket = trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)
+    inventory = inventory_file(tmp_path, seeded, [OWN])
+    run_playbook(seeded, "onboard", inventory)
+    check = offboard(seeded, inventory, "--check")
+    assert (check.exit_status, check.writes) == (0, [])
+    run = offboard(seeded, inventory)
+    assert run.exit_status == 0, run.output
+    assert [call["operation"] for call in run.writes] == [CONFIG, BUCKET, TRUST]
+    assert (trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)) == (trust, bucket)
+    assert seeded.client("iam", OWN.account_id).get_instance_profile(InstanceProfileName=OWN.role_name)
+    again = offboard(seeded, inventory)
+    assert (again.exit_status, again.writes) == (0, [])
+
+
+def test_it_can_be_put_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    inventory = inventory_file(tmp_path, seeded, [OWN])
+    run_playbook(seeded, "onboard", inventory)
+    trust, bucket = trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)
+    offboard(seeded, inventory, "-e", "cloud_iam_run_id=leaving")
+    assert "ec2.amazonaws.com" not in json.dumps(trust_of(seeded, OWN.role_name))
+    run = run_playbook(seeded, "rollback", inventory, "-e", "rollback_run=leaving")
+    assert run.exit_status == 0, run.output
+    assert (trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)) == (trust, bucket)
+
+
+DEFAULTS: dict[str, tuple[t.Any, dict[str, t.Any]]] = {
+    "by convention, when no role is named": (DEFAULT, {}),
+    "by convention, by its name": (DEFAULT, {"cloud_iam_role": DEFAULT.role_name}),
+    "by convention, by its ARN": (DEFAULT, {"cloud_iam_role": DEFAULT.role_arn}),
+    "by convention, where another one is registered": (DEFAULT, {"anyscale_default_role_arn": OTHER.role_arn}),
+    "as it is registered, by its name": (OTHER, {"cloud_iam_role": OTHER.role_name, "anyscale_default_role_arn": OTHER.role_arn}),
+    "as it is registered, by its ARN with a path": (OTHER, {"anyscale_default_role_arn": OTHER.role_arn}),
+}
+
+
+@pytest.mark.parametrize("case", DEFAULTS)
+def test_the_default_role_of_a_cloud_is_refused(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+    cloud, variables = DEFAULTS[case]
+    run = offboard(seeded, inventory_file(tmp_path, seeded, [cloud], **variables))
+    assert run.failed() == {cloud.name} and run.exit_status == 2
+    assert f"{cloud.role_name} is the default role of cloud {cloud.cloud_id}" in run.output
+    assert "offboard_default_role" in run.output
+    assert not any(action == "rayfleet.anyscale.cloud_iam" for _host, action, _result, _name in run.results)
+    assert (run.writes, run.operations) == ([], {})
+
+
+def test_the_default_role_goes_where_it_is_told_to(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    inventory = inventory_file(tmp_path, seeded, [DEFAULT], anyscale_default_role_arn=DEFAULT.role_arn)
+    run_playbook(seeded, "onboard", inventory)
+    run = offboard(seeded, inventory, "-e", "offboard_default_role=true")
+    assert run.exit_status == 0 and len(run.writes) == 3, run.output
+
+
+def test_another_role_than_the_registered_one_goes(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """A registry that knows nothing (null) forbids nothing; the refusal of one cloud is not another's."""
+    inventory = inventory_file(tmp_path, seeded, [OWN, DEFAULT], anyscale_default_role_arn=None)
+    run_playbook(seeded, "onboard", inventory)
+    content = inventory.read_text().replace(f"{OWN.name}:", f"{OWN.name}:\n          anyscale_default_role_arn: null", 1)
+    inventory.write_text(content)
+    run = offboard(seeded, inventory)
+    assert run.failed() == {DEFAULT.name}
+    assert len(run.writes) == 3

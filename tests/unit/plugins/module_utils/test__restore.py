@@ -1,0 +1,82 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A document is put back where nobody else has written to it since, or by force; what is right already is left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource
+
+
+def same(one: str, other: str) -> bool:
+    """Letters mean the same in upper case. Only documents are compared: there is nothing to compare with none."""
+    return one.upper() == other.upper()
+
+
+def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data") -> list[Backup]:
+    """Backups of one document: what each task found, and what it left. Letters stand for documents."""
+    return [Backup("bucket_policy", {"bucket": bucket}, "222222222222", before, after) for before, after in documents]
+
+
+REASONS = {
+    "what the run left": ([("a", "b")], "b", "changed_since_backup"),
+    "what it found": ([("a", "b")], "a", ""),
+    "there was none, and it is what the run left": ([(None, "b")], "b", "added_since_backup"),
+    "there was none, and there is none": ([(None, "b")], None, ""),
+    "the run took it away": ([("a", None)], None, "removed_since_backup"),
+    "several tasks, what the last one left": ([("a", "b"), ("b", "c"), ("c", "d")], "d", "changed_since_backup"),
+    "several tasks, the last one failed to write": ([("a", "b"), ("b", "c")], "b", "changed_since_backup"),
+    "several tasks, one in between failed to write": ([("a", "b"), ("a", "c")], "c", "changed_since_backup"),
+    "several tasks, none wrote": ([("a", "b"), ("a", "c")], "a", ""),
+    "several tasks that cancel out": ([("a", "b"), ("b", "a")], "a", ""),
+    "several tasks, the first made it": ([(None, "b"), ("b", "c")], "c", "added_since_backup"),
+    "what it found, though others wrote meanwhile": ([("a", "b"), ("x", "c")], "a", ""),
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+@pytest.mark.parametrize("force", [False, True])
+def test_why_it_differs(case: str, force: bool) -> None:
+    documents, live, reason = REASONS[case]
+    assert decide(chain(*documents), live, same, force) == (reason, ())
+
+
+DRIFT = {
+    "somebody changed it": ([("a", "b")], "x", "is not what the run left"),
+    "somebody took it away": ([("a", "b")], None, "is not what the run left"),
+    "somebody made one again": ([("a", None)], "x", "is not what the run left"),
+    "somebody wrote between two tasks": ([("a", "b"), ("bx", "cx")], "cx", "while the run wrote to it"),
+    "somebody took it away between two tasks": ([("a", "b"), (None, "c")], "c", "while the run wrote to it"),
+}
+
+
+@pytest.mark.parametrize("case", DRIFT)
+def test_what_others_wrote_is_refused(case: str) -> None:
+    documents, live, words = DRIFT[case]
+    with pytest.raises(RefusedError, match=words) as caught:
+        decide(chain(*documents), live, same, force=False)
+    assert "fleet-data" in caught.value.message and "force" in caught.value.remedy
+
+
+@pytest.mark.parametrize("case", DRIFT)
+def test_force_puts_it_back_with_a_warning(case: str) -> None:
+    documents, live, words = DRIFT[case]
+    verdict = decide(chain(*documents), live, same, force=True)
+    assert verdict.reason
+    assert words in verdict.warnings[0]
+
+
+def test_documents_are_compared_by_their_meaning() -> None:
+    assert decide(chain(("a", "b")), "B", same, force=False).reason
+    assert not decide(chain(("a", "b")), "A", same, force=False).reason
+
+
+@pytest.mark.parametrize("backups", [[], chain(("a", "b")) + chain(("a", "b"), bucket="other-data")], ids=["none", "of two documents"])
+def test_backups_that_are_not_of_one_document(backups: list[Backup]) -> None:
+    with pytest.raises(InputError, match="files"):
+        the_one_resource(backups)

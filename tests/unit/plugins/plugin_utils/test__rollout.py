@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rings come in the order of the rollout, clouds in a ring in that of the inventory, and nobody is left out."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
+
+RINGS = ["canary", "early"]
+
+
+@pytest.mark.parametrize(
+    ("clouds", "rings", "expected"),
+    [
+        pytest.param({}, RINGS, [], id="no clouds, no rings left"),
+        pytest.param({"a": None, "b": None}, [], [["a", "b"]], id="without rings one batch of all"),
+        pytest.param({"a": "canary", "b": "early"}, [], [["a", "b"]], id="rings of clouds mean nothing without a list"),
+        pytest.param({"a": "early", "b": "canary"}, RINGS, [["b"], ["a"]], id="the order is the list's"),
+        pytest.param({"a": "canary", "b": "early"}, ["early", "canary"], [["b"], ["a"]], id="also the other way round"),
+        pytest.param({"b": "canary", "a": "canary"}, RINGS, [["b", "a"]], id="in a ring the order is the inventory's"),
+        pytest.param({"a": "early"}, ["canary", "early", "late"], [["a"]], id="a ring without clouds is left out"),
+        pytest.param({"a": None, "b": "canary"}, RINGS, [["b"], ["a"]], id="a cloud of no ring comes last"),
+        pytest.param({"a": "mars", "b": "early"}, RINGS, [["b"], ["a"]], id="so does one of an unknown ring"),
+        pytest.param({"a": "mars", "b": None, "c": "venus"}, RINGS, [["a", "b", "c"]], id="all of these together"),
+        pytest.param({"a": "", "b": "canary"}, RINGS, [["b"], ["a"]], id="an empty ring is none"),
+        pytest.param({"a": "Canary", "b": "early"}, RINGS, [["b"], ["a"]], id="names are compared as they are written"),
+        pytest.param({"a": 2, "b": 1}, ["1", "2"], [["b"], ["a"]], id="numbered rings, as YAML gives them"),
+        pytest.param({"a": ["canary"], "b": "early"}, RINGS, [["b"], ["a"]], id="what can be no ring is none"),
+    ],
+)
+def test_the_batches(clouds: dict[str, t.Any], rings: list[str], expected: list[list[str]]) -> None:
+    """Each list is a ring."""
+    assert by_ring(clouds, rings) == expected
+
+
+_names = st.sampled_from(["canary", "early", "late", "mars"])
+
+
+@given(clouds=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.none() | _names), rings=st.lists(_names, unique=True))
+def test_every_cloud_comes_once_and_none_before_its_ring(clouds: dict[str, str | None], rings: list[str]) -> None:
+    """Whatever the clouds and the rings."""
+    batches = by_ring(clouds, rings)
+    order = list(itertools.chain.from_iterable(batches))
+    assert sorted(order) == sorted(clouds)
+    assert all(batches), "a batch of no hosts is an error to Ansible"
+    places = [rings.index(ring) if (ring := clouds[name]) in rings else len(rings) for name in order]
+    assert places == sorted(places)
+    for batch in batches:
+        assert batch == [name for name in clouds if name in batch]
