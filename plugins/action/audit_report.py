@@ -1,0 +1,124 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the report on an audit of all hosts of a play. Its documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import tempfile
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import FAIL_ON, failed_clouds, make_report, parse_report
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
+
+_ARGUMENTS = {
+    "argument_spec": {
+        "results": {"type": "str", "default": "cloud_iam_info_result"},
+        "report_dir": {"type": "path", "required": True},
+        "previous_report": {"type": "path"},
+        "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
+    }
+}
+_FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {"json": json.dumps, "csv": to_csv, "html": to_html}
+_COLLECTION = Path(__file__).parents[2]
+_NAMED = 10
+
+Json = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """Runs once for all hosts of the play, whatever became of them."""
+
+    BYPASS_HOST_LOOP = True
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
+        """Make the report, write it in all formats, and fail for the clouds that the task is to fail for."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
+        previous, warnings = _read_previous(arguments["previous_report"])
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        report = make_report(_results(variables, arguments["results"]), now, _collection_version(), previous)
+        folder = os.path.abspath(arguments["report_dir"])
+        paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
+        if not self._task.check_mode:
+            _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
+        failed = failed_clouds(report, arguments["fail_on"])
+        unknown = report["totals"]["clouds"]["unknown"]
+        if unknown and arguments["fail_on"] == "drift":
+            warnings.append(f"{unknown} clouds do not fail the audit, but have checks that could not be told.")
+        return {
+            **result,
+            "changed": False,
+            "paths": paths,
+            "counts": report["totals"],
+            "failed_clouds": failed,
+            "warnings": warnings,
+            **({"failed": True, "msg": _failure(failed, len(report["clouds"]), arguments["fail_on"])} if failed else {}),
+        }
+
+
+def _results(variables: Json, name: str) -> Json:
+    """The results of all hosts of the play, in plain types: Ansible's own carry tags and templates."""
+    hosts = variables["ansible_play_hosts_all"]
+    return {str(host): json.loads(json.dumps(variables["hostvars"][host].get(name), default=str)) for host in hosts}
+
+
+def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
+    """The earlier report. The first audit of a schedule has none yet, which is said but does no harm."""
+    if path is None:
+        return None, []
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None, [f"previous_report is {path!r}, which does not exist. This report compares with nothing."]
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnsibleError(f"previous_report is {path!r}, which cannot be read: {error}.") from error
+    try:
+        return parse_report(text, path), []
+    except InputError as error:
+        raise AnsibleError(error.failure()["msg"]) from error
+
+
+def _collection_version() -> str:
+    """What is installed has a manifest; a clone has only the file that it is built from."""
+    manifest = _COLLECTION / "MANIFEST.json"
+    if manifest.exists():
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+    return str(yaml_load((_COLLECTION / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+
+
+def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
+    """Write files for their owner's eyes alone, each all at once: whoever reads meanwhile sees the old or the new one."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for path, text in contents.items():
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")  # its mode is 0600
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(text)
+                os.replace(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+    except OSError as error:
+        raise AnsibleError(f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}.") from error
+
+
+def _failure(failed: list[str], total: int, fail_on: str) -> str:
+    names = ", ".join(failed[:_NAMED]) + (f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
+    what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
+    return f"{len(failed)} of {total} clouds {what}: {names}. The report says why."

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit's report: the state of each cloud, totals, and what is new or fixed since an earlier report.
+
+This plugin util is private to the collection. Pure: results of the module cloud_iam_info in, one JSON document out, from
+which the other formats are made.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+SCHEMA_VERSION = 1
+STATES = ("error", "fail", "unknown", "warn", "pass")  # of a cloud, the worst first
+STATUSES = ("fail", "unknown", "warn", "pass", "not_applicable")  # of a check
+CHANGES = ("new", "persisting", "fixed")
+FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "drift": ("error", "fail")}
+
+_FINDINGS = ("fail", "warn")
+_NO_RESULT = "There is no result for this cloud: its task did not run."
+
+Json = dict[str, t.Any]
+Findings = t.Collection[tuple[str, str]]
+
+
+def make_report(
+    results: t.Mapping[str, t.Any], generated_at: str, collection_version: str, previous: t.Mapping[str, t.Any] | None = None
+) -> Json:
+    """The report on the results, one for each host by its name. ``previous`` is an earlier report."""
+    before = None if previous is None else _findings(previous)
+    clouds = [_cloud(name, result, before) for name, result in results.items()]
+    checks = [check for cloud in clouds for check in cloud["checks"]]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "generated_at": generated_at,
+        "collection_version": collection_version,
+        "previous": None if previous is None else {"generated_at": previous.get("generated_at")},
+        "totals": {
+            "clouds": _counted(STATES, (cloud["state"] for cloud in clouds)),
+            "checks": _counted(STATUSES, (check["status"] for check in checks)),
+            "changes": _counted(CHANGES, (check["change"] for check in checks)),
+        },
+        "clouds": clouds,
+    }
+
+
+def parse_report(text: str, source: str) -> Json:
+    """An earlier report. Raises where a text is none, or one that cannot be compared with."""
+    try:
+        report = json.loads(text)
+    except ValueError as error:
+        message = f"previous_report is {source!r}, which is not JSON: {error}."
+        raise InputError(message, "Name the report.json of an earlier audit.") from error
+    version = report.get("schema_version") if isinstance(report, dict) else None
+    if version != SCHEMA_VERSION:
+        found = "it is no report" if version is None else f"its schema_version is {version}, not {SCHEMA_VERSION}"
+        raise InputError(f"previous_report is {source!r}, but {found}.", "Name a report.json that this version of the collection made.")
+    return report
+
+
+def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
+    """The clouds that an audit fails for, by the key of ``FAIL_ON``."""
+    return [cloud["name"] for cloud in report["clouds"] if cloud["state"] in FAIL_ON[fail_on]]
+
+
+def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
+    """A host whose result has no checks was not audited, whatever the reason: it must not look right."""
+    result = result if isinstance(result, dict) else {}
+    if result.get("failed") or not result.get("checks"):
+        return {"name": name, "state": "error", "cloud": None, "error": str(result.get("msg") or _NO_RESULT), "checks": []}
+    checks = [{**check, "change": _change(check["status"], before, (name, check["id"]))} for check in result["checks"]]
+    found = {check["status"] for check in checks}
+    state = next((state for state in STATES if state in found), "pass")
+    return {"name": name, "state": state, "cloud": result.get("cloud"), "error": None, "checks": checks}
+
+
+def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> str | None:
+    """What became of a finding. One that cannot be told any more is not called fixed."""
+    if before is None or status == "unknown":
+        return None
+    if status in _FINDINGS:
+        return "persisting" if finding in before else "new"
+    return "fixed" if finding in before else None
+
+
+def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:
+    return {(cloud["name"], check["id"]) for cloud in report["clouds"] for check in cloud["checks"] if check["status"] in _FINDINGS}
+
+
+def _counted(kinds: t.Iterable[str], found: t.Iterable[str | None]) -> dict[str, int]:
+    counts = collections.Counter(found)
+    return {kind: counts[kind] for kind in kinds}

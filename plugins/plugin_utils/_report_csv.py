@@ -1,0 +1,105 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit's report as CSV: one row for each check, in the columns of Prowler where it has a name for them.
+
+This plugin util is private to the collection. Pure. As in the reports of Prowler (https://docs.prowler.com), semicolons
+separate the columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import typing as t
+
+# Prowler's, in its order; those of which an audit knows nothing are left out. The last three are our own.
+COLUMNS = (
+    "TIMESTAMP",
+    "ACCOUNT_UID",
+    "FINDING_UID",
+    "PROVIDER",
+    "CHECK_ID",
+    "CHECK_TITLE",
+    "STATUS",
+    "STATUS_EXTENDED",
+    "SERVICE_NAME",
+    "SEVERITY",
+    "RESOURCE_TYPE",
+    "RESOURCE_UID",
+    "RESOURCE_NAME",
+    "PARTITION",
+    "REGION",
+    "REMEDIATION_RECOMMENDATION_TEXT",
+    "CLOUD_ID",
+    "CLOUD_NAME",
+    "CHANGE",
+)
+DELIMITER = ";"
+
+_SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
+# With one of these first, a spreadsheet takes a cell for a formula; the wide ones are what some keyboards give.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+Json = t.Mapping[str, t.Any]
+
+
+def to_csv(report: Json) -> str:
+    """The whole table with its header. A cloud that could not be audited has one row, so that it is not overlooked."""
+    text = io.StringIO()
+    # All cells are quoted: by itself, Python before 3.13 does not quote one that holds only a carriage return.
+    writer = csv.DictWriter(text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    for cloud in report["clouds"]:
+        for check in cloud["checks"] or [_not_audited(cloud)]:
+            row = {"TIMESTAMP": report["generated_at"], "PROVIDER": "aws", **_about_cloud(cloud), **_about_check(cloud, check)}
+            writer.writerow({column: _harmless(value) for column, value in row.items()})
+    return text.getvalue()
+
+
+def _not_audited(cloud: Json) -> Json:
+    return {"id": "audit", "title": "The cloud could be audited", "status": "error", "reason": cloud["error"]}
+
+
+def _about_cloud(cloud: Json) -> dict[str, t.Any]:
+    facts = cloud["cloud"] or {}
+    return {
+        "ACCOUNT_UID": facts.get("account_id"),
+        "REGION": facts.get("region"),
+        "CLOUD_ID": facts.get("cloud_id"),
+        "CLOUD_NAME": cloud["name"],
+    }
+
+
+def _about_check(cloud: Json, check: Json) -> dict[str, t.Any]:
+    return {
+        # Prowler's pattern. It is the same in every audit, so that findings can be followed.
+        "FINDING_UID": f"rayfleet-anyscale-{check['id']}-{cloud['name']}",
+        "CHECK_ID": check["id"],
+        "CHECK_TITLE": check["title"],
+        "STATUS": check["status"].upper(),
+        "STATUS_EXTENDED": check["reason"],
+        "SEVERITY": _SEVERITIES.get(check["status"], "informational"),
+        "REMEDIATION_RECOMMENDATION_TEXT": check.get("remedy"),
+        "CHANGE": check.get("change"),
+        **_resource(cloud["cloud"] or {}, check["id"]),
+    }
+
+
+def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
+    """What a finding is about: the bucket, else the role of the clusters."""
+    role_arn = (facts.get("role") or {}).get("arn") or facts.get("default_role_arn") or ""
+    partition = role_arn.split(":")[1] if role_arn.startswith("arn:") else "aws"
+    if check_id.startswith("bucket_"):
+        name = (facts.get("bucket") or {}).get("name") or ""
+        service, kind, uid = "s3", "AwsS3Bucket", f"arn:{partition}:s3:::{name}" if name else ""
+    else:
+        service, kind, name, uid = "iam", "AwsIamRole", role_arn.rpartition("/")[2], role_arn
+    return {"SERVICE_NAME": service, "RESOURCE_TYPE": kind, "RESOURCE_UID": uid, "RESOURCE_NAME": name, "PARTITION": partition}
+
+
+def _harmless(value: t.Any) -> str:
+    """A value as text that no spreadsheet runs: what would be a formula gets an apostrophe before it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text

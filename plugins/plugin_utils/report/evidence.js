@@ -1,0 +1,201 @@
+// Copyright (c) 2026, Rayfleet contributors
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The panel of one cloud: what is known of it, and for each check the reason, the difference and the remedy.
+
+const OVERVIEW = null;
+
+const evidence = { row: null, tabs: [] };
+
+function startEvidence() {
+  const dialog = byId("evidence");
+  byId("evidence-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close(); // the backdrop
+  });
+  byId("evidence-checks").addEventListener("keydown", onTabKey);
+}
+
+function openEvidence(row, checkId) {
+  evidence.row = row;
+  byId("evidence-cloud").textContent = row.name;
+  const facts = [row.facts.cloud_id, row.account && `account ${row.account}`, row.region];
+  byId("evidence-facts").textContent = facts.filter(Boolean).join("  ·  ");
+  evidence.tabs = [OVERVIEW, ...row.entry.checks.map((check) => check.id)];
+  byId("evidence-checks").replaceChildren(...evidence.tabs.map(tab));
+  byId("evidence").showModal();
+  choose(evidence.tabs.includes(checkId) ? checkId : OVERVIEW);
+}
+
+function tab(id) {
+  const check = evidence.row.checks.get(id);
+  const kind = check ? check.status : evidence.row.state;
+  const words = check ? titleOf(id) : "The cloud";
+  const mark = changeMark(check?.change);
+  return button(
+    {
+      class: "tab",
+      role: "tab",
+      id: `tab-${id}`,
+      tabindex: -1,
+      "aria-controls": "evidence-panel",
+      "aria-label": `${words}: ${WORDS[kind]}`,
+    },
+    () => choose(id),
+    element("span", { class: "with-mark" }, sign(kind), mark),
+    element("span", {}, words),
+  );
+}
+
+const titleOf = (id) => columns.find((column) => column.id === id)?.title ?? id;
+
+function choose(id) {
+  for (const made of byId("evidence-checks").children) {
+    const chosen = made.id === `tab-${id}`;
+    made.setAttribute("aria-selected", String(chosen));
+    made.tabIndex = chosen ? 0 : -1;
+    if (chosen) {
+      made.focus();
+      made.scrollIntoView({ block: "nearest" });
+    }
+  }
+  const panel = byId("evidence-panel");
+  panel.setAttribute("aria-labelledby", `tab-${id}`);
+  panel.replaceChildren(...(id === OVERVIEW ? overview(evidence.row) : details(evidence.row.checks.get(id))));
+  panel.scrollTop = 0;
+}
+
+function onTabKey(event) {
+  const current = evidence.tabs.findIndex((id) => byId(`tab-${id}`).getAttribute("aria-selected") === "true");
+  const last = evidence.tabs.length - 1;
+  const next = { ArrowDown: Math.min(last, current + 1), ArrowUp: Math.max(0, current - 1), Home: 0, End: last }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  choose(evidence.tabs[next]);
+}
+
+function details(check) {
+  const found = check.evidence || {};
+  const parts = [
+    element(
+      "div",
+      { class: "verdict" },
+      pill(check.status),
+      changeBadge(check.change),
+      element("code", { class: "check-id" }, check.id),
+    ),
+    element("h3", {}, titleOf(check.id)),
+    element("p", { class: "reason" }, check.reason),
+  ];
+  if ("before" in found || "after" in found) parts.push(section("Difference", diffTable(found.before, found.after)));
+  if (check.remedy) parts.push(remedy(check.remedy));
+  const others = Object.entries(found).filter(([key]) => key !== "before" && key !== "after");
+  if (others.length) parts.push(section("Evidence", factList(others)));
+  return parts;
+}
+
+function section(title, ...content) {
+  return element("section", {}, element("h4", {}, title), ...content);
+}
+
+function remedy(text) {
+  const shown = element("pre", { class: "remedy", tabindex: 0 }, text);
+  const copy = button({ class: "copy" }, () => copyText(text, shown, copy), "Copy");
+  return element("section", {}, element("div", { class: "remedy-head" }, element("h4", {}, "Remedy"), copy), shown);
+}
+
+/** To the clipboard where the browser lets a page do it; else it is selected, ready to be copied. */
+async function copyText(text, shown, told) {
+  try {
+    await navigator.clipboard.writeText(text);
+    told.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(shown);
+    told.textContent = "Selected";
+  }
+  setTimeout(() => {
+    told.textContent = "Copy";
+  }, 2000);
+}
+
+const isPlain = (value) => value === null || typeof value !== "object";
+
+function factList(entries) {
+  return element(
+    "dl",
+    { class: "facts" },
+    ...entries.flatMap(([name, value]) => [
+      element("dt", {}, name.replaceAll("_", " ")),
+      element("dd", {}, isPlain(value) ? element("code", {}, value === null ? "none" : String(value)) : jsonBlock(value)),
+    ]),
+  );
+}
+
+function jsonBlock(value) {
+  if (!Object.keys(value).length) return element("code", {}, "none");
+  if (Array.isArray(value) && value.every(isPlain)) {
+    return element("ul", { class: "values" }, ...value.map((item) => element("li", {}, element("code", {}, String(item)))));
+  }
+  return element("pre", { tabindex: 0 }, JSON.stringify(value, null, 2));
+}
+
+function overview(row) {
+  const head = [element("div", { class: "verdict" }, pill(row.state)), element("h3", {}, "The cloud")];
+  if (row.entry.error) {
+    const message = element("pre", { class: "remedy", tabindex: 0 }, row.entry.error);
+    return [...head, element("p", { class: "reason" }, "It could not be audited."), section("Error", message)];
+  }
+  const counts = STATUSES.map((status) => [status, row.entry.checks.filter((check) => check.status === status).length]);
+  const counted = counts
+    .filter(([, count]) => count)
+    .map(([status, count]) => element("span", { class: "counted" }, sign(status), `${count} ${WORDS[status].toLowerCase()}`));
+  const groups = (row.facts.compute_configs || []).flatMap((config) =>
+    (config.node_groups || []).map((group) => ({ config, group })),
+  );
+  return [
+    ...head,
+    element("p", { class: "verdict" }, ...counted),
+    section("Facts", factList(factsOf(row.facts))),
+    ...(groups.length ? [section("Compute configs", nodeGroups(groups))] : []),
+  ];
+}
+
+function factsOf(facts) {
+  return [
+    ["cloud name", facts.cloud_name ?? null],
+    ["default role", facts.default_role_arn ?? null],
+    ["default role from", facts.default_role_source ?? null],
+    ["role", facts.role?.arn ?? null],
+    ["role id", facts.role?.id ?? null],
+    ["permissions boundary", facts.role?.permissions_boundary ?? null],
+    ["instance profiles", (facts.instance_profiles || []).map((profile) => profile.arn ?? profile.name)],
+    ["control-plane role", facts.control_plane_role_arn ?? null],
+    ["bucket", facts.bucket?.name ?? null],
+    ["bucket region", facts.bucket?.region ?? null],
+    ["iam mappings", facts.iam_mappings || []],
+  ];
+}
+
+function nodeGroups(groups) {
+  const heads = ["Compute config", "Node group", "Instance profile", "Decided by"];
+  return element(
+    "table",
+    { class: "plain-table" },
+    element("thead", {}, element("tr", {}, ...heads.map((words) => element("th", { scope: "col" }, words)))),
+    element(
+      "tbody",
+      {},
+      ...groups.map(({ config, group }) =>
+        element(
+          "tr",
+          {},
+          element("td", {}, `${config.name}:${config.version}`),
+          element("td", {}, String(group.node_group)),
+          element("td", {}, element("code", {}, group.instance_profile_arn ?? "none")),
+          element("td", {}, String(group.decided_by).replaceAll("_", " ")),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,117 @@
+// Copyright (c) 2026, Rayfleet contributors
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// The report as the page looks at it: rows with what they are searched and sorted by, and the filters.
+
+const STATES = ["error", "fail", "unknown", "warn", "pass"];
+const STATUSES = ["fail", "unknown", "warn", "pass", "not_applicable"];
+const CHANGES = ["new", "persisting", "fixed"];
+const WORDS = {
+  error: "Error",
+  fail: "Fail",
+  unknown: "Unknown",
+  warn: "Warning",
+  pass: "Pass",
+  not_applicable: "Not applicable",
+  new: "New",
+  persisting: "Persisting",
+  fixed: "Fixed",
+};
+const GROUPS = [
+  ["trust_", "Trust"],
+  ["role_", "Role"],
+  ["permissions_", "Role"],
+  ["instance_profile_", "Instance profile"],
+  ["control_plane_", "Control plane"],
+  ["bucket_", "Bucket"],
+  ["compute_config_", "Compute config"],
+];
+const ACRONYMS = { ec2: "EC2", arn: "ARN", iam: "IAM", s3: "S3" };
+
+const number = new Intl.NumberFormat("en");
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
+
+/** "2026-11-25T10:21:03Z" as people write it, in UTC like everything in the report. */
+function moment(text) {
+  const found = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})/.exec(text || "");
+  return found ? `${found[1]} ${found[2]} UTC` : String(text);
+}
+
+/** A column's place in the head of the table, from its id: "bucket_region" is "region" under "Bucket". */
+function columnOf({ id, title }) {
+  const [prefix, group] = GROUPS.find(([start]) => id.startsWith(start)) || ["", "Outcome"];
+  const words = id
+    .slice(prefix.length)
+    .split("_")
+    .map((word) => ACRONYMS[word] || word);
+  return { id, title, group, label: words.join(" ") };
+}
+
+function rowOf(entry) {
+  const facts = entry.cloud || {};
+  const checks = new Map(entry.checks.map((check) => [check.id, check]));
+  const searched = [
+    entry.name,
+    facts.cloud_name,
+    facts.cloud_id,
+    facts.account_id,
+    facts.region,
+    facts.default_role_arn,
+    facts.bucket?.name,
+    facts.role?.arn,
+    entry.error,
+    ...entry.checks.filter((check) => isFinding(check.status)).map((check) => check.reason),
+  ];
+  return {
+    entry,
+    facts,
+    checks,
+    name: entry.name,
+    state: entry.state,
+    account: facts.account_id || "",
+    region: facts.region || "",
+    changes: new Set(entry.checks.map((check) => check.change)),
+    haystack: searched.filter(Boolean).join("\n").toLowerCase(),
+  };
+}
+
+/** What somebody has to look at. */
+const isFinding = (status) => status === "fail" || status === "warn" || status === "unknown";
+
+const report = JSON.parse(byId("report").textContent);
+const columns = report.columns.map(columnOf);
+const rows = report.clouds.map(rowOf);
+
+const NO_FILTERS = { text: "", account: "", region: "", check: "", change: "" };
+const filters = { ...NO_FILTERS, states: new Set() };
+const order = { by: "state", descending: false };
+
+function matches(row, words) {
+  if (filters.states.size && !filters.states.has(row.state)) return false;
+  if (filters.account && row.account !== filters.account) return false;
+  if (filters.region && row.region !== filters.region) return false;
+  if (filters.change && !row.changes.has(filters.change)) return false;
+  if (filters.check && !isFinding(row.checks.get(filters.check)?.status)) return false;
+  return words.every((word) => row.haystack.includes(word));
+}
+
+/** What rows are sorted by: the worst first, names as people count them. */
+function comparison() {
+  if (order.by === "state") return (one, other) => STATES.indexOf(one.state) - STATES.indexOf(other.state);
+  if (["name", "account", "region"].includes(order.by)) return (one, other) => collator.compare(one[order.by], other[order.by]);
+  const rank = (row) => (row.checks.has(order.by) ? STATUSES.indexOf(row.checks.get(order.by).status) : STATUSES.length);
+  return (one, other) => rank(one) - rank(other);
+}
+
+/** The rows that the filters leave, in order. */
+function chosenRows() {
+  const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
+  const compare = comparison();
+  const direction = order.descending ? -1 : 1;
+  return rows
+    .filter((row) => matches(row, words))
+    .sort((one, other) => direction * compare(one, other) || collator.compare(one.name, other.name));
+}

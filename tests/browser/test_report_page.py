@@ -1,0 +1,413 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit's page in a real browser: what people see, find, open, copy and print, and what no value may do."""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.browser.conftest import Open, Opened
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils.audit_results import TITLES, check, fleet, result, trust_policy
+
+Json = dict[str, t.Any]
+
+BEFORE = trust_policy("lambda.amazonaws.com", "ecs.amazonaws.com", "glue.amazonaws.com")
+AFTER = {**BEFORE, "Statement": [*BEFORE["Statement"][:2], {**BEFORE["Statement"][2], "Sid": "Mine"}]}
+REMEDY = 'ansible-playbook x \\\n  --limit "search-dev"'
+DRIFT = check("trust_ec2", "fail", reason="EC2 is missing.", evidence={"before": BEFORE, "after": AFTER, "role": "r"}, remedy=REMEDY)
+SMALL = {
+    "vision-prod": result("vision-prod", check("trust_ec2"), check("bucket_access")),
+    "search-dev": result("search-dev", DRIFT, check("bucket_access", "warn", reason="Nearly."), account_id="333333333333"),
+    "speech-lab": result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"), region="eu-west-1"),
+    "robotics-lab": {"failed": True, "msg": "Role robotics-lab-ray does not exist."},
+}
+EARLIER = {
+    **SMALL,
+    "vision-prod": result("vision-prod", check("trust_ec2", "fail"), check("bucket_access")),
+    "search-dev": result("search-dev", check("trust_ec2", "fail"), check("bucket_access")),
+}
+WORST_FIRST = ["robotics-lab", "search-dev", "speech-lab", "vision-prod"]
+
+
+def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> None:
+    """In words, and as pictures."""
+    page = open_report(SMALL, EARLIER).page
+    assert page.inner_text("h1") == "3 of 4 clouds need attention"
+    assert page.locator("#cloud-legend button").all_inner_texts() == ["Error\n1", "Fail\n1", "Unknown\n1", "Warning\n0", "Pass\n1"]
+    assert page.locator("#check-legend li").all_inner_texts() == ["Fail\n1", "Unknown\n1", "Warning\n1", "Pass\n3", "Not applicable\n0"]
+    assert page.locator("#changes button").all_inner_texts() == ["1\nNew", "1\nPersisting", "1\nFixed"]
+    assert page.get_attribute("#donut svg", "aria-label") == "Clouds by state: 1 Error, 1 Fail, 1 Unknown, 0 Warning, 1 Pass"
+    assert page.locator("#donut .arc:not(.none)").count() == 4
+
+
+def test_without_an_earlier_report_nothing_is_compared(open_report: Open) -> None:
+    """The page says so, and offers no such filter."""
+    page = open_report(SMALL).page
+    assert "nothing to compare with" in page.inner_text("#since")
+    assert page.locator("#changes button").count() == 0
+    assert page.is_disabled("#change")
+
+
+def _choose(selector: str, value: str) -> t.Callable[[t.Any], None]:
+    return lambda page: page.select_option(selector, value)
+
+
+def _type(text: str) -> t.Callable[[t.Any], None]:
+    return lambda page: page.fill("#search", text)
+
+
+def _click(selector: str) -> t.Callable[[t.Any], None]:
+    return lambda page: page.click(selector)
+
+
+@pytest.mark.parametrize(
+    ("act", "left"),
+    [
+        pytest.param(_type("SEARCH"), ["search-dev"], id="search by name, whatever the case"),
+        pytest.param(_type("cld_speechlab"), ["speech-lab"], id="search by id"),
+        pytest.param(_type("ec2 is missing"), ["search-dev"], id="search by reason"),
+        pytest.param(_type("does not exist"), ["robotics-lab"], id="search by the message of an error"),
+        pytest.param(_type("lab eu-west"), ["speech-lab"], id="search for several words"),
+        pytest.param(_type("<b>"), [], id="search for nothing that is there"),
+        pytest.param(_choose("#account", "333333333333"), ["search-dev"], id="account"),
+        pytest.param(_choose("#region", "eu-west-1"), ["speech-lab"], id="region"),
+        pytest.param(_choose("#check", "trust_ec2"), ["search-dev", "speech-lab"], id="a check that needs attention"),
+        pytest.param(_choose("#change", "fixed"), ["vision-prod"], id="change"),
+        pytest.param(_click("#states [data-state=pass]"), ["vision-prod"], id="state"),
+        pytest.param(_click("#cloud-legend [data-state=error]"), ["robotics-lab"], id="a state in the picture"),
+        pytest.param(_click("#changes [data-change=new]"), ["search-dev"], id="a change in the picture"),
+        pytest.param(_click("#check-bars [data-check=bucket_access]"), ["search-dev"], id="a check in the picture"),
+    ],
+)
+def test_each_filter_and_its_reset(open_report: Open, act: t.Callable[[t.Any], None], left: list[str]) -> None:
+    """What is left is said in words, for those who cannot see it change."""
+    opened = open_report(SMALL, EARLIER)
+    assert opened.names() == WORST_FIRST and opened.shown() == "4 clouds"
+    act(opened.page)
+    assert opened.names() == left
+    assert opened.shown() == f"{len(left)} of 4 clouds"
+    assert opened.page.is_visible("#nothing") == (not left)
+    opened.page.click("#reset")
+    assert opened.names() == WORST_FIRST
+    assert opened.page.is_disabled("#reset")
+
+
+def test_filters_work_together_and_states_add_up(open_report: Open) -> None:
+    """A state that is chosen twice is not chosen."""
+    opened = open_report(SMALL)
+    opened.page.click("#states [data-state=fail]")
+    opened.page.click("#states [data-state=unknown]")
+    assert opened.names() == ["search-dev", "speech-lab"]
+    opened.page.select_option("#region", "eu-west-1")
+    assert opened.names() == ["speech-lab"]
+    opened.page.click("#states [data-state=unknown]")
+    assert opened.names() == []
+
+
+@pytest.mark.parametrize(
+    ("column", "order"),
+    [
+        ("name", ["robotics-lab", "search-dev", "speech-lab", "vision-prod"]),
+        ("account", ["robotics-lab", "speech-lab", "vision-prod", "search-dev"]),
+        ("region", ["robotics-lab", "speech-lab", "search-dev", "vision-prod"]),
+        ("bucket_access", ["search-dev", "speech-lab", "vision-prod", "robotics-lab"]),
+    ],
+)
+def test_a_column_sorts_both_ways(open_report: Open, column: str, order: list[str]) -> None:
+    """By its head, which says so; clouds that are equal stay in the order of their names."""
+    opened = open_report(SMALL)
+    head = opened.page.locator(f"[data-by={column}]")
+    head.click()
+    assert opened.names() == order
+    assert head.get_attribute("aria-sort") == "ascending"
+    head.click()
+    assert opened.names()[0] == (order[-1] if column != "region" else "search-dev")
+    assert head.get_attribute("aria-sort") == "descending"
+
+
+def _open_cell(opened: Opened, cloud: str, check_id: str) -> t.Any:
+    place = list(TITLES).index(check_id) if check_id else -4
+    row = opened.names().index(cloud)
+    opened.page.click(f"#cell-{row}-{place + 4}")
+    return opened.page.locator("#evidence")
+
+
+def test_a_cell_opens_the_evidence(open_report: Open) -> None:
+    """The reason, the difference side by side, the remedy and all else that is known."""
+    results = {"search-dev": result("search-dev", DRIFT)}
+    dialog = _open_cell(open_report(results, EARLIER), "search-dev", "trust_ec2")
+    assert dialog.locator("h3").inner_text() == "EC2 may assume the role"
+    assert dialog.locator(".reason").inner_text() == "EC2 is missing."
+    assert dialog.locator(".badge").inner_text() == "Persisting"
+    assert dialog.locator("pre.remedy").inner_text() == REMEDY
+    assert dialog.locator(".facts").inner_text() == "role\nr"
+    assert dialog.locator(".line.removed").all_inner_texts() == ['      "Action": "sts:AssumeRole"']
+    assert dialog.locator(".line.added").all_inner_texts() == ['      "Action": "sts:AssumeRole",', '      "Sid": "Mine"']
+    assert dialog.locator(".line.added ins").all_inner_texts()[0] == ",", "what differs in a line is marked"
+
+
+def test_lines_without_differences_are_folded_away(open_report: Open) -> None:
+    """And come back whole."""
+    dialog = _open_cell(open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2")
+    fold = dialog.locator(".fold button")
+    folded = int(re.sub(r"\D", "", fold.first.inner_text()))
+    seen = dialog.locator(".diff tbody tr:not(.fold)").count()
+    fold.first.click()
+    assert folded > 3
+    assert dialog.locator(".diff tbody tr:not(.fold)").count() == seen + folded
+
+
+@pytest.mark.parametrize(
+    ("evidence", "removed", "added"),
+    [
+        pytest.param({"before": None, "after": ["x"]}, [], ["[", '  "x"', "]"], id="there was no document"),
+        pytest.param({"before": ["x"], "after": None}, ["[", '  "x"', "]"], [], id="there will be none"),
+        pytest.param({"before": [1, 2, 3], "after": [1, 3]}, ["  2,"], [], id="a line goes"),
+        pytest.param({"before": [1, 3], "after": [1, 2, 3]}, [], ["  2,"], id="a line comes"),
+        pytest.param({"before": ["a", "b"], "after": ["b", "a"]}, ['  "a",', '  "b"'], ['  "b",', '  "a"'], id="two change places"),
+        pytest.param({"before": {"a": 1}, "after": {"a": 1}}, [], [], id="no difference"),
+    ],
+)
+def test_the_difference_of_two_documents(open_report: Open, evidence: Json, removed: list[str], added: list[str]) -> None:
+    """Line by line, nothing more and nothing less."""
+    found = result("search-dev", check("trust_ec2", "fail", evidence=evidence))
+    dialog = _open_cell(open_report({"search-dev": found}), "search-dev", "trust_ec2")
+    assert dialog.locator(".line.removed").all_inner_texts() == removed
+    assert dialog.locator(".line.added").all_inner_texts() == added
+
+
+def test_the_remedy_is_copied_as_it_is(open_report: Open) -> None:
+    """Line breaks and quotes too, and the button says that it was."""
+    opened = open_report({"search-dev": result("search-dev", DRIFT)}, permissions=["clipboard-read", "clipboard-write"])
+    dialog = _open_cell(opened, "search-dev", "trust_ec2")
+    dialog.locator(".copy").click()
+    dialog.locator(".copy", has_text="Copied").wait_for(timeout=5000)
+    assert opened.page.evaluate("navigator.clipboard.readText()") == REMEDY
+
+
+def test_a_cloud_that_could_not_be_audited_shows_why(open_report: Open) -> None:
+    """In the table and in its panel."""
+    opened = open_report(SMALL)
+    assert opened.page.inner_text("#grid-body .error-text") == "Role robotics-lab-ray does not exist."
+    opened.page.click("#grid-body .error-text")
+    assert opened.page.inner_text("#evidence h2") == "robotics-lab"
+    assert opened.page.inner_text("#evidence pre") == "Role robotics-lab-ray does not exist."
+
+
+def test_a_cloud_shows_its_facts_and_what_decides_for_each_node_group(open_report: Open) -> None:
+    """Which of the layers it is."""
+    name, found = next((name, found) for name, found in fleet(5).items() if "cloud" in found)
+    dialog = _open_cell(open_report({name: found}), name, "")
+    assert found["cloud"]["default_role_arn"] in dialog.locator(".facts").inner_text()
+    rows = dialog.locator(".plain-table tbody tr").all_inner_texts()
+    decided = dict(row.split("\t")[1::2] for row in rows)
+    assert decided == {"head": "compute config", "gpu-workers": "compute config", "cpu-workers": "cloud"}
+
+
+def test_everything_by_keyboard(open_report: Open) -> None:
+    """Search, move, open, go from check to check, close, sort: without a mouse, and the focus comes back."""
+    opened = open_report(SMALL)
+    keyboard = opened.page.keyboard
+    keyboard.press("/")
+    keyboard.type("search")
+    assert opened.names() == ["search-dev"]
+    opened.page.focus("#scroller")
+    for key in ("ArrowDown", "End", "ArrowLeft"):
+        keyboard.press(key)
+    assert opened.active() == "EC2 may assume the role: Fail"
+    assert opened.page.evaluate("getComputedStyle(document.querySelector('.active')).outlineStyle") == "solid"
+    keyboard.press("Enter")
+    assert opened.page.inner_text("#evidence h3") == "EC2 may assume the role"
+    keyboard.press("ArrowDown")
+    assert opened.page.inner_text("#evidence h3") == "The bucket grants the role"
+    keyboard.press("Home")
+    assert opened.page.inner_text("#evidence h3") == "The cloud"
+    keyboard.press("Escape")
+    assert not opened.page.is_visible("#evidence")
+    assert opened.page.evaluate("document.activeElement.id") == "scroller"
+    for key in ("Home", "ArrowUp", "Enter"):
+        keyboard.press(key)
+    assert opened.page.get_attribute("[data-by=name]", "aria-sort") == "ascending"
+
+
+def test_every_control_has_a_visible_focus_and_a_name(open_report: Open) -> None:
+    """By the tabulator from the first to the last."""
+    page = open_report(SMALL, EARLIER).page
+    seen = []
+    while len(seen) < 60:
+        page.keyboard.press("Tab")
+        found = page.evaluate(
+            """() => { const on = document.activeElement; return on === document.body ? null : {
+                 id: on.id, name: (on.labels?.[0] ?? on).innerText || on.ariaLabel, outline: getComputedStyle(on).outlineStyle }; }"""
+        )
+        if found is None:
+            break
+        seen.append(found)
+    assert {"search", "account", "region", "check", "change", "scroller"} <= {found["id"] for found in seen}
+    assert [found for found in seen if found["outline"] != "solid" or not found["name"].strip()] == []
+
+
+def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
+    """Only the rows in view are elements; loading, filtering and jumping to the end are quick also on a busy machine."""
+    opened = open_report(fleet(2000), fleet(2000, drift=1.6))
+    page = opened.page
+    assert opened.shown() == "2,000 clouds"
+    assert page.get_attribute("#scroller", "aria-rowcount") == "2002"
+    assert page.locator("#grid-body tr").count() < 80
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    assert loaded < 8000, f"loading took {loaded:.0f} ms"
+    started = time.monotonic()
+    page.fill("#search", "vision-prod-0")
+    assert len(opened.names()) < 80 and all(name.startswith("vision-prod-0") for name in opened.names())
+    page.fill("#search", "")
+    page.focus("#scroller")
+    page.keyboard.press("Control+End")
+    page.wait_for_function("document.querySelector('#cell-1999-0') !== null")
+    assert time.monotonic() - started < 8
+    assert page.locator("#grid-body tr").count() < 80
+    frame = page.evaluate(
+        """async () => { const scroller = document.querySelector('#scroller'); let worst = 0;
+             for (let step = 0; step < 40; step += 1) { const begun = performance.now(); scroller.scrollTop = step * 1500;
+               await new Promise(requestAnimationFrame); worst = Math.max(worst, performance.now() - begun); }
+             return worst; }"""
+    )
+    assert frame < 1000, f"a step of scrolling took {frame:.0f} ms"
+
+
+CONTRASTS = """() => {
+  const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => { for (let on = node; on; on = on.parentElement) {
+    const found = parts(getComputedStyle(on).backgroundColor);
+    if (found.length < 4 || found[3] === 1) return found; }
+    return [255, 255, 255]; };
+  const texts = 'h1, h2, h3, h4, p, li, b, td, th, label, button, .pill, .sign, .badge, dt, dd, small, del, ins';
+  return [...document.querySelectorAll(texts)]
+    .filter((node) => node.checkVisibility() && (node.innerText || node.className.includes('sign')) && !node.disabled)
+    .map((node) => { const [one, other] = [light(parts(getComputedStyle(node).color)), light(behind(node))];
+      return [node.className || node.tagName, (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)]; })
+    .filter(([, ratio]) => ratio < 4.5);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_can_be_read(open_report: Open, scheme: str) -> None:
+    """In the reader's colours, with the contrast that WCAG asks for (4.5 to 1); signs have no less."""
+    opened = open_report(SMALL, EARLIER, color_scheme=scheme)
+    light = opened.page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]) > 128")
+    assert light == (scheme == "light")
+    assert opened.page.evaluate(CONTRASTS) == []
+    opened.page.click("#grid-body .check .fail")
+    opened.page.wait_for_timeout(300)
+    assert opened.page.evaluate(CONTRASTS) == []
+
+
+def test_nothing_moves_for_those_who_ask_for_that(open_report: Open) -> None:
+    """The panel is simply there."""
+    animations = []
+    for motion in ("reduce", "no-preference"):
+        opened = open_report(SMALL, reduced_motion=motion)
+        opened.page.click("#grid-body .check .fail")
+        animations.append(opened.page.evaluate("getComputedStyle(document.querySelector('#evidence')).animationName"))
+    assert animations == ["none", "enter"]
+
+
+def test_paper_has_all_rows_and_every_finding_but_no_controls(open_report: Open) -> None:
+    """In light colours, whatever the screen's; afterwards the page is as it was."""
+    opened = open_report(fleet(300), color_scheme="dark")
+    page = opened.page
+    page.evaluate(
+        """() => addEventListener('beforeprint', () => { window.printed = {
+             rows: document.querySelectorAll('#grid-body [role=row]').length, findings: document.querySelector('#paper').textContent,
+             controls: matchMedia('print').matches && document.querySelector('#filters').checkVisibility() }; })"""
+    )
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+    printed = page.evaluate("window.printed")
+    assert printed["rows"] == 300
+    assert "No statement lets ec2.amazonaws.com assume the role" in printed["findings"]
+    page.wait_for_function("document.querySelectorAll('#grid-body tr').length < 80 && !document.querySelector('#paper').textContent")
+    page.emulate_media(media="print")
+    assert not page.is_visible("#filters")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+HOSTILE = [
+    "<script>window.hacked = 1</script>",
+    "</script><script>window.hacked = 1</script>",
+    "<img src=x onerror=window.hacked=1>",
+    "\"'><svg/onload=window.hacked=1>",
+    "javascript:window.hacked=1",
+    "arn:aws:iam::1:role/<b>bold</b>",
+    "\u202etxt.exe\u2028 &lt;b&gt; ${x} {{ y }}",
+    "__proto__",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+def test_hostile_values_are_shown_as_they_are_and_do_nothing(open_report: Open, value: str) -> None:
+    """In every place where a value of AWS or Anyscale can stand."""
+    evil = {value: value, "before": {"Sid": value, value: value}, "after": {"Sid": f"{value} "}, "list": [value], "deep": {value: [{}]}}
+    facts = {"cloud_id": value, "region": value, "account_id": value, "default_role_arn": value, "bucket": {"name": value, "region": value}}
+    groups = [{"node_group": value, "instance_profile_arn": value, "decided_by": value}]
+    checks = [check("trust_ec2", "fail", reason=value, remedy=value, evidence=evil, title=value)]
+    found = result(value, *checks, **facts, compute_configs=[{"name": value, "version": value, "node_groups": groups}])
+    opened = open_report({value: found, f"{value} 2": {"failed": True, "msg": value}}, {value: found})
+    page = opened.page
+    assert page.locator("#grid-body .cloud-name").last.text_content() == value
+    assert page.locator("#grid-body .error-text").text_content() == value
+    page.click("#cell-1-4")
+    assert page.locator("#evidence h3").text_content() == value
+    assert page.locator("#evidence .reason").text_content() == value
+    assert page.locator("#evidence pre.remedy").text_content() == value
+    page.keyboard.press("Home")
+    assert value in page.locator("#evidence .plain-table").text_content()
+    page.keyboard.press("Escape")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert value in page.locator("#paper").text_content()
+    assert page.locator("script").count() == 2
+    assert page.locator("img, b.hacked, [onerror], [onload], a").count() == 0
+    assert page.evaluate("window.hacked") is None
+
+
+def test_the_policy_stops_what_gets_in_all_the_same(open_report: Open) -> None:
+    """A request, a script and markup made of text: each is refused by the browser itself."""
+    opened = open_report(SMALL)
+    refused = opened.page.evaluate(
+        """async () => {
+          const outcome = async (act) => { try { await act(); return 'done'; } catch (error) { return error.name; } };
+          return [
+            await outcome(() => fetch('data:text/plain,x')),
+            await outcome(() => { document.body.innerHTML = '<b>x</b>'; }),
+            await outcome(() => { document.createElement('script').text = 'window.hacked = 1'; }),
+          ]; }"""
+    )
+    assert refused == ["TypeError", "TypeError", "TypeError"]
+    assert all("Content Security Policy" in complaint or "Trusted" in complaint for complaint in opened.complaints)
+    opened.complaints.clear()
+
+
+def test_without_scripts_the_page_says_where_the_data_are(open_report: Open) -> None:
+    """It does not stay empty."""
+    page = open_report(SMALL, java_script_enabled=False).page
+    assert "report.json" in page.inner_text("noscript")
+
+
+def test_no_clouds_are_no_error(open_report: Open) -> None:
+    """An empty fleet has an empty page."""
+    opened = open_report({})
+    assert opened.shown() == "0 clouds"
+    assert opened.page.is_visible("#nothing")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
+def test_the_page_itself_never_scrolls_sideways(open_report: Open, width: int) -> None:
+    """From a phone to a wide screen; the table scrolls in itself."""
+    page = open_report(SMALL, EARLIER, viewport={"width": width, "height": 800}).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
