@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import tempfile
 import typing as t
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import FAIL_ON, failed_clouds, make_report, parse_report
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
@@ -106,14 +106,8 @@ def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for path, text in contents.items():
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".tmp")  # its mode is 0600
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-                    file.write(text)
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            # What is no character in UTF-8, as JSON may hold, must not keep the rest from being written.
+            write_whole(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
         raise AnsibleError(f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}.") from error
 

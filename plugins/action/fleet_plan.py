@@ -61,9 +61,9 @@ class ActionModule(ActionBase):
             raise AnsibleError(f"threads is {arguments['threads']}. Give a positive number.")
         names = list(variables["ansible_play_batch"])
         observed = self._observed(names, arguments)
+        right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
         rings = by_ring({name: _ring(variables["hostvars"], name) for name in going_on}, arguments["rings"])
-        right = [name for name in names if observed[name].is_right]
         return {
             **result,
             "changed": False,

@@ -10,6 +10,7 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -168,8 +169,7 @@ class AwsSession:
 
     def _connected(self) -> t.Any:
         if self._session is None or (self._assumed and not self._assumed.is_fresh):
-            base = self._base_session()
-            self._session = self._in_account(base) if self._params.get("assume_role_arn") else base
+            self._session = self._in_account() if self._params.get("assume_role_arn") else self._base_session()
             self._clients.clear()
         return self._session
 
@@ -185,17 +185,21 @@ class AwsSession:
         except BotoCoreError as error:
             raise _unusable("An AWS session", error) from error
 
-    def _in_account(self, base: t.Any) -> t.Any:
-        """The session of the role to assume."""
-        cache = self._cache
-        assumed = cache.assumed(connection_of(self._params), lambda: self._assume(base)) if cache else self._assume(base)
+    def _in_account(self) -> t.Any:
+        """The session of the role to assume. The one to assume it from is made only where it is needed."""
+        base = functools.cache(self._base_session)
+
+        def assume() -> Assumed:
+            return self._assume(base())
+
+        assumed = self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
         self._assumed, self._account_id = assumed, assumed.account_id
         return boto3.session.Session(
             botocore_session=core_session(),
             aws_access_key_id=assumed.access_key,
             aws_secret_access_key=assumed.secret_key,
             aws_session_token=assumed.session_token,
-            region_name=base.region_name,
+            region_name=self._params.get("region") or base().region_name,
         )
 
     def _assume(self, base: t.Any) -> Assumed:

@@ -17,12 +17,12 @@ import json
 import os
 import re
 import stat
-import tempfile
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_account_id, parse_bucket, parse_cloud_id, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 
 DIRECTORY = "~/.ansible/anyscale_backups"
 TRUST_POLICY, BUCKET_POLICY, COMPUTE_CONFIG = "trust_policy", "bucket_policy", "compute_config"
@@ -92,7 +92,7 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
     content = {"schema_version": _SCHEMA_VERSION, "written_at": now.isoformat(), "run_id": run_id, **dataclasses.asdict(backup)}
     try:
         _make_own(directory)
-        _write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise TaskError(
@@ -141,19 +141,6 @@ def _make_own(directory: str) -> None:
     os.makedirs(directory, mode=0o700, exist_ok=True)
     if os.stat(directory).st_mode & _WRITABLE_BY_OTHERS:
         raise ValueError("others than its owner can write to that folder")
-
-
-def _write(path: str, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _checked(content: dict[str, t.Any]) -> Backup:

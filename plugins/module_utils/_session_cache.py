@@ -15,12 +15,12 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 
 _SPARE_SECONDS = 300.0
 _REFUSAL_SECONDS = 60.0
@@ -102,11 +102,4 @@ def _write(path: str, kept: Assumed | AwsError) -> None:
     else:
         record = dataclasses.asdict(kept)
     with contextlib.suppress(OSError):
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")  # its mode is 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(record, file)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(path, json.dumps(record))

@@ -45,8 +45,6 @@ class ModuleTask(abc.ABC):
         for option in _NAMES:
             if params.get(option) == "":
                 raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
-        if params.get("run_id") is not None:
-            check_run_id(params["run_id"])
         self.session = connect(params)
 
     @abc.abstractmethod
@@ -58,6 +56,11 @@ class Task(ModuleTask):
     """One resource to converge."""
 
     shared_options = backup_argument_spec()
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
+        if params.get("run_id") is not None:
+            check_run_id(params["run_id"])
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
         """Converge the resource."""

@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Mod
 
 _TRUST, _BUCKET, _COMPUTE_CONFIG = "trust", "bucket_access", "compute_config_profile"
 _STEPS: dict[str, type[Step]] = {_TRUST: iam_trust_ec2.Task, _BUCKET: s3_cloud_access.Task, _COMPUTE_CONFIG: compute_config_profile.Task}
+_SPECS = {name: module_arguments(step)["argument_spec"] for name, step in _STEPS.items()}
 # What the steps name differently, or are told by this task.
 _OWN = ("name", "cloud", "cloud_id", "role", "roles", "actions", "state")
 
@@ -91,8 +92,7 @@ class Task(ModuleTask):
 
     def _step(self, name: str, role: str | None) -> Step:
         """A step for the role; by its ARN, once it is known, so that the later ones need not ask IAM again."""
-        spec = module_arguments(_STEPS[name])["argument_spec"]
-        params = {option: self.params.get(option, rule.get("default")) for option, rule in spec.items()}
+        params = {option: self.params.get(option, rule.get("default")) for option, rule in _SPECS[name].items()}
         params["cloud_id"] = self.params.get("cloud_id")
         if name == _COMPUTE_CONFIG:
             params |= {"name": self.params["compute_config"], "role": role}

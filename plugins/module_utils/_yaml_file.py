@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 import typing as t
 
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_dump, yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 
 _MODE = 0o644
 
@@ -49,14 +49,6 @@ def write(path: str, document: t.Mapping[str, t.Any]) -> None:
     target = os.path.realpath(path)
     text = yaml_dump(dict(document), sort_keys=False, default_flow_style=False, allow_unicode=True)
     try:
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE)
     except OSError as error:
         raise TaskError(f"dest is {path!r}, which cannot be written: {error.strerror}.", "Check the folder's permissions.") from error

@@ -80,10 +80,8 @@ class Fleet:
     def _observed(self, name: str) -> Observed:
         try:
             return self._look(name)
-        except NotForeseen as why:
+        except (NotForeseen, AnsibleError) as why:
             return Observed(obstacle=str(why))
-        except AnsibleError as error:
-            return Observed(obstacle=str(error))
         except Exception as error:  # a change in ansible-core, say: the cloud's own tasks run all the same
             return Observed(obstacle=f"{type(error).__name__}: {error}")
 

@@ -13,7 +13,8 @@ from ansible_collections.rayfleet.anyscale.tests.bench import _fleet
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import ORGANIZATION_ID, OWNER, Organization
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import register
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, Cloud
 
 Json = dict[str, t.Any]
 InAccount = tuple[str, str]  # an account, or a cloud, and a name that is unique there
@@ -36,7 +37,7 @@ class Fleet:
         self.clouds = _fleet.clouds(count)
         self.organization = Organization()
         for cloud in self.clouds:
-            _register(self.organization, cloud)
+            register(self.organization, cloud)
         self.right = [self._documents(cloud, with_profile=True) for cloud in self.clouds]
         self.drifted = [self._documents(_fleet.drifted(cloud), with_profile=False) for cloud in self.clouds]
         self.cloud_rows = {cloud["name"]: _encoded({**cloud, "creator": OWNER}) for cloud in self.organization.clouds.values()}
@@ -109,22 +110,3 @@ def _other_roles(clouds: t.Iterable[Cloud]) -> t.Iterator[tuple[InAccount, str]]
         yield (account, ONBOARDING_ROLE), compact(documents.account_trust(TOOLING_ACCOUNT))
     for cloud in clouds:
         yield (cloud.account_id, cloud.control_plane_role_name), compact(documents.control_plane_trust(cloud))
-
-
-def _register(organization: Organization, cloud: Cloud) -> None:
-    organization.add_cloud(
-        cloud.name,
-        cloud_id=cloud.cloud_id,
-        region=REGION,
-        bucket=cloud.bucket_name,
-        aws_config={
-            "vpc_id": "vpc-0a1b2c3d4e5f60718",
-            "subnet_ids": ["subnet-0a1b2c3d4e5f60718"],
-            "zones": [f"{REGION}a"],
-            "security_group_ids": ["sg-0a1b2c3d4e5f60718"],
-            "anyscale_iam_role_id": cloud.control_plane_role_arn,
-            "external_id": cloud.cloud_id,
-            "cluster_iam_role_id": cloud.role_arn,
-            "cluster_instance_profile_id": None,
-        },
-    )

@@ -14,6 +14,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING
 
 if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_accounts import AwsAccounts
+    from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import Organization
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
 OWNER_TAGS = {
@@ -34,7 +35,10 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
         _add_roles(sandbox.accounts, cloud)
         _add_instance_profile(sandbox.accounts, cloud)
         sandbox.accounts.add_bucket(cloud.account_id, cloud.bucket_name, REGION, documents.bucket_policy(cloud))
-        _add_to_organization(sandbox, cloud)
+        register(sandbox.organization, cloud)
+        request = documents.compute_config(cloud)
+        if request:
+            sandbox.organization.create_template(request)
 
 
 def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
@@ -50,8 +54,9 @@ def _add_instance_profile(accounts: AwsAccounts, cloud: Cloud) -> None:
         accounts.add_instance_profile(cloud.account_id, cloud.role_name, *roles)
 
 
-def _add_to_organization(sandbox: Sandbox, cloud: Cloud) -> None:
-    sandbox.organization.add_cloud(
+def register(organization: Organization, cloud: Cloud) -> None:
+    """Let an organization have the cloud, with the resource that a customer's own account is."""
+    organization.add_cloud(
         cloud.name,
         cloud_id=cloud.cloud_id,
         region=REGION,
@@ -67,6 +72,3 @@ def _add_to_organization(sandbox: Sandbox, cloud: Cloud) -> None:
             "cluster_instance_profile_id": None,
         },
     )
-    request = documents.compute_config(cloud)
-    if request:
-        sandbox.organization.create_template(request)
