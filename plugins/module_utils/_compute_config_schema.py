@@ -144,8 +144,14 @@ def _normal_deployment(entry: JsonObject) -> JsonObject:
         normal["head_node_type"] = {key: value for key, value in head.items() if key != "name"}
     workers = [{**_normal_node(node), "name": worker_name(node)} for node in normal.pop("worker_node_types", [])]
     if workers:
-        normal["worker_node_types"] = sorted(workers, key=lambda node: (node["name"], json.dumps(node, sort_keys=True)))
+        normal["worker_node_types"] = sorted(workers, key=_place)
     return _without_nulls(normal)
+
+
+def _place(worker: JsonObject) -> tuple[str, ...]:
+    """Where a group is in the order. Groups of one name do not change places when their instance configurations change."""
+    apart = {key: value for key, value in worker.items() if key != "advanced_configurations_json"}
+    return worker["name"], json.dumps(apart, sort_keys=True), json.dumps(worker, sort_keys=True)
 
 
 def _normal_node(node: JsonObject) -> JsonObject:

@@ -11,7 +11,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config import (
     UNSUPPORTED_KEYS,
@@ -528,8 +528,12 @@ def test_deciding_twice_is_deciding_once(live: JsonObject | None, declared: Json
         check_settled(before, wanted, plan)
 
 
+_TWINS = [node("a", OTHERS), node("a", OURS, resources={"cpu": 0, "gpu": 0})]
+
+
 @settings(deadline=None, max_examples=200)
 @given(live=configs, state=st.sampled_from(["present", "absent"]))
+@example(live={"cloud_id": "cld_x", "head_node_type": node(), "worker_node_types": _TWINS}, state="present")
 def test_nothing_else_changes(live: JsonObject, state: str) -> None:
     before = observed(live, ALL_RESOURCES)
     try:
