@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
 
@@ -43,6 +43,8 @@ _ARGUMENTS = {
     }
 }
 _RING = "anyscale_ring"
+
+warm_up_workers()
 
 
 class ActionModule(ActionBase):

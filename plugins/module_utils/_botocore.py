@@ -15,6 +15,7 @@ import logging
 import typing as t
 
 try:
+    import boto3.session
     import botocore.session
 except ImportError:
     pass  # the session that is asked for says what is missing
@@ -41,7 +42,7 @@ def warm_up() -> None:
     """Parse the models that tasks need. No call is made and no credentials are looked for."""
     # Ansible's log would take botocore's words for the run's.
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    session = core_session()
-    session.set_credentials("none", "none")
+    # By boto3, since it imports more for a client than botocore does.
+    session = boto3.session.Session(botocore_session=core_session(), aws_access_key_id="none", aws_secret_access_key="none")
     for service in _SERVICES:
-        session.create_client(service, region_name="us-east-1")
+        session.client(service, region_name="us-east-1")

@@ -20,7 +20,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import A
 _READS = {"get_role": ("RoleName", "Role"), "get_instance_profile": ("InstanceProfileName", "InstanceProfile")}
 # However many roles an account has, pages never cost more than this share of the reads that were asked for.
 _READS_PER_PAGE = 10
-_ROLES_PER_PAGE = 1000
+# A page is in memory as a whole while it is read; AWS would give up to 1000.
+_ROLES_PER_PAGE = 300
+# What a role has on a page and not by itself.
+_PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
 
 
 class BulkSession(AwsSession):
@@ -58,9 +61,11 @@ class BulkSession(AwsSession):
             page = super().call("iam", "get_account_authorization_details", Filter=["Role"], MaxItems=_ROLES_PER_PAGE, **marker)
         except AwsError:
             return
-        for role in page["RoleDetailList"]:
+        for listed in page["RoleDetailList"]:
+            role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
             self._seen["get_role", role["RoleName"]] = role
-            for profile in role["InstanceProfileList"]:
-                self._seen["get_instance_profile", profile["InstanceProfileName"]] = profile
+            for profile in listed["InstanceProfileList"]:
+                # The same role once more, so that it is kept once.
+                self._seen["get_instance_profile", profile["InstanceProfileName"]] = {**profile, "Roles": [role]}
         if page.get("IsTruncated"):
             self._next_page = {"Marker": page["Marker"]}

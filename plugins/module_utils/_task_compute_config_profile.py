@@ -74,6 +74,7 @@ class Task(BaseTask):
         self._iam = Iam(self.session)
         self._anyscale = anyscale_client(params) if params["publish"] else None
         self._published = 0
+        self._resources: list[dict[str, t.Any]] | None = None
 
     @property
     def resource(self) -> str:
@@ -194,7 +195,9 @@ class Task(BaseTask):
 
     def _looked_around(self, client: AnyscaleClient, observed: _compute_config.Observed) -> _compute_config.Observed:
         """What only a change needs to know: the cloud's resources, and the default to start from."""
-        around = dataclasses.replace(observed, resources=client.cloud_resources(observed.cloud_id))
+        if self._resources is None:
+            self._resources = client.cloud_resources(observed.cloud_id)
+        around = dataclasses.replace(observed, resources=self._resources)
         if observed.template is not None or self.params["state"] != "present":
             return around
         _compute_config.refuse_without_vms(around)  # such a cloud may have no default at all

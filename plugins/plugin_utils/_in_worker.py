@@ -50,12 +50,9 @@ class InWorkerAction(ActionBase):
     _supports_async = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
-        """Ansible imports an action before it forks the workers that run it: they inherit what is warm."""
+        """Every action of a module is one that uses AWS."""
         super().__init_subclass__(**kwargs)
-        if not FORK_IS_UNSAFE:
-            # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
-            with contextlib.suppress(Exception):
-                warm_up()
+        warm_up_workers()
 
     def run(self, tmp: None = None, task_vars: Result | None = None) -> Result:
         """Run the task, here or as a module."""
@@ -122,6 +119,14 @@ def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def warm_up_workers() -> None:
+    """Load what calls of AWS need, for an action that is being imported: Ansible does so before it forks the workers that run it."""
+    if not FORK_IS_UNSAFE:
+        # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
+        with contextlib.suppress(Exception):
+            warm_up()
 
 
 def run_cache() -> SessionCache:

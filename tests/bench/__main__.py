@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.bench._schedule import QUICK, W
 from ansible_collections.rayfleet.anyscale.tests.bench._servers import SandboxServer, StandInServer
 
 _FORKS = 5
-_THREADS = 16  # what fleet_plan uses by default
+_THREADS = 8  # what fleet_plan uses by default
 
 
 def main() -> int:

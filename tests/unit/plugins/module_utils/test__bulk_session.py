@@ -164,7 +164,7 @@ def test_pages_follow_one_another_to_the_last(connect: Connect) -> None:
         for name in account.roles:
             read(session, "get_role", name)
     assert [page.get("Marker") for page in account.pages] == [None, "10", "20"]
-    assert {page["MaxItems"] for page in account.pages} == {1000}
+    assert {page["MaxItems"] for page in account.pages} == {300}
     assert all(page["Filter"] == ["Role"] for page in account.pages), "users and groups would fill the pages"
 
 
