@@ -1,6 +1,6 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 
-PARTS := unit integration molecule lint sanity docs build matrix
+PARTS := unit integration browser molecule lint sanity docs build matrix
 TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
 CHECK := .venv/bin/python -m $(TOOLS).check
 CLEAN := .venv/bin/python -m $(TOOLS).environment
@@ -8,7 +8,7 @@ CLEAN := .venv/bin/python -m $(TOOLS).environment
 .PHONY: help demo test setup $(PARTS) bench pins clean
 
 help:
-	@echo "make demo     converge a fleet of clouds in a sandbox, twice, and show what happened"
+	@echo "make demo     audit a fleet of clouds in a sandbox, converge it, audit it again, and show what happened"
 	@echo "make test     all of the parts below, then a summary; logs are in .cache/logs"
 	@echo "make PART     one of: $(PARTS)"
 	@echo "make bench    measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"

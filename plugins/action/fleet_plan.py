@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -84,7 +83,6 @@ class ActionModule(ActionBase):
             return dict.fromkeys(names, Observed(obstacle="it was not looked at beforehand"))
         if FORK_IS_UNSAFE:
             return dict.fromkeys(names, Observed(obstacle="a fork after boto3 is unsafe on this system"))
-        gc.freeze()  # what the parent left for the collector would be copied into this process, to be looked at
         try:
             role = RoleTasks(self, arguments["role"], arguments["tasks_from"], _MODULES)
         except NotForeseen as why:

@@ -91,8 +91,7 @@ class InWorkerAction(ActionBase):
         return is_this_python(str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))))
 
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
-        # What the parent left for the collector would be copied into this process, page by page, to look at it.
-        gc.freeze()
+        gc.freeze()  # what came into memory since this action was imported
         # The folder in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(self.task_class, self._task.resolved_action or self._task.action, self._task.args)
@@ -127,6 +126,9 @@ def warm_up_workers() -> None:
         # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
         with contextlib.suppress(Exception):
             warm_up()
+        # What the collector looked at in a worker would be copied into it, page by page.
+        gc.collect()
+        gc.freeze()
 
 
 def run_cache() -> SessionCache:

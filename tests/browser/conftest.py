@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import typing as t
 from pathlib import Path
 
@@ -15,8 +14,8 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import make_report
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
+from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 Json = dict[str, t.Any]
 
 
@@ -24,9 +23,9 @@ Json = dict[str, t.Any]
 def browser() -> t.Iterator[t.Any]:
     """The browser, started once."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    program = find_browser()
     if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(_PROGRAMS)} is on PATH")
+        pytest.skip(f"no browser shows a page here: {', '.join(PROGRAMS)}")
     with playwright.sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=program, args=["--disable-gpu"])
         yield running

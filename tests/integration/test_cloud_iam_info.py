@@ -35,6 +35,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     put_trust,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import compute_config
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import inventory_file, run_playbook
 
@@ -48,22 +49,22 @@ RESOURCES, MAPPING = "GET /api/v2/clouds/{id}/resources", "GET /api/v2/clouds/{i
 SEARCH = "POST /api/v2/compute_templates/search"
 
 
-def let_anyscale_launch(sandbox: Sandbox, cloud: Cloud = CLOUD) -> None:
+def let_anyscale_launch(sandbox: Sandbox) -> None:
     """What the vendor's module for Terraform gives the control-plane role: an attached policy, here in its second version."""
-    iam = sandbox.client("iam", cloud.account_id)
+    iam = sandbox.client("iam", ACCOUNT)
     grant = {"Sid": "IAM", "Effect": "Allow", "Action": ["iam:PassRole", "iam:GetInstanceProfile"], "Resource": "*"}
-    name = f"{cloud.name}-control-plane"
+    name = f"{CLOUD.name}-control-plane"
     arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy({**grant, "Action": "ec2:*"})))["Policy"]["Arn"]
     iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(policy(grant)), SetAsDefault=True)
-    iam.attach_role_policy(RoleName=cloud.control_plane_role_name, PolicyArn=arn)
+    iam.attach_role_policy(RoleName=CLOUD.control_plane_role_name, PolicyArn=arn)
     describe = {"Sid": "Describe", "Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
-    put_role_policy(sandbox, cloud.control_plane_role_name, describe, account=cloud.account_id)
+    put_role_policy(sandbox, CLOUD.control_plane_role_name, describe)
 
 
-def put_role_policy(sandbox: Sandbox, role: str, *statements: Json, account: str = ACCOUNT) -> None:
-    """The role's only inline policy."""
-    iam = sandbox.client("iam", account)
-    iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=json.dumps(policy(*statements)))
+def put_role_policy(sandbox: Sandbox, role: str, *statements: Json) -> None:
+    """The role's only inline policy, in place of the one that it may be seeded with."""
+    iam = sandbox.client("iam", ACCOUNT)
+    iam.put_role_policy(RoleName=role, PolicyName=CONTROL_PLANE_POLICY, PolicyDocument=json.dumps(policy(*statements)))
 
 
 def bound(sandbox: Sandbox, role: str, *statements: Json) -> None:
@@ -180,10 +181,8 @@ FOUND: dict[str, dict[str, str]] = {
 
 
 def test_the_fleet(sandbox: Sandbox, run_module: Run) -> None:
-    """Each cloud as it is seeded; only the control planes, which are seeded without any policy, may launch."""
+    """Each cloud as it is seeded."""
     sandbox.seed(FLEET)
-    for cloud in FLEET:
-        let_anyscale_launch(sandbox, cloud)
     found = {
         cloud.name: statuses(
             look(
@@ -213,8 +212,7 @@ def test_the_role_s_entry_point_in_the_worker(sandbox: Sandbox, tmp_path: Path) 
     assert run.exit_status == 0, run.output
     for cloud in clouds:
         result = run.result(cloud.name, "cloud_iam_info")
-        expected = {**FOUND[cloud.name], "control_plane_pass_role": "fail", "control_plane_get_instance_profile": "fail"}
-        assert statuses({check["id"]: check for check in result["checks"]}) == expected
+        assert statuses({check["id"]: check for check in result["checks"]}) == FOUND[cloud.name]
     assert {shown["cloud_iam_info_result.cloud.cloud_name"] for shown in run.named("Show")} == {cloud.name for cloud in clouds}
     assert run.writes == []
 

@@ -34,8 +34,16 @@ class AwsAccounts:
         with self._lock:
             return any(role.name == name for role in iam_backends[account_id][PARTITION].roles.values())
 
-    def add_role(self, account_id: str, name: str, trust: Document, path: str = "/", tags: t.Mapping[str, str] | None = None) -> None:
-        """Create a role."""
+    def add_role(
+        self,
+        account_id: str,
+        name: str,
+        trust: Document,
+        path: str = "/",
+        policies: t.Mapping[str, Document] | None = None,
+        tags: t.Mapping[str, str] | None = None,
+    ) -> None:
+        """Create a role with its inline policies."""
         listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
         with self._lock:
             bound = _principals.bind(trust, 0.0)
@@ -44,6 +52,8 @@ class AwsAccounts:
                 name, json.dumps(trust), path, permissions_boundary=None, description=None, tags=listed, max_session_duration=_HOUR
             )
             self._policies.put(role.id, bound, settled=True)
+            for policy_name, document in (policies or {}).items():
+                role.put_policy(policy_name, json.dumps(document))
 
     def add_instance_profile(self, account_id: str, name: str, *role_names: str) -> None:
         """Create an instance profile, of a role or of none."""

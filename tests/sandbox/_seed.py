@@ -17,6 +17,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import Organization
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
+CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as the vendor's command line calls it
 OWNER_TAGS = {
     "": {},
     "cloudformation": {
@@ -42,10 +43,11 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
 
 
 def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
-    accounts.add_role(cloud.account_id, cloud.control_plane_role_name, documents.control_plane_trust(cloud))
+    policies = {CONTROL_PLANE_POLICY: documents.control_plane_policy()}
+    accounts.add_role(cloud.account_id, cloud.control_plane_role_name, documents.control_plane_trust(cloud), policies=policies)
     if cloud.trust:
         trust, tags = documents.trust_policy(cloud), OWNER_TAGS[cloud.owner]
-        accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags)
+        accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags=tags)
 
 
 def _add_instance_profile(accounts: AwsAccounts, cloud: Cloud) -> None:

@@ -66,6 +66,11 @@ def control_plane_trust(cloud: Cloud) -> Json:
     return policy(statement)
 
 
+def control_plane_policy() -> Json:
+    """What the vendor's set-up allows that role to do with roles and instance profiles."""
+    return policy({"Sid": "IAM", "Effect": "Allow", "Action": ["iam:PassRole", "iam:GetInstanceProfile"], "Resource": "*"})
+
+
 def account_trust(account_id: str) -> Json:
     """The trust policy of a role that an account's principals may assume."""
     return policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"}, "Action": "sts:AssumeRole"})

@@ -15,6 +15,7 @@ import traceback
 import typing as t
 from pathlib import Path
 
+from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
 from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.lint import lint
 from ansible_collections.rayfleet.anyscale.tests.tools.package import build
@@ -33,6 +34,17 @@ def unit(part: Part) -> None:
 def integration(part: Part) -> None:
     """Modules, role and playbooks against the sandbox."""
     part.run("pytest", *WORKERS, "tests/integration")
+
+
+def browser(part: Part) -> None:
+    """The audit's page in a real browser."""
+    if find_browser() is None:
+        part.skip(f"no browser shows a page here ({', '.join(PROGRAMS)}), so the audit's page was not tested in one")
+        return
+    venv = CACHE / "browser"
+    if _set_up(part, "browser", venv, sys.executable) == 0:
+        # Where the tests find no browser after all, they skip themselves, which is no success here.
+        part.run("pytest", "tests/browser", env=clean_environment(venv), never_say=(" skipped",))
 
 
 def molecule(part: Part) -> None:
@@ -59,7 +71,7 @@ def matrix(part: Part) -> None:
     others = ("python3.11",) if sys.version_info >= (3, 12) else ("python3.13", "python3.12")
     for python in others:
         venv = CACHE / "matrix" / python
-        status = _set_up(part, venv, python)
+        status = _set_up(part, "pytest", venv, python, may_lack_python=True)
         if status == 0:
             env = clean_environment(venv)
             part.run("ansible", "--version", env=env, closing=0)
@@ -67,26 +79,25 @@ def matrix(part: Part) -> None:
             return
         if status != NO_SUCH_PYTHON:
             return
-    part.skipped = f"no {' or '.join(others)} runs here, so the other end of the supported range was not tested"
-    part.say(f"skipped: {part.skipped}")
+    part.skip(f"no {' or '.join(others)} runs here, so the other end of the supported range was not tested")
 
 
 NO_SUCH_PYTHON = 3
 
 
-def _set_up(part: Part, venv: Path, python: str) -> int:
-    """Make the environment with the caller's settings of pip or uv, as `make setup` does."""
-    command = [str(ROOT / "tests/tools/setup.sh"), "pytest", str(venv)]
+def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: bool = False) -> int:
+    """Make an environment with the caller's settings of pip or uv, as `make setup` does."""
+    command = [str(ROOT / "tests/tools/setup.sh"), size, str(venv)]
     env = {**os.environ, "PYTHON": python}
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     part.say(*done.stdout.splitlines())
-    if done.returncode not in (0, NO_SUCH_PYTHON):
+    if done.returncode and not (may_lack_python and done.returncode == NO_SUCH_PYTHON):
         part.fail("the virtual environment could not be made", done.stderr.splitlines())
     return done.returncode
 
 
 PARTS: dict[str, t.Callable[[Part], None]] = {
-    function.__name__: function for function in (unit, integration, molecule, lint, sanity, docs, build, matrix)
+    function.__name__: function for function in (unit, integration, browser, molecule, lint, sanity, docs, build, matrix)
 }
 
 

@@ -15,11 +15,21 @@ from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
 
 DIST = CACHE / "dist"
 COLLECTION = "rayfleet.anyscale"
-REQUIRED = ("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "meta/runtime.yml", "playbooks/onboard.yml")
+REQUIRED = (
+    *("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "meta/runtime.yml"),
+    *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml"),
+    *("playbooks/templates/audit.txt.j2", "playbooks/templates/recap.txt.j2"),
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/plugin_utils/report/*.*")),
+)
+DOCUMENTED = {
+    "module": "plugins/modules/*.py",
+    "role": "roles/*",
+    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "inventory", "lookup")},
+}
 
 
 def build(part: Part) -> None:
-    """Build, inspect, install, read the documentation of each module and of the role, and parse the playbooks."""
+    """Build, inspect, install, read the documentation of each module, role and plugin, and parse the playbooks."""
     tarball = build_tarball(part)
     if not tarball:
         return
@@ -54,9 +64,9 @@ def inspect_content(part: Part, tarball: Path) -> None:
 
 
 def read_documentation(part: Part, collections: Path) -> None:
-    """Every module and role must show documentation with options, and from the installed copy, not from the clone."""
+    """Every module, role and plugin must show its documentation, and from the installed copy, not from the clone."""
     env = clean_environment() | {"ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    for kind, pattern in (("module", "plugins/modules/*.py"), ("role", "roles/*")):
+    for kind, pattern in DOCUMENTED.items():
         names = [f"{COLLECTION}.{path.stem}" for path in sorted(ROOT.glob(pattern))]
         if not names:
             part.fail(f"there is no {kind}: {pattern}")

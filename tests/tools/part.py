@@ -70,6 +70,11 @@ class Part:
         print(text, end="", flush=True)
         self._log(text)
 
+    def skip(self, why: str) -> None:
+        """Remember why nothing was tested."""
+        self.skipped = why
+        self.say(f"skipped: {why}")
+
     def fail(self, what: str, lines: t.Sequence[str] = ()) -> None:
         """Remember a failure and show the end of what led to it."""
         self.failures.append(what)

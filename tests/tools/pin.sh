@@ -16,6 +16,7 @@ compile --upgrade --group test --output-file tests/requirements/test.txt
 for size in demo pytest bench; do
     compile --group "$size" --constraints tests/requirements/test.txt --output-file "tests/requirements/$size.txt"
 done
+compile --upgrade --group browser --constraints tests/requirements/test.txt --output-file tests/requirements/browser.txt
 compile --upgrade --group awscli --output-file tests/requirements/awscli.txt
 
 if grep -nE '://|^-|@' tests/requirements/*.txt; then

@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox, _seed_documents, inventory
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import OWNER_TAGS
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY, OWNER_TAGS
 
 BY_NAME = {cloud.name: cloud for cloud in FLEET}
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
@@ -165,6 +165,14 @@ def test_owner_tags(fleet: Sandbox, name: str, tag: str) -> None:
     assert tag in {one["Key"] for one in role["Tags"]}
 
 
+@pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
+def test_control_plane_may_launch_clusters_with_any_role(fleet: Sandbox, cloud: Cloud) -> None:
+    (document,) = inline_policies(fleet.client("iam", cloud.account_id), cloud.control_plane_role_name).values()
+    (statement,) = document["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
+    assert {"iam:PassRole", "iam:GetInstanceProfile"} <= set(statement["Action"])
+
+
 def test_broken_cloud_has_no_role(fleet: Sandbox) -> None:
     iam = fleet.client("iam", BROKEN_CLOUD.account_id)
     with pytest.raises(iam.exceptions.NoSuchEntityException):
@@ -200,6 +208,8 @@ def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     iam = sandbox.client("iam", cloud.account_id)
     trust_of_control_plane = json.dumps(_seed_documents.control_plane_trust(cloud))
     iam.create_role(RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=trust_of_control_plane)
+    steady_state = json.dumps(_seed_documents.control_plane_policy())
+    iam.put_role_policy(RoleName=cloud.control_plane_role_name, PolicyName=CONTROL_PLANE_POLICY, PolicyDocument=steady_state)
     if cloud.trust:
         tags = [{"Key": key, "Value": value} for key, value in OWNER_TAGS[cloud.owner].items()]
         document = json.dumps(_seed_documents.trust_policy(cloud))
@@ -222,6 +232,12 @@ def bucket_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
         s3.put_bucket_policy(Bucket=cloud.bucket_name, Policy=json.dumps(document))
 
 
+def inline_policies(iam: t.Any, role: str) -> dict[str, t.Any]:
+    """A role's own policies by their names."""
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+
+
 def plain(shown: t.Any) -> t.Any:
     """What AWS shows, without what differs from one making to the next."""
     if isinstance(shown, list):
@@ -236,7 +252,8 @@ def aws_state(sandbox: Sandbox, account_id: str) -> dict[str, t.Any]:
     """Everything that AWS shows of an account's roles, instance profiles and buckets."""
     iam, s3 = sandbox.client("iam", account_id), sandbox.client("s3", account_id)
     roles = [iam.get_role(RoleName=role["RoleName"])["Role"] for role in iam.list_roles(MaxItems=1000)["Roles"]]
-    state = {role["RoleName"]: role for role in roles if role["RoleName"] != "anyscale-onboarding"}
+    state: dict[str, t.Any] = {role["RoleName"]: role for role in roles if role["RoleName"] != "anyscale-onboarding"}
+    state |= {f"policies of {name}": inline_policies(iam, name) for name in state}
     for profile in iam.list_instance_profiles()["InstanceProfiles"]:
         state["profile " + profile["InstanceProfileName"]] = profile
     for bucket in s3.list_buckets()["Buckets"]:
@@ -267,6 +284,7 @@ def test_seeded_bucket_policy_is_bound_to_the_seeded_role(sandbox: Sandbox) -> N
     cloud = BY_NAME["speech-prod"]
     iam = sandbox.client("iam", cloud.account_id)
     role_id = iam.get_role(RoleName=cloud.control_plane_role_name)["Role"]["RoleId"]
+    iam.delete_role_policy(RoleName=cloud.control_plane_role_name, PolicyName=CONTROL_PLANE_POLICY)
     iam.delete_role(RoleName=cloud.control_plane_role_name)
     (statement,) = bucket_statements(sandbox, cloud) or []
     assert statement["Principal"]["AWS"] == [cloud.role_arn, role_id]
