@@ -18,6 +18,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import FAIL_ON, failed_clouds, make_report, parse_report
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result = super().run(tmp, variables)
         _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
+        refuse_patterns(variables["ansible_play_hosts_all"])
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         report = make_report(_results(variables, arguments["results"]), now, _collection_version(), previous)

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
 
@@ -61,6 +62,7 @@ class ActionModule(ActionBase):
         if arguments["threads"] < 1:
             raise AnsibleError(f"threads is {arguments['threads']}. Give a positive number.")
         names = list(variables["ansible_play_batch"])
+        refuse_patterns(names)
         observed = self._observed(names, arguments)
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]

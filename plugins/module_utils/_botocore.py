@@ -16,6 +16,7 @@ import typing as t
 
 try:
     import boto3.session
+    import botocore.hooks
     import botocore.session
 except ImportError:
     pass  # the session that is asked for says what is missing
@@ -27,9 +28,9 @@ _shared: dict[str, t.Any] = {}
 def core_session() -> t.Any:
     """A new botocore session, with credentials, settings and components of its own."""
     if not _shared:
-        first = botocore.session.Session()
-        loader = first.get_component("data_loader")
-        _shared.update(loader=loader, paths=list(loader.search_paths), hooks=first.get_component("event_emitter"))
+        hooks = botocore.hooks.HierarchicalEmitter()
+        loader = botocore.session.Session(event_hooks=hooks).get_component("data_loader")
+        _shared.update(loader=loader, paths=list(loader.search_paths), hooks=hooks)
     # A copy of the emitter: what one client hooks into it is not for the others.
     session = botocore.session.Session(event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False)
     session.register_component("data_loader", _shared["loader"])

@@ -83,7 +83,9 @@ class Task(BaseTask):
 
     def plan(self) -> Plan:
         """Decide on all parts, from IAM's and Anyscale's live state."""
-        profile = self._plan_of_profile()
+        return self._plan_with(self._plan_of_profile())
+
+    def _plan_with(self, profile: Plan) -> ProfilePlan:
         config = self._plan_of_config(self._arn_to_write(profile))
         file = self._plan_of_file(config)
         parts = (profile, config, file)
@@ -121,12 +123,13 @@ class Task(BaseTask):
 
     def verify(self, plan: Plan) -> Plan:
         """Read until everything that was written shows."""
+        written = t.cast(ProfilePlan, plan)
         for _attempt in attempts(_VISIBLE_SECONDS):
-            later = self.plan()
+            later = self._plan_with(self._plan_of_profile() if written.profile.changed else written.profile)
             if not later.changed:
                 live = {key: later.result[key] for key in ("compute_config", "compute_config_id") if key in later.result}
                 return dataclasses.replace(plan, reasons=(), warnings=self._overtaken(plan), result={**plan.result, **live})
-        self._refuse_another_version(t.cast(ProfilePlan, later).config)
+        self._refuse_another_version(later.config)
         return later
 
     # --- the instance profile -----------------------------------------------------------------------------------------

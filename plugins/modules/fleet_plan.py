@@ -108,17 +108,19 @@ EXAMPLES = r"""
     var: plan.differing
   run_once: true
 
-- name: Let only those go on, in a play of their own
-  ansible.builtin.add_host:
-    name: "{{ item }}"
-    groups: differing
-  loop: "{{ plan.hosts }}"
-  changed_when: false
+# A play of those that go on: each host of the batch has the plan, so that any of them can tell.
+- name: Converge only those
+  hosts: "{{ hostvars[groups['anyscale_clouds'][0]].plan.hosts or 'all:!all' }}"
+  connection: local
+  gather_facts: false
+  roles:
+    - rayfleet.anyscale.cloud_iam
 """
 
 RETURN = r"""
 hosts:
-  description: The hosts that differ or could not be seen, ring by ring and in a ring in the order of the inventory.
+  description: The hosts that differ or could not be seen, ring by ring and in a ring in the order of the inventory. A play can
+    have them as its C(hosts).
   returned: success
   type: list
   elements: str

@@ -13,6 +13,7 @@ import argparse
 import collections
 import contextlib
 import dataclasses
+import os
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.bench._runs import RunFailed, R
 from ansible_collections.rayfleet.anyscale.tests.bench._schedule import QUICK, WHOLE, Cell, cells, in_round
 from ansible_collections.rayfleet.anyscale.tests.bench._servers import SandboxServer, StandInServer
 
-_FORKS = 5
+_FORKS = 4 * (os.cpu_count() or 1)  # as AWX reckons what a machine can do
 _THREADS = 8  # what fleet_plan uses by default
 
 
@@ -41,7 +42,7 @@ def main() -> int:
         runs = Runs(place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer()))
         failed = _run_rounds(runs, scheduled, rounds)
     results = Results({cell: row(cell.clouds, runs.measures[cell], runs.calls[cell]) for cell in scheduled if cell not in failed})
-    report = _tables.report(results, _goals.goals(results), _machine.describe(options.forks, options.threads), rounds)
+    report = _tables.report(results, _goals.goals(results, options.forks), _machine.describe(options.forks, options.threads), rounds)
     print(f"\n{report}")
     for cell, failure in failed.items():
         print(f"\nFAILED: {cell}: {failure}")

@@ -877,6 +877,17 @@ def test_a_wrong_argument_fails_the_plan_itself(running_sandbox: Sandbox, tmp_pa
     assert run.operations == {}
 
 
+@pytest.mark.parametrize("name", ["vision,prod", "!vision", "&vision", "vision:prod:1"])
+def test_a_name_that_is_a_pattern_is_refused(running_sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    """Before anything is looked at: as the host of a play it would stand for others, or for none."""
+    fresh(running_sandbox, [right("one")])
+    inventory = inventory_of(tmp_path, running_sandbox, [right("one")])
+    inventory.write_text(inventory.read_text().replace(" one:", f" '{name}':"))
+    run = run_play(running_sandbox, inventory, [look()])
+    assert f"Host '{name}' has a name that Ansible reads as a pattern. Rename it in the inventory." in run.output
+    assert run.operations == {}
+
+
 # --- what a look costs, and where sessions are kept -------------------------------------------------------------------
 
 STEADY = [right(f"steady-{number:02}") for number in range(30)]
