@@ -20,8 +20,9 @@ description:
   - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the reasons, and for each that
     failed, and from time to time one that says how far the run is.
   - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. A cloud that
-    P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One that a rollout did not come to, since it
-    stopped before, counts as not finished.
+    P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One for which a check of
+    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted. One that a rollout did not come to,
+    since it stopped before, counts as not finished.
   - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module), warnings, deprecations,
     failed items, retries and, with C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. What
     is left out is hosts for which a task had nothing to do, was skipped, or had no more to say than that it changed something.
@@ -104,6 +105,7 @@ _NO_PERSON = ("CI", "AWX_ISOLATED_DATA_DIR")
 _TOLD = {"msg", "changed", "failed", "unreachable", "censored", "exception", "warnings", "deprecations", "invocation", "diff"}
 _COLOURS = {
     Outcome.RIGHT: C.COLOR_OK,
+    Outcome.DRIFTED: C.COLOR_WARN,
     Outcome.CHANGED: C.COLOR_CHANGED,
     Outcome.WOULD_CHANGE: C.COLOR_CHANGED,
     Outcome.FAILED: C.COLOR_ERROR,
@@ -297,6 +299,9 @@ class CallbackModule(DefaultCallback):
         cloud = self._progress.clouds.get(result.host.get_name())
         if cloud and not cloud.account:
             cloud.account = _as_account(result.task.args.get("account_id"))
+        checks = result.result.get("checks")
+        if action == f"{_COLLECTION}cloud_iam_info" and isinstance(checks, list):
+            self._progress.find(result.host.get_name(), [check["id"] for check in checks if check.get("status") == "fail"])
         going_on = result.result.get("hosts")
         if action == f"{_COLLECTION}fleet_plan" and isinstance(going_on, list):
             self._progress.plan(set(going_on))

@@ -22,6 +22,7 @@ class Outcome(enum.Enum):
     """What a cloud counts as. The values are what people read."""
 
     RIGHT = "right"
+    DRIFTED = "drifted"
     CHANGED = "changed"
     WOULD_CHANGE = "would change"
     FAILED = "failed"
@@ -53,6 +54,7 @@ class Cloud:
     message: str = ""
     reasons: list[str] = dataclasses.field(default_factory=list)
     untold: list[str] = dataclasses.field(default_factory=list)
+    findings: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome | None:
@@ -61,7 +63,11 @@ class Cloud:
             return self.trouble
         if self.stage is not Stage.DONE:
             return Outcome.UNFINISHED
-        return self.change or (Outcome.RIGHT if self.heard else None)
+        if self.change:
+            return self.change
+        if self.findings:
+            return Outcome.DRIFTED
+        return Outcome.RIGHT if self.heard else None
 
 
 class Progress:
@@ -137,6 +143,10 @@ class Progress:
         new = [reason for reason in dict.fromkeys(reasons) if reason not in cloud.reasons]
         cloud.reasons += new
         cloud.untold += new
+
+    def find(self, name: str, findings: t.Iterable[str]) -> None:
+        """A look at a cloud found that this is not right with it."""
+        self._cloud(name).findings = list(dict.fromkeys(findings))
 
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""

@@ -66,10 +66,12 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
     counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
     if not counted:
         return []
+    findings = _grouped((finding, cloud.name) for cloud in counted if cloud.outcome is Outcome.DRIFTED for finding in cloud.findings)
     changes = _grouped((reason, cloud.name) for cloud in counted if cloud.change for reason in cloud.reasons)
     troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.trouble)
     return [
         *_table(counted, what, check),
+        *_section("which checks fail", findings, width, None),
         *_section("why they would change" if check else "why they changed", changes, width, None),
         *_section("why they failed", troubles, width, Outcome.FAILED),
         [("", None)],

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -498,6 +499,16 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
     assert re.search(r"^222222222222 +7 +0 +7 +0 +0$", first.output, re.M)
     assert re.search(r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not", first.output, re.M)
     assert "clouds=13 right=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
+
+
+def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
+    """Clouds that drifted do not fail an audit, and are not called right."""
+    run = run_playbook(running_sandbox, "audit", fleet_inventory, variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK})
+    report = json.loads((fleet_inventory.parent / "anyscale-audit/report.json").read_text())["totals"]["clouds"]
+    totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
+    assert int(totals["drifted"]) == report["fail"] > 0
+    assert (totals["clouds"], totals["changed"]) == ("13", "0")
+    assert "which checks fail:" in run.output
 
 
 def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(running_sandbox: Sandbox, fleet_inventory: Path) -> None:

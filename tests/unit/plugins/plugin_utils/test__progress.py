@@ -30,7 +30,7 @@ def _all_over(task: str, names: str = "abc") -> list[Event]:
     return [("over", name, task) for name in names]
 
 
-RIGHT, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
+RIGHT, DRIFTED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
 AGAIN: Event = ("begin", {"a": "", "b": "", "c": ""}, ["last"], 1.0)
 GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 
@@ -41,6 +41,17 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         pytest.param([BEGIN, *_all_over("trust"), ("settle", ())], [RIGHT, RIGHT, RIGHT], id="nothing changed"),
         pytest.param([BEGIN, ("over", "a", "trust"), ("settle", ())], [RIGHT, None, None], id="no task was for the others"),
         pytest.param([BEGIN, ("change", "a", ["x"]), *_all_over("trust"), ("settle", ())], [CHANGED, RIGHT, RIGHT], id="one changed"),
+        pytest.param(
+            [BEGIN, ("find", "a", ["trust"]), ("find", "b", []), *_all_over("trust"), ("settle", ())],
+            [DRIFTED, RIGHT, RIGHT],
+            id="one drifted",
+        ),
+        pytest.param(
+            [BEGIN, ("find", "a", ["trust"]), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="drifted, then failed"
+        ),
+        pytest.param(
+            [BEGIN, ("find", "a", ["trust"]), ("change", "a", ["x"]), ("settle", ())], [CHANGED, None, None], id="drifted, then changed"
+        ),
         pytest.param([BEGIN, ("change", "a", ["x"], True), ("settle", ())], [WOULD, None, None], id="one would change"),
         pytest.param(
             [BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"], True), ("settle", ())], [CHANGED, None, None], id="a change is a change"

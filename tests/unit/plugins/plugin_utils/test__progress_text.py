@@ -134,6 +134,26 @@ def test_the_recap_of_check_mode() -> None:
     ]
 
 
+def test_the_recap_of_an_audit() -> None:
+    """A cloud with a check that fails is not called right."""
+    progress = _progress(a="111111111111", b="111111111111", c="111111111111")
+    progress.find("a", ["trust_policy", "bucket_grants"])
+    progress.find("b", ["trust_policy"])
+    progress.find("c", [])
+    for name in "abc":
+        progress.over(name, "bucket")
+    assert _recap(progress) == [
+        "account       clouds    right  drifted  changed   failed  unreachable",
+        "111111111111       3        1        2        0        0            0",
+        "",
+        "which checks fail:",
+        "     2  trust_policy: a, b",
+        "     1  bucket_grants: a",
+        "",
+        "clouds=3 right=1 drifted=2 changed=0 failed=0 unreachable=0",
+    ]
+
+
 def test_the_recap_of_a_rollout_that_stopped() -> None:
     """Who was not come to is counted as that, and not as right."""
     progress = _progress(a="111111111111", b="111111111111")
