@@ -36,11 +36,12 @@ def main() -> int:
     rounds = options.rounds or (2 if options.quick else 5)
     sizes = QUICK if options.quick else WHOLE
     scheduled = cells(dataclasses.replace(sizes, larger=tuple(size for size in sizes.larger if size <= options.largest)))
+    to_do = [(number, cell) for number in range(rounds) for cell in in_round(scheduled, number) if not number or cell.clouds < options.once]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         place = Workplace(folder, options.forks, options.threads)
         runs = Runs(place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer()))
-        failed = _run_rounds(runs, scheduled, rounds)
+        failed = _run(runs, to_do, rounds)
     results = Results({cell: row(cell.clouds, runs.measures[cell], runs.calls[cell]) for cell in scheduled if cell not in failed})
     report = _tables.report(results, _goals.goals(results, options.forks), _machine.describe(options.forks, options.threads), rounds)
     print(f"\n{report}")
@@ -57,19 +58,20 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="how many measures each median is of (default: 5, with --quick 2)")
     parser.add_argument("--quick", action="store_true", help="few clouds: tries the benchmark out, and writes no documentation")
     parser.add_argument("--largest", type=int, default=max(WHOLE.larger), help="leave out fleets of more clouds, which take longest")
+    parser.add_argument("--once", type=int, default=sys.maxsize, metavar="N", help="measure fleets of N clouds and more in one round only")
     parser.add_argument("--forks", type=int, default=_FORKS, help="of Ansible, and of the shell script")
     parser.add_argument("--threads", type=int, default=_THREADS, help="of bare boto3, and of the plan")
     return parser.parse_args()
 
 
-def _run_rounds(runs: Runs, scheduled: list[Cell], rounds: int) -> dict[Cell, RunFailed]:
-    """Run everything, round by round. A cell that failed is not tried again."""
+def _run(runs: Runs, scheduled: list[tuple[int, Cell]], rounds: int) -> dict[Cell, RunFailed]:
+    """Run everything, each cell with the number of its round. A cell that failed is not tried again."""
     failed: dict[Cell, RunFailed] = {}
-    for contender in dict.fromkeys(cell.contender for cell in scheduled):
+    for contender in dict.fromkeys(cell.contender for _round, cell in scheduled):
         print(f"Warming up: {contender.title}", flush=True)
         with contextlib.suppress(RunFailed):  # its cells will tell
             runs.warm_up(contender)
-    to_do = collections.deque((number, cell) for number in range(rounds) for cell in in_round(scheduled, number))
+    to_do = collections.deque(scheduled)
     while to_do:
         number, cell = to_do.popleft()
         if cell in failed:

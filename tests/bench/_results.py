@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.tests.bench._schedule import Cell, Sc
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The figures of one contender at one size. ``scaled_from``: the number of clouds of the run, where it is another."""
+    """The figures of one contender at one size, of so many ``runs``; ``scaled_from`` is their number of clouds, where it is another."""
 
     clouds: int
     seconds: float
@@ -27,6 +27,7 @@ class Row:
     controller: float
     fork: float
     calls: dict[str, float]
+    runs: int = 1
     scaled_from: int = 0
 
     @property
@@ -58,6 +59,7 @@ def row(clouds: int, measures: t.Sequence[Measure], calls: t.Mapping[str, int]) 
         controller=max(measure.controller for measure in measures),
         fork=max(measure.fork for measure in measures),
         calls={name: count / clouds for name, count in sorted(calls.items())},
+        runs=len(measures),
     )
 
 

@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.tests.bench._goals import Goal
 from ansible_collections.rayfleet.anyscale.tests.bench._results import Results, Row
 from ansible_collections.rayfleet.anyscale.tests.bench._schedule import Scenario
 
-_HEAD = ("clouds", "contender", "seconds", "from - to", "ms a cloud", "CPU s", "of boto3", "calls", "controller", "fork")
+_HEAD = ("clouds", "contender", "runs", "seconds", "from - to", "ms a cloud", "CPU s", "of boto3", "calls", "controller", "fork")
 _GOALS_HEAD = ("goal", "limit", "figure", "outcome")
 
 
@@ -29,7 +29,7 @@ def table(head: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> str:
 def report(results: Results, goals: t.Sequence[Goal], machine: t.Mapping[str, str], rounds: int) -> str:
     """All of it: the machine, the times, the calls, the goals."""
     described = "\n".join(f"* {name}: {value}" for name, value in machine.items())
-    parts = [f"Medians of {rounds} rounds, on this machine:\n\n{described}"]
+    parts = [f"{rounds} rounds, on this machine:\n\n{described}"]
     for scenario, latency_ms in results.tables():
         parts.append(f"**{_title(scenario, latency_ms)}**\n\n{_times(results, scenario, latency_ms)}")
     parts.append(f"**Calls for each cloud, by operation**\n\n{_calls(results)}")
@@ -57,6 +57,7 @@ def _figures(row: Row, floor: Row | None) -> tuple[str, ...]:
     """One line's figures. A time that was scaled says from how many clouds."""
     scaled = f" (from {row.scaled_from})" if row.scaled_from else ""
     return (
+        str(row.runs),
         f"{row.seconds:.1f}{scaled}",
         f"{row.fastest:.1f} - {row.slowest:.1f}",
         f"{row.seconds_per_cloud * 1000:.1f}",
