@@ -153,8 +153,8 @@ def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
     lines = {tuple(line.split()) for line in text.splitlines()}
     assert "**All already right, 20 ms a call**" in text
     assert ("50", "onboard,", "with", "the", "plan", *"1 6.0 6.0 - 6.0 120.0 3.0 - 1.0 100 MB 10 MB".split()) in lines
-    assert ("500", "onboard,", "with", "the", "plan", *"8.0 8.0 - 8.0 16.0 4.0 2.0 1.0 100 MB 10 MB".split()) in lines
-    assert ("500", "amazon.aws", *"600.0 (from 50) 600.0 - 600.0 1200.0 300.0 150.0 1.0 100 MB 10 MB".split()) in lines
+    assert ("500", "onboard,", "with", "the", "plan", *"1 8.0 8.0 - 8.0 16.0 4.0 2.0 1.0 100 MB 10 MB".split()) in lines
+    assert ("500", "amazon.aws", *"1 600.0 (from 50) 600.0 - 600.0 1200.0 300.0 150.0 1.0 100 MB 10 MB".split()) in lines
     assert "* bare boto3, all already right: GetRole 1" in text.splitlines()
     assert "* processor: one" in text.splitlines()
 
