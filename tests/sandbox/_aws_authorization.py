@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS lets a caller do: operations that a test denies, and roles that trust the caller or do not."""
+"""What AWS lets a caller do: operations that a test denies, a caller's policy, and roles that trust the caller or do not."""
 
 from __future__ import annotations
 
@@ -12,21 +12,39 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import AwsCall
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Caller
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_permissions import PASS_ROLE, permissions_of
+from ansible_collections.rayfleet.anyscale.tests.sandbox._identity_policies import ALLOW, DENY, effect
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, as_list
 
 _ASSUME_ROLE = "sts:assumerole"
 _EXTERNAL_ID = "sts:ExternalId"
+# How AWS's messages call what an operation is about, by the parameter that names it.
+_KINDS = {"InstanceProfileName": "instance profile", "RoleName": "role", "UserName": "user", "PolicyArn": "policy"}
 
 
 def denied(call: AwsCall, caller: Caller) -> Refusal:
     """The refusal of a call that no policy of the caller allows."""
-    action = f"{call.service}:{call.operation}"
-    return _not_authorized(caller, action, f"{_resource(call)} because no identity-based policy allows the {action} action")
+    return _not_allowed(caller, f"{call.service}:{call.operation}", _resource(call))
+
+
+def check_policy(call: AwsCall, caller: Caller, policy: Document) -> None:
+    """Refuse a call that takes more than the caller's only policy allows. Policies of buckets and keys are not looked at."""
+    for permission in permissions_of(call):
+        found = effect(policy, permission)
+        resource = permission.resource if permission.action == PASS_ROLE else _resource(call)
+        if found == DENY:
+            raise _not_authorized(caller, permission.action, f"{resource} with an explicit deny in an identity-based policy")
+        if found != ALLOW:
+            raise _not_allowed(caller, permission.action, resource)
 
 
 def not_trusted(call: AwsCall, caller: Caller) -> Refusal:
     """The refusal of AssumeRole by a role that does not trust the caller, or does not exist."""
     return _not_authorized(caller, "sts:AssumeRole", call.parameters.get("RoleArn", ""))
+
+
+def _not_allowed(caller: Caller, action: str, resource: str) -> Refusal:
+    return _not_authorized(caller, action, f"{resource} because no identity-based policy allows the {action} action")
 
 
 def _not_authorized(caller: Caller, action: str, resource: str) -> Refusal:
@@ -36,7 +54,7 @@ def _not_authorized(caller: Caller, action: str, resource: str) -> Refusal:
 def _resource(call: AwsCall) -> str:
     if call.service == "s3":
         return f'"arn:aws:s3:::{call.resource or "*"}"'
-    for parameter, kind in (("InstanceProfileName", "instance profile"), ("RoleName", "role"), ("UserName", "user")):
+    for parameter, kind in _KINDS.items():
         if parameter in call.parameters:
             return f"{kind} {call.parameters[parameter]}"
     return call.resource or "*"

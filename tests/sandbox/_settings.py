@@ -9,15 +9,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _identity_policies
+
 
 @dataclasses.dataclass
 class Settings:
     """How slow, how narrow and how strict AWS is.
 
-    consistency_delay: for so many seconds after a policy was written, reads return the state before it.
+    consistency_delay: for so many seconds after a policy was written, or a compute config published, reads return the
+        state before it.
     principal_delay: a role younger than so many seconds is not yet a valid principal of a policy.
     trust_quota: the longest trust policy, in characters that are not white space.
     denied: operations that no policy allows the callers whose calls are recorded.
+    identity_policies: by account, the only identity-based policy of such callers in it; in other accounts they may do all.
     session_seconds: how long the session of an assumed role lasts, whatever was asked for; AWS's rule (an hour,
         or what was asked for) where it is ``None``.
     """
@@ -26,7 +30,12 @@ class Settings:
     principal_delay: float = 0.0
     trust_quota: int = 2048
     denied: list[str] = dataclasses.field(default_factory=list)
+    identity_policies: dict[str, dict[str, t.Any]] = dataclasses.field(default_factory=dict)
     session_seconds: int | None = None
+
+    def __post_init__(self) -> None:
+        for document in self.identity_policies.values():
+            _identity_policies.check(document)
 
     def update(self, **changes: t.Any) -> dict[str, t.Any]:
         """Turn some settings; returns them all. An unknown name is a ``TypeError``."""
