@@ -51,6 +51,7 @@ _GONE_STATES = ("DELETING", "DELETED")
 
 _ATTEMPTS = 6
 _PUBLISH_ATTEMPTS = 3
+_LOOKS = 4
 _TOTAL_SECONDS = 300.0
 _LONGEST_RETRY_AFTER = 120.0
 _LONGEST_BACKOFF = 20.0
@@ -58,8 +59,11 @@ _LONGEST_TEXT = 1000
 
 _NO_ANSWER = 0
 _TOO_MANY_REQUESTS = 429
+_GATEWAY_TIMEOUT = 504
 _PASSING = frozenset({_NO_ANSWER, 502, 503, 504})
 _WAKING_UP = 599
+_FAILED = "That is a failure of Anyscale's own: run again a little later, and give Anyscale's support the trace id if it stays."
+_IN_DOUBT = "It may have been done all the same, or be done yet: run again a little later, and what is there by then is found."
 
 _REMEDIES = {
     _NO_ANSWER: "Check anyscale_host, the proxy and the network, then run again.",
@@ -68,6 +72,7 @@ _REMEDIES = {
     404: "Check the id or name, and that the token belongs to the organization that has it.",
     409: "Where another change holds a lock, run again when it is done.",
     _TOO_MANY_REQUESTS: "Lower forks or throttle, then run again.",
+    **dict.fromkeys((500, 502, 503, _GATEWAY_TIMEOUT), _FAILED),
     _WAKING_UP: "The cloud was hibernated and is being started: run again in ten minutes.",
 }
 
@@ -127,6 +132,10 @@ def _stored_token(path: str) -> str:
     return token if isinstance(token, str) else ""
 
 
+class _LateError(AnyscaleError):
+    """No answer came in time: the server may be at it still."""
+
+
 @dataclasses.dataclass(frozen=True)
 class _Answer:
     """What came back for one attempt; the status is 0 where nothing whole did."""
@@ -142,6 +151,11 @@ class _Answer:
         if self.failure is not None:
             return str(getattr(self.failure, "reason", self.failure)) or type(self.failure).__name__
         return _server_text(self.body.decode("utf-8", "replace"))
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was not waited for any longer, here or at a gateway."""
+        return self.status == _GATEWAY_TIMEOUT or isinstance(getattr(self.failure, "reason", self.failure), TimeoutError)
 
     def may_pass(self, repeatable: bool) -> bool:
         """Whether another attempt is harmless and may do better. Nothing was done for a request refused as one too many."""
@@ -254,7 +268,7 @@ class AnyscaleClient:
         """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and return it.
 
         Each create makes a version, so a lost answer (none, unreadable, or a server's error) is followed by a look at
-        what was made, and only then by another attempt.
+        what was made, and only then by another attempt; by none where the server may be at it still.
         """
         body = {"name": name, "anonymous": False, "new_version": True, "config": config}
         attempt = 0
@@ -262,15 +276,15 @@ class AnyscaleClient:
             attempt += 1
             try:
                 return self._result("POST", _TEMPLATES, body=body)
-            except AnyscaleError as lost:
-                if not _may_have_been_done(lost.status):
+            except AnyscaleError as error:
+                if not _may_have_been_done(error.status):
                     raise
-                self._sleep(1.0 + self._jitter() * 2.0**attempt)
-                made = self._version_like(name, config, previous_version)
-                if made is not None:
-                    return made
-                if attempt == _PUBLISH_ATTEMPTS:
-                    raise
+                lost = error
+            made = self._made_after_all(lost, name, config, previous_version)
+            if made is not None:
+                return made
+            if attempt == _PUBLISH_ATTEMPTS:
+                raise lost
 
     def unarchive_compute_config(self, template_id: str) -> None:
         """Take every version of the compute config that this one belongs to out of the archive."""
@@ -297,6 +311,23 @@ class AnyscaleClient:
         for template in self._pages("POST", f"{_TEMPLATES}search", {"count": _TEMPLATES_PER_PAGE}, wanted):
             if template.get("name") == name and template.get("config", {}).get("cloud_id") == cloud_id:
                 yield template
+
+    def _made_after_all(self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
+        """What a create made whose answer was lost, ``None`` for nothing. Raises where that cannot be told.
+
+        Searches may lag behind, so that one look does not tell that nothing was made.
+        """
+        try:
+            for look in range(_LOOKS):
+                self._sleep((1.0 + self._jitter()) * 2.0**look)
+                made = self._version_like(name, config, previous_version)
+                if made is not None:
+                    return made
+        except AnyscaleError as error:
+            raise _in_doubt(lost) from error
+        if isinstance(lost, _LateError):
+            raise _in_doubt(lost)
+        return None
 
     def _version_like(self, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
         newer = itertools.takewhile(
@@ -403,7 +434,7 @@ class AnyscaleClient:
             text = f"it redirects to {_origin(answer.headers.get('Location'))}"
             remedy = "Redirects are not followed: give the final address as anyscale_host."
         outcome = f"HTTP {answer.status}" if answer.status else "no answer"
-        return AnyscaleError(
+        return (_LateError if answer.is_late else AnyscaleError)(
             f"{method} {path} failed at {self._host} ({outcome}): {text.rstrip('.')}.",
             remedy,
             method=method,
@@ -423,6 +454,10 @@ def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
 def _may_have_been_done(status: int) -> bool:
     """Whether a create that failed with this status may have made its version all the same."""
     return status < 300 or 500 <= status < _WAKING_UP
+
+
+def _in_doubt(lost: AnyscaleError) -> AnyscaleError:
+    return AnyscaleError(lost.message, _IN_DOUBT, **lost.details)
 
 
 def _body_of(refusal: urllib.error.HTTPError) -> bytes:

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import account_of, parse_account_id, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import Assumed, SessionCache, good_until
 
 try:
@@ -46,6 +47,7 @@ _KNOWN_TO_BOTO3 = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _ATTEMPTS = 8
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
+_UNREADABLE_SECONDS = 1.0
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _TAKEN_BY_STS = {
@@ -53,6 +55,9 @@ _TAKEN_BY_STS = {
     "assume_role_external_id": (re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}\Z"), "2 to 1224 characters out of letters, digits and _+=,.@:/-"),
 }
 
+_READS = ("Get", "List", "AssumeRole")
+# These replace what others write to as well: before another attempt, somebody has to look whether they have.
+_OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 # What a call is about, by the argument that names it.
 _SUBJECTS = {"RoleName": "role", "RoleArn": "role", "InstanceProfileName": "instance profile", "Bucket": "bucket"}
 _ACCESS_DENIED = "Allow the caller {action}; the message says whether a policy denies it."
@@ -60,6 +65,9 @@ _WRONG_KEYS = "Check access_key, secret_key and session_token, or the credential
 _EXPIRED = "Get new temporary credentials."
 _TOO_FAST = "Run again with fewer forks: the account's rate of calls was exceeded for longer than the retries last."
 _NOT_AWS = "Check endpoint_url and the proxy: what answers there is not AWS."
+_FAILED = "That is a failure of AWS's own: run again a little later."
+_UNANSWERED = "Check the network and the proxy, then run again."
+_BUSY = "Somebody else is changing the same thing: run again when they are done."
 _SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
 _REMEDIES = {
     "AccessDenied": _ACCESS_DENIED,
@@ -82,6 +90,16 @@ _REMEDIES = {
     "NoCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
     "PartialCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
     "ProfileNotFound": "Check profile, and the files ~/.aws/config and ~/.aws/credentials.",
+    "ThrottlingException": _TOO_FAST,
+    "RequestLimitExceeded": _TOO_FAST,
+    "TooManyRequestsException": _TOO_FAST,
+    "OperationAborted": _BUSY,
+    "ConcurrentModification": _BUSY,
+    "EntityTemporarilyUnmodifiable": _BUSY,
+    "ConnectTimeoutError": _UNANSWERED,
+    "ConnectionClosedError": _UNANSWERED,
+    "ProxyConnectionError": _UNANSWERED,
+    "ReadTimeoutError": _UNANSWERED,
     "EndpointConnectionError": "Check region, endpoint_url and the network.",
     "HTTPClientError": "Look for a line break or a blank in the credentials (access_key, secret_key, session_token, or those that "
     "boto3 finds in the environment), and check endpoint_url.",
@@ -137,7 +155,7 @@ class AwsSession:
             raise TaskError(
                 missing_required_lib("boto3"),
                 "Install it for that Python, or set ansible_python_interpreter to one that has it: "
-                "\"{{ ansible_playbook_python }}\" is the Python that runs ansible-playbook.",
+                '"{{ ansible_playbook_python }}" is the Python that runs ansible-playbook.',
             )
         self._params = _checked(params)
         self._cache = cache
@@ -149,7 +167,10 @@ class AwsSession:
         self._account_id: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id and a remedy."""
+        """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id and a remedy.
+
+        It is repeated where AWS is too busy, fails or does not answer, unless it overwrites.
+        """
         return _call(self._client(service), method, arguments)
 
     def account_id(self) -> str:
@@ -228,7 +249,7 @@ class AwsSession:
             user_agent_extra=DEFAULT_SESSION_NAME,
         )
         try:
-            return session.client(
+            client = session.client(
                 service,
                 region_name=session.region_name or _DEFAULT_REGION,
                 endpoint_url=params.get("endpoint_url"),
@@ -237,6 +258,9 @@ class AwsSession:
             )
         except (BotoCoreError, ValueError) as error:
             raise _unusable(f"A client for {service}", error) from error
+        for operation in _OVERWRITES:
+            client.meta.events.register_last(f"needs-retry.{service}.{operation}", _end_here)
+        return client
 
 
 Connect = t.Callable[[t.Mapping[str, t.Any]], AwsSession]
@@ -281,13 +305,27 @@ def _call(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, 
     operation = client.meta.method_to_api_mapping[method]
     action = f"{client.meta.service_model.service_name}:{operation}"
     about = ", ".join(f"{_SUBJECTS[name]} {value}" for name, value in arguments.items() if name in _SUBJECTS)
-    try:
-        return getattr(client, method)(**arguments)
-    except ClientError as error:
-        raise _with_answer(error, operation, action, about) from error
-    except Exception as error:  # botocore's parsers, for one, raise what is no BotoCoreError
-        # From None: not even a traceback is to show a text that may quote credentials.
-        raise _without_answer(error, operation, about) from None
+    for _attempt in attempts(_UNREADABLE_SECONDS):
+        try:
+            return getattr(client, method)(**arguments)
+        except ClientError as error:
+            raise _with_answer(error, operation, action, about) from error
+        except Exception as error:  # botocore's parsers, for one, raise what is no BotoCoreError
+            failure = _without_answer(error, operation, about)
+        # Of all that may pass, botocore itself does not repeat a call whose answer breaks off.
+        if operation in _OVERWRITES or failure.code != "ResponseParserError":
+            break
+    # Outside of the handler: not even a traceback is to show a text that may quote credentials.
+    raise failure
+
+
+def _end_here(operation: t.Any, response: t.Any = None, caught_exception: Exception | None = None, **_event: t.Any) -> None:
+    """End a call, at the point where botocore would repeat it, by an error that may pass."""
+    if caught_exception is not None:
+        raise caught_exception
+    error = ClientError(response[1], operation.name)
+    if _with_answer(error, operation.name, "", "").is_passing:
+        raise error
 
 
 def _unusable(what: str, error: Exception) -> AwsError:
@@ -301,8 +339,8 @@ def _with_answer(error: t.Any, operation: str, action: str, about: str) -> AwsEr
     code, status = str(answer.get("Code") or ""), metadata.get("HTTPStatusCode")
     # Without a body that it understands, botocore makes the status the code.
     is_of_aws = bool(code) and not code.isdigit()
-    remedy = _REMEDIES.get(f"{operation} {code}") or _REMEDIES.get(code, "")
-    return AwsError(
+    remedy = _REMEDIES.get(f"{operation} {code}") or _REMEDIES.get(code) or (_FAILED if int(status or 0) >= 500 else "")
+    failure = AwsError(
         f"{_named(operation, about)} failed with {code if is_of_aws else f'HTTP {status}'}: {answer.get('Message') or 'no message'}",
         remedy.format(action=action) if is_of_aws else _NOT_AWS,
         operation=operation,
@@ -310,12 +348,21 @@ def _with_answer(error: t.Any, operation: str, action: str, about: str) -> AwsEr
         status=status,
         request_id=metadata.get("RequestId"),
     )
+    return _with_doubt(failure, operation)
 
 
 def _without_answer(error: Exception, operation: str, about: str) -> AwsError:
     code = type(error).__name__
     text = _UNQUOTED.get(code, str(error))
-    return AwsError(f"{_named(operation, about)} failed: {text}", _REMEDIES.get(code, ""), operation=operation, code=code)
+    failure = AwsError(f"{_named(operation, about)} failed: {text}", _REMEDIES.get(code, ""), operation=operation, code=code)
+    return _with_doubt(failure, operation)
+
+
+def _with_doubt(failure: AwsError, operation: str) -> AwsError:
+    """The failure, with the warning that a write is due whose answer was lost."""
+    if failure.is_lost and not operation.startswith(_READS):
+        failure.remedy += " It may have been done all the same."
+    return failure
 
 
 def _named(operation: str, about: str) -> str:

@@ -14,6 +14,17 @@ import typing as t
 
 _LONGEST_MESSAGE = 1200
 
+# What AWS answers to calls that are too many, and what botocore raises where no answer comes or none that can be read.
+_THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequestsException", "SlowDown")
+_UNANSWERED = (
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "EndpointConnectionError",
+    "ProxyConnectionError",
+    "ReadTimeoutError",
+    "ResponseParserError",
+)
+
 
 class TaskError(Exception):
     """The base of all errors that a user is meant to read.
@@ -56,6 +67,16 @@ class AwsError(TaskError):
     def code(self) -> str:
         """The AWS error code, such as ``NoSuchEntity``; empty when there was no answer at all."""
         return str(self.details.get("code", ""))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot be told if the call was carried out: AWS did not answer, or had a failure of its own."""
+        return self.code in _UNANSWERED or (int(self.details.get("status", 0)) >= 500 and self.code not in _THROTTLED)
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same call may do better a little later."""
+        return self.is_lost or self.code in _THROTTLED
 
 
 class AnyscaleError(TaskError):

@@ -25,10 +25,9 @@ Document = dict[str, t.Any]
 
 VERSION = "2012-10-17"
 _VERSION_WHEN_ABSENT = "2008-10-17"
+_NOT_JSON = "Run again, since the answer may have broken off; if that does not help, put it right in the AWS console."
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
-_ELEMENTS = frozenset(
-    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
-)
+_ELEMENTS = frozenset(("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +78,7 @@ def parse(document: str | t.Mapping[str, t.Any] | None, name: str) -> Document:
         try:
             document = json.loads(document)
         except ValueError as error:
-            raise PolicyError(f"The {name} is not JSON: {error}.", "Put it right in the AWS console first.") from error
+            raise PolicyError(f"The {name} is not JSON: {error}.", _NOT_JSON) from error
     if not isinstance(document, dict):
         raise PolicyError(f"The {name} is not a JSON object.", "Put it right in the AWS console first.")
     for index, raw in enumerate(statements(document)):
@@ -126,9 +125,7 @@ def policies_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arn
     return _meaning(one, arns) == _meaning(other, arns)
 
 
-def missing_statements(
-    wanted: t.Iterable[Raw], document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None
-) -> list[Raw]:
+def missing_statements(wanted: t.Iterable[Raw], document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> list[Raw]:
     """Those of the wanted raw statements that a document no longer holds, counted as often as they occur."""
     there = collections.Counter(canonical(raw, arns) for raw in statements(document))
     missing = []
@@ -296,9 +293,7 @@ def _text(value: t.Any) -> str:
 
 def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:
     return frozenset(
-        (operator, key.lower(), _texts(values) or frozenset())
-        for operator, keys in (block or {}).items()
-        for key, values in keys.items()
+        (operator, key.lower(), _texts(values) or frozenset()) for operator, keys in (block or {}).items() for key, values in keys.items()
     )
 
 

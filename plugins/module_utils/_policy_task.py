@@ -15,18 +15,20 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task
 
 _CONFLICTS = ("OperationAborted", "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable")
-_CONFLICT_SECONDS = 60.0
+_BUSY_SECONDS = 60.0
 _VISIBLE_SECONDS = 30.0
 
 
 class PolicyTask(Task):
     """A task whose resource is one policy document."""
+
+    _is_written = False
 
     @abc.abstractmethod
     def read(self) -> policy.Document:
@@ -49,29 +51,40 @@ class PolicyTask(Task):
 
     def is_passing(self, error: AwsError) -> bool:
         """Whether AWS will take the same write a little later."""
-        return error.code in _CONFLICTS
+        return error.is_passing or error.code in _CONFLICTS
 
     def plan(self) -> Plan:
         """Decide on the live document."""
         return self._guarded(self.decide(self.read()))
 
     def apply(self, plan: Plan) -> None:
-        """Write the wanted document, again while AWS will not take it yet.
+        """Write the wanted document, again while AWS will not take it yet, or where it may not have taken it.
 
-        What AWS is busy with may be somebody else's write: what was decided before that must not be written after it.
+        Meanwhile somebody else may have written: what was decided before that must not be written after it.
         """
-        for _attempt in attempts(_CONFLICT_SECONDS):
+        self._is_written = False
+        refusals: list[AwsError] = []
+        for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=8.0):
+            if refusals and not self._shows(plan.before, refusals[-1]):
+                return  # verify decides anew, on what is there now
             try:
                 self.write(plan.after)
+                self._is_written = True
+                self.written.append(self.resource)
                 return
             except AwsError as error:
                 if not self.is_passing(error):
                     raise
-                refusal = error
+                refusals.append(error)
+        raise refusals[-1]
+
+    def _shows(self, document: policy.Document, refusal: AwsError) -> bool:
+        """Whether a document is the live one. Where that cannot be told, what counts is why it was to be told."""
+        try:
             live = self.read()
-            if not policy.policies_equal(live, plan.before, self.arns(live)):
-                return  # verify decides anew, on what is there now
-        raise refusal
+            return policy.policies_equal(live, document, self.arns(live))
+        except TaskError as error:
+            raise refusal from error
 
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
@@ -81,7 +94,7 @@ class PolicyTask(Task):
                 return dataclasses.replace(plan, reasons=(), warnings=())
             if not policy.policies_equal(live, plan.before, self.arns(live)):
                 break
-        return self._guarded(self._decided_anew(plan, live))
+        return self._guarded(self._decided_anew(plan, live) if self._is_written else self.decide(live))
 
     def _decided_anew(self, written: Plan, live: policy.Document) -> Plan:
         """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it."""

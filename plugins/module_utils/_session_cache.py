@@ -6,6 +6,7 @@
 
 This module util is private to the collection. The folder belongs to the run and goes with it; each file is for its owner's
 eyes alone. A refusal is kept too, for a while: the account's other clouds are refused at once, not each after its own wait.
+What may pass, such as a time-out, is kept for those who wait for the same answer, and not for long.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file impo
 
 _SPARE_SECONDS = 300.0
 _REFUSAL_SECONDS = 60.0
+_PASSING_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _read(path: str) -> Assumed | AwsError | None:
 def _write(path: str, kept: Assumed | AwsError) -> None:
     """All at once, readable by its owner alone. A full disk only makes the run slower."""
     if isinstance(kept, AwsError):
-        until = time.time() + _REFUSAL_SECONDS
+        until = time.time() + (_PASSING_SECONDS if kept.is_passing else _REFUSAL_SECONDS)
         record = {"refused": kept.message, "remedy": kept.remedy, "details": kept.details, "good_until": until}
     else:
         record = dataclasses.asdict(kept)

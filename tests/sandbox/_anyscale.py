@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_routes import
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Fault, Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import MEMBER, MEMBER_TOKEN, OWNER, OWNER_TOKEN, Organization
+from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _USERS = {OWNER_TOKEN: OWNER, MEMBER_TOKEN: MEMBER}
 
@@ -27,10 +28,11 @@ _USERS = {OWNER_TOKEN: OWNER, MEMBER_TOKEN: MEMBER}
 class AnyscaleApplication:
     """A WSGI application that answers as the Anyscale API."""
 
-    def __init__(self, organization: Organization, journal: Journal, faults: Faults) -> None:
+    def __init__(self, organization: Organization, journal: Journal, faults: Faults, settings: Settings) -> None:
         self._organization = organization
         self._journal = journal
         self._faults = faults
+        self._settings = settings
         self._map = Map([Rule(path, methods=[method], endpoint=path) for method, path in ROUTES], merge_slashes=True)
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
@@ -72,7 +74,8 @@ class AnyscaleApplication:
     def _carry_out(self, request: Request, path: str, arguments: t.Mapping[str, str]) -> Response:
         try:
             user = _authenticated(request)
-            exchange = Exchange(self._organization, user, request.args, _body(request), arguments)
+            lag = self._settings.consistency_delay
+            exchange = Exchange(self._organization, user, request.args, _body(request), arguments, lag)
             with self._organization.lock:
                 status, body = ROUTES[(request.method, path)](exchange)
         except ApiError as error:

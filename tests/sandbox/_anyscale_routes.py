@@ -26,13 +26,14 @@ _MINI_USER = ("id", "name", "username", "email", "lastname")
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One authenticated request: who asks, for what."""
+    """One authenticated request: who asks, for what. Searches lag so many seconds behind."""
 
     organization: Organization
     user: Json
     query: t.Any
     body: t.Any
     arguments: t.Mapping[str, str]
+    lag: float = 0.0
 
     @property
     def cloud_id(self) -> str:
@@ -161,7 +162,7 @@ def _put_mapping(exchange: Exchange) -> Answer:
 
 
 def _create_template(exchange: Exchange) -> Answer:
-    return 201, {"result": exchange.organization.create_template(exchange.body, exchange.user["id"])}
+    return 201, {"result": exchange.organization.create_template(exchange.body, exchange.user["id"], settled=False)}
 
 
 def _get_template(exchange: Exchange) -> Answer:
@@ -189,7 +190,7 @@ def _unarchive_template(exchange: Exchange) -> Answer:
 
 
 def _search_templates(exchange: Exchange) -> Answer:
-    found = exchange.organization.templates.search(exchange.form())
+    found = exchange.organization.templates.search(exchange.form(), exchange.lag)
     decorated = [_decorated(exchange.organization, template) for template in found]
     return _page(decorated, exchange.query.get("count"), exchange.query.get("paging_token"))
 
@@ -197,7 +198,7 @@ def _search_templates(exchange: Exchange) -> Answer:
 def _search_plain_templates(exchange: Exchange) -> Answer:
     form = exchange.form()
     paging = form.get("paging") or {}
-    found = exchange.organization.templates.search({**form, "archive_status": "ALL"})
+    found = exchange.organization.templates.search({**form, "archive_status": "ALL"}, exchange.lag)
     return _page(found, paging.get("count"), paging.get("paging_token"))
 
 

@@ -89,7 +89,7 @@ class AwsApplication:
                 response.headers["Retry-After"] = f"{fault.retry_after:g}"
             return response
 
-        return t.cast(Response, fault.around(lambda: self._carry_out(call, environ), error))
+        return fault.around(lambda: self._carry_out(call, environ), error)
 
     def _carry_out(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
         try:

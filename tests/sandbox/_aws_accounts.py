@@ -55,6 +55,11 @@ class AwsAccounts:
             for policy_name, document in (policies or {}).items():
                 role.put_policy(policy_name, json.dumps(document))
 
+    def past_policies(self, key: str) -> list[Document | None]:
+        """The policies that a bucket (by its name) or a role (by its unique id) had since it was prepared."""
+        with self._lock:
+            return [document and _principals.show(document) for document in self._policies.past(key)]
+
     def add_instance_profile(self, account_id: str, name: str, *role_names: str) -> None:
         """Create an instance profile, of a role or of none."""
         with self._lock:

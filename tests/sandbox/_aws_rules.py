@@ -53,14 +53,21 @@ class AwsRules:
         if not call.account_id:
             raise _unknown_key(call)
         self._callers.check_expiration(call)
-        if call.operation in self._settings.denied and not call.is_setup:
-            raise _aws_authorization.denied(call, self._callers.caller(call))
+        if not call.is_setup:
+            self._authorize(call)
         if call.service == "s3":
             self._before_s3(call)
         elif call.service == "iam":
             self._before_iam(call, environ)
         elif call.operation == "AssumeRole":
             self._before_assume_role(call, environ)
+
+    def _authorize(self, call: AwsCall) -> None:
+        if call.operation in self._settings.denied:
+            raise _aws_authorization.denied(call, self._callers.caller(call))
+        policy = self._settings.identity_policies.get(call.account_id)
+        if policy is not None:
+            _aws_authorization.check_policy(call, self._callers.caller(call), policy)
 
     def answer(self, call: AwsCall) -> Response | None:
         """The answer to a call that moto would not answer as AWS does; ``None`` leaves the call to moto."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import time
 import typing as t
 import uuid
 
@@ -72,9 +73,10 @@ class ComputeTemplates:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._templates: dict[str, Json] = {}
+        self._published: dict[str, float] = {}
 
-    def create(self, body: Json, creator_id: str, organization_id: str) -> Json:
-        """Store a checked request as the next version of its lineage."""
+    def create(self, body: Json, creator_id: str, organization_id: str, settled: bool = True) -> Json:
+        """Store a checked request as the next version of its lineage; ``settled`` makes every later search find it."""
         template = self.unsaved(body, creator_id, organization_id)
         name = template["name"]
         lineage = self._lineage(name, template["config"]["cloud_id"])
@@ -84,6 +86,8 @@ class ComputeTemplates:
             raise ApiError(409, f"A compute config with the name {name} already exists.")
         template["version"] = max((version["version"] for version in lineage), default=0) + 1
         self._templates[template["id"]] = template
+        if not settled:
+            self._published[template["id"]] = time.monotonic()
         return copy.deepcopy(template)
 
     def unsaved(self, body: Json, creator_id: str, organization_id: str) -> Json:
@@ -124,12 +128,15 @@ class ComputeTemplates:
         self.get(template_id)
         del self._templates[template_id]
 
-    def search(self, query: Json) -> list[Json]:
-        """The versions that match, sorted as asked for."""
-        found = [template for template in self._templates.values() if _matches(template, query)]
+    def search(self, query: Json, lag: float = 0.0) -> list[Json]:
+        """The versions that match, sorted as asked for, as a search finds them that lags so many seconds behind."""
+        horizon = time.monotonic() - lag
+        shown = [template for template in self._templates.values() if self._published.get(template["id"], horizon) <= horizon]
+        found = [template for template in shown if _matches(template, query)]
         version = query.get("version", LATEST)
         if version in (LATEST, None):
-            found = [template for template in found if template["version"] == self._newest(template)]
+            newest = {(template["name"], template["config"]["cloud_id"]): template["id"] for template in shown}  # the oldest comes first
+            found = [template for template in found if template["id"] in set(newest.values())]
         elif version != ALL_VERSIONS:
             found = [template for template in found if template["version"] == version]
         return copy.deepcopy(_sorted(found, query.get("sort_by_clauses") or []))
@@ -138,9 +145,6 @@ class ComputeTemplates:
         return [
             template for template in self._templates.values() if template["name"] == name and template["config"]["cloud_id"] == cloud_id
         ]
-
-    def _newest(self, template: Json) -> int:
-        return max(version["version"] for version in self._lineage(template["name"], template["config"]["cloud_id"]))
 
 
 def _with_defaults(sent: Json) -> Json:

@@ -12,6 +12,8 @@ import threading
 import time
 import typing as t
 
+from werkzeug.wrappers import Response
+
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import DroppedConnection
 
 _DEFAULT_CODES = {400: "Throttling", 403: "AccessDenied", 409: "OperationAborted", 500: "InternalError", 503: "SlowDown"}
@@ -22,8 +24,11 @@ class Fault:
     """What happens to the next ``times`` calls of ``operation`` (a shell pattern; ``resource`` and ``account_id`` too).
 
     status, code, message, retry_after: the error to answer with; no error where the status is ``None``.
-    after: carry the call out first, then answer with the error. drop: close the connection without an answer.
-    delay: seconds to wait before answering.
+    drop: close the connection without an answer. hang: do so only once the caller has given up.
+    leave: do so, and refuse every connection from then on, until ``Sandbox.come_back``.
+    after: carry the call out before any of these.
+    cut: of the answer, send the first half alone. delay: seconds to wait before all else.
+    skip: how many of the calls that it would hit are spared first.
     """
 
     operation: str
@@ -31,10 +36,14 @@ class Fault:
     code: str = ""
     message: str = ""
     times: int = 1
+    skip: int = 0
     after: bool = False
     delay: float = 0.0
     retry_after: float | None = None
     drop: bool = False
+    hang: bool = False
+    leave: bool = False
+    cut: bool = False
     resource: str = "*"
     account_id: str = "*"
 
@@ -48,14 +57,25 @@ class Fault:
         patterns = ((operation, self.operation), (resource, self.resource), (account_id, self.account_id))
         return all(fnmatch.fnmatchcase(value, pattern) for value, pattern in patterns)
 
-    def around(self, carry_out: t.Callable[[], t.Any], error: t.Callable[[Fault], t.Any]) -> t.Any:
+    def around(self, carry_out: t.Callable[[], Response], error: t.Callable[[Fault], Response]) -> Response:
         """The answer to a call that this fault hit."""
         time.sleep(self.delay)
-        replaces = self.drop or self.status is not None
-        answer = carry_out() if self.after or not replaces else None
-        if self.drop:
-            raise DroppedConnection
-        return answer if self.status is None else error(self)
+        drops = self.drop or self.hang or self.leave
+        if not drops and self.status is None:
+            answer = carry_out()
+            return _half(answer) if self.cut else answer
+        if self.after:
+            carry_out()
+        if drops:
+            raise DroppedConnection(hang=self.hang, leave=self.leave)
+        return error(self)
+
+
+def _half(answer: Response) -> Response:
+    """An answer that breaks off in its middle, where nothing but its text tells that more was to come."""
+    text = answer.get_data()
+    answer.set_data(text[: len(text) // 2])
+    return answer
 
 
 class Faults:
@@ -75,8 +95,10 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.times > 0 and fault.hits(operation, resource, account_id):
-                    fault.times -= 1
-                    return fault
+                    if not fault.skip:
+                        fault.times -= 1
+                        return fault
+                    fault.skip -= 1
         return None
 
     def pending(self) -> list[dict[str, t.Any]]:

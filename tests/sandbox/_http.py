@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import typing as t
 
@@ -15,8 +16,19 @@ from werkzeug.serving import make_server
 HOST = "127.0.0.1"
 
 
+_LONGEST_HANG = 120.0
+
+
 class DroppedConnection(ConnectionError):
-    """Raised by an application to close the connection without an answer."""
+    """Raised by an application to close the connection without an answer.
+
+    hang: not before the caller has closed it. leave: and to refuse all further ones.
+    """
+
+    def __init__(self, hang: bool = False, leave: bool = False) -> None:
+        super().__init__()
+        self.hang = hang
+        self.leave = leave
 
 
 class _Handler(MotoRequestHandler):
@@ -29,19 +41,37 @@ class _Handler(MotoRequestHandler):
 
     def connection_dropped(self, error: BaseException, environ: t.Any = None) -> None:
         self.close_connection = True
+        if not isinstance(error, DroppedConnection):
+            return
+        if error.hang:
+            select.select([self.connection], [], [], _LONGEST_HANG)
+        if error.leave:  # before the caller sees anything, so that it finds the door closed
+            self.server.shutdown()
+            self.server.server_close()
 
 
 class HttpServer:
     """Binds when made, so that the URL is known; answers between ``start`` and ``stop``."""
 
     def __init__(self, application: t.Callable[..., t.Any]) -> None:
-        self._server = make_server(HOST, 0, application, threaded=True, request_handler=_Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._application = application
+        self._bind(0)
         self.url = f"http://{HOST}:{self._server.server_port}"
+
+    def _bind(self, port: int) -> None:
+        self._server = make_server(HOST, port, self._application, threaded=True, request_handler=_Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
+
+    def come_back(self) -> None:
+        """Answer again at the same address, where an application has left."""
+        if self._server.socket.fileno() < 0:
+            self._thread.join()
+            self._bind(self._server.server_port)
+            self.start()
 
     def stop(self) -> None:
         """Stop answering and free the port."""

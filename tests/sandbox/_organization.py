@@ -90,13 +90,16 @@ class Organization:
             raise ApiError(500, "Internal server error")
         return primary[0]
 
-    def create_template(self, body: t.Any, creator_id: str = OWNER["id"]) -> Json:
-        """Create a compute config, or its next version, with all the checks of the service in its order."""
+    def create_template(self, body: t.Any, creator_id: str = OWNER["id"], settled: bool = True) -> Json:
+        """Create a compute config, or its next version, with all the checks of the service in its order.
+
+        ``settled``: searches find it at once, however far they lag behind.
+        """
         check_shape(body)
         with self.lock:
             resource = self.primary_resource(body["config"]["cloud_id"])
             check_meaning(body["config"], resource["provider"] == "AWS" and resource["compute_stack"] == "VM")
-            return self.templates.create(body, creator_id, ORGANIZATION_ID)
+            return self.templates.create(body, creator_id, ORGANIZATION_ID, settled)
 
     def mapping(self, cloud_id: str, resource_id: str) -> Json:
         """The Cloud IAM mapping spec of a resource. The service does not check that the cloud has that resource."""

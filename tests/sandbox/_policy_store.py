@@ -32,6 +32,10 @@ class PolicyStore:
         entries = self._history.get(key, [])
         return next((document for written, document in reversed(entries) if written <= horizon), None)
 
+    def past(self, key: str) -> list[Document | None]:
+        """All documents that there were, the oldest first, from the last settled one on."""
+        return [document for _written, document in self._history.get(key, [])]
+
     def forget(self, key: str) -> None:
         """The bucket or role is gone."""
         self._history.pop(key, None)

@@ -44,7 +44,7 @@ class Sandbox:
         self._settings = Settings()
         self._aws = AwsApplication(self._journal, self._faults, self._settings)
         self.accounts = self._aws.accounts
-        anyscale = AnyscaleApplication(self.organization, self._journal, self._faults)
+        anyscale = AnyscaleApplication(self.organization, self._journal, self._faults, self._settings)
         self._servers = HttpServer(ControlApplication(self, self._aws)), HttpServer(anyscale)
         self._session = boto3.Session(region_name=REGION)
         self._clients: dict[tuple[str, str], t.Any] = {}
@@ -98,7 +98,8 @@ class Sandbox:
         return self._clients[service, account_id]
 
     def reset(self) -> None:
-        """Empty AWS, the Anyscale organization, the calls, the faults and the settings."""
+        """Empty AWS, the Anyscale organization, the calls, the faults and the settings; both servers answer again."""
+        self.come_back()
         self._aws.reset()
         with self.organization.lock:
             self.organization.reset()
@@ -121,6 +122,11 @@ class Sandbox:
     def fault(self, operation: str, **fault: t.Any) -> None:
         """Make the next calls of an operation fail, wait or break off; see ``_faults.Fault`` for the keywords."""
         self._faults.add(operation=operation, **fault)
+
+    def come_back(self) -> None:
+        """Answer again, after a fault that made a server leave."""
+        for server in self._servers:
+            server.come_back()
 
     def faults(self) -> list[dict[str, t.Any]]:
         """The faults still to come."""

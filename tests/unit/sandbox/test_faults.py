@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import time
 import typing as t
+import urllib.error
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
@@ -111,6 +116,88 @@ def test_dropped_connection(sandbox: Sandbox, aws: t.Any, after: bool, written: 
     assert [call["status"] for call in sandbox.calls()] == [0]
 
 
+@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
+def test_no_answer_until_the_caller_gives_up(sandbox: Sandbox, aws: t.Any, after: bool, written: str) -> None:
+    sandbox.fault(operation="UpdateAssumeRolePolicy", hang=True, after=after)
+    session = boto3.Session(**sandbox.credentials(ACCOUNT))
+    config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=0.3)
+    iam = session.client("iam", endpoint_url=sandbox.aws_url, config=config)
+    with pytest.raises(ReadTimeoutError):
+        iam.update_assume_role_policy(RoleName="ray", PolicyDocument=OTHER_TRUST)
+    assert service_of_trust(sandbox.client("iam", ACCOUNT)) == f"{written}.amazonaws.com"
+    assert [call["status"] for call in sandbox.calls()] == [0]
+
+
+@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
+def test_connections_are_refused_until_aws_is_back(sandbox: Sandbox, aws: t.Any, api: t.Any, after: bool, written: str) -> None:
+    sandbox.fault(operation="UpdateAssumeRolePolicy", leave=True, after=after)
+    with pytest.raises(ConnectionClosedError):
+        aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=OTHER_TRUST)
+    for _attempt in range(3):
+        with pytest.raises(EndpointConnectionError):
+            aws("iam").get_role(RoleName="ray")
+    assert api("GET", USERINFO).status == 200, "Anyscale is another server"
+    sandbox.come_back()
+    assert service_of_trust(aws("iam")) == f"{written}.amazonaws.com"
+    assert [call["status"] for call in sandbox.calls()] == [0, 200, 200]
+
+
+def test_connections_are_refused_until_anyscale_is_back(sandbox: Sandbox, api: t.Any) -> None:
+    sandbox.fault(operation=f"GET {USERINFO}", leave=True)
+    with pytest.raises(http.client.RemoteDisconnected):
+        api("GET", USERINFO)
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        api("GET", USERINFO)
+    sandbox.come_back()
+    assert api("GET", USERINFO).status == 200
+
+
+def test_a_reset_lets_servers_come_back(sandbox: Sandbox, aws: t.Any) -> None:
+    sandbox.fault(operation="GetRole", leave=True)
+    with pytest.raises(ConnectionClosedError):
+        aws("iam").get_role(RoleName="ray")
+    sandbox.reset()
+    assert aws("iam").list_roles()["Roles"] == []
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_half_an_answer_of_aws(sandbox: Sandbox, aws: t.Any, service: str) -> None:
+    sandbox.client("s3", ACCOUNT).put_bucket_policy(Bucket="data-1", Policy=POLICY)
+    sandbox.fault(operation="Get*", cut=True)
+    method, parameters = CALLS[service]
+    if service == "iam":
+        with pytest.raises(ResponseParserError):
+            getattr(aws(service), method)(**parameters)
+    else:
+        half = getattr(aws(service), method)(**parameters)["Policy"]
+        assert 0 < len(half) < len(POLICY)
+    assert getattr(aws(service), method)(**parameters)["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_half_an_answer_of_anyscale(sandbox: Sandbox, api: t.Any) -> None:
+    sandbox.fault(operation=f"GET {USERINFO}", cut=True)
+    with pytest.raises(json.JSONDecodeError):
+        api("GET", USERINFO)
+    assert api("GET", USERINFO).status == 200
+
+
+def test_half_an_answer_comes_after_the_write(sandbox: Sandbox, aws: t.Any) -> None:
+    sandbox.fault(operation="UpdateAssumeRolePolicy", cut=True)
+    with pytest.raises(ResponseParserError):
+        aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=OTHER_TRUST)
+    assert service_of_trust(sandbox.client("iam", ACCOUNT)) == "lambda.amazonaws.com"
+
+
+def test_some_calls_are_spared_first(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
+    sandbox.fault(operation="GetRole", status=500, skip=2, times=2)
+    statuses = []
+    for _call in range(5):
+        with contextlib.suppress(ClientError):
+            aws("iam").get_role(RoleName="ray")
+        statuses.append(sandbox.calls()[-1]["status"])
+    assert statuses == [200, 200, 500, 500, 200]
+
+
 def test_delay_without_an_error(sandbox: Sandbox, aws: t.Any) -> None:
     sandbox.fault(operation="GetRole", delay=0.3)
     begin = time.monotonic()
@@ -161,6 +248,24 @@ def test_late_read_of_a_bucket_policy(sandbox: Sandbox, aws: t.Any) -> None:
     assert has_policy(aws("s3"))
     aws("s3").delete_bucket_policy(Bucket="data-1")
     assert has_policy(aws("s3"))
+
+
+def test_late_search_for_compute_configs(sandbox: Sandbox, api: t.Any) -> None:
+    """By its id, a version can be read at once; of those that searches find, the one before is the newest."""
+    cloud_id = sandbox.organization.add_cloud("demo")
+    config = {"cloud_id": cloud_id, "head_node_type": {"name": "head", "instance_type": "m5.large"}}
+    request = {"name": "team-a", "new_version": True, "config": config}
+    sandbox.organization.create_template(request)
+    sandbox.settings(consistency_delay=0.4)
+    made = api("POST", "/api/v2/compute_templates/", request).body["result"]
+
+    def found() -> list[int]:
+        return [row["version"] for row in api("POST", "/api/v2/compute_templates/search", {"version": -1}).body["results"]]
+
+    assert (made["version"], found()) == (2, [1])
+    assert api("GET", f"/api/v2/compute_templates/{made['id']}").status == 200
+    time.sleep(0.45)
+    assert found() == [2]
 
 
 def test_young_role_is_not_yet_a_principal(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:

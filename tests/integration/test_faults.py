@@ -1,0 +1,463 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever fails, whenever: a cloud converges or fails cleanly, the next run converges, nothing is lost, nothing made twice.
+
+The calls are those of the budget, which is exact: a new call is in the matrix, or the budget's own tests fail.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import re
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _aws_session
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
+from ansible_collections.rayfleet.anyscale.tests.integration.calls import CREATE, NEW, SCENES
+from ansible_collections.rayfleet.anyscale.tests.integration.quick_time import QuickTime, pass_quickly
+from ansible_collections.rayfleet.anyscale.tests.integration.states import (
+    ACCOUNT,
+    PARTNER_ACCOUNT,
+    ROLE,
+    Json,
+    Run,
+    bucket_policy_of,
+    failure,
+    policy,
+    put_bucket_policy,
+    put_trust,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
+
+MODULE = "cloud_iam"
+POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+STEPS = ("trust", "bucket_access", "compute_config_profile")
+FOR_EVER = 1000
+LONGEST_SECONDS = 600.0
+MOST_CALLS = 80
+PATIENCE = 0.5
+# The time-outs of AWS's and of Anyscale's client as they are, which the tests cut short.
+PATIENCE_OF = (_aws_session._READ_SECONDS, t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__["timeout"])
+
+# --- the kinds of faults ----------------------------------------------------------------------------------------------
+
+_ANYWHERE: dict[str, Json] = {
+    "500": {"status": 500, "code": "InternalError"},
+    "502": {"status": 502, "code": "BadGateway"},
+    "503": {"status": 503, "code": "ServiceUnavailable"},
+    "599": {"status": 599},
+    "connections refused": {"leave": True},
+    "reset before it acts": {"drop": True},
+    "no answer in time": {"hang": True},
+    "half an answer": {"cut": True},
+}
+_IN_ANYSCALE: dict[str, Json] = {
+    **_ANYWHERE,
+    "throttled": {"status": 429},
+    "throttled until later": {"status": 429, "retry_after": 17},
+    "another change under way": {"status": 409},
+}
+_IN_IAM: dict[str, Json] = {
+    **_ANYWHERE,
+    "throttled": {"status": 400, "code": "Throttling"},
+    "another change under way": {"status": 409, "code": "ConcurrentModification"},
+}
+_IN_S3: dict[str, Json] = {
+    **_ANYWHERE,
+    "throttled": {"status": 503, "code": "SlowDown"},
+    "another change under way": {"status": 409, "code": "OperationAborted"},
+}
+_OF_WRITES: dict[str, Json] = {
+    "reset after it acts": {"drop": True, "after": True},
+    "no answer in time after it acts": {"hang": True, "after": True},
+    "500 after it acts": {"status": 500, "code": "InternalError", "after": True},
+}
+# What each run of the tests has of reads, of faults that last, and of writes that others come between.
+_TYPICAL = ("throttled", "503", "reset before it acts", "half an answer")
+_LASTING = ("throttled", "503")
+_REFUSED_OR_LOST = ("throttled", "another change under way", "reset before it acts", "500 after it acts")
+
+
+def kinds(operation: str) -> dict[str, Json]:
+    """The ways in which an operation can fail."""
+    service = _IN_ANYSCALE if "/" in operation else _IN_S3 if "Bucket" in operation else _IN_IAM
+    return {**service, **(_OF_WRITES if is_write(operation) else {})}
+
+
+def is_write(operation: str) -> bool:
+    """Whether an operation changes something."""
+    return writes("anyscale" if "/" in operation else "aws", operation)
+
+
+# --- the matrix -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One call of a scene, by its number among those of its operation, and how it fails: so many times."""
+
+    scene: str
+    operation: str
+    number: int
+    kind: str
+    times: int
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether each run of the tests has it: writes, and the last read of each operation, which comes after the writes."""
+        last = self.number == SCENES[self.scene].calls[self.operation]
+        if self.times > 1:
+            return last and self.kind in _LASTING
+        return last and (is_write(self.operation) or self.kind in _TYPICAL)
+
+    @property
+    def is_outlasted(self) -> bool:
+        """Whether a single one must not even be noticed."""
+        if self.kind in ("599", "another change under way"):
+            return self.operation in POLICY_WRITES
+        if self.operation == CREATE:
+            return self.kind != "no answer in time"
+        if "/" in self.operation:
+            return self.kind not in ("500", "half an answer")
+        return (self.operation, self.kind) != ("GetBucketPolicy", "half an answer")
+
+    @property
+    def subject(self) -> str:
+        """How a message names the call: by its operation or its path; what is no policy at all, by whose it is."""
+        if (self.operation, self.kind) == ("GetBucketPolicy", "half an answer"):
+            return "policy of bucket"
+        return re.escape(self.operation).replace(re.escape("{id}"), "[a-z_0-9]+")
+
+
+def _scene_of(operation: str) -> str:
+    """Where an operation is called: where everything is made, as far as it is."""
+    scenes = sorted(SCENES, key=lambda name: name != "all to be made")
+    return next(name for name in scenes if operation in SCENES[name].calls)
+
+
+def _cases() -> t.Iterator[t.Any]:
+    for operation in dict.fromkeys(operation for scene in SCENES.values() for operation in scene.calls):
+        scene = _scene_of(operation)
+        count = SCENES[scene].calls[operation]
+        for number in range(1, count + 1):
+            for kind in kinds(operation):
+                for times, often in ((1, "once"), (FOR_EVER, "for ever")):
+                    case = Case(scene, operation, number, kind, times)
+                    name = f"{operation} {number} of {count}, {kind}, {often}"
+                    yield pytest.param(case, id=name, marks=[] if case.is_quick else [pytest.mark.soak])
+
+
+# --- what must hold ---------------------------------------------------------------------------------------------------
+
+
+class Policies(t.NamedTuple):
+    """The statements of the cloud's two policies."""
+
+    trust: list[Json]
+    bucket: list[Json]
+
+
+class Reference(t.NamedTuple):
+    """What a scene comes to in a run without faults: the policies, and the versions of the compute config."""
+
+    policies: Policies
+    versions: list[Json]
+
+
+def policies(sandbox: Sandbox) -> Policies:
+    """As they are now."""
+    return Policies(_statements(trust_of(sandbox)), _statements(bucket_policy_of(sandbox, NEW.bucket_name)))
+
+
+def _statements(document: Json | None) -> list[Json]:
+    return document["Statement"] if document else []
+
+
+def versions(sandbox: Sandbox) -> list[Json]:
+    """The configs of all versions of the compute config, the oldest first."""
+    found = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
+    return [template["config"] for template in sorted(found, key=lambda template: int(template["version"]))]
+
+
+_REFERENCES: dict[str, Reference] = {}
+
+
+def reference(sandbox: Sandbox, run: Run, name: str) -> Reference:
+    """What a scene comes to, found out once."""
+    if name not in _REFERENCES:
+        SCENES[name].prepare(sandbox)
+        before = policies(sandbox)
+        assert run(MODULE, **SCENES[name].arguments)["changed"]
+        now = policies(sandbox)
+        if not SCENES[name].takes_out:
+            assert [raw for raw in (*before.trust, *before.bucket) if raw not in (*now.trust, *now.bucket)] == []
+        _REFERENCES[name] = Reference(now, versions(sandbox))
+    return _REFERENCES[name]
+
+
+def nothing_lost(sandbox: Sandbox, wanted: Reference) -> None:
+    """Each statement that is to be there in the end was there ever since it first was, in between as well; nothing was made twice."""
+    role_id = sandbox.client("iam", ACCOUNT).get_role(RoleName=ROLE)["Role"]["RoleId"]
+    for key, statements in ((role_id, wanted.policies.trust), (NEW.bucket_name, wanted.policies.bucket)):
+        documents = [_statements(document) for document in sandbox.accounts.past_policies(key)]
+        for statement in statements:
+            present = [statement in document for document in documents]
+            assert present == sorted(present), f"{statement} was gone for a while"
+    assert len(versions(sandbox)) <= len(wanted.versions)
+
+
+def converged(sandbox: Sandbox, wanted: Reference) -> None:
+    """The scene has come to what it comes to without faults."""
+    assert policies(sandbox) == wanted.policies
+    found = versions(sandbox)
+    assert len(found) == len(wanted.versions)
+    assert all(same_config(one, other) for one, other in zip(found, wanted.versions, strict=True))
+
+
+def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None:
+    """A failure that says what is to be done next, and truly what was done and what was not."""
+    message, error = failure(result)["msg"], result.get("error", {})
+    assert re.search(r"[Rr]un again|Check ", message), message
+    if "step" not in error:
+        assert sandbox.writes() == []
+        return
+    order = STEPS if SCENES[scene].options.get("state") != "absent" else STEPS[::-1]
+    assert error["done"] == list(order[: order.index(error["step"])])
+    now = policies(sandbox)
+    is_there = {
+        "trust": now.trust == wanted.policies.trust,
+        "bucket_access": now.bucket == wanted.policies.bucket,
+        "compute_config_profile": len(versions(sandbox)) == len(wanted.versions),
+    }
+    assert all(is_there[step] for step in error["done"])
+    assert not any(is_there[step] for step in order[order.index(error["step"]) + 1 :])
+    succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
+    of_the_step = [operation for operation in succeeded if _step_of(operation) == error["step"]]
+    assert ("written" in error) == bool(of_the_step), (error, of_the_step)
+    assert all(name in message for name in (*error["done"], *error.get("written", [])))
+
+
+def _step_of(operation: str) -> str:
+    return "trust" if "AssumeRole" in operation else "bucket_access" if "Bucket" in operation else "compute_config_profile"
+
+
+# --- the runs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="clock")
+def _clock(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
+    return pass_quickly(monkeypatch)
+
+
+@contextlib.contextmanager
+def _impatient(kind: str) -> t.Iterator[None]:
+    """Time-outs that are short, where an answer is not to come in time."""
+    with pytest.MonkeyPatch.context() as patch:
+        if kind.startswith("no answer"):
+            patch.setattr(_aws_session, "_READ_SECONDS", PATIENCE)
+            patch.setitem(t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "timeout", PATIENCE)
+        yield
+
+
+def _back_after(sandbox: Sandbox, pauses: int) -> t.Callable[[], None]:
+    """Let a server that left come back, after so many pauses of whoever misses it."""
+    counted = collections.Counter[str]()
+
+    def pause() -> None:
+        counted["pauses"] += 1
+        if counted["pauses"] == pauses:
+            sandbox.come_back()
+
+    return pause
+
+
+def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None:
+    """Without faults, a run converges, and another one finds nothing to do."""
+    sandbox.clear_faults()
+    sandbox.settings(consistency_delay=0.0)
+    sandbox.come_back()
+    results: list[Json] = []
+    while not results or (results[-1]["changed"] and len(results) < 2):
+        sandbox.clear_calls()
+        results.append(run(MODULE, **SCENES[scene].arguments))
+        assert not results[-1].get("failed"), results[-1]["msg"]
+    assert (results[-1]["changed"], results[-1]["reasons"], sandbox.writes()) == (False, [], [])
+    nothing_lost(sandbox, wanted)
+    converged(sandbox, wanted)
+
+
+@pytest.mark.parametrize("case", list(_cases()))
+def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, case: Case) -> None:
+    wanted = reference(sandbox, run_module, case.scene)
+    SCENES[case.scene].prepare(sandbox)
+    clock.slept = 0.0
+    clock.on_pause = _back_after(sandbox, 2 if case.times == 1 else FOR_EVER)
+    sandbox.fault(case.operation, times=case.times, skip=case.number - 1, **kinds(case.operation)[case.kind])
+    with _impatient(case.kind):
+        result = run_module(MODULE, **SCENES[case.scene].arguments)
+    clock.on_pause = lambda: None
+    sandbox.come_back()
+    assert case.times > 1 or sandbox.faults() == [], "the call was not made"
+    calls = len([call for call in sandbox.calls() if call["operation"] == case.operation])
+    assert calls <= MOST_CALLS
+    assert clock.slept + (calls * PATIENCE_OF["/" in case.operation] if case.kind.startswith("no answer") else 0.0) <= LONGEST_SECONDS
+    nothing_lost(sandbox, wanted)
+    if result.get("failed"):
+        assert case.times > 1 or not case.is_outlasted, result["msg"]
+        assert re.search(case.subject, result["msg"]), result["msg"]
+        clean(sandbox, case.scene, wanted, result)
+    else:
+        converged(sandbox, wanted)
+    recovered(sandbox, run_module, case.scene, wanted)
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    """Whatever the budget has, with every kind of fault, in each of its calls, once and for ever."""
+    cases = [parameter.values[0] for parameter in _cases()]
+    operations = {operation for scene in SCENES.values() for operation in scene.calls}
+    assert {case.operation for case in cases} == operations
+    for operation in operations:
+        found = [case for case in cases if case.operation == operation]
+        assert {(case.kind, case.times) for case in found} == {(kind, times) for kind in kinds(operation) for times in (1, FOR_EVER)}
+        assert {case.number for case in found} == set(range(1, SCENES[found[0].scene].calls[operation] + 1))
+
+
+# --- others who write meanwhile ---------------------------------------------------------------------------------------
+
+NEWCOMER: Json = {"Sid": "Newcomer", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"}}
+THEIRS = ("PartnerIngest", "AnalyticsExport", "ClusterBucket")
+EDITS: dict[str, t.Callable[[list[Json], Json], list[Json]]] = {
+    "adds a statement": lambda statements, newcomer: [*statements, newcomer],
+    "takes out their own": lambda statements, newcomer: [raw for raw in statements if raw.get("Sid") not in THEIRS],
+}
+
+
+class Editor:
+    """Somebody who changes a policy, once, when the module pauses between two attempts to write it."""
+
+    def __init__(self, sandbox: Sandbox, operation: str, edit: str) -> None:
+        self._sandbox = sandbox
+        self._is_trust = operation == "UpdateAssumeRolePolicy"
+        self._edit = EDITS[edit]
+        self.statements: list[Json] | None = None
+
+    def __call__(self) -> None:
+        if self.statements is not None:
+            return
+        now = policies(self._sandbox)
+        if self._is_trust:
+            self.statements = self._edit(now.trust, {**NEWCOMER, "Action": "sts:AssumeRole"})
+            put_trust(self._sandbox, policy(*self.statements))
+        else:
+            objects = f"arn:aws:s3:::{NEW.bucket_name}/*"
+            self.statements = self._edit(now.bucket, {**NEWCOMER, "Action": "s3:GetObject", "Resource": objects})
+            if self.statements:
+                put_bucket_policy(self._sandbox, NEW.bucket_name, policy(*self.statements))
+            else:
+                self._sandbox.client("s3", ACCOUNT).delete_bucket_policy(Bucket=NEW.bucket_name)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        pytest.param(operation, kind, id=f"{operation}, {kind}", marks=[] if kind in _REFUSED_OR_LOST else [pytest.mark.soak])
+        for operation in POLICY_WRITES
+        for kind in kinds(operation)
+        # What is no failure, or fails at once; and a policy that was deleted, of which nobody can take anything out.
+        if kind not in ("half an answer", "connections refused") and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
+    ],
+)
+def test_nobody_is_overwritten_by_another_attempt(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, operation: str, kind: str, edit: str
+) -> None:
+    """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be sent after it."""
+    scene = _scene_of(operation)
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    editor = Editor(sandbox, operation, edit)
+    clock.on_pause = editor
+    sandbox.fault(operation, **kinds(operation)[kind])
+    with _impatient(kind):
+        result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    assert editor.statements is not None
+    now, (goal, found) = policies(sandbox), (wanted.policies, editor.statements)
+    statements, ours = (now.trust, goal.trust) if operation == "UpdateAssumeRolePolicy" else (now.bucket, goal.bucket)
+    assert any(raw["Sid"] == "Newcomer" for raw in statements if "Sid" in raw) == (edit == "adds a statement")
+    assert [raw for raw in ours if raw not in statements and raw.get("Sid") not in THEIRS] == []
+    assert [raw for raw in statements if raw not in found and raw.get("Sid") in THEIRS] == [], "what was taken out is back"
+
+
+# --- answers that are late --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag", [5.0, 20.0], ids="{:g} s".format)
+@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))])
+def test_stale_reads_are_outlasted(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, lag: float) -> None:
+    """Each write is made once, however long it does not show."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=lag)
+    result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    written = collections.Counter(call["operation"] for call in sandbox.writes())
+    assert written == {operation: count for operation, count in SCENES[scene].calls.items() if is_write(operation)}
+    nothing_lost(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))])
+def test_reads_that_stay_stale_are_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str) -> None:
+    """What was written and never shows is an error, and is not written for ever."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=100_000.0)
+    result = run_module(MODULE, **SCENES[scene].arguments)
+    assert clock.slept <= LONGEST_SECONDS
+    if result.get("failed"):
+        assert result["error"]["written"]
+    nothing_lost(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("kind", ["reset after it acts", "no answer in time after it acts", "500 after it acts", "half an answer"])
+def test_a_version_whose_answer_is_lost_is_not_made_twice(sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str) -> None:
+    """Not even where searches do not find it at once."""
+    scene = "all to be made"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=10.0)
+    sandbox.fault(CREATE, **kinds(CREATE)[kind])
+    with _impatient(kind):
+        result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    converged(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_module: Run, clock: QuickTime) -> None:
+    """The server is still at it when nobody waits for it any longer: nothing tells then whether it will be done."""
+    scene = "all to be made"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.fault(CREATE, delay=3 * PATIENCE)
+    with _impatient("no answer"):
+        result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert "may have been done all the same" in result["msg"] and "run again" in result["msg"]
+    assert result["error"]["done"] == ["trust", "bucket_access"]
+    end = time.monotonic() + 30
+    while not versions(sandbox) and time.monotonic() < end:
+        time.sleep(0.05)
+    converged(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
