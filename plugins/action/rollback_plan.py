@@ -13,8 +13,9 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_run_id, files_in, read
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_directory, check_run_id, files_in, read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
     VARIABLES,
     Cloud,
@@ -48,6 +49,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result = super().run(tmp, variables)
         _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
+        refuse_patterns(variables["ansible_play_batch"])
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
@@ -58,11 +60,18 @@ class ActionModule(ActionBase):
             raise AnsibleError(
                 f"No host of the play is a cloud of the account of {', '.join(nobodys)}. Add one, or set own to true to leave them out."
             )
+        if not shares.by_host:
+            raise AnsibleError(
+                f"No document that was found is a cloud's of the play. Found: {', '.join(nobodys)}. "
+                "Add their clouds to the play, or set own to false so that any cloud of their account puts them back."
+            )
+        clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
         return {
             **result,
             "changed": False,
+            "warnings": [f"Not put back, since no cloud of the play names it: {', '.join(nobodys)}."] if nobodys else [],
             "hosts": list(shares.by_host),
-            "documents": {name: [document.as_item() for document in share] for name, share in shares.by_host.items()},
+            "documents": {name: [document.as_item(clouds) for document in share] for name, share in shares.by_host.items()},
             "left_out": nobodys,
         }
 
@@ -81,7 +90,7 @@ def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
     """The backups that are asked for, without those that are asked for twice."""
     if arguments["paths"] is None:
-        return files_in(os.path.abspath(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
+        return files_in(check_directory(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
     given = [os.path.abspath(path) for path in arguments["paths"]]
     return list(dict.fromkeys(file for path in given for file in (files_in(path) if os.path.isdir(path) else [path])))
 

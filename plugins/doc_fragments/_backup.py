@@ -22,7 +22,7 @@ options:
   backup_dir:
     description:
       - The folder for the files, on the machine that the module runs on. One that does not exist is made, for its owner
-        alone; one that others can write to is refused.
+        alone; one that others own or can write to is refused, and so is a relative path.
       - The files can be read by their owner alone. Their names begin with the time (UTC), the run, and the kind of the
         document, so that they sort.
     type: path

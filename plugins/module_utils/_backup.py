@@ -46,6 +46,7 @@ class Backup:
 
     target: what the document belongs to: ``role_arn``, ``bucket``, or ``name`` and ``cloud_id``.
     account_id: the AWS account; empty for a compute config of which it is not known.
+    clouds: the ids of the clouds that it was written for; empty where that is not known.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Backup:
     account_id: str
     before: t.Any
     after: t.Any
+    clouds: tuple[str, ...] = ()
 
     @property
     def resource(self) -> str:
@@ -67,6 +69,21 @@ def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
         "backup_dir": {"type": "path", "default": DIRECTORY},
         "run_id": {"type": "str"},
     }
+
+
+def check_backup_options(params: t.Mapping[str, t.Any]) -> None:
+    """Refuse options with which backups would be kept where, or under a name by which, nobody finds them."""
+    if params.get("run_id") is not None:
+        check_run_id(params["run_id"])
+    if params.get("backup"):
+        check_directory(params["backup_dir"])
+
+
+def check_directory(directory: str) -> str:
+    """A folder for backups that is the same one wherever the task runs."""
+    if not os.path.isabs(directory):
+        raise InputError(f"backup_dir {directory!r} is not an absolute path.", "Begin it with / or ~.")
+    return os.path.abspath(directory)
 
 
 def check_run_id(run_id: str) -> str:
@@ -87,7 +104,7 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
     now = datetime.datetime.now(datetime.timezone.utc)
     stamp = f"{now:%Y%m%dT%H%M%S}-{now:%f}Z"
     run_id = params.get("run_id") or stamp
-    directory = os.path.abspath(params["backup_dir"])
+    directory = check_directory(params["backup_dir"])
     path = os.path.join(directory, f"{stamp}.{run_id}.{backup.kind}.{_short_name(backup)}.json")
     content = {"schema_version": _SCHEMA_VERSION, "written_at": now.isoformat(), "run_id": run_id, **dataclasses.asdict(backup)}
     try:
@@ -102,13 +119,15 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
 
 
 def read(path: str) -> Backup:
-    """The backup in a file. Raises for one that others can write to, or that holds something else."""
+    """The backup in a file. Raises for one that others own or can write to, or that holds something else."""
     try:
         with open(path, encoding="utf-8") as file:
             found = os.fstat(file.fileno())
             content = json.load(file)
     except (OSError, ValueError) as error:
         raise InputError(f"The backup {path} cannot be read: {getattr(error, 'strerror', None) or error}.", "Name another file.") from error
+    if found.st_uid != os.geteuid():
+        raise InputError(f"The backup {path} belongs to another user.", "See that nobody changed it, then copy it, as this user.")
     if not stat.S_ISREG(found.st_mode) or found.st_mode & _WRITABLE_BY_OTHERS:
         raise InputError(
             f"The backup {path} can be written to by others than its owner.", "See that nobody changed it, then chmod it 0600."
@@ -139,7 +158,10 @@ def _short_name(backup: Backup) -> str:
 
 def _make_own(directory: str) -> None:
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    if os.stat(directory).st_mode & _WRITABLE_BY_OTHERS:
+    found = os.stat(directory)
+    if found.st_uid != os.geteuid():
+        raise ValueError("that folder belongs to another user")
+    if found.st_mode & _WRITABLE_BY_OTHERS:
         raise ValueError("others than its owner can write to that folder")
 
 
@@ -149,7 +171,8 @@ def _checked(content: dict[str, t.Any]) -> Backup:
         raise InputError(f"its schema_version is {content['schema_version']!r}")
     kind, target = content["kind"], content["target"]
     named = {key: target[key] for key in _TARGETS[kind][0]}
-    backup = Backup(kind, named, content["account_id"], content["before"], content["after"])
+    clouds = tuple(content.get("clouds", ()))  # earlier releases did not keep them
+    backup = Backup(kind, named, content["account_id"], content["before"], content["after"], clouds)
     _check_target(backup)
     for document in (backup.before, backup.after):
         if document is not None:
@@ -158,8 +181,8 @@ def _checked(content: dict[str, t.Any]) -> Backup:
 
 
 def _check_target(backup: Backup) -> None:
-    if not all(isinstance(value, str) and value for value in backup.target.values()):
-        raise InputError("its target is not made of names")
+    if not all(isinstance(value, str) and value for value in (*backup.target.values(), *backup.clouds)):
+        raise InputError("its target, or its clouds, are not made of names")
     if backup.kind == COMPUTE_CONFIG:
         parse_cloud_id(backup.target["cloud_id"])
         return

@@ -10,10 +10,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#iden
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+
+_ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::(?P<account_id>[0-9]{12}):(?:role|user)/")
 
 
 def unique_ids(document: policy.Document) -> set[str]:
@@ -30,6 +33,28 @@ def refuse_dangling(document: policy.Document, name: str, principals: t.Callable
         gone = [found for found in policy.unique_ids(raw) if found not in known]
         if gone:
             raise dangling_error(policy.describe(raw, index), name, gone)
+
+
+def refuse_gone(
+    before: policy.Document, after: policy.Document, name: str, account_id: str, principals: t.Callable[[], t.Mapping[str, str]]
+) -> None:
+    """Raise where a policy names a role or user by an ARN that its account has no more. What is live shows those that it has."""
+    if not _arns_of(after, account_id) - _arns_of(before, account_id):
+        return
+    gone = _arns_of(after, account_id).difference(principals().values())
+    for index, raw in enumerate(policy.statements(after)):
+        found = gone.intersection(_aws_principals(raw))
+        if found:
+            raise dangling_error(policy.describe(raw, index), name, found, "Make it again, or write the rest of the policy by hand.")
+
+
+def _arns_of(document: policy.Document, account_id: str) -> set[str]:
+    named = {principal for raw in policy.statements(document) for principal in _aws_principals(raw)}
+    return {arn for arn in named if (match := _ROLE_OR_USER.match(arn)) and match["account_id"] == account_id}
+
+
+def _aws_principals(raw: t.Mapping[str, t.Any]) -> list[str]:
+    return [*policy.aws_principals(raw.get("Principal")), *policy.aws_principals(raw.get("NotPrincipal"))]
 
 
 def dangling_error(statement: str, name: str, gone: t.Iterable[str], remedy: str = "") -> RefusedError:

@@ -17,6 +17,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 CHANGED, ADDED, REMOVED = "changed_since_backup", "added_since_backup", "removed_since_backup"
 
+_UNKNOWN = "It may have been written for other clouds as well: not all of its backups say for which."
+
 Same = t.Callable[[t.Any, t.Any], bool]
 
 
@@ -39,24 +41,41 @@ def the_one_resource(backups: t.Sequence[Backup]) -> Backup:
     return backups[0]
 
 
-def decide(backups: t.Sequence[Backup], live: t.Any, same: Same, force: bool) -> Verdict:
+def written_for(backups: t.Iterable[Backup]) -> tuple[str, ...]:
+    """The clouds that a document was written for; none where a backup does not know."""
+    clouds = [backup.clouds for backup in backups]
+    return tuple(sorted({cloud for some in clouds for cloud in some})) if all(clouds) else ()
+
+
+def decide(backups: t.Sequence[Backup], live: t.Any, same: Same, force: bool, clouds: t.Collection[str] | None = None) -> Verdict:
     """What to do about a live document (``None``: there is none) to make it what it was before the first of the backups.
 
     backups: of this one document, in the order of their time. same: whether two documents mean the same.
+    clouds: the ones to put it back for, where that is not all that it was written for.
     """
     wanted = backups[0].before
     if _alike(live, wanted, same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
-    obstacle = _obstacle(backups, live, same)
-    if obstacle is None:
-        return Verdict(reason)
+    obstacles = [found for found in (_obstacle(backups, live, same), _others(backups, clouds)) if found]
+    unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
+    if not obstacles:
+        return Verdict(reason, unknown)
+    obstacle = ", and ".join(obstacles)
     if not force:
         raise RefusedError(
             f"The {backups[0].resource} {obstacle}.",
             "Look at the difference with force in check mode; force puts the backup back, and what others wrote goes.",
         )
-    return Verdict(reason, (f"It {obstacle}: what others wrote is not kept.",))
+    return Verdict(reason, (f"It {obstacle}: what others wrote is not kept.", *unknown))
+
+
+def _others(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> str | None:
+    """Whose clusters would lose what they run with, though it is not for them that the document is put back."""
+    if clouds is None:
+        return None
+    others = sorted({cloud for backup in backups for cloud in backup.clouds} - set(clouds))
+    return f"was written for other clouds as well, which are not put back: {', '.join(others)}" if others else None
 
 
 def _obstacle(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:

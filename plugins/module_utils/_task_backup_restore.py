@@ -19,13 +19,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Buck
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import BUCKET_POLICY, COMPUTE_CONFIG, TRUST_POLICY, Backup, read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import compose, deployments, normalise, same_config
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling, unique_ids
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import refuse_dangling, refuse_gone, unique_ids
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource, written_for
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_service_linked
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task as BaseTask
 
@@ -47,7 +47,7 @@ class _OfOneDocument(BaseTask):
         return self._first.resource
 
     def _replaced(self, before: t.Any, after: t.Any) -> Backup:
-        return dataclasses.replace(self._first, before=before, after=after)
+        return dataclasses.replace(self._first, before=before, after=after, clouds=written_for(self._backups))
 
 
 class _PolicyRestore(_OfOneDocument, PolicyTask):
@@ -64,9 +64,8 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
     def decide(self, document: policy.Document) -> Plan:
         """What the policy must become: what it was, unless others have written to it since."""
         arns = self.arns(document)
-        verdict = decide(
-            self._backups, self.shown(document), lambda one, other: policy.policies_equal(one, other, arns), self.params["force"]
-        )
+        live, force, clouds = self.shown(document), self.params["force"], self.params.get("clouds")
+        verdict = decide(self._backups, live, lambda one, other: policy.policies_equal(one, other, arns), force, clouds)
         wanted = (self._first.before or _EMPTY) if verdict.reason else document
         reasons = (verdict.reason,) if verdict.reason else ()
         return Plan(document, wanted, reasons, verdict.warnings, {"document": self.shown(wanted)})
@@ -83,6 +82,7 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
     def guard(self, plan: Plan) -> None:
         """AWS refuses a policy that names somebody who is gone since."""
         refuse_dangling(plan.after, self.resource, self._iam.principals)
+        refuse_gone(plan.before, plan.after, self.resource, self._first.account_id, self._iam.principals)
 
 
 class _TrustPolicyRestore(_PolicyRestore):
@@ -142,7 +142,7 @@ class _ComputeConfigRestore(_OfOneDocument):
         name, wanted = self._first.target["name"], self._first.before
         template = self._anyscale.newest_compute_config(name, self._first.target["cloud_id"])
         live = None if template is None or template.get("archived_at") else template["config"]
-        verdict = decide(self._backups, live, same_config, self.params["force"])
+        verdict = decide(self._backups, live, same_config, self.params["force"], self.params.get("clouds"))
         if not verdict.reason:
             wanted = live
         version = template["version"] if template else 0
@@ -204,6 +204,7 @@ class Task(BaseTask):
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "files": {"type": "list", "elements": "path", "required": True},
         "force": {"type": "bool", "default": False},
+        "clouds": {"type": "list", "elements": "str"},
         "anyscale_host": {"type": "str"},
         "anyscale_token": {"type": "str", "no_log": True},
     }
@@ -218,6 +219,7 @@ class Task(BaseTask):
                 f"account_id is {account_id}; the {first.resource} is of account {first.account_id}.", "Connect to that account."
             )
         self._of_kind = _KINDS[first.kind](params, connect, backups)
+        self.written = self._of_kind.written
 
     @property
     def resource(self) -> str:

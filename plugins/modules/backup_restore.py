@@ -27,15 +27,25 @@ options:
     description:
       - The backups of one document, as the O(ignore:backup) of the other modules writes them. Their order is that of
         their names, which begin with the time.
-      - A file that others than its owner can write to is refused.
+      - A file that others than its owner can write to, or that belongs to another user, is refused.
     type: list
     elements: path
     required: true
   force:
     description:
-      - Whether the document is put back also where others have changed it since. What they wrote is lost then.
+      - Whether the document is put back also where others have changed it since, or where it was written for others than
+        O(clouds). What they wrote is lost then.
     type: bool
     default: false
+  clouds:
+    description:
+      - The ids of the clouds to put the document back for. A bucket policy, or a role's trust policy, that was written
+        for other clouds as well is refused, since their clusters would lose what they run with.
+      - Where a backup does not say which cloud it was written for, as those of earlier releases, there is a warning.
+      - Without it, for whom the document was written does not matter.
+    version_added: 0.3.0
+    type: list
+    elements: str
 seealso:
   - module: rayfleet.anyscale.rollback_plan
     description: Finds the backups of a run.
@@ -132,6 +142,11 @@ error:
       description: The unique ids of deleted principals that the policy names.
       type: list
       elements: str
+    written:
+      description: What had been written by then. Without it, nothing that is known of.
+      type: list
+      elements: str
+      sample: ["policy of bucket anyscale-production-data"]
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

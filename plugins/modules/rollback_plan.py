@@ -31,12 +31,13 @@ options:
     elements: path
   backup_dir:
     description:
-      - The folder on the controller in which the backups of O(run_id) are.
+      - The folder on the controller in which the backups of O(run_id) are, an absolute path or one that begins with V(~).
     type: path
     default: ~/.ansible/anyscale_backups
   own:
     description:
-      - Whether only documents are put back that are a host's own. The others are left out.
+      - Whether only documents are put back that are a host's own. The others are left out, which a warning says; where
+        that is all of them, the task fails.
     type: bool
     default: false
 attributes:
@@ -76,10 +77,11 @@ EXAMPLES = r"""
   run_once: true
   register: plan
 
-- name: Put it back, the last one that was written first
+- name: Put it back, compute configs first and trust policies last
   rayfleet.anyscale.backup_restore:
     files: "{{ item.files }}"
     account_id: "{{ item.account_id | default(omit, true) }}"
+    clouds: "{{ item.clouds if item.clouds is not none else omit }}"
     backup: true
   loop: "{{ plan.documents[inventory_hostname] | default([]) }}"
 """
@@ -92,7 +94,10 @@ hosts:
   elements: str
   sample: [vision-prod]
 documents:
-  description: The documents of each host, the one that was written last first.
+  description:
+    - The documents of each host, first compute configs, then bucket policies, then trust policies; of a kind, the one that
+      was written last first. With O(own=true), their C(clouds) are the ids of the
+      clouds of the play, for M(rayfleet.anyscale.backup_restore).
   returned: success
   type: dict
   sample:
@@ -100,6 +105,7 @@ documents:
       - resource: trust policy of arn:aws:iam::123456789012:role/ray-team-a
         kind: trust_policy
         account_id: "123456789012"
+        clouds: null
         files:
           - /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
 left_out:

@@ -25,14 +25,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
 
 VARIABLES = ("cloud_iam_account_id", "cloud_iam_cloud_id", "cloud_iam_role", "cloud_iam_bucket", "cloud_iam_compute_config")
 
+# What clusters run with was given from the trust policy on: it is taken back the other way round.
+_ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
+
 _Key = tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A host: its account, and the documents that are its own."""
+    """A host: its account, its id at Anyscale, and the documents that are its own."""
 
     account_id: str
+    cloud_id: str
     documents: frozenset[_Key]
 
 
@@ -48,13 +52,14 @@ class Document:
         """The name of its last backup, which begins with its time."""
         return self.files[-1].rpartition("/")[2]
 
-    def as_item(self) -> dict[str, t.Any]:
-        """The item of a loop over the module that puts it back."""
+    def as_item(self, clouds: t.Sequence[str] | None) -> dict[str, t.Any]:
+        """The item of a loop over the module that puts it back; ``clouds``: for which alone."""
         return {
             "resource": self.first.resource,
             "kind": self.first.kind,
             "account_id": self.first.account_id or None,
             "files": list(self.files),
+            "clouds": clouds,
         }
 
 
@@ -74,16 +79,17 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
         documents.add((TRUST_POLICY, account_id, parse_role(role).name if role else default_role_name(cloud_id)))
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
-    return Cloud(account_id, frozenset(documents))
+    return Cloud(account_id, cloud_id, frozenset(documents))
 
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Document]:
-    """The documents that backups, by their paths, are of. The one that was written last comes first."""
+    """The documents that backups, by their paths, are of: by kind, and of a kind the one that was written last first."""
     files: dict[str, list[str]] = {}
     for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
         files.setdefault(backups[path].resource, []).append(path)
     documents = [Document(backups[paths[0]], tuple(paths)) for paths in files.values()]
-    return sorted(documents, key=lambda document: document.latest, reverse=True)
+    documents.sort(key=lambda document: document.latest, reverse=True)
+    return sorted(documents, key=lambda document: _ORDER.index(document.first.kind))
 
 
 def share_out(documents: t.Iterable[Document], clouds: t.Mapping[str, Cloud], own: bool) -> Shares:

@@ -133,6 +133,14 @@ def test_without_a_backup_nothing_is_changed(seeded: Sandbox, run_module: Run, t
     assert seeded.writes() == []
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_relative_folder_is_refused_before_anything_is_looked_at(seeded: Sandbox, run_module: Run, module: str) -> None:
+    seeded.clear_calls()
+    message = failure(run_module(module, **GIVEN[module], backup=True, backup_dir="backups"))["msg"]
+    assert "backup_dir 'backups' is not an absolute path" in message
+    assert seeded.calls() == []
+
+
 def test_an_interrupted_backup_leaves_no_file_and_no_change(
     seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.integration.states import bucket_policy_of, trust_of
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
@@ -79,6 +80,51 @@ def test_the_default_role_of_a_cloud_is_refused(seeded: Sandbox, tmp_path: pathl
     assert "offboard_default_role" in run.output
     assert not any(action == "rayfleet.anyscale.cloud_iam" for _host, action, _result, _name in run.results)
     assert (run.writes, run.operations) == ([], {})
+
+
+def _two_clouds(sandbox: Sandbox, folder: pathlib.Path, **of_the_other: t.Any) -> pathlib.Path:
+    """An inventory of two clouds, of which the second has other variables."""
+    inventory = inventory_file(folder, sandbox, [OWN, OTHER])
+    content = yaml.safe_load(inventory.read_text())
+    hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
+    hosts[OTHER.name] = {key: value for key, value in {**hosts[OTHER.name], **of_the_other}.items() if value is not None}
+    inventory.write_text(yaml.safe_dump(content))
+    return inventory
+
+
+SHARED: dict[str, dict[str, t.Any]] = {
+    "by its ARN": {"cloud_iam_role": OWN.role_arn},
+    "by its name": {"cloud_iam_role": OWN.role_name},
+    "by its ARN, which has the account": {"cloud_iam_role": OWN.role_arn, "cloud_iam_account_id": None},
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_a_role_that_another_cloud_runs_with_is_refused(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+    run = offboard(seeded, _two_clouds(seeded, tmp_path, **SHARED[case]), "-e", f"offboard_hosts={OWN.name}")
+    assert run.failed() == {OWN.name} and run.exit_status == 2
+    assert f"{OWN.role_name} is also the role of {OTHER.name}:" in run.output and "offboard_shared_role" in run.output
+    assert (run.writes, run.operations) == ([], {})
+
+
+FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
+    "where the other cloud has another one": ({}, []),
+    "where the other one is of another account": ({"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"}, []),
+    "where it is told to": ({"cloud_iam_role": OWN.role_arn}, ["-e", "offboard_shared_role=true"]),
+}
+
+
+@pytest.mark.parametrize("case", FREE)
+def test_a_role_goes_that_nobody_else_runs_with(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+    of_the_other, arguments = FREE[case]
+    inventory = _two_clouds(seeded, tmp_path, **of_the_other)
+    run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}", "--check", *arguments)
+    assert run.exit_status == 0 and run.result(OWN.name, "cloud_iam"), run.output
+
+
+def test_a_role_that_its_clouds_share_goes_with_all_of_them(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    run = offboard(seeded, _two_clouds(seeded, tmp_path, cloud_iam_role=OWN.role_arn), "--check")
+    assert run.exit_status == 0, run.output
 
 
 def test_the_default_role_goes_where_it_is_told_to(seeded: Sandbox, tmp_path: pathlib.Path) -> None:

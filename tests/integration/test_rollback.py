@@ -284,6 +284,23 @@ def test_a_principal_that_is_gone_cannot_be_put_back(seeded: Sandbox, run_module
     refused(seeded, run_module, MODULE, gone, files=[str(backup)])
 
 
+@pytest.mark.parametrize("check", [True, False], ids=["check mode", "for real"])
+def test_an_arn_of_somebody_who_is_gone_cannot_be_put_back(seeded: Sandbox, run_module: Run, check: bool) -> None:
+    """In check mode too; once there is one of that name again, it can."""
+    friend = make_role(seeded, "friend")
+    trust = {"Effect": "Allow", "Principal": {"AWS": friend}, "Action": "sts:AssumeRole"}
+    put_trust(seeded, policy(LAMBDA, trust), CLOUD.role_name)
+    backup = change(run_module, KINDS["trust policy"])
+    put_trust(seeded, policy(LAMBDA), CLOUD.role_name)
+    delete_role(seeded, "friend")
+    seeded.clear_calls()
+    message = failure(run_module(MODULE, files=[backup], force=True, check=check))["msg"]
+    assert friend in message and "was deleted" in message
+    assert seeded.writes() == []
+    make_role(seeded, "friend")
+    assert run_module(MODULE, files=[backup], force=True)["changed"]
+
+
 def _without_the_role(sandbox: Sandbox, files: list[str]) -> Json:
     iam = sandbox.client("iam", ACCOUNT)
     iam.remove_role_from_instance_profile(InstanceProfileName=CLOUD.role_name, RoleName=CLOUD.role_name)
@@ -369,9 +386,26 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
     name = CLOUDS[0].name
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", name)
     assert {host for host, action, _result, _name in run.results if action.endswith(MODULE)} == {name}
+    (warning,) = run.result(name, "rollback_plan")["warnings"]
+    assert warning.startswith("Not put back") and f"trust policy of {CLOUDS[1].role_arn}" in warning
+    assert f"trust policy of {CLOUDS[0].role_arn}" not in warning
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
     for cloud, wanted in list(zip(CLOUDS, changed, strict=True))[1:]:
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
+
+
+def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """Unless by force, the one cloud's rollback ends before it."""
+    inventory, states = onboarded(running_sandbox, tmp_path)
+    one, other = (cloud for cloud in CLOUDS if cloud.bucket_name == "anyscale-search-shared")
+    shared = bucket_policy_of(running_sandbox, one.bucket_name)
+    options = ("-e", "rollback_run=onboarding", "--limit", one.name)
+    run = run_playbook(running_sandbox, "rollback", inventory, *options)
+    assert run.exit_status == 2 and "other clouds" in run.output and other.cloud_id in run.output
+    assert policies_equal(bucket_policy_of(running_sandbox, one.bucket_name), shared)
+    run = run_playbook(running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true")
+    assert run.exit_status == 0 and other.cloud_id in run.output, run.output
+    assert same_state(state(running_sandbox, one), states[CLOUDS.index(one)])
 
 
 def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
@@ -419,9 +453,39 @@ def test_another_cloud_of_the_account_puts_back_what_is_nobodys(running_sandbox:
     assert run.exit_status == 2 and "No host of the play is a cloud of the account of" in run.output
 
 
+def test_a_cloud_of_which_the_run_has_nothing_is_no_success(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """The plan says so instead of a recap without a change."""
+    running_sandbox.reset()
+    running_sandbox.seed(CLOUDS[:2])
+    run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, CLOUDS[:1]), *RUN)
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS[:2])
+    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", CLOUDS[1].name)
+    assert run.exit_status == 2 and run.writes == []
+    assert "No document that was found is a cloud's of the play" in run.output
+    assert f"trust policy of {CLOUDS[0].role_arn}" in run.output
+
+
+def test_a_name_that_is_a_pattern_is_refused(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """As the host of a play it would stand for others, or for none."""
+    inventory, states = onboarded(running_sandbox, tmp_path)
+    hosts = inventory.read_text()
+    inventory.write_text(hosts.replace(f" {CLOUDS[0].name}:", " '!vision':"))
+    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
+    assert run.exit_status == 2 and run.writes == []
+    assert "Host '!vision' has a name that Ansible reads as a pattern" in run.output
+    inventory.write_text(hosts.replace(f" {CLOUDS[0].name}:", " '*':").replace(f" {CLOUDS[1].name}:", " '~.*':"))
+    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", "~\\*")
+    assert run.exit_status == 0, run.output
+    assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
+
+
 MISTAKES = {
     "a run that nobody made": (["-e", "rollback_run=nobody"], "There is no backup"),
     "a run's id that is a path": (["-e", "rollback_run=../x"], "run_id"),
+    "a folder that is not absolute": (
+        ["-e", "rollback_run=onboarding", "-e", "cloud_iam_backup_dir=backups"],
+        "backup_dir 'backups' is not an absolute path",
+    ),
     "neither a run nor files": ([], "one of the following is required: run_id, paths"),
     "a file that is no backup": (["-e", '{"rollback_paths": ["/etc/hostname"]}'], "/etc/hostname"),
 }
