@@ -19,7 +19,13 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import FAIL_ON, failed_clouds, make_report, parse_report
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import (
+    FAIL_ON,
+    failed_clouds,
+    make_report,
+    missing_clouds,
+    parse_report,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
 
@@ -34,6 +40,8 @@ _ARGUMENTS = {
 _FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {"json": json.dumps, "csv": to_csv, "html": to_html}
 _COLLECTION = Path(__file__).parents[2]
 _NAMED = 10
+# Facts that the inventory may have too, and the variables that they are in.
+_KNOWN_AS = {"account_id": "cloud_iam_account_id", "cloud_id": "cloud_iam_cloud_id", "region": "cloud_iam_region"}
 
 Json = dict[str, t.Any]
 
@@ -58,6 +66,9 @@ class ActionModule(ActionBase):
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
         if not self._task.check_mode:
             _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
+        missing = missing_clouds(report, previous) if previous else []
+        if missing:
+            warnings.append(f"{len(missing)} clouds of previous_report are not in this report: {_some(missing)}. Was there a limit?")
         failed = failed_clouds(report, arguments["fail_on"])
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
@@ -75,8 +86,26 @@ class ActionModule(ActionBase):
 
 def _results(variables: Json, name: str) -> Json:
     """The results of all hosts of the play, in plain types: Ansible's own carry tags and templates."""
-    hosts = variables["ansible_play_hosts_all"]
-    return {str(host): json.loads(json.dumps(variables["hostvars"][host].get(name), default=str)) for host in hosts}
+    hosts = {str(host): variables["hostvars"][host] for host in variables["ansible_play_hosts_all"]}
+    return {host: _with_facts(json.loads(json.dumps(known.get(name), default=str)), known) for host, known in hosts.items()}
+
+
+def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
+    """A host's result; where it has no facts about its cloud, with what the inventory knows."""
+    result = result if isinstance(result, dict) else {}
+    return result if result.get("cloud") else {**result, "cloud": _inventory_facts(known) or None}
+
+
+def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
+    facts = {}
+    for fact, variable in _KNOWN_AS.items():
+        try:
+            value = known.get(variable)
+        except AnsibleError:  # a template that fails, which may be what the audit failed for
+            continue
+        if value:
+            facts[fact] = str(value)
+    return facts
 
 
 def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
@@ -115,6 +144,9 @@ def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
 
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
-    names = ", ".join(failed[:_NAMED]) + (f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
     what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
-    return f"{len(failed)} of {total} clouds {what}: {names}. The report says why."
+    return f"{len(failed)} of {total} clouds {what}: {_some(failed)}. The report says why."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import typing as t
 
@@ -66,7 +65,9 @@ class ActionModule(ActionBase):
         observed = self._observed(names, arguments)
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
-        rings = by_ring({name: _ring(variables["hostvars"], name) for name in going_on}, arguments["rings"])
+        ring_of = {name: _ring(variables["hostvars"], name) for name in names} if arguments["rings"] else dict.fromkeys(names)
+        rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
+        nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
             **result,
             "changed": False,
@@ -75,7 +76,10 @@ class ActionModule(ActionBase):
             "differing": {name: list(observed[name].reasons) for name in going_on if observed[name].reasons},
             "unseen": {name: observed[name].obstacle for name in going_on if observed[name].obstacle},
             "right": len(right),
-            "warnings": [f"{name}: {warning}" for name in right for warning in observed[name].warnings],
+            "warnings": [
+                *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in nobodys),
+                *(f"{name}: {warning}" for name in right for warning in observed[name].warnings),
+            ],
         }
 
     def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
@@ -89,11 +93,11 @@ class ActionModule(ActionBase):
             role = RoleTasks(self, arguments["role"], arguments["tasks_from"], _MODULES)
         except NotForeseen as why:
             return dict.fromkeys(names, Observed(obstacle=str(why)))
+        except (AttributeError, ImportError, TypeError) as change:  # of ansible-core: the clouds' own tasks run all the same
+            return dict.fromkeys(names, Observed(obstacle=f"{type(change).__name__}: {change}"))
         session = BulkSession if arguments["bulk_reads"] else AwsSession
         pool = SessionPool(functools.partial(session, cache=run_cache(), connections=arguments["threads"]))
-        # The folder in which a local connection runs modules.
-        with contextlib.chdir(self._loader.get_basedir()):
-            return Fleet(role, _MODULES, pool.session).observe(names, arguments["threads"])
+        return Fleet(role, _MODULES, pool.session, self._loader.get_basedir()).observe(names, arguments["threads"])
 
 
 def _ring(hostvars: t.Any, name: str) -> str | None:

@@ -21,7 +21,8 @@ description:
     failed, and from time to time one that says how far the run is.
   - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. A cloud that
     P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One for which a check of
-    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted. One that a rollout did not come to,
+    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted, else as unknown if
+    one could not be told, and as not audited if the task failed and that was ignored. One that a rollout did not come to,
     since it stopped before, counts as not finished.
   - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module), warnings, deprecations,
     failed items, retries and, with C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. What
@@ -97,6 +98,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._screen import S
 
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
+_AUDIT = f"{_COLLECTION}cloud_iam_info"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set where a terminal is not looked at by a person: a log keeps every state of the bar.
@@ -106,6 +108,8 @@ _TOLD = {"msg", "changed", "failed", "unreachable", "censored", "exception", "wa
 _COLOURS = {
     Outcome.RIGHT: C.COLOR_OK,
     Outcome.DRIFTED: C.COLOR_WARN,
+    Outcome.UNKNOWN: C.COLOR_WARN,
+    Outcome.UNAUDITED: C.COLOR_ERROR,
     Outcome.CHANGED: C.COLOR_CHANGED,
     Outcome.WOULD_CHANGE: C.COLOR_CHANGED,
     Outcome.FAILED: C.COLOR_ERROR,
@@ -212,6 +216,8 @@ class CallbackModule(DefaultCallback):
         if not ignore_errors:
             self._learn(result)
             self._progress.fail(result.host.get_name(), message)
+        elif _action(result) == _AUDIT:
+            self._progress.miss(result.host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
@@ -293,15 +299,16 @@ class CallbackModule(DefaultCallback):
 
     def _learn(self, result: t.Any) -> None:
         """What a task of this collection tells besides its outcome."""
-        action = str(result.task.resolved_action or result.task.action)
+        action = _action(result)
         if not action.startswith(_COLLECTION):
             return
         cloud = self._progress.clouds.get(result.host.get_name())
         if cloud and not cloud.account:
             cloud.account = _as_account(result.task.args.get("account_id"))
         checks = result.result.get("checks")
-        if action == f"{_COLLECTION}cloud_iam_info" and isinstance(checks, list):
-            self._progress.find(result.host.get_name(), [check["id"] for check in checks if check.get("status") == "fail"])
+        if action == _AUDIT and isinstance(checks, list):
+            failing = [check["id"] for check in checks if check.get("status") == "fail"]
+            self._progress.find(result.host.get_name(), failing, any(check.get("status") == "unknown" for check in checks))
         going_on = result.result.get("hosts")
         if action == f"{_COLLECTION}fleet_plan" and isinstance(going_on, list):
             self._progress.plan(set(going_on))
@@ -382,6 +389,11 @@ def _reasons(result: t.Any) -> list[str]:
     """Why a task changed something: what it says itself, else that it did."""
     reasons = result.result.get("reasons")
     return [str(reason) for reason in reasons] if isinstance(reasons, list) and reasons else [_title(result.task)]
+
+
+def _action(result: t.Any) -> str:
+    """What a result is of, by its full name where that is known."""
+    return str(result.task.resolved_action or result.task.action)
 
 
 def _title(task: Task) -> str:

@@ -136,9 +136,7 @@ def _absent(document: policy.Document, wanted: Wanted) -> Plan:
     return _plan(document, after, wanted, reasons, ())
 
 
-def _plan(
-    document: policy.Document, after: policy.Document, wanted: Wanted, reasons: list[str], warnings: tuple[str, ...]
-) -> Plan:
+def _plan(document: policy.Document, after: policy.Document, wanted: Wanted, reasons: list[str], warnings: tuple[str, ...]) -> Plan:
     if wanted.prune and blocking_ids(document, wanted):
         reasons.append("dangling_principal_in_other_statement")
     if not reasons:

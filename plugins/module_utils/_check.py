@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, AwsError, TaskError
 
 PASS = "pass"
 FAIL = "fail"
@@ -23,6 +23,7 @@ NOT_APPLICABLE = "not_applicable"
 # From the one that counts most: what several verdicts are together.
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
+_UNAUTHENTICATED = 401
 _REFUSALS = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "MethodNotAllowed", "UnauthorizedOperation")
 
 Value = t.TypeVar("Value")
@@ -96,13 +97,20 @@ class Fact(t.Generic[Value]):
 
 
 def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
-    """What a read finds. A refusal of ``service`` or any other error makes it a fact that is not known, and ends nothing else."""
+    """What a read finds. A refusal of ``service`` or nearly any other error makes it a fact that is not known, and ends nothing else."""
     try:
         return Fact(read())
     except Undecided as obstacle:
         return Fact(obstacle=obstacle)
     except TaskError as error:
-        return Fact(obstacle=unread(error.message, error.remedy, **_evidence(error, service)))
+        return Fact(obstacle=obstacle_of(error, service))
+
+
+def obstacle_of(error: TaskError, service: str = "") -> Undecided:
+    """Why nothing is known where a read failed. That Anyscale does not accept the token is no fact about a cloud: it ends the task."""
+    if isinstance(error, AnyscaleError) and error.status == _UNAUTHENTICATED:
+        raise error
+    return unread(error.message, error.remedy, **_evidence(error, service))
 
 
 def outcome_of(judge: t.Callable[[], Outcome]) -> Outcome:

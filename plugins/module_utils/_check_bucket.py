@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _bucket_access, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bucket_access import Wanted, grants
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Outcome, failed, passed, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Outcome, failed, passed, unread, warned
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._conditions import all_of, any_of, are_met
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._dangling import unique_ids
@@ -98,6 +98,8 @@ def bucket_region(facts: Facts) -> Outcome:
     """Whether the bucket is in the region of the cloud."""
     bucket, region, primary = facts.bucket.get(), facts.existing_bucket_region(), facts.primary.get()
     registered = (primary.get("object_storage") or {}).get("region") or primary.get("region")
+    if primary.get("region") is None:
+        raise unread("Anyscale does not tell the cloud's region.", "Look at 'anyscale cloud get'.")
     evidence = {"bucket_region": region, "cloud_region": primary.get("region"), "registered_region": registered}
     if region == primary.get("region"):
         return passed(f"Bucket {bucket} is in {region}, as the cloud is.", **evidence)

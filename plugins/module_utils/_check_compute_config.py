@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import (
     inapplicable,
     outcome_of,
     passed,
+    unread,
     warned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts
@@ -74,8 +75,10 @@ def _override(facts: Facts, name: str) -> Outcome:
         return failed(f"{name}: the compute config is archived.", f"Unarchive it ('anyscale compute-config unarchive -n {name}').")
     try:
         plan = _compute_config.decide(observed, _compute_config.Wanted(arn))
-    except TaskError as error:
+    except _compute_config.WithoutVmsError as error:
         raise inapplicable(f"{name}: {error.message}") from error
+    except TaskError as error:
+        raise unread(f"{name}: {error.message}", error.remedy) from error
     version = f"{name}:{observed.template['version']}"
     if not plan.changed:
         return passed(f"{version}: every node group is given {arn}.")
@@ -86,7 +89,8 @@ def _override(facts: Facts, name: str) -> Outcome:
         "after": plan.after["compute_config"],
     }
     reason = f"{version}: not every node group is given {arn} ({', '.join(plan.reasons)})."
-    if all(_is_right(facts, group) for group in effective_profiles(facts, name)):
+    groups = effective_profiles(facts, name)
+    if groups and all(_is_right(facts, group) for group in groups):
         return warned(f"{reason} They all get the role in another way.", _CONVERGE, **evidence)
     return failed(reason, _CONVERGE, **evidence)
 

@@ -35,6 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Pla
 
 PROFILE = "IamInstanceProfile"
 HEAD = "head_node"
+_AUTOMATIC = "automatic workers"
 
 # https://docs.anyscale.com/configuration/compute/aws: what Anyscale sets itself when it launches an instance.
 UNSUPPORTED_KEYS = frozenset(
@@ -54,6 +55,10 @@ UNSUPPORTED_KEYS = frozenset(
 )
 _NAME = re.compile(r"[^\s:]+(\s+[^\s:]+)*\Z")
 _HIDDEN = {"profile_missing": "node_group_hides_profile", "profile_differs": "node_group_profile_differs"}
+
+
+class WithoutVmsError(RefusedError):
+    """A compute config runs on nothing that has an instance profile."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,14 +142,20 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
 
 
 def node_groups(observed: Observed) -> list[NodeGroup]:
-    """The head and the groups of workers of a live compute config; those on anything else than AWS VMs have no profile."""
+    """The head and all workers of a live compute config by their groups; those on anything else than AWS VMs have no profile."""
     applicable, _others = _split(deployments(observed.config or {}), observed)
     return [
         NodeGroup(label, name, _shown((level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)))
         for label, entry in applicable
-        for name, level in _levels(entry)
-        if name is not None
+        for name, level in _nodes(entry)
     ]
+
+
+def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
+    """The node groups, each with what it has of its own. Workers that Anyscale selects have nothing but the cluster's."""
+    yield from ((name, level) for name, level in _levels(entry) if name is not None)
+    if entry.get("auto_select_worker_config"):
+        yield _AUTOMATIC, {}
 
 
 def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
@@ -413,8 +424,8 @@ def refuse_without_vms(observed: Observed) -> None:
         raise _without_vms(observed, [kind for kind in others if kind])
 
 
-def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> RefusedError:
-    return RefusedError(
+def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> WithoutVmsError:
+    return WithoutVmsError(
         f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS virtual machines"
         f" ({', '.join(reasons)}), so it has no place for an instance profile.",
         "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",

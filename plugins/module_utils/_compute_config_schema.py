@@ -26,6 +26,7 @@ _Reader = t.Callable[[t.Any, str], t.Any]
 
 INSTANCE_CONFIG = "advanced_configurations_json"
 _OLD_INSTANCE_CONFIGS = ("gcp_advanced_configurations_json", "aws_advanced_configurations_json")
+_OBJECTS = (INSTANCE_CONFIG, *_OLD_INSTANCE_CONFIGS, "flags", "resources", "required_resources")
 _REPEATED = (
     "allowed_azs",
     "head_node_type",
@@ -67,10 +68,18 @@ _UNITS = {unit: 1000**power for power, unit in enumerate(("", "k", "M", "G", "T"
 
 
 def deployments(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
-    """Copies of the deployment configs, without nulls; what the first one lacks is taken from the top level."""
-    entries = [_without_nulls(entry) for entry in config.get("deployment_configs") or [{}]]
+    """Copies of the deployment configs, without nulls; what the first one lacks is taken from the top level.
+
+    Raises InputError where the document has another shape than the API gives it.
+    """
+    config = _mapping(config, "config")
+    documents = _list(config.get("deployment_configs") or [{}], "config.deployment_configs")
+    places = [f"config.deployment_configs[{index}]" for index in range(len(documents))]
+    entries = [_without_nulls(_mapping(document, place)) for document, place in zip(documents, places, strict=True)]
     entries[0] = {**_without_nulls({key: config.get(key) for key in (*_REPEATED, *_OLD_INSTANCE_CONFIGS)}), **entries[0]}
-    return [_current(entry) for entry in copy.deepcopy(entries)]
+    for entry, place in zip(entries, places, strict=True):
+        _check_shape(entry, place)
+    return [_current(entry) for entry in entries]
 
 
 def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> JsonObject:
@@ -86,11 +95,12 @@ def normalise(config: t.Mapping[str, t.Any]) -> JsonObject:
 
     A head node's zero resources are kept: they make it unschedulable, which is not what absent ones mean.
     """
+    entries = deployments(config)
     rest = compose(config, [{}])
     for key, default in _CONFIG_DEFAULTS.items():
         if rest.get(key) == default:
             del rest[key]
-    return _whole_numbers({**rest, "deployment_configs": [_normal_deployment(entry) for entry in deployments(config)]})
+    return _whole_numbers({**rest, "deployment_configs": [_normal_deployment(entry) for entry in entries]})
 
 
 def same_config(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
@@ -105,6 +115,23 @@ def worker_name(node: t.Mapping[str, t.Any]) -> str:
 
 def _without_nulls(level: t.Mapping[str, t.Any]) -> JsonObject:
     return {key: value for key, value in level.items() if value is not None and value != {}}
+
+
+def _check_shape(entry: JsonObject, path: str) -> None:
+    """Refuse what could not be worked on: nobody else checks what the API or a file holds."""
+    workers = _list(entry.get("worker_node_types", []), f"{path}.worker_node_types")
+    levels = {path: entry, **{f"{path}.worker_node_types[{index}]": node for index, node in enumerate(workers)}}
+    if "head_node_type" in entry:
+        levels[f"{path}.head_node_type"] = entry["head_node_type"]
+    for place, level in levels.items():
+        objects = {key: value for key, value in _mapping(level, place).items() if key in _OBJECTS and value is not None}
+        for key, value in objects.items():
+            _mapping(value, f"{place}.{key}")
+        custom = objects.get("resources", {}).get("custom_resources")
+        if custom is not None:
+            _amounts(custom, f"{place}.resources.custom_resources")
+    if entry.get("allowed_azs", []) != []:
+        _zones(entry["allowed_azs"], f"{path}.allowed_azs")
 
 
 def _current(entry: JsonObject) -> JsonObject:
@@ -252,6 +279,12 @@ def _mapping(value: t.Any, path: str) -> JsonObject:
     if not isinstance(value, t.Mapping) or not all(isinstance(key, str) for key in value):
         raise _wrong(path, value, "a mapping with strings as keys")
     return copy.deepcopy(dict(value))
+
+
+def _list(value: t.Any, path: str) -> list[t.Any]:
+    if not isinstance(value, list):
+        raise _wrong(path, value, "a list")
+    return value
 
 
 def _text(value: t.Any, path: str) -> str:

@@ -63,7 +63,7 @@ def effective_profiles(facts: Facts, name: str) -> list[Effective]:
     try:
         groups = node_groups(observed_config(facts, name))
     except TaskError as error:
-        raise unread(error.message, error.remedy) from error
+        raise unread(f"{name}: {error.message}", error.remedy) from error
     return [_of_group(facts, group) for group in groups]
 
 

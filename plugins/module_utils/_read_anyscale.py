@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _compute_config
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Fact, Value, fact, inapplicable, unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Fact, Value, fact, inapplicable, obstacle_of, unread
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import DefaultRole, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
@@ -164,7 +164,7 @@ class AnyscaleReader:
         try:
             return Fact(self._anyscale.find_cloud(name)["id"])
         except AnyscaleError as error:
-            return Fact(obstacle=unread(error.message, error.remedy, **error.details))
+            return Fact(obstacle=obstacle_of(error))
 
 
 def _role_arn(value: str, where: str) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
     Connect,
     aws_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup, backup_argument_spec, check_run_id, kept
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup, backup_argument_spec, check_backup_options, kept
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
@@ -53,18 +53,39 @@ class ModuleTask(abc.ABC):
 
 
 class Task(ModuleTask):
-    """One resource to converge."""
+    """One resource to converge. ``written`` is what it wrote, by names that its users know, for whatever fails after that.
+
+    ``clouds`` are the ids of the clouds that it is converged for, where they are known.
+    """
 
     shared_options = backup_argument_spec()
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
-        if params.get("run_id") is not None:
-            check_run_id(params["run_id"])
+        self.written: list[str] = []
+        self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
+        check_backup_options(params)
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
         """Converge the resource."""
         return run(self, check_mode)
+
+    def told(self, plan: Plan) -> dict[str, t.Any]:
+        """The module's result, once there is nothing left to do of a plan or where nothing is to be done."""
+        before, after = self.shown(plan.before), self.shown(plan.after)
+        return {
+            **plan.result,
+            **({"previous": before} if plan.changed else {}),
+            "changed": plan.changed,
+            "reasons": list(plan.reasons),
+            "warnings": [f"{self.resource}: {warning}" for warning in plan.warnings],
+            "diff": {
+                "before_header": f"{self.resource} (before)",
+                "after_header": f"{self.resource} (after)",
+                "before": _readable(before),
+                "after": _readable(after),
+            },
+        }
 
     @property
     @abc.abstractmethod
@@ -100,9 +121,12 @@ def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
 def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
     """Converge a task's resource for which there is a plan already."""
     if plan.changed and not check_mode:
-        with resource_lock(task.resource, task.params.get("lock_dir")):
-            plan = _converge(task)
-    return _result(task, plan)
+        try:
+            with resource_lock(task.resource, task.params.get("lock_dir")):
+                plan = _converge(task)
+        except TaskError as error:
+            raise _with_what_was_written(error, task.written) from error
+    return task.told(plan)
 
 
 def run_module(task_class: type[ModuleTask]) -> None:
@@ -148,25 +172,16 @@ def _converge(task: Task) -> Plan:
     )
 
 
+def _with_what_was_written(error: TaskError, written: t.Sequence[str]) -> TaskError:
+    """The error of a task, with what it had written by then."""
+    if written:
+        error.details["written"] = list(_unique(written))
+        error.remedy = f"{error.remedy} Written before this: {', '.join(_unique(written))}.".strip()
+    return error
+
+
 def _unique(texts: t.Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
-
-
-def _result(task: Task, plan: Plan) -> dict[str, t.Any]:
-    before, after = task.shown(plan.before), task.shown(plan.after)
-    return {
-        **plan.result,
-        **({"previous": before} if plan.changed else {}),
-        "changed": plan.changed,
-        "reasons": list(plan.reasons),
-        "warnings": [f"{task.resource}: {warning}" for warning in plan.warnings],
-        "diff": {
-            "before_header": f"{task.resource} (before)",
-            "after_header": f"{task.resource} (after)",
-            "before": _readable(before),
-            "after": _readable(after),
-        },
-    }
 
 
 def _readable(document: t.Any) -> str:

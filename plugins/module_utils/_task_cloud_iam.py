@@ -73,18 +73,18 @@ class Task(ModuleTask):
         return CloudPlan(before, after, tuple(reasons), tuple(warnings), steps=plans)
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
-        """Converge the steps, or predict it; what each returned, and all of it together."""
+        """Converge the steps, or predict it."""
         results: dict[str, dict[str, t.Any]] = {}
         for name, plan in self.plan().steps.items():
             try:
                 results[name] = carry_out(self._steps[name], plan, check_mode)
             except TaskError as error:
                 raise _with_what_was_done(error, name, results) from error
-        diffs = [result.pop("diff") for result in results.values()]
-        warnings = [warning for result in results.values() for warning in result.pop("warnings")]
-        reasons = dict.fromkeys(reason for result in results.values() for reason in result["reasons"])
-        changed = any(result["changed"] for result in results.values())
-        return {**results, "changed": changed, "reasons": list(reasons), "warnings": warnings, "diff": diffs}
+        return _together(results)
+
+    def told(self, plan: CloudPlan) -> dict[str, t.Any]:
+        """The result, where nothing is to be done."""
+        return _together({name: self._steps[name].told(step) for name, step in plan.steps.items()})
 
     def _order(self) -> list[str]:
         """To take back, the other way round: first no new cluster runs with the role, then it loses what clusters need."""
@@ -98,7 +98,18 @@ class Task(ModuleTask):
             params |= {"name": self.params["compute_config"], "role": role}
         elif role is not None:
             params |= {"cloud_id": None, **({"roles": [role]} if name == _BUCKET else {"role": role})}
-        return _STEPS[name](params, lambda _params: self.session)
+        step = _STEPS[name](params, lambda _params: self.session)
+        step.clouds = (self.params["cloud_id"],) if self.params.get("cloud_id") else ()
+        return step
+
+
+def _together(results: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
+    """What each step returned, and all of it together."""
+    diffs = [result.pop("diff") for result in results.values()]
+    warnings = [warning for result in results.values() for warning in result.pop("warnings")]
+    reasons = dict.fromkeys(reason for result in results.values() for reason in result["reasons"])
+    changed = any(result["changed"] for result in results.values())
+    return {**results, "changed": changed, "reasons": list(reasons), "warnings": warnings, "diff": diffs}
 
 
 def _with_what_was_done(error: TaskError, failed: str, results: t.Mapping[str, t.Mapping[str, t.Any]]) -> TaskError:

@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import fa
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._checks import checked
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._effective_profile import effective_profiles
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
     parse_bucket,
     parse_cloud_id,
@@ -71,6 +72,9 @@ def _check_names(params: t.Mapping[str, t.Any]) -> None:
     }.items():
         if params.get(option):
             parse(params[option], option)
+    for name in params.get("compute_config") or []:
+        if ":" in name:
+            raise InputError(f"compute_config has {name!r}, which names a version.", "Leave it out: the newest version is looked at.")
 
 
 def _told(facts: Facts) -> Json:

@@ -75,6 +75,7 @@ class Task(BaseTask):
         self._anyscale = anyscale_client(params) if params["publish"] else None
         self._published = 0
         self._resources: list[dict[str, t.Any]] | None = None
+        self._default: dict[str, t.Any] | None = None
 
     @property
     def resource(self) -> str:
@@ -119,7 +120,7 @@ class Task(BaseTask):
         account_id = self.params.get("account_id") or (account_of(profile_arn) if profile_arn else "")
         target = {"cloud_id": self._cloud_id, "name": self.params["name"]}
         before = config.live and compose(config.live, deployments(config.live))
-        return Backup(COMPUTE_CONFIG, target, account_id, before, config.config)
+        return Backup(COMPUTE_CONFIG, target, account_id, before, config.config, (self._cloud_id,))
 
     def verify(self, plan: Plan) -> Plan:
         """Read until everything that was written shows."""
@@ -166,12 +167,14 @@ class Task(BaseTask):
         name = plan.after["name"]
         if plan.before is None:
             self._iam.create_instance_profile(name, "/" + plan.after["arn"].partition("/")[2].removesuffix(name))
+            self.written.append(f"instance profile {name}")
         try:
             self._iam.add_role_to_instance_profile(self._role.name, name)
         except AwsError as error:
             # The answer to an earlier attempt was lost, or another cloud's task was faster: then the role is in it.
             if error.code != "LimitExceeded" or not _instance_profile.holds(self._iam.instance_profile(name), self._role):
                 raise
+        self.written.append(f"role {self._role.name} in instance profile {name}")
         for _attempt in attempts(_USABLE_SECONDS):
             if _instance_profile.holds(self._iam.instance_profile(name), self._role):
                 return
@@ -204,7 +207,9 @@ class Task(BaseTask):
         if observed.template is not None or self.params["state"] != "present":
             return around
         _compute_config.refuse_without_vms(around)  # such a cloud may have no default at all
-        return dataclasses.replace(around, default_config=client.default_compute_config(observed.cloud_id))
+        if self._default is None:
+            self._default = client.default_compute_config(observed.cloud_id)
+        return dataclasses.replace(around, default_config=self._default)
 
     def _unpublished(self, wanted: _compute_config.Wanted) -> _compute_config.ConfigPlan:
         """Nothing is known of what is live and nothing is published; the config is made for the file alone."""
@@ -236,6 +241,7 @@ class Task(BaseTask):
                 client.archive_compute_config(template["id"])
         elif plan.config is not None:
             self._published = client.publish_compute_config(name, plan.config, previous_version=previous)["version"]
+            self.written.append(f"version {self._published} of {self.resource}")
 
     def _refuse_another_version(self, live: _compute_config.ConfigPlan) -> None:
         """Versions stay for ever: only a newer one of somebody else's is a reason to publish another."""

@@ -87,7 +87,8 @@ class Task(PolicyTask):
 
     def backup(self, plan: Plan) -> Backup:
         """The bucket's policy."""
-        return Backup(BUCKET_POLICY, {"bucket": self._name}, self._owner(), self.shown(plan.before), self.shown(plan.after))
+        before, after = self.shown(plan.before), self.shown(plan.after)
+        return Backup(BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds)
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the principals in the bucket's account; only a document that shows an id makes it worth to list them."""

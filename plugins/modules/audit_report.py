@@ -31,16 +31,17 @@ options:
     required: true
   previous_report:
     description:
-      - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting or fixed.
+      - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting, fixed or gone.
       - It may be the one in O(report_dir), which is read before it is replaced. Where there is no such file there is a
         warning, so that the first audit of a schedule needs no other options.
+      - There is a warning, too, if it has clouds that this report has not, as after an audit with C(--limit) over the same file.
     type: path
   fail_on:
     description:
       - For which clouds the task fails, once the report is written.
       - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those with a check that failed.
       - A check that could not be told, or that only warns, never fails the task. With V(drift) there is a warning if there
-        are clouds of which it cannot be told.
+        are clouds of which it cannot be told. A cloud of which no check could be told counts as not audited.
     type: str
     choices: [never, error, drift]
     default: error
@@ -129,9 +130,9 @@ counts:
   returned: always
   type: dict
   sample:
-    clouds: {"error": 0, "fail": 1, "unknown": 0, "warn": 0, "pass": 11}
+    clouds: {"error": 0, "fail": 1, "unknown": 0, "warn": 0, "pass": 11, "not_applicable": 0}
     checks: {"fail": 2, "unknown": 0, "warn": 0, "pass": 214, "not_applicable": 0}
-    changes: {"new": 0, "persisting": 2, "fixed": 9}
+    changes: {"new": 0, "persisting": 2, "fixed": 9, "gone": 0}
   contains:
     clouds:
       description: Clouds by state, the worst first. A cloud's state is that of its worst check, V(error) where there is none.

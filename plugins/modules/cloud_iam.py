@@ -174,6 +174,11 @@ error:
       type: list
       elements: str
       sample: [trust]
+    written:
+      description: What the step that failed had written by then. Without it, nothing that is known of.
+      type: list
+      elements: str
+      sample: [instance profile ray-team-a]
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

@@ -15,8 +15,8 @@ description:
     what Anyscale's control-plane role may do with them; the bucket and its policy; each node group of the compute configs.
   - What a check needs to know and may not read makes that check V(unknown), with the missing permission in its evidence. It
     never passes, and the other checks go on.
-  - A caller in another account than O(account_id), credentials that do not work and an option that cannot be right are
-    errors.
+  - A caller in another account than O(account_id), credentials or a token that do not work and an option that cannot be right
+    are errors.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -184,8 +184,8 @@ cloud:
           sample: cpt_8hxb3wsbdcq2n1p9
         node_groups:
           description:
-            - Of each node group, its C(deployment), its C(node_group) (V(head) or a name), the C(instance_profile_arn) that it
-              gets, and what C(decided_by) that is.
+            - Of each node group, its C(deployment), its C(node_group) (V(head), a name, or V(automatic workers) for those that Anyscale
+              selects), the C(instance_profile_arn) that it gets, and what C(decided_by) that is.
             - V(compute_config), it is named there; V(cloud), it is registered with the cloud; V(role_name), it is the one named like
               the cloud's role.
           type: list

@@ -245,6 +245,11 @@ error:
     trace_id:
       description: Anyscale's trace id, for a support case.
       type: str
+    written:
+      description: What had been written by then. Without it, nothing that is known of.
+      type: list
+      elements: str
+      sample: ["instance profile ray-team-a"]
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

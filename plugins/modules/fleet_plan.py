@@ -108,9 +108,16 @@ EXAMPLES = r"""
     var: plan.differing
   run_once: true
 
-# A play of those that go on: each host of the batch has the plan, so that any of them can tell.
+- name: Remember one of those that go on, since each of them knows the plan
+  ansible.builtin.add_host:
+    name: "{{ plan.hosts[0] }}"
+    groups: planned
+  when: plan.hosts | length > 0
+  changed_when: false
+
+# Then, after this play:
 - name: Converge only those
-  hosts: "{{ hostvars[groups['anyscale_clouds'][0]].plan.hosts or 'all:!all' }}"
+  hosts: "{{ hostvars[groups.planned[0]].plan.hosts if 'planned' in groups else 'all:!all' }}"
   connection: local
   gather_facts: false
   roles:

@@ -160,6 +160,11 @@ error:
     statement:
       description: The statement that stands in the way.
       type: dict
+    written:
+      description: What had been written by then. Without it, nothing that is known of.
+      type: list
+      elements: str
+      sample: ["trust policy of arn:aws:iam::123456789012:role/ray-team-a"]
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

@@ -193,6 +193,11 @@ error:
       description: The unique ids of deleted principals.
       type: list
       elements: str
+    written:
+      description: What had been written by then. Without it, nothing that is known of.
+      type: list
+      elements: str
+      sample: ["policy of bucket anyscale-production-data"]
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

@@ -73,9 +73,7 @@ class Problem:
     is_error: bool = True
 
 
-def build_fleet(
-    rows: t.Iterable[JsonObject], fleet_file: FleetFile, *, mark: bool = False
-) -> tuple[list[Host], list[Problem]]:
+def build_fleet(rows: t.Iterable[JsonObject], fleet_file: FleetFile, *, mark: bool = False) -> tuple[list[Host], list[Problem]]:
     """The hosts, sorted by name, and what was met in making them. ``mark``: hosts also for what is not applicable."""
     rows = sorted(rows, key=lambda row: str(row["cloud"].get("id")))
     problems: list[Problem] = []
@@ -183,7 +181,7 @@ def _filled_in(wanted: Settings, resource: CloudResource, host: str, problems: l
     known = {
         "account_id": resource.account_id,
         "cloud_id": resource.cloud_id,
-        "cloud": resource.cloud_name,
+        "cloud": _without_folders(resource.cloud_name),
         "region": resource.region,
     }
     settings = {}
@@ -191,9 +189,15 @@ def _filled_in(wanted: Settings, resource: CloudResource, host: str, problems: l
         try:
             settings[key] = filled_in(value, known)
         except UnknownPlaceholder as unknown:
-            what = f"The fleet file's {key} needs {{{unknown}}}, which the API does not show, so it is not set"
+            shown = "has a folder in it" if str(unknown) == "cloud" else "the API does not show"
+            what = f"The fleet file's {key} needs {{{unknown}}}, which {shown}, so it is not set"
             problems.append(Problem(what, host, "Write it without the placeholder for them."))
     return settings
+
+
+def _without_folders(name: str) -> str | None:
+    """A name of somebody else's, unless it would lead to another folder where it becomes a part of a path."""
+    return None if "/" in name or name in (".", "..") else name
 
 
 def _groups(variables: t.Mapping[str, t.Any]) -> tuple[str, ...]:

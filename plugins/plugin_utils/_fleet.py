@@ -13,6 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextvars
 import dataclasses
+import os
 import threading
 import typing as t
 
@@ -22,7 +23,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect, aws_argument_spec
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task, module_arguments
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import Call, NotForeseen, RoleTasks
 
@@ -64,18 +65,23 @@ class SessionPool:
 class Fleet:
     """The clouds that a role is for, and how to look at them."""
 
-    def __init__(self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect) -> None:
+    def __init__(self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect, folder: str) -> None:
+        """``folder``: where a local connection runs modules."""
         self._role = role
         self._modules = modules
         self._connect = connect
+        self._folder = folder
         # Ansible's templates are not made for threads; one at a time costs nothing, as Python runs one at a time anyway.
         self._templating = threading.Lock()
 
     def observe(self, names: t.Iterable[str], threads: int) -> dict[str, Observed]:
         """Look at clouds by their names in the inventory, so many at a time. No cloud's trouble is another's."""
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(threads)
+        try:
             looks = {name: pool.submit(contextvars.copy_context().run, self._observed, name) for name in names}
             return {name: look.result() for name, look in looks.items()}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # a task that is out of time does not look at the others first
 
     def _observed(self, name: str) -> Observed:
         try:
@@ -100,10 +106,10 @@ class Fleet:
             if plan.changed:
                 return Observed(reasons=plan.reasons)
             warnings += plan.warnings
-            result = {**plan.result, "changed": False}
+            result = plan.result
 
     def _plan(self, call: Call) -> Plan:
-        """What a call would change. What it says is as free of secrets as what the module says."""
+        """What a call would change; where that is nothing, with its result. It is as free of secrets as what the module says."""
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
 
@@ -113,9 +119,17 @@ class Fleet:
         if validated.complaint:
             raise NotForeseen(shown(validated.complaint))
         try:
-            plan = task_class(validated.params, self._connect).plan()
+            task = task_class(self._with_whole_paths(task_class, validated.params), self._connect)
+            plan = task.plan()
+            result = {} if plan.changed else {**task.told(plan), "warnings": []}
         except TaskError as error:
             raise NotForeseen(shown(error.failure()["msg"])) from error
         except Exception as error:  # a bug: the cloud's own task is to show it
             raise NotForeseen(shown(f"{type(error).__name__}: {error}")) from error
-        return dataclasses.replace(plan, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))
+        return dataclasses.replace(plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))
+
+    def _with_whole_paths(self, task_class: type[Task], params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Parameters with the paths that the module finds: it starts in another folder than this process, which has but one."""
+        spec = module_arguments(task_class)["argument_spec"]
+        paths = {name: params[name] for name, rule in spec.items() if rule.get("type") == "path" and params.get(name)}
+        return {**params, **{name: os.path.join(self._folder, path) for name, path in paths.items()}}

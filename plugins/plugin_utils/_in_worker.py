@@ -91,7 +91,7 @@ class InWorkerAction(ActionBase):
         return is_this_python(str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))))
 
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
-        gc.disable()
+        gc.freeze()  # what came into memory since this action was imported
         # The folder in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(self.task_class, self._task.resolved_action or self._task.action, self._task.args)

@@ -16,7 +16,10 @@ from ansible.inventory.manager import split_host_pattern
 
 
 def refuse_patterns(names: t.Iterable[str]) -> None:
-    """Raise for a name that Ansible reads as something else there: its cloud would be left out, unsaid."""
+    """Raise for a name that Ansible reads as something else there: its cloud would be left out, unsaid.
+
+    One that looks like a glob, a range or a regular expression is no such name: a host of exactly that name comes before these.
+    """
     for name in names:
         if name[0] in "!&" or split_host_pattern(name) != [name]:
             raise AnsibleError(f"Host {name!r} has a name that Ansible reads as a pattern. Rename it in the inventory.")

@@ -23,6 +23,8 @@ class Outcome(enum.Enum):
 
     RIGHT = "right"
     DRIFTED = "drifted"
+    UNKNOWN = "unknown"
+    UNAUDITED = "not audited"
     CHANGED = "changed"
     WOULD_CHANGE = "would change"
     FAILED = "failed"
@@ -55,6 +57,7 @@ class Cloud:
     reasons: list[str] = dataclasses.field(default_factory=list)
     untold: list[str] = dataclasses.field(default_factory=list)
     findings: list[str] = dataclasses.field(default_factory=list)
+    doubt: Outcome | None = None
 
     @property
     def outcome(self) -> Outcome | None:
@@ -67,7 +70,7 @@ class Cloud:
             return self.change
         if self.findings:
             return Outcome.DRIFTED
-        return Outcome.RIGHT if self.heard else None
+        return self.doubt or (Outcome.RIGHT if self.heard else None)
 
 
 class Progress:
@@ -144,9 +147,14 @@ class Progress:
         cloud.reasons += new
         cloud.untold += new
 
-    def find(self, name: str, findings: t.Iterable[str]) -> None:
-        """A look at a cloud found that this is not right with it."""
-        self._cloud(name).findings = list(dict.fromkeys(findings))
+    def find(self, name: str, findings: t.Iterable[str], unknown: bool = False) -> None:
+        """A look at a cloud found that this is not right with it; whether there is something that it could not tell."""
+        cloud = self._cloud(name)
+        cloud.findings, cloud.doubt = list(dict.fromkeys(findings)), Outcome.UNKNOWN if unknown else None
+
+    def miss(self, name: str) -> None:
+        """A cloud could not be looked at, which does not end its part in the run."""
+        self._cloud(name).doubt = Outcome.UNAUDITED
 
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""

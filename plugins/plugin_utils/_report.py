@@ -17,13 +17,14 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 SCHEMA_VERSION = 1
-STATES = ("error", "fail", "unknown", "warn", "pass")  # of a cloud, the worst first
-STATUSES = ("fail", "unknown", "warn", "pass", "not_applicable")  # of a check
-CHANGES = ("new", "persisting", "fixed")
+STATUSES = ("fail", "unknown", "warn", "pass", "not_applicable")  # of a check, the worst first
+STATES = ("error", *STATUSES)  # of a cloud
+CHANGES = ("new", "persisting", "fixed", "gone")
 FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "drift": ("error", "fail")}
 
 _FINDINGS = ("fail", "warn")
 _NO_RESULT = "There is no result for this cloud: its task did not run."
+_UNTOLD = {"unknown", "not_applicable"}
 
 Json = dict[str, t.Any]
 Findings = t.Collection[tuple[str, str]]
@@ -57,11 +58,21 @@ def parse_report(text: str, source: str) -> Json:
     except ValueError as error:
         message = f"previous_report is {source!r}, which is not JSON: {error}."
         raise InputError(message, "Name the report.json of an earlier audit.") from error
+    remedy = "Name a report.json that this version of the collection made."
     version = report.get("schema_version") if isinstance(report, dict) else None
     if version != SCHEMA_VERSION:
         found = "it is no report" if version is None else f"its schema_version is {version}, not {SCHEMA_VERSION}"
-        raise InputError(f"previous_report is {source!r}, but {found}.", "Name a report.json that this version of the collection made.")
+        raise InputError(f"previous_report is {source!r}, but {found}.", remedy)
+    clouds = report.get("clouds")
+    if not isinstance(clouds, list) or not all(map(_is_comparable, clouds)):
+        raise InputError(f"previous_report is {source!r}, whose clouds are not those of a report.", remedy)
     return report
+
+
+def missing_clouds(report: t.Mapping[str, t.Any], previous: t.Mapping[str, t.Any]) -> list[str]:
+    """The clouds of an earlier report that this one has not."""
+    names = {cloud["name"] for cloud in report["clouds"]}
+    return [cloud["name"] for cloud in previous["clouds"] if cloud["name"] not in names]
 
 
 def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
@@ -70,23 +81,39 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
 
 
 def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
-    """A host whose result has no checks was not audited, whatever the reason: it must not look right."""
+    """A host whose result has no checks, or none that could be told, was not audited, whatever the reason: it must not look right."""
     result = result if isinstance(result, dict) else {}
     if result.get("failed") or not result.get("checks"):
-        return {"name": name, "state": "error", "cloud": None, "error": str(result.get("msg") or _NO_RESULT), "checks": []}
+        error = str(result.get("msg") or _NO_RESULT)
+        return {"name": name, "state": "error", "cloud": result.get("cloud"), "error": error, "checks": []}
     checks = [{**check, "change": _change(check["status"], before, (name, check["id"]))} for check in result["checks"]]
     found = {check["status"] for check in checks}
-    state = next((state for state in STATES if state in found), "pass")
-    return {"name": name, "state": state, "cloud": result.get("cloud"), "error": None, "checks": checks}
+    error = _nothing_told(checks) if "unknown" in found and found <= _UNTOLD else None
+    state = "error" if error else next(state for state in STATES if state in found)
+    return {"name": name, "state": state, "cloud": result.get("cloud"), "error": error, "checks": checks}
+
+
+def _nothing_told(checks: t.Iterable[Json]) -> str:
+    return f"No check could be told. {next(check['reason'] for check in checks if check['status'] == 'unknown')}"
 
 
 def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> str | None:
-    """What became of a finding. One that cannot be told any more is not called fixed."""
+    """What became of a finding. One that cannot be told any more is not called fixed, nor is one of what is there no more."""
     if before is None or status == "unknown":
         return None
     if status in _FINDINGS:
         return "persisting" if finding in before else "new"
-    return "fixed" if finding in before else None
+    if finding not in before:
+        return None
+    return "fixed" if status == "pass" else "gone"
+
+
+def _is_comparable(cloud: t.Any) -> bool:
+    """Whether an earlier report's cloud has all that is compared with."""
+    checks = cloud.get("checks") if isinstance(cloud, dict) and isinstance(cloud.get("name"), str) else None
+    return isinstance(checks, list) and all(
+        isinstance(check, dict) and isinstance(check.get("id"), str) and isinstance(check.get("status"), str) for check in checks
+    )
 
 
 def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:

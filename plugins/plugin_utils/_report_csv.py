@@ -46,13 +46,13 @@ Json = t.Mapping[str, t.Any]
 
 
 def to_csv(report: Json) -> str:
-    """The whole table with its header. A cloud that could not be audited has one row, so that it is not overlooked."""
+    """The whole table with its header. A cloud that could not be audited has one that says so, so that it is not overlooked."""
     text = io.StringIO()
     # All cells are quoted: by itself, Python before 3.13 does not quote one that holds only a carriage return.
     writer = csv.DictWriter(text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     for cloud in report["clouds"]:
-        for check in cloud["checks"] or [_not_audited(cloud)]:
+        for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
             row = {"TIMESTAMP": report["generated_at"], "PROVIDER": "aws", **_about_cloud(cloud), **_about_check(cloud, check)}
             writer.writerow({column: _harmless(value) for column, value in row.items()})
     return text.getvalue()

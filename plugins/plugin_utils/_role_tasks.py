@@ -13,7 +13,7 @@ import functools
 import typing as t
 
 from ansible import constants as C, context
-from ansible.executor.module_common import _apply_action_arg_defaults
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.playbook.block import Block
 from ansible.playbook.role_include import IncludeRole
@@ -24,6 +24,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker impor
 
 # What makes more, or something else, of a task than one run of its module with its arguments.
 _KEYWORDS = ("async_val", "changed_when", "check_mode", "delegate_to", "environment", "failed_when", "loop", "retries", "until")
+
+# What stands, in newer releases, behind the name that a task registers its result by.
+_WHOLE_RESULT = "_task.polymorphic_result"
 
 Variables = dict[str, t.Any]
 Result = t.Mapping[str, t.Any]
@@ -67,10 +70,16 @@ class RoleTasks:
             variables = {**self._variables(name, task), **registered}
             templar.available_variables = variables  # meanwhile it was used for other hosts
             _refuse_elsewhere(task, variables, templar)
-            if not all(templar.evaluate_conditional(condition) for condition in task.when):
-                result: Result = {"changed": False, "skipped": True}
-            else:
-                result = yield Call(task.resolved_action, _arguments(task, templar), bool(task.no_log))
+            try:
+                runs = all(templar.evaluate_conditional(condition) for condition in task.when)
+                arguments = _arguments(task, templar) if runs else {}
+            except AnsibleError as error:
+                if task.no_log:
+                    raise NotForeseen("a task with no_log") from error
+                raise
+            result: Result = {"changed": False, "skipped": True}
+            if runs:
+                result = yield Call(task.resolved_action, arguments, bool(task.no_log))
             registered |= dict.fromkeys(_registered(task), result)
 
     def _variables(self, name: str, task: PlayTask) -> Variables:
@@ -111,6 +120,8 @@ def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
     """Raise for a task of which it cannot be told beforehand what it would do."""
     if task.resolved_action not in modules:
         raise NotForeseen(f"the role has a task with {task.resolved_action or task.action}, {task.get_name()}")
+    if isinstance(task.register, dict) and set(task.register.values()) != {_WHOLE_RESULT}:
+        raise NotForeseen(f"{task.get_name()} registers a part of its result")
     keywords = [name.removesuffix("_val") for name in _KEYWORDS if getattr(task, name) not in (None, 0, [], [{}])]
     if context.CLIARGS.get("check") and "check_mode" in keywords:
         keywords.remove("check_mode")  # what the command line asks for is what is done here anyway
@@ -135,6 +146,8 @@ def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> N
 
 def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
     """A task's arguments with the defaults of modules; one that the task omits is no reason for a default."""
+    from ansible.executor.module_common import _apply_action_arg_defaults  # its loss must not keep this file from being imported
+
     given = templar.template(task.args)
     completed = _apply_action_arg_defaults(task.resolved_action, task, {**dict.fromkeys(task.args), **given}, templar)
     return {name: value for name, value in completed.items() if name in given or name not in task.args}

@@ -39,11 +39,30 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
     """In words, and as pictures."""
     page = open_report(SMALL, EARLIER).page
     assert page.inner_text("h1") == "3 of 4 clouds need attention"
-    assert page.locator("#cloud-legend button").all_inner_texts() == ["Error\n1", "Fail\n1", "Unknown\n1", "Warning\n0", "Pass\n1"]
-    assert page.locator("#check-legend li").all_inner_texts() == ["Fail\n1", "Unknown\n1", "Warning\n1", "Pass\n3", "Not applicable\n0"]
-    assert page.locator("#changes button").all_inner_texts() == ["1\nNew", "1\nPersisting", "1\nFixed"]
-    assert page.get_attribute("#donut svg", "aria-label") == "Clouds by state: 1 Error, 1 Fail, 1 Unknown, 0 Warning, 1 Pass"
+    assert page.locator("#cloud-legend button").all_inner_texts() == [
+        *("Error\n1", "Fail\n1", "Unknown\n1", "Warning\n0", "Pass\n1", "Not applicable\n0")
+    ]
+    checks = ["Fail\n1", "Unknown\n1", "Warning\n1", "Pass\n3", "Not applicable\n0"]
+    assert page.locator("#check-legend li").all_inner_texts() == checks
+    assert page.locator("#changes button").all_inner_texts() == ["1\nNew", "1\nPersisting", "1\nFixed", "0\nGone"]
+    assert (
+        page.get_attribute("#donut svg", "aria-label") == "Clouds by state: 1 Error, 1 Fail, 1 Unknown, 0 Warning, 1 Pass, 0 Not applicable"
+    )
     assert page.locator("#donut .arc:not(.none)").count() == 4
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        pytest.param(["pass", "pass"], "All 2 clouds are right", id="all right"),
+        pytest.param(["pass", "not_applicable"], "No check applies to 1 of 2 clouds, and none needs attention", id="one is elsewhere"),
+        pytest.param(["warn", "not_applicable"], "1 of 2 clouds needs attention", id="one warns, one is elsewhere"),
+    ],
+)
+def test_the_headline_calls_right_what_was_checked(open_report: Open, statuses: list[str], words: str) -> None:
+    """A cloud to which no check applies is neither right nor wrong."""
+    results = {f"cloud-{number}": result(f"cloud-{number}", check("trust_ec2", status)) for number, status in enumerate(statuses)}
+    assert open_report(results).page.inner_text("h1") == words
 
 
 def test_without_an_earlier_report_nothing_is_compared(open_report: Open) -> None:

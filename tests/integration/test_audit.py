@@ -26,7 +26,7 @@ Json = dict[str, t.Any]
 
 RIGHT = result("vision-prod", check("trust_ec2"), check("bucket_access"))
 DRIFTED = result("search-dev", check("trust_ec2", "fail"), check("bucket_access", "warn"))
-UNTOLD = result("speech-lab", check("trust_ec2", "unknown"))
+UNTOLD = result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"))
 BROKEN = {"failed": True, "msg": "Role search-lab-ray does not exist."}
 FLEET = {"vision-prod": RIGHT, "search-dev": DRIFTED, "speech-lab": UNTOLD, "search-lab": BROKEN, "search-new": None}
 
@@ -129,6 +129,7 @@ def test_all_formats_tell_the_same(audit: Audit) -> None:
         ("search-dev", "trust_ec2", "FAIL"),
         ("search-dev", "bucket_access", "WARN"),
         ("speech-lab", "trust_ec2", "UNKNOWN"),
+        ("speech-lab", "bucket_access", "PASS"),
         ("search-lab", "audit", "ERROR"),
         ("search-new", "audit", "ERROR"),
     ]
@@ -168,7 +169,14 @@ def test_an_audit_compares_with_the_report_that_it_replaces(audit: Audit) -> Non
     generated_at = first.report["generated_at"]
     second = audit({**FLEET, "search-dev": result("search-dev", check("trust_ec2"), check("bucket_access", "fail"))}, **options)
     assert second.report["previous"] == {"generated_at": generated_at}
-    assert second.returned["counts"]["changes"] == {"new": 0, "persisting": 1, "fixed": 1}
+    assert second.returned["counts"]["changes"] == {"new": 0, "persisting": 1, "fixed": 1, "gone": 0}
+
+
+def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) -> None:
+    """As where a limit leaves them out, and the next audit would call their old findings new."""
+    audit(FLEET, previous_report="out/report.json")
+    limited = audit({"vision-prod": RIGHT}, previous_report="out/report.json")
+    assert "4 clouds of previous_report are not in this report: search-dev" in " ".join(limited.output.split())
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,7 @@ def test_what_is_no_earlier_report_is_refused(audit: Audit, tmp_path: Path, cont
 def test_check_mode_counts_and_writes_nothing(audit: Audit) -> None:
     """The counts are the same."""
     audited = audit(FLEET, "--check", fail_on="never")
-    assert audited.returned["counts"]["clouds"] == {"error": 2, "fail": 1, "unknown": 1, "warn": 0, "pass": 1}
+    assert audited.returned["counts"]["clouds"] == {"error": 2, "fail": 1, "unknown": 1, "warn": 0, "pass": 1, "not_applicable": 0}
     assert not (audited.folder / "out").exists()
 
 
@@ -234,12 +242,22 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(run_a
     """One task for each cloud; the one that cannot be audited stops no other, and is the only one that fails."""
     run = run_audit()
     report = json.loads((tmp_path / "anyscale-audit/report.json").read_text())
+    assert next(cloud["cloud"]["account_id"] for cloud in report["clouds"] if cloud["name"] == MISNAMED) == "999999999999"
     assert {cloud["name"]: cloud["state"] for cloud in report["clouds"]} == {MISNAMED: "error", **dict.fromkeys(UNTOUCHED, "fail")}
     assert run.writes == []
     assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
     assert "999999999999" in run.output
     hosts = [host for host, action, _result, _name in run.results if action.endswith(("cloud_iam_info", "validate_argument_spec"))]
     assert sorted(hosts) == sorted(cloud.name for cloud in CLOUDS)
+
+
+@pytest.mark.parametrize("pattern", ["nobody", "anyscale_clouds:!anyscale_clouds"], ids=["a name that none has", "all but all"])
+def test_a_pattern_that_matches_no_cloud_is_an_error(run_audit: t.Callable[..., Run], tmp_path: Path, pattern: str) -> None:
+    """Nothing was audited, which must not look as if nothing had been found."""
+    run = run_audit("-e", f"audit_hosts={pattern}")
+    assert (run.exit_status, _failures(run)) == (2, {"localhost"})
+    assert f"No host of the inventory matches {pattern}: there is no cloud to audit." in run.output
+    assert not (tmp_path / "anyscale-audit").exists()
 
 
 @pytest.mark.parametrize(("fail_on", "failed"), [("never", set()), ("drift", {MISNAMED, *UNTOUCHED})])
@@ -255,9 +273,9 @@ def test_the_counts_and_the_paths_are_published(run_audit: t.Callable[..., Run],
     page = str(tmp_path / "reports/report.html")
     published = json.loads(first.output.partition("RUN: ")[2].partition("\n")[0])["anyscale_audit"]
     assert published["paths"]["html"] == page
-    assert published["counts"]["clouds"] == {"error": 1, "fail": 3, "unknown": 0, "warn": 0, "pass": 0}
-    assert "4 clouds: 0 pass, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
+    assert published["counts"]["clouds"] == {"error": 1, "fail": 3, "unknown": 0, "warn": 0, "pass": 0, "not_applicable": 0}
+    assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
     assert f"The report: {page}" in first.output
     second = run_audit("-e", "report_dir=reports", "-e", "previous_report=reports/report.json", "-e", "fail_on=never")
     findings = sum(published["counts"]["checks"][status] for status in ("fail", "warn"))
-    assert f"Since last time: 0 new, {findings} persisting, 0 fixed" in second.output
+    assert f"Since last time: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output

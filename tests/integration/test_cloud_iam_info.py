@@ -607,6 +607,7 @@ ERRORS: dict[str, tuple[Json, str]] = {
     "a bucket that cannot be one": ({"bucket": "s3://data/prefix"}, "does not name an S3 bucket"),
     "a role that cannot be one": ({"role": "a role"}, "not the name of an IAM role"),
     "an instance profile that cannot be one": ({"instance_profile": "a/b"}, "not the name of an IAM instance profile"),
+    "a version of a compute config": ({"compute_config": ["team-a:3"]}, "'team-a:3', which names a version"),
     "an empty role": ({"role": ""}, "role is empty"),
     "a role that may not be assumed": ({"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"}, "AssumeRole"),
 }
@@ -615,6 +616,15 @@ ERRORS: dict[str, tuple[Json, str]] = {
 @pytest.mark.parametrize(("options", "words"), ERRORS.values(), ids=list(ERRORS))
 def test_what_cannot_be_asked(right: Sandbox, run_module: Run, options: Json, words: str) -> None:
     assert words in failure(run_module("cloud_iam_info", **{**ASKED, **options}))["msg"]
+
+
+@pytest.mark.parametrize("cloud", [{"cloud_id": CLOUD.cloud_id}, {"cloud": CLOUD.name}], ids=["by its id", "by its name"])
+def test_a_token_that_anyscale_does_not_accept(right: Sandbox, run_module: Run, cloud: Json) -> None:
+    """It is no fact about the cloud: an audit that saw nothing must not look like one that saw no failure."""
+    for operation in ("GET /api/v2/clouds/{id}", "GET /api/v2/clouds/", RESOURCES):
+        right.fault(operation, status=401, message="Token has expired", times=50)
+    failed = failure(run_module("cloud_iam_info", **cloud, account_id=ACCOUNT, compute_config=["any"]))
+    assert "Token has expired" in failed["msg"] and "Check the token" in failed["msg"]
 
 
 def test_a_cloud_that_nobody_knows_by_its_name(right: Sandbox, run_module: Run) -> None:

@@ -732,9 +732,7 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
     assert [version["version"] for version in versions(sandbox)] == [1, 2]
 
 
-def test_a_first_version_that_does_not_show_is_published_once(
-    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_first_version_that_does_not_show_is_published_once(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that lags behind is no reason for a second version."""
     seed(sandbox)
     monkeypatch.setattr(_task_compute_config_profile, "_VISIBLE_SECONDS", 0.2)

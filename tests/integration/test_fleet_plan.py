@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.module_utils.compat.version import LooseVersion
+from ansible.release import __version__ as ansible_version
 
 from ansible_collections.rayfleet.anyscale.tests.integration.states import delete_role, make_role, put_bucket_policy, put_trust, trust_of
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
@@ -594,6 +596,9 @@ def test_a_ring_that_cannot_be_told_is_that_clouds_trouble(running_sandbox: Sand
     assert [plan["hosts"] for plan in plans.values()] == [["canary-1", "mars"], ["canary-1", "mars"], ["mars", "canary-1"]]
 
 
+# Releases in which a task can register parts of its result.
+PARTS = LooseVersion(ansible_version) >= LooseVersion("2.21")
+
 # --- roles of a user's own --------------------------------------------------------------------------------------------
 
 IN_ACCOUNT = {"account_id": "{{ cloud_iam_account_id }}", "assume_role_arn": "{{ cloud_iam_assume_role_arn }}"}
@@ -605,6 +610,11 @@ def _trust(**keywords: t.Any) -> Json:
 
 def _bucket(name: str, **keywords: t.Any) -> Json:
     return {"name": "Bucket", BUCKET: {"bucket": name, "cloud_id": "{{ cloud_iam_cloud_id }}", **IN_ACCOUNT}, **keywords}
+
+
+def _whole(**keywords: t.Any) -> Json:
+    options = {"cloud_id": "{{ cloud_iam_cloud_id }}", "bucket_access": False, "compute_config_profile": False, **IN_ACCOUNT}
+    return {"name": "Trust", "rayfleet.anyscale.cloud_iam": options, **keywords}
 
 
 MY_BUCKET = "{{ cloud_iam_bucket }}"
@@ -632,6 +642,14 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
     ),
     "a condition on a variable of the step": ([_trust(when="false"), _trust(when="mine", vars={"mine": True})], {"drifted"}),
     "a result that the next step uses": ([_trust(register="trust"), _bucket(NO_BUCKET_YET)], {"right", "drifted"}),
+    "all that a result has": (
+        [_trust(register="trust"), _bucket("fleet-without-policy", when="trust.reasons is defined and trust.diff is defined")],
+        {"right", "drifted"},
+    ),
+    "what a result has of each part": (
+        [_whole(register="cloud"), _bucket("fleet-without-policy", when="cloud.trust.role_arn is defined and cloud.reasons is defined")],
+        {"right", "drifted"},
+    ),
     "a result of a step that was skipped": (
         [_trust(register="trust", when=False), _bucket(NO_BUCKET_YET, when="trust is skipped")],
         set(),
@@ -681,6 +699,7 @@ UNFORESEEN: dict[str, tuple[list[Json], str]] = {
     "a rescue": ([{"name": "Block", "block": [_trust()], "rescue": [_trust()]}], "rescue"),
     "an always": ([{"name": "Block", "block": [_trust()], "always": [_trust()]}], "always"),
     "included tasks": ([{"name": "Include", "ansible.builtin.include_tasks": "more.yml"}], "include_tasks"),
+    **({"a part of a result": ([_trust(register={"why": "_task.result.reasons"})], "registers a part of its result")} if PARTS else {}),
     "another user": ([_trust(become=True)], "it becomes another user"),
     "another user for a later step": ([_trust(when=False), _trust(become=True)], "it becomes another user"),
     "another connection by a variable": ([_trust(when=False), _trust(vars={"ansible_connection": "ssh"})], "the connection is ssh"),
@@ -768,10 +787,11 @@ def test_another_entry_point_is_looked_at_for_itself(running_sandbox: Sandbox, t
 def test_what_must_not_be_logged_is_not_told(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """The message of a task with no_log is censored when the task runs; the plan must not tell it either."""
     fresh(running_sandbox, [right("one")])
-    hidden = {"name": "Hidden", "no_log": True, TRUST: {"role": "classified-name", **IN_ACCOUNT}}
-    write_role(tmp_path, "hidden", [hidden])
-    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), [look(role="hidden")], "-vvv")
-    assert plan_of(run)["hosts"] == ["one"]
+    for name, role in {"refused": "classified-name", "templated": "{{ 'classified-name' | to_datetime }}"}.items():
+        write_role(tmp_path, name, [{"name": "Hidden", "no_log": True, TRUST: {"role": role, **IN_ACCOUNT}}])
+    looks = [look("Refused", role="refused"), look("Templated", role="templated")]
+    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), looks, "-vvv")
+    assert plan_of(run, "Refused")["hosts"] == plan_of(run, "Templated")["hosts"] == ["one"]
     assert "classified-name" not in run.output
 
 

@@ -4,9 +4,9 @@
 
 // The report as the page looks at it: rows with what they are searched and sorted by, and the filters.
 
-const STATES = ["error", "fail", "unknown", "warn", "pass"];
 const STATUSES = ["fail", "unknown", "warn", "pass", "not_applicable"];
-const CHANGES = ["new", "persisting", "fixed"];
+const STATES = ["error", ...STATUSES];
+const CHANGES = ["new", "persisting", "fixed", "gone"];
 const WORDS = {
   error: "Error",
   fail: "Fail",
@@ -17,6 +17,7 @@ const WORDS = {
   new: "New",
   persisting: "Persisting",
   fixed: "Fixed",
+  gone: "Gone",
 };
 const GROUPS = [
   ["trust_", "Trust"],
@@ -80,6 +81,8 @@ function rowOf(entry) {
 
 /** What somebody has to look at. */
 const isFinding = (status) => status === "fail" || status === "warn" || status === "unknown";
+
+const needsAttention = (row) => row.state === "error" || isFinding(row.state);
 
 const report = JSON.parse(byId("report").textContent);
 const columns = report.columns.map(columnOf);

@@ -4,11 +4,18 @@
 
 // Begin: the words at the top, the filters, and what happens when they change.
 
+/** How the fleet is. A cloud to which no check applies needs no attention, but nobody knows that it is right. */
+function headline() {
+  const needing = rows.filter(needsAttention).length;
+  const right = rows.filter((row) => row.state === "pass").length;
+  const all = plural(rows.length, "cloud", "clouds");
+  if (needing) return `${number.format(needing)} of ${all} ${needing === 1 ? "needs" : "need"} attention`;
+  if (right < rows.length) return `No check applies to ${number.format(rows.length - right)} of ${all}, and none needs attention`;
+  return `All ${plural(rows.length, "cloud is", "clouds are")} right`;
+}
+
 function drawHeadline() {
-  const needing = rows.filter((row) => row.state !== "pass").length;
-  byId("headline").textContent = needing
-    ? `${number.format(needing)} of ${plural(rows.length, "cloud", "clouds")} ${needing === 1 ? "needs" : "need"} attention`
-    : `All ${plural(rows.length, "cloud is", "clouds are")} right`;
+  byId("headline").textContent = headline();
   const count = (key) => new Set(rows.map((row) => row[key]).filter(Boolean)).size;
   byId("about").textContent = [
     moment(report.generated_at),

@@ -19,7 +19,7 @@ function startPaper() {
 }
 
 function findingsOnPaper() {
-  const clouds = grid.rows.filter((row) => row.state !== "pass");
+  const clouds = grid.rows.filter(needsAttention);
   return [element("h2", {}, "Findings"), ...clouds.map(cloudOnPaper)];
 }
 

@@ -147,9 +147,7 @@ _AWS = st.sampled_from([ROOT, OTHER_ACCOUNT, CONTROL, ROLE, ROLE_B, LOOKALIKE])
 
 
 def _statement(effects: t.Sequence[str], **elements: st.SearchStrategy[t.Any]) -> st.SearchStrategy[Raw]:
-    return st.fixed_dictionaries(
-        {"Effect": st.sampled_from(effects), **elements}, optional={"Sid": _SIDS, "Condition": _CONDITIONS}
-    )
+    return st.fixed_dictionaries({"Effect": st.sampled_from(effects), **elements}, optional={"Sid": _SIDS, "Condition": _CONDITIONS})
 
 
 def _principal(services: bool) -> st.SearchStrategy[Raw]:
@@ -216,8 +214,10 @@ def _respelled_values(values: list[t.Any], chance: random.Random) -> t.Any:
 
 
 def _respelled_root(principal: str, chance: random.Random) -> str:
-    spellings = [[f"arn:{partition}:iam::{account}:root" for partition in ("aws", "aws-cn", "aws-us-gov")] + [account]
-                 for account in (ACCOUNT, OTHER_ACCOUNT)]
+    spellings = [
+        [f"arn:{partition}:iam::{account}:root" for partition in ("aws", "aws-cn", "aws-us-gov")] + [account]
+        for account in (ACCOUNT, OTHER_ACCOUNT)
+    ]
     return next((chance.choice(same) for same in spellings if principal in same), principal)
 
 

@@ -388,34 +388,60 @@ class TestPublishing:
 
     LOST: t.ClassVar[list[t.Any]] = [
         pytest.param({"raises": http.client.RemoteDisconnected("gone")}, id="dropped"),
-        pytest.param({"raises": TimeoutError("timed out")}, id="time-out"),
+        pytest.param({"raises": urllib.error.URLError(ConnectionRefusedError("refused"))}, id="refused"),
         pytest.param({"raises": http.client.IncompleteRead(b"{")}, id="half an answer"),
         pytest.param({"status": 500}, id="500"),
         pytest.param({"status": 502}, id="502"),
         pytest.param({"status": 503}, id="503"),
         pytest.param({"status": 201, "answer": b"<html>"}, id="not JSON"),
     ]
+    LATE: t.ClassVar[list[t.Any]] = [
+        pytest.param({"raises": TimeoutError("timed out")}, id="time-out"),
+        pytest.param({"raises": urllib.error.URLError(TimeoutError("timed out"))}, id="time-out, wrapped"),
+        pytest.param({"status": 504}, id="a gateway's time-out"),
+    ]
 
-    @pytest.mark.parametrize("lost", LOST)
+    def looks(self, *rows: JsonObject, times: int = 4) -> list[Call]:
+        """So many searches, which find these versions."""
+        return [Call("POST", SEARCH, answer=page(*rows)) for _look in range(times)]
+
+    @pytest.mark.parametrize("lost", [*LOST, *LATE])
     def test_a_lost_answer_is_found(self, lost: JsonObject) -> None:
         made, script = self.publish(Call("POST", CREATE, **lost), Call("POST", SEARCH, answer=page(template(4), template(3))))
         assert made["version"] == 4
         assert script.sent[1]["version"] == -2
 
+    @pytest.mark.parametrize("lost", [*LOST, *LATE])
+    def test_a_lost_answer_is_found_where_searches_lag_behind(self, lost: JsonObject) -> None:
+        made, script = self.publish(Call("POST", CREATE, **lost), *self.looks(template(3), times=3), *self.looks(template(4), times=1))
+        assert made["version"] == 4
+        assert script.waits == [1.5, 3.0, 6.0, 12.0]
+
     @pytest.mark.parametrize("lost", LOST)
     def test_a_lost_request_is_sent_again(self, lost: JsonObject) -> None:
         made, _script = self.publish(
             Call("POST", CREATE, **lost),
-            Call("POST", SEARCH, answer=page(template(3), template(2))),
+            *self.looks(template(3), template(2)),
             Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY),
         )
         assert made["version"] == 4
 
+    @pytest.mark.parametrize("late", LATE)
+    def test_what_may_be_done_yet_is_not_sent_again(self, late: JsonObject) -> None:
+        with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
+            self.publish(Call("POST", CREATE, **late), *self.looks(template(3)))
+        assert "may have been done all the same" in error.value.remedy
+
+    def test_what_cannot_be_looked_for_is_not_sent_again(self) -> None:
+        with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
+            self.publish(Call("POST", CREATE, 500), Call("POST", SEARCH, 403))
+        assert "may have been done all the same" in error.value.remedy
+
     def test_somebody_else_s_version_is_not_ours(self) -> None:
         theirs = {**CONFIG, "flags": {"x": True}}
         made, _script = self.publish(
-            Call("POST", CREATE, 504),
-            Call("POST", SEARCH, answer=page(template(4, theirs), template(3))),
+            Call("POST", CREATE, 502),
+            *self.looks(template(4, theirs), template(3)),
             Call("POST", CREATE, 201, {"result": template(5)}),
         )
         assert made["version"] == 5
@@ -429,19 +455,19 @@ class TestPublishing:
 
     def test_an_equal_version_of_old_is_not_what_was_made(self) -> None:
         made, _script = self.publish(
-            Call("POST", CREATE, 504),
-            Call("POST", SEARCH, answer=page(template(3, {**CONFIG, "flags": {"x": True}}), template(2))),
+            Call("POST", CREATE, 502),
+            *self.looks(template(3, {**CONFIG, "flags": {"x": True}}), template(2)),
             Call("POST", CREATE, 201, {"result": template(4)}),
         )
         assert made["version"] == 4
 
     def test_giving_up(self) -> None:
-        nothing_made = [Call("POST", CREATE, 500, {"error": {"detail": "Oops"}}), Call("POST", SEARCH, answer=page(template(3)))]
+        nothing_made = [Call("POST", CREATE, 500, {"error": {"detail": "Oops"}}), *self.looks(template(3))]
         with pytest.raises(AnyscaleError, match="Oops"):
             self.publish(*nothing_made * 3)
 
     def test_made_by_the_last_attempt(self) -> None:
-        nothing_made = [Call("POST", CREATE, 500), Call("POST", SEARCH, answer=page(template(3)))]
+        nothing_made = [Call("POST", CREATE, 500), *self.looks(template(3))]
         made, _script = self.publish(*nothing_made * 2, nothing_made[0], Call("POST", SEARCH, answer=page(template(4))))
         assert made["version"] == 4
 

@@ -18,7 +18,14 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _backup
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup, check_run_id, files_in, kept, read
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
+    Backup,
+    check_backup_options,
+    check_run_id,
+    files_in,
+    kept,
+    read,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 
 ACCOUNT = "222222222222"
@@ -32,6 +39,7 @@ KINDS: dict[str, Backup] = {
     "a bucket policy that was not there": Backup("bucket_policy", {"bucket": "anyscale-prod.data"}, ACCOUNT, None, TRUST),
     "a bucket policy that goes": Backup("bucket_policy", {"bucket": "anyscale-prod"}, ACCOUNT, TRUST, None),
     "a compute config": Backup("compute_config", {"cloud_id": "cld_1", "name": "größe/../ 1"}, ACCOUNT, CONFIG, None),
+    "a bucket policy for several clouds": Backup("bucket_policy", {"bucket": "shared"}, ACCOUNT, None, TRUST, ("cld_1", "cld_2")),
     "a compute config of an unknown account": Backup("compute_config", {"cloud_id": "cld_1", "name": "team-a"}, "", CONFIG, CONFIG),
 }
 ONE = KINDS["a trust policy"]
@@ -59,6 +67,15 @@ def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
     assert set(content) == {"schema_version", "written_at", "run_id", *(field.name for field in dataclasses.fields(Backup))}
     assert content["run_id"] == "4711"
     assert re.match(r"\d{4}-\d\d-\d\dT.*\+00:00\Z", content["written_at"])
+
+
+def test_one_that_does_not_say_for_which_clouds_it_is_can_be_read(tmp_path: pathlib.Path) -> None:
+    """As releases wrote them that did not keep it."""
+    path = write(tmp_path)
+    content = json.loads(path.read_text())
+    del content["clouds"]
+    path.write_text(json.dumps(content))
+    assert read(str(path)) == ONE
 
 
 def test_only_the_owner_can_read_it(tmp_path: pathlib.Path) -> None:
@@ -191,6 +208,8 @@ GARBAGE: dict[str, str] = {
     "not JSON": "{",
     "half of one": _content()[:100],
     "a list": "[]",
+    "clouds that are no names": _content(clouds=[7]),
+    "clouds that are no list": _content(clouds=7),
     "nothing known": "{}",
     "a later schema": _content(schema_version=2),
     "an unknown kind": _content(kind="user_policy"),
@@ -225,6 +244,33 @@ def test_a_backup_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) ->
     path.chmod(0o620)
     with pytest.raises(InputError, match="others than its owner"):
         read(str(path))
+
+
+def test_what_another_user_owns_is_not_trusted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns a folder or a file can change it at any time, whatever its mode says now."""
+    path = write(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(InputError, match="belongs to another user"):
+        read(str(path))
+    with pytest.raises(TaskError, match="was not changed.* belongs to another user"):
+        write(tmp_path)
+
+
+RELATIVE = ["backups", "./backups", "../backups", "", "~nobody-of-this-name/backups"]
+
+
+@pytest.mark.parametrize("directory", RELATIVE)
+def test_a_folder_that_is_not_absolute_is_refused(directory: str) -> None:
+    """It would be another one wherever a task runs."""
+    with pytest.raises(InputError, match="backup_dir .* is not an absolute path"):
+        check_backup_options({"backup": True, "backup_dir": directory})
+
+
+@pytest.mark.parametrize(
+    "options", [{"backup": True, "backup_dir": "/srv/backups"}, {"backup": False, "backup_dir": "backups"}], ids=["absolute", "unused"]
+)
+def test_options_with_which_backups_can_be_kept(options: dict[str, t.Any]) -> None:
+    check_backup_options(options)
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", "/", "a\0b"])

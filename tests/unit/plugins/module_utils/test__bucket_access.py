@@ -370,8 +370,10 @@ BLOCKING = {
     "of others, without a Sid": (policy(TLS_ONLY, without(STALE, "Sid")), ["2"]),
     "of others, alone in it": (policy({**STALE, "Principal": {"AWS": FORMER_ID}}), ["Stale"]),
     "of others, denied": (policy({**STALE, "Effect": "Deny"}), ["Stale"]),
-    "of others, excepted from a Deny": (policy(deny(Sid="Stale", NotPrincipal={"AWS": [FORMER_ID, ROLE, ROOT]}, Action="s3:*",
-                                                    Resource=OBJECTS_ARN)), ["Stale"]),
+    "of others, excepted from a Deny": (
+        policy(deny(Sid="Stale", NotPrincipal={"AWS": [FORMER_ID, ROLE, ROOT]}, Action="s3:*", Resource=OBJECTS_ARN)),
+        ["Stale"],
+    ),
     "in two": (policy(STALE, {**STALE, "Sid": "Older"}), ["Stale", "Older"]),
     "ours": (policy(ours(FORMER_ID)), []),
     "with the ids of principals that exist": (policy(grant(Principal={"AWS": ROLE_ID})), []),
@@ -524,8 +526,13 @@ def test_a_deny_does_not_hinder_taking_access_away(elements: Raw) -> None:
 
 @pytest.mark.parametrize("others", [[], [ours()]], ids=["with nothing", "with ours"])
 def test_a_deny_that_may_hit_the_role_is_a_warning_that_names_it(others: list[Raw]) -> None:
-    raw = deny(Sid="OnlyOurNetwork", Principal="*", Action="s3:*", Resource=OBJECTS_ARN,
-               Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}})
+    raw = deny(
+        Sid="OnlyOurNetwork",
+        Principal="*",
+        Action="s3:*",
+        Resource=OBJECTS_ARN,
+        Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}},
+    )
     (warning,) = decided(policy(raw, *others)).warnings
     assert "OnlyOurNetwork" in warning
     assert ROLE in warning
@@ -535,8 +542,12 @@ HARMLESS_DENIES = {
     "TLS only": TLS_ONLY,
     "another role": deny(Principal={"AWS": ROLE_B}, Action="s3:*", Resource=OBJECTS_ARN),
     "an action that is not needed": deny(Principal="*", Action=["s3:DeleteBucket", "s3:PutBucketPolicy"], Resource=BUCKET_ARN),
-    "all but the role by a Condition": deny(Principal="*", Action="s3:*", Resource=[BUCKET_ARN, OBJECTS_ARN],
-                                            Condition={"StringNotEquals": {"aws:PrincipalArn": [ROLE, CONTROL]}}),
+    "all but the role by a Condition": deny(
+        Principal="*",
+        Action="s3:*",
+        Resource=[BUCKET_ARN, OBJECTS_ARN],
+        Condition={"StringNotEquals": {"aws:PrincipalArn": [ROLE, CONTROL]}},
+    ),
 }
 
 

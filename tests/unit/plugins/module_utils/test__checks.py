@@ -100,6 +100,12 @@ def config(*arguments: t.Any, **changes: t.Any) -> Json:
     return {"compute_configs": {CONFIG: Fact(template(*arguments, **changes))}}
 
 
+def automatic(**cluster: Json) -> Json:
+    """A compute config whose head has the profile and whose workers Anyscale selects, on a cloud with another role."""
+    head = {"instance_type": "m5.large", "advanced_configurations_json": {"IamInstanceProfile": {"Arn": PROFILE}}}
+    return {**config(config={"head_node_type": head, "auto_select_worker_config": True, **cluster}), **on(cluster_iam_role_id=ROLE_B)}
+
+
 def on(**changes: t.Any) -> Json:
     """The cloud's resource."""
     return {"resources": Fact([resource(**changes)]), "primary": Fact(resource(**changes))}
@@ -281,6 +287,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "nobody knows the cloud's bucket": ({"registered_bucket": REFUSED}, "pass", ""),
     },
     "bucket_region": {
+        "no region of the cloud": (on(region=None), "unknown", "does not tell the cloud's region"),
         "another region": ({"bucket_region": Fact("eu-west-1")}, "fail", "is in eu-west-1, not in us-west-2"),
         "another region, registered": (
             {"bucket_region": Fact("eu-west-1"), **on(object_storage={"bucket_name": f"s3://{BUCKET}", "region": "eu-west-1"})},
@@ -313,6 +320,13 @@ TABLE: dict[str, dict[str, Row]] = {
             "fail",
             "node_group_hides_profile",
         ),
+        "two primary resources": (
+            {"resources": Fact([resource(name="a"), resource(name="b")])},
+            "unknown",
+            "2 primary resources",
+        ),
+        "of a shape that nobody knows": (config(config={"deployment_configs": [None]}), "unknown", "deployment_configs[0] is None"),
+        "missing for workers that Anyscale selects": (automatic(), "fail", "profile_missing"),
         "one of two that is wrong": ({"compute_configs": {"a": Fact(template()), "b": Fact(template(OTHER_PROFILE))}}, "fail", "b:3"),
         "one of two that is refused": ({"compute_configs": {"a": Fact(template()), "b": REFUSED}}, "unknown", "refused"),
         "none was named": ({"compute_configs": {}}, "not_applicable", "No compute config was named"),
@@ -349,6 +363,16 @@ TABLE: dict[str, dict[str, Row]] = {
             "fail",
             "node groups cpu would not run with the role",
         ),
+        "workers that Anyscale selects, of a cloud with another role": (
+            automatic(),
+            "fail",
+            "node groups automatic workers would not run with the role",
+        ),
+        "workers that Anyscale selects, with the cluster's profile": (
+            automatic(advanced_configurations_json={"IamInstanceProfile": {"Arn": PROFILE}}),
+            "pass",
+            "every node group",
+        ),
         "a profile that is missing": ({**config(None), **NO_PROFILE}, "fail", "(role_name)"),
         "a mapping": (
             {"mappings": Fact([{"resource": RESOURCE, "rules": [{"selector": "project=a", "value": "b"}]}])},
@@ -362,6 +386,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "unknown",
             "",
         ),
+        "of a shape that nobody knows": (config(config={"worker_node_types": [None]}), "unknown", "worker_node_types[0] is None"),
         "none was named, and the role is the default": ({"compute_configs": {}}, "pass", "Without a compute config"),
         "none was named, and the role is not the default": (
             {"compute_configs": {}, **on(cluster_iam_role_id=ROLE_B)},

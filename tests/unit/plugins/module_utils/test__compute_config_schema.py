@@ -230,6 +230,38 @@ def test_no_difference(other: JsonObject) -> None:
     assert same_config(BASE, other)
 
 
+MISSHAPEN = {
+    "not an object": ([], "config is []"),
+    "deployment configs that are no list": (changed(deployment_configs={"a": 1}), "config.deployment_configs is {'a': 1}"),
+    "a deployment config that is null": (changed(deployment_configs=[None]), "deployment_configs[0] is None"),
+    "a head that is a text": (changed(head_node_type="m5.large"), "head_node_type is 'm5.large'"),
+    "a worker group that is null": (changed(worker_node_types=[None]), "worker_node_types[0] is None"),
+    "worker groups that are no list": (changed(worker_node_types={"a": {}}), "worker_node_types is {'a': {}}"),
+    "a text as instance configuration": (changed(advanced_configurations_json="{}"), "advanced_configurations_json is '{}'"),
+    "the same of old": (changed(aws_advanced_configurations_json="{}"), "aws_advanced_configurations_json is '{}'"),
+    "the same of the head": (
+        changed(head_node_type={"instance_type": "m5.large", "advanced_configurations_json": "{}"}),
+        "head_node_type.advanced_configurations_json is '{}'",
+    ),
+    "resources that are a number": (changed(head_node_type={"resources": 8}), "head_node_type.resources is 8"),
+    "flags that are a list": (changed(flags=["a"]), "flags is ['a']"),
+    "a custom resource that is null": (
+        changed(worker_node_types=[{"resources": {"custom_resources": {"x": None}}}]),
+        "worker_node_types[0].resources.custom_resources.x is None",
+    ),
+    "zones that are a number": (changed(allowed_azs=2), "allowed_azs is 2"),
+}
+
+
+@pytest.mark.parametrize("read", [deployments, normalise], ids=["deployments", "normalise"])
+@pytest.mark.parametrize(("document", "words"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
+def test_what_the_api_never_gives_is_refused(document: t.Any, words: str, read: t.Callable[[t.Any], t.Any]) -> None:
+    """By the place where it is: it would otherwise end the whole task with a traceback."""
+    with pytest.raises(InputError) as caught:
+        read(document)
+    assert words in caught.value.message and caught.value.remedy
+
+
 DIFFERENT = {
     "another idle termination": changed(idle_termination_minutes=60),
     "another zone": changed(allowed_azs=["us-west-2a"]),

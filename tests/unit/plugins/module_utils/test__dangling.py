@@ -45,9 +45,7 @@ CASES: dict[str, tuple[Document, set[str], str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("document", "ids", "statement", "gone"), CASES.values(), ids=list(CASES))
-def test_a_policy_is_refused_for_the_principals_that_are_gone(
-    document: Document, ids: set[str], statement: str, gone: list[str]
-) -> None:
+def test_a_policy_is_refused_for_the_principals_that_are_gone(document: Document, ids: set[str], statement: str, gone: list[str]) -> None:
     assert unique_ids(document) == ids
     if not gone:
         refuse_dangling(document, "trust policy of ray", lambda: LIVE)

@@ -342,8 +342,10 @@ ABSENT = {
     "with the action in another case": ([ec2(Action="STS:ASSUMEROLE"), TRUST_LAMBDA], [TRUST_LAMBDA]),
     "under a Condition": ([ec2(Condition=SOURCE_ACCOUNT), TRUST_LAMBDA], [TRUST_LAMBDA]),
     "in several statements": ([ec2(), TRUST_LAMBDA, ec2(Sid="Two", Action=[ASSUME]), ours()], [TRUST_LAMBDA]),
-    "among other services": ([ec2(Principal={"Service": [EC2, LAMBDA, "glue.amazonaws.com"]})],
-                             [ec2(Principal={"Service": [LAMBDA, "glue.amazonaws.com"]})]),
+    "among other services": (
+        [ec2(Principal={"Service": [EC2, LAMBDA, "glue.amazonaws.com"]})],
+        [ec2(Principal={"Service": [LAMBDA, "glue.amazonaws.com"]})],
+    ),
     "beside an AWS principal": ([ec2(Principal={"Service": EC2, "AWS": ROOT})], [ec2(Principal={"AWS": ROOT})]),
 }
 
@@ -431,7 +433,7 @@ def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:
 def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Document) -> None:
     plan = present(document)
     before, after = _policy.statements(document), _policy.statements(plan.after)
-    kept = [*before, *after[len(before):]]
+    kept = [*before, *after[len(before) :]]
     changed = [(old, new) for old, new in zip(kept, after, strict=True) if old != new]
     assert [without(old, "Action") for old, _new in changed] == [without(new, "Action") for _old, new in changed]
     assert [old["Action"] for old, _new in changed] in ([], [[ASSUME]])

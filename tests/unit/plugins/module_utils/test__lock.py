@@ -143,7 +143,8 @@ def test_only_their_user_can_read_lock_files(folder: pathlib.Path, mask: int) ->
 
 
 @pytest.mark.parametrize(
-    "resource", ["../../outside", "/etc/x", "a/b", "x" * 3000, "ünïcode", "a b\n"],
+    "resource",
+    ["../../outside", "/etc/x", "a/b", "x" * 3000, "ünïcode", "a b\n"],
     ids=["a path upwards", "an absolute path", "a path", "a long name", "letters beyond ASCII", "white space"],
 )
 def test_whatever_the_resource_is_named_its_file_is_in_the_folder(folder: pathlib.Path, resource: str) -> None:

@@ -146,7 +146,8 @@ def test_a_cloud_id_is_too_long_where_the_role_named_after_it_has_65_characters(
 
 
 @pytest.mark.parametrize(
-    "value", ["", "4fxb3wsbdcq2n1p9", "cld_", "CLD_x", "cld_a b", "cld_x\n", "cld_../x", "my cloud"],
+    "value",
+    ["", "4fxb3wsbdcq2n1p9", "cld_", "CLD_x", "cld_a b", "cld_x\n", "cld_../x", "my cloud"],
     ids=["nothing", "no prefix", "the prefix alone", "capitals", "a space", "a line break", "a path", "a cloud's name"],
 )
 def test_a_cloud_id_is_not(value: str) -> None:

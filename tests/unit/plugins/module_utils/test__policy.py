@@ -436,7 +436,7 @@ def test_a_free_sid_is_the_given_one_or_a_numbered_one_that_nobody_has() -> None
     taken = [base(Sid="Ours")]
     for _count in range(12):
         sid = _policy.free_sid(policy(*taken), "Ours")
-        assert sid.startswith("Ours") and sid[len("Ours"):].isdigit()
+        assert sid.startswith("Ours") and sid[len("Ours") :].isdigit()
         assert sid not in [raw["Sid"] for raw in taken]
         taken.append(base(Sid=sid))
 

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource, written_for
 
 
 def same(one: str, other: str) -> bool:
@@ -69,6 +71,40 @@ def test_force_puts_it_back_with_a_warning(case: str) -> None:
     verdict = decide(chain(*documents), live, same, force=True)
     assert verdict.reason
     assert words in verdict.warnings[0]
+
+
+def shared(*clouds: tuple[str, ...]) -> list[Backup]:
+    """A chain of three documents, and the clouds that each backup of it is for."""
+    return [dataclasses.replace(backup, clouds=of) for backup, of in zip(chain(("a", "b"), ("b", "c")), clouds, strict=True)]
+
+
+CLOUDS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], list[str] | None, str]] = {
+    "all of them": ((("cld_1",), ("cld_2",)), ["cld_1", "cld_2", "cld_3"], ""),
+    "one of them": ((("cld_1",), ("cld_2",)), ["cld_1"], "for other clouds as well, which are not put back: cld_2"),
+    "another one": ((("cld_1",), ("cld_2",)), ["cld_3"], "which are not put back: cld_1, cld_2"),
+    "one without an id": ((("cld_1",), ("cld_2",)), [], "which are not put back: cld_1, cld_2"),
+    "one of them, of a rollback": ((("cld_1", "cld_2"), ("cld_1",)), ["cld_1"], "which are not put back: cld_2"),
+    "whichever": ((("cld_1",), ("cld_2",)), None, ""),
+}
+
+
+@pytest.mark.parametrize("case", CLOUDS)
+def test_what_other_clouds_use_is_refused_unless_forced(case: str) -> None:
+    of, clouds, words = CLOUDS[case]
+    if not words:
+        assert decide(shared(*of), "c", same, False, clouds) == ("changed_since_backup", ())
+        return
+    with pytest.raises(RefusedError, match=words):
+        decide(shared(*of), "c", same, False, clouds)
+    assert words in decide(shared(*of), "c", same, True, clouds).warnings[0]
+    assert decide(shared(*of), "a", same, False, clouds) == ("", ())
+
+
+def test_a_backup_that_does_not_say_for_which_cloud_it_is_is_warned_about() -> None:
+    verdict = decide(shared(("cld_1",), ()), "c", same, False, ["cld_1"])
+    assert verdict.reason and "may have been written for other clouds" in verdict.warnings[0]
+    assert written_for(shared(("cld_1",), ())) == ()
+    assert written_for(shared(("cld_2",), ("cld_1",))) == ("cld_1", "cld_2")
 
 
 def test_documents_are_compared_by_their_meaning() -> None:

@@ -130,6 +130,48 @@ def test_a_refusal_is_remembered_for_a_minute(folder: pathlib.Path, monkeypatch:
     assert sts.asked == asked
 
 
+PASSING: dict[str, dict[str, t.Any]] = {
+    "throttled": {"code": "Throttling", "status": 400},
+    "throttled, as other services say": {"code": "RequestLimitExceeded", "status": 400},
+    "an error of AWS": {"code": "InternalFailure", "status": 500},
+    "a gateway's error": {"code": "503", "status": 503},
+    "no answer in time": {"code": "ReadTimeoutError"},
+    "no connection": {"code": "EndpointConnectionError"},
+    "half an answer": {"code": "ResponseParserError"},
+}
+LASTING: dict[str, dict[str, t.Any]] = {
+    "denied": {"code": "AccessDenied", "status": 403},
+    "no credentials": {"code": "NoCredentialsError"},
+    "another region": {"code": "RegionDisabledException", "status": 403},
+}
+
+
+@pytest.mark.parametrize("details", PASSING.values(), ids=PASSING)
+def test_what_may_pass_is_remembered_for_those_who_wait(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
+) -> None:
+    """All who waited for one answer have got it within seconds; whoever comes later asks anew."""
+    sts = Sts(AwsError("AssumeRole failed.", **details))
+    for passed, asked in ((0.0, 1), (9.0, 1), (2.0, 2)):
+        later(monkeypatch, passed)
+        with pytest.raises(AwsError):
+            SessionCache(str(folder)).assumed(KEY, sts)
+        assert sts.asked == asked
+
+
+@pytest.mark.parametrize("details", LASTING.values(), ids=LASTING)
+def test_what_does_not_pass_is_remembered_for_longer(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
+) -> None:
+    """It takes somebody to mend it."""
+    sts = Sts(AwsError("AssumeRole failed.", **details))
+    for passed in (0.0, 50.0):
+        later(monkeypatch, passed)
+        with pytest.raises(AwsError):
+            SessionCache(str(folder)).assumed(KEY, sts)
+    assert sts.asked == 1
+
+
 def test_after_a_refusal_credentials_are_kept_again(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the trust was mended."""
     with pytest.raises(AwsError):

@@ -184,6 +184,13 @@ class TestVariables:
         hosts, _told = made([row("{region}{{ 7*7 }}")], {"defaults": {"compute_config": "{cloud}"}})
         assert hosts["region_7_7-cld_1"].variables["cloud_iam_compute_config"] == "{region}{{ 7*7 }}"
 
+    @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a/b", "..", "."])
+    def test_no_name_leads_to_another_folder(self, name: str) -> None:
+        hosts, told = made([row(name)], {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}})
+        [host] = hosts.values()
+        assert "cloud_iam_dest" not in host.variables and host.variables["anyscale_ring"] == "us-west-2"
+        assert any("variables needs {cloud}, which has a folder in it, so it is not set" in text for text, _is_problem in told)
+
     def test_a_resource_that_is_not_primary_leaves_the_compute_config_alone(self) -> None:
         hosts, _told = made([row("speech", resource(), resource(**EAST))], {"defaults": {"compute_config": "ray"}})
         assert hosts["speech.east"].variables["cloud_iam_compute_config_profile"] is False

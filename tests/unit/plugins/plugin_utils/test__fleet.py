@@ -30,6 +30,7 @@ class FakeTask(Task):
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "outcome": {"type": "dict", "default": {}},
         "number": {"type": "int"},
+        "file": {"type": "path"},
     }
 
     @property
@@ -44,7 +45,8 @@ class FakeTask(Task):
             raise RefusedError(outcome["refuse"], "Mend it.")
         if "crash" in outcome:
             raise ZeroDivisionError(outcome["crash"])
-        return Plan(None, None, tuple(outcome.get("reasons", ())), tuple(outcome.get("warnings", ())), {"told": outcome.get("told")})
+        result = {"told": outcome.get("told"), "file": self.params["file"]}
+        return Plan(None, None, tuple(outcome.get("reasons", ())), tuple(outcome.get("warnings", ())), result)
 
     def apply(self, plan: Plan) -> None:
         """A look must not come to this."""
@@ -82,7 +84,7 @@ class FakeRole:
 def observe(hosts: dict[str, list[Step | Exception]], threads: int = 4) -> tuple[dict[str, Observed], FakeRole]:
     """Look at hosts."""
     role = FakeRole(hosts)
-    fleet = Fleet(t.cast(t.Any, role), {MODULE: FakeTask}, t.cast(t.Any, lambda params: None))
+    fleet = Fleet(t.cast(t.Any, role), {MODULE: FakeTask}, t.cast(t.Any, lambda params: None), "/play")
     return fleet.observe(list(hosts), threads), role
 
 
@@ -137,8 +139,10 @@ def test_arguments_are_refused_as_the_module_refuses_them(arguments: Step, words
 
 def test_each_step_hears_what_the_one_before_found() -> None:
     """The role of the first is what the next ones are about."""
-    _seen, role = observe({"cloud": [step(told="arn:1"), step(told="arn:2")]})
-    assert role.results["cloud"] == [{"told": "arn:1", "changed": False}, {"told": "arn:2", "changed": False}]
+    _seen, role = observe({"cloud": [step(told="arn:1"), {**step(told="arn:2"), "file": "x.yml"}]})
+    assert [result["told"] for result in role.results["cloud"]] == ["arn:1", "arn:2"]
+    assert [result["file"] for result in role.results["cloud"]] == [None, "/play/x.yml"], "found where a run would find it"
+    assert role.results["cloud"][0] == {**FakeTask({"outcome": {"told": "arn:1"}, "file": None}, lambda params: None).result(True)}
 
 
 def test_no_clouds_trouble_is_anothers() -> None:

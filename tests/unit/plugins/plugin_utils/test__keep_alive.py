@@ -226,9 +226,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     )
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()) + made.public_bytes(pem)
-    )
+    path.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()) + made.public_bytes(pem))
     return path
 
 

@@ -30,7 +30,7 @@ def _all_over(task: str, names: str = "abc") -> list[Event]:
     return [("over", name, task) for name in names]
 
 
-RIGHT, DRIFTED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
+RIGHT, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
 AGAIN: Event = ("begin", {"a": "", "b": "", "c": ""}, ["last"], 1.0)
 GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 
@@ -45,6 +45,15 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             [BEGIN, ("find", "a", ["trust"]), ("find", "b", []), *_all_over("trust"), ("settle", ())],
             [DRIFTED, RIGHT, RIGHT],
             id="one drifted",
+        ),
+        pytest.param(
+            [BEGIN, ("find", "a", ["trust"], True), ("find", "b", [], True), *_all_over("trust"), ("settle", ())],
+            [DRIFTED, UNKNOWN, RIGHT],
+            id="of one not all could be told",
+        ),
+        pytest.param([BEGIN, ("miss", "a"), ("settle", ())], [UNAUDITED, None, None], id="one could not be looked at"),
+        pytest.param(
+            [BEGIN, ("miss", "a"), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="not looked at, then failed"
         ),
         pytest.param(
             [BEGIN, ("find", "a", ["trust"]), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="drifted, then failed"

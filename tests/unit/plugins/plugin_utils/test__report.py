@@ -12,7 +12,13 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import STATES, failed_clouds, make_report, parse_report
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import (
+    STATES,
+    failed_clouds,
+    make_report,
+    missing_clouds,
+    parse_report,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils.audit_results import check, fleet, result
 
 NOW, BEFORE = "2026-11-25T06:00:14Z", "2026-11-18T06:00:11Z"
@@ -35,9 +41,11 @@ def of_statuses(*statuses: str) -> Json:
     [
         pytest.param(of_statuses("pass", "pass"), "pass", id="all pass"),
         pytest.param(of_statuses("pass", "not_applicable"), "pass", id="what is not applicable does not count"),
-        pytest.param(of_statuses("not_applicable"), "pass", id="nothing is applicable"),
+        pytest.param(of_statuses("not_applicable"), "not_applicable", id="nothing is applicable"),
         pytest.param(of_statuses("warn", "pass"), "warn", id="a warning is worse than a pass"),
         pytest.param(of_statuses("warn", "unknown"), "unknown", id="the unknown is worse than a warning"),
+        pytest.param(of_statuses("unknown", "unknown"), "error", id="no check could be told"),
+        pytest.param(of_statuses("unknown", "not_applicable"), "error", id="no check that applies could be told"),
         pytest.param(of_statuses("unknown", "fail", "warn"), "fail", id="a failure is the worst check"),
         pytest.param({**of_statuses("pass"), "failed": True, "msg": "No."}, "error", id="a task that failed, whatever it returned"),
         pytest.param(of_statuses(), "error", id="no checks at all"),
@@ -69,6 +77,20 @@ def test_an_error_says_why(found: t.Any, words: str) -> None:
     assert (cloud["name"], cloud["cloud"], cloud["checks"]) == ("vision", None, [])
 
 
+def test_an_error_keeps_what_is_known_of_the_cloud() -> None:
+    """So that it can be found by its account."""
+    [cloud] = report({"vision": {"failed": True, "msg": "No.", "cloud": {"account_id": "222222222222"}}})["clouds"]
+    assert cloud["cloud"] == {"account_id": "222222222222"}
+
+
+def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
+    """It counts as not audited, and its checks say why, the first of them at once."""
+    checks = [check("trust_ec2", "not_applicable"), check("role_account", "unknown", reason="iam:GetRole was refused.")]
+    [cloud] = report({"vision": result("vision", *checks)})["clouds"]
+    assert cloud["error"] == "No check could be told. iam:GetRole was refused."
+    assert (cloud["cloud"]["cloud_id"], [found["id"] for found in cloud["checks"]]) == ("cld_vision", ["trust_ec2", "role_account"])
+
+
 @pytest.mark.parametrize(
     ("before", "now", "change"),
     [
@@ -80,7 +102,7 @@ def test_an_error_says_why(found: t.Any, words: str) -> None:
         pytest.param("warn", "fail", "persisting", id="it only warned before"),
         pytest.param("fail", "warn", "persisting", id="it only warns now"),
         pytest.param("fail", "pass", "fixed", id="it passes now"),
-        pytest.param("warn", "not_applicable", "fixed", id="it is no longer applicable"),
+        pytest.param("warn", "not_applicable", "gone", id="what is no longer applicable is not fixed"),
         pytest.param("fail", "unknown", None, id="what cannot be told any more is not fixed"),
         pytest.param("pass", "pass", None, id="it passes still"),
         pytest.param("unknown", "pass", None, id="it was unknown, and was no finding"),
@@ -91,7 +113,7 @@ def test_what_became_of_a_check(before: str, now: str, change: str | None) -> No
     earlier = result("vision", check("bucket_deny"), *([] if before == "absent" else [check("trust_ec2", before)]))
     made = report({"vision": result("vision", check("trust_ec2", now))}, report({"vision": earlier}))
     assert made["clouds"][0]["checks"][0]["change"] == change
-    assert made["totals"]["changes"] == {**dict.fromkeys(("new", "persisting", "fixed"), 0), **({change: 1} if change else {})}
+    assert made["totals"]["changes"] == {**dict.fromkeys(("new", "persisting", "fixed", "gone"), 0), **({change: 1} if change else {})}
 
 
 def test_without_an_earlier_report_nothing_is_new() -> None:
@@ -106,7 +128,8 @@ def test_a_finding_is_compared_with_that_of_its_own_cloud() -> None:
     previous = make_report({"vision": of_statuses("fail"), "gone": of_statuses("fail"), "lost": of_statuses("fail")}, BEFORE, "0.1.0")
     made = report({"vision": of_statuses("pass"), "search": of_statuses("fail"), "lost": None}, previous)
     assert made["previous"] == {"generated_at": BEFORE}
-    assert made["totals"]["changes"] == {"new": 1, "persisting": 0, "fixed": 1}
+    assert made["totals"]["changes"] == {"new": 1, "persisting": 0, "fixed": 1, "gone": 0}
+    assert missing_clouds(made, previous) == ["gone"]
 
 
 def test_the_report_keeps_what_the_module_said() -> None:
@@ -130,7 +153,8 @@ def test_the_report_keeps_what_the_module_said() -> None:
 def test_which_clouds_an_audit_fails_for(fail_on: str, expected: list[str]) -> None:
     """Warnings and the unknown fail none."""
     states = {"drifted": "fail", "warned": "warn", "untold": "unknown", "right": "pass"}
-    made = report({**{name: of_statuses(status) for name, status in states.items()}, "lost": None})
+    found = {name: of_statuses(status, "pass") for name, status in states.items()}
+    made = report({**found, "elsewhere": of_statuses("not_applicable"), "lost": None})
     assert failed_clouds(made, fail_on) == expected
 
 
@@ -148,6 +172,10 @@ def test_a_report_is_read_back_as_it_was() -> None:
         pytest.param("[]", "it is no report", id="a list"),
         pytest.param('{"clouds": []}', "it is no report", id="an object without a version"),
         pytest.param('{"schema_version": 2}', "its schema_version is 2, not 1", id="a later version"),
+        pytest.param('{"schema_version": 1}', "whose clouds are not", id="no clouds"),
+        pytest.param('{"schema_version": 1, "clouds": null}', "whose clouds are not", id="clouds that are null"),
+        pytest.param('{"schema_version": 1, "clouds": [{"name": "a"}]}', "whose clouds are not", id="a cloud without checks"),
+        pytest.param('{"schema_version": 1, "clouds": [{"name": "a", "checks": [{}]}]}', "whose clouds are not", id="an empty check"),
     ],
 )
 def test_what_cannot_be_compared_with_is_refused(text: str, words: str) -> None:

@@ -66,9 +66,22 @@ def test_who_puts_it_back(case: str, own: bool) -> None:
     assert shares.nobodys == ([] if taken_by else documents)
 
 
-def test_the_last_one_that_was_written_comes_first() -> None:
-    """Each document once, its own backups in the order of their time, whatever folders they are in."""
-    backups = {"/z/1.json": trust("a"), "/y/2.json": bucket("bucket-1"), "/x/4.json": bucket("bucket-1"), "/z/3.json": config("team")}
+def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
+    """Compute configs before all buckets, and these before all trust policies, also where another cloud wrote to one later."""
+    backups = {
+        "/z/1.json": trust("a"),
+        "/y/2.json": bucket("bucket-1"),
+        "/z/3.json": config("team"),
+        "/z/4.json": trust("b"),
+        "/x/5.json": bucket("bucket-1"),
+        "/x/6.json": trust("a"),
+        "/x/7.json": config("former"),
+    }
     documents = documents_of(dict(reversed(backups.items())))
-    assert [document.first.kind for document in documents] == ["bucket_policy", "compute_config", "trust_policy"]
-    assert documents[0].files == ("/y/2.json", "/x/4.json")
+    assert [document.files for document in documents] == [
+        ("/x/7.json",),
+        ("/z/3.json",),
+        ("/y/2.json", "/x/5.json"),
+        ("/z/1.json", "/x/6.json"),
+        ("/z/4.json",),
+    ]
