@@ -45,11 +45,24 @@ class ModuleTask(abc.ABC):
         for option in _NAMES:
             if params.get(option) == "":
                 raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+        self._refuse_null()
         self.session = connect(params)
 
     @abc.abstractmethod
     def result(self, check_mode: bool) -> dict[str, t.Any]:
         """Do it; the module's result with its ``warnings``."""
+
+    def _refuse_null(self) -> None:
+        """Raise for an option that has to be given and is null, which for Ansible's own validation is given."""
+        needed = [option for option, rule in self.options.items() if rule.get("required")]
+        for switch, value, options in self.rules.get("required_if", ()):
+            needed += options if self.params.get(switch) == value else ()
+        for option in needed:
+            if self.params.get(option) is None:
+                raise InputError(f"{option} is null.", "Give it a value.")
+        for options in self.rules.get("required_one_of", ()):
+            if all(self.params.get(option) is None for option in options):
+                raise InputError(f"{' and '.join(options)} are null.", "Give one of them a value.")
 
 
 class Task(ModuleTask):

@@ -24,12 +24,20 @@ CLOUD = FLEET[0]
 RIGHT = next(cloud for cloud in FLEET if cloud.name == "genomics-prod")
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
 
-TRUST, BUCKET, CONFIG = (f"rayfleet.anyscale.{name}" for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile"))
+TRUST, BUCKET, CONFIG, WHOLE, INFO, RESTORE = (
+    f"rayfleet.anyscale.{name}"
+    for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile", "cloud_iam", "cloud_iam_info", "backup_restore")
+)
 
 
 def _in_account(cloud: t.Any = CLOUD, **options: t.Any) -> Json:
     assumed = f"arn:aws:iam::{cloud.account_id}:role/{ONBOARDING_ROLE}"
     return {"account_id": cloud.account_id, "assume_role_arn": assumed, **options}
+
+
+def _whole(cloud: t.Any, **options: t.Any) -> Json:
+    names = {"cloud_id": cloud.cloud_id, "bucket": cloud.bucket_name, "compute_config": cloud.compute_config_name}
+    return _in_account(cloud, **{**names, **options})
 
 
 # Each is a task. Their names are the cases; they run in this order, and later ones see what earlier ones changed.
@@ -59,6 +67,14 @@ CASES: dict[str, Json] = {
     },
     "a compute config": {CONFIG: _in_account(name="parity", cloud_id=CLOUD.cloud_id)},
     "a compute config that is right": {CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id)},
+    "a whole cloud in check mode with a diff": {WHOLE: _whole(CLOUD), "check_mode": True, "diff": True},
+    "a whole cloud": {WHOLE: _whole(CLOUD)},
+    "a whole cloud that is right": {WHOLE: _whole(CLOUD)},
+    "a whole cloud without its bucket": {WHOLE: _whole(RIGHT, bucket=None)},
+    "a whole cloud that is refused at its bucket": {WHOLE: _whole(RIGHT, bucket="nobodys-bucket")},
+    "the facts of a cloud": {INFO: _whole(RIGHT, compute_config=[RIGHT.compute_config_name])},
+    "the facts of no cloud": {INFO: _in_account(RIGHT, cloud_id="cld_unknown")},
+    "a backup that is not there": {RESTORE: {"backup_file": "/nowhere/backup.json"}},
     "a token in the environment": {
         CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id),
         "environment": {"ANYSCALE_CLI_TOKEN": "aph0_unknown"},
@@ -76,7 +92,7 @@ CASES: dict[str, Json] = {
 # with names what ran.
 _VARYING = (
     (re.compile(r"\bA(ROA|SIA|KIA)[A-Z0-9]{12,}\b"), "ID"),
-    (re.compile(r"\b[0-9a-fA-F-]{32,36}\b|\b[0-9A-Z]{16,52}\b"), "REQUEST"),
+    (re.compile(r"\b[0-9a-fA-F-]{32,36}\b|\b[0-9A-Z]{16,52}\b|\b[0-9A-Za-z]{52}\b"), "REQUEST"),
     (re.compile(r"cpt_\w+"), "cpt_"),
     (re.compile(r"/[^\s\"]*/parity\d+/"), "HOME/"),
     (re.compile(r"(Module|Action) failed"), "failed"),
