@@ -36,7 +36,7 @@ _NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest"
 class ModuleTask(abc.ABC):
     """What a module does. Made from its parameters and a way to connect; raises TaskError and nothing else."""
 
-    options: t.ClassVar[dict[str, dict[str, t.Any]]]
+    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     shared_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     rules: t.ClassVar[dict[str, t.Any]] = {}
 
