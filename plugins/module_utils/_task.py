@@ -143,12 +143,14 @@ def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
 
 
 def run_module(task_class: type[ModuleTask]) -> None:
-    """The whole ``main()`` of a module."""
+    """The whole ``main()`` of a module. Its diff, the longest part of its result, is kept for those who ask to see it."""
     module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
     try:
         result = task_class(module.params).result(module.check_mode)
     except TaskError as error:
         module.fail_json(**error.failure())
+    if not module._diff:
+        result.pop("diff", None)
     for warning in result.pop("warnings"):
         module.warn(warning)
     module.exit_json(**result)

@@ -96,6 +96,8 @@ class InWorkerAction(ActionBase):
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(self.task_class, self._task.resolved_action or self._task.action, self._task.args)
             result = {"failed": True, "msg": validated.complaint} if validated.complaint else self._outcome(validated.params)
+        if not self._task.diff:
+            result.pop("diff", None)
         result["warnings"] = [*validated.warnings, *result.get("warnings", [])]
         if _shows_invocation():
             result["invocation"] = {"module_args": validated.params}

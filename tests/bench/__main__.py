@@ -43,7 +43,7 @@ def main() -> int:
         runs = Runs(place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer()))
         failed = _run(runs, to_do, rounds)
     results = Results({cell: row(cell.clouds, runs.measures[cell], runs.calls[cell]) for cell in scheduled if cell not in failed})
-    report = _tables.report(results, _goals.goals(results, options.forks), _machine.describe(options.forks, options.threads), rounds)
+    report = _tables.report(results, _goals.goals(results), _machine.describe(options.forks, options.threads), rounds)
     print(f"\n{report}")
     for cell, failure in failed.items():
         print(f"\nFAILED: {cell}: {failure}")

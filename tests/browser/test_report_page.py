@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import time
 import typing as t
 
 import pytest
@@ -272,31 +271,37 @@ def test_every_control_has_a_visible_focus_and_a_name(open_report: Open) -> None
     assert [found for found in seen if found["outline"] != "solid" or not found["name"].strip()] == []
 
 
+# Scrolls step by step, and tells the median time of a step and the most rows that there were.
+SCROLL = """async () => {
+  const scroller = document.querySelector("#scroller"), body = document.querySelector("#grid-body");
+  const times = []; let rows = 0;
+  for (let step = 0; step < 40; step += 1) {
+    const begun = performance.now();
+    scroller.scrollTop = (step % 2 ? 0.1 : 0.9) * scroller.scrollHeight + step;
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - begun);
+    rows = Math.max(rows, body.querySelectorAll("tr").length);
+  }
+  return {median: times.sort((one, other) => one - other)[20], rows};
+}"""
+
+
 def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
-    """Only the rows in view are elements; loading, filtering and jumping to the end are quick also on a busy machine."""
+    """Only the rows in view are elements, wherever one looks, so that scrolling takes no longer than with few clouds."""
+    few = open_report(fleet(100), fleet(100, drift=1.6)).page.evaluate(SCROLL)
     opened = open_report(fleet(2000), fleet(2000, drift=1.6))
     page = opened.page
     assert opened.shown() == "2,000 clouds"
     assert page.get_attribute("#scroller", "aria-rowcount") == "2002"
-    assert page.locator("#grid-body tr").count() < 80
-    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-    assert loaded < 8000, f"loading took {loaded:.0f} ms"
-    started = time.monotonic()
     page.fill("#search", "vision-prod-0")
     assert len(opened.names()) < 80 and all(name.startswith("vision-prod-0") for name in opened.names())
     page.fill("#search", "")
     page.focus("#scroller")
     page.keyboard.press("Control+End")
     page.wait_for_function("document.querySelector('#cell-1999-0') !== null")
-    assert time.monotonic() - started < 8
-    assert page.locator("#grid-body tr").count() < 80
-    frame = page.evaluate(
-        """async () => { const scroller = document.querySelector('#scroller'); let worst = 0;
-             for (let step = 0; step < 40; step += 1) { const begun = performance.now(); scroller.scrollTop = step * 1500;
-               await new Promise(requestAnimationFrame); worst = Math.max(worst, performance.now() - begun); }
-             return worst; }"""
-    )
-    assert frame < 1000, f"a step of scrolling took {frame:.0f} ms"
+    many = page.evaluate(SCROLL)
+    assert many["rows"] < 80
+    assert many["median"] < 5 * few["median"]
 
 
 CONTRASTS = """() => {

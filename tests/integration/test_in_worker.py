@@ -130,6 +130,14 @@ def test_the_whole_result_is_the_same(both_ways: dict[bool, Run], name: str) -> 
     assert [_comparable(result) for result in here] == [_comparable(result) for result in there]
 
 
+def test_the_diff_is_returned_in_diff_mode_alone(both_ways: dict[bool, Run]) -> None:
+    """It is the longest part of a result, and Ansible keeps what is registered for each host until the end."""
+    for run in both_ways.values():
+        assert [name for name in CASES if any("diff" in result for result in run.named(name))] == [
+            name for name, task in CASES.items() if task.get("diff")
+        ]
+
+
 def test_the_same_calls_are_made(both_ways: dict[bool, Run]) -> None:
     """No more and no fewer, but for sessions: in the worker, one does for all tasks of a run."""
     here, as_modules = ({**both_ways[way].operations} for way in (True, False))
