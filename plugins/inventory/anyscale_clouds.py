@@ -166,7 +166,6 @@ import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
-from ansible.module_utils.urls import make_context
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
@@ -182,7 +181,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import (
     unmet_patterns,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_file import FleetFile, parse_fleet_file
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._keep_alive import KeepAlive
 
 _SUFFIXES = ("anyscale_clouds.yml", "anyscale_clouds.yaml")
 _MOST_THREADS = 100
@@ -255,8 +253,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         threads = self.get_option("threads")
         if not 1 <= threads <= _MOST_THREADS:
             raise InputError(f"threads is {threads}.", f"Give a number from 1 to {_MOST_THREADS}.")
-        context = make_context(validate_certs=self.get_option("validate_certs"), cafile=self.get_option("ca_path"))
-        return read_rows(AnyscaleClient(host, token, opener=KeepAlive(context).open), choice, threads)
+        client = AnyscaleClient(host, token, validate_certs=self.get_option("validate_certs"), ca_path=self.get_option("ca_path"))
+        return read_rows(client, choice, threads)
 
     def _credentials(self) -> tuple[str, str]:
         given = {}
@@ -264,7 +262,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             given[option] = self.templar.template(self.get_option(option))
             if not isinstance(given[option], (str, type(None))):
                 raise InputError(f"{option} is not a text.", "Put it in quotes, or mend the template.")
-        return resolve_credentials(given["anyscale_host"], given["anyscale_token"], os.environ)
+        allow_http = self.get_option("anyscale_allow_http")
+        return resolve_credentials(given["anyscale_host"], given["anyscale_token"], os.environ, allow_http=allow_http)
 
     def _add_groups(self) -> None:
         for group in (CLOUDS_GROUP, NOT_APPLICABLE_GROUP):

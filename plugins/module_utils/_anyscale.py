@@ -27,12 +27,14 @@ import time
 import typing as t
 import urllib.error
 import urllib.parse
+import urllib.request
 
-from ansible.module_utils.urls import Request, make_context
+from ansible.module_utils.urls import make_context
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._keep_alive import KeepAlive
 
 DEFAULT_HOST = "https://console.anyscale.com"
 CREDENTIALS_PATH = "~/.anyscale/credentials.json"
@@ -79,6 +81,15 @@ _REMEDIES = {
 JsonObject = dict[str, t.Any]
 
 
+def anyscale_argument_spec() -> dict[str, dict[str, t.Any]]:
+    """The options of a module that talks to the control plane."""
+    return {
+        "anyscale_host": {"type": "str"},
+        "anyscale_token": {"type": "str", "no_log": True},
+        "anyscale_allow_http": {"type": "bool", "default": False},
+    }
+
+
 def resolve_credentials(
     host: str | None,
     token: str | None,
@@ -107,7 +118,9 @@ def _checked_host(host: str, allow_http: bool) -> str:
     if match is None:
         raise InputError(f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy)
     if match["scheme"] == "http" and not (allow_http or _is_loopback(match["name"].strip("[]"))):
-        raise InputError(f"anyscale_host is {host!r}: the token would travel unencrypted.", "Use https.")
+        raise InputError(
+            f"anyscale_host is {host!r}: the token would travel unencrypted.", "Use https, or set anyscale_allow_http if that is all right."
+        )
     return host.strip().rstrip("/")
 
 
@@ -145,12 +158,11 @@ class _Answer:
     headers: email.message.Message = dataclasses.field(default_factory=email.message.Message)
     failure: Exception | None = None
 
-    @property
-    def text(self) -> str:
-        """The server's own words, else why there are none."""
+    def text_without(self, secret: str) -> str:
+        """The server's own words, else why there are none. The secret is taken out first: what is cut in two is not found."""
         if self.failure is not None:
-            return str(getattr(self.failure, "reason", self.failure)) or type(self.failure).__name__
-        return _server_text(self.body.decode("utf-8", "replace"))
+            return str(getattr(self.failure, "reason", self.failure)).replace(secret, "***") or type(self.failure).__name__
+        return _server_text(self.body.decode("utf-8", "replace").replace(secret, "***"))
 
     @property
     def is_late(self) -> bool:
@@ -197,6 +209,33 @@ def _server_text(body: str) -> str:
     return body.strip()[:_LONGEST_TEXT] or "no text"
 
 
+class Trust(t.NamedTuple):
+    """Whom to believe to be the control plane."""
+
+    validate_certs: bool = True
+    ca_path: str | None = None
+
+
+@functools.cache
+def tls_context(trust: Trust) -> ssl.SSLContext:
+    """It takes longer to make than a call, so that all clients of a process, and of those forked from it, share one."""
+    return make_context(validate_certs=trust.validate_certs, cafile=trust.ca_path)
+
+
+def connections(trust: Trust | None) -> KeepAlive:
+    """The connections of this process, for all its clients. Without trust: for plain http."""
+    return _connections(trust, *sorted(urllib.request.getproxies().items()))
+
+
+@functools.cache
+def _connections(trust: Trust | None, *_proxies: tuple[str, str]) -> KeepAlive:
+    return KeepAlive(tls_context(trust) if trust else None)
+
+
+# Two processes that write to one connection would read each other's answers.
+os.register_at_fork(after_in_child=_connections.cache_clear)
+
+
 class AnyscaleClient:
     """A session with one control plane. The token shows in no message and no representation."""
 
@@ -215,10 +254,9 @@ class AnyscaleClient:
     ) -> None:
         self._host = host
         self._token = token
-        self._trust = {"validate_certs": validate_certs, "cafile": ca_path}
+        self._trust = Trust(validate_certs, ca_path)
         self._timeout = timeout
-        if opener is not None:
-            self._opener = opener
+        self._opener = opener
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -379,18 +417,13 @@ class AnyscaleClient:
                 raise self._refusal(method, path, answer)
             self._sleep(pause)
 
-    @functools.cached_property
-    def _opener(self) -> t.Callable[..., t.Any]:
-        """Opens a URL. All calls share one TLS context, which takes longer to make than a call; plain http needs none."""
-        is_tls = self._host.startswith("https:")
-        return Request(context=make_context(**self._trust) if is_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)).open
-
     def _attempt(self, method: str, url: str, body: JsonObject | None) -> _Answer:
         """Send one request. Redirects are not followed (they would carry the token) and netrc is not asked (it would win)."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         try:
-            with self._opener(
+            opener = self._opener or connections(self._trust if self._host.startswith("https:") else None).open
+            with opener(
                 url=url,
                 method=method,
                 data=data,
@@ -428,7 +461,7 @@ class AnyscaleClient:
         )
 
     def _refusal(self, method: str, path: str, answer: _Answer) -> AnyscaleError:
-        text = answer.text.replace(self._token, "***")
+        text = answer.text_without(self._token)
         remedy = _REMEDIES.get(answer.status, "")
         if 300 <= answer.status < 400:
             text = f"it redirects to {_origin(answer.headers.get('Location'))}"
@@ -446,9 +479,19 @@ class AnyscaleClient:
 
 def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
     """A session with the control plane that a module's parameters lead to."""
-    host, token = resolve_credentials(params.get("anyscale_host"), params.get("anyscale_token"), os.environ)
-    ca_path = os.environ.get("ANYSCALE_SSL_CA_CERT") or params.get("aws_ca_bundle")
-    return AnyscaleClient(host, token, validate_certs=params["validate_certs"], ca_path=ca_path)
+    allow_http = bool(params.get("anyscale_allow_http"))
+    host, token = resolve_credentials(params.get("anyscale_host"), params.get("anyscale_token"), os.environ, allow_http=allow_http)
+    trust = _trust(params["validate_certs"], params.get("aws_ca_bundle"))
+    return AnyscaleClient(host, token, **trust._asdict())
+
+
+def warm_up() -> None:
+    """Make what most clients verify the control plane with. No call is made."""
+    tls_context(_trust(True, os.environ.get("AWS_CA_BUNDLE")))
+
+
+def _trust(validate_certs: bool, aws_ca_bundle: str | None) -> Trust:
+    return Trust(validate_certs, os.environ.get("ANYSCALE_SSL_CA_CERT") or aws_ca_bundle)
 
 
 def _may_have_been_done(status: int) -> bool:

@@ -60,6 +60,8 @@ _READS = ("Get", "List", "AssumeRole")
 _OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 # What a call is about, by the argument that names it.
 _SUBJECTS = {"RoleName": "role", "RoleArn": "role", "InstanceProfileName": "instance profile", "Bucket": "bucket"}
+# The action that AWS misses, which need not be that of the call: of AddRoleToInstanceProfile it may be iam:PassRole.
+_MISSED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _ACCESS_DENIED = "Allow the caller {action}; the message says whether a policy denies it."
 _WRONG_KEYS = "Check access_key, secret_key and session_token, or the credentials that boto3 finds in the environment."
 _EXPIRED = "Get new temporary credentials."
@@ -337,17 +339,19 @@ def _unusable(what: str, error: Exception) -> AwsError:
 def _with_answer(error: t.Any, operation: str, action: str, about: str) -> AwsError:
     answer, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, status = str(answer.get("Code") or ""), metadata.get("HTTPStatusCode")
+    missed = _MISSED.search(str(answer.get("Message") or ""))
     # Without a body that it understands, botocore makes the status the code.
     is_of_aws = bool(code) and not code.isdigit()
     remedy = _REMEDIES.get(f"{operation} {code}") or _REMEDIES.get(code) or (_FAILED if int(status or 0) >= 500 else "")
     failure = AwsError(
         f"{_named(operation, about)} failed with {code if is_of_aws else f'HTTP {status}'}: {answer.get('Message') or 'no message'}",
-        remedy.format(action=action) if is_of_aws else _NOT_AWS,
+        remedy.format(action=missed[1] if missed else action) if is_of_aws else _NOT_AWS,
         operation=operation,
         code=code,
         status=status,
         request_id=metadata.get("RequestId"),
     )
+    failure.remedy = failure.remedy or (_TOO_FAST if failure.is_passing else "")
     return _with_doubt(failure, operation)
 
 

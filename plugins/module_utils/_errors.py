@@ -14,8 +14,15 @@ import typing as t
 
 _LONGEST_MESSAGE = 1200
 
-# What AWS answers to calls that are too many, and what botocore raises where no answer comes or none that can be read.
-_THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestThrottled", "TooManyRequestsException", "SlowDown")
+# What AWS answers to calls of which it did nothing, and takes a little later: all that botocore itself would repeat.
+_NOT_YET = (
+    *("Throttling", "ThrottlingException", "ThrottledException", "EC2ThrottledException", "RequestThrottled", "SlowDown"),
+    *("RequestThrottledException", "RequestLimitExceeded", "LimitExceededException", "BandwidthLimitExceeded", "TooManyRequestsException"),
+    *("ProvisionedThroughputExceededException", "TransactionInProgressException", "PriorRequestNotComplete"),
+    *("RequestTimeout", "RequestTimeoutException"),
+)
+_TOO_MANY_REQUESTS = 429
+# What botocore raises where no answer comes or none that can be read.
 _UNANSWERED = (
     "ConnectTimeoutError",
     "ConnectionClosedError",
@@ -71,12 +78,16 @@ class AwsError(TaskError):
     @property
     def is_lost(self) -> bool:
         """Whether it cannot be told if the call was carried out: AWS did not answer, or had a failure of its own."""
-        return self.code in _UNANSWERED or (int(self.details.get("status", 0)) >= 500 and self.code not in _THROTTLED)
+        return self.code in _UNANSWERED or (self._status >= 500 and self.code not in _NOT_YET)
 
     @property
     def is_passing(self) -> bool:
         """Whether the same call may do better a little later."""
-        return self.is_lost or self.code in _THROTTLED
+        return self.is_lost or self.code in _NOT_YET or self._status == _TOO_MANY_REQUESTS
+
+    @property
+    def _status(self) -> int:
+        return int(self.details.get("status", 0))
 
 
 class AnyscaleError(TaskError):

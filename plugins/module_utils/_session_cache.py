@@ -6,7 +6,8 @@
 
 This module util is private to the collection. The folder belongs to the run and goes with it; each file is for its owner's
 eyes alone. A refusal is kept too, for a while: the account's other clouds are refused at once, not each after its own wait.
-What may pass, such as a time-out, is kept for those who wait for the same answer, and not for long.
+What may pass, such as a time-out, is kept for those who wait for the same answer, and not for long. For a task that is
+repeated until it succeeds, what it was told the last time does not count.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ def good_until(expires: float) -> float:
 class SessionCache:
     """Files in a folder, one for each way to assume a role."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, asks_again: bool = False) -> None:
+        """``asks_again``: whether a refusal from before does not count."""
         self._folder = folder
+        self._asks_again = asks_again
 
     def assumed(self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Assumed]) -> Assumed:
         """The kept credentials for a key, else those that ``assume`` gets; of many who ask at once, one does.
@@ -62,12 +65,13 @@ class SessionCache:
         """
         name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
         path = os.path.join(self._folder, f"{name}.json")
-        kept = _read(path)
+        since = time.time() if self._asks_again else 0.0
+        kept = _read(path, since)
         if kept is None:
             with contextlib.ExitStack() as lock:
                 with contextlib.suppress(TaskError):  # a run works without its cache
                     lock.enter_context(resource_lock(f"session {name}", self._folder))
-                kept = _read(path)
+                kept = _read(path, since)
                 if kept is None:
                     kept = _asked(assume)
                     _write(path, kept)
@@ -83,15 +87,16 @@ def _asked(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
         return error
 
 
-def _read(path: str) -> Assumed | AwsError | None:
-    """What is kept and still counts; a file that cannot be understood does not."""
+def _read(path: str, since: float) -> Assumed | AwsError | None:
+    """What is kept and still counts, of refusals those since a moment; a file that cannot be understood does not."""
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
         if "refused" not in kept:
             assumed = Assumed(**kept)
             return assumed if assumed.is_fresh else None
-        return AwsError(kept["refused"], kept["remedy"], **kept["details"]) if time.time() < kept["good_until"] else None
+        counts = kept["at"] >= since and time.time() < kept["good_until"]
+        return AwsError(kept["refused"], kept["remedy"], **kept["details"]) if counts else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
@@ -99,8 +104,9 @@ def _read(path: str) -> Assumed | AwsError | None:
 def _write(path: str, kept: Assumed | AwsError) -> None:
     """All at once, readable by its owner alone. A full disk only makes the run slower."""
     if isinstance(kept, AwsError):
-        until = time.time() + (_PASSING_SECONDS if kept.is_passing else _REFUSAL_SECONDS)
-        record = {"refused": kept.message, "remedy": kept.remedy, "details": kept.details, "good_until": until}
+        now = time.time()
+        until = now + (_PASSING_SECONDS if kept.is_passing else _REFUSAL_SECONDS)
+        record = {"refused": kept.message, "remedy": kept.remedy, "details": kept.details, "at": now, "good_until": until}
     else:
         record = dataclasses.asdict(kept)
     with contextlib.suppress(OSError):

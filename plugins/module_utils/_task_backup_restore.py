@@ -14,7 +14,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import anyscale_argument_spec, anyscale_client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket, Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import BUCKET_POLICY, COMPUTE_CONFIG, TRUST_POLICY, Backup, read
@@ -172,12 +172,15 @@ class _ComputeConfigRestore(_OfOneDocument):
         template = parts.template or {}
         if wanted is None:
             self._anyscale.archive_compute_config(template["id"])
+            self.written.append(f"{self.resource} (archived)")
             return
         if template.get("archived_at"):
             self._anyscale.unarchive_compute_config(template["id"])
+            self.written.append(f"{self.resource} (out of the archive)")
         if parts.publishes:
-            config = compose(wanted, deployments(wanted))
-            self._anyscale.publish_compute_config(self._first.target["name"], config, previous_version=template.get("version", 0))
+            config, name, previous = compose(wanted, deployments(wanted)), self._first.target["name"], template.get("version", 0)
+            published = self._anyscale.publish_compute_config(name, config, previous_version=previous)
+            self.written.append(f"version {published['version']} of {self.resource}")
 
     def verify(self, plan: Plan) -> Plan:
         """Read until it shows. Versions stay for ever, so that none is published twice."""
@@ -205,8 +208,7 @@ class Task(BaseTask):
         "files": {"type": "list", "elements": "path", "required": True},
         "force": {"type": "bool", "default": False},
         "clouds": {"type": "list", "elements": "str"},
-        "anyscale_host": {"type": "str"},
-        "anyscale_token": {"type": "str", "no_log": True},
+        **anyscale_argument_spec(),
     }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import anyscale_argument_spec, anyscale_client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._checks import checked
@@ -44,8 +44,7 @@ class Task(ModuleTask):
         "compute_config": {"type": "list", "elements": "str"},
         "arn_kind": {"type": "str", "choices": ["instance_profile", "role"], "default": "instance_profile"},
         "anyscale": {"type": "bool", "default": True},
-        "anyscale_host": {"type": "str"},
-        "anyscale_token": {"type": "str", "no_log": True},
+        **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
 

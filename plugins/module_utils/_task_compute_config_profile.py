@@ -16,7 +16,7 @@ import os
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _compute_config, _instance_profile, _yaml_file
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, anyscale_argument_spec, anyscale_client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession, Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import COMPUTE_CONFIG, Backup
@@ -62,8 +62,7 @@ class Task(BaseTask):
         "dest": {"type": "path"},
         "publish": {"type": "bool", "default": True},
         "state": {"type": "str", "choices": ["present", "absent", "archived"], "default": "present"},
-        "anyscale_host": {"type": "str"},
-        "anyscale_token": {"type": "str", "no_log": True},
+        **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
 
@@ -239,6 +238,7 @@ class Task(BaseTask):
             template = client.newest_compute_config(name, self._cloud_id)
             if template is not None:
                 client.archive_compute_config(template["id"])
+                self.written.append(f"{self.resource} (archived)")
         elif plan.config is not None:
             self._published = client.publish_compute_config(name, plan.config, previous_version=previous)["version"]
             self.written.append(f"version {self._published} of {self.resource}")

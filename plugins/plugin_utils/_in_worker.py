@@ -26,8 +26,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _anyscale, _botocore
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._botocore import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import ModuleTask
@@ -105,7 +105,8 @@ class InWorkerAction(ActionBase):
 
     def _outcome(self, params: Result) -> Result:
         try:
-            return self.task_class(params, functools.partial(AwsSession, cache=run_cache())).result(self._task.check_mode)
+            cache = run_cache(asks_again=bool(self._task.until or self._task.retries))
+            return self.task_class(params, functools.partial(AwsSession, cache=cache)).result(self._task.check_mode)
         except TaskError as error:
             return {"failed": True, **error.failure()}
 
@@ -125,17 +126,18 @@ def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
 def warm_up_workers() -> None:
     """Load what calls of AWS need, for an action that is being imported: Ansible does so before it forks the workers that run it."""
     if not FORK_IS_UNSAFE:
-        # What is wrong with boto3 or with its settings here is for the tasks that use them to say.
+        # What is wrong with boto3, or with settings, is for the tasks that use them to say.
         with contextlib.suppress(Exception):
-            warm_up()
+            _botocore.warm_up()
+            _anyscale.warm_up()
         # What the collector looked at in a worker would be copied into it, page by page.
         gc.collect()
         gc.freeze()
 
 
-def run_cache() -> SessionCache:
+def run_cache(asks_again: bool = False) -> SessionCache:
     """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with the run."""
-    return SessionCache(os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"))
+    return SessionCache(os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), asks_again)
 
 
 def is_this_python(wanted: str) -> bool:

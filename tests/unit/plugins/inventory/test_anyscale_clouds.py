@@ -32,6 +32,7 @@ DOCUMENTATION = yaml.safe_load(anyscale_clouds.DOCUMENTATION)
 FRAGMENTS = {
     "anyscale_host",
     "anyscale_token",
+    "anyscale_allow_http",
     "keyed_groups",
     "groups",
     "compose",

@@ -15,6 +15,7 @@ import pathlib
 import stat
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 
@@ -180,6 +181,32 @@ def test_after_a_refusal_credentials_are_kept_again(folder: pathlib.Path, monkey
     sts = Sts()
     for _task in range(2):
         assert SessionCache(str(folder)).assumed(KEY, sts).access_key == SECRETS[0]
+    assert sts.asked == 1
+
+
+def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path) -> None:
+    """A task with retries waits for somebody to mend the trust: what it was told the last time is no answer."""
+    with pytest.raises(AwsError):
+        SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
+    assert SessionCache(str(folder), asks_again=True).assumed(KEY, Sts()).is_fresh
+
+
+def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
+    """What it is told is new for all who waited with it."""
+    sts, begin = Sts(REFUSAL), threading.Barrier(4)
+
+    def slowly() -> Assumed:
+        time.sleep(0.5)
+        return sts()
+
+    def ask() -> Exception | None:
+        begin.wait()
+        with pytest.raises(AwsError) as caught:
+            SessionCache(str(folder), asks_again=True).assumed(KEY, slowly)
+        return caught.value
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert len([asked.result() for asked in [pool.submit(ask) for _task in range(4)]]) == 4
     assert sts.asked == 1
 
 

@@ -4,7 +4,7 @@
 
 """Open URLs over connections that stay open, one for each thread: thousands of calls need no thousands of TLS handshakes.
 
-This plugin util is private to the collection. I/O. Proxies are found by urllib itself, as for any URL.
+This module util is private to the collection. I/O. Proxies are found by urllib itself, as for any URL.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import http.client
 import io
+import select
 import ssl
 import threading
 import typing as t
@@ -23,7 +24,7 @@ _PROXY_AUTHORIZATION = "Proxy-authorization"
 
 
 class KeepAlive:
-    """The opener of an Anyscale client that makes many calls. A redirect is an error, as the client demands."""
+    """The opener of Anyscale clients. A redirect is an error, as they demand."""
 
     def __init__(self, context: ssl.SSLContext | None) -> None:
         self._opener = urllib.request.OpenerDirector()
@@ -85,10 +86,29 @@ class _KeepAliveHandler(urllib.request.AbstractHTTPHandler):
         connections = self._kept.__dict__
         key = f"{request.type} {request.host} {tunnel}"
         if key not in connections:
-            connections[key] = self._classes[request.type](request.host, timeout=request.timeout)
+            connections[key] = self._classes[request.type](request.host)
             if tunnel:
                 connections[key].set_tunnel(tunnel, headers=proxy_headers)
-        return connections[key]
+        return _made_ready(connections[key], request.timeout)
+
+
+def _made_ready(connection: http.client.HTTPConnection, timeout: float | None) -> http.client.HTTPConnection:
+    """Closed, to be opened anew, where the server has closed it; and as patient as the next request is."""
+    if _is_dropped(connection):
+        connection.close()
+    connection.timeout = timeout
+    if connection.sock is not None:
+        connection.sock.settimeout(timeout)
+    return connection
+
+
+def _is_dropped(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server has closed a connection that was kept: there is something to read, and nothing was asked."""
+    if connection.sock is None:
+        return False
+    readable = select.poll()  # unlike select(), it takes any number of open files
+    readable.register(connection.sock, select.POLLIN)
+    return bool(readable.poll(0))
 
 
 def _answer(

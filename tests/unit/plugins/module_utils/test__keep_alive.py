@@ -11,10 +11,12 @@ import datetime
 import email.message
 import http.server
 import ipaddress
+import os
 import pathlib
 import socket
 import ssl
 import threading
+import time
 import typing as t
 import urllib.error
 
@@ -24,9 +26,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _anyscale
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._keep_alive import KeepAlive
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._keep_alive import KeepAlive
 
 TOKEN = "aph0_test"
 GIVEN: dict[str, t.Any] = {"headers": {}, "http_agent": "test", "timeout": 5}
@@ -39,6 +42,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     connections: t.ClassVar[list[int]] = []
     seen: t.ClassVar[list[tuple[int, str, email.message.Message]]] = []
+    hung_up = threading.Event()
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+        self.hung_up.set()
 
     def setup(self) -> None:
         super().setup()
@@ -56,6 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.seen.append((self.number, self.requestline, self.headers))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         kind = self.path.rpartition("/")[2]
+        if kind == "slow":
+            time.sleep(1)
         first = self.number == 0
         if (kind == "dropped" or (kind == "stale" and first)) and len(self.seen) > 1:
             self.close_connection = True
@@ -66,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(RESULT) + (kind == "half")))
         self.end_headers()
         self.wfile.write(RESULT)
-        self.close_connection = kind == "half"
+        self.close_connection = kind in ("half", "last")
 
     do_POST = do_GET
 
@@ -105,6 +116,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[http.server.ThreadingH
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Handler.connections.clear()
     Handler.seen.clear()
+    Handler.hung_up.clear()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     with serving(server):
         yield server
@@ -161,6 +173,34 @@ class TestConnections:
         client.cloud("plain")
         assert client.cloud("stale") == {"id": "cld_x"}
         assert used() == [0, 0, 1]
+
+    def test_what_must_not_be_sent_twice_goes_over_none_that_was_closed(self, server: http.server.ThreadingHTTPServer) -> None:
+        opener = KeepAlive(None)
+        opener.open(url=f"{address(server)}/last", method="GET", data=None, **GIVEN)
+        assert Handler.hung_up.wait(5)
+        opener.open(url=f"{address(server)}/plain", method="POST", data=b"{}", **GIVEN)
+        assert used() == [0, 1]
+
+    def test_all_clients_of_a_process_share_them(self, server: http.server.ThreadingHTTPServer) -> None:
+        for _client in range(3):
+            assert AnyscaleClient(address(server), TOKEN).cloud("plain")
+        assert used() == [0, 0, 0]
+
+    def test_each_request_over_one_has_its_own_patience(self, server: http.server.ThreadingHTTPServer) -> None:
+        opener = KeepAlive(None)
+        opener.open(url=f"{address(server)}/plain", method="GET", data=None, **GIVEN)
+        with pytest.raises(urllib.error.URLError, match="timed out"):
+            opener.open(url=f"{address(server)}/slow", method="GET", data=None, **{**GIVEN, "timeout": 0.1})
+        assert used() == [0, 0]
+
+    def test_a_forked_process_has_its_own(self, server: http.server.ThreadingHTTPServer) -> None:
+        client = AnyscaleClient(address(server), TOKEN)
+        assert client.cloud("plain")
+        child = os.fork()
+        if not child:
+            os._exit(0 if client.cloud("plain") else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert client.cloud("plain") and used() == [0, 1, 0]
 
     def test_what_may_have_been_done_is_not_sent_again(self, server: http.server.ThreadingHTTPServer) -> None:
         opener = KeepAlive(None)
@@ -248,6 +288,17 @@ class TestTls:
     ) -> None:
         client = client_of(address(tls_server, "https"), make_context(cafile=str(certificate)))
         assert client.cloud("plain") and client.cloud("plain") and used() == [0, 0]
+
+    def test_one_context_serves_all_clients_that_trust_the_same(
+        self, tls_server: http.server.ThreadingHTTPServer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[dict[str, t.Any]] = []
+        monkeypatch.setattr(_anyscale, "make_context", lambda **trust: made.append(trust) or make_context(**trust))
+        for _client in range(3):
+            assert AnyscaleClient(address(tls_server, "https"), TOKEN, ca_path=str(certificate)).cloud("plain")
+        with pytest.raises(AnyscaleError, match="CERTIFICATE_VERIFY_FAILED"):
+            AnyscaleClient(address(tls_server, "https"), TOKEN, sleep=lambda _seconds: None).cloud("plain")
+        assert len(made) == 2 and used() == [0, 0, 0]
 
     def test_through_a_proxy_the_other_end_is_verified_and_does_not_see_the_proxys_password(
         self, tls_server: http.server.ThreadingHTTPServer, certificate: pathlib.Path, monkeypatch: pytest.MonkeyPatch
