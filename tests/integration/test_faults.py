@@ -10,7 +10,6 @@ The calls are those of the budget, which is exact: a new call is in the matrix, 
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import re
 import time
@@ -18,10 +17,19 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils import _aws_session
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
 from ansible_collections.rayfleet.anyscale.tests.integration.calls import CREATE, NEW, SCENES
+from ansible_collections.rayfleet.anyscale.tests.integration.faults import (
+    FOR_EVER,
+    LONGEST_SECONDS,
+    PATIENCE,
+    Tally,
+    Trouble,
+    impatient,
+    is_write,
+    kinds,
+    tallied,
+)
 from ansible_collections.rayfleet.anyscale.tests.integration.quick_time import QuickTime, pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     ACCOUNT,
@@ -37,66 +45,15 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     trust_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
 
 MODULE = "cloud_iam"
 POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 STEPS = ("trust", "bucket_access", "compute_config_profile")
-FOR_EVER = 1000
-LONGEST_SECONDS = 600.0
-MOST_CALLS = 80
-PATIENCE = 0.5
-# The time-outs of AWS's and of Anyscale's client as they are, which the tests cut short.
-PATIENCE_OF = (_aws_session._READ_SECONDS, t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__["timeout"])
 
-# --- the kinds of faults ----------------------------------------------------------------------------------------------
-
-_ANYWHERE: dict[str, Json] = {
-    "500": {"status": 500, "code": "InternalError"},
-    "502": {"status": 502, "code": "BadGateway"},
-    "503": {"status": 503, "code": "ServiceUnavailable"},
-    "599": {"status": 599},
-    "connections refused": {"leave": True},
-    "reset before it acts": {"drop": True},
-    "no answer in time": {"hang": True},
-    "half an answer": {"cut": True},
-}
-_IN_ANYSCALE: dict[str, Json] = {
-    **_ANYWHERE,
-    "throttled": {"status": 429},
-    "throttled until later": {"status": 429, "retry_after": 17},
-    "another change under way": {"status": 409},
-}
-_IN_IAM: dict[str, Json] = {
-    **_ANYWHERE,
-    "throttled": {"status": 400, "code": "Throttling"},
-    "another change under way": {"status": 409, "code": "ConcurrentModification"},
-}
-_IN_S3: dict[str, Json] = {
-    **_ANYWHERE,
-    "throttled": {"status": 503, "code": "SlowDown"},
-    "another change under way": {"status": 409, "code": "OperationAborted"},
-}
-_OF_WRITES: dict[str, Json] = {
-    "reset after it acts": {"drop": True, "after": True},
-    "no answer in time after it acts": {"hang": True, "after": True},
-    "500 after it acts": {"status": 500, "code": "InternalError", "after": True},
-}
 # What each run of the tests has of reads, of faults that last, and of writes that others come between.
 _TYPICAL = ("throttled", "503", "reset before it acts", "half an answer")
 _LASTING = ("throttled", "503")
 _REFUSED_OR_LOST = ("throttled", "another change under way", "reset before it acts", "500 after it acts")
-
-
-def kinds(operation: str) -> dict[str, Json]:
-    """The ways in which an operation can fail."""
-    service = _IN_ANYSCALE if "/" in operation else _IN_S3 if "Bucket" in operation else _IN_IAM
-    return {**service, **(_OF_WRITES if is_write(operation) else {})}
-
-
-def is_write(operation: str) -> bool:
-    """Whether an operation changes something."""
-    return writes("anyscale" if "/" in operation else "aws", operation)
 
 
 # --- the matrix -------------------------------------------------------------------------------------------------------
@@ -259,28 +216,6 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
     return pass_quickly(monkeypatch)
 
 
-@contextlib.contextmanager
-def _impatient(kind: str) -> t.Iterator[None]:
-    """Time-outs that are short, where an answer is not to come in time."""
-    with pytest.MonkeyPatch.context() as patch:
-        if kind.startswith("no answer"):
-            patch.setattr(_aws_session, "_READ_SECONDS", PATIENCE)
-            patch.setitem(t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "timeout", PATIENCE)
-        yield
-
-
-def _back_after(sandbox: Sandbox, pauses: int) -> t.Callable[[], None]:
-    """Let a server that left come back, after so many pauses of whoever misses it."""
-    counted = collections.Counter[str]()
-
-    def pause() -> None:
-        counted["pauses"] += 1
-        if counted["pauses"] == pauses:
-            sandbox.come_back()
-
-    return pause
-
-
 def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None:
     """Without faults, a run converges, and another one finds nothing to do."""
     sandbox.clear_faults()
@@ -296,21 +231,17 @@ def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None
     converged(sandbox, wanted)
 
 
+@pytest.fixture(scope="module", name="tally")
+def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
+    yield from tallied(request, "faults-cloud_iam", "Each call of cloud_iam failing in each way, once and for ever")
+
+
 @pytest.mark.parametrize("case", list(_cases()))
-def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, case: Case) -> None:
+def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case) -> None:
     wanted = reference(sandbox, run_module, case.scene)
     SCENES[case.scene].prepare(sandbox)
-    clock.slept = 0.0
-    clock.on_pause = _back_after(sandbox, 2 if case.times == 1 else FOR_EVER)
-    sandbox.fault(case.operation, times=case.times, skip=case.number - 1, **kinds(case.operation)[case.kind])
-    with _impatient(case.kind):
+    with Trouble(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
         result = run_module(MODULE, **SCENES[case.scene].arguments)
-    clock.on_pause = lambda: None
-    sandbox.come_back()
-    assert case.times > 1 or sandbox.faults() == [], "the call was not made"
-    calls = len([call for call in sandbox.calls() if call["operation"] == case.operation])
-    assert calls <= MOST_CALLS
-    assert clock.slept + (calls * PATIENCE_OF["/" in case.operation] if case.kind.startswith("no answer") else 0.0) <= LONGEST_SECONDS
     nothing_lost(sandbox, wanted)
     if result.get("failed"):
         assert case.times > 1 or not case.is_outlasted, result["msg"]
@@ -319,6 +250,7 @@ def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: 
     else:
         converged(sandbox, wanted)
     recovered(sandbox, run_module, case.scene, wanted)
+    tally.add(case.operation, case.kind, told=bool(result.get("failed")))
 
 
 def test_every_operation_is_in_the_matrix() -> None:
@@ -388,7 +320,7 @@ def test_nobody_is_overwritten_by_another_attempt(
     editor = Editor(sandbox, operation, edit)
     clock.on_pause = editor
     sandbox.fault(operation, **kinds(operation)[kind])
-    with _impatient(kind):
+    with impatient(kind):
         result = run_module(MODULE, **SCENES[scene].arguments)
     assert not result.get("failed"), result["msg"]
     assert editor.statements is not None
@@ -417,17 +349,36 @@ def test_stale_reads_are_outlasted(sandbox: Sandbox, run_module: Run, clock: Qui
     recovered(sandbox, run_module, scene, wanted)
 
 
-@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))])
+@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if {*POLICY_WRITES, CREATE} & set(scene.calls)])
 def test_reads_that_stay_stale_are_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str) -> None:
     """What was written and never shows is an error, and is not written for ever."""
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.settings(consistency_delay=100_000.0)
-    result = run_module(MODULE, **SCENES[scene].arguments)
+    result = failure(run_module(MODULE, **SCENES[scene].arguments))
     assert clock.slept <= LONGEST_SECONDS
-    if result.get("failed"):
-        assert result["error"]["written"]
+    assert result["error"]["written"]
     nothing_lost(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("times", [5, FOR_EVER], ids=["for a while", "for ever"])
+@pytest.mark.parametrize("scene", ["no instance profile", "instance profile without its role", "all to be made"])
+def test_an_instance_profile_that_does_not_show(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, times: int) -> None:
+    """It is made once and waited for, and no compute config names it before it is there."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    before = len(versions(sandbox))
+    sandbox.fault("GetInstanceProfile", status=404, code="NoSuchEntity", skip=2, times=times)
+    result = run_module(MODULE, **SCENES[scene].arguments)
+    made = collections.Counter(call["operation"] for call in sandbox.writes())
+    assert made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0) and made["AddRoleToInstanceProfile"] == 1
+    assert clock.slept <= LONGEST_SECONDS
+    if times == FOR_EVER:
+        assert f"role {ROLE} in instance profile {ROLE}" in failure(result)["error"]["written"]
+        assert len(versions(sandbox)) == before
+    else:
+        assert not result.get("failed"), result["msg"]
     recovered(sandbox, run_module, scene, wanted)
 
 
@@ -439,7 +390,7 @@ def test_a_version_whose_answer_is_lost_is_not_made_twice(sandbox: Sandbox, run_
     SCENES[scene].prepare(sandbox)
     sandbox.settings(consistency_delay=10.0)
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
-    with _impatient(kind):
+    with impatient(kind):
         result = run_module(MODULE, **SCENES[scene].arguments)
     assert not result.get("failed"), result["msg"]
     converged(sandbox, wanted)
@@ -452,7 +403,7 @@ def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_mod
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, delay=3 * PATIENCE)
-    with _impatient("no answer"):
+    with impatient("no answer"):
         result = failure(run_module(MODULE, **SCENES[scene].arguments))
     assert "may have been done all the same" in result["msg"] and "run again" in result["msg"]
     assert result["error"]["done"] == ["trust", "bucket_access"]
@@ -461,3 +412,27 @@ def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_mod
         time.sleep(0.05)
     converged(sandbox, wanted)
     recovered(sandbox, run_module, scene, wanted)
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "the call itself": ("no identity-based policy allows it", "iam:AddRoleToInstanceProfile"),
+    "what the message names": (
+        f"User: arn:aws:iam::{ACCOUNT}:user/jo is not authorized to perform: iam:PassRole on resource: arn:aws:iam::{ACCOUNT}:role/{ROLE} "
+        "because no identity-based policy allows the iam:PassRole action",
+        "iam:PassRole",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, name: str) -> None:
+    """AWS asks for the permission of more than the call: whoever puts a role into a profile has to be allowed to pass it on."""
+    message, action = REFUSALS[name]
+    scene = SCENES["no instance profile"]
+    scene.prepare(sandbox)
+    sandbox.fault("AddRoleToInstanceProfile", status=403, code="AccessDenied", message=message)
+    result = failure(run_module(MODULE, **scene.arguments))
+    assert f"Allow the caller {action};" in result["msg"]
+    assert result["error"]["written"] == [f"instance profile {ROLE}"]

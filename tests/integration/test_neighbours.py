@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import collections
+import time
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
@@ -16,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import OTHER
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.tools.soak import record
 
 GOOD = Cloud("good", VISION_ACCOUNT, role="good-ray", trust="foreign_principal")
 THEIR_BUCKET = "of-another-account"
@@ -97,3 +100,70 @@ def test_nobody_waits_for_what_does_not_come(street: Street) -> None:
         ("GET /api/v2/clouds/{id}/resources", "cld_unknown"),
     ):
         assert refused[call] == 2, call
+
+
+# --- a task that tries again ------------------------------------------------------------------------------------------
+
+PLAY: Json = {
+    "hosts": "all",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "name": "Wait for the account",
+            "rayfleet.anyscale.iam_trust_ec2": {"role": GOOD.role_name, "assume_role_arn": "{{ cloud_iam_assume_role_arn }}"},
+            "retries": 2,
+            "delay": 0,
+        }
+    ],
+}
+
+
+def test_a_task_with_retries_asks_again(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """The refusal that is kept for the account's other clouds is not for a task that is to outlast it."""
+    running_sandbox.reset()
+    running_sandbox.seed([GOOD])
+    playbook = tmp_path / "wait.yml"
+    playbook.write_text(yaml.safe_dump([PLAY]))
+    running_sandbox.fault("AssumeRole", status=403, code="AccessDenied")
+    run = run_playbook(running_sandbox, str(playbook), inventory_file(tmp_path, running_sandbox, [GOOD]))
+    assert run.exit_status == 0, run.output
+    assert run.operations["AssumeRole"] == 2 and run.changed(GOOD.name)
+
+
+# --- an account that gives no answer ----------------------------------------------------------------------------------
+
+# How the role of many clouds cannot be assumed.
+UNANSWERED: dict[str, Json] = {
+    "fails": {"status": 500, "code": "InternalError"},
+    "throttles": {"status": 400, "code": "Throttling"},
+    "hangs up": {"drop": True},
+}
+LOCKED_CLOUDS = 24
+# botocore's own retries, for the plan, and once more for the tasks where the plan's answer is not kept for so long.
+MOST_CALLS = 2 * 8
+MOST_SECONDS = 180.0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", UNANSWERED)
+def test_many_clouds_wait_for_one_answer(running_sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    """Not one after the other, each for its own, and all say the same."""
+    running_sandbox.reset()
+    locked = [Cloud(f"locked-{number}", VISION_ACCOUNT, role=f"ray-{number}", trust="lambda_only") for number in range(LOCKED_CLOUDS)]
+    running_sandbox.seed([*locked, GOOD])
+    inventory = inventory_file(tmp_path, running_sandbox, [*locked, GOOD])
+    content = yaml.safe_load(inventory.read_text())
+    for cloud in locked:
+        content["all"]["children"]["anyscale_clouds"]["hosts"][cloud.name]["cloud_iam_assume_role_arn"] = LOCKED
+    inventory.write_text(yaml.safe_dump(content))
+    running_sandbox.fault("AssumeRole", resource=LOCKED, times=10**6, **UNANSWERED[name])
+    begin = time.monotonic()
+    run = run_playbook(running_sandbox, "onboard", inventory)
+    seconds = time.monotonic() - begin
+    asked = sum(call["resource"] == LOCKED for call in running_sandbox.calls())
+    messages = {result["msg"] for _host, _action, result, _task in run.results if result.get("failed")}
+    assert run.failed() == {cloud.name for cloud in locked} and run.changed(GOOD.name)
+    assert len(messages) == 1 and f"AssumeRole (role {LOCKED}) failed" in messages.pop()
+    assert asked <= MOST_CALLS and seconds <= MOST_SECONDS
+    figures = {"clouds": LOCKED_CLOUDS, "calls of AssumeRole": asked, "seconds in all": round(seconds)}
+    record(f"neighbours-{name.replace(' ', '-')}", f"Clouds of one account for whose role STS {name}", figures)
