@@ -1,16 +1,17 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 
-PARTS := unit integration browser molecule lint sanity docs build matrix
+PARTS := unit integration browser molecule lint sanity docs docsite build matrix
 TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
 CHECK := .venv/bin/python -m $(TOOLS).check
 CLEAN := .venv/bin/python -m $(TOOLS).environment
 
-.PHONY: help demo test setup $(PARTS) bench pins clean
+.PHONY: help demo test setup $(PARTS) soak bench pins clean
 
 help:
 	@echo "make demo     audit a fleet of clouds in a sandbox, converge it, audit it again, and show what happened"
 	@echo "make test     all of the parts below, then a summary; logs are in .cache/logs"
 	@echo "make PART     one of: $(PARTS)"
+	@echo "make soak     the long versions of the tests (an hour or two); writes their figures into the documentation"
 	@echo "make bench    measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"
 	@echo "make setup    the virtual environment (.venv) with all that the tests need"
 	@echo "make pins     pin the newest releases of the requirements (needs uv)"
@@ -25,6 +26,15 @@ test: setup
 
 $(PARTS): setup
 	@$(CHECK) $@
+
+# The faults are many and do not mind company; what is about time and processes has the machine for itself.
+FAULTS := tests/integration/test_faults.py tests/integration/test_faults_of_uses.py
+
+soak: setup
+	@rm -rf .cache/soak
+	@$(CLEAN) pytest -q -m "soak or not soak" -n 2 --dist loadfile $(FAULTS)
+	@$(CLEAN) pytest -q -m soak $(FAULTS:%=--ignore=%)
+	@$(CLEAN) python -m $(TOOLS).guarantees_page --measured
 
 bench:
 	@tests/tools/setup.sh bench .cache/bench

@@ -24,13 +24,30 @@ _PACKAGES = ("ansible-core", "boto3")
 def describe(forks: int, threads: int) -> dict[str, str]:
     """The machine, the software, and the settings of the run."""
     return {
+        **hardware(),
+        "software": ", ".join([software(), _amazon_aws(), _awscli()]),
+        "settings": f"{forks} forks for all that Ansible runs and for the AWS CLI, {threads} threads for the plan and for bare boto3",
+        "date": today(),
+    }
+
+
+def hardware() -> dict[str, str]:
+    """The machine itself, and its system."""
+    return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GB",
         "system": f"{platform.system()} {platform.release()}",
-        "software": ", ".join([f"Python {platform.python_version()}", *map(_version, _PACKAGES), _amazon_aws(), _awscli()]),
-        "settings": f"{forks} forks for all that Ansible runs and for the AWS CLI, {threads} threads for the plan and for bare boto3",
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
     }
+
+
+def software() -> str:
+    """Python and what the collection runs on."""
+    return ", ".join([f"Python {platform.python_version()}", *map(_version, _PACKAGES)])
+
+
+def today() -> str:
+    """The day, wherever the machine is."""
+    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
 def _processor() -> str:

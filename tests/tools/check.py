@@ -16,6 +16,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
+from ansible_collections.rayfleet.anyscale.tests.tools.docsite import build_site
 from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.lint import lint
 from ansible_collections.rayfleet.anyscale.tests.tools.package import build
@@ -66,6 +67,13 @@ def docs(part: Part) -> None:
     part.run("antsibull-changelog", "lint")
 
 
+def docsite(part: Part) -> None:
+    """The documentation as a website."""
+    venv = CACHE / "docsite"
+    if _set_up(part, "docsite", venv, sys.executable) == 0:
+        build_site(part, venv)
+
+
 def matrix(part: Part) -> None:
     """Unit and integration tests at the other end of the supported range: the oldest ansible-core, or the newest."""
     others = ("python3.11",) if sys.version_info >= (3, 12) else ("python3.13", "python3.12")
@@ -97,7 +105,7 @@ def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: boo
 
 
 PARTS: dict[str, t.Callable[[Part], None]] = {
-    function.__name__: function for function in (unit, integration, browser, molecule, lint, sanity, docs, build, matrix)
+    function.__name__: function for function in (unit, integration, browser, molecule, lint, sanity, docs, docsite, build, matrix)
 }
 
 

@@ -2,8 +2,8 @@
 # Compile the dependency groups of pyproject.toml into tests/requirements/*.txt, newest releases first. Needs uv.
 #
 # The files hold names, versions and environment markers alone: no hashes and no addresses, so that they install from
-# whatever index the machine is set up for. The other sizes take their versions from `test`, save the AWS CLI, which is
-# installed alone.
+# whatever index the machine is set up for. The other sizes take their versions from `test`, save those that are installed
+# alone: the AWS CLI, and the tools that look at the package.
 set -euo pipefail
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
@@ -16,8 +16,12 @@ compile --upgrade --group test --output-file tests/requirements/test.txt
 for size in demo pytest bench; do
     compile --group "$size" --constraints tests/requirements/test.txt --output-file "tests/requirements/$size.txt"
 done
-compile --upgrade --group browser --constraints tests/requirements/test.txt --output-file tests/requirements/browser.txt
-compile --upgrade --group awscli --output-file tests/requirements/awscli.txt
+for size in browser docsite; do
+    compile --upgrade --group "$size" --constraints tests/requirements/test.txt --output-file "tests/requirements/$size.txt"
+done
+for size in awscli package; do
+    compile --upgrade --group "$size" --output-file "tests/requirements/$size.txt"
+done
 
 if grep -nE '://|^-|@' tests/requirements/*.txt; then
     echo "pins: the lines above name an address" >&2

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the pinned requirements of one size, or leave it alone when it is already right.
 #
-#   setup.sh SIZE [FOLDER]    SIZE is a file in tests/requirements: demo, pytest, test, browser, bench or awscli;
-#                             FOLDER is .venv by default
+#   setup.sh SIZE [FOLDER]    SIZE is a file in tests/requirements: demo, pytest, test, browser, docsite, package, bench
+#                             or awscli; FOLDER is .venv by default
 #
 # PYTHON=<path or name> picks the interpreter; else it is the newest one that runs. Exit status 3: no such interpreter.
 set -euo pipefail
