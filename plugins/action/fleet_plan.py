@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import time
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -20,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import SETTLED_SECONDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
@@ -39,6 +41,7 @@ _ARGUMENTS = {
         "threads": {"type": "int", "default": 8},
         "bulk_reads": {"type": "bool", "default": True},
         "rings": {"type": "list", "elements": "str", "default": []},
+        "changed_by": {"type": "str"},
     }
 }
 _RING = "anyscale_ring"
@@ -62,10 +65,14 @@ class ActionModule(ActionBase):
             raise AnsibleError(f"threads is {arguments['threads']}. Give a positive number.")
         names = list(variables["ansible_play_batch"])
         refuse_patterns(names)
-        observed = self._observed(names, arguments)
+        changed_by = arguments["changed_by"]
+        if changed_by:
+            names = self._changed(names, variables["hostvars"], changed_by)
+            time.sleep(SETTLED_SECONDS if names else 0.0)
+        observed = self._observed(names, arguments) if names else {}
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
-        ring_of = {name: _ring(variables["hostvars"], name) for name in names} if arguments["rings"] else dict.fromkeys(names)
+        ring_of = {name: _variable(variables["hostvars"], name, _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
         rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
         nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
@@ -74,13 +81,22 @@ class ActionModule(ActionBase):
             "hosts": [name for ring in rings for name in ring],
             "batches": [len(ring) for ring in rings],
             "differing": {name: list(observed[name].reasons) for name in going_on if observed[name].reasons},
+            "resources": {name: list(observed[name].resources) for name in going_on if observed[name].resources},
             "unseen": {name: observed[name].obstacle for name in going_on if observed[name].obstacle},
             "right": len(right),
             "warnings": [
                 *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in nobodys),
-                *(f"{name}: {warning}" for name in right for warning in observed[name].warnings),
+                *(_overwritten(name, observed[name]) for name in going_on if changed_by and observed[name].resources),
+                *(f"{name}: {warning}" for name in right if not changed_by for warning in observed[name].warnings),
             ],
         }
+
+    def _changed(self, names: list[str], hostvars: t.Any, register: str) -> list[str]:
+        """The hosts that a task changed which registered its result by that name; in check mode it changed none."""
+        if self._task.check_mode:
+            return []
+        results = {name: _variable(hostvars, name, register) for name in names}
+        return [name for name, result in results.items() if isinstance(result, dict) and result.get("changed")]
 
     def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
         """What is seen of the hosts, unless they are not to be looked at."""
@@ -100,9 +116,13 @@ class ActionModule(ActionBase):
         return Fleet(role, _MODULES, pool.session, self._loader.get_basedir()).observe(names, arguments["threads"])
 
 
-def _ring(hostvars: t.Any, name: str) -> str | None:
-    """A host's ring; one that cannot be told is none, since the plan must not fail for a host."""
+def _variable(hostvars: t.Any, name: str, variable: str) -> t.Any:
+    """A host's variable; one that cannot be told is none, since the plan must not fail for a host."""
     try:
-        return hostvars[name].get(_RING)
+        return hostvars[name].get(variable)
     except AnsibleError:
         return None
+
+
+def _overwritten(name: str, observed: Observed) -> str:
+    return f"{name}: after this run had changed it, somebody else overwrote {', '.join(observed.resources)}."

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
@@ -23,12 +24,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Tas
 _CONFLICTS = ("OperationAborted", "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable")
 _BUSY_SECONDS = 60.0
 _VISIBLE_SECONDS = 30.0
+# What was seen longer ago than this is looked at again before it is written over: this process may have been held up.
+_FRESH_SECONDS = 2.0
+# After so many seconds, with one more for the call itself, what another controller had decided on before is written.
+SETTLED_SECONDS = _FRESH_SECONDS + 1.0
 
 
 class PolicyTask(Task):
     """A task whose resource is one policy document."""
 
     _is_written = False
+    _seen_at = 0.0
 
     @abc.abstractmethod
     def read(self) -> policy.Document:
@@ -55,17 +61,18 @@ class PolicyTask(Task):
 
     def plan(self) -> Plan:
         """Decide on the live document."""
-        return self._guarded(self.decide(self.read()))
+        return self._guarded(self.decide(self._look()))
 
     def apply(self, plan: Plan) -> None:
         """Write the wanted document, again while AWS will not take it yet, or where it may not have taken it.
 
-        Meanwhile somebody else may have written: what was decided before that must not be written after it.
+        Meanwhile, and where it took long to come to this, somebody else may have written: what was decided before that
+        must not be written after it.
         """
         self._is_written = False
         refusals: list[AwsError] = []
         for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=8.0):
-            if refusals and not self._shows(plan.before, refusals[-1]):
+            if (refusals or self._is_seen_long_ago()) and not self._shows(plan.before, refusals):
                 return  # verify decides anew, on what is there now
             try:
                 self.write(plan.after)
@@ -78,18 +85,29 @@ class PolicyTask(Task):
                 refusals.append(error)
         raise refusals[-1]
 
-    def _shows(self, document: policy.Document, refusal: AwsError) -> bool:
+    def _look(self) -> policy.Document:
+        """The live document; when that was is kept."""
+        document = self.read()
+        self._seen_at = time.monotonic()
+        return document
+
+    def _is_seen_long_ago(self) -> bool:
+        return time.monotonic() - self._seen_at > _FRESH_SECONDS
+
+    def _shows(self, document: policy.Document, refusals: t.Sequence[AwsError]) -> bool:
         """Whether a document is the live one. Where that cannot be told, what counts is why it was to be told."""
         try:
-            live = self.read()
+            live = self._look()
             return policy.policies_equal(live, document, self.arns(live))
         except TaskError as error:
-            raise refusal from error
+            if not refusals:
+                raise
+            raise refusals[-1] from error
 
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
         for _attempt in attempts(_VISIBLE_SECONDS):
-            live = self.read()
+            live = self._look()
             if policy.policies_equal(live, plan.after, self.arns(live)):
                 return dataclasses.replace(plan, reasons=(), warnings=())
             if not policy.policies_equal(live, plan.before, self.arns(live)):

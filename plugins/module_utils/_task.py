@@ -83,6 +83,10 @@ class Task(ModuleTask):
         """Converge the resource."""
         return run(self, check_mode)
 
+    def differing(self, plan: Plan) -> list[str]:
+        """The names of what a plan would write to."""
+        return [self.resource] if plan.changed else []
+
     def told(self, plan: Plan) -> dict[str, t.Any]:
         """The module's result, once there is nothing left to do of a plan or where nothing is to be done."""
         before, after = self.shown(plan.before), self.shown(plan.after)

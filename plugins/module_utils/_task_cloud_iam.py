@@ -82,6 +82,10 @@ class Task(ModuleTask):
                 raise _with_what_was_done(error, name, results) from error
         return _together(results)
 
+    def differing(self, plan: CloudPlan) -> list[str]:
+        """The names of what a plan would write to."""
+        return [resource for name, step in plan.steps.items() for resource in self._steps[name].differing(step)]
+
     def told(self, plan: CloudPlan) -> dict[str, t.Any]:
         """The result, where nothing is to be done."""
         return _together({name: self._steps[name].told(step) for name, step in plan.steps.items()})

@@ -64,6 +64,15 @@ options:
     type: list
     elements: str
     default: []
+  changed_by:
+    description:
+      - The name of a variable. Only hosts are looked at whose task registered by it, earlier in this run, that it changed something.
+        In check mode there are none.
+      - Before it looks, the task waits for three seconds. Another controller, which shares no locks with this one, may have
+        looked at a policy before this run wrote to it, and overwrites it after that. By then it has done so.
+      - A host that differs again is warned about.
+    type: str
+    version_added: 0.4.0
 attributes:
   check_mode:
     support: full
@@ -143,6 +152,12 @@ differing:
   returned: success
   type: dict
   sample: {"vision-prod": ["ec2_trust_missing"]}
+resources:
+  description: Of each host that differs, the names of what that task would write to.
+  returned: success
+  type: dict
+  sample: {"vision-prod": ["trust policy of arn:aws:iam::222222222222:role/vision-prod-ray"]}
+  version_added: 0.4.0
 unseen:
   description: Of each host that could not be seen to the end, why.
   returned: success

@@ -33,9 +33,10 @@ _CONNECTION = tuple(name for name in aws_argument_spec() if name != "account_id"
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What was seen of a cloud: why it differs (nothing: it does not), or why that cannot be told, and warnings."""
+    """What was seen of a cloud: why it differs (nothing: it does not) and in what, or why that cannot be told, and warnings."""
 
     reasons: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     obstacle: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -102,14 +103,14 @@ class Fleet:
                     call = calls.send(t.cast(t.Mapping[str, t.Any], result))
             except StopIteration:
                 return Observed(warnings=tuple(warnings))
-            plan = self._plan(call)
+            plan, resources = self._plan(call)
             if plan.changed:
-                return Observed(reasons=plan.reasons)
+                return Observed(reasons=plan.reasons, resources=resources)
             warnings += plan.warnings
             result = plan.result
 
-    def _plan(self, call: Call) -> Plan:
-        """What a call would change; where that is nothing, with its result. It is as free of secrets as what the module says."""
+    def _plan(self, call: Call) -> tuple[Plan, tuple[str, ...]]:
+        """What a call would change, and in what; where that is nothing, its result. As free of secrets as what the module says."""
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
 
@@ -126,7 +127,8 @@ class Fleet:
             raise NotForeseen(shown(error.failure()["msg"])) from error
         except Exception as error:  # a bug: the cloud's own task is to show it
             raise NotForeseen(shown(f"{type(error).__name__}: {error}")) from error
-        return dataclasses.replace(plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))
+        told = dataclasses.replace(plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))
+        return told, tuple(map(shown, task.differing(plan)))
 
     def _with_whole_paths(self, task_class: type[Task], params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Parameters with the paths that the module finds: it starts in another folder than this process, which has but one."""

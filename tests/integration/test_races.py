@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import json
 import random
+import re
 import tempfile
 import threading
 import typing as t
@@ -171,6 +173,78 @@ def _missing(policies: Policies, fleet: list[Cloud]) -> list[str]:
 def _lets_in(statement: Json, kind: str, principal: str) -> bool:
     listed = statement["Principal"].get(kind, []) if isinstance(statement["Principal"], dict) else []
     return statement["Effect"] == "Allow" and principal in ([listed] if isinstance(listed, str) else listed)
+
+
+class Latecomer(threading.Thread):
+    """A controller without the locks of another: it has read a policy, and writes only after the other has read back its own write."""
+
+    def __init__(self, sandbox: Sandbox, policies: Policies, bucket: str, times: int) -> None:
+        super().__init__(daemon=True)
+        self._sandbox = sandbox
+        self._policies = policies
+        self._bucket = bucket
+        self._times = times
+        self._stopped = threading.Event()
+        self._read = policies.statements("bucket", bucket)
+
+    def run(self) -> None:
+        """Overwrite what the other writes, so many times."""
+        for number in range(1, self._times + 1):
+            while self._read_back() < number:
+                if self._stopped.wait(0.01):
+                    return
+            self._policies.put("bucket", self._bucket, self._read)
+
+    def stop(self) -> None:
+        """Let the policy be."""
+        self._stopped.set()
+        self.join()
+
+    def _read_back(self) -> int:
+        """How many times the other has written and then read."""
+        calls = [call["operation"] for call in self._sandbox.calls() if call["resource"] == self._bucket]
+        return sum(pair == ("PutBucketPolicy", "GetBucketPolicy") for pair in itertools.pairwise(calls))
+
+
+class Late(t.NamedTuple):
+    """How often a late write takes out a cloud's grant, with which variables, and what comes of it."""
+
+    times: int
+    variables: tuple[str, ...]
+    exit_status: int
+    granted: bool
+    says: str
+
+
+_OVERWRITTEN = "cloud-000: after this run had changed it, somebody else overwrote policy of bucket anyscale-shared-0."
+LATE = {
+    "once, unconfirmed": Late(1, ("onboard_confirm=false",), 0, False, "1 changed, 0 already right, 0 failed"),
+    "once": Late(1, (), 0, True, _OVERWRITTEN),
+    "once, where nothing is looked at beforehand": Late(1, ("fleet_plan=never",), 0, True, _OVERWRITTEN),
+    "once, where the plan cannot look": Late(1, ("anyscale_in_worker=false",), 0, True, "1 changed, 0 already right, 0 failed"),
+    "three times": Late(3, (), 0, True, "once more after somebody else had overwritten it"),
+    "each time": Late(99, (), 2, False, "policy of bucket anyscale-shared-0 could not be settled: somebody else keeps writing to it"),
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_what_a_late_write_took_out_is_put_in_again(running_sandbox: Sandbox, tmp_path: Path, late: Late) -> None:
+    """A write that was decided on before ours, and lands after we had read ours back, is found by the look at the end."""
+    running_sandbox.reset()
+    fleet = _fleet(Size(1, 1, 1, 1))
+    running_sandbox.seed(fleet)
+    policies = Policies(running_sandbox)
+    latecomer = Latecomer(running_sandbox, policies, fleet[0].bucket_name, late.times)
+    inventory = inventory_file(tmp_path, running_sandbox, fleet)
+    latecomer.start()
+    try:
+        run = run_playbook(running_sandbox, "onboard", inventory, *(part for value in late.variables for part in ("-e", value)))
+    finally:
+        latecomer.stop()
+    assert run.exit_status == late.exit_status, run.output
+    assert (_missing(policies, fleet) == []) == late.granted, run.output
+    assert late.says in run.output, run.output
+    assert re.search(rf"^cloud-000 .* changed=[1-9].* failed={int(late.exit_status > 0)} ", run.output, re.MULTILINE), run.output
 
 
 CASES = {
