@@ -34,6 +34,8 @@ _TARGETS = {
     BUCKET_POLICY: (("bucket",), "policy of bucket {bucket}"),
     COMPUTE_CONFIG: (("cloud_id", "name"), "compute config {name} of cloud {cloud_id}"),
 }
+# How much of a text is repeated in a message.
+_LONGEST_SHOWN = 80
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9]{6}Z\.(?P<run_id>[A-Za-z0-9_-]{1,64})\.[a-z_]+\.[A-Za-z0-9-]+\.json\Z")
 _WRITABLE_BY_OTHERS = 0o022
@@ -89,7 +91,7 @@ def check_directory(directory: str) -> str:
 def check_run_id(run_id: str) -> str:
     """A run's id, which becomes a part of file names."""
     if not _RUN_ID.match(run_id):
-        shown = run_id if len(run_id) <= 80 else run_id[:80] + "..."
+        shown = run_id if len(run_id) <= _LONGEST_SHOWN else run_id[:_LONGEST_SHOWN] + "..."
         raise InputError(f"run_id is {shown!r}, which cannot be a part of file names.", "Take 1 to 64 letters, digits, _ and -.")
     return run_id
 
@@ -125,7 +127,8 @@ def read(path: str) -> Backup:
             found = os.fstat(file.fileno())
             content = json.load(file)
     except (OSError, ValueError) as error:
-        raise InputError(f"The backup {path} cannot be read: {getattr(error, 'strerror', None) or error}.", "Name another file.") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"files has {path[:_LONGEST_SHOWN]!r}, which cannot be read: {why}.", "Name another file.") from error
     if found.st_uid != os.geteuid():
         raise InputError(f"The backup {path} belongs to another user.", "See that nobody changed it, then copy it, as this user.")
     if not stat.S_ISREG(found.st_mode) or found.st_mode & _WRITABLE_BY_OTHERS:

@@ -129,7 +129,7 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
     """The plan for one compute config. Deciding again on what was published finds no reason to publish."""
     if not _NAME.match(observed.name):
         raise InputError(
-            f"name is {observed.name!r}, which cannot name a compute config.",
+            f"{observed.name!r} cannot name a compute config.",
             "Leave out colons (a version cannot be asked for) and blanks at the ends.",
         )
     if wanted.state == "present":

@@ -52,8 +52,9 @@ def _own_directory(directory: str | None) -> str:
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         found = os.lstat(path)
-    except OSError as error:
-        raise TaskError(f"The folder for lock files, {path}, cannot be used: {error.strerror}.", "Set lock_dir to another.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        why = getattr(error, "strerror", None) or error
+        raise TaskError(f"The folder for lock files, {path!r}, cannot be used: {why}.", "Set lock_dir to another.") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise TaskError(
             f"The folder for lock files, {path}, is not a folder that only its owner, this user, can write to.",

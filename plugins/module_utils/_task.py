@@ -29,8 +29,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import res
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 
 _ROUNDS = 8
-# Options that name something: an empty one is a variable that was not set, and means neither all nor the default.
-_NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "dest", "instance_profile", "name", "role")
+# Options that name something. An empty one is a variable that was not set, and means neither all nor the default.
+_NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "compute_config", "dest", "instance_profile", "name", "role")
+# Longer than any of them can be, a path included, so that it is something else.
+_LONGEST_NAME = 4096
 
 
 class ModuleTask(abc.ABC):
@@ -43,8 +45,8 @@ class ModuleTask(abc.ABC):
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         self.params = params
         for option in _NAMES:
-            if params.get(option) == "":
-                raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+            if isinstance(params.get(option), str):
+                _refuse_no_name(option, params[option])
         self._refuse_null()
         self.session = connect(params)
 
@@ -128,6 +130,15 @@ class Task(ModuleTask):
     @abc.abstractmethod
     def verify(self, plan: Plan) -> Plan:
         """Read back until a plan that was applied is there; what is still (or again) to do, as a new plan."""
+
+
+def _refuse_no_name(option: str, name: str) -> None:
+    """Raise for a text that can name nothing, wherever it is looked up."""
+    if not name.strip():
+        raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        what = f"has {len(name)} characters" if name.isprintable() else "has a line break or another control character in it"
+        raise InputError(f"{option} {what}: {name[:80]!r}.", "Give the name alone.")
 
 
 def run(task: Task, check_mode: bool) -> dict[str, t.Any]:

@@ -76,12 +76,14 @@ def run_module(surroundings: None, capsys: pytest.CaptureFixture[str], tmp_path:
 
     def run(module: str, /, check: bool = False, **options: t.Any) -> Result:
         modes = {"_ansible_check_mode": check, "_ansible_diff": True}
-        arguments = patch_module_args({"lock_dir": str(tmp_path / "locks"), **options, **modes})
+        main = importlib.import_module(f"{MODULES}.{module}")
+        locks = {"lock_dir": str(tmp_path / "locks")} if hasattr(main, "Task") else {}
+        arguments = patch_module_args({**locks, **options, **modes})
         # A module's own interpreter knows nothing of the controller; this one does once another test has imported it.
         apart = mock.patch.object(_internal, "is_controller", False)
         with apart, mock.patch.object(warnings, "_global_warnings", {}), arguments:
             with pytest.raises(SystemExit):
-                importlib.import_module(f"{MODULES}.{module}").main()
+                main.main()
             told = list(warnings.get_warning_messages())
         output = capsys.readouterr()
         result = json.loads(output.out.splitlines()[-1])
