@@ -14,9 +14,10 @@ import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Outcome, failed, passed, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import BY_WEIGHT, Outcome, failed, passed, warned
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._deny import Role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._effective_profile import profiles_with_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._identity_policy import ALLOWED, CONDITIONAL, Action, Verdict, judge
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import account_of, ec2_service, partition_of
 
@@ -39,14 +40,11 @@ def control_plane_pass_role(facts: Facts) -> Outcome:
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
-    """Whether Anyscale may look at the instance profile before it launches instances with it."""
-    statement = {
-        "Sid": "AnyscaleGetClusterInstanceProfile",
-        "Effect": "Allow",
-        "Action": _GET_PROFILE,
-        "Resource": facts.profile_arn(),
-    }
-    return _permission(facts, statement, {})
+    """Whether Anyscale may look at the instance profile before it launches instances with it: at each that clusters are given."""
+    arns = [profile["Arn"] for profile in profiles_with_role(facts)] or [facts.profile_arn()]
+    statement = {"Sid": "AnyscaleGetClusterInstanceProfile", "Effect": "Allow", "Action": _GET_PROFILE}
+    outcomes = [_permission(facts, {**statement, "Resource": arn}, {}) for arn in arns]
+    return min(outcomes, key=lambda outcome: BY_WEIGHT.index(outcome.status))
 
 
 def _permission(facts: Facts, statement: policy.Raw, known: t.Mapping[str, str]) -> Outcome:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _instance_profile
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Outcome, failed, inapplicable, passed, warned
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._effective_profile import profiles_with_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import RoleReference, parse_arn
 
 _CONVERGE = "Run rayfleet.anyscale.compute_config_profile, which makes it."
@@ -22,6 +23,13 @@ def instance_profile_exists(facts: Facts) -> Outcome:
     """Whether there is the profile that is looked at."""
     name, profile = facts.profile_name.get(), facts.profile.get()
     if profile is None:
+        in_use = [found["InstanceProfileName"] for found in profiles_with_role(facts)]
+        if in_use:
+            return warned(
+                f"There is no instance profile {name}. Clusters are given {', '.join(in_use)}, which holds the role as well.",
+                f"{_CONVERGE} Or name this one as instance_profile.",
+                other_profiles=in_use,
+            )
         others = [found["InstanceProfileName"] for found in facts.role_profiles.value or []]
         held = f" The role is in {', '.join(others)}." if others else ""
         return failed(f"There is no instance profile {name} in account {facts.account_id}.{held}", _CONVERGE, other_profiles=others)

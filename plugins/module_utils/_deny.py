@@ -46,17 +46,25 @@ class Role:
 def hits(raw: policy.Raw, role: Role, actions: t.Iterable[tuple[str, str]]) -> bool | None:
     """Whether a Deny takes one of the (action, resource) pairs from a role; ``None`` where only a request can tell."""
     statement = policy.canonical(raw)
-    if statement.effect != "Deny" or not _names(statement, role):
+    is_meant = _names(statement, role)
+    if statement.effect != "Deny" or is_meant is False:
         return False
     resources = [resource for action, resource in actions if statement.covers_action(action)]
     if not any(statement.touches_resource(resource) for resource in resources):
         return False
     whole = any(statement.covers_resource(resource) for resource in resources)
-    return all_of([True if whole else None, are_met(statement, role.request())])
+    return all_of([is_meant, True if whole else None, are_met(statement, role.request())])
 
 
-def _names(statement: policy.Statement, role: Role) -> bool:
-    own = {("AWS", role.arn), ("AWS", role.unique_id), ("AWS", role.account_id), ("AWS", "*")}
-    if statement.not_principals is not None:
-        return not {("AWS", role.arn), ("AWS", role.unique_id), ("AWS", "*")} & statement.not_principals
-    return bool(own & (statement.principals or frozenset()))
+def _names(statement: policy.Statement, role: Role) -> bool | None:
+    """Whether a statement is about a role. An exception for the role need not be one for its sessions.
+
+    S3 looks for the session as well, which is named after the cluster's instance, and which no wildcard can stand for.
+    https://repost.aws/knowledge-center/explicit-deny-principal-elements-s3
+    """
+    itself = {("AWS", role.arn), ("AWS", role.unique_id)}
+    if statement.not_principals is None:
+        return bool({*itself, ("AWS", role.account_id), ("AWS", "*")} & (statement.principals or frozenset()))
+    if ("AWS", "*") in statement.not_principals:
+        return False
+    return None if itself & statement.not_principals else True

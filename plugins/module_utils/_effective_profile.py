@@ -11,11 +11,12 @@ https://docs.anyscale.com/configuration/compute/aws
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _instance_profile
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._check import Undecided, unread
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._cloud_facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config import HEAD, NodeGroup, Observed, node_groups
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
@@ -71,6 +72,24 @@ def without_compute_config(facts: Facts) -> Effective:
     """What the nodes of a cluster on the primary resource get where no compute config says anything."""
     resource = facts.primary.get()
     return _fallback(facts, resource, resource.get("name"), "any")
+
+
+def profiles_with_role(facts: Facts) -> list[Json]:
+    """The instance profiles that hold the role and that clusters are given, as far as that is known."""
+    given = _given(facts)
+    return [profile for profile in facts.role_profiles.value or [] if any(one.is_one_of([profile]) for one in given)]
+
+
+def _given(facts: Facts) -> list[Effective]:
+    """The profile of each node group of the compute configs; without any, that of clusters that have none."""
+    given = []
+    for name, config in facts.compute_configs.items():
+        with contextlib.suppress(Undecided):
+            given += effective_profiles(facts, name) if config.value else []
+    if not facts.compute_configs and facts.primary.is_known:
+        with contextlib.suppress(Undecided):
+            given.append(without_compute_config(facts))
+    return given
 
 
 def _of_group(facts: Facts, group: NodeGroup) -> Effective:

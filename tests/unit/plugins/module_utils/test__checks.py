@@ -113,6 +113,9 @@ def on(**changes: t.Any) -> Json:
 
 NO_PROFILE = {"profile": GONE, "role_profiles": Fact([])}
 OTHER_NAME = {"role_profiles": Fact([profile(OTHER_PROFILE, ROLE)])}
+BOTH_HOLD = {"role_profiles": Fact([profile(OTHER_PROFILE, ROLE), profile(PROFILE, ROLE)])}
+# The cloud itself names that profile, and no compute config any.
+GIVEN_BY_CLOUD = {**on(cluster_instance_profile_id=OTHER_PROFILE), "compute_configs": {}}
 
 # By check: what is the case, the facts that differ, the status, and words of the reason.
 Row = tuple[Json, str, str]
@@ -161,6 +164,7 @@ TABLE: dict[str, dict[str, Row]] = {
     "instance_profile_exists": {
         "none": (NO_PROFILE, "fail", f"no instance profile {PROFILE_NAME} in account {ACCOUNT}."),
         "only another one": ({"profile": GONE, **OTHER_NAME}, "fail", "The role is in ray-autoscaler-v1"),
+        "only another one, which clusters are given": ({"profile": GONE, **OTHER_NAME, **GIVEN_BY_CLOUD}, "warn", "given ray-autoscaler-v1"),
     },
     "instance_profile_name": {
         "none": (NO_PROFILE, "not_applicable", "No instance profile"),
@@ -171,7 +175,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             "the cloud itself names",
         ),
-        "another name beside the right one": ({"role_profiles": Fact([profile(OTHER_PROFILE, ROLE), profile(PROFILE, ROLE)])}, "pass", ""),
+        "another name beside the right one": (BOTH_HOLD, "pass", ""),
     },
     "instance_profile_role": {
         "none": (NO_PROFILE, "not_applicable", "no instance profile"),
@@ -205,6 +209,16 @@ TABLE: dict[str, dict[str, Row]] = {
         "nothing": (plane({**PASS_ROLE, "Action": "iam:PassRole"}), "fail", PROFILE),
         "a profile that is still to be made": (NO_PROFILE, "pass", PROFILE),
         "only another profile": (plane({**PASS_ROLE, "Resource": [ROLE, OTHER_PROFILE]}), "fail", PROFILE),
+        "only another profile, which clusters are given": (
+            {"profile": GONE, **OTHER_NAME, **GIVEN_BY_CLOUD, **plane({**PASS_ROLE, "Resource": [ROLE, OTHER_PROFILE]})},
+            "pass",
+            OTHER_PROFILE,
+        ),
+        "not the one that the compute config names": (
+            {**BOTH_HOLD, "compute_configs": {CONFIG: Fact(template(OTHER_PROFILE))}, **plane(PASS_ROLE)},
+            "fail",
+            OTHER_PROFILE,
+        ),
     },
     "bucket_access": {
         "in two statements": (
@@ -456,12 +470,7 @@ HANGS_ON: dict[str, set[str]] = {
     "identity": {"bucket_deny"},
     "boundary": {"permissions_boundary"},
     "profile_name": {"instance_profile_exists", "instance_profile_role"},
-    "profile": {
-        "instance_profile_exists",
-        "instance_profile_role",
-        "control_plane_get_instance_profile",
-        "compute_config_override",
-    },
+    "profile": {"instance_profile_exists", "instance_profile_role", "compute_config_override"},
     "role_profiles": {"instance_profile_name", "effective_profile"},
     "control_plane_arn": {"control_plane_pass_role", "control_plane_get_instance_profile"},
     "control_plane": {"control_plane_pass_role", "control_plane_get_instance_profile"},

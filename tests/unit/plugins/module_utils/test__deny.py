@@ -96,6 +96,10 @@ SURELY = {
 }
 
 PERHAPS = {
+    # No session of the role is among those that are left out.
+    "all but the role and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE, ROOT]}),
+    "all but the role by its unique id, and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROOT]}),
+    "all but the role": denies(Principal=None, NotPrincipal={"AWS": ROLE}),
     "those outside a VPC endpoint": unless("StringNotEquals", "aws:SourceVpce", "vpce-1a2b3c4d"),
     "those outside a VPC": unless("StringNotEqualsIfExists", "aws:SourceVpc", "vpc-1a2b3c4d"),
     "those outside a network": unless("NotIpAddress", "aws:SourceIp", "192.0.2.0/24"),
@@ -131,8 +135,6 @@ NOT_AT_ALL = {
     "another role by its unique id": denies(Principal={"AWS": ROLE_B_ID}),
     "another account": denies(Principal={"AWS": [OTHER_ACCOUNT, f"arn:aws:iam::{OTHER_ACCOUNT}:root"]}),
     "a service": denies(Principal={"Service": EC2}),
-    "all but the role and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE, ROOT]}),
-    "all but the role by its unique id, and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROOT]}),
     "those who lack a known key": unless("Null", "aws:PrincipalArn", "true"),
     "those who come by an AWS service": unless("Bool", "aws:ViaAWSService", "true"),
     "those who are not the role, whatever the case": unless("StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE.upper()),
