@@ -27,10 +27,14 @@ _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList"
 
 
 class BulkSession(AwsSession):
-    """An AwsSession that answers what it has seen on a page; for what it has not seen, AWS is asked as ever."""
+    """An AwsSession that answers what it has seen on a page; for what it has not seen, AWS is asked as ever.
 
-    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
+    ``account``: another one of the same account, for a region of its own. IAM has no regions, and is asked by that one for both.
+    """
+
+    def __init__(self, *arguments: t.Any, account: AwsSession | None = None, **options: t.Any) -> None:
         super().__init__(*arguments, **options)
+        self._account = account
         self._reading = threading.Lock()
         self._reads = 0
         self._pages = 0
@@ -39,6 +43,8 @@ class BulkSession(AwsSession):
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """Answer a read from a page, or call AWS."""
+        if service == "iam" and self._account is not None:
+            return self._account.call(service, method, **arguments)
         if service == "iam" and method in _READS:
             name_key, answer_key = _READS[method]
             known = self._known(method, arguments[name_key])

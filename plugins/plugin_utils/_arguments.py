@@ -19,7 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Mod
 
 
 class Validated:
-    """Arguments after validation: the parameters, the values not to show, the warnings, and what is wrong, if anything is."""
+    """Arguments after validation: the parameters, the values not to show, what to warn of, and what is wrong, if anything is."""
 
     def __init__(self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]) -> None:
         # Plain types, as a module gets them: Ansible's own carry tags and templates.
@@ -29,6 +29,7 @@ class Validated:
         self.params: dict[str, t.Any] = found.validated_parameters
         self.secrets = set(found._no_log_values)
         self.warnings = [f"Both option {pair['option']} and its alias {pair['alias']} are set." for pair in found._warnings]
+        self.deprecations: list[dict[str, t.Any]] = [dict(deprecation) for deprecation in found._deprecations]
         self.complaint: str | None = None
         if found.error_messages:
             unsupported = isinstance(found.errors[0], UnsupportedError)

@@ -27,8 +27,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Tas
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments import Validated
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import Call, NotForeseen, RoleTasks
 
-# All that a session is made of, since the environment is one for all tasks; which account is wanted is for the tasks to check.
-_CONNECTION = tuple(name for name in aws_argument_spec() if name != "account_id")
+# What leads to an account, since the environment is one for all tasks; which account is wanted is for the tasks to check.
+_TO_ACCOUNT = tuple(name for name in aws_argument_spec() if name not in ("account_id", "region"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,20 +47,25 @@ class Observed:
 
 
 class SessionPool:
-    """One session for all tasks that connect in the same way, so that an account is asked once what all its clouds need."""
+    """One session for all tasks that connect in the same way, so that an account is asked once what all its clouds need.
 
-    def __init__(self, make: Connect) -> None:
+    ``make`` is given parameters, and the account's first session where it has one for another region already.
+    """
+
+    def __init__(self, make: t.Callable[[t.Mapping[str, t.Any], AwsSession | None], AwsSession]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._sessions: dict[tuple[t.Any, ...], AwsSession] = {}
+        self._accounts: dict[tuple[t.Any, ...], dict[str | None, AwsSession]] = {}
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
         """The session that a task's parameters ask for."""
-        key = tuple(params.get(option) for option in _CONNECTION)
+        key = tuple(params.get(option) for option in _TO_ACCOUNT)
+        region = params.get("region")
         with self._lock:
-            if key not in self._sessions:
-                self._sessions[key] = self._make(params)
-            return self._sessions[key]
+            of_account = self._accounts.setdefault(key, {})
+            if region not in of_account:
+                of_account[region] = self._make(params, next(iter(of_account.values()), None))
+            return of_account[region]
 
 
 class Fleet:

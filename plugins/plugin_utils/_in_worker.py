@@ -35,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._arguments impor
 
 SWITCH = "anyscale_in_worker"
 # What Python and its libraries, the dynamic loader and botocore's loader read when they start, and not again.
-_READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "TMP", "TEMP")
+_READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "SSL_CERT_", "TMP", "TEMP")
 # There, a process that was forked after boto3 was used is ended by the system.
 FORK_IS_UNSAFE = sys.platform == "darwin"
 
@@ -99,6 +99,8 @@ class InWorkerAction(ActionBase):
         if not self._task.diff:
             result.pop("diff", None)
         result["warnings"] = [*validated.warnings, *result.get("warnings", [])]
+        if validated.deprecations:
+            result["deprecations"] = validated.deprecations
         if _shows_invocation():
             result["invocation"] = {"module_args": validated.params}
         return t.cast(Result, remove_values(result, validated.secrets))

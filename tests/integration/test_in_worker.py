@@ -164,6 +164,7 @@ def test_no_secret_is_shown(both_ways: dict[bool, Run]) -> None:
         ({"vars": {"ansible_python_interpreter": "/usr/bin/env"}}, "it has another Python"),
         ({"environment": {"PYTHONPATH": "/nowhere"}}, "its environment sets PYTHONPATH"),
         ({"environment": {"TMPDIR": "/var/tmp"}}, "its environment sets TMPDIR"),
+        ({"environment": {"SSL_CERT_FILE": "/etc/other.pem"}}, "its environment sets SSL_CERT_FILE"),
         ({"async": 30, "poll": 1}, "it is asynchronous"),
         ({"become": True, "become_method": "ansible.builtin.su"}, "it becomes another user"),
         ({"vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}}, "the connection is ssh"),

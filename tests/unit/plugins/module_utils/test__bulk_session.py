@@ -117,6 +117,18 @@ def test_the_answers_are_those_of_single_reads(connect: Connect, per_page: int) 
         assert read(session, "get_instance_profile", name) == account.profiles[name]
 
 
+def test_a_session_of_another_region_reads_the_same_pages(connect: Connect) -> None:
+    """And calls what has regions by itself."""
+    account = Account(100)
+    first = connect(account)
+    sessions = [first, BulkSession({}, account=first), BulkSession({}, account=first)]
+    for number, name in enumerate(account.roles):
+        assert _relevant(read(sessions[number % 3], "get_role", name)) == account.roles[name]
+    assert account.counts[PAGE] == 1
+    assert account.singles == 9
+    assert sessions[1].call("s3", "get_bucket_policy", Bucket="b")["echo"][0] == "s3"
+
+
 def test_a_page_takes_the_place_of_most_reads(connect: Connect) -> None:
     """Of the 200 reads of 100 clouds nine are made before the page is worth it."""
     account = Account(100)

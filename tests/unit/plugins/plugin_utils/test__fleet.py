@@ -208,10 +208,11 @@ class Session:
 
     made = 0
 
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, params: t.Mapping[str, t.Any], account: Session | None = None) -> None:
         time.sleep(0.01)
         type(self).made += 1
         self.params = params
+        self.account = account
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,16 @@ def test_tasks_share_a_session_only_for_the_same_connection(other: dict[str, t.A
     """Else a cloud would be looked at in another's account."""
     pool = SessionPool(t.cast(t.Any, Session))
     assert (pool.session(CONNECTION) is pool.session({**CONNECTION, **other})) == shares
+
+
+def test_another_region_of_an_account_asks_the_same_iam() -> None:
+    """Which has no regions: pages are worth it for all clouds of an account together."""
+    pool = SessionPool(t.cast(t.Any, Session))
+    first, other, elsewhere = (
+        t.cast(Session, pool.session({**CONNECTION, **changes}))
+        for changes in ({}, {"region": "eu-west-1"}, {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"})
+    )
+    assert first.account is None and other.account is first and elsewhere.account is None
 
 
 def test_threads_make_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
