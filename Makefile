@@ -1,11 +1,11 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 
-PARTS := unit integration browser molecule lint sanity docs docsite build matrix
+PARTS := unit integration browser molecule lint sanity docs docsite build package matrix
 TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
 CHECK := .venv/bin/python -m $(TOOLS).check
 CLEAN := .venv/bin/python -m $(TOOLS).environment
 
-.PHONY: help demo test setup $(PARTS) soak bench pins clean
+.PHONY: help demo test setup $(PARTS) soak bench release pins clean
 
 help:
 	@echo "make demo     audit a fleet of clouds in a sandbox, converge it, audit it again, and show what happened"
@@ -13,6 +13,7 @@ help:
 	@echo "make PART     one of: $(PARTS)"
 	@echo "make soak     the long versions of the tests (an hour or two); writes their figures into the documentation"
 	@echo "make bench    measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"
+	@echo "make release  check that the clone can be released, run all tests, build the tarball, and say what is left to do"
 	@echo "make setup    the virtual environment (.venv) with all that the tests need"
 	@echo "make pins     pin the newest releases of the requirements (needs uv)"
 	@echo "make clean    remove .venv and .cache"
@@ -43,6 +44,11 @@ bench:
 
 setup:
 	@tests/tools/setup.sh test
+
+release: setup
+	@$(CLEAN) python -m $(TOOLS).release ready
+	@$(CHECK) --whole $(PARTS)
+	@$(CLEAN) python -m $(TOOLS).release build
 
 pins:
 	@tests/tools/pin.sh

@@ -22,11 +22,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import SETTLED_SECONDS
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of
 
 _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
@@ -41,6 +42,8 @@ _ARGUMENTS = {
         "threads": {"type": "int", "default": 8},
         "bulk_reads": {"type": "bool", "default": True},
         "rings": {"type": "list", "elements": "str", "default": []},
+        "canary_percent": {"type": "int", "default": 0},
+        "part": {"type": "str", "choices": ["all", "canary"], "default": "all"},
         "changed_by": {"type": "str"},
     }
 }
@@ -61,8 +64,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result = super().run(tmp, variables)
         _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
-        if arguments["threads"] < 1:
-            raise AnsibleError(f"threads is {arguments['threads']}. Give a positive number.")
+        _refuse_contradictions(arguments)
         names = list(variables["ansible_play_batch"])
         refuse_patterns(names)
         changed_by = arguments["changed_by"]
@@ -74,12 +76,14 @@ class ActionModule(ActionBase):
         going_on = [name for name in names if not observed[name].is_right]
         ring_of = {name: _variable(variables["hostvars"], name, _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
         rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
+        batches = (canary_of if arguments["part"] == "canary" else canary_first)(rings, arguments["canary_percent"])
         nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
             **result,
             "changed": False,
-            "hosts": [name for ring in rings for name in ring],
-            "batches": [len(ring) for ring in rings],
+            "hosts": [name for batch in batches for name in batch],
+            "batches": [len(batch) for batch in batches],
+            "later": len(going_on) - sum(map(len, batches)),
             "differing": {name: list(observed[name].reasons) for name in going_on if observed[name].reasons},
             "resources": {name: list(observed[name].resources) for name in going_on if observed[name].resources},
             "unseen": {name: observed[name].obstacle for name in going_on if observed[name].obstacle},
@@ -111,9 +115,30 @@ class ActionModule(ActionBase):
             return dict.fromkeys(names, Observed(obstacle=str(why)))
         except (AttributeError, ImportError, TypeError) as change:  # of ansible-core: the clouds' own tasks run all the same
             return dict.fromkeys(names, Observed(obstacle=f"{type(change).__name__}: {change}"))
-        session = BulkSession if arguments["bulk_reads"] else AwsSession
-        pool = SessionPool(functools.partial(session, cache=run_cache(), connections=arguments["threads"]))
+        # What was written a moment ago may not be on a page yet.
+        by_the_page = arguments["bulk_reads"] and not arguments["changed_by"]
+        pool = SessionPool(functools.partial(_session, by_the_page, run_cache(), arguments["threads"]))
         return Fleet(role, _MODULES, pool.session, self._loader.get_basedir()).observe(names, arguments["threads"])
+
+
+def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
+    """Raise for arguments that have the right types, and yet mean nothing."""
+    threads, percent = arguments["threads"], arguments["canary_percent"]
+    if threads < 1:
+        raise AnsibleError(f"threads is {threads}. Give a positive number.")
+    if not 0 <= percent <= 100:
+        raise AnsibleError(f"canary_percent is {percent}. Give a number from 0 to 100.")
+    if arguments["part"] == "canary" and not percent:
+        raise AnsibleError("part is canary, but canary_percent is 0, so that there is no canary. Give how many percent it is.")
+
+
+def _session(
+    by_the_page: bool, cache: SessionCache, threads: int, params: t.Mapping[str, t.Any], account: AwsSession | None
+) -> AwsSession:
+    """A session for as many threads. ``account``: one that reads the same account's IAM already."""
+    if by_the_page:
+        return BulkSession(params, cache=cache, connections=threads, account=account)
+    return AwsSession(params, cache=cache, connections=threads)
 
 
 def _variable(hostvars: t.Any, name: str, variable: str) -> t.Any:

@@ -99,6 +99,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._screen import S
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
+# Tasks that tell something of all hosts of a play.
+_CHOICE, _PLAN = f"{_COLLECTION}fleet_selection", f"{_COLLECTION}fleet_plan"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set where a terminal is not looked at by a person: a log keeps every state of the bar.
@@ -309,10 +311,14 @@ class CallbackModule(DefaultCallback):
         if action == _AUDIT and isinstance(checks, list):
             failing = [check["id"] for check in checks if check.get("status") == "fail"]
             self._progress.find(result.host.get_name(), failing, any(check.get("status") == "unknown" for check in checks))
-        going_on = result.result.get("hosts")
-        if action == f"{_COLLECTION}fleet_plan" and isinstance(going_on, list):
-            self._progress.plan(set(going_on))
+        hosts = result.result.get("hosts")
+        if action in (_CHOICE, _PLAN) and isinstance(hosts, list):
             self._noun = "clouds"
+            if action == _CHOICE:
+                self._progress.choose(set(hosts))
+            else:
+                need_something = {**result.result["differing"], **result.result["unseen"]}
+                self._progress.plan(set(hosts), set(need_something) - set(hosts))
 
     def _over(self, result: t.Any) -> None:
         name = result.host.get_name()

@@ -64,6 +64,20 @@ options:
     type: list
     elements: str
     default: []
+  canary_percent:
+    description:
+      - How many percent of the hosts that go on come first, as a batch of their own; at least one host, where it is not V(0).
+        They are the first of the first ring, and so on.
+    type: int
+    default: 0
+    version_added: 0.4.0
+  part:
+    description:
+      - With V(canary), only these hosts go on.
+    type: str
+    choices: [all, canary]
+    default: all
+    version_added: 0.4.0
   changed_by:
     description:
       - The name of a variable. Only hosts are looked at whose task registered by it, earlier in this run, that it changed something.
@@ -135,18 +149,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: The hosts that differ or could not be seen, ring by ring and in a ring in the order of the inventory. A play can
-    have them as its C(hosts).
+  description: The hosts that differ or could not be seen, ring by ring and in a ring in the order of the inventory; with
+    O(part=canary), the first of them. A play can have them as its C(hosts).
   returned: success
   type: list
   elements: str
   sample: [vision-prod, search-dev]
 batches:
-  description: How many hosts of each ring there are in RV(hosts), as a play's C(serial) takes it. Rings without any are left out.
+  description: How many of RV(hosts) the canary and each ring have, as a play's C(serial) takes it. Those without any are left out.
   returned: success
   type: list
   elements: int
   sample: [1, 1]
+later:
+  description: How many hosts that differ or could not be seen are not in RV(hosts), since they are not of the canary.
+  returned: success
+  type: int
+  sample: 0
+  version_added: 0.4.0
 differing:
   description: Of each host that differs, the reasons that the first task that would change something gives.
   returned: success

@@ -83,6 +83,7 @@ class Progress:
         self.failed = 0
         self.task = ""
         self._batch: list[Cloud] = []
+        self._left_out: set[str] = set()
         self._places: dict[str, int] = {}
         self._steps = 1
         self._taken = 0
@@ -98,6 +99,8 @@ class Progress:
         self._places = {step: place for place, step in enumerate(steps, 1)}
         self._steps = max(len(steps), 1)
         for name, account in accounts.items():
+            if name in self._left_out:
+                continue
             cloud = self._cloud(name)
             cloud.account = cloud.account or account
             self._batch.append(cloud)
@@ -109,8 +112,14 @@ class Progress:
         if self._clock is None or not self._is_planned:
             self._clock, self._done_at_clock = now, self.done
 
-    def plan(self, going_on: t.Collection[str]) -> None:
-        """The clouds of the play were looked at: these go on to a play of their own, the others are right."""
+    def choose(self, chosen: t.Collection[str]) -> None:
+        """Of the clouds of the play, the run is for these alone."""
+        self._left_out.difference_update(chosen)
+        self._leave_out([cloud.name for cloud in self._batch if cloud.name not in chosen])
+
+    def plan(self, going_on: t.Collection[str], later: t.Collection[str] = ()) -> None:
+        """The clouds of the play were looked at: some go on to a play of their own, some are for another run, the others are right."""
+        self._leave_out(later)
         for cloud in self._batch:
             if cloud.trouble:
                 continue
@@ -125,6 +134,8 @@ class Progress:
 
     def over(self, name: str, task: str) -> bool:
         """A task is over for a cloud; whether it was the cloud's last one, as far as can be told."""
+        if name in self._left_out:  # one task for all may be run for it
+            return False
         cloud = self._cloud(name)
         cloud.heard = True
         place = self._places.get(task, 0)
@@ -207,9 +218,16 @@ class Progress:
         rest = len(self.clouds) * (1 - self.share())
         return (now - self._clock) * rest / worked
 
+    def _leave_out(self, names: t.Collection[str]) -> None:
+        """The run is not for these clouds of the play, whatever plays they are in from now on."""
+        for name in names:
+            self._move(self.clouds.pop(name), None)
+        self._left_out.update(names)
+        self._batch = [cloud for cloud in self._batch if cloud.name not in self._left_out]
+
     def _cloud(self, name: str) -> Cloud:
         return self.clouds.setdefault(name, Cloud(name))
 
-    def _move(self, cloud: Cloud, stage: Stage) -> None:
+    def _move(self, cloud: Cloud, stage: Stage | None) -> None:
         self.done += (stage is Stage.DONE) - (cloud.stage is Stage.DONE)
         cloud.stage = stage

@@ -9,6 +9,7 @@ This plugin util is private to the collection. Pure.
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 
@@ -22,3 +23,26 @@ def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[
     for name, ring in clouds.items():
         grouped.setdefault(places.get(str(ring), len(places)), []).append(name)
     return [grouped[place] for place in sorted(grouped)]
+
+
+def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
+    """The first clouds of the batches, so many percent of all, but one at the least; with 0 percent, none.
+
+    A batch of them is never of two rings.
+    """
+    count = math.ceil(sum(map(len, batches)) * percent / 100)
+    canary = []
+    for batch in batches:
+        first = list(batch[:count])
+        if first:
+            canary.append(first)
+        count -= len(first)
+    return canary
+
+
+def canary_first(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
+    """The batches with those of the canary before the rest, which is as it was but for them."""
+    canary = canary_of(batches, percent)
+    taken = {name for batch in canary for name in batch}
+    rest = [[name for name in batch if name not in taken] for batch in batches]
+    return [*canary, *(batch for batch in rest if batch)]

@@ -16,7 +16,8 @@ from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
 DIST = CACHE / "dist"
 COLLECTION = "rayfleet.anyscale"
 REQUIRED = (
-    *("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "meta/runtime.yml"),
+    *("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "CONTRIBUTING.md", "meta/runtime.yml"),
+    *("meta/execution-environment.yml", "meta/ee-requirements.txt", "execution-environment/execution-environment.yml"),
     *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml"),
     *("playbooks/templates/audit.txt.j2", "playbooks/templates/recap.txt.j2"),
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/plugin_utils/report/*.*")),

@@ -27,8 +27,9 @@ def statements(playbook: str, *leave_out: str) -> dict[str, dict[str, t.Any]]:
 
 
 def test_every_playbook_has_a_policy() -> None:
+    """But those that do not call AWS."""
     folder = Path(__file__).parents[4] / "playbooks"
-    assert set(PLAYBOOKS) == {path.stem for path in folder.glob("*.yml")}
+    assert set(PLAYBOOKS) | {"awx", "merge_reports"} == {path.stem for path in folder.glob("*.yml")}
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

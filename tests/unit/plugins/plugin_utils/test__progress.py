@@ -79,6 +79,21 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         ),
         pytest.param([BEGIN, ("plan", {"b"}), ("settle", ())], [RIGHT, UNFINISHED, RIGHT], id="planned and never begun"),
         pytest.param(
+            [BEGIN, ("choose", {"b"}), ("over", "a", "trust"), ("over", "b", "trust"), AGAIN, ("over", "a", "last"), ("settle", ())],
+            [None, RIGHT, None],
+            id="not chosen, though one task for all is run for it",
+        ),
+        pytest.param(
+            [BEGIN, ("choose", {"b"}), AGAIN, ("choose", {"a", "c"}), BEGIN, *_all_over("trust"), ("settle", ())],
+            [RIGHT, None, RIGHT],
+            id="chosen by the next playbook",
+        ),
+        pytest.param(
+            [BEGIN, ("plan", {"b"}, {"c"}), GOING_ON, *_all_over("bucket", "b"), AGAIN, *_all_over("last"), ("settle", ())],
+            [RIGHT, RIGHT, None],
+            id="left for a later run",
+        ),
+        pytest.param(
             [BEGIN, ("plan", {"b", "c"}), GOING_ON, ("change", "b", ["x"]), *_all_over("bucket", "bc"), AGAIN, ("settle", ())],
             [RIGHT, CHANGED, RIGHT],
             id="planned and done",
@@ -97,7 +112,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome | None]) -> None:
     """In the order a, b, c."""
     progress = _told(*events)
-    assert [progress.clouds[name].outcome for name in "abc"] == expected
+    assert [progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"] == expected
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rings come in the order of the rollout, clouds in a ring in that of the inventory, and nobody is left out."""
+"""The canary comes first, rings in the order of the rollout, clouds in a ring in that of the inventory; nobody is left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of
 
 RINGS = ["canary", "early"]
 
@@ -55,3 +55,39 @@ def test_every_cloud_comes_once_and_none_before_its_ring(clouds: dict[str, str |
     assert places == sorted(places)
     for batch in batches:
         assert batch == [name for name in clouds if name in batch]
+
+
+TWO_RINGS = [["a", "b", "c"], ["d", "e"]]
+
+
+@pytest.mark.parametrize(
+    ("batches", "percent", "canary", "all_batches"),
+    [
+        pytest.param([], 10, [], [], id="no clouds, no canary"),
+        pytest.param([["a", "b"]], 0, [], [["a", "b"]], id="no percent, no canary"),
+        pytest.param([["a", "b"]], 1, [["a"]], [["a"], ["b"]], id="one cloud at the least"),
+        pytest.param([["a", "b", "c", "d"]], 50, [["a", "b"]], [["a", "b"], ["c", "d"]], id="the part that it says"),
+        pytest.param([["a", "b", "c"]], 50, [["a", "b"]], [["a", "b"], ["c"]], id="rounded up"),
+        pytest.param([["a", "b"]], 100, [["a", "b"]], [["a", "b"]], id="all of them"),
+        pytest.param(TWO_RINGS, 20, [["a"]], [["a"], ["b", "c"], ["d", "e"]], id="of the first ring"),
+        pytest.param(TWO_RINGS, 60, [["a", "b", "c"]], TWO_RINGS, id="the first ring"),
+        pytest.param(TWO_RINGS, 80, [["a", "b", "c"], ["d"]], [["a", "b", "c"], ["d"], ["e"]], id="ring by ring"),
+    ],
+)
+def test_the_canary(batches: list[list[str]], percent: int, canary: list[list[str]], all_batches: list[list[str]]) -> None:
+    """Alone, and before the rest."""
+    assert canary_of(batches, percent) == canary
+    assert canary_first(batches, percent) == all_batches
+
+
+@given(sizes=st.lists(st.integers(1, 30), max_size=5), percent=st.integers(0, 100))
+def test_the_canary_changes_no_order_and_loses_nobody(sizes: list[int], percent: int) -> None:
+    """Whatever the rings, and however large it is."""
+    names = iter(range(sum(sizes)))
+    batches = [[str(next(names)) for _each in range(size)] for size in sizes]
+    every = list(itertools.chain.from_iterable(batches))
+    assert list(itertools.chain.from_iterable(canary_first(batches, percent))) == every
+    canary = list(itertools.chain.from_iterable(canary_of(batches, percent)))
+    assert canary == every[: len(canary)]
+    assert 0 <= len(canary) - len(every) * percent / 100 < 1
+    assert all(any(set(batch) <= set(ring) for ring in batches) for batch in canary_first(batches, percent))

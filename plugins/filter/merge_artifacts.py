@@ -1,0 +1,68 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter plugin merge_artifacts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: merge_artifacts
+short_description: Add up what the jobs of a workflow of AWX published
+version_added: 0.4.0
+author: Rayfleet contributors (@rayfleet)
+description:
+  - Adds up the artifacts that the playbooks C(audit) and C(onboard) publish, step by step.
+  - AWX hands a job what those before it published, by its name. Where two have the same name, only one of them arrives, so
+    that the playbooks put the job's id into it, which each slice of a job has for itself.
+positional: _input
+options:
+  _input:
+    description:
+      - The artifacts, by their names.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Add up what all jobs before this one published
+  ansible.builtin.debug:
+    msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | rayfleet.anyscale.merge_artifacts }}"
+  vars:
+    names: "{{ query('ansible.builtin.varnames', '^anyscale_(audit|onboard)_[0-9]+$') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Of each step the number of its jobs, the sums of their counts, and the clouds that failed in any of them.
+  type: dict
+  sample:
+    onboard:
+      jobs: 4
+      counts: {"selected": 500, "changed": 12, "right": 487, "failed": 1, "not_reached": 0, "later": 0}
+      failed_clouds: [vision-lab]
+"""
+
+import json
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._artifacts import merge_artifacts
+
+
+def _merged(artifacts: t.Any) -> dict[str, t.Any]:
+    # Plain types: Ansible's own carry tags.
+    try:
+        return merge_artifacts(json.loads(json.dumps(artifacts)))
+    except InputError as error:
+        raise AnsibleFilterError(error.failure()["msg"]) from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By their names."""
+        return {"merge_artifacts": _merged}

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter plugin onboard_outcome."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: onboard_outcome
+short_description: Tell what came of an onboarding
+version_added: 0.4.0
+author: Rayfleet contributors (@rayfleet)
+description:
+  - Counts what the playbook C(onboard) did, for its last lines and for what it publishes.
+positional: _input, hostvars, failed
+options:
+  _input:
+    description:
+      - What M(rayfleet.anyscale.fleet_plan) returned; an empty dictionary where no cloud was selected.
+    type: dict
+    required: true
+  hostvars:
+    description:
+      - The variables of all hosts. Those that tasks of the playbook registered are looked at.
+    type: dict
+    required: true
+  failed:
+    description:
+      - The hosts that a task failed for.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - module: rayfleet.anyscale.fleet_plan
+  - plugin: rayfleet.anyscale.merge_artifacts
+    plugin_type: filter
+    description: Adds up what the slices of a job counted.
+"""
+
+EXAMPLES = r"""
+- name: Say how many clouds changed
+  ansible.builtin.debug:
+    msg: "{{ (onboard_plan | rayfleet.anyscale.onboard_outcome(hostvars, failed)).counts.changed }}"
+  vars:
+    failed: "{{ ansible_play_hosts_all | difference(ansible_play_hosts) }}"
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: The counts, the failed clouds, and of each cloud that was not right what became of it.
+  type: dict
+  sample:
+    counts: {"selected": 500, "changed": 1, "right": 498, "failed": 1, "not_reached": 0, "later": 0}
+    failed_clouds: [vision-lab]
+    clouds:
+      vision-lab: {"state": "failed", "msg": "Role vision-lab-ray does not exist in account 222222222222."}
+      vision-prod: {"state": "changed", "reasons": ["ec2_trust_missing"], "overwritten": false}
+"""
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome import outcome
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """By their names."""
+        return {"onboard_outcome": outcome}

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What came of an onboarding: which clouds changed and why, which failed, which were left for later.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+Json = dict[str, t.Any]
+Variables = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collection[str]) -> Json:
+    """The counts of clouds, the failed ones, and what is to be said of each that went on and was not right.
+
+    plan: what the task fleet_plan returned; nothing, where no cloud was selected.
+    variables: those of each host; failed: the hosts that a task failed for.
+    """
+    went_on = sorted(plan.get("hosts", ()))
+    clouds = {name: _of_cloud(variables[name], name in failed) for name in went_on}
+    states = [cloud["state"] for cloud in clouds.values()]
+    right = plan.get("right", 0) + states.count("right")
+    counts = {state: states.count(state) for state in ("changed", "failed", "not_reached")}
+    later = plan.get("later", 0)
+    return {
+        "counts": {"selected": plan.get("right", 0) + len(went_on) + later, **counts, "right": right, "later": later},
+        "failed_clouds": [name for name in went_on if name in failed],
+        "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "right"},
+    }
+
+
+def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
+    """What became of a cloud. What changed it in the first place counts, not that it was put back in again."""
+    last = known.get("cloud_iam_result") or {}
+    first = known.get("onboard_result") or last
+    if is_failed:
+        return {"state": "failed", "msg": last.get("msg", "its message is above")}
+    if "changed" not in first:
+        return {"state": "not_reached"}
+    if first["changed"]:
+        return {"state": "changed", "reasons": first.get("reasons", []), "overwritten": bool(known.get("onboard_overwritten"))}
+    return {"state": "right"}

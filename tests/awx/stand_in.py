@@ -1,0 +1,180 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in for AWX's REST API: as much of it as the modules of awx.awx need to set up templates, and no more.
+
+Objects of any kind are kept as they are posted. What AWX refuses or does by itself, and a set-up can trip over, is in _rules.
+https://ansible.readthedocs.io/projects/awx/en/24.6.1/rest_api/
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import typing as t
+from urllib.parse import parse_qs
+
+from werkzeug.wrappers import Request, Response
+
+from ansible_collections.rayfleet.anyscale.tests.awx._rules import (
+    ALL_TEMPLATES,
+    DEFAULTS,
+    TYPES,
+    Refused,
+    Store,
+    deletable,
+    shown,
+    taken_along,
+    validate,
+    validate_survey,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HttpServer
+
+TOKEN = "token-for-the-stand-in"
+_ROOT = "/api/v2/"
+_PRODUCT = {"X-API-Product-Name": "AWX", "X-API-Product-Version": "24.6.1"}
+
+Json = dict[str, t.Any]
+
+
+class StandIn:
+    """A running AWX without jobs. ``writes`` are the requests that changed something, as method and path."""
+
+    def __init__(self) -> None:
+        self._server = HttpServer(self)
+        self.url = self._server.url
+        self.reset()
+
+    def __enter__(self) -> StandIn:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.stop()
+
+    def reset(self) -> None:
+        """An AWX as it is after its installation: with its own credential types and the Galaxy credential."""
+        self.store: Store = {kind: {} for kind in TYPES}
+        self.associations: dict[tuple[str, int, str], list[int]] = {}
+        self.surveys: dict[int, Json] = {}
+        self.writes: list[tuple[str, str]] = []
+        self._ids = itertools.count(1)
+        aws = self.add("credential_types", name="Amazon Web Services", kind="cloud", managed=True)
+        galaxy = self.add("credential_types", name="Ansible Galaxy/Automation Hub API Token", kind="galaxy", managed=True)
+        self.add("credentials", name="Ansible Galaxy", credential_type=galaxy["id"])
+        self.aws_type = aws["id"]
+
+    def add(self, kind: str, /, **fields: t.Any) -> Json:
+        """Make an object, as a user would have before."""
+        item = {**DEFAULTS.get(kind, {}), **fields, "id": next(self._ids), "type": TYPES[kind]}
+        self.store[kind][item["id"]] = item
+        return item
+
+    def named(self, kind: str, name: str) -> Json:
+        """The object of a name."""
+        return next(item for item in self.store[kind].values() if item.get("identifier", item.get("name")) == name)
+
+    def names(self) -> dict[str, set[str]]:
+        """The names of all objects, by kind."""
+        return {kind: {item.get("identifier", item.get("name")) for item in items.values()} for kind, items in self.store.items()}
+
+    def linked(self, kind: str, name: str, association: str) -> list[int]:
+        """The ids of what is associated with an object."""
+        return self.associations.get((kind, self.named(kind, name)["id"], association), [])
+
+    def __call__(self, environ: Json, start_response: t.Any) -> t.Iterable[bytes]:
+        request = Request(environ)
+        try:
+            status, body = self._answer(request)
+        except Refused as refusal:
+            status, body = refusal.status, refusal.body
+        text = "" if status == 204 else json.dumps(body)
+        return Response(text, status=status, headers=_PRODUCT, content_type="application/json")(environ, start_response)
+
+    def _answer(self, request: Request) -> tuple[int, t.Any]:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise Refused(401, {"detail": "Authentication credentials were not provided."})
+        kind, *rest = request.path.removeprefix(_ROOT).strip("/").split("/")
+        if request.method != "GET":
+            self.writes.append((str(request.method), request.path))
+        body = json.loads(request.get_data() or "{}")
+        if not rest:
+            return self._list(kind, request) if request.method == "GET" else (201, self._create(kind, body))
+        item = self._item(kind, int(rest[0]))
+        if len(rest) == 1:
+            return self._one(str(request.method), kind, item, body)
+        if rest[1] == "survey_spec":
+            return self._survey(str(request.method), item["id"], body)
+        if rest[1] == "create_approval_template":
+            template = self.add("workflow_approval_templates", **body)
+            item["unified_job_template"] = template["id"]
+            return 201, self._shown("workflow_approval_templates", template)
+        return self._associated(str(request.method), (kind, item["id"], rest[1]), body)
+
+    def _item(self, kind: str, number: int) -> Json:
+        if number not in self.store.get(kind, {}):
+            raise Refused(404, {"detail": "Not found."})
+        return self.store[kind][number]
+
+    def _list(self, kind: str, request: Request) -> tuple[int, Json]:
+        if kind not in (*TYPES, "unified_job_templates"):
+            raise Refused(404, {"detail": "Not found."})
+        kinds = ALL_TEMPLATES if kind == "unified_job_templates" else (kind,)
+        query = {name: values[-1] for name, values in parse_qs(request.query_string.decode()).items()}
+        found = [self._shown(each, item) for each in kinds for item in self.store[each].values() if _matches(item, query)]
+        return 200, {"count": len(found), "next": None, "previous": None, "results": found}
+
+    def _create(self, kind: str, body: Json) -> Json:
+        validate(self.store, self.surveys, kind, {**DEFAULTS.get(kind, {}), **body})
+        return self._shown(kind, self.add(kind, **body))
+
+    def _one(self, method: str, kind: str, item: Json, body: Json) -> tuple[int, Json]:
+        if method == "PATCH":
+            validate(self.store, self.surveys, kind, {**item, **body})
+            item.update(body)
+        elif method == "DELETE":
+            deletable(self.store, kind, item)
+            self._remove(kind, item)
+            return 204, {}
+        return 200, self._shown(kind, item)
+
+    def _remove(self, kind: str, item: Json) -> None:
+        del self.store[kind][item["id"]]
+        for other, dependant in taken_along(self.store, kind, item):
+            if dependant["id"] in self.store[other]:
+                self._remove(other, dependant)
+
+    def _survey(self, method: str, number: int, body: Json) -> tuple[int, Json]:
+        if method == "POST":
+            validate_survey(body)
+            self.surveys[number] = body
+        elif method == "DELETE":
+            self.surveys.pop(number, None)
+        return 200, self.surveys.get(number, {}) if method == "GET" else {}
+
+    def _associated(self, method: str, key: tuple[str, int, str], body: Json) -> tuple[int, Json]:
+        ids = self.associations.setdefault(key, [])
+        if method == "GET":
+            return 200, {"count": len(ids), "next": None, "previous": None, "results": [{"id": number} for number in ids]}
+        if body.get("disassociate"):
+            ids.remove(body["id"])
+        else:
+            ids.append(body["id"])
+        return 204, {}
+
+    def _shown(self, kind: str, item: Json) -> Json:
+        """An object as the API shows it: with its address, what is related to it, and without its secrets."""
+        url = f"{_ROOT}{kind}/{item['id']}/"
+        related = {"survey_spec": f"{url}survey_spec/"}
+        if item.get("unified_job_template"):
+            owner = next(each for each in ALL_TEMPLATES if item["unified_job_template"] in self.store[each])
+            related["unified_job_template"] = f"{_ROOT}{owner}/{item['unified_job_template']}/"
+        return {**shown(self.store, kind, item), "url": url, "related": related, "summary_fields": {}}
+
+
+def _matches(item: Json, query: dict[str, str]) -> bool:
+    either = {name.removeprefix("or__"): value for name, value in query.items() if name.startswith("or__")}
+    every = {name: value for name, value in query.items() if not name.startswith("or__") and name != "page_size"}
+    agrees = [str(item.get(name)) == value for name, value in every.items()]
+    return all(agrees) and (not either or any(str(item.get(name)) == value for name, value in either.items()))

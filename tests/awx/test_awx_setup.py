@@ -1,0 +1,223 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook awx makes what it says, changes nothing the second time, and takes away what it made and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.awx.conftest import ANYSCALE_TOKEN, Run, RunAwx
+from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
+from ansible_collections.rayfleet.anyscale.tests.tools.environment import ROOT
+
+PROJECT = ROOT / "playbooks/awx_project"
+MADE = {
+    "organizations": {"Platform"},
+    "execution_environments": {"Anyscale"},
+    "credential_types": {"Anyscale"},
+    "credentials": {"Anyscale"},
+    "projects": {"Anyscale fleet"},
+    "inventories": {"Anyscale clouds"},
+    "inventory_sources": {"Anyscale clouds"},
+    "job_templates": {f"Anyscale {name}" for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")},
+    "workflow_job_templates": {"Anyscale rollout"},
+    "workflow_job_template_nodes": {"audit-before", "approve", "canary", "rest", "audit-after", "report"},
+    "workflow_approval_templates": {"Anyscale approval"},
+    "schedules": {"Anyscale nightly audit"},
+}
+LINKS = {
+    ("audit-before", "success_nodes"): "approve",
+    ("approve", "success_nodes"): "canary",
+    ("canary", "success_nodes"): "rest",
+    ("rest", "always_nodes"): "audit-after",
+    ("audit-after", "always_nodes"): "report",
+}
+MANAGED: dict[str, t.Any] = {
+    "awx_setup_make_organization": True,
+    "awx_setup_execution_environment_image": "registry.example.com/anyscale-ee:1",
+    "awx_setup_slices": 4,
+}
+
+Names = dict[str, set[str]]
+
+
+class Cycle(t.NamedTuple):
+    """Set up twice and taken away twice, with the names of all objects after each pair and before."""
+
+    awx: StandIn
+    runs: list[Run]
+    before: Names
+    standing: Names
+    after: Names
+    templates: dict[str, dict[str, t.Any]]
+    surveys: dict[str, list[dict[str, t.Any]]]
+    links: dict[tuple[str, str], str]
+    node_answers: dict[str, dict[str, t.Any]]
+    objects: dict[str, dict[str, t.Any]]
+
+
+@pytest.fixture(scope="module")
+def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
+    """In an AWX where somebody else has an organization with objects of their own."""
+    others = awx.add("organizations", name="Others", description="")
+    project = awx.add("projects", name="Others fleet", organization=others["id"])
+    inventory = awx.add("inventories", name="Anyscale clouds", organization=others["id"])
+    awx.add("job_templates", name="Anyscale audit of others", organization=others["id"], project=project["id"], inventory=inventory["id"])
+    before = awx.names()
+    runs = [run_awx(**MANAGED), run_awx(**MANAGED)]
+    assert runs[0].exit_status == 0, runs[0].output
+    objects = {
+        "credential_type": awx.named("credential_types", "Anyscale"),
+        "credential": awx.named("credentials", "Anyscale"),
+        "schedule": awx.named("schedules", "Anyscale nightly audit"),
+        "source": awx.named("inventory_sources", "Anyscale clouds"),
+        "workflow": awx.named("workflow_job_templates", "Anyscale rollout"),
+    }
+    templates = {name: dict(awx.named("job_templates", name)) for name in MADE["job_templates"]}
+    surveys = {name: awx.surveys.get(template["id"], {}).get("spec", []) for name, template in templates.items()}
+    surveys["Anyscale rollout"] = awx.surveys[objects["workflow"]["id"]]["spec"]
+    nodes = {node["id"]: node for node in awx.store["workflow_job_template_nodes"].values()}
+    links = {
+        (nodes[owner]["identifier"], association): nodes[target]["identifier"]
+        for (kind, owner, association), targets in awx.associations.items()
+        for target in targets
+        if kind == "workflow_job_template_nodes"
+    }
+    answers = {node["identifier"]: node["extra_data"] for node in nodes.values()}
+    standing = awx.names()
+    runs += [run_awx(**MANAGED, awx_setup_state="absent"), run_awx(**MANAGED, awx_setup_state="absent")]
+    return Cycle(awx, runs, before, standing, awx.names(), templates, surveys, links, answers, objects)
+
+
+def test_every_run_succeeds(cycle: Cycle) -> None:
+    """With the real modules, which refuse any option that they do not have."""
+    assert [run.exit_status for run in cycle.runs] == [0, 0, 0, 0], "\n".join(run.output for run in cycle.runs)
+
+
+def test_the_first_run_makes_exactly_this(cycle: Cycle) -> None:
+    assert {kind: names - cycle.before[kind] for kind, names in cycle.standing.items() if names - cycle.before[kind]} == {
+        kind: names - cycle.before[kind] for kind, names in MADE.items() if names - cycle.before[kind]
+    }
+    assert sum(item["name"] == "Anyscale clouds" for item in cycle.awx.store["inventories"].values()) == 1, "that of others"
+
+
+@pytest.mark.parametrize("second", [pytest.param(1, id="set up"), pytest.param(3, id="taken away")])
+def test_the_second_run_changes_nothing(cycle: Cycle, second: int) -> None:
+    """By its own account, and by that of the server."""
+    assert cycle.runs[second].changed == 0
+    assert cycle.runs[second].writes == []
+
+
+def test_what_it_made_is_taken_away_and_nothing_else(cycle: Cycle) -> None:
+    assert cycle.after == cycle.before
+
+
+def test_the_token_is_kept_as_a_secret_and_never_shown(cycle: Cycle) -> None:
+    """It reaches jobs as the variables that the plugins and the vendor's CLI read."""
+    assert cycle.objects["credential"]["inputs"] == {"host": "https://console.anyscale.com", "token": ANYSCALE_TOKEN}
+    fields = {field["id"]: field for field in cycle.objects["credential_type"]["inputs"]["fields"]}
+    assert fields["token"]["secret"] is True
+    injected = cycle.objects["credential_type"]["injectors"]["env"]
+    assert injected == {"ANYSCALE_HOST": "{{ host }}", "ANYSCALE_CLI_TOKEN": "{{ token }}"}
+    assert not any(ANYSCALE_TOKEN in run.output for run in cycle.runs)
+
+
+def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
+    assert cycle.links == LINKS
+    assert cycle.node_answers["canary"] == {"fleet_mode": "apply", "onboard_part": "canary"}
+    assert cycle.node_answers["rest"] == {"fleet_mode": "apply", "onboard_part": "all"}
+
+
+def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:
+    slices = {name: template["job_slice_count"] for name, template in cycle.templates.items()}
+    assert slices == {**dict.fromkeys(MADE["job_templates"], 1), "Anyscale onboard": 4}
+
+
+def test_the_inventory_is_read_anew_before_jobs(cycle: Cycle) -> None:
+    source = cycle.objects["source"]
+    assert source["update_on_launch"] is True and source["overwrite"] is True and source["overwrite_vars"] is True
+    assert (PROJECT / source["source_path"]).is_file()
+
+
+def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
+    assert re.fullmatch(r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", cycle.objects["schedule"]["rrule"])
+    assert cycle.objects["schedule"]["extra_data"] == {"audit_label": "nightly", "fail_on": "drift"}
+
+
+def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
+    for name, template in cycle.templates.items():
+        assert template["verbosity"] == 0 and template["allow_simultaneous"] is False, name
+
+
+def test_templates_leave_what_jobs_know_to_the_jobs(cycle: Cycle) -> None:
+    """The label of an audit is a template of its job, not of the set-up."""
+    variables = json.loads(cycle.templates["Anyscale audit"]["extra_vars"])
+    assert variables["report_dir"] == "/var/lib/anyscale/reports/{{ audit_label }}"
+    assert variables["previous_report"] == variables["report_dir"] + "/report.json"
+
+
+@pytest.mark.parametrize("name", sorted(MADE["job_templates"]))
+def test_the_project_has_the_playbook(cycle: Cycle, name: str) -> None:
+    assert (PROJECT / cycle.templates[name]["playbook"]).is_file()
+
+
+@pytest.mark.parametrize("name", sorted(MADE["job_templates"]))
+def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name: str) -> None:
+    """Each variable is in the head of the collection's playbook, or one of the role's."""
+    head = _head(_imported(PROJECT / cycle.templates[name]["playbook"]))
+    asked = {question["variable"] for question in cycle.surveys[name]} | set(json.loads(cycle.templates[name]["extra_vars"] or "{}"))
+    assert {variable for variable in asked if not re.search(rf"\b{variable}\b", head)} - {"cloud_iam_backup_dir"} == set()
+
+
+def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:
+    """The workflow's answers are handed to every job, so that each name has one meaning."""
+    asked = {question["variable"] for question in cycle.surveys["Anyscale rollout"]}
+    assert asked <= {question["variable"] for question in cycle.surveys["Anyscale onboard"]}
+
+
+def _imported(playbook: Path) -> Path:
+    [play] = yaml.safe_load(playbook.read_text())
+    return ROOT / "playbooks" / f"{play['ansible.builtin.import_playbook'].removeprefix('rayfleet.anyscale.')}.yml"
+
+
+def _head(playbook: Path) -> str:
+    return "\n".join(line for line in playbook.read_text().splitlines() if line.startswith("#"))
+
+
+def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle) -> None:
+    """An organization, an execution environment and the type of somebody else's credential; also the project of a later hand."""
+    platform = awx.add("organizations", name="Platform", description="Ours since 2019")
+    awx.add("execution_environments", name="Anyscale", image="somebody/elses:2")
+    assert run_awx().exit_status == 0
+    awx.add("projects", name="A later hand's", organization=platform["id"])
+    kind = awx.named("credential_types", "Anyscale")["id"]
+    awx.add("credentials", name="A later hand's", credential_type=kind, organization=platform["id"])
+    assert run_awx(awx_setup_state="absent").exit_status == 0
+    assert awx.named("organizations", "Platform")["description"] == "Ours since 2019"
+    assert awx.named("execution_environments", "Anyscale")["image"] == "somebody/elses:2"
+    assert "A later hand's" in awx.names()["projects"] and "A later hand's" in awx.names()["credentials"]
+    assert "Anyscale" in awx.names()["credential_types"]
+    assert awx.names()["job_templates"] == cycle.before["job_templates"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        pytest.param({"awx_setup_anyscale_token": ""}, "awx_setup_anyscale_token", id="no token"),
+        pytest.param({"awx_setup_project_url": ""}, "awx_setup_project_url", id="no repository"),
+        pytest.param({"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"),
+        pytest.param({"awx_setup_state": "gone"}, "awx_setup_state", id="an unknown state"),
+    ],
+)
+def test_a_wrong_variable_is_refused_before_anything(run_awx: RunAwx, variables: dict[str, t.Any], named: str) -> None:
+    run = run_awx(**variables)
+    assert run.exit_status == 2 and named in run.output
+    assert run.writes == []
