@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fl
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of, cut
 
 _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
@@ -44,6 +44,7 @@ _ARGUMENTS = {
         "rings": {"type": "list", "elements": "str", "default": []},
         "canary_percent": {"type": "int", "default": 0},
         "part": {"type": "str", "choices": ["all", "canary"], "default": "all"},
+        "serial": {"type": "int"},
         "changed_by": {"type": "str"},
     }
 }
@@ -77,6 +78,7 @@ class ActionModule(ActionBase):
         ring_of = {name: _variable(variables["hostvars"], name, _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
         rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
         batches = (canary_of if arguments["part"] == "canary" else canary_first)(rings, arguments["canary_percent"])
+        batches = cut(batches, arguments["serial"] or len(names) or 1)
         nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
             **result,
@@ -123,9 +125,10 @@ class ActionModule(ActionBase):
 
 def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
     """Raise for arguments that have the right types, and yet mean nothing."""
-    threads, percent = arguments["threads"], arguments["canary_percent"]
-    if threads < 1:
-        raise AnsibleError(f"threads is {threads}. Give a positive number.")
+    percent = arguments["canary_percent"]
+    for name in ("threads", "serial"):
+        if arguments[name] is not None and arguments[name] < 1:
+            raise AnsibleError(f"{name} is {arguments[name]}. Give a positive number.")
     if not 0 <= percent <= 100:
         raise AnsibleError(f"canary_percent is {percent}. Give a number from 0 to 100.")
     if arguments["part"] == "canary" and not percent:

@@ -78,6 +78,11 @@ options:
     choices: [all, canary]
     default: all
     version_added: 0.4.0
+  serial:
+    description:
+      - How many hosts a batch has at the most. Without it, the canary and each ring are a batch.
+    type: int
+    version_added: 0.4.0
   changed_by:
     description:
       - The name of a variable. Only hosts are looked at whose task registered by it, earlier in this run, that it changed something.
@@ -156,7 +161,8 @@ hosts:
   elements: str
   sample: [vision-prod, search-dev]
 batches:
-  description: How many of RV(hosts) the canary and each ring have, as a play's C(serial) takes it. Those without any are left out.
+  description: How many of RV(hosts) the canary and each ring have, or each batch of them where O(serial) is given; as a play's
+    C(serial) takes it. Those without any are left out.
   returned: success
   type: list
   elements: int

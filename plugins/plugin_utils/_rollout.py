@@ -25,6 +25,11 @@ def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[
     return [grouped[place] for place in sorted(grouped)]
 
 
+def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
+    """The same clouds in batches of so many at the most, none of which has clouds of two."""
+    return [list(batch[start : start + most]) for batch in batches for start in range(0, len(batch), most)]
+
+
 def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
     """The first clouds of the batches, so many percent of all, but one at the least; with 0 percent, none.
 

@@ -12,7 +12,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of, cut
 
 RINGS = ["canary", "early"]
 
@@ -91,3 +91,16 @@ def test_the_canary_changes_no_order_and_loses_nobody(sizes: list[int], percent:
     assert canary == every[: len(canary)]
     assert 0 <= len(canary) - len(every) * percent / 100 < 1
     assert all(any(set(batch) <= set(ring) for ring in batches) for batch in canary_first(batches, percent))
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        pytest.param(1, [["a"], ["b"], ["c"], ["d"], ["e"]], id="one by one"),
+        pytest.param(2, [["a", "b"], ["c"], ["d", "e"]], id="no batch has clouds of two rings"),
+        pytest.param(3, TWO_RINGS, id="a ring that is small enough stays whole"),
+    ],
+)
+def test_smaller_batches(most: int, expected: list[list[str]]) -> None:
+    """A failure stops what comes after the batch, so that a ring must not share one with the next."""
+    assert cut(TWO_RINGS, most) == expected
