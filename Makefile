@@ -1,6 +1,6 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 
-PARTS := unit integration browser molecule lint sanity docs docsite build package matrix
+PARTS := unit integration browser awx molecule lint sanity docs docsite build package matrix
 TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
 CHECK := .venv/bin/python -m $(TOOLS).check
 CLEAN := .venv/bin/python -m $(TOOLS).environment

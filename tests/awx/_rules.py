@@ -94,7 +94,7 @@ def validate_survey(survey: Json) -> None:
         missing = {"type", "question_name", "variable", "required"} - set(question)
         default, wanted = question.get("default", ""), _QUESTION_TYPES[question["type"]]
         limits = [question[key] for key in ("min", "max") if key in question]
-        wrong = default != "" and type(default) is not wanted or not all(type(limit) is int for limit in limits)
+        wrong = (default != "" and not isinstance(default, wanted)) or not all(isinstance(limit, int) for limit in limits)
         if missing or wrong or (default and "choices" in question and default not in question["choices"]):
             raise Refused(400, {"error": f"Survey question {question} is not right."})
 

@@ -65,10 +65,10 @@ class StandIn:
         self.add("credentials", name="Ansible Galaxy", credential_type=galaxy["id"])
         self.aws_type = aws["id"]
 
-    def add(self, kind: str, /, **fields: t.Any) -> Json:
-        """Make an object, as a user would have before."""
-        item = {**DEFAULTS.get(kind, {}), **fields, "id": next(self._ids), "type": TYPES[kind]}
-        self.store[kind][item["id"]] = item
+    def add(self, path: str, /, **fields: t.Any) -> Json:
+        """Make an object below a path of the API, as a user would have before."""
+        item = {**DEFAULTS.get(path, {}), **fields, "id": next(self._ids), "type": TYPES[path]}
+        self.store[path][item["id"]] = item
         return item
 
     def named(self, kind: str, name: str) -> Json:

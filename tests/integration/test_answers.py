@@ -87,7 +87,6 @@ WRONG = {
     "the part of a canary of none": Wrong(("onboard",), {"onboard_part": "canary"}, "part is canary, but canary_percent is 0"),
     "a budget that is no number": Wrong(("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage"),
     "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
-    "an empty label": Wrong(("audit",), {"audit_label": ""}, "audit_label is "),
     "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
     "an audit that fails for something else": Wrong(("audit",), {"fail_on": "always"}, "fail_on"),
 }

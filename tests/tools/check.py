@@ -15,6 +15,7 @@ import traceback
 import typing as t
 from pathlib import Path
 
+from ansible_collections.rayfleet.anyscale.tests.tools.awx_modules import fetch_modules
 from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
 from ansible_collections.rayfleet.anyscale.tests.tools.docsite import build_site
 from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
@@ -47,6 +48,12 @@ def browser(part: Part) -> None:
     if _set_up(part, "browser", venv, sys.executable) == 0:
         # Where the tests find no browser after all, they skip themselves, which is no success here.
         part.run("pytest", "tests/browser", env=clean_environment(venv), never_say=(" skipped",))
+
+
+def awx(part: Part) -> None:
+    """The playbook awx: the released modules of awx.awx, before a stand-in for AWX."""
+    if fetch_modules(part):
+        part.run("pytest", *WORKERS, "tests/awx", never_say=(" skipped",))
 
 
 def molecule(part: Part) -> None:
@@ -116,7 +123,7 @@ def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: boo
 
 
 PARTS: dict[str, t.Callable[[Part], None]] = {
-    function.__name__: function for function in (unit, integration, browser, molecule, lint, sanity, docs, docsite, build, package, matrix)
+    function.__name__: function for function in (unit, integration, browser, awx, molecule, lint, sanity, docs, docsite, build, package, matrix)
 }
 
 
