@@ -80,6 +80,7 @@ class Progress:
         self.clouds: dict[str, Cloud] = {}
         self.done = 0
         self.changed = 0
+        self.predicted = 0
         self.failed = 0
         self.task = ""
         self._batch: list[Cloud] = []
@@ -151,9 +152,11 @@ class Progress:
     def change(self, name: str, reasons: t.Iterable[str], predicted: bool = False) -> None:
         """A task changed a cloud for these reasons, or would have in earnest."""
         cloud = self._cloud(name)
-        self.changed += cloud.change is None
-        if cloud.change is not Outcome.CHANGED:
+        before = cloud.change
+        if before is not Outcome.CHANGED:
             cloud.change = Outcome.WOULD_CHANGE if predicted else Outcome.CHANGED
+        self.changed += before is None
+        self.predicted += (cloud.change is Outcome.WOULD_CHANGE) - (before is Outcome.WOULD_CHANGE)
         new = [reason for reason in dict.fromkeys(reasons) if reason not in cloud.reasons]
         cloud.reasons += new
         cloud.untold += new
@@ -170,9 +173,10 @@ class Progress:
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""
         cloud = self._cloud(name)
-        self.failed += cloud.trouble is None
+        if cloud.trouble is None:  # what failed first is why: a later task may only say that something did
+            self.failed += 1
+            cloud.message = message
         cloud.trouble = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
-        cloud.message = message
         if cloud.stage is Stage.UNDER_WAY:
             self._taken += self._steps - cloud.step
         self._move(cloud, Stage.DONE)

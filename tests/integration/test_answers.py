@@ -23,6 +23,7 @@ Json = dict[str, t.Any]
 OFFBOARD: Json = {"offboard_default_role": True, "cloud_iam_trust": False}
 EVERYWHERE = {cloud.name for cloud in FLEET}
 OF_SCIENCE = {cloud.name for cloud in FLEET if cloud.account_id == SCIENCE_ACCOUNT}
+OF_A_CLOUD = ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")
 NEED_SOMETHING = sorted(EVERYWHERE - {"genomics-prod"})
 
 
@@ -53,7 +54,7 @@ Play = t.Callable[..., Run]
 
 def seen(run: Run) -> set[str]:
     """The clouds that had a task of their own."""
-    return {host for host, action, _result, _name in run.results if action in ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")}
+    return {host for host, action, _result, _name in run.results if action in OF_A_CLOUD}
 
 
 def published(run: Run, name: str) -> Json:
@@ -115,7 +116,9 @@ CHOSEN = {
     "an account": Chosen({"fleet_accounts": SCIENCE_ACCOUNT}, OF_SCIENCE),
     "both accounts, as a list": Chosen({"fleet_accounts": [SCIENCE_ACCOUNT, VISION_ACCOUNT]}, EVERYWHERE),
     "names, but for one": Chosen({"fleet_clouds": "search-*, !search-lab"}, {"search-prod", "search-dev"}),
-    "an account and a name": Chosen({"fleet_accounts": SCIENCE_ACCOUNT, "fleet_clouds": "*-prod"}, {n for n in OF_SCIENCE if n.endswith("-prod")}),
+    "an account and a name": Chosen(
+        {"fleet_accounts": SCIENCE_ACCOUNT, "fleet_clouds": "*-prod"}, {name for name in OF_SCIENCE if name.endswith("-prod")}
+    ),
     "empty answers": Chosen({"fleet_accounts": "", "fleet_regions": "", "fleet_clouds": ""}, EVERYWHERE),
 }
 

@@ -77,14 +77,16 @@ def _begin(sandbox: Sandbox) -> None:
 def _run_at_once(sandbox: Sandbox, folder: Path, playbook: str, inventories: list[Json]) -> list[Job]:
     with concurrent.futures.ThreadPoolExecutor(len(inventories)) as pool:
         jobs = [
-            pool.submit(_run, sandbox, folder / str(number), playbook, of_slice, number, {"report_dir": str(folder / str(number)), "fleet_plan": "always"})
+            pool.submit(_run, sandbox, folder / str(number), playbook, of_slice, number)
             for number, of_slice in enumerate(inventories, 1)
         ]
         return [job.result() for job in jobs]
 
 
-def _run(sandbox: Sandbox, folder: Path, playbook: str, of_slice: Json, job_id: int, variables: Json) -> Job:
+def _run(sandbox: Sandbox, folder: Path, playbook: str, of_slice: Json, job_id: int, artifacts: Json | None = None) -> Job:
+    """A job. A slice is small enough for its clouds not to be looked at beforehand, which they are to be here."""
     folder.mkdir(parents=True)
+    variables = {"report_dir": str(folder), "fleet_plan": "always", **(artifacts or {})}
     environment = sandbox.child_variables()
     return run_job(folder, of_slice, f"playbooks/{playbook}.yml", variables=variables, environment=environment, job_id=job_id)
 

@@ -123,7 +123,8 @@ def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: boo
 
 
 PARTS: dict[str, t.Callable[[Part], None]] = {
-    function.__name__: function for function in (unit, integration, browser, awx, molecule, lint, sanity, docs, docsite, build, package, matrix)
+    function.__name__: function
+    for function in (unit, integration, browser, awx, molecule, lint, sanity, docs, docsite, build, package, matrix)
 }
 
 

@@ -164,7 +164,11 @@ TABLE: dict[str, dict[str, Row]] = {
     "instance_profile_exists": {
         "none": (NO_PROFILE, "fail", f"no instance profile {PROFILE_NAME} in account {ACCOUNT}."),
         "only another one": ({"profile": GONE, **OTHER_NAME}, "fail", "The role is in ray-autoscaler-v1"),
-        "only another one, which clusters are given": ({"profile": GONE, **OTHER_NAME, **GIVEN_BY_CLOUD}, "warn", "given ray-autoscaler-v1"),
+        "only another one, which clusters are given": (
+            {"profile": GONE, **OTHER_NAME, **GIVEN_BY_CLOUD},
+            "warn",
+            "given ray-autoscaler-v1",
+        ),
     },
     "instance_profile_name": {
         "none": (NO_PROFILE, "not_applicable", "No instance profile"),
