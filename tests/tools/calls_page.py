@@ -42,8 +42,8 @@ run in Ansible's worker, which is so by default where the connection is local.
 
 * Check mode makes the same calls at most, and none that writes.
 * A cloud that is right costs four reads, also right after it was changed.
-* The playbook ``onboard`` looks at a fleet of more than a handful beforehand, and once more at the policies of what changed. Each look costs a
-  cloud that changes as much as one that is right.
+* The playbook ``onboard`` looks at a fleet of more than a handful beforehand, and once more at the policies of what changed. Each
+  look costs a cloud that changes as much as one that is right.
 * In a fleet, :ansplugin:`rayfleet.anyscale.fleet_plan#module` reads roles and instance profiles by the page
   (``GetAccountAuthorizationDetails``) where an account has many of the clouds. A page takes the place of up to 600 reads.
 * Statements that show deleted principals cost ``ListRoles`` and ``ListUsers``, with as many pages as the account has. So does a

@@ -27,6 +27,8 @@ from ansible_collections.rayfleet.anyscale.tests.tools.sanity import sanity
 
 SANDBOX = ("python", "-m", "ansible_collections.rayfleet.anyscale.tests.sandbox", "--seed", "--")
 WORKERS = ("-n", "2")
+# A third of all time, and of what no release of ansible-core changes: calls that fail, and options with hostile values.
+LEFT_OUT = tuple(f"--ignore-glob=*/test_{name}" for name in ("faults*.py", "hostile*.py"))
 
 
 def unit(part: Part) -> None:
@@ -98,7 +100,7 @@ def matrix(part: Part) -> None:
         if status == 0:
             env = clean_environment(venv)
             part.run("ansible", "--version", env=env, closing=0)
-            part.run("pytest", *WORKERS, "tests/unit", "tests/integration", env=env)
+            part.run("pytest", *WORKERS, "tests/unit", "tests/integration", *LEFT_OUT, env=env)
             return
         if status != NO_SUCH_PYTHON:
             return

@@ -18,14 +18,15 @@ COLLECTION = "rayfleet.anyscale"
 REQUIRED = (
     *("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "CONTRIBUTING.md", "meta/runtime.yml"),
     *("meta/execution-environment.yml", "meta/ee-requirements.txt", "execution-environment/execution-environment.yml"),
-    *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml"),
+    *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml", "playbooks/tasks/choose.yml"),
     *("playbooks/templates/audit.txt.j2", "playbooks/templates/recap.txt.j2"),
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/plugin_utils/report/*.*")),
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("playbooks/awx_project/**/*.*")),
 )
 DOCUMENTED = {
     "module": "plugins/modules/*.py",
     "role": "roles/*",
-    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "inventory", "lookup")},
+    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "filter", "inventory", "lookup")},
 }
 
 
