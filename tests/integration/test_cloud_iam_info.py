@@ -453,12 +453,7 @@ NEEDED: dict[str, list[str]] = {
     "GetRolePolicy": PLANE,
     "GetPolicy": [*PLANE, "bucket_deny", "permissions_boundary"],
     "GetPolicyVersion": [*PLANE, "bucket_deny", "permissions_boundary"],
-    "GetInstanceProfile": [
-        "instance_profile_exists",
-        "instance_profile_role",
-        "control_plane_get_instance_profile",
-        "compute_config_override",
-    ],
+    "GetInstanceProfile": ["instance_profile_exists", "instance_profile_role", "compute_config_override"],
     "ListInstanceProfilesForRole": ["instance_profile_name", "effective_profile"],
     "GetBucketLocation": ["bucket_region"],
     "GetBucketPolicy": ["bucket_access", "bucket_deny", "bucket_dangling_principals"],

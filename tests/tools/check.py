@@ -27,6 +27,8 @@ from ansible_collections.rayfleet.anyscale.tests.tools.sanity import sanity
 
 SANDBOX = ("python", "-m", "ansible_collections.rayfleet.anyscale.tests.sandbox", "--seed", "--")
 WORKERS = ("-n", "2")
+_MODULES = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile", "cloud_iam_info", "options", "backup")
+IN_WORKER = tuple(f"tests/integration/test_{name}.py" for name in _MODULES)
 # A third of all time, and of what no release of ansible-core changes: calls that fail, and options with hostile values.
 LEFT_OUT = tuple(f"--ignore-glob=*/test_{name}" for name in ("faults*.py", "hostile*.py"))
 
@@ -37,8 +39,9 @@ def unit(part: Part) -> None:
 
 
 def integration(part: Part) -> None:
-    """Modules, role and playbooks against the sandbox."""
+    """Modules, role and playbooks against the sandbox, and the tests of modules once more in the way of Ansible's workers."""
     part.run("pytest", *WORKERS, "tests/integration")
+    part.run("pytest", *WORKERS, "--in-worker", *IN_WORKER)
 
 
 def browser(part: Part) -> None:
@@ -101,6 +104,7 @@ def matrix(part: Part) -> None:
             env = clean_environment(venv)
             part.run("ansible", "--version", env=env, closing=0)
             part.run("pytest", *WORKERS, "tests/unit", "tests/integration", *LEFT_OUT, env=env)
+            part.run("pytest", *WORKERS, "--in-worker", *IN_WORKER, env=env)
             return
         if status != NO_SUCH_PYTHON:
             return
