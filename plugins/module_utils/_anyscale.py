@@ -22,6 +22,7 @@ import json
 import os
 import random
 import re
+import socket
 import ssl
 import time
 import typing as t
@@ -52,8 +53,9 @@ _ALL_VERSIONS = -2
 _GONE_STATES = ("DELETING", "DELETED")
 
 _ATTEMPTS = 6
-_PUBLISH_ATTEMPTS = 3
-_LOOKS = 4
+# For so long a version is looked for whose making was not answered: searches may lag behind.
+_LOOK_SECONDS = 60.0
+_LONGEST_LOOK_PAUSE = 8.0
 _TOTAL_SECONDS = 300.0
 _LONGEST_RETRY_AFTER = 120.0
 _LONGEST_BACKOFF = 20.0
@@ -62,10 +64,15 @@ _LONGEST_TEXT = 1000
 _NO_ANSWER = 0
 _TOO_MANY_REQUESTS = 429
 _GATEWAY_TIMEOUT = 504
-_PASSING = frozenset({_NO_ANSWER, 502, 503, 504})
+_PASSING = frozenset({_NO_ANSWER, 502, 503, _GATEWAY_TIMEOUT})
+# Failures before anything was sent, so that nothing was done.
+_UNSENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 _WAKING_UP = 599
 _FAILED = "That is a failure of Anyscale's own: run again a little later, and give Anyscale's support the trace id if it stays."
-_IN_DOUBT = "It may have been done all the same, or be done yet: run again a little later, and what is there by then is found."
+_IN_DOUBT = (
+    "It may have been published all the same, or be published yet, so it was not sent a second time: "
+    "run again in a few minutes, and what is there by then is found."
+)
 
 _REMEDIES = {
     _NO_ANSWER: "Check anyscale_host, the proxy and the network, then run again.",
@@ -79,6 +86,13 @@ _REMEDIES = {
 }
 
 JsonObject = dict[str, t.Any]
+
+# What a version of a compute config is known by, and what each of it must be to be relied on.
+_WHOLE: dict[str, t.Callable[[t.Any], bool]] = {
+    "version": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "id": lambda value: isinstance(value, str) and bool(value),
+    "config": lambda value: isinstance(value, dict),
+}
 
 
 def anyscale_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -138,15 +152,15 @@ def _stored_token(path: str) -> str:
             stored = json.load(file)
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         # Neither the file's content nor json's error text, which may quote it.
         raise InputError(f"The credentials file {path} cannot be read ({type(error).__name__}).", "Mend or remove it.") from None
     token = stored.get("cli_token") if isinstance(stored, dict) else None
     return token if isinstance(token, str) else ""
 
 
-class _LateError(AnyscaleError):
-    """No answer came in time: the server may be at it still."""
+class _UnsentError(AnyscaleError):
+    """The server was not reached: it is certain that nothing was done."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,15 +179,15 @@ class _Answer:
         return _server_text(self.body.decode("utf-8", "replace").replace(secret, "***"))
 
     @property
-    def is_late(self) -> bool:
-        """Whether it was not waited for any longer, here or at a gateway."""
-        return self.status == _GATEWAY_TIMEOUT or isinstance(getattr(self.failure, "reason", self.failure), TimeoutError)
+    def is_unsent(self) -> bool:
+        """Whether the request never left: there was no connection to send it over."""
+        return isinstance(getattr(self.failure, "reason", self.failure), _UNSENT)
 
     def may_pass(self, repeatable: bool) -> bool:
         """Whether another attempt is harmless and may do better. Nothing was done for a request refused as one too many."""
         if isinstance(getattr(self.failure, "reason", self.failure), ssl.SSLCertVerificationError):
             return False
-        return self.status == _TOO_MANY_REQUESTS or (repeatable and self.status in _PASSING)
+        return self.status == _TOO_MANY_REQUESTS or self.is_unsent or (repeatable and self.status in _PASSING)
 
     def pause(self, attempt: int, fraction: float) -> float:
         """Seconds to wait before the next attempt: what the server asks for, and a random share of a growing limit."""
@@ -196,10 +210,7 @@ def _retry_after(value: str | None) -> float:
 
 def _server_text(body: str) -> str:
     """The readable part of an error body: ``error.detail``, ``error.message``, ``detail``, else the body itself."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        document = None
+    document = _loaded(body)
     outer = document if isinstance(document, dict) else {}
     error = outer.get("error")
     inner = error if isinstance(error, dict) else {}
@@ -282,6 +293,8 @@ class AnyscaleClient:
         if len(named) > 1:
             ids = ", ".join(sorted(str(cloud.get("id")) for cloud in named))
             raise InputError(f"{len(named)} clouds are named {name!r}: {ids}.", "Give cloud_id instead of the name.")
+        if not _WHOLE["id"](named[0].get("id")):
+            raise self._malformed("GET", _CLOUDS, f"cloud {name} without its id")
         return named[0]
 
     def cloud_resources(self, cloud_id: str) -> list[JsonObject]:
@@ -305,24 +318,19 @@ class AnyscaleClient:
     def publish_compute_config(self, name: str, config: JsonObject, *, previous_version: int) -> JsonObject:
         """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and return it.
 
-        Each create makes a version, so a lost answer (none, unreadable, or a server's error) is followed by a look at
-        what was made, and only then by another attempt; by none where the server may be at it still.
+        Each create makes a version, and versions stay for ever. So one whose answer was lost (none, unreadable, or a
+        server's error) is never sent again: what it may have made is looked for.
         """
         body = {"name": name, "anonymous": False, "new_version": True, "config": config}
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return self._result("POST", _TEMPLATES, body=body)
-            except AnyscaleError as error:
-                if not _may_have_been_done(error.status):
-                    raise
-                lost = error
-            made = self._made_after_all(lost, name, config, previous_version)
-            if made is not None:
-                return made
-            if attempt == _PUBLISH_ATTEMPTS:
-                raise lost
+        try:
+            made = self._result("POST", _TEMPLATES, body=body)
+            return self._whole("POST", _TEMPLATES, name, made, ("version",))
+        except _UnsentError:
+            raise
+        except AnyscaleError as error:
+            if not _may_have_been_done(error.status):
+                raise
+            return self._made_after_all(error, name, config, previous_version)
 
     def unarchive_compute_config(self, template_id: str) -> None:
         """Take every version of the compute config that this one belongs to out of the archive."""
@@ -346,26 +354,30 @@ class AnyscaleClient:
             "include_anonymous": True,
             "sort_by_clauses": [{"sort_field": "CREATED_AT", "sort_order": "DESC"}],
         }
-        for template in self._pages("POST", f"{_TEMPLATES}search", {"count": _TEMPLATES_PER_PAGE}, wanted):
-            if template.get("name") == name and template.get("config", {}).get("cloud_id") == cloud_id:
+        path = f"{_TEMPLATES}search"
+        for template in self._pages("POST", path, {"count": _TEMPLATES_PER_PAGE}, wanted):
+            if template.get("name") != name:
+                continue
+            if self._whole("POST", path, name, template, tuple(_WHOLE))["config"].get("cloud_id") == cloud_id:
                 yield template
 
-    def _made_after_all(self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
-        """What a create made whose answer was lost, ``None`` for nothing. Raises where that cannot be told.
+    def _made_after_all(self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int) -> JsonObject:
+        """What a create made whose answer was lost. Raises where it does not show: it may have been made all the same.
 
-        Searches may lag behind, so that one look does not tell that nothing was made.
+        Searches may lag behind, and the server may be at it still, so that no look tells that nothing was made.
         """
+        gives_up_at = self._clock() + _LOOK_SECONDS
         try:
-            for look in range(_LOOKS):
-                self._sleep((1.0 + self._jitter()) * 2.0**look)
+            for look in itertools.count():
+                self._sleep((1.0 + self._jitter()) * min(_LONGEST_LOOK_PAUSE, 2.0**look))
                 made = self._version_like(name, config, previous_version)
                 if made is not None:
                     return made
+                if self._clock() >= gives_up_at:
+                    break
         except AnyscaleError as error:
             raise _in_doubt(lost) from error
-        if isinstance(lost, _LateError):
-            raise _in_doubt(lost)
-        return None
+        raise _in_doubt(lost)
 
     def _version_like(self, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
         newer = itertools.takewhile(
@@ -400,6 +412,13 @@ class AnyscaleClient:
             raise self._malformed(method, path, "an answer without a result")
         return result
 
+    def _whole(self, method: str, path: str, name: str, template: JsonObject, needed: t.Iterable[str]) -> JsonObject:
+        """A version of a compute config that has what it is known by. Raises where an answer goes without."""
+        for key in needed:
+            if not _WHOLE[key](template.get(key)):
+                raise self._malformed(method, path, f"a version of compute config {name} without its {key}")
+        return template
+
     def _call(
         self, method: str, path: str, query: JsonObject | None = None, body: JsonObject | None = None, *, repeatable: bool
     ) -> JsonObject:
@@ -422,7 +441,8 @@ class AnyscaleClient:
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         try:
-            opener = self._opener or connections(self._trust if self._host.startswith("https:") else None).open
+            trust = self._trust if self._host.startswith("https:") else None
+            opener: t.Callable[..., t.Any] = self._opener or connections(trust).open
             with opener(
                 url=url,
                 method=method,
@@ -442,10 +462,7 @@ class AnyscaleClient:
     def _document(self, method: str, path: str, answer: _Answer) -> JsonObject:
         if not answer.body.strip():
             return {}
-        try:
-            document = json.loads(answer.body)
-        except ValueError:
-            document = None
+        document = _loaded(answer.body)
         if not isinstance(document, dict):
             raise self._malformed(method, path, "something other than a JSON object", answer)
         return document
@@ -467,7 +484,7 @@ class AnyscaleClient:
             text = f"it redirects to {_origin(answer.headers.get('Location'))}"
             remedy = "Redirects are not followed: give the final address as anyscale_host."
         outcome = f"HTTP {answer.status}" if answer.status else "no answer"
-        return (_LateError if answer.is_late else AnyscaleError)(
+        return (_UnsentError if answer.is_unsent else AnyscaleError)(
             f"{method} {path} failed at {self._host} ({outcome}): {text.rstrip('.')}.",
             remedy,
             method=method,
@@ -492,6 +509,14 @@ def warm_up() -> None:
 
 def _trust(validate_certs: bool, aws_ca_bundle: str | None) -> Trust:
     return Trust(validate_certs, os.environ.get("ANYSCALE_SSL_CA_CERT") or aws_ca_bundle)
+
+
+def _loaded(text: str | bytes) -> t.Any:
+    """The document of a JSON text, ``None`` where it is none; one that is nested without end is none either."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _may_have_been_done(status: int) -> bool:

@@ -10,6 +10,7 @@ their folder: what users call their roles and compute configs is shortened to le
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -120,13 +121,20 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
     return {"backup_file": path}
 
 
+def drop(backup_file: t.Mapping[str, str]) -> None:
+    """Take away what ``kept`` wrote, of a document that was not replaced after all. If it stays, it does no harm."""
+    if backup_file:
+        with contextlib.suppress(OSError):
+            os.unlink(backup_file["backup_file"])
+
+
 def read(path: str) -> Backup:
     """The backup in a file. Raises for one that others own or can write to, or that holds something else."""
     try:
         with open(path, encoding="utf-8") as file:
             found = os.fstat(file.fileno())
             content = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"files has {path[:_LONGEST_SHOWN]!r}, which cannot be read: {why}.", "Name another file.") from error
     if found.st_uid != os.geteuid():

@@ -5,7 +5,8 @@
 """One writer at a time for an AWS resource, among the processes of one user on one machine.
 
 This module util is private to the collection. The kernel drops a lock with its process, so that a dead one blocks
-nobody. Lock files stay where they are: taking one away would let two processes hold "the" lock.
+nobody. Lock files stay where they are: taking one away would let two processes hold "the" lock. Where somebody else does
+so, such as what cleans the folder for temporary files, whoever comes next locks the file that is there then.
 """
 
 from __future__ import annotations
@@ -31,13 +32,28 @@ def resource_lock(resource: str, directory: str | None = None, seconds: float = 
 
     ``directory`` is where the lock files are; by default a folder of the user's own under the system's temporary one.
     """
-    path = os.path.join(_own_directory(directory), hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock")
-    handle = _opened(path)
+    handle = _taken(resource, directory, seconds)
     try:
-        _wait_for(handle, resource, path, seconds)
         yield
     finally:
         os.close(handle)
+
+
+def _taken(resource: str, directory: str | None, seconds: float) -> int:
+    """A handle of the lock file, which is locked. Opened anew for each attempt: the file may be another one by then."""
+    name = hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock"
+    for _attempt in attempts(seconds, first=0.02, longest=0.5):
+        path = os.path.join(_own_directory(directory), name)
+        with contextlib.ExitStack() as closing:
+            handle = _opened(path)
+            closing.callback(os.close, handle)
+            if _is_locked(handle, path) and _is_there(handle, path):
+                closing.pop_all()
+                return handle
+    raise UnsettledError(
+        f"Another task of this machine has been changing {resource} for more than {seconds:.0f} s.",
+        "Look for a run that hangs, then run again.",
+    )
 
 
 def _opened(path: str) -> int:
@@ -63,15 +79,22 @@ def _own_directory(directory: str | None) -> str:
     return path
 
 
-def _wait_for(handle: int, resource: str, path: str, seconds: float) -> None:
-    for _attempt in attempts(seconds, first=0.02, longest=0.5):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise TaskError(f"The lock file {path} cannot be locked: {error.strerror}.", "Set lock_dir to a local folder.") from error
-    raise UnsettledError(
-        f"Another task of this machine has been changing {resource} for more than {seconds:.0f} s.",
-        "Look for a run that hangs, then run again.",
-    )
+def _is_locked(handle: int, path: str) -> bool:
+    """Lock a file, unless somebody else has."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise TaskError(f"The lock file {path} cannot be locked: {error.strerror}.", "Set lock_dir to a local folder.") from error
+
+
+def _is_there(handle: int, path: str) -> bool:
+    """Whether the file that is locked is the one that others find. It counts as new from now on: cleaners go by the age."""
+    with contextlib.suppress(OSError):
+        os.utime(handle)
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False

@@ -13,6 +13,9 @@ import random
 import time
 import typing as t
 
+# Even the smallest share of a bound is a pause: chance alone must not make a busy loop.
+_SHORTEST = 0.01
+
 
 def attempts(
     seconds: float,
@@ -23,13 +26,13 @@ def attempts(
 ) -> t.Iterator[int]:
     """Number attempts from 0, pausing before each but the first, until the seconds are used up.
 
-    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, so that many who were refused
-    together do not come back together. There are always at least two attempts.
+    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, anything from next to nothing to
+    all of it, so that many who were refused together do not come back together. There are always at least two attempts.
     """
     end = clock() + seconds
     number, bound = 0, first
     yield number
     while number < 1 or clock() < end:
-        sleep(min(random.uniform(bound / 4, bound), max(0.0, end - clock()) + first))
+        sleep(min(random.uniform(min(_SHORTEST, bound), bound), max(0.0, end - clock()) + first))
         number, bound = number + 1, min(2 * bound, longest)
         yield number

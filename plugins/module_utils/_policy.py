@@ -26,6 +26,9 @@ Document = dict[str, t.Any]
 VERSION = "2012-10-17"
 _VERSION_WHEN_ABSENT = "2008-10-17"
 _NOT_JSON = "Run again, since the answer may have broken off; if that does not help, put it right in the AWS console."
+_IN_CONSOLE = "Put it right in the AWS console first."
+# No policy of AWS's has more than seven levels, and Python shows no document of more than several hundred.
+_MOST_LEVELS = 300
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _ELEMENTS = frozenset(("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"))
 
@@ -79,8 +82,11 @@ def parse(document: str | t.Mapping[str, t.Any] | None, name: str) -> Document:
             document = json.loads(document)
         except ValueError as error:
             raise PolicyError(f"The {name} is not JSON: {error}.", _NOT_JSON) from error
+        except RecursionError as error:
+            raise _nested(name) from error
     if not isinstance(document, dict):
-        raise PolicyError(f"The {name} is not a JSON object.", "Put it right in the AWS console first.")
+        raise PolicyError(f"The {name} is not a JSON object.", _IN_CONSOLE)
+    _check_writable(document, name)
     for index, raw in enumerate(statements(document)):
         _check_statement(raw, index, name)
     return document
@@ -297,14 +303,33 @@ def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:
     )
 
 
+def _check_writable(document: Document, name: str) -> None:
+    """Refuse what JSON can hold and no request can: it would have to be written back."""
+    level: list[t.Any] = [document]
+    for _level in range(_MOST_LEVELS):
+        level = [value for one in level if isinstance(one, (dict, list)) for value in (one.values() if isinstance(one, dict) else one)]
+    if level:
+        raise _nested(name)
+    try:
+        compact(document).encode()
+    except UnicodeEncodeError as error:
+        raise PolicyError(f"The {name} has a character in it that is none of Unicode's (half of a pair).", _IN_CONSOLE) from error
+
+
+def _nested(name: str) -> PolicyError:
+    return PolicyError(f"The {name} is not JSON that can be a policy's: it is nested too deeply.", _IN_CONSOLE)
+
+
 def _check_statement(raw: t.Any, index: int, name: str) -> None:
     def refuse(what: str) -> t.NoReturn:
-        raise PolicyError(f"Statement {index + 1} of the {name} {what}.", "Put it right in the AWS console first.")
+        raise PolicyError(f"Statement {index + 1} of the {name} {what}.", _IN_CONSOLE)
 
     if not isinstance(raw, dict):
         refuse("is not a JSON object")
     if raw.get("Effect") not in ("Allow", "Deny"):
         refuse("has no Effect of Allow or Deny")
+    if not isinstance(raw.get("Sid", ""), (str, type(None))):
+        refuse("has a Sid that is not a text")
     condition = raw.get("Condition")
     if condition is not None and not (isinstance(condition, dict) and all(isinstance(keys, dict) for keys in condition.values())):
         refuse("has a Condition that is not a JSON object of objects")

@@ -23,6 +23,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Tas
 
 _CONFLICTS = ("OperationAborted", "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable")
 _BUSY_SECONDS = 60.0
+# Half of it on average: whoever waits for so long need not ask more than a dozen times.
+_LONGEST_PAUSE = 16.0
 _VISIBLE_SECONDS = 30.0
 # What was seen longer ago than this is looked at again before it is written over: this process may have been held up.
 _FRESH_SECONDS = 2.0
@@ -34,6 +36,8 @@ class PolicyTask(Task):
     """A task whose resource is one policy document."""
 
     _is_written = False
+    _may_be_written = False
+    _put_back: t.Sequence[policy.Raw] = ()
     _seen_at = 0.0
 
     @abc.abstractmethod
@@ -69,14 +73,18 @@ class PolicyTask(Task):
         Meanwhile, and where it took long to come to this, somebody else may have written: what was decided before that
         must not be written after it.
         """
-        self._is_written = False
+        self._is_written = self._may_be_written = False
         refusals: list[AwsError] = []
-        for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=8.0):
-            if (refusals or self._is_seen_long_ago()) and not self._shows(plan.before, refusals):
-                return  # verify decides anew, on what is there now
+        for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
+            if refusals or self._is_seen_long_ago():
+                live, arns = self._look_again(refusals)
+                if not policy.policies_equal(live, plan.before, arns):
+                    if any(error.is_lost for error in refusals):
+                        self._note_doubtful_write(policy.policies_equal(live, plan.after, arns))
+                    return  # verify decides anew, on what is there now
             try:
                 self.write(plan.after)
-                self._is_written = True
+                self._is_written = self._may_be_written = True
                 self.written.append(self.resource)
                 return
             except AwsError as error:
@@ -94,35 +102,55 @@ class PolicyTask(Task):
     def _is_seen_long_ago(self) -> bool:
         return time.monotonic() - self._seen_at > _FRESH_SECONDS
 
-    def _shows(self, document: policy.Document, refusals: t.Sequence[AwsError]) -> bool:
-        """Whether a document is the live one. Where that cannot be told, what counts is why it was to be told."""
+    def _look_again(self, refusals: t.Sequence[AwsError]) -> tuple[policy.Document, t.Mapping[str, str]]:
+        """The live document before another attempt, with whom it names. Where that fails, what counts is why it was looked for."""
         try:
             live = self._look()
-            return policy.policies_equal(live, document, self.arns(live))
+            return live, self.arns(live)
         except TaskError as error:
             if not refusals:
                 raise
             raise refusals[-1] from error
 
+    def _note_doubtful_write(self, shows: bool) -> None:
+        """Note what a look tells of a write whose answer was lost: where it shows, it was done.
+
+        Where something else shows than before, it may have been done and overwritten since: that is to be said as well.
+        """
+        self._is_written, self._may_be_written = shows, True
+        self.written.append(self.resource if shows else f"{self.resource} (possibly)")
+
+    def replaced_by(self, plan: Plan) -> policy.Document:
+        """What a plan replaces, for a backup: with what it puts back of others, since to restore must not take that out."""
+        document: policy.Document = plan.before
+        return policy.with_statements(document, [*policy.statements(document), *self._put_back]) if self._put_back else document
+
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
+        self._put_back = ()
         for _attempt in attempts(_VISIBLE_SECONDS):
             live = self._look()
             if policy.policies_equal(live, plan.after, self.arns(live)):
                 return dataclasses.replace(plan, reasons=(), warnings=())
             if not policy.policies_equal(live, plan.before, self.arns(live)):
                 break
-        return self._guarded(self._decided_anew(plan, live) if self._is_written else self.decide(live))
+        return self._guarded(self._decided_anew(plan, live))
 
     def _decided_anew(self, written: Plan, live: policy.Document) -> Plan:
-        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it."""
+        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it.
+
+        Where it is not known that there was a change of ours to be wiped out, it is only told what is gone.
+        """
         plan = self.decide(live)
+        if not self._may_be_written:
+            return plan
         lost = _lost(written, live, self.arns(live))
         if not lost:
             return plan
-        if not plan.changed:
+        if not (plan.changed and self._is_written):
             names = ", ".join(policy.describe(raw, index) for index, raw in enumerate(lost))
             return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}."))
+        self._put_back = lost
         restored = self.decide(policy.with_statements(live, [*policy.statements(live), *lost]))
         return dataclasses.replace(restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost"))
 

@@ -97,7 +97,7 @@ def _read(path: str, since: float) -> Assumed | AwsError | None:
             return assumed if assumed.is_fresh else None
         counts = kept["at"] >= since and time.time() < kept["good_until"]
         return AwsError(kept["refused"], kept["remedy"], **kept["details"]) if counts else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -23,7 +23,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session imp
     Connect,
     aws_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup, backup_argument_spec, check_backup_options, kept
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
+    Backup,
+    backup_argument_spec,
+    check_backup_options,
+    drop,
+    kept,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._lock import resource_lock
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
@@ -182,7 +188,10 @@ def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
 
 
 def _converge(task: Task) -> Plan:
-    """Decide again now that nobody else on this machine writes, then write until there is nothing left to do."""
+    """Decide again now that nobody else on this machine writes, then write until there is nothing left to do.
+
+    Each document that is replaced is kept; the result names the last one, which has what others added meanwhile.
+    """
     first = plan = task.plan()
     reasons, warnings = list(first.reasons), list(first.warnings)
     backup_file: dict[str, str] = {}
@@ -190,8 +199,7 @@ def _converge(task: Task) -> Plan:
         if not plan.changed:
             result = {**plan.result, **backup_file}
             return dataclasses.replace(plan, before=first.before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
-        backup_file = backup_file or kept(task.backup(plan), task.params)
-        task.apply(plan)
+        backup_file = _applied(task, plan) or backup_file
         plan = task.verify(plan)
         reasons += plan.reasons
         warnings += plan.warnings
@@ -200,6 +208,16 @@ def _converge(task: Task) -> Plan:
         "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
         reasons=list(plan.reasons),
     )
+
+
+def _applied(task: Task, plan: Plan) -> dict[str, str]:
+    """Carry a plan out; what the result says of its backup. One of a document that others changed first is of no use."""
+    backup_file, noted = kept(task.backup(plan), task.params), len(task.written)
+    task.apply(plan)
+    if len(task.written) > noted:
+        return backup_file
+    drop(backup_file)
+    return {}
 
 
 def _with_what_was_written(error: TaskError, written: t.Sequence[str]) -> TaskError:

@@ -72,7 +72,7 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
 
     def backup(self, plan: Plan) -> Backup:
         """The policy as the restore finds it."""
-        return self._replaced(self.shown(plan.before), self.shown(plan.after))
+        return self._replaced(self.shown(self.replaced_by(plan)), self.shown(plan.after))
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the account's principals; only a document that shows an id makes it worth to list them."""

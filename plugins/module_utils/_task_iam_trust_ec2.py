@@ -70,7 +70,7 @@ class Task(PolicyTask):
     def backup(self, plan: Plan) -> Backup:
         """The trust policy."""
         arn = self._role["Arn"]
-        return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), plan.before, plan.after, self.clouds)
+        return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), self.replaced_by(plan), plan.after, self.clouds)
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:
         """Of the principals in the role's account; only a document that shows an id makes it worth to list them."""

@@ -87,7 +87,7 @@ class Task(PolicyTask):
 
     def backup(self, plan: Plan) -> Backup:
         """The bucket's policy."""
-        before, after = self.shown(plan.before), self.shown(plan.after)
+        before, after = self.shown(self.replaced_by(plan)), self.shown(plan.after)
         return Backup(BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds)
 
     def arns(self, document: policy.Document) -> t.Mapping[str, str]:

@@ -9,15 +9,17 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import tempfile
 
 
 def write_whole(path: str, text: str, mode: int | None = None, durable: bool = False) -> None:
-    """Put a text in the place of what a file holds. Raises OSError or UnicodeError, and then leaves nothing behind.
+    """Put a text in the place of what a file holds. Raises OSError or UnicodeError, and then leaves no half of it behind.
 
     mode: the file's permissions; without it, its owner alone can read it.
-    durable: do not return before it is on the disk.
+    durable: do not return before it is on the disk, under its name.
     """
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")  # its mode is 0600
     try:
@@ -30,5 +32,20 @@ def write_whole(path: str, text: str, mode: int | None = None, durable: bool = F
             os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):  # an interruption may come when it has its name already
+            os.unlink(temporary)
         raise
+    if durable:
+        _sync_folder(os.path.dirname(path) or os.curdir)
+
+
+def _sync_folder(folder: str) -> None:
+    """Bring the names in a folder to the disk, where its file system can do that for folders at all."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)

@@ -9,10 +9,14 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import time
+import types
 import typing as t
 
+import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy_task
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 Json = dict[str, t.Any]
@@ -99,6 +103,22 @@ def put_bucket_policy(sandbox: Sandbox, name: str, document: Json) -> None:
 def write_operations(sandbox: Sandbox) -> list[str]:
     """The operations that wrote, in their order, since the calls were last forgotten."""
     return [call["operation"] for call in sandbox.writes()]
+
+
+def hold_up(monkeypatch: pytest.MonkeyPatch, task: type[_policy_task.PolicyTask], meanwhile: t.Callable[[], object]) -> None:
+    """Let a task be held up, once, for a little more than two seconds between its last look and its write."""
+    held: list[float] = []
+    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(held))
+    backup = task.backup
+
+    def late(self: _policy_task.PolicyTask, plan: t.Any) -> t.Any:
+        if not held:
+            held.append(2.1)
+            meanwhile()
+        return backup(self, plan)
+
+    monkeypatch.setattr(_policy_task, "time", clock)
+    monkeypatch.setattr(task, "backup", late)
 
 
 # --- judging a run ----------------------------------------------------------------------------------------------------

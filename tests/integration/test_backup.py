@@ -16,6 +16,8 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy_task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket, Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._compute_config_schema import same_config
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import policies_equal
@@ -31,6 +33,8 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     make_bucket,
     make_role,
     policy,
+    put_bucket_policy,
+    put_trust,
     settled,
     trust_of,
 )
@@ -214,6 +218,102 @@ def test_hostile_names_of_compute_configs(seeded: Sandbox, run_module: Run, fold
         assert path.parent == folder and path.is_file()
         assert read(str(path)).target["name"] == name
     assert len(list(folder.iterdir())) == 4
+
+
+# --- others who write meanwhile ---------------------------------------------------------------------------------------
+
+_OBJECTS = f"arn:aws:s3:::{CLOUD.bucket_name}/*"
+_NEWCOMER: Json = {"Sid": "Newcomer", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+NEWCOMERS: dict[str, Json] = {
+    "iam_trust_ec2": {**_NEWCOMER, "Action": "sts:AssumeRole"},
+    "s3_cloud_access": {**_NEWCOMER, "Action": "s3:GetObject", "Resource": _OBJECTS},
+}
+WRITES: dict[str, tuple[type[Iam | Bucket], str, str]] = {
+    "iam_trust_ec2": (Iam, "put_trust_policy", "UpdateAssumeRolePolicy"),
+    "s3_cloud_access": (Bucket, "put_policy", "PutBucketPolicy"),
+}
+
+
+def statements(document: Json | None) -> list[Json]:
+    return document["Statement"] if document else []
+
+
+def put(sandbox: Sandbox, module: str, document: Json) -> None:
+    """Replace a policy behind the module's back."""
+    if module == "iam_trust_ec2":
+        put_trust(sandbox, document)
+    else:
+        put_bucket_policy(sandbox, CLOUD.bucket_name, document)
+
+
+def meet(monkeypatch: pytest.MonkeyPatch, module: str, meeting: t.Callable[[], object]) -> None:
+    """Let somebody else do something right after the first of our writes, whether it failed or not."""
+    owner, name, _operation = WRITES[module]
+    write, met = getattr(owner, name), []
+
+    def write_and_meet(*arguments: t.Any) -> None:
+        try:
+            write(*arguments)
+        finally:
+            if not met:
+                met.append(meeting())
+
+    monkeypatch.setattr(owner, name, write_and_meet)
+    # What was there before our write may also be an old answer: it is waited for, here not as long as for AWS.
+    monkeypatch.setattr(_policy_task, "_VISIBLE_SECONDS", 0.5)
+
+
+@pytest.mark.parametrize("module", WRITES)
+def test_it_is_of_what_was_replaced_and_not_of_what_was_seen_first(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """A round that AWS refused wrote nothing; what the next one replaces holds what a newcomer added meanwhile."""
+    found = live(seeded, module)
+    with_newcomer = policy(*statements(found), NEWCOMERS[module])
+    seeded.fault(WRITES[module][2], status=409, code="ConcurrentModification")
+    meet(monkeypatch, module, lambda: put(seeded, module, with_newcomer))
+    result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
+    (path,) = folder.iterdir()
+    assert result["backup_file"] == str(path)
+    backup = read(str(path))
+    assert policies_equal(backup.before, with_newcomer) and policies_equal(backup.after, live(seeded, module))
+    run_module("backup_restore", files=[str(path)])
+    assert policies_equal(live(seeded, module), with_newcomer)
+
+
+@pytest.mark.parametrize("module", WRITES)
+def test_each_document_that_was_replaced_is_kept(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """Somebody wiped ours out and it was written again: the result names the last, which has the newcomer."""
+    found = live(seeded, module)
+    with_newcomer = policy(*statements(found), NEWCOMERS[module])
+    meet(monkeypatch, module, lambda: put(seeded, module, with_newcomer))
+    result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
+    first, last = sorted(folder.iterdir())
+    assert result["backup_file"] == str(last)
+    assert policies_equal(read(str(first)).before, found)
+    assert policies_equal(read(str(last)).before, with_newcomer) and policies_equal(read(str(last)).after, live(seeded, module))
+    refusal = failure(run_module("backup_restore", files=[str(first), str(last)]))
+    assert "was changed by somebody else while the run wrote to it" in refusal["msg"]
+    run_module("backup_restore", files=[str(last)])
+    assert policies_equal(live(seeded, module), with_newcomer)
+
+
+@pytest.mark.parametrize("module", WRITES)
+def test_to_restore_does_not_take_out_what_was_put_back(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """Somebody wiped out ours and a statement of others, which came back with ours: it stays when ours goes."""
+    found = live(seeded, module)
+    put(seeded, module, policy(*statements(found), NEWCOMERS[module]))
+    meet(monkeypatch, module, lambda: put(seeded, module, policy(*statements(found))))
+    result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
+    assert "statement_of_others_lost" in result["reasons"]
+    for files in ([result["backup_file"]], sorted(map(str, folder.iterdir()))):
+        run_module(module, **GIVEN[module])
+        assert run_module("backup_restore", files=files)["changed"]
+        assert policies_equal(live(seeded, module), policy(*statements(found), NEWCOMERS[module]))
 
 
 # --- the role ---------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     write_operations,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
 
 MODULE = "compute_config_profile"
 CREATE = "POST /api/v2/compute_templates/"
@@ -109,9 +110,11 @@ def warned(result: Json, *phrases: str) -> bool:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that the client would make, in their order; none is made."""
+    """The pauses that the client would make, in their order; none is made, but its clock has them."""
     pauses: list[float] = []
-    monkeypatch.setitem(t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "sleep", pauses.append)
+    keywords = t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__
+    monkeypatch.setitem(keywords, "sleep", pauses.append)
+    monkeypatch.setitem(keywords, "clock", lambda: sum(pauses))
     return pauses
 
 
@@ -657,13 +660,16 @@ def test_a_refusal_of_iam_is_explained(sandbox: Sandbox, run_module: Run) -> Non
 
 LOST: dict[str, Json] = {
     "made, and no answer": {"after": True, "drop": True},
-    "not made, and no answer": {"drop": True},
+    "made, and half an answer": {"cut": True},
     "made, and an error": {"after": True, "status": 500},
-    "not made, and an error": {"status": 500},
     "made, and a gateway's error": {"after": True, "status": 504},
-    "not made, and twice a gateway's error": {"status": 502, "times": 2},
     "too many requests": {"status": 429, "retry_after": 1},
     "too many requests, several times": {"status": 429, "times": 3},
+}
+NOT_MADE: dict[str, Json] = {
+    "no answer": {"drop": True},
+    "an error": {"status": 500},
+    "a gateway's error": {"status": 502},
 }
 
 
@@ -676,6 +682,21 @@ def test_a_lost_answer_makes_no_second_version(sandbox: Sandbox, run_module: Run
     result = run_module(MODULE, **GIVEN)
     assert len(versions(sandbox)) == count + 1
     assert (result["compute_config"], result["compute_config_id"]) == (f"{NAME}:{count + 1}", versions(sandbox)[-1]["id"])
+    settled(sandbox, run_module, MODULE, **GIVEN)
+
+
+@pytest.mark.parametrize("fault", NOT_MADE)
+@pytest.mark.parametrize("state", ["missing", "role_arn"])
+def test_what_may_have_been_made_is_not_made_again(sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str) -> None:
+    """It is looked for, for about a minute; then it is for the next run to find it, or to make it."""
+    seed(sandbox, compute_config=state)
+    older = versions(sandbox)
+    sandbox.fault(CREATE, **NOT_MADE[fault])
+    result = failure(run_module(MODULE, **GIVEN))
+    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert (versions(sandbox), write_operations(sandbox)) == (older, [CREATE])
+    assert 60 <= sum(quick) < 80
+    assert run_module(MODULE, **GIVEN)["compute_config"] == f"{NAME}:{len(older) + 1}"
     settled(sandbox, run_module, MODULE, **GIVEN)
 
 
@@ -747,8 +768,20 @@ def test_a_control_plane_that_never_answers_is_an_error(sandbox: Sandbox, run_mo
     sandbox.fault(CREATE, drop=True, times=100)
     result = failure(run_module(MODULE, **GIVEN))
     assert sandbox.anyscale_url in result["msg"]
-    assert len(write_operations(sandbox)) < 10
+    assert write_operations(sandbox) == [CREATE]
     assert versions(sandbox) == []
+
+
+def test_a_version_without_a_number_is_an_error(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whatever answers in the control plane's place."""
+    seed(sandbox, compute_config="right")
+    search = ComputeTemplates.search
+
+    def without_versions(self: ComputeTemplates, *arguments: t.Any, **more: t.Any) -> list[Json]:
+        return [{key: value for key, value in found.items() if key != "version"} for found in search(self, *arguments, **more)]
+
+    monkeypatch.setattr(ComputeTemplates, "search", without_versions)
+    refused(sandbox, run_module, MODULE, "without its version", "anyscale_host", **GIVEN)
 
 
 def test_the_pause_that_the_service_asks_for_is_made(sandbox: Sandbox, run_module: Run, quick: list[float]) -> None:

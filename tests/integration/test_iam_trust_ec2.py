@@ -14,6 +14,7 @@ from anyscale.util import verify_data_plane_role_assume_role_policy
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy_task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_iam_trust_ec2 import Task
 from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     ACCOUNT,
     LAMBDA,
@@ -29,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     delete_role,
     documented_reasons,
     failure,
+    hold_up,
     make_role,
     policy,
     put_trust,
@@ -499,6 +501,14 @@ def test_a_writer_who_never_stops_is_an_error(sandbox: Sandbox, run_module: Run,
     result = failure(run_module(MODULE, role=ROLE))
     assert ROLE in result["msg"] and "somebody else" in result["msg"]
     assert len(write_operations(sandbox)) < 20
+
+
+def test_what_was_written_while_this_was_held_up_is_kept(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that comes back after seconds, to a policy that somebody else has written to, looks again first."""
+    make_role(sandbox, trust=policy(PARTNER, LAMBDA))
+    hold_up(monkeypatch, Task, lambda: put_trust(sandbox, policy(PARTNER, LAMBDA, OTHER)))
+    run_module(MODULE, role=ROLE)
+    assert trust_of(sandbox) == policy(PARTNER, LAMBDA, OTHER, OURS)
 
 
 # --- each reason that is documented -----------------------------------------------------------------------------------

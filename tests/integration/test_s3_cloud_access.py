@@ -15,6 +15,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy_t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_s3_cloud_access import Task
 from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -30,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     delete_role,
     documented_reasons,
     failure,
+    hold_up,
     make_bucket,
     make_role,
     policy,
@@ -470,6 +472,45 @@ def test_a_refusal_of_the_write_is_explained(scene: Sandbox, run_module: Run, ca
     assert stored(scene) == found
 
 
+MALFORMED: dict[str, tuple[Json, tuple[str, ...]]] = {
+    "a Sid that is a list": ({**EXPORT, "Sid": ["AnalyticsExport"]}, ("tatement 2", "Sid")),
+    "a Sid that is an object": ({**EXPORT, "Sid": {"Name": "AnalyticsExport"}}, ("tatement 2", "Sid")),
+    "half a character": ({**EXPORT, "Resource": f"{BUCKET_ARN}/\ud800"}, ("Unicode",)),
+    "nested deeply": ({**EXPORT, "Resource": json.loads("[" * 500 + "]" * 500)}, ("nested",)),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_policy_that_cannot_be_is_refused(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, state: str, case: str
+) -> None:
+    """S3 would not take such a one; whatever answers so, nothing is written to it."""
+    statement, phrases = MALFORMED[case]
+    monkeypatch.setattr(Bucket, "policy", lambda self: json.dumps(policy(TLS_ONLY, statement)))
+    refused(scene, run_module, MODULE, f"policy of bucket {BUCKET}", *phrases, state=state, **GIVEN)
+    assert stored(scene) == [TLS_ONLY, EXPORT]
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_policy_that_cannot_be_is_refused_after_a_write(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    """And it is said what was written by then."""
+    statement, phrases = MALFORMED[case]
+    read = Bucket.policy
+
+    def read_garbled(self: Bucket) -> str | None:
+        return json.dumps(policy(TLS_ONLY, statement)) if write_operations(scene) else read(self)
+
+    monkeypatch.setattr(Bucket, "policy", read_garbled)
+    scene.clear_calls()
+    result = failure(run_module(MODULE, **GIVEN))
+    assert [phrase for phrase in (f"policy of bucket {BUCKET}", *phrases) if phrase not in result["msg"]] == []
+    assert result["error"]["written"] == [f"policy of bucket {BUCKET}"]
+    assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
+
+
 # --- principals that come and go --------------------------------------------------------------------------------------
 
 
@@ -681,6 +722,100 @@ def test_what_was_written_while_s3_was_busy_is_kept(scene: Sandbox, run_module: 
     monkeypatch.setattr(Bucket, "put_policy", put_after_another)
     run_module(MODULE, **GIVEN)
     assert stored(scene) == [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]
+
+
+def test_what_was_written_while_this_was_held_up_is_kept(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that comes back after seconds, to a policy that somebody else has written to, looks again first."""
+    hold_up(monkeypatch, Task, lambda: put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, EXPORT, PUBLIC)))
+    run_module(MODULE, **GIVEN)
+    assert stored(scene) == [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]
+
+
+LOST: dict[str, Json] = {
+    "an error of the service": {"status": 500},
+    "no answer": {"drop": True},
+}
+
+
+@pytest.fixture
+def after_failure(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., None]:
+    """Let somebody else write these statements as soon as one of our writes has failed."""
+    put = Bucket.put_policy
+
+    def prepare(*statements: Json) -> None:
+        def put_before_another(self: Bucket, document: Json) -> None:
+            try:
+                put(self, document)
+            except AwsError:
+                put_bucket_policy(scene, BUCKET, policy(*statements))
+                raise
+
+        monkeypatch.setattr(Bucket, "put_policy", put_before_another)
+
+    return prepare
+
+
+@pytest.mark.parametrize("fault", LOST)
+def test_a_write_that_may_have_been_overwritten_is_told(scene: Sandbox, run_module: Run, after_failure: Overwrite, fault: str) -> None:
+    """What shows is neither what was there nor what was written: it may have been written and is gone."""
+    after_failure(TLS_ONLY, EXPORT, PUBLIC)
+    scene.fault(PUT, **LOST[fault])
+    scene.fault(PUT, status=403, code="AccessDenied")
+    result = failure(run_module(MODULE, **GIVEN))
+    assert result["error"]["written"] == [f"policy of bucket {BUCKET} (possibly)"]
+
+
+def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not the call that was to tell more of it, whichever that is: here, whom an id in the policy stands for."""
+    arn = make_role(scene, "reader")
+    role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
+    put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, {**EXPORT, "Principal": {"AWS": arn}}))
+    read = Bucket.policy
+
+    def by_id_later(self: Bucket) -> str | None:
+        text = read(self)
+        return text.replace(arn, role_id) if text and PUT in write_operations(scene) else text
+
+    monkeypatch.setattr(Bucket, "policy", by_id_later)
+    scene.clear_calls()
+    scene.fault(PUT, status=500, after=True)
+    scene.fault("ListRoles", status=403, code="AccessDenied")
+    result = failure(run_module(MODULE, **GIVEN))
+    assert result["error"]["operation"] == PUT and "It may have been done all the same." in result["msg"]
+
+
+def test_a_write_that_was_refused_is_not_told(scene: Sandbox, run_module: Run, after_failure: Overwrite) -> None:
+    after_failure(TLS_ONLY, EXPORT, PUBLIC)
+    scene.fault(PUT, status=409, code="OperationAborted")
+    scene.fault(PUT, status=403, code="AccessDenied")
+    assert "written" not in failure(run_module(MODULE, **GIVEN))["error"]
+
+
+def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(scene: Sandbox, run_module: Run, after_failure: Overwrite) -> None:
+    """Nothing tells whether they took it out, or overwrote ours with something old: their last word counts."""
+    after_failure(TLS_ONLY)
+    scene.fault(PUT, status=500)
+    result = run_module(MODULE, **GIVEN)
+    assert stored(scene) == [TLS_ONLY, grant(ROLE_ARN)]
+    assert warned(result, "somebody took out", "AnalyticsExport")
+
+
+def test_what_is_lost_after_a_write_without_an_answer_is_put_back(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write showed, so that it was ours that somebody wiped out, with a statement of others."""
+    scene.fault(PUT, status=500, after=True)
+    read, wiped = Bucket.policy, []
+
+    def read_before_another(self: Bucket) -> str | None:
+        text = read(self)
+        if not wiped and text and "AnyscaleClusterAccess" in text:
+            wiped.append(put_bucket_policy(scene, BUCKET, policy(EXPORT)))
+        return text
+
+    monkeypatch.setattr(Bucket, "policy", read_before_another)
+    run_module(MODULE, **GIVEN)
+    assert by_text(stored(scene)) == by_text([TLS_ONLY, EXPORT, grant(ROLE_ARN)])
 
 
 def test_a_condition_put_on_our_statement_is_named_when_it_goes(scene: Sandbox, run_module: Run) -> None:

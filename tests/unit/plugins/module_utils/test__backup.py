@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
     Backup,
     check_backup_options,
     check_run_id,
+    drop,
     files_in,
     kept,
     read,
@@ -155,6 +156,14 @@ def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None
     assert (one == another) == (name == other)
 
 
+def test_what_was_not_replaced_is_dropped(tmp_path: pathlib.Path) -> None:
+    """Whether its file is still there or not, and whether there is one."""
+    result = kept(ONE, parameters(tmp_path))
+    for backup_file in (result, result, {}):
+        drop(backup_file)
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
 @pytest.mark.parametrize("run_id", ["", " ", "a b", "../x", "a/b", "a.b", "a" * 65, "é", "a\n"])
 def test_a_run_id_that_cannot_be_part_of_a_name_is_refused(run_id: str) -> None:
     with pytest.raises(InputError, match="run_id"):
@@ -207,6 +216,9 @@ GARBAGE: dict[str, str] = {
     "empty": "",
     "not JSON": "{",
     "half of one": _content()[:100],
+    "lists in lists without end": "[" * 100_000,
+    "a document with a Sid that is a list": _content(before={"Statement": [{"Effect": "Allow", "Sid": ["One"]}]}),
+    "a document with half a character": _content(after={**TRUST, "Id": "\ud800"}),
     "a list": "[]",
     "clouds that are no names": _content(clouds=[7]),
     "clouds that are no list": _content(clouds=7),

@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
+import select
+import shutil
 import stat
 import subprocess
 import sys
+import time
 import typing as t
 
 import pytest
@@ -128,6 +132,85 @@ def test_a_lock_file_stays_the_same_file(folder: pathlib.Path) -> None:
         kept.append([(path.name, path.stat().st_ino) for path in folder.iterdir()])
     assert kept[0] == kept[1]
     assert len(kept[0]) == 1
+
+
+def _is_held(folder: pathlib.Path) -> bool:
+    try:
+        with resource_lock(RESOURCE, str(folder), 0.2):
+            return False
+    except TaskError:
+        return True
+
+
+def _without_its_file(folder: pathlib.Path) -> None:
+    """As a cleaner of temporary files leaves it."""
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def _without_its_folder(folder: pathlib.Path) -> None:
+    shutil.rmtree(folder)
+
+
+def _with_another_file(folder: pathlib.Path) -> None:
+    """As it is once somebody else came after a cleaner."""
+    for path in folder.iterdir():
+        path.unlink()
+        path.touch(mode=0o600)
+
+
+CLEANERS = (_without_its_file, _without_its_folder, _with_another_file)
+
+
+@pytest.mark.parametrize("clean", CLEANERS, ids=lambda clean: clean.__name__.strip("_"))
+def test_the_lock_that_is_held_is_the_one_that_others_find(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, clean: t.Callable[[pathlib.Path], None]
+) -> None:
+    """Whoever opens a file that is removed before it is locked would hold the lock of nobody else's file."""
+    lock, cleaned = fcntl.flock, []
+
+    def clean_and_lock(handle: int, operation: int) -> None:
+        if not cleaned:
+            cleaned.append(clean(folder))
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", clean_and_lock)
+    with resource_lock(RESOURCE, str(folder), 5):
+        assert _is_held(folder)
+    assert not _is_held(folder)
+
+
+def test_one_who_waits_for_a_file_that_is_removed_waits_for_its_successor(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
+    waiting = start(HOLD.replace("with ", "print('waits', flush=True)\nwith "), RESOURCE, str(folder))
+    try:
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "waits\n"
+        time.sleep(0.5)
+        _without_its_file(folder)
+        with resource_lock(RESOURCE, str(folder), 5):
+            holder.communicate("go\n")
+            assert not select.select([waiting.stdout], [], [], 1.5)[0], "two hold the lock"
+        assert waiting.stdout.readline() == "held\n"
+    finally:
+        waiting.kill()
+        waiting.communicate()
+
+
+def test_a_lock_file_in_use_is_not_an_old_one(folder: pathlib.Path) -> None:
+    """A cleaner of temporary files goes by their age, and asks nobody whether they are in use."""
+    with resource_lock(RESOURCE, str(folder), 1):
+        (path,) = folder.iterdir()
+    os.utime(path, (0, 0))
+    with resource_lock(RESOURCE, str(folder), 1):
+        assert min(path.stat().st_atime, path.stat().st_mtime) > time.time() - 60
+
+
+def test_no_handle_is_left_open(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    assert _is_held(folder)
+    holder.communicate("go\n")
+    assert not _is_held(folder)
+    assert len(os.listdir("/proc/self/fd")) == before - 2  # those to the holder
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022], ids=["an open umask", "the usual umask"])

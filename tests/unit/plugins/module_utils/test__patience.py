@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import itertools
+import random
+from unittest import mock
 
 import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils.policies import PROPERTY
+
+SHORTEST = 0.01
 
 
 class Time:
@@ -50,7 +54,7 @@ def test_attempts_are_numbered_and_pauses_are_bounded(seconds: float, first: flo
     assert len(numbers) >= 2
     assert len(time.pauses) == len(numbers) - 1
     for index, pause in enumerate(time.pauses):
-        assert 0 <= pause <= min(longest, first * 2**index) * (1 + 1e-9)
+        assert min(SHORTEST, first) <= pause <= min(longest, first * 2**index) * (1 + 1e-9)
 
 
 @PROPERTY
@@ -78,6 +82,22 @@ def test_those_who_were_refused_together_do_not_come_back_together() -> None:
 
 
 def test_pauses_grow_to_the_longest() -> None:
-    pauses = list(itertools.chain.from_iterable(run(60)[1].pauses[8:] for _process in range(20)))
-    assert max(pauses) > 2.0
-    assert min(pauses) < 1.0
+    pauses = list(itertools.chain.from_iterable(run(60)[1].pauses[8:-1] for _process in range(20)))
+    assert max(pauses) > 2.7
+    assert min(pauses) < 0.3
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_the_jitter_is_full(number: int) -> None:
+    """Each pause is spread evenly from next to nothing to its bound: a part of the bound that all wait for keeps them together."""
+    bound = min(3.0, 0.1 * 2**number)
+    shares = sorted(run(60)[1].pauses[number] / bound for _process in range(1000))
+    assert shares[0] < SHORTEST / bound + 0.02 and shares[-1] > 0.98
+    for tenth in range(1, 10):
+        assert abs(shares[100 * tenth] - tenth / 10) < 0.15
+
+
+def test_nobody_is_asked_without_a_pause() -> None:
+    """However small the share that chance gives."""
+    with mock.patch.object(random, "uniform", lambda low, high: low):
+        assert set(run(1.0)[1].pauses) == {SHORTEST}

@@ -375,6 +375,17 @@ MALFORMED = {
     "a Condition whose operator has no keys": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": {"Bool": "x"}}]}',
     "a Principal with a number in it": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": {"AWS": [123456789012]}}]}',
     "a statement with another Effect": '{"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}',
+    "a Sid that is a list": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": ["One"]}]}',
+    "a Sid that is an object": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": {"One": 1}}]}',
+    "a Sid that is a number": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": 1}]}',
+    "half a character in a value": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Resource": "\\ud800"}]}',
+    "half a character in a key": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "\\udfff": "*"}]}',
+    "half a character outside of statements": '{"Version": "2012-10-17", "Id": "\\ud800", "Statement": []}',
+    "lists in lists": "[" * 2_000,
+    "lists in lists without end": "[" * 100_000,
+    "lists in lists, each closed": "[" * 2_000 + "]" * 2_000,
+    "lists in lists in a statement": '{"Statement": [{"Effect": "Deny", "Resource": ' + "[" * 500 + "]" * 500 + "}]}",
+    "objects in objects": '{"Statement": [], "Id": ' + '{"a":' * 500 + "1" + "}" * 500 + "}",
 }
 
 
@@ -383,6 +394,8 @@ def test_a_malformed_document_is_an_error_that_says_whose_it_is(text: str) -> No
     with pytest.raises(PolicyError, match="policy of bucket fleet-data") as caught:
         _policy.parse(text, "policy of bucket fleet-data")
     assert caught.value.remedy
+    assert len(caught.value.message) < 300
+    caught.value.message.encode()
 
 
 def test_an_error_in_a_statement_says_which_one() -> None:

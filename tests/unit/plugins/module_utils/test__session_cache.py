@@ -333,6 +333,7 @@ WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
     [
         pytest.param(b"", id="empty"),
         pytest.param(json.dumps(WHOLE).encode()[:-20], id="half-written"),
+        pytest.param(b"[" * 100_000, id="nested without end"),
         pytest.param(b"\x00\xff\xfe", id="no text"),
         pytest.param(b"[]", id="a list"),
         pytest.param(b"7", id="a number"),
