@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
 
 _ARGUMENTS = {
     "argument_spec": {
@@ -39,7 +40,6 @@ _ARGUMENTS = {
 }
 _FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {"json": json.dumps, "csv": to_csv, "html": to_html}
 _COLLECTION = Path(__file__).parents[2]
-_NAMED = 10
 # Facts that the inventory may have too, and the variables that they are in.
 _KNOWN_AS = {"account_id": "cloud_iam_account_id", "cloud_id": "cloud_iam_cloud_id", "region": "cloud_iam_region"}
 
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
             _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
         missing = missing_clouds(report, previous) if previous else []
         if missing:
-            warnings.append(f"{len(missing)} clouds of previous_report are not in this report: {_some(missing)}. Was there a limit?")
+            warnings.append(f"{len(missing)} clouds of previous_report are not in this report: {some(missing)}. Was there a limit?")
         failed = failed_clouds(report, arguments["fail_on"])
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
@@ -145,8 +145,4 @@ def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
     what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
-    return f"{len(failed)} of {total} clouds {what}: {_some(failed)}. The report says why."
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return f"{len(failed)} of {total} clouds {what}: {some(failed)}. The report says why."

@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import
     documents_of,
     share_out,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
 
 _ARGUMENTS = {
     "argument_spec": {
@@ -58,18 +59,18 @@ class ActionModule(ActionBase):
         nobodys = [document.first.resource for document in shares.nobodys]
         if nobodys and not arguments["own"]:
             raise AnsibleError(
-                f"No host of the play is a cloud of the account of {', '.join(nobodys)}. Add one, or set own to true to leave them out."
+                f"No host of the play is a cloud of the account of {some(nobodys)}. Add one, or set own to true to leave them out."
             )
         if not shares.by_host:
             raise AnsibleError(
-                f"No document that was found is a cloud's of the play. Found: {', '.join(nobodys)}. "
+                f"No document that was found is a cloud's of the play. Found: {some(nobodys)}. "
                 "Add their clouds to the play, or set own to false so that any cloud of their account puts them back."
             )
         clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
         return {
             **result,
             "changed": False,
-            "warnings": [f"Not put back, since no cloud of the play names it: {', '.join(nobodys)}."] if nobodys else [],
+            "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."] if nobodys else [],
             "hosts": list(shares.by_host),
             "documents": {name: [document.as_item(clouds) for document in share] for name, share in shares.by_host.items()},
             "left_out": nobodys,

@@ -19,7 +19,8 @@ description:
     at once and in full, above it.
   - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the reasons, and for each that
     failed, and from time to time one that says how far the run is.
-  - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. A cloud that
+  - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. Of a loop these
+    are the reasons and the messages of its items. A cloud that
     P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One for which a check of
     P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted, else as unknown if
     one could not be told, and as not audited if the task failed and that was ignored. One that a rollout did not come to,
@@ -75,6 +76,7 @@ ansible.cfg: |
   heartbeat = 60
 """
 
+import dataclasses
 import functools
 import os
 import re
@@ -100,7 +102,8 @@ _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # Tasks that tell something of all hosts of a play.
-_CHOICE, _PLAN = f"{_COLLECTION}fleet_selection", f"{_COLLECTION}fleet_plan"
+_CHOICE = f"{_COLLECTION}fleet_selection"
+_PLAN = f"{_COLLECTION}fleet_plan"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set where a terminal is not looked at by a person: a log keeps every state of the bar.
@@ -120,6 +123,14 @@ _COLOURS = {
 }
 
 
+@dataclasses.dataclass
+class _Items:
+    """What became of the items of a host's loop: for each that changed whether that is only predicted and why, and what failed."""
+
+    changes: list[tuple[bool, list[str]]] = dataclasses.field(default_factory=list)
+    messages: list[str] = dataclasses.field(default_factory=list)
+
+
 class CallbackModule(DefaultCallback):
     """Ansible's own output with less of it for each host and more for all of them."""
 
@@ -134,6 +145,7 @@ class CallbackModule(DefaultCallback):
         self._bar = False
         self._check = False
         self._noun = "hosts"
+        self._items: dict[tuple[str, str], _Items] = {}
 
     # Plays
 
@@ -193,10 +205,9 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show what a task has to say, count what it did."""
-        name = result.host.get_name()
-        if result.is_changed():
-            predicted = bool(result.task.check_mode)
-            self._progress.change(name, _reasons(result), predicted)
+        if result.is_changed() and not _is_loop(result.task):
+            self._progress.change(result.host.get_name(), _reasons(result), bool(result.task.check_mode))
+        self._finish_items(result)
         self._learn(result)
         if self._shows(result):
             super().v2_runner_on_ok(result)
@@ -214,7 +225,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Show it at once."""
-        message = _message(result)
+        message = self._finish_items(result) or _message(result)
         if not ignore_errors:
             self._learn(result)
             self._progress.fail(result.host.get_name(), message)
@@ -227,7 +238,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show it at once."""
-        message = _message(result)
+        message = self._finish_items(result) or _message(result)
         if not result.task.ignore_unreachable:
             self._learn(result)
             self._progress.fail(result.host.get_name(), message, unreachable=True)
@@ -237,11 +248,20 @@ class CallbackModule(DefaultCallback):
             self._tell_failure(result, message, ignored=bool(result.task.ignore_unreachable), unreachable=True)
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
-        """Show what there is to say of an item."""
+        """Show what there is to say of an item, keep what it changed."""
+        if result.is_changed():
+            # The task of an item has its keywords evaluated, such as a check mode from a variable; that of a whole loop has not.
+            self._items_of(result).changes.append((bool(result.task.check_mode), _reasons(result)))
         if self._shows(result):
             super().v2_runner_item_on_ok(result)
         else:
             self._handle_warnings_and_exception(result)
+
+    def v2_runner_item_on_failed(self, result: t.Any) -> None:
+        """Keep why: of a loop, Ansible says no more than that an item failed."""
+        if result.result.get("msg"):
+            self._items_of(result).messages.append(str(result.result["msg"]).strip())
+        super().v2_runner_item_on_failed(result)
 
     def v2_runner_item_on_skipped(self, result: t.Any) -> None:
         """Nothing is to be said of it but warnings."""
@@ -318,11 +338,22 @@ class CallbackModule(DefaultCallback):
                 self._progress.choose(set(hosts))
             else:
                 need_something = {**result.result["differing"], **result.result["unseen"]}
-                self._progress.plan(set(hosts), set(need_something) - set(hosts))
+                is_second_look = bool(result.task.args.get("changed_by"))
+                self._progress.plan(set(hosts), set(need_something) - set(hosts), is_second_look)
+
+    def _items_of(self, result: t.Any) -> _Items:
+        return self._items.setdefault(_place(result), _Items())
+
+    def _finish_items(self, result: t.Any) -> str:
+        """A task is over: count what the items of its loop changed, if it has one. Returns why any of them failed."""
+        items = self._items.pop(_place(result), _Items())
+        for predicted, reasons in items.changes:
+            self._progress.change(result.host.get_name(), reasons, predicted)
+        return " ".join(dict.fromkeys(items.messages))
 
     def _over(self, result: t.Any) -> None:
         name = result.host.get_name()
-        if self._progress.over(name, result.task._uuid) and self._progress.clouds[name].untold:
+        if self._progress.over(name, result.task._uuid, bool(result.task.run_once)) and self._progress.clouds[name].untold:
             self._tell_changes([self._progress.clouds[name]])
 
     def _tell_changes(self, clouds: t.Iterable[Cloud]) -> None:
@@ -341,7 +372,7 @@ class CallbackModule(DefaultCallback):
         else:
             self._handle_warnings_and_exception(result)
         self._clean_results(found, result.task.action)
-        if result.task.loop and "results" in found:
+        if _is_loop(result.task) and "results" in found:
             self._process_items(result)
         to_stderr = self.get_option("display_failed_stderr")
         if self.get_option("show_task_path_on_failure"):
@@ -405,6 +436,15 @@ def _action(result: t.Any) -> str:
 def _title(task: Task) -> str:
     """What a task is called, without the role that it is of."""
     return str(task.name or task.get_name()).strip()
+
+
+def _place(result: t.Any) -> tuple[str, str]:
+    """What tells a host's result of a task, or of the task's items, from all others."""
+    return result.host.get_name(), result.task._uuid
+
+
+def _is_loop(task: Task) -> bool:
+    return task.loop is not None or bool(task.loop_with)
 
 
 def _message(result: t.Any) -> str:

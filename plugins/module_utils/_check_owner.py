@@ -35,11 +35,23 @@ def document_owner(facts: Facts) -> Outcome:
         facts.bucket_tags.get()
         return passed("No tag of the role or the bucket says that another tool owns its policy.")
     told = " and ".join(f"the {what} belongs to {owner}" for what, owner in owners.items() if owner)
+    untold, why = _untold(facts)
     return warned(
-        f"Tags say that {told}, which puts its own policy back when it is next applied: its source must say what the remedy says.",
+        f"Tags say that {told}, which puts its own policy back when it is next applied: its source must say what the remedy says.{untold}",
         "\n\n".join(lines),
         owners={what: owner for what, owner in owners.items() if owner},
+        **why,
     )
+
+
+def _untold(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
+    """A sentence on why it is not known whether the bucket has an owner, and the facts of that; nothing where there is none to know."""
+    obstacle = facts.bucket_tags.obstacle
+    if obstacle is None or facts.bucket_tags.is_inapplicable:
+        return "", {}
+    evidence = obstacle.outcome.evidence
+    missing = f" ({evidence['missing_permission']} is missing)" if "missing_permission" in evidence else ""
+    return f" Who owns the bucket could not be read{missing}: {obstacle.outcome.reason}", evidence
 
 
 def _trust_lines(owner: str, facts: Facts) -> str:

@@ -21,7 +21,8 @@ ASSUMED_ROLE, FEDERATED_USER, USER, ROOT, NOBODY = "assumed_role", "federated_us
 
 # EC2 names the session of an instance's role after the instance.
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}\Z")
-_CONVENTIONAL = re.compile(r"cld_[A-Za-z0-9_-]+-cluster_node_role\Z")
+# What Anyscale names a default role: 'anyscale cloud setup', 'anyscale cloud resource setup', and what came before these.
+_CONVENTIONAL = re.compile(r"(?:cld_[A-Za-z0-9_-]+|vm-[a-z]+(?:-[a-z]+)+-[0-9]+-[0-9a-f]+)-cluster_node_role\Z|ray-autoscaler-v1\Z")
 _WITHOUT_A_ROLE = {
     ROOT: "the account's root user: its keys are on the node, which nothing should have",
     USER: "an IAM user: keys in the environment or in a file hide the node's role",
@@ -81,7 +82,7 @@ def with_path(identity: Identity, live_arn: str | None) -> Identity:
 def judge(identity: Identity, expected: RoleReference, default_role: str | None, path_is_known: bool) -> Verdict:
     """Compare a caller with the role that it should be.
 
-    default_role: the name of the role that the cloud falls back to; without it, it is known by Anyscale's convention.
+    default_role: the name of the role that the cloud falls back to; without it, it is known by the names that Anyscale gives.
     path_is_known: whether the ARN of the caller's role is IAM's, with its path.
     """
     if identity.kind != ASSUMED_ROLE:

@@ -77,7 +77,7 @@ class PolicyTask(Task):
         refusals: list[AwsError] = []
         for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
             if refusals or self._is_seen_long_ago():
-                live, arns = self._look_again(refusals)
+                live, arns = self._look_again(plan, refusals)
                 if not policy.policies_equal(live, plan.before, arns):
                     if any(error.is_lost for error in refusals):
                         self._note_doubtful_write(policy.policies_equal(live, plan.after, arns))
@@ -102,11 +102,15 @@ class PolicyTask(Task):
     def _is_seen_long_ago(self) -> bool:
         return time.monotonic() - self._seen_at > _FRESH_SECONDS
 
-    def _look_again(self, refusals: t.Sequence[AwsError]) -> tuple[policy.Document, t.Mapping[str, str]]:
+    def _arns_of(self, plan: Plan, live: policy.Document) -> dict[str, str]:
+        """Of all that a plan and the live document show: AWS shows one principal now by its id, now by its ARN."""
+        return {unique_id: arn for document in (plan.before, plan.after, live) for unique_id, arn in self.arns(document).items()}
+
+    def _look_again(self, plan: Plan, refusals: t.Sequence[AwsError]) -> tuple[policy.Document, t.Mapping[str, str]]:
         """The live document before another attempt, with whom it names. Where that fails, what counts is why it was looked for."""
         try:
             live = self._look()
-            return live, self.arns(live)
+            return live, self._arns_of(plan, live)
         except TaskError as error:
             if not refusals:
                 raise
@@ -130,9 +134,10 @@ class PolicyTask(Task):
         self._put_back = ()
         for _attempt in attempts(_VISIBLE_SECONDS):
             live = self._look()
-            if policy.policies_equal(live, plan.after, self.arns(live)):
+            arns = self._arns_of(plan, live)
+            if policy.policies_equal(live, plan.after, arns):
                 return dataclasses.replace(plan, reasons=(), warnings=())
-            if not policy.policies_equal(live, plan.before, self.arns(live)):
+            if not policy.policies_equal(live, plan.before, arns):
                 break
         return self._guarded(self._decided_anew(plan, live))
 
@@ -144,7 +149,7 @@ class PolicyTask(Task):
         plan = self.decide(live)
         if not self._may_be_written:
             return plan
-        lost = _lost(written, live, self.arns(live))
+        lost = _lost(written, live, self._arns_of(written, live))
         if not lost:
             return plan
         if not (plan.changed and self._is_written):

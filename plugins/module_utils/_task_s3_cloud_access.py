@@ -104,7 +104,7 @@ class Task(PolicyTask):
 
     def is_passing(self, error: AwsError) -> bool:
         """A role just made is unknown to S3 for a while; one that IAM does not know (any more) stays unknown."""
-        if error.code == "MalformedPolicy" and "principal" in error.message.lower():
+        if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
             return all(self._iam.role(reference.name) for reference in self._references)
         return super().is_passing(error)
 

@@ -39,8 +39,9 @@ options:
   fail_on:
     description:
       - For which clouds the task fails, once the report is written.
-      - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those with a check that failed.
-      - A check that could not be told, or that only warns, never fails the task. With V(drift) there is a warning if there
+      - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those with a check that failed, or with
+        one that warns of a document that onboarding would write anew.
+      - Any other check that only warns, or that could not be told, never fails the task. With V(drift) there is a warning if there
         are clouds of which it cannot be told. A cloud of which no check could be told counts as not audited.
     type: str
     choices: [never, error, drift]

@@ -103,7 +103,7 @@ compute_config:
   returned: where the document is a compute config
   sample: team-a:5
 backup_file:
-  description: The file with the document before and the one now.
+  description: The file with the document before and the one now; the last one, where it was replaced more than once.
   type: str
   returned: changed, with O(backup=true)
   sample: /home/ops/.ansible/anyscale_backups/20261124T111500-654321Z.4712.trust_policy.ray-team-a-0cc175b9c0f1.json

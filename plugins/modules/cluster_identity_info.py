@@ -36,7 +36,7 @@ options:
   default_role:
     description:
       - The name or the ARN of the cloud's default role, to tell it from other wrong ones. Without it, a role that is called
-        V(<cloud_id>-cluster_node_role) is taken for one.
+        V(<cloud_id>-cluster_node_role) is taken for one, and so is V(vm-<region>-<hex>-cluster_node_role) and V(ray-autoscaler-v1).
     type: str
   look_up_role:
     description:

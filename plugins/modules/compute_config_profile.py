@@ -210,7 +210,7 @@ previous:
   type: dict
   returned: changed
 backup_file:
-  description: The file with the compute config before and the one now.
+  description: The file with the compute config before and the one now; the last one, where it was replaced more than once.
   type: str
   returned: changed, with O(backup=true), unless the compute config stays as it is
   sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.compute_config.team-a-0cc175b9c0f1.json

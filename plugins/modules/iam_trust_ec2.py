@@ -132,7 +132,7 @@ sid:
   returned: success
   sample: AnyscaleEC2Trust
 backup_file:
-  description: The file with the trust policy before and the one now.
+  description: The file with the trust policy before and the one now; the last one, where it was replaced more than once.
   type: str
   returned: changed, with O(backup=true)
   sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json

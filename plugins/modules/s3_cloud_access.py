@@ -161,7 +161,7 @@ bytes_limit:
   returned: success
   sample: 20480
 backup_file:
-  description: The file with the bucket policy before and the one now.
+  description: The file with the bucket policy before and the one now; the last one, where it was replaced more than once.
   type: str
   returned: changed, with O(backup=true)
   sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-production-data-0cc175b9c0f1.json

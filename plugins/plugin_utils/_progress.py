@@ -51,6 +51,9 @@ class Cloud:
     step: int = 0
     heard: bool = False
     planned: bool = False
+    # Whether it waited for its turn when the play began, and whether a task of the play was for it alone.
+    waited: bool = False
+    served: bool = False
     change: Outcome | None = None
     trouble: Outcome | None = None
     message: str = ""
@@ -58,6 +61,11 @@ class Cloud:
     untold: list[str] = dataclasses.field(default_factory=list)
     findings: list[str] = dataclasses.field(default_factory=list)
     doubt: Outcome | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waited for its turn when the play began, and waits still: what the play did so far was for all clouds together."""
+        return self.stage is Stage.UNDER_WAY and self.waited and not self.served
 
     @property
     def outcome(self) -> Outcome | None:
@@ -106,7 +114,7 @@ class Progress:
             cloud.account = cloud.account or account
             self._batch.append(cloud)
             if not cloud.trouble and not (cloud.planned and cloud.stage is Stage.DONE):
-                cloud.step = 0
+                cloud.step, cloud.waited, cloud.served = 0, cloud.stage is Stage.WAITING, False
                 self._move(cloud, Stage.UNDER_WAY)
         self._done_before = self.done
         self._started = now if self._started is None else self._started
@@ -118,11 +126,14 @@ class Progress:
         self._left_out.difference_update(chosen)
         self._leave_out([cloud.name for cloud in self._batch if cloud.name not in chosen])
 
-    def plan(self, going_on: t.Collection[str], later: t.Collection[str] = ()) -> None:
-        """The clouds of the play were looked at: some go on to a play of their own, some are for another run, the others are right."""
+    def plan(self, going_on: t.Collection[str], later: t.Collection[str] = (), again: bool = False) -> None:
+        """The clouds of the play were looked at: some go on to a play of their own, some are for another run, the others are right.
+
+        again: it was a second look, at those alone that have had their turn.
+        """
         self._leave_out(later)
         for cloud in self._batch:
-            if cloud.trouble:
+            if cloud.trouble or again and cloud.is_idle:
                 continue
             cloud.planned = True
             if cloud.name in going_on:
@@ -133,18 +144,19 @@ class Progress:
         self._is_planned, self._clock = True, None
         self._taken, self._done_before = 0, self.done
 
-    def over(self, name: str, task: str) -> bool:
-        """A task is over for a cloud; whether it was the cloud's last one, as far as can be told."""
+    def over(self, name: str, task: str, for_all: bool = False) -> bool:
+        """A task is over for a cloud, or for all by way of it; whether it was the cloud's last one, as far as can be told."""
         if name in self._left_out:  # one task for all may be run for it
             return False
         cloud = self._cloud(name)
         cloud.heard = True
+        cloud.served = cloud.served or not for_all
         place = self._places.get(task, 0)
         if cloud.stage is not Stage.UNDER_WAY or place <= cloud.step:
             return False
         self._taken += place - cloud.step
         cloud.step = place
-        if place < self._steps:
+        if place < self._steps or cloud.is_idle:
             return False
         self._move(cloud, Stage.DONE)
         return True
@@ -188,10 +200,10 @@ class Progress:
                 self._move(cloud, Stage.STOPPED)
 
     def finish(self) -> None:
-        """The play is over."""
+        """The play is over. One that was about all clouds together, or that stopped before it began, was nobody's turn."""
         for cloud in self._batch:
             if cloud.stage is Stage.UNDER_WAY:
-                self._move(cloud, Stage.DONE)
+                self._move(cloud, Stage.WAITING if cloud.is_idle else Stage.DONE)
         self._batch, self._taken, self._done_before = [], 0, self.done
 
     def settle(self, troubled: t.Container[str]) -> None:

@@ -67,12 +67,16 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
     if not counted:
         return []
     findings = _grouped((finding, cloud.name) for cloud in counted if cloud.outcome is Outcome.DRIFTED for finding in cloud.findings)
-    changes = _grouped((reason, cloud.name) for cloud in counted if cloud.change for reason in cloud.reasons)
+    changed, predicted = (
+        _grouped((reason, cloud.name) for cloud in counted if cloud.change is change for reason in cloud.reasons)
+        for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
+    )
     troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.trouble)
     return [
         *_table(counted, what, check),
         *_section("which checks fail", findings, width, None),
-        *_section("why they would change" if check else "why they changed", changes, width, None),
+        *_section("why they changed", changed, width, None),
+        *_section("why they would change", predicted, width, None),
         *_section("why they failed", troubles, width, Outcome.FAILED),
         [("", None)],
         _totals(counted, what, check),
@@ -82,7 +86,9 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
 def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
     """How many are done, changed and failed, how long that took and how long the rest will take."""
     pieces: Line = [(f"{progress.done} of {len(progress.clouds)} {what} done in {_clock(progress.elapsed(now))}", None)]
-    changed = Outcome.WOULD_CHANGE if check else Outcome.CHANGED
+    # A variable of a playbook may ask for check mode as well.
+    only_predicted = check or progress.changed and progress.changed == progress.predicted
+    changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
     for count, outcome in ((progress.changed, changed), (progress.failed, Outcome.FAILED)):
         pieces += [(", ", None), (f"{count} {outcome.value}", outcome if count else None)]
     left = progress.time_left(now)

@@ -77,7 +77,16 @@ def missing_clouds(report: t.Mapping[str, t.Any], previous: t.Mapping[str, t.Any
 
 def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
     """The clouds that an audit fails for, by the key of ``FAIL_ON``."""
-    return [cloud["name"] for cloud in report["clouds"] if cloud["state"] in FAIL_ON[fail_on]]
+    return [
+        cloud["name"]
+        for cloud in report["clouds"]
+        if cloud["state"] in FAIL_ON[fail_on] or fail_on == "drift" and any(map(_is_drift, cloud["checks"]))
+    ]
+
+
+def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
+    """Whether a check is what onboarding is for: it fails, or it only warns, of a document that the collection would write anew."""
+    return check["status"] == "fail" or check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {})
 
 
 def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:

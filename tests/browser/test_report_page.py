@@ -116,6 +116,43 @@ def test_each_filter_and_its_reset(open_report: Open, act: t.Callable[[t.Any], N
     assert opened.page.is_disabled("#reset")
 
 
+@pytest.mark.parametrize(
+    ("check_id", "change", "left"),
+    [
+        pytest.param("trust_ec2", "fixed", ["vision-prod"], id="it was fixed here"),
+        pytest.param("bucket_access", "fixed", [], id="another one was fixed"),
+        pytest.param("trust_ec2", "persisting", ["search-dev"], id="it persists"),
+        pytest.param("trust_ec2", "new", [], id="another one is new"),
+        pytest.param("bucket_access", "new", ["search-dev"], id="it is new"),
+    ],
+)
+def test_one_finding_is_of_the_check_and_of_the_change(open_report: Open, check_id: str, change: str, left: list[str]) -> None:
+    """Not one finding of the check, and another one that changed like that."""
+    opened = open_report(SMALL, EARLIER)
+    opened.page.select_option("#check", check_id)
+    opened.page.select_option("#change", change)
+    assert opened.names() == left
+
+
+def test_among_many_clouds_the_search_waits_for_a_pause(open_report: Open) -> None:
+    """So that typing does not stutter; what was typed is not lost to another filter meanwhile."""
+    opened = open_report({f"cloud-{number:03}": result(f"cloud-{number:03}", check("trust_ec2")) for number in range(501)})
+    page = opened.page
+    page.evaluate("""() => { window.updates = 0; new MutationObserver(() => { window.updates += 1; })
+        .observe(document.querySelector('#shown'), {childList: true, characterData: true, subtree: true}); }""")
+    typed = page.evaluate("""async () => { const search = document.querySelector('#search');
+        for (const text of ['c', 'cl', 'cloud-50', 'cloud-500']) {
+          search.value = text; search.dispatchEvent(new Event('input'));
+          await new Promise((resume) => setTimeout(resume, 20)); }
+        return [window.updates, document.querySelector('#shown').textContent]; }""")
+    assert typed == [0, "501 clouds"]
+    page.locator("#shown", has_text="1 of 501 clouds").wait_for(timeout=5000)
+    assert page.evaluate("window.updates") == 1
+    page.fill("#search", "cloud-49")
+    page.click("#states [data-state=pass]")
+    assert opened.shown() == "10 of 501 clouds" and page.input_value("#search") == "cloud-49"
+
+
 def test_filters_work_together_and_states_add_up(open_report: Open) -> None:
     """A state that is chosen twice is not chosen."""
     opened = open_report(SMALL)
@@ -209,6 +246,26 @@ def test_the_remedy_is_copied_as_it_is(open_report: Open) -> None:
     assert opened.page.evaluate("navigator.clipboard.readText()") == REMEDY
 
 
+@pytest.mark.parametrize(
+    ("remedy", "is_copied"),
+    [
+        pytest.param("Run rayfleet.anyscale.iam_trust_ec2.", False, id="a sentence"),
+        pytest.param('Write {"AWS": "*"} in the place of "*", and Principal in the place of NotPrincipal.', False, id="with JSON in it"),
+        pytest.param("A profile would do", False, id="without a stop"),
+        pytest.param("ansible-playbook rayfleet.anyscale.onboard --limit search-dev", True, id="a command"),
+        pytest.param('{"Effect": "Allow"}', True, id="a statement on one line"),
+        pytest.param('{\n  "Effect": "Allow"\n}', True, id="a statement"),
+        pytest.param("# Terraform, of the module\nassume_role_policy = jsonencode({})", True, id="lines for Terraform"),
+    ],
+)
+def test_only_what_can_be_used_as_it_is_can_be_copied(open_report: Open, remedy: str, is_copied: bool) -> None:
+    """A sentence is for people."""
+    found = result("search-dev", check("trust_ec2", "fail", remedy=remedy))
+    dialog = _open_cell(open_report({"search-dev": found}), "search-dev", "trust_ec2")
+    assert dialog.locator(".remedy").inner_text() == remedy
+    assert dialog.locator(".copy").count() == is_copied
+
+
 def test_a_cloud_that_could_not_be_audited_shows_why(open_report: Open) -> None:
     """In the table and in its panel."""
     opened = open_report(SMALL)
@@ -294,8 +351,10 @@ def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
     assert opened.shown() == "2,000 clouds"
     assert page.get_attribute("#scroller", "aria-rowcount") == "2002"
     page.fill("#search", "vision-prod-0")
+    page.locator("#shown", has_text=" of 2,000 clouds").wait_for(timeout=5000)
     assert len(opened.names()) < 80 and all(name.startswith("vision-prod-0") for name in opened.names())
     page.fill("#search", "")
+    page.locator("#shown", has_text=re.compile(r"^2,000 clouds$")).wait_for(timeout=5000)
     page.focus("#scroller")
     page.keyboard.press("Control+End")
     page.wait_for_function("document.querySelector('#cell-1999-0') !== null")
@@ -360,6 +419,32 @@ def test_paper_has_all_rows_and_every_finding_but_no_controls(open_report: Open)
     page.emulate_media(media="print")
     assert not page.is_visible("#filters")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
+    """The first of them, and how many are left to the report in JSON; what is filtered is what is printed."""
+    results = fleet(2000, drift=1.6)
+    page = open_report(results).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#grid-body [role=row]").count() == 300
+    printed = page.locator("#paper .finding").count() + page.locator("#paper .pill.error").count()
+    assert printed == 200
+    assert page.evaluate("document.querySelectorAll('*').length") < 40000
+    assert page.evaluate("document.querySelector('#scroller').scrollHeight") < 300 * 50 + 300
+    findings = sum(one["status"] in ("fail", "warn", "unknown") for found in results.values() for one in found.get("checks", ()))
+    left = findings + sum("checks" not in found for found in results.values()) - 200
+    assert page.locator("#paper .left-out").all_inner_texts() == [
+        f"{left:,} more findings are in report.json.",
+        "1,700 more clouds are in report.json: the table has the first 300.",
+    ]
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("#grid-body [role=row]").count() < 80
+
+
+def test_paper_that_has_all_says_nothing_of_more(open_report: Open) -> None:
+    page = open_report(SMALL).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#paper .finding").count() == 3 and page.locator("#paper .left-out").count() == 0
 
 
 HOSTILE = [
@@ -435,3 +520,54 @@ def test_the_page_itself_never_scrolls_sideways(open_report: Open, width: int) -
     """From a phone to a wide screen; the table scrolls in itself."""
     page = open_report(SMALL, EARLIER, viewport={"width": width, "height": 800}).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_a_difference_stands_one_over_the_other(open_report: Open, scheme: str) -> None:
+    """What goes over what comes, each over the whole width and with its sign; what stays is there once."""
+    opened = open_report({"search-dev": result("search-dev", DRIFT)}, color_scheme=scheme, **PHONE)
+    dialog = _open_cell(opened, "search-dev", "trust_ec2")
+    opened.page.wait_for_timeout(300)
+    gone, come = (dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added"))
+    assert gone["x"] == come["x"] and gone["y"] + gone["height"] <= come["y"]
+    assert min(gone["width"], come["width"]) > 270
+    assert [dialog.locator(f"td.same:nth-child({place})").first.is_visible() for place in (2, 4)] == [True, False]
+    signs = "(on) => getComputedStyle(on, '::before').content"
+    assert "−" in dialog.locator(".line-number.removed").first.evaluate(signs)
+    assert "+" in dialog.locator(".line-number.added").first.evaluate(signs)
+    assert opened.page.evaluate(CONTRASTS) == []
+
+
+def test_on_a_wide_screen_a_difference_stands_side_by_side(open_report: Open) -> None:
+    dialog = _open_cell(open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2")
+    gone, come = (dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added"))
+    assert gone["y"] == come["y"] and gone["x"] + gone["width"] <= come["x"]
+
+
+def test_on_a_phone_the_checks_are_in_view(open_report: Open) -> None:
+    """With their names in the head of the table, which has no empty band; the keys pass by what is left out."""
+    opened = open_report({name: result(name, *map(check, TITLES)) for name in ("search-dev", "vision-prod")}, **PHONE)
+    page = opened.page
+    page.locator("#scroller").scroll_into_view_if_needed()
+    boxes = [head.bounding_box() for head in page.locator(".names .check .head-label").all()]
+    assert sum(box["x"] + box["width"] < 390 for box in boxes) >= 3
+    assert not page.is_visible(".names .account") and not page.is_visible("#grid-body .region")
+    page.focus("#scroller")
+    for key in ("Home", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    assert opened.active() == "EC2 may assume the role: Pass"
+    for _press in range(2):
+        page.keyboard.press("ArrowLeft")
+    assert "search-dev" in opened.active()
+
+
+@pytest.mark.parametrize("width", [390, 768, 1024, 1100, 1440])
+def test_no_title_of_a_check_is_cut(open_report: Open, width: int) -> None:
+    """A long one takes two lines."""
+    titles = [check(name, title=f"{title}, whoever looks at it and from wherever") for name, title in TITLES.items()]
+    page = open_report({"vision": result("vision", *titles)}, viewport={"width": width, "height": 800}).page
+    cut = "() => [...document.querySelectorAll('.bar-name')].filter((on) => on.scrollWidth > on.clientWidth).length"
+    assert page.locator(".bar-name").count() == len(TITLES) and page.evaluate(cut) == 0

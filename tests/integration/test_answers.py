@@ -59,7 +59,7 @@ def seen(run: Run) -> set[str]:
 
 def published(run: Run, name: str) -> Json:
     """What the run published by that name."""
-    [result] = [result for result in run.named("Publish the counts") + run.named("Publish the counts and the paths")]
+    [result] = [*run.named("Publish the counts"), *run.named("Publish the counts and the paths")]
     return result["ansible_stats"]["data"][name]
 
 

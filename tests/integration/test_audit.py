@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.integration.states import ACCOUNT, policy, put_bucket_policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, Run, inventory_file, run_playbook
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils.audit_results import check, result
 
@@ -251,13 +252,30 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(run_a
     assert sorted(hosts) == sorted(cloud.name for cloud in CLOUDS)
 
 
+@pytest.mark.parametrize("limit", [[], ["--limit", MISNAMED]], ids=["all", "limited"])
 @pytest.mark.parametrize("pattern", ["nobody", "anyscale_clouds:!anyscale_clouds"], ids=["a name that none has", "all but all"])
-def test_a_pattern_that_matches_no_cloud_is_an_error(run_audit: t.Callable[..., Run], tmp_path: Path, pattern: str) -> None:
+def test_a_pattern_that_matches_no_cloud_is_an_error(
+    run_audit: t.Callable[..., Run], tmp_path: Path, pattern: str, limit: list[str]
+) -> None:
     """Nothing was audited, which must not look as if nothing had been found."""
-    run = run_audit("-e", f"audit_hosts={pattern}")
-    assert (run.exit_status, _failures(run)) == (2, {"localhost"})
+    run = run_audit("-e", f"audit_hosts={pattern}", *limit)
+    assert run.exit_status == 4
     assert f"No host of the inventory matches {pattern}: there is no cloud to audit." in run.output
     assert not (tmp_path / "anyscale-audit").exists()
+
+
+def test_a_limit_that_leaves_none_of_the_pattern_is_no_error(run_audit: t.Callable[..., Run]) -> None:
+    """As in a run of several imports, of which the limit is for one."""
+    run = run_audit("-e", f"audit_hosts={MISNAMED}", "--limit", UNTOUCHED[0])
+    assert (run.exit_status, run.operations) == (0, {})
+
+
+@pytest.mark.parametrize(("limit", "status"), [([], 2), (["--limit", "x"], 4)], ids=["all", "limited"])
+def test_an_inventory_without_a_host_is_an_error(sandbox: Sandbox, tmp_path: Path, limit: list[str], status: int) -> None:
+    """The more so."""
+    run = run_playbook(sandbox, "audit", inventory_file(tmp_path, sandbox, []), *limit)
+    assert run.exit_status == status
+    assert ("No host of the inventory matches" if limit else "The inventory has no host.") in run.output
 
 
 @pytest.mark.parametrize(("fail_on", "failed"), [("never", set()), ("drift", {MISNAMED, *UNTOUCHED})])
@@ -265,6 +283,34 @@ def test_the_recap_and_the_exit_status_follow_fail_on(run_audit: t.Callable[...,
     """The recap counts a failure for exactly the clouds that the audit fails for."""
     run = run_audit("-e", f"fail_on={fail_on}")
     assert (run.exit_status, _failures(run)) == (2 if failed else 0, failed)
+
+
+WARNED = {
+    "narrow": Cloud("narrow", ACCOUNT, trust="conditional", bucket_policy="complete", profile="filled", compute_config="right"),
+    "wide": Cloud("wide", ACCOUNT, trust="cloudformation", bucket_policy="none", profile="filled", compute_config="right"),
+    "owned": Cloud(
+        "owned", ACCOUNT, owner="terraform", trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"
+    ),
+    "right": Cloud("right", ACCOUNT, trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"),
+}
+
+
+def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also where the check only warns, since it works or may work; not where it warns of what is no document of ours."""
+    sandbox.seed(WARNED.values())
+    wide = WARNED["wide"]
+    everything = [f"arn:aws:s3:::{wide.bucket_name}", f"arn:aws:s3:::{wide.bucket_name}/*"]
+    grant = {"Effect": "Allow", "Principal": {"AWS": wide.role_arn}, "Action": "s3:*", "Resource": everything}
+    put_bucket_policy(sandbox, wide.bucket_name, policy(grant))
+    inventory = inventory_file(tmp_path, sandbox, WARNED.values())
+    onboarding = run_playbook(sandbox, "onboard", inventory, "--check")
+    audited = run_playbook(sandbox, "audit", inventory, "-e", "fail_on=drift")
+    states = {cloud["name"]: cloud["state"] for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]}
+    assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "right": "pass"}
+    assert {name for name in WARNED if onboarding.changed(name)} == {"narrow", "wide"}
+    assert (audited.exit_status, _failures(audited)) == (2, {"narrow", "wide"})
+    assert "These warn of what onboarding would change: trust_ec2." in audited.output
+    assert run_playbook(sandbox, "audit", inventory).exit_status == 0
 
 
 def test_the_counts_and_the_paths_are_published(run_audit: t.Callable[..., Run], tmp_path: Path) -> None:

@@ -23,15 +23,16 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._harmless import cells
+from ansible_collections.rayfleet.anyscale.tests.integration.states import LAMBDA, PARTNER, policy, put_trust
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, Run, inventory_file, run_playbook
 
 CALLBACK = "rayfleet.anyscale.fleet"
 ACCOUNTS = {"vision": "111111111111", "speech": "222222222222"}
 WIDTH = 100
 DIFF = {"before": "old\n", "after": "new\n"}
 _DEPRECATION = {"msg": "use another", "version": "9.9", "collection_name": "a.b"}
-_KEYWORDS = {"delay", "ignore_errors", "loop", "no_log", "retries", "until"}
+_KEYWORDS = {"check_mode", "delay", "ignore_errors", "loop", "no_log", "retries", "until"}
 ERASE = "\r\x1b[K"
 Json = dict[str, t.Any]
 
@@ -235,6 +236,56 @@ def test_check_mode_is_named(stage: Stage) -> None:
     shown = stage.playbook(CHANGE).in_pipe("--check")
     assert "would change: vision (account 111111111111): access_missing" in shown.output
     assert "clouds=2 right=1 changed=0 would_change=1 failed=0 unreachable=0" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("checks", "told"),
+    [
+        pytest.param("{{ false }}", "clouds=2 right=0 changed=2 failed=0 unreachable=0", id="for real"),
+        pytest.param("{{ true }}", "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0", id="check mode"),
+        pytest.param("{{ inventory_hostname == 'speech' }}", "changed=1 would_change=1", id="of one cloud"),
+        pytest.param("{{ item == 'role' }}", "clouds=2 right=0 changed=2 failed=0 unreachable=0", id="of one item"),
+    ],
+)
+def test_check_mode_of_a_looped_task_is_what_its_items_came_to(stage: Stage, checks: str, told: str) -> None:
+    """A task of a loop still has its keywords as they are written; only those of its items are evaluated."""
+    task = does("Work", loop=["role", "bucket"], changed=True, reasons=["{{ item }}_differs"], check_mode=checks)
+    shown = stage.playbook(task).in_pipe()
+    assert told in shown.output
+    assert ("why they changed:" in shown.output) == (" changed=0 " not in shown.output)
+    assert ("why they would change:" in shown.output) == ("would_change=" in shown.output)
+
+
+def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) -> None:
+    """Once each, also of those that changed something before another one failed; the task is the reason of an item without one."""
+    items = [{"name": "role", "why": "role_differs"}, {"name": "bucket", "why": "role_differs"}, {"name": "bad"}, {"name": "worse"}]
+    task = does(
+        "Put back",
+        on="vision",
+        loop=items,
+        changed="{{ 'why' in item }}",
+        reasons="{{ [item.why] if 'why' in item else [] }}",
+        failed="{{ 'why' not in item }}",
+        msg="{{ item.name }} could not be read.",
+    )
+    shown = stage.playbook(task, does("Install", on="speech", loop=["a", "b"], changed=True)).in_pipe()
+    recap = shown.output.partition("why they changed:\n")[2]
+    assert "     1  Install: speech\n     1  role_differs: vision\n" in recap
+    assert "     1  bad could not be read. worse could not be read.: vision\n" in recap
+    assert "failed: vision (account 111111111111), Put back: bad could not be read. worse could not be read.\n" in shown.output
+    assert "One or more items failed" not in shown.output
+    assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.output
+
+
+def test_items_that_are_hidden_stay_hidden(stage: Stage) -> None:
+    """Their task's title is the reason then, and that something is hidden the message."""
+    tasks = [
+        does("Change", loop=["s3cret"], no_log=True, changed=True, reasons=["{{ item }}"]),
+        does("Fail", loop=["s3cret"], no_log=True, failed=True, msg="{{ item }}"),
+    ]
+    shown = stage.playbook(*tasks).in_pipe()
+    assert "s3cret" not in shown.output + shown.errors
+    assert "     2  Change: vision, speech\n" in shown.output or "     2  Change: speech, vision\n" in shown.output
 
 
 def test_a_playbook_of_another_kind_is_about_hosts(stage: Stage) -> None:
@@ -499,6 +550,32 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
     assert re.search(r"^222222222222 +7 +0 +7 +0 +0$", first.output, re.M)
     assert re.search(r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not", first.output, re.M)
     assert "clouds=13 right=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
+
+
+def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its task is looped and has its check mode from a variable: predicted in two ways, then made but for what others changed since."""
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET[:2])
+    inventory = inventory_file(tmp_path, running_sandbox, FLEET[:2])
+    run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_run_id=onboarding")
+
+    def rollback(*more: str) -> Run:
+        variables = {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
+        return run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", *more, variables=variables)
+
+    one, other = FLEET[:2]
+    for predicted in (rollback("--check"), rollback("-e", "fleet_mode=check")):
+        assert predicted.writes == [] and "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0" in predicted.output
+        assert "why they would change:" in predicted.output and "why they changed:" not in predicted.output
+        assert f"would change: {one.name} (account {one.account_id}): added_since_backup, changed_since_backup\n" in predicted.output
+    put_trust(running_sandbox, policy(LAMBDA, PARTNER), one.role_name)
+    made = rollback()
+    assert made.writes and "clouds=2 right=0 changed=1 failed=1 unreachable=0" in made.output
+    assert "would" not in made.output and "One or more items failed" not in made.output
+    changed, _heading, failed = made.output.partition("why they changed:")[2].partition("why they failed:")
+    assert re.search(rf"^     2  added_since_backup: .*{one.name}", changed, re.M)
+    assert re.search(rf"^     1  changed_since_backup: {other.name}$", changed, re.M)
+    assert re.search(rf"^     1  .*{one.role_name} .*: {one.name}$", failed, re.M)
 
 
 def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:

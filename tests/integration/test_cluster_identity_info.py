@@ -188,3 +188,30 @@ def test_the_playbook_expects_the_clouds_role(sandbox: Sandbox, verify: t.Callab
 def test_the_playbook_needs_a_role_to_expect(sandbox: Sandbox, verify: t.Callable[..., Run]) -> None:
     run = verify({"head": session(sandbox)})
     assert run.exit_status == 2 and "Set verify_expected_role" in run.output
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", "head"]], ids=["all", "limited"])
+def test_a_pattern_that_matches_no_node_is_an_error(sandbox: Sandbox, verify: t.Callable[..., Run], limit: list[str]) -> None:
+    """No node was asked, which must not look as if all were right."""
+    run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
+    assert run.exit_status == 4 and "No host of the inventory matches haed: there is no node to verify." in run.output
+
+
+def test_an_inventory_without_the_group_is_an_error(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    inventory = tmp_path / "nodes.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {"head": None}}}))
+    run = run_playbook(sandbox, "verify_cluster", inventory)
+    assert run.exit_status == 4 and "No host of the inventory matches anyscale_clusters: there is no node to verify." in run.output
+    inventory.write_text(yaml.safe_dump({"all": {}}))
+    run = run_playbook(sandbox, "verify_cluster", inventory)
+    assert run.exit_status == 2 and "The inventory has no host." in run.output
+
+
+def test_a_node_that_verifies_itself_needs_no_inventory(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """As in the terminal of a workspace: Ansible knows the machine that it runs on without one."""
+    inventory = tmp_path / "nodes.yml"
+    inventory.write_text(yaml.safe_dump({"all": {}}))
+    options = ("-e", "verify_hosts=localhost", "-e", f"verify_expected_role={ROLE}")
+    run = run_playbook(sandbox, "verify_cluster", inventory, *options, variables=session(sandbox, DEFAULT_ROLE))
+    assert run.failed() == {"localhost"}
+    assert run.result("localhost", "cluster_identity_info")["reason"] == "default_role"

@@ -82,40 +82,78 @@ def test_the_default_role_of_a_cloud_is_refused(seeded: Sandbox, tmp_path: pathl
     assert (run.writes, run.operations) == ([], {})
 
 
-def _two_clouds(sandbox: Sandbox, folder: pathlib.Path, **of_the_other: t.Any) -> pathlib.Path:
-    """An inventory of two clouds, of which the second has other variables."""
+Variables = t.Mapping[str, t.Any]
+
+
+def _two_clouds(sandbox: Sandbox, folder: pathlib.Path, of_the_first: Variables | None = None, /, **of_the_other: t.Any) -> pathlib.Path:
+    """An inventory of two clouds with other variables than their own; ``None`` takes one away."""
     inventory = inventory_file(folder, sandbox, [OWN, OTHER])
     content = yaml.safe_load(inventory.read_text())
     hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
-    hosts[OTHER.name] = {key: value for key, value in {**hosts[OTHER.name], **of_the_other}.items() if value is not None}
+    for name, variables in ((OWN.name, of_the_first or {}), (OTHER.name, of_the_other)):
+        hosts[name] = {key: value for key, value in {**hosts[name], **variables}.items() if value is not None}
     inventory.write_text(yaml.safe_dump(content))
     return inventory
 
 
+UNKNOWN_ACCOUNT = {"cloud_iam_account_id": None}
 SHARED: dict[str, dict[str, t.Any]] = {
     "by its ARN": {"cloud_iam_role": OWN.role_arn},
     "by its name": {"cloud_iam_role": OWN.role_name},
-    "by its ARN, which has the account": {"cloud_iam_role": OWN.role_arn, "cloud_iam_account_id": None},
+    "by its ARN, which has the account": {"cloud_iam_role": OWN.role_arn, **UNKNOWN_ACCOUNT},
+    "by its name, in an account that nobody knows": {"cloud_iam_role": OWN.role_name, **UNKNOWN_ACCOUNT},
+    "as its default role": {"anyscale_default_role_arn": OWN.role_arn},
+    "as its default role, which has the account": {"anyscale_default_role_arn": OWN.role_arn, "cloud_iam_role": "r", **UNKNOWN_ACCOUNT},
+    "as its default role, and runs with it": {"anyscale_default_role_arn": OWN.role_arn, "cloud_iam_role": None},
+    "as its default role by convention": {"cloud_iam_cloud_id": "cld_other"},
 }
 
 
 @pytest.mark.parametrize("case", SHARED)
-def test_a_role_that_another_cloud_runs_with_is_refused(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
-    run = offboard(seeded, _two_clouds(seeded, tmp_path, **SHARED[case]), "-e", f"offboard_hosts={OWN.name}")
-    assert run.failed() == {OWN.name} and run.exit_status == 2
-    assert f"{OWN.role_name} is also the role of {OTHER.name}:" in run.output and "offboard_shared_role" in run.output
+def test_a_role_that_another_cloud_needs_is_refused(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+    name = "cld_other-cluster_node_role" if "convention" in case else OWN.role_name
+    inventory = _two_clouds(seeded, tmp_path, {"cloud_iam_role": OWN.role_arn.replace(OWN.role_name, name)}, **SHARED[case])
+    run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}")
+    assert run.failed() == {OWN.name} and run.exit_status == 2, run.output
+    assert f"{name} is also a role of {OTHER.name}, as far as" in run.output and "offboard_shared_role" in run.output
     assert (run.writes, run.operations) == ([], {})
+
+
+def test_where_its_own_account_is_not_known_the_name_counts(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """A role of that name may be the other cloud's, whatever account that one is of."""
+    unknown = {"cloud_iam_role": OWN.role_name, **UNKNOWN_ACCOUNT}
+    elsewhere = {"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"}
+    run = offboard(seeded, _two_clouds(seeded, tmp_path, unknown, **elsewhere), "-e", f"offboard_hosts={OWN.name}")
+    assert run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, as far as" in run.output
+
+
+def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """The other cloud loses another role, or is refused to lose this one; it loses both only where it is told to."""
+    default = {"anyscale_default_role_arn": OWN.role_arn}
+    run = offboard(seeded, _two_clouds(seeded, tmp_path, **default), "--check")
+    assert run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, as far as" in run.output
+    inventory = _two_clouds(seeded, tmp_path, **default, cloud_iam_role=OWN.role_arn)
+    run = offboard(seeded, inventory, "--check")
+    assert run.failed() == {OWN.name, OTHER.name}
+    run = offboard(seeded, inventory, "--check", "-e", "offboard_default_role=true")
+    assert run.exit_status == 0, run.output
 
 
 FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "where the other cloud has another one": ({}, []),
+    "where the other cloud has another one, and nobody knows its account": (UNKNOWN_ACCOUNT, []),
     "where the other one is of another account": ({"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"}, []),
+    "where the other one's default role is of another account": (
+        {"anyscale_default_role_arn": OWN.role_arn.replace(OWN.account_id, "999999999999"), "cloud_iam_account_id": "999999999999"},
+        [],
+    ),
+    "where nothing is registered": ({"anyscale_default_role_arn": ""}, []),
     "where it is told to": ({"cloud_iam_role": OWN.role_arn}, ["-e", "offboard_shared_role=true"]),
 }
 
 
 @pytest.mark.parametrize("case", FREE)
-def test_a_role_goes_that_nobody_else_runs_with(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+def test_a_role_goes_that_nobody_else_needs(seeded: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
     of_the_other, arguments = FREE[case]
     inventory = _two_clouds(seeded, tmp_path, **of_the_other)
     run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}", "--check", *arguments)
@@ -143,3 +181,18 @@ def test_another_role_than_the_registered_one_goes(seeded: Sandbox, tmp_path: pa
     run = offboard(seeded, inventory)
     assert run.failed() == {DEFAULT.name}
     assert len(run.writes) == 3
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", OWN.name]], ids=["all", "limited"])
+def test_a_pattern_that_matches_no_cloud_is_an_error(seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str]) -> None:
+    """A name that is mistyped must not look like a role that is gone."""
+    run = offboard(seeded, inventory_file(tmp_path, seeded, [OWN]), "-e", "offboard_hosts=serach-dev", *limit)
+    assert run.exit_status == 4 and run.operations == {}
+    assert "No host of the inventory matches serach-dev: there is no cloud to offboard." in run.output
+
+
+@pytest.mark.parametrize(("limit", "status"), [([], 2), (["--limit", OWN.name], 4)], ids=["all", "limited"])
+def test_an_inventory_without_a_host_is_an_error(seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str], status: int) -> None:
+    run = offboard(seeded, inventory_file(tmp_path, seeded, []), *limit)
+    assert run.exit_status == status
+    assert ("No host of the inventory matches" if limit else "The inventory has no host.") in run.output

@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+from ansible_collections.rayfleet.anyscale.tests.tools.environment import ROOT
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, Run, inventory_file, run_playbook
 
 EXPECTED = {
@@ -202,28 +203,188 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     assert run.exit_status == 2
 
 
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"cloud_iam_bucket": None}, "'cloud_iam_bucket' is undefined"),
-        ({"cloud_iam_account_id": None}, "cloud_iam_account_id"),
-        ({"cloud_iam_state": "gone"}, "value of state must be one of: present, absent, got: gone"),
-        ({"cloud_iam_compute_config": None}, "'cloud_iam_compute_config' is undefined"),
-        ({"cloud_iam_bucket": "Not_A_Bucket"}, "Not_A_Bucket"),
-    ],
-    ids=["no bucket", "no account", "unknown state", "no compute config", "a bad name for a later step"],
-)
-def test_bad_variables_are_refused_before_anything_is_written(
-    running_sandbox: Sandbox, tmp_path: Path, variables: dict[str, t.Any], words: str
-) -> None:
-    """In one place, with the variable's name."""
-    cloud = FLEET[0]
+# --- role variables that mean nothing ---------------------------------------------------------------------------------
+
+PWNED = Path("/tmp/pwned-by-a-role-variable")
+TEMPLATE = f"{{{{ lookup('ansible.builtin.pipe', 'touch {PWNED}') }}}}"
+UPWARDS = "../" * 12 + "etc/passwd"
+LONGEST_MESSAGE = 2500
+UNSET = object()  # the variable is not defined at all
+OTHER_PARTITION = FLEET[0].role_arn.replace("arn:aws:", "arn:aws-cn:")
+OF_ANOTHER_ACCOUNT = FLEET[0].role_arn.replace(FLEET[0].account_id, SCIENCE_ACCOUNT)
+OF_ANOTHER_SERVICE = "arn:aws:s3:::some-bucket/key"
+NO_BUCKET, NO_PROFILE = "does not name an S3 bucket", "is not the name of an IAM instance profile"
+NO_BOOLEAN = {"a text": ("maybe", "maybe"), "a template": (TEMPLATE, "lookup"), "a list": ([True], "of type list")}
+
+# What each variable of the role is set to, and how the refusal says so. No text is a template but those that Ansible was given as such.
+HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
+    "cloud_iam_state": {
+        "unknown": ("gone", "value of state must be one of: present, absent, got: gone"),
+        "empty": ("", "value of state must be one of"),
+        "a template": (TEMPLATE, "value of state must be one of"),
+    },
+    "cloud_iam_cloud_id": {
+        "empty": ("", "cloud_id is empty"),
+        "a list": (["cld_1"], "is not an Anyscale cloud id"),
+        "a path": (UPWARDS, "is not an Anyscale cloud id"),
+        "a template": (TEMPLATE, "is not an Anyscale cloud id"),
+    },
+    "cloud_iam_account_id": {
+        "undefined": (UNSET, "cloud_iam_account_id"),
+        "empty": ("", "account_id is empty"),
+        "too short": ("12345", "is not an AWS account id"),
+        "an ARN": (FLEET[0].role_arn, "is not an AWS account id"),
+        "another account": (SCIENCE_ACCOUNT, f"and the cloud are in account {SCIENCE_ACCOUNT}"),
+        "a list": ([FLEET[0].account_id], "is not an AWS account id"),
+        "a template": (TEMPLATE, "is not an AWS account id"),
+    },
+    "cloud_iam_role": {
+        "empty": ("", "role is empty"),
+        "a dictionary": ({"name": "ray"}, "is not the name of an IAM role"),
+        "a path": (UPWARDS, "is not the name of an IAM role"),
+        "a template": (TEMPLATE, "is not the name of an IAM role"),
+        "of another service": (OF_ANOTHER_SERVICE, "is not the ARN of an IAM role"),
+        "of another partition": (OTHER_PARTITION, f"There is no role {OTHER_PARTITION}"),
+        "of another account": (OF_ANOTHER_ACCOUNT, "must be in the AWS account of its cloud"),
+    },
+    "cloud_iam_bucket": {
+        "undefined": (UNSET, "'cloud_iam_bucket' is undefined"),
+        "empty": ("", "bucket is empty"),
+        "a list": (["fleet-data"], NO_BUCKET),
+        "no name of a bucket": ("Not_A_Bucket", NO_BUCKET),
+        "too short": ("ab", NO_BUCKET),
+        "too long": ("b" * 64, NO_BUCKET),
+        "two dots": ("fleet..data", NO_BUCKET),
+        "a folder in one": ("s3://fleet-data/prefix", NO_BUCKET),
+        "an access point": (f"arn:aws:s3:us-west-2:{FLEET[0].account_id}:accesspoint/fleet", NO_BUCKET),
+        "a role": (FLEET[0].role_arn, NO_BUCKET),
+        "a path": (UPWARDS, NO_BUCKET),
+        "a template": (TEMPLATE, NO_BUCKET),
+    },
+    "cloud_iam_compute_config": {
+        "undefined": (UNSET, "'cloud_iam_compute_config' is undefined"),
+        "empty": ("", "compute_config is empty"),
+        "two lines": ("ray\nray", "compute_config has a line break"),
+        "an ARN": (FLEET[0].role_arn, FLEET[0].role_arn),
+    },
+    "cloud_iam_config": {
+        "a text": ("m5.large", "config"),
+        "a list": (["head_node"], "config"),
+        "a node that is a text": ({"head_node": "m5.large"}, "head_node"),
+        "an unknown key": ({"no_such_key": 1}, "no_such_key"),
+        "a template": (TEMPLATE, "config"),
+    },
+    "cloud_iam_instance_profile": {
+        "empty": ("", "instance_profile is empty"),
+        "a list": (["ray"], NO_PROFILE),
+        "a path": (UPWARDS, NO_PROFILE),
+        "a template": (TEMPLATE, NO_PROFILE),
+        "an ARN of another account": (OF_ANOTHER_ACCOUNT, NO_PROFILE),
+    },
+    "cloud_iam_arn_kind": {"unknown": ("both", "value of arn_kind must be"), "a template": (TEMPLATE, "value of arn_kind must be")},
+    "cloud_iam_dest": {
+        "empty": ("", "dest is empty"),
+        "a folder": ("/", "dest"),
+        "in a folder that is none": ("/no/such/folder/ray.yml", "/no/such/folder"),
+        "two lines": ("ray.yml\n", "dest has a line break"),
+    },
+    "cloud_iam_quota_chars": {
+        "a text": ("many", "many"),
+        "empty": ("", "quota_chars"),
+        "none at all": (0, "quota_chars is 0"),
+        "a template": (TEMPLATE, "quota_chars"),
+    },
+    "cloud_iam_backup_dir": {"empty": ("", "backup_dir"), "relative": ("../backups", "backup_dir"), "a template": (TEMPLATE, "backup_dir")},
+    "cloud_iam_run_id": {
+        "empty": ("", "run_id"),
+        "a path": (UPWARDS, UPWARDS),
+        "a folder": ("1/2", "1/2"),
+        "two dots": ("..", "run_id"),
+        "a template": (TEMPLATE, "run_id"),
+        "two lines": ("1\n2", "run_id"),
+    },
+    "cloud_iam_region": {"unknown": ("Oregon/..", "Oregon/.."), "a template": (TEMPLATE, "region")},
+    "cloud_iam_assume_role_arn": {
+        "empty": ("", "assume_role_arn is empty"),
+        "a name": ("anyscale-onboarding", "anyscale-onboarding"),
+        "of another service": (OF_ANOTHER_SERVICE, OF_ANOTHER_SERVICE),
+        "of another partition": (OTHER_PARTITION, OTHER_PARTITION),
+        "a role that is not there": (OF_ANOTHER_ACCOUNT, OF_ANOTHER_ACCOUNT),
+        "a template": (TEMPLATE, "lookup"),
+    },
+    "cloud_iam_assume_role_external_id": {
+        "two lines": ("first\nsecond", "assume_role_external_id"),
+        "a template": (TEMPLATE, "assume_role_external_id"),
+        "too long": ("x" * 2000, "assume_role_external_id"),
+    },
+    **dict.fromkeys(
+        (
+            "cloud_iam_create_instance_profile",
+            "cloud_iam_publish",
+            "cloud_iam_trust",
+            "cloud_iam_bucket_access",
+            "cloud_iam_compute_config_profile",
+            "cloud_iam_prune_dangling_principals",
+            "cloud_iam_backup",
+        ),
+        NO_BOOLEAN,
+    ),
+}
+VALUES = [(variable, kind) for variable, kinds in HOSTILE.items() for kind in kinds]
+
+
+class _Unsafe(yaml.SafeDumper):
+    """Writes a text that looks like a template as one that is none, as AWX does with answers."""
+
+
+_Unsafe.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe" if "{{" in text else "tag:yaml.org,2002:str", text))
+
+
+def _host(variable: str, kind: str) -> str:
+    return re.sub(r"[^a-z_]+", "-", f"{variable}-{kind}".lower())
+
+
+@pytest.fixture(scope="module", name="refusals")
+def _refusals(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A run on as many clouds as there are values, each of which is right but for one variable; and its home."""
+    folder, cloud = tmp_path_factory.mktemp("refusals"), FLEET[0]
     running_sandbox.reset()
     running_sandbox.seed([cloud])
-    run = run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, [cloud], **variables))
-    assert run.failed() == {cloud.name}
-    assert words in re.sub(r"\s+", " ", run.output)
+    inventory = inventory_file(folder, running_sandbox, [cloud])
+    group = yaml.safe_load(inventory.read_text())["all"]["children"]["anyscale_clouds"]
+    right = group["hosts"].pop(cloud.name)
+    for variable, kind in VALUES:
+        value = HOSTILE[variable][kind][0]
+        others = {name: one for name, one in right.items() if name != variable}
+        group["hosts"][_host(variable, kind)] = {**others, **({} if value is UNSET else {variable: value})}
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars/anyscale_clouds.yml").write_text(yaml.safe_dump(group.pop("vars")))
+    inventory.write_text(yaml.dump({"all": {"children": {"anyscale_clouds": group}}}, Dumper=_Unsafe))
+    return run_playbook(running_sandbox, "onboard", inventory, "--forks", "10"), folder
+
+
+@pytest.mark.parametrize(("variable", "kind"), VALUES, ids=[f"{variable}-{kind}" for variable, kind in VALUES])
+def test_a_bad_variable_is_refused(refusals: tuple[Run, Path], variable: str, kind: str) -> None:
+    """In one place, by its name or its value, and without a traceback."""
+    run, _folder = refusals
+    messages = [result["msg"] for host, _action, result, _task in run.results if host == _host(variable, kind) and result.get("failed")]
+    assert messages, "it was not refused"
+    assert HOSTILE[variable][kind][1] in messages[0]
+    assert "Traceback" not in messages[0] and len(messages[0]) < LONGEST_MESSAGE
+
+
+def test_nothing_is_written_where_a_variable_is_bad(refusals: tuple[Run, Path]) -> None:
+    """Neither in AWS or Anyscale nor in files, and nothing in a variable is carried out."""
+    run, folder = refusals
     assert run.writes == []
+    assert not PWNED.exists()
+    assert not (folder / ".ansible/anyscale_backups").exists()
+
+
+def test_each_variable_of_the_role_is_tried() -> None:
+    """Also those that are yet to come."""
+    specifications = yaml.safe_load((ROOT / "roles/cloud_iam/meta/argument_specs.yml").read_text())["argument_specs"]
+    assert set(HOSTILE) == set(specifications["main"]["options"])
 
 
 def test_a_rollout_in_batches_stops_at_its_failure_budget(running_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -394,6 +394,20 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+def test_the_documents_of_a_fleet_are_not_all_named(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """But for some of them, and how many there are; the result has them all."""
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET[:8])
+    inventory = inventory_file(tmp_path, running_sandbox, FLEET[:8])
+    assert run_playbook(running_sandbox, "onboard", inventory, *RUN).exit_status == 0
+    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", FLEET[0].name, "--check")
+    plan = run.result(FLEET[0].name, "rollback_plan")
+    (warning,) = plan["warnings"]
+    assert len(plan["left_out"]) > 10
+    assert warning.endswith(f" and {len(plan['left_out']) - 10} more.")
+    assert [resource for resource in plan["left_out"] if resource in warning] == plan["left_out"][:10]
+
+
 def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
     """Unless by force, the one cloud's rollback ends before it."""
     inventory, states = onboarded(running_sandbox, tmp_path)
@@ -499,3 +513,13 @@ def test_a_mistake_is_explained(running_sandbox: Sandbox, tmp_path: pathlib.Path
     run = run_playbook(running_sandbox, "rollback", inventory_file(tmp_path, running_sandbox, CLOUDS), *arguments)
     assert run.exit_status == 2 and words in " ".join(run.output.split())
     assert run.writes == []
+
+
+@pytest.mark.parametrize("limit", [[], ["--limit", CLOUDS[0].name]], ids=["all", "limited"])
+def test_a_pattern_that_matches_no_cloud_is_an_error(running_sandbox: Sandbox, tmp_path: pathlib.Path, limit: list[str]) -> None:
+    """A name that is mistyped must not look like a run that is put back."""
+    running_sandbox.reset()
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
+    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=x", "-e", "rollback_hosts=visoin", *limit)
+    assert run.exit_status == 4 and run.operations == {}
+    assert "No host of the inventory matches visoin: there is no cloud to roll back." in run.output

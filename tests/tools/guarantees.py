@@ -25,20 +25,28 @@ GUARANTEES = (
     Guarantee(
         "Several who write at once",
         (
-            "On one controller, nothing is lost: whoever changes a policy or a compute config holds a lock of this machine, looks "
-            "again once it is held, and only then writes.",
+            "On one controller, nothing that the collection writes is lost: whoever changes a policy or a compute config holds a lock of "
+            "this machine, looks again once it is held, and only then writes.",
             "Of several controllers, each reads back what it wrote until it shows. Where something else shows, it decides anew, and "
             "puts back its own grant and the statements of others that went with it.",
-            "A policy that is overwritten again and again ends the task with an error that says so, after eight rounds.",
-            "What others added, changed or took out in the same policy between a look and a write is in the next decision. "
-            "No attempt is repeated without another look, since neither IAM nor S3 refuses a write that is based on an old state.",
+            "The playbook ``onboard`` looks once more at the policies of the clouds that it changed, three seconds later, when what "
+            "another controller had decided on before has been written. Where that took something out, the cloud is converged again, "
+            "three times at the most. Then it fails, and says that the policy could not be settled.",
+            "A policy that is overwritten again and again before it is read back ends the task with an error that says so, after eight "
+            "rounds.",
+            "No write is based on a look of more than two seconds ago, and none that AWS refused, or did not answer, is repeated "
+            "without another look. What others added, changed or took out before that look is in the next decision.",
         ),
         (
-            "IAM and S3 take whole policies and know no version of them. What somebody else writes between the look before a write and "
-            "that write, some tens of milliseconds, is replaced by it, and nothing tells. Another run of the collection finds out by "
-            "its own read-back; a program that does not read back does not.",
-            "A write of somebody else that lands after the read-back is not seen by that run. The next one sees it.",
-            "Locks are for one user of one machine. Set ``lock_dir`` to one folder for several users; a folder on a network "
+            "IAM and S3 take whole policies and know no version of them: there is no ETag with which they could refuse a write that is "
+            "based on an old state. What somebody else writes between a look and the write after it is replaced by it, and nothing "
+            "tells. That is some tens of milliseconds as a rule, and at most two seconds and what the call itself takes. Another run of "
+            "the collection finds out by its own read-back; a person or a program that does not look again does not. The figures "
+            "below say how often this happened to an editor that kept writing to the same policies, and looked again.",
+            "A write of somebody else that lands after the read-back is not seen by a single module, nor by the playbooks ``offboard`` and "
+            "``rollback``, nor by ``onboard`` with ``onboard_confirm=false`` or after its last look. The next run sees it.",
+            "Locks are for one user of one machine. The folder of the locks, ``lock_dir``, must belong to the user, and nobody else may "
+            "write to it: it cannot be shared by several users, who are to one another as several controllers are. A folder on a network "
             "file system is no lock.",
         ),
         (f"{_INTEGRATION}/test_races.py", f"{_UTILS}/test__lock.py"),
@@ -94,8 +102,9 @@ GUARANTEES = (
         ),
         (
             "Quotas that only AWS knows, such as a raised one, are not asked for: tell them in ``quota_chars``.",
-            "Each worker process slows down for itself. Use fewer forks, or ``onboard_throttle``, where an account is throttled all "
-            "the same.",
+            "Each worker process slows down for itself, and nobody counts how many write to IAM at a time. Where ten or more do, of all "
+            "forks and controllers together, an account may be throttled for longer than is waited: keep it below by "
+            "``onboard_throttle``, or by fewer forks.",
         ),
         (
             f"{_INTEGRATION}/test_iam_trust_ec2.py",
@@ -118,13 +127,19 @@ GUARANTEES = (
     Guarantee(
         "Hostile input",
         (
-            "An option of a wrong kind, empty, too long, or with anything in it that means something to a shell, to Jinja or in a "
-            "path ends in a clear error or in a right result: without a traceback, and without a write where it is an error.",
-            "So does a policy that is not what it should be, whoever put it into AWS.",
+            "An option of a module or a variable of the role of a wrong kind, empty, too long, or with anything in it that means "
+            "something to a shell, to Jinja or in a path ends in a clear error or in a right result: without a traceback, and without a "
+            "write where it is an error.",
+            "So does a policy that is not what it should be, whoever put it into AWS. Where the result is right, every statement of "
+            "others is in its place as it was; one that is for EC2 alone, with an ``Action`` that is a list of one, has it as a text. "
+            "What AWS itself does not take back, such as the same Sid twice in a trust policy, ends in AWS's own error.",
             "Texts of the APIs are never evaluated as templates. Names in them never lead to another folder.",
         ),
         ("What Ansible itself makes of a bad playbook or inventory, before a task of the collection begins, is Ansible's.",),
         (
+            f"{_INTEGRATION}/test_hostile_input.py",
+            f"{_INTEGRATION}/test_hostile_policies.py",
+            f"{_INTEGRATION}/test_onboard.py",
             f"{_INTEGRATION}/test_options.py",
             f"{_UTILS}/test__policy.py",
             f"{_UTILS}/test__ec2_trust.py",
@@ -144,7 +159,12 @@ GUARANTEES = (
             "What the user prints with ``debug``, or writes into a playbook in plain text, is the user's to hide.",
             "Some programs that start Ansible keep the environment of a run. Give credentials by a profile or a role of the machine there.",
         ),
-        (f"{_INTEGRATION}/test_secrets.py", f"{_INTEGRATION}/test_options.py", f"{_UTILS}/test__session_cache.py"),
+        (
+            f"{_INTEGRATION}/test_secrets.py",
+            f"{_INTEGRATION}/test_runner.py",
+            f"{_INTEGRATION}/test_options.py",
+            f"{_UTILS}/test__session_cache.py",
+        ),
     ),
     Guarantee(
         "Least privilege",

@@ -38,8 +38,9 @@ _PAGE = """\
 What is guaranteed and how it is tested
 =======================================
 
-No statement of anybody is lost, and no run leaves a cloud half described for good. Each section says what that means, what it does
-not, and which tests show it. They all run against the sandbox, which does what is known of AWS and Anyscale, and not against AWS.
+No statement of anybody is lost as far as AWS lets anybody see to it, and no run leaves a cloud half described for good. Each section
+says what that means, what it does not, and which tests show it. They all run against the sandbox, which does what is known of AWS and
+Anyscale, and not against AWS.
 
 Repeat it
 ---------

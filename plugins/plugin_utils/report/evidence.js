@@ -99,7 +99,11 @@ function section(title, ...content) {
   return element("section", {}, element("h4", {}, title), ...content);
 }
 
+/** What somebody is to do, in words; anything else is a document or a command, which can be copied. */
+const isSentence = (text) => /^[A-Z][a-z]* [^\n]*$/.test(text);
+
 function remedy(text) {
+  if (isSentence(text)) return section("Remedy", element("p", { class: "remedy" }, text));
   const shown = element("pre", { class: "remedy", tabindex: 0 }, text);
   const copy = button({ class: "copy" }, () => copyText(text, shown, copy), "Copy");
   return element("section", {}, element("div", { class: "remedy-head" }, element("h4", {}, "Remedy"), copy), shown);

@@ -64,8 +64,7 @@ function groupHeads() {
     else groups.push({ name: column.group, size: 1 });
   }
   return [
-    element("td", { role: "presentation", class: "name" }),
-    element("td", { role: "presentation", colspan: FACTS.length - 1 }),
+    ...FACTS.map((fact) => element("td", { role: "presentation", class: fact.class })),
     ...groups.map(({ name, size }) =>
       element("th", { role: "columnheader", scope: "colgroup", colspan: size, class: "group" }, name),
     ),
@@ -94,11 +93,11 @@ function renderRows() {
   const scroller = byId("scroller");
   const first = grid.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / grid.rowHeight) - SPARE_ROWS);
   const inView = Math.ceil(scroller.clientHeight / grid.rowHeight) + 2 * SPARE_ROWS;
-  const end = grid.whole ? grid.rows.length : Math.min(grid.rows.length, first + inView);
+  const end = Math.min(grid.rows.length, grid.whole ? PAPER_ROWS : first + inView);
   const made = new Map();
   for (let place = first; place < end; place += 1) made.set(place, grid.made.get(place) || rowElement(grid.rows[place], place));
   grid.made = made;
-  byId("grid-body").replaceChildren(spacer(first), ...made.values(), spacer(grid.rows.length - end));
+  byId("grid-body").replaceChildren(spacer(first), ...made.values(), spacer(grid.whole ? 0 : grid.rows.length - end));
   markActive();
 }
 
@@ -156,9 +155,17 @@ function markActive() {
   return found;
 }
 
+/** Narrow screens leave out some columns: the next one that is there, on the way from the active one. */
+function shownColumn(column) {
+  const step = column < grid.active.column ? -1 : 1;
+  let shown = Math.max(0, Math.min(columnCount() - 1, column));
+  while (byId(cellId(-1, shown)).offsetParent === null && shown > 0 && shown < columnCount() - 1) shown += step;
+  return shown;
+}
+
 function moveTo(row, column) {
   grid.active.row = Math.max(-1, Math.min(grid.rows.length - 1, row));
-  grid.active.column = Math.max(0, Math.min(columnCount() - 1, column));
+  grid.active.column = shownColumn(column);
   const scroller = byId("scroller");
   if (grid.active.row >= 0 && !grid.made.has(grid.active.row)) {
     scroller.scrollTop = grid.active.row * grid.rowHeight - scroller.clientHeight / 2;

@@ -74,7 +74,6 @@ function rowOf(entry) {
     state: entry.state,
     account: facts.account_id || "",
     region: facts.region || "",
-    changes: new Set(entry.checks.map((check) => check.change)),
     haystack: searched.filter(Boolean).join("\n").toLowerCase(),
   };
 }
@@ -96,9 +95,14 @@ function matches(row, words) {
   if (filters.states.size && !filters.states.has(row.state)) return false;
   if (filters.account && row.account !== filters.account) return false;
   if (filters.region && row.region !== filters.region) return false;
-  if (filters.change && !row.changes.has(filters.change)) return false;
-  if (filters.check && !isFinding(row.checks.get(filters.check)?.status)) return false;
+  if ((filters.check || filters.change) && !row.entry.checks.some(isWanted)) return false;
   return words.every((word) => row.haystack.includes(word));
+}
+
+/** Whether one check is what both of its filters ask for. What became of a finding says that it is one, or was. */
+function isWanted(check) {
+  if (filters.check && check.id !== filters.check) return false;
+  return filters.change ? check.change === filters.change : isFinding(check.status);
 }
 
 /** What rows are sorted by: the worst first, names as people count them. */

@@ -4,6 +4,11 @@
 
 // Begin: the words at the top, the filters, and what happens when they change.
 
+const MANY = 500;
+const SEARCH_DELAY = 150; // milliseconds
+
+let searching = 0;
+
 /** How the fleet is. A cloud to which no check applies needs no attention, but nobody knows that it is right. */
 function headline() {
   const needing = rows.filter(needsAttention).length;
@@ -60,7 +65,7 @@ function drawFilters() {
   );
   for (const name of ["account", "region", "check", "change"])
     byId(name).addEventListener("change", (event) => setFilter(name, event.target.value));
-  byId("search").addEventListener("input", (event) => setFilter("text", event.target.value));
+  byId("search").addEventListener("input", (event) => search(event.target.value));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", (event) => {
     event.preventDefault();
@@ -77,6 +82,14 @@ function drawKey() {
       )
     : [];
   byId("key").append(...STATUSES.map((status) => element("li", {}, sign(status), WORDS[status])), ...marks);
+}
+
+/** Look for what is typed: at once among a few clouds, among many when the typing pauses. */
+function search(text) {
+  filters.text = text;
+  clearTimeout(searching);
+  if (rows.length <= MANY) update();
+  else searching = setTimeout(update, SEARCH_DELAY);
 }
 
 /** Set one filter. ``toggles``: the same again takes it away. */

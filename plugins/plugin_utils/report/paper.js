@@ -2,7 +2,11 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// What paper cannot open: all rows of the table, and below it each finding with its reason and remedy.
+// What paper cannot open: the rows of the table, and below it each finding with its reason and remedy. Of thousands, which no
+// browser lays out without stalling and nobody reads on paper, the first ones, and how many there are.
+
+const PAPER_ROWS = 300;
+const PAPER_FINDINGS = 200;
 
 function startPaper() {
   addEventListener("beforeprint", () => {
@@ -19,13 +23,33 @@ function startPaper() {
 }
 
 function findingsOnPaper() {
-  const clouds = grid.rows.filter(needsAttention);
-  return [element("h2", {}, "Findings"), ...clouds.map(cloudOnPaper)];
+  const parts = [element("h2", {}, "Findings")];
+  let room = PAPER_FINDINGS;
+  let left = 0;
+  for (const row of grid.rows.filter(needsAttention)) {
+    const found = row.entry.checks.filter((check) => isFinding(check.status));
+    const errors = row.entry.error ? 1 : 0;
+    const shown = Math.min(errors + found.length, room);
+    if (shown) parts.push(cloudOnPaper(row, found.slice(0, shown - errors)));
+    left += errors + found.length - shown;
+    room -= shown;
+  }
+  return [...parts, ...leftOut(left)];
 }
 
-function cloudOnPaper(row) {
+/** What paper has no room for, in words; nothing where it has all. */
+function leftOut(findings) {
+  const clouds = Math.max(0, grid.rows.length - PAPER_ROWS);
+  return [
+    findings && `${plural(findings, "more finding is", "more findings are")} in report.json.`,
+    clouds && `${plural(clouds, "more cloud is", "more clouds are")} in report.json: the table has the first ${PAPER_ROWS}.`,
+  ]
+    .filter(Boolean)
+    .map((words) => element("p", { class: "left-out" }, words));
+}
+
+function cloudOnPaper(row, found) {
   const place = [row.facts.cloud_id, row.account, row.region].filter(Boolean).join("  ·  ");
-  const found = row.entry.checks.filter((check) => isFinding(check.status));
   return element(
     "article",
     {},

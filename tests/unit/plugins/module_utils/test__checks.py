@@ -427,6 +427,16 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "the role belongs",
         ),
+        "the bucket's tags are refused, but the role is owned, and both are told": (
+            {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "Who owns the bucket could not be read (iam:Anything is missing):",
+        ),
+        "there is no bucket, but the role is owned": (
+            {"bucket_tags": Fact(obstacle=inapplicable("There is no bucket.")), "role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "the role belongs",
+        ),
     },
 }
 ROWS = {f"{check}: {name}": (check, *row) for check, rows in TABLE.items() for name, row in rows.items()}
@@ -607,6 +617,18 @@ def test_lines_for_the_owner(whose: str, tags: list[dict[str, str]], changes: Js
     one = verdict("document_owner", facts(**tagged, **changes))
     assert line in one["remedy"]
     assert set(one["evidence"]["owners"]) == {whose}
+
+
+@pytest.mark.parametrize(
+    ("tags", "permission"),
+    [(REFUSED, "iam:Anything"), (Fact(obstacle=inapplicable("There is no bucket.")), None), (Fact([]), None)],
+    ids=["refused", "no bucket", "read"],
+)
+def test_what_could_not_be_read_is_named_beside_an_owner(tags: Fact[t.Any], permission: str | None) -> None:
+    """An owner of the role is no answer to whether the bucket has one."""
+    one = verdict("document_owner", facts(bucket_tags=tags, role=Fact(role(Tags=TERRAFORM))))
+    assert one["evidence"].get("missing_permission") == permission
+    assert ("could not be read" in one["reason"]) == bool(permission)
 
 
 def test_a_policy_variable_is_no_template_for_terraform() -> None:

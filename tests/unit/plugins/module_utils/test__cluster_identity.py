@@ -64,6 +64,9 @@ def test_an_answer_that_is_not_of_aws() -> None:
 
 NODE = parse_identity(f"arn:aws:sts::{ACCOUNT}:assumed-role/ray-team-a/{INSTANCE}", "AROAEXAMPLE:x")
 DEFAULT = dataclasses.replace(NODE, role_name="cld_4fxb3wsbdcq2n1p9-cluster_node_role")
+OF_A_RESOURCE = dataclasses.replace(NODE, role_name="vm-us-west-2-0123abcd-cluster_node_role")
+OF_OLD = dataclasses.replace(NODE, role_name="ray-autoscaler-v1")
+ALMOST = dataclasses.replace(NODE, role_name="vm-builders-cluster_node_role")
 WITH_PATH = with_path(NODE, f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a")
 
 VERDICTS: dict[str, tuple[Identity, str, str | None, str]] = {
@@ -74,6 +77,9 @@ VERDICTS: dict[str, tuple[Identity, str, str | None, str]] = {
     "the role by an ARN with another path": (WITH_PATH, ROLE_ARN, None, "another_path"),
     "a role of that name elsewhere": (NODE, "arn:aws:iam::333333333333:role/ray-team-a", None, "another_account"),
     "the default role by convention": (DEFAULT, "ray-team-a", None, "default_role"),
+    "the default role of a resource that the CLI set up": (OF_A_RESOURCE, "ray-team-a", None, "default_role"),
+    "the default role of clouds of old": (OF_OLD, "ray-team-a", None, "default_role"),
+    "a role that is named almost like that": (ALMOST, "ray-team-a", None, "another_role"),
     "the default role as it was registered": (NODE, "ray-team-b", "ray-team-a", "default_role"),
     "the convention where another one is registered": (DEFAULT, "ray-team-a", "registered", "another_role"),
     "another role": (NODE, "ray-team-b", None, "another_role"),

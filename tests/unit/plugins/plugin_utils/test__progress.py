@@ -104,6 +104,16 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="the cloud for which the plan was made waits like the others",
         ),
         pytest.param(
+            [BEGIN, ("plan", {"b", "c"}), GOING_ON, AGAIN, ("over", "b", "last", True), ("plan", set(), set(), True), ("settle", ())],
+            [RIGHT, UNFINISHED, UNFINISHED],
+            id="planned, and the rollout stopped before it came to them, but not before it summed up",
+        ),
+        pytest.param(
+            [BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), *_all_over("bucket", "b"), AGAIN, ("plan", {"b"}, set(), True)],
+            [RIGHT, UNFINISHED, RIGHT],
+            id="done, and to be done once more",
+        ),
+        pytest.param(
             [BEGIN, ("fail", "a", "no"), ("plan", {"b"}), ("settle", ("a",))], [FAILED, UNFINISHED, RIGHT], id="failed before the plan"
         ),
         pytest.param([BEGIN, ("fail", "a", "no"), AGAIN, ("settle", ("a",))], [FAILED, None, None], id="failed in an earlier play"),
@@ -132,7 +142,11 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
         pytest.param(
             [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("bucket", "b")], (2, 0, 0), id="after a plan the others are to be done"
         ),
-        pytest.param([BEGIN, ("plan", {"b", "c"}), GOING_ON, AGAIN], (3, 0, 0), id="after a plan a later play is no more work"),
+        pytest.param(
+            [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("trust", "bc"), AGAIN],
+            (3, 0, 0),
+            id="after a plan a later play is no more work",
+        ),
     ],
 )
 def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None:
@@ -182,7 +196,12 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
             id="the plan's time does not count",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), ("begin", {"b": ""}, TASKS, 100.0), ("begin", {"c": ""}, TASKS, 110.0)],
+            [
+                BEGIN,
+                ("plan", {"b", "c"}),
+                *(("begin", {"b": ""}, TASKS, 100.0), ("over", "b", "trust")),
+                ("begin", {"c": ""}, TASKS, 110.0),
+            ],
             120.0,
             20.0,
             id="the time of an earlier batch does",
@@ -198,6 +217,15 @@ def test_the_last_task_tells_that_a_cloud_is_done() -> None:
     """Once."""
     progress = _told(BEGIN)
     assert [progress.over("a", task) for task in ("trust", "bucket", "bucket", "included")] == [False, True, False, False]
+
+
+def test_predictions_are_counted_until_they_come_true() -> None:
+    """So that it can be told whether all that changed is only predicted."""
+    progress = _told(BEGIN, ("change", "a", ["x"], True), ("change", "a", ["y"], True), ("change", "b", ["x"], True))
+    assert (progress.changed, progress.predicted) == (2, 2)
+    progress.change("a", ["y"])
+    progress.change("a", ["z"], True)
+    assert (progress.changed, progress.predicted) == (2, 1)
 
 
 def test_reasons_are_told_once() -> None:

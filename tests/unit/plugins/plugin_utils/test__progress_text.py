@@ -72,6 +72,15 @@ def test_the_bar_speaks_of_check_mode() -> None:
     assert "1 would change, 1 failed" in _plain(texts.bar_line(_halfway(), "clouds", True, 120, 75.0))
 
 
+def test_the_bar_speaks_of_predictions_where_there_is_nothing_else() -> None:
+    """A variable of a playbook may ask for check mode, of which the command line knows nothing."""
+    progress = _progress(a="111111111111", b="111111111111")
+    progress.change("a", ["access_missing"], predicted=True)
+    assert "1 would change" in _plain(texts.bar_line(progress, "clouds", False, 120, 75.0))
+    progress.change("b", ["access_missing"])
+    assert "2 changed" in _plain(texts.bar_line(progress, "clouds", False, 120, 75.0))
+
+
 def test_the_heartbeat() -> None:
     """The same without the bar, and in full."""
     told = texts.heartbeat(_halfway(), "clouds", False, 3675.0)
@@ -131,6 +140,22 @@ def test_the_recap_of_check_mode() -> None:
         "     1  access_missing: a",
         "",
         "clouds=1 right=0 changed=0 would_change=1 failed=0 unreachable=0",
+    ]
+
+
+def test_the_recap_tells_changes_from_predictions() -> None:
+    """Also where there are both, each with its own reasons."""
+    progress = _progress(a="111111111111", b="111111111111")
+    progress.change("a", ["access_missing"], predicted=True)
+    progress.change("b", ["ec2_trust_missing"])
+    assert _recap(progress)[3:] == [
+        "why they changed:",
+        "     1  ec2_trust_missing: b",
+        "",
+        "why they would change:",
+        "     1  access_missing: a",
+        "",
+        "clouds=2 right=0 changed=1 would_change=1 failed=0 unreachable=0",
     ]
 
 

@@ -148,12 +148,15 @@ def test_the_report_keeps_what_the_module_said() -> None:
 
 @pytest.mark.parametrize(
     ("fail_on", "expected"),
-    [("never", []), ("error", ["lost"]), ("drift", ["drifted", "lost"])],
+    [("never", []), ("error", ["lost"]), ("drift", ["drifted", "narrow", "partly", "lost"])],
 )
 def test_which_clouds_an_audit_fails_for(fail_on: str, expected: list[str]) -> None:
-    """Warnings and the unknown fail none."""
+    """Warnings and the unknown fail none, unless the collection would write another document."""
     states = {"drifted": "fail", "warned": "warn", "untold": "unknown", "right": "pass"}
     found = {name: of_statuses(status, "pass") for name, status in states.items()}
+    documents = {"before": {"Statement": []}, "after": {"Statement": [{}]}}
+    for name, status in (("narrow", "warn"), ("partly", "unknown")):
+        found[name] = result(name, check("trust_ec2", status, evidence=documents), check("bucket_access"))
     made = report({**found, "elsewhere": of_statuses("not_applicable"), "lost": None})
     assert failed_clouds(made, fail_on) == expected
 

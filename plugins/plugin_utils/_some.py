@@ -1,0 +1,19 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A message that names what it is about, of which there may be thousands.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+_NAMED = 10
+
+
+def some(names: t.Sequence[str]) -> str:
+    """The first of these names, and how many more there are."""
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
