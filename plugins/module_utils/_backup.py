@@ -35,8 +35,9 @@ _TARGETS = {
     BUCKET_POLICY: (("bucket",), "policy of bucket {bucket}"),
     COMPUTE_CONFIG: (("cloud_id", "name"), "compute config {name} of cloud {cloud_id}"),
 }
-# How much of a text is repeated in a message.
+# How much of a text is repeated in a message. The name of a file is at the end of its path.
 _LONGEST_SHOWN = 80
+_LONGEST_PATH_SHOWN = 500
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9]{6}Z\.(?P<run_id>[A-Za-z0-9_-]{1,64})\.[a-z_]+\.[A-Za-z0-9-]+\.json\Z")
 _WRITABLE_BY_OTHERS = 0o022
@@ -136,7 +137,7 @@ def read(path: str) -> Backup:
             content = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"files has {path[:_LONGEST_SHOWN]!r}, which cannot be read: {why}.", "Name another file.") from error
+        raise InputError(f"files has {path[:_LONGEST_PATH_SHOWN]!r}, which cannot be read: {why}.", "Name another file.") from error
     if found.st_uid != os.geteuid():
         raise InputError(f"The backup {path} belongs to another user.", "See that nobody changed it, then copy it, as this user.")
     if not stat.S_ISREG(found.st_mode) or found.st_mode & _WRITABLE_BY_OTHERS:
