@@ -12,6 +12,7 @@ import io
 import json
 import ssl
 import subprocess
+import tempfile
 import threading
 import typing as t
 import urllib.error
@@ -96,8 +97,9 @@ class Watch(threading.Thread):
 class Scene:
     """A folder to run things in, with canaries in the place of all secrets; afterwards they are searched for everywhere."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, temporary: Path) -> None:
         self.sandbox = sandbox
+        self._temporary = temporary
         self.folder, self.home, self._elsewhere = (folder / name for name in ("run", "home", "elsewhere"))
         for path in (self.folder, self.home, self._elsewhere):
             path.mkdir()
@@ -139,7 +141,7 @@ class Scene:
         return {
             "HOME": str(self.home),
             "ANSIBLE_HOME": str(self.home / "ansible"),
-            "TMPDIR": str(self.folder),
+            "TMPDIR": str(self._temporary),
             "ANSIBLE_LOG_PATH": str(self.folder / "ansible.log"),
             "ANSIBLE_DISPLAY_TRACEBACK": "always",
             "ANSIBLE_DEBUG": "true",
@@ -188,7 +190,7 @@ class Scene:
         for path in self.planted:
             path.unlink()
         secrets = self.all_canaries()
-        return [leak for where in (*texts, self.folder, self.home) for leak in leaks(where, secrets)]
+        return [leak for where in (*texts, self.folder, self.home, self._temporary) for leak in leaks(where, secrets)]
 
 
 def leaked_by_processes(watch: Watch, canaries: t.Mapping[str, str]) -> list[str]:
@@ -198,11 +200,13 @@ def leaked_by_processes(watch: Watch, canaries: t.Mapping[str, str]) -> list[str
 
 
 @pytest.fixture
-def scene(running_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+def scene(running_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Scene]:
     """A scene in which the token that is planted is one of the organization's."""
-    made = Scene(running_sandbox, tmp_path)
-    monkeypatch.setitem(_anyscale._USERS, made.canaries["token"], _anyscale.OWNER)
-    return made
+    # Ansible makes sockets in its temporary folder, whose paths have to be short: those of pytest's folders may not be.
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Scene(running_sandbox, tmp_path, Path(temporary))
+        monkeypatch.setitem(_anyscale._USERS, made.canaries["token"], _anyscale.OWNER)
+        yield made
 
 
 ALL = {cloud.name for cloud in CLOUDS}
