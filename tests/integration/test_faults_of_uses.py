@@ -75,10 +75,10 @@ def _trouble(sandbox: Sandbox, clock: QuickTime, case: Case) -> Trouble:
 def _subject(case: Case) -> str:
     """How a message names a call: by its operation, or its path with whatever ids; what is no policy at all, by whose it is.
 
-    Once nobody can be reached any more, it can be any call.
+    Once nobody can be reached any more, it can be any call, and a write may have been on its way.
     """
     if case.kind == "connections refused":
-        return "Could not connect|no answer"
+        return "Could not connect|Connection was closed|no answer"
     if (case.operation, case.kind) == ("GetBucketPolicy", "half an answer"):
         return "policy of bucket"
     return re.escape(case.operation).replace(re.escape("{id}"), "[A-Za-z_0-9]+")
