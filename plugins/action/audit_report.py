@@ -14,11 +14,9 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import (
     FAIL_ON,
     failed_clouds,
@@ -30,7 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv impo
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
 
-_ARGUMENTS = {
+_RULES = {
     "argument_spec": {
         "results": {"type": "str", "default": "cloud_iam_info_result"},
         "report_dir": {"type": "path", "required": True},
@@ -46,22 +44,17 @@ _KNOWN_AS = {"account_id": "cloud_iam_account_id", "cloud_id": "cloud_iam_cloud_
 Json = dict[str, t.Any]
 
 
-class ActionModule(ActionBase):
+class ActionModule(FleetAction):
     """Runs once for all hosts of the play, whatever became of them."""
 
-    BYPASS_HOST_LOOP = True
-    _supports_check_mode = True
-    _requires_connection = False
+    rules = _RULES
+    hosts_variable = "ansible_play_hosts_all"
 
-    def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Make the report, write it in all formats, and fail for the clouds that the task is to fail for."""
-        variables = task_vars or {}
-        result = super().run(tmp, variables)
-        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
-        refuse_patterns(variables["ansible_play_hosts_all"])
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = make_report(_results(variables, arguments["results"]), now, _collection_version(), previous)
+        report = make_report(_results(names, hostvars, arguments["results"]), now, _collection_version(), previous)
         folder = os.path.abspath(arguments["report_dir"])
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
         if not self._task.check_mode:
@@ -74,8 +67,6 @@ class ActionModule(ActionBase):
         if unknown and arguments["fail_on"] == "drift":
             warnings.append(f"{unknown} clouds do not fail the audit, but have checks that could not be told.")
         return {
-            **result,
-            "changed": False,
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
@@ -84,10 +75,10 @@ class ActionModule(ActionBase):
         }
 
 
-def _results(variables: Json, name: str) -> Json:
+def _results(names: list[str], hostvars: t.Any, register: str) -> Json:
     """The results of all hosts of the play, in plain types: Ansible's own carry tags and templates."""
-    hosts = {str(host): variables["hostvars"][host] for host in variables["ansible_play_hosts_all"]}
-    return {host: _with_facts(json.loads(json.dumps(known.get(name), default=str)), known) for host, known in hosts.items()}
+    hosts = {str(name): hostvars[name] for name in names}
+    return {host: _with_facts(json.loads(json.dumps(known.get(register), default=str)), known) for host, known in hosts.items()}
 
 
 def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
@@ -97,15 +88,8 @@ def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
 
 
 def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
-    facts = {}
-    for fact, variable in _KNOWN_AS.items():
-        try:
-            value = known.get(variable)
-        except AnsibleError:  # a template that fails, which may be what the audit failed for
-            continue
-        if value:
-            facts[fact] = str(value)
-    return facts
+    facts = {fact: told(known, variable) for fact, variable in _KNOWN_AS.items()}
+    return {fact: str(value) for fact, value in facts.items() if value}
 
 
 def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
@@ -118,10 +102,7 @@ def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
         return None, [f"previous_report is {path!r}, which does not exist. This report compares with nothing."]
     except (OSError, UnicodeDecodeError) as error:
         raise AnsibleError(f"previous_report is {path!r}, which cannot be read: {error}.") from error
-    try:
-        return parse_report(text, path), []
-    except InputError as error:
-        raise AnsibleError(error.failure()["msg"]) from error
+    return parse_report(text, path), []
 
 
 def _collection_version() -> str:

@@ -11,7 +11,6 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
     _task_cloud_iam as cloud_iam,
@@ -24,8 +23,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import SETTLED_SECONDS
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of, cut
 
@@ -33,7 +32,7 @@ _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
     for task in (cloud_iam, compute_config_profile, iam_trust_ec2, s3_cloud_access)
 }
-_ARGUMENTS = {
+_RULES = {
     "argument_spec": {
         "role": {"type": "str", "required": True},
         "tasks_from": {"type": "str", "default": "main"},
@@ -53,36 +52,27 @@ _RING = "anyscale_ring"
 warm_up_workers()
 
 
-class ActionModule(ActionBase):
+class ActionModule(FleetAction):
     """Runs once for all hosts of the batch. It fails for none of them: whom it cannot tell anything about goes on."""
 
-    BYPASS_HOST_LOOP = True
-    _supports_check_mode = True
-    _requires_connection = False
+    rules = _RULES
 
-    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         """Observe, and say which hosts are to go on, in which order."""
-        variables = task_vars or {}
-        result = super().run(tmp, variables)
-        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
         _refuse_contradictions(arguments)
-        names = list(variables["ansible_play_batch"])
-        refuse_patterns(names)
         changed_by = arguments["changed_by"]
         if changed_by:
-            names = self._changed(names, variables["hostvars"], changed_by)
+            names = self._changed(names, hostvars, changed_by)
             time.sleep(SETTLED_SECONDS if names else 0.0)
         observed = self._observed(names, arguments) if names else {}
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
-        ring_of = {name: _variable(variables["hostvars"], name, _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
+        ring_of = {name: told(hostvars[name], _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
         rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
         batches = (canary_of if arguments["part"] == "canary" else canary_first)(rings, arguments["canary_percent"])
         batches = cut(batches, arguments["serial"] or len(names) or 1)
         nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
-            **result,
-            "changed": False,
             "hosts": [name for batch in batches for name in batch],
             "batches": [len(batch) for batch in batches],
             "later": len(going_on) - sum(map(len, batches)),
@@ -101,7 +91,7 @@ class ActionModule(ActionBase):
         """The hosts that a task changed which registered its result by that name; in check mode it changed none."""
         if self._task.check_mode:
             return []
-        results = {name: _variable(hostvars, name, register) for name in names}
+        results = {name: told(hostvars[name], register) for name in names}
         return [name for name, result in results.items() if isinstance(result, dict) and result.get("changed")]
 
     def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
@@ -142,14 +132,6 @@ def _session(
     if by_the_page:
         return BulkSession(params, cache=cache, connections=threads, account=account)
     return AwsSession(params, cache=cache, connections=threads)
-
-
-def _variable(hostvars: t.Any, name: str, variable: str) -> t.Any:
-    """A host's variable; one that cannot be told is none, since the plan must not fail for a host."""
-    try:
-        return hostvars[name].get(variable)
-    except AnsibleError:
-        return None
 
 
 def _overwritten(name: str, observed: Observed) -> str:

@@ -8,49 +8,36 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
-
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._selection import Place, Selection, parse_selection
 
 _ANSWERS = ("accounts", "regions", "clouds")
-_ARGUMENTS = {
+_RULES = {
     "argument_spec": {
         **{name: {"type": "list", "elements": "str", "default": []} for name in _ANSWERS},
         "required": {"type": "bool", "default": False},
         "may_be_empty": {"type": "bool", "default": False},
     }
 }
-_ARN_ACCOUNT = 4
 
 
-class ActionModule(ActionBase):
+class ActionModule(FleetAction):
     """Runs once for all hosts of the batch."""
 
-    BYPASS_HOST_LOOP = True
-    _supports_check_mode = True
-    _requires_connection = False
+    rules = _RULES
 
-    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         """Validate the answers, and say which hosts they mean."""
-        variables = task_vars or {}
-        result = super().run(tmp, variables)
-        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
-        names = list(variables["ansible_play_batch"])
-        refuse_patterns(names)
-        try:
-            selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
-            if arguments["required"] and selection.is_everything:
-                raise InputError("No cloud is chosen", "Give fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* is all clouds.")
-            hosts, nowhere = _select(selection, names, variables["hostvars"])
-            if not hosts and not arguments["may_be_empty"]:
-                raise InputError(f"None of {len(names)} clouds is selected by {selection}", "Check the spelling against the inventory.")
-        except InputError as error:
-            raise AnsibleError(error.failure()["msg"]) from error
+        selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
+        if arguments["required"] and selection.is_everything:
+            raise InputError("No cloud is chosen", "Give fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* is all clouds.")
+        hosts, nowhere = _select(selection, names, hostvars)
+        if not hosts and not arguments["may_be_empty"]:
+            raise InputError(f"None of {len(names)} clouds is selected by {selection}", "Check the spelling against the inventory.")
         warnings = [f"{name} is left out: its variables tell no account, or no region." for name in nowhere]
-        return {**result, "changed": False, "hosts": hosts, "total": len(names), "warnings": warnings}
+        return {"hosts": hosts, "total": len(names), "warnings": warnings}
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:
@@ -66,15 +53,11 @@ def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[li
 
 def _place(known: t.Mapping[str, t.Any]) -> Place:
     """Where a host's cloud is. The account is the one that is given, else that of the role's ARN."""
-    role = (_told(known, "cloud_iam_role") or "").split(":")
-    account = _told(known, "cloud_iam_account_id") or (role[_ARN_ACCOUNT] if len(role) > _ARN_ACCOUNT else None)
-    return Place(account, _told(known, "cloud_iam_region"))
+    role = parse_arn(_text(known, "cloud_iam_role") or "")
+    account = _text(known, "cloud_iam_account_id") or (role and role.account_id)
+    return Place(account or None, _text(known, "cloud_iam_region"))
 
 
-def _told(known: t.Mapping[str, t.Any], name: str) -> str | None:
-    """A variable as text; one that cannot be templated tells nothing here, and fails where it is needed."""
-    try:
-        value = known.get(name)
-    except AnsibleError:
-        return None
+def _text(known: t.Mapping[str, t.Any], name: str) -> str | None:
+    value = told(known, name)
     return str(value) if value else None

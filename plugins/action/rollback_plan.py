@@ -11,11 +11,9 @@ import os
 import typing as t
 
 from ansible.errors import AnsibleError
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_directory, check_run_id, files_in, read
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._play_hosts import refuse_patterns
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
     VARIABLES,
     Cloud,
@@ -26,7 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
 
-_ARGUMENTS = {
+_RULES = {
     "argument_spec": {
         "run_id": {"type": "str"},
         "paths": {"type": "list", "elements": "path"},
@@ -38,23 +36,17 @@ _ARGUMENTS = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(FleetAction):
     """Runs once for all hosts of the batch."""
 
-    BYPASS_HOST_LOOP = True
-    _supports_check_mode = True
-    _requires_connection = False
+    rules = _RULES
 
-    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read the backups, and say who is to put back what."""
-        variables = task_vars or {}
-        result = super().run(tmp, variables)
-        _validation, arguments = self.validate_argument_spec(**_ARGUMENTS)
-        refuse_patterns(variables["ansible_play_batch"])
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
-        hosts = {name: _cloud(variables["hostvars"][name]) for name in variables["ansible_play_batch"]}
+        hosts = {name: _cloud(hostvars[name]) for name in names}
         shares = share_out(documents, hosts, arguments["own"])
         nobodys = [document.first.resource for document in shares.nobodys]
         if nobodys and not arguments["own"]:
@@ -68,8 +60,6 @@ class ActionModule(ActionBase):
             )
         clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
         return {
-            **result,
-            "changed": False,
             "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."] if nobodys else [],
             "hosts": list(shares.by_host),
             "documents": {name: [document.as_item(clouds) for document in share] for name, share in shares.by_host.items()},
@@ -78,14 +68,11 @@ class ActionModule(ActionBase):
 
 
 def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
-    try:
-        paths = _paths(arguments)
-        if not paths:
-            what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
-            raise AnsibleError(f"There is no backup in {what}.")
-        return documents_of({path: read(path) for path in paths})
-    except TaskError as error:
-        raise AnsibleError(error.failure()["msg"]) from error
+    paths = _paths(arguments)
+    if not paths:
+        what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
+        raise AnsibleError(f"There is no backup in {what}.")
+    return documents_of({path: read(path) for path in paths})
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
@@ -97,12 +84,4 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def _cloud(variables: t.Mapping[str, t.Any]) -> Cloud:
-    return cloud_of({name: _value(variables, name) for name in VARIABLES})
-
-
-def _value(variables: t.Mapping[str, t.Any], name: str) -> t.Any:
-    """A host's variable; one that cannot be evaluated names nothing."""
-    try:
-        return variables.get(name)
-    except AnsibleError:
-        return None
+    return cloud_of({name: told(variables, name) for name in VARIABLES})

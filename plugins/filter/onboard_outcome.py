@@ -49,7 +49,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The counts, the failed clouds, and of each cloud that was not right what became of it.
+  description:
+    - The counts, the failed clouds, of each cloud that was not right what became of it, and the folders of backups with the id
+      of their run.
   type: dict
   sample:
     counts: {"selected": 500, "changed": 1, "right": 498, "failed": 1, "not_reached": 0, "later": 0}
@@ -57,6 +59,7 @@ _value:
     clouds:
       vision-lab: {"state": "failed", "msg": "Role vision-lab-ray does not exist in account 222222222222."}
       vision-prod: {"state": "changed", "reasons": ["ec2_trust_missing"], "overwritten": false}
+    backups: [{"folder": "/home/jo/.ansible/anyscale_backups", "run": "21333zt9ae9x8"}]
 """
 
 import typing as t

@@ -70,6 +70,7 @@ _NOT_AWS = "Check endpoint_url and the proxy: what answers there is not AWS."
 _FAILED = "That is a failure of AWS's own: run again a little later."
 _UNANSWERED = "Check the network and the proxy, then run again."
 _BUSY = "Somebody else is changing the same thing: run again when they are done."
+_REFUSED = "AWS takes a policy whole, or not at all, and the message says what for: mend that statement, whosever it is, then run again."
 _SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
 _REMEDIES = {
     "AccessDenied": _ACCESS_DENIED,
@@ -84,6 +85,8 @@ _REMEDIES = {
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "NoSuchBucket": "Check the bucket's name and the account that the caller is in.",
+    "MalformedPolicy": _REFUSED,
+    "MalformedPolicyDocument": _REFUSED,
     "LimitExceeded": "Raise the quota in the account's Service Quotas, or free some of it.",
     "UpdateAssumeRolePolicy LimitExceeded": "Raise the account's quota 'Role trust policy length', and quota_chars with it, "
     "or take out statements that are no longer needed.",
@@ -106,11 +109,13 @@ _REMEDIES = {
     "HTTPClientError": "Look for a line break or a blank in the credentials (access_key, secret_key, session_token, or those that "
     "boto3 finds in the environment), and check endpoint_url.",
     "ResponseParserError": _NOT_AWS,
+    "RecursionError": "Put the policy right in the AWS console first.",
 }
-# In the place of texts that quote a request's headers or an answer's body: both may hold credentials.
+# In the place of texts that quote a request's headers or an answer's body, since both may hold credentials, or that mean nothing.
 _UNQUOTED = {
     "HTTPClientError": "the HTTP client cannot send the request",
     "ResponseParserError": "the answer is not in AWS's language",
+    "RecursionError": "the policy in the answer is nested too deeply",
 }
 
 

@@ -150,6 +150,12 @@ def read(path: str) -> Backup:
         raise InputError(f"{path} is not a backup that this release can read ({error}).", "Name the file of a backup.") from error
 
 
+def run_of(path: str) -> str:
+    """The id of the run that wrote a backup, by the file's name; empty where that is no name of a backup."""
+    match = _NAME.match(os.path.basename(path))
+    return match["run_id"] if match else ""
+
+
 def files_in(directory: str, run_id: str | None = None) -> list[str]:
     """The paths of the backups in a folder, of all runs or of one, in the order of their time."""
     try:

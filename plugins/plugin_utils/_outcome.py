@@ -9,14 +9,17 @@ This plugin util is private to the collection. Pure.
 
 from __future__ import annotations
 
+import os
 import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import run_of
 
 Json = dict[str, t.Any]
 Variables = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collection[str]) -> Json:
-    """The counts of clouds, the failed ones, and what is to be said of each that went on and was not right.
+    """The counts of clouds, the failed ones, what is to be said of each that went on and was not right, and where backups are.
 
     plan: what the task fleet_plan returned; nothing, where no cloud was selected.
     variables: those of each host; failed: the hosts that a task failed for.
@@ -31,6 +34,7 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
         "counts": {"selected": plan.get("right", 0) + len(went_on) + later, **counts, "right": right, "later": later},
         "failed_clouds": [name for name in went_on if name in failed],
         "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "right"},
+        "backups": _backups([variables[name] for name in went_on]),
     }
 
 
@@ -45,3 +49,11 @@ def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
     if first["changed"]:
         return {"state": "changed", "reasons": first.get("reasons", []), "overwritten": bool(known.get("onboard_overwritten"))}
     return {"state": "right"}
+
+
+def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
+    """The folders with what was replaced, and the id by which a rollback knows it: one, unless clouds have settings of their own."""
+    results = [known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")]
+    files = [step["backup_file"] for result in results for step in result.values() if isinstance(step, dict) and "backup_file" in step]
+    places = sorted({(os.path.dirname(file), run_of(file)) for file in files})
+    return [{"folder": folder, "run": run} for folder, run in places]

@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inv
 Json = dict[str, t.Any]
 
 # The role of the cloud that is taken off is its default role, and EC2 is the only one to assume it.
-OFFBOARD: Json = {"offboard_default_role": True, "cloud_iam_trust": False}
+OFFBOARD: Json = {"offboard_default_role": "yes", "cloud_iam_trust": False}
 EVERYWHERE = {cloud.name for cloud in FLEET}
 OF_SCIENCE = {cloud.name for cloud in FLEET if cloud.account_id == SCIENCE_ACCOUNT}
 OF_A_CLOUD = ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")
@@ -150,6 +150,11 @@ def test_an_offboarding_is_for_the_clouds_that_are_meant(play: Play) -> None:
     """And counts the others as clouds that may share a role."""
     run = play("offboard", fleet_clouds="vision-dev", fleet_must_select=True, **OFFBOARD)
     assert seen(run) == {"vision-dev"}, run.output
+
+
+def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -> None:
+    run = play("offboard", fleet_clouds="vision-dev", **{**OFFBOARD, "offboard_default_role": "no"})
+    assert run.failed() == {"vision-dev"} and run.writes == [], run.output
 
 
 @pytest.mark.parametrize("playbook", ALL)

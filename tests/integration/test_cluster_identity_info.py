@@ -185,8 +185,9 @@ def test_the_playbook_expects_the_clouds_role(sandbox: Sandbox, verify: t.Callab
     assert run.result("head", "cluster_identity_info")["matches"] is True
 
 
-def test_the_playbook_needs_a_role_to_expect(sandbox: Sandbox, verify: t.Callable[..., Run]) -> None:
-    run = verify({"head": session(sandbox)})
+@pytest.mark.parametrize("answer", [[], ["-e", "verify_expected_role="]], ids=["nothing", "an empty answer"])
+def test_the_playbook_needs_a_role_to_expect(sandbox: Sandbox, verify: t.Callable[..., Run], answer: list[str]) -> None:
+    run = verify({"head": session(sandbox)}, *answer)
     assert run.exit_status == 2 and "Set verify_expected_role" in run.output
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils import _in_worker
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import Run, inventory_file, run_playbook
@@ -180,6 +181,36 @@ def test_what_could_differ_runs_as_a_module(running_sandbox: Sandbox, tmp_path: 
     run = run_playbook(running_sandbox, str(tmp_path / "play.yml"), inventory_file(tmp_path, running_sandbox, [RIGHT]), "-vvv")
     assert f"as a module, because {why}" in run.output
     assert "in the worker process" not in run.output
+
+
+# A callback, since these are loaded before all actions.
+AS_ON_MACOS = f"""
+from ansible.plugins.callback import CallbackBase
+from {_in_worker.__package__} import _in_worker
+
+DOCUMENTATION = '{{name: as_on_macos, type: notification, short_description: "Run as on macOS", description: "For a test."}}'
+_in_worker.FORK_IS_UNSAFE = True
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "as_on_macos"
+"""
+
+
+def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """And nothing is looked at beforehand: there, a fork of a process that has used boto3 is ended by the system."""
+    plugin = tmp_path / "callbacks" / "as_on_macos.py"
+    plugin.parent.mkdir()
+    plugin.write_text(AS_ON_MACOS)
+    running_sandbox.reset()
+    running_sandbox.seed([RIGHT])
+    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
+    callback = {"ANSIBLE_CALLBACK_PLUGINS": str(plugin.parent), "ANSIBLE_CALLBACKS_ENABLED": plugin.stem}
+    run = run_playbook(running_sandbox, "onboard", inventory, "-vvv", "-e", "fleet_plan=always", variables=callback)
+    assert run.exit_status == 0, run.output
+    assert "as a module, because a fork after boto3 is unsafe on this system" in run.output
+    assert "0 already right, 0 differing, 1 not seen" in run.output
 
 
 def test_bad_settings_of_aws_are_for_the_task_to_tell(running_sandbox: Sandbox, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,10 +34,17 @@ def test_every_entry_point_is_documented() -> None:
     assert set(ENTRY_POINTS) == {path.stem for path in (ROLE / "tasks").glob("*.yml")} == {"main", "info"}
 
 
-def test_tasks_read_what_is_documented() -> None:
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_tasks_read_what_is_documented(entry_point: str) -> None:
     """A variable that no task reads, or that nobody documents, is a mistake."""
-    text = "".join(path.read_text() for folder in ("tasks", "vars") for path in (ROLE / folder).glob("*.yml"))
-    assert set(re.findall(r"\bcloud_iam_\w+", text)) == set(OPTIONS) | INTERNAL
+    text = (ROLE / "tasks" / f"{entry_point}.yml").read_text()
+    assert set(re.findall(r"\bcloud_iam_\w+", text)) - INTERNAL == set(ENTRY_POINTS[entry_point]["options"])
+
+
+def test_entry_points_agree_on_defaults() -> None:
+    """Which are the role's."""
+    for name, option in ENTRY_POINTS["info"]["options"].items():
+        assert option.get("default") == OPTIONS[name].get("default"), name
 
 
 def test_the_example_inventory_sets_documented_variables_alone() -> None:

@@ -535,6 +535,7 @@ def test_a_role_that_goes_away_is_not_waited_for(scene: Sandbox, run_module: Run
     monkeypatch.setattr(Bucket, "put_policy", put_too_late)
     result = failure(run_module(MODULE, **GIVEN))
     assert result["error"]["code"] == "MalformedPolicy"
+    assert "mend that statement" in result["msg"]
     assert write_operations(scene) == [PUT]
 
 

@@ -38,7 +38,7 @@ _PAGE = """\
 What is guaranteed and how it is tested
 =======================================
 
-No statement of anybody is lost as far as AWS lets anybody see to it, and no run leaves a cloud half described for good. Each section
+As far as the APIs of AWS allow, no policy statement of others is lost, and a run that stops half-way is completed by the next. Each section
 says what that means, what it does not, and which tests show it. They all run against the sandbox, which does what is known of AWS and
 Anyscale, and not against AWS.
 

@@ -36,7 +36,9 @@ _HIDDEN = (  # what is another one in each run
     (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
     (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "0c2d1a4e-5b6f-4789-8a9b-0c1d2e3f4a5b"),
-    (re.compile(r"/lib/python3\.\d+/"), "/lib/python3.13/"),
+    (re.compile(r"(?<=rollback_run=)\d+[a-z0-9_]{8}\b"), "21333zt9ae9x8"),
+    # A clone is linked into its virtual environment.
+    (re.compile(r"/home/jo/anyscale-venv/lib/python3\.\d+/site-packages/(?=ansible_collections/)"), "/home/jo/.ansible/collections/"),
 )
 
 

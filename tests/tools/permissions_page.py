@@ -44,7 +44,10 @@ partition and names:
 .. code-block:: console
 
    $ ansible localhost -m ansible.builtin.debug -a \\
-       "msg={{{{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='{account}', roles=['ray-*']) }}}}"
+       "msg={{{{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='{account}',
+             roles=['ray-*'], buckets=['anyscale-*-data']) }}}}"
+
+What is not named has Anyscale's own names: look whether your clouds have these.
 
 The tests run every playbook with exactly its policy, against a sandbox that decides as IAM does. They fail where a policy
 lacks an action, and where it has one that the playbook never makes use of.
@@ -73,6 +76,15 @@ called then, to make sure that it is the right account, takes no permission.
 
 More can stand in the way than these policies: permissions boundaries, service control policies of an organization, and policies
 of a bucket that deny. Where AWS refuses a call, the message of the failed task says which action it was.
+
+Anyscale
+--------
+
+A token sees the clouds that its owner may use, and an inventory from the API has no others. For a fleet, make a service account, let it
+`collaborate <https://docs.anyscale.com/administration/organization/permissions>`__ on each cloud, and make an API key for it, in the console
+under *My organization, Service accounts* (`Anyscale's page <https://docs.anyscale.com/administration/organization/service-accounts>`__):
+that is ``ANYSCALE_CLI_TOKEN``. A cloud's collaborators may see, publish and archive its compute configs; Anyscale has no permission that
+is narrower. The audit sends nothing but reads. An owner of the organization sees all of its clouds, and may do much more.
 
 How narrow they are
 -------------------

@@ -29,6 +29,8 @@ OF_AWX = {
     "ANSIBLE_RETRY_FILES_ENABLED": "False",
     "MAX_EVENT_RES": "700000",
 }
+# A job's inventory, which AWX hands over as a script that prints it.
+_SCRIPT = "#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({!r})\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _fill(
     """The private data directory, in ansible-runner's layout."""
     shutil.copytree(TEMPLATE, private / "project")
     contents = {
-        "inventory/hosts.json": json.dumps(inventory),
+        "inventory/hosts": _SCRIPT.format(script_data(inventory)),
         "env/envvars": json.dumps(environment),
         "env/extravars": json.dumps(variables),
         "env/cmdline": " ".join(options),
@@ -105,6 +107,14 @@ def _fill(
         path = private / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
+    (private / "inventory/hosts").chmod(0o700)
+
+
+def script_data(inventory: Json) -> str:
+    """A static inventory of one group in the format of inventory scripts."""
+    [(group, content)] = inventory["all"]["children"].items()
+    listed = {group: {"hosts": list(content["hosts"]), "vars": content.get("vars", {})}, "_meta": {"hostvars": content["hosts"]}}
+    return json.dumps(listed)
 
 
 def sliced(inventory: Json, count: int) -> list[Json]:

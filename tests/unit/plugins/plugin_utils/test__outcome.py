@@ -59,4 +59,17 @@ def test_every_cloud_counts_once() -> None:
 def test_without_a_plan_there_is_nothing() -> None:
     """As where no cloud was selected."""
     nothing = dict.fromkeys(("selected", "changed", "right", "failed", "not_reached", "later"), 0)
-    assert outcome({}, {}, []) == {"counts": nothing, "failed_clouds": [], "clouds": {}}
+    assert outcome({}, {}, []) == {"counts": nothing, "failed_clouds": [], "clouds": {}, "backups": []}
+
+
+def test_backups_are_named_once_for_each_run_and_folder() -> None:
+    """Whichever step of whichever cloud made them, in the first place or again."""
+    one, other = (f"{folder}/20270105T090000-000000Z.4711.trust_policy.ray-6f93b71c3b65.json" for folder in ("/one", "/other"))
+    variables: Json = {
+        "a": {"cloud_iam_result": {"changed": True, "trust": {"backup_file": one}, "bucket_access": {"backup_file": one}}},
+        "b": {"cloud_iam_result": {"changed": False, "trust": {}}, "onboard_result": {"changed": True, "trust": {"backup_file": other}}},
+        "c": FAILED,
+        "d": {},
+    }
+    found = outcome({"hosts": list("abcd")}, variables, ["c"])
+    assert found["backups"] == [{"folder": "/one", "run": "4711"}, {"folder": "/other", "run": "4711"}]
