@@ -35,10 +35,9 @@ def trust_ec2(facts: Facts) -> Outcome:
     service = ec2_service(partition_of(facts.live_role()["Arn"]))
     named = [(policy.describe(raw, index), raw) for index, raw in enumerate(policy.statements(facts.trust.get()))]
     allowing = [(where, raw) for where, raw in named if _ec2_trust.allows(raw, service)]
-    denying = [(where, raw) for where, raw in named if _ec2_trust.denies(raw, service)]
-    surely = [(where, raw) for where, raw in denying if not raw.get("Condition")]
-    if surely:
-        where, raw = surely[0]
+    denying = {verdict: (where, raw) for where, raw in reversed(named) if (verdict := _ec2_trust.denies(raw, service)) is not False}
+    if True in denying:
+        where, raw = denying[True]
         remedy = "Take that statement out, or give it a Condition that leaves EC2 out."
         return failed(f"{where} of the trust policy denies EC2 the role, whatever else allows it.", remedy, statement=raw)
     if not allowing:
@@ -47,7 +46,7 @@ def trust_ec2(facts: Facts) -> Outcome:
         reason = f"{allowing[0][0]} lets EC2 assume the role only under a Condition, which may not hold for every cluster."
         return warned(reason, _CONVERGE, **_change(facts))
     if denying:
-        where, raw = denying[0]
+        where, raw = denying[None]
         return warned(f"{where} of the trust policy may deny EC2 the role: that depends on its Condition.", statement=raw)
     return passed(f"{next(where for where, raw in allowing if not raw.get('Condition'))} lets EC2 assume the role.")
 

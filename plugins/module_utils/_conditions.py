@@ -18,9 +18,15 @@ _Test = t.Callable[[str, str], t.Optional[bool]]
 _Operator = t.Callable[[str, frozenset[str]], t.Optional[bool]]
 
 
-def are_met(statement: policy.Statement, request: t.Mapping[str, str]) -> bool | None:
-    """Whether all conditions of a statement are met. ``request`` has the values that are known, by keys in lower case."""
-    return all_of(_is_met(operator, request.get(key), values) for operator, key, values in statement.conditions)
+def are_met(statement: policy.Statement, request: t.Mapping[str, str | None]) -> bool | None:
+    """Whether all conditions of a statement are met.
+
+    request: what is known of it, by keys in lower case: the values, and ``None`` for a key that it surely does not have.
+    """
+    return all_of(
+        _is_met_without(operator, values) if key in request and request[key] is None else _is_met(operator, request.get(key), values)
+        for operator, key, values in statement.conditions
+    )
 
 
 def all_of(verdicts: t.Iterable[bool | None]) -> bool | None:
@@ -47,6 +53,15 @@ def _is_met(operator: str, have: str | None, values: frozenset[str]) -> bool | N
         return None
     met = _OPERATORS.get(name)
     return None if met is None else met(have, values)
+
+
+def _is_met_without(operator: str, values: frozenset[str]) -> bool:
+    """Whether a condition is met by a request that does not have its key: one that denies a value is."""
+    if operator == "Null":
+        return "true" in values
+    if ":" in operator:
+        return operator.startswith("ForAllValues:")
+    return operator.endswith("IfExists") or "Not" in operator
 
 
 def _equals(have: str, value: str) -> bool | None:

@@ -15,6 +15,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _policy as policy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._conditions import are_met
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError, RefusedError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import ec2_service, ec2_services
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
@@ -22,6 +23,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Pla
 SID = "AnyscaleEC2Trust"
 ACTION = "sts:AssumeRole"
 DEFAULT_QUOTA_CHARS = 2048
+# What is known of EC2's request for an instance: a service has no second factor, and EC2 gives no external id.
+_REQUEST: dict[str, str | None] = {
+    "aws:principalisawsservice": "true",
+    "aws:securetransport": "true",
+    "sts:externalid": None,
+    "aws:multifactorauthpresent": None,
+    "aws:multifactorauthage": None,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,14 +66,13 @@ def allows(raw: policy.Raw, service: str) -> bool:
     return raw["Effect"] == "Allow" and _names_ec2(raw, service) and policy.canonical(raw).covers_action(ACTION)
 
 
-def denies(raw: policy.Raw, service: str) -> bool:
-    """Whether a statement denies EC2 the role, if only under its Condition."""
-    statement = policy.canonical(raw)
+def denies(raw: policy.Raw, service: str) -> bool | None:
+    """Whether a statement denies EC2 the role; ``None`` where that depends on what only a request can tell."""
+    statement, ec2 = policy.canonical(raw), {("Service", service), ("AWS", "*")}
     if statement.effect != "Deny" or not statement.covers_action(ACTION):
         return False
-    if statement.not_principals is not None:
-        return not {("Service", service), ("AWS", "*")} & statement.not_principals
-    return bool({("Service", service), ("AWS", "*")} & (statement.principals or frozenset()))
+    names_ec2 = ec2 & (statement.principals or frozenset()) if statement.not_principals is None else not ec2 & statement.not_principals
+    return are_met(statement, {**_REQUEST, "aws:principalservicename": service}) if names_ec2 else False
 
 
 def ends_vendor_check(raw: policy.Raw) -> bool:
@@ -74,10 +82,10 @@ def ends_vendor_check(raw: policy.Raw) -> bool:
 
 def _present(document: policy.Document, wanted: Wanted) -> Plan:
     raws = policy.statements(document)
-    _refuse_deny(raws, wanted.service)
+    warnings = (*_judge_denies(raws, wanted.service), *_foreign_warnings(raws))
     holder = _first(raws, lambda raw: holds(raw, wanted.service))
     if holder is not None:
-        return Plan(document, document, warnings=_foreign_warnings(raws), result=_result(document, raws[holder].get("Sid")))
+        return Plan(document, document, warnings=warnings, result=_result(document, raws[holder].get("Sid")))
 
     mendable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
     if mendable is None:
@@ -94,7 +102,7 @@ def _present(document: policy.Document, wanted: Wanted) -> Plan:
         before=document,
         after=after,
         reasons=_reasons(raws, mendable, wanted.service),
-        warnings=(*_condition_warnings(raws, mendable, wanted.service), *_foreign_warnings(raws)),
+        warnings=(*_condition_warnings(raws, mendable, wanted.service), *warnings),
         result=_result(after, statement.get("Sid")),
     )
 
@@ -167,14 +175,20 @@ def _reasons(raws: list[policy.Raw], mendable: int | None, service: str) -> tupl
     return tuple(reasons) or ("ec2_trust_missing",)
 
 
-def _refuse_deny(raws: list[policy.Raw], service: str) -> None:
+def _judge_denies(raws: list[policy.Raw], service: str) -> tuple[str, ...]:
+    """Refuse where a Deny surely keeps EC2 out; warn where it may."""
+    warnings = []
     for index, raw in enumerate(raws):
-        if not raw.get("Condition") and denies(raw, service):
+        verdict, where = denies(raw, service), policy.describe(raw, index)
+        if verdict:
             raise RefusedError(
-                f"{policy.describe(raw, index)} of the trust policy denies EC2 the role, whatever else allows it.",
+                f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
                 "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
                 statement=raw,
             )
+        if verdict is None:
+            warnings.append(f"{where} may deny EC2 the role: that depends on its Condition. Condition: {policy.compact(raw['Condition'])}")
+    return tuple(warnings)
 
 
 def _refuse_length(document: policy.Document, quota_chars: int) -> None:

@@ -240,6 +240,11 @@ def test_a_deny_that_covers_ec2_is_an_error_that_names_it(raw: Raw, others: list
     assert caught.value.details["statement"] == raw
 
 
+def everybody_denied(**condition: t.Any) -> Raw:
+    """A Deny of the role for everybody, under a Condition."""
+    return deny(Sid="D", Principal="*", Action=ASSUME, Condition=condition)
+
+
 HARMLESS_DENIES = {
     "of another service": deny(Sid="D", Principal={"Service": LAMBDA}, Action=ASSUME),
     "of an account": deny(Sid="D", Principal={"AWS": ROOT}, Action="*"),
@@ -249,7 +254,30 @@ HARMLESS_DENIES = {
     "of all but all of STS": deny(Sid="D", Principal="*", NotAction="sts:*"),
     "of all but everybody": deny(Sid="D", NotPrincipal="*", Action=ASSUME),
     "of all but EC2": deny(Sid="D", NotPrincipal={"Service": [EC2, LAMBDA]}, Action=ASSUME),
-    "under a Condition": deny(Sid="D", Principal="*", Action=ASSUME, Condition={"StringNotEquals": {"sts:ExternalId": "x"}}),
+    "of those who give an external id": everybody_denied(StringEquals={"sts:ExternalId": "x"}),
+    "of those who give one at all": everybody_denied(Null={"sts:ExternalId": "false"}),
+    "of those who have no second factor, but not of services": everybody_denied(
+        Bool={"aws:MultiFactorAuthPresent": "false", "aws:PrincipalIsAWSService": "false"}
+    ),
+    "of whoever does not use TLS": everybody_denied(Bool={"aws:SecureTransport": "false"}),
+    "of services, but for EC2": everybody_denied(StringNotEquals={"aws:PrincipalServiceName": EC2}),
+}
+# EC2 has no external id and no second factor, and a condition that denies a value is met without one.
+CONDITIONAL_DENIES = {
+    "another external id": everybody_denied(StringNotEquals={"sts:ExternalId": "x"}),
+    "another external id, by a pattern": everybody_denied(StringNotLike={"sts:ExternalId": ["x-*", "y-*"]}),
+    "no external id": everybody_denied(Null={"sts:ExternalId": "true"}),
+    "no second factor, if it is told": everybody_denied(BoolIfExists={"aws:MultiFactorAuthPresent": "false"}),
+    "all of no external ids": everybody_denied(**{"ForAllValues:StringEquals": {"sts:ExternalId": "x"}}),
+    "services": everybody_denied(Bool={"aws:PrincipalIsAWSService": "true"}),
+    "EC2 by its name": everybody_denied(StringLike={"aws:PrincipalServiceName": "ec2*"}),
+}
+PERHAPS_DENIES = {
+    "an account": everybody_denied(StringNotEquals={"aws:SourceAccount": "222222222222"}),
+    "an organization": everybody_denied(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-1"}),
+    "an address, without an external id": everybody_denied(
+        NotIpAddress={"aws:SourceIp": "10.0.0.0/8"}, StringNotEquals={"sts:ExternalId": "x"}
+    ),
 }
 
 
@@ -257,6 +285,20 @@ HARMLESS_DENIES = {
 def test_a_deny_stops_nothing(raw: Raw) -> None:
     assert present(policy(raw)).after == policy(raw, ours())
     assert not present(policy(raw, ours())).changed
+    assert not any("deny" in warning for warning in present(policy(raw, ours())).warnings)
+
+
+@pytest.mark.parametrize("raw", CONDITIONAL_DENIES.values(), ids=list(CONDITIONAL_DENIES))
+def test_a_deny_under_a_condition_that_ec2_surely_meets_is_an_error(raw: Raw) -> None:
+    for document in (policy(raw), policy(raw, ours())):
+        with pytest.raises(TaskError, match="'D'.* denies EC2"):
+            present(document)
+
+
+@pytest.mark.parametrize("raw", PERHAPS_DENIES.values(), ids=list(PERHAPS_DENIES))
+def test_a_deny_under_a_condition_that_ec2_may_meet_is_a_warning(raw: Raw) -> None:
+    for document in (policy(raw), policy(raw, ours())):
+        assert any("'D'" in warning and "may deny EC2" in warning for warning in present(document).warnings)
 
 
 def test_the_condition_that_ours_widens_is_named_in_a_warning() -> None:
