@@ -12,15 +12,22 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_directory, check_run_id, files_in, read
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
+    DIRECTORY,
+    Backup,
+    check_directory,
+    check_run_id,
+    files_in,
+    read,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
     VARIABLES,
     Cloud,
-    Document,
     cloud_of,
     documents_of,
     share_out,
+    with_needs,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
 
@@ -30,6 +37,7 @@ _RULES = {
         "paths": {"type": "list", "elements": "path"},
         "backup_dir": {"type": "path", "default": DIRECTORY},
         "own": {"type": "bool", "default": False},
+        "fleet": {"type": "list", "elements": "str", "default": []},
     },
     "required_one_of": [["run_id", "paths"]],
     "mutually_exclusive": [["run_id", "paths"]],
@@ -45,8 +53,12 @@ class ActionModule(FleetAction):
         """Read the backups, and say who is to put back what."""
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            documents = _documents(arguments)
+            backups = _backups(arguments)
         hosts = {name: _cloud(hostvars[name]) for name in names}
+        clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
+        of_the_run = {cloud for backup in backups.values() for cloud in backup.clouds}
+        fleet = {name: _cloud(hostvars[name]) for name in {*names, *arguments["fleet"]} if name in hostvars}
+        documents = with_needs(documents_of(backups), dict(sorted(fleet.items())), of_the_run if clouds is None else clouds)
         shares = share_out(documents, hosts, arguments["own"])
         nobodys = [document.first.resource for document in shares.nobodys]
         if nobodys and not arguments["own"]:
@@ -58,7 +70,6 @@ class ActionModule(FleetAction):
                 f"No document that was found is a cloud's of the play. Found: {some(nobodys)}. "
                 "Add their clouds to the play, or set own to false so that any cloud of their account puts them back."
             )
-        clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
         return {
             "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."] if nobodys else [],
             "hosts": list(shares.by_host),
@@ -67,12 +78,13 @@ class ActionModule(FleetAction):
         }
 
 
-def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
+def _backups(arguments: t.Mapping[str, t.Any]) -> dict[str, Backup]:
+    """The backups that are asked for, by their paths."""
     paths = _paths(arguments)
     if not paths:
         what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
         raise AnsibleError(f"There is no backup in {what}.")
-    return documents_of({path: read(path) for path in paths})
+    return {path: read(path) for path in paths}
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:

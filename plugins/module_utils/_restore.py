@@ -47,17 +47,24 @@ def written_for(backups: t.Iterable[Backup]) -> tuple[str, ...]:
     return tuple(sorted({cloud for some in clouds for cloud in some})) if all(clouds) else ()
 
 
-def decide(backups: t.Sequence[Backup], live: t.Any, same: Same, force: bool, clouds: t.Collection[str] | None = None) -> Verdict:
+def decide(
+    backups: t.Sequence[Backup],
+    live: t.Any,
+    same: Same,
+    force: bool,
+    clouds: t.Collection[str] | None = None,
+    needed_by: t.Sequence[str] = (),
+) -> Verdict:
     """What to do about a live document (``None``: there is none) to make it what it was before the first of the backups.
 
     backups: of this one document, in the order of their time. same: whether two documents mean the same.
-    clouds: the ones to put it back for, where that is not all that it was written for.
+    clouds: the ones to put it back for, where that is not all that it was written for. needed_by: who would lose by it.
     """
     wanted = backups[0].before
     if _alike(live, wanted, same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
-    obstacles = [found for found in (_obstacle(backups, live, same), _others(backups, clouds)) if found]
+    obstacles = [found for found in (_obstacle(backups, live, same), _others(backups, clouds), _need(needed_by)) if found]
     unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
     if not obstacles:
         return Verdict(reason, unknown)
@@ -65,9 +72,9 @@ def decide(backups: t.Sequence[Backup], live: t.Any, same: Same, force: bool, cl
     if not force:
         raise RefusedError(
             f"The {backups[0].resource} {obstacle}.",
-            "Look at the difference with force in check mode; force puts the backup back, and what others wrote goes.",
+            "Look at the difference with force in check mode; force puts the backup back, and what others wrote or need goes.",
         )
-    return Verdict(reason, (f"It {obstacle}: what others wrote is not kept.", *unknown))
+    return Verdict(reason, (f"It {obstacle}: what others wrote or need is not kept.", *unknown))
 
 
 def _others(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> str | None:
@@ -76,6 +83,11 @@ def _others(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> st
         return None
     others = sorted({cloud for backup in backups for cloud in backup.clouds} - set(clouds))
     return f"was written for other clouds as well, which are not put back: {', '.join(others)}" if others else None
+
+
+def _need(hosts: t.Sequence[str]) -> str | None:
+    """Whose clusters would lose what they run with, though the run wrote nothing for them."""
+    return f"is what clusters of {', '.join(hosts)} run with as well, as far as the inventory tells" if hosts else None
 
 
 def _obstacle(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import pa
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._patience import attempts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import decide, the_one_resource, written_for
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._restore import Same, Verdict, decide, the_one_resource, written_for
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._roles import live_role, refuse_service_linked
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Task as BaseTask
 
@@ -46,6 +46,10 @@ class _OfOneDocument(BaseTask):
         """The document, by the name that the task that wrote it has for it."""
         return self._first.resource
 
+    def _verdict(self, live: t.Any, same: Same) -> Verdict:
+        needed_by = self.params.get("needed_by") or ()
+        return decide(self._backups, live, same, self.params["force"], self.params.get("clouds"), needed_by)
+
     def _replaced(self, before: t.Any, after: t.Any) -> Backup:
         return dataclasses.replace(self._first, before=before, after=after, clouds=written_for(self._backups))
 
@@ -64,8 +68,7 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
     def decide(self, document: policy.Document) -> Plan:
         """What the policy must become: what it was, unless others have written to it since."""
         arns = self.arns(document)
-        live, force, clouds = self.shown(document), self.params["force"], self.params.get("clouds")
-        verdict = decide(self._backups, live, lambda one, other: policy.policies_equal(one, other, arns), force, clouds)
+        verdict = self._verdict(self.shown(document), lambda one, other: policy.policies_equal(one, other, arns))
         wanted = (self._first.before or _EMPTY) if verdict.reason else document
         reasons = (verdict.reason,) if verdict.reason else ()
         return Plan(document, wanted, reasons, verdict.warnings, {"document": self.shown(wanted)})
@@ -142,7 +145,7 @@ class _ComputeConfigRestore(_OfOneDocument):
         name, wanted = self._first.target["name"], self._first.before
         template = self._anyscale.newest_compute_config(name, self._first.target["cloud_id"])
         live = None if template is None or template.get("archived_at") else template["config"]
-        verdict = decide(self._backups, live, same_config, self.params["force"], self.params.get("clouds"))
+        verdict = self._verdict(live, same_config)
         if not verdict.reason:
             wanted = live
         version = template["version"] if template else 0
@@ -208,6 +211,7 @@ class Task(BaseTask):
         "files": {"type": "list", "elements": "path", "required": True},
         "force": {"type": "bool", "default": False},
         "clouds": {"type": "list", "elements": "str"},
+        "needed_by": {"type": "list", "elements": "str"},
         **anyscale_argument_spec(),
     }
 

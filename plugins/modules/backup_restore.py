@@ -34,7 +34,7 @@ options:
   force:
     description:
       - Whether the document is put back also where others have changed it since, or where it was written for others than
-        O(clouds). What they wrote is lost then.
+        O(clouds), or where others need it. What they wrote is lost then.
     type: bool
     default: false
   clouds:
@@ -44,6 +44,13 @@ options:
       - Where a backup does not say which cloud it was written for, as those of earlier releases, there is a warning.
       - Without it, for whom the document was written does not matter.
     version_added: 0.3.0
+    type: list
+    elements: str
+  needed_by:
+    description:
+      - Who would lose by it, though no backup tells. If there is anybody, the document is put back only with O(force).
+      - M(rayfleet.anyscale.rollback_plan) finds the clouds of an inventory of which that is true.
+    version_added: 0.5.0
     type: list
     elements: str
 seealso:

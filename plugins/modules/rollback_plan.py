@@ -40,6 +40,14 @@ options:
         that is all of them, the task fails.
     type: bool
     default: false
+  fleet:
+    description:
+      - Hosts that are clouds as well, besides those of the play. What their clusters run with is not to be lost by what is put
+        back, though there is no backup of theirs, since the run, or a later one, found it right already.
+    version_added: 0.5.0
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full

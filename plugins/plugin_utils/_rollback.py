@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Share out the documents of a run among the clouds that are to put them back.
+"""Share out the documents of a run among the clouds that are to put them back, and tell which other clouds need them.
 
 This plugin util is private to the collection. Pure. A document is its cloud's own where the variables of the role
 cloud_iam name it; any other cloud of the same account has a connection that leads to it.
@@ -14,30 +14,48 @@ import contextlib
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _ec2_trust, _policy as policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import BUCKET_POLICY, COMPUTE_CONFIG, TRUST_POLICY, Backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import (
+    account_of,
     default_role_name,
+    ec2_service,
+    parse_arn,
     parse_bucket,
     parse_role,
+    partition_of,
     role_name_of,
 )
 
-VARIABLES = ("cloud_iam_account_id", "cloud_iam_cloud_id", "cloud_iam_role", "cloud_iam_bucket", "cloud_iam_compute_config")
+VARIABLES = (
+    "cloud_iam_account_id",
+    "cloud_iam_cloud_id",
+    "cloud_iam_role",
+    "cloud_iam_bucket",
+    "cloud_iam_compute_config",
+    "anyscale_default_role_arn",
+)
 
 # What clusters run with was given from the trust policy on: it is taken back the other way round.
 _ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
 
 _Key = tuple[str, ...]
+_Role = tuple[str, str]  # its account and its name
 
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A host: its account, its id at Anyscale, and the documents that are its own."""
+    """A host: its account, its id at Anyscale, the documents that are its own, and the roles that its clusters may run with."""
 
     account_id: str
     cloud_id: str
     documents: frozenset[_Key]
+    roles: frozenset[str]
+
+    def runs_with(self, roles: t.Iterable[_Role]) -> bool:
+        """Whether one of these is a role of its; where its account is not known, the name alone counts."""
+        return any(name in self.roles and self.account_id in ("", account) for account, name in roles)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +63,20 @@ class Document:
     """A document to put back, with its backups in the order of their time."""
 
     first: Backup
+    last: Backup
     files: tuple[str, ...]
+    needed_by: tuple[str, ...] = ()
 
     @property
     def latest(self) -> str:
         """The name of its last backup, which begins with its time."""
         return self.files[-1].rpartition("/")[2]
+
+    @property
+    def losing(self) -> set[_Role]:
+        """The roles that lose something by it: that EC2 may assume them, or a bucket's."""
+        given, left = (_given(self.first, document) for document in (self.last.after, self.first.before))
+        return given - left
 
     def as_item(self, clouds: t.Sequence[str] | None) -> dict[str, t.Any]:
         """The item of a loop over the module that puts it back; ``clouds``: for which alone."""
@@ -60,6 +86,7 @@ class Document:
             "account_id": self.first.account_id or None,
             "files": list(self.files),
             "clouds": clouds,
+            "needed_by": list(self.needed_by),
         }
 
 
@@ -73,13 +100,16 @@ class Shares:
 
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     """The cloud that a host's variables describe. One that they describe badly has no documents of its own."""
-    account_id, cloud_id, role, bucket, config = (str(variables.get(name) or "") for name in VARIABLES)
+    account_id, cloud_id, role, bucket, config, registered = (str(variables.get(name) or "") for name in VARIABLES)
     documents: set[_Key] = {(COMPUTE_CONFIG, cloud_id, config)}
+    roles = {role_name_of(registered)} if registered else set()
     with contextlib.suppress(InputError):
-        documents.add((TRUST_POLICY, account_id, parse_role(role).name if role else default_role_name(cloud_id)))
+        name = parse_role(role).name if role else default_role_name(cloud_id)
+        documents.add((TRUST_POLICY, account_id, name))
+        roles.add(name)
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
-    return Cloud(account_id, cloud_id, frozenset(documents))
+    return Cloud(account_id, cloud_id, frozenset(documents), frozenset(roles))
 
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Document]:
@@ -87,9 +117,37 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Document]:
     files: dict[str, list[str]] = {}
     for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
         files.setdefault(backups[path].resource, []).append(path)
-    documents = [Document(backups[paths[0]], tuple(paths)) for paths in files.values()]
+    documents = [Document(backups[paths[0]], backups[paths[-1]], tuple(paths)) for paths in files.values()]
     documents.sort(key=lambda document: document.latest, reverse=True)
     return sorted(documents, key=lambda document: _ORDER.index(document.first.kind))
+
+
+def with_needs(documents: t.Iterable[Document], fleet: t.Mapping[str, Cloud], taken_back: t.Collection[str]) -> list[Document]:
+    """The documents, each with the hosts of a fleet whose clusters need what would be lost, and are not among those taken back.
+
+    A run wrote only what was not right yet: for a cloud that found it right, by another cloud of the run or in a later run, there
+    is no backup that would tell. taken_back: ids of clouds.
+    """
+    others = {name: cloud for name, cloud in fleet.items() if cloud.cloud_id not in taken_back}
+    return [dataclasses.replace(document, needed_by=tuple(_in_need(document, others))) for document in documents]
+
+
+def _in_need(document: Document, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
+    losing, key = document.losing, _key(document.first)
+    for name, cloud in clouds.items():
+        if cloud.runs_with(losing) and (key[0] != BUCKET_POLICY or key in cloud.documents):
+            yield name
+
+
+def _given(backup: Backup, document: policy.Document | None) -> set[_Role]:
+    """The roles that a document of a backup gives something."""
+    raws = policy.statements(document) if document and backup.kind != COMPUTE_CONFIG else []
+    if backup.kind == TRUST_POLICY:
+        arn = backup.target["role_arn"]
+        return {(backup.account_id, role_name_of(arn))} if any(_ec2_trust.allows(raw, ec2_service(partition_of(arn))) for raw in raws) else set()
+    principals = [policy.canonical(raw).principals or () for raw in raws if raw["Effect"] == "Allow"]
+    arns = {value for found in principals for _kind, value in found if (arn := parse_arn(value)) and arn.resource.startswith("role/")}
+    return {(account_of(arn), role_name_of(arn)) for arn in arns}
 
 
 def share_out(documents: t.Iterable[Document], clouds: t.Mapping[str, Cloud], own: bool) -> Shares:

@@ -42,6 +42,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.states import (
     write_operations,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import inventory_file, run_playbook
 
 MODULE = "backup_restore"
@@ -222,7 +223,7 @@ def test_what_others_changed_since_is_refused_unless_forced(seeded: Sandbox, run
     theirs = kind.live(seeded, CLOUD)
     refused(seeded, run_module, MODULE, "is not what the run left", "force", read(backup).resource, files=[backup])
     forced = run_module(MODULE, files=[backup], force=True, backup=True)
-    assert any("what others wrote is not kept" in warning for warning in forced["warnings"])
+    assert any("what others wrote or need is not kept" in warning for warning in forced["warnings"])
     assert kind.same(kind.live(seeded, CLOUD), wanted)
     assert kind.same(read(forced["backup_file"]).before, theirs)
 
@@ -420,6 +421,27 @@ def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(running_sandbox: 
     run = run_playbook(running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true")
     assert run.exit_status == 0 and other.cloud_id in run.output, run.output
     assert same_state(state(running_sandbox, one), states[CLOUDS.index(one)])
+
+
+def test_what_a_cloud_found_right_is_not_taken_from_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """Two clouds with one role and one bucket: the run wrote both policies for whichever came first."""
+    twins = [Cloud(name, VISION_ACCOUNT, trust="lambda_only", bucket="anyscale-twins") for name in ("castor", "pollux")]
+    running_sandbox.reset()
+    running_sandbox.seed(twins)
+    inventory = inventory_file(tmp_path, running_sandbox, twins, cloud_iam_role=twins[0].role_arn)
+    for twin in twins:
+        done = run_playbook(running_sandbox, "onboard", inventory, "--limit", twin.name, "-e", f"cloud_iam_run_id={twin.name}")
+        assert done.exit_status == 0, done.output
+    policies = [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])]
+    for limit in ([], ["--limit", "castor"]):
+        run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit)
+        assert run.failed() == {"castor"} and "clusters of pollux run with as well" in run.output, run.output
+        assert [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])] == policies
+    for name in ("pollux", "castor"):
+        done = run_playbook(running_sandbox, "rollback", inventory, "-e", f"rollback_run={name}")
+    assert done.exit_status == 2, "pollux is in the inventory still, and names the role"
+    done = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", "-e", "rollback_force=true")
+    assert done.exit_status == 0, done.output
 
 
 def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:

@@ -25,6 +25,19 @@ def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data")
     return [Backup("bucket_policy", {"bucket": bucket}, "222222222222", before, after) for before, after in documents]
 
 
+NEEDED = ("speech", "vision")
+
+
+def test_what_others_need_is_put_back_by_force_alone() -> None:
+    """Whoever wrote it last; where it is back already, there is nothing to lose."""
+    backups = chain(("a", "b"))
+    with pytest.raises(RefusedError, match="clusters of speech, vision run with"):
+        decide(backups, "b", same, False, needed_by=NEEDED)
+    reason, warnings = decide(backups, "b", same, True, needed_by=NEEDED)
+    assert reason == "changed_since_backup" and "speech, vision" in warnings[0]
+    assert decide(backups, "a", same, False, needed_by=NEEDED) == ("", ())
+
+
 REASONS = {
     "what the run left": ([("a", "b")], "b", "changed_since_backup"),
     "what it found": ([("a", "b")], "a", ""),

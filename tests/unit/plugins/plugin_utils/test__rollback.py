@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import cloud_of, documents_of, share_out
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import cloud_of, documents_of, share_out, with_needs
 
 ACCOUNT, OTHER = "222222222222", "333333333333"
 
@@ -85,3 +86,50 @@ def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
         ("/z/1.json", "/x/6.json"),
         ("/z/4.json",),
     ]
+
+
+EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LAMBDA = {**EC2, "Principal": {"Service": "lambda.amazonaws.com"}}
+ARN = f"arn:aws:iam::{ACCOUNT}:role/ray/shared"
+
+
+def of(*statements: t.Any) -> dict[str, t.Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def grant(*principals: str, effect: str = "Allow") -> dict[str, t.Any]:
+    return {"Effect": effect, "Principal": {"AWS": list(principals)}, "Action": "s3:*", "Resource": "arn:aws:s3:::bucket-1/*"}
+
+
+GIVES_TRUST = dataclasses.replace(trust("shared"), before=of(LAMBDA), after=of(LAMBDA, EC2), clouds=("cld_1",))
+TAKES_TRUST = dataclasses.replace(GIVES_TRUST, before=of(LAMBDA, EC2), after=of(LAMBDA))
+GIVES_BUCKET = dataclasses.replace(bucket("bucket-1"), before=None, after=of(grant(ARN, "arn:aws:iam::444444444444:root")), clouds=("cld_1",))
+WIDENS_BUCKET = dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=of(grant(ARN, f"{ARN}-too")))
+FLEET = {
+    "taken back": variables(1, role=ARN),
+    "beside it": variables(2, role="shared", bucket="bucket-1"),
+    "elsewhere": variables(3, role="shared"),
+    "in another account": variables(4, OTHER, role="shared", bucket="bucket-1"),
+    "falls back to it": variables(5, role="own") | {"anyscale_default_role_arn": ARN},
+    "of an account unknown": variables(6, "", role="shared", bucket="bucket-1"),
+    "with a role of its own": variables(7, role="own", bucket="bucket-1"),
+    "bare": {},
+}
+NEEDS: dict[str, tuple[Backup, set[str]]] = {
+    "the trust that it gave": (GIVES_TRUST, {"beside it", "elsewhere", "falls back to it", "of an account unknown"}),
+    "the trust that it took": (TAKES_TRUST, set()),
+    "the bucket that it gave": (GIVES_BUCKET, {"beside it", "of an account unknown"}),
+    "the bucket that it gave to somebody else": (WIDENS_BUCKET, set()),
+    "the bucket that it denied": (dataclasses.replace(GIVES_BUCKET, after=of(grant(ARN, effect="Deny"))), set()),
+    "a compute config": (config("team"), set()),
+}
+
+
+@pytest.mark.parametrize("case", NEEDS)
+def test_who_needs_what_would_be_lost(case: str) -> None:
+    """Of the clouds that are not taken back: those that run with a role that loses by it, or fall back to it."""
+    backup, expected = NEEDS[case]
+    fleet = {name: cloud_of(host) for name, host in FLEET.items()}
+    (document,) = with_needs(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
+    assert set(document.needed_by) == expected
+    assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]
