@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import errno
 import hashlib
 import json
 import os
@@ -115,11 +116,19 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
         _make_own(directory)
         write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise TaskError(
-            f"The {backup.resource} was not changed, since its backup cannot be written to {directory}: {why}.", _OTHER_FOLDER
-        ) from error
+        raise _unwritable(backup, directory, error) from error
     return {"backup_file": path}
+
+
+def foresee(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
+    """Raise where a backup that the parameters ask for could not be written, without writing anything."""
+    if backup is None or not params.get("backup"):
+        return
+    directory = check_directory(params["backup_dir"])
+    try:
+        _refuse_not_own(directory)
+    except (OSError, ValueError) as error:
+        raise _unwritable(backup, directory, error) from error
 
 
 def drop(backup_file: t.Mapping[str, str]) -> None:
@@ -174,12 +183,29 @@ def _short_name(backup: Backup) -> str:
     return f"{readable}-{digest}".lstrip("-")
 
 
+def _unwritable(backup: Backup, directory: str, error: Exception) -> TaskError:
+    why = getattr(error, "strerror", None) or error
+    return TaskError(f"The {backup.resource} was not changed, since its backup cannot be written to {directory}: {why}.", _OTHER_FOLDER)
+
+
 def _make_own(directory: str) -> None:
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    found = os.stat(directory)
-    if found.st_uid != os.geteuid():
+    _refuse_not_own(directory)
+
+
+def _refuse_not_own(directory: str) -> None:
+    """Raise for a folder that is not this user's alone to write to, or that could not be made."""
+    nearest = directory
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)
+    if not os.path.isdir(nearest):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    found = os.stat(nearest)
+    if nearest == directory and found.st_uid != os.geteuid():
         raise ValueError("that folder belongs to another user")
-    if found.st_mode & _WRITABLE_BY_OTHERS:
+    if nearest == directory and found.st_mode & _WRITABLE_BY_OTHERS:
         raise ValueError("others than its owner can write to that folder")
 
 

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
     backup_argument_spec,
     check_backup_options,
     drop,
+    foresee,
     kept,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
@@ -154,7 +155,9 @@ def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
 
 def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
     """Converge a task's resource for which there is a plan already."""
-    if plan.changed and not check_mode:
+    if plan.changed and check_mode:
+        foresee(task.backup(plan), task.params)
+    elif plan.changed:
         try:
             with resource_lock(task.resource, task.params.get("lock_dir")):
                 plan = _converge(task)

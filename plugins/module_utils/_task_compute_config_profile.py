@@ -268,6 +268,8 @@ class Task(BaseTask):
         before = _yaml_file.read(self.params["dest"], KEYS)
         after = to_vendor(config.config, self._cloud_name)
         reasons = () if before == after else ("dest_differs",)
+        if reasons:
+            _yaml_file.refuse_unwritable(self.params["dest"])
         return Plan(before, after, reasons, result={"file": os.path.abspath(self.params["dest"])})
 
     # --- names --------------------------------------------------------------------------------------------------------

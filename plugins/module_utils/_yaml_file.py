@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
 
 _MODE = 0o644
+_PERMISSIONS = "Check the folder's permissions."
 
 
 def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
@@ -44,6 +45,12 @@ def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
     return found
 
 
+def refuse_unwritable(path: str) -> None:
+    """Raise where a file could not be put in the place of what is there."""
+    if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK):
+        raise InputError(f"dest is {path!r}, in a folder that this user cannot write to.", _PERMISSIONS)
+
+
 def write(path: str, document: t.Mapping[str, t.Any]) -> None:
     """Put a mapping in the place of what the file holds, all at once. A file that is there keeps its mode."""
     target = os.path.realpath(path)
@@ -51,4 +58,4 @@ def write(path: str, document: t.Mapping[str, t.Any]) -> None:
     try:
         write_whole(target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE)
     except OSError as error:
-        raise TaskError(f"dest is {path!r}, which cannot be written: {error.strerror}.", "Check the folder's permissions.") from error
+        raise TaskError(f"dest is {path!r}, which cannot be written: {error.strerror}.", _PERMISSIONS) from error

@@ -128,13 +128,41 @@ def test_by_default_it_is_in_the_users_home(seeded: Sandbox, run_module: Run, tm
     assert pathlib.Path(path).parent == tmp_path / ".ansible/anyscale_backups"
 
 
+def _in_a_file(folder: pathlib.Path) -> pathlib.Path:
+    folder.write_text("")
+    return folder / "backups"
+
+
+def _open_to_all(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+@pytest.mark.parametrize("place", [_in_a_file, _open_to_all])
 @pytest.mark.parametrize("module", MODULES)
-def test_without_a_backup_nothing_is_changed(seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str) -> None:
-    (tmp_path / "a_file").write_text("")
+def test_without_a_backup_nothing_is_changed(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str, place: t.Callable[[pathlib.Path], pathlib.Path]
+) -> None:
+    """Which check mode knows too, in the same words."""
+    options = {**GIVEN[module], "backup": True, "backup_dir": str(place(folder))}
     seeded.clear_calls()
-    message = failure(run_module(module, **GIVEN[module], backup=True, backup_dir=str(tmp_path / "a_file/backups")))["msg"]
+    message = failure(run_module(module, **options))["msg"]
     assert "was not changed, since its backup cannot be written" in message and "backup_dir" in message
+    assert failure(run_module(module, check=True, **options))["msg"] == message
     assert seeded.writes() == []
+
+
+@pytest.mark.parametrize(("exists", "check"), [(True, True), (True, False), (False, True)])
+def test_a_folder_that_this_user_cannot_write_to(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, check: bool, exists: bool
+) -> None:
+    """Nor one that could not be made, which a run finds when it makes it."""
+    if exists:
+        folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in (str(folder), str(folder.parent)))
+    options = {**GIVEN["iam_trust_ec2"], "backup": True, "backup_dir": str(folder)}
+    assert "Permission denied" in failure(run_module("iam_trust_ec2", check=check, **options))["msg"]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -896,6 +896,15 @@ def test_a_file_that_cannot_be_written_is_refused(sandbox: Sandbox, run_module: 
     refused(sandbox, run_module, MODULE, "dest", dest=place, **GIVEN)
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a version is published that the file would have to follow."""
+    seed(sandbox)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
+    refused(sandbox, run_module, MODULE, "dest", "cannot write to", dest=str(tmp_path / "team-a.yaml"), **GIVEN)
+
+
 def test_without_publication_no_token_is_needed(
     sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
