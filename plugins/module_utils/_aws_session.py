@@ -10,6 +10,7 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
@@ -178,7 +179,11 @@ class AwsSession:
 
         It is repeated where AWS is too busy, fails or does not answer, unless it overwrites.
         """
-        return _call(self._client(service), method, arguments)
+        client = self._client(service)
+        try:
+            return _call(client, method, arguments)
+        except AwsError as error:
+            raise _without_keys(error, self._session)
 
     def account_id(self) -> str:
         """The account that the session is in: one call of STS, unless a role was assumed."""
@@ -235,7 +240,10 @@ class AwsSession:
         arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME)}
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
-        answer = _call(self._made(base, "sts"), "assume_role", arguments)
+        try:
+            answer = _call(self._made(base, "sts"), "assume_role", arguments)
+        except AwsError as error:
+            raise _without_keys(error, base)
         credentials = answer["Credentials"]
         return Assumed(
             account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
@@ -324,6 +332,16 @@ def _call(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, 
             break
     # Outside of the handler: not even a traceback is to show a text that may quote credentials.
     raise failure
+
+
+def _without_keys(error: AwsError, session: t.Any) -> AwsError:
+    """The error without the session's secrets, which some that answer in the place of AWS quote from the request that they refuse."""
+    if "status" in error.details:  # else nobody answered, and whether there are credentials at all may take long to find out
+        with contextlib.suppress(BotoCoreError):
+            keys = session.get_credentials()
+            for secret in filter(None, (keys.secret_key, keys.token) if keys else ()):
+                error.message = error.message.replace(secret, "***")
+    return error
 
 
 def _end_here(operation: t.Any, response: t.Any = None, caught_exception: Exception | None = None, **_event: t.Any) -> None:

@@ -102,14 +102,12 @@ def granted_by(document: policy.Document, wanted: Wanted) -> dict[str, list[str]
     }
 
 
-def blocking_ids(document: policy.Document, wanted: Wanted) -> list[str]:
-    """The statements of others that name a deleted principal: S3 refuses any new policy that still holds them."""
+def blocking_ids(document: policy.Document, wanted: Wanted) -> dict[str, frozenset[str]]:
+    """The deleted principals, by the statements of others that name them: S3 refuses any new policy that still holds them."""
     wanted = _with_sid(document, wanted)
-    return [
-        policy.describe(raw, index)
-        for index, raw in enumerate(policy.statements(document))
-        if not _is_ours(raw, wanted) and wanted.dangling.intersection(policy.unique_ids(raw))
-    ]
+    of_others = [(index, raw) for index, raw in enumerate(policy.statements(document)) if not _is_ours(raw, wanted)]
+    gone = {policy.describe(raw, index): wanted.dangling.intersection(policy.unique_ids(raw)) for index, raw in of_others}
+    return {statement: ids for statement, ids in gone.items() if ids}
 
 
 def _present(document: policy.Document, wanted: Wanted) -> Plan:

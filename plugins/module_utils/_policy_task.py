@@ -153,7 +153,8 @@ class PolicyTask(Task):
         if not lost:
             return plan
         if not (plan.changed and self._is_written):
-            names = ", ".join(policy.describe(raw, index) for index, raw in enumerate(lost))
+            places = policy.statements(written.after)
+            names = ", ".join(policy.describe(raw, places.index(raw)) for raw in lost)
             return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}."))
         self._put_back = lost
         restored = self.decide(policy.with_statements(live, [*policy.statements(live), *lost]))

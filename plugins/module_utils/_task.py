@@ -77,7 +77,7 @@ class ModuleTask(abc.ABC):
 class Task(ModuleTask):
     """One resource to converge. ``written`` is what it wrote, by names that its users know, for whatever fails after that.
 
-    ``clouds`` are the ids of the clouds that it is converged for, where they are known.
+    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that it is converged for, where they are known.
     """
 
     shared_options = backup_argument_spec()
@@ -85,6 +85,7 @@ class Task(ModuleTask):
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
         self.written: list[str] = []
+        self.kept: dict[str, str] = {}
         self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
         check_backup_options(params)
 
@@ -162,7 +163,7 @@ def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
             with resource_lock(task.resource, task.params.get("lock_dir")):
                 plan = _converge(task)
         except TaskError as error:
-            raise _with_what_was_written(error, task.written) from error
+            raise _with_what_was_written(error, task) from error
     return task.told(plan)
 
 
@@ -197,37 +198,41 @@ def _converge(task: Task) -> Plan:
     """
     first = plan = task.plan()
     reasons, warnings = list(first.reasons), list(first.warnings)
-    backup_file: dict[str, str] = {}
     for _round in range(_ROUNDS):
         if not plan.changed:
-            result = {**plan.result, **backup_file}
-            return dataclasses.replace(plan, before=first.before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
-        backup_file = _applied(task, plan) or backup_file
+            break
+        _apply(task, plan)
         plan = task.verify(plan)
         reasons += plan.reasons
         warnings += plan.warnings
-    raise UnsettledError(
-        f"{task.resource} was written {_ROUNDS} times, and each time somebody else, or the service, changed it at once.",
-        "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
-        reasons=list(plan.reasons),
-    )
+    if plan.changed:
+        raise UnsettledError(
+            f"{task.resource} was to be written {_ROUNDS} times, and each time somebody else, or the service, changed it at once.",
+            "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
+            reasons=list(plan.reasons),
+        )
+    # Whoever else wrote may have left just what was wanted: then there was no change of ours.
+    before, reasons = (first.before, reasons) if task.written else (plan.before, [])
+    result = {**plan.result, **task.kept}
+    return dataclasses.replace(plan, before=before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
 
 
-def _applied(task: Task, plan: Plan) -> dict[str, str]:
-    """Carry a plan out; what the result says of its backup. One of a document that others changed first is of no use."""
-    backup_file, noted = kept(task.backup(plan), task.params), len(task.written)
+def _apply(task: Task, plan: Plan) -> None:
+    """Carry a plan out. The backup of a document that others changed first is of no use."""
+    before, noted = task.kept, len(task.written)
+    task.kept = kept(task.backup(plan), task.params) or before
     task.apply(plan)
-    if len(task.written) > noted:
-        return backup_file
-    drop(backup_file)
-    return {}
+    if len(task.written) == noted and task.kept != before:
+        drop(task.kept)
+        task.kept = before
 
 
-def _with_what_was_written(error: TaskError, written: t.Sequence[str]) -> TaskError:
-    """The error of a task, with what it had written by then."""
+def _with_what_was_written(error: TaskError, task: Task) -> TaskError:
+    """The error of a task, with what it had written by then, and where what that replaced is kept."""
+    written = list(_unique(task.written))
     if written:
-        error.details["written"] = list(_unique(written))
-        error.remedy = f"{error.remedy} Written before this: {', '.join(_unique(written))}.".strip()
+        error.details |= {"written": written, **task.kept}
+        error.remedy = f"{error.remedy} Written before this: {', '.join(written)}.".strip()
     return error
 
 

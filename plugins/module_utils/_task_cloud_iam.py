@@ -119,6 +119,9 @@ def _together(results: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
 def _with_what_was_done(error: TaskError, failed: str, results: t.Mapping[str, t.Mapping[str, t.Any]]) -> TaskError:
     """The error of a step, with the steps that had been carried out by then."""
     error.details |= {"step": failed, "done": [name for name, result in results.items() if result["changed"]]}
+    kept = [result["backup_file"] for result in results.values() if "backup_file" in result]
+    if kept:
+        error.details["backup_files"] = kept
     if error.details["done"]:
         error.remedy = f"{error.remedy} Changed before this: {', '.join(error.details['done'])}.".strip()
     return error

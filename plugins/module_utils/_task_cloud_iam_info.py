@@ -34,7 +34,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import Mod
 class Task(ModuleTask):
     """One cloud to look at."""
 
-    writes = False
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "cloud_id": {"type": "str"},
         "cloud": {"type": "str"},

@@ -109,6 +109,7 @@ class Task(BaseTask):
             self._publish(self._anyscale, parts.config)
         if parts.file.changed:
             _yaml_file.write(self.params["dest"], parts.file.after)
+            self.written.append(f"file {self.params['dest']}")
 
     def backup(self, plan: Plan) -> Backup | None:
         """The compute config, where it is written to: an instance profile that is made replaces nothing."""

@@ -158,12 +158,11 @@ class Task(PolicyTask):
 
     def _refuse_blocked(self, plan: Plan) -> None:
         wanted = self._wanted(plan.after)
-        blocking = _bucket_access.blocking_ids(plan.after, wanted)
-        if blocking:
+        for statement, gone in _bucket_access.blocking_ids(plan.after, wanted).items():
             raise dangling_error(
-                blocking[0],
+                statement,
                 self.resource,
-                wanted.dangling,
+                gone,
                 "Set prune_dangling_principals to true, or take it out of that statement; unique ids are never used again.",
             )
 

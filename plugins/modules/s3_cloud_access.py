@@ -198,6 +198,10 @@ error:
       type: list
       elements: str
       sample: ["policy of bucket anyscale-production-data"]
+    backup_file:
+      description: The file with what was replaced by then.
+      type: path
+      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module

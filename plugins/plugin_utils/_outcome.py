@@ -54,6 +54,7 @@ def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
 def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
     """The folders with what was replaced, and the id by which a rollback knows it: one, unless clouds have settings of their own."""
     results = [known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")]
-    files = [step["backup_file"] for result in results for step in result.values() if isinstance(step, dict) and "backup_file" in step]
+    parts = [part for result in results for part in result.values() if isinstance(part, dict)]
+    files = [file for part in parts for file in (*part.get("backup_files", ()), part.get("backup_file")) if file]
     places = sorted({(os.path.dirname(file), run_of(file)) for file in files})
     return [{"folder": folder, "run": run} for folder, run in places]

@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.tests.tools.playbooks import BIN, Run
 from ansible_collections.rayfleet.anyscale.tests.tools.processes import MARK, PROC, Seen, marked
 
 Json = dict[str, t.Any]
+RunModule = t.Callable[..., Json]
 
 TRUST, BUCKET, CONFIG, WHOLE, INFO, PLAN = (
     f"rayfleet.anyscale.{name}"
@@ -371,9 +372,25 @@ def test_a_token_that_an_answer_is_cut_in_does_not_show_in_part() -> None:
     assert token[:8] not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("operation", "options"), [("GetRole", {}), ("AssumeRole", {"assume_role_arn": ASSUMED})], ids=["a call", "the assumption of a role"]
+)
+def test_keys_that_an_answer_in_the_place_of_aws_quotes_are_not_shown(
+    sandbox: Sandbox, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, operation: str, options: Json
+) -> None:
+    """As gateways do that find a signature wrong. Those of the environment are no options, whose values Ansible itself would take out."""
+    secrets = {"AWS_SECRET_ACCESS_KEY": canary(), "AWS_SESSION_TOKEN": canary()}
+    for variable, secret in secrets.items():
+        monkeypatch.setenv(variable, secret)
+    words = f"The canonical request should have been x-amz-security-token:{secrets['AWS_SESSION_TOKEN']}, with {secrets['AWS_SECRET_ACCESS_KEY']}"
+    sandbox.fault(operation, status=403, message=words, times=1000)
+    result = run_module("iam_trust_ec2", role=GOOD.role_name, **options)
+    assert "The canonical request should have been x-amz-security-token:***, with ***" in result["msg"]
+    assert leaks(json.dumps(result), secrets) == []
+
+
 # --- how secrets travel -----------------------------------------------------------------------------------------------
 
-RunModule = t.Callable[..., Json]
 ANYSCALE_MODULES: dict[str, Json] = {
     "cloud_iam": {"cloud_id": GOOD.cloud_id, "compute_config": "x", "trust": False, "bucket_access": False, "role": GOOD.role_name},
     "cloud_iam_info": {"cloud": GOOD.name},

@@ -101,6 +101,9 @@ GUARANTEES = (
             "Calls of AWS go through botocore's adaptive mode, which slows down where it is throttled.",
         ),
         (
+            "What several clouds of a run add to one policy, a shared bucket's or a shared role's, is not added up beforehand: check mode "
+            "judges each cloud as if it were alone. Where there is not room for all, the last ones are refused when it is their turn, with "
+            "the same message, and keep what an earlier step of theirs wrote.",
             "Quotas that only AWS knows, such as a raised one, are not asked for: tell them in ``quota_chars``.",
             "Each worker process slows down for itself, and nobody counts how many write to IAM at a time. Where ten or more do, of all "
             "forks and controllers together, an account may be throttled for longer than is waited: keep it below by "

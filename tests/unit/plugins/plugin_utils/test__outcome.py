@@ -68,8 +68,9 @@ def test_backups_are_named_once_for_each_run_and_folder() -> None:
     variables: Json = {
         "a": {"cloud_iam_result": {"changed": True, "trust": {"backup_file": one}, "bucket_access": {"backup_file": one}}},
         "b": {"cloud_iam_result": {"changed": False, "trust": {}}, "onboard_result": {"changed": True, "trust": {"backup_file": other}}},
-        "c": FAILED,
-        "d": {},
+        "c": {"cloud_iam_result": {"failed": True, "msg": "Denied.", "error": {"backup_files": [one], "backup_file": other}}},
+        "d": FAILED,
+        "e": {},
     }
-    found = outcome({"hosts": list("abcd")}, variables, ["c"])
+    found = outcome({"hosts": list("abcde")}, variables, ["c", "d"])
     assert found["backups"] == [{"folder": "/one", "run": "4711"}, {"folder": "/other", "run": "4711"}]
