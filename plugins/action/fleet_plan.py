@@ -125,9 +125,7 @@ def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
         raise AnsibleError("part is canary, but canary_percent is 0, so that there is no canary. Give how many percent it is.")
 
 
-def _session(
-    by_the_page: bool, cache: SessionCache, threads: int, params: t.Mapping[str, t.Any], account: AwsSession | None
-) -> AwsSession:
+def _session(by_the_page: bool, cache: SessionCache, threads: int, params: t.Mapping[str, t.Any], account: AwsSession | None) -> AwsSession:
     """A session for as many threads. ``account``: one that reads the same account's IAM already."""
     if by_the_page:
         return BulkSession(params, cache=cache, connections=threads, account=account)

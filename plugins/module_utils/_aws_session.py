@@ -183,7 +183,8 @@ class AwsSession:
         try:
             return _call(client, method, arguments)
         except AwsError as error:
-            raise _without_keys(error, self._session)
+            _take_out_keys(error, self._session)
+            raise
 
     def account_id(self) -> str:
         """The account that the session is in: one call of STS, unless a role was assumed."""
@@ -243,7 +244,8 @@ class AwsSession:
         try:
             answer = _call(self._made(base, "sts"), "assume_role", arguments)
         except AwsError as error:
-            raise _without_keys(error, base)
+            _take_out_keys(error, base)
+            raise
         credentials = answer["Credentials"]
         return Assumed(
             account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
@@ -334,14 +336,13 @@ def _call(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, 
     raise failure
 
 
-def _without_keys(error: AwsError, session: t.Any) -> AwsError:
-    """The error without the session's secrets, which some that answer in the place of AWS quote from the request that they refuse."""
+def _take_out_keys(error: AwsError, session: t.Any) -> None:
+    """Take a session's secrets out of a message: some that answer in the place of AWS quote the request that they refuse."""
     if "status" in error.details:  # else nobody answered, and whether there are credentials at all may take long to find out
         with contextlib.suppress(BotoCoreError):
             keys = session.get_credentials()
             for secret in filter(None, (keys.secret_key, keys.token) if keys else ()):
                 error.message = error.message.replace(secret, "***")
-    return error
 
 
 def _end_here(operation: t.Any, response: t.Any = None, caught_exception: Exception | None = None, **_event: t.Any) -> None:

@@ -77,7 +77,8 @@ class ModuleTask(abc.ABC):
 class Task(ModuleTask):
     """One resource to converge. ``written`` is what it wrote, by names that its users know, for whatever fails after that.
 
-    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that it is converged for, where they are known.
+    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that it is converged for, where they
+    are known.
     """
 
     shared_options = backup_argument_spec()

@@ -144,7 +144,8 @@ def _given(backup: Backup, document: policy.Document | None) -> set[_Role]:
     raws = policy.statements(document) if document and backup.kind != COMPUTE_CONFIG else []
     if backup.kind == TRUST_POLICY:
         arn = backup.target["role_arn"]
-        return {(backup.account_id, role_name_of(arn))} if any(_ec2_trust.allows(raw, ec2_service(partition_of(arn))) for raw in raws) else set()
+        lets_ec2 = any(_ec2_trust.allows(raw, ec2_service(partition_of(arn))) for raw in raws)
+        return {(backup.account_id, role_name_of(arn))} if lets_ec2 else set()
     principals = [policy.canonical(raw).principals or () for raw in raws if raw["Effect"] == "Allow"]
     arns = {value for found in principals for _kind, value in found if (arn := parse_arn(value)) and arn.resource.startswith("role/")}
     return {(account_of(arn), role_name_of(arn)) for arn in arns}

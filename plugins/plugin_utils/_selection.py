@@ -26,9 +26,7 @@ class _Rule(t.NamedTuple):
 
 _RULES = {
     "accounts": _Rule("AWS account", re.compile(r"[0-9]{12}"), "Give the twelve digits of each, separated by commas."),
-    "regions": _Rule(
-        "region", re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"), "Give names such as us-west-2, separated by commas."
-    ),
+    "regions": _Rule("region", re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"), "Give names such as us-west-2, separated by commas."),
     "clouds": _Rule(
         "pattern for names of clouds",
         re.compile(r"!?[\w.*?][\w .*?@+-]*"),

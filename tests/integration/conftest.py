@@ -79,9 +79,7 @@ def sandbox(running_sandbox: Sandbox, surroundings: None) -> Sandbox:
 
 
 @pytest.fixture
-def run_module(
-    surroundings: None, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
-) -> RunModule:
+def run_module(surroundings: None, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path) -> RunModule:
     """Run a module by its name with its options as keywords; ``check=True`` is check mode. Returns its result.
 
     A traceback, in the result or on the standard error, fails the test. Warnings are returned as texts. With ``--in-worker``, it

@@ -225,9 +225,7 @@ def told(module: str, option: str, value: t.Any, message: str) -> None:
 
 
 @pytest.mark.parametrize(("module", "option", "kind"), cases())
-def test_it_is_refused_or_right(
-    scene: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str, option: str, kind: str
-) -> None:
+def test_it_is_refused_or_right(scene: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str, option: str, kind: str) -> None:
     """As the tables say. Whoever is refused wrote nothing; whoever is right has nothing left to do."""
     value = values_for(option, options_of(module)[option])[kind]
     beside = {name: one for name, one in given(module, scene, run_module, tmp_path).items() if name not in INSTEAD_OF.get(option, ())}

@@ -148,7 +148,9 @@ def numbered(raw: Json, number: int) -> list[Json]:
 ODD: dict[str, dict[str, Odd]] = {
     TRUST: {
         **odd(PARTNER, LAMBDA),
-        "deeper than can be read": Odd(DEEPER_THAN_PYTHON_READS, (f"GetRole (role {ROLE}) failed", "is nested too deeply", "in the AWS console")),
+        "deeper than can be read": Odd(
+            DEEPER_THAN_PYTHON_READS, (f"GetRole (role {ROLE}) failed", "is nested too deeply", "in the AWS console")
+        ),
         "a Condition of lists in lists": Odd(policy(LAMBDA, {**PARTNER, "Condition": {"StringEquals": {"sts:ExternalId": nested(200)}}})),
         "NotPrincipal that denies": Odd(policy(LAMBDA, {**BUT_FOR_THE_PARTNER, "Action": "sts:*"}), ("'Others'", "denies EC2 the role")),
         "everybody, denied": Odd(policy(LAMBDA, {**LAMBDA, "Effect": "Deny", "Principal": "*"}), ("Statement 2", "denies EC2 the role")),

@@ -161,7 +161,8 @@ def test_many_clouds_wait_for_one_answer(running_sandbox: Sandbox, tmp_path: Pat
     run = run_playbook(running_sandbox, "onboard", inventory)
     seconds = time.monotonic() - begin
     asked = sum(call["resource"] == LOCKED for call in running_sandbox.calls())
-    messages = {result["msg"] for _host, _action, result, _task in run.results if result.get("failed")}
+    told = {result["msg"] for _host, _action, result, _task in run.results if result.get("failed")}
+    messages = told - {"This cloud failed, as is said above."}
     assert run.failed() == {cloud.name for cloud in locked} and run.changed(GOOD.name)
     assert len(messages) == 1 and f"AssumeRole (role {LOCKED}) failed" in messages.pop()
     assert asked <= MOST_CALLS and seconds <= MOST_SECONDS

@@ -382,7 +382,8 @@ def test_keys_that_an_answer_in_the_place_of_aws_quotes_are_not_shown(
     secrets = {"AWS_SECRET_ACCESS_KEY": canary(), "AWS_SESSION_TOKEN": canary()}
     for variable, secret in secrets.items():
         monkeypatch.setenv(variable, secret)
-    words = f"The canonical request should have been x-amz-security-token:{secrets['AWS_SESSION_TOKEN']}, with {secrets['AWS_SECRET_ACCESS_KEY']}"
+    secret_key, token = secrets.values()
+    words = f"The canonical request should have been x-amz-security-token:{token}, with {secret_key}"
     sandbox.fault(operation, status=403, message=words, times=1000)
     result = run_module("iam_trust_ec2", role=GOOD.role_name, **options)
     assert "The canonical request should have been x-amz-security-token:***, with ***" in result["msg"]

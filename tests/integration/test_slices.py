@@ -77,8 +77,7 @@ def _begin(sandbox: Sandbox) -> None:
 def _run_at_once(sandbox: Sandbox, folder: Path, playbook: str, inventories: list[Json]) -> list[Job]:
     with concurrent.futures.ThreadPoolExecutor(len(inventories)) as pool:
         jobs = [
-            pool.submit(_run, sandbox, folder / str(number), playbook, of_slice, number)
-            for number, of_slice in enumerate(inventories, 1)
+            pool.submit(_run, sandbox, folder / str(number), playbook, of_slice, number) for number, of_slice in enumerate(inventories, 1)
         ]
         return [job.result() for job in jobs]
 

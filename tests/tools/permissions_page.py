@@ -81,10 +81,11 @@ Anyscale
 --------
 
 A token sees the clouds that its owner may use, and an inventory from the API has no others. For a fleet, make a service account, let it
-`collaborate <https://docs.anyscale.com/administration/organization/permissions>`__ on each cloud, and make an API key for it, in the console
-under *My organization, Service accounts* (`Anyscale's page <https://docs.anyscale.com/administration/organization/service-accounts>`__):
-that is ``ANYSCALE_CLI_TOKEN``. A cloud's collaborators may see, publish and archive its compute configs; Anyscale has no permission that
-is narrower. The audit sends nothing but reads. An owner of the organization sees all of its clouds, and may do much more.
+`collaborate <https://docs.anyscale.com/administration/organization/permissions>`__ on each cloud, and make an API key for it, in the
+console under *My organization, Service accounts* (`Anyscale's page
+<https://docs.anyscale.com/administration/organization/service-accounts>`__): that is ``ANYSCALE_CLI_TOKEN``. A cloud's collaborators may
+see, publish and archive its compute configs; Anyscale has no permission that is narrower. The audit sends nothing but reads. An owner of
+the organization sees all of its clouds, and may do much more.
 
 How narrow they are
 -------------------

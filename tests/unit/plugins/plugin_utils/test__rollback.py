@@ -103,7 +103,8 @@ def grant(*principals: str, effect: str = "Allow") -> dict[str, t.Any]:
 
 GIVES_TRUST = dataclasses.replace(trust("shared"), before=of(LAMBDA), after=of(LAMBDA, EC2), clouds=("cld_1",))
 TAKES_TRUST = dataclasses.replace(GIVES_TRUST, before=of(LAMBDA, EC2), after=of(LAMBDA))
-GIVES_BUCKET = dataclasses.replace(bucket("bucket-1"), before=None, after=of(grant(ARN, "arn:aws:iam::444444444444:root")), clouds=("cld_1",))
+PARTNER = "arn:aws:iam::444444444444:root"
+GIVES_BUCKET = dataclasses.replace(bucket("bucket-1"), before=None, after=of(grant(ARN, PARTNER)), clouds=("cld_1",))
 WIDENS_BUCKET = dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=of(grant(ARN, f"{ARN}-too")))
 FLEET = {
     "taken back": variables(1, role=ARN),
