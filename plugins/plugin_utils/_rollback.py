@@ -60,11 +60,12 @@ class Cloud:
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A document to put back, with its backups in the order of their time."""
+    """A document to put back, with its backups in the order of their time, and the ids of the clouds that they were written for."""
 
     first: Backup
     last: Backup
     files: tuple[str, ...]
+    clouds: frozenset[str]
     needed_by: tuple[str, ...] = ()
 
     @property
@@ -117,7 +118,10 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Document]:
     files: dict[str, list[str]] = {}
     for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
         files.setdefault(backups[path].resource, []).append(path)
-    documents = [Document(backups[paths[0]], backups[paths[-1]], tuple(paths)) for paths in files.values()]
+    documents = [
+        Document(backups[paths[0]], backups[paths[-1]], tuple(paths), frozenset(cloud for path in paths for cloud in backups[path].clouds))
+        for paths in files.values()
+    ]
     documents.sort(key=lambda document: document.latest, reverse=True)
     return sorted(documents, key=lambda document: _ORDER.index(document.first.kind))
 
@@ -135,7 +139,8 @@ def with_needs(documents: t.Iterable[Document], fleet: t.Mapping[str, Cloud], ta
 def _in_need(document: Document, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
     losing, key = document.losing, _key(document.first)
     for name, cloud in clouds.items():
-        if cloud.runs_with(losing) and (key[0] != BUCKET_POLICY or key in cloud.documents):
+        # A backup of its own is looked at where the document is put back.
+        if cloud.cloud_id not in document.clouds and cloud.runs_with(losing) and (key[0] != BUCKET_POLICY or key in cloud.documents):
             yield name
 
 

@@ -88,8 +88,8 @@ GUARANTEES = (
         (
             "A cloud whose turn it was can be left between two steps until the next run, such as trusted by EC2 and without its bucket.",
             "A file under a temporary name can be left by a process that was killed while it wrote it.",
-            "Where the controller alone is killed, ansible-core may leave a worker that waits for it for ever. It does nothing any more and "
-            "holds no lock; end it by its process id.",
+            "Where the controller alone is killed, ansible-core may leave a worker that waits for it for ever. It does nothing any more "
+            "and holds no lock; end it by its process id.",
         ),
         (f"{_INTEGRATION}/test_interruption.py", f"{_UTILS}/test__lock.py", f"{_UTILS}/test__backup.py"),
     ),
