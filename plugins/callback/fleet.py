@@ -221,7 +221,7 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_skipped(result)
         else:
             self._handle_warnings_and_exception(result)
-        self._over(result)
+        self._over(result, was_skipped=True)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Show it at once."""
@@ -351,9 +351,9 @@ class CallbackModule(DefaultCallback):
             self._progress.change(result.host.get_name(), reasons, predicted)
         return " ".join(dict.fromkeys(items.messages))
 
-    def _over(self, result: t.Any) -> None:
-        name = result.host.get_name()
-        if self._progress.over(name, result.task._uuid, bool(result.task.run_once)) and self._progress.clouds[name].untold:
+    def _over(self, result: t.Any, was_skipped: bool = False) -> None:
+        name, own = result.host.get_name(), not (was_skipped or result.task.run_once)
+        if self._progress.over(name, result.task._uuid, own) and self._progress.clouds[name].untold:
             self._tell_changes([self._progress.clouds[name]])
 
     def _tell_changes(self, clouds: t.Iterable[Cloud]) -> None:

@@ -87,7 +87,7 @@ def _others(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> st
 
 def _need(hosts: t.Sequence[str]) -> str | None:
     """Whose clusters would lose what they run with, though the run wrote nothing for them."""
-    return f"is what clusters of {', '.join(hosts)} run with as well, as far as the inventory tells" if hosts else None
+    return f"is what others run with as well (needed_by: {', '.join(hosts)})" if hosts else None
 
 
 def _obstacle(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:

@@ -217,6 +217,8 @@ class Task(BaseTask):
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
+        if not all(str(name or "").strip() for name in params.get("needed_by") or ()):
+            raise InputError("needed_by has a name that is empty.", "Leave it out.")
         backups = [read(path) for path in sorted(params["files"], key=_time_of)]
         first = the_one_resource(backups)
         account_id = params.get("account_id")

@@ -144,13 +144,16 @@ class Progress:
         self._is_planned, self._clock = True, None
         self._taken, self._done_before = 0, self.done
 
-    def over(self, name: str, task: str, for_all: bool = False) -> bool:
-        """A task is over for a cloud, or for all by way of it; whether it was the cloud's last one, as far as can be told."""
+    def over(self, name: str, task: str, own: bool = True) -> bool:
+        """A task is over for a cloud; whether it was the cloud's last one, as far as can be told.
+
+        own: whether it did something for the cloud itself. One that was skipped did not, nor one for all clouds by way of this one.
+        """
         if name in self._left_out:  # one task for all may be run for it
             return False
         cloud = self._cloud(name)
         cloud.heard = True
-        cloud.served = cloud.served or not for_all
+        cloud.served = cloud.served or own
         place = self._places.get(task, 0)
         if cloud.stage is not Stage.UNDER_WAY or place <= cloud.step:
             return False

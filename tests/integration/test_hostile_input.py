@@ -148,6 +148,7 @@ RIGHT: dict[str, tuple[str, ...]] = {
 RIGHT_IN: dict[tuple[str, str], tuple[str, ...]] = {
     # The backup tells no cloud, so that it is of none that is not named.
     ("backup_restore", "clouds"): tuple(kind for kind in LISTS if kind != "dictionary"),
+    ("backup_restore", "needed_by"): ("null", "no elements"),
     ("cloud_iam_info", "role"): ("null", *_WORDS, "ARN of another partition", "ARN of another account"),
     ("cloud_iam_info", "bucket"): ("null", "large number"),
     ("cloud_iam_info", "compute_config"): tuple(kind for kind in LISTS if kind not in ("dictionary", "dictionaries", *_ARNS)),

@@ -435,7 +435,7 @@ def test_what_a_cloud_found_right_is_not_taken_from_it(running_sandbox: Sandbox,
     policies = [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])]
     for limit in ([], ["--limit", "castor"]):
         run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit)
-        assert run.failed() == {"castor"} and "clusters of pollux run with as well" in run.output, run.output
+        assert run.failed() == {"castor"} and "is what others run with as well (needed_by: pollux)" in run.output, run.output
         assert [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])] == policies
     for name in ("pollux", "castor"):
         done = run_playbook(running_sandbox, "rollback", inventory, "-e", f"rollback_run={name}")

@@ -31,7 +31,7 @@ NEEDED = ("speech", "vision")
 def test_what_others_need_is_put_back_by_force_alone() -> None:
     """Whoever wrote it last; where it is back already, there is nothing to lose."""
     backups = chain(("a", "b"))
-    with pytest.raises(RefusedError, match="clusters of speech, vision run with"):
+    with pytest.raises(RefusedError, match="needed_by: speech, vision"):
         decide(backups, "b", same, False, needed_by=NEEDED)
     reason, warnings = decide(backups, "b", same, True, needed_by=NEEDED)
     assert reason == "changed_since_backup" and "speech, vision" in warnings[0]

@@ -104,9 +104,20 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="the cloud for which the plan was made waits like the others",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, AGAIN, ("over", "b", "last", True), ("plan", set(), set(), True), ("settle", ())],
+            [BEGIN, ("plan", {"b", "c"}), GOING_ON, AGAIN, ("over", "b", "last", False), ("plan", set(), set(), True), ("settle", ())],
             [RIGHT, UNFINISHED, UNFINISHED],
             id="planned, and the rollout stopped before it came to them, but not before it summed up",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                ("plan", {"b"}),
+                ("begin", {"a": "", "b": ""}, ["last"], 1.0),
+                *(("over", name, "last", False) for name in "ab"),
+                ("settle", ()),
+            ],
+            [RIGHT, UNFINISHED, RIGHT],
+            id="planned, and all that came to them was skipped",
         ),
         pytest.param(
             [BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), *_all_over("bucket", "b"), AGAIN, ("plan", {"b"}, set(), True)],
