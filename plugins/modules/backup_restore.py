@@ -156,7 +156,7 @@ error:
       sample: ["policy of bucket anyscale-production-data"]
     backup_file:
       description: The file with what was replaced by then.
-      type: path
+      type: str
       sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 

@@ -181,12 +181,12 @@ error:
       sample: [instance profile ray-team-a]
     backup_file:
       description: The file with what was replaced by then.
-      type: path
+      type: str
       sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
     backup_files:
       description: The files with what the steps before it replaced.
       type: list
-      elements: path
+      elements: str
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module
