@@ -47,10 +47,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def finish(self) -> None:
         super().finish()
         self.request.close()
-        self.hung_up.set()
+        self.own_hung_up.set()
 
     def setup(self) -> None:
         super().setup()
+        self.own_hung_up = self.hung_up  # a later test has another one
         self.connections.append(len(self.connections))
         self.number = self.connections[-1]
 
@@ -116,7 +117,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[http.server.ThreadingH
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     Handler.connections.clear()
     Handler.seen.clear()
-    Handler.hung_up.clear()
+    monkeypatch.setattr(Handler, "hung_up", threading.Event())
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     with serving(server):
         yield server
