@@ -12,18 +12,12 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import (
-    DIRECTORY,
-    Backup,
-    check_directory,
-    check_run_id,
-    files_in,
-    read,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_directory, check_run_id, files_in, read
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
     VARIABLES,
     Cloud,
+    Document,
     cloud_of,
     documents_of,
     share_out,
@@ -53,12 +47,12 @@ class ActionModule(FleetAction):
         """Read the backups, and say who is to put back what."""
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            backups = _backups(arguments)
+            documents = _documents(arguments)
         hosts = {name: _cloud(hostvars[name]) for name in names}
         clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
-        of_the_run = {cloud for backup in backups.values() for cloud in backup.clouds}
-        fleet = {name: _cloud(hostvars[name]) for name in {*names, *arguments["fleet"]} if name in hostvars}
-        documents = with_needs(documents_of(backups), dict(sorted(fleet.items())), of_the_run if clouds is None else clouds)
+        of_the_run = {cloud for document in documents for cloud in document.clouds}
+        beside = {name: _cloud(hostvars[name]) for name in arguments["fleet"] if name not in hosts and name in hostvars}
+        documents = with_needs(documents, dict(sorted({**hosts, **beside}.items())), of_the_run if clouds is None else clouds)
         shares = share_out(documents, hosts, arguments["own"])
         nobodys = [document.first.resource for document in shares.nobodys]
         if nobodys and not arguments["own"]:
@@ -78,13 +72,13 @@ class ActionModule(FleetAction):
         }
 
 
-def _backups(arguments: t.Mapping[str, t.Any]) -> dict[str, Backup]:
-    """The backups that are asked for, by their paths."""
+def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
+    """The documents that the backups that are asked for are of."""
     paths = _paths(arguments)
     if not paths:
         what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
         raise AnsibleError(f"There is no backup in {what}.")
-    return {path: read(path) for path in paths}
+    return documents_of({path: read(path) for path in paths})
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:

@@ -180,11 +180,7 @@ class AwsSession:
         It is repeated where AWS is too busy, fails or does not answer, unless it overwrites.
         """
         client = self._client(service)
-        try:
-            return _call(client, method, arguments)
-        except AwsError as error:
-            _take_out_keys(error, self._session)
-            raise
+        return _call(self._session, client, method, arguments)
 
     def account_id(self) -> str:
         """The account that the session is in: one call of STS, unless a role was assumed."""
@@ -241,11 +237,7 @@ class AwsSession:
         arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME)}
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
-        try:
-            answer = _call(self._made(base, "sts"), "assume_role", arguments)
-        except AwsError as error:
-            _take_out_keys(error, base)
-            raise
+        answer = _call(base, self._made(base, "sts"), "assume_role", arguments)
         credentials = answer["Credentials"]
         return Assumed(
             account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
@@ -318,7 +310,16 @@ def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
             raise InputError(f"{option} is {value!r}, which STS does not take.", f"Give {taken}")
 
 
-def _call(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+def _call(session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Call an operation with a client of a session, whose keys are in no message."""
+    try:
+        return _answered(client, method, arguments)
+    except AwsError as error:
+        _take_out_keys(error, session)
+        raise
+
+
+def _answered(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     operation = client.meta.method_to_api_mapping[method]
     action = f"{client.meta.service_model.service_name}:{operation}"
     about = ", ".join(f"{_SUBJECTS[name]} {value}" for name, value in arguments.items() if name in _SUBJECTS)

@@ -202,10 +202,12 @@ def _refuse_not_own(directory: str) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    found = os.stat(nearest)
-    if nearest == directory and found.st_uid != os.geteuid():
+    if nearest != directory:
+        return
+    found = os.stat(directory)
+    if found.st_uid != os.geteuid():
         raise ValueError("that folder belongs to another user")
-    if nearest == directory and found.st_mode & _WRITABLE_BY_OTHERS:
+    if found.st_mode & _WRITABLE_BY_OTHERS:
         raise ValueError("others than its owner can write to that folder")
 
 

@@ -35,9 +35,11 @@ def trust_ec2(facts: Facts) -> Outcome:
     service = ec2_service(partition_of(facts.live_role()["Arn"]))
     named = [(policy.describe(raw, index), raw) for index, raw in enumerate(policy.statements(facts.trust.get()))]
     allowing = [(where, raw) for where, raw in named if _ec2_trust.allows(raw, service)]
-    denying = {verdict: (where, raw) for where, raw in reversed(named) if (verdict := _ec2_trust.denies(raw, service)) is not False}
-    if True in denying:
-        where, raw = denying[True]
+    verdicts = [(_ec2_trust.denies(raw, service), where, raw) for where, raw in named]
+    surely = [(where, raw) for verdict, where, raw in verdicts if verdict]
+    perhaps = [(where, raw) for verdict, where, raw in verdicts if verdict is None]
+    if surely:
+        where, raw = surely[0]
         remedy = "Take that statement out, or give it a Condition that leaves EC2 out."
         return failed(f"{where} of the trust policy denies EC2 the role, whatever else allows it.", remedy, statement=raw)
     if not allowing:
@@ -45,8 +47,8 @@ def trust_ec2(facts: Facts) -> Outcome:
     if all(raw.get("Condition") for _where, raw in allowing):
         reason = f"{allowing[0][0]} lets EC2 assume the role only under a Condition, which may not hold for every cluster."
         return warned(reason, _CONVERGE, **_change(facts))
-    if denying:
-        where, raw = denying[None]
+    if perhaps:
+        where, raw = perhaps[0]
         return warned(f"{where} of the trust policy may deny EC2 the role: that depends on its Condition.", statement=raw)
     return passed(f"{next(where for where, raw in allowing if not raw.get('Condition'))} lets EC2 assume the role.")
 

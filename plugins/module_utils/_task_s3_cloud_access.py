@@ -158,7 +158,9 @@ class Task(PolicyTask):
 
     def _refuse_blocked(self, plan: Plan) -> None:
         wanted = self._wanted(plan.after)
-        for statement, gone in _bucket_access.blocking_ids(plan.after, wanted).items():
+        blocking = _bucket_access.blocking_ids(plan.after, wanted)
+        if blocking:
+            statement, gone = next(iter(blocking.items()))
             raise dangling_error(
                 statement,
                 self.resource,

@@ -97,7 +97,7 @@ def _fill(
     """The private data directory, in ansible-runner's layout."""
     shutil.copytree(TEMPLATE, private / "project")
     contents = {
-        "inventory/hosts": _SCRIPT.format(script_data(inventory)),
+        "inventory/hosts": _SCRIPT.format(_script_data(inventory)),
         "env/envvars": json.dumps(environment),
         "env/extravars": json.dumps(variables),
         "env/cmdline": " ".join(options),
@@ -110,7 +110,7 @@ def _fill(
     (private / "inventory/hosts").chmod(0o700)
 
 
-def script_data(inventory: Json) -> str:
+def _script_data(inventory: Json) -> str:
     """A static inventory of one group in the format of inventory scripts."""
     [(group, content)] = inventory["all"]["children"].items()
     listed = {group: {"hosts": list(content["hosts"]), "vars": content.get("vars", {})}, "_meta": {"hostvars": content["hosts"]}}
