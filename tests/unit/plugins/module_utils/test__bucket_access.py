@@ -387,6 +387,14 @@ def test_statements_that_make_s3_refuse_every_write_are_named(document: Document
     assert all(name in text for name, text in zip(named, blocking, strict=True))
 
 
+def test_each_such_statement_is_named_with_its_own_principals() -> None:
+    """And with none of another's."""
+    one, other = FORMER_ID, f"{FORMER_ID[:-1]}{'A' if FORMER_ID[-1] != 'A' else 'B'}"
+    document = policy({**STALE, "Principal": {"AWS": one}}, {**STALE, "Sid": "Older", "Principal": {"AWS": other}})
+    wanted = dataclasses.replace(WANTED, dangling=frozenset((one, other)))
+    assert list(_bucket_access.blocking_ids(document, wanted).values()) == [{one}, {other}]
+
+
 def test_a_deleted_principal_of_others_is_left_alone_unless_pruning_is_asked_for() -> None:
     assert left(decided(policy(STALE)))[0] == STALE
     assert not decided(policy(STALE, ours())).changed
