@@ -1,9 +1,9 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 
 PARTS := unit integration browser awx molecule lint sanity docs docsite build package matrix
-TOOLS := ansible_collections.rayfleet.anyscale.tests.tools
-CHECK := .venv/bin/python -m $(TOOLS).check
-CLEAN := .venv/bin/python -m $(TOOLS).environment
+HERE := ansible_collections.rayfleet.anyscale
+CHECK := .venv/bin/python -m $(HERE).tests.tools.check
+CLEAN := .venv/bin/python -m $(HERE).tools.environment
 
 .PHONY: help demo test setup $(PARTS) soak bench release pins clean
 
@@ -20,7 +20,7 @@ help:
 
 demo:
 	@tests/tools/setup.sh demo
-	@$(CLEAN) python -m $(TOOLS).demo
+	@$(CLEAN) python -m $(HERE).demo.demo
 
 test: setup
 	@$(CHECK) $(PARTS)
@@ -29,26 +29,26 @@ $(PARTS): setup
 	@$(CHECK) $@
 
 # The faults are many and do not mind company; what is about time and processes has the machine for itself.
-FAULTS := tests/integration/test_faults.py tests/integration/test_faults_of_uses.py
+FAULTS := tests/reliability/test_faults.py tests/reliability/test_faults_other_operations.py
 
 soak: setup
 	@rm -rf .cache/soak
 	@$(CLEAN) pytest -q -m "soak or not soak" -n 2 --dist loadfile $(FAULTS)
 	@$(CLEAN) pytest -q -m soak $(FAULTS:%=--ignore=%)
-	@$(CLEAN) python -m $(TOOLS).guarantees_page --measured
+	@$(CLEAN) python -m $(HERE).docs.tools.soak_figures_table
 
 bench:
 	@tests/tools/setup.sh bench .cache/bench
 	@tests/tools/setup.sh awscli .cache/awscli
-	@.cache/bench/bin/python -m ansible_collections.rayfleet.anyscale.tests.bench $(OPTIONS)
+	@.cache/bench/bin/python -m $(HERE).benchmarks $(OPTIONS)
 
 setup:
 	@tests/tools/setup.sh test
 
 release: setup
-	@$(CLEAN) python -m $(TOOLS).release ready
+	@$(CLEAN) python -m $(HERE).tools.release ready
 	@$(CHECK) --whole $(PARTS)
-	@$(CLEAN) python -m $(TOOLS).release build
+	@$(CLEAN) python -m $(HERE).tools.release build
 
 pins:
 	@tests/tools/pin.sh

@@ -15,18 +15,18 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._whole_file import write_whole
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     FAIL_ON,
     failed_clouds,
     make_report,
     missing_clouds,
     parse_report,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_csv import to_csv
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
 
 _RULES = {
     "argument_spec": {

@@ -12,21 +12,21 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils import (
-    _task_cloud_iam as cloud_iam,
-    _task_compute_config_profile as compute_config_profile,
-    _task_iam_trust_ec2 as iam_trust_ec2,
-    _task_s3_cloud_access as s3_cloud_access,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import SessionCache
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy as s3_cloud_access,
+    cloud as cloud_iam,
+    compute_config as compute_config_profile,
+    trust_policy as iam_trust_ec2,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws_session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._bulk_session import BulkSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy_task import SETTLED_SECONDS
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._session_cache import SessionCache
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import Fleet, Observed, SessionPool
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._role_tasks import NotForeseen, RoleTasks
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollout import by_ring, canary_first, canary_of, cut
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import SETTLED_SECONDS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import Fleet, Observed, SessionPool
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import NotForeseen, RoleTasks
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import by_ring, canary_first, canary_of, cut
 
 _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task

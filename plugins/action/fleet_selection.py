@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._names import parse_arn
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._selection import Place, Selection, parse_selection
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import Place, Selection, parse_selection
 
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {

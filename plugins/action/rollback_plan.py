@@ -12,9 +12,15 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._backup import DIRECTORY, check_directory, check_run_id, files_in, read
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_action import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    DIRECTORY,
+    check_directory,
+    check_run_id,
+    files_in,
+    read,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
     Cloud,
     Document,
@@ -23,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import
     share_out,
     with_needs,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._some import some
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
 
 _RULES = {
     "argument_spec": {

@@ -93,10 +93,10 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import stringc
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils import _progress_text as texts
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._harmless import harmless_data
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import Cloud, Outcome, Progress
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._screen import Screen, Ticker
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import harmless_data
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Outcome, Progress
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import Screen, Ticker
 
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."

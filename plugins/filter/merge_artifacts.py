@@ -49,7 +49,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._artifacts import merge_artifacts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import merge_artifacts
 
 
 def _merged(artifacts: t.Any) -> dict[str, t.Any]:

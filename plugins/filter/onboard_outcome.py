@@ -64,7 +64,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome import outcome
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import outcome
 
 
 class FilterModule:

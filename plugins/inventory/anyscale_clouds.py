@@ -169,10 +169,12 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale import AnyscaleClient, JsonObject, resolve_credentials
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import resolve_credentials
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient, JsonObject
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._cloud_rows import Choice, read_rows
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice, read_rows
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import FleetFile, parse_fleet_file
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
     CLOUDS_GROUP,
     NOT_APPLICABLE_GROUP,
     Host,
@@ -180,7 +182,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import (
     summaries,
     unmet_patterns,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_file import FleetFile, parse_fleet_file
 
 _SUFFIXES = ("anyscale_clouds.yml", "anyscale_clouds.yaml")
 _MOST_THREADS = 100

@@ -115,8 +115,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions import Document, policy
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._policy_scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import Document, policy
 
 
 class LookupModule(LookupBase):

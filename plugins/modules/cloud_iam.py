@@ -189,8 +189,8 @@ error:
       elements: str
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_cloud_iam import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.cloud import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
 
 
 def main() -> None:

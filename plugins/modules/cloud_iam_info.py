@@ -262,8 +262,8 @@ error:
       type: str
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_cloud_iam_info import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
 
 
 def main() -> None:

@@ -154,8 +154,8 @@ message:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import ARGUMENT_SPEC, look
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_cluster_identity_info import ARGUMENT_SPEC, look
 
 
 def main() -> None:

@@ -256,8 +256,8 @@ error:
       sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_compute_config_profile import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
 
 
 def main() -> None:

@@ -171,8 +171,8 @@ error:
       sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task import run_module
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._task_iam_trust_ec2 import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
 
 
 def main() -> None:

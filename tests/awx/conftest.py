@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import TOKEN, StandIn
-from ansible_collections.rayfleet.anyscale.tests.tools.awx_modules import MODULES
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import clean_environment
+from ansible_collections.rayfleet.anyscale.tests.support.awx_modules import MODULES
+from ansible_collections.rayfleet.anyscale.tools.environment import clean_environment
 
 ANYSCALE_TOKEN = "token-for-anyscale-4711"
 VARIABLES = {

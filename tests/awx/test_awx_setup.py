@@ -16,9 +16,9 @@ import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.awx.conftest import ANYSCALE_TOKEN, Run, RunAwx
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import ROOT
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
-PROJECT = ROOT / "playbooks/awx_project"
+PROJECT = ROOT / "examples/awx_project"
 MADE = {
     "organizations": {"Platform"},
     "execution_environments": {"Anyscale"},

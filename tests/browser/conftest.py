@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report import make_report
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report_html import to_html
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
 from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
 
 Json = dict[str, t.Any]

@@ -12,7 +12,13 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.browser.conftest import Open, Opened
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils.audit_results import TITLES, check, fleet, result, trust_policy
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
+    TITLES,
+    check,
+    fleet,
+    result,
+    trust_policy,
+)
 
 Json = dict[str, t.Any]
 

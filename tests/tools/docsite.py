@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT, clean_environment
 
 SITE = CACHE / "site"
 COLLECTION = "rayfleet.anyscale"

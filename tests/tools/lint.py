@@ -9,8 +9,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT, clean_environment
 
 TREE = CACHE / "mypy-tree"
 COLLECTIONS = CACHE / "lint"

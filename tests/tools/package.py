@@ -10,18 +10,18 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT, clean_environment
 
 DIST = CACHE / "dist"
 COLLECTION = "rayfleet.anyscale"
 REQUIRED = (
     *("MANIFEST.json", "LICENSE", "README.md", "CHANGELOG.rst", "CONTRIBUTING.md", "meta/runtime.yml"),
     *("meta/execution-environment.yml", "meta/ee-requirements.txt", "execution-environment/execution-environment.yml"),
-    *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml", "playbooks/tasks/choose.yml"),
-    *("playbooks/templates/audit.txt.j2", "playbooks/templates/recap.txt.j2"),
+    *("playbooks/audit.yml", "playbooks/onboard.yml", "playbooks/rollback.yml", "playbooks/tasks/select_clouds.yml"),
+    *("playbooks/templates/audit_summary.txt.j2", "playbooks/templates/onboard_summary.txt.j2"),
     *(str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/plugin_utils/report/*.*")),
-    *(str(path.relative_to(ROOT)) for path in ROOT.glob("playbooks/awx_project/**/*.*")),
+    *(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/awx_project/**/*.*")),
 )
 DOCUMENTED = {
     "module": "plugins/modules/*.py",

@@ -11,7 +11,7 @@ import subprocess
 import typing as t
 from pathlib import Path
 
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT, clean_environment
 
 LINES_OF_A_FAILURE = 40
 

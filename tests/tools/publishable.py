@@ -14,10 +14,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, inventory
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, ROOT, clean_environment
+from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import run_job
 from ansible_collections.rayfleet.anyscale.tests.tools.package import COLLECTION, build_tarball
 from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
-from ansible_collections.rayfleet.anyscale.tests.tools.runner import run_job
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT, clean_environment
 
 WORK = CACHE / "published"
 IN_CONTEXT = "rayfleet-anyscale.tar.gz"

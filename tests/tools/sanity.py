@@ -13,9 +13,9 @@ import sys
 import tarfile
 from pathlib import Path
 
-from ansible_collections.rayfleet.anyscale.tests.tools.environment import CACHE, HOME, clean_environment
 from ansible_collections.rayfleet.anyscale.tests.tools.package import build_tarball
 from ansible_collections.rayfleet.anyscale.tests.tools.part import Part
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, HOME, clean_environment
 
 COPY = CACHE / "sanity" / "ansible_collections" / "rayfleet" / "anyscale"
 BOOTSTRAP_SCRIPTS = ("get_pip_24_2.py", "get_pip_25_2.py")  # as ansible-core 2.19 and 2.21 name them

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.tools.release import State, problems, state_of, strangers
+from ansible_collections.rayfleet.anyscale.tools.release import State, problems, state_of, strangers
 
 READY = State(version="0.10.0", released=["0.9.0", "0.10.0", "0.2.0"], fragments=[], uncommitted=[], tags=["0.9.0"])
 

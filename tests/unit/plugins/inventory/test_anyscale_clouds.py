@@ -16,17 +16,17 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.inventory import anyscale_clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import build_fleet
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet_file import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     _CHECKS,
     INPUT_KEYS,
     PLACEHOLDERS,
     FleetFile,
     parse_fleet_file,
 )
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils.api_rows import row
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import build_fleet
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import row
 
-INVENTORY = Path(__file__).parents[4] / "playbooks" / "inventory"
+INVENTORY = Path(__file__).parents[4] / "examples" / "inventory"
 ROLE = Path(__file__).parents[4] / "roles" / "cloud_iam" / "meta" / "argument_specs.yml"
 DOCUMENTATION = yaml.safe_load(anyscale_clouds.DOCUMENTATION)
 FRAGMENTS = {

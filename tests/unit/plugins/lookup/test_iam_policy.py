@@ -16,8 +16,8 @@ from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleLookupError
 
 from ansible_collections.rayfleet.anyscale.plugins.lookup import iam_policy
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions import PLAYBOOKS, Document, policy
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._policy_scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import PLAYBOOKS, Document, policy
 
 ACCOUNT = "123456789012"
 NAME = "rayfleet.anyscale.iam_policy"

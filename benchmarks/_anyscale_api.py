@@ -1,0 +1,118 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The calls of the Anyscale API that onboarding and the inventory make, for the stand-in server."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from urllib.parse import parse_qsl
+
+from ansible_collections.rayfleet.anyscale.benchmarks._http import Answer, Request
+from ansible_collections.rayfleet.anyscale.benchmarks._state import State
+from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError, not_found
+from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_routes import ROUTES, Exchange
+from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_schema import check_shape
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER, OWNER_TOKEN
+
+_CLOUDS = "/api/v2/clouds/"
+_TEMPLATES = "/api/v2/compute_templates/"
+_ALL_VERSIONS = -2
+_PAGE = 10
+
+Handler = t.Callable[[State, str, dict[str, str], t.Any], tuple[int, bytes]]
+
+
+def operation(request: Request) -> str:
+    """A name for what a request asks for, in the manner of AWS's operations."""
+    path = request.target.partition("?")[0]
+    if request.method == "POST":
+        return {f"{_TEMPLATES}search": "SearchComputeConfigs", _TEMPLATES: "CreateComputeConfig"}.get(path, "Unknown")
+    if path == _CLOUDS:
+        return "ListClouds"
+    if path.startswith(_CLOUDS) and path.endswith("/resources"):
+        return "ListCloudResources"
+    return "GetDefaultComputeConfig" if path.startswith(f"{_TEMPLATES}default/") else "Unknown"
+
+
+def answer(state: State, request: Request) -> Answer:
+    """The answer to a request with the token of the organization's owner."""
+    path, _mark, query = request.target.partition("?")
+    try:
+        if request.headers.get("authorization") != f"Bearer {OWNER_TOKEN}":
+            raise ApiError(401, "Invalid or expired credentials.")
+        handler = _HANDLERS.get(operation(request), _unknown)
+        status, body = handler(state, path, dict(parse_qsl(query)), json.loads(request.body or "null"))
+    except ApiError as error:
+        status, body = error.status, json.dumps(error.body()).encode()
+    return Answer(status, body, "application/json")
+
+
+def _unknown(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    raise ApiError(404, "Not Found")
+
+
+def _list_clouds(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    wanted = query.get("name", "")
+    rows = [row for name, row in state.fleet.cloud_rows.items() if wanted in name]
+    return _page(rows, query)
+
+
+def _list_resources(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    cloud_id = path.removeprefix(_CLOUDS).removesuffix("/resources")
+    state.fleet.organization.cloud(cloud_id)
+    return _page(state.fleet.resource_rows[cloud_id], query)
+
+
+def _search(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    """The newest version of each compute config that matches, or all versions, newest first."""
+    name, cloud_id = (body.get("name") or {}).get("equals"), body.get("cloud_id")
+    if name and cloud_id:
+        lineages = [state.compute_configs.get((cloud_id, name), [])]
+    else:
+        lineages = [
+            versions
+            for (found_in, found), versions in state.compute_configs.items()
+            if cloud_id in (None, found_in) and name in (None, found)
+        ]
+    oldest = 0 if body.get("version") == _ALL_VERSIONS else -1
+    return _page([row for versions in lineages for row in reversed(versions[oldest:])], query)
+
+
+def _create(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    check_shape(body)
+    cloud_id = body["config"]["cloud_id"]
+    state.fleet.organization.primary_resource(cloud_id)
+    versions = state.compute_configs.setdefault((cloud_id, body["name"]), [])
+    if versions and not body.get("new_version"):
+        raise ApiError(409, f"A compute config with the name {body['name']} already exists.")
+    template = state.fleet.template(body, len(versions) + 1)
+    versions.append(state.fleet.row(template))
+    return 201, json.dumps({"result": template}).encode()
+
+
+def _default(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    cloud_id = path.rpartition("/")[2]
+    if cloud_id not in state.fleet.organization.clouds:
+        raise not_found(cloud_id)
+    exchange = Exchange(state.fleet.organization, OWNER, query, body, {"cloud_id": cloud_id})
+    status, content = ROUTES["GET", f"{_TEMPLATES}default/<cloud_id>"](exchange)
+    return status, json.dumps(content).encode()
+
+
+_HANDLERS: dict[str, Handler] = {
+    "ListClouds": _list_clouds,
+    "ListCloudResources": _list_resources,
+    "SearchComputeConfigs": _search,
+    "CreateComputeConfig": _create,
+    "GetDefaultComputeConfig": _default,
+}
+
+
+def _page(rows: list[bytes], query: dict[str, str]) -> tuple[int, bytes]:
+    start = int(query.get("paging_token", 0))
+    end = start + int(query.get("count", _PAGE))
+    metadata = {"total": len(rows), "next_paging_token": str(end) if end < len(rows) else None}
+    return 200, b'{"results": [' + b", ".join(rows[start:end]) + b'], "metadata": ' + json.dumps(metadata).encode() + b"}"

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""S3's bucket policies, and what else of a bucket is looked at, for the stand-in server.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/
+"""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import unquote
+
+from ansible_collections.rayfleet.anyscale.benchmarks._http import Answer, Request
+from ansible_collections.rayfleet.anyscale.benchmarks._state import State
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+
+_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+# What a bucket that nobody configured answers, by the part of it that is asked for: the XML, or the error code.
+_OWNER = "<ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID>"
+_DEFAULTS: dict[str, tuple[str, str]] = {
+    "acl": (
+        "GetBucketAcl",
+        f"<AccessControlPolicy {_NAMESPACE}><Owner>{_OWNER}</Owner><AccessControlList><Grant>"
+        f'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">{_OWNER}</Grantee>'
+        "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>",
+    ),
+    "accelerate": ("GetBucketAccelerateConfiguration", f"<AccelerateConfiguration {_NAMESPACE}/>"),
+    "encryption": (
+        "GetBucketEncryption",
+        f"<ServerSideEncryptionConfiguration {_NAMESPACE}><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
+        "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
+    ),
+    "inventory": (
+        "ListBucketInventoryConfigurations",
+        f"<ListInventoryConfigurationsResult {_NAMESPACE}><IsTruncated>false</IsTruncated></ListInventoryConfigurationsResult>",
+    ),
+    "logging": ("GetBucketLogging", f"<BucketLoggingStatus {_NAMESPACE}/>"),
+    "object-lock": ("GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"),
+    "ownershipControls": (
+        "GetBucketOwnershipControls",
+        f"<OwnershipControls {_NAMESPACE}><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
+    ),
+    "publicAccessBlock": (
+        "GetPublicAccessBlock",
+        f"<PublicAccessBlockConfiguration {_NAMESPACE}><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>"
+        "<BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+    ),
+    "requestPayment": (
+        "GetBucketRequestPayment",
+        f"<RequestPaymentConfiguration {_NAMESPACE}><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+    ),
+    "tagging": ("GetBucketTagging", "NoSuchTagSet"),
+    "versioning": ("GetBucketVersioning", f"<VersioningConfiguration {_NAMESPACE}/>"),
+}
+_POLICY_OPERATIONS = {"GET": "GetBucketPolicy", "PUT": "PutBucketPolicy"}
+
+
+def operation(request: Request) -> str:
+    """The name of the operation that a request asks for."""
+    _bucket, part = _target(request)
+    if part == "policy":
+        return _POLICY_OPERATIONS.get(request.method, "Unknown")
+    if request.method == "HEAD" and not part:
+        return "HeadBucket"
+    return _DEFAULTS[part][0] if request.method == "GET" and part in _DEFAULTS else "Unknown"
+
+
+def answer(state: State, account: str, request: Request) -> Answer:
+    """The answer to a request; one that is not known is refused, so that nothing is measured that was not answered."""
+    bucket, part = _target(request)
+    _check_access(state, account, bucket, request.headers)
+    name = operation(request)
+    if name in _ANSWERS:
+        return _ANSWERS[name](state, bucket, request)
+    if name == "Unknown":
+        raise Refusal("NotImplemented", 501, f"{request.method} {request.target} is not implemented")
+    default = _DEFAULTS[part][1]
+    if not default.startswith("<"):
+        raise Refusal(default, 404, f"The {part} of the bucket does not exist")
+    return Answer(body=default.encode(), content_type="application/xml")
+
+
+def _get_policy(state: State, bucket: str, request: Request) -> Answer:
+    return Answer(body=state.bucket_policies[bucket].encode(), content_type="application/json")
+
+
+def _put_policy(state: State, bucket: str, request: Request) -> Answer:
+    state.bucket_policies[bucket] = request.body.decode()
+    return Answer(204)
+
+
+def _head(state: State, bucket: str, request: Request) -> Answer:
+    return Answer(content_type="application/xml")
+
+
+_ANSWERS: dict[str, t.Callable[[State, str, Request], Answer]] = {
+    "GetBucketPolicy": _get_policy,
+    "PutBucketPolicy": _put_policy,
+    "HeadBucket": _head,
+}
+
+
+def _target(request: Request) -> tuple[str, str]:
+    """The bucket, and the part of it that is meant."""
+    path, _mark, query = request.target.partition("?")
+    return unquote(path.strip("/")), query.partition("&")[0].partition("=")[0]
+
+
+def _check_access(state: State, account: str, bucket: str, headers: t.Mapping[str, str]) -> None:
+    owner = state.fleet.owners.get(bucket)
+    if owner is None:
+        raise Refusal("NoSuchBucket", 404, "The specified bucket does not exist")
+    if not owner == account == headers.get("x-amz-expected-bucket-owner", owner):
+        raise Refusal("AccessDenied", 403, "Access Denied")

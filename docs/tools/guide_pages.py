@@ -1,0 +1,137 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs what the guide's pages tell readers to do, in the sandbox with its fleet, and puts in what is really printed.
+
+A page is a person's way from its top to its end. A block of code with a caption is a file that they write; one of the class
+``recorded`` holds commands, each with its output below it. A command at the prompt of a node has the credentials of that
+node, and any other has those of the sandbox's caller. On the command line: record all pages, or those that are named.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+import typing as t
+from pathlib import Path
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import account_trust
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT, clean_environment
+
+FOLDER = ROOT / "docs/docsite/rst"
+RECORDED = ":class: recorded"
+
+_BLOCK = re.compile(
+    rf"^\.\. code-block:: \S+\n   (?:{RECORDED}|:caption: (?P<file>\S+))\n\n(?P<body>(?: {{3}}.*\n|\n(?= {{3}}|\n {{3}}))+)", re.MULTILINE
+)
+_COMMAND = re.compile(r"^(?:ray@(?P<cloud>[\w-]+)-head:~)?\$ (?P<line>(?:.*\\\n)*.*)", re.MULTILINE)
+_INSTANCE = "i-0abc1234def567890"
+_HIDDEN = (  # what is another one in each run
+    (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
+    (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "0c2d1a4e-5b6f-4789-8a9b-0c1d2e3f4a5b"),
+    (re.compile(r"(?<=rollback_run=)\d+[a-z0-9_]{8}\b"), "21333zt9ae9x8"),
+    # A clone is linked into its virtual environment.
+    (re.compile(r"/home/jo/anyscale-venv/lib/python3\.\d+/site-packages/(?=ansible_collections/)"), "/home/jo/.ansible/collections/"),
+)
+
+
+def pages() -> list[str]:
+    """The names of the pages with recorded commands."""
+    return sorted(path.stem for path in FOLDER.glob("*.rst") if RECORDED in path.read_text())
+
+
+def record(text: str, sandbox: Sandbox, home: Path) -> str:
+    """A page with what its commands print in a sandbox. ``home``: an empty folder, for the reader's home."""
+    sandbox.reset()
+    sandbox.seed(FLEET)
+    reader = _Reader(sandbox, home)
+    return _BLOCK.sub(reader.follow, text)
+
+
+class _Reader:
+    """Somebody who does what a page says, in a folder of their home."""
+
+    def __init__(self, sandbox: Sandbox, home: Path) -> None:
+        self._sandbox = sandbox
+        self._home = home / "jo"
+        self._folder = self._home / "clouds"
+        self._folder.mkdir(parents=True)
+
+    def follow(self, block: re.Match[str]) -> str:
+        """Write the block's file, or run its commands; returns the block as it should be."""
+        body = textwrap.dedent(block["body"])
+        if block["file"]:
+            (self._folder / block["file"]).write_text(body)
+            return block[0]
+        shown = "\n\n".join(self._run(command) for command in _COMMAND.finditer(body))
+        return block[0].replace(block["body"], textwrap.indent(shown, "   ") + "\n")
+
+    def _run(self, command: re.Match[str]) -> str:
+        done = subprocess.run(
+            ["sh", "-c", command["line"]],
+            cwd=self._folder,
+            env=self._environment(command["cloud"]),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return "\n".join([command[0], *self._lines(done.stdout)])
+
+    def _environment(self, cloud: str | None) -> dict[str, str]:
+        """That of a person, or of a cloud's node; clouds one after the other, so that they are always in the same order."""
+        variables = {
+            **clean_environment(Path(sys.prefix)),
+            **self._sandbox.child_variables(),
+            "HOME": str(self._home),
+            "ANSIBLE_FORKS": "1",
+        }
+        del variables["ANSIBLE_HOME"]
+        return {**variables, **self._credentials(cloud)} if cloud else variables
+
+    def _credentials(self, cloud: str) -> dict[str, str]:
+        """Those of the role of a cloud's nodes."""
+        given = _session(self._sandbox, next(one for one in FLEET if one.name == cloud))
+        names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
+        return {variable: given[name] for name, variable in names.items()}
+
+    def _lines(self, output: str) -> t.Iterator[str]:
+        """What was printed without what is of this run, and of this machine, alone."""
+        output = output.replace(str(self._home.parent), "/home").replace(sys.prefix, "/home/jo/anyscale-venv")
+        for pattern, replacement in _HIDDEN:
+            output = pattern.sub(replacement, output)
+        lines = [line.rstrip() for line in output.strip("\n").splitlines()]
+        for line, before in zip(lines, ["", *lines], strict=False):
+            if line or before:
+                yield line
+
+
+def _session(sandbox: Sandbox, cloud: Cloud) -> dict[str, str]:
+    """What EC2 gives an instance with a cloud's role. For this moment its account is trusted, since nobody here can be EC2."""
+    iam = sandbox.client("iam", cloud.account_id)
+    trust = iam.get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
+    iam.update_assume_role_policy(RoleName=cloud.role_name, PolicyDocument=json.dumps(account_trust(cloud.account_id)))
+    given = sandbox.client("sts", cloud.account_id).assume_role(RoleArn=cloud.role_arn, RoleSessionName=_INSTANCE)
+    iam.update_assume_role_policy(RoleName=cloud.role_name, PolicyDocument=json.dumps(trust))
+    return given["Credentials"]
+
+
+def main(names: t.Sequence[str]) -> None:
+    """Record pages."""
+    with Sandbox() as sandbox:
+        for name in names or pages():
+            page = FOLDER / f"{name}.rst"
+            with tempfile.TemporaryDirectory() as home:
+                page.write_text(record(page.read_text(), sandbox, Path(home)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

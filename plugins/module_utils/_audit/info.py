@@ -1,0 +1,129 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Look at one cloud and write nothing: what the module ``cloud_iam_info`` does.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import anyscale_argument_spec
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    parse_bucket,
+    parse_cloud_id,
+    parse_instance_profile,
+    parse_role,
+    role_path_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import effective_profiles
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import checked
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+
+class Task(ModuleTask):
+    """One cloud to look at."""
+
+    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        "cloud_id": {"type": "str"},
+        "cloud": {"type": "str"},
+        "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
+        "instance_profile": {"type": "str"},
+        "bucket": {"type": "str"},
+        "compute_config": {"type": "list", "elements": "str"},
+        "arn_kind": {"type": "str", "choices": ["instance_profile", "role"], "default": "instance_profile"},
+        "anyscale": {"type": "bool", "default": True},
+        **anyscale_argument_spec(),
+    }
+    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
+        _check_names(params)
+        self._anyscale = anyscale_client(params) if params["anyscale"] else None
+
+    def result(self, check_mode: bool) -> Json:
+        """Read, check, and tell; the same in check mode."""
+        if self.params.get("account_id"):
+            refuse_caller(self.session.account_id(), self.params["account_id"], "what is asked about")
+        facts = CloudReader(self.params, self.session, self._anyscale).facts()
+        return {"changed": False, "cloud": _told(facts), "checks": checked(facts), "warnings": []}
+
+
+def _check_names(params: t.Mapping[str, t.Any]) -> None:
+    """A name that cannot be one is a mistake in the playbook and not a fact about the cloud."""
+    for option, parse in {
+        "cloud_id": parse_cloud_id,
+        "role": parse_role,
+        "instance_profile": parse_instance_profile,
+        "bucket": parse_bucket,
+    }.items():
+        if params.get(option):
+            parse(params[option], option)
+    for name in params.get("compute_config") or []:
+        if ":" in name:
+            raise InputError(f"compute_config has {name!r}, which names a version.", "Leave it out: the newest version is looked at.")
+
+
+def _told(facts: Facts) -> Json:
+    """What the checks were made on, in short; what is not known is ``null``."""
+    cloud, default, role = facts.cloud.value or {}, facts.default_role.value, facts.role.value
+    primary = facts.primary.value or {}
+    return {
+        "cloud_id": facts.cloud_id,
+        "cloud_name": cloud.get("name"),
+        "account_id": facts.cloud_account.value or facts.account_id,
+        "region": primary.get("region") or cloud.get("region"),
+        "default_role_arn": default.arn if default else None,
+        "default_role_source": default.source if default else "unknown",
+        "role": role and _told_role(role),
+        "instance_profiles": [
+            {
+                "name": profile["InstanceProfileName"],
+                "arn": profile["Arn"],
+                "roles": [held["Arn"] for held in profile["Roles"]],
+            }
+            for profile in facts.instance_profiles()
+        ],
+        "bucket": facts.bucket.value and _told_bucket(facts),
+        "control_plane_role_arn": facts.control_plane_arn.value,
+        "compute_configs": [_told_config(facts, name, found.value) for name, found in facts.compute_configs.items() if found.value],
+        "iam_mappings": facts.mappings.value or [],
+    }
+
+
+def _told_role(role: Json) -> Json:
+    return {
+        "arn": role["Arn"],
+        "name": role["RoleName"],
+        "id": role["RoleId"],
+        "path": role_path_of(role["Arn"]),
+        "permissions_boundary": (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
+    }
+
+
+def _told_bucket(facts: Facts) -> Json:
+    """The bucket; every read expects it in the caller's account, so that one that was answered tells the account."""
+    is_here = bool(facts.bucket_region.value) or facts.bucket_policy.is_known
+    return {"name": facts.bucket.value, "region": facts.bucket_region.value, "account_id": facts.account_id if is_here else None}
+
+
+def _told_config(facts: Facts, name: str, template: Json) -> Json:
+    groups = fact(lambda: [] if facts.elsewhere else effective_profiles(facts, name)).value or []
+    return {
+        "name": name,
+        "version": template["version"],
+        "id": template["id"],
+        "node_groups": [dataclasses.asdict(group) for group in groups],
+    }

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read all facts about one cloud, in AWS as well: what is refused makes one fact unknown, and what hangs on it.
+
+This module util is private to the collection. I/O only, and never a call that writes.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_instance_profile, role_name_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact, inapplicable, unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anyscale import AnyscaleReader, reads
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document, parse_policy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity, NamedPolicy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import document_unique_ids
+
+_REFUSALS = ("AccessDenied", "MethodNotAllowed")
+
+
+class CloudReader(AnyscaleReader):
+    """Reads in the caller's account what is there of the cloud."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], session: AwsSession, anyscale: AnyscaleClient | None) -> None:
+        self._session = session
+        self._iam = Iam(session)
+        self.account_id = session.account_id()
+        super().__init__(params, anyscale)
+
+    def facts(self) -> Facts:
+        """All facts, by the names of the properties."""
+        names = [name for kind in type(self).__mro__ for name, value in vars(kind).items() if isinstance(value, functools.cached_property)]
+        configs = {name: fact(functools.partial(self.compute_config, name)) for name in self.params.get("compute_config") or []}
+        return Facts(
+            account_id=self.account_id,
+            cloud_id=self.cloud_id,
+            arn_kind=self.params["arn_kind"],
+            compute_configs=configs,
+            **{name: getattr(self, name) for name in names},
+        )
+
+    # --- IAM ----------------------------------------------------------------------------------------------------------
+
+    @reads("iam")
+    def role(self) -> Json | None:
+        """The role, ``None`` where there is none."""
+        wanted = self.role_wanted.get()
+        self._expect_here(wanted.account_id or self.cloud_account.value, f"Role {wanted}")
+        role = self._iam.role(wanted.name)
+        if role is None and self._is_guessed:
+            reason = f"There is no role {wanted}, and which role the cloud registered is not known."
+            raise unread(reason, "Give role, or let Anyscale be asked.")
+        return role if role is None or wanted.arn is None or role["Arn"] == str(wanted) else None
+
+    @reads()
+    def trust(self) -> Document:
+        """The role's trust policy."""
+        role = self._live_role()
+        return parse_policy(role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}")
+
+    @reads("iam")
+    def identity(self) -> Identity:
+        """The role's own policies and its boundary."""
+        return Identity(self._policies(self._live_role()), self.boundary.get())
+
+    @reads("iam")
+    def boundary(self) -> NamedPolicy | None:
+        """The role's permissions boundary."""
+        return self._boundary(self._live_role())
+
+    @reads()
+    def profile_name(self) -> str:
+        """The name of the instance profile to look at."""
+        return parse_instance_profile(self.params.get("instance_profile") or self.role_wanted.get().name)
+
+    @reads("iam")
+    def profile(self) -> Json | None:
+        """That instance profile, ``None`` where there is none."""
+        wanted = self.role_wanted.get()
+        self._expect_here(wanted.account_id or self.cloud_account.value, f"Role {wanted}")
+        if self._is_guessed:
+            self._live_role()
+        return self._iam.instance_profile(self.profile_name.get())
+
+    @reads("iam")
+    def role_profiles(self) -> list[Json]:
+        """The instance profiles that hold the role."""
+        return self._iam.instance_profiles_of(self._live_role()["RoleName"])
+
+    @reads("iam")
+    def control_plane(self) -> Identity | None:
+        """What decides for the role that Anyscale assumes, ``None`` where there is no such role."""
+        arn = self.control_plane_arn.get()
+        self._expect_here(account_of(arn), f"Role {arn}")
+        role = self._iam.role(role_name_of(arn))
+        return Identity(self._policies(role), self._boundary(role)) if role and role["Arn"] == arn else None
+
+    @reads("iam")
+    def principals(self) -> dict[str, str]:
+        """The account's principals by their unique ids, where the bucket's policy shows such ids."""
+        return self._iam.principals() if document_unique_ids(self.bucket_policy.get()) else {}
+
+    @property
+    def _is_guessed(self) -> bool:
+        """Whether the role to look at is the one of Anyscale's convention only because nobody could be asked for another."""
+        return self.params.get("role") is None and not self.default_role.is_known
+
+    def _expect_here(self, account_id: str | None, what: str) -> None:
+        """Refuse to read in the caller's account what is in another one: the same names may mean others there."""
+        if account_id and account_id != self.account_id:
+            raise unread(
+                f"{what} is in account {account_id}; the caller is in account {self.account_id}.",
+                "Connect to the cloud's account, with assume_role_arn or profile for example.",
+            )
+
+    def _live_role(self) -> Json:
+        role = self.role.get()
+        if role is None:
+            raise inapplicable(f"There is no role {self.role_wanted.get()}.")
+        return role
+
+    def _policies(self, role: Json) -> tuple[NamedPolicy, ...]:
+        attached = [self._managed(arn) for arn in self._iam.attached_policies(role["RoleName"])]
+        inline = [_named(name, document) for name, document in self._iam.inline_policies(role["RoleName"]).items()]
+        return (*attached, *inline)
+
+    def _boundary(self, role: Json) -> NamedPolicy | None:
+        boundary = role.get("PermissionsBoundary")
+        return self._managed(boundary["PermissionsBoundaryArn"]) if boundary else None
+
+    def _managed(self, arn: str) -> NamedPolicy:
+        return _named(arn, self._iam.managed_policy(arn))
+
+    # --- the bucket ---------------------------------------------------------------------------------------------------
+
+    @reads("s3")
+    def bucket_region(self) -> str | None:
+        """Where the bucket is, ``None`` where there is none of its name."""
+        bucket = self._bucket()
+        try:
+            return bucket.region()
+        except AwsError as error:
+            if error.code == "NoSuchBucket":
+                return None
+            if error.code in _REFUSALS and fact(bucket.region_whoever_owns_it).is_known:
+                raise inapplicable(f"Bucket {self.bucket.get()} is not in account {self.account_id}.") from error
+            raise
+
+    @reads("s3")
+    def bucket_policy(self) -> Document:
+        """The bucket's policy."""
+        return parse_policy(self._found_bucket().policy(), f"policy of bucket {self.bucket.get()}")
+
+    @reads("s3")
+    def bucket_tags(self) -> list[dict[str, str]]:
+        """The bucket's tags."""
+        return self._found_bucket().tags()
+
+    def _bucket(self) -> Bucket:
+        return Bucket(self._session, self.bucket.get(), self.account_id)
+
+    def _found_bucket(self) -> Bucket:
+        """The bucket, unless it is known to be nowhere or somebody else's; it may be there where its region was refused."""
+        if self.bucket_region.is_known and self.bucket_region.get() is None:
+            raise inapplicable(f"There is no bucket {self.bucket.get()}.")
+        if self.bucket_region.is_inapplicable:
+            self.bucket_region.get()
+        return self._bucket()
+
+
+def _named(name: str, document: t.Any) -> NamedPolicy:
+    return NamedPolicy(name, parse_policy(document, f"policy {name}"))

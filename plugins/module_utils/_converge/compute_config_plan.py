@@ -1,0 +1,473 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide what a compute config must become so that every node of its clusters has one instance profile.
+
+This module util is private to the collection. Pure: from the live compute config and the wishes to a plan.
+
+A node group (the head, or a group of workers) with an instance configuration of its own ignores the cluster's
+instance configuration entirely, so the profile is set there too; one without inherits and is left alone.
+https://docs.anyscale.com/configuration/compute/aws
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import to_api
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    INSTANCE_CONFIG,
+    WORKER_DEFAULTS,
+    JsonObject,
+    compose,
+    deployments,
+    normalise,
+    same_config,
+    worker_name,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+
+PROFILE = "IamInstanceProfile"
+HEAD = "head_node"
+_AUTOMATIC = "automatic workers"
+
+# https://docs.anyscale.com/configuration/compute/aws: what Anyscale sets itself when it launches an instance.
+UNSUPPORTED_KEYS = frozenset(
+    {
+        "ClientToken",
+        "DryRun",
+        "ImageId",
+        "InstanceType",
+        "Ipv6Addresses",
+        "LaunchTemplate",
+        "MaxCount",
+        "MinCount",
+        "PrivateIpAddress",
+        "SecurityGroups",
+        "UserData",
+    }
+)
+_NAME = re.compile(r"[^\s:]+(\s+[^\s:]+)*\Z")
+_HIDDEN = {"profile_missing": "node_group_hides_profile", "profile_differs": "node_group_profile_differs"}
+
+
+class WithoutVmsError(RefusedError):
+    """A compute config runs on nothing that has an instance profile."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """The live state: the newest version of the compute config (archived or not), and what surrounds it.
+
+    Without ``resources`` every deployment config is taken for one on AWS virtual machines.
+    """
+
+    name: str
+    cloud_id: str
+    template: t.Mapping[str, t.Any] | None = None
+    resources: t.Sequence[t.Mapping[str, t.Any]] = ()
+    default_config: t.Mapping[str, t.Any] | None = None
+
+    @property
+    def archived(self) -> bool:
+        """Whether there is such a compute config, but archived."""
+        return bool(self.template and self.template.get("archived_at"))
+
+    @property
+    def config(self) -> t.Mapping[str, t.Any] | None:
+        """The live config that clusters can use."""
+        return self.template["config"] if self.template and not self.archived else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """The wishes: the profile's ARN, the declared part of the config in the vendor's YAML schema, and the state."""
+
+    arn: str
+    config: t.Mapping[str, t.Any] | None = None
+    state: str = "present"
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigPlan(Plan):
+    """A plan with the whole config that is to be published, or is live already; ``None`` where none will be usable.
+
+    live: the config that clusters can use now, as the API shows it.
+    """
+
+    config: JsonObject | None = None
+    live: t.Mapping[str, t.Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeGroup:
+    """A node group on AWS virtual machines, and the profile that the compute config has for it: an ARN or a name, if any."""
+
+    deployment: str | None
+    name: str
+    profile: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finding:
+    """One place whose profile is not what it should be; ``node_group`` is ``None`` for the cluster's own."""
+
+    reason: str
+    deployment: str | None
+    node_group: str | None
+    before: str | None
+    after: str | None
+
+
+def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
+    """The plan for one compute config. Deciding again on what was published finds no reason to publish."""
+    if not _NAME.match(observed.name):
+        raise InputError(
+            f"{observed.name!r} cannot name a compute config.",
+            "Leave out colons (a version cannot be asked for) and blanks at the ends.",
+        )
+    if wanted.state == "present":
+        return _present(observed, wanted)
+    if observed.config is None:
+        return _plan(observed, None, ())
+    if wanted.state == "absent":
+        return _absent(observed, observed.config, wanted.arn)
+    return _plan(observed, None, ("archive_wanted",))
+
+
+def node_groups(observed: Observed) -> list[NodeGroup]:
+    """The head and all workers of a live compute config by their groups; those on anything else than AWS VMs have no profile."""
+    applicable, _others = _split(deployments(observed.config or {}), observed)
+    return [
+        NodeGroup(label, name, _shown((level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)))
+        for label, entry in applicable
+        for name, level in _nodes(entry)
+    ]
+
+
+def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
+    """The node groups, each with what it has of its own. Workers that Anyscale selects have nothing but the cluster's."""
+    yield from ((name, level) for name, level in _levels(entry) if name is not None)
+    if entry.get("auto_select_worker_config"):
+        yield _AUTOMATIC, {}
+
+
+def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
+    if observed.archived:
+        raise RefusedError(
+            f"The compute config {observed.name!r} of cloud {observed.cloud_id} is archived, so its name cannot be used.",
+            f"Unarchive it ('anyscale compute-config unarchive -n {observed.name}') or choose another name.",
+        )
+    start, entries = _starting_point(observed, wanted.config)
+    if wanted.config is not None:
+        entries = _enforced(entries, wanted, observed)
+    enforced = compose(start, entries)
+    applicable, not_applicable = _split(entries, observed)
+    if not applicable:
+        raise _without_vms(observed, [place["reason"] for place in not_applicable])
+    findings = [finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)]
+    if observed.config is None:
+        reasons = ["compute_config_missing"]
+    else:
+        reasons = [] if same_config(observed.config, enforced) else ["config_differs"]
+        reasons += [finding.reason for finding in findings]
+    return _plan(observed, compose(start, entries), reasons, findings, not_applicable)
+
+
+def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> ConfigPlan:
+    entries = deployments(config)
+    applicable, not_applicable = _split(entries, observed)
+    findings: list[_Finding] = []
+    warnings: list[str] = []
+    for label, entry in applicable:
+        for group, level in _levels(entry):
+            profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
+            if not profile:
+                continue
+            if not _same_profile(profile, arn):
+                place = f"Node group {group!r}" if group else "The cluster's instance configuration"
+                warnings.append(f"{place} has another instance profile, {_shown(profile)}: it was left there.")
+                continue
+            del level[INSTANCE_CONFIG][PROFILE]
+            if not level[INSTANCE_CONFIG]:
+                del level[INSTANCE_CONFIG]
+            findings.append(_Finding("profile_present", label, group, _shown(profile), None))
+    reasons = [finding.reason for finding in findings]
+    return _plan(observed, compose(config, entries), reasons, findings, not_applicable, warnings)
+
+
+def _plan(
+    observed: Observed,
+    config: JsonObject | None,
+    reasons: t.Iterable[str],
+    findings: t.Iterable[_Finding] = (),
+    not_applicable: t.Sequence[JsonObject] = (),
+    warnings: t.Iterable[str] = (),
+) -> ConfigPlan:
+    overrides = [dataclasses.asdict(finding) for finding in findings if finding.node_group is not None]
+    return ConfigPlan(
+        before={"compute_config": None if observed.config is None else normalise(observed.config)},
+        after={"compute_config": None if config is None else normalise(config)},
+        reasons=tuple(dict.fromkeys(reasons)),
+        warnings=tuple(warnings),
+        result={
+            "previous_version": observed.template["version"] if observed.template else None,
+            "overrides": overrides,
+            "not_applicable": list(not_applicable),
+        },
+        config=config,
+        live=observed.config,
+    )
+
+
+# --- where to start from ----------------------------------------------------------------------------------------------
+
+
+def _starting_point(observed: Observed, declared: t.Mapping[str, t.Any] | None) -> tuple[t.Mapping[str, t.Any], list[JsonObject]]:
+    """The config to change and its deployment configs: the live one, else the cloud's default, else an empty one."""
+    cloud = {"cloud_id": observed.cloud_id}
+    if observed.config is not None:
+        return {**observed.config, **cloud}, deployments(observed.config)
+    if declared is not None:
+        return cloud, []
+    if observed.default_config is None:
+        raise InputError(
+            f"The compute config {observed.name!r} does not exist, and nothing says what to make it from.",
+            "Give config, at least with a head_node.",
+        )
+    return {**observed.default_config, **cloud}, deployments(observed.default_config)
+
+
+def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
+    """A deployment config that did not exist, completed as the vendor's client does it."""
+    head: JsonObject = {"name": "head-node"}
+    if "head_node_type" not in declared and observed.default_config is not None:
+        default = deployments(observed.default_config)[0].get("head_node_type", {})
+        # The resources are the service's to find out for the instance type.
+        head.update({key: value for key, value in default.items() if key not in ("name", "resources")})
+    entry = _merged_entry({"head_node_type": head}, declared)
+    if entry.get("worker_node_types") or entry.get("auto_select_worker_config"):
+        # Where there are workers, the head node runs no workload unless it is told to.
+        entry["head_node_type"].setdefault("resources", {"cpu": 0, "gpu": 0})
+    return entry
+
+
+# --- the declared state -----------------------------------------------------------------------------------------------
+
+
+def _enforced(entries: list[JsonObject], wanted: Wanted, observed: Observed) -> list[JsonObject]:
+    """The deployment configs with the declared keys enforced; ``configs`` declares the list of them as well."""
+    config = wanted.config or {}
+    declared = deployments(to_api(config))
+    _check_declared(declared, wanted.arn, observed)
+    if "configs" in config:
+        return [_enforced_entry(_at_same_home(entries, one, observed), one, observed) for one in declared]
+    if not entries:
+        return [_new_entry(declared[0], observed)]
+    target = entries[0] if len(entries) == 1 else _at_same_home(entries, declared[0], observed)
+    if target is None:
+        names = ", ".join(repr(entry.get("cloud_deployment")) for entry in entries)
+        raise InputError(
+            f"The compute config {observed.name!r} has several deployments ({names}), and config does not say for which it is.",
+            "Name one of them as cloud_resource, or declare all of them in configs.",
+        )
+    return [_enforced_entry(entry, declared[0], observed) if entry is target else entry for entry in entries]
+
+
+def _at_same_home(entries: list[JsonObject], declared: JsonObject, observed: Observed) -> JsonObject | None:
+    home = _home(declared, observed)
+    return next((entry for entry in entries if _home(entry, observed) == home), None)
+
+
+def _enforced_entry(live: JsonObject | None, declared: JsonObject, observed: Observed) -> JsonObject:
+    if live is None:
+        return _new_entry(declared, observed)
+    if "cloud_deployment" in declared:
+        if _home(live, observed) == _home(declared, observed):
+            # The primary resource may go without a name: naming it is no change.
+            declared = _without(declared, "cloud_deployment")
+        else:
+            live = _without(live, "cloud_resource_id")
+    return _merged_entry(live, declared)
+
+
+def _merged_entry(live: JsonObject, declared: JsonObject) -> JsonObject:
+    by_name = ("head_node_type", "worker_node_types")
+    merged = _merged(live, {key: value for key, value in declared.items() if key not in by_name})
+    if "head_node_type" in declared:
+        merged["head_node_type"] = _merged_node(live.get("head_node_type", {}), declared["head_node_type"])
+    if "worker_node_types" in declared:
+        groups: dict[str, JsonObject] = {}
+        for node in live.get("worker_node_types", []):
+            groups.setdefault(worker_name(node), node)
+        merged["worker_node_types"] = [
+            _merged_node(groups.get(node["name"], WORKER_DEFAULTS), node) for node in declared["worker_node_types"]
+        ]
+    elif declared.get("auto_select_worker_config"):
+        merged.pop("worker_node_types", None)
+    return merged
+
+
+def _merged_node(live: JsonObject, declared: JsonObject) -> JsonObject:
+    merged = _merged(live, declared)
+    if declared.get("instance_type", "custom") != "custom":
+        merged.pop("required_resources", None)
+    return merged
+
+
+def _merged(live: t.Any, declared: t.Any) -> t.Any:
+    """Mappings are merged key by key; anything else that is declared takes the place of what is live."""
+    if isinstance(live, dict) and isinstance(declared, dict):
+        return {**live, **{key: _merged(live.get(key), value) for key, value in declared.items()}}
+    return copy.deepcopy(declared)
+
+
+def _without(entry: JsonObject, unwanted: str) -> JsonObject:
+    return {key: value for key, value in entry.items() if key != unwanted}
+
+
+def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) -> None:
+    known = [resource.get("name") for resource in observed.resources]
+    for entry in declared:
+        if known and entry.get("cloud_deployment", known[0]) not in known:
+            raise InputError(
+                f"config names the cloud resource {entry['cloud_deployment']!r}, which cloud {observed.cloud_id} has not.",
+                f"It has {', '.join(map(str, known))}.",
+            )
+    for _label, entry in _split(declared, observed)[0]:
+        _check_instance_configs(entry, arn)
+
+
+def _check_instance_configs(entry: JsonObject, arn: str) -> None:
+    for group, level in _levels(entry):
+        place = f"The advanced_instance_config of {f'node group {group!r}' if group else 'the cluster'} in config"
+        instance_config = level.get(INSTANCE_CONFIG, {})
+        unsupported = sorted(UNSUPPORTED_KEYS & instance_config.keys())
+        if unsupported:
+            raise InputError(f"{place} has {', '.join(unsupported)}, which Anyscale sets itself.", "Leave them out.")
+        if instance_config.get(PROFILE, {"Arn": arn}) != {"Arn": arn}:
+            raise InputError(f"{place} has another {PROFILE} than {arn}.", "Leave it out: it is set everywhere it has to be.")
+
+
+# --- the instance profile ---------------------------------------------------------------------------------------------
+
+
+def _levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
+    """The places for an instance configuration: the cluster's (named ``None``), the head's, each worker group's."""
+    yield None, entry
+    if "head_node_type" in entry:
+        yield HEAD, entry["head_node_type"]
+    for node in entry.get("worker_node_types", []):
+        yield worker_name(node), node
+
+
+def _set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[_Finding]:
+    """Set the profile wherever it counts, in place, and tell where it was not."""
+    for group, level in _levels(entry):
+        if group is not None and INSTANCE_CONFIG not in level:
+            continue
+        profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
+        reason = _difference(profile, arn)
+        if reason is None:
+            continue
+        level.setdefault(INSTANCE_CONFIG, {})[PROFILE] = {"Arn": arn}
+        yield _Finding(reason if group is None else _HIDDEN.get(reason, reason), label, group, _shown(profile), arn)
+
+
+def _difference(profile: t.Any, arn: str) -> str | None:
+    """Why a profile is not ``{"Arn": arn}``, as a reason code."""
+    if profile == {"Arn": arn}:
+        return None
+    if not profile:
+        return "profile_missing"
+    if isinstance(profile, dict) and "Name" in profile:
+        return "profile_by_name"
+    kind = _identity(_shown(profile))[0]
+    return "wrong_arn_kind" if kind and kind != _identity(arn)[0] else "profile_differs"
+
+
+def _same_profile(profile: t.Any, arn: str) -> bool:
+    """Whether a profile is the one of ``arn``, by either kind of ARN or by its name."""
+    _kind, account_id, name = _identity(arn)
+    _found_kind, found_account_id, found_name = _identity(_shown(profile))
+    return found_name == name and found_account_id in ("", account_id)
+
+
+def _identity(text: str | None) -> tuple[str, str, str]:
+    """Kind (``role``, ``instance-profile``), account and name of an ARN; of a bare name, the name alone."""
+    arn = parse_arn(text or "")
+    if arn is None:
+        return "", "", text or ""
+    return arn.resource.partition("/")[0], arn.account_id, arn.resource.rpartition("/")[2]
+
+
+def _shown(profile: t.Any) -> str | None:
+    """The text of a profile: its ARN, else its name."""
+    if isinstance(profile, dict):
+        profile = profile.get("Arn") or profile.get("Name")
+    return None if profile is None else str(profile)
+
+
+# --- the cloud's resources --------------------------------------------------------------------------------------------
+
+
+def refuse_without_vms(observed: Observed) -> None:
+    """Raise for a cloud none of whose resources is of AWS virtual machines."""
+    others = [other_kind(resource) for resource in observed.resources]
+    if others and all(others):
+        raise _without_vms(observed, [kind for kind in others if kind])
+
+
+def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> WithoutVmsError:
+    return WithoutVmsError(
+        f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS virtual machines"
+        f" ({', '.join(reasons)}), so it has no place for an instance profile.",
+        "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",
+    )
+
+
+def other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
+    """What a resource is, where it is not one of AWS virtual machines."""
+    provider, stack = str(resource.get("provider")), str(resource.get("compute_stack") or "VM")
+    is_of_vms = (provider.upper(), stack.upper()) == ("AWS", "VM")
+    return None if is_of_vms else f"{resource.get('name')} is {stack} on {provider}"
+
+
+def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tuple[str | None, JsonObject]], list[JsonObject]]:
+    """The deployment configs on AWS virtual machines, each with a name for people, and the others with why they are not."""
+    applicable: list[tuple[str | None, JsonObject]] = []
+    others: list[JsonObject] = []
+    for entry in entries:
+        name = _home(entry, observed)
+        resource = next((resource for resource in observed.resources if resource.get("name") == name), None)
+        if not observed.resources:
+            applicable.append((name, entry))
+        elif resource is None:
+            others.append({"deployment": name, "reason": f"the cloud has no resource {name!r}"})
+        elif kind := other_kind(resource):
+            others.append({"deployment": name, "reason": kind})
+        else:
+            applicable.append((name, entry))
+    return applicable, others
+
+
+def _home(entry: JsonObject, observed: Observed) -> str | None:
+    """The name of the cloud resource that a deployment config is for: without one of its own, the primary resource's."""
+    if entry.get("cloud_deployment"):
+        return str(entry["cloud_deployment"])
+    by_id = [resource for resource in observed.resources if resource.get("cloud_resource_id") == entry.get("cloud_resource_id")]
+    candidates = by_id if entry.get("cloud_resource_id") else observed.resources
+    if len(candidates) > 1:
+        candidates = [resource for resource in observed.resources if resource.get("is_default")]
+    if observed.resources and len(candidates) != 1:
+        raise RefusedError(
+            f"Cloud {observed.cloud_id} has {len(candidates)} primary resources; there must be one.",
+            "Look at 'anyscale cloud get' and make one of its resources the default.",
+        )
+    return candidates[0].get("name") if candidates else None

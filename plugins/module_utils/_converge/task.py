@@ -1,0 +1,241 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one flow of all modules that converge: observe, decide, apply, verify.
+
+This module util is private to the collection. A Task says how to do each of the four for one kind of resource; what
+check mode predicts, ``changed``, ``diff`` and the returned values all come from the Plan that it decides on.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import json
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import AWS_RULES, aws_argument_spec
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
+    backup_argument_spec,
+    check_backup_options,
+    drop,
+    foresee,
+    kept,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
+
+_ROUNDS = 8
+# Options that name something. An empty one is a variable that was not set, and means neither all nor the default.
+_NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "compute_config", "dest", "instance_profile", "name", "role")
+# Longer than any of them can be, a path included, so that it is something else.
+_LONGEST_NAME = 4096
+
+
+class ModuleTask(abc.ABC):
+    """What a module does. Made from its parameters and a way to connect; raises TaskError and nothing else."""
+
+    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
+    shared_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
+    rules: t.ClassVar[dict[str, t.Any]] = {}
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        self.params = params
+        for option in _NAMES:
+            if isinstance(params.get(option), str):
+                _refuse_no_name(option, params[option])
+        self._refuse_null()
+        self.session = connect(params)
+
+    @abc.abstractmethod
+    def result(self, check_mode: bool) -> dict[str, t.Any]:
+        """Do it; the module's result with its ``warnings``."""
+
+    def _refuse_null(self) -> None:
+        """Raise for an option that has to be given and is null, which for Ansible's own validation is given."""
+        needed = [option for option, rule in self.options.items() if rule.get("required")]
+        for switch, value, options in self.rules.get("required_if", ()):
+            needed += options if self.params.get(switch) == value else ()
+        for option in needed:
+            if self.params.get(option) is None:
+                raise InputError(f"{option} is null.", "Give it a value.")
+        for options in self.rules.get("required_one_of", ()):
+            if all(self.params.get(option) is None for option in options):
+                raise InputError(f"{' and '.join(options)} are null.", "Give one of them a value.")
+
+
+class Task(ModuleTask):
+    """One resource to converge. ``written`` is what it wrote, by names that its users know, for whatever fails after that.
+
+    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that it is converged for, where they
+    are known.
+    """
+
+    shared_options = backup_argument_spec()
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
+        self.written: list[str] = []
+        self.kept: dict[str, str] = {}
+        self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
+        check_backup_options(params)
+
+    def result(self, check_mode: bool) -> dict[str, t.Any]:
+        """Converge the resource."""
+        return run(self, check_mode)
+
+    def differing(self, plan: Plan) -> list[str]:
+        """The names of what a plan would write to."""
+        return [self.resource] if plan.changed else []
+
+    def told(self, plan: Plan) -> dict[str, t.Any]:
+        """The module's result, once there is nothing left to do of a plan or where nothing is to be done."""
+        before, after = self.shown(plan.before), self.shown(plan.after)
+        return {
+            **plan.result,
+            **({"previous": before} if plan.changed else {}),
+            "changed": plan.changed,
+            "reasons": list(plan.reasons),
+            "warnings": [f"{self.resource}: {warning}" for warning in plan.warnings],
+            "diff": {
+                "before_header": f"{self.resource} (before)",
+                "after_header": f"{self.resource} (after)",
+                "before": _readable(before),
+                "after": _readable(after),
+            },
+        }
+
+    @property
+    @abc.abstractmethod
+    def resource(self) -> str:
+        """What is written to, by a name that is the same for all who write to it."""
+
+    def shown(self, document: t.Any) -> t.Any:
+        """A document of a plan as users see it; ``None`` where it stands for nothing at all."""
+        return document
+
+    def backup(self, plan: Plan) -> Backup | None:
+        """The document that a plan replaces, to be kept; ``None`` where it replaces none."""
+        return None
+
+    @abc.abstractmethod
+    def plan(self) -> Plan:
+        """Observe the live state and decide. Raises where a change is needed that must not or could not be made."""
+
+    @abc.abstractmethod
+    def apply(self, plan: Plan) -> None:
+        """Make the write calls of a plan."""
+
+    @abc.abstractmethod
+    def verify(self, plan: Plan) -> Plan:
+        """Read back until a plan that was applied is there; what is still (or again) to do, as a new plan."""
+
+
+def _refuse_no_name(option: str, name: str) -> None:
+    """Raise for a text that can name nothing, wherever it is looked up."""
+    if not name.strip():
+        raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        what = f"has {len(name)} characters" if name.isprintable() else "has a line break or another control character in it"
+        raise InputError(f"{option} {what}: {name[:80]!r}.", "Give the name alone.")
+
+
+def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
+    """Converge a task's resource; the module's result with its ``warnings``."""
+    return carry_out(task, task.plan(), check_mode)
+
+
+def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
+    """Converge a task's resource for which there is a plan already."""
+    if plan.changed and check_mode:
+        foresee(task.backup(plan), task.params)
+    elif plan.changed:
+        try:
+            with resource_lock(task.resource, task.params.get("lock_dir")):
+                plan = _converge(task)
+        except TaskError as error:
+            raise _with_what_was_written(error, task) from error
+    return task.told(plan)
+
+
+def run_module(task_class: type[ModuleTask]) -> None:
+    """The whole ``main()`` of a module. Its diff, the longest part of its result, is kept for those who ask to see it."""
+    module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
+    try:
+        result = task_class(module.params).result(module.check_mode)
+    except TaskError as error:
+        module.fail_json(**error.failure())
+    if not module._diff:
+        result.pop("diff", None)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
+    """What AnsibleModule validates a task's parameters with."""
+    lock_dir = {"lock_dir": {"type": "path"}}
+    arguments: dict[str, t.Any] = {"argument_spec": {**aws_argument_spec(), **lock_dir, **task_class.shared_options, **task_class.options}}
+    for rules in (AWS_RULES, task_class.rules):
+        for name, rule in rules.items():
+            arguments[name] = {**arguments.get(name, {}), **rule} if isinstance(rule, dict) else [*arguments.get(name, []), *rule]
+    return arguments
+
+
+def _converge(task: Task) -> Plan:
+    """Decide again now that nobody else on this machine writes, then write until there is nothing left to do.
+
+    Each document that is replaced is kept; the result names the last one, which has what others added meanwhile.
+    """
+    first = plan = task.plan()
+    reasons, warnings = list(first.reasons), list(first.warnings)
+    for _round in range(_ROUNDS):
+        if not plan.changed:
+            break
+        _apply(task, plan)
+        plan = task.verify(plan)
+        reasons += plan.reasons
+        warnings += plan.warnings
+    if plan.changed:
+        raise UnsettledError(
+            f"{task.resource} was to be written {_ROUNDS} times, and each time somebody else, or the service, changed it at once.",
+            "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
+            reasons=list(plan.reasons),
+        )
+    # Whoever else wrote may have left just what was wanted: then there was no change of ours.
+    before, reasons = (first.before, reasons) if task.written else (plan.before, [])
+    result = {**plan.result, **task.kept}
+    return dataclasses.replace(plan, before=before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
+
+
+def _apply(task: Task, plan: Plan) -> None:
+    """Carry a plan out. The backup of a document that others changed first is of no use."""
+    before, noted = task.kept, len(task.written)
+    task.kept = kept(task.backup(plan), task.params) or before
+    task.apply(plan)
+    if len(task.written) == noted and task.kept != before:
+        drop(task.kept)
+        task.kept = before
+
+
+def _with_what_was_written(error: TaskError, task: Task) -> TaskError:
+    """The error of a task, with what it had written by then, and where what that replaced is kept."""
+    written = list(_unique(task.written))
+    if written:
+        error.details |= {"written": written, **task.kept}
+        error.remedy = f"{error.remedy} Written before this: {', '.join(written)}.".strip()
+    return error
+
+
+def _unique(texts: t.Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+def _readable(document: t.Any) -> str:
+    return "" if document is None else json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,239 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide what a role's trust policy must become so that EC2 may (or may no longer) assume the role.
+
+This module util is private to the collection. Pure: a document in, a Plan out.
+https://docs.anyscale.com/iam/manage-iam-roles and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import ec2_service, ec2_services
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import are_met
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    RawStatement,
+    as_list,
+    compact_json,
+    describe_statement,
+    free_sid,
+    statements_of,
+    with_statements,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import without_principals
+
+SID = "AnyscaleEC2Trust"
+ACTION = "sts:AssumeRole"
+DEFAULT_QUOTA_CHARS = 2048
+# What is known of EC2's request for an instance: a service has no second factor, and EC2 gives no external id.
+_REQUEST: dict[str, str | None] = {
+    "aws:principalisawsservice": "true",
+    "aws:securetransport": "true",
+    "sts:externalid": None,
+    "aws:multifactorauthpresent": None,
+    "aws:multifactorauthage": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a user asks of a role's trust policy.
+
+    partition: of the role's ARN; it names EC2's service principal.
+    quota_chars: the account's quota of a trust policy's length in characters, without white space.
+    """
+
+    state: str = "present"
+    partition: str = "aws"
+    quota_chars: int = DEFAULT_QUOTA_CHARS
+
+    @property
+    def service(self) -> str:
+        """EC2's service principal."""
+        return ec2_service(self.partition)
+
+
+def decide(document: Document, wanted: Wanted) -> Plan:
+    """The trust policy as it must be, and why it differs from the document."""
+    return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
+
+
+def holds(raw: RawStatement, service: str) -> bool:
+    """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud verify`` accepts."""
+    return allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
+
+
+def allows(raw: RawStatement, service: str) -> bool:
+    """Whether a statement lets EC2 assume the role, if only under its Condition; this is what counts for AWS."""
+    return raw["Effect"] == "Allow" and _names_ec2(raw, service) and canonical(raw).covers_action(ACTION)
+
+
+def denies(raw: RawStatement, service: str) -> bool | None:
+    """Whether a statement denies EC2 the role; ``None`` where that depends on what only a request can tell."""
+    statement, ec2 = canonical(raw), {("Service", service), ("AWS", "*")}
+    if statement.effect != "Deny" or not statement.covers_action(ACTION):
+        return False
+    names_ec2 = ec2 & (statement.principals or frozenset()) if statement.not_principals is None else not ec2 & statement.not_principals
+    return are_met(statement, {**_REQUEST, "aws:principalservicename": service}) if names_ec2 else False
+
+
+def ends_vendor_check(raw: RawStatement) -> bool:
+    """Whether a statement ends the vendor's own verification with a traceback, though it is right for AWS."""
+    return raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)
+
+
+def _present(document: Document, wanted: Wanted) -> Plan:
+    raws = statements_of(document)
+    warnings = (*_judge_denies(raws, wanted.service), *_foreign_warnings(raws))
+    holder = _first(raws, lambda raw: holds(raw, wanted.service))
+    if holder is not None:
+        return Plan(document, document, warnings=warnings, result=_result(document, raws[holder].get("Sid")))
+
+    mendable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
+    if mendable is None:
+        mendable = _first(raws, lambda raw: _has_only_a_list_too_many(raw, wanted.service))
+    if mendable is None:
+        statement = _statement(free_sid(document, SID), wanted.service)
+        raws_after = [*raws, statement]
+    else:
+        statement = _mended(raws[mendable], wanted.service)
+        raws_after = [*raws[:mendable], statement, *raws[mendable + 1 :]]
+    after = with_statements(document, raws_after)
+    _refuse_length(after, wanted.quota_chars)
+    return Plan(
+        before=document,
+        after=after,
+        reasons=_reasons(raws, mendable, wanted.service),
+        warnings=(*_condition_warnings(raws, mendable, wanted.service), *warnings),
+        result=_result(after, statement.get("Sid")),
+    )
+
+
+def _absent(document: Document, wanted: Wanted) -> Plan:
+    raws = statements_of(document)
+    kept = [left for raw in raws if (left := _without_ec2(raw, ec2_services(wanted.partition))) is not None]
+    if kept == raws:
+        return Plan(document, document, result=_result(document, None))
+    if not kept:
+        raise PolicyError(
+            "Only EC2 may assume the role, and a trust policy cannot be empty.",
+            "Let another principal assume the role first, or delete the role.",
+        )
+    after = with_statements(document, kept)
+    return Plan(document, after, reasons=("ec2_trust_present",), result=_result(after, None))
+
+
+def _result(document: Document, sid: str | None) -> dict[str, t.Any]:
+    return {"trust_policy": document, "sid": sid or ""}
+
+
+def _statement(sid: str, service: str) -> RawStatement:
+    return {"Sid": sid, "Effect": "Allow", "Principal": {"Service": service}, "Action": ACTION}
+
+
+def _mended(raw: RawStatement, service: str) -> RawStatement:
+    """Ours as it was made; a foreign one with its Action as a string and nothing else touched."""
+    return _statement(SID, service) if raw.get("Sid") == SID else {**raw, "Action": ACTION}
+
+
+def _names_ec2(raw: RawStatement, service: str) -> bool:
+    principal = raw.get("Principal")
+    return isinstance(principal, dict) and service in as_list(principal.get("Service"))
+
+
+def _is_for_ec2_alone(raw: RawStatement, service: str) -> bool:
+    return canonical(raw).principals == frozenset([("Service", service)])
+
+
+def _is_ours(raw: RawStatement, service: str) -> bool:
+    """Our Sid alone does not make it ours: somebody may have put a principal of theirs in, which must not be lost."""
+    return raw.get("Sid") == SID and raw["Effect"] == "Allow" and _is_for_ec2_alone(raw, service)
+
+
+def _has_only_a_list_too_many(raw: RawStatement, service: str) -> bool:
+    return (
+        raw["Effect"] == "Allow"
+        and not raw.get("Condition")
+        and _is_for_ec2_alone(raw, service)
+        and isinstance(raw.get("Action"), list)
+        and canonical(raw).actions == frozenset([ACTION.lower()])
+    )
+
+
+def _without_ec2(raw: RawStatement, services: frozenset[str]) -> RawStatement | None:
+    allows = raw["Effect"] == "Allow" and canonical(raw).covers_action(ACTION)
+    return without_principals(raw, "Service", services.__contains__) if allows else raw
+
+
+def _reasons(raws: list[RawStatement], mendable: int | None, service: str) -> tuple[str, ...]:
+    if mendable is not None:
+        return ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
+    allowing = [raw for raw in raws if allows(raw, service)]
+    reasons = []
+    if any(raw.get("Condition") for raw in allowing):
+        reasons.append("ec2_trust_conditional")
+    if any(not raw.get("Condition") for raw in allowing):
+        reasons.append("action_not_a_string")
+    return tuple(reasons) or ("ec2_trust_missing",)
+
+
+def _judge_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
+    """Refuse where a Deny surely keeps EC2 out; warn where it may."""
+    warnings = []
+    for index, raw in enumerate(raws):
+        verdict, where = denies(raw, service), describe_statement(raw, index)
+        if verdict:
+            raise RefusedError(
+                f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
+                "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
+                statement=raw,
+            )
+        if verdict is None:
+            warnings.append(f"{where} may deny EC2 the role: that depends on its Condition. Condition: {compact_json(raw['Condition'])}")
+    return tuple(warnings)
+
+
+def _refuse_length(document: Document, quota_chars: int) -> None:
+    length = len(compact_json(document))
+    if length > quota_chars:
+        raise RefusedError(
+            f"The trust policy would have {length} characters without white space; the quota is {quota_chars}.",
+            "Take out statements that are no longer needed, or raise the quota 'Role trust policy length' in Service Quotas "
+            "and set quota_chars to it.",
+            length=length,
+            quota_chars=quota_chars,
+        )
+
+
+def _condition_warnings(raws: list[RawStatement], mendable: int | None, service: str) -> tuple[str, ...]:
+    """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes, those of others stay."""
+    fate = "the unconditional statement for Anyscale widens it"
+    return tuple(
+        f"{describe_statement(raw, index)} is for EC2 only under a Condition, which does not hold for every cluster: "
+        f"{'the Condition is removed' if index == mendable else fate}. Condition: {compact_json(raw['Condition'])}"
+        for index, raw in enumerate(raws)
+        if raw.get("Condition") and (index == mendable or allows(raw, service))
+    )
+
+
+def _foreign_warnings(raws: list[RawStatement]) -> tuple[str, ...]:
+    """What is right for AWS but ends the vendor's own verification with a traceback."""
+    return tuple(
+        f"{describe_statement(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
+        "a traceback: it expects a Principal that is a JSON object."
+        for index, raw in enumerate(raws)
+        if ends_vendor_check(raw)
+    )
+
+
+def _first(raws: list[RawStatement], wanted: t.Callable[[RawStatement], bool]) -> int | None:
+    return next((index for index, raw in enumerate(raws) if wanted(raw)), None)

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare policies by meaning: the canonical form of a statement, whatever way it is spelled.
+
+This module util is private to the collection. Pure.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_id_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement, as_list, compact_json, statements_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import matches_pattern, pattern_contains, patterns_overlap
+
+_VERSION_WHEN_ABSENT = "2008-10-17"
+_ELEMENTS = frozenset(("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Statement:
+    """What a statement means, whatever way it is spelled. ``None`` means that the element is absent."""
+
+    sid: str
+    effect: str
+    principals: frozenset[tuple[str, str]] | None
+    not_principals: frozenset[tuple[str, str]] | None
+    actions: frozenset[str] | None
+    not_actions: frozenset[str] | None
+    resources: frozenset[str] | None
+    not_resources: frozenset[str] | None
+    conditions: frozenset[tuple[str, str, frozenset[str]]]
+    others: frozenset[tuple[str, str]]
+
+    def covers_action(self, action: str) -> bool:
+        """Whether the statement is about an action such as ``s3:GetObject``, by name or by wildcard."""
+        if self.actions is not None:
+            return any(matches_pattern(pattern, action.lower()) for pattern in self.actions)
+        if self.not_actions is not None:
+            return not any(matches_pattern(pattern, action.lower()) for pattern in self.not_actions)
+        return False
+
+    def covers_resource(self, resource: str) -> bool:
+        """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each object in b."""
+        if self.resources is not None:
+            return any(pattern_contains(pattern, resource) for pattern in self.resources)
+        if self.not_resources is not None:
+            return not any(patterns_overlap(pattern, resource) for pattern in self.not_resources)
+        return True
+
+    def touches_resource(self, resource: str) -> bool:
+        """Whether the statement is about at least a part of a resource."""
+        if self.resources is not None:
+            return any(patterns_overlap(pattern, resource) for pattern in self.resources)
+        if self.not_resources is not None:
+            return not any(pattern_contains(pattern, resource) for pattern in self.not_resources)
+        return True
+
+
+def canonical(raw: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> Statement:
+    """The meaning of a raw statement. ``arns`` maps unique ids (AROA...) to the ARNs of principals that still exist."""
+    return Statement(
+        sid=str(raw.get("Sid") or ""),
+        effect=str(raw.get("Effect", "")),
+        principals=_principals(raw.get("Principal"), arns or {}),
+        not_principals=_principals(raw.get("NotPrincipal"), arns or {}),
+        actions=_texts(raw.get("Action"), str.lower),
+        not_actions=_texts(raw.get("NotAction"), str.lower),
+        resources=_texts(raw.get("Resource")),
+        not_resources=_texts(raw.get("NotResource")),
+        conditions=_conditions(raw.get("Condition")),
+        others=frozenset((key, compact_json(raw[key])) for key in raw if key not in _ELEMENTS),
+    )
+
+
+def statements_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> bool:
+    """Whether two raw statements mean the same."""
+    return canonical(one, arns) == canonical(other, arns)
+
+
+def policies_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> bool:
+    """Whether two documents mean the same: the same statements, each as often, in whatever order."""
+    return _meaning(one, arns) == _meaning(other, arns)
+
+
+def missing_statements(
+    wanted: t.Iterable[RawStatement], document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None
+) -> list[RawStatement]:
+    """Those of the wanted raw statements that a document no longer holds, counted as often as they occur."""
+    there = collections.Counter(canonical(raw, arns) for raw in statements_of(document))
+    missing = []
+    for raw in wanted:
+        meaning = canonical(raw, arns)
+        if there[meaning]:
+            there[meaning] -= 1
+        else:
+            missing.append(raw)
+    return missing
+
+
+def _meaning(document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None) -> tuple[t.Any, ...]:
+    """The Version only has a meaning where a policy variable is used: before 2012-10-17 there were none."""
+    version = str(document.get("Version") or _VERSION_WHEN_ABSENT) if "${" in compact_json(document.get("Statement")) else ""
+    return version, collections.Counter(canonical(raw, arns) for raw in statements_of(document))
+
+
+def _principals(element: t.Any, arns: t.Mapping[str, str]) -> frozenset[tuple[str, str]] | None:
+    if element is None:
+        return None
+    if not isinstance(element, dict):
+        element = {"AWS": element}
+    return frozenset((kind, _principal(str(value), arns)) for kind, values in element.items() for value in as_list(values))
+
+
+def _principal(value: str, arns: t.Mapping[str, str]) -> str:
+    return account_id_of(value) or arns.get(value, value)
+
+
+def _texts(element: t.Any, fold: t.Callable[[str], str] = str) -> frozenset[str] | None:
+    return None if element is None else frozenset(fold(_text(value)) for value in as_list(element))
+
+
+def _text(value: t.Any) -> str:
+    """A scalar as AWS compares it: ``true`` and ``"true"``, ``1``, ``1.0`` and ``"1"`` are the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if isinstance(value, str) else compact_json(value)
+
+
+def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:
+    return frozenset(
+        (operator, key.lower(), _texts(values) or frozenset()) for operator, keys in (block or {}).items() for key, values in keys.items()
+    )

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One cloud resource as the Anyscale API shows it: its facts, and the names that it may go by.
+
+This plugin util is private to the collection. Pure. The API is not trusted to show anything in the form that is expected.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn, parse_bucket
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import may_be_on_aws
+
+JsonObject = dict[str, t.Any]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class CloudResource:
+    """One cloud resource as the API shows it; the cloud alone (``row`` is empty) where its resources were not read."""
+
+    cloud: JsonObject
+    row: JsonObject
+    is_primary: bool = True
+    is_listed: bool = True
+
+    @functools.cached_property
+    def cloud_id(self) -> str:
+        return str(self.cloud.get("id"))
+
+    @functools.cached_property
+    def cloud_name(self) -> str:
+        return _text(self.cloud, "name") or self.cloud_id
+
+    @property
+    def label(self) -> str:
+        """The cloud, for a message."""
+        return f"{self.cloud_name} ({self.cloud_id})"
+
+    @property
+    def resource_id(self) -> str | None:
+        return _text(self.row, "cloud_resource_id")
+
+    @functools.cached_property
+    def name(self) -> str | None:
+        return _text(self.row, "name") or self.resource_id
+
+    @property
+    def provider(self) -> str | None:
+        return _text(self.row, "provider") or _text(self.cloud, "provider")
+
+    @property
+    def compute_stack(self) -> str:
+        return _text(self.row, "compute_stack") or _text(self.cloud, "compute_stack") or "VM"
+
+    @property
+    def is_applicable(self) -> bool:
+        """Whether its clusters run with a role of AWS IAM that the collection can converge."""
+        return bool(self.row) and may_be_on_aws(self.cloud) and self.provider == "AWS" and self.compute_stack == "VM"
+
+    @property
+    def region(self) -> str | None:
+        return _text(self.row, "region")
+
+    @property
+    def bucket_region(self) -> str | None:
+        """The API leaves it out where it is the resource's."""
+        return _text(self.row.get("object_storage"), "region") or self.region
+
+    @functools.cached_property
+    def bucket(self) -> str | None:
+        try:
+            return parse_bucket(_text(self.row.get("object_storage"), "bucket_name") or "")
+        except InputError:
+            return None
+
+    def arn(self, key: str) -> str | None:
+        """An ARN of the resource's AWS part."""
+        value = _text(self.row.get("aws_config"), key)
+        return value if value and parse_arn(value) else None
+
+    @functools.cached_property
+    def account_id(self) -> str | None:
+        """The account of the role of its clusters, else of the role of Anyscale's control plane."""
+        arns = filter(None, (self.arn("cluster_iam_role_id"), self.arn("anyscale_iam_role_id")))
+        return next((found.account_id for found in map(parse_arn, arns) if found and found.account_id), None)
+
+    def facts(self) -> JsonObject:
+        """What the API shows, for whoever writes groups and conditions; ``None`` where it shows nothing."""
+        return {
+            "anyscale_cloud_id": self.cloud_id,
+            "anyscale_cloud_name": self.cloud_name,
+            "anyscale_resource_id": self.resource_id,
+            "anyscale_resource_name": self.name,
+            "anyscale_is_default_resource": self.is_primary,
+            "anyscale_account_id": self.account_id,
+            "anyscale_region": self.region,
+            "anyscale_bucket": self.bucket,
+            "anyscale_default_role_arn": self.arn("cluster_iam_role_id"),
+            "anyscale_instance_profile_arn": self.arn("cluster_instance_profile_id"),
+            "anyscale_control_plane_role_arn": self.arn("anyscale_iam_role_id"),
+            "anyscale_compute_stack": self.compute_stack,
+            "anyscale_provider": self.provider,
+            "anyscale_applicable": self.is_applicable,
+            "anyscale_ring": None,
+            "anyscale_tags": {},
+        }
+
+    def names(self) -> tuple[str, ...]:
+        """What the fleet file may call it, the narrowest last."""
+        whole = (self.cloud_name, self.cloud_id)
+        return (*whole, *(f"{cloud}.{self.name}" for cloud in whole)) if self.name else whole
+
+    def host_names(self) -> tuple[str, ...]:
+        """Names for its host, each less likely than the one before to be another's too; the last one cannot be."""
+        name = self.cloud_name if self.is_primary else f"{self.cloud_name}.{self.name}"
+        safe = _UNSAFE.sub("_", name).strip("-._") or self.cloud_id
+        return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
+
+
+def _text(mapping: t.Any, key: str) -> str | None:
+    """A text that the API may show; ``None`` where it shows nothing, or something else."""
+    value = mapping.get(key) if isinstance(mapping, dict) else None
+    return value if isinstance(value, str) and value else None

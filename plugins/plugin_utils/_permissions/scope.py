@@ -1,0 +1,126 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The resources that an IAM policy is for, as users name them and as the policy does.
+
+This plugin util is private to the collection. Pure. Names may have IAM's wildcards, ``*`` for any text and ``?`` for one
+character; a star goes on over the slashes of a path.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+_PARTITION = re.compile(r"aws(?:-[a-z]+)*\Z")
+_NAME_WITH_PATH = re.compile(r"/?(?:[A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]+\Z")
+_BUCKET = re.compile(r"[a-z0-9.*?-]{1,63}\Z")
+
+# As the vendor's `anyscale cloud setup` names them.
+DEFAULT_ROLES = ("*-cluster_node_role",)
+DEFAULT_CONTROL_PLANE_ROLES = ("anyscale-iam-role-*",)
+DEFAULT_BUCKETS = ("anyscale-production-data-*",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """The account, and the patterns of names in it. Those of roles and instance profiles begin with their path, without a slash."""
+
+    account_id: str
+    partition: str
+    roles: tuple[str, ...]
+    control_plane_roles: tuple[str, ...]
+    instance_profiles: tuple[str, ...]
+    buckets: tuple[str, ...]
+
+    def role_arns(self) -> list[str]:
+        """Of the roles that clusters run with."""
+        return [f"{_iam(self, 'role')}{name}" for name in self.roles]
+
+    def all_role_arns(self) -> list[str]:
+        """Of these, and of those that Anyscale's control plane assumes."""
+        return [*self.role_arns(), *(f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles)]
+
+    def instance_profile_arns(self) -> list[str]:
+        """Of the instance profiles, as they are made: under the path of their role."""
+        return [f"{_iam(self, 'instance-profile')}{name}" for name in self.instance_profiles]
+
+    def instance_profile_arns_to_read(self) -> list[str]:
+        """The same, and without a path: of a profile that is not there, IAM knows the name alone."""
+        names = dict.fromkeys([*self.instance_profiles, *(name.rpartition("/")[2] for name in self.instance_profiles)])
+        return [f"{_iam(self, 'instance-profile')}{name}" for name in names]
+
+    def managed_policy_arns(self) -> list[str]:
+        """Of the account's own managed policies and of AWS's, whatever they are called."""
+        return [f"arn:{self.partition}:iam::{owner}:policy/*" for owner in (self.account_id, "aws")]
+
+    def bucket_arns(self) -> list[str]:
+        """Of the buckets, without their objects."""
+        return [f"arn:{self.partition}:s3:::{name}" for name in self.buckets]
+
+
+def parse_scope(
+    account_id: str,
+    partition: str = "aws",
+    roles: t.Sequence[str] = DEFAULT_ROLES,
+    control_plane_roles: t.Sequence[str] = DEFAULT_CONTROL_PLANE_ROLES,
+    instance_profiles: t.Sequence[str] | None = None,
+    buckets: t.Sequence[str] = DEFAULT_BUCKETS,
+) -> Scope:
+    """The scope that options ask for. Instance profiles are named like the roles unless they are given."""
+    parse_account_id(account_id)
+    if not _PARTITION.match(partition):
+        raise InputError(f"partition is {partition!r}, which is none of AWS's.", "Give aws, aws-cn or aws-us-gov, for example.")
+    scope = Scope(account_id, partition, (), (), (), ())
+    of_clusters = _names(scope, "role", "roles", roles)
+    return dataclasses.replace(
+        scope,
+        roles=of_clusters,
+        control_plane_roles=_names(scope, "role", "control_plane_roles", control_plane_roles),
+        instance_profiles=(
+            of_clusters if instance_profiles is None else _names(scope, "instance-profile", "instance_profiles", instance_profiles)
+        ),
+        buckets=_unique("buckets", [_bucket(scope, value) for value in buckets]),
+    )
+
+
+def _iam(scope: Scope, kind: str) -> str:
+    """What the ARNs of a kind begin with."""
+    return f"arn:{scope.partition}:iam::{scope.account_id}:{kind}/"
+
+
+def _names(scope: Scope, kind: str, option: str, values: t.Iterable[str]) -> tuple[str, ...]:
+    return _unique(option, [_name(scope, kind, option, value) for value in values])
+
+
+def _name(scope: Scope, kind: str, option: str, value: str) -> str:
+    """A name with its path, from itself or from its ARN."""
+    name = value.removeprefix(_iam(scope, kind))
+    if not _NAME_WITH_PATH.match(name):
+        raise InputError(
+            f"{option} has {value!r}, which names no {kind.replace('-', ' ')} of account {scope.account_id}.",
+            f"Give a name, /path/name or {_iam(scope, kind)}<path/name>, each with * and ? as you like.",
+        )
+    return name.removeprefix("/")
+
+
+def _bucket(scope: Scope, value: str) -> str:
+    name = value.removeprefix(f"arn:{scope.partition}:s3:::").removeprefix("s3://")
+    if not _BUCKET.match(name):
+        raise InputError(
+            f"buckets has {value!r}, which does not name an S3 bucket.",
+            f"Give its name, arn:{scope.partition}:s3:::<name> or s3://<name>, with * and ? as you like, and without an object's key.",
+        )
+    return name
+
+
+def _unique(option: str, names: t.Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        raise InputError(f"{option} is an empty list.", "Name at least one, or leave it out.")
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run's progress in words: the bar, the lines for a cloud, the recap.
+
+This plugin util is private to the collection. Pure: text out of what is known. Texts are made of pieces, each with the
+outcome that it speaks of, if any, for those who colour them.
+"""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import DOTS, cells, cut, on_one_line
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Outcome, Progress
+
+Piece = tuple[str, t.Optional[Outcome]]
+Line = list[Piece]
+
+_UNKNOWN = "unknown"
+# Below this a bar would only take the place of what counts.
+_WIDE_ENOUGH_FOR_A_BAR = 60
+_MOST_GROUPS = 20
+
+
+def noun(progress: Progress) -> str:
+    """What a host is: a cloud, where any is known to be one."""
+    return "clouds" if any(cloud.account or cloud.planned for cloud in progress.clouds.values()) else "hosts"
+
+
+def bar_line(progress: Progress, what: str, check: bool, width: int, now: float) -> Line:
+    """One line of at most this width that shows how far the run is."""
+    pieces: Line = []
+    if width >= _WIDE_ENOUGH_FOR_A_BAR:
+        room = min(width // 4, 30)
+        full = int(progress.share() * room)
+        pieces.append((f"[{'#' * full}{'.' * (room - full)}] ", None))
+    pieces += _standing(progress, what, check, now)
+    if progress.task:
+        pieces.append((f" | {progress.task}", None))
+    return _cut(pieces, width)
+
+
+def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
+    """The same where nothing can be drawn over: a line of a log."""
+    standing = "".join(text for text, _outcome in _standing(progress, what, check, now))
+    return f"{standing} | {progress.task}" if progress.task else standing
+
+
+def changed_line(cloud: Cloud) -> str:
+    """That a cloud changed (or would) and why, on one line."""
+    told = cloud.change.value if cloud.change else ""
+    return f"{told}: {_named(cloud)}: {', '.join(map(on_one_line, cloud.untold))}"
+
+
+def failed_line(cloud: Cloud, task: str, message: str, unreachable: bool = False) -> str:
+    """That a task failed for a cloud, and all that the message says, on one line."""
+    told = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
+    return f"{told.value}: {_named(cloud)}, {on_one_line(task)}: {on_one_line(message)}"
+
+
+def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
+    """What came of the run: a table by account, why clouds changed, why they failed, and the totals for machines."""
+    counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
+    if not counted:
+        return []
+    findings = _grouped((finding, cloud.name) for cloud in counted if cloud.outcome is Outcome.DRIFTED for finding in cloud.findings)
+    changed, predicted = (
+        _grouped((reason, cloud.name) for cloud in counted if cloud.change is change for reason in cloud.reasons)
+        for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
+    )
+    troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.trouble)
+    return [
+        *_table(counted, what, check),
+        *_section("which checks fail", findings, width, None),
+        *_section("why they changed", changed, width, None),
+        *_section("why they would change", predicted, width, None),
+        *_section("why they failed", troubles, width, Outcome.FAILED),
+        [("", None)],
+        _totals(counted, what, check),
+    ]
+
+
+def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
+    """How many are done, changed and failed, how long that took and how long the rest will take."""
+    pieces: Line = [(f"{progress.done} of {len(progress.clouds)} {what} done in {_clock(progress.elapsed(now))}", None)]
+    # A variable of a playbook may ask for check mode as well.
+    only_predicted = check or progress.changed and progress.changed == progress.predicted
+    changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
+    for count, outcome in ((progress.changed, changed), (progress.failed, Outcome.FAILED)):
+        pieces += [(", ", None), (f"{count} {outcome.value}", outcome if count else None)]
+    left = progress.time_left(now)
+    if left is not None:
+        pieces.append((f", {_clock(left)} left", None))
+    return pieces
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _cut(pieces: Line, width: int) -> Line:
+    """Pieces up to a width, with dots where something is missing."""
+    pieces = [(on_one_line(text, strip=False), outcome) for text, outcome in pieces]
+    if sum(cells(text) for text, _outcome in pieces) <= width:
+        return pieces
+    fitting: Line = []
+    room = width - len(DOTS)
+    for text, outcome in pieces:
+        short = cut(text, max(room, 0), dots="")
+        fitting.append((short, outcome))
+        room -= cells(short)
+    return [*fitting, (DOTS[: max(width, 0)], None)]
+
+
+def _named(cloud: Cloud) -> str:
+    name = on_one_line(cloud.name)
+    return f"{name} (account {cloud.account})" if cloud.account else name
+
+
+def _table(clouds: t.Sequence[Cloud], what: str, check: bool) -> list[Line]:
+    """How many clouds of each account came to which outcome, with all of them last."""
+    columns = _columns(clouds, check)
+    counts: dict[str, collections.Counter[Outcome | None]] = collections.defaultdict(collections.Counter)
+    for cloud in clouds:
+        counts[cloud.account][cloud.outcome] += 1
+    rows = [(account or _UNKNOWN, counts[account]) for account in sorted(counts, key=lambda account: (not account, account))]
+    if len(rows) > 1:
+        rows.append(("all", sum(counts.values(), collections.Counter())))
+    first = max(len("account"), *(len(account) for account, _count in rows))
+    header = f"{'account':{first}}  {what:>6}  " + "  ".join(f"{column.value:>7}" for column in columns)
+    lines: list[Line] = [[(header, None)]]
+    for account, count in rows:
+        line: Line = [(f"{account:{first}}  {count.total():>6}", None)]
+        line += [(f"  {count[column]:>{max(len(column.value), 7)}}", column if count[column] else None) for column in columns]
+        lines.append(line)
+    return lines
+
+
+def _columns(clouds: t.Iterable[Cloud], check: bool) -> list[Outcome]:
+    """The outcomes that people look for, and those that came besides."""
+    usual = {Outcome.RIGHT, Outcome.WOULD_CHANGE if check else Outcome.CHANGED, Outcome.FAILED, Outcome.UNREACHABLE}
+    found = {cloud.outcome for cloud in clouds}
+    return [outcome for outcome in Outcome if outcome in usual | found]
+
+
+def _grouped(pairs: t.Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """The names for each text, the most frequent text first."""
+    groups: dict[str, list[str]] = {}
+    for text, name in pairs:
+        groups.setdefault(text, []).append(name)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+
+
+def _section(title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, outcome: Outcome | None) -> list[Line]:
+    """Each text with how many clouds it is for and which, as far as a line goes."""
+    if not groups:
+        return []
+    lines: list[Line] = [[("", None)], [(f"{title}:", None)]]
+    for text, names in groups[:_MOST_GROUPS]:
+        # Of a long text and many names, both are to be seen.
+        head = cut(on_one_line(text), max(width * 2 // 3, 20))
+        line = f"{len(names):>6}  {head}: {', '.join(on_one_line(name) for name in names[: width // 2])}"
+        lines.append([(cut(line, width), outcome)])
+    if len(groups) > _MOST_GROUPS:
+        lines.append([(f"        and {len(groups) - _MOST_GROUPS} more like these", None)])
+    return lines
+
+
+def _totals(clouds: t.Sequence[Cloud], what: str, check: bool) -> Line:
+    """One line in the manner of Ansible's own recap, which scripts look through for ``changed=``."""
+    counts = collections.Counter(cloud.outcome for cloud in clouds)
+    columns = {*_columns(clouds, check), Outcome.CHANGED}
+    numbers = [f"{outcome.value.replace(' ', '_')}={counts[outcome]}" for outcome in Outcome if outcome in columns]
+    return [(" ".join([f"{what}={len(clouds)}", *numbers]), None)]

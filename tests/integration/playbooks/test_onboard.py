@@ -1,0 +1,478 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook onboard, end to end, on the seeded fleet: what it changes, what it leaves alone, what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import typing as t
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
+
+EXPECTED = {
+    "vision-prod": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
+    "vision-dev": {"access_missing", "wrong_arn_kind"},
+    "speech-prod": {"access_missing", "compute_config_missing"},
+    "speech-dev": {"action_not_a_string", "profile_differs"},
+    "search-prod": {"ec2_trust_conditional", "access_missing"},
+    "search-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
+    "search-lab": {"action_not_a_string", "access_missing", "instance_profile_without_role", "compute_config_missing"},
+    "genomics-prod": set(),
+    "genomics-dev": {"node_group_hides_profile"},
+    "forecast-prod": {"profile_differs"},
+    "forecast-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "wrong_arn_kind"},
+    "robotics-prod": {"ec2_trust_missing", "access_missing", "compute_config_missing"},
+}
+REFUSED_BEFORE = {
+    "roles": {"vision-prod", "speech-dev", "search-dev", "search-lab", "forecast-dev", "robotics-prod"},
+    "bucket": {"vision-prod", "vision-dev", "search-prod", "search-dev", "search-lab", "forecast-dev"},
+}
+
+
+class Fleet(t.NamedTuple):
+    """The seeded fleet after three runs and an audit, with the policies that were there before."""
+
+    sandbox: Sandbox
+    check: Run
+    first: Run
+    second: Run
+    audit: Run
+    policies_before: dict[str, list[t.Any]]
+    refused_before: dict[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
+    """``--check --diff``, then for real, then again, then an audit; each test looks at another side of it."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in running_sandbox.child_variables().items():
+            environment.setenv(name, value)
+        running_sandbox.reset()
+        running_sandbox.seed(FLEET)
+        inventory = inventory_file(tmp_path_factory.mktemp("fleet"), running_sandbox, FLEET)
+        before, refused = _policies(running_sandbox), _refused(running_sandbox)
+        runs = [run_playbook(running_sandbox, "onboard", inventory, *more) for more in (["--check", "--diff"], [], [])]
+        audit = run_playbook(running_sandbox, "audit", inventory, "-e", "fail_on=drift")
+        yield Fleet(running_sandbox, *runs, audit, before, refused)
+
+
+def _policies(sandbox: Sandbox) -> dict[str, list[t.Any]]:
+    """The statements of every role's trust policy and every bucket's policy."""
+    found = {}
+    for cloud in FLEET:
+        found[f"role {cloud.name}"] = sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"][
+            "AssumeRolePolicyDocument"
+        ]["Statement"]
+        found[f"bucket {cloud.bucket_name}"] = _bucket_statements(sandbox, cloud)
+    return found
+
+
+def _bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
+    s3 = sandbox.client("s3", cloud.account_id)
+    try:
+        return json.loads(s3.get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])["Statement"]
+    except s3.exceptions.ClientError:
+        return []
+
+
+def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
+    """The clouds whose roles, and whose buckets, the vendor's verification refuses."""
+    verdicts = {cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud) for cloud in FLEET}
+    return {part: {name for name, verdict in verdicts.items() if not getattr(verdict, part)} for part in ("roles", "bucket")}
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
+def test_the_first_run_changes_exactly_what_differs(fleet: Fleet, cloud: Cloud) -> None:
+    """Every reason, and no other; the cloud that is right already is not touched."""
+    assert fleet.first.reasons(cloud.name) == EXPECTED[cloud.name]
+    assert fleet.first.changed(cloud.name) == bool(EXPECTED[cloud.name])
+
+
+def test_every_cloud_succeeds(fleet: Fleet) -> None:
+    """No cloud of the seeded fleet is beyond help."""
+    assert [run.failed() for run in (fleet.check, fleet.first, fleet.second)] == [set(), set(), set()]
+    assert [run.exit_status for run in (fleet.check, fleet.first, fleet.second)] == [0, 0, 0]
+
+
+def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
+    """The same clouds for the same reasons."""
+    assert fleet.check.writes == []
+    for cloud in FLEET:
+        assert fleet.check.reasons(cloud.name) == fleet.first.reasons(cloud.name), cloud.name
+
+
+@pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
+def test_check_mode_predicts_the_compute_config_to_use(fleet: Fleet, cloud: Cloud) -> None:
+    """Down to the version."""
+    if EXPECTED[cloud.name]:
+        predicted, real = (run.result(cloud.name, "cloud_iam")["compute_config_profile"] for run in (fleet.check, fleet.first))
+        assert predicted["compute_config"] == real["compute_config"]
+
+
+def test_check_mode_shows_the_diff(fleet: Fleet) -> None:
+    """With --diff, as readable JSON."""
+    assert '+      "Sid": "AnyscaleEC2Trust"' in fleet.check.output
+
+
+def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) -> None:
+    """And so it needs no permission to write."""
+    assert fleet.second.writes == []
+    assert not any(fleet.second.changed(cloud.name) for cloud in FLEET)
+
+
+def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
+    """And each account one session; where an account has many of the clouds, a page of it takes the place of single reads."""
+    operations = dict(fleet.second.operations)
+    reads = {name: operations.pop(name) for name in ("GetAccountAuthorizationDetails", "GetInstanceProfile", "GetRole")}
+    assert operations == {"AssumeRole": 2, "GetBucketPolicy": len(FLEET), "POST /api/v2/compute_templates/search": len(FLEET)}
+    assert sum(reads.values()) < 2 * len(FLEET)
+
+
+def test_no_statement_of_others_is_lost_or_changed(fleet: Fleet) -> None:
+    """Only a list-form Action for EC2 alone is rewritten, in its place."""
+    after = _policies(fleet.sandbox)
+    for name, statements in fleet.policies_before.items():
+        kept = [raw for raw in after[name] if raw in statements]
+        rewritten = [raw for raw in statements if raw not in kept]
+        assert kept == [raw for raw in statements if raw not in rewritten], name
+        assert rewritten == ([] if name != "role speech-dev" else [statements[0]]), name
+
+
+def test_the_vendor_refuses_the_right_clouds_before(fleet: Fleet) -> None:
+    """So that its acceptance afterwards means something."""
+    assert fleet.refused_before == REFUSED_BEFORE
+
+
+def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
+    """Roles, instance profiles and buckets, by the vendor's own verification."""
+    assert _refused(fleet.sandbox) == {"roles": set(), "bucket": set()}
+
+
+def test_an_audit_has_nothing_left_to_repair(fleet: Fleet) -> None:
+    """It only warns of the tools that would put their own trust policies back."""
+    checks = [(name, check["id"], check["status"]) for name in EXPECTED for check in fleet.audit.result(name, "cloud_iam_info")["checks"]]
+    assert [found for found in checks if found[2] not in ("pass", "not_applicable")] == [
+        ("speech-prod", "document_owner", "warn"),
+        ("speech-dev", "document_owner", "warn"),
+    ]
+    assert fleet.audit.exit_status == 0
+
+
+def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
+    """In the version that the run returned, at the cluster and at the node group that would have hidden it."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "genomics-dev")
+    version = fleet.first.result(cloud.name, "cloud_iam")["compute_config_profile"]["compute_config"]
+    command = [str(BIN / "anyscale"), "compute-config", "get", "--name", version, "--cloud", cloud.name]
+    done = subprocess.run(command, env=fleet.sandbox.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"Arn: {cloud.instance_profile_arn}") == 2, done.stdout
+
+
+def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
+    """What a person reads last."""
+    assert "11 changed, 1 already right, 0 failed" in fleet.first.output
+    assert "genomics-dev changed: node_group_hides_profile" in fleet.first.output
+    assert "11 would change, 1 already right, 0 failed" in fleet.check.output
+    assert "0 changed, 12 already right, 0 failed" in fleet.second.output
+
+
+def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its neighbours are converged, and the message says what to do."""
+    neighbour = FLEET[-1]
+    running_sandbox.reset()
+    running_sandbox.seed([neighbour])
+    running_sandbox.seed_broken()
+    run = run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, [BROKEN_CLOUD, neighbour]))
+    assert run.failed() == {BROKEN_CLOUD.name}
+    assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
+    assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
+    assert "1 changed, 0 already right, 1 failed" in run.output
+    assert run.exit_status == 2
+
+
+# --- role variables that mean nothing ---------------------------------------------------------------------------------
+
+PWNED = Path("/tmp/pwned-by-a-role-variable")
+TEMPLATE = f"{{{{ lookup('ansible.builtin.pipe', 'touch {PWNED}') }}}}"
+UPWARDS = "../" * 12 + "etc/passwd"
+LONGEST_MESSAGE = 2500
+UNSET = object()  # the variable is not defined at all
+OTHER_PARTITION = FLEET[0].role_arn.replace("arn:aws:", "arn:aws-cn:")
+OF_ANOTHER_ACCOUNT = FLEET[0].role_arn.replace(FLEET[0].account_id, SCIENCE_ACCOUNT)
+OF_ANOTHER_SERVICE = "arn:aws:s3:::some-bucket/key"
+NO_BUCKET, NO_PROFILE = "does not name an S3 bucket", "is not the name of an IAM instance profile"
+NO_BOOLEAN = {"a text": ("maybe", "maybe"), "a template": (TEMPLATE, "lookup"), "a list": ([True], "of type list")}
+
+# What each variable of the role is set to, and how the refusal says so. No text is a template but those that Ansible was given as such.
+HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
+    "cloud_iam_state": {
+        "unknown": ("gone", "value of state must be one of: present, absent, got: gone"),
+        "empty": ("", "value of state must be one of"),
+        "a template": (TEMPLATE, "value of state must be one of"),
+    },
+    "cloud_iam_cloud_id": {
+        "empty": ("", "cloud_id is empty"),
+        "a list": (["cld_1"], "is not an Anyscale cloud id"),
+        "a path": (UPWARDS, "is not an Anyscale cloud id"),
+        "a template": (TEMPLATE, "is not an Anyscale cloud id"),
+    },
+    "cloud_iam_account_id": {
+        "undefined": (UNSET, "cloud_iam_account_id"),
+        "empty": ("", "account_id is empty"),
+        "too short": ("12345", "is not an AWS account id"),
+        "an ARN": (FLEET[0].role_arn, "is not an AWS account id"),
+        "another account": (SCIENCE_ACCOUNT, f"and the cloud are in account {SCIENCE_ACCOUNT}"),
+        "a list": ([FLEET[0].account_id], "is not an AWS account id"),
+        "a template": (TEMPLATE, "is not an AWS account id"),
+    },
+    "cloud_iam_role": {
+        "empty": ("", "role is empty"),
+        "a dictionary": ({"name": "ray"}, "is not the name of an IAM role"),
+        "a path": (UPWARDS, "is not the name of an IAM role"),
+        "a template": (TEMPLATE, "is not the name of an IAM role"),
+        "of another service": (OF_ANOTHER_SERVICE, "is not the ARN of an IAM role"),
+        "of another partition": (OTHER_PARTITION, f"There is no role {OTHER_PARTITION}"),
+        "of another account": (OF_ANOTHER_ACCOUNT, "must be in the AWS account of its cloud"),
+    },
+    "cloud_iam_bucket": {
+        "undefined": (UNSET, "'cloud_iam_bucket' is undefined"),
+        "empty": ("", "bucket is empty"),
+        "a list": (["fleet-data"], NO_BUCKET),
+        "no name of a bucket": ("Not_A_Bucket", NO_BUCKET),
+        "too short": ("ab", NO_BUCKET),
+        "too long": ("b" * 64, NO_BUCKET),
+        "two dots": ("fleet..data", NO_BUCKET),
+        "a folder in one": ("s3://fleet-data/prefix", NO_BUCKET),
+        "an access point": (f"arn:aws:s3:us-west-2:{FLEET[0].account_id}:accesspoint/fleet", NO_BUCKET),
+        "a role": (FLEET[0].role_arn, NO_BUCKET),
+        "a path": (UPWARDS, NO_BUCKET),
+        "a template": (TEMPLATE, NO_BUCKET),
+    },
+    "cloud_iam_compute_config": {
+        "undefined": (UNSET, "'cloud_iam_compute_config' is undefined"),
+        "empty": ("", "compute_config is empty"),
+        "two lines": ("ray\nray", "compute_config has a line break"),
+        "an ARN": (FLEET[0].role_arn, FLEET[0].role_arn),
+    },
+    "cloud_iam_config": {
+        "a text": ("m5.large", "config"),
+        "a list": (["head_node"], "config"),
+        "a node that is a text": ({"head_node": "m5.large"}, "head_node"),
+        "an unknown key": ({"no_such_key": 1}, "no_such_key"),
+        "a template": (TEMPLATE, "config"),
+    },
+    "cloud_iam_instance_profile": {
+        "empty": ("", "instance_profile is empty"),
+        "a list": (["ray"], NO_PROFILE),
+        "a path": (UPWARDS, NO_PROFILE),
+        "a template": (TEMPLATE, NO_PROFILE),
+        "an ARN of another account": (OF_ANOTHER_ACCOUNT, NO_PROFILE),
+    },
+    "cloud_iam_arn_kind": {"unknown": ("both", "value of arn_kind must be"), "a template": (TEMPLATE, "value of arn_kind must be")},
+    "cloud_iam_dest": {
+        "empty": ("", "dest is empty"),
+        "a folder": ("/", "dest"),
+        "in a folder that is none": ("/no/such/folder/ray.yml", "/no/such/folder"),
+        "two lines": ("ray.yml\n", "dest has a line break"),
+    },
+    "cloud_iam_quota_chars": {
+        "a text": ("many", "many"),
+        "empty": ("", "quota_chars"),
+        "none at all": (0, "quota_chars is 0"),
+        "a template": (TEMPLATE, "quota_chars"),
+    },
+    "cloud_iam_backup_dir": {"empty": ("", "backup_dir"), "relative": ("../backups", "backup_dir"), "a template": (TEMPLATE, "backup_dir")},
+    "cloud_iam_run_id": {
+        "empty": ("", "run_id"),
+        "a path": (UPWARDS, UPWARDS),
+        "a folder": ("1/2", "1/2"),
+        "two dots": ("..", "run_id"),
+        "a template": (TEMPLATE, "run_id"),
+        "two lines": ("1\n2", "run_id"),
+    },
+    "cloud_iam_region": {"unknown": ("Oregon/..", "Oregon/.."), "a template": (TEMPLATE, "region")},
+    "cloud_iam_assume_role_arn": {
+        "empty": ("", "assume_role_arn is empty"),
+        "a name": ("anyscale-onboarding", "anyscale-onboarding"),
+        "of another service": (OF_ANOTHER_SERVICE, OF_ANOTHER_SERVICE),
+        "of another partition": (OTHER_PARTITION, OTHER_PARTITION),
+        "a role that is not there": (OF_ANOTHER_ACCOUNT, OF_ANOTHER_ACCOUNT),
+        "a template": (TEMPLATE, "lookup"),
+    },
+    "cloud_iam_assume_role_external_id": {
+        "two lines": ("first\nsecond", "assume_role_external_id"),
+        "a template": (TEMPLATE, "assume_role_external_id"),
+        "too long": ("x" * 2000, "assume_role_external_id"),
+    },
+    **dict.fromkeys(
+        (
+            "cloud_iam_create_instance_profile",
+            "cloud_iam_publish",
+            "cloud_iam_trust",
+            "cloud_iam_bucket_access",
+            "cloud_iam_compute_config_profile",
+            "cloud_iam_prune_dangling_principals",
+            "cloud_iam_backup",
+        ),
+        NO_BOOLEAN,
+    ),
+}
+VALUES = [(variable, kind) for variable, kinds in HOSTILE.items() for kind in kinds]
+
+
+class _Unsafe(yaml.SafeDumper):
+    """Writes a text that looks like a template as one that is none, as AWX does with answers."""
+
+
+_Unsafe.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe" if "{{" in text else "tag:yaml.org,2002:str", text))
+
+
+def _host(variable: str, kind: str) -> str:
+    return re.sub(r"[^a-z_]+", "-", f"{variable}-{kind}".lower())
+
+
+@pytest.fixture(scope="module", name="refusals")
+def _refusals(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """A run on as many clouds as there are values, each of which is right but for one variable; and its home."""
+    folder, cloud = tmp_path_factory.mktemp("refusals"), FLEET[0]
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    inventory = inventory_file(folder, running_sandbox, [cloud])
+    group = yaml.safe_load(inventory.read_text())["all"]["children"]["anyscale_clouds"]
+    right = group["hosts"].pop(cloud.name)
+    for variable, kind in VALUES:
+        value = HOSTILE[variable][kind][0]
+        others = {name: one for name, one in right.items() if name != variable}
+        group["hosts"][_host(variable, kind)] = {**others, **({} if value is UNSET else {variable: value})}
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars/anyscale_clouds.yml").write_text(yaml.safe_dump(group.pop("vars")))
+    inventory.write_text(yaml.dump({"all": {"children": {"anyscale_clouds": group}}}, Dumper=_Unsafe))
+    return run_playbook(running_sandbox, "onboard", inventory, "--forks", "10"), folder
+
+
+@pytest.mark.parametrize(("variable", "kind"), VALUES, ids=[f"{variable}-{kind}" for variable, kind in VALUES])
+def test_a_bad_variable_is_refused(refusals: tuple[Run, Path], variable: str, kind: str) -> None:
+    """In one place, by its name or its value, and without a traceback."""
+    run, _folder = refusals
+    messages = [result["msg"] for host, _action, result, _task in run.results if host == _host(variable, kind) and result.get("failed")]
+    assert messages, "it was not refused"
+    assert HOSTILE[variable][kind][1] in messages[0]
+    assert "Traceback" not in messages[0] and len(messages[0]) < LONGEST_MESSAGE
+
+
+def test_nothing_is_written_where_a_variable_is_bad(refusals: tuple[Run, Path]) -> None:
+    """Neither in AWS or Anyscale nor in files, and nothing in a variable is carried out."""
+    run, folder = refusals
+    assert run.writes == []
+    assert not PWNED.exists()
+    assert not (folder / ".ansible/anyscale_backups").exists()
+
+
+def test_each_variable_of_the_role_is_tried() -> None:
+    """Also those that are yet to come."""
+    specifications = yaml.safe_load((ROOT / "roles/cloud_iam/meta/argument_specs.yml").read_text())["argument_specs"]
+    assert set(HOSTILE) == set(specifications["main"]["options"])
+
+
+def test_a_rollout_in_batches_stops_at_its_failure_budget(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """With serial and max_fail_percentage, the clouds of later batches are not touched."""
+    healthy = FLEET[-2:]
+    running_sandbox.reset()
+    running_sandbox.seed(healthy)
+    running_sandbox.seed_broken()
+    inventory = inventory_file(tmp_path, running_sandbox, [healthy[0], BROKEN_CLOUD, healthy[1]])
+    options = ("-e", "onboard_serial=2", "-e", "onboard_max_fail_percentage=10", "-e", "onboard_throttle=1")
+    run = run_playbook(running_sandbox, "onboard", inventory, *options)
+    assert run.failed() == {BROKEN_CLOUD.name}
+    assert run.reasons(healthy[0].name) == EXPECTED[healthy[0].name], "the batch ends with the task that one cloud failed at"
+    assert run.reasons(healthy[1].name) == set()
+    assert run.exit_status == 2
+
+
+def test_the_recap_keeps_to_the_limit_and_counts_every_failure(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Also a cloud whose variables were refused before its first step; a cloud outside the limit does not count."""
+    clouds = FLEET[-2:]
+    running_sandbox.reset()
+    running_sandbox.seed([*clouds, FLEET[0]])
+    inventory = inventory_file(tmp_path, running_sandbox, [*clouds, FLEET[0]])
+    content = yaml.safe_load(inventory.read_text())
+    del content["all"]["children"]["anyscale_clouds"]["hosts"][clouds[0].name]["cloud_iam_account_id"]
+    inventory.write_text(yaml.safe_dump(content))
+    run = run_playbook(running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds))
+    assert "1 changed, 0 already right, 1 failed" in run.output
+    assert f"{clouds[0].name} failed: " in run.output
+
+
+def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:
+    """A playbook that applies the role several times, to a state each for a role of IAM."""
+    role = {"ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam"}}
+    tasks = [{**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}} for state, name in steps]
+    path = folder / "role.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "anyscale_clouds", "gather_facts": False, "tasks": tasks}]))
+    return str(path)
+
+
+def test_a_cloud_moves_to_another_role_in_one_play(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """The role applied for the new role and then, with absent, for the old one: the new one keeps what it got."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "search-lab")
+    new = "search-lab-ray-next"
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    iam = running_sandbox.client("iam", cloud.account_id)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    iam.create_role(RoleName=new, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    steps = [("present", cloud.role_name), ("present", new), ("absent", cloud.role_name)]
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None)
+    run = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
+    assert run.exit_status == 0, run.output
+    granted = json.dumps(_bucket_statements(running_sandbox, cloud))
+    assert f"role/{new}" in granted and cloud.role_arn not in granted
+    assert "ec2.amazonaws.com" in json.dumps(iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"])
+    newest = running_sandbox.organization.templates.search({"name": {"equals": cloud.compute_config_name}, "version": -1})[0]
+    assert f"instance-profile/{new}" in json.dumps(newest["config"])
+
+
+def test_thirty_clouds_that_share_a_bucket_lose_nothing(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Thirty forks write the same policy; every grant and the statement of others are there in the end."""
+    clouds = [
+        Cloud(f"shared-{number:02}", VISION_ACCOUNT, trust="manual_page", bucket="anyscale-shared-by-many", bucket_policy="foreign_reader")
+        for number in range(30)
+    ]
+    running_sandbox.reset()
+    running_sandbox.seed(clouds)
+    inventory = inventory_file(tmp_path, running_sandbox, clouds, cloud_iam_compute_config_profile=False, cloud_iam_trust=False)
+    run = run_playbook(running_sandbox, "onboard", inventory, "--forks", "30")
+    assert run.failed() == set()
+    statements = _bucket_statements(running_sandbox, clouds[0])
+    assert [raw["Sid"] for raw in statements] == ["AnalyticsExport", "AnyscaleClusterAccess"]
+    assert statements[1]["Principal"]["AWS"] == sorted(cloud.role_arn for cloud in clouds)
+
+
+def test_absent_takes_back_what_present_gave(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Override, grant and trust go; what was there before stays."""
+    cloud = next(cloud for cloud in FLEET if cloud.name == "robotics-prod")
+    running_sandbox.reset()
+    running_sandbox.seed([cloud])
+    inventory = inventory_file(tmp_path, running_sandbox, [cloud])
+    trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
+    run_playbook(running_sandbox, "onboard", inventory)
+    absent = _role_playbook(tmp_path, [("absent", cloud.role_name)])
+    run = run_playbook(running_sandbox, absent, inventory)
+    assert run.reasons(cloud.name) == {"profile_present", "access_present", "access_in_other_statement", "ec2_trust_present"}
+    again = run_playbook(running_sandbox, absent, inventory)
+    assert (again.changed(cloud.name), again.writes) == (False, [])
+    assert running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"] == trust
+    assert cloud.role_arn not in json.dumps(_bucket_statements(running_sandbox, cloud))

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is answered to a survey of AWX is validated in the play, before any call, and does what it says."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, inventory_file, run_playbook
+
+Json = dict[str, t.Any]
+
+# The role of the cloud that is taken off is its default role, and EC2 is the only one to assume it.
+OFFBOARD: Json = {"offboard_default_role": "yes", "cloud_iam_trust": False}
+EVERYWHERE = {cloud.name for cloud in FLEET}
+OF_SCIENCE = {cloud.name for cloud in FLEET if cloud.account_id == SCIENCE_ACCOUNT}
+OF_A_CLOUD = ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")
+NEED_SOMETHING = sorted(EVERYWHERE - {"genomics-prod"})
+
+
+class _OfAwx(yaml.SafeDumper):
+    """Writes answers as AWX does: no text of them is a template."""
+
+
+_OfAwx.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe", text))
+
+
+@pytest.fixture(name="play")
+def _play(running_sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
+    """Run a playbook on the seeded fleet with answers, as AWX hands them over."""
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET)
+    inventory = inventory_file(tmp_path, running_sandbox, FLEET)
+
+    def run(playbook: str, *options: str, **answers: t.Any) -> Run:
+        path = tmp_path / "answers.yml"
+        path.write_text(yaml.dump(answers, Dumper=_OfAwx))
+        return run_playbook(running_sandbox, playbook, inventory, "-e", f"@{path}", *options)
+
+    return run
+
+
+Play = t.Callable[..., Run]
+
+
+def seen(run: Run) -> set[str]:
+    """The clouds that had a task of their own."""
+    return {host for host, action, _result, _name in run.results if action in OF_A_CLOUD}
+
+
+def published(run: Run, name: str) -> Json:
+    """What the run published by that name."""
+    [result] = [*run.named("Publish the counts"), *run.named("Publish the counts and the paths")]
+    return result["ansible_stats"]["data"][name]
+
+
+class Wrong(t.NamedTuple):
+    """An answer that means nothing, and what the message names."""
+
+    playbooks: tuple[str, ...]
+    answers: Json
+    named: str
+
+
+ALL = ("audit", "onboard", "offboard")
+WRONG = {
+    "a mode that is none": Wrong(("onboard", "offboard", "rollback"), {"fleet_mode": "dry-run", "rollback_run": "1"}, "fleet_mode"),
+    "an account that is none": Wrong(ALL, {"fleet_accounts": "1234"}, "fleet_accounts has '1234'"),
+    "one of two accounts": Wrong(ALL, {"fleet_accounts": f"{VISION_ACCOUNT},x"}, "fleet_accounts has 'x'"),
+    "a region that is none": Wrong(ALL, {"fleet_regions": "Oregon"}, "fleet_regions has 'Oregon'"),
+    "a template": Wrong(ALL, {"fleet_clouds": "{{ lookup('pipe', 'id') }}"}, "fleet_clouds has "),
+    "a command": Wrong(ALL, {"fleet_clouds": "$(id)"}, "fleet_clouds has '$(id)'"),
+    "a name of no cloud": Wrong(ALL, {"fleet_clouds": "visoin-*"}, "None of 12 clouds is selected by clouds visoin-*"),
+    "nothing, where something is needed": Wrong(ALL, {"fleet_must_select": True, "fleet_clouds": ""}, "No cloud is chosen"),
+    "a canary of more than all": Wrong(("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"),
+    "a canary of less than none": Wrong(("onboard",), {"onboard_canary_percent": -1}, "canary_percent is -1"),
+    "a canary that is no number": Wrong(("onboard",), {"onboard_canary_percent": "some"}, "canary_percent"),
+    "a part that is none": Wrong(("onboard",), {"onboard_part": "half"}, "part must be one of: all, canary"),
+    "the part of a canary of none": Wrong(("onboard",), {"onboard_part": "canary"}, "part is canary, but canary_percent is 0"),
+    "a budget that is no number": Wrong(("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage"),
+    "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
+    "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
+    "an audit that fails for something else": Wrong(("audit",), {"fail_on": "always"}, "fail_on"),
+}
+
+
+@pytest.mark.parametrize(("playbook", "case"), [(playbook, case) for case in WRONG for playbook in WRONG[case].playbooks])
+def test_an_answer_that_means_nothing_is_refused(play: Play, playbook: str, case: str) -> None:
+    """By its name, and before anything is written."""
+    run = play(playbook, **WRONG[case].answers)
+    assert run.exit_status != 0, run.output
+    assert WRONG[case].named in run.output, run.output
+    assert "Traceback" not in run.output and "uid=" not in run.output
+    assert run.writes == []
+    if case != "an audit that fails for something else":
+        assert run.operations == {}
+
+
+class Chosen(t.NamedTuple):
+    """Answers, and the clouds that they mean."""
+
+    answers: Json
+    clouds: set[str]
+
+
+CHOSEN = {
+    "an account": Chosen({"fleet_accounts": SCIENCE_ACCOUNT}, OF_SCIENCE),
+    "both accounts, as a list": Chosen({"fleet_accounts": [SCIENCE_ACCOUNT, VISION_ACCOUNT]}, EVERYWHERE),
+    "names, but for one": Chosen({"fleet_clouds": "search-*, !search-lab"}, {"search-prod", "search-dev"}),
+    "an account and a name": Chosen(
+        {"fleet_accounts": SCIENCE_ACCOUNT, "fleet_clouds": "*-prod"}, {name for name in OF_SCIENCE if name.endswith("-prod")}
+    ),
+    "empty answers": Chosen({"fleet_accounts": "", "fleet_regions": "", "fleet_clouds": ""}, EVERYWHERE),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_path: Path) -> None:
+    """Its report has no others."""
+    run = play("audit", **CHOSEN[case].answers, report_dir=str(tmp_path / "report"), audit_label="before", awx_job_id=4711)
+    assert run.exit_status == 0, run.output
+    assert seen(run) == CHOSEN[case].clouds
+    report = json.loads((tmp_path / "report/report.json").read_text())
+    assert {cloud["name"] for cloud in report["clouds"]} == CHOSEN[case].clouds
+    assert published(run, "anyscale_audit_4711")["step"] == "audit before"
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -> None:
+    """It counts no others, whether it looks beforehand or not."""
+    clouds = CHOSEN[case].clouds
+    looked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
+    assert seen(looked) == clouds & set(NEED_SOMETHING)
+    assert published(looked, "anyscale_onboard")["counts"]["selected"] == len(clouds)
+    unseen = play("onboard", **CHOSEN[case].answers, fleet_plan="never", fleet_mode="check")
+    assert seen(unseen) == clouds
+    assert published(unseen, "anyscale_onboard")["counts"] == published(looked, "anyscale_onboard")["counts"]
+
+
+def test_an_offboarding_is_for_the_clouds_that_are_meant(play: Play) -> None:
+    """And counts the others as clouds that may share a role."""
+    run = play("offboard", fleet_clouds="vision-dev", fleet_must_select=True, **OFFBOARD)
+    assert seen(run) == {"vision-dev"}, run.output
+
+
+def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -> None:
+    run = play("offboard", fleet_clouds="vision-dev", **{**OFFBOARD, "offboard_default_role": "no"})
+    assert run.failed() == {"vision-dev"} and run.writes == [], run.output
+
+
+@pytest.mark.parametrize("playbook", ALL)
+def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path) -> None:
+    """Which is no failure, and costs no call."""
+    run = play(playbook, fleet_clouds="elsewhere", fleet_may_select_none=True, report_dir=str(tmp_path / "report"))
+    assert run.exit_status == 0, run.output
+    assert run.operations == {}
+    if playbook == "onboard":
+        assert set(published(run, "anyscale_onboard")["counts"].values()) == {0}
+
+
+def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
+    """Just as --check does."""
+    answered = play("onboard", fleet_mode="check")
+    asked = play("onboard", "--check")
+    assert answered.writes == asked.writes == []
+    assert answered.named("Say which clouds changed and why") == asked.named("Say which clouds changed and why")
+    assert "11 would change, 1 already right, 0 failed" in answered.output
+
+
+def test_the_mode_apply_does_not_undo_a_check(play: Play) -> None:
+    """Whoever says --check on the command line means it."""
+    for playbook, answers in {"onboard": {}, "offboard": {"fleet_clouds": "vision-dev", **OFFBOARD}}.items():
+        assert play(playbook, "--check", fleet_mode="apply", **t.cast(Json, answers)).writes == []
+
+
+def test_an_offboarding_and_a_rollback_can_be_checked(play: Play, tmp_path: Path) -> None:
+    """They write nothing, and would."""
+    kept = {"cloud_iam_backup_dir": str(tmp_path / "backups"), "cloud_iam_run_id": "4711"}
+    play("onboard", **kept)
+    offboard: Json = {"fleet_clouds": "vision-dev", **OFFBOARD}
+    rollback: Json = {"rollback_run": "4711", "cloud_iam_backup_dir": kept["cloud_iam_backup_dir"]}
+    for playbook, answers in {"offboard": offboard, "rollback": rollback}.items():
+        run = play(playbook, fleet_mode="check", **answers)
+        assert run.exit_status == 0, run.output
+        assert run.writes == []
+        assert any(run.changed(name) for name in EVERYWHERE)
+
+
+class Canary(t.NamedTuple):
+    """The two runs of a workflow: the canary alone, then the rest."""
+
+    first: Run
+    rest: Run
+
+
+@pytest.fixture(name="canary")
+def _canary(play: Play) -> Canary:
+    return Canary(
+        play("onboard", onboard_canary_percent=25, onboard_part="canary", awx_job_id=1),
+        play("onboard", onboard_canary_percent=25, onboard_part="all", awx_job_id=2),
+    )
+
+
+def test_the_canary_comes_alone_and_then_the_rest(canary: Canary) -> None:
+    """Of those that need something: a quarter of eleven is three."""
+    assert seen(canary.first) == set(NEED_SOMETHING[:3])
+    assert "3 changed, 1 already right, 0 failed, 8 left for later" in canary.first.output
+    assert seen(canary.rest) == set(NEED_SOMETHING[3:])
+    assert "8 changed, 4 already right, 0 failed" in canary.rest.output
+
+
+def test_each_job_publishes_its_counts_under_a_name_of_its_own(canary: Canary) -> None:
+    """By which the report of a workflow tells its steps apart."""
+    first, rest = published(canary.first, "anyscale_onboard_1"), published(canary.rest, "anyscale_onboard_2")
+    assert (first["step"], rest["step"]) == ("onboard canary", "onboard")
+    assert first["counts"] == {"selected": 12, "changed": 3, "failed": 0, "not_reached": 0, "right": 1, "later": 8}
+    assert rest["counts"] == {"selected": 12, "changed": 8, "failed": 0, "not_reached": 0, "right": 4, "later": 0}
+
+
+def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Unless a budget lets it go on."""
+    for budget, reached in ({}, 3), ({"onboard_max_fail_percentage": 50}, 11):
+        running_sandbox.reset()
+        running_sandbox.seed(FLEET)
+        inventory = inventory_file(tmp_path, running_sandbox, FLEET)
+        content = yaml.safe_load(inventory.read_text())
+        content["all"]["children"]["anyscale_clouds"]["hosts"][NEED_SOMETHING[0]]["cloud_iam_bucket"] = "no-such-bucket-of-anybody"
+        inventory.write_text(yaml.safe_dump(content))
+        answers = {"onboard_canary_percent": 25, **t.cast(Json, budget)}
+        run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers))
+        assert run.exit_status != 0
+        assert len(seen(run)) == reached, run.output
+
+
+def test_the_progress_counts_only_the_clouds_that_are_meant(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Nobody is called right whom nobody looked at, and none that is left for later."""
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET)
+    answers = {"fleet_clouds": "search-*,genomics-*", "fleet_plan": "always", "onboard_canary_percent": 1, "onboard_part": "canary"}
+    inventory = inventory_file(tmp_path, running_sandbox, FLEET)
+    callback = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet"}
+    run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers), variables=callback)
+    assert "clouds=2 right=1 changed=1 failed=0 unreachable=0" in run.output

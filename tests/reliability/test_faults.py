@@ -1,0 +1,503 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever fails, whenever: a cloud converges or fails cleanly, the next run converges, nothing is lost, nothing made twice.
+
+The calls are those of the budget, which is exact: a new call is in the matrix, or the budget's own tests fail.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import CREATE, NEW, SCENES
+from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
+from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
+    FOR_EVER,
+    LONGEST_SECONDS,
+    PATIENCE,
+    Tally,
+    Trouble,
+    impatient,
+    is_write,
+    kinds,
+    tallied,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    ACCOUNT,
+    PARTNER_ACCOUNT,
+    ROLE,
+    Json,
+    Run,
+    bucket_policy_of,
+    failure,
+    policy,
+    put_bucket_policy,
+    put_trust,
+    trust_of,
+    write_operations,
+)
+
+MODULE = "cloud_iam"
+POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+STEPS = ("trust", "bucket_access", "compute_config_profile")
+
+# What each run of the tests has of reads, of faults that last, and of writes that others come between.
+_TYPICAL = ("throttled", "503", "reset before it acts", "half an answer")
+_LASTING = ("throttled", "503")
+_REFUSED_OR_LOST = ("throttled", "another change under way", "reset before it acts", "500 after it acts")
+
+
+# --- the matrix -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One call of a scene, by its number among those of its operation, and how it fails: so many times."""
+
+    scene: str
+    operation: str
+    number: int
+    kind: str
+    times: int
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether each run of the tests has it: writes, and the last read of each operation, which comes after the writes."""
+        last = self.number == SCENES[self.scene].calls[self.operation]
+        if self.times > 1:
+            return last and self.kind in _LASTING
+        return last and (is_write(self.operation) or self.kind in _TYPICAL)
+
+    @property
+    def is_outlasted(self) -> bool:
+        """Whether a single one must not even be noticed."""
+        if self.kind in ("599", "another change under way"):
+            return self.operation in POLICY_WRITES
+        if self.operation == CREATE:
+            # What may have been done is not sent again: it has to be there, or never to have been let in.
+            return self.kind.startswith("throttled") or self.kind == "half an answer" or "after" in self.kind
+        if "/" in self.operation:
+            return self.kind not in ("500", "half an answer")
+        return (self.operation, self.kind) != ("GetBucketPolicy", "half an answer")
+
+    @property
+    def subject(self) -> str:
+        """How a message names the call: by its operation or its path; what is no policy at all, by whose it is."""
+        if (self.operation, self.kind) == ("GetBucketPolicy", "half an answer"):
+            return "policy of bucket"
+        return re.escape(self.operation).replace(re.escape("{id}"), "[a-z_0-9]+")
+
+
+def _scene_of(operation: str) -> str:
+    """Where an operation is called: where everything is made, as far as it is."""
+    scenes = sorted(SCENES, key=lambda name: name != "all to be made")
+    return next(name for name in scenes if operation in SCENES[name].calls)
+
+
+def _cases() -> t.Iterator[t.Any]:
+    for operation in dict.fromkeys(operation for scene in SCENES.values() for operation in scene.calls):
+        scene = _scene_of(operation)
+        count = SCENES[scene].calls[operation]
+        for number in range(1, count + 1):
+            for kind in kinds(operation):
+                for times, often in ((1, "once"), (FOR_EVER, "for ever")):
+                    case = Case(scene, operation, number, kind, times)
+                    name = f"{operation} {number} of {count}, {kind}, {often}"
+                    yield pytest.param(case, id=name, marks=[] if case.is_quick else [pytest.mark.soak])
+
+
+# --- what must hold ---------------------------------------------------------------------------------------------------
+
+
+class Policies(t.NamedTuple):
+    """The statements of the cloud's two policies."""
+
+    trust: list[Json]
+    bucket: list[Json]
+
+
+class Reference(t.NamedTuple):
+    """What a scene comes to in a run without faults: the policies, and the versions of the compute config."""
+
+    policies: Policies
+    versions: list[Json]
+
+
+def policies(sandbox: Sandbox) -> Policies:
+    """As they are now."""
+    return Policies(_statements(trust_of(sandbox)), _statements(bucket_policy_of(sandbox, NEW.bucket_name)))
+
+
+def _statements(document: Json | None) -> list[Json]:
+    return document["Statement"] if document else []
+
+
+def versions(sandbox: Sandbox) -> list[Json]:
+    """The configs of all versions of the compute config, the oldest first."""
+    found = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
+    return [template["config"] for template in sorted(found, key=lambda template: int(template["version"]))]
+
+
+_REFERENCES: dict[str, Reference] = {}
+
+
+def reference(sandbox: Sandbox, run: Run, name: str) -> Reference:
+    """What a scene comes to, found out once."""
+    if name not in _REFERENCES:
+        SCENES[name].prepare(sandbox)
+        before = policies(sandbox)
+        assert run(MODULE, **SCENES[name].arguments)["changed"]
+        now = policies(sandbox)
+        if not SCENES[name].takes_out:
+            assert [raw for raw in (*before.trust, *before.bucket) if raw not in (*now.trust, *now.bucket)] == []
+        _REFERENCES[name] = Reference(now, versions(sandbox))
+    return _REFERENCES[name]
+
+
+def nothing_lost(sandbox: Sandbox, wanted: Reference) -> None:
+    """Each statement that is to be there in the end was there ever since it first was, in between as well; nothing was made twice."""
+    role_id = sandbox.client("iam", ACCOUNT).get_role(RoleName=ROLE)["Role"]["RoleId"]
+    for key, statements in ((role_id, wanted.policies.trust), (NEW.bucket_name, wanted.policies.bucket)):
+        documents = [_statements(document) for document in sandbox.accounts.past_policies(key)]
+        for statement in statements:
+            present = [statement in document for document in documents]
+            assert present == sorted(present), f"{statement} was gone for a while"
+    assert len(versions(sandbox)) <= len(wanted.versions)
+
+
+def converged(sandbox: Sandbox, wanted: Reference) -> None:
+    """The scene has come to what it comes to without faults."""
+    assert policies(sandbox) == wanted.policies
+    found = versions(sandbox)
+    assert len(found) == len(wanted.versions)
+    assert all(same_config(one, other) for one, other in zip(found, wanted.versions, strict=True))
+
+
+def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None:
+    """A failure that says what is to be done next, and truly what was done and what was not."""
+    message, error = failure(result)["msg"], result.get("error", {})
+    assert re.search(r"[Rr]un again|Check ", message), message
+    if "step" not in error:
+        assert sandbox.writes() == []
+        return
+    order = STEPS if SCENES[scene].options.get("state") != "absent" else STEPS[::-1]
+    assert error["done"] == list(order[: order.index(error["step"])])
+    now = policies(sandbox)
+    is_there = {
+        "trust": now.trust == wanted.policies.trust,
+        "bucket_access": now.bucket == wanted.policies.bucket,
+        "compute_config_profile": len(versions(sandbox)) == len(wanted.versions),
+    }
+    assert all(is_there[step] for step in error["done"])
+    assert not any(is_there[step] for step in order[order.index(error["step"]) + 1 :])
+    succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
+    of_the_step = [operation for operation in succeeded if _step_of(operation) == error["step"]]
+    # Of a write whose answer breaks off each time it is told that it may have been done.
+    in_doubt = error.get("operation") in of_the_step and "may have been done" in message
+    assert in_doubt or ("written" in error) == bool(of_the_step), (error, of_the_step)
+    assert all(name in message for name in (*error["done"], *error.get("written", [])))
+
+
+def _step_of(operation: str) -> str:
+    return "trust" if "AssumeRole" in operation else "bucket_access" if "Bucket" in operation else "compute_config_profile"
+
+
+# --- the runs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="clock")
+def _clock(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
+    return pass_quickly(monkeypatch)
+
+
+def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None:
+    """Without faults, a run converges, and another one finds nothing to do."""
+    sandbox.clear_faults()
+    sandbox.settings(consistency_delay=0.0)
+    sandbox.come_back()
+    results: list[Json] = []
+    while not results or (results[-1]["changed"] and len(results) < 2):
+        sandbox.clear_calls()
+        results.append(run(MODULE, **SCENES[scene].arguments))
+        assert not results[-1].get("failed"), results[-1]["msg"]
+    assert (results[-1]["changed"], results[-1]["reasons"], sandbox.writes()) == (False, [], [])
+    nothing_lost(sandbox, wanted)
+    converged(sandbox, wanted)
+
+
+@pytest.fixture(scope="module", name="tally")
+def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
+    yield from tallied(request, "faults-cloud_iam", "Each call of cloud_iam failing in each way, once and for ever")
+
+
+@pytest.mark.parametrize("case", list(_cases()))
+def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case) -> None:
+    wanted = reference(sandbox, run_module, case.scene)
+    SCENES[case.scene].prepare(sandbox)
+    with Trouble(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
+        result = run_module(MODULE, **SCENES[case.scene].arguments)
+    nothing_lost(sandbox, wanted)
+    if result.get("failed"):
+        assert case.times > 1 or not case.is_outlasted, result["msg"]
+        assert re.search(case.subject, result["msg"]), result["msg"]
+        clean(sandbox, case.scene, wanted, result)
+    else:
+        converged(sandbox, wanted)
+    recovered(sandbox, run_module, case.scene, wanted)
+    tally.add(case.operation, case.kind, told=bool(result.get("failed")))
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    """Whatever the budget has, with every kind of fault, in each of its calls, once and for ever."""
+    cases = [parameter.values[0] for parameter in _cases()]
+    operations = {operation for scene in SCENES.values() for operation in scene.calls}
+    assert {case.operation for case in cases} == operations
+    for operation in operations:
+        found = [case for case in cases if case.operation == operation]
+        assert {(case.kind, case.times) for case in found} == {(kind, times) for kind in kinds(operation) for times in (1, FOR_EVER)}
+        assert {case.number for case in found} == set(range(1, SCENES[found[0].scene].calls[operation] + 1))
+
+
+# --- others who write meanwhile ---------------------------------------------------------------------------------------
+
+NEWCOMER: Json = {"Sid": "Newcomer", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"}}
+THEIRS = ("PartnerIngest", "AnalyticsExport", "ClusterBucket")
+EDITS: dict[str, t.Callable[[list[Json], Json], list[Json]]] = {
+    "adds a statement": lambda statements, newcomer: [*statements, newcomer],
+    "takes out their own": lambda statements, newcomer: [raw for raw in statements if raw.get("Sid") not in THEIRS],
+}
+
+
+class Editor:
+    """Somebody who changes a policy, once, when the module pauses between two attempts to write it."""
+
+    def __init__(self, sandbox: Sandbox, operation: str, edit: str) -> None:
+        self._sandbox = sandbox
+        self._is_trust = operation == "UpdateAssumeRolePolicy"
+        self._edit = EDITS[edit]
+        self.statements: list[Json] | None = None
+
+    def __call__(self) -> None:
+        if self.statements is not None:
+            return
+        now = policies(self._sandbox)
+        if self._is_trust:
+            self.statements = self._edit(now.trust, {**NEWCOMER, "Action": "sts:AssumeRole"})
+            put_trust(self._sandbox, policy(*self.statements))
+        else:
+            objects = f"arn:aws:s3:::{NEW.bucket_name}/*"
+            self.statements = self._edit(now.bucket, {**NEWCOMER, "Action": "s3:GetObject", "Resource": objects})
+            if self.statements:
+                put_bucket_policy(self._sandbox, NEW.bucket_name, policy(*self.statements))
+            else:
+                self._sandbox.client("s3", ACCOUNT).delete_bucket_policy(Bucket=NEW.bucket_name)
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        pytest.param(operation, kind, id=f"{operation}, {kind}", marks=[] if kind in _REFUSED_OR_LOST else [pytest.mark.soak])
+        for operation in POLICY_WRITES
+        for kind in kinds(operation)
+        # What is no failure, or fails at once; and a policy that was deleted, of which nobody can take anything out.
+        if kind not in ("half an answer", "connections refused") and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
+    ],
+)
+def test_nobody_is_overwritten_by_another_attempt(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, operation: str, kind: str, edit: str
+) -> None:
+    """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be sent after it."""
+    scene = _scene_of(operation)
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    editor = Editor(sandbox, operation, edit)
+    clock.on_pause = editor
+    sandbox.fault(operation, **kinds(operation)[kind])
+    with impatient(kind):
+        result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    assert editor.statements is not None
+    now, (goal, found) = policies(sandbox), (wanted.policies, editor.statements)
+    statements, ours = (now.trust, goal.trust) if operation == "UpdateAssumeRolePolicy" else (now.bucket, goal.bucket)
+    assert any(raw["Sid"] == "Newcomer" for raw in statements if "Sid" in raw) == (edit == "adds a statement")
+    assert [raw for raw in ours if raw not in statements and raw.get("Sid") not in THEIRS] == []
+    assert [raw for raw in statements if raw not in found and raw.get("Sid") in THEIRS] == [], "what was taken out is back"
+
+
+_SEEN: dict[str, tuple[str, str, str]] = {
+    "trust": ("EC2 not trusted", "UpdateAssumeRolePolicy", "GetRole"),
+    "bucket_access": ("bucket not granted", "PutBucketPolicy", "GetBucketPolicy"),
+}
+
+
+@pytest.mark.parametrize("kind", ["500 after it acts", "reset after it acts"])
+@pytest.mark.parametrize("step", _SEEN)
+def test_a_write_that_was_seen_is_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, step: str, kind: str) -> None:
+    """Its answer was lost, then it showed, and then nothing could be read any more: it is there, and is said to be."""
+    scene, write, read = _SEEN[step]
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.fault(write, **kinds(write)[kind])
+    sandbox.fault(read, **kinds(read)["503"], skip=3, times=FOR_EVER)
+    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert policies(sandbox) == wanted.policies
+    assert (result["error"]["step"], result["error"]["done"]) == (step, [])
+    (written,) = result["error"]["written"]
+    assert "policy of" in written and "possibly" not in written and f"Written before this: {written}." in result["msg"]
+    recovered(sandbox, run_module, scene, wanted)
+
+
+# --- answers that are late --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lag", [5.0, 20.0], ids="{:g} s".format)
+@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))])
+def test_stale_reads_are_outlasted(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, lag: float) -> None:
+    """Each write is made once, however long it does not show."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=lag)
+    result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    written = collections.Counter(call["operation"] for call in sandbox.writes())
+    assert written == {operation: count for operation, count in SCENES[scene].calls.items() if is_write(operation)}
+    nothing_lost(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if {*POLICY_WRITES, CREATE} & set(scene.calls)])
+def test_reads_that_stay_stale_are_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str) -> None:
+    """What was written and never shows is an error, and is not written for ever."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=100_000.0)
+    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert clock.slept <= LONGEST_SECONDS
+    assert result["error"]["written"]
+    nothing_lost(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("times", [5, FOR_EVER], ids=["for a while", "for ever"])
+@pytest.mark.parametrize("scene", ["no instance profile", "instance profile without its role", "all to be made"])
+def test_an_instance_profile_that_does_not_show(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, times: int) -> None:
+    """It is made once and waited for, and no compute config names it before it is there."""
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    before = len(versions(sandbox))
+    sandbox.fault("GetInstanceProfile", status=404, code="NoSuchEntity", skip=2, times=times)
+    result = run_module(MODULE, **SCENES[scene].arguments)
+    made = collections.Counter(call["operation"] for call in sandbox.writes())
+    assert made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0) and made["AddRoleToInstanceProfile"] == 1
+    assert clock.slept <= LONGEST_SECONDS
+    if times == FOR_EVER:
+        assert f"role {ROLE} in instance profile {ROLE}" in failure(result)["error"]["written"]
+        assert len(versions(sandbox)) == before
+    else:
+        assert not result.get("failed"), result["msg"]
+    recovered(sandbox, run_module, scene, wanted)
+
+
+_LOST_ONCE_MADE = ("reset after it acts", "no answer in time after it acts", "500 after it acts", "half an answer")
+
+
+@pytest.mark.parametrize("lag", [10.0, 25.0, 40.0], ids="{:g} s".format)
+@pytest.mark.parametrize("kind", _LOST_ONCE_MADE)
+def test_a_version_whose_answer_is_lost_is_not_made_twice(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str, lag: float
+) -> None:
+    """Not even where searches do not find it at once. What the policies say must show within half a minute."""
+    scene = "all to be made" if lag < 30.0 else "no compute config"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=lag)
+    sandbox.fault(CREATE, **kinds(CREATE)[kind])
+    with impatient(kind):
+        result = run_module(MODULE, **SCENES[scene].arguments)
+    assert not result.get("failed"), result["msg"]
+    converged(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("kind", _LOST_ONCE_MADE)
+def test_a_version_that_does_not_show_in_time_is_told_and_not_made_twice(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
+) -> None:
+    """To send it again would make another one, which stays for ever; to run again, once it shows, finds it."""
+    scene = "no compute config"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.settings(consistency_delay=1000.0)
+    sandbox.fault(CREATE, **kinds(CREATE)[kind])
+    before = clock.slept
+    with impatient(kind):
+        result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert write_operations(sandbox) == [CREATE]
+    assert 60 <= clock.slept - before < 80
+    recovered(sandbox, run_module, scene, wanted)
+
+
+@pytest.mark.parametrize("kind", ["reset before it acts", "503"])
+def test_a_version_that_was_not_made_is_made_by_the_next_run(sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str) -> None:
+    """Nothing tells it from one that does not show yet, so that it is told in the same words."""
+    scene = "all to be made"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.fault(CREATE, **kinds(CREATE)[kind])
+    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert versions(sandbox) == []
+    recovered(sandbox, run_module, scene, wanted)
+
+
+def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_module: Run, clock: QuickTime) -> None:
+    """The server is still at it when nobody waits for it any longer: nothing tells then whether it will be done."""
+    scene = "all to be made"
+    wanted = reference(sandbox, run_module, scene)
+    SCENES[scene].prepare(sandbox)
+    sandbox.fault(CREATE, delay=3 * PATIENCE)
+    with impatient("no answer"):
+        result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert result["error"]["done"] == ["trust", "bucket_access"]
+    end = time.monotonic() + 30
+    while not versions(sandbox) and time.monotonic() < end:
+        time.sleep(0.05)
+    converged(sandbox, wanted)
+    recovered(sandbox, run_module, scene, wanted)
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+REFUSALS = {
+    "the call itself": ("no identity-based policy allows it", "iam:AddRoleToInstanceProfile"),
+    "what the message names": (
+        f"User: arn:aws:iam::{ACCOUNT}:user/jo is not authorized to perform: iam:PassRole on resource: arn:aws:iam::{ACCOUNT}:role/{ROLE} "
+        "because no identity-based policy allows the iam:PassRole action",
+        "iam:PassRole",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, name: str) -> None:
+    """AWS asks for the permission of more than the call: whoever puts a role into a profile has to be allowed to pass it on."""
+    message, action = REFUSALS[name]
+    scene = SCENES["no instance profile"]
+    scene.prepare(sandbox)
+    sandbox.fault("AddRoleToInstanceProfile", status=403, code="AccessDenied", message=message)
+    result = failure(run_module(MODULE, **scene.arguments))
+    assert f"Allow the caller {action};" in result["msg"]
+    assert result["error"]["written"] == [f"instance profile {ROLE}"]

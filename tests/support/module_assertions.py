@@ -1,0 +1,212 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The states that accounts are brought into before a module runs, and the two ways in which a run is judged."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import time
+import types
+import typing as t
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+
+Json = dict[str, t.Any]
+Run = t.Callable[..., Json]
+
+ACCOUNT = "222222222222"
+OTHER_ACCOUNT = "333333333333"
+PARTNER_ACCOUNT = "444444444444"
+REGION = "us-west-2"
+ROLE = "ray-team-a"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+MODULES = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
+
+LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+PARTNER = {
+    "Sid": "PartnerIngest",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"sts:ExternalId": "partner-7f3a"}},
+}
+
+_ALWAYS_RETURNED = {"changed", "diff", "warnings"}
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+
+def policy(*statements: Json) -> Json:
+    """A policy document of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def make_role(sandbox: Sandbox, name: str = ROLE, trust: Json | None = None, account: str = ACCOUNT, **more: t.Any) -> str:
+    """A role, trusted by Lambda alone unless a trust policy is given; returns its ARN."""
+    document = json.dumps(trust or policy(LAMBDA))
+    answer = sandbox.client("iam", account).create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
+    return str(answer["Role"]["Arn"])
+
+
+def delete_role(sandbox: Sandbox, name: str) -> str:
+    """Delete a role; returns the unique id by which policies show it from now on."""
+    iam = sandbox.client("iam", ACCOUNT)
+    unique_id = str(iam.get_role(RoleName=name)["Role"]["RoleId"])
+    iam.delete_role(RoleName=name)
+    return unique_id
+
+
+def trust_of(sandbox: Sandbox, name: str = ROLE) -> Json:
+    """A role's trust policy."""
+    document: Json = sandbox.client("iam", ACCOUNT).get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    return document
+
+
+def put_trust(sandbox: Sandbox, document: Json, name: str = ROLE) -> None:
+    """Replace a role's trust policy behind the module's back."""
+    sandbox.client("iam", ACCOUNT).update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+def make_bucket(sandbox: Sandbox, name: str, document: Json | None = None, account: str = ACCOUNT) -> None:
+    """A bucket, with a policy if one is given."""
+    s3 = sandbox.client("s3", account)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if document:
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(document))
+
+
+def bucket_policy_of(sandbox: Sandbox, name: str) -> Json | None:
+    """A bucket's policy, ``None`` where it has none."""
+    s3 = sandbox.client("s3", ACCOUNT)
+    try:
+        return t.cast(Json, json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]))
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+        return None
+
+
+def put_bucket_policy(sandbox: Sandbox, name: str, document: Json) -> None:
+    """Replace a bucket's policy behind the module's back."""
+    sandbox.client("s3", ACCOUNT).put_bucket_policy(Bucket=name, Policy=json.dumps(document))
+
+
+def write_operations(sandbox: Sandbox) -> list[str]:
+    """The operations that wrote, in their order, since the calls were last forgotten."""
+    return [call["operation"] for call in sandbox.writes()]
+
+
+def hold_up(monkeypatch: pytest.MonkeyPatch, task: type[policy_task.PolicyTask], meanwhile: t.Callable[[], object]) -> None:
+    """Let a task be held up, once, for a little more than two seconds between its last look and its write."""
+    held: list[float] = []
+    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(held))
+    backup = task.backup
+
+    def late(self: policy_task.PolicyTask, plan: t.Any) -> t.Any:
+        if not held:
+            held.append(2.1)
+            meanwhile()
+        return backup(self, plan)
+
+    monkeypatch.setattr(policy_task, "time", clock)
+    monkeypatch.setattr(task, "backup", late)
+
+
+# --- judging a run ----------------------------------------------------------------------------------------------------
+
+
+def before(result: Json) -> t.Any:
+    """What a result's diff says was there; ``None`` for nothing."""
+    return json.loads(result["diff"]["before"] or "null")
+
+
+def after(result: Json) -> t.Any:
+    """What a result's diff says is there now; ``None`` for nothing."""
+    return json.loads(result["diff"]["after"] or "null")
+
+
+def converge(sandbox: Sandbox, run: Run, module: str, reasons: list[str], unpredicted: t.Iterable[str] = (), **options: t.Any) -> Json:
+    """A change in four steps: predicted, made, and twice nothing left to do. Returns the result of the change.
+
+    unpredicted: keys that check mode is documented not to know.
+    """
+    sandbox.clear_calls()
+    predicted = run(module, check=True, **options)
+    assert predicted["changed"] is True, predicted.get("msg", "nothing would change")
+    assert sandbox.writes() == []
+    made = run(module, **options)
+    for key in ("invocation", *unpredicted):
+        predicted.pop(key, None)
+    assert {key: made[key] for key in predicted} == predicted
+    assert made["reasons"] == reasons
+    assert made["diff"]["before"] != made["diff"]["after"]
+    check_documented(module, made)
+    for check in (True, False):
+        settled(sandbox, run, module, check=check, **options)
+    return made
+
+
+def settled(sandbox: Sandbox, run: Run, module: str, **options: t.Any) -> Json:
+    """A run that finds nothing to do: no reasons, the same before and after, no write call."""
+    sandbox.clear_calls()
+    result = run(module, **options)
+    assert result["changed"] is False, result.get("msg", result.get("reasons"))
+    assert result["reasons"] == []
+    assert result["diff"]["before"] == result["diff"]["after"]
+    assert "previous" not in result
+    assert sandbox.writes() == []
+    return result
+
+
+def refused(sandbox: Sandbox, run: Run, module: str, *phrases: str, **options: t.Any) -> Json:
+    """The same refusal in check mode and for real: on one line, with these phrases, and nothing written."""
+    sandbox.clear_calls()
+    predicted, real = failure(run(module, check=True, **options)), failure(run(module, **options))
+    assert real["msg"] == predicted["msg"]
+    assert _lasting(real) == _lasting(predicted)
+    assert sandbox.writes() == []
+    missing = [phrase for phrase in phrases if phrase not in real["msg"]]
+    assert not missing, f"{missing} in {real['msg']!r}"
+    return real
+
+
+def failure(result: Json) -> Json:
+    """A result that must be a failure with a message of one line."""
+    assert result.get("failed") is True, "it did not fail"
+    assert result["msg"] and "\n" not in result["msg"]
+    return result
+
+
+def _lasting(result: Json) -> Json:
+    """The facts of a failure, without the ids that are new for each call."""
+    return {key: value for key, value in result.get("error", {}).items() if key not in ("request_id", "trace_id")}
+
+
+# --- what the documentation promises ----------------------------------------------------------------------------------
+
+
+def documented_returns(module: str) -> Json:
+    """The RETURN documentation of a module."""
+    path = f"ansible_collections.rayfleet.anyscale.plugins.modules.{module}"
+    return t.cast(Json, yaml.safe_load(importlib.import_module(path).RETURN))
+
+
+def documented_reasons(module: str) -> set[str]:
+    """The reason codes that a module's documentation lists."""
+    return set(re.findall(r"V\(([a-z_0-9]+)\)", " ".join(documented_returns(module)["reasons"]["description"])))
+
+
+def check_documented(module: str, result: Json) -> None:
+    """A change returns just what is documented: all keys, but those that depend on an option that was not given."""
+    documented = {key for key, value in documented_returns(module).items() if value["returned"] in ("success", "changed") or key in result}
+    assert set(result) - {"invocation"} == documented | _ALWAYS_RETURNED
+    assert set(result["reasons"]) <= documented_reasons(module)

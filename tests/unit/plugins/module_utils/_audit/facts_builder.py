@@ -1,0 +1,120 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The facts of a cloud with which all is right, to be changed one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import DefaultRole, Facts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity, NamedPolicy
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    ACCOUNT,
+    ASSUME,
+    BUCKET,
+    BUCKET_ARN,
+    CONTROL,
+    EC2,
+    EIGHT,
+    OBJECTS_ARN,
+    ROLE,
+    ROLE_ID,
+    Document,
+    Raw,
+    allow,
+    policy,
+)
+
+Json = dict[str, t.Any]
+
+CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
+REGION = "us-west-2"
+RESOURCE = "vm-aws-us-west-2"
+PROFILE_NAME = "ray-team-a"
+PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/{PROFILE_NAME}"
+OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
+CONFIG = "team-a-ray"
+
+REFUSED: Fact[t.Any] = Fact(obstacle=unread("It was refused.", "Allow it.", missing_permission="iam:Anything"))
+PASS_ROLE = allow(Action=["iam:PassRole", "iam:GetInstanceProfile"], Resource=[ROLE, PROFILE])
+ACCESS = allow(Sid="AnyscaleClusterAccess", Principal={"AWS": [ROLE]}, Action=EIGHT, Resource=[BUCKET_ARN, OBJECTS_ARN])
+TRUST = allow(Principal={"Service": EC2}, Action=ASSUME)
+
+
+def named(*raws: Raw, name: str = "team") -> NamedPolicy:
+    """A policy of these statements."""
+    return NamedPolicy(name, policy(*raws))
+
+
+def role(**changes: t.Any) -> Json:
+    """The role as IAM shows it."""
+    return {"Arn": ROLE, "RoleName": PROFILE_NAME, "RoleId": ROLE_ID, "AssumeRolePolicyDocument": policy(TRUST), **changes}
+
+
+def profile(arn: str = PROFILE, *role_arns: str) -> Json:
+    """An instance profile as IAM shows it."""
+    return {"Arn": arn, "InstanceProfileName": arn.rpartition("/")[2], "Roles": [{"Arn": held} for held in role_arns]}
+
+
+def resource(**changes: t.Any) -> Json:
+    """The cloud's one resource; changes of its aws_config by their names."""
+    config = {"anyscale_iam_role_id": CONTROL, "cluster_iam_role_id": ROLE, "cluster_instance_profile_id": None}
+    top = {key: value for key, value in changes.items() if key not in config}
+    config.update({key: value for key, value in changes.items() if key in config})
+    whole = {"name": RESOURCE, "provider": "AWS", "compute_stack": "VM", "region": REGION, "is_default": True}
+    return {**whole, "object_storage": {"bucket_name": f"s3://{BUCKET}", "region": None}, "aws_config": config, **top}
+
+
+def template(arn: t.Any = PROFILE, worker: Json | None = None, **changes: t.Any) -> Json:
+    """A compute config whose cluster has an instance profile, with one group of workers."""
+    cluster: Json = {
+        "head_node_type": {"name": "head-node", "instance_type": "m5.large"},
+        "worker_node_types": [{"name": "cpu", "instance_type": "m5.large", **(worker or {})}],
+        **({"advanced_configurations_json": {"IamInstanceProfile": {"Arn": arn} if isinstance(arn, str) else arn}} if arn else {}),
+    }
+    config = {"cloud_id": CLOUD_ID, **cluster, "deployment_configs": [cluster]}
+    return {"id": "cpt_1", "name": CONFIG, "version": 3, "archived_at": None, "config": config, **changes}
+
+
+def bucket_policy(*raws: Raw) -> Fact[Document]:
+    """The bucket's policy."""
+    return Fact(policy(*raws))
+
+
+def facts(**changes: t.Any) -> Facts:
+    """The facts of a cloud with which all is right, but for changes."""
+    whole = Facts(
+        account_id=ACCOUNT,
+        cloud_id=CLOUD_ID,
+        arn_kind="instance_profile",
+        elsewhere="",
+        cloud=Fact({"id": CLOUD_ID, "name": "production", "provider": "AWS", "region": REGION}),
+        resources=Fact([resource()]),
+        primary=Fact(resource()),
+        mappings=Fact([]),
+        compute_configs={CONFIG: Fact(template())},
+        cloud_account=Fact(ACCOUNT),
+        default_role=Fact(DefaultRole(ROLE, "registered")),
+        role_wanted=Fact(parse_role(ROLE)),
+        role=Fact(role()),
+        trust=Fact(policy(TRUST)),
+        identity=Fact(Identity()),
+        boundary=Fact(None),
+        profile_name=Fact(PROFILE_NAME),
+        profile=Fact(profile(PROFILE, ROLE)),
+        role_profiles=Fact([profile(PROFILE, ROLE)]),
+        control_plane_arn=Fact(CONTROL),
+        control_plane=Fact(Identity((named(PASS_ROLE),))),
+        registered_bucket=Fact(BUCKET),
+        bucket=Fact(BUCKET),
+        bucket_region=Fact(REGION),
+        bucket_policy=bucket_policy(ACCESS),
+        bucket_tags=Fact([]),
+        principals=Fact({}),
+    )
+    return dataclasses.replace(whole, **changes)

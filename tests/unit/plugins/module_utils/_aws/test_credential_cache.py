@@ -1,0 +1,453 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Credentials of assumed roles are kept for their owner alone, for as long as they are good, and never for another connection."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import stat
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import connection_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import Assumed, SessionCache, good_until
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
+
+KEY = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "secret_key": "base-secret-4711"}
+SECRETS = ("ASIAKEPT", "kept-secret-0815", "kept-token-2357")
+REFUSAL = AwsError("AssumeRole failed with AccessDenied: no.", "Allow it.", operation="AssumeRole", code="AccessDenied", status=403)
+
+# Each process appends its id when it is the one that has to ask.
+ASK = """
+import os, sys, time
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import Assumed, SessionCache
+def assume():
+    with open(sys.argv[2], "a") as log:
+        log.write(f"{os.getpid()}\\n")
+    time.sleep(0.3)
+    return Assumed("222222222222", f"key of {os.getpid()}", "s", "t", time.time() + 600)
+print("ready", flush=True)
+sys.stdin.readline()
+print(SessionCache(sys.argv[1]).assumed({"role": "one"}, assume).access_key)
+"""
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "sessions"
+
+
+class Sts:
+    """Answers AssumeRole as it was told to, and counts."""
+
+    def __init__(self, answer: Exception | None = None, seconds: float = 3600.0) -> None:
+        self.asked = 0
+        self._answer = answer
+        self._seconds = seconds
+
+    def __call__(self) -> Assumed:
+        self.asked += 1
+        if self._answer is not None:
+            raise self._answer
+        return Assumed("222222222222", *SECRETS, good_until=time.time() + self._seconds)
+
+
+def kept_file(folder: pathlib.Path) -> pathlib.Path:
+    """The one file that holds credentials or a refusal."""
+    (path,) = folder.glob("*.json")
+    return path
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let so much time pass."""
+    moment = time.time() + seconds
+    monkeypatch.setattr(time, "time", lambda: moment)
+
+
+# --- what is kept, and for how long -----------------------------------------------------------------------------------
+
+
+def test_many_tasks_ask_once(folder: pathlib.Path) -> None:
+    """Each has a cache of its own on the same folder, as forked workers have; all get what the first got."""
+    sts = Sts()
+    found = [SessionCache(str(folder)).assumed(KEY, sts) for _task in range(5)]
+    assert sts.asked == 1
+    assert all(found[0] == other for other in found)
+    assert (found[0].account_id, found[0].access_key, found[0].secret_key, found[0].session_token) == ("222222222222", *SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "usable_for"),
+    [(43200, 42900), (3600, 3300), (900, 600), (600, 300), (400, 200), (60, 30), (1, 0.5)],
+    ids=lambda value: f"{value:g} s",
+)
+def test_credentials_are_begun_with_well_before_their_end(monkeypatch: pytest.MonkeyPatch, seconds_left: float, usable_for: float) -> None:
+    """Five minutes, or half of what is left where that is less."""
+    later(monkeypatch, 0)
+    assert good_until(time.time() + seconds_left) - time.time() == pytest.approx(usable_for)
+
+
+@pytest.mark.parametrize("seconds_ago", [0, 1, 4000])
+def test_credentials_that_are_over_are_not_begun_with(seconds_ago: float) -> None:
+    """However they came here."""
+    assert not Assumed("222222222222", *SECRETS, good_until=good_until(time.time() - seconds_ago)).is_fresh
+
+
+@pytest.mark.parametrize(("passed", "asked"), [(0, 1), (3299, 1), (3301, 2), (7200, 2)])
+def test_kept_credentials_are_asked_for_again_near_their_end(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, passed: float, asked: int
+) -> None:
+    """And those that were got then are kept in turn."""
+    sts, cache = Sts(seconds=3300), SessionCache(str(folder))
+    cache.assumed(KEY, sts)
+    later(monkeypatch, passed)
+    assert cache.assumed(KEY, sts).is_fresh
+    cache.assumed(KEY, sts)
+    assert sts.asked == asked
+
+
+@pytest.mark.parametrize(("passed", "asked"), [(0, 1), (59, 1), (61, 2)])
+def test_a_refusal_is_remembered_for_a_minute(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, passed: float, asked: int) -> None:
+    """All of it: the message, the remedy and the details."""
+    sts = Sts(REFUSAL)
+    for wait in (0.0, passed):
+        later(monkeypatch, wait)
+        with pytest.raises(AwsError) as caught:
+            SessionCache(str(folder)).assumed(KEY, sts)
+        assert caught.value.failure() == REFUSAL.failure()
+        assert caught.value.code == "AccessDenied"
+    assert sts.asked == asked
+
+
+PASSING: dict[str, dict[str, t.Any]] = {
+    "throttled": {"code": "Throttling", "status": 400},
+    "throttled, as other services say": {"code": "RequestLimitExceeded", "status": 400},
+    "an error of AWS": {"code": "InternalFailure", "status": 500},
+    "a gateway's error": {"code": "503", "status": 503},
+    "no answer in time": {"code": "ReadTimeoutError"},
+    "no connection": {"code": "EndpointConnectionError"},
+    "half an answer": {"code": "ResponseParserError"},
+}
+LASTING: dict[str, dict[str, t.Any]] = {
+    "denied": {"code": "AccessDenied", "status": 403},
+    "no credentials": {"code": "NoCredentialsError"},
+    "another region": {"code": "RegionDisabledException", "status": 403},
+}
+
+
+@pytest.mark.parametrize("details", PASSING.values(), ids=PASSING)
+def test_what_may_pass_is_remembered_for_those_who_wait(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
+) -> None:
+    """All who waited for one answer have got it within seconds; whoever comes later asks anew."""
+    sts = Sts(AwsError("AssumeRole failed.", **details))
+    for passed, asked in ((0.0, 1), (9.0, 1), (2.0, 2)):
+        later(monkeypatch, passed)
+        with pytest.raises(AwsError):
+            SessionCache(str(folder)).assumed(KEY, sts)
+        assert sts.asked == asked
+
+
+@pytest.mark.parametrize("details", LASTING.values(), ids=LASTING)
+def test_what_does_not_pass_is_remembered_for_longer(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
+) -> None:
+    """It takes somebody to mend it."""
+    sts = Sts(AwsError("AssumeRole failed.", **details))
+    for passed in (0.0, 50.0):
+        later(monkeypatch, passed)
+        with pytest.raises(AwsError):
+            SessionCache(str(folder)).assumed(KEY, sts)
+    assert sts.asked == 1
+
+
+def test_after_a_refusal_credentials_are_kept_again(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the trust was mended."""
+    with pytest.raises(AwsError):
+        SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
+    later(monkeypatch, 61)
+    sts = Sts()
+    for _task in range(2):
+        assert SessionCache(str(folder)).assumed(KEY, sts).access_key == SECRETS[0]
+    assert sts.asked == 1
+
+
+def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path) -> None:
+    """A task with retries waits for somebody to mend the trust: what it was told the last time is no answer."""
+    with pytest.raises(AwsError):
+        SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
+    assert SessionCache(str(folder), asks_again=True).assumed(KEY, Sts()).is_fresh
+
+
+def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
+    """What it is told is new for all who waited with it."""
+    sts, begin = Sts(REFUSAL), threading.Barrier(4)
+
+    def slowly() -> Assumed:
+        time.sleep(0.5)
+        return sts()
+
+    def ask() -> Exception | None:
+        begin.wait()
+        with pytest.raises(AwsError) as caught:
+            SessionCache(str(folder), asks_again=True).assumed(KEY, slowly)
+        return caught.value
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert len([asked.result() for asked in [pool.submit(ask) for _task in range(4)]]) == 4
+    assert sts.asked == 1
+
+
+@pytest.mark.parametrize("error", [InputError("An option is wrong."), ValueError("a bug"), KeyboardInterrupt()], ids=repr)
+def test_what_is_no_answer_of_aws_is_not_remembered(folder: pathlib.Path, error: Exception) -> None:
+    """It says nothing of the account; nobody is kept waiting by it either."""
+    with pytest.raises(type(error)):
+        SessionCache(str(folder)).assumed(KEY, Sts(error))
+    assert SessionCache(str(folder)).assumed(KEY, Sts()).is_fresh
+
+
+# --- whose they are ---------------------------------------------------------------------------------------------------
+
+CONNECTION = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "assume_role_session_name": "rayfleet-anyscale"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"},
+        {"assume_role_external_id": "tenant-b"},
+        {"assume_role_session_name": "somebody-else"},
+        {"access_key": "AKIAOTHER", "secret_key": "other"},
+        {"session_token": "other"},
+        {"profile": "other"},
+        {"endpoint_url": "http://127.0.0.1:1"},
+        {"region": "cn-north-1"},
+        {"aws_ca_bundle": "/etc/other.pem"},
+        {"validate_certs": False},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_another_connection_has_credentials_of_its_own(folder: pathlib.Path, other: dict[str, t.Any]) -> None:
+    """Every option of the connection counts."""
+    sts = Sts()
+    for params in (CONNECTION, {**CONNECTION, **other}):
+        SessionCache(str(folder)).assumed(connection_of(params), sts)
+    assert sts.asked == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL_STS", "AWS_CONFIG_FILE", "HOME"]
+)
+def test_another_environment_has_credentials_of_its_own(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A task's environment may hold other base credentials, or lead to them."""
+    sts = Sts()
+    for value in ("one", "other"):
+        monkeypatch.setenv(name, value)
+        SessionCache(str(folder)).assumed(connection_of(CONNECTION), sts)
+    assert sts.asked == 2
+
+
+@pytest.mark.parametrize(
+    "same",
+    [{"account_id": "222222222222"}, {"role": "another", "bucket": "another"}, {"anyscale_token": "another"}],
+    ids=["the account that is expected", "what the task is about", "the token for Anyscale"],
+)
+def test_what_is_not_of_the_connection_shares(folder: pathlib.Path, same: dict[str, t.Any]) -> None:
+    """Else a cloud's three tasks would ask three times."""
+    sts = Sts()
+    for params in (CONNECTION, {**CONNECTION, **same}):
+        SessionCache(str(folder)).assumed(connection_of(params), sts)
+    assert sts.asked == 1
+
+
+def test_a_refusal_is_for_its_own_connection_alone(folder: pathlib.Path) -> None:
+    """The wrong external id of one cloud is not the others' trouble."""
+    with pytest.raises(AwsError):
+        SessionCache(str(folder)).assumed(connection_of({**CONNECTION, "assume_role_external_id": "wrong"}), Sts(REFUSAL))
+    assert SessionCache(str(folder)).assumed(connection_of(CONNECTION), Sts()).is_fresh
+
+
+# --- who can see them -------------------------------------------------------------------------------------------------
+
+
+def test_folder_and_files_are_their_owners_alone(folder: pathlib.Path) -> None:
+    """Whatever the umask."""
+    before = os.umask(0)
+    try:
+        SessionCache(str(folder)).assumed(KEY, Sts())
+        with pytest.raises(AwsError):
+            SessionCache(str(folder)).assumed({"another": "role"}, Sts(REFUSAL))
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
+    assert set(modes.values()) == {"0o600"}, modes
+
+
+def test_no_name_of_a_file_tells_anything(folder: pathlib.Path) -> None:
+    """Names of files show in listings, backups and errors. Nothing half-made stays."""
+    SessionCache(str(folder)).assumed(KEY, Sts())
+    names = [path.name for path in folder.iterdir()]
+    told = [word for word in (*KEY.values(), "onboarding", "base-secret", *SECRETS) for name in names if word in name]
+    assert told == []
+    assert sorted(name.rpartition(".")[2] for name in names) == ["json", "lock"]
+
+
+def test_the_base_credentials_are_not_written_down(folder: pathlib.Path) -> None:
+    """Only what AssumeRole answered."""
+    SessionCache(str(folder)).assumed(KEY, Sts())
+    written = "".join(path.read_text() for path in folder.iterdir())
+    assert SECRETS[1] in written
+    assert KEY["secret_key"] not in written
+
+
+@pytest.mark.parametrize(
+    "shown", [repr, str, lambda assumed: repr([assumed]), lambda assumed: f"{assumed}"], ids=["repr", "str", "in a list", "f-string"]
+)
+def test_no_representation_shows_a_secret(shown: t.Callable[[Assumed], str]) -> None:
+    """Tracebacks and logs show representations."""
+    text = shown(Assumed("222222222222", *SECRETS, good_until=0.0))
+    assert "222222222222" in text
+    assert not [secret for secret in SECRETS if secret in text]
+
+
+# --- trouble with the files -------------------------------------------------------------------------------------------
+
+WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(json.dumps(WHOLE).encode()[:-20], id="half-written"),
+        pytest.param(b"[" * 100_000, id="nested without end"),
+        pytest.param(b"\x00\xff\xfe", id="no text"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"7", id="a number"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"{}", id="an object without keys"),
+        pytest.param(json.dumps({**WHOLE, "surprise": 1}).encode(), id="a key too many"),
+        pytest.param(json.dumps({**WHOLE, "good_until": "tomorrow"}).encode(), id="an end that is no number"),
+        pytest.param(json.dumps({**WHOLE, "good_until": float("nan")}).encode(), id="an end that is not a number by name"),
+        pytest.param(b'{"refused": "no."}', id="a refusal without its end"),
+        pytest.param(b'{"refused": "no.", "remedy": "", "details": 7, "good_until": 4e9}', id="a refusal with wrong details"),
+    ],
+)
+def test_a_file_that_cannot_be_understood_does_not_count(folder: pathlib.Path, content: bytes) -> None:
+    """AWS is asked, and the file is replaced by a good one."""
+    SessionCache(str(folder)).assumed(KEY, Sts())
+    kept_file(folder).write_bytes(content)
+    sts = Sts()
+    for _task in range(2):
+        assert SessionCache(str(folder)).assumed(KEY, sts).access_key == SECRETS[0]
+    assert sts.asked == 1
+
+
+def test_a_folder_in_the_place_of_the_file_does_not_count(folder: pathlib.Path) -> None:
+    """Nothing can be kept then, and nothing half-made stays."""
+    SessionCache(str(folder)).assumed(KEY, Sts())
+    path = kept_file(folder)
+    path.unlink()
+    path.mkdir()
+    sts = Sts()
+    for _task in range(2):
+        assert SessionCache(str(folder)).assumed(KEY, sts).is_fresh
+    assert sts.asked == 2
+    assert not list(folder.glob(".*.tmp"))
+
+
+def _read_only(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path:
+    """Root may write to any folder, so the file system refuses here."""
+    folder.mkdir(mode=0o700)
+    original = os.open
+
+    def refusing(path: t.Any, flags: int, *arguments: t.Any, **options: t.Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(folder)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return original(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refusing)
+    return folder
+
+
+def _full(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path:
+    """The lock was there already; there is no room for another file."""
+
+    def full(*arguments: t.Any, **options: t.Any) -> t.Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    return folder
+
+
+def _below_a_file(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path:
+    folder.write_text("not a folder")
+    return folder / "sessions"
+
+
+@pytest.mark.parametrize("make", [_read_only, _full, _below_a_file], ids=["read-only", "disk full", "cannot be made"])
+def test_a_folder_that_cannot_be_written_to_only_costs_calls(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, make: t.Callable[[pytest.MonkeyPatch, pathlib.Path], pathlib.Path]
+) -> None:
+    """A run works without its cache."""
+    cache, sts = SessionCache(str(make(monkeypatch, folder))), Sts()
+    assert [cache.assumed(KEY, sts).access_key for _task in range(2)] == [SECRETS[0]] * 2
+    assert sts.asked == 2
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+
+def test_of_processes_that_ask_at_once_one_does(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """The others wait for it and get the same."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", ASK, str(folder), str(tmp_path / "asked")]
+    processes = [
+        subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _number in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60)[0] for process in processes]
+    asked = (tmp_path / "asked").read_text().split()
+    assert len(asked) == 1, asked
+    assert answers == [f"key of {asked[0]}\n"] * 3
+
+
+def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
+    """The plan looks with threads, in one process."""
+    sts = Sts()
+
+    def assume() -> Assumed:
+        time.sleep(0.1)
+        return sts()
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _task: SessionCache(str(folder)).assumed(KEY, assume), range(8)))
+    assert sts.asked == 1
+    assert {assumed.session_token for assumed in found} == {SECRETS[2]}
+
+
+def test_roles_do_not_wait_for_one_another(folder: pathlib.Path) -> None:
+    """While one account's answer is long in coming, another's is got."""
+
+    def nested() -> Assumed:
+        return SessionCache(str(folder)).assumed({"role": "another"}, Sts())
+
+    assert SessionCache(str(folder)).assumed(KEY, nested).is_fresh

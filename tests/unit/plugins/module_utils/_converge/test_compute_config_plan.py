@@ -1,0 +1,564 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a compute config must become: the profile on every node, the declared state, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import typing as t
+
+import pytest
+from hypothesis import example, given, settings, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import deployments, normalise
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    UNSUPPORTED_KEYS,
+    ConfigPlan,
+    Observed,
+    Wanted,
+    decide,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+
+JsonObject = dict[str, t.Any]
+
+ACCOUNT = "arn:aws:iam::210987654321:"
+ARN = f"{ACCOUNT}instance-profile/team-a"
+ROLE_ARN = f"{ACCOUNT}role/team-a"
+OTHER_ARN = f"{ACCOUNT}instance-profile/other"
+OURS = {"IamInstanceProfile": {"Arn": ARN}}
+OTHERS = {"IamInstanceProfile": {"Arn": OTHER_ARN}}
+DISK = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 200}}]}
+
+VM = {"name": "vm-west", "cloud_resource_id": "cldrsrc_1", "provider": "AWS", "compute_stack": "VM", "is_default": True}
+VM_EAST = {**VM, "name": "vm-east", "cloud_resource_id": "cldrsrc_2", "is_default": False}
+K8S = {**VM, "name": "eks", "cloud_resource_id": "cldrsrc_3", "compute_stack": "K8S", "is_default": False}
+GCP = {**VM, "name": "gcp", "cloud_resource_id": "cldrsrc_4", "provider": "GCP", "is_default": False}
+ALL_RESOURCES = (VM, VM_EAST, K8S, GCP)
+
+
+def node(name: str = "head-node", instance_config: JsonObject | None = None, **keys: t.Any) -> JsonObject:
+    return {"name": name, "instance_type": "m5.large", "advanced_configurations_json": instance_config, **keys}
+
+
+def config(cluster: JsonObject | None = None, head: JsonObject | None = None, *workers: JsonObject, **keys: t.Any) -> JsonObject:
+    """An API config by the instance configurations of its cluster and head, and its worker groups."""
+    return {
+        "cloud_id": "cld_x",
+        "head_node_type": node("head-node", head),
+        "worker_node_types": list(workers),
+        "advanced_configurations_json": cluster,
+        **keys,
+    }
+
+
+def observed(live: JsonObject | None, resources: t.Sequence[JsonObject] = (VM,), **keys: t.Any) -> Observed:
+    template = None if live is None else {"id": "cpt_3", "name": "team-a", "version": 3, "archived_at": None, "config": live}
+    return Observed("team-a", "cld_x", template, resources, **keys)
+
+
+def archived(before: Observed) -> Observed:
+    return dataclasses.replace(before, template={**(before.template or {}), "archived_at": "2026-01-01T00:00:00Z"})
+
+
+def from_server(body: JsonObject) -> JsonObject:
+    """What the service returns for a published config: as sent, with its defaults and nulls, decorated."""
+    nulls = dict.fromkeys(
+        ("max_workers", "region", "maximum_uptime_minutes", "aws_advanced_configurations_json", "gcp_advanced_configurations_json")
+    )
+    entries = [
+        {"cloud_deployment": None, "cloud_resource_id": None, "flags": None, **entry, "allowed_azs": entry.get("allowed_azs") or ["any"]}
+        for entry in copy.deepcopy(body["deployment_configs"])
+    ]
+    for entry in entries:
+        for group in entry.get("worker_node_types") or []:
+            group["name"] = group.get("name") or group["instance_type"]
+            group.setdefault("min_workers", None)
+    return {
+        **nulls,
+        "idle_termination_minutes": 120,
+        **copy.deepcopy(body),
+        "allowed_azs": body.get("allowed_azs") or ["any"],
+        "deployment_configs": entries,
+        "cloud": {"id": "cld_x", "name": "demo"},
+    }
+
+
+def again(before: Observed, wanted: Wanted, plan: ConfigPlan) -> ConfigPlan:
+    """Decide once more, on what the service returns after the plan was applied."""
+    assert plan.config is not None
+    template = {"id": "cpt_4", "name": before.name, "version": 4, "archived_at": None, "config": from_server(plan.config)}
+    return decide(Observed(before.name, before.cloud_id, template, before.resources, before.default_config), wanted)
+
+
+def check_settled(before: Observed, wanted: Wanted, plan: ConfigPlan) -> None:
+    """What holds for every plan: a change is one that shows and that a second decision does not repeat."""
+    assert plan.changed == (plan.before != plan.after)
+    second = again(before, wanted, plan)
+    assert second.reasons == ()
+    assert second.before == second.after == plan.after
+
+
+PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObject | None]] = {
+    # live config, reasons, and then the instance configurations of the cluster and of the first worker group
+    "no instance configuration": (config(None, None, node("w")), ("profile_missing",), OURS, None),
+    "right already": (config(OURS, None, node("w")), (), OURS, None),
+    "right on every node": (config(OURS, OURS, node("w", OURS)), (), OURS, OURS),
+    "siblings are kept": (config(DISK), ("profile_missing",), {**DISK, **OURS}, None),
+    "another profile": (config(OTHERS), ("profile_differs",), OURS, None),
+    "a role's ARN": (config({"IamInstanceProfile": {"Arn": ROLE_ARN}}), ("wrong_arn_kind",), OURS, None),
+    "a profile by name": (config({"IamInstanceProfile": {"Name": "team-a"}}), ("profile_by_name",), OURS, None),
+    "an empty profile": (config({"IamInstanceProfile": {}}), ("profile_missing",), OURS, None),
+    "a group hides the profile": (config(OURS, None, node("w", DISK)), ("node_group_hides_profile",), OURS, {**DISK, **OURS}),
+    "a group has another profile": (config(OURS, None, node("w", OTHERS)), ("node_group_profile_differs",), OURS, OURS),
+    "a group has a role's ARN": (
+        config(OURS, None, node("w", {"IamInstanceProfile": {"Arn": ROLE_ARN}})),
+        ("wrong_arn_kind",),
+        OURS,
+        OURS,
+    ),
+    "a group's empty configuration inherits": (config(OURS, None, node("w", {})), (), OURS, None),
+    "a legacy key at the cluster": (config(aws_advanced_configurations_json=DISK), ("profile_missing",), {**DISK, **OURS}, None),
+    "a legacy key that is right": (config(aws_advanced_configurations_json=OURS), (), OURS, None),
+    "a legacy key of a group": (
+        config(OURS, None, node("w", aws_advanced_configurations_json=DISK)),
+        ("node_group_hides_profile",),
+        OURS,
+        {**DISK, **OURS},
+    ),
+    "everything at once": (
+        config(OTHERS, DISK, node("w", OTHERS)),
+        ("profile_differs", "node_group_hides_profile", "node_group_profile_differs"),
+        OURS,
+        OURS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("live", "reasons", "cluster", "worker"), PRESENT.values(), ids=PRESENT.keys())
+class TestPresent:
+    def test_reasons(self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject) -> None:
+        before, wanted = observed(live), Wanted(ARN)
+        plan = decide(before, wanted)
+        assert plan.reasons == reasons
+        check_settled(before, wanted, plan)
+
+    def test_both_places(self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject) -> None:
+        body = decide(observed(live), Wanted(ARN)).config
+        assert body is not None
+        for level in (body, body["deployment_configs"][0]):
+            assert level.get("advanced_configurations_json") == cluster
+            if worker is not None or level.get("worker_node_types"):
+                assert level["worker_node_types"][0].get("advanced_configurations_json") == worker
+        assert "aws_advanced_configurations_json" not in str(body)
+
+
+def test_overrides_name_each_group_and_what_it_had() -> None:
+    plan = decide(observed(config(OURS, DISK, node("w", OTHERS), node("plain"))), Wanted(ARN))
+    assert plan.result == {
+        "previous_version": 3,
+        "not_applicable": [],
+        "overrides": [
+            {
+                "node_group": "head_node",
+                "deployment": "vm-west",
+                "before": None,
+                "after": ARN,
+                "reason": "node_group_hides_profile",
+            },
+            {"node_group": "w", "deployment": "vm-west", "before": OTHER_ARN, "after": ARN, "reason": "node_group_profile_differs"},
+        ],
+    }
+
+
+def test_the_role_s_arn_can_be_wanted_too() -> None:
+    assert decide(observed(config(OURS)), Wanted(ROLE_ARN)).reasons == ("wrong_arn_kind",)
+
+
+ABSENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None]] = {
+    # live config, reasons, and then the instance configuration of the cluster
+    "nothing there": (config(), (), None),
+    "ours alone": (config(OURS), ("profile_present",), None),
+    "ours among siblings": (config({**DISK, **OURS}), ("profile_present",), DISK),
+    "the role's ARN is ours too": (config({"IamInstanceProfile": {"Arn": ROLE_ARN}}), ("profile_present",), None),
+    "the profile's name is ours too": (config({"IamInstanceProfile": {"Name": "team-a"}}), ("profile_present",), None),
+    "ours under both keys": (config(OURS, aws_advanced_configurations_json=OURS), ("profile_present",), None),
+    "ours in a group": (config(None, None, node("w", {**DISK, **OURS})), ("profile_present",), None),
+    "another's": (config(OTHERS), (), OTHERS),
+    "the same name in another account": (
+        config({"IamInstanceProfile": {"Arn": ARN.replace("210987654321", "111122223333")}}),
+        (),
+        {"IamInstanceProfile": {"Arn": ARN.replace("210987654321", "111122223333")}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("live", "reasons", "cluster"), ABSENT.values(), ids=ABSENT.keys())
+def test_absent(live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject | None) -> None:
+    before, wanted = observed(live), Wanted(ARN, state="absent")
+    plan = decide(before, wanted)
+    assert plan.reasons == reasons
+    assert plan.config is not None
+    assert plan.config.get("advanced_configurations_json") == cluster
+    assert ARN not in str(plan.config) and ROLE_ARN not in str(plan.config)
+    check_settled(before, wanted, plan)
+
+
+def test_absent_says_whose_profile_stays() -> None:
+    (warning,) = decide(observed(config(None, None, node("w", OTHERS))), Wanted(ARN, state="absent")).warnings
+    assert "'w'" in warning and OTHER_ARN in warning
+
+
+@pytest.mark.parametrize("state", ["absent", "archived"])
+@pytest.mark.parametrize("before", [observed(None), archived(observed(config(OURS)))], ids=["none there", "archived"])
+def test_nothing_to_do(state: str, before: Observed) -> None:
+    plan = decide(before, Wanted(ARN, state=state))
+    assert (plan.reasons, plan.config) == ((), None)
+    assert plan.before == plan.after == {"compute_config": None}
+
+
+def test_archiving_is_wanted() -> None:
+    plan = decide(observed(config()), Wanted(ARN, state="archived"))
+    assert plan.reasons == ("archive_wanted",)
+    assert plan.before == {"compute_config": normalise(config())} and plan.after == {"compute_config": None}
+
+
+def test_an_archived_name_cannot_be_used() -> None:
+    before = archived(observed(config(OURS)))
+    with pytest.raises(RefusedError, match="archived") as error:
+        decide(before, Wanted(ARN))
+    assert "unarchive -n team-a" in error.value.remedy
+
+
+class TestMissing:
+    def test_from_the_default_config(self) -> None:
+        before, wanted = observed(None, default_config=config(None, None, node("w", DISK), cloud_id=None)), Wanted(ARN)
+        plan = decide(before, wanted)
+        assert plan.reasons == ("compute_config_missing",)
+        assert plan.before == {"compute_config": None}
+        assert plan.config is not None and plan.config["cloud_id"] == "cld_x"
+        assert plan.config["worker_node_types"][0]["advanced_configurations_json"] == {**DISK, **OURS}
+        assert plan.result["previous_version"] is None
+        check_settled(before, wanted, plan)
+
+    def test_from_the_declared_config(self) -> None:
+        declared = {"head_node": {"instance_type": "m5.2xlarge"}, "worker_nodes": [{"instance_type": "m5.large"}]}
+        before, wanted = observed(None), Wanted(ARN, declared)
+        plan = decide(before, wanted)
+        assert plan.config is not None
+        assert plan.config["head_node_type"] == {
+            "name": "head-node",
+            "instance_type": "m5.2xlarge",
+            "resources": {"cpu": 0, "gpu": 0},
+        }
+        check_settled(before, wanted, plan)
+
+    def test_a_head_node_alone_does_the_work(self) -> None:
+        plan = decide(observed(None), Wanted(ARN, {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []}))
+        assert plan.config is not None and "resources" not in plan.config["head_node_type"]
+
+    def test_an_undeclared_head_node_comes_from_the_default_config(self) -> None:
+        default = {"head_node_type": node(instance_type="m6i.large", resources={"cpu": 8})}
+        plan = decide(observed(None, default_config=default), Wanted(ARN, {"auto_select_worker_config": True}))
+        assert plan.config is not None
+        assert plan.config["head_node_type"]["instance_type"] == "m6i.large"
+        assert plan.config["head_node_type"]["resources"] == {"cpu": 0, "gpu": 0}
+
+    def test_from_nothing(self) -> None:
+        with pytest.raises(InputError, match="does not exist"):
+            decide(observed(None), Wanted(ARN))
+
+    def test_a_name_with_a_version(self) -> None:
+        with pytest.raises(InputError, match="team-a:3"):
+            decide(Observed("team-a:3", "cld_x"), Wanted(ARN))
+
+
+def entry(resource: str | None, cluster: JsonObject | None = None, **keys: t.Any) -> JsonObject:
+    return {
+        "cloud_deployment": resource,
+        "head_node_type": node(),
+        "worker_node_types": None,
+        "advanced_configurations_json": cluster,
+        **keys,
+    }
+
+
+class TestResources:
+    def test_every_deployment_on_aws_virtual_machines_is_treated_and_no_other(self) -> None:
+        pod = {"spec": {"nodeSelector": {"a": "b"}}}
+        live = config(deployment_configs=[entry(None), entry("vm-east", OTHERS), entry("eks", pod), entry("gcp")])
+        before, wanted = observed(live, ALL_RESOURCES), Wanted(ARN)
+        plan = decide(before, wanted)
+        assert plan.reasons == ("profile_missing", "profile_differs")
+        assert plan.config is not None
+        assert [one.get("advanced_configurations_json") for one in plan.config["deployment_configs"]] == [OURS, OURS, pod, None]
+        assert plan.result["not_applicable"] == [
+            {"deployment": "eks", "reason": "eks is K8S on AWS"},
+            {"deployment": "gcp", "reason": "gcp is VM on GCP"},
+        ]
+        check_settled(before, wanted, plan)
+
+    def test_the_top_level_follows_the_first(self) -> None:
+        live = config(DISK, deployment_configs=[entry("eks"), entry("vm-west")])
+        plan = decide(observed(live, ALL_RESOURCES), Wanted(ARN))
+        assert plan.config is not None and plan.config["advanced_configurations_json"] == DISK
+
+    @pytest.mark.parametrize("resource", [K8S, GCP], ids=["Kubernetes", "GCP"])
+    def test_no_virtual_machines_of_aws_at_all(self, resource: JsonObject) -> None:
+        with pytest.raises(RefusedError, match="runs on no AWS virtual machines"):
+            decide(observed(config(), [{**resource, "is_default": True}]), Wanted(ARN))
+
+    def test_absent_where_it_cannot_be(self) -> None:
+        assert not decide(observed(config(), [K8S]), Wanted(ARN, state="absent")).changed
+
+    def test_a_stack_that_is_not_told_is_virtual_machines(self) -> None:
+        assert decide(observed(config(), [{**VM, "compute_stack": None}]), Wanted(ARN)).changed
+
+    def test_a_resource_that_the_cloud_has_no_longer(self) -> None:
+        plan = decide(observed(config(deployment_configs=[entry(None), entry("gone")])), Wanted(ARN))
+        assert plan.result["not_applicable"] == [{"deployment": "gone", "reason": "the cloud has no resource 'gone'"}]
+
+    @pytest.mark.parametrize("defaults", [(False, False), (True, True)], ids=["no primary", "two primaries"])
+    def test_there_is_one_primary_resource(self, defaults: tuple[bool, bool]) -> None:
+        resources = [{**VM, "is_default": defaults[0]}, {**VM_EAST, "is_default": defaults[1]}]
+        with pytest.raises(RefusedError, match="primary resources"):
+            decide(observed(config(), resources), Wanted(ARN))
+
+    def test_a_resource_by_its_id(self) -> None:
+        live = config(deployment_configs=[entry(None, cloud_resource_id="cldrsrc_3"), entry("vm-west")])
+        plan = decide(observed(live, ALL_RESOURCES), Wanted(ARN))
+        assert [one["deployment"] for one in plan.result["not_applicable"]] == ["eks"]
+
+
+DECLARED: dict[str, tuple[JsonObject, JsonObject, bool]] = {
+    # declared config, what its deployment config then has, whether that is a change
+    "a head node as it is": ({"head_node": {"instance_type": "m5.large"}}, {}, False),
+    "another head node": ({"head_node": {"instance_type": "m5.4xlarge"}}, {"head_node_type": node(instance_type="m5.4xlarge")}, True),
+    "zones": ({"zones": ["us-west-2a"]}, {"allowed_azs": ["us-west-2a"]}, True),
+    "a limit beside another": ({"max_resources": {"GPU": 4}}, {"flags": {"max_resources": {"CPU": 8, "GPU": 4}}}, True),
+    "the limit there is": ({"max_resources": {"CPU": 8}}, {}, False),
+    "instance configuration beside another": (
+        {"advanced_instance_config": {"EbsOptimized": True}},
+        {"advanced_configurations_json": {**DISK, **OURS, "EbsOptimized": True}},
+        True,
+    ),
+    "the groups there are, in another order": ({"worker_nodes": [{"name": "b"}, {"name": "a"}]}, {}, False),
+    "a group less": ({"worker_nodes": [{"name": "a"}]}, {"worker_node_types": [node("a")]}, True),
+    "no groups": ({"worker_nodes": []}, {"worker_node_types": []}, True),
+    "more nodes in a group, which keeps the rest": (
+        {"worker_nodes": [{"name": "a", "max_nodes": 20}, {"name": "b"}]},
+        {"worker_node_types": [node("a", max_workers=20), node("b")]},
+        True,
+    ),
+    "automatic workers": ({"auto_select_worker_config": True}, {"worker_node_types": None, "auto_select_worker_config": True}, True),
+    "the cloud resource that it has": ({"cloud_resource": "vm-west"}, {}, False),
+    "another cloud resource": ({"cloud_resource": "vm-east"}, {"cloud_deployment": "vm-east"}, True),
+    "nothing": ({}, {}, False),
+}
+
+
+@pytest.mark.parametrize(("declared", "then", "changed"), DECLARED.values(), ids=DECLARED.keys())
+def test_declared_keys_are_enforced_and_others_left_alone(declared: JsonObject, then: JsonObject, changed: bool) -> None:
+    live = config({**DISK, **OURS}, None, node("a"), node("b"), flags={"max_resources": {"CPU": 8}}, idle_termination_minutes=30)
+    before, wanted = observed(live, ALL_RESOURCES), Wanted(ARN, declared)
+    plan = decide(before, wanted)
+    assert plan.reasons == (("config_differs",) if changed else ())
+    assert plan.config is not None
+    expected = {**deployments(live)[0], **then}
+    assert normalise({"deployment_configs": plan.config["deployment_configs"]}) == normalise({"deployment_configs": [expected]})
+    assert plan.config["idle_termination_minutes"] == 30
+    check_settled(before, wanted, plan)
+
+
+def test_another_cloud_resource_has_another_id() -> None:
+    live = config(OURS, deployment_configs=[entry("vm-west", OURS, cloud_resource_id="cldrsrc_1")])
+    plan = decide(observed(live, ALL_RESOURCES), Wanted(ARN, {"cloud_resource": "vm-east"}))
+    assert plan.config is not None
+    assert plan.config["deployment_configs"][0]["cloud_deployment"] == "vm-east"
+    assert "cloud_resource_id" not in plan.config["deployment_configs"][0]
+
+
+def test_a_declared_instance_type_ends_a_shape() -> None:
+    live = config(OURS, head_node_type=node(instance_type="custom", required_resources={"cpu": 4, "memory": 2**33}))
+    plan = decide(observed(live), Wanted(ARN, {"head_node": {"instance_type": "m5.large"}}))
+    assert plan.config is not None and "required_resources" not in plan.config["head_node_type"]
+
+
+class TestDeclaredDeployments:
+    LIVE = config(deployment_configs=[entry(None, OURS), entry("vm-east", OURS, allowed_azs=["us-east-1a"])])
+
+    def test_one_of_them(self) -> None:
+        declared = {"cloud_resource": "vm-east", "head_node": {"instance_type": "m6i.large"}}
+        plan = decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, declared))
+        assert plan.config is not None
+        kinds = [one["head_node_type"]["instance_type"] for one in plan.config["deployment_configs"]]
+        assert kinds == ["m5.large", "m6i.large"]
+        assert plan.config["deployment_configs"][1]["allowed_azs"] == ["us-east-1a"]
+
+    def test_unnamed_is_the_primary(self) -> None:
+        plan = decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"zones": ["us-west-2a"]}))
+        assert plan.config is not None and plan.config["allowed_azs"] == ["us-west-2a"]
+
+    def test_one_that_is_not_there(self) -> None:
+        with pytest.raises(InputError, match="does not say for which"):
+            decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"cloud_resource": "gcp"}))
+
+    def test_one_that_the_cloud_has_not(self) -> None:
+        with pytest.raises(InputError, match="'nowhere', which cloud cld_x has not"):
+            decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"cloud_resource": "nowhere"}))
+
+    def test_all_of_them(self) -> None:
+        head = {"instance_type": "m5.large"}
+        declared = {"configs": [{"cloud_resource": "vm-west", "head_node": head}, {"cloud_resource": "eks", "head_node": head}]}
+        before, wanted = observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, declared)
+        plan = decide(before, wanted)
+        assert plan.reasons == ("config_differs",)
+        assert plan.config is not None
+        assert [one.get("cloud_deployment") for one in plan.config["deployment_configs"]] == [None, "eks"]
+        check_settled(before, wanted, plan)
+
+
+@pytest.mark.parametrize("place", ["cluster", "head", "worker"])
+@pytest.mark.parametrize("key", sorted(UNSUPPORTED_KEYS))
+def test_what_anyscale_sets_itself_is_refused(place: str, key: str) -> None:
+    own = {"advanced_instance_config": {key: 1}}
+    declared = {"cluster": own, "head": {"head_node": own}, "worker": {"worker_nodes": [{"name": "w", **own}]}}[place]
+    with pytest.raises(InputError, match=f"{key}, which Anyscale sets itself"):
+        decide(observed(config()), Wanted(ARN, declared))
+
+
+@pytest.mark.parametrize("profile", [{"Arn": OTHER_ARN}, {"Arn": ROLE_ARN}, {"Name": "team-a"}], ids=["another", "role", "name"])
+def test_a_contradicting_profile_in_config_is_refused(profile: JsonObject) -> None:
+    with pytest.raises(InputError, match="another IamInstanceProfile"):
+        decide(observed(config()), Wanted(ARN, {"advanced_instance_config": {"IamInstanceProfile": profile}}))
+
+
+# --- whatever the config looks like ------------------------------------------------------------------------------------
+
+profiles = st.sampled_from(
+    [{"Arn": ARN}, {"Arn": OTHER_ARN}, {"Arn": ROLE_ARN}, {"Name": "team-a"}, {"Name": "other"}, {"Arn": ARN, "Name": "x"}, {}, None, "?"]
+)
+instance_configs: st.SearchStrategy[JsonObject | None] = st.none() | st.fixed_dictionaries(
+    {}, optional={"IamInstanceProfile": profiles, "EbsOptimized": st.booleans(), "TagSpecifications": st.just([])}
+)
+levels = st.fixed_dictionaries(
+    {},
+    optional={
+        "advanced_configurations_json": instance_configs,
+        "aws_advanced_configurations_json": instance_configs,
+        "flags": st.none() | st.dictionaries(st.sampled_from(["x", "allow-cross-zone-autoscaling"]), st.booleans()),
+    },
+)
+nodes = st.builds(
+    lambda level, name, more: {"name": name, "instance_type": "m5.large", **level, **more},
+    levels,
+    st.sampled_from(["a", "b", "c", None]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "resources": st.sampled_from([None, {"cpu": 0, "gpu": 0}, {"cpu": 2, "memory": None, "custom_resources": {"x": 1}}]),
+            "min_workers": st.sampled_from([None, 0, 1]),
+            "use_spot": st.booleans(),
+            "fallback_to_ondemand": st.booleans(),
+            "labels": st.sampled_from([None, {}, {"team": "a"}]),
+        },
+    ),
+)
+bodies = st.builds(
+    lambda level, head, workers, more: {**level, "head_node_type": head, **workers, **more},
+    levels,
+    nodes,
+    st.fixed_dictionaries({}, optional={"worker_node_types": st.none() | st.lists(nodes, max_size=3)}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "allowed_azs": st.sampled_from([None, [], ["any"], ["us-west-2b", "us-west-2a"]]),
+            "auto_select_worker_config": st.sampled_from([None, False]),
+        },
+    ),
+)
+entries = st.builds(
+    lambda body, resource: {
+        **{key: value for key, value in body.items() if key != "aws_advanced_configurations_json"},
+        "cloud_deployment": resource,
+    },
+    bodies,
+    st.sampled_from([None, "vm-west", "vm-east", "eks"]),
+)
+configs = st.builds(
+    lambda top, several, more: {"cloud_id": "cld_x", **top, **several, **more},
+    bodies,
+    st.fixed_dictionaries({}, optional={"deployment_configs": st.none() | st.lists(entries, max_size=3)}),
+    st.fixed_dictionaries({}, optional={"idle_termination_minutes": st.sampled_from([None, 0, 120]), "novelty": st.just({"x": None})}),
+)
+declarations = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "zones": st.just(["us-west-2a"]),
+        "head_node": st.just({"instance_type": "m5.large", "advanced_instance_config": {"EbsOptimized": True}}),
+        "worker_nodes": st.sampled_from([[], [{"name": "a"}], [{"name": "new", "instance_type": "m5.large", "market_type": "SPOT"}]]),
+        "max_resources": st.just({"CPU": 8.0}),
+    },
+)
+
+
+def without_instance_configs(value: t.Any) -> t.Any:
+    """A normalised config with everything in it but instance configurations."""
+    if isinstance(value, dict):
+        return {key: without_instance_configs(part) for key, part in value.items() if key != "advanced_configurations_json"}
+    return [without_instance_configs(part) for part in value] if isinstance(value, list) else value
+
+
+@settings(deadline=None, max_examples=200)
+@given(live=st.none() | configs, declared=declarations, state=st.sampled_from(["present", "absent"]))
+def test_deciding_twice_is_deciding_once(live: JsonObject | None, declared: JsonObject | None, state: str) -> None:
+    default = {"head_node_type": node()}
+    before, wanted = observed(live, ALL_RESOURCES, default_config=default), Wanted(ARN, declared, state)
+    untouched = copy.deepcopy((before, wanted))
+    try:
+        plan = decide(before, wanted)
+    except (InputError, RefusedError):
+        return
+    finally:
+        assert (before, wanted) == untouched
+    if plan.config is not None:
+        check_settled(before, wanted, plan)
+
+
+_TWINS = [node("a", OTHERS), node("a", OURS, resources={"cpu": 0, "gpu": 0})]
+
+
+@settings(deadline=None, max_examples=200)
+@given(live=configs, state=st.sampled_from(["present", "absent"]))
+@example(live={"cloud_id": "cld_x", "head_node_type": node(), "worker_node_types": _TWINS}, state="present")
+def test_nothing_else_changes(live: JsonObject, state: str) -> None:
+    before = observed(live, ALL_RESOURCES)
+    try:
+        plan = decide(before, Wanted(ARN, state=state))
+    except RefusedError:
+        return
+    assert plan.config is not None
+    assert without_instance_configs(plan.after) == without_instance_configs(plan.before)
+    assert plan.config.get("novelty") == live.get("novelty")
+    assert plan.config.get("idle_termination_minutes") == live.get("idle_termination_minutes")
+
+
+@settings(deadline=None, max_examples=200)
+@given(live=configs)
+def test_then_every_node_has_the_profile(live: JsonObject) -> None:
+    """A node has its group's instance configuration if there is one, else the cluster's."""
+    try:
+        plan = decide(observed(live), Wanted(ARN))
+    except RefusedError:
+        return
+    assert plan.config is not None
+    for deployment in plan.config["deployment_configs"]:
+        if deployment.get("cloud_deployment") not in (None, "vm-west"):
+            continue
+        cluster = deployment["advanced_configurations_json"]
+        for group in (deployment["head_node_type"], *deployment.get("worker_node_types", [])):
+            effective = group.get("advanced_configurations_json") or cluster
+            assert effective["IamInstanceProfile"] == {"Arn": ARN}

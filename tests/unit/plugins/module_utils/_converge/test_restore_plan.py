@@ -1,0 +1,131 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A document is put back where nobody else has written to it since, or by force; what is right already is left alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import decide, the_one_resource, written_for
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+
+
+def same(one: str, other: str) -> bool:
+    """Letters mean the same in upper case. Only documents are compared: there is nothing to compare with none."""
+    return one.upper() == other.upper()
+
+
+def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data") -> list[Backup]:
+    """Backups of one document: what each task found, and what it left. Letters stand for documents."""
+    return [Backup("bucket_policy", {"bucket": bucket}, "222222222222", before, after) for before, after in documents]
+
+
+NEEDED = ("speech", "vision")
+
+
+def test_what_others_need_is_put_back_by_force_alone() -> None:
+    """Whoever wrote it last; where it is back already, there is nothing to lose."""
+    backups = chain(("a", "b"))
+    with pytest.raises(RefusedError, match="needed_by: speech, vision"):
+        decide(backups, "b", same, False, needed_by=NEEDED)
+    reason, warnings = decide(backups, "b", same, True, needed_by=NEEDED)
+    assert reason == "changed_since_backup" and "speech, vision" in warnings[0]
+    assert decide(backups, "a", same, False, needed_by=NEEDED) == ("", ())
+
+
+REASONS = {
+    "what the run left": ([("a", "b")], "b", "changed_since_backup"),
+    "what it found": ([("a", "b")], "a", ""),
+    "there was none, and it is what the run left": ([(None, "b")], "b", "added_since_backup"),
+    "there was none, and there is none": ([(None, "b")], None, ""),
+    "the run took it away": ([("a", None)], None, "removed_since_backup"),
+    "several tasks, what the last one left": ([("a", "b"), ("b", "c"), ("c", "d")], "d", "changed_since_backup"),
+    "several tasks, the last one failed to write": ([("a", "b"), ("b", "c")], "b", "changed_since_backup"),
+    "several tasks, one in between failed to write": ([("a", "b"), ("a", "c")], "c", "changed_since_backup"),
+    "several tasks, none wrote": ([("a", "b"), ("a", "c")], "a", ""),
+    "several tasks that cancel out": ([("a", "b"), ("b", "a")], "a", ""),
+    "several tasks, the first made it": ([(None, "b"), ("b", "c")], "c", "added_since_backup"),
+    "what it found, though others wrote meanwhile": ([("a", "b"), ("x", "c")], "a", ""),
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+@pytest.mark.parametrize("force", [False, True])
+def test_why_it_differs(case: str, force: bool) -> None:
+    documents, live, reason = REASONS[case]
+    assert decide(chain(*documents), live, same, force) == (reason, ())
+
+
+DRIFT = {
+    "somebody changed it": ([("a", "b")], "x", "is not what the run left"),
+    "somebody took it away": ([("a", "b")], None, "is not what the run left"),
+    "somebody made one again": ([("a", None)], "x", "is not what the run left"),
+    "somebody wrote between two tasks": ([("a", "b"), ("bx", "cx")], "cx", "while the run wrote to it"),
+    "somebody took it away between two tasks": ([("a", "b"), (None, "c")], "c", "while the run wrote to it"),
+}
+
+
+@pytest.mark.parametrize("case", DRIFT)
+def test_what_others_wrote_is_refused(case: str) -> None:
+    documents, live, words = DRIFT[case]
+    with pytest.raises(RefusedError, match=words) as caught:
+        decide(chain(*documents), live, same, force=False)
+    assert "fleet-data" in caught.value.message and "force" in caught.value.remedy
+
+
+@pytest.mark.parametrize("case", DRIFT)
+def test_force_puts_it_back_with_a_warning(case: str) -> None:
+    documents, live, words = DRIFT[case]
+    verdict = decide(chain(*documents), live, same, force=True)
+    assert verdict.reason
+    assert words in verdict.warnings[0]
+
+
+def shared(*clouds: tuple[str, ...]) -> list[Backup]:
+    """A chain of three documents, and the clouds that each backup of it is for."""
+    return [dataclasses.replace(backup, clouds=of) for backup, of in zip(chain(("a", "b"), ("b", "c")), clouds, strict=True)]
+
+
+CLOUDS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], list[str] | None, str]] = {
+    "all of them": ((("cld_1",), ("cld_2",)), ["cld_1", "cld_2", "cld_3"], ""),
+    "one of them": ((("cld_1",), ("cld_2",)), ["cld_1"], "for other clouds as well, which are not put back: cld_2"),
+    "another one": ((("cld_1",), ("cld_2",)), ["cld_3"], "which are not put back: cld_1, cld_2"),
+    "one without an id": ((("cld_1",), ("cld_2",)), [], "which are not put back: cld_1, cld_2"),
+    "one of them, of a rollback": ((("cld_1", "cld_2"), ("cld_1",)), ["cld_1"], "which are not put back: cld_2"),
+    "whichever": ((("cld_1",), ("cld_2",)), None, ""),
+}
+
+
+@pytest.mark.parametrize("case", CLOUDS)
+def test_what_other_clouds_use_is_refused_unless_forced(case: str) -> None:
+    of, clouds, words = CLOUDS[case]
+    if not words:
+        assert decide(shared(*of), "c", same, False, clouds) == ("changed_since_backup", ())
+        return
+    with pytest.raises(RefusedError, match=words):
+        decide(shared(*of), "c", same, False, clouds)
+    assert words in decide(shared(*of), "c", same, True, clouds).warnings[0]
+    assert decide(shared(*of), "a", same, False, clouds) == ("", ())
+
+
+def test_a_backup_that_does_not_say_for_which_cloud_it_is_is_warned_about() -> None:
+    verdict = decide(shared(("cld_1",), ()), "c", same, False, ["cld_1"])
+    assert verdict.reason and "may have been written for other clouds" in verdict.warnings[0]
+    assert written_for(shared(("cld_1",), ())) == ()
+    assert written_for(shared(("cld_2",), ("cld_1",))) == ("cld_1", "cld_2")
+
+
+def test_documents_are_compared_by_their_meaning() -> None:
+    assert decide(chain(("a", "b")), "B", same, force=False).reason
+    assert not decide(chain(("a", "b")), "A", same, force=False).reason
+
+
+@pytest.mark.parametrize("backups", [[], chain(("a", "b")) + chain(("a", "b"), bucket="other-data")], ids=["none", "of two documents"])
+def test_backups_that_are_not_of_one_document(backups: list[Backup]) -> None:
+    with pytest.raises(InputError, match="files"):
+        the_one_resource(backups)

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A file is the old one or the new one, whenever its writing ends, and a durable one is found again after a power failure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import stat
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "folder" / "file"
+
+
+@pytest.fixture(name="folder", autouse=True)
+def _folder(path: pathlib.Path) -> pathlib.Path:
+    path.parent.mkdir()
+    return path.parent
+
+
+class Synced(list[str]):
+    """What was brought to the disk, in its order, with what its folder held by then."""
+
+    def __init__(self, folder: pathlib.Path, failure: int | None = None) -> None:
+        super().__init__()
+        self._folder = folder
+        self._failure = failure
+
+    def __call__(self, handle: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        if is_folder:
+            assert os.path.samestat(os.fstat(handle), self._folder.stat())
+        self.append(("folder" if is_folder else "file") + (" with it" if (self._folder / "file").exists() else ""))
+        if is_folder and self._failure is not None:
+            raise OSError(self._failure, os.strerror(self._failure))
+
+
+@pytest.mark.parametrize("durable", [True, False], ids=["durable", "not durable"])
+def test_it_is_there_as_a_whole(path: pathlib.Path, durable: bool) -> None:
+    for text in ("first", "sécond"):
+        write_whole(str(path), text, durable=durable)
+        assert path.read_text(encoding="utf-8") == text
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_in_the_working_folder(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    write_whole("file", "text", durable=True)
+    assert path.read_text() == "text"
+
+
+def test_what_is_durable_is_brought_to_the_disk_with_its_name(
+    path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose folder is not on the disk is not there after a power failure, whatever is in it."""
+    synced = Synced(folder)
+    monkeypatch.setattr(os, "fsync", synced)
+    before = len(os.listdir("/proc/self/fd"))
+    write_whole(str(path), "text", durable=True)
+    assert synced == ["file", "folder with it"]
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_not_durable_waits_for_no_disk(path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced = Synced(folder)
+    monkeypatch.setattr(os, "fsync", synced)
+    write_whole(str(path), "text")
+    assert synced == []
+
+
+def test_a_file_system_whose_folders_cannot_be_synced_is_good_enough(
+    path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", Synced(folder, errno.EINVAL))
+    write_whole(str(path), "text", durable=True)
+    assert path.read_text() == "text"
+
+
+def test_a_disk_that_fails_is_told(path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", Synced(folder, errno.EIO))
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        write_whole(str(path), "text", durable=True)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+INTERRUPTIONS = ("chmod", "replace")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("call", INTERRUPTIONS)
+def test_an_interruption_leaves_the_old_one_or_the_new_one(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, call: str, when: str
+) -> None:
+    """And is what ends the writing, not that there is nothing left to clean up."""
+    path.write_text("old")
+    carry_out = getattr(os, call)
+
+    def interrupt(*arguments: t.Any) -> t.NoReturn:
+        if when == "after":
+            carry_out(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, call, interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        write_whole(str(path), "new", mode=0o644)
+    assert caught.value.__context__ is None
+    assert path.read_text() == ("new" if (call, when) == ("replace", "after") else "old")
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_text_that_cannot_be_written_leaves_nothing(path: pathlib.Path) -> None:
+    with pytest.raises(UnicodeError):
+        write_whole(str(path), "half a character: \ud800", durable=True)
+    assert list(path.parent.iterdir()) == []

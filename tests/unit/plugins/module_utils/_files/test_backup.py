@@ -1,0 +1,296 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups are whole or not there, their owner's alone, in files whose names sort and lead nowhere else; garbage is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import stat
+import typing as t
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import backup as files_backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
+    check_backup_options,
+    check_run_id,
+    drop,
+    files_in,
+    kept,
+    read,
+)
+
+ACCOUNT = "222222222222"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+CONFIG = {"cloud_id": "cld_1", "deployment_configs": [{}]}
+KINDS: dict[str, Backup] = {
+    "a trust policy": Backup("trust_policy", {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a"}, ACCOUNT, TRUST, TRUST),
+    "a bucket policy that was not there": Backup("bucket_policy", {"bucket": "anyscale-prod.data"}, ACCOUNT, None, TRUST),
+    "a bucket policy that goes": Backup("bucket_policy", {"bucket": "anyscale-prod"}, ACCOUNT, TRUST, None),
+    "a compute config": Backup("compute_config", {"cloud_id": "cld_1", "name": "größe/../ 1"}, ACCOUNT, CONFIG, None),
+    "a bucket policy for several clouds": Backup("bucket_policy", {"bucket": "shared"}, ACCOUNT, None, TRUST, ("cld_1", "cld_2")),
+    "a compute config of an unknown account": Backup("compute_config", {"cloud_id": "cld_1", "name": "team-a"}, "", CONFIG, CONFIG),
+}
+ONE = KINDS["a trust policy"]
+
+
+def parameters(folder: pathlib.Path, **more: t.Any) -> dict[str, t.Any]:
+    return {"backup": True, "backup_dir": str(folder / "backups"), "run_id": "4711", **more}
+
+
+def write(folder: pathlib.Path, backup: Backup = ONE, **more: t.Any) -> pathlib.Path:
+    return pathlib.Path(kept(backup, parameters(folder, **more))["backup_file"])
+
+
+def mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_kept_is_what_is_read(tmp_path: pathlib.Path, kind: str) -> None:
+    assert read(str(write(tmp_path, KINDS[kind]))) == KINDS[kind]
+
+
+def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
+    content = json.loads(write(tmp_path).read_text())
+    assert set(content) == {"schema_version", "written_at", "run_id", *(field.name for field in dataclasses.fields(Backup))}
+    assert content["run_id"] == "4711"
+    assert re.match(r"\d{4}-\d\d-\d\dT.*\+00:00\Z", content["written_at"])
+
+
+def test_one_that_does_not_say_for_which_clouds_it_is_can_be_read(tmp_path: pathlib.Path) -> None:
+    """As releases wrote them that did not keep it."""
+    path = write(tmp_path)
+    content = json.loads(path.read_text())
+    del content["clouds"]
+    path.write_text(json.dumps(content))
+    assert read(str(path)) == ONE
+
+
+def test_only_the_owner_can_read_it(tmp_path: pathlib.Path) -> None:
+    before = os.umask(0)
+    try:
+        path = write(tmp_path)
+    finally:
+        os.umask(before)
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+
+
+NOT_KEPT: dict[str, tuple[Backup | None, dict[str, t.Any]]] = {
+    "where no backup is asked for": (ONE, {"backup": False}),
+    "where nothing is replaced": (None, {}),
+}
+
+
+@pytest.mark.parametrize("case", NOT_KEPT)
+def test_nothing_is_kept(tmp_path: pathlib.Path, case: str) -> None:
+    backup, options = NOT_KEPT[case]
+    assert kept(backup, parameters(tmp_path, **options)) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_sort_by_time_whatever_they_are_of(tmp_path: pathlib.Path) -> None:
+    written = [write(tmp_path, backup, run_id=run) for run in ("9", "10", "a") for backup in KINDS.values()]
+    assert sorted(path.name for path in written) == [path.name for path in written]
+    assert [path.name for path in written] == [os.path.basename(path) for path in files_in(str(tmp_path / "backups"))]
+
+
+def test_a_run_is_found_by_its_id_alone(tmp_path: pathlib.Path) -> None:
+    write(tmp_path, run_id="47")
+    ours = write(tmp_path, run_id="4711")
+    write(tmp_path, run_id="4711-2")
+    (tmp_path / "backups/4711.json").write_text("{}")
+    assert files_in(str(tmp_path / "backups"), "4711") == [str(ours)]
+
+
+def test_without_a_run_id_a_backup_is_a_run_of_its_own(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path, run_id=None)
+    run_id = json.loads(path.read_text())["run_id"]
+    assert path.name.startswith(f"{run_id}.{run_id}.")
+    assert files_in(str(path.parent), run_id) == [str(path)]
+
+
+HOSTILE = [
+    "../../etc/passwd",
+    "/etc/passwd",
+    "..",
+    ".",
+    "a\0b",
+    "x" * 500,
+    "-rf",
+    "$(id)",
+    "{{ 7 * 7 }}",
+    "名前",
+    "\N{ROCKET}",
+    "\n",
+    "a.json",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -> None:
+    path = write(tmp_path, Backup("compute_config", {"cloud_id": "cld_1", "name": name}, "", None, CONFIG))
+    assert path.parent == tmp_path / "backups"
+    assert [path] == list(path.parent.iterdir())
+    assert read(str(path)).target["name"] == name
+
+
+@given(name=st.text(min_size=1), other=st.text(min_size=1))
+def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None:
+    one, another = (
+        files_backup._short_name(Backup("compute_config", {"cloud_id": "cld_1", "name": text}, "", None, None)) for text in (name, other)
+    )
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", one) and len(one) < 60
+    assert (one == another) == (name == other)
+
+
+def test_what_was_not_replaced_is_dropped(tmp_path: pathlib.Path) -> None:
+    """Whether its file is still there or not, and whether there is one."""
+    result = kept(ONE, parameters(tmp_path))
+    for backup_file in (result, result, {}):
+        drop(backup_file)
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+@pytest.mark.parametrize("run_id", ["", " ", "a b", "../x", "a/b", "a.b", "a" * 65, "é", "a\n"])
+def test_a_run_id_that_cannot_be_part_of_a_name_is_refused(run_id: str) -> None:
+    with pytest.raises(InputError, match="run_id"):
+        check_run_id(run_id)
+
+
+def test_an_interrupted_write_leaves_nothing_behind(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(handle: int) -> t.NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path)
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+def _a_file(folder: pathlib.Path) -> None:
+    (folder / "backups").write_text("")
+
+
+def _open_to_others(folder: pathlib.Path) -> None:
+    (folder / "backups").mkdir()
+    (folder / "backups").chmod(0o777)
+
+
+FOLDERS: dict[str, t.Callable[[pathlib.Path], dict[str, str] | None]] = {
+    "that is a file": _a_file,
+    "that others can write to": _open_to_others,
+    "that is none of a file system's": lambda folder: {"backup_dir": "/proc/backups"},
+    "with a name too long": lambda folder: {"backup_dir": "/tmp/" + "x" * 500},
+    "with a name that cannot be": lambda folder: {"backup_dir": "/tmp/a\0b"},
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_a_folder_that_cannot_be_used_is_explained(tmp_path: pathlib.Path, case: str) -> None:
+    options = FOLDERS[case](tmp_path) or {}
+    with pytest.raises(TaskError) as caught:
+        write(tmp_path, **options)
+    message = caught.value.failure()["msg"]
+    assert message.startswith(f"The {ONE.resource} was not changed, since its backup cannot be written")
+    assert "backup_dir" in message
+
+
+def _content(**changes: t.Any) -> str:
+    return json.dumps({"schema_version": 1, **dataclasses.asdict(ONE), **changes})
+
+
+GARBAGE: dict[str, str] = {
+    "empty": "",
+    "not JSON": "{",
+    "half of one": _content()[:100],
+    "lists in lists without end": "[" * 100_000,
+    "a document with a Sid that is a list": _content(before={"Statement": [{"Effect": "Allow", "Sid": ["One"]}]}),
+    "a document with half a character": _content(after={**TRUST, "Id": "\ud800"}),
+    "a list": "[]",
+    "clouds that are no names": _content(clouds=[7]),
+    "clouds that are no list": _content(clouds=7),
+    "nothing known": "{}",
+    "a later schema": _content(schema_version=2),
+    "an unknown kind": _content(kind="user_policy"),
+    "a kind that is no text": _content(kind=[]),
+    "no target": _content(target=None),
+    "another kind's target": _content(target={"bucket": "anyscale-prod"}),
+    "a role's name for its ARN": _content(target={"role_arn": "ray-team-a"}),
+    "a role's name for its ARN and no account": _content(target={"role_arn": "ray-team-a"}, account_id=None),
+    "a role of another account": _content(account_id="333333333333"),
+    "a trust policy that was not there": _content(before=None),
+    "a document that is a text": _content(before=json.dumps(TRUST)),
+    "a document that is no policy": _content(before={"Statement": [{"Effect": "Perhaps"}]}),
+    "a bucket that is a path": _content(kind="bucket_policy", target={"bucket": "../x"}),
+    "a compute config of another cloud": _content(
+        kind="compute_config", target={"cloud_id": "cld_2", "name": "n"}, before=CONFIG, after=None
+    ),
+    "a compute config without a name": _content(kind="compute_config", target={"cloud_id": "cld_1", "name": ""}, before=CONFIG, after=None),
+}
+
+
+@pytest.mark.parametrize("case", GARBAGE)
+def test_what_is_no_backup_is_refused(tmp_path: pathlib.Path, case: str) -> None:
+    path = tmp_path / "backup.json"
+    path.write_text(GARBAGE[case])
+    path.chmod(0o600)
+    with pytest.raises(InputError, match=r"backup\.json"):
+        read(str(path))
+
+
+def test_a_backup_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path)
+    path.chmod(0o620)
+    with pytest.raises(InputError, match="others than its owner"):
+        read(str(path))
+
+
+def test_what_another_user_owns_is_not_trusted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns a folder or a file can change it at any time, whatever its mode says now."""
+    path = write(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(InputError, match="belongs to another user"):
+        read(str(path))
+    with pytest.raises(TaskError, match="was not changed.* belongs to another user"):
+        write(tmp_path)
+
+
+RELATIVE = ["backups", "./backups", "../backups", "", "~nobody-of-this-name/backups"]
+
+
+@pytest.mark.parametrize("directory", RELATIVE)
+def test_a_folder_that_is_not_absolute_is_refused(directory: str) -> None:
+    """It would be another one wherever a task runs."""
+    with pytest.raises(InputError, match="backup_dir .* is not an absolute path"):
+        check_backup_options({"backup": True, "backup_dir": directory})
+
+
+@pytest.mark.parametrize(
+    "options", [{"backup": True, "backup_dir": "/srv/backups"}, {"backup": False, "backup_dir": "backups"}], ids=["absolute", "unused"]
+)
+def test_options_with_which_backups_can_be_kept(options: dict[str, t.Any]) -> None:
+    check_backup_options(options)
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/", "a\0b"])
+def test_a_backup_that_cannot_be_read_is_explained(path: str) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        read(path)
+
+
+def test_a_folder_that_cannot_be_read_is_explained() -> None:
+    with pytest.raises(InputError, match="/no/such/folder"):
+        files_in("/no/such/folder")

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Ansible's validation has to say besides what is wrong is not lost."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
+
+OF_US = {"version": "9.0.0", "collection_name": "rayfleet.anyscale"}
+
+
+class Aged(Task):
+    """A module with an option and an alias that are going to be removed."""
+
+    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+        **Task.options,
+        "old": {"type": "str", "removed_in_version": "9.0.0", "removed_from_collection": "rayfleet.anyscale"},
+        "role": {**Task.options["role"], "deprecated_aliases": [{"name": "role_name", **OF_US}]},
+    }
+
+
+def test_deprecations_are_told() -> None:
+    """As a module in an interpreter of its own tells them."""
+    found = Validated(Aged, "iam_trust_ec2", {"role_name": "ray", "old": "x"})
+    assert found.complaint is None
+    assert [(one["version"], one["collection_name"]) for one in found.deprecations] == [("9.0.0", "rayfleet.anyscale")] * 2
+    assert ["role_name" in one["msg"] for one in found.deprecations] == [True, False]
+
+
+def test_nothing_is_told_where_nothing_is_old() -> None:
+    """The usual case."""
+    found = Validated(Aged, "iam_trust_ec2", {"role": "ray"})
+    assert (found.deprecations, found.warnings) == ([], [])

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Artifacts add up to what one job for all would have published, however the hosts were sliced."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import merge_artifacts
+
+Json = dict[str, t.Any]
+
+
+def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.Any) -> Json:
+    """What a job publishes."""
+    return {"step": step, "counts": counts, "failed_clouds": list(failing)}
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "expected"),
+    [
+        pytest.param({}, {}, id="no jobs, no steps"),
+        pytest.param(
+            {"a_1": artifact(changed=2), "a_2": artifact(changed=3, right=1)},
+            {"onboard": {"jobs": 2, "counts": {"changed": 5, "right": 1}, "failed_clouds": []}},
+            id="slices add up, also what only one of them counts",
+        ),
+        pytest.param(
+            {"a_1": artifact(clouds={"fail": 1, "pass": 2}), "a_2": artifact(clouds={"fail": 4, "pass": 0})},
+            {"onboard": {"jobs": 2, "counts": {"clouds": {"fail": 5, "pass": 2}}, "failed_clouds": []}},
+            id="counts within counts",
+        ),
+        pytest.param(
+            {"a_1": artifact("audit before", n=1), "a_9": artifact("audit after", n=2)},
+            {
+                "audit before": {"jobs": 1, "counts": {"n": 1}, "failed_clouds": []},
+                "audit after": {"jobs": 1, "counts": {"n": 2}, "failed_clouds": []},
+            },
+            id="steps are kept apart",
+        ),
+        pytest.param(
+            {"a_2": artifact(failing=("c", "a")), "a_1": artifact(failing=("b", "a"))},
+            {"onboard": {"jobs": 2, "counts": {}, "failed_clouds": ["a", "b", "c"]}},
+            id="failed clouds, each once",
+        ),
+    ],
+)
+def test_merged(artifacts: Json, expected: Json) -> None:
+    assert merge_artifacts(artifacts) == expected
+
+
+@given(clouds=st.lists(st.sampled_from(["changed", "right", "failed"]), max_size=30), slices=st.integers(1, 5))
+def test_slices_add_up_to_the_whole(clouds: list[str], slices: int) -> None:
+    """Every n-th cloud for each slice, as AWX cuts them."""
+
+    def job(outcomes: dict[int, str]) -> Json:
+        failed = tuple(f"cloud-{number}" for number, outcome in outcomes.items() if outcome == "failed")
+        return artifact(failing=failed, **{kind: list(outcomes.values()).count(kind) for kind in ("changed", "right", "failed")})
+
+    outcomes = dict(enumerate(clouds))
+    parts = {f"anyscale_onboard_{first}": job(dict(list(outcomes.items())[first::slices])) for first in range(slices)}
+    whole = merge_artifacts({"anyscale_onboard_0": job(outcomes)})["onboard"]
+    assert merge_artifacts(parts)["onboard"] == {**whole, "jobs": slices}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("text", id="a text"),
+        pytest.param({"counts": {}, "failed_clouds": []}, id="no step"),
+        pytest.param({"step": "onboard", "counts": [], "failed_clouds": []}, id="a list of counts"),
+        pytest.param(artifact(changed="two"), id="a count that is no number"),
+        pytest.param(artifact(changed=True), id="a count that is a boolean"),
+    ],
+)
+def test_what_is_no_artifact_is_refused_by_its_name(value: t.Any) -> None:
+    with pytest.raises(InputError, match="anyscale_onboard_7"):
+        merge_artifacts({"anyscale_onboard_7": value})

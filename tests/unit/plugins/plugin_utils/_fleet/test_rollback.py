@@ -1,0 +1,136 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each document of a run is given to one cloud: the first whose own it is, else one with a connection to its account."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import cloud_of, documents_of, share_out, with_needs
+
+ACCOUNT, OTHER = "222222222222", "333333333333"
+
+
+def trust(role: str, account: str = ACCOUNT) -> Backup:
+    return Backup("trust_policy", {"role_arn": f"arn:aws:iam::{account}:role/ray/{role}"}, account, {}, {})
+
+
+def bucket(name: str, account: str = ACCOUNT) -> Backup:
+    return Backup("bucket_policy", {"bucket": name}, account, None, {})
+
+
+def config(name: str, cloud_id: str = "cld_1", account: str = ACCOUNT) -> Backup:
+    return Backup("compute_config", {"cloud_id": cloud_id, "name": name}, account, None, {})
+
+
+def variables(number: int, account: str = ACCOUNT, **more: t.Any) -> dict[str, t.Any]:
+    names = {"cloud_id": f"cld_{number}", "account_id": account, "bucket": f"bucket-{number}", "compute_config": "team", **more}
+    return {f"cloud_iam_{name}": value for name, value in names.items()}
+
+
+HOSTS = {
+    "first": variables(1),
+    "second": variables(2, role="ray-b", bucket="s3://bucket-1"),
+    "third": variables(3, OTHER, role=f"arn:aws:iam::{OTHER}:role/ray/ray-b"),
+    "bare": {},
+    "odd": {"cloud_iam_role": "no role/", "cloud_iam_bucket": 7, "cloud_iam_account_id": None},
+}
+
+SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
+    "a role of its own": (trust("ray-b"), "second", "second"),
+    "the default role": (trust("cld_1-cluster_node_role"), "first", "first"),
+    "a role of that name in another account": (trust("ray-b", OTHER), "third", "third"),
+    "a role that no cloud names": (trust("former"), None, "first"),
+    "a bucket that clouds share": (bucket("bucket-1"), "first", "first"),
+    "a bucket that no cloud names": (bucket("former", OTHER), None, "third"),
+    "a compute config": (config("team", "cld_2"), "second", "second"),
+    "a compute config of another name": (config("former", "cld_2"), None, "first"),
+    "an account without a cloud": (trust("r", "444444444444"), None, None),
+    "a compute config of an unknown account": (config("former", "cld_9", ""), None, None),
+}
+
+
+@pytest.mark.parametrize("case", SHARES)
+@pytest.mark.parametrize("own", [True, False], ids=["only their own", "all"])
+def test_who_puts_it_back(case: str, own: bool) -> None:
+    backup, owner, anybody = SHARES[case]
+    documents = documents_of({"/backups/1.json": backup})
+    shares = share_out(documents, {name: cloud_of(host) for name, host in HOSTS.items()}, own)
+    taken_by = owner if own else anybody
+    assert shares.by_host == ({taken_by: documents} if taken_by else {})
+    assert shares.nobodys == ([] if taken_by else documents)
+
+
+def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
+    """Compute configs before all buckets, and these before all trust policies, also where another cloud wrote to one later."""
+    backups = {
+        "/z/1.json": trust("a"),
+        "/y/2.json": bucket("bucket-1"),
+        "/z/3.json": config("team"),
+        "/z/4.json": trust("b"),
+        "/x/5.json": bucket("bucket-1"),
+        "/x/6.json": trust("a"),
+        "/x/7.json": config("former"),
+    }
+    documents = documents_of(dict(reversed(backups.items())))
+    assert [document.files for document in documents] == [
+        ("/x/7.json",),
+        ("/z/3.json",),
+        ("/y/2.json", "/x/5.json"),
+        ("/z/1.json", "/x/6.json"),
+        ("/z/4.json",),
+    ]
+
+
+EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LAMBDA = {**EC2, "Principal": {"Service": "lambda.amazonaws.com"}}
+ARN = f"arn:aws:iam::{ACCOUNT}:role/ray/shared"
+
+
+def of(*statements: t.Any) -> dict[str, t.Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def grant(*principals: str, effect: str = "Allow") -> dict[str, t.Any]:
+    return {"Effect": effect, "Principal": {"AWS": list(principals)}, "Action": "s3:*", "Resource": "arn:aws:s3:::bucket-1/*"}
+
+
+GIVES_TRUST = dataclasses.replace(trust("shared"), before=of(LAMBDA), after=of(LAMBDA, EC2), clouds=("cld_1",))
+TAKES_TRUST = dataclasses.replace(GIVES_TRUST, before=of(LAMBDA, EC2), after=of(LAMBDA))
+PARTNER = "arn:aws:iam::444444444444:root"
+GIVES_BUCKET = dataclasses.replace(bucket("bucket-1"), before=None, after=of(grant(ARN, PARTNER)), clouds=("cld_1",))
+WIDENS_BUCKET = dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=of(grant(ARN, f"{ARN}-too")))
+FLEET = {
+    "taken back": variables(1, role=ARN),
+    "beside it": variables(2, role="shared", bucket="bucket-1"),
+    "elsewhere": variables(3, role="shared"),
+    "in another account": variables(4, OTHER, role="shared", bucket="bucket-1"),
+    "falls back to it": variables(5, role="own") | {"anyscale_default_role_arn": ARN},
+    "of an account unknown": variables(6, "", role="shared", bucket="bucket-1"),
+    "with a role of its own": variables(7, role="own", bucket="bucket-1"),
+    "bare": {},
+}
+NEEDS: dict[str, tuple[Backup, set[str]]] = {
+    "the trust that it gave": (GIVES_TRUST, {"beside it", "elsewhere", "falls back to it", "of an account unknown"}),
+    "the trust that it took": (TAKES_TRUST, set()),
+    "the bucket that it gave": (GIVES_BUCKET, {"beside it", "of an account unknown"}),
+    "the bucket that it gave to somebody else": (WIDENS_BUCKET, set()),
+    "the bucket that it denied": (dataclasses.replace(GIVES_BUCKET, after=of(grant(ARN, effect="Deny"))), set()),
+    "a compute config": (config("team"), set()),
+}
+
+
+@pytest.mark.parametrize("case", NEEDS)
+def test_who_needs_what_would_be_lost(case: str) -> None:
+    """Of the clouds that are not taken back: those that run with a role that loses by it, or fall back to it."""
+    backup, expected = NEEDS[case]
+    fleet = {name: cloud_of(host) for name, host in FLEET.items()}
+    (document,) = with_needs(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
+    assert set(document.needed_by) == expected
+    assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]

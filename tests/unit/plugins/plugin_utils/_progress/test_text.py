@@ -1,0 +1,225 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said of a run fits the line, counts every cloud once, and cannot be led astray by what clouds are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import cells
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Progress
+
+
+def _progress(**accounts: str) -> Progress:
+    """A run that has begun: two tasks for clouds by name."""
+    progress = Progress()
+    progress.begin(accounts, ["trust", "bucket"], 0.0)
+    return progress
+
+
+def _plain(line: texts.Line) -> str:
+    return "".join(text for text, _outcome in line)
+
+
+def _recap(progress: Progress, check: bool = False, width: int = 100) -> list[str]:
+    progress.settle([cloud.name for cloud in progress.clouds.values() if cloud.trouble])
+    return [_plain(line) for line in texts.recap(progress, "clouds", check, width)]
+
+
+def _halfway() -> Progress:
+    progress = _progress(a="111111111111", b="111111111111", c="", d="")
+    progress.task = "Give the role the bucket"
+    progress.change("a", ["access_missing"])
+    progress.fail("b", "no")
+    for name in "acd":
+        progress.over(name, "trust")
+    return progress
+
+
+STANDING = "1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 left"
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        pytest.param(120, f"[##################............] {STANDING} | Give the role the bucket", id="wide"),
+        pytest.param(80, "[############........] 1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 ...", id="not as wide"),
+        pytest.param(59, "1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 le...", id="too narrow for a bar"),
+        pytest.param(10, "1 of 4 ...", id="hopeless"),
+        pytest.param(2, "..", id="beyond hope"),
+    ],
+)
+def test_the_bar(width: int, expected: str) -> None:
+    """What counts comes first; the rest is cut."""
+    assert _plain(texts.bar_line(_halfway(), "clouds", False, width, 75.0)) == expected
+
+
+@pytest.mark.parametrize("task", ["名前" * 60, "e\u0301" * 200, "a\x1b[2J\r\nb" * 30], ids=["wide", "combining", "controlling"])
+@pytest.mark.parametrize("width", [20, 61, 79, 80, 121])
+def test_the_bar_is_never_wider_than_the_terminal(task: str, width: int) -> None:
+    """Else it would wrap, and could not be erased."""
+    progress = _halfway()
+    progress.task = task
+    line = _plain(texts.bar_line(progress, "clouds", False, width, 75.0))
+    assert cells(line) <= width and line.isprintable()
+
+
+def test_the_bar_speaks_of_check_mode() -> None:
+    """Nothing has changed there."""
+    assert "1 would change, 1 failed" in _plain(texts.bar_line(_halfway(), "clouds", True, 120, 75.0))
+
+
+def test_the_bar_speaks_of_predictions_where_there_is_nothing_else() -> None:
+    """A variable of a playbook may ask for check mode, of which the command line knows nothing."""
+    progress = _progress(a="111111111111", b="111111111111")
+    progress.change("a", ["access_missing"], predicted=True)
+    assert "1 would change" in _plain(texts.bar_line(progress, "clouds", False, 120, 75.0))
+    progress.change("b", ["access_missing"])
+    assert "2 changed" in _plain(texts.bar_line(progress, "clouds", False, 120, 75.0))
+
+
+def test_the_heartbeat() -> None:
+    """The same without the bar, and in full."""
+    told = texts.heartbeat(_halfway(), "clouds", False, 3675.0)
+    assert told == "1 of 4 clouds done in 1:01:15, 1 changed, 1 failed, 36:45 left | Give the role the bucket"
+
+
+def test_a_cloud_that_changed() -> None:
+    """Its name, its account where that is known, the reasons that were not told before."""
+    progress = _progress(a="111111111111", b="")
+    progress.change("a", ["x", "y\n"])
+    progress.change("b", ["z"], predicted=True)
+    assert [texts.changed_line(cloud) for cloud in progress.untold()] == ["changed: a (account 111111111111): x, y", "would change: b: z"]
+
+
+def test_a_cloud_that_failed() -> None:
+    """All of the message, on one line."""
+    line = texts.failed_line(Cloud("a\x1b[2J", "111111111111"), "Look", "It\nfailed.\x07  Do\tthis.")
+    assert line == "failed: a\\x1b[2J (account 111111111111), Look: It failed.\\x07 Do this."
+
+
+def test_the_recap() -> None:
+    """A table by account, the reasons with the clouds that they are for, the totals."""
+    progress = _progress(a="222222222222", b="111111111111", c="111111111111", d="", e="111111111111")
+    progress.change("a", ["wrong_arn_kind"])
+    progress.change("b", ["wrong_arn_kind", "ec2_trust_missing"])
+    progress.fail("c", "Role c does not exist.")
+    progress.over("d", "bucket")
+    progress.fail("e", "no route", unreachable=True)
+    assert _recap(progress) == [
+        "account       clouds    right  changed   failed  unreachable",
+        "111111111111       3        0        1        1            1",
+        "222222222222       1        0        1        0            0",
+        "unknown            1        1        0        0            0",
+        "all                5        1        2        1            1",
+        "",
+        "why they changed:",
+        "     2  wrong_arn_kind: a, b",
+        "     1  ec2_trust_missing: b",
+        "",
+        "why they failed:",
+        "     1  Role c does not exist.: c",
+        "     1  no route: e",
+        "",
+        "clouds=5 right=1 changed=2 failed=1 unreachable=1",
+    ]
+
+
+def test_the_recap_of_check_mode() -> None:
+    """Would change, and not: changed."""
+    progress = _progress(a="111111111111")
+    progress.change("a", ["access_missing"], predicted=True)
+    assert _recap(progress, check=True) == [
+        "account       clouds    right  would change   failed  unreachable",
+        "111111111111       1        0             1        0            0",
+        "",
+        "why they would change:",
+        "     1  access_missing: a",
+        "",
+        "clouds=1 right=0 changed=0 would_change=1 failed=0 unreachable=0",
+    ]
+
+
+def test_the_recap_tells_changes_from_predictions() -> None:
+    """Also where there are both, each with its own reasons."""
+    progress = _progress(a="111111111111", b="111111111111")
+    progress.change("a", ["access_missing"], predicted=True)
+    progress.change("b", ["ec2_trust_missing"])
+    assert _recap(progress)[3:] == [
+        "why they changed:",
+        "     1  ec2_trust_missing: b",
+        "",
+        "why they would change:",
+        "     1  access_missing: a",
+        "",
+        "clouds=2 right=0 changed=1 would_change=1 failed=0 unreachable=0",
+    ]
+
+
+def test_the_recap_of_an_audit() -> None:
+    """A cloud with a check that fails is not called right."""
+    progress = _progress(a="111111111111", b="111111111111", c="111111111111")
+    progress.find("a", ["trust_policy", "bucket_grants"])
+    progress.find("b", ["trust_policy"])
+    progress.find("c", [])
+    for name in "abc":
+        progress.over(name, "bucket")
+    assert _recap(progress) == [
+        "account       clouds    right  drifted  changed   failed  unreachable",
+        "111111111111       3        1        2        0        0            0",
+        "",
+        "which checks fail:",
+        "     2  trust_policy: a, b",
+        "     1  bucket_grants: a",
+        "",
+        "clouds=3 right=1 drifted=2 changed=0 failed=0 unreachable=0",
+    ]
+
+
+def test_the_recap_of_a_rollout_that_stopped() -> None:
+    """Who was not come to is counted as that, and not as right."""
+    progress = _progress(a="111111111111", b="111111111111")
+    progress.plan({"b"})
+    assert _recap(progress)[:2] == [
+        "account       clouds    right  changed   failed  unreachable  not finished",
+        "111111111111       2        1        0        0            0             1",
+    ]
+    assert _recap(progress)[-1] == "clouds=2 right=1 changed=0 failed=0 unreachable=0 not_finished=1"
+
+
+def test_a_run_for_nobody_has_no_recap() -> None:
+    """Nor has one in which no task was for anybody."""
+    assert _recap(Progress()) == [] == _recap(_progress(a=""))
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
+    """However many clouds have the same reason, and however many reasons there are."""
+    progress = _progress(**{f"cloud-{number}": "" for number in range(500)})
+    for name in progress.clouds:
+        progress.change(name, ["access_missing"])
+        progress.fail(name, f"{name} has a reason of its own that takes many words, more than there is room for on any line " * 3)
+    lines = _recap(progress, width=width)
+    assert len(lines) < 40 and max(map(cells, lines[3:-1])) <= width
+    assert lines[4].startswith("   500  access_missing: cloud-0, ")
+    assert all(": cloud" in line for line in lines if line.startswith("     1  ")), "the names are to be seen too"
+    assert "        and 480 more like these" in lines
+
+
+@pytest.mark.parametrize(
+    ("account", "planned", "noun"),
+    [
+        pytest.param("", False, "hosts", id="any playbook"),
+        pytest.param("111111111111", False, "clouds", id="one has an account"),
+        pytest.param("", True, "clouds", id="they were planned as clouds"),
+    ],
+)
+def test_what_hosts_are_called(account: str, planned: bool, noun: str) -> None:
+    """Clouds, where they are."""
+    progress = _progress(a="", b=account)
+    if planned:
+        progress.plan(())
+    assert texts.noun(progress) == noun

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A message stays short, however many it is about."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        pytest.param(0, "", id="none"),
+        pytest.param(2, "c0, c1", id="few"),
+        pytest.param(10, "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9", id="as many as are named"),
+        pytest.param(2000, "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 1990 more", id="many"),
+    ],
+)
+def test_some_of_many(count: int, told: str) -> None:
+    """The first ten are enough to know what it is about."""
+    assert some([f"c{number}" for number in range(count)]) == told
