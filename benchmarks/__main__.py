@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the benchmark: rounds through everything that is scheduled, then the report, which goes into the documentation.
+"""Runs the benchmark: rounds through everything that is scheduled, then the report, which goes into
+the documentation.
 
 The exit status is 0 unless a run itself failed: a goal that was missed is a figure, not an error.
 """
@@ -23,7 +24,13 @@ from ansible_collections.rayfleet.anyscale.benchmarks import _goals, _machine, _
 from ansible_collections.rayfleet.anyscale.benchmarks._contenders import Workplace
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, row
 from ansible_collections.rayfleet.anyscale.benchmarks._runs import RunFailed, Runs
-from ansible_collections.rayfleet.anyscale.benchmarks._schedule import QUICK, WHOLE, Cell, cells, in_round
+from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
+    QUICK,
+    WHOLE,
+    Cell,
+    cells,
+    in_round,
+)
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import SandboxServer, StandInServer
 
 _FORKS = 4 * (os.cpu_count() or 1)  # as AWX reckons what a machine can do
@@ -35,15 +42,34 @@ def main() -> int:
     options = _options()
     rounds = options.rounds or (2 if options.quick else 5)
     sizes = QUICK if options.quick else WHOLE
-    scheduled = cells(dataclasses.replace(sizes, larger=tuple(size for size in sizes.larger if size <= options.largest)))
-    to_do = [(number, cell) for number in range(rounds) for cell in in_round(scheduled, number) if not number or cell.clouds < options.once]
+    scheduled = cells(
+        dataclasses.replace(
+            sizes, larger=tuple(size for size in sizes.larger if size <= options.largest)
+        )
+    )
+    to_do = [
+        (number, cell)
+        for number in range(rounds)
+        for cell in in_round(scheduled, number)
+        if not number or cell.clouds < options.once
+    ]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         place = Workplace(folder, options.forks, options.threads)
-        runs = Runs(place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer()))
+        runs = Runs(
+            place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer())
+        )
         failed = _run(runs, to_do, rounds)
-    results = Results({cell: row(cell.clouds, runs.measures[cell], runs.calls[cell]) for cell in scheduled if cell not in failed})
-    report = _tables.report(results, _goals.goals(results), _machine.describe(options.forks, options.threads), rounds)
+    results = Results(
+        {
+            cell: row(cell.clouds, runs.measures[cell], runs.calls[cell])
+            for cell in scheduled
+            if cell not in failed
+        }
+    )
+    report = _tables.report(
+        results, _goals.goals(results), _machine.describe(options.forks, options.threads), rounds
+    )
     print(f"\n{report}")
     for cell, failure in failed.items():
         print(f"\nFAILED: {cell}: {failure}")
@@ -55,17 +81,42 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench OPTIONS=...", description=__doc__)
-    parser.add_argument("--rounds", type=int, help="how many measures each median is of (default: 5, with --quick 2)")
-    parser.add_argument("--quick", action="store_true", help="few clouds: tries the benchmark out, and writes no documentation")
-    parser.add_argument("--largest", type=int, default=max(WHOLE.larger), help="leave out fleets of more clouds, which take longest")
-    parser.add_argument("--once", type=int, default=sys.maxsize, metavar="N", help="measure fleets of N clouds and more in one round only")
-    parser.add_argument("--forks", type=int, default=_FORKS, help="of Ansible, and of the shell script")
-    parser.add_argument("--threads", type=int, default=_THREADS, help="of bare boto3, and of the plan")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help="how many measures each median is of (default: 5, with --quick 2)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="few clouds: tries the benchmark out, and writes no documentation",
+    )
+    parser.add_argument(
+        "--largest",
+        type=int,
+        default=max(WHOLE.larger),
+        help="leave out fleets of more clouds, which take longest",
+    )
+    parser.add_argument(
+        "--once",
+        type=int,
+        default=sys.maxsize,
+        metavar="N",
+        help="measure fleets of N clouds and more in one round only",
+    )
+    parser.add_argument(
+        "--forks", type=int, default=_FORKS, help="of Ansible, and of the shell script"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=_THREADS, help="of bare boto3, and of the plan"
+    )
     return parser.parse_args()
 
 
 def _run(runs: Runs, scheduled: list[tuple[int, Cell]], rounds: int) -> dict[Cell, RunFailed]:
-    """Run everything, each cell with the number of its round. A cell that failed is not tried again."""
+    """Run everything, each cell with the number of its round. A cell that failed is not tried
+    again.
+    """
     failed: dict[Cell, RunFailed] = {}
     for contender in dict.fromkeys(cell.contender for _round, cell in scheduled):
         print(f"Warming up: {contender.title}", flush=True)
@@ -76,8 +127,15 @@ def _run(runs: Runs, scheduled: list[tuple[int, Cell]], rounds: int) -> dict[Cel
         number, cell = to_do.popleft()
         if cell in failed:
             continue
-        left = sum(runs.expected_seconds(other) for _round, other in to_do if other not in failed) + runs.expected_seconds(cell)
-        print(f"{time.strftime('%H:%M:%S')}  round {number + 1} of {rounds}, about {left / 60:.0f} min left  {cell}", end=" ", flush=True)
+        left = sum(
+            runs.expected_seconds(other) for _round, other in to_do if other not in failed
+        ) + runs.expected_seconds(cell)
+        print(
+            f"{time.strftime('%H:%M:%S')}  round {number + 1} of {rounds}, about {left / 60:.0f} "
+            f"min left  {cell}",
+            end=" ",
+            flush=True,
+        )
         try:
             print(f"{runs.run(cell):.1f} s", flush=True)
         except RunFailed as failure:

@@ -29,7 +29,10 @@ def operation(request: Request) -> str:
     """A name for what a request asks for, in the manner of AWS's operations."""
     path = request.target.partition("?")[0]
     if request.method == "POST":
-        return {f"{_TEMPLATES}search": "SearchComputeConfigs", _TEMPLATES: "CreateComputeConfig"}.get(path, "Unknown")
+        return {
+            f"{_TEMPLATES}search": "SearchComputeConfigs",
+            _TEMPLATES: "CreateComputeConfig",
+        }.get(path, "Unknown")
     if path == _CLOUDS:
         return "ListClouds"
     if path.startswith(_CLOUDS) and path.endswith("/resources"):
@@ -44,7 +47,9 @@ def answer(state: State, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {OWNER_TOKEN}":
             raise ApiError(401, "Invalid or expired credentials.")
         handler = _HANDLERS.get(operation(request), _unknown)
-        status, body = handler(state, path, dict(parse_qsl(query)), json.loads(request.body or "null"))
+        status, body = handler(
+            state, path, dict(parse_qsl(query)), json.loads(request.body or "null")
+        )
     except ApiError as error:
         status, body = error.status, json.dumps(error.body()).encode()
     return Answer(status, body, "application/json")
@@ -60,7 +65,9 @@ def _list_clouds(state: State, path: str, query: dict[str, str], body: t.Any) ->
     return _page(rows, query)
 
 
-def _list_resources(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+def _list_resources(
+    state: State, path: str, query: dict[str, str], body: t.Any
+) -> tuple[int, bytes]:
     cloud_id = path.removeprefix(_CLOUDS).removesuffix("/resources")
     state.fleet.organization.cloud(cloud_id)
     return _page(state.fleet.resource_rows[cloud_id], query)
@@ -115,4 +122,6 @@ def _page(rows: list[bytes], query: dict[str, str]) -> tuple[int, bytes]:
     start = int(query.get("paging_token", 0))
     end = start + int(query.get("count", _PAGE))
     metadata = {"total": len(rows), "next_paging_token": str(end) if end < len(rows) else None}
-    return 200, b'{"results": [' + b", ".join(rows[start:end]) + b'], "metadata": ' + json.dumps(metadata).encode() + b"}"
+    return 200, b'{"results": [' + b", ".join(rows[start:end]) + b'], "metadata": ' + json.dumps(
+        metadata
+    ).encode() + b"}"

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is compared: the command of each contender, run in a folder that holds what it needs and in a clean environment."""
+"""Who is compared: the command of each contender, run in a folder that holds what it needs and in a
+clean environment.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ _INVENTORY = "plugin: rayfleet.anyscale.anyscale_clouds\n"
 
 @dataclasses.dataclass(frozen=True)
 class Workplace:
-    """A folder with the playbooks and, once a contender asks for them, the inventories and documents of fleets."""
+    """A folder with the playbooks and, once a contender asks for them, the inventories and
+    documents of fleets.
+    """
 
     folder: Path
     forks: int
@@ -76,8 +80,14 @@ def _write_documents(folder: Path, cloud: Cloud) -> None:
         "bucket": cloud.bucket_name,
         "profile": cloud.instance_profile_arn,
     }
-    (folder / "names").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items()))
-    search = {"name": {"equals": cloud.compute_config_name}, "cloud_id": cloud.cloud_id, "version": -1}
+    (folder / "names").write_text(
+        "".join(f"{name}={shlex.quote(value)}\n" for name, value in names.items())
+    )
+    search = {
+        "name": {"equals": cloud.compute_config_name},
+        "cloud_id": cloud.cloud_id,
+        "version": -1,
+    }
     contents = {
         "trust": documents.trust_policy(cloud),
         "bucket": documents.bucket_policy(cloud),
@@ -92,9 +102,10 @@ def _write_documents(folder: Path, cloud: Cloud) -> None:
 class Contender:
     """Who takes part.
 
-    seconds_per_cloud, seconds_per_drifted_cloud: rough guesses, the second on top of the first, for the time that is left
-      and the time at which a run is given up.
-    most_clouds: whoever is slow is run on so many at the most, and its time is scaled to more of them.
+    seconds_per_cloud, seconds_per_drifted_cloud: rough guesses, the second on top of the first, for
+    the time that is left and the time at which a run is given up.
+    most_clouds: whoever is slow is run on so many at the most, and its time is scaled to more of
+    them.
     parts: what of a cloud it converges.
     has_forks: whether it is one process and its forks, whose memory is worth a look.
     """
@@ -114,7 +125,14 @@ class Contender:
 
 
 def _playbook(place: Workplace, clouds: int, *arguments: str) -> list[str]:
-    return ["ansible-playbook", "--inventory", place.inventory(clouds), "--forks", str(place.forks), *arguments]
+    return [
+        "ansible-playbook",
+        "--inventory",
+        place.inventory(clouds),
+        "--forks",
+        str(place.forks),
+        *arguments,
+    ]
 
 
 def _onboard(plan: str) -> t.Callable[[Workplace, int], list[str]]:
@@ -130,19 +148,40 @@ def _cli(place: Workplace, clouds: int) -> list[str]:
 
 
 def _bare_boto3(place: Workplace, clouds: int) -> list[str]:
-    return [sys.executable, "-m", _BARE_BOTO3, place.inventory(clouds), "--threads", str(place.threads)]
+    return [
+        sys.executable,
+        "-m",
+        _BARE_BOTO3,
+        place.inventory(clouds),
+        "--threads",
+        str(place.threads),
+    ]
 
 
 def _ansible_inventory(place: Workplace, clouds: int) -> list[str]:
-    return ["ansible-inventory", "--inventory", str(place.folder / "fleet.anyscale_clouds.yml"), "--graph"]
+    return [
+        "ansible-inventory",
+        "--inventory",
+        str(place.folder / "fleet.anyscale_clouds.yml"),
+        "--graph",
+    ]
 
 
 PLAN = Contender("onboard, with the plan", _onboard("always"), 0.015)
 PER_CLOUD = Contender("onboard, cloud by cloud", _onboard("never"), 0.15)
 AMAZON_AWS = Contender(
-    "amazon.aws", lambda place, clouds: _playbook(place, clouds, "amazon_aws.yml"), 1.2, most_clouds=50, parts=("trust", "bucket")
+    "amazon.aws",
+    lambda place, clouds: _playbook(place, clouds, "amazon_aws.yml"),
+    1.2,
+    most_clouds=50,
+    parts=("trust", "bucket"),
 )
 CLI = Contender("AWS CLI script", _cli, 1.2, most_clouds=10, has_forks=False)
 BARE_BOTO3 = Contender("bare boto3", _bare_boto3, 0.012, 0.01)
-ENGINE = Contender("Ansible doing nothing", lambda place, clouds: _playbook(place, clouds, "nothing.yml"), 0.05, parts=())
+ENGINE = Contender(
+    "Ansible doing nothing",
+    lambda place, clouds: _playbook(place, clouds, "nothing.yml"),
+    0.05,
+    parts=(),
+)
 INVENTORY = Contender("ansible-inventory", _ansible_inventory, 0.003, parts=())

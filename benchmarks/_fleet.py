@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleets that are measured: any number of clouds over ten accounts, as they should be or drifted, and their inventory."""
+"""The fleets that are measured: any number of clouds over ten accounts, as they should be or
+drifted, and their inventory.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,16 @@ def clouds(count: int) -> tuple[Cloud, ...]:
 
 
 def drifted(cloud: Cloud) -> Cloud:
-    """The same cloud after somebody took EC2 out of the trust policy and the role out of the bucket policy."""
+    """The same cloud after somebody took EC2 out of the trust policy and the role out of the bucket
+    policy.
+    """
     return dataclasses.replace(cloud, trust="lambda_only", bucket_policy="foreign_reader")
 
 
 def compute_config(cloud: Cloud, with_profile: bool = True) -> Json:
-    """The request that made a cloud's compute config, with the cloud's instance profile or without any."""
+    """The request that made a cloud's compute config, with the cloud's instance profile or without
+    any.
+    """
     request = t.cast(Json, documents.compute_config(cloud))
     if not with_profile:
         for level in (request["config"], *request["config"]["deployment_configs"]):
@@ -47,10 +53,15 @@ def compute_config(cloud: Cloud, with_profile: bool = True) -> Json:
 
 
 def inventory(fleet: t.Iterable[Cloud]) -> Json:
-    """The fleet as a static inventory: one host for each cloud, with the variables that all contenders work from."""
+    """The fleet as a static inventory: one host for each cloud, with the variables that all
+    contenders work from.
+    """
     group = {
         "hosts": {cloud.name: _host_variables(cloud) for cloud in fleet},
-        "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"},
+        "vars": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        },
     }
     return {"all": {"children": {"anyscale_clouds": group}}}
 

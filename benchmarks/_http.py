@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""HTTP/1.1 for the stand-in server: kept-alive connections, as little work per request as possible, answers after a delay."""
+"""HTTP/1.1 for the stand-in server: kept-alive connections, as little work per request as possible,
+answers after a delay.
+"""
 
 from __future__ import annotations
 

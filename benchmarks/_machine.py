@@ -26,7 +26,10 @@ def describe(forks: int, threads: int) -> dict[str, str]:
     return {
         **hardware(),
         "software": ", ".join([software(), _amazon_aws(), _awscli()]),
-        "settings": f"{forks} forks for all that Ansible runs and for the AWS CLI, {threads} threads for the plan and for bare boto3",
+        "settings": (
+            f"{forks} forks for all that Ansible runs and for the AWS CLI, {threads} threads for "
+            "the plan and for bare boto3"
+        ),
         "date": today(),
     }
 
@@ -65,5 +68,7 @@ def _amazon_aws() -> str:
 
 
 def _awscli() -> str:
-    printed = subprocess.run([str(AWSCLI_BIN / "aws"), "--version"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        [str(AWSCLI_BIN / "aws"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
     return printed.split()[0].replace("/", " ")

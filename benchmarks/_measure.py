@@ -23,7 +23,8 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 class Measure:
     """One run. Memory in megabytes, 0 where nobody looked.
 
-    controller: the most that the command's own process had in proportional set size, which shares out shared pages.
+    controller: the most that the command's own process had in proportional set size, which shares
+    out shared pages.
     fork: the most that any of its children had of its own, pages that it shares with nobody.
     """
 
@@ -34,12 +35,27 @@ class Measure:
     fork: float = 0.0
 
 
-def run(command: t.Sequence[str], env: t.Mapping[str, str], cwd: Path, output: Path, limit: float, look_at_memory: bool) -> Measure:
-    """Run a command with its output in a file, for ``limit`` seconds at the most; looking at memory costs it a little."""
+def run(
+    command: t.Sequence[str],
+    env: t.Mapping[str, str],
+    cwd: Path,
+    output: Path,
+    limit: float,
+    look_at_memory: bool,
+) -> Measure:
+    """Run a command with its output in a file, for ``limit`` seconds at the most; looking at memory
+    costs it a little.
+    """
     with output.open("w") as file:
         started = time.monotonic()
         process = subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         timer = threading.Timer(limit, _end, (process.pid,))
         memory = _Memory(process.pid)
@@ -56,7 +72,9 @@ def run(command: t.Sequence[str], env: t.Mapping[str, str], cwd: Path, output: P
             timer.cancel()
             memory.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Measure(process.returncode, seconds, used.ru_utime + used.ru_stime, memory.controller, memory.fork)
+    return Measure(
+        process.returncode, seconds, used.ru_utime + used.ru_stime, memory.controller, memory.fork
+    )
 
 
 def _end(pid: int) -> None:
@@ -91,7 +109,9 @@ class _Memory(threading.Thread):
 
 def _children(pid: int) -> list[int]:
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
     except OSError:
         return []
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of the documentation that holds the results, between two comments: all outside of them is written by hand."""
+"""The page of the documentation that holds the results, between two comments: all outside of them
+is written by hand.
+"""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks of the contenders that are not the collection: amazon.aws, and Ansible's engine doing nothing.
+"""The playbooks of the contenders that are not the collection: amazon.aws, and Ansible's engine
+doing nothing.
 
-amazon.aws gets every advantage: keys of each account, so that no role has to be assumed; no waiting for what was written.
+amazon.aws gets every advantage: keys of each account, so that no role has to be assumed; no waiting
+for what was written.
 """
 
 from __future__ import annotations

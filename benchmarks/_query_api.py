@@ -4,7 +4,8 @@
 
 """IAM and STS, which take forms and answer in XML, for the stand-in server.
 
-https://docs.aws.amazon.com/IAM/latest/APIReference/ and https://docs.aws.amazon.com/STS/latest/APIReference/
+https://docs.aws.amazon.com/IAM/latest/APIReference/ and
+https://docs.aws.amazon.com/STS/latest/APIReference/
 """
 
 from __future__ import annotations
@@ -22,14 +23,22 @@ Form = t.Mapping[str, str]
 
 _MADE = "<CreateDate>2024-01-01T00:00:00Z</CreateDate>"
 _NOT_TRUNCATED = "<IsTruncated>false</IsTruncated>"
-_NAMESPACES = {"iam": "https://iam.amazonaws.com/doc/2010-05-08/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/"}
-_REQUEST_ID = "<ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata>"
+_NAMESPACES = {
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+}
+_REQUEST_ID = (
+    "<ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId>"
+    "</ResponseMetadata>"
+)
 _LARGEST_PAGE, _PAGE = 1000, 100
 _ASSUMED_KEY = "ASIATOOL"
 
 
 def answer(state: State, service: str, account: str, form: Form) -> str:
-    """The XML that answers a form. Refuses what it does not know, so that nothing is measured that was not answered."""
+    """The XML that answers a form. Refuses what it does not know, so that nothing is measured that
+    was not answered.
+    """
     operation = form.get("Action", "")
     if operation not in OPERATIONS:
         raise Refusal("InvalidAction", 400, f"Could not find operation {operation}")
@@ -57,7 +66,9 @@ def _get_instance_profile(state: State, account: str, form: Form) -> str:
     name = form["InstanceProfileName"]
     if (account, name) not in state.fleet.profiles:
         raise Refusal("NoSuchEntity", 404, f"Instance Profile {name} cannot be found.")
-    return f"<InstanceProfile>{_profile(account, name, state.trust[account, name])}</InstanceProfile>"
+    return (
+        f"<InstanceProfile>{_profile(account, name, state.trust[account, name])}</InstanceProfile>"
+    )
 
 
 def _get_account_authorization_details(state: State, account: str, form: Form) -> str:
@@ -65,16 +76,30 @@ def _get_account_authorization_details(state: State, account: str, form: Form) -
     roles = state.fleet.roles[account]
     start = int(form.get("Marker", 0))
     end = start + min(int(form.get("MaxItems", _PAGE)), _LARGEST_PAGE)
-    page = (_role_detail(account, role, state.trust[account, role], (account, role) in state.fleet.profiles) for role in roles[start:end])
-    more = f"<IsTruncated>true</IsTruncated><Marker>{end}</Marker>" if end < len(roles) else _NOT_TRUNCATED
-    return f"{more}<UserDetailList/><GroupDetailList/><RoleDetailList>{''.join(page)}</RoleDetailList><Policies/>"
+    page = (
+        _role_detail(
+            account, role, state.trust[account, role], (account, role) in state.fleet.profiles
+        )
+        for role in roles[start:end]
+    )
+    more = (
+        f"<IsTruncated>true</IsTruncated><Marker>{end}</Marker>"
+        if end < len(roles)
+        else _NOT_TRUNCATED
+    )
+    roles = f"<RoleDetailList>{''.join(page)}</RoleDetailList>"
+    return f"{more}<UserDetailList/><GroupDetailList/>{roles}<Policies/>"
 
 
 def _assume_role(state: State, account: str, form: Form) -> str:
     """Credentials whose access key tells the account, as that of the caller does."""
     target, role = form["RoleArn"].split(":")[4], form["RoleArn"].rpartition("/")[2]
     if (target, role) not in state.trust:
-        raise Refusal("AccessDenied", 403, f"User: arn:aws:iam::{account}:root is not authorized to perform: sts:AssumeRole")
+        raise Refusal(
+            "AccessDenied",
+            403,
+            f"User: arn:aws:iam::{account}:root is not authorized to perform: sts:AssumeRole",
+        )
     session = f"{_unique_id('AROA', target, role)}:{escape(form['RoleSessionName'])}"
     arn = f"arn:aws:sts::{target}:assumed-role/{role}/{escape(form['RoleSessionName'])}"
     return (
@@ -111,7 +136,8 @@ def _role(account: str, name: str, trust: str) -> str:
     return (
         f"<Path>/</Path><RoleName>{name}</RoleName><RoleId>{_unique_id('AROA', account, name)}</RoleId>"
         f"<Arn>arn:aws:iam::{account}:role/{name}</Arn>{_MADE}"
-        f"<AssumeRolePolicyDocument>{quote(trust, safe='')}</AssumeRolePolicyDocument><MaxSessionDuration>3600</MaxSessionDuration>"
+        f"<AssumeRolePolicyDocument>{quote(trust, safe='')}</AssumeRolePolicyDocument>"
+        "<MaxSessionDuration>3600</MaxSessionDuration>"
     )
 
 
@@ -128,7 +154,8 @@ def _profile(account: str, name: str, trust: str) -> str:
 def _role_detail(account: str, name: str, trust: str, has_profile: bool) -> str:
     profiles = f"<member>{_profile(account, name, trust)}</member>" if has_profile else ""
     role = _role(account, name, trust).removesuffix("<MaxSessionDuration>3600</MaxSessionDuration>")
-    lists = f"<InstanceProfileList>{profiles}</InstanceProfileList><RolePolicyList/><AttachedManagedPolicies/><Tags/><RoleLastUsed/>"
+    lists = f"<InstanceProfileList>{profiles}</InstanceProfileList><RolePolicyList/>"
+    lists += "<AttachedManagedPolicies/><Tags/><RoleLastUsed/>"
     return f"<member>{role}{lists}</member>"
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came out: the measures of each cell, and the figures that the tables and the goals are made of."""
+"""What came out: the measures of each cell, and the figures that the tables and the goals are made
+of.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from ansible_collections.rayfleet.anyscale.benchmarks._schedule import Cell, Sce
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """The figures of one contender at one size, of so many ``runs``; ``scaled_from`` is their number of clouds, where it is another."""
+    """The figures of one contender at one size, of so many ``runs``; ``scaled_from`` is their
+    number of clouds, where it is another.
+    """
 
     clouds: int
     seconds: float
@@ -43,7 +47,10 @@ class Row:
     def scaled(self, clouds: int) -> Row:
         """The same for another number of clouds, taken to be linear."""
         factor = clouds / self.clouds
-        times = {name: getattr(self, name) * factor for name in ("seconds", "fastest", "slowest", "cpu_seconds")}
+        times = {
+            name: getattr(self, name) * factor
+            for name in ("seconds", "fastest", "slowest", "cpu_seconds")
+        }
         return dataclasses.replace(self, clouds=clouds, scaled_from=self.clouds, **times)
 
 
@@ -79,22 +86,34 @@ class Results:
             {
                 cell.clouds
                 for cell in self._rows
-                if (cell.scenario, cell.latency_ms) == (scenario, latency_ms) and not cell.contender.is_slow
+                if (cell.scenario, cell.latency_ms) == (scenario, latency_ms)
+                and not cell.contender.is_slow
             }
         )
 
     def contenders(self, scenario: Scenario, latency_ms: int | None) -> list[Contender]:
         """Who was run there."""
-        return list(dict.fromkeys(cell.contender for cell in self._rows if (cell.scenario, cell.latency_ms) == (scenario, latency_ms)))
+        return list(
+            dict.fromkeys(
+                cell.contender
+                for cell in self._rows
+                if (cell.scenario, cell.latency_ms) == (scenario, latency_ms)
+            )
+        )
 
-    def find(self, scenario: Scenario, latency_ms: int | None, contender: Contender, clouds: int) -> Row | None:
-        """A row, for a slow contender scaled from the number of clouds that it was run on; ``None`` if there is none."""
+    def find(
+        self, scenario: Scenario, latency_ms: int | None, contender: Contender, clouds: int
+    ) -> Row | None:
+        """A row, for a slow contender scaled from the number of clouds that it was run on; ``None``
+        if there is none.
+        """
         found = self._rows.get(Cell(scenario, clouds, latency_ms, contender))
         if found is None and contender.is_slow:
             measured = [
                 row
                 for cell, row in self._rows.items()
-                if (cell.scenario, cell.latency_ms, cell.contender) == (scenario, latency_ms, contender)
+                if (cell.scenario, cell.latency_ms, cell.contender)
+                == (scenario, latency_ms, contender)
             ]
             return measured[0].scaled(clouds) if measured else None
         return found

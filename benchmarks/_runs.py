@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run of a contender in a cell: the server prepared, the command measured, and the work proved to have been done."""
+"""One run of a contender in a cell: the server prepared, the command measured, and the work proved
+to have been done.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ import re
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _measure
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import INVENTORY, Contender, Workplace
+from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
+    INVENTORY,
+    Contender,
+    Workplace,
+)
 from ansible_collections.rayfleet.anyscale.benchmarks._measure import Measure
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import RIGHT, Cell
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import Report, Server
@@ -35,7 +41,9 @@ class Runs:
         self.calls: dict[Cell, dict[str, int]] = {}
 
     def warm_up(self, contender: Contender) -> None:
-        """Run a contender once for a single cloud: afterwards Python's byte code is there and files are in memory."""
+        """Run a contender once for a single cloud: afterwards Python's byte code is there and files
+        are in memory.
+        """
         cell = Cell(RIGHT, 1, 0, contender)
         self._stand_in.prepare(cell)
         self._measured(cell, self._stand_in, look_at_memory=False)
@@ -45,7 +53,9 @@ class Runs:
         return self._took.get(cell, cell.expected_seconds)
 
     def run(self, cell: Cell) -> float:
-        """Run a cell once more, and return the seconds that count. Memory is looked at in the first run only."""
+        """Run a cell once more, and return the seconds that count. Memory is looked at in the first
+        run only.
+        """
         server = self._sandbox if cell.latency_ms is None else self._stand_in
         is_first = cell not in self.measures
         server.prepare(cell)
@@ -65,10 +75,17 @@ class Runs:
         command = cell.contender.command(self._place, cell.clouds)
         env = self._place.environment(server.variables())
         limit = 60 + 5 * cell.expected_seconds
-        measure = _measure.run(command, env, self._place.folder, self._output, limit, look_at_memory)
+        measure = _measure.run(
+            command, env, self._place.folder, self._output, limit, look_at_memory
+        )
         if measure.exit_status:
-            last = "\n".join(self._output.read_text(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:])
-            raise RunFailed(f"exit status {measure.exit_status} after {measure.seconds:.0f} s (the limit is {limit:.0f} s)\n{last}")
+            last = "\n".join(
+                self._output.read_text(errors="replace").splitlines()[-_LINES_OF_A_FAILURE:]
+            )
+            raise RunFailed(
+                f"exit status {measure.exit_status} after {measure.seconds:.0f} s (the limit is "
+                f"{limit:.0f} s)\n{last}"
+            )
         return measure
 
     @property
@@ -78,7 +95,9 @@ class Runs:
     def _check(self, cell: Cell, report: Report, steady: bool) -> None:
         """Whether the run did what it is measured for: no more, and no less."""
         if report.unknown:
-            raise RunFailed(f"the stand-in server does not know: {', '.join(sorted(set(report.unknown))[:5])}")
+            raise RunFailed(
+                f"the stand-in server does not know: {', '.join(sorted(set(report.unknown))[:5])}"
+            )
         if steady and report.writes:
             raise RunFailed(f"{report.writes} calls wrote where all was right: {report.calls}")
         left = {part: report.drifted.get(part, 0) for part in cell.contender.parts}

@@ -18,39 +18,50 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refu
 
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
-# What a bucket that nobody configured answers, by the part of it that is asked for: the XML, or the error code.
+# What a bucket that nobody configured answers, by the part of it that is asked for: the XML, or the
+# error code.
 _OWNER = "<ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID>"
 _DEFAULTS: dict[str, tuple[str, str]] = {
     "acl": (
         "GetBucketAcl",
         f"<AccessControlPolicy {_NAMESPACE}><Owner>{_OWNER}</Owner><AccessControlList><Grant>"
-        f'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">{_OWNER}</Grantee>'
+        f'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type='
+        f'"CanonicalUser">{_OWNER}</Grantee>'
         "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>",
     ),
     "accelerate": ("GetBucketAccelerateConfiguration", f"<AccelerateConfiguration {_NAMESPACE}/>"),
     "encryption": (
         "GetBucketEncryption",
-        f"<ServerSideEncryptionConfiguration {_NAMESPACE}><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>"
-        "</ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
+        "<ServerSideEncryptionConfiguration "
+        f"{_NAMESPACE}><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
     ),
     "inventory": (
         "ListBucketInventoryConfigurations",
-        f"<ListInventoryConfigurationsResult {_NAMESPACE}><IsTruncated>false</IsTruncated></ListInventoryConfigurationsResult>",
+        (
+            "<ListInventoryConfigurationsResult "
+            f"{_NAMESPACE}><IsTruncated>false</IsTruncated></ListInventoryConfigurationsResult>"
+        ),
     ),
     "logging": ("GetBucketLogging", f"<BucketLoggingStatus {_NAMESPACE}/>"),
     "object-lock": ("GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"),
     "ownershipControls": (
         "GetBucketOwnershipControls",
-        f"<OwnershipControls {_NAMESPACE}><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
+        (
+            "<OwnershipControls "
+            f"{_NAMESPACE}><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"
+        ),
     ),
     "publicAccessBlock": (
         "GetPublicAccessBlock",
-        f"<PublicAccessBlockConfiguration {_NAMESPACE}><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>"
-        "<BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+        "<PublicAccessBlockConfiguration "
+        f"{_NAMESPACE}><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
     ),
     "requestPayment": (
         "GetBucketRequestPayment",
-        f"<RequestPaymentConfiguration {_NAMESPACE}><Payer>BucketOwner</Payer></RequestPaymentConfiguration>",
+        (
+            "<RequestPaymentConfiguration "
+            f"{_NAMESPACE}><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
+        ),
     ),
     "tagging": ("GetBucketTagging", "NoSuchTagSet"),
     "versioning": ("GetBucketVersioning", f"<VersioningConfiguration {_NAMESPACE}/>"),
@@ -69,14 +80,18 @@ def operation(request: Request) -> str:
 
 
 def answer(state: State, account: str, request: Request) -> Answer:
-    """The answer to a request; one that is not known is refused, so that nothing is measured that was not answered."""
+    """The answer to a request; one that is not known is refused, so that nothing is measured that
+    was not answered.
+    """
     bucket, part = _target(request)
     _check_access(state, account, bucket, request.headers)
     name = operation(request)
     if name in _ANSWERS:
         return _ANSWERS[name](state, bucket, request)
     if name == "Unknown":
-        raise Refusal("NotImplemented", 501, f"{request.method} {request.target} is not implemented")
+        raise Refusal(
+            "NotImplemented", 501, f"{request.method} {request.target} is not implemented"
+        )
     default = _DEFAULTS[part][1]
     if not default.startswith("<"):
         raise Refusal(default, 404, f"The {part} of the bucket does not exist")

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is measured: each contender in each scenario, at each size and latency. Rounds go through all of it."""
+"""What is measured: each contender in each scenario, at each size and latency. Rounds go through
+all of it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ LISTED = Scenario("the inventory", 0.0)
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-    """One contender's place in the tables. ``latency_ms`` is the stand-in server's; without it the sandbox answers."""
+    """One contender's place in the tables. ``latency_ms`` is the stand-in server's; without it the
+    sandbox answers.
+    """
 
     scenario: Scenario
     clouds: int
@@ -57,7 +61,9 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Numbers of clouds: ``few`` at the most for the slow contenders, ``small``, the larger ones, those of the inventory."""
+    """Numbers of clouds: ``few`` at the most for the slow contenders, ``small``, the larger ones,
+    those of the inventory.
+    """
 
     few: int
     small: int
@@ -72,7 +78,9 @@ QUICK = Sizes(5, 50, (), (500,))
 def cells(sizes: Sizes) -> list[Cell]:
     """All that one round runs."""
     scheduled = [
-        *_cells(RIGHT, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3, ENGINE),
+        *_cells(
+            RIGHT, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3, ENGINE
+        ),
         *_cells(RIGHT, sizes, sizes.small, 0, PLAN, BARE_BOTO3),
         *_cells(RIGHT, sizes, sizes.small, None, PLAN, BARE_BOTO3),
         *_cells(DRIFTED, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3),
@@ -90,11 +98,15 @@ def cells(sizes: Sizes) -> list[Cell]:
     return scheduled
 
 
-def _cells(scenario: Scenario, sizes: Sizes, clouds: int, latency_ms: int | None, *contenders: Contender) -> t.Iterator[Cell]:
+def _cells(
+    scenario: Scenario, sizes: Sizes, clouds: int, latency_ms: int | None, *contenders: Contender
+) -> t.Iterator[Cell]:
     for contender in contenders:
         yield Cell(scenario, min(contender.most_clouds, sizes.few) or clouds, latency_ms, contender)
 
 
 def in_round(scheduled: list[Cell], number: int) -> list[Cell]:
-    """The cells in the order of a round: every second one goes backwards, so that nobody always runs after the same one."""
+    """The cells in the order of a round: every second one goes backwards, so that nobody always
+    runs after the same one.
+    """
     return scheduled[::-1] if number % 2 else scheduled

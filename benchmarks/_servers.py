@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the contenders talk to, seen from outside: the stand-in server with a latency, or the sandbox."""
+"""What the contenders talk to, seen from outside: the stand-in server with a latency, or the
+sandbox.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ from ansible_collections.rayfleet.anyscale.benchmarks import _fleet
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import Cell
 from ansible_collections.rayfleet.anyscale.benchmarks.stand_in import CONTROL
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT, caller_key
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
+    TOOLING_ACCOUNT,
+    caller_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER_TOKEN
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION
 
@@ -28,7 +33,9 @@ _STAND_IN = "ansible_collections.rayfleet.anyscale.benchmarks.stand_in"
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a server saw of a run: its calls by operation, how many of them wrote, what it had no answer for, what drift is left."""
+    """What a server saw of a run: its calls by operation, how many of them wrote, what it had no
+    answer for, what drift is left.
+    """
 
     calls: dict[str, int]
     writes: int = 0
@@ -60,7 +67,9 @@ class StandInServer:
 
     def __enter__(self) -> StandInServer:
         command = (sys.executable, "-m", _STAND_IN)
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._url = t.cast(t.IO[str], self._process.stdout).readline().strip()
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         return self
@@ -87,7 +96,10 @@ class StandInServer:
     def prepare(self, cell: Cell) -> None:
         """Generate the fleet anew."""
         latency = (cell.latency_ms or 0) / 1000
-        self._control("reset", {"clouds": cell.clouds, "share": cell.scenario.drifted_share, "latency": latency})
+        self._control(
+            "reset",
+            {"clouds": cell.clouds, "share": cell.scenario.drifted_share, "latency": latency},
+        )
 
     def forget_calls(self) -> None:
         """Count calls from zero."""
@@ -96,7 +108,9 @@ class StandInServer:
     def report(self) -> Report:
         """What it saw."""
         report = self._control("report")
-        return Report(report["calls"], report["writes"], tuple(report["unknown"]), report["drifted"])
+        return Report(
+            report["calls"], report["writes"], tuple(report["unknown"]), report["drifted"]
+        )
 
     def _control(self, what: str, body: t.Any = None) -> dict[str, t.Any]:
         with self._opener.open(f"{self._url}{CONTROL}/{what}", json.dumps(body).encode()) as answer:
@@ -104,7 +118,9 @@ class StandInServer:
 
 
 class SandboxServer:
-    """The sandbox, with a fleet that is as it should be: filling it takes a while, so that it is done once."""
+    """The sandbox, with a fleet that is as it should be: filling it takes a while, so that it is
+    done once.
+    """
 
     def __enter__(self) -> SandboxServer:
         self._sandbox = Sandbox()
@@ -133,5 +149,7 @@ class SandboxServer:
 
     def report(self) -> Report:
         """What it saw."""
-        calls = collections.Counter(f"{call['service']}:{call['operation']}" for call in self._sandbox.calls())
+        calls = collections.Counter(
+            f"{call['service']}:{call['operation']}" for call in self._sandbox.calls()
+        )
         return Report(dict(calls), len(self._sandbox.writes()))

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the stand-in server holds: the documents of every cloud, which the contenders read and write."""
+"""What the stand-in server holds: the documents of every cloud, which the contenders read and
+write.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,26 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.benchmarks import _fleet
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import ORGANIZATION_ID, OWNER, Organization
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
+    ORGANIZATION_ID,
+    OWNER,
+    Organization,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import register
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, Cloud
 
 Json = dict[str, t.Any]
 InAccount = tuple[str, str]  # an account, or a cloud, and a name that is unique there
 
-_SHOWN_OF_A_CLOUD = ("id", "name", "provider", "is_k8s", "is_aioa", "cluster_management_stack_version", "is_private_cloud")
+_SHOWN_OF_A_CLOUD = (
+    "id",
+    "name",
+    "provider",
+    "is_k8s",
+    "is_aioa",
+    "cluster_management_stack_version",
+    "is_private_cloud",
+)
 
 
 class Documents(t.NamedTuple):
@@ -39,9 +53,17 @@ class Fleet:
         for cloud in self.clouds:
             register(self.organization, cloud)
         self.right = [self._documents(cloud, with_profile=True) for cloud in self.clouds]
-        self.drifted = [self._documents(_fleet.drifted(cloud), with_profile=False) for cloud in self.clouds]
-        self.cloud_rows = {cloud["name"]: _encoded({**cloud, "creator": OWNER}) for cloud in self.organization.clouds.values()}
-        self.resource_rows = {cloud_id: [_encoded(one) for one in found] for cloud_id, found in self.organization.resources.items()}
+        self.drifted = [
+            self._documents(_fleet.drifted(cloud), with_profile=False) for cloud in self.clouds
+        ]
+        self.cloud_rows = {
+            cloud["name"]: _encoded({**cloud, "creator": OWNER})
+            for cloud in self.organization.clouds.values()
+        }
+        self.resource_rows = {
+            cloud_id: [_encoded(one) for one in found]
+            for cloud_id, found in self.organization.resources.items()
+        }
         self.owners = {cloud.bucket_name: cloud.account_id for cloud in self.clouds}
         self.profiles = {(cloud.account_id, cloud.role_name) for cloud in self.clouds}
         self.other_roles = dict(_other_roles(self.clouds))
@@ -51,27 +73,38 @@ class Fleet:
 
     def template(self, request: Json, version: int) -> Json:
         """A compute config as the service stores what a request asks for."""
-        return {**self.organization.templates.unsaved(request, OWNER["id"], ORGANIZATION_ID), "version": version}
+        return {
+            **self.organization.templates.unsaved(request, OWNER["id"], ORGANIZATION_ID),
+            "version": version,
+        }
 
     def row(self, template: Json) -> bytes:
-        """A stored compute config as a search shows it: with its creator and its cloud. Made once, not for each search."""
+        """A stored compute config as a search shows it: with its creator and its cloud. Made once,
+        not for each search.
+        """
         cloud = self.organization.clouds[template["config"]["cloud_id"]]
         config = {**template["config"], "cloud": {key: cloud[key] for key in _SHOWN_OF_A_CLOUD}}
         return _encoded({**template, "config": config, "creator": {**OWNER, "deleted_at": None}})
 
     def _documents(self, cloud: Cloud, with_profile: bool) -> Documents:
         row = self.row(self.template(_fleet.compute_config(cloud, with_profile), version=1))
-        return Documents(compact(documents.trust_policy(cloud)), compact(documents.bucket_policy(cloud)), row)
+        return Documents(
+            compact(documents.trust_policy(cloud)), compact(documents.bucket_policy(cloud)), row
+        )
 
 
 class State:
-    """Everything that can be written: trust policies, bucket policies, and the versions of compute configs."""
+    """Everything that can be written: trust policies, bucket policies, and the versions of compute
+    configs.
+    """
 
     def __init__(self, fleet: Fleet, share: float) -> None:
         """share: of the clouds, evenly spread, how many have drifted; at least one, if any."""
         self.fleet = fleet
         step = round(1 / share) if share else len(fleet.clouds) + 1
-        self._drifted = list(zip(fleet.clouds, fleet.drifted, strict=True))[step - 1 :: step] or self._last(share)
+        self._drifted = list(zip(fleet.clouds, fleet.drifted, strict=True))[
+            step - 1 :: step
+        ] or self._last(share)
         self.trust: dict[InAccount, str] = dict(fleet.other_roles)
         self.bucket_policies: dict[str, str] = {}
         self.compute_configs: dict[InAccount, list[bytes]] = {}
@@ -83,9 +116,17 @@ class State:
     def still_drifted(self) -> dict[str, int]:
         """How many of the clouds that had drifted are as they were, in each of their parts."""
         return {
-            "trust": sum(self.trust[cloud.account_id, cloud.role_name] == found.trust for cloud, found in self._drifted),
-            "bucket": sum(self.bucket_policies[cloud.bucket_name] == found.bucket_policy for cloud, found in self._drifted),
-            "compute_config": sum(self._newest(cloud) is found.compute_config for cloud, found in self._drifted),
+            "trust": sum(
+                self.trust[cloud.account_id, cloud.role_name] == found.trust
+                for cloud, found in self._drifted
+            ),
+            "bucket": sum(
+                self.bucket_policies[cloud.bucket_name] == found.bucket_policy
+                for cloud, found in self._drifted
+            ),
+            "compute_config": sum(
+                self._newest(cloud) is found.compute_config for cloud, found in self._drifted
+            ),
         }
 
     def _newest(self, cloud: Cloud) -> bytes:
@@ -109,4 +150,7 @@ def _other_roles(clouds: t.Iterable[Cloud]) -> t.Iterator[tuple[InAccount, str]]
     for account in _fleet.ACCOUNTS:
         yield (account, ONBOARDING_ROLE), compact(documents.account_trust(TOOLING_ACCOUNT))
     for cloud in clouds:
-        yield (cloud.account_id, cloud.control_plane_role_name), compact(documents.control_plane_trust(cloud))
+        yield (
+            (cloud.account_id, cloud.control_plane_role_name),
+            compact(documents.control_plane_trust(cloud)),
+        )

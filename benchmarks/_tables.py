@@ -14,7 +14,19 @@ from ansible_collections.rayfleet.anyscale.benchmarks._goals import Goal
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, Row
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import Scenario
 
-_HEAD = ("clouds", "contender", "runs", "seconds", "from - to", "ms a cloud", "CPU s", "of boto3", "calls", "controller", "fork")
+_HEAD = (
+    "clouds",
+    "contender",
+    "runs",
+    "seconds",
+    "from - to",
+    "ms a cloud",
+    "CPU s",
+    "of boto3",
+    "calls",
+    "controller",
+    "fork",
+)
 _GOALS_HEAD = ("goal", "limit", "figure", "outcome")
 
 
@@ -22,16 +34,23 @@ def table(head: t.Sequence[str], rows: t.Sequence[t.Sequence[str]]) -> str:
     """A simple table. A first column must never be empty: that would continue the row above."""
     widths = [max(len(line[column]) for line in (head, *rows)) for column in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in (head, *rows)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (head, *rows)
+    ]
     return "\n".join([rule, lines[0], rule, *lines[1:], rule])
 
 
-def report(results: Results, goals: t.Sequence[Goal], machine: t.Mapping[str, str], rounds: int) -> str:
+def report(
+    results: Results, goals: t.Sequence[Goal], machine: t.Mapping[str, str], rounds: int
+) -> str:
     """All of it: the machine, the times, the calls, the goals."""
     described = "\n".join(f"* {name}: {value}" for name, value in machine.items())
     parts = [f"{rounds} rounds, on this machine:\n\n{described}"]
     for scenario, latency_ms in results.tables():
-        parts.append(f"**{_title(scenario, latency_ms)}**\n\n{_times(results, scenario, latency_ms)}")
+        parts.append(
+            f"**{_title(scenario, latency_ms)}**\n\n{_times(results, scenario, latency_ms)}"
+        )
     parts.append(f"**Calls for each cloud, by operation**\n\n{_calls(results)}")
     parts.append(f"**Goals**\n\n{_goals(goals)}")
     return "\n\n".join(parts)
@@ -70,15 +89,28 @@ def _figures(row: Row, floor: Row | None) -> tuple[str, ...]:
 
 
 def _calls(results: Results) -> str:
-    """A list, since the names of the operations make long lines. The most clouds that somebody was run on count."""
+    """A list, since the names of the operations make long lines. The most clouds that somebody was
+    run on count.
+    """
     items = []
     for scenario, latency_ms in results.tables():
         for contender in results.contenders(scenario, latency_ms):
-            rows = [results.find(scenario, latency_ms, contender, clouds) for clouds in results.sizes(scenario, latency_ms)]
+            rows = [
+                results.find(scenario, latency_ms, contender, clouds)
+                for clouds in results.sizes(scenario, latency_ms)
+            ]
             last = next((row for row in reversed(rows) if row is not None), None)
             if last is not None and last.calls and latency_ms == 20:
-                calls = ", ".join(f"{name.partition(':')[2]} {count:.3g}" for name, count in last.calls.items())
-                items.append(textwrap.fill(f"* {contender.title}, {scenario.title}: {calls}", 120, subsequent_indent="  "))
+                calls = ", ".join(
+                    f"{name.partition(':')[2]} {count:.3g}" for name, count in last.calls.items()
+                )
+                items.append(
+                    textwrap.fill(
+                        f"* {contender.title}, {scenario.title}: {calls}",
+                        120,
+                        subsequent_indent="  ",
+                    )
+                )
     return "\n".join(items)
 
 
@@ -86,5 +118,7 @@ def _goals(goals: t.Sequence[Goal]) -> str:
     rows = []
     for goal in goals:
         figure = "-" if goal.figure is None else f"{goal.figure:.2f}"
-        rows.append((goal.text, f"{'>=' if goal.at_least else '<='} {goal.limit:g}", figure, goal.outcome))
+        rows.append(
+            (goal.text, f"{'>=' if goal.at_least else '<='} {goal.limit:g}", figure, goal.outcome)
+        )
     return table(_GOALS_HEAD, rows)

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the fleet callback costs: three tasks that do nothing for many hosts, shown by it and by Ansible's default, in turns.
+"""What the fleet callback costs: three tasks that do nothing for many hosts, shown by it and by
+Ansible's default, in turns.
 
     python -m ansible_collections.rayfleet.anyscale.benchmarks.callback_cost --hosts 1000 --rounds 5
 
-Both are run in a pipe and on a terminal. On a machine with others on it whole runs differ by more than a callback costs, so the
-processor's time within callbacks is measured on its own, in Ansible's process.
+Both are run in a pipe and on a terminal. On a machine with others on it whole runs differ by more
+than a callback costs, so the processor's time within callbacks is measured on its own, in Ansible's
+process.
 """
 
 from __future__ import annotations
@@ -53,7 +55,12 @@ import time
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.plugins.callback import CallbackBase
 
-DOCUMENTATION = "{name: stopwatch, type: notification, short_description: Time, description: Time within callbacks.}"
+DOCUMENTATION = '''
+name: stopwatch
+type: notification
+short_description: Time
+description: Time within callbacks.
+'''
 send, spent = TaskQueueManager.send_callback, [0.0]
 
 
@@ -86,11 +93,15 @@ Times = tuple[float, float, float]
 
 def main() -> None:
     """Measure and print the medians."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--hosts", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    times: dict[tuple[str, str], list[Times]] = {(place, callback): [] for place in PLACES for callback in CALLBACKS}
+    times: dict[tuple[str, str], list[Times]] = {
+        (place, callback): [] for place in PLACES for callback in CALLBACKS
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder, arguments.hosts)
@@ -102,7 +113,10 @@ def main() -> None:
 
 
 def _write(folder: Path, hosts: int) -> None:
-    lines = [f"cloud-{number:05} cloud_iam_account_id={111111111111 + number % 20}" for number in range(hosts)]
+    lines = [
+        f"cloud-{number:05} cloud_iam_account_id={111111111111 + number % 20}"
+        for number in range(hosts)
+    ]
     (folder / "hosts.ini").write_text("\n".join(lines))
     (folder / "nothing.yml").write_text(_PLAYBOOK)
     (folder / "action_plugins").mkdir()
@@ -112,9 +126,23 @@ def _write(folder: Path, hosts: int) -> None:
 
 
 def _run(folder: Path, place: str, callback: str) -> Times:
-    """The seconds of one run: the processor's, with all workers, the clock's, and the processor's within callbacks."""
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.ini", "nothing.yml", "--forks", "4"]
-    own = {"HOME": str(folder), "TERM": "xterm", "ANSIBLE_STDOUT_CALLBACK": callback, "RAYFLEET_PROGRESS": "auto"}
+    """The seconds of one run: the processor's, with all workers, the clock's, and the processor's
+    within callbacks.
+    """
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "-i",
+        "hosts.ini",
+        "nothing.yml",
+        "--forks",
+        "4",
+    ]
+    own = {
+        "HOME": str(folder),
+        "TERM": "xterm",
+        "ANSIBLE_STDOUT_CALLBACK": callback,
+        "RAYFLEET_PROGRESS": "auto",
+    }
     environment = {**{name: value for name, value in os.environ.items() if name != "CI"}, **own}
     started = time.monotonic()
     child, output = pty.fork() if place == "terminal" else _fork_with_pipe()
@@ -126,8 +154,14 @@ def _run(folder: Path, place: str, callback: str) -> Times:
     os.close(output)
     _child, status, used = os.wait4(child, 0)
     if status:
-        raise SystemExit(f"{callback} in a {place}: exit status {os.waitstatus_to_exitcode(status)}")
-    return used.ru_utime + used.ru_stime, time.monotonic() - started, float((folder / "within").read_text())
+        raise SystemExit(
+            f"{callback} in a {place}: exit status {os.waitstatus_to_exitcode(status)}"
+        )
+    return (
+        used.ru_utime + used.ru_stime,
+        time.monotonic() - started,
+        float((folder / "within").read_text()),
+    )
 
 
 def _fork_with_pipe() -> tuple[int, int]:
@@ -149,8 +183,13 @@ def _read(output: int) -> bytes:
 
 def _report(place: str, default: t.Sequence[Times], fleet: t.Sequence[Times]) -> None:
     for number, what in enumerate(_MEASURES):
-        before, after = (statistics.median(run[number] for run in runs) for runs in (default, fleet))
-        print(f"{place:9} {what:10} default {before:7.3f} s   fleet {after:7.3f} s   {100 * (after / before - 1):+.1f} %")
+        before, after = (
+            statistics.median(run[number] for run in runs) for runs in (default, fleet)
+        )
+        print(
+            f"{place:9} {what:10} default {before:7.3f} s   fleet {after:7.3f} s   "
+            f"{100 * (after / before - 1):+.1f} %"
+        )
         for name, runs in (("default", default), ("fleet", fleet)):
             print(f"    {name:8} {', '.join(f'{run[number]:.3f}' for run in runs)}")
 

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stand-in server: AWS and Anyscale for a generated fleet, in a process of its own, each answer after a set latency.
+"""The stand-in server: AWS and Anyscale for a generated fleet, in a process of its own, each answer
+after a set latency.
 
-It prints its address, and ends when its standard input does, so that it cannot outlive who started it.
+It prints its address, and ends when its standard input does, so that it cannot outlive who started
+it.
 """
 
 from __future__ import annotations
@@ -31,14 +33,18 @@ _WRITES = ("Update", "Put", "Create", "Add", "Delete")
 
 
 class StandIn:
-    """The answers of the services, and the count of their calls. The access key of a call ends in its account."""
+    """The answers of the services, and the count of their calls. The access key of a call ends in
+    its account.
+    """
 
     def __init__(self) -> None:
         self._fleet = functools.cache(Fleet)
         self.reset({"clouds": 0, "share": 0.0, "latency": 0.0})
 
     def reset(self, wanted: t.Mapping[str, t.Any]) -> None:
-        """Begin anew, with ``clouds`` of which a ``share`` has drifted, and a ``latency`` in seconds; forget the calls."""
+        """Begin anew, with ``clouds`` of which a ``share`` has drifted, and a ``latency`` in
+        seconds; forget the calls.
+        """
         self._state = State(self._fleet(wanted["clouds"]), wanted["share"])
         self._latency = wanted["latency"]
         self.forget_calls()
@@ -50,8 +56,15 @@ class StandIn:
 
     def report(self) -> dict[str, t.Any]:
         """What was called since then, and what of the drift is left."""
-        writes = sum(count for name, count in self._calls.items() if name.split(":")[1].startswith(_WRITES))
-        return {"calls": self._calls, "writes": writes, "unknown": self._unknown, "drifted": self._state.still_drifted()}
+        writes = sum(
+            count for name, count in self._calls.items() if name.split(":")[1].startswith(_WRITES)
+        )
+        return {
+            "calls": self._calls,
+            "writes": writes,
+            "unknown": self._unknown,
+            "drifted": self._state.still_drifted(),
+        }
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request."""
@@ -63,7 +76,8 @@ class StandIn:
         if request.target == f"{CONTROL}/reset":
             self.reset(json.loads(request.body))
             gc.collect()
-            gc.freeze()  # the fleet stays: looking through it again and again would show in the latencies
+            # the fleet stays: looking through it again and again would show in the latencies
+            gc.freeze()
         elif request.target == f"{CONTROL}/forget":
             self.forget_calls()
         return Answer(body=json.dumps(self.report()).encode(), content_type="application/json")
@@ -110,7 +124,9 @@ class _Parent(asyncio.Protocol):
 
 async def _serve() -> None:
     loop, is_gone, stand_in = asyncio.get_running_loop(), asyncio.Event(), StandIn()
-    server = await loop.create_server(lambda: Connection(stand_in.answer), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(
+        lambda: Connection(stand_in.answer), "127.0.0.1", 0, backlog=1024
+    )
     await loop.connect_read_pipe(lambda: _Parent(is_gone), sys.stdin)
     host, port = server.sockets[0].getsockname()
     print(f"http://{host}:{port}", flush=True)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: audit a fleet of clouds in the sandbox, converge it, twice, and audit it again. ``make demo`` runs it.
+"""The demo: audit a fleet of clouds in the sandbox, converge it, twice, and audit it again. ``make
+demo`` runs it.
 
-The clouds come from the sandbox's Anyscale API; their AWS accounts are reached by assuming a role in each. The inventory and
-the audits' reports stay in .cache/demo.
+The clouds come from the sandbox's Anyscale API; their AWS accounts are reached by assuming a role
+in each. The inventory and the audits' reports stay in .cache/demo.
 """
 
 from __future__ import annotations
@@ -22,26 +23,46 @@ import boto3
 from ansible_collections.rayfleet.anyscale.demo.demo_report import Look, Outcome
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, plugin_inventory, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    plugin_inventory,
+    run_playbook,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import CACHE
 
 FOLDER = CACHE / "demo"
-# A line for each cloud that changed, and the reasons; what else the playbook says, the demo says itself.
+# A line for each cloud that changed, and the reasons; what else the playbook says, the demo says
+# itself.
 SHOWN = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet", "ANSIBLE_DISPLAY_OK_HOSTS": "false"}
 
 
 def main() -> int:
-    """0: the audit found drift, the first run put all of it right, the second changed nothing, and the vendor accepts every cloud."""
+    """0: the audit found drift, the first run put all of it right, the second changed nothing, and
+    the vendor accepts every cloud.
+    """
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     accounts = len({cloud.account_id for cloud in FLEET})
-    print(f"Starting the sandbox and seeding it with {len(FLEET)} clouds in {accounts} AWS accounts.", flush=True)
+    print(
+        f"Starting the sandbox and seeding it with {len(FLEET)} clouds in {accounts} AWS accounts.",
+        flush=True,
+    )
     with Sandbox() as sandbox:
-        os.environ.update(sandbox.child_variables())  # the vendor's verification runs in this process
+        os.environ.update(
+            sandbox.child_variables()
+        )  # the vendor's verification runs in this process
         sandbox.seed(FLEET)
         outcome = Outcome(
-            before=_look(sandbox, "1. An audit shows which clouds drifted, and writes nothing but its report", report_dir="before"),
-            first=_onboard(sandbox, "2. The first run converges the clouds that differ, and says why each of them changed"),
+            before=_look(
+                sandbox,
+                "1. An audit shows which clouds drifted, and writes nothing but its report",
+                report_dir="before",
+            ),
+            first=_onboard(
+                sandbox,
+                "2. The first run converges the clouds that differ, and says why each of them "
+                "changed",
+            ),
             second=_onboard(sandbox, "3. The second run looks again, and has nothing to change"),
             after=_look(
                 sandbox,
@@ -51,7 +72,14 @@ def main() -> int:
             ),
         )
     problems = [f"FAILED: {problem}" for problem in outcome.problems()]
-    print("\n=== What became of each cloud", *outcome.table(), "", *outcome.summary(), *problems, sep="\n")
+    print(
+        "\n=== What became of each cloud",
+        *outcome.table(),
+        "",
+        *outcome.summary(),
+        *problems,
+        sep="\n",
+    )
     print("The sandbox is down again. Nothing outside this machine was touched.")
     print("\nThe pages of the audits, before and after, for a browser:")
     print(*(FOLDER / audit / "report.html" for audit in ("before", "after")), sep="\n")
@@ -64,7 +92,10 @@ def _look(sandbox: Sandbox, title: str, **variables: str) -> Look:
     if run.exit_status:
         print(run.output)
     report = json.loads((FOLDER / variables["report_dir"] / "report.json").read_text())
-    verdicts = {cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud) for cloud in FLEET}
+    verdicts = {
+        cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud)
+        for cloud in FLEET
+    }
     look = Look(run, report, verdicts)
     print(*look.lines(), sep="\n")
     return look
@@ -74,11 +105,18 @@ def _onboard(sandbox: Sandbox, title: str) -> Run:
     return _timed_run(sandbox, title, "onboard", {}, show=True)
 
 
-def _timed_run(sandbox: Sandbox, title: str, playbook: str, variables: t.Mapping[str, str], show: bool = False) -> Run:
+def _timed_run(
+    sandbox: Sandbox, title: str, playbook: str, variables: t.Mapping[str, str], show: bool = False
+) -> Run:
     inventory = plugin_inventory(FOLDER)
     arguments = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
     print(f"\n=== {title}.")
-    print(" ".join(["$ ansible-playbook -i", inventory.name, f"rayfleet.anyscale.{playbook}", *arguments]), flush=True)
+    print(
+        " ".join(
+            ["$ ansible-playbook -i", inventory.name, f"rayfleet.anyscale.{playbook}", *arguments]
+        ),
+        flush=True,
+    )
     started = time.monotonic()
     run = run_playbook(sandbox, playbook, inventory, *arguments, show=show, variables=SHOWN)
     print(f"It took {time.monotonic() - started:.1f} s.")

@@ -22,7 +22,9 @@ _NOT_RIGHT = ("error", "fail", "unknown")  # states of clouds that were to be pu
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How the fleet was at one time: an audit's run and report, and the verdicts of the vendor's own verification."""
+    """How the fleet was at one time: an audit's run and report, and the verdicts of the vendor's
+    own verification.
+    """
 
     run: Run
     report: Json
@@ -30,18 +32,34 @@ class Look:
 
     def lines(self) -> list[str]:
         """A line for each cloud that something is found of, and the totals."""
-        clouds = [(cloud["name"], cloud["error"] or _findings(cloud)) for cloud in self.report["clouds"]]
+        clouds = [
+            (cloud["name"], cloud["error"] or _findings(cloud)) for cloud in self.report["clouds"]
+        ]
         totals = self.report["totals"]
-        lines = [*(f"  {name:14}{found}" for name, found in clouds if found), f"{len(clouds)} clouds: {_listed(totals['clouds'])}"]
-        return lines + [f"Since the audit before: {_listed(totals['changes'])}"] * bool(self.report["previous"])
+        lines = [
+            *(f"  {name:14}{found}" for name, found in clouds if found),
+            f"{len(clouds)} clouds: {_listed(totals['clouds'])}",
+        ]
+        return lines + [f"Since the audit before: {_listed(totals['changes'])}"] * bool(
+            self.report["previous"]
+        )
 
     def checks(self, key: str, *values: str) -> list[tuple[str, Json]]:
         """The checks that have one of these values, such as a status, each with its cloud."""
-        return [(cloud["name"], check) for cloud in self.report["clouds"] for check in cloud["checks"] if check[key] in values]
+        return [
+            (cloud["name"], check)
+            for cloud in self.report["clouds"]
+            for check in cloud["checks"]
+            if check[key] in values
+        ]
 
     def refused(self) -> list[str]:
         """The clouds that the vendor refuses."""
-        return sorted(name for name, verdict in self.verdicts.items() if not (verdict.roles and verdict.bucket))
+        return sorted(
+            name
+            for name, verdict in self.verdicts.items()
+            if not (verdict.roles and verdict.bucket)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,13 +73,24 @@ class Outcome:
 
     def table(self) -> list[str]:
         """Each cloud by the audits and by the vendor, before and after."""
-        found = (self.before.checks("status", *_FINDINGS), self.after.checks("status", *_FINDINGS), self.after.checks("change", "fixed"))
+        found = (
+            self.before.checks("status", *_FINDINGS),
+            self.after.checks("status", *_FINDINGS),
+            self.after.checks("change", "fixed"),
+        )
         counts = [collections.Counter(name for name, _check in checks) for checks in found]
-        lines = [f"{'cloud':15}{'account':14}{'findings':10}{'afterwards':12}{'fixed':7}{'vendor before':18}vendor after"]
+        lines = [
+            f"{'cloud':15}{'account':14}{'findings':10}{'afterwards':12}{'fixed':7}"
+            f"{'vendor before':18}vendor after"
+        ]
         for cloud in sorted(FLEET, key=lambda cloud: cloud.name):
             found_before, found_after, fixed = (count[cloud.name] for count in counts)
-            before, after = (_words(look.verdicts[cloud.name]) for look in (self.before, self.after))
-            lines.append(f"{cloud.name:15}{cloud.account_id:14}{found_before:<10}{found_after:<12}{fixed:<7}{before:18}{after}")
+            before, after = (
+                _words(look.verdicts[cloud.name]) for look in (self.before, self.after)
+            )
+            lines.append(
+                f"{cloud.name:15}{cloud.account_id:14}{found_before:<10}{found_after:<12}{fixed:<7}{before:18}{after}"
+            )
         return lines
 
     def summary(self) -> list[str]:
@@ -69,8 +98,14 @@ class Outcome:
         left, refused = self.after.checks("status", *_FINDINGS), self.after.refused()
         changed = [cloud.name for cloud in FLEET if self.second.changed(cloud.name)]
         return [
-            f"The second run changed {', '.join(changed) or 'nothing'} and made {len(self.second.writes)} calls that write.",
-            f"The vendor's own verification (roles, instance profile, bucket) accepts {len(FLEET) - len(refused)} of {len(FLEET)} clouds.",
+            (
+                f"The second run changed {', '.join(changed) or 'nothing'} and made "
+                f"{len(self.second.writes)} calls that write."
+            ),
+            (
+                "The vendor's own verification (roles, instance profile, bucket) accepts "
+                f"{len(FLEET) - len(refused)} of {len(FLEET)} clouds."
+            ),
             *(f"  {name}: {'; '.join(self.after.verdicts[name].complaints)}" for name in refused),
             f"{len(left)} findings are left for people{':' if left else '.'}",
             *(f"  {name}, {check['id']}: {check['reason']}" for name, check in left),
@@ -84,9 +119,15 @@ class Outcome:
             "A run failed.": any(run.exit_status for run in (*audits, self.first, self.second)),
             "An audit made calls that write.": any(run.writes for run in audits),
             "The audit before found nothing that fails.": not self.before.checks("status", "fail"),
-            "The audit afterwards found what fails, or what it could not tell.": any(states[state] for state in _NOT_RIGHT),
-            "The audit afterwards marked nothing as fixed.": not self.after.checks("change", "fixed"),
-            "The second run changed a cloud.": any(self.second.changed(cloud.name) for cloud in FLEET),
+            "The audit afterwards found what fails, or what it could not tell.": any(
+                states[state] for state in _NOT_RIGHT
+            ),
+            "The audit afterwards marked nothing as fixed.": not self.after.checks(
+                "change", "fixed"
+            ),
+            "The second run changed a cloud.": any(
+                self.second.changed(cloud.name) for cloud in FLEET
+            ),
             "The second run made calls that write.": bool(self.second.writes),
             "The vendor refuses a cloud.": bool(self.after.refused()),
         }
@@ -94,7 +135,10 @@ class Outcome:
 
 
 def _findings(cloud: Json) -> str:
-    ids = {status: [check["id"] for check in cloud["checks"] if check["status"] == status] for status in _FINDINGS}
+    ids = {
+        status: [check["id"] for check in cloud["checks"] if check["status"] == status]
+        for status in _FINDINGS
+    }
     return "; ".join(f"{status}: {', '.join(names)}" for status, names in ids.items() if names)
 
 

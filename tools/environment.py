@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are in the clone, and the environment that every tool runs in: nothing of the caller's changes a result.
+"""Where things are in the clone, and the environment that every tool runs in: nothing of the
+caller's changes a result.
 
 On the command line: run the command that follows in this environment.
 """
@@ -24,8 +25,8 @@ KEPT = ("CI", "LOGNAME", "TERM", "TMPDIR", "USER")
 def clean_environment(venv: Path = VENV) -> dict[str, str]:
     """The few variables that tools need, with the programs of ``venv`` first on PATH.
 
-    Credentials, profiles and tool settings of the caller stay outside: those in variables because only a few are kept,
-    those in files because HOME is a folder of the clone.
+    Credentials, profiles and tool settings of the caller stay outside: those in variables because
+    only a few are kept, those in files because HOME is a folder of the clone.
     """
     _make_home()
     return {name: os.environ[name] for name in KEPT if name in os.environ} | {
@@ -33,7 +34,9 @@ def clean_environment(venv: Path = VENV) -> dict[str, str]:
         "HOME": str(HOME),
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
-        "GIT_CEILING_DIRECTORIES": str(venv),  # collections in site-packages are not part of the clone's git
+        "GIT_CEILING_DIRECTORIES": str(
+            venv
+        ),  # collections in site-packages are not part of the clone's git
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "160",
         "NO_COLOR": "1",
@@ -41,7 +44,9 @@ def clean_environment(venv: Path = VENV) -> dict[str, str]:
 
 
 def _make_home() -> None:
-    """HOME with nothing of the user's but pip's settings: ansible-test installs packages from the index that they name."""
+    """HOME with nothing of the user's but pip's settings: ansible-test installs packages from the
+    index that they name.
+    """
     HOME.mkdir(parents=True, exist_ok=True)
     settings, link = Path.home() / ".config/pip", HOME / ".config/pip"
     if settings.is_dir() and not link.exists() and settings != link:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A release: whether the clone is ready for it, and, once all tests have passed, its tarball. ``make release`` runs both."""
+"""A release: whether the clone is ready for it, and, once all tests have passed, its tarball.
+``make release`` runs both.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def state_of(root: Path) -> State:
 
 
 def _git(root: Path, *arguments: str) -> list[str]:
-    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.splitlines()
+    return subprocess.run(
+        ["git", *arguments], cwd=root, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
 
 
 def problems(state: State) -> list[str]:
@@ -61,9 +65,14 @@ def problems(state: State) -> list[str]:
         found.append(f"galaxy.yml has the version {state.version}, which is not of the form 1.2.3")
     newest = max(state.released, key=_order, default="none")
     if newest != state.version:
-        found.append(f"galaxy.yml has the version {state.version}, and the changelog's newest release is {newest}")
+        found.append(
+            f"galaxy.yml has the version {state.version}, and the changelog's newest release is "
+            f"{newest}"
+        )
     if state.fragments:
-        found.append(f"not in the changelog yet: {', '.join(state.fragments)} (antsibull-changelog release)")
+        found.append(
+            f"not in the changelog yet: {', '.join(state.fragments)} (antsibull-changelog release)"
+        )
     if state.version in state.tags:
         found.append(f"{state.version} is tagged already: raise the version")
     return found
@@ -92,7 +101,10 @@ def build_release(state: State) -> list[str]:
     if found:
         return [f"the tarball holds what is not in the repository: {', '.join(found[:10])}"]
     path = tarball.relative_to(ROOT)
-    print(f"\n{path} is built.\nsha256: {hashlib.sha256(tarball.read_bytes()).hexdigest()}\n\nLeft to do by hand:")
+    print(
+        f"\n{path} is built.\nsha256: {hashlib.sha256(tarball.read_bytes()).hexdigest()}\n\nLeft "
+        "to do by hand:"
+    )
     print(f"  git tag --annotate --message 'Release {state.version}' {state.version}")
     print(f"  git push origin {state.version}")
     print(f"  ansible-galaxy collection publish {path}")
@@ -102,7 +114,11 @@ def build_release(state: State) -> list[str]:
 def main() -> int:
     """0: the clone is ready, or the tarball is built."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("ready", "build"), help="ready: look, before the tests; build: look again, and build the tarball")
+    parser.add_argument(
+        "step",
+        choices=("ready", "build"),
+        help="ready: look, before the tests; build: look again, and build the tarball",
+    )
     step = parser.parse_args().step
     state = state_of(ROOT)
     found = problems(state) or (build_release(state) if step == "build" else [])

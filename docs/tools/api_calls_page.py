@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the documentation's page on the calls that a cloud costs from the table that the tests hold them to."""
+"""Writes the documentation's page on the calls that a cloud costs from the table that the tests
+hold them to.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +63,20 @@ def _table() -> t.Iterator[str]:
     yield ".. list-table::\n   :header-rows: 1\n   :widths: 22 28 25 25\n"
     yield _row("the cloud is found with", "reads of AWS", "writes to AWS", "Anyscale")
     for name, scene in SCENES.items():
-        anyscale = {operation: count for operation, count in scene.calls.items() if "/" in operation}
-        aws = {operation: count for operation, count in scene.calls.items() if operation not in anyscale}
+        anyscale = {
+            operation: count for operation, count in scene.calls.items() if "/" in operation
+        }
+        aws = {
+            operation: count
+            for operation, count in scene.calls.items()
+            if operation not in anyscale
+        }
         changes = {operation: count for operation, count in aws.items() if writes("aws", operation)}
         reads = {operation: count for operation, count in aws.items() if operation not in changes}
-        yield _row(f"{name} ({sum(scene.calls.values())} calls)", *map(_counted, (reads, changes, anyscale)))
+        yield _row(
+            f"{name} ({sum(scene.calls.values())} calls)",
+            *map(_counted, (reads, changes, anyscale)),
+        )
 
 
 def _row(*cells: str) -> str:
@@ -73,7 +84,13 @@ def _row(*cells: str) -> str:
 
 
 def _counted(calls: t.Mapping[str, int]) -> str:
-    return ", ".join(f"``{operation}``{_TIMES.get(count, f' {count} times')}" for operation, count in calls.items()) or "none"
+    return (
+        ", ".join(
+            f"``{operation}``{_TIMES.get(count, f' {count} times')}"
+            for operation, count in calls.items()
+        )
+        or "none"
+    )
 
 
 if __name__ == "__main__":

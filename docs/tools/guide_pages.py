@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs what the guide's pages tell readers to do, in the sandbox with its fleet, and puts in what is really printed.
+"""Runs what the guide's pages tell readers to do, in the sandbox with its fleet, and puts in what
+is really printed.
 
-A page is a person's way from its top to its end. A block of code with a caption is a file that they write; one of the class
-``recorded`` holds commands, each with its output below it. A command at the prompt of a node has the credentials of that
-node, and any other has those of the sandbox's caller. On the command line: record all pages, or those that are named.
+A page is a person's way from its top to its end. A block of code with a caption is a file that they
+write; one of the class ``recorded`` holds commands, each with its output below it. A command at the
+prompt of a node has the credentials of that node, and any other has those of the sandbox's caller.
+On the command line: record all pages, or those that are named.
 """
 
 from __future__ import annotations
@@ -28,17 +30,26 @@ FOLDER = ROOT / "docs/docsite/rst"
 RECORDED = ":class: recorded"
 
 _BLOCK = re.compile(
-    rf"^\.\. code-block:: \S+\n   (?:{RECORDED}|:caption: (?P<file>\S+))\n\n(?P<body>(?: {{3}}.*\n|\n(?= {{3}}|\n {{3}}))+)", re.MULTILINE
+    rf"^\.\. code-block:: \S+\n   (?:{RECORDED}|:caption: (?P<file>\S+))\n\n(?P<body>(?: {{3}}.*\n|\n(?= {{3}}|\n {{3}}))+)",
+    re.MULTILINE,
 )
 _COMMAND = re.compile(r"^(?:ray@(?P<cloud>[\w-]+)-head:~)?\$ (?P<line>(?:.*\\\n)*.*)", re.MULTILINE)
 _INSTANCE = "i-0abc1234def567890"
 _HIDDEN = (  # what is another one in each run
     (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
-    (re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "0c2d1a4e-5b6f-4789-8a9b-0c1d2e3f4a5b"),
+    (
+        re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        "0c2d1a4e-5b6f-4789-8a9b-0c1d2e3f4a5b",
+    ),
     (re.compile(r"(?<=rollback_run=)\d+[a-z0-9_]{8}\b"), "21333zt9ae9x8"),
     # A clone is linked into its virtual environment.
-    (re.compile(r"/home/jo/anyscale-venv/lib/python3\.\d+/site-packages/(?=ansible_collections/)"), "/home/jo/.ansible/collections/"),
+    (
+        re.compile(
+            r"/home/jo/anyscale-venv/lib/python3\.\d+/site-packages/(?=ansible_collections/)"
+        ),
+        "/home/jo/.ansible/collections/",
+    ),
 )
 
 
@@ -48,7 +59,9 @@ def pages() -> list[str]:
 
 
 def record(text: str, sandbox: Sandbox, home: Path) -> str:
-    """A page with what its commands print in a sandbox. ``home``: an empty folder, for the reader's home."""
+    """A page with what its commands print in a sandbox. ``home``: an empty folder, for the reader's
+    home.
+    """
     sandbox.reset()
     sandbox.seed(FLEET)
     reader = _Reader(sandbox, home)
@@ -87,7 +100,9 @@ class _Reader:
         return "\n".join([command[0], *self._lines(done.stdout)])
 
     def _environment(self, cloud: str | None) -> dict[str, str]:
-        """That of a person, or of a cloud's node; clouds one after the other, so that they are always in the same order."""
+        """That of a person, or of a cloud's node; clouds one after the other, so that they are
+        always in the same order.
+        """
         variables = {
             **clean_environment(Path(sys.prefix)),
             **self._sandbox.child_variables(),
@@ -100,12 +115,18 @@ class _Reader:
     def _credentials(self, cloud: str) -> dict[str, str]:
         """Those of the role of a cloud's nodes."""
         given = _session(self._sandbox, next(one for one in FLEET if one.name == cloud))
-        names = {"AccessKeyId": "AWS_ACCESS_KEY_ID", "SecretAccessKey": "AWS_SECRET_ACCESS_KEY", "SessionToken": "AWS_SESSION_TOKEN"}
+        names = {
+            "AccessKeyId": "AWS_ACCESS_KEY_ID",
+            "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
+            "SessionToken": "AWS_SESSION_TOKEN",
+        }
         return {variable: given[name] for name, variable in names.items()}
 
     def _lines(self, output: str) -> t.Iterator[str]:
         """What was printed without what is of this run, and of this machine, alone."""
-        output = output.replace(str(self._home.parent), "/home").replace(sys.prefix, "/home/jo/anyscale-venv")
+        output = output.replace(str(self._home.parent), "/home").replace(
+            sys.prefix, "/home/jo/anyscale-venv"
+        )
         for pattern, replacement in _HIDDEN:
             output = pattern.sub(replacement, output)
         lines = [line.rstrip() for line in output.strip("\n").splitlines()]
@@ -115,11 +136,17 @@ class _Reader:
 
 
 def _session(sandbox: Sandbox, cloud: Cloud) -> dict[str, str]:
-    """What EC2 gives an instance with a cloud's role. For this moment its account is trusted, since nobody here can be EC2."""
+    """What EC2 gives an instance with a cloud's role. For this moment its account is trusted, since
+    nobody here can be EC2.
+    """
     iam = sandbox.client("iam", cloud.account_id)
     trust = iam.get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
-    iam.update_assume_role_policy(RoleName=cloud.role_name, PolicyDocument=json.dumps(account_trust(cloud.account_id)))
-    given = sandbox.client("sts", cloud.account_id).assume_role(RoleArn=cloud.role_arn, RoleSessionName=_INSTANCE)
+    iam.update_assume_role_policy(
+        RoleName=cloud.role_name, PolicyDocument=json.dumps(account_trust(cloud.account_id))
+    )
+    given = sandbox.client("sts", cloud.account_id).assume_role(
+        RoleArn=cloud.role_arn, RoleSessionName=_INSTANCE
+    )
     iam.update_assume_role_policy(RoleName=cloud.role_name, PolicyDocument=json.dumps(trust))
     return given["Credentials"]
 

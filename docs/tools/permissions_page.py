@@ -11,7 +11,9 @@ import re
 import textwrap
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    parse_scope,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
     PLAYBOOKS,
     READING,
@@ -129,8 +131,15 @@ _INTRODUCTIONS = {
 
 
 def caller_policy(role_arn: str) -> Document:
-    """The policy of a caller that assumes a role in each cloud's account. The ARN may have wildcards."""
-    statement = {"Sid": "AssumeOnboardingRoles", "Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [role_arn]}
+    """The policy of a caller that assumes a role in each cloud's account. The ARN may have
+    wildcards.
+    """
+    statement = {
+        "Sid": "AssumeOnboardingRoles",
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole"],
+        "Resource": [role_arn],
+    }
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
@@ -161,7 +170,9 @@ def _section(playbook: str, statements: t.Iterable[Statement]) -> str:
     title = f"The playbook {playbook}"
     introduction = textwrap.fill(" ".join(_INTRODUCTIONS[playbook].split()), 120)
     document = policy(playbook, parse_scope(_CLOUD_ACCOUNT))
-    return "\n\n".join((f"{title}\n{'-' * len(title)}", introduction, _table(statements), _json(document)))
+    return "\n\n".join(
+        (f"{title}\n{'-' * len(title)}", introduction, _table(statements), _json(document))
+    )
 
 
 def _table(statements: t.Iterable[Statement]) -> str:

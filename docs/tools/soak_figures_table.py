@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Put the figures that the last long run recorded into the page on guarantees, between its two marks."""
+"""Put the figures that the last long run recorded into the page on guarantees, between its two
+marks.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,12 @@ def table(records: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     """Figures as a table, one row for each test that recorded some."""
     rows = [HEAD, _row("what was tried", "figures")]
     for record in records:
-        rows.append(_row(record["title"], "; ".join(f"{name}: {value}" for name, value in record["figures"].items())))
+        rows.append(
+            _row(
+                record["title"],
+                "; ".join(f"{name}: {value}" for name, value in record["figures"].items()),
+            )
+        )
     return "\n".join(rows)
 
 
@@ -40,7 +47,9 @@ def measured(folder: Path = FIGURES) -> str:
     if not records:
         return ""
     where = {"date": today(), **hardware(), "software": software()}
-    return "\n\n".join(("\n".join(f":{name}: {value}" for name, value in where.items()), table(records)))
+    return "\n\n".join(
+        ("\n".join(f":{name}: {value}" for name, value in where.items()), table(records))
+    )
 
 
 def with_figures(page: str, figures: str) -> str:

@@ -14,6 +14,10 @@ import urllib.request
 with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/sandbox/inventory") as answer:
     groups = json.load(answer)["all"]["children"]
 
-hostvars = {host: variables for group in groups.values() for host, variables in group["hosts"].items()}
-script = {name: {"hosts": list(group["hosts"]), "vars": group["vars"]} for name, group in groups.items()}
+hostvars = {
+    host: variables for group in groups.values() for host, variables in group["hosts"].items()
+}
+script = {
+    name: {"hosts": list(group["hosts"]), "vars": group["vars"]} for name, group in groups.items()
+}
 print(json.dumps({**script, "_meta": {"hostvars": hostvars}}))

@@ -16,7 +16,10 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+    told,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -36,10 +39,18 @@ _RULES = {
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
     }
 }
-_FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {"json": json.dumps, "csv": to_csv, "html": to_html}
+_FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {
+    "json": json.dumps,
+    "csv": to_csv,
+    "html": to_html,
+}
 _COLLECTION = Path(__file__).parents[2]
 # Facts that the inventory may have too, and the variables that they are in.
-_KNOWN_AS = {"account_id": "cloud_iam_account_id", "cloud_id": "cloud_iam_cloud_id", "region": "cloud_iam_region"}
+_KNOWN_AS = {
+    "account_id": "cloud_iam_account_id",
+    "cloud_id": "cloud_iam_cloud_id",
+    "region": "cloud_iam_region",
+}
 
 Json = dict[str, t.Any]
 
@@ -51,34 +62,53 @@ class ActionModule(FleetAction):
     hosts_variable = "ansible_play_hosts_all"
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
-        """Make the report, write it in all formats, and fail for the clouds that the task is to fail for."""
+        """Make the report, write it in all formats, and fail for the clouds that the task is to
+        fail for.
+        """
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = make_report(_results(names, hostvars, arguments["results"]), now, _collection_version(), previous)
+        report = make_report(
+            _results(names, hostvars, arguments["results"]), now, _collection_version(), previous
+        )
         folder = os.path.abspath(arguments["report_dir"])
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
         if not self._task.check_mode:
             _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
         missing = missing_clouds(report, previous) if previous else []
         if missing:
-            warnings.append(f"{len(missing)} clouds of previous_report are not in this report: {some(missing)}. Was there a limit?")
+            warnings.append(
+                f"{len(missing)} clouds of previous_report are not in this report: "
+                f"{some(missing)}. Was there a limit?"
+            )
         failed = failed_clouds(report, arguments["fail_on"])
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
-            warnings.append(f"{unknown} clouds do not fail the audit, but have checks that could not be told.")
+            warnings.append(
+                f"{unknown} clouds do not fail the audit, but have checks that could not be told."
+            )
         return {
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
             "warnings": warnings,
-            **({"failed": True, "msg": _failure(failed, len(report["clouds"]), arguments["fail_on"])} if failed else {}),
+            **(
+                {
+                    "failed": True,
+                    "msg": _failure(failed, len(report["clouds"]), arguments["fail_on"]),
+                }
+                if failed
+                else {}
+            ),
         }
 
 
 def _results(names: list[str], hostvars: t.Any, register: str) -> Json:
     """The results of all hosts of the play, in plain types: Ansible's own carry tags and templates."""
     hosts = {str(name): hostvars[name] for name in names}
-    return {host: _with_facts(json.loads(json.dumps(known.get(register), default=str)), known) for host, known in hosts.items()}
+    return {
+        host: _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
+        for host, known in hosts.items()
+    }
 
 
 def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
@@ -93,15 +123,21 @@ def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
 
 
 def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
-    """The earlier report. The first audit of a schedule has none yet, which is said but does no harm."""
+    """The earlier report. The first audit of a schedule has none yet, which is said but does no
+    harm.
+    """
     if path is None:
         return None, []
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return None, [f"previous_report is {path!r}, which does not exist. This report compares with nothing."]
+        return None, [
+            f"previous_report is {path!r}, which does not exist. This report compares with nothing."
+        ]
     except (OSError, UnicodeDecodeError) as error:
-        raise AnsibleError(f"previous_report is {path!r}, which cannot be read: {error}.") from error
+        raise AnsibleError(
+            f"previous_report is {path!r}, which cannot be read: {error}."
+        ) from error
     return parse_report(text, path), []
 
 
@@ -114,14 +150,19 @@ def _collection_version() -> str:
 
 
 def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
-    """Write files for their owner's eyes alone, each all at once: whoever reads meanwhile sees the old or the new one."""
+    """Write files for their owner's eyes alone, each all at once: whoever reads meanwhile sees the
+    old or the new one.
+    """
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for path, text in contents.items():
-            # What is no character in UTF-8, as JSON may hold, must not keep the rest from being written.
+            # What is no character in UTF-8, as JSON may hold, must not keep the rest from being
+            # written.
             write_whole(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
-        raise AnsibleError(f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}.") from error
+        raise AnsibleError(
+            f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}."
+        ) from error
 
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import Task
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import InWorkerAction
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    InWorkerAction,
+)
 
 
 class ActionModule(InWorkerAction):

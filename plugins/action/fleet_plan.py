@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan for all hosts of a batch at once: which of them need a role's tasks. Its documentation is in plugins/modules."""
+"""Plan for all hosts of a batch at once: which of them need a role's tasks. Its documentation is in
+plugins/modules.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import SessionCache
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    SessionCache,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy as s3_cloud_access,
@@ -21,12 +25,33 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
     compute_config as compute_config_profile,
     trust_policy as iam_trust_ec2,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import SETTLED_SECONDS
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import FORK_IS_UNSAFE, run_cache, warm_up_workers
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import Fleet, Observed, SessionPool
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import NotForeseen, RoleTasks
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import by_ring, canary_first, canary_of, cut
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
+    SETTLED_SECONDS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    FORK_IS_UNSAFE,
+    run_cache,
+    warm_up_workers,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+    told,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import (
+    Fleet,
+    Observed,
+    SessionPool,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import (
+    NotForeseen,
+    RoleTasks,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import (
+    by_ring,
+    canary_first,
+    canary_of,
+    cut,
+)
 
 _MODULES = {
     f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
@@ -53,11 +78,15 @@ warm_up_workers()
 
 
 class ActionModule(FleetAction):
-    """Runs once for all hosts of the batch. It fails for none of them: whom it cannot tell anything about goes on."""
+    """Runs once for all hosts of the batch. It fails for none of them: whom it cannot tell anything
+    about goes on.
+    """
 
     rules = _RULES
 
-    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    def run_for(
+        self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         """Observe, and say which hosts are to go on, in which order."""
         _refuse_contradictions(arguments)
         changed_by = arguments["changed_by"]
@@ -67,32 +96,61 @@ class ActionModule(FleetAction):
         observed = self._observed(names, arguments) if names else {}
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
-        ring_of = {name: told(hostvars[name], _RING) for name in names} if arguments["rings"] else dict.fromkeys(names)
+        ring_of = (
+            {name: told(hostvars[name], _RING) for name in names}
+            if arguments["rings"]
+            else dict.fromkeys(names)
+        )
         rings = by_ring({name: ring_of[name] for name in going_on}, arguments["rings"])
-        batches = (canary_of if arguments["part"] == "canary" else canary_first)(rings, arguments["canary_percent"])
+        batches = (canary_of if arguments["part"] == "canary" else canary_first)(
+            rings, arguments["canary_percent"]
+        )
         batches = cut(batches, arguments["serial"] or len(names) or 1)
         nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
             "hosts": [name for batch in batches for name in batch],
             "batches": [len(batch) for batch in batches],
             "later": len(going_on) - sum(map(len, batches)),
-            "differing": {name: list(observed[name].reasons) for name in going_on if observed[name].reasons},
-            "resources": {name: list(observed[name].resources) for name in going_on if observed[name].resources},
-            "unseen": {name: observed[name].obstacle for name in going_on if observed[name].obstacle},
+            "differing": {
+                name: list(observed[name].reasons) for name in going_on if observed[name].reasons
+            },
+            "resources": {
+                name: list(observed[name].resources)
+                for name in going_on
+                if observed[name].resources
+            },
+            "unseen": {
+                name: observed[name].obstacle for name in going_on if observed[name].obstacle
+            },
             "right": len(right),
             "warnings": [
                 *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in nobodys),
-                *(_overwritten(name, observed[name]) for name in going_on if changed_by and observed[name].resources),
-                *(f"{name}: {warning}" for name in right if not changed_by for warning in observed[name].warnings),
+                *(
+                    _overwritten(name, observed[name])
+                    for name in going_on
+                    if changed_by and observed[name].resources
+                ),
+                *(
+                    f"{name}: {warning}"
+                    for name in right
+                    if not changed_by
+                    for warning in observed[name].warnings
+                ),
             ],
         }
 
     def _changed(self, names: list[str], hostvars: t.Any, register: str) -> list[str]:
-        """The hosts that a task changed which registered its result by that name; in check mode it changed none."""
+        """The hosts that a task changed which registered its result by that name; in check mode it
+        changed none.
+        """
         if self._task.check_mode:
             return []
         results = {name: told(hostvars[name], register) for name in names}
-        return [name for name, result in results.items() if isinstance(result, dict) and result.get("changed")]
+        return [
+            name
+            for name, result in results.items()
+            if isinstance(result, dict) and result.get("changed")
+        ]
 
     def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
         """What is seen of the hosts, unless they are not to be looked at."""
@@ -100,17 +158,27 @@ class ActionModule(FleetAction):
         if few or arguments["observe"] == "never":
             return dict.fromkeys(names, Observed(obstacle="it was not looked at beforehand"))
         if FORK_IS_UNSAFE:
-            return dict.fromkeys(names, Observed(obstacle="a fork after boto3 is unsafe on this system"))
+            return dict.fromkeys(
+                names, Observed(obstacle="a fork after boto3 is unsafe on this system")
+            )
         try:
             role = RoleTasks(self, arguments["role"], arguments["tasks_from"], _MODULES)
         except NotForeseen as why:
             return dict.fromkeys(names, Observed(obstacle=str(why)))
-        except (AttributeError, ImportError, TypeError) as change:  # of ansible-core: the clouds' own tasks run all the same
+        except (
+            AttributeError,
+            ImportError,
+            TypeError,
+        ) as change:  # of ansible-core: the clouds' own tasks run all the same
             return dict.fromkeys(names, Observed(obstacle=f"{type(change).__name__}: {change}"))
         # What was written a moment ago may not be on a page yet.
         by_the_page = arguments["bulk_reads"] and not arguments["changed_by"]
-        pool = SessionPool(functools.partial(_session, by_the_page, run_cache(), arguments["threads"]))
-        return Fleet(role, _MODULES, pool.session, self._loader.get_basedir()).observe(names, arguments["threads"])
+        pool = SessionPool(
+            functools.partial(_session, by_the_page, run_cache(), arguments["threads"])
+        )
+        return Fleet(role, _MODULES, pool.session, self._loader.get_basedir()).observe(
+            names, arguments["threads"]
+        )
 
 
 def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
@@ -122,10 +190,19 @@ def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
     if not 0 <= percent <= 100:
         raise AnsibleError(f"canary_percent is {percent}. Give a number from 0 to 100.")
     if arguments["part"] == "canary" and not percent:
-        raise AnsibleError("part is canary, but canary_percent is 0, so that there is no canary. Give how many percent it is.")
+        raise AnsibleError(
+            "part is canary, but canary_percent is 0, so that there is no canary. Give how many "
+            "percent it is."
+        )
 
 
-def _session(by_the_page: bool, cache: SessionCache, threads: int, params: t.Mapping[str, t.Any], account: AwsSession | None) -> AwsSession:
+def _session(
+    by_the_page: bool,
+    cache: SessionCache,
+    threads: int,
+    params: t.Mapping[str, t.Any],
+    account: AwsSession | None,
+) -> AwsSession:
     """A session for as many threads. ``account``: one that reads the same account's IAM already."""
     if by_the_page:
         return BulkSession(params, cache=cache, connections=threads, account=account)
@@ -133,4 +210,7 @@ def _session(by_the_page: bool, cache: SessionCache, threads: int, params: t.Map
 
 
 def _overwritten(name: str, observed: Observed) -> str:
-    return f"{name}: after this run had changed it, somebody else overwrote {', '.join(observed.resources)}."
+    return (
+        f"{name}: after this run had changed it, somebody else overwrote "
+        f"{', '.join(observed.resources)}."
+    )

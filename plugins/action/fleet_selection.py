@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Narrow a play to the clouds that a survey's answers mean. Its documentation is in plugins/modules."""
+"""Narrow a play to the clouds that a survey's answers mean. Its documentation is in
+plugins/modules.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,15 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import Place, Selection, parse_selection
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+    told,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
+    Place,
+    Selection,
+    parse_selection,
+)
 
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {
@@ -28,15 +37,25 @@ class ActionModule(FleetAction):
 
     rules = _RULES
 
-    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    def run_for(
+        self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         """Validate the answers, and say which hosts they mean."""
         selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
         if arguments["required"] and selection.is_everything:
-            raise InputError("No cloud is chosen", "Give fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* is all clouds.")
+            raise InputError(
+                "No cloud is chosen",
+                "Give fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* is all clouds.",
+            )
         hosts, nowhere = _select(selection, names, hostvars)
         if not hosts and not arguments["may_be_empty"]:
-            raise InputError(f"None of {len(names)} clouds is selected by {selection}", "Check the spelling against the inventory.")
-        warnings = [f"{name} is left out: its variables tell no account, or no region." for name in nowhere]
+            raise InputError(
+                f"None of {len(names)} clouds is selected by {selection}",
+                "Check the spelling against the inventory.",
+            )
+        warnings = [
+            f"{name} is left out: its variables tell no account, or no region." for name in nowhere
+        ]
         return {"hosts": hosts, "total": len(names), "warnings": warnings}
 
 
@@ -47,7 +66,12 @@ def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[li
         return named, []
     places = {name: _place(hostvars[name]) for name in named}
     hosts = [name for name in named if selection.covers(places[name])]
-    lacks = [name for name in named if (selection.accounts and not places[name].account) or (selection.regions and not places[name].region)]
+    lacks = [
+        name
+        for name in named
+        if (selection.accounts and not places[name].account)
+        or (selection.regions and not places[name].region)
+    ]
     return hosts, lacks
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Share out the documents of a run among the hosts that are to put them back. Its documentation is in plugins/modules."""
+"""Share out the documents of a run among the hosts that are to put them back. Its documentation is
+in plugins/modules.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     files_in,
     read,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction, told
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+    told,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
     Cloud,
@@ -49,31 +54,52 @@ class ActionModule(FleetAction):
 
     rules = _RULES
 
-    def run_for(self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+    def run_for(
+        self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         """Read the backups, and say who is to put back what."""
         # The folder in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
         hosts = {name: _cloud(hostvars[name]) for name in names}
-        clouds = sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id}) if arguments["own"] else None
+        clouds = (
+            sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id})
+            if arguments["own"]
+            else None
+        )
         of_the_run = {cloud for document in documents for cloud in document.clouds}
-        beside = {name: _cloud(hostvars[name]) for name in arguments["fleet"] if name not in hosts and name in hostvars}
-        documents = with_needs(documents, dict(sorted({**hosts, **beside}.items())), of_the_run if clouds is None else clouds)
+        beside = {
+            name: _cloud(hostvars[name])
+            for name in arguments["fleet"]
+            if name not in hosts and name in hostvars
+        }
+        documents = with_needs(
+            documents,
+            dict(sorted({**hosts, **beside}.items())),
+            of_the_run if clouds is None else clouds,
+        )
         shares = share_out(documents, hosts, arguments["own"])
         nobodys = [document.first.resource for document in shares.nobodys]
         if nobodys and not arguments["own"]:
             raise AnsibleError(
-                f"No host of the play is a cloud of the account of {some(nobodys)}. Add one, or set own to true to leave them out."
+                f"No host of the play is a cloud of the account of {some(nobodys)}. Add one, or "
+                "set own to true to leave them out."
             )
         if not shares.by_host:
             raise AnsibleError(
                 f"No document that was found is a cloud's of the play. Found: {some(nobodys)}. "
-                "Add their clouds to the play, or set own to false so that any cloud of their account puts them back."
+                "Add their clouds to the play, or set own to false so that any cloud of their "
+                "account puts them back."
             )
         return {
-            "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."] if nobodys else [],
+            "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."]
+            if nobodys
+            else [],
             "hosts": list(shares.by_host),
-            "documents": {name: [document.as_item(clouds) for document in share] for name, share in shares.by_host.items()},
+            "documents": {
+                name: [document.as_item(clouds) for document in share]
+                for name, share in shares.by_host.items()
+            },
             "left_out": nobodys,
         }
 
@@ -82,7 +108,11 @@ def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
     """The documents that the backups that are asked for are of."""
     paths = _paths(arguments)
     if not paths:
-        what = f"{arguments['backup_dir']} of run {arguments['run_id']}" if arguments["run_id"] else ", ".join(arguments["paths"])
+        what = (
+            f"{arguments['backup_dir']} of run {arguments['run_id']}"
+            if arguments["run_id"]
+            else ", ".join(arguments["paths"])
+        )
         raise AnsibleError(f"There is no backup in {what}.")
     return documents_of({path: read(path) for path in paths})
 
@@ -92,7 +122,11 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
     if arguments["paths"] is None:
         return files_in(check_directory(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
     given = [os.path.abspath(path) for path in arguments["paths"]]
-    return list(dict.fromkeys(file for path in given for file in (files_in(path) if os.path.isdir(path) else [path])))
+    return list(
+        dict.fromkeys(
+            file for path in given for file in (files_in(path) if os.path.isdir(path) else [path])
+        )
+    )
 
 
 def _cloud(variables: t.Mapping[str, t.Any]) -> Cloud:

@@ -15,27 +15,31 @@ author:
   - Rayfleet contributors (@rayfleet)
 description:
   - Shows what matters where each host is a cloud and there are many of them.
-  - On a terminal a bar shows how many clouds are done, changed and failed and how long the rest will take. Failures are shown
-    at once and in full, above it.
-  - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the reasons, and for each that
-    failed, and from time to time one that says how far the run is.
-  - At the end there is a table by account with the totals, and the reasons with the clouds that they are for. Of a loop these
-    are the reasons and the messages of its items. A cloud that
+  - On a terminal a bar shows how many clouds are done, changed and failed and how long the rest
+    will take. Failures are shown at once and in full, above it.
+  - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the
+    reasons, and for each that failed, and from time to time one that says how far the run is.
+  - At the end there is a table by account with the totals, and the reasons with the clouds that
+    they are for. Of a loop these are the reasons and the messages of its items. A cloud that
     P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One for which a check of
-    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted, else as unknown if
-    one could not be told, and as not audited if the task failed and that was ignored. One that a rollout did not come to,
-    since it stopped before, counts as not finished.
-  - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module), warnings, deprecations,
-    failed items, retries and, with C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. What
-    is left out is hosts for which a task had nothing to do, was skipped, or had no more to say than that it changed something.
+    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted, else as
+    unknown if one could not be told, and as not audited if the task failed and that was ignored.
+    One that a rollout did not come to, since it stopped before, counts as not finished.
+  - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module),
+    warnings, deprecations, failed items, retries and, with C(--diff), differences are shown as
+    P(ansible.builtin.default#callback) shows them. What is left out is hosts for which a task had
+    nothing to do, was skipped, or had no more to say than that it changed something.
   - With C(-v) and more, results are shown as P(ansible.builtin.default#callback) shows them.
-  - Control characters in what is printed are shown as escapes, so that no name or message of others can lead a terminal astray.
+  - Control characters in what is printed are shown as escapes, so that no name or message of others
+    can lead a terminal astray.
 notes:
-  - A cloud's account is the option C(account_id) of a task of this collection, else the variable C(cloud_iam_account_id) of the
-    host or of one of its groups in the inventory. A file in C(group_vars) or C(host_vars) is not looked into, as that would
-    cost time for each cloud.
-  - "The last line has the totals in the manner of Ansible's own recap: C(clouds=12 right=1 changed=11 failed=0 unreachable=0)."
-  - While a debugger may start (the keyword C(debugger), or C(ANSIBLE_ENABLE_TASK_DEBUGGER)) there is no bar.
+  - A cloud's account is the option C(account_id) of a task of this collection, else the variable
+    C(cloud_iam_account_id) of the host or of one of its groups in the inventory. A file in
+    C(group_vars) or C(host_vars) is not looked into, as that would cost time for each cloud.
+  - "The last line has the totals in the manner of Ansible's own recap: C(clouds=12 right=1
+    changed=11 failed=0 unreachable=0)."
+  - While a debugger may start (the keyword C(debugger), or C(ANSIBLE_ENABLE_TASK_DEBUGGER)) there
+    is no bar.
 requirements:
   - Set as C(stdout_callback) in the configuration.
 extends_documentation_fragment:
@@ -45,8 +49,8 @@ options:
   progress:
     description:
       - V(bar) draws a bar at the bottom of the terminal; V(lines) prints lines alone.
-      - V(auto) draws a bar if the standard output is a terminal that can do so, and neither CI (the environment variable C(CI) is
-        set) nor AWX runs the playbook.
+      - V(auto) draws a bar if the standard output is a terminal that can do so, and neither CI (the
+        environment variable C(CI) is set) nor AWX runs the playbook.
     type: str
     choices: [auto, bar, lines]
     default: auto
@@ -57,7 +61,8 @@ options:
         key: progress
   heartbeat:
     description:
-      - Where there is no bar, after how many seconds a line says how far the run is, again and again. V(0) for never.
+      - Where there is no bar, after how many seconds a line says how far the run is, again and
+        again. V(0) for never.
     type: int
     default: 30
     env:
@@ -94,9 +99,18 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import stringc
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import harmless_data
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Outcome, Progress
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import Screen, Ticker
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+    harmless_data,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    Cloud,
+    Outcome,
+    Progress,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import (
+    Screen,
+    Ticker,
+)
 
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
@@ -109,7 +123,18 @@ _WIDTH_OF_LOGS = 160
 # Set where a terminal is not looked at by a person: a log keeps every state of the bar.
 _NO_PERSON = ("CI", "AWX_ISOLATED_DATA_DIR")
 # What a failed result says by its kind, or is shown on its own.
-_TOLD = {"msg", "changed", "failed", "unreachable", "censored", "exception", "warnings", "deprecations", "invocation", "diff"}
+_TOLD = {
+    "msg",
+    "changed",
+    "failed",
+    "unreachable",
+    "censored",
+    "exception",
+    "warnings",
+    "deprecations",
+    "invocation",
+    "diff",
+}
 _COLOURS = {
     Outcome.RIGHT: C.COLOR_OK,
     Outcome.DRIFTED: C.COLOR_WARN,
@@ -125,7 +150,9 @@ _COLOURS = {
 
 @dataclasses.dataclass
 class _Items:
-    """What became of the items of a host's loop: for each that changed whether that is only predicted and why, and what failed."""
+    """What became of the items of a host's loop: for each that changed whether that is only
+    predicted and why, and what failed.
+    """
 
     changes: list[tuple[bool, list[str]]] = dataclasses.field(default_factory=list)
     messages: list[str] = dataclasses.field(default_factory=list)
@@ -152,10 +179,13 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         """See how the run is to be shown. With several playbooks, each is a run."""
         self._progress = Progress()
-        self._screen.erase()  # which takes it over, so that already what is printed next is harmless
+        # which takes it over, so that already what is printed next is harmless
+        self._screen.erase()
         self._check = bool(context.CLIARGS["check"])
         wanted = self._setting("progress", "auto")
-        self._bar = not C.ENABLE_TASK_DEBUGGER and (wanted == "bar" or wanted == "auto" and _is_seen_by_a_person())
+        self._bar = not C.ENABLE_TASK_DEBUGGER and (
+            wanted == "bar" or wanted == "auto" and _is_seen_by_a_person()
+        )
         super().v2_playbook_on_start(playbook)
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
@@ -199,14 +229,17 @@ class CallbackModule(DefaultCallback):
             super()._task_start(task, prefix)
         else:
             self._task_type_cache[task._uuid] = prefix or "TASK"
-            # Where hosts go their own ways, the last task that began is not the one that a result is of.
+            # Where hosts go their own ways, the last task that began is not the one that a result
+            # is of.
             is_free = self._play.strategy.rpartition(".")[2] in ("free", "host_pinned")
             self._last_task_name = None if is_free else task.get_name().strip()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show what a task has to say, count what it did."""
         if result.is_changed() and not _is_loop(result.task):
-            self._progress.change(result.host.get_name(), _reasons(result), bool(result.task.check_mode))
+            self._progress.change(
+                result.host.get_name(), _reasons(result), bool(result.task.check_mode)
+            )
         self._finish_items(result)
         self._learn(result)
         if self._shows(result):
@@ -245,12 +278,15 @@ class CallbackModule(DefaultCallback):
         if self._display.verbosity:
             super().v2_runner_on_unreachable(result)
         else:
-            self._tell_failure(result, message, ignored=bool(result.task.ignore_unreachable), unreachable=True)
+            self._tell_failure(
+                result, message, ignored=bool(result.task.ignore_unreachable), unreachable=True
+            )
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         """Show what there is to say of an item, keep what it changed."""
         if result.is_changed():
-            # The task of an item has its keywords evaluated, such as a check mode from a variable; that of a whole loop has not.
+            # The task of an item has its keywords evaluated, such as a check mode from a variable;
+            # that of a whole loop has not.
             self._items_of(result).changes.append((bool(result.task.check_mode), _reasons(result)))
         if self._shows(result):
             super().v2_runner_item_on_ok(result)
@@ -283,7 +319,9 @@ class CallbackModule(DefaultCallback):
         super().v2_on_file_diff(result)
 
     def _handle_exception(self, result: t.Any, use_stderr: bool = False) -> None:
-        """The cause of a failure has its message in it, which Ansible would show also where the result is hidden."""
+        """The cause of a failure has its message in it, which Ansible would show also where the
+        result is hidden.
+        """
         if "censored" in result:
             result.pop("exception", None)
         super()._handle_exception(result, use_stderr)
@@ -292,7 +330,9 @@ class CallbackModule(DefaultCallback):
 
     @functools.cached_property
     def _screen(self) -> Screen:
-        """Taken over by the plugin that is used: one that another is derived from may be made without being used."""
+        """Taken over by the plugin that is used: one that another is derived from may be made
+        without being used.
+        """
         return Screen(self._display)
 
     def _setting(self, name: str, default: t.Any) -> t.Any:
@@ -302,7 +342,11 @@ class CallbackModule(DefaultCallback):
     def _tick(self) -> None:
         now = time.monotonic()
         if self._bar:
-            self._screen.draw(_coloured(texts.bar_line(self._progress, self._noun, self._check, self._screen.width, now)))
+            self._screen.draw(
+                _coloured(
+                    texts.bar_line(self._progress, self._noun, self._check, self._screen.width, now)
+                )
+            )
         elif self._progress.clouds:
             self._display.display(texts.heartbeat(self._progress, self._noun, self._check, now))
             self._screen.flush()
@@ -330,7 +374,11 @@ class CallbackModule(DefaultCallback):
         checks = result.result.get("checks")
         if action == _AUDIT and isinstance(checks, list):
             failing = [check["id"] for check in checks if check.get("status") == "fail"]
-            self._progress.find(result.host.get_name(), failing, any(check.get("status") == "unknown" for check in checks))
+            self._progress.find(
+                result.host.get_name(),
+                failing,
+                any(check.get("status") == "unknown" for check in checks),
+            )
         hosts = result.result.get("hosts")
         if action in (_CHOICE, _PLAN) and isinstance(hosts, list):
             self._noun = "clouds"
@@ -345,7 +393,9 @@ class CallbackModule(DefaultCallback):
         return self._items.setdefault(_place(result), _Items())
 
     def _finish_items(self, result: t.Any) -> str:
-        """A task is over: count what the items of its loop changed, if it has one. Returns why any of them failed."""
+        """A task is over: count what the items of its loop changed, if it has one. Returns why any
+        of them failed.
+        """
         items = self._items.pop(_place(result), _Items())
         for predicted, reasons in items.changes:
             self._progress.change(result.host.get_name(), reasons, predicted)
@@ -364,8 +414,12 @@ class CallbackModule(DefaultCallback):
                 self._screen.flush()
             cloud.untold = []
 
-    def _tell_failure(self, result: t.Any, message: str, ignored: bool, unreachable: bool = False) -> None:
-        """One line with all that is known; where Ansible tells more of the cause than the message, that too."""
+    def _tell_failure(
+        self, result: t.Any, message: str, ignored: bool, unreachable: bool = False
+    ) -> None:
+        """One line with all that is known; where Ansible tells more of the cause than the message,
+        that too.
+        """
         found = result.result
         if _is_explained(result):
             self._handle_warnings(found)
@@ -379,32 +433,48 @@ class CallbackModule(DefaultCallback):
             self._print_task_path(result.task)
         cloud = self._progress.clouds.get(result.host.get_name()) or Cloud(result.host.get_name())
         line = texts.failed_line(cloud, _title(result.task), message, unreachable)
-        rest = {key: value for key, value in found.items() if key not in _TOLD and not key.startswith("_")}
+        rest = {
+            key: value
+            for key, value in found.items()
+            if key not in _TOLD and not key.startswith("_")
+        }
         if rest:
             line = f"{line} => {self._dump_results(rest)}"
-        self._display.display(line, color=C.COLOR_UNREACHABLE if unreachable else C.COLOR_ERROR, stderr=to_stderr)
+        self._display.display(
+            line, color=C.COLOR_UNREACHABLE if unreachable else C.COLOR_ERROR, stderr=to_stderr
+        )
         if ignored:
             self._display.display("...ignoring", color=C.COLOR_SKIP)
         self._screen.flush()
 
 
 def _is_seen_by_a_person() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and not any(os.environ.get(name) for name in _NO_PERSON)
+    return (
+        sys.stdout.isatty()
+        and os.environ.get("TERM", "dumb") != "dumb"
+        and not any(os.environ.get(name) for name in _NO_PERSON)
+    )
 
 
 def _hosts(play: Play) -> list[t.Any]:
-    """The hosts of the play's batch. Ansible asks the inventory the same in a moment, which keeps its answer."""
+    """The hosts of the play's batch. Ansible asks the inventory the same in a moment, which keeps
+    its answer.
+    """
     return play.get_variable_manager()._inventory.get_hosts(play.hosts)
 
 
 def _steps(play: Play) -> list[str]:
-    """The ids of the play's tasks, as far as they are known beforehand; an include at the end leaves the end open."""
+    """The ids of the play's tasks, as far as they are known beforehand; an include at the end
+    leaves the end open.
+    """
     blocks = play.compile()
     try:
         blocks = [block.filter_tagged_tasks({}) for block in blocks]
     except AnsibleError:  # tags with variables: that many tasks at most
         pass
-    tasks = [task for block in blocks for task in block.get_tasks() if task.action not in C._ACTION_META]
+    tasks = [
+        task for block in blocks for task in block.get_tasks() if task.action not in C._ACTION_META
+    ]
     is_open = bool(tasks) and isinstance(tasks[-1], TaskInclude)
     return [task._uuid for task in tasks] + [""] * is_open
 
@@ -414,7 +484,11 @@ def _account(host: t.Any) -> str:
     if _ACCOUNT in host.vars:
         return _as_account(host.vars[_ACCOUNT])
     groups = [group for group in host.get_groups() if _ACCOUNT in group.vars]
-    return _as_account(max(groups, key=lambda group: (group.depth, group.priority)).vars[_ACCOUNT]) if groups else ""
+    return (
+        _as_account(max(groups, key=lambda group: (group.depth, group.priority)).vars[_ACCOUNT])
+        if groups
+        else ""
+    )
 
 
 def _as_account(value: t.Any) -> str:
@@ -425,7 +499,11 @@ def _as_account(value: t.Any) -> str:
 def _reasons(result: t.Any) -> list[str]:
     """Why a task changed something: what it says itself, else that it did."""
     reasons = result.result.get("reasons")
-    return [str(reason) for reason in reasons] if isinstance(reasons, list) and reasons else [_title(result.task)]
+    return (
+        [str(reason) for reason in reasons]
+        if isinstance(reasons, list) and reasons
+        else [_title(result.task)]
+    )
 
 
 def _action(result: t.Any) -> str:

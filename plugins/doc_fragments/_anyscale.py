@@ -16,25 +16,26 @@ options:
     description:
       - The address of the Anyscale control plane.
       - Without it, the environment variable E(ANYSCALE_HOST), then V(https://console.anyscale.com).
-      - Plain http is refused unless the address is a loopback one, since the token would travel unencrypted. See
-        O(anyscale_allow_http).
+      - Plain http is refused unless the address is a loopback one, since the token would travel
+        unencrypted. See O(anyscale_allow_http).
     type: str
   anyscale_token:
     description:
       - The token for the Anyscale API.
-      - Without it, the environment variable E(ANYSCALE_CLI_TOKEN), then C(~/.anyscale/credentials.json) as
-        C(anyscale login) writes it.
+      - Without it, the environment variable E(ANYSCALE_CLI_TOKEN), then
+        C(~/.anyscale/credentials.json) as C(anyscale login) writes it.
     type: str
   anyscale_allow_http:
     description:
-      - Whether the token may be sent unencrypted to an O(anyscale_host) that is not this machine, such as one behind a
-        proxy that encrypts.
+      - Whether the token may be sent unencrypted to an O(anyscale_host) that is not this machine,
+        such as one behind a proxy that encrypts.
     type: bool
     default: false
     version_added: 0.4.0
 """
 
-    # For plugins, beside the above: Ansible itself reads these, so that "ansible-doc" can tell where a value comes from.
+    # For plugins, beside the above: Ansible itself reads these, so that "ansible-doc" can tell
+    # where a value comes from.
     PLUGINS = r"""
 options:
   anyscale_host:

@@ -14,7 +14,8 @@ class ModuleDocFragment:
 attributes:
   check_mode:
     support: full
-    description: Can run in C(check_mode) and returns the predicted result without changing anything.
+    description: Can run in C(check_mode) and returns the predicted result without changing
+      anything.
   diff_mode:
     support: full
     description: Returns what has changed (or will, in C(check_mode)) when in diff mode.
@@ -28,6 +29,7 @@ attributes:
   action_group:
     support: full
     membership: [rayfleet.anyscale.all]
-    description: Use C(group/rayfleet.anyscale.all) in C(module_defaults) to set options for all modules at once.
+    description: Use C(group/rayfleet.anyscale.all) in C(module_defaults) to set options for all
+      modules at once.
 options: {}
 """

@@ -13,8 +13,9 @@ version_added: 0.4.0
 author: Rayfleet contributors (@rayfleet)
 description:
   - Adds up the artifacts that the playbooks C(audit) and C(onboard) publish, step by step.
-  - AWX hands a job what those before it published, by its name. Where two have the same name, only one of them arrives, so
-    that the playbooks put the job's id into it, which each slice of a job has for itself.
+  - AWX hands a job what those before it published, by its name. Where two have the same name, only
+    one of them arrives, so that the playbooks put the job's id into it, which each slice of a job
+    has for itself.
 positional: _input
 options:
   _input:
@@ -27,14 +28,16 @@ options:
 EXAMPLES = r"""
 - name: Add up what all jobs before this one published
   ansible.builtin.debug:
-    msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | rayfleet.anyscale.merge_artifacts }}"
+    msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) |
+      rayfleet.anyscale.merge_artifacts }}"
   vars:
     names: "{{ query('ansible.builtin.varnames', '^anyscale_(audit|onboard)_[0-9]+$') }}"
 """
 
 RETURN = r"""
 _value:
-  description: Of each step the number of its jobs, the sums of their counts, and the clouds that failed in any of them.
+  description: Of each step the number of its jobs, the sums of their counts, and the clouds that
+    failed in any of them.
   type: dict
   sample:
     onboard:
@@ -49,7 +52,9 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import merge_artifacts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import (
+    merge_artifacts,
+)
 
 
 def _merged(artifacts: t.Any) -> dict[str, t.Any]:

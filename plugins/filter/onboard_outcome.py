@@ -17,7 +17,8 @@ positional: _input, hostvars, failed
 options:
   _input:
     description:
-      - What M(rayfleet.anyscale.fleet_plan) returned; an empty dictionary where no cloud was selected.
+      - What M(rayfleet.anyscale.fleet_plan) returned; an empty dictionary where no cloud was
+        selected.
     type: dict
     required: true
   hostvars:
@@ -50,8 +51,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The counts, the failed clouds, of each cloud that was not right what became of it, and the folders of backups with the id
-      of their run.
+    - The counts, the failed clouds, of each cloud that was not right what became of it, and the
+      folders of backups with the id of their run.
   type: dict
   sample:
     counts: {"selected": 500, "changed": 1, "right": 498, "failed": 1, "not_reached": 0, "later": 0}

@@ -13,30 +13,35 @@ version_added: 0.2.0
 author:
   - Rayfleet contributors (@rayfleet)
 description:
-  - Asks the Anyscale API for all clouds and makes a host of each cloud resource that runs on virtual machines in AWS, with
-    the variables that the role P(rayfleet.anyscale.cloud_iam#role) takes.
-  - What the API cannot know, such as the name of the compute config or a role to assume in the cloud's account, comes from
-    a fleet file (O(fleet_file)), mostly from a few lines of defaults.
+  - Asks the Anyscale API for all clouds and makes a host of each cloud resource that runs on
+    virtual machines in AWS, with the variables that the role P(rayfleet.anyscale.cloud_iam#role)
+    takes.
+  - What the API cannot know, such as the name of the compute config or a role to assume in the
+    cloud's account, comes from a fleet file (O(fleet_file)), mostly from a few lines of defaults.
   - The name of a configuration file must end in V(anyscale_clouds.yml) or V(anyscale_clouds.yaml).
-  - "B(Host names): the cloud's name for the primary (or only) resource of a cloud, V(<cloud>.<resource>) for the others.
-    What is neither a letter of ASCII, a digit, a dot, a dash nor an underscore becomes an underscore, and a host never
-    begins with a dash or a dot. Where several would have the same name, and where a name is Ansible's own (such as
-    V(all)) or could be a group's of this plugin, the cloud's id is appended."
-  - "B(Groups): all hosts are in C(anyscale_clouds), and in C(account_<account id>), C(region_<region>), C(bucket_<bucket>)
-    and C(ring_<ring>) as far as these are known. There, what is neither a letter, a digit nor an underscore becomes an
-    underscore: C(region_us_west_2)."
-  - "B(Variables for the role): C(cloud_iam_cloud_id), C(cloud_iam_account_id) (from the ARN of the clusters' role, else of
-    the control plane's), C(cloud_iam_region) (the bucket's), C(cloud_iam_bucket), C(cloud_iam_role) (the fleet file's,
-    else the registered role's ARN), and what the fleet file names. Hosts of resources that are not primary have
-    C(cloud_iam_compute_config_profile=false), since a compute config belongs to the cloud and its primary's host
-    converges it."
-  - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id), C(anyscale_resource_name),
-    C(anyscale_is_default_resource), C(anyscale_account_id), C(anyscale_region), C(anyscale_bucket),
-    C(anyscale_default_role_arn), C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn),
-    C(anyscale_compute_stack), C(anyscale_provider), C(anyscale_applicable), and from the fleet file C(anyscale_ring) and
+  - "B(Host names): the cloud's name for the primary (or only) resource of a cloud,
+    V(<cloud>.<resource>) for the others. What is neither a letter of ASCII, a digit, a dot, a dash
+    nor an underscore becomes an underscore, and a host never begins with a dash or a dot. Where
+    several would have the same name, and where a name is Ansible's own (such as V(all)) or could be
+    a group's of this plugin, the cloud's id is appended."
+  - "B(Groups): all hosts are in C(anyscale_clouds), and in C(account_<account id>),
+    C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) as far as these are known. There, what
+    is neither a letter, a digit nor an underscore becomes an underscore: C(region_us_west_2)."
+  - "B(Variables for the role): C(cloud_iam_cloud_id), C(cloud_iam_account_id) (from the ARN of the
+    clusters' role, else of the control plane's), C(cloud_iam_region) (the bucket's),
+    C(cloud_iam_bucket), C(cloud_iam_role) (the fleet file's, else the registered role's ARN), and
+    what the fleet file names. Hosts of resources that are not primary have
+    C(cloud_iam_compute_config_profile=false), since a compute config belongs to the cloud and its
+    primary's host converges it."
+  - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
+    C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
+    C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),
+    C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
+    C(anyscale_provider), C(anyscale_applicable), and from the fleet file C(anyscale_ring) and
     C(anyscale_tags). They are V(null) where nothing is known."
-  - "B(Connection): the groups C(anyscale_clouds) and C(anyscale_not_applicable) have C(ansible_connection=local) and, as
-    C(ansible_python_interpreter), the Python that runs Ansible."
+  - "B(Connection): the groups C(anyscale_clouds) and C(anyscale_not_applicable) have
+    C(ansible_connection=local) and, as C(ansible_python_interpreter), the Python that runs
+    Ansible."
 extends_documentation_fragment:
   - rayfleet.anyscale._anyscale
   - rayfleet.anyscale._anyscale.plugins
@@ -49,7 +54,8 @@ options:
     required: true
     choices: [rayfleet.anyscale.anyscale_clouds]
   validate_certs:
-    description: Whether the control plane's TLS certificate is verified. To trust a private CA, set O(ca_path).
+    description: Whether the control plane's TLS certificate is verified. To trust a private CA, set
+      O(ca_path).
     type: bool
     default: true
   ca_path:
@@ -59,29 +65,33 @@ options:
       - name: ANYSCALE_SSL_CA_CERT
   fleet_file:
     description:
-      - A YAML file with what is wanted for the clouds. A relative path starts at the folder of the configuration file.
-        The file may be encrypted with Ansible Vault.
-      - Its C(defaults) are for all clouds. Its C(clouds) has settings for those that are named by name, id, or
-        V(<cloud>.<resource>), of which the narrower wins. C(tags) and C(variables) are merged, anything else is replaced;
-        V(null) takes a default away. A name that several clouds have is an error; write their ids.
-      - The keys are C(role) (name or ARN), C(compute_config) (name), C(config) (what the compute config must be),
-        C(assume_role_arn), C(assume_role_external_id), C(instance_profile) (name), C(ring), C(tags) (a mapping),
-        C(variables) (any other variables of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) makes no host).
-      - In its texts, V({account_id}), V({cloud_id}), V({cloud}) (the cloud's name) and V({region}) are filled in. Jinja
-        templates are not evaluated but refused.
+      - A YAML file with what is wanted for the clouds. A relative path starts at the folder of the
+        configuration file. The file may be encrypted with Ansible Vault.
+      - Its C(defaults) are for all clouds. Its C(clouds) has settings for those that are named by
+        name, id, or V(<cloud>.<resource>), of which the narrower wins. C(tags) and C(variables) are
+        merged, anything else is replaced; V(null) takes a default away. A name that several clouds
+        have is an error; write their ids.
+      - The keys are C(role) (name or ARN), C(compute_config) (name), C(config) (what the compute
+        config must be), C(assume_role_arn), C(assume_role_external_id), C(instance_profile) (name),
+        C(ring), C(tags) (a mapping), C(variables) (any other variables of the role, such as
+        C(cloud_iam_publish)) and C(skip) (V(true) makes no host).
+      - In its texts, V({account_id}), V({cloud_id}), V({cloud}) (the cloud's name) and V({region})
+        are filled in. Jinja templates are not evaluated but refused.
     type: str
   clouds:
     description:
-      - The clouds to make hosts of, by name, id, or shell pattern of either, such as V(*-prod). Without it, all.
+      - The clouds to make hosts of, by name, id, or shell pattern of either, such as V(*-prod).
+        Without it, all.
       - The resources of other clouds are not asked for, which saves a call for each.
     type: list
     elements: str
     default: []
   not_applicable:
     description:
-      - What becomes of clouds and resources on Kubernetes, on other providers, or hosted by Anyscale, whose clusters have
-        no such role. V(skip) makes no host of them.
-      - V(mark) makes hosts in the group C(anyscale_not_applicable), outside of C(anyscale_clouds), with facts alone.
+      - What becomes of clouds and resources on Kubernetes, on other providers, or hosted by
+        Anyscale, whose clusters have no such role. V(skip) makes no host of them.
+      - V(mark) makes hosts in the group C(anyscale_not_applicable), outside of C(anyscale_clouds),
+        with facts alone.
     type: str
     choices: [skip, mark]
     default: skip
@@ -91,17 +101,21 @@ options:
     default: 16
   strict:
     description:
-      - If V(true), it is an error as well when a cloud cannot be read, when the API does not show a role, a bucket or an
-        account, and when the fleet file or O(clouds) names a cloud that there is not. Otherwise each is a warning. A
-        cloud that cannot be read is left out, one with a part unknown is not.
+      - If V(true), it is an error as well when a cloud cannot be read, when the API does not show a
+        role, a bucket or an account, and when the fleet file or O(clouds) names a cloud that there
+        is not. Otherwise each is a warning. A cloud that cannot be read is left out, one with a
+        part unknown is not.
 notes:
-  - O(anyscale_host) and O(anyscale_token) may be templates, such as a lookup in a vault. The token is neither cached nor
-    shown.
-  - An API that cannot be reached or refuses the token is an error in any case. Ansible goes on with the other inventory
-    sources after one, and without any hosts if there is none, unless E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is set.
-  - The cache holds what the API shows of the clouds, and is kept apart by address, token and O(clouds). The fleet file and
-    the options that construct variables and groups take effect at once. What could not be read in full is not cached.
-  - Values that come from the API are never evaluated as templates, whatever people call their clouds.
+  - O(anyscale_host) and O(anyscale_token) may be templates, such as a lookup in a vault. The token
+    is neither cached nor shown.
+  - An API that cannot be reached or refuses the token is an error in any case. Ansible goes on with
+    the other inventory sources after one, and without any hosts if there is none, unless
+    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is set.
+  - The cache holds what the API shows of the clouds, and is kept apart by address, token and
+    O(clouds). The fleet file and the options that construct variables and groups take effect at
+    once. What could not be read in full is not cached.
+  - Values that come from the API are never evaluated as templates, whatever people call their
+    clouds.
   - The API answers with pages of clouds, then with one cloud's resources to a call.
 seealso:
   - name: Anyscale clouds
@@ -110,7 +124,8 @@ seealso:
 """
 
 EXAMPLES = r"""
-# anyscale_clouds.yml: all clouds on AWS that the token may see; it comes from ANYSCALE_CLI_TOKEN or from "anyscale login"
+# anyscale_clouds.yml: all clouds on AWS that the token may see. The token comes from
+# ANYSCALE_CLI_TOKEN or from "anyscale login".
 plugin: rayfleet.anyscale.anyscale_clouds
 
 ---
@@ -169,11 +184,22 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import resolve_credentials
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient, JsonObject
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    resolve_credentials,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+    JsonObject,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice, read_rows
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import FleetFile, parse_fleet_file
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
+    Choice,
+    read_rows,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
+    FleetFile,
+    parse_fleet_file,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
     CLOUDS_GROUP,
     NOT_APPLICABLE_GROUP,
@@ -196,7 +222,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Whether a file is meant for this plugin, by its name."""
         return super().verify_file(path) and path.endswith(_SUFFIXES)
 
-    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+    def parse(
+        self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
+    ) -> None:
         """Add the hosts, all or none of them: nothing is added before everything is known."""
         super().parse(inventory, loader, path, cache)
         self._refuse_unknown_options(self._read_config_data(path))
@@ -204,7 +232,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             fleet_file = self._fleet_file(path)
             choice = Choice(self.get_option("clouds"))
             rows = self._rows(path, choice, cache)
-            hosts, problems = build_fleet(rows, fleet_file, mark=self.get_option("not_applicable") == "mark")
+            hosts, problems = build_fleet(
+                rows, fleet_file, mark=self.get_option("not_applicable") == "mark"
+            )
         except TaskError as error:
             raise AnsibleParserError(error.failure()["msg"]) from None
         for text, is_error in summaries([*unmet_patterns(choice, rows), *problems]):
@@ -216,10 +246,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_host(host)
 
     def _refuse_unknown_options(self, config: t.Mapping[str, t.Any]) -> None:
-        """Ansible passes over them, and a fleet converged without its misspelt fleet file would be the wrong one."""
+        """Ansible passes over them, and a fleet converged without its misspelt fleet file would be
+        the wrong one.
+        """
         unknown = [key for key in config if key not in self._options]
         if unknown:
-            raise AnsibleParserError(f"There is no option {', '.join(map(repr, unknown))}. See: ansible-doc -t inventory {self.NAME}")
+            raise AnsibleParserError(
+                f"There is no option {', '.join(map(repr, unknown))}. See: ansible-doc -t "
+                f"inventory {self.NAME}"
+            )
 
     def _fleet_file(self, config_path: str) -> FleetFile:
         name = self.get_option("fleet_file")
@@ -232,11 +267,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise InputError(f"In the fleet file {path}, {error.message}", error.remedy) from None
         except (AnsibleError, OSError, ValueError, RecursionError) as error:
             # Where in the file, if Ansible knows it, is in ``obj``; Ansible shows that itself.
-            text = f"The fleet file {path} cannot be read: {error} Mend it, or correct the option fleet_file."
+            text = (
+                f"The fleet file {path} cannot be read: {error} Mend it, or correct the option "
+                "fleet_file."
+            )
             raise AnsibleParserError(text, obj=getattr(error, "obj", None)) from None
 
     def _rows(self, path: str, choice: Choice, cache: bool) -> list[JsonObject]:
-        """The rows of the API, from the cache where there is one and ``--flush-cache`` does not ask for new ones."""
+        """The rows of the API, from the cache where there is one and ``--flush-cache`` does not ask
+        for new ones.
+        """
         host, token = self._credentials()
         if not self.get_option("cache"):
             return self._read(host, token, choice)
@@ -254,7 +294,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         threads = self.get_option("threads")
         if not 1 <= threads <= _MOST_THREADS:
             raise InputError(f"threads is {threads}.", f"Give a number from 1 to {_MOST_THREADS}.")
-        client = AnyscaleClient(host, token, validate_certs=self.get_option("validate_certs"), ca_path=self.get_option("ca_path"))
+        client = AnyscaleClient(
+            host,
+            token,
+            validate_certs=self.get_option("validate_certs"),
+            ca_path=self.get_option("ca_path"),
+        )
         return read_rows(client, choice, threads)
 
     def _credentials(self) -> tuple[str, str]:
@@ -262,9 +307,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for option in ("anyscale_host", "anyscale_token"):
             given[option] = self.templar.template(self.get_option(option))
             if not isinstance(given[option], (str, type(None))):
-                raise InputError(f"{option} is not a text.", "Put it in quotes, or mend the template.")
+                raise InputError(
+                    f"{option} is not a text.", "Put it in quotes, or mend the template."
+                )
         allow_http = self.get_option("anyscale_allow_http")
-        return resolve_credentials(given["anyscale_host"], given["anyscale_token"], os.environ, allow_http=allow_http)
+        return resolve_credentials(
+            given["anyscale_host"], given["anyscale_token"], os.environ, allow_http=allow_http
+        )
 
     def _add_groups(self) -> None:
         for group in (CLOUDS_GROUP, NOT_APPLICABLE_GROUP):
@@ -276,12 +325,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_host(self, host: Host) -> None:
         for group in host.groups:
             self.inventory.add_host(host.name, group=self.inventory.add_group(group))
-        # Not the inventory's own method: it would take a group for the host where a constructed group has its name.
+        # Not the inventory's own method: it would take a group for the host where a constructed
+        # group has its name.
         added = self.inventory.get_host(host.name)
         for name, value in host.variables.items():
             added.set_variable(name, value)
         strict = self.get_option("strict")
         variables = added.get_vars()
         self._set_composite_vars(self.get_option("compose"), variables, host.name, strict=strict)
-        self._add_host_to_composed_groups(self.get_option("groups"), variables, host.name, strict=strict)
-        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host.name, strict=strict)
+        self._add_host_to_composed_groups(
+            self.get_option("groups"), variables, host.name, strict=strict
+        )
+        self._add_host_to_keyed_groups(
+            self.get_option("keyed_groups"), variables, host.name, strict=strict
+        )

@@ -12,9 +12,10 @@ short_description: An id of this run of Ansible
 version_added: 0.2.0
 author: Rayfleet contributors (@rayfleet)
 description:
-  - A short text that is the same for all plays, hosts and tasks of one run of C(ansible-playbook), and another one for any
-    other run.
-  - In AWX and in Ansible Automation Platform it is the job's id, from the variable C(awx_job_id) that they set.
+  - A short text that is the same for all plays, hosts and tasks of one run of C(ansible-playbook),
+    and another one for any other run.
+  - In AWX and in Ansible Automation Platform it is the job's id, from the variable C(awx_job_id)
+    that they set.
 options:
   _terms:
     description: Takes none.
@@ -48,9 +49,13 @@ from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
-    """The same in every worker: they inherit the name of the temporary folder from the process that forks them."""
+    """The same in every worker: they inherit the name of the temporary folder from the process that
+    forks them.
+    """
 
-    def run(self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[str]:
+    def run(
+        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+    ) -> list[str]:
         """The id."""
         job_id = (variables or {}).get("awx_job_id")
         return [str(job_id or os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-"))]

@@ -42,7 +42,9 @@ class Arn:
     resource: str
 
     def __str__(self) -> str:
-        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account_id}:{self.resource}"
+        return (
+            f"arn:{self.partition}:{self.service}:{self.region}:{self.account_id}:{self.resource}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +112,8 @@ def parse_bucket(value: str, option: str = "bucket") -> str:
     if not _BUCKET.match(name):
         raise InputError(
             f"{option} is {value!r}, which does not name an S3 bucket.",
-            "Give the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a prefix or an object's key.",
+            "Give the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a prefix or an "
+            "object's key.",
         )
     return name
 
@@ -118,7 +121,10 @@ def parse_bucket(value: str, option: str = "bucket") -> str:
 def parse_cloud_id(value: str, option: str = "cloud_id") -> str:
     """An Anyscale cloud's id, such as ``cld_4fxb3wsbdcq2n1p9``."""
     if not _CLOUD_ID.match(value):
-        raise InputError(f"{option} is {value!r}, which is not an Anyscale cloud id.", "Cloud ids begin with cld_.")
+        raise InputError(
+            f"{option} is {value!r}, which is not an Anyscale cloud id.",
+            "Cloud ids begin with cld_.",
+        )
     return value
 
 
@@ -130,8 +136,8 @@ def default_role_name(cloud_id: str) -> str:
     name = f"{parse_cloud_id(cloud_id)}-cluster_node_role"
     if len(name) > ROLE_NAME_LIMIT:
         raise InputError(
-            f"cloud_id is {cloud_id!r}; no role is named after that, since {name} would have {len(name)} characters "
-            f"and IAM takes {ROLE_NAME_LIMIT}.",
+            f"cloud_id is {cloud_id!r}; no role is named after that, since {name} would have "
+            f"{len(name)} characters and IAM takes {ROLE_NAME_LIMIT}.",
             "Check the cloud id, or name the role instead.",
         )
     return name
@@ -143,7 +149,9 @@ def role_name_of(role_arn: str) -> str:
 
 
 def role_path_of(role_arn: str) -> str:
-    """The path in a role's ARN: ``/`` for most, ``/aws-service-role/...`` for those of AWS services."""
+    """The path in a role's ARN: ``/`` for most, ``/aws-service-role/...`` for those of AWS
+    services.
+    """
     return "/" + "".join(f"{part}/" for part in role_arn.split("/")[1:-1])
 
 
@@ -166,7 +174,9 @@ def account_id_of(principal: str) -> str | None:
 
 
 def is_unique_id(principal: str) -> bool:
-    """Whether a principal is shown by its unique id (AROA..., AIDA...), as AWS does once it is deleted."""
+    """Whether a principal is shown by its unique id (AROA..., AIDA...), as AWS does once it is
+    deleted.
+    """
     return bool(_UNIQUE_ID.match(principal))
 
 
@@ -176,7 +186,9 @@ def ec2_service(partition: str) -> str:
 
 
 def ec2_services(partition: str) -> frozenset[str]:
-    """All the names by which a statement may let EC2 in: China's partition has one of its own beside the usual one."""
+    """All the names by which a statement may let EC2 in: China's partition has one of its own
+    beside the usual one.
+    """
     return frozenset((ec2_service(partition), "ec2.amazonaws.com"))
 
 

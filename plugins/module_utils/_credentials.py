@@ -15,11 +15,16 @@ _LONGEST = 8192  # servers refuse longer headers
 
 
 def refuse_unsendable(value: str, option: str) -> None:
-    """Raise where a credential cannot travel in an HTTP header. The error names the option and keeps the value to itself."""
+    """Raise where a credential cannot travel in an HTTP header. The error names the option and
+    keeps the value to itself.
+    """
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise InputError(
             f"{option} holds characters that no such credential has, such as white space.",
             "Copy it again, without quotes; what is read from a file often ends in a line break.",
         )
     if len(value) > _LONGEST:
-        raise InputError(f"{option} has {len(value)} characters, more than any such credential.", "Give the credential alone.")
+        raise InputError(
+            f"{option} has {len(value)} characters, more than any such credential.",
+            "Give the credential alone.",
+        )

@@ -4,8 +4,8 @@
 
 """The errors that end a task: each says what is wrong, what was asked for, and what to do next.
 
-This module util is private to the collection. Utilities raise these; only the top level (a module's ``main()`` or
-an action plugin) turns them into a failed result.
+This module util is private to the collection. Utilities raise these; only the top level (a module's
+``main()`` or an action plugin) turns them into a failed result.
 """
 
 from __future__ import annotations
@@ -14,11 +14,29 @@ import typing as t
 
 _LONGEST_MESSAGE = 1200
 
-# What AWS answers to calls of which it did nothing, and takes a little later: all that botocore itself would repeat.
+# What AWS answers to calls of which it did nothing, and takes a little later: all that botocore
+# itself would repeat.
 _NOT_YET = (
-    *("Throttling", "ThrottlingException", "ThrottledException", "EC2ThrottledException", "RequestThrottled", "SlowDown"),
-    *("RequestThrottledException", "RequestLimitExceeded", "LimitExceededException", "BandwidthLimitExceeded", "TooManyRequestsException"),
-    *("ProvisionedThroughputExceededException", "TransactionInProgressException", "PriorRequestNotComplete"),
+    *(
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "EC2ThrottledException",
+        "RequestThrottled",
+        "SlowDown",
+    ),
+    *(
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "LimitExceededException",
+        "BandwidthLimitExceeded",
+        "TooManyRequestsException",
+    ),
+    *(
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+        "PriorRequestNotComplete",
+    ),
     *("RequestTimeout", "RequestTimeoutException"),
 )
 _TOO_MANY_REQUESTS = 429
@@ -36,8 +54,9 @@ _UNANSWERED = (
 class TaskError(Exception):
     """The base of all errors that a user is meant to read.
 
-    ``message`` is one sentence that names the input; ``remedy`` is one that says what to do; ``details`` are JSON-safe
-    facts for the ``error`` key of the failed result (an AWS error code, a request id, a statement, ...).
+    ``message`` is one sentence that names the input; ``remedy`` is one that says what to do;
+    ``details`` are JSON-safe facts for the ``error`` key of the failed result (an AWS error code, a
+    request id, a statement, ...).
     """
 
     def __init__(self, message: str, remedy: str = "", **details: t.Any) -> None:
@@ -47,7 +66,9 @@ class TaskError(Exception):
         self.details = {key: value for key, value in details.items() if value is not None}
 
     def failure(self) -> dict[str, t.Any]:
-        """The keys of the failed result: ``msg``, on one line, and, where there are facts to branch on, ``error``."""
+        """The keys of the failed result: ``msg``, on one line, and, where there are facts to branch
+        on, ``error``.
+        """
         message, remedy = _shortened(_on_one_line(self.message)), _on_one_line(self.remedy)
         failure: dict[str, t.Any] = {"msg": f"{_ended(message)} {remedy}" if remedy else message}
         if self.details:
@@ -60,7 +81,9 @@ class InputError(TaskError):
 
 
 class PolicyError(TaskError):
-    """A policy document is not what AWS would have accepted, or cannot be brought to the wanted state."""
+    """A policy document is not what AWS would have accepted, or cannot be brought to the wanted
+    state.
+    """
 
 
 class RefusedError(TaskError):
@@ -68,7 +91,9 @@ class RefusedError(TaskError):
 
 
 class AwsError(TaskError):
-    """AWS refused or failed a call. ``details`` hold ``operation``, ``code``, ``status`` and ``request_id``."""
+    """AWS refused or failed a call. ``details`` hold ``operation``, ``code``, ``status`` and
+    ``request_id``.
+    """
 
     @property
     def code(self) -> str:
@@ -77,7 +102,9 @@ class AwsError(TaskError):
 
     @property
     def is_lost(self) -> bool:
-        """Whether it cannot be told if the call was carried out: AWS did not answer, or had a failure of its own."""
+        """Whether it cannot be told if the call was carried out: AWS did not answer, or had a
+        failure of its own.
+        """
         return self.code in _UNANSWERED or (self._status >= 500 and self.code not in _NOT_YET)
 
     @property
@@ -91,7 +118,9 @@ class AwsError(TaskError):
 
 
 class AnyscaleError(TaskError):
-    """The Anyscale API refused or failed a call. ``details`` hold ``method``, ``path``, ``status`` and ``trace_id``."""
+    """The Anyscale API refused or failed a call. ``details`` hold ``method``, ``path``, ``status``
+    and ``trace_id``.
+    """
 
     @property
     def status(self) -> int:
@@ -104,7 +133,9 @@ class UnsettledError(TaskError):
 
 
 def _on_one_line(text: str) -> str:
-    """A text without line breaks and control characters: servers answer with whole pages, inputs have anything in them."""
+    """A text without line breaks and control characters: servers answer with whole pages, inputs
+    have anything in them.
+    """
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 

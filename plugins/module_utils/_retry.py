@@ -26,8 +26,9 @@ def attempts(
 ) -> t.Iterator[int]:
     """Number attempts from 0, pausing before each but the first, until the seconds are used up.
 
-    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, anything from next to nothing to
-    all of it, so that many who were refused together do not come back together. There are always at least two attempts.
+    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, anything from
+    next to nothing to all of it, so that many who were refused together do not come back together.
+    There are always at least two attempts.
     """
     end = clock() + seconds
     number, bound = 0, first

@@ -12,37 +12,43 @@ module: audit_report
 short_description: Write the report on an audit of a fleet, for people and for machines
 version_added: 0.2.0
 description:
-  - Gathers what the module M(rayfleet.anyscale.cloud_iam_info) found for each host of the play, and writes it as JSON, CSV and HTML.
-  - A host without a result, or whose task failed, is in the report with the state V(error) and its message. The state of any
-    other cloud is that of its worst check.
+  - Gathers what the module M(rayfleet.anyscale.cloud_iam_info) found for each host of the play, and
+    writes it as JSON, CSV and HTML.
+  - A host without a result, or whose task failed, is in the report with the state V(error) and its
+    message. The state of any other cloud is that of its worst check.
   - The task needs C(run_once=true), which is what gives its result to all hosts.
 options:
   results:
     description:
-      - The name of the variable in which each host's result of M(rayfleet.anyscale.cloud_iam_info) is registered.
+      - The name of the variable in which each host's result of M(rayfleet.anyscale.cloud_iam_info)
+        is registered.
     type: str
     default: cloud_iam_info_result
   report_dir:
     description:
-      - The folder to write to, on the controller. It is made if there is none, for its owner alone. A relative path begins
-        where Ansible was started.
+      - The folder to write to, on the controller. It is made if there is none, for its owner alone.
+        A relative path begins where Ansible was started.
       - What an earlier report left there is replaced.
     type: path
     required: true
   previous_report:
     description:
-      - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting, fixed or gone.
-      - It may be the one in O(report_dir), which is read before it is replaced. Where there is no such file there is a
-        warning, so that the first audit of a schedule needs no other options.
-      - There is a warning, too, if it has clouds that this report has not, as after an audit with C(--limit) over the same file.
+      - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting,
+        fixed or gone.
+      - It may be the one in O(report_dir), which is read before it is replaced. Where there is no
+        such file there is a warning, so that the first audit of a schedule needs no other options.
+      - There is a warning, too, if it has clouds that this report has not, as after an audit with
+        C(--limit) over the same file.
     type: path
   fail_on:
     description:
       - For which clouds the task fails, once the report is written.
-      - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those with a check that failed, or with
-        one that warns of a document that onboarding would write anew.
-      - Any other check that only warns, or that could not be told, never fails the task. With V(drift) there is a warning if there
-        are clouds of which it cannot be told. A cloud of which no check could be told counts as not audited.
+      - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those
+        with a check that failed, or with one that warns of a document that onboarding would write
+        anew.
+      - Any other check that only warns, or that could not be told, never fails the task. With
+        V(drift) there is a warning if there are clouds of which it cannot be told. A cloud of which
+        no check could be told counts as not audited.
     type: str
     choices: [never, error, drift]
     default: error
@@ -70,7 +76,8 @@ attributes:
 notes:
   - The files hold policies, ARNs and names. Their mode is C(0600).
   - The page needs no other file and asks for none. It may be sent by mail or kept as an artifact.
-  - What is in the files is described in R(The audit report,ansible_collections.rayfleet.anyscale.docsite.report).
+  - What is in the files is described in R(The audit
+    report,ansible_collections.rayfleet.anyscale.docsite.report).
 seealso:
   - module: rayfleet.anyscale.cloud_iam_info
 author:
@@ -111,11 +118,13 @@ paths:
   contains:
     json:
       description:
-        - The whole report, one JSON object. C(schema_version) is V(1); it changes when a key changes its meaning or goes.
-        - C(generated_at), C(collection_version), C(previous) (C(generated_at) of the earlier report, or C(null)), C(totals)
-          (as in RV(counts)) and C(clouds), a list.
-        - Each cloud has C(name) (the host), C(state), C(cloud) (the facts, or C(null)), C(error) (a message, or C(null)) and
-          C(checks). Each check has C(id), C(title), C(status), C(reason), C(evidence), C(remedy) and C(change).
+        - The whole report, one JSON object. C(schema_version) is V(1); it changes when a key
+          changes its meaning or goes.
+        - C(generated_at), C(collection_version), C(previous) (C(generated_at) of the earlier
+          report, or C(null)), C(totals) (as in RV(counts)) and C(clouds), a list.
+        - Each cloud has C(name) (the host), C(state), C(cloud) (the facts, or C(null)), C(error) (a
+          message, or C(null)) and C(checks). Each check has C(id), C(title), C(status), C(reason),
+          C(evidence), C(remedy) and C(change).
       returned: always
       type: str
     csv:
@@ -136,7 +145,8 @@ counts:
     changes: {"new": 0, "persisting": 2, "fixed": 9, "gone": 0}
   contains:
     clouds:
-      description: Clouds by state, the worst first. A cloud's state is that of its worst check, V(error) where there is none.
+      description: Clouds by state, the worst first. A cloud's state is that of its worst check,
+        V(error) where there is none.
       returned: always
       type: dict
     checks:
@@ -144,7 +154,8 @@ counts:
       returned: always
       type: dict
     changes:
-      description: Findings, which are checks that fail or warn, by what became of them since O(previous_report).
+      description: Findings, which are checks that fail or warn, by what became of them since
+        O(previous_report).
       returned: always
       type: dict
 failed_clouds:

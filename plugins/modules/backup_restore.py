@@ -10,13 +10,16 @@ module: backup_restore
 short_description: Put a trust policy, bucket policy or compute config back as it was before a run
 version_added: 0.2.0
 description:
-  - Takes the backups that a run left of one document, and makes the live document what it was before the first of them.
-  - A policy is replaced as a whole; a bucket policy that was not there is deleted. Of a compute config, whose versions are
-    immutable, the version before is published as a new one; one that was not there is archived. An instance profile is
-    never deleted.
-  - It is refused where the live document is none that the run found or left, or where somebody else wrote to it between
-    two tasks of the run, since what others wrote would be lost. O(force) does it all the same.
-  - Nothing is written, and no permission to write is needed, where the document is what it was already.
+  - Takes the backups that a run left of one document, and makes the live document what it was
+    before the first of them.
+  - A policy is replaced as a whole; a bucket policy that was not there is deleted. Of a compute
+    config, whose versions are immutable, the version before is published as a new one; one that was
+    not there is archived. An instance profile is never deleted.
+  - It is refused where the live document is none that the run found or left, or where somebody else
+    wrote to it between two tasks of the run, since what others wrote would be lost. O(force) does
+    it all the same.
+  - Nothing is written, and no permission to write is needed, where the document is what it was
+    already.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -25,30 +28,33 @@ extends_documentation_fragment:
 options:
   files:
     description:
-      - The backups of one document, as the O(ignore:backup) of the other modules writes them. Their order is that of
-        their names, which begin with the time.
+      - The backups of one document, as the O(ignore:backup) of the other modules writes them. Their
+        order is that of their names, which begin with the time.
       - A file that others than its owner can write to, or that belongs to another user, is refused.
     type: list
     elements: path
     required: true
   force:
     description:
-      - Whether the document is put back also where others have changed it since, or where it was written for others than
-        O(clouds), or where others need it. What they wrote is lost then.
+      - Whether the document is put back also where others have changed it since, or where it was
+        written for others than O(clouds), or where others need it. What they wrote is lost then.
     type: bool
     default: false
   clouds:
     description:
-      - The ids of the clouds to put the document back for. A bucket policy, or a role's trust policy, that was written
-        for other clouds as well is refused, since their clusters would lose what they run with.
-      - Where a backup does not say which cloud it was written for, as those of earlier releases, there is a warning.
+      - The ids of the clouds to put the document back for. A bucket policy, or a role's trust
+        policy, that was written for other clouds as well is refused, since their clusters would
+        lose what they run with.
+      - Where a backup does not say which cloud it was written for, as those of earlier releases,
+        there is a warning.
       - Without it, for whom the document was written does not matter.
     version_added: 0.3.0
     type: list
     elements: str
   needed_by:
     description:
-      - Who would lose by it, though no backup tells. If there is anybody, the document is put back only with O(force).
+      - Who would lose by it, though no backup tells. If there is anybody, the document is put back
+        only with O(force).
       - M(rayfleet.anyscale.rollback_plan) finds the clouds of an inventory of which that is true.
     version_added: 0.5.0
     type: list
@@ -79,7 +85,8 @@ EXAMPLES = r"""
 
 - name: Put a bucket policy back, whoever has changed it since
   rayfleet.anyscale.backup_restore:
-    files: [~/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-prod-5d41402abc4b.json]
+    files:
+      - ~/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-prod-5d41402abc4b.json
     force: true
     backup: true
 """
@@ -96,8 +103,8 @@ reasons:
   sample: [changed_since_backup]
 document:
   description:
-    - The whole document, as it is now or, in check mode, as it would be. V(null) where there is none. A compute config is
-      shown in a normal form.
+    - The whole document, as it is now or, in check mode, as it would be. V(null) where there is
+      none. A compute config is shown in a normal form.
   type: dict
   returned: success
 previous:
@@ -105,15 +112,18 @@ previous:
   type: dict
   returned: changed
 compute_config:
-  description: The version for clusters to use, as V(name:version). V(null) where none is left to use.
+  description: The version for clusters to use, as V(name:version). V(null) where none is left to
+    use.
   type: str
   returned: where the document is a compute config
   sample: team-a:5
 backup_file:
-  description: The file with the document before and the one now; the last one, where it was replaced more than once.
+  description: The file with the document before and the one now; the last one, where it was
+    replaced more than once.
   type: str
   returned: changed, with O(backup=true)
-  sample: /home/ops/.ansible/anyscale_backups/20261124T111500-654321Z.4712.trust_policy.ray-team-a-0cc175b9c0f1.json
+  sample: >-
+    /home/ops/.ansible/anyscale_backups/20261124T111500-654321Z.4712.trust_policy.ray-team-a-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict
@@ -157,7 +167,8 @@ error:
     backup_file:
       description: The file with what was replaced by then.
       type: str
-      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import Task

@@ -10,12 +10,14 @@ module: cloud_iam
 short_description: Converge all that an Anyscale cloud's clusters run with, in one task
 version_added: 0.2.0
 description:
-  - Does for one cloud, in one task, what M(rayfleet.anyscale.iam_trust_ec2), M(rayfleet.anyscale.s3_cloud_access) and
-    M(rayfleet.anyscale.compute_config_profile) do. Lets EC2 assume the IAM role that the cloud's clusters run with, gives
-    the role the cloud's bucket, and names its instance profile in a compute config.
-  - All steps are looked at and decided before the first one writes. Where one of them would be refused, nothing is written.
-  - To take back, the order is the other way round. First no new cluster runs with the role, then it loses what clusters
-    need; the instance profile stays.
+  - Does for one cloud, in one task, what M(rayfleet.anyscale.iam_trust_ec2),
+    M(rayfleet.anyscale.s3_cloud_access) and M(rayfleet.anyscale.compute_config_profile) do. Lets
+    EC2 assume the IAM role that the cloud's clusters run with, gives the role the cloud's bucket,
+    and names its instance profile in a compute config.
+  - All steps are looked at and decided before the first one writes. Where one of them would be
+    refused, nothing is written.
+  - To take back, the order is the other way round. First no new cluster runs with the role, then it
+    loses what clusters need; the instance profile stays.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -24,26 +26,30 @@ extends_documentation_fragment:
 options:
   cloud_id:
     description:
-      - The id of the Anyscale cloud. Required where O(role) is not given, and for the compute config.
+      - The id of the Anyscale cloud. Required where O(role) is not given, and for the compute
+        config.
     type: str
   role:
     description:
-      - The name or ARN of the role that clusters are to run with. Without it, the cloud's default role, named
-        V(<cloud_id>-cluster_node_role).
+      - The name or ARN of the role that clusters are to run with. Without it, the cloud's default
+        role, named V(<cloud_id>-cluster_node_role).
     type: str
     aliases: [role_arn, role_name]
   bucket:
     description:
-      - The cloud's bucket, as its name, its ARN or its V(s3://) address. Required unless O(bucket_access=false).
+      - The cloud's bucket, as its name, its ARN or its V(s3://) address. Required unless
+        O(bucket_access=false).
     type: str
   compute_config:
     description:
-      - The name of the compute config, without a version. Required unless O(compute_config_profile=false).
+      - The name of the compute config, without a version. Required unless
+        O(compute_config_profile=false).
     type: str
   trust:
     description:
       - Whether the role's trust policy is converged.
-      - Set it to V(false) for O(state=absent) where only EC2 may assume the role; a trust policy cannot be empty.
+      - Set it to V(false) for O(state=absent) where only EC2 may assume the role; a trust policy
+        cannot be empty.
     type: bool
     default: true
   bucket_access:
@@ -69,17 +75,20 @@ options:
     default: 2048
   prune_dangling_principals:
     description:
-      - Whether deleted principals are taken out of others' statements in the bucket policy, where they block any change.
-        See O(rayfleet.anyscale.s3_cloud_access#module:prune_dangling_principals).
+      - Whether deleted principals are taken out of others' statements in the bucket policy, where
+        they block any change. See
+        O(rayfleet.anyscale.s3_cloud_access#module:prune_dangling_principals).
     type: bool
     default: false
   instance_profile:
     description:
-      - The name of the instance profile. Without it, the role's name, which is what Anyscale falls back to.
+      - The name of the instance profile. Without it, the role's name, which is what Anyscale falls
+        back to.
     type: str
   create_instance_profile:
     description:
-      - Whether the instance profile is made where there is none. Without it, a missing one is an error.
+      - Whether the instance profile is made where there is none. Without it, a missing one is an
+        error.
     type: bool
     default: true
   arn_kind:
@@ -91,12 +100,14 @@ options:
     default: instance_profile
   config:
     description:
-      - What the compute config must be apart from the instance profile, in the schema of the vendor's YAML file. Keys that
-        are left out are left alone. See O(rayfleet.anyscale.compute_config_profile#module:config).
+      - What the compute config must be apart from the instance profile, in the schema of the
+        vendor's YAML file. Keys that are left out are left alone. See
+        O(rayfleet.anyscale.compute_config_profile#module:config).
     type: dict
   dest:
     description:
-      - A file to write the compute config to as well, as YAML for C(anyscale compute-config create).
+      - A file to write the compute config to as well, as YAML for C(anyscale compute-config
+        create).
     type: path
   publish:
     description:
@@ -175,14 +186,16 @@ error:
       elements: str
       sample: [trust]
     written:
-      description: What the step that failed had written by then. Without it, nothing that is known of.
+      description: What the step that failed had written by then. Without it, nothing that is known
+        of.
       type: list
       elements: str
       sample: [instance profile ray-team-a]
     backup_file:
       description: The file with what was replaced by then.
       type: str
-      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
     backup_files:
       description: The files with what the steps before it replaced.
       type: list

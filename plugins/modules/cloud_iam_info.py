@@ -10,13 +10,15 @@ module: cloud_iam_info
 short_description: Tell how the IAM set-up of an Anyscale cloud is, and what is wrong with it
 version_added: 0.2.0
 description:
-  - Reads all that decides on the identity of a cloud's clusters, from AWS and from Anyscale, and writes nothing.
-  - Checks each layer that can break it. The trust policy, for AWS and for the vendor's own verification; the instance profile;
-    what Anyscale's control-plane role may do with them; the bucket and its policy; each node group of the compute configs.
-  - What a check needs to know and may not read makes that check V(unknown), with the missing permission in its evidence. It
-    never passes, and the other checks go on.
-  - A caller in another account than O(account_id), credentials or a token that do not work and an option that cannot be right
-    are errors.
+  - Reads all that decides on the identity of a cloud's clusters, from AWS and from Anyscale, and
+    writes nothing.
+  - Checks each layer that can break it. The trust policy, for AWS and for the vendor's own
+    verification; the instance profile; what Anyscale's control-plane role may do with them; the
+    bucket and its policy; each node group of the compute configs.
+  - What a check needs to know and may not read makes that check V(unknown), with the missing
+    permission in its evidence. It never passes, and the other checks go on.
+  - A caller in another account than O(account_id), credentials or a token that do not work and an
+    option that cannot be right are errors.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -27,7 +29,8 @@ attributes:
     description: Writes nothing, in C(check_mode) or not.
   diff_mode:
     support: none
-    description: Changes nothing. Where a policy differs, RV(checks) has it as it is and as it should be.
+    description: Changes nothing. Where a policy differs, RV(checks) has it as it is and as it
+      should be.
   idempotent:
     support: full
     description: Changes nothing.
@@ -43,16 +46,19 @@ options:
   role:
     description:
       - The name or ARN of the role that clusters are to run with.
-      - Without it, the role that the cloud registered, else the one named V(<cloud_id>-cluster_node_role).
+      - Without it, the role that the cloud registered, else the one named
+        V(<cloud_id>-cluster_node_role).
     type: str
     aliases: [role_arn, role_name]
   instance_profile:
     description:
-      - The name of the instance profile that is to hold the role. Without it, the role's name, which is what Anyscale falls back to.
+      - The name of the instance profile that is to hold the role. Without it, the role's name,
+        which is what Anyscale falls back to.
     type: str
   bucket:
     description:
-      - The cloud's bucket, as its name, its ARN or its V(s3://) address. Without it, the one of the cloud's primary resource.
+      - The cloud's bucket, as its name, its ARN or its V(s3://) address. Without it, the one of the
+        cloud's primary resource.
     type: str
   compute_config:
     description:
@@ -67,7 +73,8 @@ options:
     default: instance_profile
   anyscale:
     description:
-      - Whether Anyscale is asked. V(false) needs no token, and makes V(unknown) what only Anyscale can tell.
+      - Whether Anyscale is asked. V(false) needs no token, and makes V(unknown) what only Anyscale
+        can tell.
     type: bool
     default: true
 seealso:
@@ -81,13 +88,15 @@ seealso:
     description: The procedure by hand in the console.
     link: https://docs.anyscale.com/iam/manage-iam-roles
 notes:
-  - The caller needs these permissions and no others. C(iam:GetRole), C(iam:ListAttachedRolePolicies), C(iam:ListRolePolicies)
-    and C(iam:GetRolePolicy) on the cluster role and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on
-    their policies and permissions boundaries; C(iam:GetInstanceProfile); C(iam:ListInstanceProfilesForRole);
-    C(s3:GetBucketLocation), C(s3:GetBucketPolicy) and C(s3:GetBucketTagging) on the bucket. C(iam:ListRoles) and
-    C(iam:ListUsers) are needed only where the bucket's policy names a principal by its unique id.
-  - The policies of the control-plane role are evaluated as they are written. Service control policies of an organization
-    and session policies are not looked at.
+  - The caller needs these permissions and no others. C(iam:GetRole),
+    C(iam:ListAttachedRolePolicies), C(iam:ListRolePolicies) and C(iam:GetRolePolicy) on the cluster
+    role and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
+    policies and permissions boundaries; C(iam:GetInstanceProfile);
+    C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy) and
+    C(s3:GetBucketTagging) on the bucket. C(iam:ListRoles) and C(iam:ListUsers) are needed only
+    where the bucket's policy names a principal by its unique id.
+  - The policies of the control-plane role are evaluated as they are written. Service control
+    policies of an organization and session policies are not looked at.
   - O(lock_dir) has no effect, since nothing is written.
 author:
   - Rayfleet contributors (@rayfleet)
@@ -119,12 +128,14 @@ EXAMPLES = r"""
 
 - name: Stop unless Anyscale may pass the role to EC2
   ansible.builtin.assert:
-    that: (found.checks | selectattr('id', 'eq', 'control_plane_pass_role') | first).status == 'pass'
+    that: (found.checks | selectattr('id', 'eq', 'control_plane_pass_role') | first).status ==
+      'pass'
 """
 
 RETURN = r"""
 cloud:
-  description: What was found out about the cloud. What is not known, or does not exist, is V(null) or an empty list.
+  description: What was found out about the cloud. What is not known, or does not exist, is V(null)
+    or an empty list.
   type: dict
   returned: success
   contains:
@@ -149,14 +160,17 @@ cloud:
       type: str
       sample: arn:aws:iam::123456789012:role/cld_4fxb3wsbdcq2n1p9-cluster_node_role
     default_role_source:
-      description: How that is known. V(registered) with the cloud, V(convention) of Anyscale, or V(unknown).
+      description: How that is known. V(registered) with the cloud, V(convention) of Anyscale, or
+        V(unknown).
       type: str
       sample: registered
     role:
-      description: The role that was looked at, with its C(arn), C(name), unique C(id), C(path) and C(permissions_boundary).
+      description: The role that was looked at, with its C(arn), C(name), unique C(id), C(path) and
+        C(permissions_boundary).
       type: dict
     instance_profiles:
-      description: The instance profiles of the role and the one that was looked at, each with its C(name), C(arn) and C(roles).
+      description: The instance profiles of the role and the one that was looked at, each with its
+        C(name), C(arn) and C(roles).
       type: list
       elements: dict
     bucket:
@@ -184,14 +198,16 @@ cloud:
           sample: cpt_8hxb3wsbdcq2n1p9
         node_groups:
           description:
-            - Of each node group, its C(deployment), its C(node_group) (V(head), a name, or V(automatic workers) for those that Anyscale
-              selects), the C(instance_profile_arn) that it gets, and what C(decided_by) that is.
-            - V(compute_config), it is named there; V(cloud), it is registered with the cloud; V(role_name), it is the one named like
-              the cloud's role.
+            - Of each node group, its C(deployment), its C(node_group) (V(head), a name, or
+              V(automatic workers) for those that Anyscale selects), the C(instance_profile_arn)
+              that it gets, and what C(decided_by) that is.
+            - V(compute_config), it is named there; V(cloud), it is registered with the cloud;
+              V(role_name), it is the one named like the cloud's role.
           type: list
           elements: dict
     iam_mappings:
-      description: Of each resource with a Cloud IAM mapping, its C(resource) name, C(rules) in their order, and C(fallback_rule).
+      description: Of each resource with a Cloud IAM mapping, its C(resource) name, C(rules) in
+        their order, and C(fallback_rule).
       type: list
       elements: dict
 checks:
@@ -202,19 +218,19 @@ checks:
   contains:
     id:
       description:
-        - V(trust_ec2), EC2 may assume the role. V(trust_vendor_check), C(anyscale cloud verify) sees that too and does not end
-          with a traceback. V(role_account), the role is in the cloud's account. V(permissions_boundary), the role's
-          boundary leaves it the bucket.
-        - V(instance_profile_exists), V(instance_profile_name), V(instance_profile_role), the instance profile is there, is named
-          like the role, and holds it.
-        - V(control_plane_pass_role), V(control_plane_get_instance_profile), Anyscale may pass the role to EC2 and look at the
-          profile. Without that no cluster with the role starts.
-        - V(bucket_access), the bucket's policy gives the role what clusters need. V(bucket_deny), no statement denies it.
-          V(bucket_account), V(bucket_region), the bucket is where the cloud is. V(bucket_dangling_principals), its policy names
-          nobody who was deleted.
-        - V(compute_config_override), the compute configs name the profile so that it reaches every node group.
-          V(compute_config_arn_kind), they name it by an ARN of the right kind. V(effective_profile), every node group ends up
-          with the role.
+        - V(trust_ec2), EC2 may assume the role. V(trust_vendor_check), C(anyscale cloud verify)
+          sees that too and does not end with a traceback. V(role_account), the role is in the
+          cloud's account. V(permissions_boundary), the role's boundary leaves it the bucket.
+        - V(instance_profile_exists), V(instance_profile_name), V(instance_profile_role), the
+          instance profile is there, is named like the role, and holds it.
+        - V(control_plane_pass_role), V(control_plane_get_instance_profile), Anyscale may pass the
+          role to EC2 and look at the profile. Without that no cluster with the role starts.
+        - V(bucket_access), the bucket's policy gives the role what clusters need. V(bucket_deny),
+          no statement denies it. V(bucket_account), V(bucket_region), the bucket is where the cloud
+          is. V(bucket_dangling_principals), its policy names nobody who was deleted.
+        - V(compute_config_override), the compute configs name the profile so that it reaches every
+          node group. V(compute_config_arn_kind), they name it by an ARN of the right kind.
+          V(effective_profile), every node group ends up with the role.
         - V(document_owner), neither Terraform nor CloudFormation will put another policy back.
       type: str
       sample: control_plane_pass_role
@@ -224,8 +240,9 @@ checks:
       sample: Anyscale may pass the role to EC2
     status:
       description:
-        - V(pass); V(fail), clusters do not get what they need; V(warn), they may, but somebody should look; V(unknown), it could
-          not be read; V(not_applicable), there is nothing to check.
+        - V(pass); V(fail), clusters do not get what they need; V(warn), they may, but somebody
+          should look; V(unknown), it could not be read; V(not_applicable), there is nothing to
+          check.
       type: str
       sample: fail
     reason:
@@ -233,12 +250,13 @@ checks:
       type: str
     evidence:
       description:
-        - The facts. Where a document differs from what the collection would make of it, C(before) and C(after) are the documents;
-          for compute configs, by their names.
+        - The facts. Where a document differs from what the collection would make of it, C(before)
+          and C(after) are the documents; for compute configs, by their names.
         - Where AWS refused a read, C(missing_permission) is the action to allow.
       type: dict
     remedy:
-      description: What to do, on one line, or the very lines of a policy, a template or a Terraform source to add. May be empty.
+      description: What to do, on one line, or the very lines of a policy, a template or a Terraform
+        source to add. May be empty.
       type: str
 error:
   description: What to branch on after a failure.

@@ -10,9 +10,10 @@ module: cluster_identity_info
 short_description: Tell which IAM role a node of an Anyscale cluster runs with
 version_added: 0.2.0
 description:
-  - Runs on a node of a cluster and asks STS who it is there, as C(aws sts get-caller-identity) does by hand, with the
-    credentials that the node's own programs get.
-  - With O(expected_role), says whether that is the role that the cluster should run with, and if not, why.
+  - Runs on a node of a cluster and asks STS who it is there, as C(aws sts get-caller-identity) does
+    by hand, with the credentials that the node's own programs get.
+  - With O(expected_role), says whether that is the role that the cluster should run with, and if
+    not, why.
 attributes:
   check_mode:
     support: full
@@ -30,23 +31,25 @@ attributes:
 options:
   expected_role:
     description:
-      - The name or the ARN of the role that the cluster should run with. The path in an ARN is compared where IAM may be
-        read.
+      - The name or the ARN of the role that the cluster should run with. The path in an ARN is
+        compared where IAM may be read.
     type: str
   default_role:
     description:
-      - The name or the ARN of the cloud's default role, to tell it from other wrong ones. Without it, a role that is called
-        V(<cloud_id>-cluster_node_role) is taken for one, and so is V(vm-<region>-<hex>-cluster_node_role) and V(ray-autoscaler-v1).
+      - The name or the ARN of the cloud's default role, to tell it from other wrong ones. Without
+        it, a role that is called V(<cloud_id>-cluster_node_role) is taken for one, and so is
+        V(vm-<region>-<hex>-cluster_node_role) and V(ray-autoscaler-v1).
     type: str
   look_up_role:
     description:
-      - Whether IAM is asked for the role, whose path STS does not tell. The node needs C(iam:GetRole) for that; where it
-        has not, or cannot reach IAM, RV(role_arn) has no path.
+      - Whether IAM is asked for the role, whose path STS does not tell. The node needs
+        C(iam:GetRole) for that; where it has not, or cannot reach IAM, RV(role_arn) has no path.
     type: bool
     default: true
   region:
     description:
-      - The AWS region to talk to. Without it, boto3 looks for one in its own way; where it finds none, V(us-east-1).
+      - The AWS region to talk to. Without it, boto3 looks for one in its own way; where it finds
+        none, V(us-east-1).
     type: str
     aliases: [aws_region]
   endpoint_url:
@@ -67,8 +70,8 @@ requirements:
   - python >= 3.10
   - boto3 >= 1.34
 notes:
-  - It takes no credentials, and is not in the group V(rayfleet.anyscale.all), since those of the controller are not the
-    node's.
+  - It takes no credentials, and is not in the group V(rayfleet.anyscale.all), since those of the
+    controller are not the node's.
 seealso:
   - module: rayfleet.anyscale.compute_config_profile
     description: Where a cluster's role comes from.
@@ -94,12 +97,14 @@ EXAMPLES = r"""
 RETURN = r"""
 kind:
   description:
-    - What the caller is, V(assumed_role), V(user), V(federated_user) or V(root); V(none) where there are no credentials.
+    - What the caller is, V(assumed_role), V(user), V(federated_user) or V(root); V(none) where
+      there are no credentials.
   type: str
   returned: success
   sample: assumed_role
 account_id:
-  description: The AWS account. V(null) without credentials, as all that follows where it does not apply.
+  description: The AWS account. V(null) without credentials, as all that follows where it does not
+    apply.
   type: str
   returned: success
   sample: "123456789012"
@@ -139,10 +144,10 @@ matches:
   returned: success, with O(expected_role)
 reason:
   description:
-    - Why not, as a code. Empty where it does. V(default_role), the compute config was not used; V(another_role), another
-      instance profile was; V(another_account) and V(another_path), a role of that name but not that one; V(no_role), the
-      credentials are no role's, or there are none; V(not_the_instance), somebody assumed the role, and those credentials
-      hide the node's own.
+    - Why not, as a code. Empty where it does. V(default_role), the compute config was not used;
+      V(another_role), another instance profile was; V(another_account) and V(another_path), a role
+      of that name but not that one; V(no_role), the credentials are no role's, or there are none;
+      V(not_the_instance), somebody assumed the role, and those credentials hide the node's own.
   type: str
   returned: success, with O(expected_role)
   sample: default_role
@@ -154,7 +159,10 @@ message:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import ARGUMENT_SPEC, look
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import (
+    ARGUMENT_SPEC,
+    look,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
 

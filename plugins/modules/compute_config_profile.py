@@ -10,12 +10,13 @@ module: compute_config_profile
 short_description: Name a role's instance profile in an Anyscale compute config
 version_added: 0.1.0
 description:
-  - Makes the instance profile of an existing IAM role where it is missing, and publishes a version of a compute config
-    whose clusters run with it, on every node.
-  - Compute configs are immutable versions. A new one is published only where something really differs; all else in it is
-    kept, and older versions stay as they are.
-  - A head node or a worker group with an instance configuration of its own ignores that of the cluster entirely, so the
-    instance profile is set there too. Deployments on Kubernetes and on other clouds are left alone.
+  - Makes the instance profile of an existing IAM role where it is missing, and publishes a version
+    of a compute config whose clusters run with it, on every node.
+  - Compute configs are immutable versions. A new one is published only where something really
+    differs; all else in it is kept, and older versions stay as they are.
+  - A head node or a worker group with an instance configuration of its own ignores that of the
+    cluster entirely, so the instance profile is set there too. Deployments on Kubernetes and on
+    other clouds are left alone.
   - An instance profile that holds another role is an error; roles are never swapped.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
@@ -35,21 +36,24 @@ options:
     type: str
   cloud:
     description:
-      - The name of the Anyscale cloud. It costs a call to look up, and must be unique in the organization.
+      - The name of the Anyscale cloud. It costs a call to look up, and must be unique in the
+        organization.
     type: str
   role:
     description:
-      - The name or ARN of the role that clusters are to run with. Without it, the cloud's default role, named
-        V(<cloud_id>-cluster_node_role).
+      - The name or ARN of the role that clusters are to run with. Without it, the cloud's default
+        role, named V(<cloud_id>-cluster_node_role).
     type: str
     aliases: [role_arn, role_name]
   instance_profile:
     description:
-      - The name of the instance profile. Without it, the role's name, which is what Anyscale falls back to.
+      - The name of the instance profile. Without it, the role's name, which is what Anyscale falls
+        back to.
     type: str
   create_instance_profile:
     description:
-      - Whether the instance profile is made where there is none. Without it, a missing one is an error.
+      - Whether the instance profile is made where there is none. Without it, a missing one is an
+        error.
     type: bool
     default: true
   arn_kind:
@@ -61,30 +65,31 @@ options:
     default: instance_profile
   config:
     description:
-      - What the compute config must be apart from the instance profile, in the schema of the YAML file that
-        C(anyscale compute-config create) reads (C(head_node), C(worker_nodes), C(zones), C(advanced_instance_config)
-        and so on). Keys that are given are enforced, keys that are left out are left alone. Worker groups are matched by
-        name.
-      - Where the compute config does not exist yet, it is made from this, or from the cloud's default without it.
+      - What the compute config must be apart from the instance profile, in the schema of the YAML
+        file that C(anyscale compute-config create) reads (C(head_node), C(worker_nodes), C(zones),
+        C(advanced_instance_config) and so on). Keys that are given are enforced, keys that are left
+        out are left alone. Worker groups are matched by name.
+      - Where the compute config does not exist yet, it is made from this, or from the cloud's
+        default without it.
     type: dict
   dest:
     description:
-      - A file to write the compute config to as well, as YAML for C(anyscale compute-config create). It must be a compute
-        config already, or not exist; its folder must exist.
+      - A file to write the compute config to as well, as YAML for C(anyscale compute-config
+        create). It must be a compute config already, or not exist; its folder must exist.
     type: path
   publish:
     description:
-      - Whether the compute config is read from and published to Anyscale. With V(false), only the instance profile and
-        O(dest) are converged and no token is needed.
+      - Whether the compute config is read from and published to Anyscale. With V(false), only the
+        instance profile and O(dest) are converged and no token is needed.
     type: bool
     default: true
   state:
     description:
       - V(present) converges.
-      - V(absent) publishes a version without this instance profile, where the newest one names it. Other profiles, and the
-        instance profile itself, are left alone.
-      - V(archived) archives the compute config with all its versions, also those that others made. Its name cannot be
-        used until it is unarchived.
+      - V(absent) publishes a version without this instance profile, where the newest one names it.
+        Other profiles, and the instance profile itself, are left alone.
+      - V(archived) archives the compute config with all its versions, also those that others made.
+        Its name cannot be used until it is unarchived.
     type: str
     choices: [present, absent, archived]
     default: present
@@ -140,13 +145,14 @@ RETURN = r"""
 reasons:
   description:
     - Why something differed, one code for each kind of difference. Empty where nothing changed.
-    - V(instance_profile_missing), there was no instance profile; V(instance_profile_without_role), it held none;
-      V(compute_config_missing), there was no compute config; V(profile_missing), it named no instance profile;
-      V(profile_differs), another one; V(profile_by_name), one by its name; V(wrong_arn_kind), a role's ARN in the place of
-      an instance profile's, or the other way round; V(node_group_hides_profile), a node group's own instance configuration
-      hid it; V(node_group_profile_differs), a node group named another one; V(config_differs), O(config) was not what was
-      live; V(dest_differs), the file was not; V(profile_present), it named the instance profile and must not;
-      V(archive_wanted), it was not archived.
+    - V(instance_profile_missing), there was no instance profile; V(instance_profile_without_role),
+      it held none; V(compute_config_missing), there was no compute config; V(profile_missing), it
+      named no instance profile; V(profile_differs), another one; V(profile_by_name), one by its
+      name; V(wrong_arn_kind), a role's ARN in the place of an instance profile's, or the other way
+      round; V(node_group_hides_profile), a node group's own instance configuration hid it;
+      V(node_group_profile_differs), a node group named another one; V(config_differs), O(config)
+      was not what was live; V(dest_differs), the file was not; V(profile_present), it named the
+      instance profile and must not; V(archive_wanted), it was not archived.
   type: list
   elements: str
   returned: success
@@ -173,7 +179,8 @@ instance_profile_arn:
   returned: success, unless O(state=archived)
   sample: arn:aws:iam::123456789012:instance-profile/ray-team-a
 overrides:
-  description: The node groups that had another instance profile, or would have run without this one.
+  description: The node groups that had another instance profile, or would have run without this
+    one.
   type: list
   elements: dict
   returned: success, unless O(publish=false)
@@ -197,7 +204,8 @@ overrides:
       description: What it names now.
       type: str
 not_applicable:
-  description: The deployments that are not on AWS virtual machines, and so have no instance profile.
+  description: The deployments that are not on AWS virtual machines, and so have no instance
+    profile.
   type: list
   elements: dict
   returned: success, unless O(publish=false)
@@ -206,14 +214,17 @@ file:
   type: str
   returned: where O(dest) is given
 previous:
-  description: The instance profile, the compute config (in a normal form) and the file as they were.
+  description: The instance profile, the compute config (in a normal form) and the file as they
+    were.
   type: dict
   returned: changed
 backup_file:
-  description: The file with the compute config before and the one now; the last one, where it was replaced more than once.
+  description: The file with the compute config before and the one now; the last one, where it was
+    replaced more than once.
   type: str
   returned: changed, with O(backup=true), unless the compute config stays as it is
-  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.compute_config.team-a-0cc175b9c0f1.json
+  sample: >-
+    /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.compute_config.team-a-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict
@@ -253,7 +264,8 @@ error:
     backup_file:
       description: The file with what was replaced by then.
       type: str
-      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import Task

@@ -12,16 +12,16 @@ module: fleet_selection
 short_description: Tell which clouds of a play are meant, by account, region and name
 version_added: 0.4.0
 description:
-  - Takes the answers of a survey, validates them, and tells which hosts of the batch they mean. A host is one that all of
-    O(accounts), O(regions) and O(clouds) mean.
-  - It does for a job of AWX what a limit does elsewhere. A limit that leaves nothing of a slice makes AWX fail the whole
-    sliced job, whereas a play for none of the slice's hosts just ends.
+  - Takes the answers of a survey, validates them, and tells which hosts of the batch they mean. A
+    host is one that all of O(accounts), O(regions) and O(clouds) mean.
+  - It does for a job of AWX what a limit does elsewhere. A limit that leaves nothing of a slice
+    makes AWX fail the whole sliced job, whereas a play for none of the slice's hosts just ends.
   - The task needs C(run_once=true), which is what gives its result to all hosts.
 options:
   accounts:
     description:
-      - AWS accounts. A host's account is C(cloud_iam_account_id), else that of the ARN in C(cloud_iam_role). A host of which
-        it is not known is left out, with a warning.
+      - AWS accounts. A host's account is C(cloud_iam_account_id), else that of the ARN in
+        C(cloud_iam_role). A host of which it is not known is left out, with a warning.
       - In this and the next two, a text is split at commas, and nothing means all hosts.
     type: list
     elements: str
@@ -34,7 +34,8 @@ options:
     default: []
   clouds:
     description:
-      - Names of hosts, in which C(*) stands for any text and C(?) for any character. Those that begin with C(!) leave hosts out.
+      - Names of hosts, in which C(*) stands for any text and C(?) for any character. Those that
+        begin with C(!) leave hosts out.
     type: list
     elements: str
     default: []
@@ -92,7 +93,8 @@ EXAMPLES = r"""
 
 # Then, after this play:
 - name: Look only at those
-  hosts: "{{ hostvars[groups.selected[0]].selection.hosts if 'selected' in groups else 'all:!all' }}"
+  hosts: "{{ hostvars[groups.selected[0]].selection.hosts if 'selected' in groups else 'all:!all'
+    }}"
   connection: local
   gather_facts: false
   tasks:
@@ -104,7 +106,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: The hosts that are meant, in the order of the inventory. A play can have them as its C(hosts).
+  description: The hosts that are meant, in the order of the inventory. A play can have them as its
+    C(hosts).
   returned: success
   type: list
   elements: str

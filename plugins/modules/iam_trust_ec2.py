@@ -10,12 +10,12 @@ module: iam_trust_ec2
 short_description: Let EC2 assume an IAM role, so that Anyscale clusters can run with it
 version_added: 0.1.0
 description:
-  - Merges into the trust policy of an existing IAM role the one statement that lets EC2 assume it. Every other statement
-    stays as it is, in its place.
-  - The trust holds where a statement allows V(sts:AssumeRole), written as a string and without a condition, to
-    V(ec2.amazonaws.com). This is what C(anyscale cloud verify) accepts; a list of one action, which AWS takes as well, is
-    rewritten to the string where the statement is for EC2 alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust)
-    is appended.
+  - Merges into the trust policy of an existing IAM role the one statement that lets EC2 assume it.
+    Every other statement stays as it is, in its place.
+  - The trust holds where a statement allows V(sts:AssumeRole), written as a string and without a
+    condition, to V(ec2.amazonaws.com). This is what C(anyscale cloud verify) accepts; a list of one
+    action, which AWS takes as well, is rewritten to the string where the statement is for EC2
+    alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust) is appended.
   - Nothing is written, and no permission to write is needed, where the trust holds already.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
@@ -30,20 +30,22 @@ options:
     aliases: [role_name]
   cloud_id:
     description:
-      - An Anyscale cloud whose default role is meant, the one named V(<cloud_id>-cluster_node_role).
+      - An Anyscale cloud whose default role is meant, the one named
+        V(<cloud_id>-cluster_node_role).
     type: str
   state:
     description:
       - V(present) lets EC2 assume the role.
-      - V(absent) takes EC2 out of every statement that lets it assume the role, under a condition or not. A trust policy
-        cannot be empty, so this fails where nobody else would be left.
+      - V(absent) takes EC2 out of every statement that lets it assume the role, under a condition
+        or not. A trust policy cannot be empty, so this fails where nobody else would be left.
     type: str
     choices: [present, absent]
     default: present
   quota_chars:
     description:
-      - The account's quota for the length of a trust policy, in characters without white space (Service Quotas calls it
-        "Role trust policy length"). A longer policy is refused before it is sent.
+      - The account's quota for the length of a trust policy, in characters without white space
+        (Service Quotas calls it "Role trust policy length"). A longer policy is refused before it
+        is sent.
     type: int
     default: 2048
 seealso:
@@ -87,11 +89,13 @@ EXAMPLES = r"""
 RETURN = r"""
 reasons:
   description:
-    - Why the trust policy differed, one code for each kind of difference. Empty where nothing changed.
-    - V(ec2_trust_missing), nothing let EC2 assume the role; V(ec2_trust_conditional), only under a condition;
-      V(action_not_a_string), with an action that Anyscale does not recognise; V(statement_differs), our own statement was
-      edited; V(statement_of_others_lost), another writer wiped out a statement while this ran and it was put back;
-      V(ec2_trust_present), EC2 could assume the role and must not.
+    - Why the trust policy differed, one code for each kind of difference. Empty where nothing
+      changed.
+    - V(ec2_trust_missing), nothing let EC2 assume the role; V(ec2_trust_conditional), only under a
+      condition; V(action_not_a_string), with an action that Anyscale does not recognise;
+      V(statement_differs), our own statement was edited; V(statement_of_others_lost), another
+      writer wiped out a statement while this ran and it was put back; V(ec2_trust_present), EC2
+      could assume the role and must not.
   type: list
   elements: str
   returned: success
@@ -127,15 +131,18 @@ previous:
   type: dict
   returned: changed
 sid:
-  description: The Sid of the statement that lets EC2 assume the role. Empty where it has none, and for O(state=absent).
+  description: The Sid of the statement that lets EC2 assume the role. Empty where it has none, and
+    for O(state=absent).
   type: str
   returned: success
   sample: AnyscaleEC2Trust
 backup_file:
-  description: The file with the trust policy before and the one now; the last one, where it was replaced more than once.
+  description: The file with the trust policy before and the one now; the last one, where it was
+    replaced more than once.
   type: str
   returned: changed, with O(backup=true)
-  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
+  sample: >-
+    /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict
@@ -168,7 +175,8 @@ error:
     backup_file:
       description: The file with what was replaced by then.
       type: str
-      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback_plan
-short_description: Find the backups of a run, and share them out among the hosts that can put them back
+short_description: Find the backups of a run, and share them out among the hosts that can put them
+  back
 version_added: 0.2.0
 description:
-  - Reads the backups that the modules of this collection left on the controller, and tells for each host, which is a cloud,
-    the documents that it is to put back with M(rayfleet.anyscale.backup_restore). Nothing is put back here.
-  - A document goes to the first host whose own it is by the variables of the role P(rayfleet.anyscale.cloud_iam#role), its
-    role, its bucket or its compute config. One that is nobody's own goes to a host of the same AWS account, which has a
-    connection to it; where there is none, the task fails.
+  - Reads the backups that the modules of this collection left on the controller, and tells for each
+    host, which is a cloud, the documents that it is to put back with
+    M(rayfleet.anyscale.backup_restore). Nothing is put back here.
+  - A document goes to the first host whose own it is by the variables of the role
+    P(rayfleet.anyscale.cloud_iam#role), its role, its bucket or its compute config. One that is
+    nobody's own goes to a host of the same AWS account, which has a connection to it; where there
+    is none, the task fails.
   - The task needs C(run_once=true), which is what gives its result to all hosts.
 options:
   run_id:
@@ -31,19 +34,21 @@ options:
     elements: path
   backup_dir:
     description:
-      - The folder on the controller in which the backups of O(run_id) are, an absolute path or one that begins with V(~).
+      - The folder on the controller in which the backups of O(run_id) are, an absolute path or one
+        that begins with V(~).
     type: path
     default: ~/.ansible/anyscale_backups
   own:
     description:
-      - Whether only documents are put back that are a host's own. The others are left out, which a warning says; where
-        that is all of them, the task fails.
+      - Whether only documents are put back that are a host's own. The others are left out, which a
+        warning says; where that is all of them, the task fails.
     type: bool
     default: false
   fleet:
     description:
-      - Hosts that are clouds as well, besides those of the play. What their clusters run with is not to be lost by what is put
-        back, though there is no backup of theirs, since the run, or a later one, found it right already.
+      - Hosts that are clouds as well, besides those of the play. What their clusters run with is
+        not to be lost by what is put back, though there is no backup of theirs, since the run, or a
+        later one, found it right already.
     version_added: 0.5.0
     type: list
     elements: str
@@ -103,9 +108,9 @@ hosts:
   sample: [vision-prod]
 documents:
   description:
-    - The documents of each host, first compute configs, then bucket policies, then trust policies; of a kind, the one that
-      was written last first. With O(own=true), their C(clouds) are the ids of the
-      clouds of the play, for M(rayfleet.anyscale.backup_restore).
+    - The documents of each host, first compute configs, then bucket policies, then trust policies;
+      of a kind, the one that was written last first. With O(own=true), their C(clouds) are the ids
+      of the clouds of the play, for M(rayfleet.anyscale.backup_restore).
   returned: success
   type: dict
   sample:
@@ -115,7 +120,7 @@ documents:
         account_id: "123456789012"
         clouds: null
         files:
-          - /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
+          - /srv/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
 left_out:
   description: The documents that are no host's own, with O(own=true).
   returned: success

@@ -10,13 +10,15 @@ module: s3_cloud_access
 short_description: Give IAM roles access to an Anyscale cloud's S3 bucket
 version_added: 0.1.0
 description:
-  - Merges into the policy of an existing bucket what the roles of Anyscale clusters need to read and write there. Every
-    statement of others stays as it is, in its place.
-  - A role has access where statements that allow, without a condition, together give its ARN each of the O(actions), on
-    the bucket or on its objects, spelled out; C(anyscale cloud verify) does not understand V(s3:*Object). Roles that miss
-    something are added to one statement with the Sid V(AnyscaleClusterAccess), which serves all roles and clouds that
-    share the bucket, since a bucket policy holds 20 KB.
-  - Statements that deny are evaluated. One that surely takes a role's access away is an error, one that may is a warning.
+  - Merges into the policy of an existing bucket what the roles of Anyscale clusters need to read
+    and write there. Every statement of others stays as it is, in its place.
+  - A role has access where statements that allow, without a condition, together give its ARN each
+    of the O(actions), on the bucket or on its objects, spelled out; C(anyscale cloud verify) does
+    not understand V(s3:*Object). Roles that miss something are added to one statement with the Sid
+    V(AnyscaleClusterAccess), which serves all roles and clouds that share the bucket, since a
+    bucket policy holds 20 KB.
+  - Statements that deny are evaluated. One that surely takes a role's access away is an error, one
+    that may is a warning.
   - Nothing is written, and no permission to write is needed, where the roles have access already.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
@@ -36,12 +38,14 @@ options:
     elements: str
   cloud_id:
     description:
-      - An Anyscale cloud whose default role is meant, the one named V(<cloud_id>-cluster_node_role).
+      - An Anyscale cloud whose default role is meant, the one named
+        V(<cloud_id>-cluster_node_role).
     type: str
   actions:
     description:
       - What each role may do, as full names of S3 actions. The default is what a cluster needs.
-      - Roles with other actions than the default get a statement of their own, whose Sid ends in a hash of the actions.
+      - Roles with other actions than the default get a statement of their own, whose Sid ends in a
+        hash of the actions.
     type: list
     elements: str
     default:
@@ -56,18 +60,20 @@ options:
   state:
     description:
       - V(present) gives the roles access.
-      - V(absent) takes the roles out of every statement that allows them anything by name, also out of statements of
-        others. A policy without any statement left is deleted.
+      - V(absent) takes the roles out of every statement that allows them anything by name, also out
+        of statements of others. A policy without any statement left is deleted.
     type: str
     choices: [present, absent]
     default: present
   prune_dangling_principals:
     description:
-      - A principal that was deleted stays in a policy as its unique id, and S3 refuses every new policy that still names
-        it. In our own statement such ids are always taken out. In a statement of others they are an error that names the
-        statement, unless this is V(true); then they are taken out there too.
-      - Only the principals of the bucket's account can be looked up. Where a statement of others names principals of another
-        account and shows one by its unique id, make sure that it was deleted before you set this.
+      - A principal that was deleted stays in a policy as its unique id, and S3 refuses every new
+        policy that still names it. In our own statement such ids are always taken out. In a
+        statement of others they are an error that names the statement, unless this is V(true); then
+        they are taken out there too.
+      - Only the principals of the bucket's account can be looked up. Where a statement of others
+        names principals of another account and shows one by its unique id, make sure that it was
+        deleted before you set this.
     type: bool
     default: false
 seealso:
@@ -116,12 +122,14 @@ EXAMPLES = r"""
 RETURN = r"""
 reasons:
   description:
-    - Why the bucket policy differed, one code for each kind of difference. Empty where nothing changed.
-    - V(access_missing), a role missed at least one action; V(statement_differs), our own statement was edited;
-      V(statement_repeated), it was there more than once; V(dangling_principal), it named a deleted principal;
-      V(dangling_principal_in_other_statement), a statement of others did; V(statement_of_others_lost), another writer wiped
-      out a statement while this ran and it was put back; V(access_present), a role had access and must not;
-      V(access_in_other_statement), it had it by a statement of others.
+    - Why the bucket policy differed, one code for each kind of difference. Empty where nothing
+      changed.
+    - V(access_missing), a role missed at least one action; V(statement_differs), our own statement
+      was edited; V(statement_repeated), it was there more than once; V(dangling_principal), it
+      named a deleted principal; V(dangling_principal_in_other_statement), a statement of others
+      did; V(statement_of_others_lost), another writer wiped out a statement while this ran and it
+      was put back; V(access_present), a role had access and must not; V(access_in_other_statement),
+      it had it by a statement of others.
   type: list
   elements: str
   returned: success
@@ -132,11 +140,13 @@ bucket:
   returned: success
   sample: anyscale-production-data
 policy:
-  description: The whole bucket policy, as it is now or, in check mode, as it would be. V(null) where there is none.
+  description: The whole bucket policy, as it is now or, in check mode, as it would be. V(null)
+    where there is none.
   type: dict
   returned: success
 previous:
-  description: The whole bucket policy before, so that it can be put back. V(null) where there was none.
+  description: The whole bucket policy before, so that it can be put back. V(null) where there was
+    none.
   type: dict
   returned: changed
 sid:
@@ -145,7 +155,8 @@ sid:
   returned: success
   sample: AnyscaleClusterAccess
 granted_by:
-  description: For each role's ARN, the statements that give it at least one of the actions, by Sid or place (V(#2)).
+  description: For each role's ARN, the statements that give it at least one of the actions, by Sid
+    or place (V(#2)).
   type: dict
   returned: success
   sample:
@@ -161,10 +172,12 @@ bytes_limit:
   returned: success
   sample: 20480
 backup_file:
-  description: The file with the bucket policy before and the one now; the last one, where it was replaced more than once.
+  description: The file with the bucket policy before and the one now; the last one, where it was
+    replaced more than once.
   type: str
   returned: changed, with O(backup=true)
-  sample: /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-production-data-0cc175b9c0f1.json
+  sample: >-
+    /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-production-data-0cc175b9c0f1.json
 error:
   description: What to branch on after a failure.
   type: dict
@@ -201,7 +214,8 @@ error:
     backup_file:
       description: The file with what was replaced by then.
       type: str
-      sample: /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import Task

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the stand-in for AWX knows of each kind of object: defaults, what is refused, and what goes along with a removal."""
+"""What the stand-in for AWX knows of each kind of object: defaults, what is refused, and what goes
+along with a removal.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,13 @@ TYPES = {
     "notification_templates": "notification_template",
     "teams": "team",
 }
-ALL_TEMPLATES = ("job_templates", "workflow_job_templates", "workflow_approval_templates", "projects", "inventory_sources")
+ALL_TEMPLATES = (
+    "job_templates",
+    "workflow_job_templates",
+    "workflow_approval_templates",
+    "projects",
+    "inventory_sources",
+)
 # What AWX fills in, where a module would otherwise see a difference.
 DEFAULTS: dict[str, Json] = {
     "organizations": {"description": ""},
@@ -35,8 +43,16 @@ DEFAULTS: dict[str, Json] = {
     "credentials": {"inputs": {}, "organization": None},
     "projects": {"scm_revision": "", "organization": None},
     "inventories": {"kind": "", "host_filter": None},
-    "job_templates": {"ask_variables_on_launch": False, "ask_job_slice_count_on_launch": False, "extra_vars": ""},
-    "workflow_job_template_nodes": {"all_parents_must_converge": False, "extra_data": {}, "unified_job_template": None},
+    "job_templates": {
+        "ask_variables_on_launch": False,
+        "ask_job_slice_count_on_launch": False,
+        "extra_vars": "",
+    },
+    "workflow_job_template_nodes": {
+        "all_parents_must_converge": False,
+        "extra_data": {},
+        "unified_job_template": None,
+    },
 }
 # What each kind refers to, and whose end it does not outlive.
 _CONTAINERS = {
@@ -45,8 +61,17 @@ _CONTAINERS = {
     "schedules": ("unified_job_template",),
 }
 # The playbooks of a project that was synchronized.
-PLAYBOOKS = {f"playbooks/{name}.yml" for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")}
-_QUESTION_TYPES: dict[str, type] = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "integer": int}
+PLAYBOOKS = {
+    f"playbooks/{name}.yml"
+    for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")
+}
+_QUESTION_TYPES: dict[str, type] = {
+    "text": str,
+    "textarea": str,
+    "password": str,
+    "multiplechoice": str,
+    "integer": int,
+}
 
 
 class Refused(Exception):
@@ -62,7 +87,10 @@ def validate(store: Store, surveys: dict[int, Json], kind: str, item: Json) -> N
     """Raise for an object that AWX would not keep."""
     if kind == "job_templates":
         if item.get("inventory") is None and not item.get("ask_inventory_on_launch"):
-            raise Refused(400, {"inventory": ["Job Template must provide 'inventory' or allow prompting for it."]})
+            raise Refused(
+                400,
+                {"inventory": ["Job Template must provide 'inventory' or allow prompting for it."]},
+            )
         if item.get("project") is None or item.get("playbook") not in PLAYBOOKS:
             raise Refused(400, {"playbook": ["Playbook not found for project."]})
     template = store["job_templates"].get(item.get("unified_job_template") or 0)
@@ -78,7 +106,14 @@ def _validate_prompts(survey: Json, template: Json, item: Json) -> None:
             raise Refused(400, {"extra_vars": [f"Variables {name} are not allowed on launch."]})
         choices = questions.get(name, {}).get("choices")
         if choices and value not in choices:
-            raise Refused(400, {"variables_needed_to_start": [f"Value {value} for '{name}' expected to be one of {choices}."]})
+            raise Refused(
+                400,
+                {
+                    "variables_needed_to_start": [
+                        f"Value {value} for '{name}' expected to be one of {choices}."
+                    ]
+                },
+            )
     if item.get("job_slice_count") and not template["ask_job_slice_count_on_launch"]:
         raise Refused(400, {"job_slice_count": ["Field is not configured to prompt on launch."]})
 
@@ -94,14 +129,22 @@ def validate_survey(survey: Json) -> None:
         missing = {"type", "question_name", "variable", "required"} - set(question)
         default, wanted = question.get("default", ""), _QUESTION_TYPES[question["type"]]
         limits = [question[key] for key in ("min", "max") if key in question]
-        wrong = (default != "" and not isinstance(default, wanted)) or not all(isinstance(limit, int) for limit in limits)
-        if missing or wrong or (default and "choices" in question and default not in question["choices"]):
+        wrong = (default != "" and not isinstance(default, wanted)) or not all(
+            isinstance(limit, int) for limit in limits
+        )
+        if (
+            missing
+            or wrong
+            or (default and "choices" in question and default not in question["choices"])
+        ):
             raise Refused(400, {"error": f"Survey question {question} is not right."})
 
 
 def deletable(store: Store, kind: str, item: Json) -> None:
     """Raise for what AWX does not remove."""
-    if kind == "credential_types" and any(each["credential_type"] == item["id"] for each in store["credentials"].values()):
+    if kind == "credential_types" and any(
+        each["credential_type"] == item["id"] for each in store["credentials"].values()
+    ):
         raise Refused(403, {"detail": "Credential types that are in use cannot be deleted."})
 
 
@@ -113,12 +156,21 @@ def taken_along(store: Store, kind: str, item: Json) -> list[tuple[str, Json]]:
         for number, each in store[other].items()
         if any(each.get(field) == item["id"] for field in fields)
     }
-    if kind == "workflow_job_template_nodes" and item["unified_job_template"] in store["workflow_approval_templates"]:
+    if (
+        kind == "workflow_job_template_nodes"
+        and item["unified_job_template"] in store["workflow_approval_templates"]
+    ):
         number = item["unified_job_template"]
         within["workflow_approval_templates", number] = store["workflow_approval_templates"][number]
     if kind == "organizations":
-        owned = {(other, number): each for other, items in store.items() for number, each in items.items()}
-        within |= {key: each for key, each in owned.items() if each.get("organization") == item["id"]}
+        owned = {
+            (other, number): each
+            for other, items in store.items()
+            for number, each in items.items()
+        }
+        within |= {
+            key: each for key, each in owned.items() if each.get("organization") == item["id"]
+        }
     return [(other, each) for (other, _number), each in within.items()]
 
 
@@ -128,4 +180,10 @@ def shown(store: Store, kind: str, item: Json) -> Json:
         return item
     fields = store["credential_types"][item["credential_type"]].get("inputs", {}).get("fields", [])
     secret = {field["id"] for field in fields if field.get("secret")}
-    return {**item, "inputs": {name: "$encrypted$" if name in secret else value for name, value in item["inputs"].items()}}
+    return {
+        **item,
+        "inputs": {
+            name: "$encrypted$" if name in secret else value
+            for name, value in item["inputs"].items()
+        },
+    }

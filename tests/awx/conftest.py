@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of the set-up of AWX share: the real modules of awx.awx, before a stand-in for AWX on loopback."""
+"""What the tests of the set-up of AWX share: the real modules of awx.awx, before a stand-in for AWX
+on loopback.
+"""
 
 from __future__ import annotations
 
@@ -69,8 +71,22 @@ def run_awx(awx: StandIn, tmp_path_factory: pytest.TempPathFactory) -> RunAwx:
     def run(**more: t.Any) -> Run:
         (folder / "vars.yml").write_text(yaml.safe_dump({**VARIABLES, **more}))
         awx.writes.clear()
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-v", "rayfleet.anyscale.awx", "-e", "@vars.yml"]
-        done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        command = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            "-v",
+            "rayfleet.anyscale.awx",
+            "-e",
+            "@vars.yml",
+        ]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         output = done.stdout + done.stderr
         changed = re.search(r"changed=(\d+)", output)
         return Run(output, done.returncode, int(changed[1]) if changed else -1, list(awx.writes))

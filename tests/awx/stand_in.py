@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for AWX's REST API: as much of it as the modules of awx.awx need to set up templates, and no more.
+"""A stand-in for AWX's REST API: as much of it as the modules of awx.awx need to set up templates,
+and no more.
 
-Objects of any kind are kept as they are posted. What AWX refuses or does by itself, and a set-up can trip over, is in _rules.
-https://ansible.readthedocs.io/projects/awx/en/24.6.1/rest_api/
+Objects of any kind are kept as they are posted. What AWX refuses or does by itself, and a set-up
+can trip over, is in _rules. https://ansible.readthedocs.io/projects/awx/en/24.6.1/rest_api/
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ Json = dict[str, t.Any]
 
 
 class StandIn:
-    """A running AWX without jobs. ``writes`` are the requests that changed something, as method and path."""
+    """A running AWX without jobs. ``writes`` are the requests that changed something, as method and
+    path.
+    """
 
     def __init__(self) -> None:
         self._server = HttpServer(self)
@@ -54,14 +57,21 @@ class StandIn:
         self._server.stop()
 
     def reset(self) -> None:
-        """An AWX as it is after its installation: with its own credential types and the Galaxy credential."""
+        """An AWX as it is after its installation: with its own credential types and the Galaxy
+        credential.
+        """
         self.store: Store = {kind: {} for kind in TYPES}
         self.associations: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[int, Json] = {}
         self.writes: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
         aws = self.add("credential_types", name="Amazon Web Services", kind="cloud", managed=True)
-        galaxy = self.add("credential_types", name="Ansible Galaxy/Automation Hub API Token", kind="galaxy", managed=True)
+        galaxy = self.add(
+            "credential_types",
+            name="Ansible Galaxy/Automation Hub API Token",
+            kind="galaxy",
+            managed=True,
+        )
         self.add("credentials", name="Ansible Galaxy", credential_type=galaxy["id"])
         self.aws_type = aws["id"]
 
@@ -73,11 +83,18 @@ class StandIn:
 
     def named(self, kind: str, name: str) -> Json:
         """The object of a name."""
-        return next(item for item in self.store[kind].values() if item.get("identifier", item.get("name")) == name)
+        return next(
+            item
+            for item in self.store[kind].values()
+            if item.get("identifier", item.get("name")) == name
+        )
 
     def names(self) -> dict[str, set[str]]:
         """The names of all objects, by kind."""
-        return {kind: {item.get("identifier", item.get("name")) for item in items.values()} for kind, items in self.store.items()}
+        return {
+            kind: {item.get("identifier", item.get("name")) for item in items.values()}
+            for kind, items in self.store.items()
+        }
 
     def linked(self, kind: str, name: str, association: str) -> list[int]:
         """The ids of what is associated with an object."""
@@ -90,7 +107,9 @@ class StandIn:
         except Refused as refusal:
             status, body = refusal.status, refusal.body
         text = "" if status == 204 else json.dumps(body)
-        return Response(text, status=status, headers=_PRODUCT, content_type="application/json")(environ, start_response)
+        return Response(text, status=status, headers=_PRODUCT, content_type="application/json")(
+            environ, start_response
+        )
 
     def _answer(self, request: Request) -> tuple[int, t.Any]:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -100,7 +119,11 @@ class StandIn:
             self.writes.append((str(request.method), request.path))
         body = json.loads(request.get_data() or "{}")
         if not rest:
-            return self._list(kind, request) if request.method == "GET" else (201, self._create(kind, body))
+            return (
+                self._list(kind, request)
+                if request.method == "GET"
+                else (201, self._create(kind, body))
+            )
         item = self._item(kind, int(rest[0]))
         if len(rest) == 1:
             return self._one(str(request.method), kind, item, body)
@@ -121,8 +144,15 @@ class StandIn:
         if kind not in (*TYPES, "unified_job_templates"):
             raise Refused(404, {"detail": "Not found."})
         kinds = ALL_TEMPLATES if kind == "unified_job_templates" else (kind,)
-        query = {name: values[-1] for name, values in parse_qs(request.query_string.decode()).items()}
-        found = [self._shown(each, item) for each in kinds for item in self.store[each].values() if _matches(item, query)]
+        query = {
+            name: values[-1] for name, values in parse_qs(request.query_string.decode()).items()
+        }
+        found = [
+            self._shown(each, item)
+            for each in kinds
+            for item in self.store[each].values()
+            if _matches(item, query)
+        ]
         return 200, {"count": len(found), "next": None, "previous": None, "results": found}
 
     def _create(self, kind: str, body: Json) -> Json:
@@ -156,7 +186,12 @@ class StandIn:
     def _associated(self, method: str, key: tuple[str, int, str], body: Json) -> tuple[int, Json]:
         ids = self.associations.setdefault(key, [])
         if method == "GET":
-            return 200, {"count": len(ids), "next": None, "previous": None, "results": [{"id": number} for number in ids]}
+            return 200, {
+                "count": len(ids),
+                "next": None,
+                "previous": None,
+                "results": [{"id": number} for number in ids],
+            }
         if body.get("disassociate"):
             ids.remove(body["id"])
         else:
@@ -164,17 +199,34 @@ class StandIn:
         return 204, {}
 
     def _shown(self, kind: str, item: Json) -> Json:
-        """An object as the API shows it: with its address, what is related to it, and without its secrets."""
+        """An object as the API shows it: with its address, what is related to it, and without its
+        secrets.
+        """
         url = f"{_ROOT}{kind}/{item['id']}/"
         related = {"survey_spec": f"{url}survey_spec/"}
         if item.get("unified_job_template"):
-            owner = next(each for each in ALL_TEMPLATES if item["unified_job_template"] in self.store[each])
+            owner = next(
+                each for each in ALL_TEMPLATES if item["unified_job_template"] in self.store[each]
+            )
             related["unified_job_template"] = f"{_ROOT}{owner}/{item['unified_job_template']}/"
-        return {**shown(self.store, kind, item), "url": url, "related": related, "summary_fields": {}}
+        return {
+            **shown(self.store, kind, item),
+            "url": url,
+            "related": related,
+            "summary_fields": {},
+        }
 
 
 def _matches(item: Json, query: dict[str, str]) -> bool:
-    either = {name.removeprefix("or__"): value for name, value in query.items() if name.startswith("or__")}
-    every = {name: value for name, value in query.items() if not name.startswith("or__") and name != "page_size"}
+    either = {
+        name.removeprefix("or__"): value for name, value in query.items() if name.startswith("or__")
+    }
+    every = {
+        name: value
+        for name, value in query.items()
+        if not name.startswith("or__") and name != "page_size"
+    }
     agrees = [str(item.get(name)) == value for name, value in every.items()]
-    return all(agrees) and (not either or any(str(item.get(name)) == value for name, value in either.items()))
+    return all(agrees) and (
+        not either or any(str(item.get(name)) == value for name, value in either.items())
+    )

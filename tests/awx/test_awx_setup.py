@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook awx makes what it says, changes nothing the second time, and takes away what it made and nothing else."""
+"""The playbook awx makes what it says, changes nothing the second time, and takes away what it made
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,19 @@ MADE = {
     "projects": {"Anyscale fleet"},
     "inventories": {"Anyscale clouds"},
     "inventory_sources": {"Anyscale clouds"},
-    "job_templates": {f"Anyscale {name}" for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")},
+    "job_templates": {
+        f"Anyscale {name}"
+        for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")
+    },
     "workflow_job_templates": {"Anyscale rollout"},
-    "workflow_job_template_nodes": {"audit-before", "approve", "canary", "rest", "audit-after", "report"},
+    "workflow_job_template_nodes": {
+        "audit-before",
+        "approve",
+        "canary",
+        "rest",
+        "audit-after",
+        "report",
+    },
     "workflow_approval_templates": {"Anyscale approval"},
     "schedules": {"Anyscale nightly audit"},
 }
@@ -70,7 +82,13 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
     others = awx.add("organizations", name="Others", description="")
     project = awx.add("projects", name="Others fleet", organization=others["id"])
     inventory = awx.add("inventories", name="Anyscale clouds", organization=others["id"])
-    awx.add("job_templates", name="Anyscale audit of others", organization=others["id"], project=project["id"], inventory=inventory["id"])
+    awx.add(
+        "job_templates",
+        name="Anyscale audit of others",
+        organization=others["id"],
+        project=project["id"],
+        inventory=inventory["id"],
+    )
     before = awx.names()
     runs = [run_awx(**MANAGED), run_awx(**MANAGED)]
     assert runs[0].exit_status == 0, runs[0].output
@@ -82,7 +100,10 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         "workflow": awx.named("workflow_job_templates", "Anyscale rollout"),
     }
     templates = {name: dict(awx.named("job_templates", name)) for name in MADE["job_templates"]}
-    surveys = {name: awx.surveys.get(template["id"], {}).get("spec", []) for name, template in templates.items()}
+    surveys = {
+        name: awx.surveys.get(template["id"], {}).get("spec", [])
+        for name, template in templates.items()
+    }
     surveys["Anyscale rollout"] = awx.surveys[objects["workflow"]["id"]]["spec"]
     nodes = {node["id"]: node for node in awx.store["workflow_job_template_nodes"].values()}
     links = {
@@ -93,20 +114,36 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
     }
     answers = {node["identifier"]: node["extra_data"] for node in nodes.values()}
     standing = awx.names()
-    runs += [run_awx(**MANAGED, awx_setup_state="absent"), run_awx(**MANAGED, awx_setup_state="absent")]
-    return Cycle(awx, runs, before, standing, awx.names(), templates, surveys, links, answers, objects)
+    runs += [
+        run_awx(**MANAGED, awx_setup_state="absent"),
+        run_awx(**MANAGED, awx_setup_state="absent"),
+    ]
+    return Cycle(
+        awx, runs, before, standing, awx.names(), templates, surveys, links, answers, objects
+    )
 
 
 def test_every_run_succeeds(cycle: Cycle) -> None:
     """With the real modules, which refuse any option that they do not have."""
-    assert [run.exit_status for run in cycle.runs] == [0, 0, 0, 0], "\n".join(run.output for run in cycle.runs)
+    assert [run.exit_status for run in cycle.runs] == [0, 0, 0, 0], "\n".join(
+        run.output for run in cycle.runs
+    )
 
 
 def test_the_first_run_makes_exactly_this(cycle: Cycle) -> None:
-    assert {kind: names - cycle.before[kind] for kind, names in cycle.standing.items() if names - cycle.before[kind]} == {
-        kind: names - cycle.before[kind] for kind, names in MADE.items() if names - cycle.before[kind]
+    assert {
+        kind: names - cycle.before[kind]
+        for kind, names in cycle.standing.items()
+        if names - cycle.before[kind]
+    } == {
+        kind: names - cycle.before[kind]
+        for kind, names in MADE.items()
+        if names - cycle.before[kind]
     }
-    assert sum(item["name"] == "Anyscale clouds" for item in cycle.awx.store["inventories"].values()) == 1, "that of others"
+    assert (
+        sum(item["name"] == "Anyscale clouds" for item in cycle.awx.store["inventories"].values())
+        == 1
+    ), "that of others"
 
 
 @pytest.mark.parametrize("second", [pytest.param(1, id="set up"), pytest.param(3, id="taken away")])
@@ -122,7 +159,10 @@ def test_what_it_made_is_taken_away_and_nothing_else(cycle: Cycle) -> None:
 
 def test_the_token_is_kept_as_a_secret_and_never_shown(cycle: Cycle) -> None:
     """It reaches jobs as the variables that the plugins and the vendor's CLI read."""
-    assert cycle.objects["credential"]["inputs"] == {"host": "https://console.anyscale.com", "token": ANYSCALE_TOKEN}
+    assert cycle.objects["credential"]["inputs"] == {
+        "host": "https://console.anyscale.com",
+        "token": ANYSCALE_TOKEN,
+    }
     fields = {field["id"]: field for field in cycle.objects["credential_type"]["inputs"]["fields"]}
     assert fields["token"]["secret"] is True
     injected = cycle.objects["credential_type"]["injectors"]["env"]
@@ -143,12 +183,19 @@ def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:
 
 def test_the_inventory_is_read_anew_before_jobs(cycle: Cycle) -> None:
     source = cycle.objects["source"]
-    assert source["update_on_launch"] is True and source["overwrite"] is True and source["overwrite_vars"] is True
+    assert (
+        source["update_on_launch"] is True
+        and source["overwrite"] is True
+        and source["overwrite_vars"] is True
+    )
     assert (PROJECT / source["source_path"]).is_file()
 
 
 def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
-    assert re.fullmatch(r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1", cycle.objects["schedule"]["rrule"])
+    assert re.fullmatch(
+        r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1",
+        cycle.objects["schedule"]["rrule"],
+    )
     assert cycle.objects["schedule"]["extra_data"] == {"audit_label": "nightly", "fail_on": "drift"}
 
 
@@ -173,8 +220,12 @@ def test_the_project_has_the_playbook(cycle: Cycle, name: str) -> None:
 def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name: str) -> None:
     """Each variable is in the head of the collection's playbook, or one of the role's."""
     head = _head(_imported(PROJECT / cycle.templates[name]["playbook"]))
-    asked = {question["variable"] for question in cycle.surveys[name]} | set(json.loads(cycle.templates[name]["extra_vars"] or "{}"))
-    assert {variable for variable in asked if not re.search(rf"\b{variable}\b", head)} - {"cloud_iam_backup_dir"} == set()
+    asked = {question["variable"] for question in cycle.surveys[name]} | set(
+        json.loads(cycle.templates[name]["extra_vars"] or "{}")
+    )
+    assert {variable for variable in asked if not re.search(rf"\b{variable}\b", head)} - {
+        "cloud_iam_backup_dir"
+    } == set()
 
 
 def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:
@@ -185,7 +236,11 @@ def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:
 
 def _imported(playbook: Path) -> Path:
     [play] = yaml.safe_load(playbook.read_text())
-    return ROOT / "playbooks" / f"{play['ansible.builtin.import_playbook'].removeprefix('rayfleet.anyscale.')}.yml"
+    return (
+        ROOT
+        / "playbooks"
+        / f"{play['ansible.builtin.import_playbook'].removeprefix('rayfleet.anyscale.')}.yml"
+    )
 
 
 def _head(playbook: Path) -> str:
@@ -193,7 +248,9 @@ def _head(playbook: Path) -> str:
 
 
 def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle) -> None:
-    """An organization, an execution environment and the type of somebody else's credential; also the project of a later hand."""
+    """An organization, an execution environment and the type of somebody else's credential; also
+    the project of a later hand.
+    """
     platform = awx.add("organizations", name="Platform", description="Ours since 2019")
     awx.add("execution_environments", name="Anyscale", image="somebody/elses:2")
     assert run_awx().exit_status == 0
@@ -203,7 +260,10 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     assert run_awx(awx_setup_state="absent").exit_status == 0
     assert awx.named("organizations", "Platform")["description"] == "Ours since 2019"
     assert awx.named("execution_environments", "Anyscale")["image"] == "somebody/elses:2"
-    assert "A later hand's" in awx.names()["projects"] and "A later hand's" in awx.names()["credentials"]
+    assert (
+        "A later hand's" in awx.names()["projects"]
+        and "A later hand's" in awx.names()["credentials"]
+    )
     assert "Anyscale" in awx.names()["credential_types"]
     assert awx.names()["job_templates"] == cycle.before["job_templates"]
 
@@ -213,11 +273,15 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     [
         pytest.param({"awx_setup_anyscale_token": ""}, "awx_setup_anyscale_token", id="no token"),
         pytest.param({"awx_setup_project_url": ""}, "awx_setup_project_url", id="no repository"),
-        pytest.param({"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"),
+        pytest.param(
+            {"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"
+        ),
         pytest.param({"awx_setup_state": "gone"}, "awx_setup_state", id="an unknown state"),
     ],
 )
-def test_a_wrong_variable_is_refused_before_anything(run_awx: RunAwx, variables: dict[str, t.Any], named: str) -> None:
+def test_a_wrong_variable_is_refused_before_anything(
+    run_awx: RunAwx, variables: dict[str, t.Any], named: str
+) -> None:
     run = run_awx(**variables)
     assert run.exit_status == 2 and named in run.output
     assert run.writes == []

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real browser for the audit's page: chromium, driven by playwright. Without one of the two the tests are skipped."""
+"""A real browser for the audit's page: chromium, driven by playwright. Without one of the two the
+tests are skipped.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Json = dict[str, t.Any]
 @pytest.fixture(scope="session")
 def browser() -> t.Iterator[t.Any]:
     """The browser, started once."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the Python package playwright is not installed")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="the Python package playwright is not installed"
+    )
     program = find_browser()
     if program is None:
         pytest.skip(f"no browser shows a page here: {', '.join(PROGRAMS)}")
@@ -45,12 +49,17 @@ class Opened:
         """Note each error, each dialog and each request."""
         self.page.on("console", lambda message: self.complaints.append(f"console: {message.text}"))
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.page.on(
+            "dialog",
+            lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()),
+        )
         self.page.on("request", lambda request: self.requests.append(request.url))
 
     def active(self) -> str:
         """What the table's active cell says to a screen reader."""
-        cell = self.page.locator(f"[id='{self.page.get_attribute('#scroller', 'aria-activedescendant')}']")
+        cell = self.page.locator(
+            f"[id='{self.page.get_attribute('#scroller', 'aria-activedescendant')}']"
+        )
         return cell.get_attribute("aria-label") or cell.inner_text()
 
     def names(self) -> list[str]:
@@ -67,13 +76,19 @@ Open = t.Callable[..., Opened]
 
 @pytest.fixture
 def open_report(browser: t.Any, tmp_path: Path) -> t.Iterator[Open]:
-    """Open the page on these results from a file. At the end nothing may have gone wrong in it, or been asked for outside."""
+    """Open the page on these results from a file. At the end nothing may have gone wrong in it, or
+    been asked for outside.
+    """
     opened: list[Opened] = []
 
     def run(results: Json, previous: Json | None = None, **settings: t.Any) -> Opened:
-        before = None if previous is None else make_report(previous, "2026-11-18T06:00:11Z", "0.2.0")
+        before = (
+            None if previous is None else make_report(previous, "2026-11-18T06:00:11Z", "0.2.0")
+        )
         path = tmp_path / "report.html"
-        path.write_text(to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before)), encoding="utf-8")
+        path.write_text(
+            to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before)), encoding="utf-8"
+        )
         page = browser.new_page(**{"viewport": {"width": 1440, "height": 1000}, **settings})
         opened.append(Opened(page, path.as_uri()))
         opened[-1].watch()
@@ -84,4 +99,6 @@ def open_report(browser: t.Any, tmp_path: Path) -> t.Iterator[Open]:
     for seen in opened:
         seen.page.close()
         assert seen.complaints == []
-        assert [url for url in seen.requests if url != seen.address and not url.startswith("data:")] == []
+        assert [
+            url for url in seen.requests if url != seen.address and not url.startswith("data:")
+        ] == []

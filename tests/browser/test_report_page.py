@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's page in a real browser: what people see, find, open, copy and print, and what no value may do."""
+"""The audit's page in a real browser: what people see, find, open, copy and print, and what no
+value may do.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,29 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._repo
 Json = dict[str, t.Any]
 
 BEFORE = trust_policy("lambda.amazonaws.com", "ecs.amazonaws.com", "glue.amazonaws.com")
-AFTER = {**BEFORE, "Statement": [*BEFORE["Statement"][:2], {**BEFORE["Statement"][2], "Sid": "Mine"}]}
+AFTER = {
+    **BEFORE,
+    "Statement": [*BEFORE["Statement"][:2], {**BEFORE["Statement"][2], "Sid": "Mine"}],
+}
 REMEDY = 'ansible-playbook x \\\n  --limit "search-dev"'
-DRIFT = check("trust_ec2", "fail", reason="EC2 is missing.", evidence={"before": BEFORE, "after": AFTER, "role": "r"}, remedy=REMEDY)
+DRIFT = check(
+    "trust_ec2",
+    "fail",
+    reason="EC2 is missing.",
+    evidence={"before": BEFORE, "after": AFTER, "role": "r"},
+    remedy=REMEDY,
+)
 SMALL = {
     "vision-prod": result("vision-prod", check("trust_ec2"), check("bucket_access")),
-    "search-dev": result("search-dev", DRIFT, check("bucket_access", "warn", reason="Nearly."), account_id="333333333333"),
-    "speech-lab": result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"), region="eu-west-1"),
+    "search-dev": result(
+        "search-dev",
+        DRIFT,
+        check("bucket_access", "warn", reason="Nearly."),
+        account_id="333333333333",
+    ),
+    "speech-lab": result(
+        "speech-lab", check("trust_ec2", "unknown"), check("bucket_access"), region="eu-west-1"
+    ),
     "robotics-lab": {"failed": True, "msg": "Role robotics-lab-ray does not exist."},
 }
 EARLIER = {
@@ -49,9 +67,15 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
     ]
     checks = ["Fail\n1", "Unknown\n1", "Warning\n1", "Pass\n3", "Not applicable\n0"]
     assert page.locator("#check-legend li").all_inner_texts() == checks
-    assert page.locator("#changes button").all_inner_texts() == ["1\nNew", "1\nPersisting", "1\nFixed", "0\nGone"]
+    assert page.locator("#changes button").all_inner_texts() == [
+        "1\nNew",
+        "1\nPersisting",
+        "1\nFixed",
+        "0\nGone",
+    ]
     assert (
-        page.get_attribute("#donut svg", "aria-label") == "Clouds by state: 1 Error, 1 Fail, 1 Unknown, 0 Warning, 1 Pass, 0 Not applicable"
+        page.get_attribute("#donut svg", "aria-label")
+        == "Clouds by state: 1 Error, 1 Fail, 1 Unknown, 0 Warning, 1 Pass, 0 Not applicable"
     )
     assert page.locator("#donut .arc:not(.none)").count() == 4
 
@@ -60,13 +84,26 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
     ("statuses", "words"),
     [
         pytest.param(["pass", "pass"], "All 2 clouds are right", id="all right"),
-        pytest.param(["pass", "not_applicable"], "No check applies to 1 of 2 clouds, and none needs attention", id="one is elsewhere"),
-        pytest.param(["warn", "not_applicable"], "1 of 2 clouds needs attention", id="one warns, one is elsewhere"),
+        pytest.param(
+            ["pass", "not_applicable"],
+            "No check applies to 1 of 2 clouds, and none needs attention",
+            id="one is elsewhere",
+        ),
+        pytest.param(
+            ["warn", "not_applicable"],
+            "1 of 2 clouds needs attention",
+            id="one warns, one is elsewhere",
+        ),
     ],
 )
-def test_the_headline_calls_right_what_was_checked(open_report: Open, statuses: list[str], words: str) -> None:
+def test_the_headline_calls_right_what_was_checked(
+    open_report: Open, statuses: list[str], words: str
+) -> None:
     """A cloud to which no check applies is neither right nor wrong."""
-    results = {f"cloud-{number}": result(f"cloud-{number}", check("trust_ec2", status)) for number, status in enumerate(statuses)}
+    results = {
+        f"cloud-{number}": result(f"cloud-{number}", check("trust_ec2", status))
+        for number, status in enumerate(statuses)
+    }
     assert open_report(results).page.inner_text("h1") == words
 
 
@@ -96,20 +133,38 @@ def _click(selector: str) -> t.Callable[[t.Any], None]:
         pytest.param(_type("SEARCH"), ["search-dev"], id="search by name, whatever the case"),
         pytest.param(_type("cld_speechlab"), ["speech-lab"], id="search by id"),
         pytest.param(_type("ec2 is missing"), ["search-dev"], id="search by reason"),
-        pytest.param(_type("does not exist"), ["robotics-lab"], id="search by the message of an error"),
+        pytest.param(
+            _type("does not exist"), ["robotics-lab"], id="search by the message of an error"
+        ),
         pytest.param(_type("lab eu-west"), ["speech-lab"], id="search for several words"),
         pytest.param(_type("<b>"), [], id="search for nothing that is there"),
         pytest.param(_choose("#account", "333333333333"), ["search-dev"], id="account"),
         pytest.param(_choose("#region", "eu-west-1"), ["speech-lab"], id="region"),
-        pytest.param(_choose("#check", "trust_ec2"), ["search-dev", "speech-lab"], id="a check that needs attention"),
+        pytest.param(
+            _choose("#check", "trust_ec2"),
+            ["search-dev", "speech-lab"],
+            id="a check that needs attention",
+        ),
         pytest.param(_choose("#change", "fixed"), ["vision-prod"], id="change"),
         pytest.param(_click("#states [data-state=pass]"), ["vision-prod"], id="state"),
-        pytest.param(_click("#cloud-legend [data-state=error]"), ["robotics-lab"], id="a state in the picture"),
-        pytest.param(_click("#changes [data-change=new]"), ["search-dev"], id="a change in the picture"),
-        pytest.param(_click("#check-bars [data-check=bucket_access]"), ["search-dev"], id="a check in the picture"),
+        pytest.param(
+            _click("#cloud-legend [data-state=error]"),
+            ["robotics-lab"],
+            id="a state in the picture",
+        ),
+        pytest.param(
+            _click("#changes [data-change=new]"), ["search-dev"], id="a change in the picture"
+        ),
+        pytest.param(
+            _click("#check-bars [data-check=bucket_access]"),
+            ["search-dev"],
+            id="a check in the picture",
+        ),
     ],
 )
-def test_each_filter_and_its_reset(open_report: Open, act: t.Callable[[t.Any], None], left: list[str]) -> None:
+def test_each_filter_and_its_reset(
+    open_report: Open, act: t.Callable[[t.Any], None], left: list[str]
+) -> None:
     """What is left is said in words, for those who cannot see it change."""
     opened = open_report(SMALL, EARLIER)
     assert opened.names() == WORST_FIRST and opened.shown() == "4 clouds"
@@ -132,7 +187,9 @@ def test_each_filter_and_its_reset(open_report: Open, act: t.Callable[[t.Any], N
         pytest.param("bucket_access", "new", ["search-dev"], id="it is new"),
     ],
 )
-def test_one_finding_is_of_the_check_and_of_the_change(open_report: Open, check_id: str, change: str, left: list[str]) -> None:
+def test_one_finding_is_of_the_check_and_of_the_change(
+    open_report: Open, check_id: str, change: str, left: list[str]
+) -> None:
     """Not one finding of the check, and another one that changed like that."""
     opened = open_report(SMALL, EARLIER)
     opened.page.select_option("#check", check_id)
@@ -142,7 +199,12 @@ def test_one_finding_is_of_the_check_and_of_the_change(open_report: Open, check_
 
 def test_among_many_clouds_the_search_waits_for_a_pause(open_report: Open) -> None:
     """So that typing does not stutter; what was typed is not lost to another filter meanwhile."""
-    opened = open_report({f"cloud-{number:03}": result(f"cloud-{number:03}", check("trust_ec2")) for number in range(501)})
+    opened = open_report(
+        {
+            f"cloud-{number:03}": result(f"cloud-{number:03}", check("trust_ec2"))
+            for number in range(501)
+        }
+    )
     page = opened.page
     page.evaluate("""() => { window.updates = 0; new MutationObserver(() => { window.updates += 1; })
         .observe(document.querySelector('#shown'), {childList: true, characterData: true, subtree: true}); }""")
@@ -209,13 +271,20 @@ def test_a_cell_opens_the_evidence(open_report: Open) -> None:
     assert dialog.locator("pre.remedy").inner_text() == REMEDY
     assert dialog.locator(".facts").inner_text() == "role\nr"
     assert dialog.locator(".line.removed").all_inner_texts() == ['      "Action": "sts:AssumeRole"']
-    assert dialog.locator(".line.added").all_inner_texts() == ['      "Action": "sts:AssumeRole",', '      "Sid": "Mine"']
-    assert dialog.locator(".line.added ins").all_inner_texts()[0] == ",", "what differs in a line is marked"
+    assert dialog.locator(".line.added").all_inner_texts() == [
+        '      "Action": "sts:AssumeRole",',
+        '      "Sid": "Mine"',
+    ]
+    assert dialog.locator(".line.added ins").all_inner_texts()[0] == ",", (
+        "what differs in a line is marked"
+    )
 
 
 def test_lines_without_differences_are_folded_away(open_report: Open) -> None:
     """And come back whole."""
-    dialog = _open_cell(open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2")
+    dialog = _open_cell(
+        open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2"
+    )
     fold = dialog.locator(".fold button")
     folded = int(re.sub(r"\D", "", fold.first.inner_text()))
     seen = dialog.locator(".diff tbody tr:not(.fold)").count()
@@ -227,15 +296,26 @@ def test_lines_without_differences_are_folded_away(open_report: Open) -> None:
 @pytest.mark.parametrize(
     ("evidence", "removed", "added"),
     [
-        pytest.param({"before": None, "after": ["x"]}, [], ["[", '  "x"', "]"], id="there was no document"),
-        pytest.param({"before": ["x"], "after": None}, ["[", '  "x"', "]"], [], id="there will be none"),
+        pytest.param(
+            {"before": None, "after": ["x"]}, [], ["[", '  "x"', "]"], id="there was no document"
+        ),
+        pytest.param(
+            {"before": ["x"], "after": None}, ["[", '  "x"', "]"], [], id="there will be none"
+        ),
         pytest.param({"before": [1, 2, 3], "after": [1, 3]}, ["  2,"], [], id="a line goes"),
         pytest.param({"before": [1, 3], "after": [1, 2, 3]}, [], ["  2,"], id="a line comes"),
-        pytest.param({"before": ["a", "b"], "after": ["b", "a"]}, ['  "a",', '  "b"'], ['  "b",', '  "a"'], id="two change places"),
+        pytest.param(
+            {"before": ["a", "b"], "after": ["b", "a"]},
+            ['  "a",', '  "b"'],
+            ['  "b",', '  "a"'],
+            id="two change places",
+        ),
         pytest.param({"before": {"a": 1}, "after": {"a": 1}}, [], [], id="no difference"),
     ],
 )
-def test_the_difference_of_two_documents(open_report: Open, evidence: Json, removed: list[str], added: list[str]) -> None:
+def test_the_difference_of_two_documents(
+    open_report: Open, evidence: Json, removed: list[str], added: list[str]
+) -> None:
     """Line by line, nothing more and nothing less."""
     found = result("search-dev", check("trust_ec2", "fail", evidence=evidence))
     dialog = _open_cell(open_report({"search-dev": found}), "search-dev", "trust_ec2")
@@ -245,7 +325,10 @@ def test_the_difference_of_two_documents(open_report: Open, evidence: Json, remo
 
 def test_the_remedy_is_copied_as_it_is(open_report: Open) -> None:
     """Line breaks and quotes too, and the button says that it was."""
-    opened = open_report({"search-dev": result("search-dev", DRIFT)}, permissions=["clipboard-read", "clipboard-write"])
+    opened = open_report(
+        {"search-dev": result("search-dev", DRIFT)},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
     dialog = _open_cell(opened, "search-dev", "trust_ec2")
     dialog.locator(".copy").click()
     dialog.locator(".copy", has_text="Copied").wait_for(timeout=5000)
@@ -256,15 +339,27 @@ def test_the_remedy_is_copied_as_it_is(open_report: Open) -> None:
     ("remedy", "is_copied"),
     [
         pytest.param("Run rayfleet.anyscale.iam_trust_ec2.", False, id="a sentence"),
-        pytest.param('Write {"AWS": "*"} in the place of "*", and Principal in the place of NotPrincipal.', False, id="with JSON in it"),
+        pytest.param(
+            'Write {"AWS": "*"} in the place of "*", and Principal in the place of NotPrincipal.',
+            False,
+            id="with JSON in it",
+        ),
         pytest.param("A profile would do", False, id="without a stop"),
-        pytest.param("ansible-playbook rayfleet.anyscale.onboard --limit search-dev", True, id="a command"),
+        pytest.param(
+            "ansible-playbook rayfleet.anyscale.onboard --limit search-dev", True, id="a command"
+        ),
         pytest.param('{"Effect": "Allow"}', True, id="a statement on one line"),
         pytest.param('{\n  "Effect": "Allow"\n}', True, id="a statement"),
-        pytest.param("# Terraform, of the module\nassume_role_policy = jsonencode({})", True, id="lines for Terraform"),
+        pytest.param(
+            "# Terraform, of the module\nassume_role_policy = jsonencode({})",
+            True,
+            id="lines for Terraform",
+        ),
     ],
 )
-def test_only_what_can_be_used_as_it_is_can_be_copied(open_report: Open, remedy: str, is_copied: bool) -> None:
+def test_only_what_can_be_used_as_it_is_can_be_copied(
+    open_report: Open, remedy: str, is_copied: bool
+) -> None:
     """A sentence is for people."""
     found = result("search-dev", check("trust_ec2", "fail", remedy=remedy))
     dialog = _open_cell(open_report({"search-dev": found}), "search-dev", "trust_ec2")
@@ -275,7 +370,9 @@ def test_only_what_can_be_used_as_it_is_can_be_copied(open_report: Open, remedy:
 def test_a_cloud_that_could_not_be_audited_shows_why(open_report: Open) -> None:
     """In the table and in its panel."""
     opened = open_report(SMALL)
-    assert opened.page.inner_text("#grid-body .error-text") == "Role robotics-lab-ray does not exist."
+    assert (
+        opened.page.inner_text("#grid-body .error-text") == "Role robotics-lab-ray does not exist."
+    )
     opened.page.click("#grid-body .error-text")
     assert opened.page.inner_text("#evidence h2") == "robotics-lab"
     assert opened.page.inner_text("#evidence pre") == "Role robotics-lab-ray does not exist."
@@ -288,11 +385,17 @@ def test_a_cloud_shows_its_facts_and_what_decides_for_each_node_group(open_repor
     assert found["cloud"]["default_role_arn"] in dialog.locator(".facts").inner_text()
     rows = dialog.locator(".plain-table tbody tr").all_inner_texts()
     decided = dict(row.split("\t")[1::2] for row in rows)
-    assert decided == {"head": "compute config", "gpu-workers": "compute config", "cpu-workers": "cloud"}
+    assert decided == {
+        "head": "compute config",
+        "gpu-workers": "compute config",
+        "cpu-workers": "cloud",
+    }
 
 
 def test_everything_by_keyboard(open_report: Open) -> None:
-    """Search, move, open, go from check to check, close, sort: without a mouse, and the focus comes back."""
+    """Search, move, open, go from check to check, close, sort: without a mouse, and the focus comes
+    back.
+    """
     opened = open_report(SMALL)
     keyboard = opened.page.keyboard
     keyboard.press("/")
@@ -302,7 +405,10 @@ def test_everything_by_keyboard(open_report: Open) -> None:
     for key in ("ArrowDown", "End", "ArrowLeft"):
         keyboard.press(key)
     assert opened.active() == "EC2 may assume the role: Fail"
-    assert opened.page.evaluate("getComputedStyle(document.querySelector('.active')).outlineStyle") == "solid"
+    assert (
+        opened.page.evaluate("getComputedStyle(document.querySelector('.active')).outlineStyle")
+        == "solid"
+    )
     keyboard.press("Enter")
     assert opened.page.inner_text("#evidence h3") == "EC2 may assume the role"
     keyboard.press("ArrowDown")
@@ -330,8 +436,12 @@ def test_every_control_has_a_visible_focus_and_a_name(open_report: Open) -> None
         if found is None:
             break
         seen.append(found)
-    assert {"search", "account", "region", "check", "change", "scroller"} <= {found["id"] for found in seen}
-    assert [found for found in seen if found["outline"] != "solid" or not found["name"].strip()] == []
+    assert {"search", "account", "region", "check", "change", "scroller"} <= {
+        found["id"] for found in seen
+    }
+    assert [
+        found for found in seen if found["outline"] != "solid" or not found["name"].strip()
+    ] == []
 
 
 # Scrolls step by step, and tells the median time of a step and the most rows that there were.
@@ -350,7 +460,9 @@ SCROLL = """async () => {
 
 
 def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
-    """Only the rows in view are elements, wherever one looks, so that scrolling takes no longer than with few clouds."""
+    """Only the rows in view are elements, wherever one looks, so that scrolling takes no longer
+    than with few clouds.
+    """
     few = open_report(fleet(100), fleet(100, drift=1.6)).page.evaluate(SCROLL)
     opened = open_report(fleet(2000), fleet(2000, drift=1.6))
     page = opened.page
@@ -358,7 +470,9 @@ def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
     assert page.get_attribute("#scroller", "aria-rowcount") == "2002"
     page.fill("#search", "vision-prod-0")
     page.locator("#shown", has_text=" of 2,000 clouds").wait_for(timeout=5000)
-    assert len(opened.names()) < 80 and all(name.startswith("vision-prod-0") for name in opened.names())
+    assert len(opened.names()) < 80 and all(
+        name.startswith("vision-prod-0") for name in opened.names()
+    )
     page.fill("#search", "")
     page.locator("#shown", has_text=re.compile(r"^2,000 clouds$")).wait_for(timeout=5000)
     page.focus("#scroller")
@@ -390,7 +504,9 @@ CONTRASTS = """() => {
 def test_everything_can_be_read(open_report: Open, scheme: str) -> None:
     """In the reader's colours, with the contrast that WCAG asks for (4.5 to 1); signs have no less."""
     opened = open_report(SMALL, EARLIER, color_scheme=scheme)
-    light = opened.page.evaluate("parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]) > 128")
+    light = opened.page.evaluate(
+        "parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]) > 128"
+    )
     assert light == (scheme == "light")
     assert opened.page.evaluate(CONTRASTS) == []
     opened.page.click("#grid-body .check .fail")
@@ -404,7 +520,11 @@ def test_nothing_moves_for_those_who_ask_for_that(open_report: Open) -> None:
     for motion in ("reduce", "no-preference"):
         opened = open_report(SMALL, reduced_motion=motion)
         opened.page.click("#grid-body .check .fail")
-        animations.append(opened.page.evaluate("getComputedStyle(document.querySelector('#evidence')).animationName"))
+        animations.append(
+            opened.page.evaluate(
+                "getComputedStyle(document.querySelector('#evidence')).animationName"
+            )
+        )
     assert animations == ["none", "enter"]
 
 
@@ -421,14 +541,19 @@ def test_paper_has_all_rows_and_every_finding_but_no_controls(open_report: Open)
     printed = page.evaluate("window.printed")
     assert printed["rows"] == 300
     assert "No statement lets ec2.amazonaws.com assume the role" in printed["findings"]
-    page.wait_for_function("document.querySelectorAll('#grid-body tr').length < 80 && !document.querySelector('#paper').textContent")
+    page.wait_for_function(
+        "document.querySelectorAll('#grid-body tr').length < 80 && "
+        "!document.querySelector('#paper').textContent"
+    )
     page.emulate_media(media="print")
     assert not page.is_visible("#filters")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
-    """The first of them, and how many are left to the report in JSON; what is filtered is what is printed."""
+    """The first of them, and how many are left to the report in JSON; what is filtered is what is
+    printed.
+    """
     results = fleet(2000, drift=1.6)
     page = open_report(results).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -437,7 +562,11 @@ def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
     assert printed == 200
     assert page.evaluate("document.querySelectorAll('*').length") < 40000
     assert page.evaluate("document.querySelector('#scroller').scrollHeight") < 300 * 50 + 300
-    findings = sum(one["status"] in ("fail", "warn", "unknown") for found in results.values() for one in found.get("checks", ()))
+    findings = sum(
+        one["status"] in ("fail", "warn", "unknown")
+        for found in results.values()
+        for one in found.get("checks", ())
+    )
     left = findings + sum("checks" not in found for found in results.values()) - 200
     assert page.locator("#paper .left-out").all_inner_texts() == [
         f"{left:,} more findings are in report.json.",
@@ -450,7 +579,10 @@ def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
 def test_paper_that_has_all_says_nothing_of_more(open_report: Open) -> None:
     page = open_report(SMALL).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert page.locator("#paper .finding").count() == 3 and page.locator("#paper .left-out").count() == 0
+    assert (
+        page.locator("#paper .finding").count() == 3
+        and page.locator("#paper .left-out").count() == 0
+    )
 
 
 HOSTILE = [
@@ -468,12 +600,31 @@ HOSTILE = [
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_hostile_values_are_shown_as_they_are_and_do_nothing(open_report: Open, value: str) -> None:
     """In every place where a value of AWS or Anyscale can stand."""
-    evil = {value: value, "before": {"Sid": value, value: value}, "after": {"Sid": f"{value} "}, "list": [value], "deep": {value: [{}]}}
-    facts = {"cloud_id": value, "region": value, "account_id": value, "default_role_arn": value, "bucket": {"name": value, "region": value}}
+    evil = {
+        value: value,
+        "before": {"Sid": value, value: value},
+        "after": {"Sid": f"{value} "},
+        "list": [value],
+        "deep": {value: [{}]},
+    }
+    facts = {
+        "cloud_id": value,
+        "region": value,
+        "account_id": value,
+        "default_role_arn": value,
+        "bucket": {"name": value, "region": value},
+    }
     groups = [{"node_group": value, "instance_profile_arn": value, "decided_by": value}]
     checks = [check("trust_ec2", "fail", reason=value, remedy=value, evidence=evil, title=value)]
-    found = result(value, *checks, **facts, compute_configs=[{"name": value, "version": value, "node_groups": groups}])
-    opened = open_report({value: found, f"{value} 2": {"failed": True, "msg": value}}, {value: found})
+    found = result(
+        value,
+        *checks,
+        **facts,
+        compute_configs=[{"name": value, "version": value, "node_groups": groups}],
+    )
+    opened = open_report(
+        {value: found, f"{value} 2": {"failed": True, "msg": value}}, {value: found}
+    )
     page = opened.page
     assert page.locator("#grid-body .cloud-name").last.text_content() == value
     assert page.locator("#grid-body .error-text").text_content() == value
@@ -504,7 +655,10 @@ def test_the_policy_stops_what_gets_in_all_the_same(open_report: Open) -> None:
           ]; }"""
     )
     assert refused == ["TypeError", "TypeError", "TypeError"]
-    assert all("Content Security Policy" in complaint or "Trusted" in complaint for complaint in opened.complaints)
+    assert all(
+        "Content Security Policy" in complaint or "Trusted" in complaint
+        for complaint in opened.complaints
+    )
     opened.complaints.clear()
 
 
@@ -533,14 +687,20 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_a_difference_stands_one_over_the_other(open_report: Open, scheme: str) -> None:
-    """What goes over what comes, each over the whole width and with its sign; what stays is there once."""
+    """What goes over what comes, each over the whole width and with its sign; what stays is there
+    once.
+    """
     opened = open_report({"search-dev": result("search-dev", DRIFT)}, color_scheme=scheme, **PHONE)
     dialog = _open_cell(opened, "search-dev", "trust_ec2")
     opened.page.wait_for_timeout(300)
-    gone, come = (dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added"))
+    gone, come = (
+        dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added")
+    )
     assert gone["x"] == come["x"] and gone["y"] + gone["height"] <= come["y"]
     assert min(gone["width"], come["width"]) > 270
-    assert [dialog.locator(f"td.same:nth-child({place})").first.is_visible() for place in (2, 4)] == [True, False]
+    assert [
+        dialog.locator(f"td.same:nth-child({place})").first.is_visible() for place in (2, 4)
+    ] == [True, False]
     signs = "(on) => getComputedStyle(on, '::before').content"
     assert "−" in dialog.locator(".line-number.removed").first.evaluate(signs)
     assert "+" in dialog.locator(".line-number.added").first.evaluate(signs)
@@ -548,14 +708,22 @@ def test_on_a_phone_a_difference_stands_one_over_the_other(open_report: Open, sc
 
 
 def test_on_a_wide_screen_a_difference_stands_side_by_side(open_report: Open) -> None:
-    dialog = _open_cell(open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2")
-    gone, come = (dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added"))
+    dialog = _open_cell(
+        open_report({"search-dev": result("search-dev", DRIFT)}), "search-dev", "trust_ec2"
+    )
+    gone, come = (
+        dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added")
+    )
     assert gone["y"] == come["y"] and gone["x"] + gone["width"] <= come["x"]
 
 
 def test_on_a_phone_the_checks_are_in_view(open_report: Open) -> None:
-    """With their names in the head of the table, which has no empty band; the keys pass by what is left out."""
-    opened = open_report({name: result(name, *map(check, TITLES)) for name in ("search-dev", "vision-prod")}, **PHONE)
+    """With their names in the head of the table, which has no empty band; the keys pass by what is
+    left out.
+    """
+    opened = open_report(
+        {name: result(name, *map(check, TITLES)) for name in ("search-dev", "vision-prod")}, **PHONE
+    )
     page = opened.page
     page.locator("#scroller").scroll_into_view_if_needed()
     boxes = [head.bounding_box() for head in page.locator(".names .check .head-label").all()]
@@ -573,7 +741,15 @@ def test_on_a_phone_the_checks_are_in_view(open_report: Open) -> None:
 @pytest.mark.parametrize("width", [390, 768, 1024, 1100, 1440])
 def test_no_title_of_a_check_is_cut(open_report: Open, width: int) -> None:
     """A long one takes two lines."""
-    titles = [check(name, title=f"{title}, whoever looks at it and from wherever") for name, title in TITLES.items()]
-    page = open_report({"vision": result("vision", *titles)}, viewport={"width": width, "height": 800}).page
-    cut = "() => [...document.querySelectorAll('.bar-name')].filter((on) => on.scrollWidth > on.clientWidth).length"
+    titles = [
+        check(name, title=f"{title}, whoever looks at it and from wherever")
+        for name, title in TITLES.items()
+    ]
+    page = open_report(
+        {"vision": result("vision", *titles)}, viewport={"width": width, "height": 800}
+    ).page
+    cut = (
+        "() => [...document.querySelectorAll('.bar-name')].filter((on) => on.scrollWidth > "
+        "on.clientWidth).length"
+    )
     assert page.locator(".bar-name").count() == len(TITLES) and page.evaluate(cut) == 0

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who follows the guide sees what it shows: each page's commands are run, and print what is on the page."""
+"""Who follows the guide sees what it shows: each page's commands are run, and print what is on the
+page.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,12 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 
 @pytest.mark.parametrize("page", pages())
-def test_the_commands_print_what_the_page_shows(running_sandbox: Sandbox, tmp_path: Path, page: str) -> None:
-    """Where it differs for a reason: python -m ansible_collections.rayfleet.anyscale.docs.tools.guide_pages."""
+def test_the_commands_print_what_the_page_shows(
+    running_sandbox: Sandbox, tmp_path: Path, page: str
+) -> None:
+    """Where it differs for a reason: python -m
+    ansible_collections.rayfleet.anyscale.docs.tools.guide_pages.
+    """
     text = (FOLDER / f"{page}.rst").read_text()
     assert record(text, running_sandbox, tmp_path).splitlines() == text.splitlines()
 
@@ -29,5 +35,9 @@ def test_these_pages_are_recorded() -> None:
 
 def test_troubleshooting_knows_every_check() -> None:
     """Each is in one line, which says what happens while it fails."""
-    lines = re.findall(r"^   \* - (``.*)$", (FOLDER / "troubleshooting.rst").read_text(), re.MULTILINE)
-    assert sorted(re.findall(r"``(\w+)``", " ".join(lines))) == sorted(judge.__name__ for judge in CHECKS)
+    lines = re.findall(
+        r"^   \* - (``.*)$", (FOLDER / "troubleshooting.rst").read_text(), re.MULTILINE
+    )
+    assert sorted(re.findall(r"``(\w+)``", " ".join(lines))) == sorted(
+        judge.__name__ for judge in CHECKS
+    )

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role documents is what it does: its defaults, the variables that its tasks read, and the example inventory."""
+"""What the role documents is what it does: its defaults, the variables that its tasks read, and the
+example inventory.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +27,28 @@ INTERNAL = {"cloud_iam_result", "cloud_iam_info", "cloud_iam_info_result"}
 
 def test_documented_defaults_are_the_defaults() -> None:
     """No more and no fewer."""
-    documented = {name: option["default"] for name, option in OPTIONS.items() if "default" in option}
+    documented = {
+        name: option["default"] for name, option in OPTIONS.items() if "default" in option
+    }
     assert yaml.safe_load((ROLE / "defaults/main.yml").read_text()) == documented
 
 
 def test_every_entry_point_is_documented() -> None:
     """A file of tasks is one."""
-    assert set(ENTRY_POINTS) == {path.stem for path in (ROLE / "tasks").glob("*.yml")} == {"main", "info"}
+    assert (
+        set(ENTRY_POINTS)
+        == {path.stem for path in (ROLE / "tasks").glob("*.yml")}
+        == {"main", "info"}
+    )
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_tasks_read_what_is_documented(entry_point: str) -> None:
     """A variable that no task reads, or that nobody documents, is a mistake."""
     text = (ROLE / "tasks" / f"{entry_point}.yml").read_text()
-    assert set(re.findall(r"\bcloud_iam_\w+", text)) - INTERNAL == set(ENTRY_POINTS[entry_point]["options"])
+    assert set(re.findall(r"\bcloud_iam_\w+", text)) - INTERNAL == set(
+        ENTRY_POINTS[entry_point]["options"]
+    )
 
 
 def test_entry_points_agree_on_defaults() -> None:
@@ -49,10 +59,22 @@ def test_entry_points_agree_on_defaults() -> None:
 
 def test_the_example_inventory_sets_documented_variables_alone() -> None:
     """As Ansible itself reads it."""
-    command = [str(Path(sys.executable).parent / "ansible-inventory"), "-i", "examples/inventory/fleet.example.yml", "--list"]
-    inventory = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    command = [
+        str(Path(sys.executable).parent / "ansible-inventory"),
+        "-i",
+        "examples/inventory/fleet.example.yml",
+        "--list",
+    ]
+    inventory = json.loads(
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    )
     clouds = inventory["_meta"]["hostvars"]
     assert set(inventory["anyscale_clouds"]["hosts"]) == set(clouds) == {"production", "research"}
     for cloud, variables in clouds.items():
         assert {name for name in variables if name.startswith("cloud_iam_")} <= set(OPTIONS), cloud
-        assert {"cloud_iam_cloud_id", "cloud_iam_account_id", "cloud_iam_bucket", "cloud_iam_compute_config"} <= set(variables), cloud
+        assert {
+            "cloud_iam_cloud_id",
+            "cloud_iam_account_id",
+            "cloud_iam_bucket",
+            "cloud_iam_compute_config",
+        } <= set(variables), cloud

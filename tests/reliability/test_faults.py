@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever fails, whenever: a cloud converges or fails cleanly, the next run converges, nothing is lost, nothing made twice.
+"""Whatever fails, whenever: a cloud converges or fails cleanly, the next run converges, nothing is
+lost, nothing made twice.
 
-The calls are those of the budget, which is exact: a new call is in the matrix, or the budget's own tests fail.
+The calls are those of the budget, which is exact: a new call is in the matrix, or the budget's own
+tests fail.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    same_config,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import CREATE, NEW, SCENES
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
@@ -51,18 +55,26 @@ MODULE = "cloud_iam"
 POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 STEPS = ("trust", "bucket_access", "compute_config_profile")
 
-# What each run of the tests has of reads, of faults that last, and of writes that others come between.
+# What each run of the tests has of reads, of faults that last, and of writes that others come
+# between.
 _TYPICAL = ("throttled", "503", "reset before it acts", "half an answer")
 _LASTING = ("throttled", "503")
-_REFUSED_OR_LOST = ("throttled", "another change under way", "reset before it acts", "500 after it acts")
+_REFUSED_OR_LOST = (
+    "throttled",
+    "another change under way",
+    "reset before it acts",
+    "500 after it acts",
+)
 
 
-# --- the matrix -------------------------------------------------------------------------------------------------------
+# --- the matrix -----------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One call of a scene, by its number among those of its operation, and how it fails: so many times."""
+    """One call of a scene, by its number among those of its operation, and how it fails: so many
+    times.
+    """
 
     scene: str
     operation: str
@@ -72,7 +84,9 @@ class Case:
 
     @property
     def is_quick(self) -> bool:
-        """Whether each run of the tests has it: writes, and the last read of each operation, which comes after the writes."""
+        """Whether each run of the tests has it: writes, and the last read of each operation, which
+        comes after the writes.
+        """
         last = self.number == SCENES[self.scene].calls[self.operation]
         if self.times > 1:
             return last and self.kind in _LASTING
@@ -84,15 +98,22 @@ class Case:
         if self.kind in ("599", "another change under way"):
             return self.operation in POLICY_WRITES
         if self.operation == CREATE:
-            # What may have been done is not sent again: it has to be there, or never to have been let in.
-            return self.kind.startswith("throttled") or self.kind == "half an answer" or "after" in self.kind
+            # What may have been done is not sent again: it has to be there, or never to have been
+            # let in.
+            return (
+                self.kind.startswith("throttled")
+                or self.kind == "half an answer"
+                or "after" in self.kind
+            )
         if "/" in self.operation:
             return self.kind not in ("500", "half an answer")
         return (self.operation, self.kind) != ("GetBucketPolicy", "half an answer")
 
     @property
     def subject(self) -> str:
-        """How a message names the call: by its operation or its path; what is no policy at all, by whose it is."""
+        """How a message names the call: by its operation or its path; what is no policy at all, by
+        whose it is.
+        """
         if (self.operation, self.kind) == ("GetBucketPolicy", "half an answer"):
             return "policy of bucket"
         return re.escape(self.operation).replace(re.escape("{id}"), "[a-z_0-9]+")
@@ -105,7 +126,9 @@ def _scene_of(operation: str) -> str:
 
 
 def _cases() -> t.Iterator[t.Any]:
-    for operation in dict.fromkeys(operation for scene in SCENES.values() for operation in scene.calls):
+    for operation in dict.fromkeys(
+        operation for scene in SCENES.values() for operation in scene.calls
+    ):
         scene = _scene_of(operation)
         count = SCENES[scene].calls[operation]
         for number in range(1, count + 1):
@@ -113,10 +136,12 @@ def _cases() -> t.Iterator[t.Any]:
                 for times, often in ((1, "once"), (FOR_EVER, "for ever")):
                     case = Case(scene, operation, number, kind, times)
                     name = f"{operation} {number} of {count}, {kind}, {often}"
-                    yield pytest.param(case, id=name, marks=[] if case.is_quick else [pytest.mark.soak])
+                    yield pytest.param(
+                        case, id=name, marks=[] if case.is_quick else [pytest.mark.soak]
+                    )
 
 
-# --- what must hold ---------------------------------------------------------------------------------------------------
+# --- what must hold -------------------------------------------------------------------------------
 
 
 class Policies(t.NamedTuple):
@@ -127,7 +152,9 @@ class Policies(t.NamedTuple):
 
 
 class Reference(t.NamedTuple):
-    """What a scene comes to in a run without faults: the policies, and the versions of the compute config."""
+    """What a scene comes to in a run without faults: the policies, and the versions of the compute
+    config.
+    """
 
     policies: Policies
     versions: list[Json]
@@ -135,7 +162,9 @@ class Reference(t.NamedTuple):
 
 def policies(sandbox: Sandbox) -> Policies:
     """As they are now."""
-    return Policies(_statements(trust_of(sandbox)), _statements(bucket_policy_of(sandbox, NEW.bucket_name)))
+    return Policies(
+        _statements(trust_of(sandbox)), _statements(bucket_policy_of(sandbox, NEW.bucket_name))
+    )
 
 
 def _statements(document: Json | None) -> list[Json]:
@@ -145,7 +174,10 @@ def _statements(document: Json | None) -> list[Json]:
 def versions(sandbox: Sandbox) -> list[Json]:
     """The configs of all versions of the compute config, the oldest first."""
     found = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
-    return [template["config"] for template in sorted(found, key=lambda template: int(template["version"]))]
+    return [
+        template["config"]
+        for template in sorted(found, key=lambda template: int(template["version"]))
+    ]
 
 
 _REFERENCES: dict[str, Reference] = {}
@@ -159,15 +191,24 @@ def reference(sandbox: Sandbox, run: Run, name: str) -> Reference:
         assert run(MODULE, **SCENES[name].arguments)["changed"]
         now = policies(sandbox)
         if not SCENES[name].takes_out:
-            assert [raw for raw in (*before.trust, *before.bucket) if raw not in (*now.trust, *now.bucket)] == []
+            assert [
+                raw
+                for raw in (*before.trust, *before.bucket)
+                if raw not in (*now.trust, *now.bucket)
+            ] == []
         _REFERENCES[name] = Reference(now, versions(sandbox))
     return _REFERENCES[name]
 
 
 def nothing_lost(sandbox: Sandbox, wanted: Reference) -> None:
-    """Each statement that is to be there in the end was there ever since it first was, in between as well; nothing was made twice."""
+    """Each statement that is to be there in the end was there ever since it first was, in between
+    as well; nothing was made twice.
+    """
     role_id = sandbox.client("iam", ACCOUNT).get_role(RoleName=ROLE)["Role"]["RoleId"]
-    for key, statements in ((role_id, wanted.policies.trust), (NEW.bucket_name, wanted.policies.bucket)):
+    for key, statements in (
+        (role_id, wanted.policies.trust),
+        (NEW.bucket_name, wanted.policies.bucket),
+    ):
         documents = [_statements(document) for document in sandbox.accounts.past_policies(key)]
         for statement in statements:
             present = [statement in document for document in documents]
@@ -209,10 +250,16 @@ def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None
 
 
 def _step_of(operation: str) -> str:
-    return "trust" if "AssumeRole" in operation else "bucket_access" if "Bucket" in operation else "compute_config_profile"
+    return (
+        "trust"
+        if "AssumeRole" in operation
+        else "bucket_access"
+        if "Bucket" in operation
+        else "compute_config_profile"
+    )
 
 
-# --- the runs ---------------------------------------------------------------------------------------------------------
+# --- the runs -------------------------------------------------------------------------------------
 
 
 @pytest.fixture(name="clock")
@@ -237,11 +284,15 @@ def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None
 
 @pytest.fixture(scope="module", name="tally")
 def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
-    yield from tallied(request, "faults-cloud_iam", "Each call of cloud_iam failing in each way, once and for ever")
+    yield from tallied(
+        request, "faults-cloud_iam", "Each call of cloud_iam failing in each way, once and for ever"
+    )
 
 
 @pytest.mark.parametrize("case", list(_cases()))
-def test_a_fault_is_outlasted_or_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case) -> None:
+def test_a_fault_is_outlasted_or_told(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
+) -> None:
     wanted = reference(sandbox, run_module, case.scene)
     SCENES[case.scene].prepare(sandbox)
     with Trouble(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
@@ -264,17 +315,27 @@ def test_every_operation_is_in_the_matrix() -> None:
     assert {case.operation for case in cases} == operations
     for operation in operations:
         found = [case for case in cases if case.operation == operation]
-        assert {(case.kind, case.times) for case in found} == {(kind, times) for kind in kinds(operation) for times in (1, FOR_EVER)}
-        assert {case.number for case in found} == set(range(1, SCENES[found[0].scene].calls[operation] + 1))
+        assert {(case.kind, case.times) for case in found} == {
+            (kind, times) for kind in kinds(operation) for times in (1, FOR_EVER)
+        }
+        assert {case.number for case in found} == set(
+            range(1, SCENES[found[0].scene].calls[operation] + 1)
+        )
 
 
-# --- others who write meanwhile ---------------------------------------------------------------------------------------
+# --- others who write meanwhile -------------------------------------------------------------------
 
-NEWCOMER: Json = {"Sid": "Newcomer", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"}}
+NEWCOMER: Json = {
+    "Sid": "Newcomer",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"},
+}
 THEIRS = ("PartnerIngest", "AnalyticsExport", "ClusterBucket")
 EDITS: dict[str, t.Callable[[list[Json], Json], list[Json]]] = {
     "adds a statement": lambda statements, newcomer: [*statements, newcomer],
-    "takes out their own": lambda statements, newcomer: [raw for raw in statements if raw.get("Sid") not in THEIRS],
+    "takes out their own": lambda statements, newcomer: [
+        raw for raw in statements if raw.get("Sid") not in THEIRS
+    ],
 }
 
 
@@ -296,7 +357,9 @@ class Editor:
             put_trust(self._sandbox, policy(*self.statements))
         else:
             objects = f"arn:aws:s3:::{NEW.bucket_name}/*"
-            self.statements = self._edit(now.bucket, {**NEWCOMER, "Action": "s3:GetObject", "Resource": objects})
+            self.statements = self._edit(
+                now.bucket, {**NEWCOMER, "Action": "s3:GetObject", "Resource": objects}
+            )
             if self.statements:
                 put_bucket_policy(self._sandbox, NEW.bucket_name, policy(*self.statements))
             else:
@@ -307,17 +370,26 @@ class Editor:
 @pytest.mark.parametrize(
     ("operation", "kind"),
     [
-        pytest.param(operation, kind, id=f"{operation}, {kind}", marks=[] if kind in _REFUSED_OR_LOST else [pytest.mark.soak])
+        pytest.param(
+            operation,
+            kind,
+            id=f"{operation}, {kind}",
+            marks=[] if kind in _REFUSED_OR_LOST else [pytest.mark.soak],
+        )
         for operation in POLICY_WRITES
         for kind in kinds(operation)
-        # What is no failure, or fails at once; and a policy that was deleted, of which nobody can take anything out.
-        if kind not in ("half an answer", "connections refused") and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
+        # What is no failure, or fails at once; and a policy that was deleted, of which nobody can
+        # take anything out.
+        if kind not in ("half an answer", "connections refused")
+        and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
     ],
 )
 def test_nobody_is_overwritten_by_another_attempt(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, operation: str, kind: str, edit: str
 ) -> None:
-    """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be sent after it."""
+    """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be
+    sent after it.
+    """
     scene = _scene_of(operation)
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -329,10 +401,18 @@ def test_nobody_is_overwritten_by_another_attempt(
     assert not result.get("failed"), result["msg"]
     assert editor.statements is not None
     now, (goal, found) = policies(sandbox), (wanted.policies, editor.statements)
-    statements, ours = (now.trust, goal.trust) if operation == "UpdateAssumeRolePolicy" else (now.bucket, goal.bucket)
-    assert any(raw["Sid"] == "Newcomer" for raw in statements if "Sid" in raw) == (edit == "adds a statement")
+    statements, ours = (
+        (now.trust, goal.trust)
+        if operation == "UpdateAssumeRolePolicy"
+        else (now.bucket, goal.bucket)
+    )
+    assert any(raw["Sid"] == "Newcomer" for raw in statements if "Sid" in raw) == (
+        edit == "adds a statement"
+    )
     assert [raw for raw in ours if raw not in statements and raw.get("Sid") not in THEIRS] == []
-    assert [raw for raw in statements if raw not in found and raw.get("Sid") in THEIRS] == [], "what was taken out is back"
+    assert [raw for raw in statements if raw not in found and raw.get("Sid") in THEIRS] == [], (
+        "what was taken out is back"
+    )
 
 
 _SEEN: dict[str, tuple[str, str, str]] = {
@@ -343,8 +423,12 @@ _SEEN: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("kind", ["500 after it acts", "reset after it acts"])
 @pytest.mark.parametrize("step", _SEEN)
-def test_a_write_that_was_seen_is_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, step: str, kind: str) -> None:
-    """Its answer was lost, then it showed, and then nothing could be read any more: it is there, and is said to be."""
+def test_a_write_that_was_seen_is_told(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, step: str, kind: str
+) -> None:
+    """Its answer was lost, then it showed, and then nothing could be read any more: it is there,
+    and is said to be.
+    """
     scene, write, read = _SEEN[step]
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -354,16 +438,24 @@ def test_a_write_that_was_seen_is_told(sandbox: Sandbox, run_module: Run, clock:
     assert policies(sandbox) == wanted.policies
     assert (result["error"]["step"], result["error"]["done"]) == (step, [])
     (written,) = result["error"]["written"]
-    assert "policy of" in written and "possibly" not in written and f"Written before this: {written}." in result["msg"]
+    assert (
+        "policy of" in written
+        and "possibly" not in written
+        and f"Written before this: {written}." in result["msg"]
+    )
     recovered(sandbox, run_module, scene, wanted)
 
 
-# --- answers that are late --------------------------------------------------------------------------------------------
+# --- answers that are late ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lag", [5.0, 20.0], ids="{:g} s".format)
-@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))])
-def test_stale_reads_are_outlasted(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, lag: float) -> None:
+@pytest.mark.parametrize(
+    "scene", [name for name, scene in SCENES.items() if any(map(is_write, scene.calls))]
+)
+def test_stale_reads_are_outlasted(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, lag: float
+) -> None:
     """Each write is made once, however long it does not show."""
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -371,13 +463,19 @@ def test_stale_reads_are_outlasted(sandbox: Sandbox, run_module: Run, clock: Qui
     result = run_module(MODULE, **SCENES[scene].arguments)
     assert not result.get("failed"), result["msg"]
     written = collections.Counter(call["operation"] for call in sandbox.writes())
-    assert written == {operation: count for operation, count in SCENES[scene].calls.items() if is_write(operation)}
+    assert written == {
+        operation: count for operation, count in SCENES[scene].calls.items() if is_write(operation)
+    }
     nothing_lost(sandbox, wanted)
     recovered(sandbox, run_module, scene, wanted)
 
 
-@pytest.mark.parametrize("scene", [name for name, scene in SCENES.items() if {*POLICY_WRITES, CREATE} & set(scene.calls)])
-def test_reads_that_stay_stale_are_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str) -> None:
+@pytest.mark.parametrize(
+    "scene", [name for name, scene in SCENES.items() if {*POLICY_WRITES, CREATE} & set(scene.calls)]
+)
+def test_reads_that_stay_stale_are_told(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str
+) -> None:
     """What was written and never shows is an error, and is not written for ever."""
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -390,8 +488,12 @@ def test_reads_that_stay_stale_are_told(sandbox: Sandbox, run_module: Run, clock
 
 
 @pytest.mark.parametrize("times", [5, FOR_EVER], ids=["for a while", "for ever"])
-@pytest.mark.parametrize("scene", ["no instance profile", "instance profile without its role", "all to be made"])
-def test_an_instance_profile_that_does_not_show(sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, times: int) -> None:
+@pytest.mark.parametrize(
+    "scene", ["no instance profile", "instance profile without its role", "all to be made"]
+)
+def test_an_instance_profile_that_does_not_show(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, times: int
+) -> None:
     """It is made once and waited for, and no compute config names it before it is there."""
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -399,7 +501,10 @@ def test_an_instance_profile_that_does_not_show(sandbox: Sandbox, run_module: Ru
     sandbox.fault("GetInstanceProfile", status=404, code="NoSuchEntity", skip=2, times=times)
     result = run_module(MODULE, **SCENES[scene].arguments)
     made = collections.Counter(call["operation"] for call in sandbox.writes())
-    assert made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0) and made["AddRoleToInstanceProfile"] == 1
+    assert (
+        made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0)
+        and made["AddRoleToInstanceProfile"] == 1
+    )
     assert clock.slept <= LONGEST_SECONDS
     if times == FOR_EVER:
         assert f"role {ROLE} in instance profile {ROLE}" in failure(result)["error"]["written"]
@@ -409,7 +514,12 @@ def test_an_instance_profile_that_does_not_show(sandbox: Sandbox, run_module: Ru
     recovered(sandbox, run_module, scene, wanted)
 
 
-_LOST_ONCE_MADE = ("reset after it acts", "no answer in time after it acts", "500 after it acts", "half an answer")
+_LOST_ONCE_MADE = (
+    "reset after it acts",
+    "no answer in time after it acts",
+    "500 after it acts",
+    "half an answer",
+)
 
 
 @pytest.mark.parametrize("lag", [10.0, 25.0, 40.0], ids="{:g} s".format)
@@ -417,7 +527,9 @@ _LOST_ONCE_MADE = ("reset after it acts", "no answer in time after it acts", "50
 def test_a_version_whose_answer_is_lost_is_not_made_twice(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str, lag: float
 ) -> None:
-    """Not even where searches do not find it at once. What the policies say must show within half a minute."""
+    """Not even where searches do not find it at once. What the policies say must show within half a
+    minute.
+    """
     scene = "all to be made" if lag < 30.0 else "no compute config"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -434,7 +546,9 @@ def test_a_version_whose_answer_is_lost_is_not_made_twice(
 def test_a_version_that_does_not_show_in_time_is_told_and_not_made_twice(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
 ) -> None:
-    """To send it again would make another one, which stays for ever; to run again, once it shows, finds it."""
+    """To send it again would make another one, which stays for ever; to run again, once it shows,
+    finds it.
+    """
     scene = "no compute config"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -450,7 +564,9 @@ def test_a_version_that_does_not_show_in_time_is_told_and_not_made_twice(
 
 
 @pytest.mark.parametrize("kind", ["reset before it acts", "503"])
-def test_a_version_that_was_not_made_is_made_by_the_next_run(sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str) -> None:
+def test_a_version_that_was_not_made_is_made_by_the_next_run(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
+) -> None:
     """Nothing tells it from one that does not show yet, so that it is told in the same words."""
     scene = "all to be made"
     wanted = reference(sandbox, run_module, scene)
@@ -462,8 +578,12 @@ def test_a_version_that_was_not_made_is_made_by_the_next_run(sandbox: Sandbox, r
     recovered(sandbox, run_module, scene, wanted)
 
 
-def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_module: Run, clock: QuickTime) -> None:
-    """The server is still at it when nobody waits for it any longer: nothing tells then whether it will be done."""
+def test_a_version_that_is_made_late_is_not_made_twice(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime
+) -> None:
+    """The server is still at it when nobody waits for it any longer: nothing tells then whether it
+    will be done.
+    """
     scene = "all to be made"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -479,12 +599,13 @@ def test_a_version_that_is_made_late_is_not_made_twice(sandbox: Sandbox, run_mod
     recovered(sandbox, run_module, scene, wanted)
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 REFUSALS = {
     "the call itself": ("no identity-based policy allows it", "iam:AddRoleToInstanceProfile"),
     "what the message names": (
-        f"User: arn:aws:iam::{ACCOUNT}:user/jo is not authorized to perform: iam:PassRole on resource: arn:aws:iam::{ACCOUNT}:role/{ROLE} "
+        f"User: arn:aws:iam::{ACCOUNT}:user/jo is not authorized to perform: iam:PassRole on "
+        f"resource: arn:aws:iam::{ACCOUNT}:role/{ROLE} "
         "because no identity-based policy allows the iam:PassRole action",
         "iam:PassRole",
     ),
@@ -493,7 +614,9 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, name: str) -> None:
-    """AWS asks for the permission of more than the call: whoever puts a role into a profile has to be allowed to pass it on."""
+    """AWS asks for the permission of more than the call: whoever puts a role into a profile has to
+    be allowed to pass it on.
+    """
     message, action = REFUSALS[name]
     scene = SCENES["no instance profile"]
     scene.prepare(sandbox)

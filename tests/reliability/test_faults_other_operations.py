@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever fails in what the other modules, the inventory and the plan do: no false fact, nothing lost, nothing made twice."""
+"""Whatever fails in what the other modules, the inventory and the plan do: no false fact, nothing
+lost, nothing made twice.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,39 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import PLAYBOOKS
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    same_config,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
+    PLAYBOOKS,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import RIGHT, SCENES
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
-from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import FOR_EVER, Tally, Trouble, is_write, kinds, tallied
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Json, Run, bucket_policy_of, failure, trust_of
-from ansible_collections.rayfleet.anyscale.tests.support.operations import CHANGES, LOOKS, UNKNOWN, Seen
+from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
+    FOR_EVER,
+    Tally,
+    Trouble,
+    is_write,
+    kinds,
+    tallied,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    Json,
+    Run,
+    bucket_policy_of,
+    failure,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.operations import (
+    CHANGES,
+    LOOKS,
+    UNKNOWN,
+    Seen,
+)
 
 # What each run of the tests has: of reads and of writes, once and for ever.
 _TYPICAL = ("throttled", "half an answer")
@@ -33,7 +59,9 @@ _OF_WRITES = ("another change under way", "reset before it acts", "500 after it 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One call of a use, by its number among those of its operation, and how it fails: so many times."""
+    """One call of a use, by its number among those of its operation, and how it fails: so many
+    times.
+    """
 
     use: str
     operation: str
@@ -55,7 +83,9 @@ def _cases(uses: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
                     for times, often in ((1, "once"), (FOR_EVER, "for ever")):
                         case = Case(name, operation, number, kind, times)
                         shown = f"{name}, {operation} {number} of {count}, {kind}, {often}"
-                        yield pytest.param(case, id=shown, marks=[] if case.is_quick(count) else [pytest.mark.soak])
+                        yield pytest.param(
+                            case, id=shown, marks=[] if case.is_quick(count) else [pytest.mark.soak]
+                        )
 
 
 @pytest.fixture(name="clock")
@@ -65,7 +95,11 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
 
 @pytest.fixture(scope="module", name="tally")
 def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
-    yield from tallied(request, "faults-of-others", "Each call of audits, rollbacks, plans and the inventory failing in each way")
+    yield from tallied(
+        request,
+        "faults-of-others",
+        "Each call of audits, rollbacks, plans and the inventory failing in each way",
+    )
 
 
 def _trouble(sandbox: Sandbox, clock: QuickTime, case: Case) -> Trouble:
@@ -73,7 +107,8 @@ def _trouble(sandbox: Sandbox, clock: QuickTime, case: Case) -> Trouble:
 
 
 def _subject(case: Case) -> str:
-    """How a message names a call: by its operation, or its path with whatever ids; what is no policy at all, by whose it is.
+    """How a message names a call: by its operation, or its path with whatever ids; what is no
+    policy at all, by whose it is.
 
     Once nobody can be reached any more, it can be any call, and a write may have been on its way.
     """
@@ -89,7 +124,7 @@ def spent(sandbox: Sandbox) -> dict[str, int]:
     return dict(collections.Counter(call["operation"] for call in sandbox.calls()))
 
 
-# --- looks ------------------------------------------------------------------------------------------------------------
+# --- looks ----------------------------------------------------------------------------------------
 
 
 def looked(sandbox: Sandbox, run: Run, name: str) -> Seen:
@@ -121,8 +156,12 @@ def test_a_look_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) ->
 
 
 @pytest.mark.parametrize("case", list(_cases(LOOKS)))
-def test_what_cannot_be_seen_is_not_made_up(sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case) -> None:
-    """Each fact is as it is without the fault, or unknown, and then the words say which call it was."""
+def test_what_cannot_be_seen_is_not_made_up(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
+) -> None:
+    """Each fact is as it is without the fault, or unknown, and then the words say which call it
+    was.
+    """
     facts, look = found(sandbox, run_module, case.use), LOOKS[case.use]
     sandbox.reset()
     look.prepare(sandbox)
@@ -130,7 +169,11 @@ def test_what_cannot_be_seen_is_not_made_up(sandbox: Sandbox, run_module: Run, c
     with _trouble(sandbox, clock, case).under_way():
         seen = look.look(sandbox, run_module)
     unknown = [name for name in facts if seen.facts.get(name) == UNKNOWN]
-    assert {name: fact for name, fact in seen.facts.items() if name not in unknown and fact != facts[name]} == {}
+    assert {
+        name: fact
+        for name, fact in seen.facts.items()
+        if name not in unknown and fact != facts[name]
+    } == {}
     if seen.words:
         assert unknown or not seen.facts
         assert re.search(_subject(case), seen.words), seen.words
@@ -143,7 +186,7 @@ def test_what_cannot_be_seen_is_not_made_up(sandbox: Sandbox, run_module: Run, c
     tally.add(case.operation, case.kind, told=bool(seen.words))
 
 
-# --- changes ----------------------------------------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------------------
 
 
 class State(t.NamedTuple):
@@ -162,7 +205,11 @@ class State(t.NamedTuple):
         """Whether both are the same, but for ids and times."""
         configs = [[version["config"] for version in state.versions] for state in (self, other)]
         same = len(configs[0]) == len(configs[1]) and all(map(same_config, *configs))
-        return (self.trust, self.bucket_policy, self.is_archived) == (other.trust, other.bucket_policy, other.is_archived) and same
+        return (self.trust, self.bucket_policy, self.is_archived) == (
+            other.trust,
+            other.bucket_policy,
+            other.is_archived,
+        ) and same
 
 
 def state(sandbox: Sandbox) -> State:
@@ -203,7 +250,9 @@ def test_a_change_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) 
 
 
 @pytest.mark.parametrize("case", list(_cases(CHANGES)))
-def test_a_change_is_made_or_its_failure_told(sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case) -> None:
+def test_a_change_is_made_or_its_failure_told(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
+) -> None:
     """What was written is named, the next run converges, and no version is published twice."""
     wanted, module = goal(sandbox, run_module, case.use), CHANGES[case.use].module
     options = ready(sandbox, run_module, case.use)
@@ -223,7 +272,9 @@ def test_a_change_is_made_or_its_failure_told(sandbox: Sandbox, run_module: Run,
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_that_shows_late_is_made_once(sandbox: Sandbox, run_module: Run, clock: QuickTime, name: str) -> None:
+def test_a_change_that_shows_late_is_made_once(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, name: str
+) -> None:
     """However often it has to be looked for."""
     wanted = goal(sandbox, run_module, name)
     options = ready(sandbox, run_module, name)
@@ -232,7 +283,9 @@ def test_a_change_that_shows_late_is_made_once(sandbox: Sandbox, run_module: Run
     result = run_module(CHANGES[name].module, **options)
     assert not result.get("failed"), result["msg"]
     written = collections.Counter(call["operation"] for call in sandbox.writes())
-    assert written == {operation: count for operation, count in CHANGES[name].calls.items() if is_write(operation)}
+    assert written == {
+        operation: count for operation, count in CHANGES[name].calls.items() if is_write(operation)
+    }
     assert state(sandbox).alike(wanted)
 
 
@@ -247,21 +300,38 @@ def told(sandbox: Sandbox, case: Case, result: Json) -> None:
     assert all(name in message for name in error.get("written", []))
 
 
-# --- nothing is forgotten ---------------------------------------------------------------------------------------------
+# --- nothing is forgotten -------------------------------------------------------------------------
 
 
 def test_every_action_that_a_policy_allows_is_among_the_calls() -> None:
-    """The policies of the playbooks are as small as can be, so that what they allow is what is called."""
-    allowed = {action.partition(":")[2] for statements in PLAYBOOKS.values() for one in statements for action in one.actions}
-    calls = [look.calls for look in LOOKS.values()] + [change.calls for change in CHANGES.values()] + [one.calls for one in SCENES.values()]
+    """The policies of the playbooks are as small as can be, so that what they allow is what is
+    called.
+    """
+    allowed = {
+        action.partition(":")[2]
+        for statements in PLAYBOOKS.values()
+        for one in statements
+        for action in one.actions
+    }
+    calls = (
+        [look.calls for look in LOOKS.values()]
+        + [change.calls for change in CHANGES.values()]
+        + [one.calls for one in SCENES.values()]
+    )
     called = {operation for each in calls for operation in each if "/" not in operation}
     assert called == allowed - {"PassRole"} | {"AssumeRole", "GetCallerIdentity"}
 
 
-def test_every_method_of_anyscales_client_is_used(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_method_of_anyscales_client_is_used(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that no use calls would be a call that nothing here lets fail."""
     used: set[str] = set()
-    methods = {name: method for name, method in inspect.getmembers(AnyscaleClient, inspect.isfunction) if not name.startswith("_")}
+    methods = {
+        name: method
+        for name, method in inspect.getmembers(AnyscaleClient, inspect.isfunction)
+        if not name.startswith("_")
+    }
     for name, method in methods.items():
         monkeypatch.setattr(AnyscaleClient, name, _noted(method, used))
     for name, look in LOOKS.items():

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Policies that are not what they should be, and random ones that are, through the whole of both modules that write policies.
+"""Policies that are not what they should be, and random ones that are, through the whole of both
+modules that write policies.
 
-A policy ends in a clear error with nothing written, or in a right result: every statement of others is kept as it was, in its
-place, and the second run changes nothing.
+A policy ends in a clear error with nothing written, or in a right result: every statement of others
+is kept as it was, in its place, and the second run changes nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ OPTIONS: dict[str, Json] = {TRUST: {"role": ROLE}, BUCKET: {"bucket": NAME, "rol
 class Odd(t.NamedTuple):
     """A policy as AWS shows it, a document or its text, and what comes of it.
 
-    says: what a refusal names; empty where the result is right. by_aws: it is AWS that refuses, when it is to be written.
+    says: what a refusal names; empty where the result is right. by_aws: it is AWS that refuses,
+    when it is to be written.
     kept: how AWS shows the statements of others from then on, where it respells them.
     """
 
@@ -88,9 +90,24 @@ def nested(depth: int) -> t.Any:
     return value
 
 
-EXPORT: Json = {"Sid": "Export", "Effect": "Allow", "Principal": {"AWS": PARTNER_ROOT}, "Action": "s3:GetObject", "Resource": OBJECTS}
-LOGS: Json = {**EXPORT, "Sid": "Logs", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
-BUT_FOR_THE_PARTNER: Json = {"NotPrincipal": {"AWS": PARTNER_ROOT}, "Effect": "Deny", "Sid": "Others"}
+EXPORT: Json = {
+    "Sid": "Export",
+    "Effect": "Allow",
+    "Principal": {"AWS": PARTNER_ROOT},
+    "Action": "s3:GetObject",
+    "Resource": OBJECTS,
+}
+LOGS: Json = {
+    **EXPORT,
+    "Sid": "Logs",
+    "Principal": {"Service": "logging.s3.amazonaws.com"},
+    "Action": "s3:PutObject",
+}
+BUT_FOR_THE_PARTNER: Json = {
+    "NotPrincipal": {"AWS": PARTNER_ROOT},
+    "Effect": "Deny",
+    "Sid": "Others",
+}
 ALL_OBJECTS: Json = {"Action": "s3:*", "Resource": f"arn:aws:s3:::{NAME}/*"}
 UNICODE = "Übergröße\N{ROCKET}"
 DEEPER_THAN_PYTHON_READS = "[" * 20_000
@@ -100,43 +117,89 @@ NO_STRINGS = ("Principal that is not made of strings",)
 
 
 def odd(one: Json, other: Json) -> dict[str, Odd]:
-    """What is odd in both kinds of policy, made from two statements of theirs that nothing is wrong with."""
+    """What is odd in both kinds of policy, made from two statements of theirs that nothing is wrong
+    with.
+    """
     nameless = without(one, "Sid")
-    everybody: Json = {**one, "Principal": "*", "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+    everybody: Json = {
+        **one,
+        "Principal": "*",
+        "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+    }
     return {
         "no Statement": Odd({"Version": "2012-10-17"}),
         "a Statement that is null": Odd({"Version": "2012-10-17", "Statement": None}),
-        "a Statement that is a text": Odd({"Version": "2012-10-17", "Statement": "Allow"}, NO_OBJECT),
+        "a Statement that is a text": Odd(
+            {"Version": "2012-10-17", "Statement": "Allow"}, NO_OBJECT
+        ),
         "a statement that is null": Odd({"Version": "2012-10-17", "Statement": [None]}, NO_OBJECT),
         "lists in lists": Odd({"Version": "2012-10-17", "Statement": nested(200)}, NO_OBJECT),
-        "more lists in lists": Odd({"Version": "2012-10-17", "Statement": nested(400)}, ("is nested too deeply",)),
+        "more lists in lists": Odd(
+            {"Version": "2012-10-17", "Statement": nested(400)}, ("is nested too deeply",)
+        ),
         "a list": Odd([], ("is not a JSON object",)),
         "half a document": Odd(BEGUN, ("is not JSON", "Run again")),
-        "the Version of 2008": Odd({"Version": "2008-10-17", "Id": UNICODE, "Statement": [other, one]}),
+        "the Version of 2008": Odd(
+            {"Version": "2008-10-17", "Id": UNICODE, "Statement": [other, one]}
+        ),
         "no Version": Odd({"Statement": [one]}),
-        "a Version that is a number": Odd({**policy(one), "Version": 2012}, ("valid version",), by_aws=True),
-        "an element that nobody knows": Odd(policy({**one, "Priority": [1]}), ("Unknown field Priority",), by_aws=True),
-        "an Effect in lower case": Odd(policy({**one, "Effect": "allow"}), ("has no Effect of Allow or Deny",)),
-        "an Effect that is a list": Odd(policy({**one, "Effect": ["Allow"]}), ("has no Effect of Allow or Deny",)),
-        "no Action": Odd(policy(other, without(one, "Action")), ("Missing required field Action",), by_aws=True),
-        "a Principal that is a number": Odd(policy(other, {**one, "Principal": 5}), ("Statement 2", *NO_STRINGS)),
-        "a Principal in objects": Odd(policy({**one, "Principal": {"AWS": {"ARN": "*"}}}), NO_STRINGS),
-        "a Condition that is a list": Odd(policy({**one, "Condition": ["x"]}), ("Condition that is not a JSON object",)),
-        "a Condition of null": Odd(policy({**one, "Condition": {"Bool": None}}), ("Condition that is not a JSON object",)),
-        "NotPrincipal that allows": Odd(policy(other, {**without(one, "Principal"), "NotPrincipal": {"AWS": PARTNER_ROOT}})),
-        "many statements": Odd(policy(*numbered(one, MANY)), ("would have ", "Take out statements")),
+        "a Version that is a number": Odd(
+            {**policy(one), "Version": 2012}, ("valid version",), by_aws=True
+        ),
+        "an element that nobody knows": Odd(
+            policy({**one, "Priority": [1]}), ("Unknown field Priority",), by_aws=True
+        ),
+        "an Effect in lower case": Odd(
+            policy({**one, "Effect": "allow"}), ("has no Effect of Allow or Deny",)
+        ),
+        "an Effect that is a list": Odd(
+            policy({**one, "Effect": ["Allow"]}), ("has no Effect of Allow or Deny",)
+        ),
+        "no Action": Odd(
+            policy(other, without(one, "Action")), ("Missing required field Action",), by_aws=True
+        ),
+        "a Principal that is a number": Odd(
+            policy(other, {**one, "Principal": 5}), ("Statement 2", *NO_STRINGS)
+        ),
+        "a Principal in objects": Odd(
+            policy({**one, "Principal": {"AWS": {"ARN": "*"}}}), NO_STRINGS
+        ),
+        "a Condition that is a list": Odd(
+            policy({**one, "Condition": ["x"]}), ("Condition that is not a JSON object",)
+        ),
+        "a Condition of null": Odd(
+            policy({**one, "Condition": {"Bool": None}}), ("Condition that is not a JSON object",)
+        ),
+        "NotPrincipal that allows": Odd(
+            policy(other, {**without(one, "Principal"), "NotPrincipal": {"AWS": PARTNER_ROOT}})
+        ),
+        "many statements": Odd(
+            policy(*numbered(one, MANY)), ("would have ", "Take out statements")
+        ),
         "no Sids": Odd(policy(without(other, "Sid"), without(one, "Sid"), without(other, "Sid"))),
         "empty Sids": Odd(policy({**other, "Sid": ""}, {**one, "Sid": ""})),
-        "a Sid that is a list": Odd(policy(other, {**one, "Sid": ["Team", "Group"]}), ("Statement 2", "has a Sid that is not a text")),
-        "half of a character": Odd(policy({**one, "Sid": "Team\ud83d"}), ("has a character in it that is none of Unicode's",)),
+        "a Sid that is a list": Odd(
+            policy(other, {**one, "Sid": ["Team", "Group"]}),
+            ("Statement 2", "has a Sid that is not a text"),
+        ),
+        "half of a character": Odd(
+            policy({**one, "Sid": "Team\ud83d"}),
+            ("has a character in it that is none of Unicode's",),
+        ),
         "a role by its id": Odd(
-            policy({**one, "Principal": {"AWS": OTHER_ID}}, other), kept=({**one, "Principal": {"AWS": OTHER_ARN}}, other)
+            policy({**one, "Principal": {"AWS": OTHER_ID}}, other),
+            kept=({**one, "Principal": {"AWS": OTHER_ARN}}, other),
         ),
         "a role by its id, without a Sid": Odd(
-            policy({**nameless, "Principal": {"AWS": OTHER_ID}}), kept=({**nameless, "Principal": {"AWS": OTHER_ARN}},)
+            policy({**nameless, "Principal": {"AWS": OTHER_ID}}),
+            kept=({**nameless, "Principal": {"AWS": OTHER_ARN}},),
         ),
-        "a deleted role by its id": Odd(policy({**one, "Principal": {"AWS": FORMER_ID}}, other), (FORMER_ID, "was deleted")),
-        "everybody": Odd(policy(everybody, {**everybody, "Sid": "Again", "Principal": {"AWS": "*"}})),
+        "a deleted role by its id": Odd(
+            policy({**one, "Principal": {"AWS": FORMER_ID}}, other), (FORMER_ID, "was deleted")
+        ),
+        "everybody": Odd(
+            policy(everybody, {**everybody, "Sid": "Again", "Principal": {"AWS": "*"}})
+        ),
     }
 
 
@@ -149,27 +212,61 @@ ODD: dict[str, dict[str, Odd]] = {
     TRUST: {
         **odd(PARTNER, LAMBDA),
         "deeper than can be read": Odd(
-            DEEPER_THAN_PYTHON_READS, (f"GetRole (role {ROLE}) failed", "is nested too deeply", "in the AWS console")
+            DEEPER_THAN_PYTHON_READS,
+            (f"GetRole (role {ROLE}) failed", "is nested too deeply", "in the AWS console"),
         ),
-        "a Condition of lists in lists": Odd(policy(LAMBDA, {**PARTNER, "Condition": {"StringEquals": {"sts:ExternalId": nested(200)}}})),
-        "NotPrincipal that denies": Odd(policy(LAMBDA, {**BUT_FOR_THE_PARTNER, "Action": "sts:*"}), ("'Others'", "denies EC2 the role")),
-        "everybody, denied": Odd(policy(LAMBDA, {**LAMBDA, "Effect": "Deny", "Principal": "*"}), ("Statement 2", "denies EC2 the role")),
+        "a Condition of lists in lists": Odd(
+            policy(
+                LAMBDA, {**PARTNER, "Condition": {"StringEquals": {"sts:ExternalId": nested(200)}}}
+            )
+        ),
+        "NotPrincipal that denies": Odd(
+            policy(LAMBDA, {**BUT_FOR_THE_PARTNER, "Action": "sts:*"}),
+            ("'Others'", "denies EC2 the role"),
+        ),
+        "everybody, denied": Odd(
+            policy(LAMBDA, {**LAMBDA, "Effect": "Deny", "Principal": "*"}),
+            ("Statement 2", "denies EC2 the role"),
+        ),
         "an account by its id": Odd(policy({**PARTNER, "Principal": {"AWS": PARTNER_ACCOUNT}})),
-        "an account by its id alone": Odd(policy({**PARTNER, "Principal": PARTNER_ACCOUNT}), ("Invalid principal",), by_aws=True),
-        "no Principal": Odd(policy(without(LAMBDA, "Principal")), ("Missing required field Principal",), by_aws=True),
-        "the same Sid twice": Odd(policy(PARTNER, {**LAMBDA, "Sid": PARTNER["Sid"]}), ("must be unique",), by_aws=True),
-        "a Sid in other letters": Odd(policy({**LAMBDA, "Sid": UNICODE}), ("must be alpha-numeric",), by_aws=True),
+        "an account by its id alone": Odd(
+            policy({**PARTNER, "Principal": PARTNER_ACCOUNT}), ("Invalid principal",), by_aws=True
+        ),
+        "no Principal": Odd(
+            policy(without(LAMBDA, "Principal")), ("Missing required field Principal",), by_aws=True
+        ),
+        "the same Sid twice": Odd(
+            policy(PARTNER, {**LAMBDA, "Sid": PARTNER["Sid"]}), ("must be unique",), by_aws=True
+        ),
+        "a Sid in other letters": Odd(
+            policy({**LAMBDA, "Sid": UNICODE}), ("must be alpha-numeric",), by_aws=True
+        ),
     },
     BUCKET: {
         **odd(EXPORT, LOGS),
         "deeper than can be read": Odd(DEEPER_THAN_PYTHON_READS, ("is nested too deeply",)),
-        "NotPrincipal that denies": Odd(policy(EXPORT, {**BUT_FOR_THE_PARTNER, **ALL_OBJECTS}), ("'Others'", "denies", ROLE_ARN)),
-        "everybody, denied": Odd(policy(EXPORT, {**LOGS, **ALL_OBJECTS, "Effect": "Deny", "Principal": "*"}), ("'Logs'", ROLE_ARN)),
+        "NotPrincipal that denies": Odd(
+            policy(EXPORT, {**BUT_FOR_THE_PARTNER, **ALL_OBJECTS}), ("'Others'", "denies", ROLE_ARN)
+        ),
+        "everybody, denied": Odd(
+            policy(EXPORT, {**LOGS, **ALL_OBJECTS, "Effect": "Deny", "Principal": "*"}),
+            ("'Logs'", ROLE_ARN),
+        ),
         "as many statements as fit": Odd(policy(*numbered(EXPORT, 100))),
-        "the same Sid thrice": Odd(policy(EXPORT, {**EXPORT, "Action": "s3:PutObject"}, {**EXPORT, "Action": "s3:DeleteObject"})),
+        "the same Sid thrice": Odd(
+            policy(
+                EXPORT,
+                {**EXPORT, "Action": "s3:PutObject"},
+                {**EXPORT, "Action": "s3:DeleteObject"},
+            )
+        ),
         "a Sid in other letters": Odd(policy({**EXPORT, "Sid": UNICODE})),
-        "an account by its id": Odd(policy({**EXPORT, "Principal": {"AWS": PARTNER_ACCOUNT}}), kept=(EXPORT,)),
-        "no Principal": Odd(policy(without(EXPORT, "Principal")), ("Missing required field Principal",), by_aws=True),
+        "an account by its id": Odd(
+            policy({**EXPORT, "Principal": {"AWS": PARTNER_ACCOUNT}}), kept=(EXPORT,)
+        ),
+        "no Principal": Odd(
+            policy(without(EXPORT, "Principal")), ("Missing required field Principal",), by_aws=True
+        ),
     },
 }
 
@@ -181,15 +278,25 @@ def cases() -> t.Iterator[t.Any]:
             yield pytest.param(module, kind, id=f"{module}-{kind}")
 
 
-# --- accounts that show them ------------------------------------------------------------------------------------------
+# --- accounts that show them ----------------------------------------------------------------------
 
 
 @pytest.fixture(name="scene")
 def _scene(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A bucket and the roles of the policies. A text in the place of a policy is shown as it is, whatever it says."""
+    """A bucket and the roles of the policies. A text in the place of a policy is shown as it is,
+    whatever it says.
+    """
     shown, compact = _principals.show, _aws_rules._compact
-    monkeypatch.setattr(_principals, "show", lambda document: document if isinstance(document, str) else shown(document))
-    monkeypatch.setattr(_aws_rules, "_compact", lambda document: document if isinstance(document, str) else compact(document))
+    monkeypatch.setattr(
+        _principals,
+        "show",
+        lambda document: document if isinstance(document, str) else shown(document),
+    )
+    monkeypatch.setattr(
+        _aws_rules,
+        "_compact",
+        lambda document: document if isinstance(document, str) else compact(document),
+    )
     pass_quickly(monkeypatch)
     for arn in (builders.ROLE, builders.ROLE_B, builders.LOOKALIKE, builders.CONTROL):
         make_role(sandbox, arn.rpartition("/")[2])
@@ -223,11 +330,15 @@ class Shown:
 
     def document(self) -> Json:
         """The policy, as it is shown."""
-        document = bucket_policy_of(self._scene, NAME) if self._module == BUCKET else trust_of(self._scene)
+        document = (
+            bucket_policy_of(self._scene, NAME) if self._module == BUCKET else trust_of(self._scene)
+        )
         return document or {"Statement": []}
 
     def put(self, document: Json) -> None:
-        """Replace the policy as somebody else does. A policy of a bucket that has no statements is none."""
+        """Replace the policy as somebody else does. A policy of a bucket that has no statements is
+        none.
+        """
         if self._module == TRUST:
             put_trust(self._scene, document)
         elif document["Statement"]:
@@ -236,11 +347,13 @@ class Shown:
             self._scene.client("s3", ACCOUNT).delete_bucket_policy(Bucket=NAME)
 
 
-# --- odd ones ---------------------------------------------------------------------------------------------------------
+# --- odd ones -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("module", "kind"), list(cases()))
-def test_an_odd_policy_is_refused_or_kept(scene: Sandbox, run_module: Run, module: str, kind: str) -> None:
+def test_an_odd_policy_is_refused_or_kept(
+    scene: Sandbox, run_module: Run, module: str, kind: str
+) -> None:
     """As the table says; whatever is refused is as it was."""
     case, shown = ODD[module][kind], Shown(scene, module)
     shown.lay(case.found)
@@ -258,7 +371,9 @@ def test_an_odd_policy_is_refused_or_kept(scene: Sandbox, run_module: Run, modul
 
 
 def right(scene: Sandbox, run_module: Run, module: str, case: Odd) -> None:
-    """Our statement is added at the end. All else is byte for byte what it was, in its place, and stays so."""
+    """Our statement is added at the end. All else is byte for byte what it was, in its place, and
+    stays so.
+    """
     predicted = run_module(module, check=True, **OPTIONS[module])
     assert scene.writes() == []
     made = run_module(module, **OPTIONS[module])
@@ -282,7 +397,7 @@ def test_many_statements_within_a_raised_quota(scene: Sandbox, run_module: Run) 
     settled(scene, run_module, TRUST, **OPTIONS[TRUST], quota_chars=200_000)
 
 
-# --- random ones ------------------------------------------------------------------------------------------------------
+# --- random ones ----------------------------------------------------------------------------------
 
 EXAMPLES = settings(builders.PROPERTY, max_examples=25, suppress_health_check=list(HealthCheck))
 EFFECTS = (("Allow",), ("Allow", "Deny"))
@@ -297,7 +412,9 @@ LONG: dict[str, Json] = {TRUST: {"quota_chars": 100_000}, BUCKET: {}}
 @pytest.mark.parametrize("module", RANDOM)
 @EXAMPLES
 @given(data=st.data())
-def test_a_random_policy_loses_nothing(scene: Sandbox, run_module: Run, module: str, data: st.DataObject) -> None:
+def test_a_random_policy_loses_nothing(
+    scene: Sandbox, run_module: Run, module: str, data: st.DataObject
+) -> None:
     """Present adds or respells a statement, and absent ends where it ends without present."""
     scene.settings(trust_quota=100_000)
     shown, options = Shown(scene, module), {**OPTIONS[module], **LONG[module]}
@@ -324,7 +441,10 @@ def raws_of(document: Json) -> list[Json]:
 def put(shown: Shown, document: Json) -> None:
     """Put a policy into AWS, in the nearest form that it takes."""
     whole = [f"arn:aws:s3:::{NAME}", f"arn:aws:s3:::{NAME}/*"]
-    plain = [{**without(raw, "Sid"), **({"Resource": whole} if "Resource" in raw else {})} for raw in raws_of(document)]
+    plain = [
+        {**without(raw, "Sid"), **({"Resource": whole} if "Resource" in raw else {})}
+        for raw in raws_of(document)
+    ]
     for candidate in (document, {**document, "Statement": plain}):
         try:
             shown.put(candidate)
@@ -335,12 +455,17 @@ def put(shown: Shown, document: Json) -> None:
 
 
 def differences(module: str, found: list[Json], made: list[Json]) -> None:
-    """Others' statements are there in their order. One for EC2 alone may have its Action as the text that it is a list of."""
+    """Others' statements are there in their order. One for EC2 alone may have its Action as the
+    text that it is a list of.
+    """
     others, added = made[: len(found)], made[len(found) :]
     assert [raw["Sid"] for raw in added] in ([], [OUR_SIDS[module]])
     respelled = [(old, new) for old, new in zip(found, others, strict=True) if old != new]
     assert len(respelled) <= (0 if added or module == BUCKET else 1)
-    assert all(new == {**old, "Action": old["Action"][0]} and old["Principal"] in FOR_EC2_ALONE for old, new in respelled)
+    assert all(
+        new == {**old, "Action": old["Action"][0]} and old["Principal"] in FOR_EC2_ALONE
+        for old, new in respelled
+    )
 
 
 def ended(scene: Sandbox, run_module: Run, module: str, options: Json) -> tuple[bool, list[Json]]:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that is broken off at any moment leaves nothing half done for good: no file, no lock, no process, no policy."""
+"""A run that is broken off at any moment leaves nothing half done for good: no file, no lock, no
+process, no policy.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,18 @@ OTHERS = ("PartnerIngest", "AnalyticsExport")  # the Sids of those who were ther
 ANSWER_SECONDS = 0.03  # about what AWS takes, so that writes take a good part of a run
 MOST_RUN_SECONDS = 120.0
 MOST_GONE_SECONDS = 30.0
-SEED, NUMBER = "INTERRUPTION_SEED", "INTERRUPTIONS"  # environment variables: to repeat a failure, and how many a long run has
+SEED, NUMBER = (
+    "INTERRUPTION_SEED",
+    "INTERRUPTIONS",
+)  # environment variables: to repeat a failure, and how many a long run has
 
-pytestmark = pytest.mark.skipif(not (PROC / "self/environ").exists(), reason="the processes of a run are found in /proc")
+pytestmark = pytest.mark.skipif(
+    not (PROC / "self/environ").exists(), reason="the processes of a run are found in /proc"
+)
 
 
-# Clouds that differ in everything; some share a role, some a bucket, and half of them have a compute config to replace.
+# Clouds that differ in everything; some share a role, some a bucket, and half of them have a
+# compute config to replace.
 FLEET = [
     Cloud(
         f"cloud-{number:02}",
@@ -63,21 +71,38 @@ FLEET = [
 
 
 class Controller:
-    """A machine that ``ansible-playbook onboard`` is run on, with a home, a temporary folder and an inventory."""
+    """A machine that ``ansible-playbook onboard`` is run on, with a home, a temporary folder and an
+    inventory.
+    """
 
     def __init__(self, sandbox: Sandbox, folder: Path, fleet: list[Cloud]) -> None:
         self._sandbox = sandbox
         self._folder = folder
         self._backups, self._temporary = folder / "backups", folder / "t"
         self._temporary.mkdir()
-        self._inventory = inventory_file(folder, sandbox, fleet, cloud_iam_backup_dir=str(self._backups))
+        self._inventory = inventory_file(
+            folder, sandbox, fleet, cloud_iam_backup_dir=str(self._backups)
+        )
 
     def start(self, mark: str) -> subprocess.Popen[bytes]:
-        """Begin a run in a process group of its own, as a shell does, for a user whose umask hides nothing."""
-        home = {"HOME": str(self._folder), "ANSIBLE_HOME": str(self._folder / "ansible"), "TMPDIR": str(self._temporary)}
+        """Begin a run in a process group of its own, as a shell does, for a user whose umask hides
+        nothing.
+        """
+        home = {
+            "HOME": str(self._folder),
+            "ANSIBLE_HOME": str(self._folder / "ansible"),
+            "TMPDIR": str(self._temporary),
+        }
         with self._printed.open("wb") as output:
             return subprocess.Popen(
-                [str(BIN / "ansible-playbook"), "-i", str(self._inventory), "rayfleet.anyscale.onboard", "--forks", str(FORKS)],
+                [
+                    str(BIN / "ansible-playbook"),
+                    "-i",
+                    str(self._inventory),
+                    "rayfleet.anyscale.onboard",
+                    "--forks",
+                    str(FORKS),
+                ],
                 cwd=self._folder,
                 env={**self._sandbox.environment(), **home, MARK: mark},
                 stdin=subprocess.DEVNULL,
@@ -109,12 +134,23 @@ class Controller:
 
     def left(self) -> list[Path]:
         """The files that are there after a run, but for its output."""
-        roots = (self._backups, self._folder / "ansible", self._folder / ".ansible", self._temporary)
+        roots = (
+            self._backups,
+            self._folder / "ansible",
+            self._folder / ".ansible",
+            self._temporary,
+        )
         return sorted(path for root in roots for path in root.rglob("*") if path.is_file())
 
     def wrong_files(self) -> list[str]:
-        """What is wrong with these: they can be read by others, are half written, or keep others out."""
-        wrong = [f"{path} can be read or written by others" for path in self.left() if path.lstat().st_mode & 0o077]
+        """What is wrong with these: they can be read by others, are half written, or keep others
+        out.
+        """
+        wrong = [
+            f"{path} can be read or written by others"
+            for path in self.left()
+            if path.lstat().st_mode & 0o077
+        ]
         for path in self.left():
             if path.suffix == ".lock" and not _is_free(path):
                 wrong.append(f"{path} is locked by nobody who is alive")
@@ -185,11 +221,15 @@ def interruptions(number: int, seed: int) -> list[Interruption]:
     chosen = random.Random(seed)
     shares = [(part + chosen.random()) / number for part in range(number)]
     chosen.shuffle(shares)
-    return [Interruption(way, share) for way, share in zip(itertools.cycle(WAYS), shares, strict=False)]
+    return [
+        Interruption(way, share) for way, share in zip(itertools.cycle(WAYS), shares, strict=False)
+    ]
 
 
 class Aftermath(t.NamedTuple):
-    """What an interruption left: whether the run was through before, its successful writes, how long its processes stayed, and orphans."""
+    """What an interruption left: whether the run was through before, its successful writes, how
+    long its processes stayed, and orphans.
+    """
 
     was_through: bool
     writes: int
@@ -200,16 +240,20 @@ class Aftermath(t.NamedTuple):
 
 
 def is_orphan(pid: int) -> bool:
-    """Whether a worker waits for an answer of the controller, which is gone: it does nothing any more.
+    """Whether a worker waits for an answer of the controller, which is gone: it does nothing any
+    more.
 
-    That is ansible-core's own: a worker has inherited the socket at which the controller listened, so that its question is taken.
+    That is ansible-core's own: a worker has inherited the socket at which the controller listened,
+    so that its question is taken.
     """
     with contextlib.suppress(OSError):
         return (PROC / str(pid) / "wchan").read_text() == "unix_stream_read_generic"
     return False
 
 
-def interrupt(controller: Controller, sandbox: Sandbox, interruption: Interruption, run_seconds: float) -> Aftermath:
+def interrupt(
+    controller: Controller, sandbox: Sandbox, interruption: Interruption, run_seconds: float
+) -> Aftermath:
     """Begin a run, break it off, and wait until none of its processes is there any more."""
     mark = uuid.uuid4().hex
     process = controller.start(mark)
@@ -232,33 +276,62 @@ def interrupt(controller: Controller, sandbox: Sandbox, interruption: Interrupti
         kill_all(process, mark)
     left = controller.left()
     half_written = sum(path.suffix == ".tmp" for path in left)
-    return Aftermath(was_through, len(sandbox.writes()), 0.0 if remaining else seconds, len(left), half_written, len(remaining))
+    return Aftermath(
+        was_through,
+        len(sandbox.writes()),
+        0.0 if remaining else seconds,
+        len(left),
+        half_written,
+        len(remaining),
+    )
 
 
 def unmet(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
-    """What clouds still lack, as the vendor's own verification and the newest compute configs have it."""
+    """What clouds still lack, as the vendor's own verification and the newest compute configs have
+    it.
+    """
     session = boto3.Session(**sandbox.credentials(ACCOUNT, setup=True))
     verdicts = {cloud: judge(session, cloud) for cloud in fleet}
-    lacking = [f"{cloud.name}: {verdict.complaints}" for cloud, verdict in verdicts.items() if not (verdict.roles and verdict.bucket)]
+    lacking = [
+        f"{cloud.name}: {verdict.complaints}"
+        for cloud, verdict in verdicts.items()
+        if not (verdict.roles and verdict.bucket)
+    ]
     for cloud in fleet:
-        newest = max(_versions(sandbox, cloud), key=lambda template: template["version"], default={})
-        profile = newest.get("config", {}).get("advanced_configurations_json", {}).get("IamInstanceProfile")
+        newest = max(
+            _versions(sandbox, cloud), key=lambda template: template["version"], default={}
+        )
+        profile = (
+            newest.get("config", {})
+            .get("advanced_configurations_json", {})
+            .get("IamInstanceProfile")
+        )
         if profile != {"Arn": cloud.instance_profile_arn}:
             lacking.append(f"{cloud.name}: the newest compute config has {profile}")
     return lacking
 
 
 def lost(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
-    """The policies that were, at any time, without the statement of somebody else that was in them before."""
+    """The policies that were, at any time, without the statement of somebody else that was in them
+    before.
+    """
     iam = sandbox.client("iam", ACCOUNT)
-    keys = {cloud.role_name: iam.get_role(RoleName=cloud.role_name)["Role"]["RoleId"] for cloud in fleet}
+    keys = {
+        cloud.role_name: iam.get_role(RoleName=cloud.role_name)["Role"]["RoleId"] for cloud in fleet
+    }
     keys |= {cloud.bucket_name: cloud.bucket_name for cloud in fleet}
     without = []
     for name, key in keys.items():
         first, *later = sandbox.accounts.past_policies(key)
-        theirs = [statement for statement in (first or {})["Statement"] if statement.get("Sid") in OTHERS]
+        theirs = [
+            statement for statement in (first or {})["Statement"] if statement.get("Sid") in OTHERS
+        ]
         assert theirs, name
-        without += [name for policy in later if not all(statement in (policy or {})["Statement"] for statement in theirs)]
+        without += [
+            name
+            for policy in later
+            if not all(statement in (policy or {})["Statement"] for statement in theirs)
+        ]
     return without
 
 
@@ -266,7 +339,9 @@ def published_twice(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
     """The compute configs of which two versions are the same."""
     twice = []
     for cloud in fleet:
-        configs = [json.dumps(template["config"], sort_keys=True) for template in _versions(sandbox, cloud)]
+        configs = [
+            json.dumps(template["config"], sort_keys=True) for template in _versions(sandbox, cloud)
+        ]
         if len(set(configs)) != len(configs):
             twice.append(cloud.compute_config_name)
     return twice
@@ -326,7 +401,9 @@ def survived(sandbox: Sandbox, number: int) -> list[Aftermath]:
         try:
             aftermaths.append(survive(sandbox, interruption, seconds))
         except (AssertionError, subprocess.TimeoutExpired) as failure:
-            failure.add_note(f"{SEED}={seed}, number {count} of {number}: {interruption} of {seconds:.1f} s")
+            failure.add_note(
+                f"{SEED}={seed}, number {count} of {number}: {interruption} of {seconds:.1f} s"
+            )
             raise
     return aftermaths
 
@@ -341,19 +418,31 @@ def test_a_run_that_is_broken_off_is_made_good_by_the_next(surrounding_sandbox: 
 def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
     """At moments all over the run, of which some are amid its writes."""
     aftermaths = survived(surrounding_sandbox, int(os.environ.get(NUMBER, MANY)))
-    amid_writes = [aftermath for aftermath in aftermaths if aftermath.writes and not aftermath.was_through]
+    amid_writes = [
+        aftermath for aftermath in aftermaths if aftermath.writes and not aftermath.was_through
+    ]
     assert amid_writes
     figures = {
         "interruptions": len(aftermaths),
         "of them after the first write and before the end": len(amid_writes),
         "after the end": sum(aftermath.was_through for aftermath in aftermaths),
-        "longest time until the last process was gone, in s": round(max(aftermath.seconds for aftermath in aftermaths), 1),
-        "workers that ansible-core left waiting for a controller that was killed": sum(aftermath.orphans for aftermath in aftermaths),
+        "longest time until the last process was gone, in s": round(
+            max(aftermath.seconds for aftermath in aftermaths), 1
+        ),
+        "workers that ansible-core left waiting for a controller that was killed": sum(
+            aftermath.orphans for aftermath in aftermaths
+        ),
         "files left by broken runs": sum(aftermath.files for aftermath in aftermaths),
-        "of them half written, under a temporary name": sum(aftermath.half_written for aftermath in aftermaths),
+        "of them half written, under a temporary name": sum(
+            aftermath.half_written for aftermath in aftermaths
+        ),
         "files that others could read, or half written under a final name": 0,
         "statements of others lost": 0,
         "compute configs published twice": 0,
         "clouds not converged by the next run": 0,
     }
-    record("interruption", "Onboarding a fleet, broken off at random moments by SIGINT and SIGKILL", figures)
+    record(
+        "interruption",
+        "Onboarding a fleet, broken off at random moments by SIGINT and SIGKILL",
+        figures,
+    )

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clouds that share roles and buckets, converged by several controllers at once, while others edit the same policies."""
+"""Clouds that share roles and buckets, converged by several controllers at once, while others edit
+the same policies.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ import pytest
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ALL_VERSIONS
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Faults
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    inventory_file,
+    run_playbook,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import record
 
 Json = dict[str, t.Any]
@@ -36,7 +42,9 @@ _EDITORS, _OURS = "Editor", "Anyscale"
 
 
 class Size(t.NamedTuple):
-    """How many clouds, how many buckets they share, how many of them share a role, and with how many forks they are converged."""
+    """How many clouds, how many buckets they share, how many of them share a role, and with how
+    many forks they are converged.
+    """
 
     clouds: int
     buckets: int
@@ -45,7 +53,9 @@ class Size(t.NamedTuple):
 
 
 def _fleet(size: Size) -> list[Cloud]:
-    """Clouds that need everything; the first of a role or of a bucket brings it, with a statement of somebody else in its policy."""
+    """Clouds that need everything; the first of a role or of a bucket brings it, with a statement
+    of somebody else in its policy.
+    """
     return [
         Cloud(
             f"cloud-{number:03}",
@@ -60,7 +70,9 @@ def _fleet(size: Size) -> list[Cloud]:
 
 
 class Policies:
-    """The policies of roles and buckets, read and written as somebody does who knows nothing of the collection."""
+    """The policies of roles and buckets, read and written as somebody does who knows nothing of the
+    collection.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._iam = sandbox.client("iam", ACCOUNT)
@@ -69,8 +81,13 @@ class Policies:
     def statements(self, kind: str, name: str) -> list[Json]:
         """The statements of a role's trust policy or of a bucket's policy."""
         if kind == "role":
-            return t.cast(list[Json], self._iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"])
-        return t.cast(list[Json], json.loads(self._s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"])
+            return t.cast(
+                list[Json],
+                self._iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"],
+            )
+        return t.cast(
+            list[Json], json.loads(self._s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+        )
 
     def put(self, kind: str, name: str, statements: list[Json]) -> None:
         """Replace the whole policy, as AWS has it done."""
@@ -82,12 +99,16 @@ class Policies:
 
 
 class Editor(threading.Thread):
-    """Adds, changes and removes statements of its own in shared policies, and looks whether they are there: a careful neighbour.
+    """Adds, changes and removes statements of its own in shared policies, and looks whether they
+    are there: a careful neighbour.
 
-    overwritten: how often its statements were not as it had left them, so that it had to write them once more.
+    overwritten: how often its statements were not as it had left them, so that it had to write them
+    once more.
     """
 
-    def __init__(self, policies: Policies, resources: t.Sequence[tuple[str, str]], seed: int) -> None:
+    def __init__(
+        self, policies: Policies, resources: t.Sequence[tuple[str, str]], seed: int
+    ) -> None:
         super().__init__(daemon=True)
         self._policies = policies
         self._random = random.Random(seed)
@@ -132,7 +153,11 @@ class Editor(threading.Thread):
             "Principal": {"AWS": "arn:aws:iam::444444444444:root"},
             "Action": "sts:AssumeRole" if kind == "role" else "s3:GetObject",
         }
-        return statement if kind == "role" else {**statement, "Resource": f"arn:aws:s3:::{name}/{self._random.randrange(100)}/*"}
+        return (
+            statement
+            if kind == "role"
+            else {**statement, "Resource": f"arn:aws:s3:::{name}/{self._random.randrange(100)}/*"}
+        )
 
     def _look_after(self, resource: tuple[str, str]) -> None:
         if not self._is_so(resource):
@@ -142,13 +167,17 @@ class Editor(threading.Thread):
     def _make_so(self, resource: tuple[str, str]) -> None:
         while True:
             live = self._policies.statements(*resource)
-            self._policies.put(*resource, [*(one for one in live if not _is_editors(one)), *self.wanted[resource]])
+            self._policies.put(
+                *resource, [*(one for one in live if not _is_editors(one)), *self.wanted[resource]]
+            )
             if self._is_so(resource):
                 return
             self.overwritten += 1
 
     def _is_so(self, resource: tuple[str, str]) -> bool:
-        return _by_content(filter(_is_editors, self._policies.statements(*resource))) == _by_content(self.wanted[resource])
+        return _by_content(
+            filter(_is_editors, self._policies.statements(*resource))
+        ) == _by_content(self.wanted[resource])
 
 
 def _is_editors(statement: Json) -> bool:
@@ -160,15 +189,32 @@ def _by_content(statements: t.Iterable[Json]) -> list[str]:
     return sorted(json.dumps(one, sort_keys=True) for one in statements)
 
 
-def _converge(sandbox: Sandbox, folder: Path, fleet: list[Cloud], forks: int, controllers: int, *arguments: str) -> list[Run]:
-    """Onboard the fleet by so many controllers at once, each with a slice of it, and with locks that the others do not see."""
+def _converge(
+    sandbox: Sandbox,
+    folder: Path,
+    fleet: list[Cloud],
+    forks: int,
+    controllers: int,
+    *arguments: str,
+) -> list[Run]:
+    """Onboard the fleet by so many controllers at once, each with a slice of it, and with locks
+    that the others do not see.
+    """
 
     def onboard(number: int) -> Run:
         home = folder / f"controller-{number}"
         home.mkdir()
         inventory = inventory_file(home, sandbox, fleet[number::controllers])
         with tempfile.TemporaryDirectory() as temporary:  # short, as sockets are in it
-            return run_playbook(sandbox, "onboard", inventory, "--forks", str(forks), *arguments, variables={"TMPDIR": temporary})
+            return run_playbook(
+                sandbox,
+                "onboard",
+                inventory,
+                "--forks",
+                str(forks),
+                *arguments,
+                variables={"TMPDIR": temporary},
+            )
 
     with concurrent.futures.ThreadPoolExecutor(controllers) as pool:
         return list(pool.map(onboard, range(controllers)))
@@ -178,7 +224,10 @@ def _missing(policies: Policies, fleet: list[Cloud]) -> list[str]:
     """The grants that are not there at the end."""
     missing = []
     for cloud in fleet:
-        trust, bucket = policies.statements("role", cloud.role_name), policies.statements("bucket", cloud.bucket_name)
+        trust, bucket = (
+            policies.statements("role", cloud.role_name),
+            policies.statements("bucket", cloud.bucket_name),
+        )
         if not any(_lets_in(one, "Service", "ec2.amazonaws.com") for one in trust):
             missing.append(f"{cloud.name}: EC2 in the trust policy of {cloud.role_name}")
         if not any(_lets_in(one, "AWS", cloud.role_arn) for one in bucket):
@@ -187,26 +236,39 @@ def _missing(policies: Policies, fleet: list[Cloud]) -> list[str]:
 
 
 def _lets_in(statement: Json, kind: str, principal: str) -> bool:
-    listed = statement["Principal"].get(kind, []) if isinstance(statement["Principal"], dict) else []
-    return statement["Effect"] == "Allow" and principal in ([listed] if isinstance(listed, str) else listed)
+    listed = (
+        statement["Principal"].get(kind, []) if isinstance(statement["Principal"], dict) else []
+    )
+    return statement["Effect"] == "Allow" and principal in (
+        [listed] if isinstance(listed, str) else listed
+    )
 
 
 def _others(policies: Policies, fleet: list[Cloud]) -> list[str]:
     """The statements of those who were there before, with the policy that each is in."""
-    resources = {(kind, name) for cloud in fleet for kind, name in (("role", cloud.role_name), ("bucket", cloud.bucket_name))}
+    resources = {
+        (kind, name)
+        for cloud in fleet
+        for kind, name in (("role", cloud.role_name), ("bucket", cloud.bucket_name))
+    }
     found = {resource: policies.statements(*resource) for resource in resources}
     return sorted(
         f"{kind} {name}: {text}"
         for (kind, name), statements in found.items()
-        for text in _by_content(one for one in statements if not _is_editors(one) and not str(one.get("Sid")).startswith(_OURS))
+        for text in _by_content(
+            one
+            for one in statements
+            if not _is_editors(one) and not str(one.get("Sid")).startswith(_OURS)
+        )
     )
 
 
-# --- another controller, one write at a time --------------------------------------------------------------------------
+# --- another controller, one write at a time ------------------------------------------------------
 
 
 class Latecomer(threading.Thread):
-    """A controller without the locks of another. It has read a policy, and writes it with a grant of its own once the other has written.
+    """A controller without the locks of another. It has read a policy, and writes it with a grant
+    of its own once the other has written.
 
     By then the other has read back its own write, unless this one is ``early``.
     """
@@ -218,7 +280,9 @@ class Latecomer(threading.Thread):
         "Action": "s3:ListBucket",
     }
 
-    def __init__(self, sandbox: Sandbox, policies: Policies, bucket: str, times: int, early: bool) -> None:
+    def __init__(
+        self, sandbox: Sandbox, policies: Policies, bucket: str, times: int, early: bool
+    ) -> None:
         super().__init__(daemon=True)
         self._sandbox = sandbox
         self._policies = policies
@@ -226,7 +290,10 @@ class Latecomer(threading.Thread):
         self._times = times
         self._early = early
         self._stopped = threading.Event()
-        self._written = [*policies.statements("bucket", bucket), {**self.grant, "Resource": f"arn:aws:s3:::{bucket}"}]
+        self._written = [
+            *policies.statements("bucket", bucket),
+            {**self.grant, "Resource": f"arn:aws:s3:::{bucket}"},
+        ]
 
     def run(self) -> None:
         """Overwrite what the other writes, so many times."""
@@ -243,10 +310,14 @@ class Latecomer(threading.Thread):
 
     def _done(self) -> int:
         """How many times the other has written, or written and then read."""
-        calls = [call["operation"] for call in self._sandbox.calls() if call["resource"] == self._bucket]
+        calls = [
+            call["operation"] for call in self._sandbox.calls() if call["resource"] == self._bucket
+        ]
         if self._early:
             return calls.count("PutBucketPolicy")
-        return sum(pair == ("PutBucketPolicy", "GetBucketPolicy") for pair in itertools.pairwise(calls))
+        return sum(
+            pair == ("PutBucketPolicy", "GetBucketPolicy") for pair in itertools.pairwise(calls)
+        )
 
 
 class Late(t.NamedTuple):
@@ -266,23 +337,43 @@ class Late(t.NamedTuple):
 _UNCONFIRMED = "onboard_confirm=false"
 _AS_MODULES = "anyscale_in_worker=false"
 _READ_SECONDS = 0.4  # what a read takes, so that whoever is early is early
-_OVERWRITTEN = "cloud-000: after this run had changed it, somebody else overwrote policy of bucket anyscale-shared-0."
+_OVERWRITTEN = (
+    "cloud-000: after this run had changed it, somebody else overwrote policy of bucket "
+    "anyscale-shared-0."
+)
 _CHANGED = "1 changed, 0 already right, 0 failed"
 LATE = {
     "once, unconfirmed": Late(1, (_UNCONFIRMED,), 0, False, _CHANGED),
     "once": Late(1, (), 0, True, _OVERWRITTEN),
-    "once, where nothing is looked at beforehand": Late(1, ("fleet_plan=never",), 0, True, _OVERWRITTEN),
+    "once, where nothing is looked at beforehand": Late(
+        1, ("fleet_plan=never",), 0, True, _OVERWRITTEN
+    ),
     "once, where the plan cannot look": Late(1, (_AS_MODULES,), 0, True, _CHANGED),
     "three times": Late(3, (), 0, True, "once more after somebody else had overwritten it"),
-    "each time": Late(99, (), 2, False, "policy of bucket anyscale-shared-0 could not be settled: somebody else keeps writing to it"),
-    "once, before it is read back, unconfirmed": Late(1, (_UNCONFIRMED,), 0, True, _CHANGED, early=True),
-    "once, before it is read back, unconfirmed, as a module": Late(1, (_UNCONFIRMED, _AS_MODULES), 0, True, _CHANGED, early=True),
+    "each time": Late(
+        99,
+        (),
+        2,
+        False,
+        "policy of bucket anyscale-shared-0 could not be settled: somebody else keeps writing to "
+        "it",
+    ),
+    "once, before it is read back, unconfirmed": Late(
+        1, (_UNCONFIRMED,), 0, True, _CHANGED, early=True
+    ),
+    "once, before it is read back, unconfirmed, as a module": Late(
+        1, (_UNCONFIRMED, _AS_MODULES), 0, True, _CHANGED, early=True
+    ),
 }
 
 
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE)
-def test_what_a_late_write_took_out_is_put_in_again(running_sandbox: Sandbox, tmp_path: Path, late: Late) -> None:
-    """A write that was decided on before ours is found: by our read-back where it came before that, else by the look at the end."""
+def test_what_a_late_write_took_out_is_put_in_again(
+    running_sandbox: Sandbox, tmp_path: Path, late: Late
+) -> None:
+    """A write that was decided on before ours is found: by our read-back where it came before that,
+    else by the look at the end.
+    """
     running_sandbox.reset()
     fleet = _fleet(Size(1, 1, 1, 1))
     running_sandbox.seed(fleet)
@@ -300,9 +391,15 @@ def test_what_a_late_write_took_out_is_put_in_again(running_sandbox: Sandbox, tm
     assert run.exit_status == late.exit_status, run.output
     assert (_missing(policies, fleet) == []) == late.granted, run.output
     after = _others(policies, fleet)
-    assert [text for text in after if Latecomer.grant["Sid"] not in text] == before and len(after) == len(before) + 1
+    assert [text for text in after if Latecomer.grant["Sid"] not in text] == before and len(
+        after
+    ) == len(before) + 1
     assert late.says in run.output, run.output
-    assert re.search(rf"^cloud-000 .* changed=[1-9].* failed={int(late.exit_status > 0)} ", run.output, re.MULTILINE), run.output
+    assert re.search(
+        rf"^cloud-000 .* changed=[1-9].* failed={int(late.exit_status > 0)} ",
+        run.output,
+        re.MULTILINE,
+    ), run.output
 
 
 def _set(*variables: str) -> list[str]:
@@ -310,7 +407,9 @@ def _set(*variables: str) -> list[str]:
 
 
 class Lockstep:
-    """Two controllers without a common lock: both read a bucket's policy before either writes it, and write before either reads it."""
+    """Two controllers without a common lock: both read a bucket's policy before either writes it,
+    and write before either reads it.
+    """
 
     def __init__(self, sandbox: Sandbox, bucket: str) -> None:
         self._sandbox = sandbox
@@ -337,11 +436,18 @@ class Lockstep:
 _LOCKSTEP_SECONDS = 60.0
 
 
-@pytest.mark.parametrize("variables", [(_UNCONFIRMED,), (_UNCONFIRMED, _AS_MODULES)], ids=["in the worker", "as modules"])
+@pytest.mark.parametrize(
+    "variables", [(_UNCONFIRMED,), (_UNCONFIRMED, _AS_MODULES)], ids=["in the worker", "as modules"]
+)
 def test_whoever_is_overwritten_by_another_controller_sees_it(
-    running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variables: tuple[str, ...]
+    running_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variables: tuple[str, ...],
 ) -> None:
-    """Both decide on the same policy, and one write replaces the other: its own look afterwards tells, and no confirmation is needed."""
+    """Both decide on the same policy, and one write replaces the other: its own look afterwards
+    tells, and no confirmation is needed.
+    """
     running_sandbox.reset()
     fleet = _fleet(Size(2, 1, 0, 1))
     running_sandbox.seed(fleet)
@@ -358,16 +464,20 @@ def test_whoever_is_overwritten_by_another_controller_sees_it(
     assert [run.exit_status for run in runs] == [0, 0], "\n".join(run.output for run in runs)
     assert _missing(policies, fleet) == []
     assert _others(policies, fleet) == before
-    assert len([call for call in running_sandbox.writes() if call["operation"] == "PutBucketPolicy"]) == 3
+    assert (
+        len([call for call in running_sandbox.writes() if call["operation"] == "PutBucketPolicy"])
+        == 3
+    )
 
 
-# --- many at once -----------------------------------------------------------------------------------------------------
+# --- many at once ---------------------------------------------------------------------------------
 
 
 class Crowd(t.NamedTuple):
     """A fleet, by how many controllers it is converged at once, and what else is the matter.
 
-    slow: how many writes of bucket policies take so long that others come and go meanwhile, if nothing holds them back.
+    slow: how many writes of bucket policies take so long that others come and go meanwhile, if
+    nothing holds them back.
     """
 
     size: Size
@@ -386,7 +496,9 @@ CROWDS = {
 
 
 class Outcome(t.NamedTuple):
-    """What is found once all is quiet, and how often the editor had to write again. The lists are of what must not be."""
+    """What is found once all is quiet, and how often the editor had to write again. The lists are
+    of what must not be.
+    """
 
     runs: list[Run]
     grants_missing: list[str]
@@ -403,7 +515,9 @@ class Outcome(t.NamedTuple):
 
 
 def _outcome(sandbox: Sandbox, folder: Path, crowd: Crowd, seed: int) -> Outcome:
-    """Converge a crowd's fleet, with an editor at work in the policies that are shared where there is one."""
+    """Converge a crowd's fleet, with an editor at work in the policies that are shared where there
+    is one.
+    """
     sandbox.reset()
     fleet = _fleet(crowd.size)
     sandbox.seed(fleet)
@@ -416,39 +530,56 @@ def _outcome(sandbox: Sandbox, folder: Path, crowd: Crowd, seed: int) -> Outcome
     if crowd.edited:
         editor.start()
     try:
-        runs = _converge(sandbox, folder, fleet, crowd.size.forks, crowd.controllers, *_set(*crowd.variables))
+        runs = _converge(
+            sandbox, folder, fleet, crowd.size.forks, crowd.controllers, *_set(*crowd.variables)
+        )
     finally:
         if crowd.edited:
             editor.stop()
     after = _others(policies, fleet)
-    missing, new = collections.Counter(before) - collections.Counter(after), collections.Counter(after) - collections.Counter(before)
+    missing, new = (
+        collections.Counter(before) - collections.Counter(after),
+        collections.Counter(after) - collections.Counter(before),
+    )
     edits = (editor.differing(), editor.edits, editor.overwritten)
-    return Outcome(runs, _missing(policies, fleet), sorted(missing.elements()), sorted(new.elements()), *edits)
+    return Outcome(
+        runs, _missing(policies, fleet), sorted(missing.elements()), sorted(new.elements()), *edits
+    )
 
 
 def _versions(sandbox: Sandbox) -> list[int]:
-    return [template["version"] for template in sandbox.organization.templates.search({"version": ALL_VERSIONS})]
+    return [
+        template["version"]
+        for template in sandbox.organization.templates.search({"version": ALL_VERSIONS})
+    ]
 
 
 @pytest.mark.parametrize("crowd", CROWDS.values(), ids=CROWDS)
 def test_nothing_is_lost(running_sandbox: Sandbox, tmp_path: Path, crowd: Crowd) -> None:
-    """Every grant is there at the end, and every statement of others; each compute config has one version."""
+    """Every grant is there at the end, and every statement of others; each compute config has one
+    version.
+    """
     outcome = _outcome(running_sandbox, tmp_path, crowd, seed=1)
-    assert [run.exit_status for run in outcome.runs] == [0] * crowd.controllers, "\n".join(run.output for run in outcome.runs)
+    assert [run.exit_status for run in outcome.runs] == [0] * crowd.controllers, "\n".join(
+        run.output for run in outcome.runs
+    )
     assert outcome.lost == []
     assert _versions(running_sandbox) == [1] * crowd.size.clouds
 
 
-# --- the long version -------------------------------------------------------------------------------------------------
+# --- the long version -----------------------------------------------------------------------------
 
 LARGE = Crowd(Size(200, 5, 20, 30), 2, edited=True)
 MANY, NUMBER = 20, "RACES"  # how often, and the environment variable for another number
 MOST_SECONDS = 600.0
-_AGAIN = "Keep what was changed in the first place"  # a task of those clouds alone that are converged once more
+# a task of those clouds alone that are converged once more
+_AGAIN = "Keep what was changed in the first place"
 
 
 @pytest.mark.soak
-def test_many_clouds_two_controllers_and_an_editor(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_many_clouds_two_controllers_and_an_editor(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Time and again, all that anybody wanted is there at the end, and nothing else."""
     found: collections.Counter[str] = collections.Counter()
     longest = 0.0
@@ -456,17 +587,29 @@ def test_many_clouds_two_controllers_and_an_editor(running_sandbox: Sandbox, tmp
         begin, folder = time.monotonic(), tmp_path / str(number)
         folder.mkdir()
         found.update(_figures(_outcome(running_sandbox, folder, LARGE, seed=number)))
-        found["compute configs with a second version"] += len([version for version in _versions(running_sandbox) if version > 1])
+        found["compute configs with a second version"] += len(
+            [version for version in _versions(running_sandbox) if version > 1]
+        )
         longest = max(longest, time.monotonic() - begin)
-    figures = {"clouds in each": LARGE.size.clouds, **found, "longest repetition, in s": round(longest)}
-    title = f"{LARGE.controllers} controllers without a common lock, {LARGE.size.forks} forks each, and an editor of the same policies"
+    figures = {
+        "clouds in each": LARGE.size.clouds,
+        **found,
+        "longest repetition, in s": round(longest),
+    }
+    title = (
+        f"{LARGE.controllers} controllers without a common lock, {LARGE.size.forks} forks each, "
+        "and an editor of the same policies"
+    )
     record("races", title, figures)
     assert {name: number for name, number in found.items() if number and name not in _NO_HARM} == {}
     assert found[_REPEATED] <= found[_EDITS] / 4
     assert longest <= MOST_SECONDS
 
 
-_EDITS, _REPEATED = "writes of the editor", "of them overwritten without a trace, and repeated by the editor"
+_EDITS, _REPEATED = (
+    "writes of the editor",
+    "of them overwritten without a trace, and repeated by the editor",
+)
 _MENDED = "clouds that another overwrote after their read-back, and that were converged again"
 _NO_HARM = ("repetitions", _EDITS, _REPEATED, _MENDED)
 
@@ -476,7 +619,8 @@ def _figures(outcome: Outcome) -> dict[str, int]:
     return {
         "repetitions": 1,
         "grants missing at the end": len(outcome.grants_missing),
-        "statements of others missing at the end": len(outcome.others_missing) + len(outcome.edits_missing),
+        "statements of others missing at the end": len(outcome.others_missing)
+        + len(outcome.edits_missing),
         "statements at the end that nobody wanted": len(outcome.others_new),
         "clouds that failed": sum(len(run.failed()) for run in outcome.runs),
         "runs that failed": sum(run.exit_status > 0 for run in outcome.runs),

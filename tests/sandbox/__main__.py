@@ -19,7 +19,9 @@ _PROGRAM = "python -m ansible_collections.rayfleet.anyscale.tests.sandbox"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command in the sandbox and return its exit status; without a command serve until interrupted."""
+    """Run the command in the sandbox and return its exit status; without a command serve until
+    interrupted.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options, command = _parser().parse_args(arguments[:end]), arguments[end + 1 :]
     with Sandbox() as sandbox:
@@ -37,8 +39,14 @@ def _parser() -> argparse.ArgumentParser:
         usage=f"{_PROGRAM} [--seed | --seed-broken] [-- COMMAND ARG...]",
         description="AWS and the Anyscale control plane on loopback.",
     )
-    parser.add_argument("--seed", action="store_true", help="put the fleet of 12 clouds into it first")
-    parser.add_argument("--seed-broken", action="store_true", help="the same, and a 13th cloud whose role does not exist")
+    parser.add_argument(
+        "--seed", action="store_true", help="put the fleet of 12 clouds into it first"
+    )
+    parser.add_argument(
+        "--seed-broken",
+        action="store_true",
+        help="the same, and a 13th cloud whose role does not exist",
+    )
     return parser
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Anyscale control plane on the wire: authentication, routes, envelopes, faults and a record of the calls."""
+"""The Anyscale control plane on the wire: authentication, routes, envelopes, faults and a record of
+the calls.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,13 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_routes import ROUTES, Exchange
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Fault, Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
-from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import MEMBER, MEMBER_TOKEN, OWNER, OWNER_TOKEN, Organization
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
+    MEMBER,
+    MEMBER_TOKEN,
+    OWNER,
+    OWNER_TOKEN,
+    Organization,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _USERS = {OWNER_TOKEN: OWNER, MEMBER_TOKEN: MEMBER}
@@ -28,12 +36,17 @@ _USERS = {OWNER_TOKEN: OWNER, MEMBER_TOKEN: MEMBER}
 class AnyscaleApplication:
     """A WSGI application that answers as the Anyscale API."""
 
-    def __init__(self, organization: Organization, journal: Journal, faults: Faults, settings: Settings) -> None:
+    def __init__(
+        self, organization: Organization, journal: Journal, faults: Faults, settings: Settings
+    ) -> None:
         self._organization = organization
         self._journal = journal
         self._faults = faults
         self._settings = settings
-        self._map = Map([Rule(path, methods=[method], endpoint=path) for method, path in ROUTES], merge_slashes=True)
+        self._map = Map(
+            [Rule(path, methods=[method], endpoint=path) for method, path in ROUTES],
+            merge_slashes=True,
+        )
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
         request = Request(environ)
@@ -65,7 +78,9 @@ class AnyscaleApplication:
             if fault is None:
                 response = self._carry_out(request, path, arguments)
             else:
-                response = fault.around(lambda: self._carry_out(request, path, arguments), _fault_response)
+                response = fault.around(
+                    lambda: self._carry_out(request, path, arguments), _fault_response
+                )
             status = response.status_code
             return response
         finally:
@@ -75,7 +90,9 @@ class AnyscaleApplication:
         try:
             user = _authenticated(request)
             lag = self._settings.consistency_delay
-            exchange = Exchange(self._organization, user, request.args, _body(request), arguments, lag)
+            exchange = Exchange(
+                self._organization, user, request.args, _body(request), arguments, lag
+            )
             with self._organization.lock:
                 status, body = ROUTES[(request.method, path)](exchange)
         except ApiError as error:
@@ -98,7 +115,11 @@ def _body(request: Request) -> t.Any:
     try:
         return json.loads(data)
     except ValueError:
-        problem = {"loc": ["body"], "msg": "the body is not valid JSON", "type": "value_error.jsondecode"}
+        problem = {
+            "loc": ["body"],
+            "msg": "the body is not valid JSON",
+            "type": "value_error.jsondecode",
+        }
         raise ApiError(422, [problem]) from None
 
 
@@ -110,4 +131,6 @@ def _fault_response(fault: Fault) -> Response:
 
 
 def _json(status: int, body: t.Any) -> Response:
-    return Response("" if body is None else json.dumps(body), status=status, content_type="application/json")
+    return Response(
+        "" if body is None else json.dumps(body), status=status, content_type="application/json"
+    )

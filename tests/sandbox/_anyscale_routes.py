@@ -13,14 +13,27 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _iam_mapping
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError, not_found
-from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import MEMBER, ORGANIZATION_ID, OWNER, Organization
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
+    MEMBER,
+    ORGANIZATION_ID,
+    OWNER,
+    Organization,
+)
 
 Json = dict[str, t.Any]
 Answer = tuple[int, t.Any]
 
 _PAGE_SIZE = 10
 _LARGEST_PAGE = 1000
-_MINI_CLOUD = ("id", "name", "provider", "is_k8s", "is_aioa", "cluster_management_stack_version", "is_private_cloud")
+_MINI_CLOUD = (
+    "id",
+    "name",
+    "provider",
+    "is_k8s",
+    "is_aioa",
+    "cluster_management_stack_version",
+    "is_private_cloud",
+)
 _MINI_USER = ("id", "name", "username", "email", "lastname")
 
 
@@ -43,7 +56,10 @@ class Exchange:
     def form(self) -> Json:
         """The body, which must be an object where there is one."""
         if self.body is not None and not isinstance(self.body, dict):
-            raise ApiError(422, [{"loc": ["body"], "msg": "value is not a valid dict", "type": "type_error.dict"}])
+            raise ApiError(
+                422,
+                [{"loc": ["body"], "msg": "value is not a valid dict", "type": "type_error.dict"}],
+            )
         return self.body or {}
 
     def needs_owner(self) -> None:
@@ -66,7 +82,9 @@ def _userinfo(exchange: Exchange) -> Answer:
     user = {
         **exchange.user,
         "verified": True,
-        "organization_permission_level": "owner" if exchange.user["id"] == OWNER["id"] else "collaborator",
+        "organization_permission_level": "owner"
+        if exchange.user["id"] == OWNER["id"]
+        else "collaborator",
         "organization_ids": [ORGANIZATION_ID],
         "organizations": [organization],
         "ld_hash": "sandbox",
@@ -90,16 +108,27 @@ def _list_clouds(exchange: Exchange) -> Answer:
 
 
 def _found_clouds(organization: Organization, query: t.Any) -> list[Json]:
-    """The clouds that a query asks for. Each page asks anew, so what is not asked for must cost nothing."""
+    """The clouds that a query asks for. Each page asks anew, so what is not asked for must cost
+    nothing.
+    """
     clouds = list(organization.clouds.values())
-    name, creator_id, states = query.get("name"), query.get("creator_id"), query.getlist("state_filter")
+    name, creator_id, states = (
+        query.get("name"),
+        query.get("creator_id"),
+        query.getlist("state_filter"),
+    )
     if name or creator_id is not None or states:
         clouds = [
             cloud
             for cloud in clouds
-            if (name or "") in cloud["name"] and creator_id in (None, cloud["creator_id"]) and (not states or cloud["state"] in states)
+            if (name or "") in cloud["name"]
+            and creator_id in (None, cloud["creator_id"])
+            and (not states or cloud["state"] in states)
         ]
-    field, descending = query.get("sort_field", "CREATED_AT").lower(), query.get("sort_order") == "DESC"
+    field, descending = (
+        query.get("sort_field", "CREATED_AT").lower(),
+        query.get("sort_order") == "DESC",
+    )
     if field != "created_at":
         clouds.sort(key=lambda cloud: str(cloud.get(field)), reverse=descending)
     elif descending:  # they are kept in the order of their creation
@@ -137,7 +166,10 @@ def _find_cloud(exchange: Exchange) -> Answer:
 def _list_resources(exchange: Exchange) -> Answer:
     exchange.organization.cloud(exchange.cloud_id)
     resources = exchange.organization.resources[exchange.cloud_id]
-    return 200, {"results": resources, "metadata": {"total": len(resources), "next_paging_token": None}}
+    return 200, {
+        "results": resources,
+        "metadata": {"total": len(resources), "next_paging_token": None},
+    }
 
 
 def _find_resource(exchange: Exchange) -> Answer:
@@ -150,7 +182,13 @@ def _find_resource(exchange: Exchange) -> Answer:
 
 
 def _get_mapping(exchange: Exchange) -> Answer:
-    return 200, {"result": {"spec": exchange.organization.mapping(exchange.cloud_id, exchange.arguments["resource_id"])}}
+    return 200, {
+        "result": {
+            "spec": exchange.organization.mapping(
+                exchange.cloud_id, exchange.arguments["resource_id"]
+            )
+        }
+    }
 
 
 def _put_mapping(exchange: Exchange) -> Answer:
@@ -162,7 +200,11 @@ def _put_mapping(exchange: Exchange) -> Answer:
 
 
 def _create_template(exchange: Exchange) -> Answer:
-    return 201, {"result": exchange.organization.create_template(exchange.body, exchange.user["id"], settled=False)}
+    return 201, {
+        "result": exchange.organization.create_template(
+            exchange.body, exchange.user["id"], settled=False
+        )
+    }
 
 
 def _get_template(exchange: Exchange) -> Answer:
@@ -207,7 +249,9 @@ def _default_config(exchange: Exchange) -> Answer:
 
 
 def _default_plain_template(exchange: Exchange) -> Answer:
-    default = [cloud["id"] for cloud in exchange.organization.clouds.values() if cloud["is_default"]]
+    default = [
+        cloud["id"] for cloud in exchange.organization.clouds.values() if cloud["is_default"]
+    ]
     cloud_id = exchange.query.get("cloud_id") or (default[0] if default else "")
     return 200, {"result": _default_template(exchange.organization, cloud_id)}
 
@@ -223,7 +267,9 @@ def _default_template(organization: Organization, cloud_id: str) -> Json:
         "auto_select_worker_config": True,
         "flags": {"allow-cross-zone-autoscaling": False},
     }
-    return organization.templates.unsaved({"name": "default", "anonymous": True, "config": config}, OWNER["id"], ORGANIZATION_ID)
+    return organization.templates.unsaved(
+        {"name": "default", "anonymous": True, "config": config}, OWNER["id"], ORGANIZATION_ID
+    )
 
 
 def _decorated(organization: Organization, template: Json) -> Json:
@@ -242,13 +288,20 @@ def _page(items: list[Json], count: t.Any, token: t.Any) -> Answer:
         size = _PAGE_SIZE if count is None else int(count)
         start = int(base64.urlsafe_b64decode(token)) if token else 0
     except (ValueError, binascii.Error):
-        raise ApiError(422, [{"loc": ["query", "count"], "msg": "value is not valid", "type": "type_error"}]) from None
+        raise ApiError(
+            422, [{"loc": ["query", "count"], "msg": "value is not valid", "type": "type_error"}]
+        ) from None
     if not 0 <= size <= _LARGEST_PAGE:
         message = f"ensure this value is between 0 and {_LARGEST_PAGE}"
         raise ApiError(422, [{"loc": ["query", "count"], "msg": message, "type": "value_error"}])
     end = start + size
-    following = base64.urlsafe_b64encode(str(end).encode()).decode() if size and end < len(items) else None
-    return 200, {"results": items[start:end], "metadata": {"total": len(items), "next_paging_token": following}}
+    following = (
+        base64.urlsafe_b64encode(str(end).encode()).decode() if size and end < len(items) else None
+    )
+    return 200, {
+        "results": items[start:end],
+        "metadata": {"total": len(items), "next_paging_token": following},
+    }
 
 
 ROUTES: dict[tuple[str, str], t.Callable[[Exchange], Answer]] = {

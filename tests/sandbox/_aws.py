@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""AWS: moto's server behind the rules that moto lacks, with faults, request ids and a record of the calls."""
+"""AWS: moto's server behind the rules that moto lacks, with faults, request ids and a record of the
+calls.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ _REQUEST_ID_ELEMENT = re.compile(rb"<(RequestI[dD])(/>|>[^<]*</\1>)")
 
 
 class AwsApplication:
-    """A WSGI application that answers as AWS. Moto's state is the process's: one of these at a time."""
+    """A WSGI application that answers as AWS. Moto's state is the process's: one of these at a
+    time.
+    """
 
     def __init__(self, journal: Journal, faults: Faults, settings: Settings) -> None:
         self._journal = journal
@@ -76,7 +80,9 @@ class AwsApplication:
             status = response.status_code
             return response
         finally:
-            self._journal.record(call.service, call.operation, call.account_id, call.resource, status)
+            self._journal.record(
+                call.service, call.operation, call.account_id, call.resource, status
+            )
 
     def _with_fault(self, call: AwsCall, environ: dict[str, t.Any]) -> Response:
         fault = self._faults.take(call.operation, call.resource, call.account_id)
@@ -84,7 +90,9 @@ class AwsApplication:
             return self._carry_out(call, environ)
 
         def error(fault: Fault) -> Response:
-            response = Refusal(fault.code, fault.status or 500, fault.message).response(call.service, call.method)
+            response = Refusal(fault.code, fault.status or 500, fault.message).response(
+                call.service, call.method
+            )
             if fault.retry_after is not None:
                 response.headers["Retry-After"] = f"{fault.retry_after:g}"
             return response
@@ -95,7 +103,9 @@ class AwsApplication:
         try:
             with self._lock:
                 self._rules.before(call, environ)
-                response = self._rules.answer(call) or Response.from_app(self._moto, environ, buffered=True)
+                response = self._rules.answer(call) or Response.from_app(
+                    self._moto, environ, buffered=True
+                )
                 if response.status_code < 300:
                     self._rules.after(call)
         except Refusal as refusal:
@@ -104,7 +114,9 @@ class AwsApplication:
 
 
 def _stamp(response: Response, service: str) -> None:
-    """Give an answer its request id: in the headers and, where there is a place for it, in the body."""
+    """Give an answer its request id: in the headers and, where there is a place for it, in the
+    body.
+    """
     request_id = new_request_id(service)
     if service == "s3":
         response.headers["x-amz-request-id"] = request_id

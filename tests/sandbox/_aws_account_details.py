@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""GetAccountAuthorizationDetails: the users, groups, roles and managed policies of an account, page by page.
+"""GetAccountAuthorizationDetails: the users, groups, roles and managed policies of an account, page
+by page.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
 """
@@ -24,7 +25,12 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refu
 OPERATION = "GetAccountAuthorizationDetails"
 
 _Json = dict[str, t.Any]
-_LISTS = {"UserDetailList": "users", "GroupDetailList": "groups", "RoleDetailList": "roles", "Policies": "managed_policies"}
+_LISTS = {
+    "UserDetailList": "users",
+    "GroupDetailList": "groups",
+    "RoleDetailList": "roles",
+    "Policies": "managed_policies",
+}
 _ENTITY_TYPES = ("User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy")
 _DEFAULT_ITEMS = "100"
 _MOST_ITEMS = 1000
@@ -47,14 +53,18 @@ class Page:
         return [entity for name, entity in self.entities if name == "RoleDetailList"]
 
     def response(self) -> Response:
-        """The answer on the wire. Each role's trust policy must be laid out as the answer is to show it."""
+        """The answer on the wire. Each role's trust policy must be laid out as the answer is to
+        show it.
+        """
         profiles = collections.defaultdict(list)
         for profile in self.backend.instance_profiles.values():
             for role in profile.roles:
                 profiles[role.id].append(profile)
         result: _Json = {name: [] for name in _LISTS}
         for name, entity in self.entities:
-            result[name].append(_role_detail(entity, profiles[entity.id]) if name == "RoleDetailList" else entity)
+            result[name].append(
+                _role_detail(entity, profiles[entity.id]) if name == "RoleDetailList" else entity
+            )
         result["IsTruncated"] = bool(self.marker)
         if self.marker:
             result["Marker"] = self.marker
@@ -79,7 +89,9 @@ def _filter(parameters: dict[str, str]) -> list[str]:
     types = [value for name, value in parameters.items() if name.startswith("Filter.member.")]
     if not set(types) <= set(_ENTITY_TYPES):
         enum = f"Member must satisfy enum value set: [{', '.join(_ENTITY_TYPES)}]"
-        raise _invalid(f"[{', '.join(types)}]", "filter", f"Member must satisfy constraint: [{enum}]")
+        raise _invalid(
+            f"[{', '.join(types)}]", "filter", f"Member must satisfy constraint: [{enum}]"
+        )
     return types
 
 
@@ -89,12 +101,17 @@ def _max_items(parameters: dict[str, str]) -> int:
     if number < 1:
         raise _invalid(text, "maxItems", "Member must have value greater than or equal to 1")
     if number > _MOST_ITEMS:
-        raise _invalid(text, "maxItems", f"Member must have value less than or equal to {_MOST_ITEMS}")
+        raise _invalid(
+            text, "maxItems", f"Member must have value less than or equal to {_MOST_ITEMS}"
+        )
     return number
 
 
 def _invalid(value: str, parameter: str, constraint: str) -> Refusal:
-    message = f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy constraint: {constraint}"
+    message = (
+        f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy "
+        f"constraint: {constraint}"
+    )
     return Refusal("ValidationError", 400, message)
 
 
@@ -147,6 +164,8 @@ def _role(role: t.Any) -> _Json:
 
 def _serialized(result: _Json) -> Response:
     model = get_service_model("iam").operation_model(OPERATION)
-    serializer = get_serializer_class("iam", "query")(operation_model=model, value_picker=XFormedAttributePicker())
+    serializer = get_serializer_class("iam", "query")(
+        operation_model=model, value_picker=XFormedAttributePicker()
+    )
     answer = serializer.serialize(result)
     return Response(t.cast(str, answer["body"]), answer["status_code"], content_type="text/xml")

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""AWS accounts furnished without calls: roles, instance profiles and buckets put straight into moto, as setup calls would."""
+"""AWS accounts furnished without calls: roles, instance profiles and buckets put straight into
+moto, as setup calls would.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from moto.s3.models import s3_backends
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION
-from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import accepted_bucket_policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import (
+    accepted_bucket_policy,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
 
@@ -32,7 +36,9 @@ class AwsAccounts:
     def has_role(self, account_id: str, name: str) -> bool:
         """Whether an account has a role of this name."""
         with self._lock:
-            return any(role.name == name for role in iam_backends[account_id][PARTITION].roles.values())
+            return any(
+                role.name == name for role in iam_backends[account_id][PARTITION].roles.values()
+            )
 
     def add_role(
         self,
@@ -49,16 +55,26 @@ class AwsAccounts:
             bound = _principals.bind(trust, 0.0)
             backend: t.Any = iam_backends[account_id][PARTITION]
             role = backend.create_role(
-                name, json.dumps(trust), path, permissions_boundary=None, description=None, tags=listed, max_session_duration=_HOUR
+                name,
+                json.dumps(trust),
+                path,
+                permissions_boundary=None,
+                description=None,
+                tags=listed,
+                max_session_duration=_HOUR,
             )
             self._policies.put(role.id, bound, settled=True)
             for policy_name, document in (policies or {}).items():
                 role.put_policy(policy_name, json.dumps(document))
 
     def past_policies(self, key: str) -> list[Document | None]:
-        """The policies that a bucket (by its name) or a role (by its unique id) had since it was prepared."""
+        """The policies that a bucket (by its name) or a role (by its unique id) had since it was
+        prepared.
+        """
         with self._lock:
-            return [document and _principals.show(document) for document in self._policies.past(key)]
+            return [
+                document and _principals.show(document) for document in self._policies.past(key)
+            ]
 
     def add_instance_profile(self, account_id: str, name: str, *role_names: str) -> None:
         """Create an instance profile, of a role or of none."""
@@ -66,7 +82,9 @@ class AwsAccounts:
             iam_backends[account_id][PARTITION].create_instance_profile(name, "/", list(role_names))
 
     def add_bucket(self, account_id: str, name: str, region: str, policy: Document | None) -> None:
-        """Create a bucket, unless it is the account's already, and write its policy if one is given."""
+        """Create a bucket, unless it is the account's already, and write its policy if one is
+        given.
+        """
         with self._lock:
             backend = s3_backends[account_id][PARTITION]
             if name not in backend.buckets:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS lets a caller do: operations that a test denies, a caller's policy, and roles that trust the caller or do not."""
+"""What AWS lets a caller do: operations that a test denies, a caller's policy, and roles that trust
+the caller or do not.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,26 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import AwsCall
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Caller
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_permissions import PASS_ROLE, permissions_of
-from ansible_collections.rayfleet.anyscale.tests.sandbox._identity_policies import ALLOW, DENY, effect
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_permissions import (
+    PASS_ROLE,
+    permissions_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._identity_policies import (
+    ALLOW,
+    DENY,
+    effect,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, as_list
 
 _ASSUME_ROLE = "sts:assumerole"
 _EXTERNAL_ID = "sts:ExternalId"
 # How AWS's messages call what an operation is about, by the parameter that names it.
-_KINDS = {"InstanceProfileName": "instance profile", "RoleName": "role", "UserName": "user", "PolicyArn": "policy"}
+_KINDS = {
+    "InstanceProfileName": "instance profile",
+    "RoleName": "role",
+    "UserName": "user",
+    "PolicyArn": "policy",
+}
 
 
 def denied(call: AwsCall, caller: Caller) -> Refusal:
@@ -28,12 +42,18 @@ def denied(call: AwsCall, caller: Caller) -> Refusal:
 
 
 def check_policy(call: AwsCall, caller: Caller, policy: Document) -> None:
-    """Refuse a call that takes more than the caller's only policy allows. Policies of buckets and keys are not looked at."""
+    """Refuse a call that takes more than the caller's only policy allows. Policies of buckets and
+    keys are not looked at.
+    """
     for permission in permissions_of(call):
         found = effect(policy, permission)
         resource = permission.resource if permission.action == PASS_ROLE else _resource(call)
         if found == DENY:
-            raise _not_authorized(caller, permission.action, f"{resource} with an explicit deny in an identity-based policy")
+            raise _not_authorized(
+                caller,
+                permission.action,
+                f"{resource} with an explicit deny in an identity-based policy",
+            )
         if found != ALLOW:
             raise _not_allowed(caller, permission.action, resource)
 
@@ -44,11 +64,17 @@ def not_trusted(call: AwsCall, caller: Caller) -> Refusal:
 
 
 def _not_allowed(caller: Caller, action: str, resource: str) -> Refusal:
-    return _not_authorized(caller, action, f"{resource} because no identity-based policy allows the {action} action")
+    return _not_authorized(
+        caller, action, f"{resource} because no identity-based policy allows the {action} action"
+    )
 
 
 def _not_authorized(caller: Caller, action: str, resource: str) -> Refusal:
-    return Refusal("AccessDenied", 403, f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}")
+    return Refusal(
+        "AccessDenied",
+        403,
+        f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}",
+    )
 
 
 def _resource(call: AwsCall) -> str:
@@ -66,12 +92,18 @@ def is_trusted(trust: Document | None, caller: Caller, external_id: str | None) 
     Of the conditions, only the external id is looked at; all others count as met.
     """
     statements = as_list((trust or {}).get("Statement", []))
-    effects = {statement["Effect"] for statement in statements if _applies(statement, caller, external_id)}
+    effects = {
+        statement["Effect"] for statement in statements if _applies(statement, caller, external_id)
+    }
     return effects == {"Allow"}
 
 
 def _applies(statement: Document, caller: Caller, external_id: str | None) -> bool:
-    demanded = [keys[_EXTERNAL_ID] for keys in statement.get("Condition", {}).values() if _EXTERNAL_ID in keys]
+    demanded = [
+        keys[_EXTERNAL_ID]
+        for keys in statement.get("Condition", {}).values()
+        if _EXTERNAL_ID in keys
+    ]
     is_met = all(external_id in as_list(values) for values in demanded)
     return is_met and _includes_assume_role(statement) and _names(statement, caller)
 

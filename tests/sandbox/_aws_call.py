@@ -30,7 +30,9 @@ _RESOURCE_PARAMETERS = ("RoleName", "InstanceProfileName", "RoleArn", "UserName"
 
 
 def setup_key(account_id: str) -> str:
-    """The access key with which a test prepares an account: its calls are not recorded, delayed or failed."""
+    """The access key with which a test prepares an account: its calls are not recorded, delayed or
+    failed.
+    """
     return _SETUP_KEY + account_id
 
 
@@ -74,15 +76,32 @@ def read_call(environ: dict[str, t.Any]) -> AwsCall:
     if credential is None:
         raise Refusal("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
     access_key, _region, service = credential.groups()
-    operation, parameters = _s3_operation(environ) if service == "s3" else _query_operation(environ, body)
-    call = AwsCall(service, operation, access_key, _account_of(access_key) or "", parameters, request.method, request.headers, body)
+    operation, parameters = (
+        _s3_operation(environ) if service == "s3" else _query_operation(environ, body)
+    )
+    call = AwsCall(
+        service,
+        operation,
+        access_key,
+        _account_of(access_key) or "",
+        parameters,
+        request.method,
+        request.headers,
+        body,
+    )
     environ["HTTP_X_MOTO_ACCOUNT_ID"] = call.account_id
     return call
 
 
 def unsigned_service(environ: dict[str, t.Any]) -> str:
-    """The service whose form of errors fits a request without a readable signature: all but S3 take forms."""
-    return "iam" if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded") else "s3"
+    """The service whose form of errors fits a request without a readable signature: all but S3 take
+    forms.
+    """
+    return (
+        "iam"
+        if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+        else "s3"
+    )
 
 
 def _s3_operation(environ: dict[str, t.Any]) -> tuple[str, dict[str, str]]:

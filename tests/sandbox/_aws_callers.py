@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who calls AWS: an account's administrator, a user, or the session of an assumed role until it expires."""
+"""Who calls AWS: an account's administrator, a user, or the session of an assumed role until it
+expires.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,15 @@ class Caller:
     @property
     def names(self) -> frozenset[str]:
         """What a bound policy may call it by."""
-        return frozenset((self.account_id, f"arn:aws:iam::{self.account_id}:root", self.arn, self.unique_id)) - {""}
+        return frozenset(
+            (self.account_id, f"arn:aws:iam::{self.account_id}:root", self.arn, self.unique_id)
+        ) - {""}
 
 
 class Callers:
-    """The callers, by access key. Not thread-safe: the caller of these methods holds the lock around each call."""
+    """The callers, by access key. Not thread-safe: the caller of these methods holds the lock
+    around each call.
+    """
 
     def __init__(self) -> None:
         self._sessions: dict[str, Caller] = {}
@@ -47,8 +53,11 @@ class Callers:
         account_id = call.parameters["RoleArn"].split(":")[4]
         session = sts_backends[account_id][PARTITION].assumed_roles[-1]
         role_id = session.user_id.split(":")[0]
-        self._sessions[session.access_key_id] = Caller(account_id, session.arn, role_id, session.expiration)
-        # With it, moto would look through all roles of the account at each call, to note when this one was used.
+        self._sessions[session.access_key_id] = Caller(
+            account_id, session.arn, role_id, session.expiration
+        )
+        # With it, moto would look through all roles of the account at each call, to note when this
+        # one was used.
         session.access_key.role_arn = None
 
     def check_expiration(self, call: AwsCall) -> None:
@@ -57,7 +66,9 @@ class Callers:
         if session and session.expiration and session.expiration <= utcnow():
             if call.service == "s3":
                 raise Refusal("ExpiredToken", 400, "The provided token has expired.")
-            raise Refusal("ExpiredToken", 403, "The security token included in the request is expired")
+            raise Refusal(
+                "ExpiredToken", 403, "The security token included in the request is expired"
+            )
 
     def caller(self, call: AwsCall) -> Caller:
         """The principal that a call comes from."""

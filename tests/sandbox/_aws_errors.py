@@ -29,7 +29,11 @@ class Refusal(Exception):
     def response(self, service: str, method: str = "POST") -> Response:
         """The answer on the wire; a HEAD request gets no body."""
         body = "" if method == "HEAD" else self._body(service)
-        return Response(body, status=self.status, content_type="application/xml" if service == "s3" else "text/xml")
+        return Response(
+            body,
+            status=self.status,
+            content_type="application/xml" if service == "s3" else "text/xml",
+        )
 
     def _body(self, service: str) -> str:
         error = f"<Code>{escape(self.code)}</Code><Message>{escape(self.message)}</Message>"
@@ -39,7 +43,8 @@ class Refusal(Exception):
             return f"<Response><Errors><Error>{error}</Error></Errors><RequestID/></Response>"
         fault = "Sender" if self.status < 500 else "Receiver"
         namespace = _NAMESPACES.get(service, "")
-        return f'<ErrorResponse xmlns="{namespace}"><Error><Type>{fault}</Type>{error}</Error><RequestId/></ErrorResponse>'
+        error = f"<Error><Type>{fault}</Type>{error}</Error><RequestId/>"
+        return f'<ErrorResponse xmlns="{namespace}">{error}</ErrorResponse>'
 
 
 def new_request_id(service: str) -> str:

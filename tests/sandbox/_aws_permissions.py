@@ -25,7 +25,8 @@ _S3_ACTIONS = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
 }
-# What an operation of IAM is on, by the parameter that names it. Where it has several, the first of these counts.
+# What an operation of IAM is on, by the parameter that names it. Where it has several, the first of
+# these counts.
 _KINDS = {"InstanceProfileName": "instance-profile", "RoleName": "role", "UserName": "user"}
 _EC2 = {"iam:passedtoservice": "ec2.amazonaws.com"}
 
@@ -57,7 +58,11 @@ def _named_arn(call: AwsCall, parameter: str) -> str:
     """The ARN with its path; of what is not there (yet), the path that the call gives it."""
     kind, name = _KINDS[parameter], call.parameters[parameter]
     backend = iam_backends[call.account_id][PARTITION]
-    there = {"instance-profile": backend.instance_profiles, "role": backend.roles, "user": backend.users}[kind]
+    there = {
+        "instance-profile": backend.instance_profiles,
+        "role": backend.roles,
+        "user": backend.users,
+    }[kind]
     path = call.parameters.get("Path", "/")
     found = (entity.arn for entity in there.values() if entity.name == name)
     return next(found, f"arn:{PARTITION}:iam::{call.account_id}:{kind}{path}{name}")

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS checks, keeps and shows beyond what moto does: the rules before and after a call that moto carries out."""
+"""What AWS checks, keeps and shows beyond what moto does: the rules before and after a call that
+moto carries out.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +17,42 @@ from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Response
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _aws_account_details, _aws_authorization, _principals
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    _aws_account_details,
+    _aws_authorization,
+    _principals,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Callers
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
-from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import accepted_bucket_policy, accepted_trust_policy
+from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import (
+    accepted_bucket_policy,
+    accepted_trust_policy,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _OWNER_ONLY = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus")
 
-# Moto's own check of trust policies is narrower than IAM's, so it gets this one in the place of the checked one.
+# Moto's own check of trust policies is narrower than IAM's, so it gets this one in the place of the
+# checked one.
 _PLAIN_TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        },
     }
 )
 
 
 class AwsRules:
-    """The rules, and the policies that they keep. Not thread-safe: the caller holds a lock around each call."""
+    """The rules, and the policies that they keep. Not thread-safe: the caller holds a lock around
+    each call.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -70,10 +86,14 @@ class AwsRules:
             _aws_authorization.check_policy(call, self._callers.caller(call), policy)
 
     def answer(self, call: AwsCall) -> Response | None:
-        """The answer to a call that moto would not answer as AWS does; ``None`` leaves the call to moto."""
+        """The answer to a call that moto would not answer as AWS does; ``None`` leaves the call to
+        moto.
+        """
         if call.operation != _aws_account_details.OPERATION:
             return None
-        page = _aws_account_details.read_page(iam_backends[call.account_id][PARTITION], call.parameters)
+        page = _aws_account_details.read_page(
+            iam_backends[call.account_id][PARTITION], call.parameters
+        )
         self._show_trust(page.roles, call)
         return page.response()
 
@@ -99,16 +119,24 @@ class AwsRules:
         if owner and expected and expected != owner:
             raise Refusal("AccessDenied", 403, "Access Denied")
         if owner and owner != call.account_id and call.operation in _OWNER_ONLY:
-            raise Refusal("MethodNotAllowed", 405, "The specified method is not allowed against this resource.")
+            raise Refusal(
+                "MethodNotAllowed",
+                405,
+                "The specified method is not allowed against this resource.",
+            )
         if owner and call.operation == "PutBucketPolicy":
             self._bucket_policy(call)
         if owner and call.operation in ("GetBucketPolicy", "GetBucketPolicyStatus"):
             document = self.policies.get(call.resource, self._lag(call))
             bucket = s3_backends[owner][PARTITION].get_bucket(call.resource)
-            bucket.policy = None if document is None else _compact(_principals.show(document)).encode()
+            bucket.policy = (
+                None if document is None else _compact(_principals.show(document)).encode()
+            )
 
     def _bucket_policy(self, call: AwsCall) -> Document:
-        return accepted_bucket_policy(call.body.decode("utf-8", "replace"), call.resource, self._principal_delay(call))
+        return accepted_bucket_policy(
+            call.body.decode("utf-8", "replace"), call.resource, self._principal_delay(call)
+        )
 
     # --- IAM ---
 
@@ -122,24 +150,33 @@ class AwsRules:
         self._show_trust(_roles_shown_by(call), call)
 
     def _show_trust(self, roles: t.Iterable[t.Any], call: AwsCall) -> None:
-        """Lay out trust policies in the form of the call's answer: AWS encodes them in each, moto in GetRole's alone."""
+        """Lay out trust policies in the form of the call's answer: AWS encodes them in each, moto
+        in GetRole's alone.
+        """
         for role in roles:
             document = self.policies.get(role.id, self._lag(call))
             if document is not None:
                 text = _compact(_principals.show(document))
-                role.assume_role_policy_document = text if call.operation == "GetRole" else quote(text)
+                role.assume_role_policy_document = (
+                    text if call.operation == "GetRole" else quote(text)
+                )
 
     def _check_update_trust(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
         role = _role(call)
         if role and role.path.startswith("/aws-service-role/"):
-            message = f"Cannot perform the operation on the protected role '{role.name}' - this role is only modifiable by AWS"
+            message = (
+                f"Cannot perform the operation on the protected role '{role.name}' - this role is "
+                "only modifiable by AWS"
+            )
             raise Refusal("UnmodifiableEntity", 400, message)
         if role:
             self._trust_policy(call)
             _pass_on(call, environ, PolicyDocument=_PLAIN_TRUST)
 
     def _trust_policy(self, call: AwsCall) -> Document:
-        text = call.parameters.get("AssumeRolePolicyDocument") or call.parameters.get("PolicyDocument", "")
+        text = call.parameters.get("AssumeRolePolicyDocument") or call.parameters.get(
+            "PolicyDocument", ""
+        )
         return accepted_trust_policy(text, self._settings.trust_quota, self._principal_delay(call))
 
     # --- STS ---
@@ -162,8 +199,14 @@ class AwsRules:
 
 def _unknown_key(call: AwsCall) -> Refusal:
     if call.service == "s3":
-        return Refusal("InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.")
-    return Refusal("InvalidClientTokenId", 403, "The security token included in the request is invalid.")
+        return Refusal(
+            "InvalidAccessKeyId",
+            403,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        )
+    return Refusal(
+        "InvalidClientTokenId", 403, "The security token included in the request is invalid."
+    )
 
 
 def _pass_on(call: AwsCall, environ: dict[str, t.Any], **changes: str) -> None:
@@ -178,11 +221,20 @@ def _compact(document: Document) -> str:
 
 def _role(call: AwsCall) -> t.Any:
     name = call.parameters.get("RoleName")
-    return next((role for role in iam_backends[call.account_id][PARTITION].roles.values() if role.name == name), None)
+    return next(
+        (
+            role
+            for role in iam_backends[call.account_id][PARTITION].roles.values()
+            if role.name == name
+        ),
+        None,
+    )
 
 
 def _roles_shown_by(call: AwsCall) -> list[t.Any]:
-    """The roles whose trust policy is in moto's answer: one, those of an instance profile, or all of the account."""
+    """The roles whose trust policy is in moto's answer: one, those of an instance profile, or all
+    of the account.
+    """
     backend = iam_backends[call.account_id][PARTITION]
     if "RoleName" in call.parameters:
         role = _role(call)
@@ -190,11 +242,21 @@ def _roles_shown_by(call: AwsCall) -> list[t.Any]:
     if "InstanceProfileName" in call.parameters:
         profile = backend.instance_profiles.get(call.parameters["InstanceProfileName"])
         return list(profile.roles) if profile else []
-    return list(backend.roles.values()) if call.operation in ("ListRoles", "ListInstanceProfiles") else []
+    return (
+        list(backend.roles.values())
+        if call.operation in ("ListRoles", "ListInstanceProfiles")
+        else []
+    )
 
 
 def _check_role_in_profile(call: AwsCall) -> None:
-    profile = iam_backends[call.account_id][PARTITION].instance_profiles.get(call.parameters.get("InstanceProfileName", ""))
+    profile = iam_backends[call.account_id][PARTITION].instance_profiles.get(
+        call.parameters.get("InstanceProfileName", "")
+    )
     role = _role(call)
     if profile and role and role not in profile.roles:
-        raise Refusal("NoSuchEntity", 404, f"The role with name {role.name} cannot be found in the instance profile.")
+        raise Refusal(
+            "NoSuchEntity",
+            404,
+            f"The role with name {role.name} cannot be found in the instance profile.",
+        )

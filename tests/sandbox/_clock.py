@@ -10,7 +10,9 @@ import datetime
 
 
 class Clock:
-    """Two things made one after the other never have the same time, so sorting by time is sorting by age."""
+    """Two things made one after the other never have the same time, so sorting by time is sorting
+    by age.
+    """
 
     def __init__(self) -> None:
         self._last = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)

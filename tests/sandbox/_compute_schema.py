@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the Anyscale API accepts as a compute config: the shape of the request (422) and its meaning (400)."""
+"""What the Anyscale API accepts as a compute config: the shape of the request (422) and its meaning
+(400).
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,13 @@ _NODE: Json = {
     "required_labels": MapOf(str),
     "flags": dict,
 }
-_WORKER: Json = {**_NODE, "min_workers": int, "max_workers": int, "use_spot": bool, "fallback_to_ondemand": bool}
+_WORKER: Json = {
+    **_NODE,
+    "min_workers": int,
+    "max_workers": int,
+    "use_spot": bool,
+    "fallback_to_ondemand": bool,
+}
 _CLUSTER: Json = {
     "allowed_azs": [str],
     "head_node_type": _NODE,
@@ -71,9 +79,21 @@ _CONFIG: Json = {
     **dict.fromkeys(("cloud_id", "region"), str),
     "deployment_configs": [_DEPLOYMENT],
 }
-_CREATE: Json = {"name": str, "project_id": str, "config": _CONFIG, "anonymous": bool, "new_version": bool}
+_CREATE: Json = {
+    "name": str,
+    "project_id": str,
+    "config": _CONFIG,
+    "anonymous": bool,
+    "new_version": bool,
+}
 
-_CLUSTER_FLAGS = ("allow-cross-zone-autoscaling", "min_resources", "max_resources", "max-cpus", "max-gpus")
+_CLUSTER_FLAGS = (
+    "allow-cross-zone-autoscaling",
+    "min_resources",
+    "max_resources",
+    "max-cpus",
+    "max-gpus",
+)
 _NODE_FLAGS = ("cloud_deployment",)
 _LABELS = ("ray.io/accelerator-type", "ray.io/tpu-topology")
 
@@ -83,15 +103,24 @@ def check_shape(body: t.Any) -> None:
     problems = list(_misshaped(body, _CREATE, ("body",)))
     if not problems:
         config = body.get("config")
-        problems = list(_missing(body)) or [problem for loc, cluster in _clusters(config) for problem in _out_of_bounds(cluster, loc)]
+        problems = list(_missing(body)) or [
+            problem
+            for loc, cluster in _clusters(config)
+            for problem in _out_of_bounds(cluster, loc)
+        ]
     if problems:
         raise ApiError(422, problems)
 
 
 def check_meaning(config: Json, is_aws_vm: bool) -> None:
-    """Refuse with a 400 unknown flags and, on AWS virtual machines, what EC2 RunInstances does not know."""
+    """Refuse with a 400 unknown flags and, on AWS virtual machines, what EC2 RunInstances does not
+    know.
+    """
     for loc, cluster in _clusters(config):
-        for level, known in ((cluster, _CLUSTER_FLAGS), *((node, _NODE_FLAGS) for unused, node in _nodes(cluster, loc))):
+        for level, known in (
+            (cluster, _CLUSTER_FLAGS),
+            *((node, _NODE_FLAGS) for unused, node in _nodes(cluster, loc)),
+        ):
             unknown = sorted(set(level.get("flags") or {}) - set(known))
             if unknown:
                 raise ApiError(400, f"Unknown flag: {unknown[0]}.")
@@ -142,28 +171,44 @@ def _missing(body: Json) -> t.Iterator[Problem]:
         if cluster.get("head_node_type") is None:
             yield _problem((*loc, "head_node_type"), "field required", "value_error.missing")
         elif not cluster["head_node_type"].get("name"):
-            yield _problem((*loc, "head_node_type", "name"), "field required", "value_error.missing")
+            yield _problem(
+                (*loc, "head_node_type", "name"), "field required", "value_error.missing"
+            )
 
 
 def _out_of_bounds(cluster: Json, loc: tuple[t.Any, ...]) -> t.Iterator[Problem]:
     zones = cluster.get("allowed_azs") or []
     if "any" in zones and len(zones) > 1:
-        yield _problem((*loc, "allowed_azs"), "'any' cannot be combined with other availability zones", "value_error")
+        yield _problem(
+            (*loc, "allowed_azs"),
+            "'any' cannot be combined with other availability zones",
+            "value_error",
+        )
     for at, node in _nodes(cluster, loc):
         at_most = node.get("max_workers")
         if at_most is not None and at_most < max(1, node.get("min_workers") or 0):
-            yield _problem((*at, "max_workers"), "must be at least 1 and at least min_workers", "value_error")
+            yield _problem(
+                (*at, "max_workers"), "must be at least 1 and at least min_workers", "value_error"
+            )
         labels = node.get("required_labels") or {}
         for label in labels:
             if label not in _LABELS:
-                yield _problem((*at, "required_labels", label), "label is not supported", "value_error")
+                yield _problem(
+                    (*at, "required_labels", label), "label is not supported", "value_error"
+                )
         required = node.get("required_resources") or {}
         if "ray.io/accelerator-type" in labels and not (required.get("gpu") or required.get("tpu")):
-            yield _problem((*at, "required_labels"), "an accelerator needs gpu or tpu in required_resources", "value_error")
+            yield _problem(
+                (*at, "required_labels"),
+                "an accelerator needs gpu or tpu in required_resources",
+                "value_error",
+            )
 
 
 def _clusters(config: Json) -> t.Iterator[tuple[tuple[t.Any, ...], Json]]:
-    """The cluster at the top of the config, and the one of each deployment config, with their places."""
+    """The cluster at the top of the config, and the one of each deployment config, with their
+    places.
+    """
     yield ("body", "config"), config
     for index, deployment in enumerate(config.get("deployment_configs") or []):
         yield ("body", "config", "deployment_configs", index), deployment

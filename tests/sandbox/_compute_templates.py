@@ -75,13 +75,19 @@ class ComputeTemplates:
         self._templates: dict[str, Json] = {}
         self._published: dict[str, float] = {}
 
-    def create(self, body: Json, creator_id: str, organization_id: str, settled: bool = True) -> Json:
-        """Store a checked request as the next version of its lineage; ``settled`` makes every later search find it."""
+    def create(
+        self, body: Json, creator_id: str, organization_id: str, settled: bool = True
+    ) -> Json:
+        """Store a checked request as the next version of its lineage; ``settled`` makes every later
+        search find it.
+        """
         template = self.unsaved(body, creator_id, organization_id)
         name = template["name"]
         lineage = self._lineage(name, template["config"]["cloud_id"])
         if any(version["archived_at"] for version in lineage):
-            raise ApiError(409, f"Compute config {name} is archived, so its name can no longer be used.")
+            raise ApiError(
+                409, f"Compute config {name} is archived, so its name can no longer be used."
+            )
         if lineage and not body.get("new_version"):
             raise ApiError(409, f"A compute config with the name {name} already exists.")
         template["version"] = max((version["version"] for version in lineage), default=0) + 1
@@ -116,7 +122,9 @@ class ComputeTemplates:
         return copy.deepcopy(self._templates[template_id])
 
     def set_archived(self, template_id: str, archived: bool) -> None:
-        """Archive the whole lineage of a version, or take it out of the archive; a repetition is no error."""
+        """Archive the whole lineage of a version, or take it out of the archive; a repetition is no
+        error.
+        """
         template = self.get(template_id)
         now = self._clock.now()
         for version in self._lineage(template["name"], template["config"]["cloud_id"]):
@@ -129,13 +137,22 @@ class ComputeTemplates:
         del self._templates[template_id]
 
     def search(self, query: Json, lag: float = 0.0) -> list[Json]:
-        """The versions that match, sorted as asked for, as a search finds them that lags so many seconds behind."""
+        """The versions that match, sorted as asked for, as a search finds them that lags so many
+        seconds behind.
+        """
         horizon = time.monotonic() - lag
-        shown = [template for template in self._templates.values() if self._published.get(template["id"], horizon) <= horizon]
+        shown = [
+            template
+            for template in self._templates.values()
+            if self._published.get(template["id"], horizon) <= horizon
+        ]
         found = [template for template in shown if _matches(template, query)]
         version = query.get("version", LATEST)
         if version in (LATEST, None):
-            newest = {(template["name"], template["config"]["cloud_id"]): template["id"] for template in shown}  # the oldest comes first
+            newest = {
+                (template["name"], template["config"]["cloud_id"]): template["id"]
+                for template in shown
+            }  # the oldest comes first
             found = [template for template in found if template["id"] in set(newest.values())]
         elif version != ALL_VERSIONS:
             found = [template for template in found if template["version"] == version]
@@ -143,7 +160,9 @@ class ComputeTemplates:
 
     def _lineage(self, name: str, cloud_id: str) -> list[Json]:
         return [
-            template for template in self._templates.values() if template["name"] == name and template["config"]["cloud_id"] == cloud_id
+            template
+            for template in self._templates.values()
+            if template["name"] == name and template["config"]["cloud_id"] == cloud_id
         ]
 
 
@@ -154,7 +173,10 @@ def _with_defaults(sent: Json) -> Json:
     if config["idle_termination_minutes"] is None:
         config["idle_termination_minutes"] = _CONFIG_DEFAULTS["idle_termination_minutes"]
     if config["deployment_configs"]:
-        config["deployment_configs"] = [{**_DEPLOYMENT_DEFAULTS, **_cluster(deployment)} for deployment in config["deployment_configs"]]
+        config["deployment_configs"] = [
+            {**_DEPLOYMENT_DEFAULTS, **_cluster(deployment)}
+            for deployment in config["deployment_configs"]
+        ]
     return config
 
 
@@ -162,7 +184,9 @@ def _cluster(sent: Json) -> Json:
     cluster = copy.deepcopy(sent)
     cluster["head_node_type"] = _node(cluster["head_node_type"], _NODE_DEFAULTS)
     if cluster.get("worker_node_types") is not None:
-        cluster["worker_node_types"] = [_node(worker, _WORKER_DEFAULTS) for worker in cluster["worker_node_types"]]
+        cluster["worker_node_types"] = [
+            _node(worker, _WORKER_DEFAULTS) for worker in cluster["worker_node_types"]
+        ]
     return cluster
 
 
@@ -176,7 +200,9 @@ def _node(sent: Json, defaults: Json) -> Json:
 
 
 def _anonymous_name(config: Json) -> str:
-    return f"anonymous-{hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]}"
+    return (
+        f"anonymous-{hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]}"
+    )
 
 
 def _matches(template: Json, query: Json) -> bool:
@@ -196,7 +222,9 @@ def _matches(template: Json, query: Json) -> bool:
 
 def _sorted(templates: list[Json], clauses: list[Json]) -> list[Json]:
     default = [("created_at", True), ("name", False), ("id", False)]
-    asked = [(clause["sort_field"].lower(), clause.get("sort_order") == "DESC") for clause in clauses]
+    asked = [
+        (clause["sort_field"].lower(), clause.get("sort_order") == "DESC") for clause in clauses
+    ]
     for field, descending in reversed(asked or default):
         templates = sorted(templates, key=lambda template: str(template[field]), reverse=descending)
     return templates

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The control calls: the sandbox turned by HTTP, from playbooks and other processes, under ``/sandbox/`` of the AWS port."""
+"""The control calls: the sandbox turned by HTTP, from playbooks and other processes, under
+``/sandbox/`` of the AWS port.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,12 @@ import typing as t
 from werkzeug.wrappers import Request, Response
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import BROKEN_CLOUD, FLEET, Cloud, inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    BROKEN_CLOUD,
+    FLEET,
+    Cloud,
+    inventory,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
@@ -49,7 +56,9 @@ class ControlApplication:
             return self._aws(environ, start_response)
         request = Request(environ)
         call = self._calls.get((request.method, request.path[len(PREFIX) :].strip("/")))
-        return (_answer(call, request) if call else Response("No such control call.\n", 404))(environ, start_response)
+        return (_answer(call, request) if call else Response("No such control call.\n", 404))(
+            environ, start_response
+        )
 
 
 def _answer(call: t.Callable[[dict[str, t.Any]], t.Any], request: Request) -> Response:
@@ -63,7 +72,9 @@ def _answer(call: t.Callable[[dict[str, t.Any]], t.Any], request: Request) -> Re
 
 
 def _fleet(body: dict[str, t.Any]) -> tuple[Cloud, ...]:
-    """The clouds of a request: those of its ``clouds``, or the seeded fleet; ``broken`` adds the broken one."""
+    """The clouds of a request: those of its ``clouds``, or the seeded fleet; ``broken`` adds the
+    broken one.
+    """
     known = {field.name for field in dataclasses.fields(Cloud)}
     unknown = {key for cloud in body.get("clouds", []) for key in cloud} - known
     if unknown:

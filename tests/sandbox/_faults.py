@@ -16,14 +16,22 @@ from werkzeug.wrappers import Response
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import DroppedConnection
 
-_DEFAULT_CODES = {400: "Throttling", 403: "AccessDenied", 409: "OperationAborted", 500: "InternalError", 503: "SlowDown"}
+_DEFAULT_CODES = {
+    400: "Throttling",
+    403: "AccessDenied",
+    409: "OperationAborted",
+    500: "InternalError",
+    503: "SlowDown",
+}
 
 
 @dataclasses.dataclass
 class Fault:
-    """What happens to the next ``times`` calls of ``operation`` (a shell pattern; ``resource`` and ``account_id`` too).
+    """What happens to the next ``times`` calls of ``operation`` (a shell pattern; ``resource`` and
+    ``account_id`` too).
 
-    status, code, message, retry_after: the error to answer with; no error where the status is ``None``.
+    status, code, message, retry_after: the error to answer with; no error where the status is
+    ``None``.
     drop: close the connection without an answer. hang: do so only once the caller has given up.
     leave: do so, and refuse every connection from then on, until ``Sandbox.come_back``.
     after: carry the call out before any of these.
@@ -54,10 +62,16 @@ class Fault:
 
     def hits(self, operation: str, resource: str, account_id: str) -> bool:
         """Whether this fault is for that call."""
-        patterns = ((operation, self.operation), (resource, self.resource), (account_id, self.account_id))
+        patterns = (
+            (operation, self.operation),
+            (resource, self.resource),
+            (account_id, self.account_id),
+        )
         return all(fnmatch.fnmatchcase(value, pattern) for value, pattern in patterns)
 
-    def around(self, carry_out: t.Callable[[], Response], error: t.Callable[[Fault], Response]) -> Response:
+    def around(
+        self, carry_out: t.Callable[[], Response], error: t.Callable[[Fault], Response]
+    ) -> Response:
         """The answer to a call that this fault hit."""
         time.sleep(self.delay)
         drops = self.drop or self.hang or self.leave
@@ -72,7 +86,9 @@ class Fault:
 
 
 def _half(answer: Response) -> Response:
-    """An answer that breaks off in its middle, where nothing but its text tells that more was to come."""
+    """An answer that breaks off in its middle, where nothing but its text tells that more was to
+    come.
+    """
     text = answer.get_data()
     answer.set_data(text[: len(text) // 2])
     return answer

@@ -59,8 +59,12 @@ class HttpServer:
         self.url = f"http://{HOST}:{self._server.server_port}"
 
     def _bind(self, port: int) -> None:
-        self._server = make_server(HOST, port, self._application, threaded=True, request_handler=_Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._server = make_server(
+            HOST, port, self._application, threaded=True, request_handler=_Handler
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
 
     def start(self) -> None:
         """Begin to answer."""

@@ -14,7 +14,9 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import
 
 Json = dict[str, t.Any]
 
-_REQUIREMENT = re.compile(r"\s*(workload-type|project|user)\s*(=|==|!=|in|notin)?\s*(\([^()]+\)|[^\s(),]+)\s*")
+_REQUIREMENT = re.compile(
+    r"\s*(workload-type|project|user)\s*(=|==|!=|in|notin)?\s*(\([^()]+\)|[^\s(),]+)\s*"
+)
 
 
 def merged_spec(current: Json, spec: Json) -> Json:
@@ -48,5 +50,7 @@ def _check(mapping: Json, rules: list[Json]) -> None:
     for rule in rules:
         if not rule.get("value"):
             raise ApiError(400, "Each rule needs a value.")
-        if not re.fullmatch(rf"{_REQUIREMENT.pattern}(,{_REQUIREMENT.pattern})*", rule.get("selector") or ""):
+        if not re.fullmatch(
+            rf"{_REQUIREMENT.pattern}(,{_REQUIREMENT.pattern})*", rule.get("selector") or ""
+        ):
             raise ApiError(400, f"Invalid selector: {rule.get('selector')}")

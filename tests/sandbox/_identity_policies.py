@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Identity-based policies: whether one gives a permission, as IAM decides that. Of the operators of conditions, one is known.
+"""Identity-based policies: whether one gives a permission, as IAM decides that. Of the operators of
+conditions, one is known.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -21,7 +22,9 @@ _OPERATORS = {"StringEquals"}
 
 
 class Permission(t.NamedTuple):
-    """What a call takes: an action on a resource. ``keys`` are the request's condition keys, in lower case."""
+    """What a call takes: an action on a resource. ``keys`` are the request's condition keys, in
+    lower case.
+    """
 
     action: str
     resource: str
@@ -29,23 +32,39 @@ class Permission(t.NamedTuple):
 
 
 def check(document: t.Any) -> None:
-    """Raise for a document with anything in it that is not judged here: nobody is to be fooled by what is passed over."""
+    """Raise for a document with anything in it that is not judged here: nobody is to be fooled by
+    what is passed over.
+    """
     for statement in as_list(document["Statement"]):
         unknown = set(statement) - _ELEMENTS | set(statement.get("Condition", {})) - _OPERATORS
         if unknown or not {"Effect", "Action", "Resource"} <= set(statement):
-            raise ValueError(f"The sandbox cannot judge a statement with {', '.join(sorted(unknown)) or 'less than it needs'}: {statement}")
+            raise ValueError(
+                "The sandbox cannot judge a statement with "
+                f"{', '.join(sorted(unknown)) or 'less than it needs'}: {statement}"
+            )
 
 
 def effect(document: Document, permission: Permission) -> str | None:
-    """``Deny`` where a statement denies it, else ``Allow`` where one allows it; ``None`` where none is about it."""
-    effects = {statement["Effect"] for statement in as_list(document["Statement"]) if _applies(statement, permission)}
+    """``Deny`` where a statement denies it, else ``Allow`` where one allows it; ``None`` where none
+    is about it.
+    """
+    effects = {
+        statement["Effect"]
+        for statement in as_list(document["Statement"])
+        if _applies(statement, permission)
+    }
     return next((found for found in (DENY, ALLOW) if found in effects), None)
 
 
 def _applies(statement: Document, permission: Permission) -> bool:
     return (
-        any(_matches(action.lower(), permission.action.lower()) for action in as_list(statement["Action"]))
-        and any(_matches(resource, permission.resource) for resource in as_list(statement["Resource"]))
+        any(
+            _matches(action.lower(), permission.action.lower())
+            for action in as_list(statement["Action"])
+        )
+        and any(
+            _matches(resource, permission.resource) for resource in as_list(statement["Resource"])
+        )
         and _is_met(statement.get("Condition", {}), permission.keys)
     )
 
@@ -57,5 +76,9 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _is_met(condition: Document, keys: t.Mapping[str, str]) -> bool:
     """A key that the request does not have meets no condition."""
-    wanted = [(key.lower(), as_list(values)) for block in condition.values() for key, values in block.items()]
+    wanted = [
+        (key.lower(), as_list(values))
+        for block in condition.values()
+        for key, values in block.items()
+    ]
     return all(keys.get(key) in values for key, values in wanted)

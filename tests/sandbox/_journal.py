@@ -9,7 +9,16 @@ from __future__ import annotations
 import threading
 import typing as t
 
-_AWS_READS = ("Get", "List", "Head", "Describe", "Simulate", "Select", "AssumeRole", "DecodeAuthorizationMessage")
+_AWS_READS = (
+    "Get",
+    "List",
+    "Head",
+    "Describe",
+    "Simulate",
+    "Select",
+    "AssumeRole",
+    "DecodeAuthorizationMessage",
+)
 _ANYSCALE_READS = ("/search", "/find_by_name", "/find_cloud_resource_by_name", "/cli_usage/")
 
 
@@ -28,7 +37,9 @@ class Journal:
         self._lock = threading.Lock()
         self._calls: list[dict[str, t.Any]] = []
 
-    def record(self, service: str, operation: str, account_id: str, resource: str, status: int) -> None:
+    def record(
+        self, service: str, operation: str, account_id: str, resource: str, status: int
+    ) -> None:
         """Note one answered call; status 0 is a connection closed without an answer."""
         call = {
             "service": service,

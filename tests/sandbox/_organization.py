@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one Anyscale organization holds: its people, its clouds and their resources, its compute configs."""
+"""What one Anyscale organization holds: its people, its clouds and their resources, its compute
+configs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError, not_found
 from ansible_collections.rayfleet.anyscale.tests.sandbox._clock import Clock
-from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_schema import check_meaning, check_shape
+from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_schema import (
+    check_meaning,
+    check_shape,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
 
 Json = dict[str, t.Any]
@@ -21,9 +26,24 @@ Json = dict[str, t.Any]
 OWNER_TOKEN = "aph0_sandbox"
 MEMBER_TOKEN = "aph0_sandboxmember"
 ORGANIZATION_ID = "org_sandbox"
-OWNER = {"id": "usr_owner", "name": "Olga", "lastname": "Owner", "username": "olga@example.com", "email": "olga@example.com"}
-MEMBER = {"id": "usr_member", "name": "Max", "lastname": "Member", "username": "max@example.com", "email": "max@example.com"}
-_HIBERNATED = "has been hibernated due to inactivity. The cloud is being started and should be available in 5-10 minutes."
+OWNER = {
+    "id": "usr_owner",
+    "name": "Olga",
+    "lastname": "Owner",
+    "username": "olga@example.com",
+    "email": "olga@example.com",
+}
+MEMBER = {
+    "id": "usr_member",
+    "name": "Max",
+    "lastname": "Member",
+    "username": "max@example.com",
+    "email": "max@example.com",
+}
+_HIBERNATED = (
+    "has been hibernated due to inactivity. The cloud is being started and should be available in "
+    "5-10 minutes."
+)
 
 
 def opaque_id(prefix: str, name: str) -> str:
@@ -61,12 +81,18 @@ class Organization:
         cloud_id = cloud_id or opaque_id("cld", name)
         with self.lock:
             self.clouds[cloud_id] = _cloud(self, cloud_id, name, region, provider, compute_stack)
-            self.clouds[cloud_id]["credentials"] = (aws_config or {}).get("anyscale_iam_role_id") or ""
+            self.clouds[cloud_id]["credentials"] = (aws_config or {}).get(
+                "anyscale_iam_role_id"
+            ) or ""
             self.resources[cloud_id] = []
-            self.add_resource(cloud_id, f"{compute_stack.lower()}-{provider.lower()}-{region}", bucket, aws_config)
+            self.add_resource(
+                cloud_id, f"{compute_stack.lower()}-{provider.lower()}-{region}", bucket, aws_config
+            )
         return cloud_id
 
-    def add_resource(self, cloud_id: str, name: str, bucket: str | None = None, aws_config: Json | None = None) -> str:
+    def add_resource(
+        self, cloud_id: str, name: str, bucket: str | None = None, aws_config: Json | None = None
+    ) -> str:
         """Add a resource to a cloud; the first one is the primary. Returns the resource's id."""
         with self.lock:
             resource = _resource(self, self.clouds[cloud_id], name, bucket, aws_config)
@@ -90,24 +116,35 @@ class Organization:
             raise ApiError(500, "Internal server error")
         return primary[0]
 
-    def create_template(self, body: t.Any, creator_id: str = OWNER["id"], settled: bool = True) -> Json:
-        """Create a compute config, or its next version, with all the checks of the service in its order.
+    def create_template(
+        self, body: t.Any, creator_id: str = OWNER["id"], settled: bool = True
+    ) -> Json:
+        """Create a compute config, or its next version, with all the checks of the service in its
+        order.
 
         ``settled``: searches find it at once, however far they lag behind.
         """
         check_shape(body)
         with self.lock:
             resource = self.primary_resource(body["config"]["cloud_id"])
-            check_meaning(body["config"], resource["provider"] == "AWS" and resource["compute_stack"] == "VM")
+            check_meaning(
+                body["config"], resource["provider"] == "AWS" and resource["compute_stack"] == "VM"
+            )
             return self.templates.create(body, creator_id, ORGANIZATION_ID, settled)
 
     def mapping(self, cloud_id: str, resource_id: str) -> Json:
-        """The Cloud IAM mapping spec of a resource. The service does not check that the cloud has that resource."""
+        """The Cloud IAM mapping spec of a resource. The service does not check that the cloud has
+        that resource.
+        """
         self.cloud(cloud_id)
         owned = self.resources[cloud_id]
         if resource_id == "default" and owned:
             resource_id = owned[0]["cloud_resource_id"]
-        known = {resource["cloud_resource_id"]: resource for resources in self.resources.values() for resource in resources}
+        known = {
+            resource["cloud_resource_id"]: resource
+            for resources in self.resources.values()
+            for resource in resources
+        }
         if resource_id not in known:
             raise not_found(resource_id)
         resource = known[resource_id]
@@ -120,7 +157,14 @@ class Organization:
         return copy.deepcopy(self.mappings.get(resource_id, spec))
 
 
-def _cloud(organization: Organization, cloud_id: str, name: str, region: str, provider: str, compute_stack: str) -> Json:
+def _cloud(
+    organization: Organization,
+    cloud_id: str,
+    name: str,
+    region: str,
+    provider: str,
+    compute_stack: str,
+) -> Json:
     return {
         "id": cloud_id,
         "name": name,
@@ -151,7 +195,9 @@ def _cloud(organization: Organization, cloud_id: str, name: str, region: str, pr
     }
 
 
-def _resource(organization: Organization, cloud: Json, name: str, bucket: str | None, aws_config: Json | None) -> Json:
+def _resource(
+    organization: Organization, cloud: Json, name: str, bucket: str | None, aws_config: Json | None
+) -> Json:
     resource_id = opaque_id("cldrsrc", f"{cloud['id']}/{name}")
     return {
         "cloud_resource_id": resource_id,
@@ -162,8 +208,19 @@ def _resource(organization: Organization, cloud: Json, name: str, bucket: str | 
         "region": cloud["region"],
         "networking_mode": "PUBLIC",
         "created_at": organization.clock.now(),
-        "object_storage": {"bucket_name": f"s3://{bucket}", "region": None, "endpoint": None} if bucket else None,
+        "object_storage": {"bucket_name": f"s3://{bucket}", "region": None, "endpoint": None}
+        if bucket
+        else None,
         "aws_config": aws_config,
-        **dict.fromkeys(("file_storage", "gcp_config", "azure_config", "kubernetes_config", "connector_config")),
-        **dict.fromkeys(("operator_status", "operator_status_details", "connector_status", "connector_status_details")),
+        **dict.fromkeys(
+            ("file_storage", "gcp_config", "azure_config", "kubernetes_config", "connector_config")
+        ),
+        **dict.fromkeys(
+            (
+                "operator_status",
+                "operator_status_details",
+                "connector_status",
+                "connector_status_details",
+            )
+        ),
     }

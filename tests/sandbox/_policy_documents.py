@@ -12,16 +12,32 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
-from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document, UnknownPrincipal, as_list
+from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import (
+    Document,
+    UnknownPrincipal,
+    as_list,
+)
 
 BUCKET_POLICY_BYTES = 20480
 
 _STATEMENT_ELEMENTS = frozenset(
-    ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
+    (
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+    )
 )
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _S3_ACTION = re.compile(r"\*|s3:[A-Za-z*?]+", re.IGNORECASE)
-_OBJECT_ACTION = re.compile(r"s3:((?!\w*bucket)\w*object\w*|abortmultipartupload|listmultipartuploadparts)", re.IGNORECASE)
+_OBJECT_ACTION = re.compile(
+    r"s3:((?!\w*bucket)\w*object\w*|abortmultipartupload|listmultipartuploadparts)", re.IGNORECASE
+)
 
 
 class _Malformed(Exception):
@@ -29,7 +45,9 @@ class _Malformed(Exception):
 
 
 def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Document:
-    """The trust policy that IAM stores for this text, its principals bound; a ``Refusal`` where IAM refuses."""
+    """The trust policy that IAM stores for this text, its principals bound; a ``Refusal`` where IAM
+    refuses.
+    """
     try:
         document = _parsed(text)
         _check_sids(document["Statement"])
@@ -39,7 +57,11 @@ def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Docu
         bound = _principals.bind(document, principal_delay)
     except UnknownPrincipal as unknown:
         kind = unknown.kind.upper() if unknown.kind == "Service" else unknown.kind
-        raise Refusal("MalformedPolicyDocument", 400, f'Invalid principal in policy: "{kind}":"{unknown.value}"') from None
+        raise Refusal(
+            "MalformedPolicyDocument",
+            400,
+            f'Invalid principal in policy: "{kind}":"{unknown.value}"',
+        ) from None
     except _Malformed as malformed:
         raise Refusal("MalformedPolicyDocument", 400, str(malformed)) from None
     if len(re.sub(r"\s", "", text)) > quota:
@@ -48,9 +70,13 @@ def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Docu
 
 
 def accepted_bucket_policy(text: str, bucket: str, principal_delay: float) -> Document:
-    """The bucket policy that S3 stores for this text, normalized and bound; a ``Refusal`` where S3 refuses."""
+    """The bucket policy that S3 stores for this text, normalized and bound; a ``Refusal`` where S3
+    refuses.
+    """
     if not text.lstrip().startswith("{"):
-        raise Refusal("MalformedPolicy", 400, "Policies must be valid JSON and the first byte must be '{'")
+        raise Refusal(
+            "MalformedPolicy", 400, "Policies must be valid JSON and the first byte must be '{'"
+        )
     try:
         document = _parsed(text)
         for statement in as_list(document["Statement"]):
@@ -63,7 +89,10 @@ def accepted_bucket_policy(text: str, bucket: str, principal_delay: float) -> Do
     except _Malformed as malformed:
         raise Refusal("MalformedPolicy", 400, str(malformed)) from None
     if len(json.dumps(normalized, separators=(",", ":")).encode()) > BUCKET_POLICY_BYTES:
-        message = f"Normalized policy document exceeds the maximum allowed size of {BUCKET_POLICY_BYTES} bytes."
+        message = (
+            "Normalized policy document exceeds the maximum allowed size of "
+            f"{BUCKET_POLICY_BYTES} bytes."
+        )
         raise Refusal("PolicyTooLarge", 400, message)
     return bound
 
@@ -129,24 +158,39 @@ def _check_bucket_statement(statement: Document, bucket: str) -> None:
     for action in as_list(statement.get("Action", statement.get("NotAction"))):
         if not isinstance(action, str) or not _S3_ACTION.fullmatch(action):
             raise _Malformed("Policy has invalid action")
-        is_plain = "Action" in statement and "Resource" in statement and not re.search(r"[*?]", action)
+        is_plain = (
+            "Action" in statement and "Resource" in statement and not re.search(r"[*?]", action)
+        )
         if is_plain and bool(_OBJECT_ACTION.fullmatch(action)) not in levels:
             raise _Malformed("Action does not apply to any resource(s) in statement")
 
 
 def _normalized(document: Document) -> Document:
-    """S3's form: a list of statements, a string for a list of one, strings in conditions, root ARNs for account ids."""
-    return {**document, "Statement": [_normalized_statement(statement) for statement in as_list(document["Statement"])]}
+    """S3's form: a list of statements, a string for a list of one, strings in conditions, root ARNs
+    for account ids.
+    """
+    return {
+        **document,
+        "Statement": [
+            _normalized_statement(statement) for statement in as_list(document["Statement"])
+        ],
+    }
 
 
 def _normalized_statement(statement: Document) -> Document:
     normalized: Document = {}
     for element, value in statement.items():
         if element in ("Principal", "NotPrincipal") and isinstance(value, dict):
-            normalized[element] = {kind: _one_or_many([_root_arn(item) for item in as_list(values)]) for kind, values in value.items()}
+            normalized[element] = {
+                kind: _one_or_many([_root_arn(item) for item in as_list(values)])
+                for kind, values in value.items()
+            }
         elif element == "Condition":
             normalized[element] = {
-                operator: {key: _one_or_many([_condition_value(item) for item in as_list(values)]) for key, values in keys.items()}
+                operator: {
+                    key: _one_or_many([_condition_value(item) for item in as_list(values)])
+                    for key, values in keys.items()
+                }
                 for operator, keys in value.items()
             }
         else:
@@ -159,7 +203,9 @@ def _one_or_many(values: list[t.Any]) -> t.Any:
 
 
 def _root_arn(principal: t.Any) -> t.Any:
-    return f"arn:aws:iam::{principal}:root" if re.fullmatch(r"\d{12}", str(principal)) else principal
+    return (
+        f"arn:aws:iam::{principal}:root" if re.fullmatch(r"\d{12}", str(principal)) else principal
+    )
 
 
 def _condition_value(value: t.Any) -> str:

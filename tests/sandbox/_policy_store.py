@@ -20,7 +20,9 @@ class PolicyStore:
         self._history: dict[str, list[tuple[float, Document | None]]] = {}
 
     def put(self, key: str, document: Document | None, settled: bool = False) -> None:
-        """Store a document, or ``None`` for its deletion; ``settled`` makes every later read see it."""
+        """Store a document, or ``None`` for its deletion; ``settled`` makes every later read see
+        it.
+        """
         if settled:
             self._history[key] = [(_ALWAYS, document)]
         else:
@@ -30,7 +32,9 @@ class PolicyStore:
         """The document as a read sees it that lags ``delay`` seconds behind."""
         horizon = time.monotonic() - delay
         entries = self._history.get(key, [])
-        return next((document for written, document in reversed(entries) if written <= horizon), None)
+        return next(
+            (document for written, document in reversed(entries) if written <= horizon), None
+        )
 
     def past(self, key: str) -> list[Document | None]:
         """All documents that there were, the oldest first, from the last settled one on."""

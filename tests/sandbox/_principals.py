@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Principals of policies as AWS keeps them: bound to the unique id of a role or user, shown by its ARN while it exists."""
+"""Principals of policies as AWS keeps them: bound to the unique id of a role or user, shown by its
+ARN while it exists.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ def as_list(value: t.Any) -> list[t.Any]:
 def bind(document: Document, minimum_age: float) -> Document:
     """A document with each role and user replaced by its unique id.
 
-    minimum_age: seconds that a role or user must have existed for to be known to the policy's service.
+    minimum_age: seconds that a role or user must have existed for to be known to the policy's
+    service.
     """
 
     def bound(kind: str, value: t.Any) -> t.Any:
@@ -68,7 +71,9 @@ def entity_of_arn(arn: str) -> t.Any:
     backend = iam_backends[match.group(1)][PARTITION]
     entities = backend.roles if match.group(2) == "role" else backend.users
     name = arn.rpartition("/")[2]
-    return next((entity for entity in entities.values() if entity.name == name and entity.arn == arn), None)
+    return next(
+        (entity for entity in entities.values() if entity.name == name and entity.arn == arn), None
+    )
 
 
 def _with_principals(document: Document, change: t.Callable[[str, t.Any], t.Any]) -> Document:
@@ -116,4 +121,7 @@ def _is_known_session(value: str) -> bool:
     match = _SESSION_ARN.fullmatch(value)
     if match is None or match.group(1) not in iam_backends:
         return False
-    return any(role.name == match.group(2) for role in iam_backends[match.group(1)][PARTITION].roles.values())
+    return any(
+        role.name == match.group(2)
+        for role in iam_backends[match.group(1)][PARTITION].roles.values()
+    )

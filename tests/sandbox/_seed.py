@@ -24,7 +24,10 @@ OWNER_TAGS = {
         "aws:cloudformation:stack-name": "anyscale-cloud",
         "aws:cloudformation:logical-id": "nodeRole",
     },
-    "terraform": {"tf_module": "terraform-aws-anyscale-cloudfoundation-modules", "tf_sub_module": "aws-anyscale-iam"},
+    "terraform": {
+        "tf_module": "terraform-aws-anyscale-cloudfoundation-modules",
+        "tf_sub_module": "aws-anyscale-iam",
+    },
 }
 
 
@@ -32,10 +35,14 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
     """Add these clouds to what is there already; accounts and buckets may be shared with it."""
     for cloud in fleet:
         if not sandbox.accounts.has_role(cloud.account_id, ONBOARDING_ROLE):
-            sandbox.accounts.add_role(cloud.account_id, ONBOARDING_ROLE, documents.account_trust(TOOLING_ACCOUNT))
+            sandbox.accounts.add_role(
+                cloud.account_id, ONBOARDING_ROLE, documents.account_trust(TOOLING_ACCOUNT)
+            )
         _add_roles(sandbox.accounts, cloud)
         _add_instance_profile(sandbox.accounts, cloud)
-        sandbox.accounts.add_bucket(cloud.account_id, cloud.bucket_name, REGION, documents.bucket_policy(cloud))
+        sandbox.accounts.add_bucket(
+            cloud.account_id, cloud.bucket_name, REGION, documents.bucket_policy(cloud)
+        )
         register(sandbox.organization, cloud)
         request = documents.compute_config(cloud)
         if request:
@@ -44,7 +51,12 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
 
 def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
     policies = {CONTROL_PLANE_POLICY: documents.control_plane_policy()}
-    accounts.add_role(cloud.account_id, cloud.control_plane_role_name, documents.control_plane_trust(cloud), policies=policies)
+    accounts.add_role(
+        cloud.account_id,
+        cloud.control_plane_role_name,
+        documents.control_plane_trust(cloud),
+        policies=policies,
+    )
     if cloud.trust:
         trust, tags = documents.trust_policy(cloud), OWNER_TAGS[cloud.owner]
         accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags=tags)

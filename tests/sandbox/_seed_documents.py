@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documents that a fleet is found with: trust policies, bucket policies and compute configs, by the name of the state."""
+"""The documents that a fleet is found with: trust policies, bucket policies and compute configs, by
+the name of the state.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ Json = dict[str, t.Any]
 PARTNER_ACCOUNT = "444444444444"
 CONTROL_PLANE_ACCOUNT = "525325868955"
 
-_OBJECT_ACTIONS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+_OBJECT_ACTIONS = (
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:ListMultipartUploadParts",
+    "s3:AbortMultipartUpload",
+)
 _BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
 _OTHER_PROFILE = "ray-autoscaler-v1"
 
@@ -25,7 +33,9 @@ def policy(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _service_trust(services: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: t.Any) -> Json:
+def _service_trust(
+    services: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: t.Any
+) -> Json:
     return {"Effect": "Allow", "Principal": {"Service": services}, "Action": action, **more}
 
 
@@ -47,9 +57,15 @@ def trust_policy(cloud: Cloud) -> Json:
         "manual_page": policy(_service_trust(["ec2.amazonaws.com"], Condition={})),
         "cloudformation": policy(_service_trust("ec2.amazonaws.com", Sid="Allow")),
         "list_action": policy(_service_trust("ec2.amazonaws.com", ["sts:AssumeRole"])),
-        "conditional": policy(_service_trust("ec2.amazonaws.com", Sid="OnlyThisAccount", Condition=only_here)),
+        "conditional": policy(
+            _service_trust("ec2.amazonaws.com", Sid="OnlyThisAccount", Condition=only_here)
+        ),
         "foreign_principal": policy(_PARTNER, _LAMBDA),
-        "many_services": policy(_service_trust(["lambda.amazonaws.com", "ec2.amazonaws.com"], ["sts:AssumeRole", "sts:TagSession"])),
+        "many_services": policy(
+            _service_trust(
+                ["lambda.amazonaws.com", "ec2.amazonaws.com"], ["sts:AssumeRole", "sts:TagSession"]
+            )
+        ),
     }
     return states[cloud.trust]
 
@@ -68,12 +84,25 @@ def control_plane_trust(cloud: Cloud) -> Json:
 
 def control_plane_policy() -> Json:
     """What the vendor's set-up allows that role to do with roles and instance profiles."""
-    return policy({"Sid": "IAM", "Effect": "Allow", "Action": ["iam:PassRole", "iam:GetInstanceProfile"], "Resource": "*"})
+    return policy(
+        {
+            "Sid": "IAM",
+            "Effect": "Allow",
+            "Action": ["iam:PassRole", "iam:GetInstanceProfile"],
+            "Resource": "*",
+        }
+    )
 
 
 def account_trust(account_id: str) -> Json:
     """The trust policy of a role that an account's principals may assume."""
-    return policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"}, "Action": "sts:AssumeRole"})
+    return policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    )
 
 
 def bucket_policy(cloud: Cloud) -> Json | None:
@@ -93,8 +122,13 @@ def bucket_policy(cloud: Cloud) -> Json | None:
     states: dict[str, Json | None] = {
         "none": None,
         "cloudformation": policy(_grant(roles, basic, both)),
-        "cloud_foundation": policy(tls_only, _grant(roles, (*_OBJECT_ACTIONS, *_BUCKET_ACTIONS), both, Sid="AllowAnyscaleResources")),
-        "foreign_reader": policy(_grant(PARTNER_ACCOUNT, ["s3:GetObject"], f"{bucket}/exports/*", Sid="AnalyticsExport")),
+        "cloud_foundation": policy(
+            tls_only,
+            _grant(roles, (*_OBJECT_ACTIONS, *_BUCKET_ACTIONS), both, Sid="AllowAnyscaleResources"),
+        ),
+        "foreign_reader": policy(
+            _grant(PARTNER_ACCOUNT, ["s3:GetObject"], f"{bucket}/exports/*", Sid="AnalyticsExport")
+        ),
         "complete": policy(
             _grant(cloud.role_arn, _OBJECT_ACTIONS, f"{bucket}/*", Sid="ClusterObjects"),
             _grant(cloud.role_arn, _BUCKET_ACTIONS, bucket, Sid="ClusterBucket"),
@@ -103,21 +137,45 @@ def bucket_policy(cloud: Cloud) -> Json | None:
     return states[cloud.bucket_policy]
 
 
-def _grant(principal: str | list[str], actions: t.Iterable[str], resource: str | list[str], **more: str) -> Json:
-    return {**more, "Effect": "Allow", "Principal": {"AWS": principal}, "Action": list(actions), "Resource": resource}
+def _grant(
+    principal: str | list[str], actions: t.Iterable[str], resource: str | list[str], **more: str
+) -> Json:
+    return {
+        **more,
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": list(actions),
+        "Resource": resource,
+    }
 
 
 def compute_config(cloud: Cloud) -> Json | None:
-    """The request that made a cloud's compute config, as the vendor's CLI sends it; ``None`` where there is none."""
+    """The request that made a cloud's compute config, as the vendor's CLI sends it; ``None`` where
+    there is none.
+    """
     other = f"arn:aws:iam::{cloud.account_id}:instance-profile/{_OTHER_PROFILE}"
-    disk = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 500, "VolumeType": "gp3"}}]}
-    gpu_worker = {"name": "gpu", "instance_type": "g5.4xlarge", "min_workers": 0, "max_workers": 4, "use_spot": True}
+    disk = {
+        "BlockDeviceMappings": [
+            {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 500, "VolumeType": "gp3"}}
+        ]
+    }
+    gpu_worker = {
+        "name": "gpu",
+        "instance_type": "g5.4xlarge",
+        "min_workers": 0,
+        "max_workers": 4,
+        "use_spot": True,
+    }
     states: dict[str, Json | None] = {
         "missing": None,
         "right": _request(cloud, _profile(cloud.instance_profile_arn)),
         "role_arn": _request(cloud, _profile(cloud.role_arn)),
         "other_profile": _request(cloud, {**_profile(other), **disk}),
-        "hidden_by_worker": _request(cloud, _profile(cloud.instance_profile_arn), {**gpu_worker, "advanced_configurations_json": disk}),
+        "hidden_by_worker": _request(
+            cloud,
+            _profile(cloud.instance_profile_arn),
+            {**gpu_worker, "advanced_configurations_json": disk},
+        ),
     }
     return states[cloud.compute_config]
 
@@ -127,13 +185,28 @@ def _profile(arn: str) -> Json:
 
 
 def _request(cloud: Cloud, advanced: Json, *more_workers: Json) -> Json:
-    cpu_worker = {"name": "cpu", "instance_type": "m5.4xlarge", "min_workers": 0, "max_workers": 10, "use_spot": False}
+    cpu_worker = {
+        "name": "cpu",
+        "instance_type": "m5.4xlarge",
+        "min_workers": 0,
+        "max_workers": 10,
+        "use_spot": False,
+    }
     cluster: Json = {
-        "head_node_type": {"name": "head-node", "instance_type": "m5.2xlarge", "resources": {"cpu": 0, "gpu": 0}},
+        "head_node_type": {
+            "name": "head-node",
+            "instance_type": "m5.2xlarge",
+            "resources": {"cpu": 0, "gpu": 0},
+        },
         "worker_node_types": [cpu_worker, *more_workers],
         "advanced_configurations_json": advanced,
         "auto_select_worker_config": False,
         "flags": {"allow-cross-zone-autoscaling": False},
     }
     config = {"cloud_id": cloud.cloud_id, **cluster, "deployment_configs": [cluster]}
-    return {"name": cloud.compute_config_name, "anonymous": False, "new_version": True, "config": config}
+    return {
+        "name": cloud.compute_config_name,
+        "anonymous": False,
+        "new_version": True,
+        "config": config,
+    }

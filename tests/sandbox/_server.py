@@ -14,25 +14,38 @@ from botocore.config import Config
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale import AnyscaleApplication
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws import AwsApplication
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT, caller_key, setup_key
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
+    TOOLING_ACCOUNT,
+    caller_key,
+    setup_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._control import ControlApplication
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HOST, HttpServer
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
-from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER_TOKEN, Organization
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
+    OWNER_TOKEN,
+    Organization,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import seed_fleet
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import BROKEN_CLOUD, FLEET, REGION, Cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    BROKEN_CLOUD,
+    FLEET,
+    REGION,
+    Cloud,
+)
 
 _SECRET = "sandbox"
 
 
 class Sandbox:
-    """AWS and the Anyscale control plane on free ports of loopback, from ``with`` to the end of its block.
+    """AWS and the Anyscale control plane on free ports of loopback, from ``with`` to the end of its
+    block.
 
     Moto keeps its state in the process, so there is one sandbox at a time in a process.
-    ``organization`` is the state behind the Anyscale API, for tests that prepare clouds and compute configs;
-    ``accounts`` is AWS's, for tests that prepare many roles and buckets.
+    ``organization`` is the state behind the Anyscale API, for tests that prepare clouds and compute
+    configs; ``accounts`` is AWS's, for tests that prepare many roles and buckets.
     """
 
     token = OWNER_TOKEN
@@ -44,7 +57,9 @@ class Sandbox:
         self._settings = Settings()
         self._aws = AwsApplication(self._journal, self._faults, self._settings)
         self.accounts = self._aws.accounts
-        anyscale = AnyscaleApplication(self.organization, self._journal, self._faults, self._settings)
+        anyscale = AnyscaleApplication(
+            self.organization, self._journal, self._faults, self._settings
+        )
         self._servers = HttpServer(ControlApplication(self, self._aws)), HttpServer(anyscale)
         self._session = boto3.Session(region_name=REGION)
         self._clients: dict[tuple[str, str], t.Any] = {}
@@ -79,26 +94,40 @@ class Sandbox:
         }
 
     def environment(self) -> dict[str, str]:
-        """The environment for a child command: this process's own, with the sandbox's AWS and Anyscale alone."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANYSCALE_", "MOTO_"))}
+        """The environment for a child command: this process's own, with the sandbox's AWS and
+        Anyscale alone.
+        """
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "ANYSCALE_", "MOTO_"))
+        }
         return {**inherited, **self.child_variables()}
 
     def credentials(self, account_id: str = TOOLING_ACCOUNT, setup: bool = False) -> dict[str, str]:
-        """Keyword arguments of a boto3 session in an account, whose calls are recorded unless they are for ``setup``."""
+        """Keyword arguments of a boto3 session in an account, whose calls are recorded unless they
+        are for ``setup``.
+        """
         key = setup_key(account_id) if setup else caller_key(account_id)
         return {"aws_access_key_id": key, "aws_secret_access_key": _SECRET, "region_name": REGION}
 
     def client(self, service: str, account_id: str = TOOLING_ACCOUNT) -> t.Any:
-        """A boto3 client to prepare and inspect an account: not recorded, and without faults and delays."""
+        """A boto3 client to prepare and inspect an account: not recorded, and without faults and
+        delays.
+        """
         if (service, account_id) not in self._clients:
             config = Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=30)
             credentials = self.credentials(account_id, setup=True)
-            client = self._session.client(service, endpoint_url=self.aws_url, config=config, **credentials)
+            client = self._session.client(
+                service, endpoint_url=self.aws_url, config=config, **credentials
+            )
             self._clients[service, account_id] = client
         return self._clients[service, account_id]
 
     def reset(self) -> None:
-        """Empty AWS, the Anyscale organization, the calls, the faults and the settings; both servers answer again."""
+        """Empty AWS, the Anyscale organization, the calls, the faults and the settings; both
+        servers answer again.
+        """
         self.come_back()
         self._aws.reset()
         with self.organization.lock:
@@ -108,7 +137,9 @@ class Sandbox:
         self._settings.reset()
 
     def calls(self) -> list[dict[str, t.Any]]:
-        """The calls since the last reset or ``clear_calls``: service, operation, account_id, resource, status, write."""
+        """The calls since the last reset or ``clear_calls``: service, operation, account_id,
+        resource, status, write.
+        """
         return self._journal.calls()
 
     def writes(self) -> list[dict[str, t.Any]]:
@@ -120,7 +151,9 @@ class Sandbox:
         self._journal.clear()
 
     def fault(self, operation: str, **fault: t.Any) -> None:
-        """Make the next calls of an operation fail, wait or break off; see ``_faults.Fault`` for the keywords."""
+        """Make the next calls of an operation fail, wait or break off; see ``_faults.Fault`` for
+        the keywords.
+        """
         self._faults.add(operation=operation, **fault)
 
     def come_back(self) -> None:

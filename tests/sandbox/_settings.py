@@ -16,14 +16,15 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import _identity_polici
 class Settings:
     """How slow, how narrow and how strict AWS is.
 
-    consistency_delay: for so many seconds after a policy was written, or a compute config published, reads return the
-        state before it.
+    consistency_delay: for so many seconds after a policy was written, or a compute config
+    published, reads return the state before it.
     principal_delay: a role younger than so many seconds is not yet a valid principal of a policy.
     trust_quota: the longest trust policy, in characters that are not white space.
     denied: operations that no policy allows the callers whose calls are recorded.
-    identity_policies: by account, the only identity-based policy of such callers in it; in other accounts they may do all.
-    session_seconds: how long the session of an assumed role lasts, whatever was asked for; AWS's rule (an hour,
-        or what was asked for) where it is ``None``.
+    identity_policies: by account, the only identity-based policy of such callers in it; in other
+    accounts they may do all.
+    session_seconds: how long the session of an assumed role lasts, whatever was asked for; AWS's
+    rule (an hour, or what was asked for) where it is ``None``.
     """
 
     consistency_delay: float = 0.0

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet that the demo and the tests converge: 12 clouds in the states that real clouds are found in."""
+"""The fleet that the demo and the tests converge: 12 clouds in the states that real clouds are
+found in.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,10 @@ class Cloud:
     """One cloud, described by the state of its parts.
 
     role: the role that the customer registered; without it the cloud runs with its default role.
-    trust, bucket_policy, compute_config: keys of ``_seed_documents``; no ``trust`` means that the role does not exist.
-    profile: whether the instance profile named like the role is ``missing``, ``empty`` or ``filled`` with the role.
+    trust, bucket_policy, compute_config: keys of ``_seed_documents``; no ``trust`` means that the
+    role does not exist.
+    profile: whether the instance profile named like the role is ``missing``, ``empty`` or
+    ``filled`` with the role.
     owner: which tool's tags the role has, ``cloudformation`` or ``terraform``.
     """
 
@@ -84,7 +88,13 @@ class Cloud:
 
 FLEET: tuple[Cloud, ...] = (
     Cloud("vision-prod", VISION_ACCOUNT, trust="lambda_only"),
-    Cloud("vision-dev", VISION_ACCOUNT, trust="manual_page", profile="filled", compute_config="role_arn"),
+    Cloud(
+        "vision-dev",
+        VISION_ACCOUNT,
+        trust="manual_page",
+        profile="filled",
+        compute_config="role_arn",
+    ),
     Cloud(
         "speech-prod",
         VISION_ACCOUNT,
@@ -113,7 +123,13 @@ FLEET: tuple[Cloud, ...] = (
         profile="filled",
         compute_config="right",
     ),
-    Cloud("search-dev", VISION_ACCOUNT, role="search-dev-ray", trust="foreign_principal", bucket="anyscale-search-shared"),
+    Cloud(
+        "search-dev",
+        VISION_ACCOUNT,
+        role="search-dev-ray",
+        trust="foreign_principal",
+        bucket="anyscale-search-shared",
+    ),
     Cloud(
         "search-lab",
         VISION_ACCOUNT,

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor's judgement of a cloud: the checks of ``anyscale cloud verify`` on its roles and its bucket.
+"""The vendor's judgement of a cloud: the checks of ``anyscale cloud verify`` on its roles and its
+bucket.
 
-They are called as the vendor's CLI calls them. Where the CLI only warns that the bucket is closed to the clusters' role,
-the verdict here is a failure.
+They are called as the vendor's CLI calls them. Where the CLI only warns that the bucket is closed
+to the clusters' role, the verdict here is a failure.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import boto3
 from anyscale.cli_logger import CloudSetupLogger
 from anyscale.cloud_resource import verify_aws_iam_roles, verify_aws_s3
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import CONTROL_PLANE_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (
+    CONTROL_PLANE_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION, Cloud
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether the vendor accepts the roles with their instance profile, and the bucket; and what it said against them."""
+    """Whether the vendor accepts the roles with their instance profile, and the bucket; and what it
+    said against them.
+    """
 
     roles: bool
     bucket: bool
@@ -48,13 +53,31 @@ class _Listener(CloudSetupLogger):  # type: ignore[misc]  # the vendor's package
 
 
 def judge(session: boto3.Session, cloud: Cloud) -> Verdict:
-    """Ask the vendor's code about a cloud, by a session in its account. This process's environment must lead to the sandbox."""
-    roles = {"control_plane_role": cloud.control_plane_role_arn, "data_plane_role": cloud.role_arn, "boto3_session": session}
+    """Ask the vendor's code about a cloud, by a session in its account. This process's environment
+    must lead to the sandbox.
+    """
+    roles = {
+        "control_plane_role": cloud.control_plane_role_arn,
+        "data_plane_role": cloud.role_arn,
+        "boto3_session": session,
+    }
     on_roles, on_bucket = _Listener(), _Listener()
     roles_pass = verify_aws_iam_roles(
-        **roles, anyscale_aws_account=CONTROL_PLANE_ACCOUNT, logger=on_roles, cloud_id=cloud.cloud_id, strict=False
+        **roles,
+        anyscale_aws_account=CONTROL_PLANE_ACCOUNT,
+        logger=on_roles,
+        cloud_id=cloud.cloud_id,
+        strict=False,
     )
-    bucket_exists = verify_aws_s3(**roles, aws_s3_id=f"arn:aws:s3:::{cloud.bucket_name}", region=REGION, logger=on_bucket, strict=False)
+    bucket_exists = verify_aws_s3(
+        **roles,
+        aws_s3_id=f"arn:aws:s3:::{cloud.bucket_name}",
+        region=REGION,
+        logger=on_bucket,
+        strict=False,
+    )
     closed = [words for words in on_bucket.said if "Data Plane role" in words]
-    against_roles = [words for words in on_roles.said if cloud.role_name in words and not roles_pass]
+    against_roles = [
+        words for words in on_roles.said if cloud.role_name in words and not roles_pass
+    ]
     return Verdict(roles_pass, bucket_exists and not closed, (*against_roles, *closed))

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs playbooks as AWX does: ansible-runner, a private data directory for each job, and the project's template in it."""
+"""Runs playbooks as AWX does: ansible-runner, a private data directory for each job, and the
+project's template in it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ _SCRIPT = "#! /usr/bin/env python3\n# -*- coding: utf-8 -*-\nprint({!r})\n"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A job that has run: how it ended, the events that AWX would store, and the folder of its artifacts."""
+    """A job that has run: how it ended, the events that AWX would store, and the folder of its
+    artifacts.
+    """
 
     exit_status: int
     events: list[Json]
@@ -49,13 +53,17 @@ class Job:
     @property
     def results(self) -> list[tuple[str, str, Json]]:
         """The host, the task's name and the result, for each end of a task."""
-        data = [event["event_data"] for event in self.events if "res" in event.get("event_data", {})]
+        data = [
+            event["event_data"] for event in self.events if "res" in event.get("event_data", {})
+        ]
         return [(one["host"], one["task"], one["res"]) for one in data]
 
     @property
     def published(self) -> Json:
         """What the job published by set_stats, which AWX hands on to the next jobs of a workflow."""
-        [last] = [event["event_data"] for event in self.events if event["event"] == "playbook_on_stats"]
+        [last] = [
+            event["event_data"] for event in self.events if event["event"] == "playbook_on_stats"
+        ]
         return t.cast(Json, last.get("artifact_data", {}))
 
 
@@ -69,30 +77,64 @@ def run_job(
     job_id: int = 1,
     bin_folder: Path = Path(sys.executable).parent,
 ) -> Job:
-    """Run a playbook of the project's template, such as ``playbooks/audit.yml``, or one of a collection by its full name.
+    """Run a playbook of the project's template, such as ``playbooks/audit.yml``, or one of a
+    collection by its full name.
 
     folder: where the private data directory and a home of its own are made.
     options: for the command line, as AWX puts there the limit, the verbosity and the forks.
-    variables: extra variables, to which AWX adds its own; environment: what the credentials of the job template inject.
+    variables: extra variables, to which AWX adds its own; environment: what the credentials of the
+    job template inject.
     job_id: AWX's, which each slice of a job has for itself.
     bin_folder: the virtual environment's that has ansible-runner and Ansible.
     """
     private = folder / "private"
     of_job = {"JOB_ID": str(job_id), "AWX_PRIVATE_DATA_DIR": str(private)}
-    _fill(private, inventory, options, {**variables, "awx_job_id": job_id}, {**OF_AWX, **of_job, **environment})
+    _fill(
+        private,
+        inventory,
+        options,
+        {**variables, "awx_job_id": job_id},
+        {**OF_AWX, **of_job, **environment},
+    )
     home = folder / "home"
     home.mkdir()
     surroundings = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"}
-    command = [str(bin_folder / "python"), "-m", "ansible_runner", "run", str(private), "-p", playbook, "-i", IDENT, "--quiet"]
-    done = subprocess.run(command, cwd=folder, env=surroundings, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    command = [
+        str(bin_folder / "python"),
+        "-m",
+        "ansible_runner",
+        "run",
+        str(private),
+        "-p",
+        playbook,
+        "-i",
+        IDENT,
+        "--quiet",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=surroundings,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     artifacts = private / "artifacts" / IDENT
     assert artifacts.is_dir(), done.stdout + done.stderr
-    events = [json.loads(path.read_text(encoding="utf-8")) for path in (artifacts / "job_events").glob("[0-9]*.json")]
+    events = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (artifacts / "job_events").glob("[0-9]*.json")
+    ]
     return Job(done.returncode, sorted(events, key=lambda event: event["counter"]), artifacts)
 
 
 def _fill(
-    private: Path, inventory: Json, options: t.Sequence[str], variables: t.Mapping[str, t.Any], environment: t.Mapping[str, str]
+    private: Path,
+    inventory: Json,
+    options: t.Sequence[str],
+    variables: t.Mapping[str, t.Any],
+    environment: t.Mapping[str, str],
 ) -> None:
     """The private data directory, in ansible-runner's layout."""
     shutil.copytree(TEMPLATE, private / "project")
@@ -113,12 +155,26 @@ def _fill(
 def _script_data(inventory: Json) -> str:
     """A static inventory of one group in the format of inventory scripts."""
     [(group, content)] = inventory["all"]["children"].items()
-    listed = {group: {"hosts": list(content["hosts"]), "vars": content.get("vars", {})}, "_meta": {"hostvars": content["hosts"]}}
+    listed = {
+        group: {"hosts": list(content["hosts"]), "vars": content.get("vars", {})},
+        "_meta": {"hostvars": content["hosts"]},
+    }
     return json.dumps(listed)
 
 
 def sliced(inventory: Json, count: int) -> list[Json]:
-    """The inventories of a job's slices: of the hosts, sorted by name, the first of each has every so many, and so on."""
+    """The inventories of a job's slices: of the hosts, sorted by name, the first of each has every
+    so many, and so on.
+    """
     [(group, content)] = inventory["all"]["children"].items()
     names = [sorted(content["hosts"])[number::count] for number in range(count)]
-    return [{"all": {"children": {group: {**content, "hosts": {name: content["hosts"][name] for name in chosen}}}}} for chosen in names]
+    return [
+        {
+            "all": {
+                "children": {
+                    group: {**content, "hosts": {name: content["hosts"][name] for name in chosen}}
+                }
+            }
+        }
+        for chosen in names
+    ]

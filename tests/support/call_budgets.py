@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states that a cloud is found in, and the calls that the module ``cloud_iam`` may make for it in each: its budget."""
+"""The states that a cloud is found in, and the calls that the module ``cloud_iam`` may make for it
+in each: its budget.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT, caller_key
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
+    TOOLING_ACCOUNT,
+    caller_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     ACCOUNT,
@@ -31,7 +36,9 @@ DEFAULT = "GET /api/v2/compute_templates/default/{id}"
 CREATE = "POST /api/v2/compute_templates/"
 
 NEW = Cloud("orbit", ACCOUNT, role=ROLE, trust="foreign_principal", bucket_policy="foreign_reader")
-RIGHT = dataclasses.replace(NEW, trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right")
+RIGHT = dataclasses.replace(
+    NEW, trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"
+)
 EC2 = {**LAMBDA, "Principal": {"Service": "ec2.amazonaws.com"}}
 TOOLING: Json = {
     "access_key": caller_key(TOOLING_ACCOUNT),
@@ -52,8 +59,8 @@ GIVEN: Json = {
 class Scene:
     """A cloud as it is found, and each call that it takes to converge it.
 
-    changes: of a cloud that is right; spoil: what is done to it then. options: of the module, beside those of every
-    scene; ``None`` takes one away.
+    changes: of a cloud that is right; spoil: what is done to it then. options: of the module,
+    beside those of every scene; ``None`` takes one away.
     """
 
     calls: t.Mapping[str, int]
@@ -76,13 +83,21 @@ class Scene:
     @property
     def arguments(self) -> Json:
         """The module's options."""
-        return {name: value for name, value in {**GIVEN, **self.options}.items() if value is not None}
+        return {
+            name: value for name, value in {**GIVEN, **self.options}.items() if value is not None
+        }
 
 
 def _read_by_someone_gone(sandbox: Sandbox) -> None:
     readers = [make_role(sandbox, "gone"), f"arn:aws:iam::{PARTNER_ACCOUNT}:root"]
     objects = f"arn:aws:s3:::{NEW.bucket_name}/*"
-    statement = {"Sid": "Readers", "Effect": "Allow", "Principal": {"AWS": readers}, "Action": "s3:GetObject", "Resource": objects}
+    statement = {
+        "Sid": "Readers",
+        "Effect": "Allow",
+        "Principal": {"AWS": readers},
+        "Action": "s3:GetObject",
+        "Resource": objects,
+    }
     put_bucket_policy(sandbox, NEW.bucket_name, policy(statement))
     delete_role(sandbox, "gone")
 
@@ -91,7 +106,9 @@ def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
     put_trust(sandbox, policy(LAMBDA, EC2))
 
 
-_NEW = {field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")}
+_NEW = {
+    field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
+}
 _LOOK = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_LOOK,
@@ -101,22 +118,39 @@ _MAKE = {
     **{SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
 }
 
-# Each step that changes something is looked at again once it is locked, and once more after the change.
+# Each step that changes something is looked at again once it is locked, and once more after the
+# change.
 SCENES: dict[str, Scene] = {
     "nothing to do": Scene(_LOOK),
-    "EC2 not trusted": Scene({**_LOOK, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}),
+    "EC2 not trusted": Scene(
+        {**_LOOK, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
+    ),
     "bucket not granted": Scene(
         {**_LOOK, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket's policy": Scene(
-        {**_LOOK, "GetRole": 2, "GetBucketPolicy": 3, "ListRoles": 1, "ListUsers": 1, "PutBucketPolicy": 1},
+        {
+            **_LOOK,
+            "GetRole": 2,
+            "GetBucketPolicy": 3,
+            "ListRoles": 1,
+            "ListUsers": 1,
+            "PutBucketPolicy": 1,
+        },
         {"bucket_policy": "none"},
         {"prune_dangling_principals": True},
         _read_by_someone_gone,
     ),
     "no instance profile": Scene(
-        {**_LOOK, "GetRole": 3, "GetInstanceProfile": 4, SEARCH: 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
+        {
+            **_LOOK,
+            "GetRole": 3,
+            "GetInstanceProfile": 4,
+            SEARCH: 3,
+            "CreateInstanceProfile": 1,
+            "AddRoleToInstanceProfile": 1,
+        },
         {"profile": "missing"},
     ),
     "instance profile without its role": Scene(
@@ -133,7 +167,10 @@ SCENES: dict[str, Scene] = {
     ),
     "all to be made": Scene(_MAKE, _NEW),
     "all to be made, without a role to assume": Scene(
-        {"GetCallerIdentity": 1, **{name: count for name, count in _MAKE.items() if name != "AssumeRole"}},
+        {
+            "GetCallerIdentity": 1,
+            **{name: count for name, count in _MAKE.items() if name != "AssumeRole"},
+        },
         _NEW,
         dict.fromkeys(TOOLING),
     ),

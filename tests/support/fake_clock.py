@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Time that passes at once: whoever sleeps, in the collection, in botocore or on the sandbox's side, finds that it has."""
+"""Time that passes at once: whoever sleeps, in the collection, in botocore or on the sandbox's
+side, finds that it has.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ import botocore.endpoint
 import botocore.retries.bucket
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _compute_templates, _policy_store
 
 
 class QuickTime:
-    """A clock that sleeping moves. ``slept`` are the seconds that nobody waited for, ``on_pause`` is called at each pause."""
+    """A clock that sleeping moves. ``slept`` are the seconds that nobody waited for, ``on_pause``
+    is called at each pause.
+    """
 
     def __init__(self) -> None:
         self.slept = 0.0
@@ -53,12 +59,20 @@ def pass_quickly(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
             clock.sleep(timeout or 0.0)
             return False
 
-    monkeypatch.setattr(attempts, "__defaults__", tuple(instead.get(value, value) for value in t.cast(t.Any, attempts).__defaults__))
+    monkeypatch.setattr(
+        attempts,
+        "__defaults__",
+        tuple(instead.get(value, value) for value in t.cast(t.Any, attempts).__defaults__),
+    )
     keywords = t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__
     for name, value in keywords.items():
         monkeypatch.setitem(keywords, name, instead.get(value, value))
     namespace = types.SimpleNamespace(sleep=clock.sleep, monotonic=clock.monotonic, time=clock.time)
     for module in (botocore.endpoint, botocore.retries.bucket, _compute_templates, _policy_store):
         monkeypatch.setattr(module, "time", namespace)
-    monkeypatch.setattr(botocore.retries.bucket, "threading", types.SimpleNamespace(Lock=threading.Lock, Condition=Condition))
+    monkeypatch.setattr(
+        botocore.retries.bucket,
+        "threading",
+        types.SimpleNamespace(Lock=threading.Lock, Condition=Condition),
+    )
     return clock

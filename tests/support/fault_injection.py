@@ -12,7 +12,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import session
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import _READ_SECONDS
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
@@ -75,9 +77,19 @@ def is_write(operation: str) -> bool:
 
 
 class Trouble:
-    """Faults that one operation meets, in time that passes at once: the calls from ``number`` on, so many of them."""
+    """Faults that one operation meets, in time that passes at once: the calls from ``number`` on,
+    so many of them.
+    """
 
-    def __init__(self, sandbox: Sandbox, clock: QuickTime, operation: str, kind: str, number: int = 1, times: int = 1) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        clock: QuickTime,
+        operation: str,
+        kind: str,
+        number: int = 1,
+        times: int = 1,
+    ) -> None:
         self._sandbox = sandbox
         self._clock = clock
         self._operation = operation
@@ -87,7 +99,9 @@ class Trouble:
 
     @contextlib.contextmanager
     def under_way(self) -> t.Iterator[None]:
-        """Until the end of the block. Who is hit once is hit, and nobody waits longer or asks more often than is to be borne."""
+        """Until the end of the block. Who is hit once is hit, and nobody waits longer or asks more
+        often than is to be borne.
+        """
         self._clock.slept = 0.0
         self._clock.on_pause = self._back_after(2 if self._times == 1 else FOR_EVER)
         fault = kinds(self._operation)[self._kind]
@@ -97,9 +111,15 @@ class Trouble:
         self._clock.on_pause = lambda: None
         self._sandbox.come_back()
         assert self._times > 1 or self._sandbox.faults() == [], "the call was not made"
-        calls = len([call for call in self._sandbox.calls() if call["operation"] == self._operation])
+        calls = len(
+            [call for call in self._sandbox.calls() if call["operation"] == self._operation]
+        )
         assert calls <= MOST_CALLS
-        in_vain = calls * PATIENCE_OF["/" in self._operation] if self._kind.startswith("no answer") else 0.0
+        in_vain = (
+            calls * PATIENCE_OF["/" in self._operation]
+            if self._kind.startswith("no answer")
+            else 0.0
+        )
         assert self._clock.slept + in_vain <= LONGEST_SECONDS
 
     def _back_after(self, pauses: int) -> t.Callable[[], None]:
@@ -141,7 +161,9 @@ class Tally:
 
 
 def tallied(request: pytest.FixtureRequest, name: str, title: str) -> t.Iterator[Tally]:
-    """A tally for all tests of a module, recorded where all of them run and not only the bounded version."""
+    """A tally for all tests of a module, recorded where all of them run and not only the bounded
+    version.
+    """
     tally = Tally()
     yield tally
     if request.config.option.markexpr != "not soak" and not request.session.testsfailed:
@@ -154,5 +176,7 @@ def impatient(kind: str) -> t.Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if kind.startswith("no answer"):
             patch.setattr(session, "_READ_SECONDS", PATIENCE)
-            patch.setitem(t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "timeout", PATIENCE)
+            patch.setitem(
+                t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "timeout", PATIENCE
+            )
         yield

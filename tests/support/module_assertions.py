@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states that accounts are brought into before a module runs, and the two ways in which a run is judged."""
+"""The states that accounts are brought into before a module runs, and the two ways in which a run
+is judged.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ ROLE = "ray-team-a"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 MODULES = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
 
-LAMBDA = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LAMBDA = {
+    "Effect": "Allow",
+    "Principal": {"Service": "lambda.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
 PARTNER = {
     "Sid": "PartnerIngest",
     "Effect": "Allow",
@@ -42,7 +48,7 @@ PARTNER = {
 _ALWAYS_RETURNED = {"changed", "diff", "warnings"}
 
 
-# --- accounts ---------------------------------------------------------------------------------------------------------
+# --- accounts -------------------------------------------------------------------------------------
 
 
 def policy(*statements: Json) -> Json:
@@ -50,10 +56,18 @@ def policy(*statements: Json) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def make_role(sandbox: Sandbox, name: str = ROLE, trust: Json | None = None, account: str = ACCOUNT, **more: t.Any) -> str:
+def make_role(
+    sandbox: Sandbox,
+    name: str = ROLE,
+    trust: Json | None = None,
+    account: str = ACCOUNT,
+    **more: t.Any,
+) -> str:
     """A role, trusted by Lambda alone unless a trust policy is given; returns its ARN."""
     document = json.dumps(trust or policy(LAMBDA))
-    answer = sandbox.client("iam", account).create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
+    answer = sandbox.client("iam", account).create_role(
+        RoleName=name, AssumeRolePolicyDocument=document, **more
+    )
     return str(answer["Role"]["Arn"])
 
 
@@ -67,16 +81,22 @@ def delete_role(sandbox: Sandbox, name: str) -> str:
 
 def trust_of(sandbox: Sandbox, name: str = ROLE) -> Json:
     """A role's trust policy."""
-    document: Json = sandbox.client("iam", ACCOUNT).get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    document: Json = sandbox.client("iam", ACCOUNT).get_role(RoleName=name)["Role"][
+        "AssumeRolePolicyDocument"
+    ]
     return document
 
 
 def put_trust(sandbox: Sandbox, document: Json, name: str = ROLE) -> None:
     """Replace a role's trust policy behind the module's back."""
-    sandbox.client("iam", ACCOUNT).update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    sandbox.client("iam", ACCOUNT).update_assume_role_policy(
+        RoleName=name, PolicyDocument=json.dumps(document)
+    )
 
 
-def make_bucket(sandbox: Sandbox, name: str, document: Json | None = None, account: str = ACCOUNT) -> None:
+def make_bucket(
+    sandbox: Sandbox, name: str, document: Json | None = None, account: str = ACCOUNT
+) -> None:
     """A bucket, with a policy if one is given."""
     s3 = sandbox.client("s3", account)
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -105,8 +125,14 @@ def write_operations(sandbox: Sandbox) -> list[str]:
     return [call["operation"] for call in sandbox.writes()]
 
 
-def hold_up(monkeypatch: pytest.MonkeyPatch, task: type[policy_task.PolicyTask], meanwhile: t.Callable[[], object]) -> None:
-    """Let a task be held up, once, for a little more than two seconds between its last look and its write."""
+def hold_up(
+    monkeypatch: pytest.MonkeyPatch,
+    task: type[policy_task.PolicyTask],
+    meanwhile: t.Callable[[], object],
+) -> None:
+    """Let a task be held up, once, for a little more than two seconds between its last look and its
+    write.
+    """
     held: list[float] = []
     clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(held))
     backup = task.backup
@@ -121,7 +147,7 @@ def hold_up(monkeypatch: pytest.MonkeyPatch, task: type[policy_task.PolicyTask],
     monkeypatch.setattr(task, "backup", late)
 
 
-# --- judging a run ----------------------------------------------------------------------------------------------------
+# --- judging a run --------------------------------------------------------------------------------
 
 
 def before(result: Json) -> t.Any:
@@ -134,8 +160,16 @@ def after(result: Json) -> t.Any:
     return json.loads(result["diff"]["after"] or "null")
 
 
-def converge(sandbox: Sandbox, run: Run, module: str, reasons: list[str], unpredicted: t.Iterable[str] = (), **options: t.Any) -> Json:
-    """A change in four steps: predicted, made, and twice nothing left to do. Returns the result of the change.
+def converge(
+    sandbox: Sandbox,
+    run: Run,
+    module: str,
+    reasons: list[str],
+    unpredicted: t.Iterable[str] = (),
+    **options: t.Any,
+) -> Json:
+    """A change in four steps: predicted, made, and twice nothing left to do. Returns the result of
+    the change.
 
     unpredicted: keys that check mode is documented not to know.
     """
@@ -168,7 +202,9 @@ def settled(sandbox: Sandbox, run: Run, module: str, **options: t.Any) -> Json:
 
 
 def refused(sandbox: Sandbox, run: Run, module: str, *phrases: str, **options: t.Any) -> Json:
-    """The same refusal in check mode and for real: on one line, with these phrases, and nothing written."""
+    """The same refusal in check mode and for real: on one line, with these phrases, and nothing
+    written.
+    """
     sandbox.clear_calls()
     predicted, real = failure(run(module, check=True, **options)), failure(run(module, **options))
     assert real["msg"] == predicted["msg"]
@@ -188,10 +224,14 @@ def failure(result: Json) -> Json:
 
 def _lasting(result: Json) -> Json:
     """The facts of a failure, without the ids that are new for each call."""
-    return {key: value for key, value in result.get("error", {}).items() if key not in ("request_id", "trace_id")}
+    return {
+        key: value
+        for key, value in result.get("error", {}).items()
+        if key not in ("request_id", "trace_id")
+    }
 
 
-# --- what the documentation promises ----------------------------------------------------------------------------------
+# --- what the documentation promises --------------------------------------------------------------
 
 
 def documented_returns(module: str) -> Json:
@@ -202,11 +242,21 @@ def documented_returns(module: str) -> Json:
 
 def documented_reasons(module: str) -> set[str]:
     """The reason codes that a module's documentation lists."""
-    return set(re.findall(r"V\(([a-z_0-9]+)\)", " ".join(documented_returns(module)["reasons"]["description"])))
+    return set(
+        re.findall(
+            r"V\(([a-z_0-9]+)\)", " ".join(documented_returns(module)["reasons"]["description"])
+        )
+    )
 
 
 def check_documented(module: str, result: Json) -> None:
-    """A change returns just what is documented: all keys, but those that depend on an option that was not given."""
-    documented = {key for key, value in documented_returns(module).items() if value["returned"] in ("success", "changed") or key in result}
+    """A change returns just what is documented: all keys, but those that depend on an option that
+    was not given.
+    """
+    documented = {
+        key
+        for key, value in documented_returns(module).items()
+        if value["returned"] in ("success", "changed") or key in result
+    }
     assert set(result) - {"invocation"} == documented | _ALWAYS_RETURNED
     assert set(result["reasons"]) <= documented_reasons(module)

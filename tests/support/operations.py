@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all but the module ``cloud_iam`` uses AWS and Anyscale for, and the calls that each use makes."""
+"""What all but the module ``cloud_iam`` uses AWS and Anyscale for, and the calls that each use
+makes.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,27 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import look
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import (
+    look,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice, read_rows
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
+    Choice,
+    read_rows,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import CREATE, RESOURCES, RIGHT, SEARCH, TOOLING
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import (
+    CREATE,
+    RESOURCES,
+    RIGHT,
+    SEARCH,
+    TOOLING,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     ACCOUNT,
     PARTNER_ACCOUNT,
@@ -33,17 +48,23 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 
 CLOUDS, ONE_CLOUD = "GET /api/v2/clouds/", "GET /api/v2/clouds/{id}"
 MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"
-ARCHIVE, UNARCHIVE = (f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive"))
+ARCHIVE, UNARCHIVE = (
+    f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive")
+)
 UNKNOWN = "unknown"
 READS_PER_PAGE = 10
 
 # As a cloud is before somebody onboards it, and one that has nothing yet.
-OLD = dataclasses.replace(RIGHT, trust="lambda_only", bucket_policy="foreign_reader", compute_config="other_profile")
+OLD = dataclasses.replace(
+    RIGHT, trust="lambda_only", bucket_policy="foreign_reader", compute_config="other_profile"
+)
 BARE = dataclasses.replace(OLD, bucket_policy="none", compute_config="missing")
 
 
 class Seen(t.NamedTuple):
-    """What a look found, each fact by its name, ``UNKNOWN`` where it says so; and its words where anything is."""
+    """What a look found, each fact by its name, ``UNKNOWN`` where it says so; and its words where
+    anything is.
+    """
 
     facts: Json
     words: str = ""
@@ -64,27 +85,39 @@ class Look:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """A use that writes: what is done before, which gives the module's options, and what there is to see after it."""
+    """A use that writes: what is done before, which gives the module's options, and what there is
+    to see after it.
+    """
 
     calls: t.Mapping[str, int]
     module: str
     prepare: t.Callable[[Sandbox, Run], Json]
 
 
-# --- looks ------------------------------------------------------------------------------------------------------------
+# --- looks ----------------------------------------------------------------------------------------
 
 
 def _seed_for_an_audit(sandbox: Sandbox) -> None:
-    """One of each that an audit reads: policies of both kinds, a boundary, a mapping, a reader who was deleted."""
+    """One of each that an audit reads: policies of both kinds, a boundary, a mapping, a reader who
+    was deleted.
+    """
     sandbox.seed((RIGHT,))
     iam = sandbox.client("iam", ACCOUNT)
     document = policy({"Effect": "Allow", "Action": ["ec2:*", "iam:*", "s3:*"], "Resource": "*"})
-    arn = iam.create_policy(PolicyName="everything", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    arn = iam.create_policy(PolicyName="everything", PolicyDocument=json.dumps(document))["Policy"][
+        "Arn"
+    ]
     iam.attach_role_policy(RoleName=RIGHT.control_plane_role_name, PolicyArn=arn)
     iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=arn)
     (resource,) = sandbox.organization.resources[RIGHT.cloud_id]
-    mapping = {"mode": "CUSTOMER_MANAGED", "rules": [{"name": "jobs", "value": RIGHT.role_arn}], "fallback_rule": "CLOUD_DEFAULT"}
-    sandbox.organization.mappings[resource["cloud_resource_id"]] = {"dataplane_iam_mapping": mapping}
+    mapping = {
+        "mode": "CUSTOMER_MANAGED",
+        "rules": [{"name": "jobs", "value": RIGHT.role_arn}],
+        "fallback_rule": "CLOUD_DEFAULT",
+    }
+    sandbox.organization.mappings[resource["cloud_resource_id"]] = {
+        "dataplane_iam_mapping": mapping
+    }
     _let_somebody_read_who_is_gone(sandbox)
 
 
@@ -92,13 +125,25 @@ def _let_somebody_read_who_is_gone(sandbox: Sandbox) -> None:
     others = (bucket_policy_of(sandbox, RIGHT.bucket_name) or policy())["Statement"]
     readers = [make_role(sandbox, "gone"), f"arn:aws:iam::{PARTNER_ACCOUNT}:root"]
     objects = f"arn:aws:s3:::{RIGHT.bucket_name}/*"
-    statement = {"Sid": "Readers", "Effect": "Allow", "Principal": {"AWS": readers}, "Action": "s3:GetObject", "Resource": objects}
+    statement = {
+        "Sid": "Readers",
+        "Effect": "Allow",
+        "Principal": {"AWS": readers},
+        "Action": "s3:GetObject",
+        "Resource": objects,
+    }
     put_bucket_policy(sandbox, RIGHT.bucket_name, policy(*others, statement))
     delete_role(sandbox, "gone")
 
 
 def _audit(_sandbox: Sandbox, run: Run) -> Seen:
-    result = run("cloud_iam_info", cloud=RIGHT.name, account_id=ACCOUNT, compute_config=[RIGHT.compute_config_name], **TOOLING)
+    result = run(
+        "cloud_iam_info",
+        cloud=RIGHT.name,
+        account_id=ACCOUNT,
+        compute_config=[RIGHT.compute_config_name],
+        **TOOLING,
+    )
     if result.get("failed"):
         return Seen({}, result["msg"])
     told = {check["id"]: check for check in result["checks"]}
@@ -111,17 +156,31 @@ def _seed_a_cloud(sandbox: Sandbox) -> None:
 
 
 def _seed_a_node(sandbox: Sandbox) -> None:
-    trust = policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"})
+    trust = policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    )
     make_role(sandbox, "node", trust, Path="/ray/")
 
 
 def _identify(sandbox: Sandbox, _run: Run) -> Seen:
     """With the credentials of a node, whose role is under a path, which IAM alone can tell."""
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/ray/node"
-    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=role_arn, RoleSessionName="i-0abc1234def567890")["Credentials"]
-    keys = {"access_key": given["AccessKeyId"], "secret_key": given["SecretAccessKey"], "session_token": given["SessionToken"]}
+    given = sandbox.client("sts", ACCOUNT).assume_role(
+        RoleArn=role_arn, RoleSessionName="i-0abc1234def567890"
+    )["Credentials"]
+    keys = {
+        "access_key": given["AccessKeyId"],
+        "secret_key": given["SecretAccessKey"],
+        "session_token": given["SessionToken"],
+    }
     try:
-        result = look({**keys, "expected_role": role_arn, "default_role": None, "look_up_role": True})
+        result = look(
+            {**keys, "expected_role": role_arn, "default_role": None, "look_up_role": True}
+        )
     except TaskError as error:
         return Seen({}, error.failure()["msg"])
     return Seen({name: result[name] for name in ("account_id", "role_name", "matches")})
@@ -143,27 +202,53 @@ def _seed_many_roles(sandbox: Sandbox) -> None:
 
 
 def _read_by_the_page(sandbox: Sandbox, _run: Run) -> Seen:
-    session = BulkSession({"access_key": caller_key(ACCOUNT), "secret_key": "sandbox", "account_id": ACCOUNT})
+    session = BulkSession(
+        {"access_key": caller_key(ACCOUNT), "secret_key": "sandbox", "account_id": ACCOUNT}
+    )
     try:
-        roles = [session.call("iam", "get_role", RoleName=f"role-{number}")["Role"] for number in range(READS_PER_PAGE)]
+        roles = [
+            session.call("iam", "get_role", RoleName=f"role-{number}")["Role"]
+            for number in range(READS_PER_PAGE)
+        ]
     except TaskError as error:
         return Seen({}, error.failure()["msg"])
-    return Seen({role["RoleName"]: [role["Arn"], role["AssumeRolePolicyDocument"]] for role in roles})
+    return Seen(
+        {role["RoleName"]: [role["Arn"], role["AssumeRolePolicyDocument"]] for role in roles}
+    )
 
 
 LOOKS: dict[str, Look] = {
     "an audit": Look(
         {
-            **{"AssumeRole": 1, "GetRole": 2, "ListAttachedRolePolicies": 2, "ListRolePolicies": 2, "GetRolePolicy": 1},
-            **{"GetPolicy": 2, "GetPolicyVersion": 2, "GetInstanceProfile": 1, "ListInstanceProfilesForRole": 1},
-            **{"GetBucketLocation": 1, "GetBucketPolicy": 1, "GetBucketTagging": 1, "ListRoles": 1, "ListUsers": 1},
+            **{
+                "AssumeRole": 1,
+                "GetRole": 2,
+                "ListAttachedRolePolicies": 2,
+                "ListRolePolicies": 2,
+                "GetRolePolicy": 1,
+            },
+            **{
+                "GetPolicy": 2,
+                "GetPolicyVersion": 2,
+                "GetInstanceProfile": 1,
+                "ListInstanceProfilesForRole": 1,
+            },
+            **{
+                "GetBucketLocation": 1,
+                "GetBucketPolicy": 1,
+                "GetBucketTagging": 1,
+                "ListRoles": 1,
+                "ListUsers": 1,
+            },
             **{CLOUDS: 1, ONE_CLOUD: 1, RESOURCES: 1, MAPPING: 1, SEARCH: 1},
         },
         _seed_for_an_audit,
         _audit,
         spares=(ONE_CLOUD,),
     ),
-    "a node's identity": Look({"GetCallerIdentity": 1, "GetRole": 1}, _seed_a_node, _identify, spares=("GetRole",)),
+    "a node's identity": Look(
+        {"GetCallerIdentity": 1, "GetRole": 1}, _seed_a_node, _identify, spares=("GetRole",)
+    ),
     "the inventory": Look({CLOUDS: 1, RESOURCES: 1}, _seed_a_cloud, _list_the_fleet),
     "a plan by the page": Look(
         {"GetRole": READS_PER_PAGE - 1, "GetAccountAuthorizationDetails": 1},
@@ -174,17 +259,23 @@ LOOKS: dict[str, Look] = {
 }
 
 
-# --- changes ----------------------------------------------------------------------------------------------------------
+# --- changes --------------------------------------------------------------------------------------
 
 _WRITERS: dict[str, Json] = {
     "iam_trust_ec2": {"role": ROLE},
     "s3_cloud_access": {"bucket": RIGHT.bucket_name, "roles": [RIGHT.role_arn]},
-    "compute_config_profile": {"cloud_id": RIGHT.cloud_id, "name": RIGHT.compute_config_name, "role": ROLE},
+    "compute_config_profile": {
+        "cloud_id": RIGHT.cloud_id,
+        "name": RIGHT.compute_config_name,
+        "role": ROLE,
+    },
 }
 
 
 def _put_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, Run], Json]:
-    """Let a module change a cloud, once for each state, keeping backups; the options that put these back."""
+    """Let a module change a cloud, once for each state, keeping backups; the options that put these
+    back.
+    """
 
     def prepare(sandbox: Sandbox, run: Run) -> Json:
         sandbox.seed((cloud,))
@@ -201,22 +292,36 @@ def _archive(sandbox: Sandbox, _run: Run) -> Json:
 
 CHANGES: dict[str, Change] = {
     "a trust policy that is put back": Change(
-        {"GetRole": 3, "UpdateAssumeRolePolicy": 1}, "backup_restore", _put_back(OLD, "iam_trust_ec2", "present")
+        {"GetRole": 3, "UpdateAssumeRolePolicy": 1},
+        "backup_restore",
+        _put_back(OLD, "iam_trust_ec2", "present"),
     ),
     "a bucket policy that is put back": Change(
-        {"GetBucketPolicy": 3, "PutBucketPolicy": 1}, "backup_restore", _put_back(OLD, "s3_cloud_access", "present")
+        {"GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        "backup_restore",
+        _put_back(OLD, "s3_cloud_access", "present"),
     ),
     "a bucket policy that is taken away again": Change(
-        {"GetBucketPolicy": 3, "DeleteBucketPolicy": 1}, "backup_restore", _put_back(BARE, "s3_cloud_access", "present")
+        {"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
+        "backup_restore",
+        _put_back(BARE, "s3_cloud_access", "present"),
     ),
     "a compute config that is put back": Change(
-        {SEARCH: 3, CREATE: 1}, "backup_restore", _put_back(OLD, "compute_config_profile", "present")
+        {SEARCH: 3, CREATE: 1},
+        "backup_restore",
+        _put_back(OLD, "compute_config_profile", "present"),
     ),
     "a compute config that is taken away again": Change(
-        {SEARCH: 3, ARCHIVE: 1}, "backup_restore", _put_back(BARE, "compute_config_profile", "present")
+        {SEARCH: 3, ARCHIVE: 1},
+        "backup_restore",
+        _put_back(BARE, "compute_config_profile", "present"),
     ),
     "a compute config that comes out of the archive": Change(
-        {SEARCH: 3, UNARCHIVE: 1, CREATE: 1}, "backup_restore", _put_back(OLD, "compute_config_profile", "present", "archived")
+        {SEARCH: 3, UNARCHIVE: 1, CREATE: 1},
+        "backup_restore",
+        _put_back(OLD, "compute_config_profile", "present", "archived"),
     ),
-    "a compute config that is archived": Change({SEARCH: 4, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive),
+    "a compute config that is archived": Change(
+        {SEARCH: 4, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive
+    ),
 }

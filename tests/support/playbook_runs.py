@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the collection's playbooks as users do, by ansible-playbook, and tells what happened to each cloud."""
+"""Runs the collection's playbooks as users do, by ansible-playbook, and tells what happened to each
+cloud.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,11 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, inventory as sandbox_inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    Cloud,
+    Sandbox,
+    inventory as sandbox_inventory,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 
 Json = dict[str, t.Any]
@@ -25,7 +31,9 @@ BIN = Path(sys.executable).parent
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a playbook: what it printed, each task's result for each host, and the calls that it made."""
+    """One run of a playbook: what it printed, each task's result for each host, and the calls that
+    it made.
+    """
 
     exit_status: int
     output: str
@@ -35,7 +43,11 @@ class Run:
 
     def result(self, host: str, module: str) -> Json:
         """What a module of the collection returned for a host."""
-        return next(result for found, action, result, _name in self.results if found == host and action == f"rayfleet.anyscale.{module}")
+        return next(
+            result
+            for found, action, result, _name in self.results
+            if found == host and action == f"rayfleet.anyscale.{module}"
+        )
 
     def named(self, name: str) -> list[Json]:
         """The results of the task of a name, one for each host."""
@@ -43,19 +55,30 @@ class Run:
 
     def reasons(self, host: str) -> set[str]:
         """The reasons for all changes of a host."""
-        return {reason for found, _action, result, _name in self.results if found == host for reason in result.get("reasons", [])}
+        return {
+            reason
+            for found, _action, result, _name in self.results
+            if found == host
+            for reason in result.get("reasons", [])
+        }
 
     def changed(self, host: str) -> bool:
         """Whether any task changed a host."""
-        return any(result.get("changed") for found, _action, result, _name in self.results if found == host)
+        return any(
+            result.get("changed") for found, _action, result, _name in self.results if found == host
+        )
 
     def failed(self) -> set[str]:
         """The hosts that a task failed for."""
         return {host for host, _action, result, _name in self.results if result.get("failed")}
 
 
-def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **variables: t.Any) -> Path:
-    """A static inventory of a fleet. ``variables`` are laid over every cloud's own; ``None`` takes one away."""
+def inventory_file(
+    folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **variables: t.Any
+) -> Path:
+    """A static inventory of a fleet. ``variables`` are laid over every cloud's own; ``None`` takes
+    one away.
+    """
     inventory = sandbox_inventory(sandbox, fleet)
     for host in inventory["all"]["children"]["anyscale_clouds"]["hosts"].values():
         host.update(variables)
@@ -67,29 +90,49 @@ def inventory_file(folder: Path, sandbox: Sandbox, fleet: t.Iterable[Cloud], **v
 
 
 def plugin_inventory(folder: Path) -> Path:
-    """The fleet as the sandbox's Anyscale API shows it, with a fleet file that says what the API cannot know."""
+    """The fleet as the sandbox's Anyscale API shows it, with a fleet file that says what the API
+    cannot know.
+    """
     defaults = {
         "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
         "compute_config": "{cloud}-ray",
     }
     (folder / "fleet_file.yml").write_text(yaml.safe_dump({"defaults": defaults}))
     path = folder / "fleet.anyscale_clouds.yml"
-    path.write_text(yaml.safe_dump({"plugin": "rayfleet.anyscale.anyscale_clouds", "fleet_file": "fleet_file.yml"}))
+    path.write_text(
+        yaml.safe_dump(
+            {"plugin": "rayfleet.anyscale.anyscale_clouds", "fleet_file": "fleet_file.yml"}
+        )
+    )
     return path
 
 
 def run_playbook(
-    sandbox: Sandbox, name: str, inventory: Path, *arguments: str, show: bool = False, variables: t.Mapping[str, str] | None = None
+    sandbox: Sandbox,
+    name: str,
+    inventory: Path,
+    *arguments: str,
+    show: bool = False,
+    variables: t.Mapping[str, str] | None = None,
 ) -> Run:
-    """Run a playbook of the collection by its FQCN, or another one by its path. ``show``: print what it prints, as it comes."""
+    """Run a playbook of the collection by its FQCN, or another one by its path. ``show``: print
+    what it prints, as it comes.
+    """
     sandbox.clear_calls()
     log = inventory.parent / "results.jsonl"
     log.unlink(missing_ok=True)
     playbook = name if name.endswith(".yml") else f"rayfleet.anyscale.{name}"
     command = [str(BIN / "ansible-playbook"), "-i", str(inventory), playbook, *arguments]
-    exit_status, output = _run(command, inventory.parent, {**_environment(sandbox, inventory.parent, log), **(variables or {})}, show)
+    exit_status, output = _run(
+        command,
+        inventory.parent,
+        {**_environment(sandbox, inventory.parent, log), **(variables or {})},
+        show,
+    )
     operations = collections.Counter(call["operation"] for call in sandbox.calls())
-    results = [tuple(json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
+    results = (
+        [tuple(json.loads(line)) for line in log.read_text().splitlines()] if log.exists() else []
+    )
     return Run(exit_status, output, results, sandbox.writes(), dict(operations))
 
 
@@ -107,10 +150,18 @@ def _environment(sandbox: Sandbox, folder: Path, log: Path) -> dict[str, str]:
     }
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str], show: bool) -> tuple[int, str]:
+def _run(
+    command: list[str], folder: Path, environment: dict[str, str], show: bool
+) -> tuple[int, str]:
     lines = []
     with subprocess.Popen(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         for line in t.cast(t.IO[str], process.stdout):
             lines.append(line)

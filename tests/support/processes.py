@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the processes of a run by a mark in their environment: Ansible's workers leave the group and the session that they are born in."""
+"""Finds the processes of a run by a mark in their environment: Ansible's workers leave the group
+and the session that they are born in.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,18 @@ PROC = Path("/proc")
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What anybody who lists the processes sees of one, and the environment that only its owner sees."""
+    """What anybody who lists the processes sees of one, and the environment that only its owner
+    sees.
+    """
 
     command: bytes
     environment: bytes
 
 
 def marked(mark: str) -> dict[int, Seen]:
-    """The processes that were started with the variable ``MARK`` set to this, and all that came from them, by their ids."""
+    """The processes that were started with the variable ``MARK`` set to this, and all that came
+    from them, by their ids.
+    """
     wanted = f"{MARK}={mark}".encode()
     found = {}
     for folder in PROC.glob("[0-9]*"):

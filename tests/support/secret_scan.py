@@ -19,10 +19,18 @@ def canary() -> str:
 
 
 def leaks(where: Path | str | bytes, canaries: t.Mapping[str, str]) -> list[str]:
-    """What of the canaries, by their names, can be found in a text, a file, or all files below a folder, and in which form."""
-    forms = {f"{name}, {form}": spelt for name, value in canaries.items() for form, spelt in _forms(value)}
+    """What of the canaries, by their names, can be found in a text, a file, or all files below a
+    folder, and in which form.
+    """
+    forms = {
+        f"{name}, {form}": spelt
+        for name, value in canaries.items()
+        for form, spelt in _forms(value)
+    }
     if isinstance(where, Path):
-        paths = sorted(path for path in (where.rglob("*") if where.is_dir() else [where]) if path.is_file())
+        paths = sorted(
+            path for path in (where.rglob("*") if where.is_dir() else [where]) if path.is_file()
+        )
         return [f"{path}: {found}" for path in paths for found in _found(path.read_bytes(), forms)]
     return _found(where.encode() if isinstance(where, str) else where, forms)
 
@@ -33,13 +41,17 @@ def _found(content: bytes, forms: t.Mapping[str, bytes]) -> list[str]:
 
 
 def _forms(value: str) -> t.Iterator[tuple[str, bytes]]:
-    """A secret as it is, as it is in a URL, and as it is in base64, where what is before it decides how it looks."""
+    """A secret as it is, as it is in a URL, and as it is in base64, where what is before it decides
+    how it looks.
+    """
     yield "plain", value.encode()
     if (quoted := urllib.parse.quote(value, safe="")) != value:
         yield "url-encoded", quoted.encode()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + value.encode())
-        whole = encoded[-(-offset * 4 // 3) : len(encoded) // 4 * 4 - 4]  # without the characters that hold bits of others
+        whole = encoded[
+            -(-offset * 4 // 3) : len(encoded) // 4 * 4 - 4
+        ]  # without the characters that hold bits of others
         yield f"base64 at {offset}", whole
         if (safe := whole.translate(bytes.maketrans(b"+/", b"-_"))) != whole:
             yield f"base64 for URLs at {offset}", safe

@@ -15,7 +15,9 @@ from ansible_collections.rayfleet.anyscale.tools.environment import CACHE
 FOLDER = CACHE / "soak"
 
 
-def record(name: str, title: str, figures: t.Mapping[str, int | float | str], folder: Path = FOLDER) -> None:
+def record(
+    name: str, title: str, figures: t.Mapping[str, int | float | str], folder: Path = FOLDER
+) -> None:
     """Keep what a test came to. name: of the file; title: what was tried, for readers."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {"name": name, "title": title, "figures": dict(figures)}

@@ -16,8 +16,12 @@ _SECONDS = 60
 
 
 def find_browser() -> str | None:
-    """The path of the first program that shows a page. One that is there may lack its libraries, or see no files of ours."""
-    return next((path for path in map(shutil.which, PROGRAMS) if path and _shows_a_page(path)), None)
+    """The path of the first program that shows a page. One that is there may lack its libraries, or
+    see no files of ours.
+    """
+    return next(
+        (path for path in map(shutil.which, PROGRAMS) if path and _shows_a_page(path)), None
+    )
 
 
 def _shows_a_page(program: str) -> bool:
@@ -25,10 +29,20 @@ def _shows_a_page(program: str) -> bool:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         page = Path(folder) / "page.html"
         page.write_text("<p>seen</p>")
-        options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--dump-dom")
+        options = (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={folder}/profile",
+            "--dump-dom",
+        )
         try:
             done = subprocess.run(
-                [program, *options, page.as_uri()], stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+                [program, *options, page.as_uri()],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired):
             return False

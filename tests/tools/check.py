@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs parts of the tests by name, all of them whatever fails, and ends with a summary. The Makefile calls it."""
+"""Runs parts of the tests by name, all of them whatever fails, and ends with a summary. The
+Makefile calls it.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,18 @@ from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT,
 
 SANDBOX = ("python", "-m", "ansible_collections.rayfleet.anyscale.tests.sandbox", "--seed", "--")
 WORKERS = ("-n", "2")
-_MODULES = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile", "cloud_iam_info", "options", "backup")
+_MODULES = (
+    "iam_trust_ec2",
+    "s3_cloud_access",
+    "compute_config_profile",
+    "cloud_iam_info",
+    "options",
+    "backup",
+)
 IN_WORKER = tuple(f"tests/integration/modules/test_{name}.py" for name in _MODULES)
-# Half of all time, and of what no release of ansible-core changes: calls that fail, hostile values, races and processes that are
-# killed; and the pages of the guide, which show what one release prints.
+# Half of all time, and of what no release of ansible-core changes: calls that fail, hostile values,
+# races and processes that are killed; and the pages of the guide, which show what one release
+# prints.
 _UNCHANGED = ("hostile_input", "guide_pages")
 LEFT_OUT = tuple(f"--ignore-glob=*/test_{name}.py" for name in _UNCHANGED)
 
@@ -41,7 +51,9 @@ def unit(part: Part) -> None:
 
 
 def integration(part: Part) -> None:
-    """Modules, role and playbooks against the sandbox, and the tests of modules once more in the way of Ansible's workers."""
+    """Modules, role and playbooks against the sandbox, and the tests of modules once more in the
+    way of Ansible's workers.
+    """
     part.run("pytest", *WORKERS, "tests/integration", "tests/reliability", "tests/docs")
     part.run("pytest", *WORKERS, "--in-worker", *IN_WORKER)
 
@@ -49,12 +61,21 @@ def integration(part: Part) -> None:
 def browser(part: Part) -> None:
     """The audit's page in a real browser."""
     if find_browser() is None:
-        part.skip(f"no browser shows a page here ({', '.join(PROGRAMS)}), so the audit's page was not tested in one")
+        part.skip(
+            f"no browser shows a page here ({', '.join(PROGRAMS)}), so the audit's page was not "
+            "tested in one"
+        )
         return
     venv = CACHE / "browser"
     if _set_up(part, "browser", venv, sys.executable) == 0:
         # Where the tests find no browser after all, they skip themselves, which is no success here.
-        part.run("pytest", "--confcutdir=tests/browser", "tests/browser", env=clean_environment(venv), never_say=(" skipped",))
+        part.run(
+            "pytest",
+            "--confcutdir=tests/browser",
+            "tests/browser",
+            env=clean_environment(venv),
+            never_say=(" skipped",),
+        )
 
 
 def awx(part: Part) -> None:
@@ -97,7 +118,9 @@ def package(part: Part) -> None:
 
 
 def matrix(part: Part) -> None:
-    """Unit and integration tests at the other end of the supported range: the oldest ansible-core, or the newest."""
+    """Unit and integration tests at the other end of the supported range: the oldest ansible-core,
+    or the newest.
+    """
     others = ("python3.11",) if sys.version_info >= (3, 12) else ("python3.13", "python3.12")
     for python in others:
         venv = CACHE / "matrix" / python
@@ -110,17 +133,29 @@ def matrix(part: Part) -> None:
             return
         if status != NO_SUCH_PYTHON:
             return
-    part.skip(f"no {' or '.join(others)} runs here, so the other end of the supported range was not tested")
+    part.skip(
+        f"no {' or '.join(others)} runs here, so the other end of the supported range was not "
+        "tested"
+    )
 
 
 NO_SUCH_PYTHON = 3
 
 
-def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: bool = False, may_fail: bool = False) -> int:
+def _set_up(
+    part: Part,
+    size: str,
+    venv: Path,
+    python: str,
+    may_lack_python: bool = False,
+    may_fail: bool = False,
+) -> int:
     """Make an environment with the caller's settings of pip or uv, as `make setup` does."""
     command = [str(ROOT / "tests/tools/setup.sh"), size, str(venv)]
     env = {**os.environ, "PYTHON": python}
-    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     part.say(*done.stdout.splitlines())
     if done.returncode and may_fail:
         part.say(*done.stderr.splitlines())
@@ -132,7 +167,20 @@ def _set_up(part: Part, size: str, venv: Path, python: str, may_lack_python: boo
 
 PARTS: dict[str, t.Callable[[Part], None]] = {
     function.__name__: function
-    for function in (unit, integration, browser, awx, molecule, lint, sanity, docs, docsite, build, package, matrix)
+    for function in (
+        unit,
+        integration,
+        browser,
+        awx,
+        molecule,
+        lint,
+        sanity,
+        docs,
+        docsite,
+        build,
+        package,
+        matrix,
+    )
 }
 
 
@@ -140,7 +188,9 @@ def main() -> int:
     """Run the parts that the command line names. 0: none failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--whole", action="store_true", help="for a release: a part that was skipped is a failure")
+    parser.add_argument(
+        "--whole", action="store_true", help="for a release: a part that was skipped is a failure"
+    )
     arguments = parser.parse_args()
     names = arguments.names
     parts = []
@@ -156,7 +206,12 @@ def main() -> int:
         parts.append(part)
     print("\n== summary")
     for part in parts:
-        print(f"{part.outcome:8} {part.name:12} {part.seconds:6.1f} s   {'; '.join(part.failures) or part.skipped}".rstrip())
+        print(
+            (
+                f"{part.outcome:8} {part.name:12} {part.seconds:6.1f} s   "
+                f"{'; '.join(part.failures) or part.skipped}"
+            ).rstrip()
+        )
     return int(any(part.failures or (part.skipped and arguments.whole) for part in parts))
 
 

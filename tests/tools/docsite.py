@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation as a website: built by antsibull-docs and Sphinx without a warning, whole, and asking nobody for anything."""
+"""The documentation as a website: built by antsibull-docs and Sphinx without a warning, whole, and
+asking nobody for anything.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,38 @@ SITE = CACHE / "site"
 COLLECTION = "rayfleet.anyscale"
 DOCSITE = ROOT / "docs/docsite"
 _GENERATE = (
-    ("antsibull-docs", "sphinx-init", "--use-current", "--squash-hierarchy", "--sphinx-theme", "furo", "--dest-dir", ".")
-    + ("--project", COLLECTION, "--title", COLLECTION, "--copyright", "Rayfleet contributors", COLLECTION),
-    ("antsibull-docs", "--config-file", "antsibull-docs.cfg", "collection", "--use-current", "--squash-hierarchy", "--fail-on-error")
+    (
+        "antsibull-docs",
+        "sphinx-init",
+        "--use-current",
+        "--squash-hierarchy",
+        "--sphinx-theme",
+        "furo",
+        "--dest-dir",
+        ".",
+    )
+    + (
+        "--project",
+        COLLECTION,
+        "--title",
+        COLLECTION,
+        "--copyright",
+        "Rayfleet contributors",
+        COLLECTION,
+    ),
+    (
+        "antsibull-docs",
+        "--config-file",
+        "antsibull-docs.cfg",
+        "collection",
+        "--use-current",
+        "--squash-hierarchy",
+        "--fail-on-error",
+    )
     + ("--dest-dir", "rst", COLLECTION),
 )
-# Without intersphinx no other site is asked, so that references to Ansible's own documentation lead nowhere here. Those to our own
-# pages are looked at by antsibull-docs' lint.
+# Without intersphinx no other site is asked, so that references to Ansible's own documentation lead
+# nowhere here. Those to our own pages are looked at by antsibull-docs' lint.
 _MORE_CONF = """
 intersphinx_mapping = {}
 suppress_warnings = ["ref.ref", "ref.envvar"]
@@ -35,7 +62,9 @@ html_css_files = ["site.css"]
 """
 _CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)+\n", re.MULTILINE)
 _UNDERLINE = re.compile(r"[-~]{3,}")
-_DOCUMENT = re.compile(r"(?P<indent> {4})(?P<file>(?P<name>\w+)_(?:module|callback|filter|inventory|lookup|role))")
+_DOCUMENT = re.compile(
+    r"(?P<indent> {4})(?P<file>(?P<name>\w+)_(?:module|callback|filter|inventory|lookup|role))"
+)
 _FETCHED = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?P<src>(?:https?:)?//[^"'\s>]+)
     |<link\b(?![^>]*rel=["']?(?:canonical|next|prev|author))[^>]*\bhref=["']?(?P<href>(?:https?:)?//[^"'\s>]+)
@@ -47,7 +76,9 @@ _FETCHED = re.compile(
 def build_site(part: Part, venv: Path) -> None:
     """Build the site with the tools of an environment, and look at what came out."""
     shutil.rmtree(SITE, ignore_errors=True)
-    (SITE / "rst").mkdir(mode=0o700, parents=True)  # antsibull-docs wants it to be its owner's alone
+    (SITE / "rst").mkdir(
+        mode=0o700, parents=True
+    )  # antsibull-docs wants it to be its owner's alone
     SITE.chmod(0o700)
     env = clean_environment(venv)
     if not all(part.run(*command, cwd=SITE, env=env, closing=0) for command in _GENERATE):
@@ -57,12 +88,29 @@ def build_site(part: Part, venv: Path) -> None:
     shutil.copytree(DOCSITE / "static", SITE / "static")
     index = SITE / "rst/index.rst"
     index.write_text(with_captions(index.read_text()))
-    if part.run("sphinx-build", "-q", "-W", "--keep-going", "-b", "html", "-c", ".", "-d", "doctrees", "rst", "html", cwd=SITE, env=env):
+    if part.run(
+        "sphinx-build",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-b",
+        "html",
+        "-c",
+        ".",
+        "-d",
+        "doctrees",
+        "rst",
+        "html",
+        cwd=SITE,
+        env=env,
+    ):
         inspect_site(part, SITE / "html")
 
 
 def with_captions(index: str) -> str:
-    """The first page, for a theme that shows its tables of contents beside every page: each with a caption, and with short titles."""
+    """The first page, for a theme that shows its tables of contents beside every page: each with a
+    caption, and with short titles.
+    """
     index = _CONTENTS.sub("", index)
     title = ""
     lines = index.splitlines()
@@ -77,14 +125,26 @@ def with_captions(index: str) -> str:
 
 
 def inspect_site(part: Part, html: Path) -> None:
-    """Every page of the guide and every plugin is there, and a browser that shows a page asks no other host."""
+    """Every page of the guide and every plugin is there, and a browser that shows a page asks no
+    other host.
+    """
     missing = [name for name in expected_pages() if not (html / name).is_file()]
     if missing:
         part.fail(f"the site lacks {', '.join(missing)}")
-    outside = sorted({address for path in html.rglob("*.*") if path.suffix in (".html", ".css") for address in fetched(path.read_text())})
+    outside = sorted(
+        {
+            address
+            for path in html.rglob("*.*")
+            if path.suffix in (".html", ".css")
+            for address in fetched(path.read_text())
+        }
+    )
     if outside:
         part.fail(f"the site's pages would fetch {', '.join(outside)}")
-    part.say(f"{html.relative_to(ROOT)}/index.html: {len(list(html.rglob('*.html')))} pages, {_size(html) // 1024} KB")
+    part.say(
+        f"{html.relative_to(ROOT)}/index.html: {len(list(html.rglob('*.html')))} pages, "
+        f"{_size(html) // 1024} KB"
+    )
 
 
 def expected_pages() -> t.Iterator[str]:
@@ -95,7 +155,9 @@ def expected_pages() -> t.Iterator[str]:
 
 
 def fetched(text: str) -> list[str]:
-    """The addresses of other hosts that a browser fetches to show a page or a style sheet; links that one may follow are none."""
+    """The addresses of other hosts that a browser fetches to show a page or a style sheet; links
+    that one may follow are none.
+    """
     return [next(filter(None, match.groups())) for match in _FETCHED.finditer(text)]
 
 

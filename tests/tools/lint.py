@@ -42,9 +42,11 @@ def lint(part: Part) -> None:
 
 
 def check_that_options_are_checked(part: Part, env: dict[str, str]) -> None:
-    """ansible-lint must refuse a misspelt option: with a profile alone, without `enable_list: [args]`, it does not.
+    """ansible-lint must refuse a misspelt option: with a profile alone, without `enable_list:
+    [args]`, it does not.
 
-    It still overlooks one beside a templated choice, such as a templated ``state``: there only running the task tells.
+    It still overlooks one beside a templated choice, such as a templated ``state``: there only
+    running the task tells.
     """
     folder = CACHE / "misspelt"
     shutil.rmtree(folder, ignore_errors=True)
@@ -55,9 +57,17 @@ def check_that_options_are_checked(part: Part, env: dict[str, str]) -> None:
 
 
 def _copy_without_actions() -> None:
-    """A copy to lint: ansible-lint checks no options of a module that has an action plugin of its name."""
+    """A copy to lint: ansible-lint checks no options of a module that has an action plugin of its
+    name.
+    """
     shutil.rmtree(COLLECTIONS, ignore_errors=True)
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file() and not name.startswith("plugins/action/"):
             (COPY / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One part of the tests: runs commands in the clean environment, logs all that they print, remembers which failed."""
+"""One part of the tests: runs commands in the clean environment, logs all that they print,
+remembers which failed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ LINES_OF_A_FAILURE = 40
 
 
 class Part:
-    """A named part with its log. ``live``: print everything as it comes, not only the closing lines of each command."""
+    """A named part with its log. ``live``: print everything as it comes, not only the closing lines
+    of each command.
+    """
 
     def __init__(self, name: str, live: bool) -> None:
         self.name = name
@@ -50,12 +54,17 @@ class Part:
         """Run a command and return whether it did what it must.
 
         closing: how many of its last lines are worth showing when all is well.
-        must_say, never_say: texts that have to be, or must not be, in its output, whatever the exit status.
+        must_say, never_say: texts that have to be, or must not be, in its output, whatever the exit
+        status.
         must_fail: the exit status has to be another than 0.
         """
         status, lines = self._stream(argv, cwd, clean_environment() if env is None else env)
         output = self.output = "".join(lines)
-        good = (status != 0) == must_fail and must_say in output and not any(text in output for text in never_say)
+        good = (
+            (status != 0) == must_fail
+            and must_say in output
+            and not any(text in output for text in never_say)
+        )
         if not good:
             self.fail(f"{shlex.join(argv)} (exit status {status})", lines)
         elif must_fail:
@@ -78,14 +87,28 @@ class Part:
     def fail(self, what: str, lines: t.Sequence[str] = ()) -> None:
         """Remember a failure and show the end of what led to it."""
         self.failures.append(what)
-        self.say(*([] if self.live else lines[-LINES_OF_A_FAILURE:]), f"FAILED: {what}; the whole log: {self.log_path.relative_to(ROOT)}")
+        self.say(
+            *([] if self.live else lines[-LINES_OF_A_FAILURE:]),
+            f"FAILED: {what}; the whole log: {self.log_path.relative_to(ROOT)}",
+        )
 
-    def _stream(self, argv: t.Sequence[str], cwd: Path, env: t.Mapping[str, str]) -> tuple[int, list[str]]:
-        """Run to the end with output going to the log as it comes: a hanging command can be watched there."""
+    def _stream(
+        self, argv: t.Sequence[str], cwd: Path, env: t.Mapping[str, str]
+    ) -> tuple[int, list[str]]:
+        """Run to the end with output going to the log as it comes: a hanging command can be watched
+        there.
+        """
         lines = []
         self._log(f"$ {shlex.join(argv)}\n")
         with subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         ) as process:
             for line in process.stdout or ():
                 lines.append(line)

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One answer of the control plane: its text, whether another attempt is harmless, and how long to wait before it.
+"""One answer of the control plane: its text, whether another attempt is harmless, and how long to
+wait before it.
 
 This module util is private to the collection. Pure.
 """
@@ -28,11 +29,20 @@ _TRANSIENT = frozenset({NO_ANSWER, 502, 503, _GATEWAY_TIMEOUT})
 # Failures before anything was sent, so that nothing was done.
 _UNSENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 HIBERNATED = 599
-_FAILED = "That is a failure of Anyscale's own: run again a little later, and give Anyscale's support the trace id if it stays."
+_FAILED = (
+    "That is a failure of Anyscale's own: run again a little later, and give Anyscale's support "
+    "the trace id if it stays."
+)
 REMEDIES = {
     NO_ANSWER: "Check anyscale_host, the proxy and the network, then run again.",
-    401: "Check the token (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file): it is wrong or has expired.",
-    403: "Use the token of a user who has the permission: a collaborator of the cloud, or an owner of the organization.",
+    401: (
+        "Check the token (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file): it is "
+        "wrong or has expired."
+    ),
+    403: (
+        "Use the token of a user who has the permission: a collaborator of the cloud, or an owner "
+        "of the organization."
+    ),
     404: "Check the id or name, and that the token belongs to the organization that has it.",
     409: "Where another change holds a lock, run again when it is done.",
     _TOO_MANY_REQUESTS: "Lower forks or throttle, then run again.",
@@ -51,9 +61,14 @@ class Answer:
     failure: Exception | None = None
 
     def text_without(self, secret: str) -> str:
-        """The server's own words, else why there are none. The secret is taken out first: what is cut in two is not found."""
+        """The server's own words, else why there are none. The secret is taken out first: what is
+        cut in two is not found.
+        """
         if self.failure is not None:
-            return str(getattr(self.failure, "reason", self.failure)).replace(secret, "***") or type(self.failure).__name__
+            return (
+                str(getattr(self.failure, "reason", self.failure)).replace(secret, "***")
+                or type(self.failure).__name__
+            )
         return _server_text(self.body.decode("utf-8", "replace").replace(secret, "***"))
 
     @property
@@ -62,13 +77,21 @@ class Answer:
         return isinstance(getattr(self.failure, "reason", self.failure), _UNSENT)
 
     def may_pass(self, repeatable: bool) -> bool:
-        """Whether another attempt is harmless and may do better. Nothing was done for a request refused as one too many."""
+        """Whether another attempt is harmless and may do better. Nothing was done for a request
+        refused as one too many.
+        """
         if isinstance(getattr(self.failure, "reason", self.failure), ssl.SSLCertVerificationError):
             return False
-        return self.status == _TOO_MANY_REQUESTS or self.is_unsent or (repeatable and self.status in _TRANSIENT)
+        return (
+            self.status == _TOO_MANY_REQUESTS
+            or self.is_unsent
+            or (repeatable and self.status in _TRANSIENT)
+        )
 
     def pause(self, attempt: int, fraction: float) -> float:
-        """Seconds to wait before the next attempt: what the server asks for, and a random share of a growing limit."""
+        """Seconds to wait before the next attempt: what the server asks for, and a random share of
+        a growing limit.
+        """
         backoff = fraction * min(_LONGEST_BACKOFF, 2.0**attempt)
         return min(_retry_after(self.headers.get("Retry-After")), _LONGEST_RETRY_AFTER) + backoff
 
@@ -87,7 +110,9 @@ def _retry_after(value: str | None) -> float:
 
 
 def _server_text(body: str) -> str:
-    """The readable part of an error body: ``error.detail``, ``error.message``, ``detail``, else the body itself."""
+    """The readable part of an error body: ``error.detail``, ``error.message``, ``detail``, else the
+    body itself.
+    """
     document = load_json(body)
     outer = document if isinstance(document, dict) else {}
     error = outer.get("error")
@@ -99,7 +124,9 @@ def _server_text(body: str) -> str:
 
 
 def load_json(text: str | bytes) -> t.Any:
-    """The document of a JSON text, ``None`` where it is none; one that is nested without end is none either."""
+    """The document of a JSON text, ``None`` where it is none; one that is nested without end is
+    none either.
+    """
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -4,8 +4,8 @@
 
 """Find the address of the control plane and the token for it.
 
-This module util is private to the collection. I/O: it may read the credentials file of the anyscale CLI.
-https://docs.anyscale.com/reference/cli
+This module util is private to the collection. I/O: it may read the credentials file of the anyscale
+CLI. https://docs.anyscale.com/reference/cli
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import os
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
+    refuse_unsendable,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 DEFAULT_HOST = "https://console.anyscale.com"
 CREDENTIALS_PATH = "~/.anyscale/credentials.json"
-_HOST = re.compile(r"(?P<scheme>https?)://(?P<name>[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z")
+_HOST = re.compile(
+    r"(?P<scheme>https?)://(?P<name>[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z"
+)
 
 
 def anyscale_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -41,15 +45,21 @@ def resolve_credentials(
     *,
     allow_http: bool = False,
 ) -> tuple[str, str]:
-    """The control plane's address and the token for it: given, else from the environment, else as the CLI stored it."""
+    """The control plane's address and the token for it: given, else from the environment, else as
+    the CLI stored it.
+    """
     address = _checked_host(host or environ.get("ANYSCALE_HOST") or DEFAULT_HOST, allow_http)
     secret = (token or environ.get("ANYSCALE_CLI_TOKEN") or _stored_token(credentials_path)).strip()
     if not secret:
         raise InputError(
             "There is no token for Anyscale.",
-            f"Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale login' write {credentials_path}.",
+            "Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale "
+            f"login' write {credentials_path}.",
         )
-    refuse_unsendable(secret, "The token for Anyscale (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file)")
+    refuse_unsendable(
+        secret,
+        "The token for Anyscale (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file)",
+    )
     return address, secret
 
 
@@ -59,10 +69,13 @@ def _checked_host(host: str, allow_http: bool) -> str:
         raise InputError("anyscale_host holds a user name or password.", remedy)
     match = _HOST.match(host.strip())
     if match is None:
-        raise InputError(f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy)
+        raise InputError(
+            f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy
+        )
     if match["scheme"] == "http" and not (allow_http or _is_loopback(match["name"].strip("[]"))):
         raise InputError(
-            f"anyscale_host is {host!r}: the token would travel unencrypted.", "Use https, or set anyscale_allow_http if that is all right."
+            f"anyscale_host is {host!r}: the token would travel unencrypted.",
+            "Use https, or set anyscale_allow_http if that is all right.",
         )
     return host.strip().rstrip("/")
 
@@ -83,6 +96,9 @@ def _stored_token(path: str) -> str:
         return ""
     except (OSError, ValueError, RecursionError) as error:
         # Neither the file's content nor json's error text, which may quote it.
-        raise InputError(f"The credentials file {path} cannot be read ({type(error).__name__}).", "Mend or remove it.") from None
+        raise InputError(
+            f"The credentials file {path} cannot be read ({type(error).__name__}).",
+            "Mend or remove it.",
+        ) from None
     token = stored.get("cli_token") if isinstance(stored, dict) else None
     return token if isinstance(token, str) else ""

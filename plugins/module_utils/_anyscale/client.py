@@ -4,8 +4,8 @@
 
 """The Anyscale control plane, over its REST API: the few calls that the collection needs.
 
-This module util is private to the collection. I/O only: it decides nothing and knows nothing of AnsibleModule.
-The API describes itself at https://console.anyscale.com/api/v2/docs
+This module util is private to the collection. I/O only: it decides nothing and knows nothing of
+AnsibleModule. The API describes itself at https://console.anyscale.com/api/v2/docs
 """
 
 from __future__ import annotations
@@ -21,11 +21,28 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import HIBERNATED, NO_ANSWER, REMEDIES, Answer, load_json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import resolve_credentials
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.connections import Trust, connections, tls_context
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
+    HIBERNATED,
+    NO_ANSWER,
+    REMEDIES,
+    Answer,
+    load_json,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    resolve_credentials,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    same_config,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.connections import (
+    Trust,
+    connections,
+    tls_context,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AnyscaleError,
+    InputError,
+)
 
 _CLOUDS = "/api/v2/clouds/"
 _TEMPLATES = "/api/v2/compute_templates/"
@@ -41,8 +58,8 @@ _LOOK_SECONDS = 60.0
 _LONGEST_LOOK_PAUSE = 8.0
 _TOTAL_SECONDS = 300.0
 _IN_DOUBT = (
-    "It may have been published all the same, or be published yet, so it was not sent a second time: "
-    "run again in a few minutes, and what is there by then is found."
+    "It may have been published all the same, or be published yet, so it was not sent a second "
+    "time: run again in a few minutes, and what is there by then is found."
 )
 JsonObject = dict[str, t.Any]
 # What a version of a compute config is known by, and what each of it must be to be relied on.
@@ -94,15 +111,24 @@ class AnyscaleClient:
         return self._result("GET", f"{_CLOUDS}{_quoted(cloud_id)}")
 
     def find_cloud(self, name: str) -> JsonObject:
-        """The one cloud that has exactly this name: the API itself would pick any of those that share it."""
+        """The one cloud that has exactly this name: the API itself would pick any of those that
+        share it.
+        """
         # The API's own filter matches parts of names.
         listed = self._pages("GET", _CLOUDS, {"name": name, "count": _CLOUDS_PER_PAGE})
-        named = [cloud for cloud in listed if cloud.get("name") == name and cloud.get("state") not in _GONE_STATES]
+        named = [
+            cloud
+            for cloud in listed
+            if cloud.get("name") == name and cloud.get("state") not in _GONE_STATES
+        ]
         if not named:
             raise InputError(f"There is no cloud {name!r} that this token may see.", REMEDIES[404])
         if len(named) > 1:
             ids = ", ".join(sorted(str(cloud.get("id")) for cloud in named))
-            raise InputError(f"{len(named)} clouds are named {name!r}: {ids}.", "Give cloud_id instead of the name.")
+            raise InputError(
+                f"{len(named)} clouds are named {name!r}: {ids}.",
+                "Give cloud_id instead of the name.",
+            )
         if not _WHOLE["id"](named[0].get("id")):
             raise self._malformed("GET", _CLOUDS, f"cloud {name} without its id")
         return named[0]
@@ -112,24 +138,37 @@ class AnyscaleClient:
         return list(self._pages("GET", f"{_CLOUDS}{_quoted(cloud_id)}/resources", {}))
 
     def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
-        """The Cloud IAM mapping of a resource: ``rules`` in the order that counts and a ``fallback_rule``; empty without any."""
-        spec = self._result("GET", f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config").get("spec")
+        """The Cloud IAM mapping of a resource: ``rules`` in the order that counts and a
+        ``fallback_rule``; empty without any.
+        """
+        spec = self._result(
+            "GET", f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config"
+        ).get("spec")
         return (spec.get("dataplane_iam_mapping") if isinstance(spec, dict) else None) or {}
 
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
-        """The newest version of a compute config, ``archived_at`` set if it is archived; ``None`` where there is none."""
+        """The newest version of a compute config, ``archived_at`` set if it is archived; ``None``
+        where there is none.
+        """
         found = list(self._versions(name, cloud_id, _NEWEST_VERSION))
-        return max(found, key=lambda template: (not template.get("archived_at"), template["version"]), default=None)
+        return max(
+            found,
+            key=lambda template: (not template.get("archived_at"), template["version"]),
+            default=None,
+        )
 
     def default_compute_config(self, cloud_id: str) -> JsonObject:
         """The config that clusters of the cloud get when none is named."""
         return self._result("GET", f"{_TEMPLATES}default/{_quoted(cloud_id)}")
 
-    def publish_compute_config(self, name: str, config: JsonObject, *, previous_version: int) -> JsonObject:
-        """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and return it.
+    def publish_compute_config(
+        self, name: str, config: JsonObject, *, previous_version: int
+    ) -> JsonObject:
+        """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and
+        return it.
 
-        Each create makes a version, and versions stay for ever. So one whose answer was lost (none, unreadable, or a
-        server's error) is never sent again: what it may have made is looked for.
+        Each create makes a version, and versions stay for ever. So one whose answer was lost (none,
+        unreadable, or a server's error) is never sent again: what it may have made is looked for.
         """
         body = {"name": name, "anonymous": False, "new_version": True, "config": config}
         try:
@@ -147,7 +186,9 @@ class AnyscaleClient:
         self._call("POST", f"{_TEMPLATES}{_quoted(template_id)}/unarchive", repeatable=True)
 
     def archive_compute_config(self, template_id: str) -> None:
-        """Archive every version of the compute config that this one belongs to; one that is gone is no error."""
+        """Archive every version of the compute config that this one belongs to; one that is gone is
+        no error.
+        """
         try:
             self._call("POST", f"{_TEMPLATES}{_quoted(template_id)}/archive", repeatable=True)
         except AnyscaleError as error:
@@ -155,7 +196,9 @@ class AnyscaleClient:
                 raise
 
     def _versions(self, name: str, cloud_id: str, version: int) -> t.Iterator[JsonObject]:
-        """Versions of one compute config, newest first. Names are unique in a cloud only, so both are asked for."""
+        """Versions of one compute config, newest first. Names are unique in a cloud only, so both
+        are asked for.
+        """
         wanted = {
             "name": {"equals": name},
             "cloud_id": cloud_id,
@@ -168,13 +211,20 @@ class AnyscaleClient:
         for template in self._pages("POST", path, {"count": _TEMPLATES_PER_PAGE}, wanted):
             if template.get("name") != name:
                 continue
-            if self._whole("POST", path, name, template, tuple(_WHOLE))["config"].get("cloud_id") == cloud_id:
+            if (
+                self._whole("POST", path, name, template, tuple(_WHOLE))["config"].get("cloud_id")
+                == cloud_id
+            ):
                 yield template
 
-    def _made_after_all(self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int) -> JsonObject:
-        """What a create made whose answer was lost. Raises where it does not show: it may have been made all the same.
+    def _made_after_all(
+        self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int
+    ) -> JsonObject:
+        """What a create made whose answer was lost. Raises where it does not show: it may have been
+        made all the same.
 
-        Searches may lag behind, and the server may be at it still, so that no look tells that nothing was made.
+        Searches may lag behind, and the server may be at it still, so that no look tells that
+        nothing was made.
         """
         gives_up_at = self._clock() + _LOOK_SECONDS
         try:
@@ -189,19 +239,31 @@ class AnyscaleClient:
             raise _in_doubt(lost) from error
         raise _in_doubt(lost)
 
-    def _version_like(self, name: str, config: JsonObject, previous_version: int) -> JsonObject | None:
+    def _version_like(
+        self, name: str, config: JsonObject, previous_version: int
+    ) -> JsonObject | None:
         newer = itertools.takewhile(
             lambda template: template["version"] > previous_version,
             self._versions(name, config["cloud_id"], _ALL_VERSIONS),
         )
-        return next((template for template in newer if same_config(template["config"], config)), None)
+        return next(
+            (template for template in newer if same_config(template["config"], config)), None
+        )
 
-    def _pages(self, method: str, path: str, query: JsonObject, body: JsonObject | None = None) -> t.Iterator[JsonObject]:
+    def _pages(
+        self, method: str, path: str, query: JsonObject, body: JsonObject | None = None
+    ) -> t.Iterator[JsonObject]:
         """The rows of all pages of a read-only call."""
         token: str | None = None
         seen: set[str] = set()
         while len(seen) < _MOST_PAGES:
-            page = self._call(method, path, {**query, "paging_token": token} if token else query, body, repeatable=True)
+            page = self._call(
+                method,
+                path,
+                {**query, "paging_token": token} if token else query,
+                body,
+                repeatable=True,
+            )
             rows = page.get("results")
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise self._malformed(method, path, "a page without results")
@@ -222,17 +284,31 @@ class AnyscaleClient:
             raise self._malformed(method, path, "an answer without a result")
         return result
 
-    def _whole(self, method: str, path: str, name: str, template: JsonObject, needed: t.Iterable[str]) -> JsonObject:
-        """A version of a compute config that has what it is known by. Raises where an answer goes without."""
+    def _whole(
+        self, method: str, path: str, name: str, template: JsonObject, needed: t.Iterable[str]
+    ) -> JsonObject:
+        """A version of a compute config that has what it is known by. Raises where an answer goes
+        without.
+        """
         for key in needed:
             if not _WHOLE[key](template.get(key)):
-                raise self._malformed(method, path, f"a version of compute config {name} without its {key}")
+                raise self._malformed(
+                    method, path, f"a version of compute config {name} without its {key}"
+                )
         return template
 
     def _call(
-        self, method: str, path: str, query: JsonObject | None = None, body: JsonObject | None = None, *, repeatable: bool
+        self,
+        method: str,
+        path: str,
+        query: JsonObject | None = None,
+        body: JsonObject | None = None,
+        *,
+        repeatable: bool,
     ) -> JsonObject:
-        """One call, repeated while that is harmless and may help, for a limited number of times and seconds."""
+        """One call, repeated while that is harmless and may help, for a limited number of times and
+        seconds.
+        """
         url = self._host + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
         gives_up_at = self._clock() + _TOTAL_SECONDS
         attempt = 0
@@ -242,13 +318,23 @@ class AnyscaleClient:
             if 200 <= answer.status < 300:
                 return self._document(method, path, answer)
             pause = answer.pause(attempt, self._jitter())
-            if attempt == _ATTEMPTS or not answer.may_pass(repeatable) or self._clock() + pause > gives_up_at:
+            if (
+                attempt == _ATTEMPTS
+                or not answer.may_pass(repeatable)
+                or self._clock() + pause > gives_up_at
+            ):
                 raise self._refusal(method, path, answer)
             self._sleep(pause)
 
     def _attempt(self, method: str, url: str, body: JsonObject | None) -> Answer:
-        """Send one request. Redirects are not followed (they would carry the token) and netrc is not asked (it would win)."""
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", "Content-Type": "application/json"}
+        """Send one request. Redirects are not followed (they would carry the token) and netrc is
+        not asked (it would win).
+        """
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
         data = None if body is None else json.dumps(body).encode()
         try:
             trust = self._trust if self._host.startswith("https:") else None
@@ -277,10 +363,13 @@ class AnyscaleClient:
             raise self._malformed(method, path, "something other than a JSON object", answer)
         return document
 
-    def _malformed(self, method: str, path: str, what: str, answer: Answer | None = None) -> AnyscaleError:
+    def _malformed(
+        self, method: str, path: str, what: str, answer: Answer | None = None
+    ) -> AnyscaleError:
         return AnyscaleError(
             f"{self._host} answered {method} {path} with {what}.",
-            "Check that anyscale_host is an Anyscale control plane and that no proxy answers in its place.",
+            "Check that anyscale_host is an Anyscale control plane and that no proxy answers in "
+            "its place.",
             method=method,
             path=path,
             status=answer.status if answer else 200,
@@ -307,7 +396,9 @@ class AnyscaleClient:
 def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
     """A session with the control plane that a module's parameters lead to."""
     allow_http = bool(params.get("anyscale_allow_http"))
-    host, token = resolve_credentials(params.get("anyscale_host"), params.get("anyscale_token"), os.environ, allow_http=allow_http)
+    host, token = resolve_credentials(
+        params.get("anyscale_host"), params.get("anyscale_token"), os.environ, allow_http=allow_http
+    )
     trust = _trust(params["validate_certs"], params.get("aws_ca_bundle"))
     return AnyscaleClient(host, token, **trust._asdict())
 

@@ -30,7 +30,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 _Reader = t.Callable[[t.Any, str], t.Any]
-_REQUIRED_RESOURCE_ALIASES = {"cpu": "CPU", "gpu": "GPU", "tpu": "TPU", "Memory": "memory", "anyscale_tpu_hosts": "tpu_hosts"}
+_REQUIRED_RESOURCE_ALIASES = {
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "tpu": "TPU",
+    "Memory": "memory",
+    "anyscale_tpu_hosts": "tpu_hosts",
+}
 _MARKETS = {
     "ON_DEMAND": {"use_spot": False, "fallback_to_ondemand": False},
     "SPOT": {"use_spot": True, "fallback_to_ondemand": False},
@@ -43,7 +49,9 @@ _UNITS = {unit: 1000**power for power, unit in enumerate(("", "k", "M", "G", "T"
 
 
 def to_api(config: t.Mapping[str, t.Any]) -> JsonObject:
-    """The API's form of a config in the YAML schema, with the keys that were given and no others. The cloud is left out."""
+    """The API's form of a config in the YAML schema, with the keys that were given and no others.
+    The cloud is left out.
+    """
     if "configs" in mapping_in(config, "config"):
         entries = _multi_resource(config)
     else:
@@ -57,11 +65,20 @@ def _multi_resource(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
     if not isinstance(documents, list) or not documents:
         raise schema_error("config.configs", documents, "a list of at least one config")
     common = mapping_in(config.get("flags") or {}, "config.flags")
-    entries = [_deployment(document, f"config.configs[{index}]") for index, document in enumerate(documents)]
+    entries = [
+        _deployment(document, f"config.configs[{index}]")
+        for index, document in enumerate(documents)
+    ]
     names = [entry.get("cloud_deployment") for entry in entries]
     if len(set(names)) < len(names):
-        raise InputError("config.configs names the same cloud_resource more than once.", "Give each cloud resource one config.")
-    return [{**entry, "flags": {**common, **entry.get("flags", {})}} if common else entry for entry in entries]
+        raise InputError(
+            "config.configs names the same cloud_resource more than once.",
+            "Give each cloud resource one config.",
+        )
+    return [
+        {**entry, "flags": {**common, **entry.get("flags", {})}} if common else entry
+        for entry in entries
+    ]
 
 
 def _deployment(document: t.Any, path: str) -> JsonObject:
@@ -70,20 +87,25 @@ def _deployment(document: t.Any, path: str) -> JsonObject:
     if "worker_node_types" in entry:
         if entry.setdefault("auto_select_worker_config", False):
             raise InputError(
-                f"{path} has both auto_select_worker_config and worker_nodes.", "Leave one of them out: they exclude each other."
+                f"{path} has both auto_select_worker_config and worker_nodes.",
+                "Leave one of them out: they exclude each other.",
             )
     return entry
 
 
 class Field(t.NamedTuple):
-    """What becomes of a key of the YAML schema: the API's key, and the function that checks and translates its value."""
+    """What becomes of a key of the YAML schema: the API's key, and the function that checks and
+    translates its value.
+    """
 
     target: str
     read: _Reader
 
 
 def _translate(document: t.Any, path: str, fields: t.Mapping[str, Field]) -> JsonObject:
-    """Translate the keys of one level. A null is as good as absent; a target ``a.b`` is a key of the mapping ``a``."""
+    """Translate the keys of one level. A null is as good as absent; a target ``a.b`` is a key of
+    the mapping ``a``.
+    """
     _refuse_unknown(mapping_in(document, path), path, fields)
     body: JsonObject = {}
     for key, field in fields.items():
@@ -103,7 +125,10 @@ def _translate(document: t.Any, path: str, fields: t.Mapping[str, Field]) -> Jso
 def _refuse_unknown(document: t.Mapping[str, t.Any], path: str, allowed: t.Iterable[str]) -> None:
     unknown = sorted(str(key) for key in document if key not in allowed)
     if unknown:
-        raise InputError(f"{path} has no key {', '.join(map(repr, unknown))}.", f"Its keys are {', '.join(sorted(allowed))}.")
+        raise InputError(
+            f"{path} has no key {', '.join(map(repr, unknown))}.",
+            f"Its keys are {', '.join(sorted(allowed))}.",
+        )
 
 
 def _text(value: t.Any, path: str) -> str:
@@ -150,7 +175,9 @@ def _memory(value: t.Any, path: str) -> int:
 
 
 def _resources(value: t.Any, path: str) -> JsonObject:
-    amounts = {key: _whole(number, f"{path}.{key}") for key, number in mapping_in(value, path).items()}
+    amounts = {
+        key: _whole(number, f"{path}.{key}") for key, number in mapping_in(value, path).items()
+    }
     known = {RESOURCES[key]: number for key, number in amounts.items() if key in RESOURCES}
     custom = {key: number for key, number in amounts.items() if key not in RESOURCES}
     return {**known, **({"custom_resources": custom} if custom else {})}
@@ -163,7 +190,10 @@ def _architecture(value: t.Any, path: str) -> str:
 
 
 def _required_resources(value: t.Any, path: str) -> JsonObject:
-    aliased = {_REQUIRED_RESOURCE_ALIASES.get(key, key): amount for key, amount in mapping_in(value, path).items()}
+    aliased = {
+        _REQUIRED_RESOURCE_ALIASES.get(key, key): amount
+        for key, amount in mapping_in(value, path).items()
+    }
     return _translate(aliased, path, REQUIRED_RESOURCE_FIELDS)
 
 
@@ -185,7 +215,10 @@ def _head(value: t.Any, path: str) -> JsonObject:
 def _node(value: t.Any, path: str, fields: t.Mapping[str, Field]) -> JsonObject:
     node = _translate(value, path, fields)
     if "required_resources" in node and node.setdefault("instance_type", CUSTOM) != CUSTOM:
-        raise InputError(f"{path} has both instance_type and required_resources.", "Leave one of them out: they exclude each other.")
+        raise InputError(
+            f"{path} has both instance_type and required_resources.",
+            "Leave one of them out: they exclude each other.",
+        )
     return node
 
 
@@ -196,16 +229,24 @@ def _workers(value: t.Any, path: str) -> list[JsonObject]:
     names = [worker["name"] for worker in workers]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InputError(f"{path} has more than one group named {', '.join(repeated)}.", "Give each group a name of its own.")
+        raise InputError(
+            f"{path} has more than one group named {', '.join(repeated)}.",
+            "Give each group a name of its own.",
+        )
     return workers
 
 
 def _worker(value: t.Any, path: str) -> JsonObject:
     worker = _node(value, path, _WORKER_FIELDS)
     if not worker.keys() & {"name", "instance_type"}:
-        raise InputError(f"{path} does not say which group it is.", "Give it a name, an instance_type or required_resources.")
+        raise InputError(
+            f"{path} does not say which group it is.",
+            "Give it a name, an instance_type or required_resources.",
+        )
     if worker.get("max_workers", float("inf")) < worker.get("min_workers", 0):
-        raise InputError(f"{path} has max_nodes below its min_nodes.", "Raise max_nodes or lower min_nodes.")
+        raise InputError(
+            f"{path} has max_nodes below its min_nodes.", "Raise max_nodes or lower min_nodes."
+        )
     if "name" not in worker:
         shape = worker.get("required_resources")
         worker["name"] = _shape_name(worker, shape) if shape else worker["instance_type"]
@@ -213,7 +254,9 @@ def _worker(value: t.Any, path: str) -> JsonObject:
 
 
 def _shape_name(worker: JsonObject, shape: JsonObject) -> str:
-    """The name that the vendor's client gives to a group without an instance type, so that it is found again."""
+    """The name that the vendor's client gives to a group without an instance type, so that it is
+    found again.
+    """
     labels = {**worker.get("labels", {}), **worker.get("required_labels", {})}
     accelerator = shape.get("accelerator") or labels.get("ray.io/accelerator-type")
     parts = [f"FP-{shape.get('cpu', 0)}CPU-{shape.get('memory', 0) // 1024**3}GB"]

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compute configs as the Anyscale API has them: their deployment configs, and whether two configs mean the same.
+"""Compute configs as the Anyscale API has them: their deployment configs, and whether two configs
+mean the same.
 
 This module util is private to the collection. Pure.
 https://docs.anyscale.com/configuration/compute
@@ -34,7 +35,12 @@ CUSTOM = "custom"
 ANY_ZONE = ("any",)
 CROSS_ZONE = "allow-cross-zone-autoscaling"
 _CONFIG_DEFAULTS = {"idle_termination_minutes": 120}
-WORKER_DEFAULTS = {"min_workers": 0, "max_workers": 10, "use_spot": False, "fallback_to_ondemand": False}
+WORKER_DEFAULTS = {
+    "min_workers": 0,
+    "max_workers": 10,
+    "use_spot": False,
+    "fallback_to_ondemand": False,
+}
 RESOURCES = {
     "CPU": "cpu",
     "GPU": "gpu",
@@ -46,44 +52,61 @@ RESOURCES = {
 
 
 def deployments(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
-    """Copies of the deployment configs, without nulls; what the first one lacks is taken from the top level.
+    """Copies of the deployment configs, without nulls; what the first one lacks is taken from the
+    top level.
 
     Raises InputError where the document has another shape than the API gives it.
     """
     config = mapping_in(config, "config")
     documents = list_in(config.get("deployment_configs") or [{}], "config.deployment_configs")
     places = [f"config.deployment_configs[{index}]" for index in range(len(documents))]
-    entries = [without_nulls(mapping_in(document, place)) for document, place in zip(documents, places, strict=True)]
-    entries[0] = {**without_nulls({key: config.get(key) for key in (*_REPEATED, *_OLD_INSTANCE_CONFIGS)}), **entries[0]}
+    entries = [
+        without_nulls(mapping_in(document, place))
+        for document, place in zip(documents, places, strict=True)
+    ]
+    entries[0] = {
+        **without_nulls({key: config.get(key) for key in (*_REPEATED, *_OLD_INSTANCE_CONFIGS)}),
+        **entries[0],
+    }
     for entry, place in zip(entries, places, strict=True):
         _check_shape(entry, place)
     return [_current(entry) for entry in entries]
 
 
 def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> JsonObject:
-    """The body to publish: ``config`` with these deployment configs, the first one repeated at the top level."""
+    """The body to publish: ``config`` with these deployment configs, the first one repeated at the
+    top level.
+    """
     replaced = (*_REPEATED, *_OLD_INSTANCE_CONFIGS, *_DECORATIONS, "deployment_configs")
-    kept = {key: value for key, value in config.items() if key not in replaced and value is not None}
+    kept = {
+        key: value for key, value in config.items() if key not in replaced and value is not None
+    }
     repeated = {key: entries[0][key] for key in _REPEATED if key in entries[0]}
     return copy.deepcopy({**kept, **repeated, "deployment_configs": list(entries)})
 
 
 def normalise(config: t.Mapping[str, t.Any]) -> JsonObject:
-    """A config without what makes no difference: nulls, the service's defaults, legacy keys, the order of worker groups.
+    """A config without what makes no difference: nulls, the service's defaults, legacy keys, the
+    order of worker groups.
 
-    A head node's zero resources are kept: they make it unschedulable, which is not what absent ones mean.
+    A head node's zero resources are kept: they make it unschedulable, which is not what absent ones
+    mean.
     """
     entries = deployments(config)
     rest = compose(config, [{}])
     for key, default in _CONFIG_DEFAULTS.items():
         if rest.get(key) == default:
             del rest[key]
-    return _whole_numbers({**rest, "deployment_configs": [_normal_deployment(entry) for entry in entries]})
+    return _whole_numbers(
+        {**rest, "deployment_configs": [_normal_deployment(entry) for entry in entries]}
+    )
 
 
 def same_config(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
     """Whether two configs mean the same. Compared as JSON: in Python ``True == 1``."""
-    return json.dumps(normalise(one), sort_keys=True) == json.dumps(normalise(other), sort_keys=True)
+    return json.dumps(normalise(one), sort_keys=True) == json.dumps(
+        normalise(other), sort_keys=True
+    )
 
 
 def worker_name(node: t.Mapping[str, t.Any]) -> str:
@@ -98,11 +121,18 @@ def without_nulls(level: t.Mapping[str, t.Any]) -> JsonObject:
 def _check_shape(entry: JsonObject, path: str) -> None:
     """Refuse what could not be worked on: nobody else checks what the API or a file holds."""
     workers = list_in(entry.get("worker_node_types", []), f"{path}.worker_node_types")
-    levels = {path: entry, **{f"{path}.worker_node_types[{index}]": node for index, node in enumerate(workers)}}
+    levels = {
+        path: entry,
+        **{f"{path}.worker_node_types[{index}]": node for index, node in enumerate(workers)},
+    }
     if "head_node_type" in entry:
         levels[f"{path}.head_node_type"] = entry["head_node_type"]
     for place, level in levels.items():
-        objects = {key: value for key, value in mapping_in(level, place).items() if key in _OBJECTS and value is not None}
+        objects = {
+            key: value
+            for key, value in mapping_in(level, place).items()
+            if key in _OBJECTS and value is not None
+        }
         for key, value in objects.items():
             mapping_in(value, f"{place}.{key}")
         custom = objects.get("resources", {}).get("custom_resources")
@@ -123,11 +153,15 @@ def _current(entry: JsonObject) -> JsonObject:
 
 
 def _current_level(level: JsonObject) -> JsonObject:
-    """One level (cluster, head, worker group) with its instance configuration under the one key; that key's content wins."""
+    """One level (cluster, head, worker group) with its instance configuration under the one key;
+    that key's content wins.
+    """
     instance_config: JsonObject = {}
     for key in (*_OLD_INSTANCE_CONFIGS, INSTANCE_CONFIG):
         instance_config.update(level.get(key) or {})
-    rest = without_nulls({key: value for key, value in level.items() if key not in _OLD_INSTANCE_CONFIGS})
+    rest = without_nulls(
+        {key: value for key, value in level.items() if key not in _OLD_INSTANCE_CONFIGS}
+    )
     for key in ("resources", "required_resources"):
         if key in rest:
             rest[key] = without_nulls(rest[key])
@@ -147,20 +181,29 @@ def _normal_deployment(entry: JsonObject) -> JsonObject:
     if "head_node_type" in normal:
         head = _normal_node(normal["head_node_type"])
         normal["head_node_type"] = {key: value for key, value in head.items() if key != "name"}
-    workers = [{**_normal_node(node), "name": worker_name(node)} for node in normal.pop("worker_node_types", [])]
+    workers = [
+        {**_normal_node(node), "name": worker_name(node)}
+        for node in normal.pop("worker_node_types", [])
+    ]
     if workers:
         normal["worker_node_types"] = sorted(workers, key=_place)
     return without_nulls(normal)
 
 
 def _place(worker: JsonObject) -> tuple[str, ...]:
-    """Where a group is in the order. Groups of one name do not change places when their instance configurations change."""
+    """Where a group is in the order. Groups of one name do not change places when their instance
+    configurations change.
+    """
     apart = {key: value for key, value in worker.items() if key != "advanced_configurations_json"}
     return worker["name"], json.dumps(apart, sort_keys=True), json.dumps(worker, sort_keys=True)
 
 
 def _normal_node(node: JsonObject) -> JsonObject:
-    normal = {key: value for key, value in node.items() if key not in WORKER_DEFAULTS or value != WORKER_DEFAULTS[key]}
+    normal = {
+        key: value
+        for key, value in node.items()
+        if key not in WORKER_DEFAULTS or value != WORKER_DEFAULTS[key]
+    }
     if not normal.get("use_spot"):
         normal.pop("fallback_to_ondemand", None)
     if "resources" in normal:
@@ -183,7 +226,9 @@ def _whole_numbers(value: t.Any) -> t.Any:
 
 def schema_error(path: str, value: t.Any, expected: str) -> InputError:
     shown = repr(value)
-    return InputError(f"{path} is {shown if len(shown) <= 80 else shown[:80] + '...'}.", f"It must be {expected}.")
+    return InputError(
+        f"{path} is {shown if len(shown) <= 80 else shown[:80] + '...'}.", f"It must be {expected}."
+    )
 
 
 def mapping_in(value: t.Any, path: str) -> JsonObject:
@@ -199,13 +244,19 @@ def list_in(value: t.Any, path: str) -> list[t.Any]:
 
 
 def amount_in(value: t.Any, path: str) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 <= value < float("inf")
+    ):
         raise schema_error(path, value, "a number, 0 or more")
     return value
 
 
 def amounts_in(value: t.Any, path: str) -> JsonObject:
-    return {key: amount_in(number, f"{path}.{key}") for key, number in mapping_in(value, path).items()}
+    return {
+        key: amount_in(number, f"{path}.{key}") for key, number in mapping_in(value, path).items()
+    }
 
 
 def zones_in(value: t.Any, path: str) -> list[str]:

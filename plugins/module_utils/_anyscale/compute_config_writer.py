@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import REQUIRED_RESOURCE_FIELDS, Field
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import (
+    REQUIRED_RESOURCE_FIELDS,
+    Field,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     ANY_ZONE,
     CROSS_ZONE,
@@ -28,7 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 
 
 def to_yaml_schema(config: t.Mapping[str, t.Any], cloud_name: str | None) -> JsonObject:
-    """The YAML schema's form of a config, as far as that schema goes (it has no idle termination, for one)."""
+    """The YAML schema's form of a config, as far as that schema goes (it has no idle termination,
+    for one).
+    """
     cloud = {"cloud": cloud_name} if cloud_name else {}
     entries = [_yaml_deployment(entry) for entry in deployments(config)]
     return {**cloud, **entries[0]} if len(entries) == 1 else {**cloud, "configs": entries}
@@ -41,7 +46,9 @@ def _yaml_deployment(entry: JsonObject) -> JsonObject:
     zones = entry.get("allowed_azs", [])
     head = _yaml_node(entry.get("head_node_type", {}))
     if head.get("resources") == {"CPU": 0, "GPU": 0} and (workers or automatic):
-        del head["resources"]  # the vendor's client adds them to every head node that has workers beside it
+        del head[
+            "resources"
+        ]  # the vendor's client adds them to every head node that has workers beside it
     vendor = {
         "cloud_resource": entry.get("cloud_deployment"),
         "zones": None if tuple(zones) in ((), ANY_ZONE) else zones,
@@ -58,7 +65,9 @@ def _yaml_deployment(entry: JsonObject) -> JsonObject:
 
 
 def _yaml_workers(nodes: t.Sequence[JsonObject]) -> list[JsonObject]:
-    """Worker groups. The service lets groups share a name, the YAML schema does not: the later ones get a number."""
+    """Worker groups. The service lets groups share a name, the YAML schema does not: the later ones
+    get a number.
+    """
     taken: set[str] = set()
     groups = []
     for node in nodes:
@@ -76,7 +85,11 @@ def _yaml_worker(node: JsonObject, name: str) -> JsonObject:
     market = "ON_DEMAND"
     if node["use_spot"]:
         market = "PREFER_SPOT" if node["fallback_to_ondemand"] else "SPOT"
-    counts = {"min_nodes": node["min_workers"], "max_nodes": node["max_workers"], "market_type": market}
+    counts = {
+        "min_nodes": node["min_workers"],
+        "max_nodes": node["max_workers"],
+        "market_type": market,
+    }
     return {"name": name, **_yaml_node(node), **counts}
 
 
@@ -104,5 +117,7 @@ def _yaml_keys(amounts: JsonObject, fields: t.Mapping[str, Field]) -> JsonObject
 
 def _yaml_resources(resources: JsonObject) -> JsonObject:
     names = {target: key for key, target in RESOURCES.items()}
-    known = {names.get(key, key): value for key, value in resources.items() if key != "custom_resources"}
+    known = {
+        names.get(key, key): value for key, value in resources.items() if key != "custom_resources"
+    }
     return {**known, **(resources.get("custom_resources") or {})}

@@ -19,7 +19,9 @@ import urllib.request
 
 from ansible.module_utils.urls import make_context
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.keep_alive import KeepAlive
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.keep_alive import (
+    KeepAlive,
+)
 
 
 class Trust(t.NamedTuple):
@@ -31,7 +33,9 @@ class Trust(t.NamedTuple):
 
 @functools.cache
 def tls_context(trust: Trust) -> ssl.SSLContext:
-    """It takes longer to make than a call, so that all clients of a process, and of those forked from it, share one."""
+    """It takes longer to make than a call, so that all clients of a process, and of those forked
+    from it, share one.
+    """
     return make_context(validate_certs=trust.validate_certs, cafile=trust.ca_path)
 
 

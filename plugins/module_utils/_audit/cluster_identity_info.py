@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    parse_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
     NOBODY,
     Identity,
@@ -44,8 +47,15 @@ def look(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     identity = with_path(identity, live_arn)
     if expected is None:
         return as_result(identity)
-    verdict = judge(identity, expected, default.name if default else None, path_is_known=live_arn is not None)
-    return {**as_result(identity), "matches": verdict.matches, "reason": verdict.reason, "message": verdict.message}
+    verdict = judge(
+        identity, expected, default.name if default else None, path_is_known=live_arn is not None
+    )
+    return {
+        **as_result(identity),
+        "matches": verdict.matches,
+        "reason": verdict.reason,
+        "message": verdict.message,
+    }
 
 
 def _role(params: t.Mapping[str, t.Any], option: str) -> RoleReference | None:

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The facts about one cloud that the checks are made on: each either known, or known to be unreadable.
+"""The facts about one cloud that the checks are made on: each either known, or known to be
+unreadable.
 
-This module util is private to the collection. Pure: it holds what was read and derives names from it.
+This module util is private to the collection. Pure: it holds what was read and derives names from
+it.
 """
 
 from __future__ import annotations
@@ -12,19 +14,32 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference, account_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, inapplicable
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import instance_profile_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    account_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    inapplicable,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    instance_profile_plan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity, NamedPolicy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Identity,
+    NamedPolicy,
+)
 
 Json = dict[str, t.Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class DefaultRole:
-    """The role that clusters run with unless told otherwise, and where that is written: ``registered`` or ``convention``."""
+    """The role that clusters run with unless told otherwise, and where that is written:
+    ``registered`` or ``convention``.
+    """
 
     arn: str
     source: str
@@ -32,12 +47,17 @@ class DefaultRole:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What was read. What AWS or Anyscale says does not exist is ``None``; documents and rows are as they came.
+    """What was read. What AWS or Anyscale says does not exist is ``None``; documents and rows are
+    as they came.
 
-    elsewhere: what the cloud runs on where that is not AWS virtual machines; empty where it is, or where nobody knows.
-    account_id: the caller's account, which all of AWS was read in. cloud_account: the account that the cloud is in.
-    role_wanted: which role is looked at; role: that role. mappings: the Cloud IAM mapping of each resource that has rules.
-    bucket_region: ``None`` where there is no such bucket; inapplicable where it is in another account.
+    elsewhere: what the cloud runs on where that is not AWS virtual machines; empty where it is, or
+    where nobody knows.
+    account_id: the caller's account, which all of AWS was read in. cloud_account: the account that
+    the cloud is in.
+    role_wanted: which role is looked at; role: that role. mappings: the Cloud IAM mapping of each
+    resource that has rules.
+    bucket_region: ``None`` where there is no such bucket; inapplicable where it is in another
+    account.
     principals: by unique id, asked for only where the bucket's policy shows such ids.
     """
 
@@ -91,9 +111,16 @@ class Facts:
     def profile_arn(self) -> str:
         """The ARN of the instance profile that is looked at, as it is or as it will be."""
         profile = self.profile.get()
-        return profile["Arn"] if profile else instance_profile_plan.new_arn(self.profile_name.get(), self.live_role()["Arn"])
+        return (
+            profile["Arn"]
+            if profile
+            else instance_profile_plan.new_arn(self.profile_name.get(), self.live_role()["Arn"])
+        )
 
     def instance_profiles(self) -> list[Json]:
         """All instance profiles that were read: those of the role, and the one that is looked at."""
-        profiles = [*(self.role_profiles.value or []), *([self.profile.value] if self.profile.value else [])]
+        profiles = [
+            *(self.role_profiles.value or []),
+            *([self.profile.value] if self.profile.value else []),
+        ]
         return list({profile["Arn"]: profile for profile in profiles}.values())

@@ -12,8 +12,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import anyscale_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    anyscale_client,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_bucket,
     parse_cloud_id,
@@ -22,11 +26,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import effective_profiles
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
+    effective_profiles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import checked
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
@@ -42,11 +51,18 @@ class Task(ModuleTask):
         "instance_profile": {"type": "str"},
         "bucket": {"type": "str"},
         "compute_config": {"type": "list", "elements": "str"},
-        "arn_kind": {"type": "str", "choices": ["instance_profile", "role"], "default": "instance_profile"},
+        "arn_kind": {
+            "type": "str",
+            "choices": ["instance_profile", "role"],
+            "default": "instance_profile",
+        },
         "anyscale": {"type": "bool", "default": True},
         **anyscale_argument_spec(),
     }
-    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "required_one_of": [["cloud_id", "cloud"]],
+        "mutually_exclusive": [["cloud_id", "cloud"]],
+    }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
@@ -56,7 +72,9 @@ class Task(ModuleTask):
     def result(self, check_mode: bool) -> Json:
         """Read, check, and tell; the same in check mode."""
         if self.params.get("account_id"):
-            refuse_caller(self.session.account_id(), self.params["account_id"], "what is asked about")
+            refuse_caller(
+                self.session.account_id(), self.params["account_id"], "what is asked about"
+            )
         facts = CloudReader(self.params, self.session, self._anyscale).facts()
         return {"changed": False, "cloud": _told(facts), "checks": checked(facts), "warnings": []}
 
@@ -73,7 +91,10 @@ def _check_names(params: t.Mapping[str, t.Any]) -> None:
             parse(params[option], option)
     for name in params.get("compute_config") or []:
         if ":" in name:
-            raise InputError(f"compute_config has {name!r}, which names a version.", "Leave it out: the newest version is looked at.")
+            raise InputError(
+                f"compute_config has {name!r}, which names a version.",
+                "Leave it out: the newest version is looked at.",
+            )
 
 
 def _told(facts: Facts) -> Json:
@@ -98,7 +119,11 @@ def _told(facts: Facts) -> Json:
         ],
         "bucket": facts.bucket.value and _told_bucket(facts),
         "control_plane_role_arn": facts.control_plane_arn.value,
-        "compute_configs": [_told_config(facts, name, found.value) for name, found in facts.compute_configs.items() if found.value],
+        "compute_configs": [
+            _told_config(facts, name, found.value)
+            for name, found in facts.compute_configs.items()
+            if found.value
+        ],
         "iam_mappings": facts.mappings.value or [],
     }
 
@@ -109,14 +134,22 @@ def _told_role(role: Json) -> Json:
         "name": role["RoleName"],
         "id": role["RoleId"],
         "path": role_path_of(role["Arn"]),
-        "permissions_boundary": (role.get("PermissionsBoundary") or {}).get("PermissionsBoundaryArn"),
+        "permissions_boundary": (role.get("PermissionsBoundary") or {}).get(
+            "PermissionsBoundaryArn"
+        ),
     }
 
 
 def _told_bucket(facts: Facts) -> Json:
-    """The bucket; every read expects it in the caller's account, so that one that was answered tells the account."""
+    """The bucket; every read expects it in the caller's account, so that one that was answered
+    tells the account.
+    """
     is_here = bool(facts.bucket_region.value) or facts.bucket_policy.is_known
-    return {"name": facts.bucket.value, "region": facts.bucket_region.value, "account_id": facts.account_id if is_here else None}
+    return {
+        "name": facts.bucket.value,
+        "region": facts.bucket_region.value,
+        "account_id": facts.account_id if is_here else None,
+    }
 
 
 def _told_config(facts: Facts, name: str, template: Json) -> Json:

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find out which instance profile each node group of a cluster gets, and which of three layers decides that.
+"""Find out which instance profile each node group of a cluster gets, and which of three layers
+decides that.
 
-This module util is private to the collection. Pure. Anyscale takes the profile in the compute config, else the one that the
-cloud resource names, else the one that is named like the cloud resource's role.
-https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure. Anyscale takes the profile in the compute
+config, else the one that the cloud resource names, else the one that is named like the cloud
+resource's role. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -15,11 +16,25 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_arn, role_name_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    parse_arn,
+    role_name_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Undecided, unread
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import instance_profile_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import HEAD, NodeGroup, Observed, node_groups
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Undecided,
+    unread,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    instance_profile_plan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    HEAD,
+    NodeGroup,
+    Observed,
+    node_groups,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
 BY_COMPUTE_CONFIG = "compute_config"
@@ -29,7 +44,9 @@ BY_ROLE_NAME = "role_name"
 
 @dataclasses.dataclass(frozen=True)
 class Effective:
-    """A node group's profile, as an ARN or as the compute config has it, and the layer that decides on it."""
+    """A node group's profile, as an ARN or as the compute config has it, and the layer that decides
+    on it.
+    """
 
     deployment: str | None
     node_group: str
@@ -43,20 +60,33 @@ class Effective:
 
     @property
     def kind(self) -> str:
-        """What the profile is named by: ``instance_profile`` or ``role``, the kind of its ARN, or ``name``."""
+        """What the profile is named by: ``instance_profile`` or ``role``, the kind of its ARN, or
+        ``name``.
+        """
         arn = parse_arn(self.instance_profile_arn)
         return arn.resource.partition("/")[0].replace("-", "_") if arn else "name"
 
     def is_one_of(self, profiles: t.Iterable[Json]) -> bool:
-        """Whether it is one of these profiles; a path in an ARN does not count, since Anyscale does not know it."""
+        """Whether it is one of these profiles; a path in an ARN does not count, since Anyscale does
+        not know it.
+        """
         arn = parse_arn(self.instance_profile_arn)
         own = (arn.account_id if arn else "", self.name)
-        return any(own in ((account_of(one["Arn"]), one["InstanceProfileName"]), ("", one["InstanceProfileName"])) for one in profiles)
+        return any(
+            own
+            in (
+                (account_of(one["Arn"]), one["InstanceProfileName"]),
+                ("", one["InstanceProfileName"]),
+            )
+            for one in profiles
+        )
 
 
 def observed_config(facts: Facts, name: str) -> Observed:
     """A compute config with what surrounds it."""
-    return Observed(name, facts.cloud_id or "", facts.compute_configs[name].get(), facts.resources.get())
+    return Observed(
+        name, facts.cloud_id or "", facts.compute_configs[name].get(), facts.resources.get()
+    )
 
 
 def effective_profiles(facts: Facts, name: str) -> list[Effective]:
@@ -69,19 +99,29 @@ def effective_profiles(facts: Facts, name: str) -> list[Effective]:
 
 
 def without_compute_config(facts: Facts) -> Effective:
-    """What the nodes of a cluster on the primary resource get where no compute config says anything."""
+    """What the nodes of a cluster on the primary resource get where no compute config says
+    anything.
+    """
     resource = facts.primary.get()
     return _fallback(facts, resource, resource.get("name"), "any")
 
 
 def profiles_with_role(facts: Facts) -> list[Json]:
-    """The instance profiles that hold the role and that clusters are given, as far as that is known."""
+    """The instance profiles that hold the role and that clusters are given, as far as that is
+    known.
+    """
     given = _given(facts)
-    return [profile for profile in facts.role_profiles.value or [] if any(one.is_one_of([profile]) for one in given)]
+    return [
+        profile
+        for profile in facts.role_profiles.value or []
+        if any(one.is_one_of([profile]) for one in given)
+    ]
 
 
 def _given(facts: Facts) -> list[Effective]:
-    """The profile of each node group of the compute configs; without any, that of clusters that have none."""
+    """The profile of each node group of the compute configs; without any, that of clusters that
+    have none.
+    """
     given = []
     for name, config in facts.compute_configs.items():
         with contextlib.suppress(Undecided):
@@ -96,7 +136,9 @@ def _of_group(facts: Facts, group: NodeGroup) -> Effective:
     name = "head" if group.name == HEAD else group.name
     if group.profile is not None:
         return Effective(group.deployment, name, group.profile, BY_COMPUTE_CONFIG)
-    named = [resource for resource in facts.resources.get() if resource.get("name") == group.deployment]
+    named = [
+        resource for resource in facts.resources.get() if resource.get("name") == group.deployment
+    ]
     return _fallback(facts, named[0] if named else facts.primary.get(), group.deployment, name)
 
 
@@ -106,5 +148,9 @@ def _fallback(facts: Facts, resource: Json, deployment: str | None, name: str) -
         return Effective(deployment, name, config["cluster_instance_profile_id"], BY_CLOUD)
     role_arn = config.get("cluster_iam_role_id") or facts.default_role.get().arn
     arn = instance_profile_plan.new_arn(role_name_of(role_arn), role_arn)
-    known = [profile["Arn"] for profile in facts.instance_profiles() if profile["InstanceProfileName"] == role_name_of(role_arn)]
+    known = [
+        profile["Arn"]
+        for profile in facts.instance_profiles()
+        if profile["InstanceProfileName"] == role_name_of(role_arn)
+    ]
     return Effective(deployment, name, known[0] if known else arn, BY_ROLE_NAME)

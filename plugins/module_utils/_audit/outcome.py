@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words of a check: what it can come to, and how it ends where what it needs to know could not be read.
+"""The words of a check: what it can come to, and how it ends where what it needs to know could not
+be read.
 
-This module util is private to the collection. Pure. A fact that could not be read ends every check that asks for it, as
-``unknown`` and with the missing permission, so that no check can pass on what nobody saw.
+This module util is private to the collection. Pure. A fact that could not be read ends every check
+that asks for it, as ``unknown`` and with the missing permission, so that no check can pass on what
+nobody saw.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AnyscaleError,
+    AwsError,
+    TaskError,
+)
 
 PASS = "pass"
 FAIL = "fail"
@@ -24,14 +30,22 @@ NOT_APPLICABLE = "not_applicable"
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
 _UNAUTHENTICATED = 401
-_REFUSALS = ("AccessDenied", "AccessDeniedException", "AllAccessDisabled", "MethodNotAllowed", "UnauthorizedOperation")
+_REFUSALS = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "MethodNotAllowed",
+    "UnauthorizedOperation",
+)
 
 Value = t.TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a check came to: its status, why in a sentence, the facts in JSON, and what to do (a sentence or a document)."""
+    """What a check came to: its status, why in a sentence, the facts in JSON, and what to do (a
+    sentence or a document).
+    """
 
     status: str
     reason: str
@@ -97,7 +111,9 @@ class Fact(t.Generic[Value]):
 
 
 def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
-    """What a read finds. A refusal of ``service`` or nearly any other error makes it a fact that is not known, and ends nothing else."""
+    """What a read finds. A refusal of ``service`` or nearly any other error makes it a fact that is
+    not known, and ends nothing else.
+    """
     try:
         return Fact(read())
     except Undecided as obstacle:
@@ -107,7 +123,9 @@ def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
 
 
 def obstacle_of(error: TaskError, service: str = "") -> Undecided:
-    """Why nothing is known where a read failed. That Anyscale does not accept the token is no fact about a cloud: it ends the task."""
+    """Why nothing is known where a read failed. That Anyscale does not accept the token is no fact
+    about a cloud: it ends the task.
+    """
     if isinstance(error, AnyscaleError) and error.status == _UNAUTHENTICATED:
         raise error
     return unread(error.message, error.remedy, **_evidence(error, service))
@@ -123,5 +141,8 @@ def outcome_of(judge: t.Callable[[], Outcome]) -> Outcome:
 
 def _evidence(error: TaskError, service: str) -> dict[str, t.Any]:
     if isinstance(error, AwsError) and error.code in _REFUSALS:
-        return {"missing_permission": f"{service}:{error.details.get('operation')}", **error.details}
+        return {
+            "missing_permission": f"{service}:{error.details.get('operation')}",
+            **error.details,
+        }
     return dict(error.details)

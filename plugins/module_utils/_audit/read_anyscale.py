@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read what Anyscale tells about one cloud, each fact on its own: what is refused ends nothing but what hangs on it.
+"""Read what Anyscale tells about one cloud, each fact on its own: what is refused ends nothing but
+what hangs on it.
 
 This module util is private to the collection. I/O only, and never a call that writes.
 """
@@ -12,7 +13,9 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -21,14 +24,28 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
     partition_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import DefaultRole, Json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, Value, fact, inapplicable, obstacle_of, unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
+    DefaultRole,
+    Json,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    Value,
+    fact,
+    inapplicable,
+    obstacle_of,
+    unread,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
 
-def reads(service: str = "") -> t.Callable[[t.Callable[[t.Any], Value]], functools.cached_property[Fact[Value]]]:
-    """Make a method a property that reads once and is a fact. ``service`` is the one of AWS that may refuse the read."""
+def reads(
+    service: str = "",
+) -> t.Callable[[t.Callable[[t.Any], Value]], functools.cached_property[Fact[Value]]]:
+    """Make a method a property that reads once and is a fact. ``service`` is the one of AWS that
+    may refuse the read.
+    """
 
     def as_fact(method: t.Callable[[t.Any], Value]) -> functools.cached_property[Fact[Value]]:
         @functools.wraps(method)
@@ -41,12 +58,16 @@ def reads(service: str = "") -> t.Callable[[t.Callable[[t.Any], Value]], functoo
 
 
 class AnyscaleReader:
-    """Reads about the cloud that parameters name. Without a client, what only Anyscale knows is not known."""
+    """Reads about the cloud that parameters name. Without a client, what only Anyscale knows is not
+    known.
+    """
 
     def __init__(self, params: t.Mapping[str, t.Any], anyscale: AnyscaleClient | None) -> None:
         self.params = params
         self._anyscale = anyscale
-        self._found_id: Fact[str] = Fact(params["cloud_id"]) if params.get("cloud_id") else self._find_id(params["cloud"])
+        self._found_id: Fact[str] = (
+            Fact(params["cloud_id"]) if params.get("cloud_id") else self._find_id(params["cloud"])
+        )
         self.cloud_id = self._found_id.value
 
     @reads()
@@ -63,7 +84,11 @@ class AnyscaleReader:
     def primary(self) -> Json:
         """The resource that counts where none is named."""
         resources = self.resources.get()
-        primary = resources if len(resources) == 1 else [resource for resource in resources if resource.get("is_default")]
+        primary = (
+            resources
+            if len(resources) == 1
+            else [resource for resource in resources if resource.get("is_default")]
+        )
         if len(primary) != 1:
             raise unread(
                 f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be one.",
@@ -96,12 +121,16 @@ class AnyscaleReader:
         config = self.primary.get().get("aws_config") or {}
         arn = config.get("anyscale_iam_role_id") or self.cloud.get().get("credentials")
         if not arn:
-            raise unread("Anyscale does not tell which role it assumes.", "Look at 'anyscale cloud get'.")
+            raise unread(
+                "Anyscale does not tell which role it assumes.", "Look at 'anyscale cloud get'."
+            )
         return _role_arn(arn, "anyscale_iam_role_id")
 
     @reads()
     def cloud_account(self) -> str:
-        """The account that the cloud is in: as the parameters say, else that of the role that Anyscale assumes."""
+        """The account that the cloud is in: as the parameters say, else that of the role that
+        Anyscale assumes.
+        """
         return self.params.get("account_id") or account_of(self.control_plane_arn.get())
 
     @reads()
@@ -111,7 +140,9 @@ class AnyscaleReader:
         if registered:
             return DefaultRole(_role_arn(registered, "cluster_iam_role_id"), "registered")
         place = f"arn:{partition_of(self.control_plane_arn.get())}:iam::{self.cloud_account.get()}"
-        return DefaultRole(f"{place}:role/{default_role_name(self._known_cloud_id())}", "convention")
+        return DefaultRole(
+            f"{place}:role/{default_role_name(self._known_cloud_id())}", "convention"
+        )
 
     @reads()
     def role_wanted(self) -> RoleReference:
@@ -127,7 +158,11 @@ class AnyscaleReader:
     def bucket(self) -> str:
         """The bucket to look at: the one in the parameters, else the cloud's."""
         self._expect_virtual_machines()
-        name = parse_bucket(self.params["bucket"]) if self.params.get("bucket") else self.registered_bucket.get()
+        name = (
+            parse_bucket(self.params["bucket"])
+            if self.params.get("bucket")
+            else self.registered_bucket.get()
+        )
         if name is None:
             raise unread(f"Cloud {self.cloud_id} has no bucket of its own.", "Give bucket.")
         return name
@@ -158,9 +193,13 @@ class AnyscaleReader:
         return self._found_id.get()
 
     def _find_id(self, name: str) -> Fact[str]:
-        """The id of the cloud of a name. A name that no cloud has is a mistake in the playbook, and ends the task."""
+        """The id of the cloud of a name. A name that no cloud has is a mistake in the playbook, and
+        ends the task.
+        """
         if self._anyscale is None:
-            return Fact(obstacle=unread("Without Anyscale, nothing tells the cloud's id.", "Give cloud_id."))
+            return Fact(
+                obstacle=unread("Without Anyscale, nothing tells the cloud's id.", "Give cloud_id.")
+            )
         try:
             return Fact(self._anyscale.find_cloud(name)["id"])
         except AnyscaleError as error:
@@ -171,5 +210,8 @@ def _role_arn(value: str, where: str) -> str:
     """A role's ARN as Anyscale has it; anything else is no fact to go by."""
     role = parse_role(value, f"The cloud's {where}")
     if role.arn is None:
-        raise unread(f"The cloud's {where} is {value!r}, which is not an ARN.", "Look at 'anyscale cloud get'.")
+        raise unread(
+            f"The cloud's {where} is {value!r}, which is not an ARN.",
+            "Look at 'anyscale cloud get'.",
+        )
     return str(role.arn)

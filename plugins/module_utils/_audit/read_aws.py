@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read all facts about one cloud, in AWS as well: what is refused makes one fact unknown, and what hangs on it.
+"""Read all facts about one cloud, in AWS as well: what is refused makes one fact unknown, and what
+hangs on it.
 
 This module util is private to the collection. I/O only, and never a call that writes.
 """
@@ -12,18 +13,39 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, parse_instance_profile, role_name_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    parse_instance_profile,
+    role_name_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact, inapplicable, unread
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anyscale import AnyscaleReader, reads
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    fact,
+    inapplicable,
+    unread,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anyscale import (
+    AnyscaleReader,
+    reads,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document, parse_policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity, NamedPolicy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import document_unique_ids
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    parse_policy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Identity,
+    NamedPolicy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
+)
 
 _REFUSALS = ("AccessDenied", "MethodNotAllowed")
 
@@ -31,7 +53,9 @@ _REFUSALS = ("AccessDenied", "MethodNotAllowed")
 class CloudReader(AnyscaleReader):
     """Reads in the caller's account what is there of the cloud."""
 
-    def __init__(self, params: t.Mapping[str, t.Any], session: AwsSession, anyscale: AnyscaleClient | None) -> None:
+    def __init__(
+        self, params: t.Mapping[str, t.Any], session: AwsSession, anyscale: AnyscaleClient | None
+    ) -> None:
         self._session = session
         self._iam = Iam(session)
         self.account_id = session.account_id()
@@ -39,8 +63,16 @@ class CloudReader(AnyscaleReader):
 
     def facts(self) -> Facts:
         """All facts, by the names of the properties."""
-        names = [name for kind in type(self).__mro__ for name, value in vars(kind).items() if isinstance(value, functools.cached_property)]
-        configs = {name: fact(functools.partial(self.compute_config, name)) for name in self.params.get("compute_config") or []}
+        names = [
+            name
+            for kind in type(self).__mro__
+            for name, value in vars(kind).items()
+            if isinstance(value, functools.cached_property)
+        ]
+        configs = {
+            name: fact(functools.partial(self.compute_config, name))
+            for name in self.params.get("compute_config") or []
+        }
         return Facts(
             account_id=self.account_id,
             cloud_id=self.cloud_id,
@@ -49,7 +81,7 @@ class CloudReader(AnyscaleReader):
             **{name: getattr(self, name) for name in names},
         )
 
-    # --- IAM ----------------------------------------------------------------------------------------------------------
+    # --- IAM --------------------------------------------------------------------------------------
 
     @reads("iam")
     def role(self) -> Json | None:
@@ -66,7 +98,9 @@ class CloudReader(AnyscaleReader):
     def trust(self) -> Document:
         """The role's trust policy."""
         role = self._live_role()
-        return parse_policy(role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}")
+        return parse_policy(
+            role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}"
+        )
 
     @reads("iam")
     def identity(self) -> Identity:
@@ -81,7 +115,9 @@ class CloudReader(AnyscaleReader):
     @reads()
     def profile_name(self) -> str:
         """The name of the instance profile to look at."""
-        return parse_instance_profile(self.params.get("instance_profile") or self.role_wanted.get().name)
+        return parse_instance_profile(
+            self.params.get("instance_profile") or self.role_wanted.get().name
+        )
 
     @reads("iam")
     def profile(self) -> Json | None:
@@ -103,7 +139,11 @@ class CloudReader(AnyscaleReader):
         arn = self.control_plane_arn.get()
         self._expect_here(account_of(arn), f"Role {arn}")
         role = self._iam.role(role_name_of(arn))
-        return Identity(self._policies(role), self._boundary(role)) if role and role["Arn"] == arn else None
+        return (
+            Identity(self._policies(role), self._boundary(role))
+            if role and role["Arn"] == arn
+            else None
+        )
 
     @reads("iam")
     def principals(self) -> dict[str, str]:
@@ -112,11 +152,15 @@ class CloudReader(AnyscaleReader):
 
     @property
     def _is_guessed(self) -> bool:
-        """Whether the role to look at is the one of Anyscale's convention only because nobody could be asked for another."""
+        """Whether the role to look at is the one of Anyscale's convention only because nobody could
+        be asked for another.
+        """
         return self.params.get("role") is None and not self.default_role.is_known
 
     def _expect_here(self, account_id: str | None, what: str) -> None:
-        """Refuse to read in the caller's account what is in another one: the same names may mean others there."""
+        """Refuse to read in the caller's account what is in another one: the same names may mean
+        others there.
+        """
         if account_id and account_id != self.account_id:
             raise unread(
                 f"{what} is in account {account_id}; the caller is in account {self.account_id}.",
@@ -131,7 +175,10 @@ class CloudReader(AnyscaleReader):
 
     def _policies(self, role: Json) -> tuple[NamedPolicy, ...]:
         attached = [self._managed(arn) for arn in self._iam.attached_policies(role["RoleName"])]
-        inline = [_named(name, document) for name, document in self._iam.inline_policies(role["RoleName"]).items()]
+        inline = [
+            _named(name, document)
+            for name, document in self._iam.inline_policies(role["RoleName"]).items()
+        ]
         return (*attached, *inline)
 
     def _boundary(self, role: Json) -> NamedPolicy | None:
@@ -141,7 +188,7 @@ class CloudReader(AnyscaleReader):
     def _managed(self, arn: str) -> NamedPolicy:
         return _named(arn, self._iam.managed_policy(arn))
 
-    # --- the bucket ---------------------------------------------------------------------------------------------------
+    # --- the bucket -------------------------------------------------------------------------------
 
     @reads("s3")
     def bucket_region(self) -> str | None:
@@ -153,7 +200,9 @@ class CloudReader(AnyscaleReader):
             if error.code == "NoSuchBucket":
                 return None
             if error.code in _REFUSALS and fact(bucket.region_whoever_owns_it).is_known:
-                raise inapplicable(f"Bucket {self.bucket.get()} is not in account {self.account_id}.") from error
+                raise inapplicable(
+                    f"Bucket {self.bucket.get()} is not in account {self.account_id}."
+                ) from error
             raise
 
     @reads("s3")
@@ -170,7 +219,9 @@ class CloudReader(AnyscaleReader):
         return Bucket(self._session, self.bucket.get(), self.account_id)
 
     def _found_bucket(self) -> Bucket:
-        """The bucket, unless it is known to be nowhere or somebody else's; it may be there where its region was refused."""
+        """The bucket, unless it is known to be nowhere or somebody else's; it may be there where
+        its region was refused.
+        """
         if self.bucket_region.is_known and self.bucket_region.get() is None:
             raise inapplicable(f"There is no bucket {self.bucket.get()}.")
         if self.bucket_region.is_inapplicable:

@@ -28,7 +28,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.co
     control_plane_get_instance_profile,
     control_plane_pass_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.iac_owner import document_owner
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.iac_owner import (
+    document_owner,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.instance_profile import (
     instance_profile_exists,
     instance_profile_name,
@@ -41,7 +43,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.ro
     trust_vendor_check,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Outcome, inapplicable, outcome_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Outcome,
+    inapplicable,
+    outcome_of,
+)
 
 _Judge = t.Callable[[Facts], Outcome]
 
@@ -76,8 +82,15 @@ def checked(facts: Facts) -> list[dict[str, t.Any]]:
 def _checked(judge: _Judge, title: str, facts: Facts) -> dict[str, t.Any]:
     def on_virtual_machines() -> Outcome:
         if facts.elsewhere:
-            raise inapplicable(f"The cloud does not run on AWS virtual machines: {facts.elsewhere}.")
+            raise inapplicable(
+                f"The cloud does not run on AWS virtual machines: {facts.elsewhere}."
+            )
         return judge(facts)
 
     outcome = dataclasses.asdict(outcome_of(on_virtual_machines))
-    return {"id": judge.__name__, "title": title, **outcome, "reason": " ".join(outcome["reason"].split())}
+    return {
+        "id": judge.__name__,
+        "title": title,
+        **outcome,
+        "reason": " ".join(outcome["reason"].split()),
+    }

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a connection to AWS, named as in amazon.aws, and what can be checked of them without a call.
+"""The options of a connection to AWS, named as in amazon.aws, and what can be checked of them
+without a call.
 
 This module util is private to the collection. Pure.
 """
@@ -15,27 +16,54 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id, parse_role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import refuse_unsendable
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    parse_account_id,
+    parse_role,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
+    refuse_unsendable,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 DEFAULT_SESSION_NAME = "rayfleet-anyscale"
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _TAKEN_BY_STS = {
-    "assume_role_session_name": (re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}\Z"), "2 to 64 characters out of letters, digits and _+=,.@-"),
-    "assume_role_external_id": (re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}\Z"), "2 to 1224 characters out of letters, digits and _+=,.@:/-"),
+    "assume_role_session_name": (
+        re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}\Z"),
+        "2 to 64 characters out of letters, digits and _+=,.@-",
+    ),
+    "assume_role_external_id": (
+        re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}\Z"),
+        "2 to 1224 characters out of letters, digits and _+=,.@:/-",
+    ),
 }
 
 
 def aws_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The connection options, named as in amazon.aws, and those of the role to assume."""
     return {
-        "access_key": {"type": "str", "aliases": ["aws_access_key_id", "aws_access_key"], "no_log": False},
-        "secret_key": {"type": "str", "aliases": ["aws_secret_access_key", "aws_secret_key"], "no_log": True},
+        "access_key": {
+            "type": "str",
+            "aliases": ["aws_access_key_id", "aws_access_key"],
+            "no_log": False,
+        },
+        "secret_key": {
+            "type": "str",
+            "aliases": ["aws_secret_access_key", "aws_secret_key"],
+            "no_log": True,
+        },
         "session_token": {"type": "str", "aliases": ["aws_session_token"], "no_log": True},
         "profile": {"type": "str", "aliases": ["aws_profile"]},
-        "region": {"type": "str", "aliases": ["aws_region"], "fallback": (env_fallback, ["AWS_REGION", "AWS_DEFAULT_REGION"])},
-        "endpoint_url": {"type": "str", "aliases": ["aws_endpoint_url"], "fallback": (env_fallback, ["AWS_URL"])},
+        "region": {
+            "type": "str",
+            "aliases": ["aws_region"],
+            "fallback": (env_fallback, ["AWS_REGION", "AWS_DEFAULT_REGION"]),
+        },
+        "endpoint_url": {
+            "type": "str",
+            "aliases": ["aws_endpoint_url"],
+            "fallback": (env_fallback, ["AWS_URL"]),
+        },
         "aws_ca_bundle": {"type": "path", "fallback": (env_fallback, ["AWS_CA_BUNDLE"])},
         "validate_certs": {"type": "bool", "default": True},
         "account_id": {"type": "str"},
@@ -46,20 +74,38 @@ def aws_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 AWS_RULES: dict[str, t.Any] = {
-    "mutually_exclusive": [["profile", "access_key"], ["profile", "secret_key"], ["profile", "session_token"]],
+    "mutually_exclusive": [
+        ["profile", "access_key"],
+        ["profile", "secret_key"],
+        ["profile", "session_token"],
+    ],
     "required_together": [["access_key", "secret_key"]],
-    "required_by": {"session_token": ["access_key"], "assume_role_external_id": ["assume_role_arn"]},
+    "required_by": {
+        "session_token": ["access_key"],
+        "assume_role_external_id": ["assume_role_arn"],
+    },
 }
 
 
 def connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The connection that parameters ask for, to know it again: the options, and the environment that boto3 reads as well."""
+    """The connection that parameters ask for, to know it again: the options, and the environment
+    that boto3 reads as well.
+    """
     options = {name: params.get(name) for name in aws_argument_spec() if name != "account_id"}
-    return {**options, "environment": {name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "HOME"}}
+    return {
+        **options,
+        "environment": {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith("AWS_") or name == "HOME"
+        },
+    }
 
 
 def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options, checked as far as they can be without a call; empty ones of the connection count as not given."""
+    """The options, checked as far as they can be without a call; empty ones of the connection count
+    as not given.
+    """
     checked = {name: value for name, value in params.items() if value != ""}
     for option in ("access_key", "secret_key", "session_token"):
         if checked.get(option):
@@ -76,7 +122,10 @@ def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
     """The role to assume, and what goes to STS with it."""
     if parse_role(params["assume_role_arn"], "assume_role_arn").arn is None:
-        raise InputError(f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.", "Give the role's ARN.")
+        raise InputError(
+            f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.",
+            "Give the role's ARN.",
+        )
     for option, (pattern, taken) in _TAKEN_BY_STS.items():
         value = params.get(option)
         if value is not None and not pattern.match(value):

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sessions of botocore that share what is slow to make: the parsed service models and the event handlers.
+"""Sessions of botocore that share what is slow to make: the parsed service models and the event
+handlers.
 
-This module util is private to the collection. A forked process inherits what its parent has warmed up, so that a task
-that runs in Ansible's worker finds the models of IAM and S3 in memory.
+This module util is private to the collection. A forked process inherits what its parent has warmed
+up, so that a task that runs in Ansible's worker finds the models of IAM and S3 in memory.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def core_session() -> t.Any:
         loader = botocore.session.Session(event_hooks=hooks).get_component("data_loader")
         _shared.update(loader=loader, paths=list(loader.search_paths), hooks=hooks)
     # A copy of the emitter: what one client hooks into it is not for the others.
-    session = botocore.session.Session(event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False)
+    session = botocore.session.Session(
+        event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False
+    )
     session.register_component("data_loader", _shared["loader"])
     # Each session of boto3 adds a path of its own.
     _shared["loader"].search_paths[:] = _shared["paths"]
@@ -44,6 +47,8 @@ def warm_up() -> None:
     # Ansible's log would take botocore's words for the run's.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     # By boto3, since it imports more for a client than botocore does.
-    session = boto3.session.Session(botocore_session=core_session(), aws_access_key_id="none", aws_secret_access_key="none")
+    session = boto3.session.Session(
+        botocore_session=core_session(), aws_access_key_id="none", aws_secret_access_key="none"
+    )
     for service in _SERVICES:
         session.client(service, region_name="us-east-1")

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session for many tasks of one account: roles and instance profiles are read by the page, where that makes fewer calls.
+"""A session for many tasks of one account: roles and instance profiles are read by the page, where
+that makes fewer calls.
 
 This module util is private to the collection.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
@@ -17,8 +18,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
 # Of each read, by its name in boto3: what names its subject, and the key of its answer.
-_READS = {"get_role": ("RoleName", "Role"), "get_instance_profile": ("InstanceProfileName", "InstanceProfile")}
-# However many roles an account has, pages never cost more than this share of the reads that were asked for.
+_READS = {
+    "get_role": ("RoleName", "Role"),
+    "get_instance_profile": ("InstanceProfileName", "InstanceProfile"),
+}
+# However many roles an account has, pages never cost more than this share of the reads that were
+# asked for.
 _READS_PER_PAGE = 10
 # A page is in memory as a whole while it is read; AWS would give up to 1000.
 _ROLES_PER_PAGE = 300
@@ -27,12 +32,16 @@ _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList"
 
 
 class BulkSession(AwsSession):
-    """An AwsSession that answers what it has seen on a page; for what it has not seen, AWS is asked as ever.
+    """An AwsSession that answers what it has seen on a page; for what it has not seen, AWS is asked
+    as ever.
 
-    ``account``: another one of the same account, for a region of its own. IAM has no regions, and is asked by that one for both.
+    ``account``: another one of the same account, for a region of its own. IAM has no regions, and
+    is asked by that one for both.
     """
 
-    def __init__(self, *arguments: t.Any, account: AwsSession | None = None, **options: t.Any) -> None:
+    def __init__(
+        self, *arguments: t.Any, account: AwsSession | None = None, **options: t.Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self._account = account
         self._reading = threading.Lock()
@@ -55,16 +64,28 @@ class BulkSession(AwsSession):
     def _known(self, method: str, name: str) -> dict[str, t.Any] | None:
         with self._reading:
             self._reads += 1
-            while (method, name) not in self._seen and self._next_page is not None and self._pages < self._reads // _READS_PER_PAGE:
+            while (
+                (method, name) not in self._seen
+                and self._next_page is not None
+                and self._pages < self._reads // _READS_PER_PAGE
+            ):
                 self._read_page(self._next_page)
             return self._seen.get((method, name))
 
     def _read_page(self, marker: dict[str, str]) -> None:
-        """Read one more page. A caller who may not do so reads one by one, which needs no such permission."""
+        """Read one more page. A caller who may not do so reads one by one, which needs no such
+        permission.
+        """
         self._pages += 1
         self._next_page = None
         try:
-            page = super().call("iam", "get_account_authorization_details", Filter=["Role"], MaxItems=_ROLES_PER_PAGE, **marker)
+            page = super().call(
+                "iam",
+                "get_account_authorization_details",
+                Filter=["Role"],
+                MaxItems=_ROLES_PER_PAGE,
+                **marker,
+            )
         except AwsError:
             return
         for listed in page["RoleDetailList"]:
@@ -72,6 +93,9 @@ class BulkSession(AwsSession):
             self._seen["get_role", role["RoleName"]] = role
             for profile in listed["InstanceProfileList"]:
                 # The same role once more, so that it is kept once.
-                self._seen["get_instance_profile", profile["InstanceProfileName"]] = {**profile, "Roles": [role]}
+                self._seen["get_instance_profile", profile["InstanceProfileName"]] = {
+                    **profile,
+                    "Roles": [role],
+                }
         if page.get("IsTruncated"):
             self._next_page = {"Marker": page["Marker"]}

@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The credentials of assumed roles, kept in files for the tasks of one run: one call of STS for an account, not one per task.
+"""The credentials of assumed roles, kept in files for the tasks of one run: one call of STS for an
+account, not one per task.
 
-This module util is private to the collection. The folder belongs to the run and goes with it; each file is for its owner's
-eyes alone. A refusal is kept too, for a while: the account's other clouds are refused at once, not each after its own wait.
-What may pass, such as a time-out, is kept for those who wait for the same answer, and not for long. For a task that is
-repeated until it succeeds, what it was told the last time does not count.
+This module util is private to the collection. The folder belongs to the run and goes with it; each
+file is for its owner's eyes alone. A refusal is kept too, for a while: the account's other clouds
+are refused at once, not each after its own wait. What may pass, such as a time-out, is kept for
+those who wait for the same answer, and not for long. For a task that is repeated until it succeeds,
+what it was told the last time does not count.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ _PASSING_SECONDS = 10.0
 
 @dataclasses.dataclass(frozen=True)
 class Assumed:
-    """What AssumeRole answered: the account that it led to, and credentials to begin a task with until a moment of the epoch."""
+    """What AssumeRole answered: the account that it led to, and credentials to begin a task with
+    until a moment of the epoch.
+    """
 
     account_id: str
     access_key: str = dataclasses.field(repr=False)
@@ -46,7 +50,9 @@ class Assumed:
 
 
 def good_until(expires: float) -> float:
-    """Until when to begin with credentials that expire then: a task must be able to end with what it began with."""
+    """Until when to begin with credentials that expire then: a task must be able to end with what
+    it began with.
+    """
     return expires - min(_SPARE_SECONDS, (expires - time.time()) / 2)
 
 
@@ -59,11 +65,14 @@ class SessionCache:
         self._asks_again = asks_again
 
     def assumed(self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Assumed]) -> Assumed:
-        """The kept credentials for a key, else those that ``assume`` gets; of many who ask at once, one does.
+        """The kept credentials for a key, else those that ``assume`` gets; of many who ask at once,
+        one does.
 
         ``key`` holds all that decides whose credentials they are. Only its hash leaves the process.
         """
-        name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:32]
+        name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[
+            :32
+        ]
         path = os.path.join(self._folder, f"{name}.json")
         since = time.time() if self._asks_again else 0.0
         kept = _read(path, since)
@@ -88,7 +97,9 @@ def _asked(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
 
 
 def _read(path: str, since: float) -> Assumed | AwsError | None:
-    """What is kept and still counts, of refusals those since a moment; a file that cannot be understood does not."""
+    """What is kept and still counts, of refusals those since a moment; a file that cannot be
+    understood does not.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             kept = json.load(file)
@@ -106,7 +117,13 @@ def _write(path: str, kept: Assumed | AwsError) -> None:
     if isinstance(kept, AwsError):
         now = time.time()
         until = now + (_PASSING_SECONDS if kept.is_passing else _REFUSAL_SECONDS)
-        record = {"refused": kept.message, "remedy": kept.remedy, "details": kept.details, "at": now, "good_until": until}
+        record = {
+            "refused": kept.message,
+            "remedy": kept.remedy,
+            "details": kept.details,
+            "at": now,
+            "good_until": until,
+        }
     else:
         record = dataclasses.asdict(kept)
     with contextlib.suppress(OSError):

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS and botocore raise, as the collection's errors: what failed, with whose answer, and what to do about it.
+"""What AWS and botocore raise, as the collection's errors: what failed, with whose answer, and what
+to do about it.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
@@ -20,23 +21,41 @@ _MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
 
 _READS = ("Get", "List", "AssumeRole")
 # What a call is about, by the argument that names it.
-SUBJECTS = {"RoleName": "role", "RoleArn": "role", "InstanceProfileName": "instance profile", "Bucket": "bucket"}
-# The action that AWS misses, which need not be that of the call: of AddRoleToInstanceProfile it may be iam:PassRole.
+SUBJECTS = {
+    "RoleName": "role",
+    "RoleArn": "role",
+    "InstanceProfileName": "instance profile",
+    "Bucket": "bucket",
+}
+# The action that AWS misses, which need not be that of the call: of AddRoleToInstanceProfile it may
+# be iam:PassRole.
 _MISSED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _ACCESS_DENIED = "Allow the caller {action}; the message says whether a policy denies it."
-_WRONG_KEYS = "Check access_key, secret_key and session_token, or the credentials that boto3 finds in the environment."
+_WRONG_KEYS = (
+    "Check access_key, secret_key and session_token, or the credentials that boto3 finds in the "
+    "environment."
+)
 _EXPIRED = "Get new temporary credentials."
-_TOO_FAST = "Run again with fewer forks: the account's rate of calls was exceeded for longer than the retries last."
+_TOO_FAST = (
+    "Run again with fewer forks: the account's rate of calls was exceeded for longer than the "
+    "retries last."
+)
 _NOT_AWS = "Check endpoint_url and the proxy: what answers there is not AWS."
 _FAILED = "That is a failure of AWS's own: run again a little later."
 _UNANSWERED = "Check the network and the proxy, then run again."
 _BUSY = "Somebody else is changing the same thing: run again when they are done."
-_REFUSED = "AWS takes a policy whole, or not at all, and the message says what for: mend that statement, whosever it is, then run again."
+_REFUSED = (
+    "AWS takes a policy whole, or not at all, and the message says what for: mend that statement, "
+    "whosever it is, then run again."
+)
 _SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
 _REMEDIES = {
     "AccessDenied": _ACCESS_DENIED,
     "AccessDeniedException": _ACCESS_DENIED,
-    "MethodNotAllowed": "Only the account that owns the bucket may do this: connect to that account, with assume_role_arn for example.",
+    "MethodNotAllowed": (
+        "Only the account that owns the bucket may do this: connect to that account, with "
+        "assume_role_arn for example."
+    ),
     "InvalidClientTokenId": _WRONG_KEYS,
     "InvalidAccessKeyId": _WRONG_KEYS,
     "MissingAuthenticationToken": _WRONG_KEYS,
@@ -49,12 +68,20 @@ _REMEDIES = {
     "MalformedPolicy": _REFUSED,
     "MalformedPolicyDocument": _REFUSED,
     "LimitExceeded": "Raise the quota in the account's Service Quotas, or free some of it.",
-    "UpdateAssumeRolePolicy LimitExceeded": "Raise the account's quota 'Role trust policy length', and quota_chars with it, "
-    "or take out statements that are no longer needed.",
+    ("UpdateAssumeRolePolicy LimitExceeded"): (
+        "Raise the account's quota 'Role trust policy length', and quota_chars with it, or take "
+        "out statements that are no longer needed."
+    ),
     "Throttling": _TOO_FAST,
     "SlowDown": _TOO_FAST,
-    "NoCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
-    "PartialCredentialsError": "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by itself.",
+    "NoCredentialsError": (
+        "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by "
+        "itself."
+    ),
+    "PartialCredentialsError": (
+        "Set access_key and secret_key, or profile, or one of the sources that boto3 reads by "
+        "itself."
+    ),
     "ProfileNotFound": "Check profile, and the files ~/.aws/config and ~/.aws/credentials.",
     "ThrottlingException": _TOO_FAST,
     "RequestLimitExceeded": _TOO_FAST,
@@ -67,12 +94,15 @@ _REMEDIES = {
     "ProxyConnectionError": _UNANSWERED,
     "ReadTimeoutError": _UNANSWERED,
     "EndpointConnectionError": "Check region, endpoint_url and the network.",
-    "HTTPClientError": "Look for a line break or a blank in the credentials (access_key, secret_key, session_token, or those that "
-    "boto3 finds in the environment), and check endpoint_url.",
+    "HTTPClientError": (
+        "Look for a line break or a blank in the credentials (access_key, secret_key, "
+        "session_token, or those that boto3 finds in the environment), and check endpoint_url."
+    ),
     "ResponseParserError": _NOT_AWS,
     "RecursionError": "Put the policy right in the AWS console first.",
 }
-# In the place of texts that quote a request's headers or an answer's body, since both may hold credentials, or that mean nothing.
+# In the place of texts that quote a request's headers or an answer's body, since both may hold
+# credentials, or that mean nothing.
 _UNQUOTED = {
     "HTTPClientError": "the HTTP client cannot send the request",
     "ResponseParserError": "the answer is not in AWS's language",
@@ -92,9 +122,14 @@ def error_of_answer(error: t.Any, operation: str, action: str, about: str) -> Aw
     missed = _MISSED.search(str(answer.get("Message") or ""))
     # Without a body that it understands, botocore makes the status the code.
     is_of_aws = bool(code) and not code.isdigit()
-    remedy = _REMEDIES.get(f"{operation} {code}") or _REMEDIES.get(code) or (_FAILED if int(status or 0) >= 500 else "")
+    remedy = (
+        _REMEDIES.get(f"{operation} {code}")
+        or _REMEDIES.get(code)
+        or (_FAILED if int(status or 0) >= 500 else "")
+    )
     failure = AwsError(
-        f"{_named(operation, about)} failed with {code if is_of_aws else f'HTTP {status}'}: {answer.get('Message') or 'no message'}",
+        f"{_named(operation, about)} failed with {code if is_of_aws else f'HTTP {status}'}: "
+        f"{answer.get('Message') or 'no message'}",
         remedy.format(action=missed[1] if missed else action) if is_of_aws else _NOT_AWS,
         operation=operation,
         code=code,
@@ -108,7 +143,12 @@ def error_of_answer(error: t.Any, operation: str, action: str, about: str) -> Aw
 def error_without_answer(error: Exception, operation: str, about: str) -> AwsError:
     code = type(error).__name__
     text = _UNQUOTED.get(code, str(error))
-    failure = AwsError(f"{_named(operation, about)} failed: {text}", _REMEDIES.get(code, ""), operation=operation, code=code)
+    failure = AwsError(
+        f"{_named(operation, about)} failed: {text}",
+        _REMEDIES.get(code, ""),
+        operation=operation,
+        code=code,
+    )
     return _with_doubt(failure, operation)
 
 
@@ -123,7 +163,9 @@ def _named(operation: str, about: str) -> str:
     return f"{operation} ({about})" if about else operation
 
 
-def none_if_missing(call: t.Callable[..., dict[str, t.Any]], method: str, **arguments: t.Any) -> t.Any:
+def none_if_missing(
+    call: t.Callable[..., dict[str, t.Any]], method: str, **arguments: t.Any
+) -> t.Any:
     """The answer of a call, or ``None`` where AWS says that what was asked for does not exist."""
     try:
         return call(method, **arguments)

@@ -4,8 +4,8 @@
 
 """The few calls of IAM that the collection makes, each as one method with plain values in and out.
 
-This module util is private to the collection. I/O. What a call cannot find is ``None``; what AWS refuses is an AwsError.
-https://docs.aws.amazon.com/IAM/latest/APIReference/
+This module util is private to the collection. I/O. What a call cannot find is ``None``; what AWS
+refuses is an AwsError. https://docs.aws.amazon.com/IAM/latest/APIReference/
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class Iam:
 
     def put_trust_policy(self, role_name: str, document: t.Mapping[str, t.Any]) -> None:
         """``UpdateAssumeRolePolicy``: replace the trust policy as a whole."""
-        self._call("update_assume_role_policy", RoleName=role_name, PolicyDocument=compact_json(document))
+        self._call(
+            "update_assume_role_policy", RoleName=role_name, PolicyDocument=compact_json(document)
+        )
 
     def instance_profile(self, name: str) -> dict[str, t.Any] | None:
         """``GetInstanceProfile``: the profile with its ARN and the role that it holds."""
@@ -57,27 +59,51 @@ class Iam:
 
     def instance_profiles_of(self, role_name: str) -> list[dict[str, t.Any]]:
         """``ListInstanceProfilesForRole``: the profiles that hold a role."""
-        return list(self._pages("list_instance_profiles_for_role", "InstanceProfiles", RoleName=role_name))
+        return list(
+            self._pages("list_instance_profiles_for_role", "InstanceProfiles", RoleName=role_name)
+        )
 
     def inline_policies(self, role_name: str) -> dict[str, t.Any]:
-        """``ListRolePolicies`` and ``GetRolePolicy``: the documents of a role's inline policies, by their names."""
+        """``ListRolePolicies`` and ``GetRolePolicy``: the documents of a role's inline policies, by
+        their names.
+        """
         names = list(self._pages("list_role_policies", "PolicyNames", RoleName=role_name))
-        return {name: self._call("get_role_policy", RoleName=role_name, PolicyName=name)["PolicyDocument"] for name in names}
+        return {
+            name: self._call("get_role_policy", RoleName=role_name, PolicyName=name)[
+                "PolicyDocument"
+            ]
+            for name in names
+        }
 
     def attached_policies(self, role_name: str) -> list[str]:
-        """``ListAttachedRolePolicies``: the ARNs of the managed policies that are attached to a role."""
-        return [attached["PolicyArn"] for attached in self._pages("list_attached_role_policies", "AttachedPolicies", RoleName=role_name)]
+        """``ListAttachedRolePolicies``: the ARNs of the managed policies that are attached to a
+        role.
+        """
+        return [
+            attached["PolicyArn"]
+            for attached in self._pages(
+                "list_attached_role_policies", "AttachedPolicies", RoleName=role_name
+            )
+        ]
 
     def managed_policy(self, arn: str) -> t.Any:
-        """``GetPolicy`` and ``GetPolicyVersion``: the document of a managed policy in the version that counts."""
+        """``GetPolicy`` and ``GetPolicyVersion``: the document of a managed policy in the version
+        that counts.
+        """
         version = self._call("get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
-        return self._call("get_policy_version", PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        return self._call("get_policy_version", PolicyArn=arn, VersionId=version)["PolicyVersion"][
+            "Document"
+        ]
 
     def principals(self) -> dict[str, str]:
-        """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their unique ids. Asked for once."""
+        """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their
+        unique ids. Asked for once.
+        """
         if self._principals is None:
             roles = {role["RoleId"]: role["Arn"] for role in self._pages("list_roles", "Roles")}
-            self._principals = roles | {user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")}
+            self._principals = roles | {
+                user["UserId"]: user["Arn"] for user in self._pages("list_users", "Users")
+            }
         return self._principals
 
     def _pages(self, method: str, key: str, **arguments: t.Any) -> t.Iterator[t.Any]:

@@ -4,8 +4,8 @@
 
 """The few calls of S3 that the collection makes, each as one method with plain values in and out.
 
-This module util is private to the collection. I/O. What a call cannot find is ``None``; what AWS refuses is an AwsError.
-https://docs.aws.amazon.com/AmazonS3/latest/API/
+This module util is private to the collection. I/O. What a call cannot find is ``None``; what AWS
+refuses is an AwsError. https://docs.aws.amazon.com/AmazonS3/latest/API/
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ _REGIONS = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 
 class Bucket:
-    """A bucket of S3. Every call says whose it is expected to be, since bucket names are everybody's."""
+    """A bucket of S3. Every call says whose it is expected to be, since bucket names are
+    everybody's.
+    """
 
     def __init__(self, session: AwsSession, name: str, owner: str) -> None:
         self._session = session
         self._target = {"Bucket": name, "ExpectedBucketOwner": owner}
 
     def policy(self) -> str | None:
-        """``GetBucketPolicy``: the policy as the text that S3 holds, ``None`` where the bucket has none."""
+        """``GetBucketPolicy``: the policy as the text that S3 holds, ``None`` where the bucket has
+        none.
+        """
         answer = none_if_missing(self._call, "get_bucket_policy")
         return answer and answer["Policy"]
 
@@ -45,8 +49,12 @@ class Bucket:
         return _region(self._call("get_bucket_location"))
 
     def region_whoever_owns_it(self) -> str:
-        """``GetBucketLocation`` without saying whose the bucket is to be: it tells another's bucket from a refusal."""
-        return _region(self._session.call("s3", "get_bucket_location", Bucket=self._target["Bucket"]))
+        """``GetBucketLocation`` without saying whose the bucket is to be: it tells another's bucket
+        from a refusal.
+        """
+        return _region(
+            self._session.call("s3", "get_bucket_location", Bucket=self._target["Bucket"])
+        )
 
     def tags(self) -> list[dict[str, str]]:
         """``GetBucketTagging``: the tags, as a list of ``Key`` and ``Value``."""

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session with one AWS account: credentials, the role to assume, clients, and the calls that all others go through.
+"""A session with one AWS account: credentials, the role to assume, clients, and the calls that all
+others go through.
 
 This module util is private to the collection. I/O.
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
@@ -19,9 +20,19 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import DEFAULT_SESSION_NAME, check_connection, connection_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.botocore_loader import core_session
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import Assumed, SessionCache, good_until
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
+    DEFAULT_SESSION_NAME,
+    check_connection,
+    connection_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.botocore_loader import (
+    core_session,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    Assumed,
+    SessionCache,
+    good_until,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors import (
     SUBJECTS,
     error_of_answer,
@@ -45,24 +56,30 @@ except ImportError:
 
     class ClientError(Exception):  # type: ignore[no-redef]
         """Stands in where botocore is missing: nothing raises it then."""
+
+
 _DEFAULT_REGION = "us-east-1"
 _KNOWN_TO_BOTO3 = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _ATTEMPTS = 8
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
 _UNREADABLE_SECONDS = 1.0
-# These replace what others write to as well: before another attempt, somebody has to look whether they have.
+# These replace what others write to as well: before another attempt, somebody has to look whether
+# they have.
 _OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 
 
 class AwsSession:
-    """A session in the account that the options lead to, for as many threads as like. Nothing is called before it is needed.
+    """A session in the account that the options lead to, for as many threads as like. Nothing is
+    called before it is needed.
 
-    ``cache`` keeps the credentials of assumed roles for other tasks; ``connections`` are how many calls of a service can
-    be under way at once without a new connection each.
+    ``cache`` keeps the credentials of assumed roles for other tasks; ``connections`` are how many
+    calls of a service can be under way at once without a new connection each.
     """
 
-    def __init__(self, params: t.Mapping[str, t.Any], cache: SessionCache | None = None, connections: int = 1) -> None:
+    def __init__(
+        self, params: t.Mapping[str, t.Any], cache: SessionCache | None = None, connections: int = 1
+    ) -> None:
         if not HAS_BOTO3:
             raise TaskError(
                 missing_required_lib("boto3"),
@@ -79,7 +96,8 @@ class AwsSession:
         self._account_id: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id and a remedy.
+        """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id
+        and a remedy.
 
         It is repeated where AWS is too busy, fails or does not answer, unless it overwrites.
         """
@@ -103,7 +121,9 @@ class AwsSession:
 
     def _connected(self) -> t.Any:
         if self._session is None or (self._assumed and not self._assumed.is_fresh):
-            self._session = self._in_account() if self._params.get("assume_role_arn") else self._base_session()
+            self._session = (
+                self._in_account() if self._params.get("assume_role_arn") else self._base_session()
+            )
             self._clients.clear()
         return self._session
 
@@ -120,13 +140,17 @@ class AwsSession:
             raise settings_error("An AWS session", error) from error
 
     def _in_account(self) -> t.Any:
-        """The session of the role to assume. The one to assume it from is made only where it is needed."""
+        """The session of the role to assume. The one to assume it from is made only where it is
+        needed.
+        """
         base = functools.cache(self._base_session)
 
         def assume() -> Assumed:
             return self._assume(base())
 
-        assumed = self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
+        assumed = (
+            self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
+        )
         self._assumed, self._account_id = assumed, assumed.account_id
         return boto3.session.Session(
             botocore_session=core_session(),
@@ -138,7 +162,10 @@ class AwsSession:
 
     def _assume(self, base: t.Any) -> Assumed:
         params = self._params
-        arguments = {"RoleArn": params["assume_role_arn"], "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME)}
+        arguments = {
+            "RoleArn": params["assume_role_arn"],
+            "RoleSessionName": params.get("assume_role_session_name", DEFAULT_SESSION_NAME),
+        }
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
         answer = _call(base, self._made(base, "sts"), "assume_role", arguments)
@@ -180,16 +207,36 @@ Connect = t.Callable[[t.Mapping[str, t.Any]], AwsSession]
 
 
 def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
-    """The keys to give to boto3; none where it is to look by itself. It does not know the older names of the variables."""
-    keys = {"aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key", "aws_session_token": "session_token"}
+    """The keys to give to boto3; none where it is to look by itself. It does not know the older
+    names of the variables.
+    """
+    keys = {
+        "aws_access_key_id": "access_key",
+        "aws_secret_access_key": "secret_key",
+        "aws_session_token": "session_token",
+    }
     given = {name: params.get(option) for name, option in keys.items()}
-    if params.get("profile") or params.get("access_key") or any(os.environ.get(name) for name in _KNOWN_TO_BOTO3):
+    if (
+        params.get("profile")
+        or params.get("access_key")
+        or any(os.environ.get(name) for name in _KNOWN_TO_BOTO3)
+    ):
         return given
-    older = {"aws_access_key_id": "AWS_ACCESS_KEY", "aws_secret_access_key": "AWS_SECRET_KEY", "aws_session_token": "AWS_SESSION_TOKEN"}
-    return {name: os.environ.get(variable) for name, variable in older.items()} if os.environ.get("AWS_ACCESS_KEY") else given
+    older = {
+        "aws_access_key_id": "AWS_ACCESS_KEY",
+        "aws_secret_access_key": "AWS_SECRET_KEY",
+        "aws_session_token": "AWS_SESSION_TOKEN",
+    }
+    return (
+        {name: os.environ.get(variable) for name, variable in older.items()}
+        if os.environ.get("AWS_ACCESS_KEY")
+        else given
+    )
 
 
-def _call(session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+def _call(
+    session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any]
+) -> dict[str, t.Any]:
     """Call an operation with a client of a session, whose keys are in no message."""
     try:
         return _answered(client, method, arguments)
@@ -201,7 +248,9 @@ def _call(session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any
 def _answered(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     operation = client.meta.method_to_api_mapping[method]
     action = f"{client.meta.service_model.service_name}:{operation}"
-    about = ", ".join(f"{SUBJECTS[name]} {value}" for name, value in arguments.items() if name in SUBJECTS)
+    about = ", ".join(
+        f"{SUBJECTS[name]} {value}" for name, value in arguments.items() if name in SUBJECTS
+    )
     for _attempt in attempts(_UNREADABLE_SECONDS):
         try:
             return getattr(client, method)(**arguments)
@@ -217,15 +266,24 @@ def _answered(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[s
 
 
 def _take_out_keys(error: AwsError, session: t.Any) -> None:
-    """Take a session's secrets out of a message: some that answer in the place of AWS quote the request that they refuse."""
-    if "status" in error.details:  # else nobody answered, and whether there are credentials at all may take long to find out
+    """Take a session's secrets out of a message: some that answer in the place of AWS quote the
+    request that they refuse.
+    """
+    if (
+        "status" in error.details
+    ):  # else nobody answered, and whether there are credentials at all may take long to find out
         with contextlib.suppress(BotoCoreError):
             keys = session.get_credentials()
             for secret in filter(None, (keys.secret_key, keys.token) if keys else ()):
                 error.message = error.message.replace(secret, "***")
 
 
-def _end_here(operation: t.Any, response: t.Any = None, caught_exception: Exception | None = None, **_event: t.Any) -> None:
+def _end_here(
+    operation: t.Any,
+    response: t.Any = None,
+    caught_exception: Exception | None = None,
+    **_event: t.Any,
+) -> None:
     """End a call, at the point where botocore would repeat it, by an error that may pass."""
     if caught_exception is not None:
         raise caught_exception

@@ -22,13 +22,25 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import live_role, refuse_caller, refuse_other_account
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
+    PolicyTask,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    live_role,
+    refuse_caller,
+    refuse_other_account,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import BUCKET_POLICY, Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    BUCKET_POLICY,
+    Backup,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -57,7 +69,10 @@ class Task(PolicyTask):
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "prune_dangling_principals": {"type": "bool", "default": False},
     }
-    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["roles", "cloud_id"]], "mutually_exclusive": [["roles", "cloud_id"]]}
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "required_one_of": [["roles", "cloud_id"]],
+        "mutually_exclusive": [["roles", "cloud_id"]],
+    }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
@@ -100,14 +115,20 @@ class Task(PolicyTask):
     def backup(self, plan: Plan) -> Backup:
         """The bucket's policy."""
         before, after = self.shown(self.replaced_by(plan)), self.shown(plan.after)
-        return Backup(BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds)
+        return Backup(
+            BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds
+        )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the principals in the bucket's account; only a document that shows an id makes it worth to list them."""
+        """Of the principals in the bucket's account; only a document that shows an id makes it
+        worth to list them.
+        """
         return self._iam.principals() if document_unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
-        """The caller must be of the bucket's account, the roles must exist, and nobody in the policy may be gone."""
+        """The caller must be of the bucket's account, the roles must exist, and nobody in the
+        policy may be gone.
+        """
         self._refuse_caller()
         if self.params["state"] == "present":
             for reference in self._references:
@@ -115,7 +136,9 @@ class Task(PolicyTask):
         self._refuse_blocked(plan)
 
     def is_passing(self, error: AwsError) -> bool:
-        """A role just made is unknown to S3 for a while; one that IAM does not know (any more) stays unknown."""
+        """A role just made is unknown to S3 for a while; one that IAM does not know (any more)
+        stays unknown.
+        """
         if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
             return all(self._iam.role(reference.name) for reference in self._references)
         return super().is_passing(error)
@@ -137,35 +160,53 @@ class Task(PolicyTask):
         )
 
     def _role(self, reference: RoleReference, needs_id: bool) -> Role:
-        """A role as the decision needs it; IAM is asked only for what the parameters and the policy leave open."""
+        """A role as the decision needs it; IAM is asked only for what the parameters and the policy
+        leave open.
+        """
         if reference.arn is not None and not needs_id:
             return Role(str(reference), reference.arn.account_id)
-        if self.params["state"] == "absent" and reference.arn is not None and self._iam.role(reference.name) is None:
+        if (
+            self.params["state"] == "absent"
+            and reference.arn is not None
+            and self._iam.role(reference.name) is None
+        ):
             return Role(str(reference), reference.arn.account_id)
         live = self._live(reference)
         return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
 
     def _live(self, reference: RoleReference) -> dict[str, t.Any]:
         if reference.name not in self._live_roles:
-            self._live_roles[reference.name] = live_role(self._iam, reference, self.params.get("account_id"))
+            self._live_roles[reference.name] = live_role(
+                self._iam, reference, self.params.get("account_id")
+            )
         return self._live_roles[reference.name]
 
     def _owner(self) -> str:
         """The account that the bucket must belong to: the cloud's, which is its roles' too."""
-        return self.params.get("account_id") or self._role(self._references[0], needs_id=False).account_id
+        return (
+            self.params.get("account_id")
+            or self._role(self._references[0], needs_id=False).account_id
+        )
 
     def _bucket(self) -> Bucket:
         return Bucket(self.session, self._name, self._owner())
 
     def _refuse_caller(self, **details: t.Any) -> None:
-        refuse_caller(self.session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details)
+        refuse_caller(
+            self.session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details
+        )
 
     def _diagnosed(self, error: AwsError) -> AwsError:
-        """S3 refuses alike whom it does not allow to read, and whoever expects a bucket of its name in another account."""
+        """S3 refuses alike whom it does not allow to read, and whoever expects a bucket of its name
+        in another account.
+        """
         if error.code not in ("AccessDenied", "MethodNotAllowed"):
             return error
         self._refuse_caller(**error.details)
-        elsewhere = f"Or does the bucket belong to another account than {self._owner()}? Bucket names are shared by all accounts."
+        elsewhere = (
+            f"Or does the bucket belong to another account than {self._owner()}? Bucket names are "
+            "shared by all accounts."
+        )
         return AwsError(error.message, f"{error.remedy} {elsewhere}", **error.details)
 
     def _refuse_blocked(self, plan: Plan) -> None:
@@ -177,7 +218,8 @@ class Task(PolicyTask):
                 statement,
                 self.resource,
                 gone,
-                "Set prune_dangling_principals to true, or take it out of that statement; unique ids are never used again.",
+                "Set prune_dangling_principals to true, or take it out of that statement; unique "
+                "ids are never used again.",
             )
 
 
@@ -189,24 +231,34 @@ def _wanted_roles(params: t.Mapping[str, t.Any]) -> list[RoleReference]:
     references = [parse_role(value, "roles") for value in params["roles"]]
     accounts = {reference.account_id for reference in references if reference.account_id}
     if len(accounts) > 1:
-        raise InputError(f"roles are of the accounts {', '.join(sorted(accounts))}.", "A bucket and its roles must be in one account.")
+        raise InputError(
+            f"roles are of the accounts {', '.join(sorted(accounts))}.",
+            "A bucket and its roles must be in one account.",
+        )
     for reference in references:
         refuse_other_account(reference, params.get("account_id"), "roles")
     return list(dict.fromkeys(references))
 
 
 def _parse_actions(actions: list[str]) -> tuple[str, ...]:
-    """The actions spelled out: AWS would take a wildcard, the vendor's verification does not understand it."""
+    """The actions spelled out: AWS would take a wildcard, the vendor's verification does not
+    understand it.
+    """
     for action in actions:
         if not _ACTION.match(action):
-            raise InputError(f"actions has {action!r}, which is not the full name of one S3 action.", "Spell it out, as in s3:GetObject.")
+            raise InputError(
+                f"actions has {action!r}, which is not the full name of one S3 action.",
+                "Spell it out, as in s3:GetObject.",
+            )
     if not actions:
         raise InputError("actions is an empty list.", "Leave it out for what a cluster needs.")
     return tuple(dict.fromkeys(actions))
 
 
 def _explained(error: AwsError, document: Document) -> AwsError:
-    """S3 answers a plain AccessDenied where the cause is a public statement in a bucket that blocks public policies."""
+    """S3 answers a plain AccessDenied where the cause is a public statement in a bucket that blocks
+    public policies.
+    """
     public = [
         describe_statement(raw, index)
         for index, raw in enumerate(statements_of(document))
@@ -214,5 +266,8 @@ def _explained(error: AwsError, document: Document) -> AwsError:
     ]
     if error.code != "AccessDenied" or not public:
         return error
-    remedy = f"{public[0]} is open to everybody; where the bucket blocks public policies, S3 refuses any policy that holds it."
+    remedy = (
+        f"{public[0]} is open to everybody; where the bucket blocks public policies, S3 refuses "
+        "any policy that holds it."
+    )
     return AwsError(error.message, f"{error.remedy} {remedy}", **error.details)

@@ -4,8 +4,8 @@
 
 """Converge all that a cloud's clusters run with, step by step: what the module ``cloud_iam`` does.
 
-This module util is private to the collection. All steps are decided before the first one writes: a cloud of which one step
-would be refused is left as it is, not half described.
+This module util is private to the collection. All steps are decided before the first one writes: a
+cloud of which one step would be refused is left as it is, not half described.
 """
 
 from __future__ import annotations
@@ -13,18 +13,30 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy as s3_cloud_access,
     compute_config as compute_config_profile,
     trust_policy as iam_trust_ec2,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask, Task as Step, carry_out, module_arguments
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    ModuleTask,
+    Task as Step,
+    carry_out,
+    module_arguments,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
 _TRUST, _BUCKET, _COMPUTE_CONFIG = "trust", "bucket_access", "compute_config_profile"
-_STEPS: dict[str, type[Step]] = {_TRUST: iam_trust_ec2.Task, _BUCKET: s3_cloud_access.Task, _COMPUTE_CONFIG: compute_config_profile.Task}
+_STEPS: dict[str, type[Step]] = {
+    _TRUST: iam_trust_ec2.Task,
+    _BUCKET: s3_cloud_access.Task,
+    _COMPUTE_CONFIG: compute_config_profile.Task,
+}
 _SPECS = {name: module_arguments(step)["argument_spec"] for name, step in _STEPS.items()}
 # What the steps name differently, or are told by this task.
 _OWN = ("name", "cloud", "cloud_id", "role", "roles", "actions", "state")
@@ -38,10 +50,17 @@ class CloudPlan(Plan):
 
 
 class Task(ModuleTask):
-    """The trust policy of a cloud's role, the bucket's policy, and the compute config with its instance profile."""
+    """The trust policy of a cloud's role, the bucket's policy, and the compute config with its
+    instance profile.
+    """
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        **{name: option for step in _STEPS.values() for name, option in step.options.items() if name not in _OWN},
+        **{
+            name: option
+            for step in _STEPS.values()
+            for name, option in step.options.items()
+            if name not in _OWN
+        },
         "cloud_id": {"type": "str"},
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "bucket": {"type": "str"},
@@ -52,13 +71,19 @@ class Task(ModuleTask):
     shared_options = Step.shared_options
     rules: t.ClassVar[dict[str, t.Any]] = {
         "required_one_of": [["role", "cloud_id"]],
-        "required_if": [[_BUCKET, True, ["bucket"]], [_COMPUTE_CONFIG, True, ["compute_config", "cloud_id"]]],
+        "required_if": [
+            [_BUCKET, True, ["bucket"]],
+            [_COMPUTE_CONFIG, True, ["compute_config", "cloud_id"]],
+        ],
     }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
-        # Made before any of them looks or writes, so that what is wrong with the options of one is said first.
-        self._steps = {name: self._step(name, params.get("role")) for name in _STEPS if params[name]}
+        # Made before any of them looks or writes, so that what is wrong with the options of one is
+        # said first.
+        self._steps = {
+            name: self._step(name, params.get("role")) for name in _STEPS if params[name]
+        }
 
     def plan(self) -> CloudPlan:
         """Decide on all steps."""
@@ -66,10 +91,21 @@ class Task(ModuleTask):
         for name in self._order():
             plans[name] = self._steps[name].plan()
             if name == _TRUST and self.params["state"] == "present":
-                self._steps |= {later: self._step(later, plans[name].result["role_arn"]) for later in self._steps if later != _TRUST}
+                self._steps |= {
+                    later: self._step(later, plans[name].result["role_arn"])
+                    for later in self._steps
+                    if later != _TRUST
+                }
         reasons = dict.fromkeys(reason for plan in plans.values() for reason in plan.reasons)
-        warnings = [f"{self._steps[name].resource}: {warning}" for name, plan in plans.items() for warning in plan.warnings]
-        before, after = ({name: getattr(plan, side) for name, plan in plans.items()} for side in ("before", "after"))
+        warnings = [
+            f"{self._steps[name].resource}: {warning}"
+            for name, plan in plans.items()
+            for warning in plan.warnings
+        ]
+        before, after = (
+            {name: getattr(plan, side) for name, plan in plans.items()}
+            for side in ("before", "after")
+        )
         return CloudPlan(before, after, tuple(reasons), tuple(warnings), steps=plans)
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
@@ -84,24 +120,40 @@ class Task(ModuleTask):
 
     def differing(self, plan: CloudPlan) -> list[str]:
         """The names of what a plan would write to."""
-        return [resource for name, step in plan.steps.items() for resource in self._steps[name].differing(step)]
+        return [
+            resource
+            for name, step in plan.steps.items()
+            for resource in self._steps[name].differing(step)
+        ]
 
     def told(self, plan: CloudPlan) -> dict[str, t.Any]:
         """The result, where nothing is to be done."""
         return _together({name: self._steps[name].told(step) for name, step in plan.steps.items()})
 
     def _order(self) -> list[str]:
-        """To take back, the other way round: first no new cluster runs with the role, then it loses what clusters need."""
-        return list(self._steps) if self.params["state"] == "present" else list(reversed(self._steps))
+        """To take back, the other way round: first no new cluster runs with the role, then it loses
+        what clusters need.
+        """
+        return (
+            list(self._steps) if self.params["state"] == "present" else list(reversed(self._steps))
+        )
 
     def _step(self, name: str, role: str | None) -> Step:
-        """A step for the role; by its ARN, once it is known, so that the later ones need not ask IAM again."""
-        params = {option: self.params.get(option, rule.get("default")) for option, rule in _SPECS[name].items()}
+        """A step for the role; by its ARN, once it is known, so that the later ones need not ask
+        IAM again.
+        """
+        params = {
+            option: self.params.get(option, rule.get("default"))
+            for option, rule in _SPECS[name].items()
+        }
         params["cloud_id"] = self.params.get("cloud_id")
         if name == _COMPUTE_CONFIG:
             params |= {"name": self.params["compute_config"], "role": role}
         elif role is not None:
-            params |= {"cloud_id": None, **({"roles": [role]} if name == _BUCKET else {"role": role})}
+            params |= {
+                "cloud_id": None,
+                **({"roles": [role]} if name == _BUCKET else {"role": role}),
+            }
         step = _STEPS[name](params, lambda _params: self.session)
         step.clouds = (self.params["cloud_id"],) if self.params.get("cloud_id") else ()
         return step
@@ -113,15 +165,28 @@ def _together(results: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
     warnings = [warning for result in results.values() for warning in result.pop("warnings")]
     reasons = dict.fromkeys(reason for result in results.values() for reason in result["reasons"])
     changed = any(result["changed"] for result in results.values())
-    return {**results, "changed": changed, "reasons": list(reasons), "warnings": warnings, "diff": diffs}
+    return {
+        **results,
+        "changed": changed,
+        "reasons": list(reasons),
+        "warnings": warnings,
+        "diff": diffs,
+    }
 
 
-def _with_what_was_done(error: TaskError, failed: str, results: t.Mapping[str, t.Mapping[str, t.Any]]) -> TaskError:
+def _with_what_was_done(
+    error: TaskError, failed: str, results: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> TaskError:
     """The error of a step, with the steps that had been carried out by then."""
-    error.details |= {"step": failed, "done": [name for name, result in results.items() if result["changed"]]}
+    error.details |= {
+        "step": failed,
+        "done": [name for name, result in results.items() if result["changed"]],
+    }
     kept = [result["backup_file"] for result in results.values() if "backup_file" in result]
     if kept:
         error.details["backup_files"] = kept
     if error.details["done"]:
-        error.remedy = f"{error.remedy} Changed before this: {', '.join(error.details['done'])}.".strip()
+        error.remedy = (
+            f"{error.remedy} Changed before this: {', '.join(error.details['done'])}.".strip()
+        )
     return error

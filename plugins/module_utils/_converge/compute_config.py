@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge an instance profile and the compute config that names it: what ``compute_config_profile`` does.
+"""Converge an instance profile and the compute config that names it: what
+``compute_config_profile`` does.
 
-This module util is private to the collection. Versions of a compute config are immutable, so that what was there before
+This module util is private to the collection. Versions of a compute config are immutable, so that
+what was there before
 is never lost: a new version is published, and only on a real difference.
 """
 
@@ -15,11 +17,23 @@ import functools
 import os
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import anyscale_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient, anyscale_client
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import KEYS
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import compose, deployments
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import to_yaml_schema
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+    anyscale_client,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import (
+    KEYS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    compose,
+    deployments,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
+    to_yaml_schema,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -28,8 +42,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_instance_profile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan, instance_profile_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    compute_config_plan,
+    instance_profile_plan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
@@ -37,10 +57,19 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     refuse_service_linked,
     wanted_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import Task as BaseTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    Task as BaseTask,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    InputError,
+    UnsettledError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import yaml
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import COMPUTE_CONFIG, Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    COMPUTE_CONFIG,
+    Backup,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
 
 _USABLE_SECONDS = 60.0
@@ -49,7 +78,9 @@ _VISIBLE_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class ProfilePlan(Plan):
-    """The plans of the parts: of the instance profile in IAM, of the compute config, and of the file."""
+    """The plans of the parts: of the instance profile in IAM, of the compute config, and of the
+    file.
+    """
 
     profile: Plan = Plan(None, None)
     config: compute_config_plan.ConfigPlan = compute_config_plan.ConfigPlan(None, None)
@@ -66,19 +97,33 @@ class Task(BaseTask):
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "instance_profile": {"type": "str"},
         "create_instance_profile": {"type": "bool", "default": True},
-        "arn_kind": {"type": "str", "choices": ["instance_profile", "role"], "default": "instance_profile"},
+        "arn_kind": {
+            "type": "str",
+            "choices": ["instance_profile", "role"],
+            "default": "instance_profile",
+        },
         "config": {"type": "dict"},
         "dest": {"type": "path"},
         "publish": {"type": "bool", "default": True},
-        "state": {"type": "str", "choices": ["present", "absent", "archived"], "default": "present"},
+        "state": {
+            "type": "str",
+            "choices": ["present", "absent", "archived"],
+            "default": "present",
+        },
         **anyscale_argument_spec(),
     }
-    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["cloud_id", "cloud"]], "mutually_exclusive": [["cloud_id", "cloud"]]}
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "required_one_of": [["cloud_id", "cloud"]],
+        "mutually_exclusive": [["cloud_id", "cloud"]],
+    }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
         if params["state"] != "present" and not params["publish"]:
-            raise InputError(f"publish is false with state {params['state']}.", "There is nothing to do then: leave publish out.")
+            raise InputError(
+                f"publish is false with state {params['state']}.",
+                "There is nothing to do then: leave publish out.",
+            )
         self._iam = Iam(self.session)
         self._anyscale = anyscale_client(params) if params["publish"] else None
         self._published = 0
@@ -110,7 +155,9 @@ class Task(BaseTask):
         )
 
     def apply(self, plan: Plan) -> None:
-        """Make the profile usable first: a version that names one that is not would keep clusters from starting."""
+        """Make the profile usable first: a version that names one that is not would keep clusters
+        from starting.
+        """
         parts = t.cast(ProfilePlan, plan)
         if parts.profile.changed:
             self._make_profile(parts.profile)
@@ -121,12 +168,16 @@ class Task(BaseTask):
             self.written.append(f"file {self.params['dest']}")
 
     def backup(self, plan: Plan) -> Backup | None:
-        """The compute config, where it is written to: an instance profile that is made replaces nothing."""
+        """The compute config, where it is written to: an instance profile that is made replaces
+        nothing.
+        """
         config = t.cast(ProfilePlan, plan).config
         if self._anyscale is None or not config.changed:
             return None
         profile_arn = plan.result.get("instance_profile_arn")
-        account_id = self.params.get("account_id") or (account_of(profile_arn) if profile_arn else "")
+        account_id = self.params.get("account_id") or (
+            account_of(profile_arn) if profile_arn else ""
+        )
         target = {"cloud_id": self._cloud_id, "name": self.params["name"]}
         before = config.live and compose(config.live, deployments(config.live))
         return Backup(COMPUTE_CONFIG, target, account_id, before, config.config, (self._cloud_id,))
@@ -135,14 +186,22 @@ class Task(BaseTask):
         """Read until everything that was written shows."""
         written = t.cast(ProfilePlan, plan)
         for _attempt in attempts(_VISIBLE_SECONDS):
-            later = self._plan_with(self._plan_of_profile() if written.profile.changed else written.profile)
+            later = self._plan_with(
+                self._plan_of_profile() if written.profile.changed else written.profile
+            )
             if not later.changed:
-                live = {key: later.result[key] for key in ("compute_config", "compute_config_id") if key in later.result}
-                return dataclasses.replace(plan, reasons=(), warnings=self._overtaken(plan), result={**plan.result, **live})
+                live = {
+                    key: later.result[key]
+                    for key in ("compute_config", "compute_config_id")
+                    if key in later.result
+                }
+                return dataclasses.replace(
+                    plan, reasons=(), warnings=self._overtaken(plan), result={**plan.result, **live}
+                )
         self._refuse_another_version(later.config)
         return later
 
-    # --- the instance profile -----------------------------------------------------------------------------------------
+    # --- the instance profile ---------------------------------------------------------------------
 
     def _plan_of_profile(self) -> Plan:
         if self.params["state"] == "archived":
@@ -154,17 +213,40 @@ class Task(BaseTask):
         if profile is None or not instance_profile_plan.holds(profile, self._role):
             role_arn = live_role(self._iam, self._role, self.params.get("account_id"))["Arn"]
             refuse_service_linked(role_arn)
-        plan = instance_profile_plan.decide(profile, self._profile_name, self._role, role_arn, self.params["create_instance_profile"])
+        plan = instance_profile_plan.decide(
+            profile,
+            self._profile_name,
+            self._role,
+            role_arn,
+            self.params["create_instance_profile"],
+        )
         self._refuse_account(plan.result["instance_profile_arn"])
         return plan
 
     def _untouched(self, profile: t.Mapping[str, t.Any] | None) -> Plan:
-        """The profile as it is, since other clouds may use it; only its ARN is of interest, also where it is gone."""
+        """The profile as it is, since other clouds may use it; only its ARN is of interest, also
+        where it is gone.
+        """
         if profile is None:
-            role_arn = str(self._role.arn or live_role(self._iam, self._role, self.params.get("account_id"))["Arn"])
-            return Plan(None, None, result={"instance_profile_arn": instance_profile_plan.new_arn(self._profile_name, role_arn)})
+            role_arn = str(
+                self._role.arn
+                or live_role(self._iam, self._role, self.params.get("account_id"))["Arn"]
+            )
+            return Plan(
+                None,
+                None,
+                result={
+                    "instance_profile_arn": instance_profile_plan.new_arn(
+                        self._profile_name, role_arn
+                    )
+                },
+            )
         self._refuse_account(profile["Arn"])
-        document = {"name": self._profile_name, "arn": profile["Arn"], "role_arn": instance_profile_plan.held_role(profile)}
+        document = {
+            "name": self._profile_name,
+            "arn": profile["Arn"],
+            "role_arn": instance_profile_plan.held_role(profile),
+        }
         return Plan(document, document, result={"instance_profile_arn": profile["Arn"]})
 
     def _refuse_account(self, profile_arn: str) -> None:
@@ -175,40 +257,55 @@ class Task(BaseTask):
     def _make_profile(self, plan: Plan) -> None:
         name = plan.after["name"]
         if plan.before is None:
-            self._iam.create_instance_profile(name, "/" + plan.after["arn"].partition("/")[2].removesuffix(name))
+            self._iam.create_instance_profile(
+                name, "/" + plan.after["arn"].partition("/")[2].removesuffix(name)
+            )
             self.written.append(f"instance profile {name}")
         try:
             self._iam.add_role_to_instance_profile(self._role.name, name)
         except AwsError as error:
-            # The answer to an earlier attempt was lost, or another cloud's task was faster: then the role is in it.
-            if error.code != "LimitExceeded" or not instance_profile_plan.holds(self._iam.instance_profile(name), self._role):
+            # The answer to an earlier attempt was lost, or another cloud's task was faster: then
+            # the role is in it.
+            if error.code != "LimitExceeded" or not instance_profile_plan.holds(
+                self._iam.instance_profile(name), self._role
+            ):
                 raise
         self.written.append(f"role {self._role.name} in instance profile {name}")
         for _attempt in attempts(_USABLE_SECONDS):
             if instance_profile_plan.holds(self._iam.instance_profile(name), self._role):
                 return
-        raise UnsettledError(f"Instance profile {name} does not show its role after {_USABLE_SECONDS:.0f} s.", "Run again.")
+        raise UnsettledError(
+            f"Instance profile {name} does not show its role after {_USABLE_SECONDS:.0f} s.",
+            "Run again.",
+        )
 
     def _arn_to_write(self, profile: Plan) -> str:
         if self.params["arn_kind"] == "role" and profile.after:
             return profile.after["role_arn"]
         return profile.result.get("instance_profile_arn", "")
 
-    # --- the compute config -------------------------------------------------------------------------------------------
+    # --- the compute config -----------------------------------------------------------------------
 
     def _plan_of_config(self, arn: str) -> compute_config_plan.ConfigPlan:
         wanted = compute_config_plan.Wanted(arn, self.params.get("config"), self.params["state"])
         if self._anyscale is None:
             return self._unpublished(wanted)
         name, cloud_id = self.params["name"], self._cloud_id
-        observed = compute_config_plan.Observed(name, cloud_id, self._anyscale.newest_compute_config(name, cloud_id))
+        observed = compute_config_plan.Observed(
+            name, cloud_id, self._anyscale.newest_compute_config(name, cloud_id)
+        )
         if observed.config is not None:
             plan = compute_config_plan.decide(observed, wanted)
             if not plan.changed and len(deployments(observed.config)) == 1:
                 return self._named(plan, observed)
-        return self._named(compute_config_plan.decide(self._looked_around(self._anyscale, observed), wanted), observed)
+        return self._named(
+            compute_config_plan.decide(self._looked_around(self._anyscale, observed), wanted),
+            observed,
+        )
 
-    def _looked_around(self, client: AnyscaleClient, observed: compute_config_plan.Observed) -> compute_config_plan.Observed:
+    def _looked_around(
+        self, client: AnyscaleClient, observed: compute_config_plan.Observed
+    ) -> compute_config_plan.Observed:
         """What only a change needs to know: the cloud's resources, and the default to start from."""
         if self._resources is None:
             self._resources = client.cloud_resources(observed.cloud_id)
@@ -221,16 +318,22 @@ class Task(BaseTask):
         return dataclasses.replace(around, default_config=self._default)
 
     def _unpublished(self, wanted: compute_config_plan.Wanted) -> compute_config_plan.ConfigPlan:
-        """Nothing is known of what is live and nothing is published; the config is made for the file alone."""
+        """Nothing is known of what is live and nothing is published; the config is made for the
+        file alone.
+        """
         unknown = compute_config_plan.ConfigPlan({"compute_config": None}, {"compute_config": None})
         if self.params.get("dest") is None:
             return unknown
         declared = dataclasses.replace(wanted, config=wanted.config or {})
-        observed = compute_config_plan.Observed(self.params["name"], self.params.get("cloud_id") or "")
+        observed = compute_config_plan.Observed(
+            self.params["name"], self.params.get("cloud_id") or ""
+        )
         made = compute_config_plan.decide(observed, declared)
         return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
 
-    def _named(self, plan: compute_config_plan.ConfigPlan, observed: compute_config_plan.Observed) -> compute_config_plan.ConfigPlan:
+    def _named(
+        self, plan: compute_config_plan.ConfigPlan, observed: compute_config_plan.Observed
+    ) -> compute_config_plan.ConfigPlan:
         """The plan with the version that clusters are to use, ``name:version``."""
         previous = observed.template["version"] if observed.template else 0
         publishes = plan.changed and self.params["state"] != "archived"
@@ -238,7 +341,9 @@ class Task(BaseTask):
         usable = plan.config is not None
         names = {
             "compute_config": f"{observed.name}:{version}" if usable else None,
-            "compute_config_id": observed.template["id"] if usable and observed.template and not publishes else None,
+            "compute_config_id": observed.template["id"]
+            if usable and observed.template and not publishes
+            else None,
         }
         return dataclasses.replace(plan, result={**plan.result, **names})
 
@@ -250,15 +355,23 @@ class Task(BaseTask):
                 client.archive_compute_config(template["id"])
                 self.written.append(f"{self.resource} (archived)")
         elif plan.config is not None:
-            self._published = client.publish_compute_config(name, plan.config, previous_version=previous)["version"]
+            self._published = client.publish_compute_config(
+                name, plan.config, previous_version=previous
+            )["version"]
             self.written.append(f"version {self._published} of {self.resource}")
 
     def _refuse_another_version(self, live: compute_config_plan.ConfigPlan) -> None:
-        """Versions stay for ever: only a newer one of somebody else's is a reason to publish another."""
-        if live.changed and self._published and self._published >= (live.result["previous_version"] or 0):
+        """Versions stay for ever: only a newer one of somebody else's is a reason to publish
+        another.
+        """
+        if (
+            live.changed
+            and self._published
+            and self._published >= (live.result["previous_version"] or 0)
+        ):
             raise UnsettledError(
-                f"Version {self._published} of {self.resource} was published, and what is live still differs after "
-                f"{_VISIBLE_SECONDS:.0f} s: {', '.join(live.reasons)}.",
+                f"Version {self._published} of {self.resource} was published, and what is live "
+                f"still differs after {_VISIBLE_SECONDS:.0f} s: {', '.join(live.reasons)}.",
                 "Compare it with config: Anyscale may not keep a value as it was given.",
                 reasons=list(live.reasons),
             )
@@ -268,9 +381,14 @@ class Task(BaseTask):
         expected = (plan.result.get("previous_version") or 0) + 1
         if self._published <= expected:
             return ()
-        return (f"Somebody else published version {expected} meanwhile; version {self._published}, ours, does not have its changes.",)
+        return (
+            (
+                f"Somebody else published version {expected} meanwhile; version {self._published}, "
+                "ours, does not have its changes."
+            ),
+        )
 
-    # --- the file -----------------------------------------------------------------------------------------------------
+    # --- the file ---------------------------------------------------------------------------------
 
     def _plan_of_file(self, config: compute_config_plan.ConfigPlan) -> Plan:
         if self.params.get("dest") is None or config.config is None:
@@ -282,7 +400,7 @@ class Task(BaseTask):
             yaml.refuse_unwritable(self.params["dest"])
         return Plan(before, after, reasons, result={"file": os.path.abspath(self.params["dest"])})
 
-    # --- names --------------------------------------------------------------------------------------------------------
+    # --- names ------------------------------------------------------------------------------------
 
     @functools.cached_property
     def _cloud_id(self) -> str:
@@ -301,7 +419,10 @@ class Task(BaseTask):
         if self.params.get("role") is not None:
             return wanted_role(self.params)
         if not self._cloud_id:
-            raise InputError("role is not given, and without cloud_id there is no default role.", "Give role or cloud_id.")
+            raise InputError(
+                "role is not given, and without cloud_id there is no default role.",
+                "Give role or cloud_id.",
+            )
         return RoleReference(default_role_name(self._cloud_id))
 
     @functools.cached_property

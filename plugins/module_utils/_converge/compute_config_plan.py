@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what a compute config must become so that every node of its clusters has one instance profile.
+"""Decide what a compute config must become so that every node of its clusters has one instance
+profile.
 
-This module util is private to the collection. Pure: from the live compute config and the wishes to a plan.
+This module util is private to the collection. Pure: from the live compute config and the wishes to
+a plan.
 
-A node group (the head, or a group of workers) with an instance configuration of its own ignores the cluster's
-instance configuration entirely, so the profile is set there too; one without inherits and is left alone.
-https://docs.anyscale.com/configuration/compute/aws
+A node group (the head, or a group of workers) with an instance configuration of its own ignores the
+cluster's instance configuration entirely, so the profile is set there too; one without inherits and
+is left alone. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import to_api
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import (
+    to_api,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     INSTANCE_CONFIG,
     WORKER_DEFAULTS,
@@ -31,13 +35,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 
 PROFILE = "IamInstanceProfile"
 HEAD = "head_node"
 _AUTOMATIC = "automatic workers"
 
-# https://docs.anyscale.com/configuration/compute/aws: what Anyscale sets itself when it launches an instance.
+# https://docs.anyscale.com/configuration/compute/aws: what Anyscale sets itself when it launches an
+# instance.
 UNSUPPORTED_KEYS = frozenset(
     {
         "ClientToken",
@@ -54,7 +62,10 @@ UNSUPPORTED_KEYS = frozenset(
     }
 )
 _NAME = re.compile(r"[^\s:]+(\s+[^\s:]+)*\Z")
-_HIDDEN = {"profile_missing": "node_group_hides_profile", "profile_differs": "node_group_profile_differs"}
+_HIDDEN = {
+    "profile_missing": "node_group_hides_profile",
+    "profile_differs": "node_group_profile_differs",
+}
 
 
 class WithoutVmsError(RefusedError):
@@ -63,7 +74,8 @@ class WithoutVmsError(RefusedError):
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """The live state: the newest version of the compute config (archived or not), and what surrounds it.
+    """The live state: the newest version of the compute config (archived or not), and what
+    surrounds it.
 
     Without ``resources`` every deployment config is taken for one on AWS virtual machines.
     """
@@ -87,7 +99,9 @@ class Observed:
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """The wishes: the profile's ARN, the declared part of the config in the vendor's YAML schema, and the state."""
+    """The wishes: the profile's ARN, the declared part of the config in the vendor's YAML schema,
+    and the state.
+    """
 
     arn: str
     config: t.Mapping[str, t.Any] | None = None
@@ -96,7 +110,8 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigPlan(Plan):
-    """A plan with the whole config that is to be published, or is live already; ``None`` where none will be usable.
+    """A plan with the whole config that is to be published, or is live already; ``None`` where none
+    will be usable.
 
     live: the config that clusters can use now, as the API shows it.
     """
@@ -107,7 +122,9 @@ class ConfigPlan(Plan):
 
 @dataclasses.dataclass(frozen=True)
 class NodeGroup:
-    """A node group on AWS virtual machines, and the profile that the compute config has for it: an ARN or a name, if any."""
+    """A node group on AWS virtual machines, and the profile that the compute config has for it: an
+    ARN or a name, if any.
+    """
 
     deployment: str | None
     name: str
@@ -116,7 +133,9 @@ class NodeGroup:
 
 @dataclasses.dataclass(frozen=True)
 class _Finding:
-    """One place whose profile is not what it should be; ``node_group`` is ``None`` for the cluster's own."""
+    """One place whose profile is not what it should be; ``node_group`` is ``None`` for the
+    cluster's own.
+    """
 
     reason: str
     deployment: str | None
@@ -126,7 +145,9 @@ class _Finding:
 
 
 def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
-    """The plan for one compute config. Deciding again on what was published finds no reason to publish."""
+    """The plan for one compute config. Deciding again on what was published finds no reason to
+    publish.
+    """
     if not _NAME.match(observed.name):
         raise InputError(
             f"{observed.name!r} cannot name a compute config.",
@@ -142,17 +163,27 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
 
 
 def node_groups(observed: Observed) -> list[NodeGroup]:
-    """The head and all workers of a live compute config by their groups; those on anything else than AWS VMs have no profile."""
+    """The head and all workers of a live compute config by their groups; those on anything else
+    than AWS VMs have no profile.
+    """
     applicable, _others = _split(deployments(observed.config or {}), observed)
     return [
-        NodeGroup(label, name, _shown((level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)))
+        NodeGroup(
+            label,
+            name,
+            _shown(
+                (level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)
+            ),
+        )
         for label, entry in applicable
         for name, level in _nodes(entry)
     ]
 
 
 def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
-    """The node groups, each with what it has of its own. Workers that Anyscale selects have nothing but the cluster's."""
+    """The node groups, each with what it has of its own. Workers that Anyscale selects have nothing
+    but the cluster's.
+    """
     yield from ((name, level) for name, level in _levels(entry) if name is not None)
     if entry.get("auto_select_worker_config"):
         yield _AUTOMATIC, {}
@@ -161,8 +192,10 @@ def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
 def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
     if observed.archived:
         raise RefusedError(
-            f"The compute config {observed.name!r} of cloud {observed.cloud_id} is archived, so its name cannot be used.",
-            f"Unarchive it ('anyscale compute-config unarchive -n {observed.name}') or choose another name.",
+            f"The compute config {observed.name!r} of cloud {observed.cloud_id} is archived, so "
+            "its name cannot be used.",
+            f"Unarchive it ('anyscale compute-config unarchive -n {observed.name}') or choose "
+            "another name.",
         )
     start, entries = _starting_point(observed, wanted.config)
     if wanted.config is not None:
@@ -171,7 +204,9 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
     applicable, not_applicable = _split(entries, observed)
     if not applicable:
         raise _without_vms(observed, [place["reason"] for place in not_applicable])
-    findings = [finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)]
+    findings = [
+        finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)
+    ]
     if observed.config is None:
         reasons = ["compute_config_missing"]
     else:
@@ -192,7 +227,9 @@ def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> Conf
                 continue
             if not _same_profile(profile, arn):
                 place = f"Node group {group!r}" if group else "The cluster's instance configuration"
-                warnings.append(f"{place} has another instance profile, {_shown(profile)}: it was left there.")
+                warnings.append(
+                    f"{place} has another instance profile, {_shown(profile)}: it was left there."
+                )
                 continue
             del level[INSTANCE_CONFIG][PROFILE]
             if not level[INSTANCE_CONFIG]:
@@ -210,7 +247,9 @@ def _plan(
     not_applicable: t.Sequence[JsonObject] = (),
     warnings: t.Iterable[str] = (),
 ) -> ConfigPlan:
-    overrides = [dataclasses.asdict(finding) for finding in findings if finding.node_group is not None]
+    overrides = [
+        dataclasses.asdict(finding) for finding in findings if finding.node_group is not None
+    ]
     return ConfigPlan(
         before={"compute_config": None if observed.config is None else normalise(observed.config)},
         after={"compute_config": None if config is None else normalise(config)},
@@ -226,11 +265,15 @@ def _plan(
     )
 
 
-# --- where to start from ----------------------------------------------------------------------------------------------
+# --- where to start from --------------------------------------------------------------------------
 
 
-def _starting_point(observed: Observed, declared: t.Mapping[str, t.Any] | None) -> tuple[t.Mapping[str, t.Any], list[JsonObject]]:
-    """The config to change and its deployment configs: the live one, else the cloud's default, else an empty one."""
+def _starting_point(
+    observed: Observed, declared: t.Mapping[str, t.Any] | None
+) -> tuple[t.Mapping[str, t.Any], list[JsonObject]]:
+    """The config to change and its deployment configs: the live one, else the cloud's default, else
+    an empty one.
+    """
     cloud = {"cloud_id": observed.cloud_id}
     if observed.config is not None:
         return {**observed.config, **cloud}, deployments(observed.config)
@@ -238,7 +281,8 @@ def _starting_point(observed: Observed, declared: t.Mapping[str, t.Any] | None) 
         return cloud, []
     if observed.default_config is None:
         raise InputError(
-            f"The compute config {observed.name!r} does not exist, and nothing says what to make it from.",
+            f"The compute config {observed.name!r} does not exist, and nothing says what to make "
+            "it from.",
             "Give config, at least with a head_node.",
         )
     return {**observed.default_config, **cloud}, deployments(observed.default_config)
@@ -250,7 +294,9 @@ def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
     if "head_node_type" not in declared and observed.default_config is not None:
         default = deployments(observed.default_config)[0].get("head_node_type", {})
         # The resources are the service's to find out for the instance type.
-        head.update({key: value for key, value in default.items() if key not in ("name", "resources")})
+        head.update(
+            {key: value for key, value in default.items() if key not in ("name", "resources")}
+        )
     entry = _merged_entry({"head_node_type": head}, declared)
     if entry.get("worker_node_types") or entry.get("auto_select_worker_config"):
         # Where there are workers, the head node runs no workload unless it is told to.
@@ -258,34 +304,47 @@ def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
     return entry
 
 
-# --- the declared state -----------------------------------------------------------------------------------------------
+# --- the declared state ---------------------------------------------------------------------------
 
 
 def _enforced(entries: list[JsonObject], wanted: Wanted, observed: Observed) -> list[JsonObject]:
-    """The deployment configs with the declared keys enforced; ``configs`` declares the list of them as well."""
+    """The deployment configs with the declared keys enforced; ``configs`` declares the list of them
+    as well.
+    """
     config = wanted.config or {}
     declared = deployments(to_api(config))
     _check_declared(declared, wanted.arn, observed)
     if "configs" in config:
-        return [_enforced_entry(_at_same_home(entries, one, observed), one, observed) for one in declared]
+        return [
+            _enforced_entry(_at_same_home(entries, one, observed), one, observed)
+            for one in declared
+        ]
     if not entries:
         return [_new_entry(declared[0], observed)]
     target = entries[0] if len(entries) == 1 else _at_same_home(entries, declared[0], observed)
     if target is None:
         names = ", ".join(repr(entry.get("cloud_deployment")) for entry in entries)
         raise InputError(
-            f"The compute config {observed.name!r} has several deployments ({names}), and config does not say for which it is.",
+            f"The compute config {observed.name!r} has several deployments ({names}), and config "
+            "does not say for which it is.",
             "Name one of them as cloud_resource, or declare all of them in configs.",
         )
-    return [_enforced_entry(entry, declared[0], observed) if entry is target else entry for entry in entries]
+    return [
+        _enforced_entry(entry, declared[0], observed) if entry is target else entry
+        for entry in entries
+    ]
 
 
-def _at_same_home(entries: list[JsonObject], declared: JsonObject, observed: Observed) -> JsonObject | None:
+def _at_same_home(
+    entries: list[JsonObject], declared: JsonObject, observed: Observed
+) -> JsonObject | None:
     home = _home(declared, observed)
     return next((entry for entry in entries if _home(entry, observed) == home), None)
 
 
-def _enforced_entry(live: JsonObject | None, declared: JsonObject, observed: Observed) -> JsonObject:
+def _enforced_entry(
+    live: JsonObject | None, declared: JsonObject, observed: Observed
+) -> JsonObject:
     if live is None:
         return _new_entry(declared, observed)
     if "cloud_deployment" in declared:
@@ -301,13 +360,16 @@ def _merged_entry(live: JsonObject, declared: JsonObject) -> JsonObject:
     by_name = ("head_node_type", "worker_node_types")
     merged = _merged(live, {key: value for key, value in declared.items() if key not in by_name})
     if "head_node_type" in declared:
-        merged["head_node_type"] = _merged_node(live.get("head_node_type", {}), declared["head_node_type"])
+        merged["head_node_type"] = _merged_node(
+            live.get("head_node_type", {}), declared["head_node_type"]
+        )
     if "worker_node_types" in declared:
         groups: dict[str, JsonObject] = {}
         for node in live.get("worker_node_types", []):
             groups.setdefault(worker_name(node), node)
         merged["worker_node_types"] = [
-            _merged_node(groups.get(node["name"], WORKER_DEFAULTS), node) for node in declared["worker_node_types"]
+            _merged_node(groups.get(node["name"], WORKER_DEFAULTS), node)
+            for node in declared["worker_node_types"]
         ]
     elif declared.get("auto_select_worker_config"):
         merged.pop("worker_node_types", None)
@@ -322,7 +384,9 @@ def _merged_node(live: JsonObject, declared: JsonObject) -> JsonObject:
 
 
 def _merged(live: t.Any, declared: t.Any) -> t.Any:
-    """Mappings are merged key by key; anything else that is declared takes the place of what is live."""
+    """Mappings are merged key by key; anything else that is declared takes the place of what is
+    live.
+    """
     if isinstance(live, dict) and isinstance(declared, dict):
         return {**live, **{key: _merged(live.get(key), value) for key, value in declared.items()}}
     return copy.deepcopy(declared)
@@ -337,7 +401,8 @@ def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) ->
     for entry in declared:
         if known and entry.get("cloud_deployment", known[0]) not in known:
             raise InputError(
-                f"config names the cloud resource {entry['cloud_deployment']!r}, which cloud {observed.cloud_id} has not.",
+                f"config names the cloud resource {entry['cloud_deployment']!r}, which cloud "
+                f"{observed.cloud_id} has not.",
                 f"It has {', '.join(map(str, known))}.",
             )
     for _label, entry in _split(declared, observed)[0]:
@@ -346,20 +411,31 @@ def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) ->
 
 def _check_instance_configs(entry: JsonObject, arn: str) -> None:
     for group, level in _levels(entry):
-        place = f"The advanced_instance_config of {f'node group {group!r}' if group else 'the cluster'} in config"
+        place = (
+            "The advanced_instance_config of "
+            f"{f'node group {group!r}' if group else 'the cluster'} in config"
+        )
         instance_config = level.get(INSTANCE_CONFIG, {})
         unsupported = sorted(UNSUPPORTED_KEYS & instance_config.keys())
         if unsupported:
-            raise InputError(f"{place} has {', '.join(unsupported)}, which Anyscale sets itself.", "Leave them out.")
+            raise InputError(
+                f"{place} has {', '.join(unsupported)}, which Anyscale sets itself.",
+                "Leave them out.",
+            )
         if instance_config.get(PROFILE, {"Arn": arn}) != {"Arn": arn}:
-            raise InputError(f"{place} has another {PROFILE} than {arn}.", "Leave it out: it is set everywhere it has to be.")
+            raise InputError(
+                f"{place} has another {PROFILE} than {arn}.",
+                "Leave it out: it is set everywhere it has to be.",
+            )
 
 
-# --- the instance profile ---------------------------------------------------------------------------------------------
+# --- the instance profile -------------------------------------------------------------------------
 
 
 def _levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
-    """The places for an instance configuration: the cluster's (named ``None``), the head's, each worker group's."""
+    """The places for an instance configuration: the cluster's (named ``None``), the head's, each
+    worker group's.
+    """
     yield None, entry
     if "head_node_type" in entry:
         yield HEAD, entry["head_node_type"]
@@ -377,7 +453,13 @@ def _set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[_
         if reason is None:
             continue
         level.setdefault(INSTANCE_CONFIG, {})[PROFILE] = {"Arn": arn}
-        yield _Finding(reason if group is None else _HIDDEN.get(reason, reason), label, group, _shown(profile), arn)
+        yield _Finding(
+            reason if group is None else _HIDDEN.get(reason, reason),
+            label,
+            group,
+            _shown(profile),
+            arn,
+        )
 
 
 def _difference(profile: t.Any, arn: str) -> str | None:
@@ -400,7 +482,9 @@ def _same_profile(profile: t.Any, arn: str) -> bool:
 
 
 def _identity(text: str | None) -> tuple[str, str, str]:
-    """Kind (``role``, ``instance-profile``), account and name of an ARN; of a bare name, the name alone."""
+    """Kind (``role``, ``instance-profile``), account and name of an ARN; of a bare name, the name
+    alone.
+    """
     arn = parse_arn(text or "")
     if arn is None:
         return "", "", text or ""
@@ -414,7 +498,7 @@ def _shown(profile: t.Any) -> str | None:
     return None if profile is None else str(profile)
 
 
-# --- the cloud's resources --------------------------------------------------------------------------------------------
+# --- the cloud's resources ------------------------------------------------------------------------
 
 
 def refuse_without_vms(observed: Observed) -> None:
@@ -426,8 +510,8 @@ def refuse_without_vms(observed: Observed) -> None:
 
 def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> WithoutVmsError:
     return WithoutVmsError(
-        f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS virtual machines"
-        f" ({', '.join(reasons)}), so it has no place for an instance profile.",
+        f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS "
+        f"virtual machines ({', '.join(reasons)}), so it has no place for an instance profile.",
         "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",
     )
 
@@ -439,13 +523,19 @@ def other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
     return None if is_of_vms else f"{resource.get('name')} is {stack} on {provider}"
 
 
-def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tuple[str | None, JsonObject]], list[JsonObject]]:
-    """The deployment configs on AWS virtual machines, each with a name for people, and the others with why they are not."""
+def _split(
+    entries: t.Iterable[JsonObject], observed: Observed
+) -> tuple[list[tuple[str | None, JsonObject]], list[JsonObject]]:
+    """The deployment configs on AWS virtual machines, each with a name for people, and the others
+    with why they are not.
+    """
     applicable: list[tuple[str | None, JsonObject]] = []
     others: list[JsonObject] = []
     for entry in entries:
         name = _home(entry, observed)
-        resource = next((resource for resource in observed.resources if resource.get("name") == name), None)
+        resource = next(
+            (resource for resource in observed.resources if resource.get("name") == name), None
+        )
         if not observed.resources:
             applicable.append((name, entry))
         elif resource is None:
@@ -458,16 +548,23 @@ def _split(entries: t.Iterable[JsonObject], observed: Observed) -> tuple[list[tu
 
 
 def _home(entry: JsonObject, observed: Observed) -> str | None:
-    """The name of the cloud resource that a deployment config is for: without one of its own, the primary resource's."""
+    """The name of the cloud resource that a deployment config is for: without one of its own, the
+    primary resource's.
+    """
     if entry.get("cloud_deployment"):
         return str(entry["cloud_deployment"])
-    by_id = [resource for resource in observed.resources if resource.get("cloud_resource_id") == entry.get("cloud_resource_id")]
+    by_id = [
+        resource
+        for resource in observed.resources
+        if resource.get("cloud_resource_id") == entry.get("cloud_resource_id")
+    ]
     candidates = by_id if entry.get("cloud_resource_id") else observed.resources
     if len(candidates) > 1:
         candidates = [resource for resource in observed.resources if resource.get("is_default")]
     if observed.resources and len(candidates) != 1:
         raise RefusedError(
-            f"Cloud {observed.cloud_id} has {len(candidates)} primary resources; there must be one.",
+            f"Cloud {observed.cloud_id} has {len(candidates)} primary resources; there must be "
+            "one.",
             "Look at 'anyscale cloud get' and make one of its resources the default.",
         )
     return candidates[0].get("name") if candidates else None

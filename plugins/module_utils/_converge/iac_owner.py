@@ -17,7 +17,8 @@ _TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
 
 
 def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
-    """The owner's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` where the tags name none.
+    """The owner's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` where the tags
+    name none.
 
     ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it.
     """
@@ -26,7 +27,11 @@ def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
         stack = found.get(f"{_CLOUDFORMATION}stack-name")
         return f"CloudFormation (stack {stack})" if stack else "CloudFormation"
     if any(key in found for key in _TERRAFORM_MODULE):
-        return "Terraform (module " + " ".join(found[key] for key in _TERRAFORM_MODULE if key in found) + ")"
+        return (
+            "Terraform (module "
+            + " ".join(found[key] for key in _TERRAFORM_MODULE if key in found)
+            + ")"
+        )
     for key, value in found.items():
         if key.lower() in _MANAGERS and "terraform" in value.lower():
             return "Terraform"

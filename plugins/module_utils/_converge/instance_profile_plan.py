@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what is missing of the instance profile by which EC2 gives a role to the instances of a cluster.
+"""Decide what is missing of the instance profile by which EC2 gives a role to the instances of a
+cluster.
 
-This module util is private to the collection. Pure. A profile holds one role at the most; one that holds another role
-belongs to somebody else and is never changed.
+This module util is private to the collection. Pure. A profile holds one role at the most; one that
+holds another role belongs to somebody else and is never changed.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html
 """
 
@@ -13,7 +14,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference, parse_arn, role_name_of, role_path_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    parse_arn,
+    role_name_of,
+    role_path_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
 
@@ -35,20 +41,31 @@ def holds(profile: t.Mapping[str, t.Any] | None, wanted: RoleReference) -> bool:
     return held == str(wanted.arn) if wanted.arn else role_name_of(held) == wanted.name
 
 
-def decide(profile: t.Mapping[str, t.Any] | None, name: str, wanted: RoleReference, role_arn: str | None, may_create: bool) -> Plan:
+def decide(
+    profile: t.Mapping[str, t.Any] | None,
+    name: str,
+    wanted: RoleReference,
+    role_arn: str | None,
+    may_create: bool,
+) -> Plan:
     """What the profile must become.
 
-    role_arn: the wanted role's ARN as IAM has it; it need not be known where the profile holds the role already.
+    role_arn: the wanted role's ARN as IAM has it; it need not be known where the profile holds the
+    role already.
     """
     held = held_role(profile)
     if held is not None and not holds(profile, wanted):
         raise RefusedError(
             f"Instance profile {name} holds {held}, not {wanted}.",
-            "A role is never swapped, since instances may run with it: name another instance_profile, or empty this one yourself.",
+            "A role is never swapped, since instances may run with it: name another "
+            "instance_profile, or empty this one yourself.",
             role_arn=held,
         )
     if profile is None and not may_create:
-        raise RefusedError(f"Instance profile {name} does not exist.", "Set create_instance_profile to true, or make it first.")
+        raise RefusedError(
+            f"Instance profile {name} does not exist.",
+            "Set create_instance_profile to true, or make it first.",
+        )
     role_arn = held or role_arn
     arn = profile["Arn"] if profile else new_arn(name, role_arn or "")
     after = {"name": name, "arn": arn, "role_arn": role_arn}

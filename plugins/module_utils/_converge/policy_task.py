@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow for a policy document that others write to as well: write it whole, lose nobody's statement.
+"""The flow for a policy document that others write to as well: write it whole, lose nobody's
+statement.
 
-This module util is private to the collection. Neither IAM nor S3 has a version or an ETag for a policy, so the only way
-to know that a write was not overwritten, and did not overwrite, is to read back and compare.
+This module util is private to the collection. Neither IAM nor S3 has a version or an ETag for a
+policy, so the only way to know that a write was not overwritten, and did not overwrite, is to read
+back and compare.
 """
 
 from __future__ import annotations
@@ -25,17 +27,27 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
     with_statements,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import missing_statements, policies_equal
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    missing_statements,
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
 
-_CONFLICTS = ("OperationAborted", "ConcurrentModification", "ConcurrentModificationException", "EntityTemporarilyUnmodifiable")
+_CONFLICTS = (
+    "OperationAborted",
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "EntityTemporarilyUnmodifiable",
+)
 _BUSY_SECONDS = 60.0
 # Half of it on average: whoever waits for so long need not ask more than a dozen times.
 _LONGEST_PAUSE = 16.0
 _VISIBLE_SECONDS = 30.0
-# What was seen longer ago than this is looked at again before it is written over: this process may have been held up.
+# What was seen longer ago than this is looked at again before it is written over: this process may
+# have been held up.
 _FRESH_SECONDS = 2.0
-# After so many seconds, with one more for the call itself, what another controller had decided on before is written.
+# After so many seconds, with one more for the call itself, what another controller had decided on
+# before is written.
 SETTLED_SECONDS = _FRESH_SECONDS + 1.0
 
 
@@ -60,11 +72,15 @@ class PolicyTask(Task):
         """What the document must become."""
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """The ARNs of existing principals that a document shows by their unique ids: both stand for the same."""
+        """The ARNs of existing principals that a document shows by their unique ids: both stand for
+        the same.
+        """
         return {}
 
     def guard(self, plan: Plan) -> None:
-        """Refuse a change that must not or cannot be made. Called for check mode too, so that it predicts the refusal."""
+        """Refuse a change that must not or cannot be made. Called for check mode too, so that it
+        predicts the refusal.
+        """
 
     def is_passing(self, error: AwsError) -> bool:
         """Whether AWS will take the same write a little later."""
@@ -75,10 +91,11 @@ class PolicyTask(Task):
         return self._guarded(self.decide(self._look()))
 
     def apply(self, plan: Plan) -> None:
-        """Write the wanted document, again while AWS will not take it yet, or where it may not have taken it.
+        """Write the wanted document, again while AWS will not take it yet, or where it may not have
+        taken it.
 
-        Meanwhile, and where it took long to come to this, somebody else may have written: what was decided before that
-        must not be written after it.
+        Meanwhile, and where it took long to come to this, somebody else may have written: what was
+        decided before that must not be written after it.
         """
         self._is_written = self._may_be_written = False
         refusals: list[AwsError] = []
@@ -110,11 +127,21 @@ class PolicyTask(Task):
         return time.monotonic() - self._seen_at > _FRESH_SECONDS
 
     def _arns_of(self, plan: Plan, live: Document) -> dict[str, str]:
-        """Of all that a plan and the live document show: AWS shows one principal now by its id, now by its ARN."""
-        return {unique_id: arn for document in (plan.before, plan.after, live) for unique_id, arn in self.arns(document).items()}
+        """Of all that a plan and the live document show: AWS shows one principal now by its id, now
+        by its ARN.
+        """
+        return {
+            unique_id: arn
+            for document in (plan.before, plan.after, live)
+            for unique_id, arn in self.arns(document).items()
+        }
 
-    def _look_again(self, plan: Plan, refusals: t.Sequence[AwsError]) -> tuple[Document, t.Mapping[str, str]]:
-        """The live document before another attempt, with whom it names. Where that fails, what counts is why it was looked for."""
+    def _look_again(
+        self, plan: Plan, refusals: t.Sequence[AwsError]
+    ) -> tuple[Document, t.Mapping[str, str]]:
+        """The live document before another attempt, with whom it names. Where that fails, what
+        counts is why it was looked for.
+        """
         try:
             live = self._look()
             return live, self._arns_of(plan, live)
@@ -126,15 +153,22 @@ class PolicyTask(Task):
     def _note_doubtful_write(self, shows: bool) -> None:
         """Note what a look tells of a write whose answer was lost: where it shows, it was done.
 
-        Where something else shows than before, it may have been done and overwritten since: that is to be said as well.
+        Where something else shows than before, it may have been done and overwritten since: that is
+        to be said as well.
         """
         self._is_written, self._may_be_written = shows, True
         self.written.append(self.resource if shows else f"{self.resource} (possibly)")
 
     def replaced_by(self, plan: Plan) -> Document:
-        """What a plan replaces, for a backup: with what it puts back of others, since to restore must not take that out."""
+        """What a plan replaces, for a backup: with what it puts back of others, since to restore
+        must not take that out.
+        """
         document: Document = plan.before
-        return with_statements(document, [*statements_of(document), *self._put_back]) if self._put_back else document
+        return (
+            with_statements(document, [*statements_of(document), *self._put_back])
+            if self._put_back
+            else document
+        )
 
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
@@ -149,9 +183,11 @@ class PolicyTask(Task):
         return self._guarded(self._decided_anew(plan, live))
 
     def _decided_anew(self, written: Plan, live: Document) -> Plan:
-        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out more with it.
+        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out
+        more with it.
 
-        Where it is not known that there was a change of ours to be wiped out, it is only told what is gone.
+        Where it is not known that there was a change of ours to be wiped out, it is only told what
+        is gone.
         """
         plan = self.decide(live)
         if not self._may_be_written:
@@ -162,10 +198,14 @@ class PolicyTask(Task):
         if not (plan.changed and self._is_written):
             places = statements_of(written.after)
             names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
-            return dataclasses.replace(plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}."))
+            return dataclasses.replace(
+                plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}.")
+            )
         self._put_back = lost
         restored = self.decide(with_statements(live, [*statements_of(live), *lost]))
-        return dataclasses.replace(restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost"))
+        return dataclasses.replace(
+            restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost")
+        )
 
     def _guarded(self, plan: Plan) -> Plan:
         if plan.changed:
@@ -174,7 +214,9 @@ class PolicyTask(Task):
 
 
 def _lost(written: Plan, live: Document, arns: t.Mapping[str, str]) -> list[RawStatement]:
-    """The statements of others that were written back and are gone; one with a Sid that is still there was changed."""
+    """The statements of others that were written back and are gone; one with a Sid that is still
+    there was changed.
+    """
     others = missing_statements(statements_of(written.after), written.before)
     kept = [raw for raw in statements_of(written.after) if raw not in others]
     sids = {raw.get("Sid") for raw in statements_of(live) if raw.get("Sid")}

@@ -4,8 +4,8 @@
 
 """Put a document back as it was before a run: what the module ``backup_restore`` does.
 
-This module util is private to the collection. The flow is that of all tasks that write; the lock is that of the task that
-wrote the document, and so is the name of what is locked.
+This module util is private to the collection. The flow is that of all tasks that write; the lock is
+that of the task that wrote the document, and so is the name of what is locked.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import anyscale_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import anyscale_client
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    anyscale_client,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     compose,
     deployments,
@@ -24,9 +28,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import PolicyTask
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
+    PolicyTask,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     Same,
     Verdict,
@@ -34,9 +43,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     the_one_resource,
     written_for,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import live_role, refuse_service_linked
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import Task as BaseTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    live_role,
+    refuse_service_linked,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    Task as BaseTask,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    UnsettledError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
     COMPUTE_CONFIG,
@@ -44,9 +61,19 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     Backup,
     read,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document, parse_policy, statements_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import policies_equal
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import document_unique_ids, refuse_dangling, refuse_gone
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    parse_policy,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
+    refuse_dangling,
+    refuse_gone,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
 
 _VISIBLE_SECONDS = 30.0
@@ -56,7 +83,9 @@ _EMPTY = parse_policy(None, "")
 class _OfOneDocument(BaseTask):
     """A task whose resource is what its backups are of."""
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]) -> None:
+    def __init__(
+        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
+    ) -> None:
         super().__init__(params, connect)
         self._backups = backups
         self._first = backups[0]
@@ -68,16 +97,22 @@ class _OfOneDocument(BaseTask):
 
     def _verdict(self, live: t.Any, same: Same) -> Verdict:
         needed_by = self.params.get("needed_by") or ()
-        return decide(self._backups, live, same, self.params["force"], self.params.get("clouds"), needed_by)
+        return decide(
+            self._backups, live, same, self.params["force"], self.params.get("clouds"), needed_by
+        )
 
     def _replaced(self, before: t.Any, after: t.Any) -> Backup:
-        return dataclasses.replace(self._first, before=before, after=after, clouds=written_for(self._backups))
+        return dataclasses.replace(
+            self._first, before=before, after=after, clouds=written_for(self._backups)
+        )
 
 
 class _PolicyRestore(_OfOneDocument, PolicyTask):
     """A policy document, as it was before the first of the backups."""
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]) -> None:
+    def __init__(
+        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
+    ) -> None:
         super().__init__(params, connect, backups)
         self._iam = Iam(self.session)
 
@@ -88,7 +123,9 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
     def decide(self, document: Document) -> Plan:
         """What the policy must become: what it was, unless others have written to it since."""
         arns = self.arns(document)
-        verdict = self._verdict(self.shown(document), lambda one, other: policies_equal(one, other, arns))
+        verdict = self._verdict(
+            self.shown(document), lambda one, other: policies_equal(one, other, arns)
+        )
         wanted = (self._first.before or _EMPTY) if verdict.reason else document
         reasons = (verdict.reason,) if verdict.reason else ()
         return Plan(document, wanted, reasons, verdict.warnings, {"document": self.shown(wanted)})
@@ -98,14 +135,21 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
         return self._replaced(self.shown(self.replaced_by(plan)), self.shown(plan.after))
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the account's principals; only a document that shows an id makes it worth to list them."""
-        documents = [document, *(one for backup in self._backups for one in (backup.before, backup.after) if one)]
+        """Of the account's principals; only a document that shows an id makes it worth to list
+        them.
+        """
+        documents = [
+            document,
+            *(one for backup in self._backups for one in (backup.before, backup.after) if one),
+        ]
         return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
     def guard(self, plan: Plan) -> None:
         """AWS refuses a policy that names somebody who is gone since."""
         refuse_dangling(plan.after, self.resource, self._iam.principals)
-        refuse_gone(plan.before, plan.after, self.resource, self._first.account_id, self._iam.principals)
+        refuse_gone(
+            plan.before, plan.after, self.resource, self._first.account_id, self._iam.principals
+        )
 
 
 class _TrustPolicyRestore(_PolicyRestore):
@@ -113,7 +157,9 @@ class _TrustPolicyRestore(_PolicyRestore):
 
     def read(self) -> Document:
         """The live trust policy."""
-        role = live_role(self._iam, parse_role(self._first.target["role_arn"]), self._first.account_id)
+        role = live_role(
+            self._iam, parse_role(self._first.target["role_arn"]), self._first.account_id
+        )
         return parse_policy(role["AssumeRolePolicyDocument"], self.resource)
 
     def write(self, document: Document) -> None:
@@ -147,16 +193,22 @@ class _BucketPolicyRestore(_PolicyRestore):
 
 @dataclasses.dataclass(frozen=True)
 class _ConfigPlan(Plan):
-    """A plan with the newest version of the compute config, and whether another one is to be published."""
+    """A plan with the newest version of the compute config, and whether another one is to be
+    published.
+    """
 
     template: t.Mapping[str, t.Any] | None = None
     publishes: bool = False
 
 
 class _ComputeConfigRestore(_OfOneDocument):
-    """A compute config. Versions are immutable: the one before is published anew, or all are archived where there was none."""
+    """A compute config. Versions are immutable: the one before is published anew, or all are
+    archived where there was none.
+    """
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]) -> None:
+    def __init__(
+        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
+    ) -> None:
         super().__init__(params, connect, backups)
         self._anyscale = anyscale_client(params)
 
@@ -201,8 +253,14 @@ class _ComputeConfigRestore(_OfOneDocument):
             self._anyscale.unarchive_compute_config(template["id"])
             self.written.append(f"{self.resource} (out of the archive)")
         if parts.publishes:
-            config, name, previous = compose(wanted, deployments(wanted)), self._first.target["name"], template.get("version", 0)
-            published = self._anyscale.publish_compute_config(name, config, previous_version=previous)
+            config, name, previous = (
+                compose(wanted, deployments(wanted)),
+                self._first.target["name"],
+                template.get("version", 0),
+            )
+            published = self._anyscale.publish_compute_config(
+                name, config, previous_version=previous
+            )
             self.written.append(f"version {published['version']} of {self.resource}")
 
     def verify(self, plan: Plan) -> Plan:
@@ -212,7 +270,8 @@ class _ComputeConfigRestore(_OfOneDocument):
             if not later.changed:
                 return dataclasses.replace(plan, reasons=(), warnings=(), result=later.result)
         raise UnsettledError(
-            f"The {self.resource} was put back, and what is live still differs after {_VISIBLE_SECONDS:.0f} s.",
+            f"The {self.resource} was put back, and what is live still differs after "
+            f"{_VISIBLE_SECONDS:.0f} s.",
             "Somebody may have published another version meanwhile: look at it, then run again.",
         )
 
@@ -244,7 +303,9 @@ class Task(BaseTask):
         account_id = params.get("account_id")
         if account_id and first.account_id not in ("", account_id):
             raise InputError(
-                f"account_id is {account_id}; the {first.resource} is of account {first.account_id}.", "Connect to that account."
+                f"account_id is {account_id}; the {first.resource} is of account "
+                f"{first.account_id}.",
+                "Connect to that account.",
             )
         self._of_kind = _KINDS[first.kind](params, connect, backups)
         self.written = self._of_kind.written

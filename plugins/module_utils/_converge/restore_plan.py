@@ -2,28 +2,38 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide whether a document can be put back as it was before a run, without taking what others wrote since.
+"""Decide whether a document can be put back as it was before a run, without taking what others
+wrote since.
 
-This module util is private to the collection. Pure. A run may have written a document more than once, for several clouds
-that share a bucket for example: its backups are a chain, of which each found what an earlier one left.
+This module util is private to the collection. Pure. A run may have written a document more than
+once, for several clouds
+that share a bucket for example: its backups are a chain, of which each found what an earlier one
+left.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 
 CHANGED, ADDED, REMOVED = "changed_since_backup", "added_since_backup", "removed_since_backup"
 
-_UNKNOWN = "It may have been written for other clouds as well: not all of its backups say for which."
+_UNKNOWN = (
+    "It may have been written for other clouds as well: not all of its backups say for which."
+)
 
 Same = t.Callable[[t.Any, t.Any], bool]
 
 
 class Verdict(t.NamedTuple):
-    """Why the live document is not what it was before the run (empty: it is), and what the user should know."""
+    """Why the live document is not what it was before the run (empty: it is), and what the user
+    should know.
+    """
 
     reason: str
     warnings: tuple[str, ...] = ()
@@ -36,7 +46,8 @@ def the_one_resource(backups: t.Sequence[Backup]) -> Backup:
     others = sorted({backup.resource for backup in backups} - {backups[0].resource})
     if others:
         raise InputError(
-            f"files are of several documents: {', '.join([backups[0].resource, *others])}.", "Put back one document in a task."
+            f"files are of several documents: {', '.join([backups[0].resource, *others])}.",
+            "Put back one document in a task.",
         )
     return backups[0]
 
@@ -55,16 +66,23 @@ def decide(
     clouds: t.Collection[str] | None = None,
     needed_by: t.Sequence[str] = (),
 ) -> Verdict:
-    """What to do about a live document (``None``: there is none) to make it what it was before the first of the backups.
+    """What to do about a live document (``None``: there is none) to make it what it was before the
+    first of the backups.
 
-    backups: of this one document, in the order of their time. same: whether two documents mean the same.
-    clouds: the ones to put it back for, where that is not all that it was written for. needed_by: who would lose by it.
+    backups: of this one document, in the order of their time. same: whether two documents mean the
+    same.
+    clouds: the ones to put it back for, where that is not all that it was written for. needed_by:
+    who would lose by it.
     """
     wanted = backups[0].before
     if _alike(live, wanted, same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
-    obstacles = [found for found in (_obstacle(backups, live, same), _others(backups, clouds), _need(needed_by)) if found]
+    obstacles = [
+        found
+        for found in (_obstacle(backups, live, same), _others(backups, clouds), _need(needed_by))
+        if found
+    ]
     unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
     if not obstacles:
         return Verdict(reason, unknown)
@@ -72,17 +90,24 @@ def decide(
     if not force:
         raise RefusedError(
             f"The {backups[0].resource} {obstacle}.",
-            "Look at the difference with force in check mode; force puts the backup back, and what others wrote or need goes.",
+            "Look at the difference with force in check mode; force puts the backup back, and "
+            "what others wrote or need goes.",
         )
     return Verdict(reason, (f"It {obstacle}: what others wrote or need is not kept.", *unknown))
 
 
 def _others(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> str | None:
-    """Whose clusters would lose what they run with, though it is not for them that the document is put back."""
+    """Whose clusters would lose what they run with, though it is not for them that the document is
+    put back.
+    """
     if clouds is None:
         return None
     others = sorted({cloud for backup in backups for cloud in backup.clouds} - set(clouds))
-    return f"was written for other clouds as well, which are not put back: {', '.join(others)}" if others else None
+    return (
+        f"was written for other clouds as well, which are not put back: {', '.join(others)}"
+        if others
+        else None
+    )
 
 
 def _need(hosts: t.Sequence[str]) -> str | None:
@@ -97,7 +122,11 @@ def _obstacle(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | Non
         if known and not _is_one_of(backup.before, known, same):
             return "was changed by somebody else while the run wrote to it"
         known += [backup.before, backup.after]
-    return None if _is_one_of(live, known, same) else "is not what the run left: somebody changed it since"
+    return (
+        None
+        if _is_one_of(live, known, same)
+        else "is not what the run left: somebody changed it since"
+    )
 
 
 def _is_one_of(document: t.Any, known: t.Iterable[t.Any], same: Same) -> bool:

@@ -4,7 +4,8 @@
 
 """The role that a task is about: as the parameters name it, and as IAM has it.
 
-This module util is private to the collection. Roles are never made here: this is about roles that exist.
+This module util is private to the collection. Roles are never made here: this is about roles that
+exist.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 
 
 def wanted_role(params: t.Mapping[str, t.Any], option: str = "role") -> RoleReference:
@@ -42,26 +46,34 @@ def refuse_other_account(role: RoleReference, account_id: str | None, option: st
 
 
 def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[str, t.Any]:
-    """The role as ``GetRole`` shows it, which must be the very one that was asked for, in the cloud's account."""
+    """The role as ``GetRole`` shows it, which must be the very one that was asked for, in the
+    cloud's account.
+    """
     role = iam.role(wanted.name)
     where = account_id or wanted.account_id
     if role is None:
         if where:
             refuse_caller(iam.account_id(), where, f"role {wanted.name}")
         raise RefusedError(
-            f"Role {wanted.name} does not exist in {'account ' + where if where else 'the account of the caller'}.",
+            f"Role {wanted.name} does not exist in "
+            f"{'account ' + where if where else 'the account of the caller'}.",
             "Make it first, or name the role that the cloud's clusters are to run with.",
         )
     arn = role["Arn"]
     if where:
         refuse_caller(account_of(arn), where, f"role {wanted.name}")
     if wanted.arn is not None and str(wanted.arn) != arn:
-        raise RefusedError(f"There is no role {wanted}; the role of that name is {arn}.", "Check the path in the ARN.")
+        raise RefusedError(
+            f"There is no role {wanted}; the role of that name is {arn}.",
+            "Check the path in the ARN.",
+        )
     return role
 
 
 def refuse_caller(caller: str, account_id: str, what: str, **details: t.Any) -> None:
-    """Raise where the caller's account is another one than that of the cloud and of what its task is about."""
+    """Raise where the caller's account is another one than that of the cloud and of what its task
+    is about.
+    """
     if caller != account_id:
         raise RefusedError(
             f"The caller is in account {caller}; {what} and the cloud are in account {account_id}.",

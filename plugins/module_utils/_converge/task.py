@@ -4,8 +4,9 @@
 
 """The one flow of all modules that converge: observe, decide, apply, verify.
 
-This module util is private to the collection. A Task says how to do each of the four for one kind of resource; what
-check mode predicts, ``changed``, ``diff`` and the returned values all come from the Plan that it decides on.
+This module util is private to the collection. A Task says how to do each of the four for one kind
+of resource; what check mode predicts, ``changed``, ``diff`` and the returned values all come from
+the Plan that it decides on.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import AWS_RULES, aws_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
+    AWS_RULES,
+    aws_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+    UnsettledError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     Backup,
     backup_argument_spec,
@@ -32,14 +43,28 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
 _ROUNDS = 8
-# Options that name something. An empty one is a variable that was not set, and means neither all nor the default.
-_NAMES = ("account_id", "assume_role_arn", "bucket", "cloud", "cloud_id", "compute_config", "dest", "instance_profile", "name", "role")
+# Options that name something. An empty one is a variable that was not set, and means neither all
+# nor the default.
+_NAMES = (
+    "account_id",
+    "assume_role_arn",
+    "bucket",
+    "cloud",
+    "cloud_id",
+    "compute_config",
+    "dest",
+    "instance_profile",
+    "name",
+    "role",
+)
 # Longer than any of them can be, a path included, so that it is something else.
 _LONGEST_NAME = 4096
 
 
 class ModuleTask(abc.ABC):
-    """What a module does. Made from its parameters and a way to connect; raises TaskError and nothing else."""
+    """What a module does. Made from its parameters and a way to connect; raises TaskError and
+    nothing else.
+    """
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     shared_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
@@ -58,7 +83,9 @@ class ModuleTask(abc.ABC):
         """Do it; the module's result with its ``warnings``."""
 
     def _refuse_null(self) -> None:
-        """Raise for an option that has to be given and is null, which for Ansible's own validation is given."""
+        """Raise for an option that has to be given and is null, which for Ansible's own validation
+        is given.
+        """
         needed = [option for option, rule in self.options.items() if rule.get("required")]
         for switch, value, options in self.rules.get("required_if", ()):
             needed += options if self.params.get(switch) == value else ()
@@ -71,10 +98,11 @@ class ModuleTask(abc.ABC):
 
 
 class Task(ModuleTask):
-    """One resource to converge. ``written`` is what it wrote, by names that its users know, for whatever fails after that.
+    """One resource to converge. ``written`` is what it wrote, by names that its users know, for
+    whatever fails after that.
 
-    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that it is converged for, where they
-    are known.
+    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that
+    it is converged for, where they are known.
     """
 
     shared_options = backup_argument_spec()
@@ -95,7 +123,9 @@ class Task(ModuleTask):
         return [self.resource] if plan.changed else []
 
     def told(self, plan: Plan) -> dict[str, t.Any]:
-        """The module's result, once there is nothing left to do of a plan or where nothing is to be done."""
+        """The module's result, once there is nothing left to do of a plan or where nothing is to be
+        done.
+        """
         before, after = self.shown(plan.before), self.shown(plan.after)
         return {
             **plan.result,
@@ -126,7 +156,9 @@ class Task(ModuleTask):
 
     @abc.abstractmethod
     def plan(self) -> Plan:
-        """Observe the live state and decide. Raises where a change is needed that must not or could not be made."""
+        """Observe the live state and decide. Raises where a change is needed that must not or could
+        not be made.
+        """
 
     @abc.abstractmethod
     def apply(self, plan: Plan) -> None:
@@ -134,7 +166,9 @@ class Task(ModuleTask):
 
     @abc.abstractmethod
     def verify(self, plan: Plan) -> Plan:
-        """Read back until a plan that was applied is there; what is still (or again) to do, as a new plan."""
+        """Read back until a plan that was applied is there; what is still (or again) to do, as a
+        new plan.
+        """
 
 
 def _refuse_no_name(option: str, name: str) -> None:
@@ -142,7 +176,11 @@ def _refuse_no_name(option: str, name: str) -> None:
     if not name.strip():
         raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        what = f"has {len(name)} characters" if name.isprintable() else "has a line break or another control character in it"
+        what = (
+            f"has {len(name)} characters"
+            if name.isprintable()
+            else "has a line break or another control character in it"
+        )
         raise InputError(f"{option} {what}: {name[:80]!r}.", "Give the name alone.")
 
 
@@ -165,7 +203,9 @@ def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
 
 
 def run_module(task_class: type[ModuleTask]) -> None:
-    """The whole ``main()`` of a module. Its diff, the longest part of its result, is kept for those who ask to see it."""
+    """The whole ``main()`` of a module. Its diff, the longest part of its result, is kept for those
+    who ask to see it.
+    """
     module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
     try:
         result = task_class(module.params).result(module.check_mode)
@@ -181,17 +221,30 @@ def run_module(task_class: type[ModuleTask]) -> None:
 def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
     """What AnsibleModule validates a task's parameters with."""
     lock_dir = {"lock_dir": {"type": "path"}}
-    arguments: dict[str, t.Any] = {"argument_spec": {**aws_argument_spec(), **lock_dir, **task_class.shared_options, **task_class.options}}
+    arguments: dict[str, t.Any] = {
+        "argument_spec": {
+            **aws_argument_spec(),
+            **lock_dir,
+            **task_class.shared_options,
+            **task_class.options,
+        }
+    }
     for rules in (AWS_RULES, task_class.rules):
         for name, rule in rules.items():
-            arguments[name] = {**arguments.get(name, {}), **rule} if isinstance(rule, dict) else [*arguments.get(name, []), *rule]
+            arguments[name] = (
+                {**arguments.get(name, {}), **rule}
+                if isinstance(rule, dict)
+                else [*arguments.get(name, []), *rule]
+            )
     return arguments
 
 
 def _converge(task: Task) -> Plan:
-    """Decide again now that nobody else on this machine writes, then write until there is nothing left to do.
+    """Decide again now that nobody else on this machine writes, then write until there is nothing
+    left to do.
 
-    Each document that is replaced is kept; the result names the last one, which has what others added meanwhile.
+    Each document that is replaced is kept; the result names the last one, which has what others
+    added meanwhile.
     """
     first = plan = task.plan()
     reasons, warnings = list(first.reasons), list(first.warnings)
@@ -204,14 +257,17 @@ def _converge(task: Task) -> Plan:
         warnings += plan.warnings
     if plan.changed:
         raise UnsettledError(
-            f"{task.resource} was to be written {_ROUNDS} times, and each time somebody else, or the service, changed it at once.",
+            f"{task.resource} was to be written {_ROUNDS} times, and each time somebody else, or "
+            "the service, changed it at once.",
             "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
             reasons=list(plan.reasons),
         )
     # Whoever else wrote may have left just what was wanted: then there was no change of ours.
     before, reasons = (first.before, reasons) if task.written else (plan.before, [])
     result = {**plan.result, **task.kept}
-    return dataclasses.replace(plan, before=before, reasons=_unique(reasons), warnings=_unique(warnings), result=result)
+    return dataclasses.replace(
+        plan, before=before, reasons=_unique(reasons), warnings=_unique(warnings), result=result
+    )
 
 
 def _apply(task: Task, plan: Plan) -> None:
@@ -238,4 +294,8 @@ def _unique(texts: t.Iterable[str]) -> tuple[str, ...]:
 
 
 def _readable(document: t.Any) -> str:
-    return "" if document is None else json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return (
+        ""
+        if document is None
+        else json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    )

@@ -12,18 +12,39 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, partition_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    partition_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import PolicyTask
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import live_role, refuse_service_linked, wanted_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
+    PolicyTask,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    live_role,
+    refuse_service_linked,
+    wanted_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import TRUST_POLICY, Backup
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document, parse_policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import document_unique_ids, refuse_dangling
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    TRUST_POLICY,
+    Backup,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    parse_policy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
+    refuse_dangling,
+)
 
 
 class Task(PolicyTask):
@@ -35,13 +56,19 @@ class Task(PolicyTask):
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "quota_chars": {"type": "int", "default": trust_policy_plan.DEFAULT_QUOTA_CHARS},
     }
-    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["role", "cloud_id"]], "mutually_exclusive": [["role", "cloud_id"]]}
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "required_one_of": [["role", "cloud_id"]],
+        "mutually_exclusive": [["role", "cloud_id"]],
+    }
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
         self._wanted_role = wanted_role(params)
         if params["quota_chars"] < 1:
-            raise InputError(f"quota_chars is {params['quota_chars']}.", "Give the account's quota, a positive number of characters.")
+            raise InputError(
+                f"quota_chars is {params['quota_chars']}.",
+                "Give the account's quota, a positive number of characters.",
+            )
         self._iam = Iam(self.session)
         self._role: dict[str, t.Any] = {}
 
@@ -53,7 +80,9 @@ class Task(PolicyTask):
     def read(self) -> Document:
         """The live trust policy; the role that it is of is looked at as well."""
         self._role = live_role(self._iam, self._wanted_role, self.params.get("account_id"))
-        return parse_policy(self._role["AssumeRolePolicyDocument"], f"trust policy of role {self._role['RoleName']}")
+        return parse_policy(
+            self._role["AssumeRolePolicyDocument"], f"trust policy of role {self._role['RoleName']}"
+        )
 
     def write(self, document: Document) -> None:
         """Replace the trust policy."""
@@ -61,9 +90,15 @@ class Task(PolicyTask):
 
     def decide(self, document: Document) -> Plan:
         """What the trust policy must become."""
-        wanted = trust_policy_plan.Wanted(self.params["state"], partition_of(self._role["Arn"]), self.params["quota_chars"])
+        wanted = trust_policy_plan.Wanted(
+            self.params["state"], partition_of(self._role["Arn"]), self.params["quota_chars"]
+        )
         plan = trust_policy_plan.decide(document, wanted)
-        role = {"role_arn": self._role["Arn"], "role_name": self._role["RoleName"], "role_id": self._role["RoleId"]}
+        role = {
+            "role_arn": self._role["Arn"],
+            "role_name": self._role["RoleName"],
+            "role_id": self._role["RoleId"],
+        }
         owner = owner_of(self._role.get("Tags")) if plan.changed else None
         warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
         return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
@@ -71,10 +106,19 @@ class Task(PolicyTask):
     def backup(self, plan: Plan) -> Backup:
         """The trust policy."""
         arn = self._role["Arn"]
-        return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), self.replaced_by(plan), plan.after, self.clouds)
+        return Backup(
+            TRUST_POLICY,
+            {"role_arn": arn},
+            account_of(arn),
+            self.replaced_by(plan),
+            plan.after,
+            self.clouds,
+        )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the principals in the role's account; only a document that shows an id makes it worth to list them."""
+        """Of the principals in the role's account; only a document that shows an id makes it worth
+        to list them.
+        """
         return self._iam.principals() if document_unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
@@ -85,6 +129,6 @@ class Task(PolicyTask):
 
 def _owner_warning(owner: str) -> str:
     return (
-        f"The role belongs to {owner}, which will put its own trust policy back when it is next applied. "
-        "Add EC2 to the trust policy there as well."
+        f"The role belongs to {owner}, which will put its own trust policy back when it is next "
+        "applied. Add EC2 to the trust policy there as well."
     )

@@ -14,9 +14,15 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import ec2_service, ec2_services
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    ec2_service,
+    ec2_services,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    PolicyError,
+    RefusedError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import are_met
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -29,12 +35,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     with_statements,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import without_principals
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    without_principals,
+)
 
 SID = "AnyscaleEC2Trust"
 ACTION = "sts:AssumeRole"
 DEFAULT_QUOTA_CHARS = 2048
-# What is known of EC2's request for an instance: a service has no second factor, and EC2 gives no external id.
+# What is known of EC2's request for an instance: a service has no second factor, and EC2 gives no
+# external id.
 _REQUEST: dict[str, str | None] = {
     "aws:principalisawsservice": "true",
     "aws:securetransport": "true",
@@ -68,27 +77,51 @@ def decide(document: Document, wanted: Wanted) -> Plan:
 
 
 def holds(raw: RawStatement, service: str) -> bool:
-    """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud verify`` accepts."""
+    """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud
+    verify`` accepts.
+    """
     return allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
 
 
 def allows(raw: RawStatement, service: str) -> bool:
-    """Whether a statement lets EC2 assume the role, if only under its Condition; this is what counts for AWS."""
-    return raw["Effect"] == "Allow" and _names_ec2(raw, service) and canonical(raw).covers_action(ACTION)
+    """Whether a statement lets EC2 assume the role, if only under its Condition; this is what
+    counts for AWS.
+    """
+    return (
+        raw["Effect"] == "Allow"
+        and _names_ec2(raw, service)
+        and canonical(raw).covers_action(ACTION)
+    )
 
 
 def denies(raw: RawStatement, service: str) -> bool | None:
-    """Whether a statement denies EC2 the role; ``None`` where that depends on what only a request can tell."""
+    """Whether a statement denies EC2 the role; ``None`` where that depends on what only a request
+    can tell.
+    """
     statement, ec2 = canonical(raw), {("Service", service), ("AWS", "*")}
     if statement.effect != "Deny" or not statement.covers_action(ACTION):
         return False
-    names_ec2 = ec2 & (statement.principals or frozenset()) if statement.not_principals is None else not ec2 & statement.not_principals
-    return are_met(statement, {**_REQUEST, "aws:principalservicename": service}) if names_ec2 else False
+    names_ec2 = (
+        ec2 & (statement.principals or frozenset())
+        if statement.not_principals is None
+        else not ec2 & statement.not_principals
+    )
+    return (
+        are_met(statement, {**_REQUEST, "aws:principalservicename": service})
+        if names_ec2
+        else False
+    )
 
 
 def ends_vendor_check(raw: RawStatement) -> bool:
-    """Whether a statement ends the vendor's own verification with a traceback, though it is right for AWS."""
-    return raw["Effect"] == "Allow" and raw.get("Action") == ACTION and not isinstance(raw.get("Principal"), dict)
+    """Whether a statement ends the vendor's own verification with a traceback, though it is right
+    for AWS.
+    """
+    return (
+        raw["Effect"] == "Allow"
+        and raw.get("Action") == ACTION
+        and not isinstance(raw.get("Principal"), dict)
+    )
 
 
 def _present(document: Document, wanted: Wanted) -> Plan:
@@ -96,7 +129,9 @@ def _present(document: Document, wanted: Wanted) -> Plan:
     warnings = (*_judge_denies(raws, wanted.service), *_foreign_warnings(raws))
     holder = _first(raws, lambda raw: holds(raw, wanted.service))
     if holder is not None:
-        return Plan(document, document, warnings=warnings, result=_result(document, raws[holder].get("Sid")))
+        return Plan(
+            document, document, warnings=warnings, result=_result(document, raws[holder].get("Sid"))
+        )
 
     mendable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
     if mendable is None:
@@ -120,7 +155,11 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 
 def _absent(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    kept = [left for raw in raws if (left := _without_ec2(raw, ec2_services(wanted.partition))) is not None]
+    kept = [
+        left
+        for raw in raws
+        if (left := _without_ec2(raw, ec2_services(wanted.partition))) is not None
+    ]
     if kept == raws:
         return Plan(document, document, result=_result(document, None))
     if not kept:
@@ -155,7 +194,9 @@ def _is_for_ec2_alone(raw: RawStatement, service: str) -> bool:
 
 
 def _is_ours(raw: RawStatement, service: str) -> bool:
-    """Our Sid alone does not make it ours: somebody may have put a principal of theirs in, which must not be lost."""
+    """Our Sid alone does not make it ours: somebody may have put a principal of theirs in, which
+    must not be lost.
+    """
     return raw.get("Sid") == SID and raw["Effect"] == "Allow" and _is_for_ec2_alone(raw, service)
 
 
@@ -176,7 +217,9 @@ def _without_ec2(raw: RawStatement, services: frozenset[str]) -> RawStatement | 
 
 def _reasons(raws: list[RawStatement], mendable: int | None, service: str) -> tuple[str, ...]:
     if mendable is not None:
-        return ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
+        return (
+            ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
+        )
     allowing = [raw for raw in raws if allows(raw, service)]
     reasons = []
     if any(raw.get("Condition") for raw in allowing):
@@ -194,11 +237,15 @@ def _judge_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
         if verdict:
             raise RefusedError(
                 f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
-                "Take that statement out, or give it a Condition that leaves EC2 out, and run again.",
+                "Take that statement out, or give it a Condition that leaves EC2 out, and run "
+                "again.",
                 statement=raw,
             )
         if verdict is None:
-            warnings.append(f"{where} may deny EC2 the role: that depends on its Condition. Condition: {compact_json(raw['Condition'])}")
+            warnings.append(
+                f"{where} may deny EC2 the role: that depends on its Condition. Condition: "
+                f"{compact_json(raw['Condition'])}"
+            )
     return tuple(warnings)
 
 
@@ -206,20 +253,26 @@ def _refuse_length(document: Document, quota_chars: int) -> None:
     length = len(compact_json(document))
     if length > quota_chars:
         raise RefusedError(
-            f"The trust policy would have {length} characters without white space; the quota is {quota_chars}.",
-            "Take out statements that are no longer needed, or raise the quota 'Role trust policy length' in Service Quotas "
-            "and set quota_chars to it.",
+            f"The trust policy would have {length} characters without white space; the quota is "
+            f"{quota_chars}.",
+            "Take out statements that are no longer needed, or raise the quota 'Role trust "
+            "policy length' in Service Quotas and set quota_chars to it.",
             length=length,
             quota_chars=quota_chars,
         )
 
 
-def _condition_warnings(raws: list[RawStatement], mendable: int | None, service: str) -> tuple[str, ...]:
-    """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes, those of others stay."""
+def _condition_warnings(
+    raws: list[RawStatement], mendable: int | None, service: str
+) -> tuple[str, ...]:
+    """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes,
+    those of others stay.
+    """
     fate = "the unconditional statement for Anyscale widens it"
     return tuple(
-        f"{describe_statement(raw, index)} is for EC2 only under a Condition, which does not hold for every cluster: "
-        f"{'the Condition is removed' if index == mendable else fate}. Condition: {compact_json(raw['Condition'])}"
+        f"{describe_statement(raw, index)} is for EC2 only under a Condition, which does not hold "
+        f"for every cluster: {'the Condition is removed' if index == mendable else fate}. "
+        f"Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if raw.get("Condition") and (index == mendable or allows(raw, service))
     )
@@ -228,8 +281,8 @@ def _condition_warnings(raws: list[RawStatement], mendable: int | None, service:
 def _foreign_warnings(raws: list[RawStatement]) -> tuple[str, ...]:
     """What is right for AWS but ends the vendor's own verification with a traceback."""
     return tuple(
-        f"{describe_statement(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 cannot read it and ends with "
-        "a traceback: it expects a Principal that is a JSON object."
+        f"{describe_statement(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 "
+        "cannot read it and ends with a traceback: it expects a Principal that is a JSON object."
         for index, raw in enumerate(raws)
         if ends_vendor_check(raw)
     )

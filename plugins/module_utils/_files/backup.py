@@ -2,10 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep a document in a file before it is replaced, with all that it takes to put it back, and read such files again.
+"""Keep a document in a file before it is replaced, with all that it takes to put it back, and read
+such files again.
 
-This module util is private to the collection. The names of the files sort by time and hold nothing that could lead out of
-their folder: what users call their roles and compute configs is shortened to letters, digits and dashes.
+This module util is private to the collection. The names of the files sort by time and hold nothing
+that could lead out of
+their folder: what users call their roles and compute configs is shortened to letters, digits and
+dashes.
 """
 
 from __future__ import annotations
@@ -21,7 +24,12 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id, parse_bucket, parse_cloud_id, parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    parse_account_id,
+    parse_bucket,
+    parse_cloud_id,
+    parse_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
@@ -40,14 +48,19 @@ _TARGETS = {
 _LONGEST_SHOWN = 80
 _LONGEST_PATH_SHOWN = 500
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9]{6}Z\.(?P<run_id>[A-Za-z0-9_-]{1,64})\.[a-z_]+\.[A-Za-z0-9-]+\.json\Z")
+_NAME = re.compile(
+    r"[0-9]{8}T[0-9]{6}-[0-9]{6}Z\.(?P<run_id>[A-Za-z0-9_-]{1,64})\.[a-z_]+\.[A-Za-z0-9-]+\.json\Z"
+)
 _WRITABLE_BY_OTHERS = 0o022
-_OTHER_FOLDER = "Set backup_dir to another folder (one that does not exist is made), or backup to false."
+_OTHER_FOLDER = (
+    "Set backup_dir to another folder (one that does not exist is made), or backup to false."
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Backup:
-    """A document that a task replaces and what it leaves in its place, each ``None`` where there is none.
+    """A document that a task replaces and what it leaves in its place, each ``None`` where there is
+    none.
 
     target: what the document belongs to: ``role_arn``, ``bucket``, or ``name`` and ``cloud_id``.
     account_id: the AWS account; empty for a compute config of which it is not known.
@@ -77,7 +90,9 @@ def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
 
 
 def check_backup_options(params: t.Mapping[str, t.Any]) -> None:
-    """Refuse options with which backups would be kept where, or under a name by which, nobody finds them."""
+    """Refuse options with which backups would be kept where, or under a name by which, nobody finds
+    them.
+    """
     if params.get("run_id") is not None:
         check_run_id(params["run_id"])
     if params.get("backup"):
@@ -87,7 +102,9 @@ def check_backup_options(params: t.Mapping[str, t.Any]) -> None:
 def check_directory(directory: str) -> str:
     """A folder for backups that is the same one wherever the task runs."""
     if not os.path.isabs(directory):
-        raise InputError(f"backup_dir {directory!r} is not an absolute path.", "Begin it with / or ~.")
+        raise InputError(
+            f"backup_dir {directory!r} is not an absolute path.", "Begin it with / or ~."
+        )
     return os.path.abspath(directory)
 
 
@@ -95,7 +112,10 @@ def check_run_id(run_id: str) -> str:
     """A run's id, which becomes a part of file names."""
     if not _RUN_ID.match(run_id):
         shown = run_id if len(run_id) <= _LONGEST_SHOWN else run_id[:_LONGEST_SHOWN] + "..."
-        raise InputError(f"run_id is {shown!r}, which cannot be a part of file names.", "Take 1 to 64 letters, digits, _ and -.")
+        raise InputError(
+            f"run_id is {shown!r}, which cannot be a part of file names.",
+            "Take 1 to 64 letters, digits, _ and -.",
+        )
     return run_id
 
 
@@ -111,7 +131,12 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
     run_id = params.get("run_id") or stamp
     directory = check_directory(params["backup_dir"])
     path = os.path.join(directory, f"{stamp}.{run_id}.{backup.kind}.{_short_name(backup)}.json")
-    content = {"schema_version": _SCHEMA_VERSION, "written_at": now.isoformat(), "run_id": run_id, **dataclasses.asdict(backup)}
+    content = {
+        "schema_version": _SCHEMA_VERSION,
+        "written_at": now.isoformat(),
+        "run_id": run_id,
+        **dataclasses.asdict(backup),
+    }
     try:
         _make_own(directory)
         write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
@@ -121,7 +146,9 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
 
 
 def foresee(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
-    """Raise where a backup that the parameters ask for could not be written, without writing anything."""
+    """Raise where a backup that the parameters ask for could not be written, without writing
+    anything.
+    """
     if backup is None or not params.get("backup"):
         return
     directory = check_directory(params["backup_dir"])
@@ -132,35 +159,51 @@ def foresee(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
 
 
 def drop(backup_file: t.Mapping[str, str]) -> None:
-    """Take away what ``kept`` wrote, of a document that was not replaced after all. If it stays, it does no harm."""
+    """Take away what ``kept`` wrote, of a document that was not replaced after all. If it stays, it
+    does no harm.
+    """
     if backup_file:
         with contextlib.suppress(OSError):
             os.unlink(backup_file["backup_file"])
 
 
 def read(path: str) -> Backup:
-    """The backup in a file. Raises for one that others own or can write to, or that holds something else."""
+    """The backup in a file. Raises for one that others own or can write to, or that holds something
+    else.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             found = os.fstat(file.fileno())
             content = json.load(file)
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError(f"files has {path[:_LONGEST_PATH_SHOWN]!r}, which cannot be read: {why}.", "Name another file.") from error
+        raise InputError(
+            f"files has {path[:_LONGEST_PATH_SHOWN]!r}, which cannot be read: {why}.",
+            "Name another file.",
+        ) from error
     if found.st_uid != os.geteuid():
-        raise InputError(f"The backup {path} belongs to another user.", "See that nobody changed it, then copy it, as this user.")
+        raise InputError(
+            f"The backup {path} belongs to another user.",
+            "See that nobody changed it, then copy it, as this user.",
+        )
     if not stat.S_ISREG(found.st_mode) or found.st_mode & _WRITABLE_BY_OTHERS:
         raise InputError(
-            f"The backup {path} can be written to by others than its owner.", "See that nobody changed it, then chmod it 0600."
+            f"The backup {path} can be written to by others than its owner.",
+            "See that nobody changed it, then chmod it 0600.",
         )
     try:
         return _checked(content)
     except (KeyError, TypeError, AttributeError, TaskError) as error:
-        raise InputError(f"{path} is not a backup that this release can read ({error}).", "Name the file of a backup.") from error
+        raise InputError(
+            f"{path} is not a backup that this release can read ({error}).",
+            "Name the file of a backup.",
+        ) from error
 
 
 def run_of(path: str) -> str:
-    """The id of the run that wrote a backup, by the file's name; empty where that is no name of a backup."""
+    """The id of the run that wrote a backup, by the file's name; empty where that is no name of a
+    backup.
+    """
     match = _NAME.match(os.path.basename(path))
     return match["run_id"] if match else ""
 
@@ -170,7 +213,10 @@ def files_in(directory: str, run_id: str | None = None) -> list[str]:
     try:
         names = sorted(os.listdir(directory))
     except (OSError, ValueError) as error:
-        raise InputError(f"The folder {directory} cannot be read: {getattr(error, 'strerror', None) or error}.", "Name another.") from error
+        raise InputError(
+            f"The folder {directory} cannot be read: {getattr(error, 'strerror', None) or error}.",
+            "Name another.",
+        ) from error
     found = [(name, match["run_id"]) for name in names if (match := _NAME.match(name))]
     return [os.path.join(directory, name) for name, of_run in found if run_id in (None, of_run)]
 
@@ -185,7 +231,11 @@ def _short_name(backup: Backup) -> str:
 
 def _unwritable(backup: Backup, directory: str, error: Exception) -> TaskError:
     why = getattr(error, "strerror", None) or error
-    return TaskError(f"The {backup.resource} was not changed, since its backup cannot be written to {directory}: {why}.", _OTHER_FOLDER)
+    return TaskError(
+        f"The {backup.resource} was not changed, since its backup cannot be written to "
+        f"{directory}: {why}.",
+        _OTHER_FOLDER,
+    )
 
 
 def _make_own(directory: str) -> None:
@@ -212,7 +262,9 @@ def _refuse_not_own(directory: str) -> None:
 
 
 def _checked(content: dict[str, t.Any]) -> Backup:
-    """The backup of a file's content, of which nothing is believed: it is going to be written to AWS or to Anyscale."""
+    """The backup of a file's content, of which nothing is believed: it is going to be written to
+    AWS or to Anyscale.
+    """
     if content["schema_version"] != _SCHEMA_VERSION:
         raise InputError(f"its schema_version is {content['schema_version']!r}")
     kind, target = content["kind"], content["target"]
@@ -227,7 +279,9 @@ def _checked(content: dict[str, t.Any]) -> Backup:
 
 
 def _check_target(backup: Backup) -> None:
-    if not all(isinstance(value, str) and value for value in (*backup.target.values(), *backup.clouds)):
+    if not all(
+        isinstance(value, str) and value for value in (*backup.target.values(), *backup.clouds)
+    ):
         raise InputError("its target, or its clouds, are not made of names")
     if backup.kind == COMPUTE_CONFIG:
         parse_cloud_id(backup.target["cloud_id"])
@@ -235,7 +289,10 @@ def _check_target(backup: Backup) -> None:
     parse_account_id(backup.account_id)
     if backup.kind == BUCKET_POLICY:
         parse_bucket(backup.target["bucket"])
-    elif parse_role(backup.target["role_arn"], "role_arn").account_id != backup.account_id or backup.before is None:
+    elif (
+        parse_role(backup.target["role_arn"], "role_arn").account_id != backup.account_id
+        or backup.before is None
+    ):
         raise InputError("a trust policy is of its role's account, and never empty")
 
 

@@ -4,9 +4,10 @@
 
 """One writer at a time for an AWS resource, among the processes of one user on one machine.
 
-This module util is private to the collection. The kernel drops a lock with its process, so that a dead one blocks
-nobody. Lock files stay where they are: taking one away would let two processes hold "the" lock. Where somebody else does
-so, such as what cleans the folder for temporary files, whoever comes next locks the file that is there then.
+This module util is private to the collection. The kernel drops a lock with its process, so that a
+dead one blocks nobody. Lock files stay where they are: taking one away would let two processes hold
+"the" lock. Where somebody else does so, such as what cleans the folder for temporary files, whoever
+comes next locks the file that is there then.
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError, UnsettledError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    TaskError,
+    UnsettledError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
 
 _WAIT_SECONDS = 600.0
 
 
 @contextlib.contextmanager
-def resource_lock(resource: str, directory: str | None = None, seconds: float = _WAIT_SECONDS) -> t.Iterator[None]:
+def resource_lock(
+    resource: str, directory: str | None = None, seconds: float = _WAIT_SECONDS
+) -> t.Iterator[None]:
     """Hold the lock of a resource, waiting for it for so many seconds.
 
-    ``directory`` is where the lock files are; by default a folder of the user's own under the system's temporary one.
+    ``directory`` is where the lock files are; by default a folder of the user's own under the
+    system's temporary one.
     """
     handle = _taken(resource, directory, seconds)
     try:
@@ -40,7 +47,9 @@ def resource_lock(resource: str, directory: str | None = None, seconds: float = 
 
 
 def _taken(resource: str, directory: str | None, seconds: float) -> int:
-    """A handle of the lock file, which is locked. Opened anew for each attempt: the file may be another one by then."""
+    """A handle of the lock file, which is locked. Opened anew for each attempt: the file may be
+    another one by then.
+    """
     name = hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock"
     for _attempt in attempts(seconds, first=0.02, longest=0.5):
         path = os.path.join(_own_directory(directory), name)
@@ -60,7 +69,10 @@ def _opened(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise TaskError(f"The lock file {path} cannot be opened: {error.strerror}.", "Set lock_dir to another folder.") from error
+        raise TaskError(
+            f"The lock file {path} cannot be opened: {error.strerror}.",
+            "Set lock_dir to another folder.",
+        ) from error
 
 
 def _own_directory(directory: str | None) -> str:
@@ -70,10 +82,14 @@ def _own_directory(directory: str | None) -> str:
         found = os.lstat(path)
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         why = getattr(error, "strerror", None) or error
-        raise TaskError(f"The folder for lock files, {path!r}, cannot be used: {why}.", "Set lock_dir to another.") from error
+        raise TaskError(
+            f"The folder for lock files, {path!r}, cannot be used: {why}.",
+            "Set lock_dir to another.",
+        ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise TaskError(
-            f"The folder for lock files, {path}, is not a folder that only its owner, this user, can write to.",
+            f"The folder for lock files, {path}, is not a folder that only its owner, this user, "
+            "can write to.",
             "Remove it or set lock_dir to another.",
         )
     return path
@@ -87,11 +103,16 @@ def _is_locked(handle: int, path: str) -> bool:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             return False
-        raise TaskError(f"The lock file {path} cannot be locked: {error.strerror}.", "Set lock_dir to a local folder.") from error
+        raise TaskError(
+            f"The lock file {path} cannot be locked: {error.strerror}.",
+            "Set lock_dir to a local folder.",
+        ) from error
 
 
 def _is_there(handle: int, path: str) -> bool:
-    """Whether the file that is locked is the one that others find. It counts as new from now on: cleaners go by the age."""
+    """Whether the file that is locked is the one that others find. It counts as new from now on:
+    cleaners go by the age.
+    """
     with contextlib.suppress(OSError):
         os.utime(handle)
     try:

@@ -23,39 +23,63 @@ _PERMISSIONS = "Check the folder's permissions."
 
 
 def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
-    """The mapping in a file, ``None`` where there is no file. Raises where writing there would lose something else.
+    """The mapping in a file, ``None`` where there is no file. Raises where writing there would lose
+    something else.
 
     keys: those that such a mapping may have; one with any other is not ours to replace.
     """
     if not HAS_YAML:
-        raise TaskError("dest needs the Python library PyYAML on the machine that the module runs on.", "Install it, or leave out dest.")
+        raise TaskError(
+            "dest needs the Python library PyYAML on the machine that the module runs on.",
+            "Install it, or leave out dest.",
+        )
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise InputError(f"dest is {path!r}, in a folder that does not exist.", "Make the folder first.")
+        raise InputError(
+            f"dest is {path!r}, in a folder that does not exist.", "Make the folder first."
+        )
     try:
         with open(path, encoding="utf-8") as file:
             found = yaml_load(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputError(f"dest is {path!r}, which cannot be read: {error.strerror}.", "Name a file.") from error
-    except Exception as error:  # PyYAML's own errors, whose class is not imported where PyYAML is missing
-        raise InputError(f"dest is {path!r}, which holds something else than YAML.", "Name another file, or remove it.") from error
+        raise InputError(
+            f"dest is {path!r}, which cannot be read: {error.strerror}.", "Name a file."
+        ) from error
+    except (
+        Exception
+    ) as error:  # PyYAML's own errors, whose class is not imported where PyYAML is missing
+        raise InputError(
+            f"dest is {path!r}, which holds something else than YAML.",
+            "Name another file, or remove it.",
+        ) from error
     if found is not None and not (isinstance(found, dict) and all(key in keys for key in found)):
-        raise InputError(f"dest is {path!r}, which holds something else than a compute config.", "Name another file, or remove it.")
+        raise InputError(
+            f"dest is {path!r}, which holds something else than a compute config.",
+            "Name another file, or remove it.",
+        )
     return found
 
 
 def refuse_unwritable(path: str) -> None:
     """Raise where a file could not be put in the place of what is there."""
     if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK):
-        raise InputError(f"dest is {path!r}, in a folder that this user cannot write to.", _PERMISSIONS)
+        raise InputError(
+            f"dest is {path!r}, in a folder that this user cannot write to.", _PERMISSIONS
+        )
 
 
 def write(path: str, document: t.Mapping[str, t.Any]) -> None:
-    """Put a mapping in the place of what the file holds, all at once. A file that is there keeps its mode."""
+    """Put a mapping in the place of what the file holds, all at once. A file that is there keeps
+    its mode.
+    """
     target = os.path.realpath(path)
     text = yaml_dump(dict(document), sort_keys=False, default_flow_style=False, allow_unicode=True)
     try:
-        write_whole(target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE)
+        write_whole(
+            target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE
+        )
     except OSError as error:
-        raise TaskError(f"dest is {path!r}, which cannot be written: {error.strerror}.", _PERMISSIONS) from error
+        raise TaskError(
+            f"dest is {path!r}, which cannot be written: {error.strerror}.", _PERMISSIONS
+        ) from error

@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judge whether the conditions of a statement are met by requests of which some things are known: surely, perhaps, not at all.
+"""Judge whether the conditions of a statement are met by requests of which some things are known:
+surely, perhaps, not at all.
 
-This module util is private to the collection. Pure. What depends on a key that is not known makes the answer ``None``.
+This module util is private to the collection. Pure. What depends on a key that is not known makes
+the answer ``None``.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
@@ -26,10 +28,13 @@ _Operator = t.Callable[[str, frozenset[str]], t.Optional[bool]]
 def are_met(statement: Statement, request: t.Mapping[str, str | None]) -> bool | None:
     """Whether all conditions of a statement are met.
 
-    request: what is known of it, by keys in lower case: the values, and ``None`` for a key that it surely does not have.
+    request: what is known of it, by keys in lower case: the values, and ``None`` for a key that it
+    surely does not have.
     """
     return all_of(
-        _is_met_without(operator, values) if key in request and request[key] is None else _is_met(operator, request.get(key), values)
+        _is_met_without(operator, values)
+        if key in request and request[key] is None
+        else _is_met(operator, request.get(key), values)
         for operator, key, values in statement.conditions
     )
 
@@ -61,7 +66,9 @@ def _is_met(operator: str, have: str | None, values: frozenset[str]) -> bool | N
 
 
 def _is_met_without(operator: str, values: frozenset[str]) -> bool:
-    """Whether a condition is met by a request that does not have its key: one that denies a value is."""
+    """Whether a condition is met by a request that does not have its key: one that denies a value
+    is.
+    """
     if operator == "Null":
         return "true" in values
     if ":" in operator:
@@ -87,7 +94,9 @@ def _like(have: str, value: str) -> bool | None:
 
 
 def _any(test: _Test) -> _Operator:
-    """One of the values must pass the test; what a policy variable stands for only the request can tell."""
+    """One of the values must pass the test; what a policy variable stands for only the request can
+    tell.
+    """
 
     def met(have: str, values: frozenset[str]) -> bool | None:
         return any_of(None if "${" in value else test(have, value) for value in values)
@@ -106,7 +115,9 @@ def _none(test: _Test) -> _Operator:
 
 
 def _at_least(have: str, values: frozenset[str]) -> bool | None:
-    """What a request has is a minimum here: it is surely not less than that, and perhaps less than more."""
+    """What a request has is a minimum here: it is surely not less than that, and perhaps less than
+    more.
+    """
     try:
         return None if any(float(have) < float(value) for value in values) else False
     except ValueError:

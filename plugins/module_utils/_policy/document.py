@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Policy documents: parse them, take their statements apart and put them together again without loss.
+"""Policy documents: parse them, take their statements apart and put them together again without
+loss.
 
-This module util is private to the collection. Pure: documents in, new documents out, nothing is changed in place.
-A raw statement is the dict that AWS returned; it is what gets written back.
+This module util is private to the collection. Pure: documents in, new documents out, nothing is
+changed in place. A raw statement is the dict that AWS returned; it is what gets written back.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -19,14 +20,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import P
 RawStatement = dict[str, t.Any]
 Document = dict[str, t.Any]
 POLICY_VERSION = "2012-10-17"
-_NOT_JSON = "Run again, since the answer may have broken off; if that does not help, put it right in the AWS console."
+_NOT_JSON = (
+    "Run again, since the answer may have broken off; if that does not help, put it right in the "
+    "AWS console."
+)
 _IN_CONSOLE = "Put it right in the AWS console first."
-# No policy of AWS's has more than seven levels, and Python shows no document of more than several hundred.
+# No policy of AWS's has more than seven levels, and Python shows no document of more than several
+# hundred.
 _MOST_LEVELS = 300
 
 
 def parse_policy(document: str | t.Mapping[str, t.Any] | None, name: str) -> Document:
-    """A policy document from AWS's answer; ``None`` is an empty one. ``name`` says whose it is, for errors."""
+    """A policy document from AWS's answer; ``None`` is an empty one. ``name`` says whose it is, for
+    errors.
+    """
     if document is None:
         return {"Version": POLICY_VERSION, "Statement": []}
     if isinstance(document, str):
@@ -58,7 +65,9 @@ def with_statements(document: t.Mapping[str, t.Any], raws: t.Iterable[RawStateme
 
 
 def free_sid(document: t.Mapping[str, t.Any], sid: str) -> str:
-    """A Sid that no statement of the document has: the given one, else with the first number that is free."""
+    """A Sid that no statement of the document has: the given one, else with the first number that
+    is free.
+    """
     taken = {str(raw.get("Sid") or "") for raw in statements_of(document)}
     number, candidate = 1, sid
     while candidate in taken:
@@ -70,7 +79,9 @@ def free_sid(document: t.Mapping[str, t.Any], sid: str) -> str:
 def describe_statement(raw: t.Mapping[str, t.Any], index: int) -> str:
     """How to name a statement to a user who looks for it in the document."""
     sid = raw.get("Sid")
-    return f"Statement {index + 1} (Sid {sid!r})" if sid else f"Statement {index + 1} (without a Sid)"
+    return (
+        f"Statement {index + 1} (Sid {sid!r})" if sid else f"Statement {index + 1} (without a Sid)"
+    )
 
 
 def statement_name(raw: t.Mapping[str, t.Any], index: int) -> str:
@@ -94,17 +105,27 @@ def _check_writable(document: Document, name: str) -> None:
     """Refuse what JSON can hold and no request can: it would have to be written back."""
     level: list[t.Any] = [document]
     for _level in range(_MOST_LEVELS):
-        level = [value for one in level if isinstance(one, (dict, list)) for value in (one.values() if isinstance(one, dict) else one)]
+        level = [
+            value
+            for one in level
+            if isinstance(one, (dict, list))
+            for value in (one.values() if isinstance(one, dict) else one)
+        ]
     if level:
         raise _nested(name)
     try:
         compact_json(document).encode()
     except UnicodeEncodeError as error:
-        raise PolicyError(f"The {name} has a character in it that is none of Unicode's (half of a pair).", _IN_CONSOLE) from error
+        raise PolicyError(
+            f"The {name} has a character in it that is none of Unicode's (half of a pair).",
+            _IN_CONSOLE,
+        ) from error
 
 
 def _nested(name: str) -> PolicyError:
-    return PolicyError(f"The {name} is not JSON that can be a policy's: it is nested too deeply.", _IN_CONSOLE)
+    return PolicyError(
+        f"The {name} is not JSON that can be a policy's: it is nested too deeply.", _IN_CONSOLE
+    )
 
 
 def _check_statement(raw: t.Any, index: int, name: str) -> None:
@@ -118,7 +139,9 @@ def _check_statement(raw: t.Any, index: int, name: str) -> None:
     if not isinstance(raw.get("Sid", ""), (str, type(None))):
         refuse("has a Sid that is not a text")
     condition = raw.get("Condition")
-    if condition is not None and not (isinstance(condition, dict) and all(isinstance(keys, dict) for keys in condition.values())):
+    if condition is not None and not (
+        isinstance(condition, dict) and all(isinstance(keys, dict) for keys in condition.values())
+    ):
         refuse("has a Condition that is not a JSON object of objects")
     for element in ("Principal", "NotPrincipal"):
         principal = raw.get(element)

@@ -15,16 +15,39 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_id_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement, as_list, compact_json, statements_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import matches_pattern, pattern_contains, patterns_overlap
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    RawStatement,
+    as_list,
+    compact_json,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
+    matches_pattern,
+    pattern_contains,
+    patterns_overlap,
+)
 
 _VERSION_WHEN_ABSENT = "2008-10-17"
-_ELEMENTS = frozenset(("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"))
+_ELEMENTS = frozenset(
+    (
+        "Sid",
+        "Effect",
+        "Principal",
+        "NotPrincipal",
+        "Action",
+        "NotAction",
+        "Resource",
+        "NotResource",
+        "Condition",
+    )
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """What a statement means, whatever way it is spelled. ``None`` means that the element is absent."""
+    """What a statement means, whatever way it is spelled. ``None`` means that the element is
+    absent.
+    """
 
     sid: str
     effect: str
@@ -38,7 +61,9 @@ class Statement:
     others: frozenset[tuple[str, str]]
 
     def covers_action(self, action: str) -> bool:
-        """Whether the statement is about an action such as ``s3:GetObject``, by name or by wildcard."""
+        """Whether the statement is about an action such as ``s3:GetObject``, by name or by
+        wildcard.
+        """
         if self.actions is not None:
             return any(matches_pattern(pattern, action.lower()) for pattern in self.actions)
         if self.not_actions is not None:
@@ -46,7 +71,9 @@ class Statement:
         return False
 
     def covers_resource(self, resource: str) -> bool:
-        """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each object in b."""
+        """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each
+        object in b.
+        """
         if self.resources is not None:
             return any(pattern_contains(pattern, resource) for pattern in self.resources)
         if self.not_resources is not None:
@@ -63,7 +90,9 @@ class Statement:
 
 
 def canonical(raw: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> Statement:
-    """The meaning of a raw statement. ``arns`` maps unique ids (AROA...) to the ARNs of principals that still exist."""
+    """The meaning of a raw statement. ``arns`` maps unique ids (AROA...) to the ARNs of principals
+    that still exist.
+    """
     return Statement(
         sid=str(raw.get("Sid") or ""),
         effect=str(raw.get("Effect", "")),
@@ -78,20 +107,32 @@ def canonical(raw: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = Non
     )
 
 
-def statements_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> bool:
+def statements_equal(
+    one: t.Mapping[str, t.Any],
+    other: t.Mapping[str, t.Any],
+    arns: t.Mapping[str, str] | None = None,
+) -> bool:
     """Whether two raw statements mean the same."""
     return canonical(one, arns) == canonical(other, arns)
 
 
-def policies_equal(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> bool:
+def policies_equal(
+    one: t.Mapping[str, t.Any],
+    other: t.Mapping[str, t.Any],
+    arns: t.Mapping[str, str] | None = None,
+) -> bool:
     """Whether two documents mean the same: the same statements, each as often, in whatever order."""
     return _meaning(one, arns) == _meaning(other, arns)
 
 
 def missing_statements(
-    wanted: t.Iterable[RawStatement], document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None
+    wanted: t.Iterable[RawStatement],
+    document: t.Mapping[str, t.Any],
+    arns: t.Mapping[str, str] | None = None,
 ) -> list[RawStatement]:
-    """Those of the wanted raw statements that a document no longer holds, counted as often as they occur."""
+    """Those of the wanted raw statements that a document no longer holds, counted as often as they
+    occur.
+    """
     there = collections.Counter(canonical(raw, arns) for raw in statements_of(document))
     missing = []
     for raw in wanted:
@@ -103,9 +144,17 @@ def missing_statements(
     return missing
 
 
-def _meaning(document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None) -> tuple[t.Any, ...]:
-    """The Version only has a meaning where a policy variable is used: before 2012-10-17 there were none."""
-    version = str(document.get("Version") or _VERSION_WHEN_ABSENT) if "${" in compact_json(document.get("Statement")) else ""
+def _meaning(
+    document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None
+) -> tuple[t.Any, ...]:
+    """The Version only has a meaning where a policy variable is used: before 2012-10-17 there were
+    none.
+    """
+    version = (
+        str(document.get("Version") or _VERSION_WHEN_ABSENT)
+        if "${" in compact_json(document.get("Statement"))
+        else ""
+    )
     return version, collections.Counter(canonical(raw, arns) for raw in statements_of(document))
 
 
@@ -114,7 +163,11 @@ def _principals(element: t.Any, arns: t.Mapping[str, str]) -> frozenset[tuple[st
         return None
     if not isinstance(element, dict):
         element = {"AWS": element}
-    return frozenset((kind, _principal(str(value), arns)) for kind, values in element.items() for value in as_list(values))
+    return frozenset(
+        (kind, _principal(str(value), arns))
+        for kind, values in element.items()
+        for value in as_list(values)
+    )
 
 
 def _principal(value: str, arns: t.Mapping[str, str]) -> str:
@@ -126,7 +179,9 @@ def _texts(element: t.Any, fold: t.Callable[[str], str] = str) -> frozenset[str]
 
 
 def _text(value: t.Any) -> str:
-    """A scalar as AWS compares it: ``true`` and ``"true"``, ``1``, ``1.0`` and ``"1"`` are the same."""
+    """A scalar as AWS compares it: ``true`` and ``"true"``, ``1``, ``1.0`` and ``"1"`` are the
+    same.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
@@ -136,5 +191,7 @@ def _text(value: t.Any) -> str:
 
 def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:
     return frozenset(
-        (operator, key.lower(), _texts(values) or frozenset()) for operator, keys in (block or {}).items() for key, values in keys.items()
+        (operator, key.lower(), _texts(values) or frozenset())
+        for operator, keys in (block or {}).items()
+        for key, values in keys.items()
     )

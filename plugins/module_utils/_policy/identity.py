@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judge whether a role's own policies let it do something: surely, only under a condition, or not at all.
+"""Judge whether a role's own policies let it do something: surely, only under a condition, or not
+at all.
 
-This module util is private to the collection. Pure: identity policies and the permissions boundary in, a Verdict out. A
-policy of the resource, session policies and the policies of the organization are not looked at.
+This module util is private to the collection. Pure: identity policies and the permissions boundary
+in, a Verdict out. A policy of the resource, session policies and the policies of the organization
+are not looked at.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -14,14 +16,21 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import all_of, any_of, are_met
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
+    all_of,
+    any_of,
+    are_met,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
     describe_statement,
     statements_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import Statement, canonical
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    Statement,
+    canonical,
+)
 
 ALLOWED = "allowed"
 CONDITIONAL = "conditional"
@@ -40,7 +49,9 @@ class NamedPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What decides for a role whatever it does: its attached and inline policies, and the boundary around them."""
+    """What decides for a role whatever it does: its attached and inline policies, and the boundary
+    around them.
+    """
 
     policies: tuple[NamedPolicy, ...] = ()
     boundary: NamedPolicy | None = None
@@ -48,7 +59,9 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """What the role is to do: an action, on a resource, with what is known of the request's condition keys (in lower case)."""
+    """What the role is to do: an action, on a resource, with what is known of the request's
+    condition keys (in lower case).
+    """
 
     name: str
     resource: str
@@ -75,7 +88,9 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The answer, the statements that lead to it, and whether it is the boundary alone that stands in the way."""
+    """The answer, the statements that lead to it, and whether it is the boundary alone that stands
+    in the way.
+    """
 
     answer: str
     places: tuple[Place, ...] = ()
@@ -88,13 +103,19 @@ class Verdict:
 
 
 def judge(identity: Identity, action: Action) -> Verdict:
-    """Whether a role may take an action: its policies must allow it, and its boundary too, where it has one."""
+    """Whether a role may take an action: its policies must allow it, and its boundary too, where it
+    has one.
+    """
     own = _judge(identity.policies, action)
     if identity.boundary is None:
         return own
     within = _judge((identity.boundary,), action)
     both = all_of(BY_ANSWER[verdict.answer] for verdict in (own, within))
-    return Verdict(_ANSWERS[both], own.places + within.places, own.answer == ALLOWED and within.answer != ALLOWED)
+    return Verdict(
+        _ANSWERS[both],
+        own.places + within.places,
+        own.answer == ALLOWED and within.answer != ALLOWED,
+    )
 
 
 def _judge(policies: t.Iterable[NamedPolicy], action: Action) -> Verdict:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Patterns with the wildcards of IAM policies: whether one matches a text, contains another, or overlaps it.
+"""Patterns with the wildcards of IAM policies: whether one matches a text, contains another, or
+overlaps it.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
@@ -28,12 +29,16 @@ def matches_pattern(pattern: str, text: str) -> bool:
 def patterns_intersect(one: str, other: str) -> bool:
     """Whether there is a text that two patterns both match.
 
-    Walks through the one and keeps all places in the other that a common text may have led to: no more steps than the
-    product of the lengths, whatever the wildcards.
+    Walks through the one and keeps all places in the other that a common text may have led to: no
+    more steps than the product of the lengths, whatever the wildcards.
     """
     places = _with_empty_stars({0}, other)
     for char in one:
-        places = set(range(min(places), len(other) + 1)) if char == "*" else _one_further(places, other, char, any_char=char == "?")
+        places = (
+            set(range(min(places), len(other) + 1))
+            if char == "*"
+            else _one_further(places, other, char, any_char=char == "?")
+        )
         if not places:
             return False
     return len(other) in places
@@ -47,7 +52,9 @@ def pattern_contains(pattern: str, narrower: str) -> bool:
 
 
 def _one_further(places: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:
-    """The places in a pattern after one more character: a star stays where it is, all else moves on."""
+    """The places in a pattern after one more character: a star stays where it is, all else moves
+    on.
+    """
     further = set()
     for place in places:
         expected = pattern[place : place + 1]
@@ -69,5 +76,7 @@ def _with_empty_stars(places: set[int], pattern: str) -> set[int]:
 
 
 def patterns_overlap(pattern: str, resource: str) -> bool:
-    """Whether a pattern may match a part of a resource; a policy variable in it may stand for anything."""
+    """Whether a pattern may match a part of a resource; a policy variable in it may stand for
+    anything.
+    """
     return patterns_intersect(_VARIABLE.sub("*", pattern), resource)

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Validate the arguments of a module's task on the controller, as AnsibleModule does where the module runs.
+"""Validate the arguments of a module's task on the controller, as AnsibleModule does where the
+module runs.
 
 This plugin util is private to the collection.
 """
@@ -15,22 +16,42 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask, module_arguments
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    ModuleTask,
+    module_arguments,
+)
 
 
 class Validated:
-    """Arguments after validation: the parameters, the values not to show, what to warn of, and what is wrong, if anything is."""
+    """Arguments after validation: the parameters, the values not to show, what to warn of, and what
+    is wrong, if anything is.
+    """
 
-    def __init__(self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]) -> None:
+    def __init__(
+        self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]
+    ) -> None:
         # Plain types, as a module gets them: Ansible's own carry tags and templates.
         plain = json.loads(json.dumps(arguments, default=str))
-        rules = {name: rule for name, rule in module_arguments(task_class).items() if name != "supports_check_mode"}
+        rules = {
+            name: rule
+            for name, rule in module_arguments(task_class).items()
+            if name != "supports_check_mode"
+        }
         found = ArgumentSpecValidator(**rules).validate(plain)
         self.params: dict[str, t.Any] = found.validated_parameters
         self.secrets = set(found._no_log_values)
-        self.warnings = [f"Both option {pair['option']} and its alias {pair['alias']} are set." for pair in found._warnings]
-        self.deprecations: list[dict[str, t.Any]] = [dict(deprecation) for deprecation in found._deprecations]
+        self.warnings = [
+            f"Both option {pair['option']} and its alias {pair['alias']} are set."
+            for pair in found._warnings
+        ]
+        self.deprecations: list[dict[str, t.Any]] = [
+            dict(deprecation) for deprecation in found._deprecations
+        ]
         self.complaint: str | None = None
         if found.error_messages:
             unsupported = isinstance(found.errors[0], UnsupportedError)
-            self.complaint = f"Unsupported parameters for ({action}) module: {found.errors.msg}" if unsupported else found.errors.msg
+            self.complaint = (
+                f"Unsupported parameters for ({action}) module: {found.errors.msg}"
+                if unsupported
+                else found.errors.msg
+            )

@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a module's task in Ansible's worker process where nothing could differ, else as the ordinary module.
+"""Run a module's task in Ansible's worker process where nothing could differ, else as the ordinary
+module.
 
-This plugin util is private to the collection. A new Python that imports Ansible, boto3 and the service models costs many
-times what the AWS calls of a task take. With a local connection the worker is the same machine, user and Python as the
-module would have, and it has all of that in memory.
+This plugin util is private to the collection. A new Python that imports Ansible, boto3 and the
+service models costs many times what the AWS calls of a task take. With a local connection the
+worker is the same machine, user and Python as the module would have, and it has all of that in
+memory.
 """
 
 from __future__ import annotations
@@ -28,14 +30,17 @@ from ansible.utils.vars import merge_hash
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import botocore_loader
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import SessionCache
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    SessionCache,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
 SWITCH = "anyscale_in_worker"
-# What Python and its libraries, the dynamic loader and botocore's loader read when they start, and not again.
+# What Python and its libraries, the dynamic loader and botocore's loader read when they start, and
+# not again.
 _READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "SSL_CERT_", "TMP", "TEMP")
 # There, a process that was forked after boto3 was used is ended by the system.
 FORK_IS_UNSAFE = sys.platform == "darwin"
@@ -45,7 +50,9 @@ display = Display()
 
 
 class InWorkerAction(ActionBase):
-    """The base of an action plugin that has the name of its module. A subclass names the module's task."""
+    """The base of an action plugin that has the name of its module. A subclass names the module's
+    task.
+    """
 
     task_class: t.ClassVar[type[ModuleTask]]
     _supports_async = True
@@ -66,7 +73,9 @@ class InWorkerAction(ActionBase):
             display.vvv(f"{self._task.action}: in the worker process")
             return merge_hash(result, self._run_here(environment))
         display.vvv(f"{self._task.action}: as a module, because {obstacle}")
-        result = merge_hash(result, self._execute_module(task_vars=variables, wrap_async=self._task.async_val))
+        result = merge_hash(
+            result, self._execute_module(task_vars=variables, wrap_async=self._task.async_val)
+        )
         if not self._task.async_val:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
@@ -75,8 +84,11 @@ class InWorkerAction(ActionBase):
         """Why the task cannot run here with the same outcome as the module; ``None`` where it can."""
         early = sorted(name for name in environment if name.startswith(_READ_AT_START))
         obstacles = {
-            f"{SWITCH} is false": not boolean(self._templar.template(task_vars.get(SWITCH, True)), strict=False),
-            f"the connection is {self._connection.transport}": self._connection.transport != "local",
+            f"{SWITCH} is false": not boolean(
+                self._templar.template(task_vars.get(SWITCH, True)), strict=False
+            ),
+            f"the connection is {self._connection.transport}": self._connection.transport
+            != "local",
             "it becomes another user": self._connection.become is not None,
             "it is asynchronous": bool(self._task.async_val),
             "remote files are to be kept": C.DEFAULT_KEEP_REMOTE_FILES,
@@ -89,14 +101,26 @@ class InWorkerAction(ActionBase):
     def _has_this_python(self, task_vars: Result) -> bool:
         if self._task.delegate_to:
             task_vars = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, {})
-        return is_this_python(str(self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars))))
+        return is_this_python(
+            str(
+                self._templar.template(
+                    C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars)
+                )
+            )
+        )
 
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
         gc.freeze()  # what came into memory since this action was imported
         # The folder in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
-            validated = Validated(self.task_class, self._task.resolved_action or self._task.action, self._task.args)
-            result = {"failed": True, "msg": validated.complaint} if validated.complaint else self._outcome(validated.params)
+            validated = Validated(
+                self.task_class, self._task.resolved_action or self._task.action, self._task.args
+            )
+            result = (
+                {"failed": True, "msg": validated.complaint}
+                if validated.complaint
+                else self._outcome(validated.params)
+            )
         if not self._task.diff:
             result.pop("diff", None)
         result["warnings"] = [*validated.warnings, *result.get("warnings", [])]
@@ -109,7 +133,9 @@ class InWorkerAction(ActionBase):
     def _outcome(self, params: Result) -> Result:
         try:
             cache = run_cache(asks_again=bool(self._task.until or self._task.retries))
-            return self.task_class(params, functools.partial(AwsSession, cache=cache)).result(self._task.check_mode)
+            return self.task_class(params, functools.partial(AwsSession, cache=cache)).result(
+                self._task.check_mode
+            )
         except TaskError as error:
             return {"failed": True, **error.failure()}
 
@@ -127,7 +153,9 @@ def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
 
 
 def warm_up_workers() -> None:
-    """Load what calls of AWS need, for an action that is being imported: Ansible does so before it forks the workers that run it."""
+    """Load what calls of AWS need, for an action that is being imported: Ansible does so before it
+    forks the workers that run it.
+    """
     if not FORK_IS_UNSAFE:
         # What is wrong with boto3, or with settings, is for the tasks that use them to say.
         with contextlib.suppress(Exception):
@@ -139,12 +167,16 @@ def warm_up_workers() -> None:
 
 
 def run_cache(asks_again: bool = False) -> SessionCache:
-    """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with the run."""
+    """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with
+    the run.
+    """
     return SessionCache(os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), asks_again)
 
 
 def is_this_python(wanted: str) -> bool:
-    """Whether an interpreter setting means this Python. Discovery counts as it: it would find one that may not have boto3."""
+    """Whether an interpreter setting means this Python. Discovery counts as it: it would find one
+    that may not have boto3.
+    """
     return wanted.startswith("auto") or _same_python(wanted, sys.executable)
 
 
@@ -158,7 +190,9 @@ def _same_python(one: str, other: str) -> bool:
 
 
 def _shows_invocation() -> bool:
-    """Modules return their arguments always, or as the setting says in releases of ansible-core that have it."""
+    """Modules return their arguments always, or as the setting says in releases of ansible-core
+    that have it.
+    """
     try:
         return bool(C.config.get_config_value("INJECT_INVOCATION"))
     except AnsibleError:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The base of the actions that run once for all hosts of a play, and tell a later play which of them are its hosts.
+"""The base of the actions that run once for all hosts of a play, and tell a later play which of
+them are its hosts.
 
 This plugin util is private to the collection.
 """
@@ -22,7 +23,9 @@ Json = dict[str, t.Any]
 
 
 class FleetAction(ActionBase):
-    """An action for all hosts of a batch. A subclass has the rules for its arguments, as AnsibleModule takes them."""
+    """An action for all hosts of a batch. A subclass has the rules for its arguments, as
+    AnsibleModule takes them.
+    """
 
     BYPASS_HOST_LOOP = True
     _supports_check_mode = True
@@ -39,7 +42,11 @@ class FleetAction(ActionBase):
         names = list(variables[self.hosts_variable])
         refuse_patterns(names)
         try:
-            return {**result, "changed": False, **self.run_for(names, variables["hostvars"], arguments)}
+            return {
+                **result,
+                "changed": False,
+                **self.run_for(names, variables["hostvars"], arguments),
+            }
         except TaskError as error:
             raise AnsibleError(error.failure()["msg"]) from error
 
@@ -49,17 +56,24 @@ class FleetAction(ActionBase):
 
 
 def refuse_patterns(names: t.Iterable[str]) -> None:
-    """Raise for a name that Ansible reads as something else where it is to be a play's host: its cloud would be left out, unsaid.
+    """Raise for a name that Ansible reads as something else where it is to be a play's host: its
+    cloud would be left out, unsaid.
 
-    One that looks like a glob, a range or a regular expression is no such name: a host of exactly that name comes before these.
+    One that looks like a glob, a range or a regular expression is no such name: a host of exactly
+    that name comes before these.
     """
     for name in names:
         if name[0] in "!&" or split_host_pattern(name) != [name]:
-            raise AnsibleError(f"Host {name!r} has a name that Ansible reads as a pattern. Rename it in the inventory.")
+            raise AnsibleError(
+                f"Host {name!r} has a name that Ansible reads as a pattern. Rename it in the "
+                "inventory."
+            )
 
 
 def told(known: t.Mapping[str, t.Any], variable: str) -> t.Any:
-    """A host's variable. One that cannot be templated tells nothing here, and fails where it is needed."""
+    """A host's variable. One that cannot be templated tells nothing here, and fails where it is
+    needed.
+    """
     try:
         return known.get(variable)
     except AnsibleError:

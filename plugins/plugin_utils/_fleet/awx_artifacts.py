@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Add up what the jobs of a workflow published, step by step: a sliced step is as many jobs as it has slices.
+"""Add up what the jobs of a workflow published, step by step: a sliced step is as many jobs as it
+has slices.
 
 This plugin util is private to the collection. Pure.
 """
@@ -24,17 +25,26 @@ def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:
     merged: dict[str, Json] = {}
     for name in sorted(artifacts):
         artifact = _checked(name, artifacts[name])
-        step = merged.setdefault(str(artifact["step"]), {"jobs": 0, "counts": {}, "failed_clouds": []})
+        step = merged.setdefault(
+            str(artifact["step"]), {"jobs": 0, "counts": {}, "failed_clouds": []}
+        )
         step["jobs"] += 1
         step["counts"] = _sum(name, step["counts"], artifact["counts"])
-        step["failed_clouds"] = sorted({*step["failed_clouds"], *map(str, artifact["failed_clouds"])})
+        step["failed_clouds"] = sorted(
+            {*step["failed_clouds"], *map(str, artifact["failed_clouds"])}
+        )
     return merged
 
 
 def _checked(name: str, artifact: t.Any) -> Json:
     wanted = {"step": str, "counts": dict, "failed_clouds": list}
-    if not isinstance(artifact, dict) or not all(isinstance(artifact.get(key), kind) for key, kind in wanted.items()):
-        raise InputError(f"{name} is not what a playbook of this collection publishes", "Run all jobs with the same release of it.")
+    if not isinstance(artifact, dict) or not all(
+        isinstance(artifact.get(key), kind) for key, kind in wanted.items()
+    ):
+        raise InputError(
+            f"{name} is not what a playbook of this collection publishes",
+            "Run all jobs with the same release of it.",
+        )
     return artifact
 
 
@@ -47,5 +57,8 @@ def _sum(name: str, one: Json, other: Json) -> Json:
         elif isinstance(value, int) and not isinstance(value, bool):
             total[key] = total.get(key, 0) + value
         else:
-            raise InputError(f"{name} counts {key} as {value!r}, which is no number", "Run all jobs with the same release of it.")
+            raise InputError(
+                f"{name} counts {key} as {value!r}, which is no number",
+                "Run all jobs with the same release of it.",
+            )
     return total

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Observe many clouds at once, in one process: which of them differ from what a role would make of them, and why.
+"""Observe many clouds at once, in one process: which of them differ from what a role would make of
+them, and why.
 
-This plugin util is private to the collection. It decides with the very tasks that converge, so that a cloud is never
-called right that a run for it alone would change.
+This plugin util is private to the collection. It decides with the very tasks that converge, so that
+a cloud is never called right that a run for it alone would change.
 """
 
 from __future__ import annotations
@@ -20,21 +21,36 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.parameters import remove_values
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import aws_argument_spec
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession, Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
+    aws_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import Task, module_arguments
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    Task,
+    module_arguments,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import Call, NotForeseen, RoleTasks
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import (
+    Call,
+    NotForeseen,
+    RoleTasks,
+)
 
-# What leads to an account, since the environment is one for all tasks; which account is wanted is for the tasks to check.
+# What leads to an account, since the environment is one for all tasks; which account is wanted is
+# for the tasks to check.
 _TO_ACCOUNT = tuple(name for name in aws_argument_spec() if name not in ("account_id", "region"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What was seen of a cloud: why it differs (nothing: it does not) and in what, or why that cannot be told, and warnings."""
+    """What was seen of a cloud: why it differs (nothing: it does not) and in what, or why that
+    cannot be told, and warnings.
+    """
 
     reasons: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
@@ -48,12 +64,16 @@ class Observed:
 
 
 class SessionPool:
-    """One session for all tasks that connect in the same way, so that an account is asked once what all its clouds need.
+    """One session for all tasks that connect in the same way, so that an account is asked once what
+    all its clouds need.
 
-    ``make`` is given parameters, and the account's first session where it has one for another region already.
+    ``make`` is given parameters, and the account's first session where it has one for another
+    region already.
     """
 
-    def __init__(self, make: t.Callable[[t.Mapping[str, t.Any], AwsSession | None], AwsSession]) -> None:
+    def __init__(
+        self, make: t.Callable[[t.Mapping[str, t.Any], AwsSession | None], AwsSession]
+    ) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._accounts: dict[tuple[t.Any, ...], dict[str | None, AwsSession]] = {}
@@ -72,30 +92,42 @@ class SessionPool:
 class Fleet:
     """The clouds that a role is for, and how to look at them."""
 
-    def __init__(self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect, folder: str) -> None:
+    def __init__(
+        self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect, folder: str
+    ) -> None:
         """``folder``: where a local connection runs modules."""
         self._role = role
         self._modules = modules
         self._connect = connect
         self._folder = folder
-        # Ansible's templates are not made for threads; one at a time costs nothing, as Python runs one at a time anyway.
+        # Ansible's templates are not made for threads; one at a time costs nothing, as Python runs
+        # one at a time anyway.
         self._templating = threading.Lock()
 
     def observe(self, names: t.Iterable[str], threads: int) -> dict[str, Observed]:
-        """Look at clouds by their names in the inventory, so many at a time. No cloud's trouble is another's."""
+        """Look at clouds by their names in the inventory, so many at a time. No cloud's trouble is
+        another's.
+        """
         pool = concurrent.futures.ThreadPoolExecutor(threads)
         try:
-            looks = {name: pool.submit(contextvars.copy_context().run, self._observed, name) for name in names}
+            looks = {
+                name: pool.submit(contextvars.copy_context().run, self._observed, name)
+                for name in names
+            }
             return {name: look.result() for name, look in looks.items()}
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # a task that is out of time does not look at the others first
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # a task that is out of time does not look at the others first
 
     def _observed(self, name: str) -> Observed:
         try:
             return self._look(name)
         except (NotForeseen, AnsibleError) as why:
             return Observed(obstacle=str(why))
-        except Exception as error:  # a change in ansible-core, say: the cloud's own tasks run all the same
+        except (
+            Exception
+        ) as error:  # a change in ansible-core, say: the cloud's own tasks run all the same
             return Observed(obstacle=f"{type(error).__name__}: {error}")
 
     def _look(self, name: str) -> Observed:
@@ -116,12 +148,18 @@ class Fleet:
             result = plan.result
 
     def _plan(self, call: Call) -> tuple[Plan, tuple[str, ...]]:
-        """What a call would change, and in what; where that is nothing, its result. As free of secrets as what the module says."""
+        """What a call would change, and in what; where that is nothing, its result. As free of
+        secrets as what the module says.
+        """
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
 
         def shown(text: str) -> str:
-            return "a task with no_log" if call.no_log else t.cast(str, remove_values(text, validated.secrets))
+            return (
+                "a task with no_log"
+                if call.no_log
+                else t.cast(str, remove_values(text, validated.secrets))
+            )
 
         if validated.complaint:
             raise NotForeseen(shown(validated.complaint))
@@ -133,11 +171,24 @@ class Fleet:
             raise NotForeseen(shown(error.failure()["msg"])) from error
         except Exception as error:  # a bug: the cloud's own task is to show it
             raise NotForeseen(shown(f"{type(error).__name__}: {error}")) from error
-        told = dataclasses.replace(plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings)))
+        told = dataclasses.replace(
+            plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings))
+        )
         return told, tuple(map(shown, task.differing(plan)))
 
-    def _with_whole_paths(self, task_class: type[Task], params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-        """Parameters with the paths that the module finds: it starts in another folder than this process, which has but one."""
+    def _with_whole_paths(
+        self, task_class: type[Task], params: t.Mapping[str, t.Any]
+    ) -> dict[str, t.Any]:
+        """Parameters with the paths that the module finds: it starts in another folder than this
+        process, which has but one.
+        """
         spec = module_arguments(task_class)["argument_spec"]
-        paths = {name: params[name] for name, rule in spec.items() if rule.get("type") == "path" and params.get(name)}
-        return {**params, **{name: os.path.join(self._folder, path) for name, path in paths.items()}}
+        paths = {
+            name: params[name]
+            for name, rule in spec.items()
+            if rule.get("type") == "path" and params.get(name)
+        }
+        return {
+            **params,
+            **{name: os.path.join(self._folder, path) for name, path in paths.items()},
+        }

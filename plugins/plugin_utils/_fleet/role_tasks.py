@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tasks of a role would be given for a host: conditions and arguments, templated as Ansible does, but not run.
+"""What the tasks of a role would be given for a host: conditions and arguments, templated as
+Ansible does, but not run.
 
-This plugin util is private to the collection. All that it takes from inside ansible-core is used in this file alone.
+This plugin util is private to the collection. All that it takes from inside ansible-core is used in
+this file alone.
 """
 
 from __future__ import annotations
@@ -20,10 +22,23 @@ from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task import Task as PlayTask
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import SWITCH, is_this_python
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    SWITCH,
+    is_this_python,
+)
 
 # What makes more, or something else, of a task than one run of its module with its arguments.
-_KEYWORDS = ("async_val", "changed_when", "check_mode", "delegate_to", "environment", "failed_when", "loop", "retries", "until")
+_KEYWORDS = (
+    "async_val",
+    "changed_when",
+    "check_mode",
+    "delegate_to",
+    "environment",
+    "failed_when",
+    "loop",
+    "retries",
+    "until",
+)
 
 # What stands, in newer releases, behind the name that a task registers its result by.
 _WHOLE_RESULT = "_task.polymorphic_result"
@@ -47,20 +62,28 @@ class Call(t.NamedTuple):
 class RoleTasks:
     """The tasks of a role's entry point, in the place of the task of an action."""
 
-    def __init__(self, action: ActionBase, role: str, tasks_from: str, modules: t.Collection[str]) -> None:
+    def __init__(
+        self, action: ActionBase, role: str, tasks_from: str, modules: t.Collection[str]
+    ) -> None:
         """``modules``: the full names of those that can be foreseen."""
         self._task = action._task
         self._templar = _remembering(action._templar.copy_with_new_env(available_variables={}))
         self._play = self._task.get_play()
         self._manager = self._task.get_variable_manager()
         self._hosts = {host.name: host for host in self._manager._inventory.get_hosts()}
-        self._everybody = [host.name for host in self._manager._inventory.get_hosts(self._play.hosts or "all", ignore_restrictions=True)]
+        self._everybody = [
+            host.name
+            for host in self._manager._inventory.get_hosts(
+                self._play.hosts or "all", ignore_restrictions=True
+            )
+        ]
         self._tasks = self._loaded(role, tasks_from, action._loader)
         for task in self._tasks:
             _refuse_unforeseen(task, modules)
 
     def calls(self, name: str) -> t.Generator[Call, Result, None]:
-        """The calls of modules that the role would make for a host. Send back the result of each for the sake of the next.
+        """The calls of modules that the role would make for a host. Send back the result of each
+        for the sake of the next.
 
         Raises NotForeseen, or AnsibleError for what Ansible would fail with.
         """
@@ -84,22 +107,40 @@ class RoleTasks:
 
     def _variables(self, name: str, task: PlayTask) -> Variables:
         """A host's variables, as a task sees them."""
-        # The lists of hosts are handed over: else they are made anew for each host, and a fleet's time grows with its square.
+        # The lists of hosts are handed over: else they are made anew for each host, and a fleet's
+        # time grows with its square.
         return self._manager.get_vars(
-            play=self._play, host=self._hosts[name], task=task, _hosts=list(self._hosts), _hosts_all=self._everybody
+            play=self._play,
+            host=self._hosts[name],
+            task=task,
+            _hosts=list(self._hosts),
+            _hosts_all=self._everybody,
         )
 
     def _loaded(self, role: str, tasks_from: str, loader: t.Any) -> list[PlayTask]:
         """The role's tasks, with what they inherit here. The play is a copy of this process's own."""
-        # Without the task that validates the role's variables: the modules validate what they are given.
-        statement = {"ansible.builtin.include_role": {"name": role, "tasks_from": tasks_from, "rolespec_validate": False}}
-        include = IncludeRole.load(statement, block=self._task._parent, variable_manager=self._manager, loader=loader)
-        blocks, _handlers = include.get_block_list(play=self._play, variable_manager=self._manager, loader=loader)
+        # Without the task that validates the role's variables: the modules validate what they are
+        # given.
+        statement = {
+            "ansible.builtin.include_role": {
+                "name": role,
+                "tasks_from": tasks_from,
+                "rolespec_validate": False,
+            }
+        }
+        include = IncludeRole.load(
+            statement, block=self._task._parent, variable_manager=self._manager, loader=loader
+        )
+        blocks, _handlers = include.get_block_list(
+            play=self._play, variable_manager=self._manager, loader=loader
+        )
         return [task for task in _flat(blocks) if not task.implicit]
 
 
 def _remembering(templar: t.Any) -> t.Any:
-    """A templar that compiles a template once, not once for each host, which would be most of a plan's time."""
+    """A templar that compiles a template once, not once for each host, which would be most of a
+    plan's time.
+    """
     environment = templar._engine.environment
     for name in ("from_string", "compile_expression"):
         setattr(environment, name, functools.cache(getattr(environment, name)))
@@ -111,7 +152,9 @@ def _flat(items: t.Iterable[t.Any]) -> t.Iterator[PlayTask]:
         if not isinstance(item, Block):
             yield item
         elif item.rescue or item.always:
-            raise NotForeseen(f"the role has a block with rescue or always, {item.name or 'without a name'}")
+            raise NotForeseen(
+                f"the role has a block with rescue or always, {item.name or 'without a name'}"
+            )
         else:
             yield from _flat(item.block)
 
@@ -119,10 +162,16 @@ def _flat(items: t.Iterable[t.Any]) -> t.Iterator[PlayTask]:
 def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
     """Raise for a task of which it cannot be told beforehand what it would do."""
     if task.resolved_action not in modules:
-        raise NotForeseen(f"the role has a task with {task.resolved_action or task.action}, {task.get_name()}")
+        raise NotForeseen(
+            f"the role has a task with {task.resolved_action or task.action}, {task.get_name()}"
+        )
     if isinstance(task.register, dict) and set(task.register.values()) != {_WHOLE_RESULT}:
         raise NotForeseen(f"{task.get_name()} registers a part of its result")
-    keywords = [name.removesuffix("_val") for name in _KEYWORDS if getattr(task, name) not in (None, 0, [], [{}])]
+    keywords = [
+        name.removesuffix("_val")
+        for name in _KEYWORDS
+        if getattr(task, name) not in (None, 0, [], [{}])
+    ]
     if context.CLIARGS.get("check") and "check_mode" in keywords:
         keywords.remove("check_mode")  # what the command line asks for is what is done here anyway
     if keywords:
@@ -132,11 +181,18 @@ def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
 def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> None:
     """Raise where the module would not run on this machine, as this user and with this Python."""
     connection = templar.template(variables.get("ansible_connection", task.connection))
-    interpreter = templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=variables))
+    interpreter = templar.template(
+        C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+    )
     obstacles = {
-        f"{SWITCH} is false": not boolean(templar.template(variables.get(SWITCH, True)), strict=False),
-        f"the connection is {connection}": str(connection).removeprefix("ansible.builtin.") != "local",
-        "it becomes another user": boolean(templar.template(variables.get("ansible_become", task.become or False)), strict=False),
+        f"{SWITCH} is false": not boolean(
+            templar.template(variables.get(SWITCH, True)), strict=False
+        ),
+        f"the connection is {connection}": str(connection).removeprefix("ansible.builtin.")
+        != "local",
+        "it becomes another user": boolean(
+            templar.template(variables.get("ansible_become", task.become or False)), strict=False
+        ),
         "it has another Python": not is_this_python(str(interpreter)),
     }
     for why, stands in obstacles.items():
@@ -145,16 +201,26 @@ def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> N
 
 
 def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
-    """A task's arguments with the defaults of modules; one that the task omits is no reason for a default."""
-    from ansible.executor.module_common import _apply_action_arg_defaults  # its loss must not keep this file from being imported
+    """A task's arguments with the defaults of modules; one that the task omits is no reason for a
+    default.
+    """
+    from ansible.executor.module_common import (
+        _apply_action_arg_defaults,
+    )  # its loss must not keep this file from being imported
 
     given = templar.template(task.args)
-    completed = _apply_action_arg_defaults(task.resolved_action, task, {**dict.fromkeys(task.args), **given}, templar)
-    return {name: value for name, value in completed.items() if name in given or name not in task.args}
+    completed = _apply_action_arg_defaults(
+        task.resolved_action, task, {**dict.fromkeys(task.args), **given}, templar
+    )
+    return {
+        name: value for name, value in completed.items() if name in given or name not in task.args
+    }
 
 
 def _registered(task: PlayTask) -> t.Iterable[str]:
-    """The variables that take a task's result: one name, or in newer releases several, each with what is taken of it."""
+    """The variables that take a task's result: one name, or in newer releases several, each with
+    what is taken of it.
+    """
     if task.register is None:
         return ()
     return (task.register,) if isinstance(task.register, str) else tuple(task.register)

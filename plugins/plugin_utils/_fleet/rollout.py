@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In which order clouds are converged: ring by ring, so that a mistake shows on a few before it is made on all.
+"""In which order clouds are converged: ring by ring, so that a mistake shows on a few before it is
+made on all.
 
 This plugin util is private to the collection. Pure.
 """
@@ -16,7 +17,8 @@ import typing as t
 def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[list[str]]:
     """The clouds of each ring, in the order of the rings; a ring without clouds is left out.
 
-    ``clouds`` tells the ring of each. Those of no ring, or of one that is not among ``rings``, come last, together.
+    ``clouds`` tells the ring of each. Those of no ring, or of one that is not among ``rings``, come
+    last, together.
     """
     places = {ring: place for place, ring in enumerate(rings)}
     grouped: dict[int, list[str]] = {}
@@ -27,11 +29,16 @@ def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[
 
 def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
     """The same clouds in batches of so many at the most, none of which has clouds of two."""
-    return [list(batch[start : start + most]) for batch in batches for start in range(0, len(batch), most)]
+    return [
+        list(batch[start : start + most])
+        for batch in batches
+        for start in range(0, len(batch), most)
+    ]
 
 
 def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
-    """The first clouds of the batches, so many percent of all, but one at the least; with 0 percent, none.
+    """The first clouds of the batches, so many percent of all, but one at the least; with 0
+    percent, none.
 
     A batch of them is never of two rings.
     """

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which clouds of a play are meant, by account, region and name. Whoever answers a survey is taken at his word, or refused.
+"""Which clouds of a play are meant, by account, region and name. Whoever answers a survey is taken
+at his word, or refused.
 
 This plugin util is private to the collection. Pure.
 """
@@ -25,8 +26,16 @@ class _Rule(t.NamedTuple):
 
 
 _RULES = {
-    "accounts": _Rule("AWS account", re.compile(r"[0-9]{12}"), "Give the twelve digits of each, separated by commas."),
-    "regions": _Rule("region", re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"), "Give names such as us-west-2, separated by commas."),
+    "accounts": _Rule(
+        "AWS account",
+        re.compile(r"[0-9]{12}"),
+        "Give the twelve digits of each, separated by commas.",
+    ),
+    "regions": _Rule(
+        "region",
+        re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"),
+        "Give names such as us-west-2, separated by commas.",
+    ),
     "clouds": _Rule(
         "pattern for names of clouds",
         re.compile(r"!?[\w.*?][\w .*?@+-]*"),
@@ -60,7 +69,9 @@ class Selection(t.NamedTuple):
         return bool(self.accounts or self.regions)
 
     def names(self, cloud: str) -> bool:
-        """Whether a cloud is meant by its name: by one of the patterns, if there are any, and by none of those with ``!``."""
+        """Whether a cloud is meant by its name: by one of the patterns, if there are any, and by
+        none of those with ``!``.
+        """
         wanted = [pattern for pattern in self.clouds if not pattern.startswith("!")]
         unwanted = [pattern[1:] for pattern in self.clouds if pattern.startswith("!")]
         is_wanted = not wanted or _matches(cloud, wanted)
@@ -72,17 +83,27 @@ class Selection(t.NamedTuple):
         return in_account and (not self.regions or place.region in self.regions)
 
     def __str__(self) -> str:
-        given = {"accounts": sorted(self.accounts), "regions": sorted(self.regions), "clouds": self.clouds}
+        given = {
+            "accounts": sorted(self.accounts),
+            "regions": sorted(self.regions),
+            "clouds": self.clouds,
+        }
         return "; ".join(f"{name} {', '.join(items)}" for name, items in given.items() if items)
 
 
 def parse_selection(**answers: t.Sequence[str]) -> Selection:
-    """The selection that ``accounts``, ``regions`` and ``clouds`` make. Raises InputError for an item that can mean nothing."""
-    parsed = {name: [item.strip() for item in items if item.strip()] for name, items in answers.items()}
+    """The selection that ``accounts``, ``regions`` and ``clouds`` make. Raises InputError for an
+    item that can mean nothing.
+    """
+    parsed = {
+        name: [item.strip() for item in items if item.strip()] for name, items in answers.items()
+    }
     for name, items in parsed.items():
         for item in items:
             _refuse_meaningless(name, item)
-    return Selection(frozenset(parsed["accounts"]), frozenset(parsed["regions"]), tuple(parsed["clouds"]))
+    return Selection(
+        frozenset(parsed["accounts"]), frozenset(parsed["regions"]), tuple(parsed["clouds"])
+    )
 
 
 def _refuse_meaningless(name: str, item: str) -> None:

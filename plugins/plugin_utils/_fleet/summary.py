@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of an onboarding: which clouds changed and why, which failed, which were left for later.
+"""What came of an onboarding: which clouds changed and why, which failed, which were left for
+later.
 
 This plugin util is private to the collection. Pure.
 """
@@ -19,7 +20,8 @@ Variables = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collection[str]) -> Json:
-    """The counts of clouds, the failed ones, what is to be said of each that went on and was not right, and where backups are.
+    """The counts of clouds, the failed ones, what is to be said of each that went on and was not
+    right, and where backups are.
 
     plan: what the task fleet_plan returned; nothing, where no cloud was selected.
     variables: those of each host; failed: the hosts that a task failed for.
@@ -31,7 +33,12 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
     counts = {state: states.count(state) for state in ("changed", "failed", "not_reached")}
     later = plan.get("later", 0)
     return {
-        "counts": {"selected": plan.get("right", 0) + len(went_on) + later, **counts, "right": right, "later": later},
+        "counts": {
+            "selected": plan.get("right", 0) + len(went_on) + later,
+            **counts,
+            "right": right,
+            "later": later,
+        },
         "failed_clouds": [name for name in went_on if name in failed],
         "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "right"},
         "backups": _backups([variables[name] for name in went_on]),
@@ -39,7 +46,9 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
 
 
 def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
-    """What became of a cloud. What changed it in the first place counts, not that it was put back in again."""
+    """What became of a cloud. What changed it in the first place counts, not that it was put back
+    in again.
+    """
     last = known.get("cloud_iam_result") or {}
     first = known.get("onboard_result") or last
     if is_failed:
@@ -47,14 +56,27 @@ def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
     if "changed" not in first:
         return {"state": "not_reached"}
     if first["changed"]:
-        return {"state": "changed", "reasons": first.get("reasons", []), "overwritten": bool(known.get("onboard_overwritten"))}
+        return {
+            "state": "changed",
+            "reasons": first.get("reasons", []),
+            "overwritten": bool(known.get("onboard_overwritten")),
+        }
     return {"state": "right"}
 
 
 def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
-    """The folders with what was replaced, and the id by which a rollback knows it: one, unless clouds have settings of their own."""
-    results = [known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")]
+    """The folders with what was replaced, and the id by which a rollback knows it: one, unless
+    clouds have settings of their own.
+    """
+    results = [
+        known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")
+    ]
     parts = [part for result in results for part in result.values() if isinstance(part, dict)]
-    files = [file for part in parts for file in (*part.get("backup_files", ()), part.get("backup_file")) if file]
+    files = [
+        file
+        for part in parts
+        for file in (*part.get("backup_files", ()), part.get("backup_file"))
+        if file
+    ]
     places = sorted({(os.path.dirname(file), run_of(file)) for file in files})
     return [{"folder": folder, "run": run} for folder, run in places]

@@ -4,8 +4,9 @@
 
 """Read an organization's clouds with their resources from the Anyscale API, many clouds at a time.
 
-This plugin util is private to the collection. The API lists clouds without their resources, so each cloud costs a call.
-The rows are plain data in the API's own form, thinned to what an inventory needs, and so fit for a cache.
+This plugin util is private to the collection. The API lists clouds without their resources, so each
+cloud costs a call. The rows are plain data in the API's own form, thinned to what an inventory
+needs, and so fit for a cache.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import fnmatch
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient, JsonObject
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+    JsonObject,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
 _CLOUD_KEYS = ("id", "name", "provider", "compute_stack", "is_aioa")
@@ -26,7 +30,8 @@ _AWS_KEYS = ("anyscale_iam_role_id", "cluster_iam_role_id", "cluster_instance_pr
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _GONE_STATES = ("DELETING", "DELETED")
 _UNAUTHORIZED = 401
-# Failures that are seldom one cloud's own, and how many clouds must meet one before the rest is not tried any more.
+# Failures that are seldom one cloud's own, and how many clouds must meet one before the rest is not
+# tried any more.
 _OUTAGE_STATUSES = frozenset({0, 429, 502, 503, 504})
 _OUTAGE_CLOUDS = 5
 
@@ -42,19 +47,27 @@ class Choice:
 
     def takes(self, cloud: JsonObject) -> bool:
         """Whether a cloud is among them."""
-        return not self.patterns or any(name in self._exact or (self._wild and self._wild.match(name)) for name in _names(cloud))
+        return not self.patterns or any(
+            name in self._exact or (self._wild and self._wild.match(name)) for name in _names(cloud)
+        )
 
     def unmet(self, clouds: t.Iterable[JsonObject]) -> list[str]:
         """The patterns that no cloud meets."""
         names = {name for cloud in clouds for name in _names(cloud)}
-        return [pattern for pattern in self.patterns if pattern not in names and not fnmatch.filter(names, pattern)]
+        return [
+            pattern
+            for pattern in self.patterns
+            if pattern not in names and not fnmatch.filter(names, pattern)
+        ]
 
 
 def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[JsonObject]:
-    """One row for each cloud that is not being deleted: ``cloud``, ``chosen``, ``resources`` and ``failure``.
+    """One row for each cloud that is not being deleted: ``cloud``, ``chosen``, ``resources`` and
+    ``failure``.
 
-    ``resources`` is ``None`` where they were not asked for (the cloud was not chosen, or it is not one on AWS), and where
-    they could not be read; then ``failure`` says why. Raises where it is not about a cloud but about the API.
+    ``resources`` is ``None`` where they were not asked for (the cloud was not chosen, or it is not
+    one on AWS), and where they could not be read; then ``failure`` says why. Raises where it is not
+    about a cloud but about the API.
     """
     pool = concurrent.futures.ThreadPoolExecutor(threads)
     try:
@@ -65,7 +78,12 @@ def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[Json
             if cloud_id in rows or cloud.get("state") in _GONE_STATES:
                 continue
             chosen = choice.takes(cloud)
-            rows[cloud_id] = {"cloud": _thinned(cloud, _CLOUD_KEYS), "chosen": chosen, "resources": None, "failure": None}
+            rows[cloud_id] = {
+                "cloud": _thinned(cloud, _CLOUD_KEYS),
+                "chosen": chosen,
+                "resources": None,
+                "failure": None,
+            }
             if not is_id(cloud.get("id")):
                 rows[cloud_id]["failure"] = "The API shows no usable id for it."
             elif chosen and may_be_on_aws(cloud):
@@ -82,12 +100,16 @@ def may_be_on_aws(cloud: JsonObject) -> bool:
 
 
 def is_id(value: t.Any) -> bool:
-    """Whether a value is an id such as the API gives; nothing else may become part of a path or of a host's name."""
+    """Whether a value is an id such as the API gives; nothing else may become part of a path or of
+    a host's name.
+    """
     return isinstance(value, str) and bool(_ID.match(value))
 
 
 def _collect(reads: dict[concurrent.futures.Future[list[JsonObject]], JsonObject]) -> None:
-    """Put what was read into the rows, in the order in which it comes in, so that an outage ends the wait early."""
+    """Put what was read into the rows, in the order in which it comes in, so that an outage ends
+    the wait early.
+    """
     outages = 0
     for read in concurrent.futures.as_completed(reads):
         row = reads[read]
@@ -102,7 +124,11 @@ def _collect(reads: dict[concurrent.futures.Future[list[JsonObject]], JsonObject
 
 def _thinned_resource(resource: JsonObject) -> JsonObject:
     storage = _thinned(resource.get("object_storage"), _STORAGE_KEYS)
-    return {**_thinned(resource, _RESOURCE_KEYS), "object_storage": storage, "aws_config": _thinned(resource.get("aws_config"), _AWS_KEYS)}
+    return {
+        **_thinned(resource, _RESOURCE_KEYS),
+        "object_storage": storage,
+        "aws_config": _thinned(resource.get("aws_config"), _AWS_KEYS),
+    }
 
 
 def _thinned(row: t.Any, keys: t.Iterable[str]) -> JsonObject:

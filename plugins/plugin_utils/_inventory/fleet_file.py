@@ -17,7 +17,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 Settings = dict[str, t.Any]
 
-INPUT_KEYS = ("role", "compute_config", "config", "assume_role_arn", "assume_role_external_id", "instance_profile")
+INPUT_KEYS = (
+    "role",
+    "compute_config",
+    "config",
+    "assume_role_arn",
+    "assume_role_external_id",
+    "instance_profile",
+)
 PLACEHOLDERS = ("account_id", "cloud_id", "cloud", "region")
 
 _SECTIONS = ("defaults", "clouds")
@@ -40,7 +47,9 @@ class FleetFile:
     clouds: dict[str, Settings] = dataclasses.field(default_factory=dict)
 
     def settings(self, names: t.Iterable[str]) -> Settings:
-        """The settings under these names, the last of which wins, over the defaults. ``null`` takes a setting away."""
+        """The settings under these names, the last of which wins, over the defaults. ``null`` takes
+        a setting away.
+        """
         merged = dict(self.defaults)
         for name in names:
             for key, value in self.clouds.get(name, {}).items():
@@ -54,9 +63,15 @@ class UnknownPlaceholder(Exception):
 
 
 def filled_in(value: t.Any, known: t.Mapping[str, str | None]) -> t.Any:
-    """A setting with the placeholders in its texts replaced, once: what is put in is not looked at again."""
+    """A setting with the placeholders in its texts replaced, once: what is put in is not looked at
+    again.
+    """
     if isinstance(value, str):
-        return _PLACEHOLDER.sub(lambda match: _known(match[1], known), value) if "{" in value else value
+        return (
+            _PLACEHOLDER.sub(lambda match: _known(match[1], known), value)
+            if "{" in value
+            else value
+        )
     if isinstance(value, dict):
         return {key: filled_in(inner, known) for key, inner in value.items()}
     return [filled_in(inner, known) for inner in value] if isinstance(value, list) else value
@@ -83,7 +98,10 @@ def parse_fleet_file(document: t.Any) -> FleetFile:
 def _settings(value: t.Any, where: str) -> Settings:
     settings = _mapping(_or_empty(value), where)
     _refuse_unknown(settings, _CHECKS, f"in {where}")
-    return {key: inner if inner is None else _CHECKS[key](inner, f"{where}.{key}") for key, inner in settings.items()}
+    return {
+        key: inner if inner is None else _CHECKS[key](inner, f"{where}.{key}")
+        for key, inner in settings.items()
+    }
 
 
 def _or_empty(value: t.Any) -> t.Any:
@@ -93,43 +111,67 @@ def _or_empty(value: t.Any) -> t.Any:
 def _refuse_unknown(mapping: t.Mapping[str, t.Any], known: t.Iterable[str], where: str) -> None:
     unknown = [key for key in mapping if key not in known]
     if unknown:
-        raise InputError(f"there is no key {', '.join(map(repr, unknown))} {where}.", f"The keys there are {', '.join(known)}.")
+        raise InputError(
+            f"there is no key {', '.join(map(repr, unknown))} {where}.",
+            f"The keys there are {', '.join(known)}.",
+        )
 
 
 def _mapping(value: t.Any, where: str) -> dict[str, t.Any]:
     if not isinstance(value, dict):
-        raise InputError(f"{where} is {_shown(value)}, which is not a mapping.", "Write one 'key: value' to a line, indented alike.")
+        raise InputError(
+            f"{where} is {_shown(value)}, which is not a mapping.",
+            "Write one 'key: value' to a line, indented alike.",
+        )
     for key in value:
         if not isinstance(key, str):
-            raise InputError(f"{where} has the key {_shown(key)}, which is not text.", "Put it in quotes.")
+            raise InputError(
+                f"{where} has the key {_shown(key)}, which is not text.", "Put it in quotes."
+            )
     return value
 
 
 def _text(value: t.Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{where} is {_shown(value)}, which is not a text.", "Write a text, in quotes, or leave the key out.")
+        raise InputError(
+            f"{where} is {_shown(value)}, which is not a text.",
+            "Write a text, in quotes, or leave the key out.",
+        )
     unknown = [found for found in _BRACES.findall(value) if not _PLACEHOLDER.match(found)]
     if unknown and not _TEMPLATE.search(value):
         names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise InputError(f"{where} has {', '.join(unknown)}, which stands for nothing.", f"What is filled in is {names}.")
+        raise InputError(
+            f"{where} has {', '.join(unknown)}, which stands for nothing.",
+            f"What is filled in is {names}.",
+        )
     return _plain(value, where)
 
 
 def _label(value: t.Any, where: str) -> str:
     """A ring: people number them as well as name them."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value, where)
+    return (
+        str(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else _text(value, where)
+    )
 
 
 def _flag(value: t.Any, where: str) -> bool:
     if not isinstance(value, bool):
-        raise InputError(f"{where} is {_shown(value)}, which is neither true nor false.", "Write true or false, without quotes.")
+        raise InputError(
+            f"{where} is {_shown(value)}, which is neither true nor false.",
+            "Write true or false, without quotes.",
+        )
     return value
 
 
 def _tags(value: t.Any, where: str) -> dict[str, t.Any]:
     for key, inner in _mapping(value, where).items():
         if not isinstance(inner, (str, int, float)):
-            raise InputError(f"{where}.{key} is {_shown(inner)}, which is not a tag's value.", "Write a text, a number, true or false.")
+            raise InputError(
+                f"{where}.{key} is {_shown(inner)}, which is not a tag's value.",
+                "Write a text, a number, true or false.",
+            )
     return _plain(value, where)
 
 
@@ -137,11 +179,17 @@ def _variables(value: t.Any, where: str) -> dict[str, t.Any]:
     for name in _mapping(value, where):
         if name in _NOT_A_VARIABLE:
             key = name.removeprefix("cloud_iam_")
-            remedy = "It comes from the API." if key == "cloud_id" else f"Write the key {key} beside variables."
+            remedy = (
+                "It comes from the API."
+                if key == "cloud_id"
+                else f"Write the key {key} beside variables."
+            )
             raise InputError(f"{where} has {name!r}, which cannot be set there.", remedy)
         if not _VARIABLE.match(name):
             remedy = "Set other variables in host_vars, in group_vars or by compose."
-            raise InputError(f"{where} has {name!r}, which is not a variable of the role cloud_iam.", remedy)
+            raise InputError(
+                f"{where} has {name!r}, which is not a variable of the role cloud_iam.", remedy
+            )
     return _plain(value, where)
 
 
@@ -150,11 +198,18 @@ def _document(value: t.Any, where: str) -> dict[str, t.Any]:
 
 
 def _plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
-    """The value itself. Raises where something else than texts, numbers, lists and mappings is in it."""
+    """The value itself. Raises where something else than texts, numbers, lists and mappings is in
+    it.
+    """
     if depth > _DEEPEST:
-        raise InputError(f"{where} is nested too deeply.", "Look for an alias that refers to what it is in.")
+        raise InputError(
+            f"{where} is nested too deeply.", "Look for an alias that refers to what it is in."
+        )
     if isinstance(value, str) and _TEMPLATE.search(value):
-        remedy = "Templates belong into group_vars, host_vars or compose; here, {account_id} and the like are filled in."
+        remedy = (
+            "Templates belong into group_vars, host_vars or compose; here, {account_id} and the "
+            "like are filled in."
+        )
         raise InputError(f"{where} holds a template, which is not evaluated.", remedy)
     if isinstance(value, dict):
         for key, inner in _mapping(value, where).items():
@@ -163,7 +218,9 @@ def _plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
         for position, inner in enumerate(value):
             _plain(inner, f"{where}[{position}]", depth + 1)
     elif value is not None and not isinstance(value, (str, int, float)):
-        raise InputError(f"{where} is {_shown(value)}, which is neither text nor a number.", "Put it in quotes.")
+        raise InputError(
+            f"{where} is {_shown(value)}, which is neither text nor a number.", "Put it in quotes."
+        )
     return value
 
 

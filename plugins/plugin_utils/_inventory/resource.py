@@ -4,7 +4,8 @@
 
 """One cloud resource as the Anyscale API shows it: its facts, and the names that it may go by.
 
-This plugin util is private to the collection. Pure. The API is not trusted to show anything in the form that is expected.
+This plugin util is private to the collection. Pure. The API is not trusted to show anything in the
+form that is expected.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclasses.dataclass(frozen=True)
 class CloudResource:
-    """One cloud resource as the API shows it; the cloud alone (``row`` is empty) where its resources were not read."""
+    """One cloud resource as the API shows it; the cloud alone (``row`` is empty) where its
+    resources were not read.
+    """
 
     cloud: JsonObject
     row: JsonObject
@@ -64,7 +67,12 @@ class CloudResource:
     @property
     def is_applicable(self) -> bool:
         """Whether its clusters run with a role of AWS IAM that the collection can converge."""
-        return bool(self.row) and may_be_on_aws(self.cloud) and self.provider == "AWS" and self.compute_stack == "VM"
+        return (
+            bool(self.row)
+            and may_be_on_aws(self.cloud)
+            and self.provider == "AWS"
+            and self.compute_stack == "VM"
+        )
 
     @property
     def region(self) -> str | None:
@@ -91,10 +99,14 @@ class CloudResource:
     def account_id(self) -> str | None:
         """The account of the role of its clusters, else of the role of Anyscale's control plane."""
         arns = filter(None, (self.arn("cluster_iam_role_id"), self.arn("anyscale_iam_role_id")))
-        return next((found.account_id for found in map(parse_arn, arns) if found and found.account_id), None)
+        return next(
+            (found.account_id for found in map(parse_arn, arns) if found and found.account_id), None
+        )
 
     def facts(self) -> JsonObject:
-        """What the API shows, for whoever writes groups and conditions; ``None`` where it shows nothing."""
+        """What the API shows, for whoever writes groups and conditions; ``None`` where it shows
+        nothing.
+        """
         return {
             "anyscale_cloud_id": self.cloud_id,
             "anyscale_cloud_name": self.cloud_name,
@@ -120,7 +132,9 @@ class CloudResource:
         return (*whole, *(f"{cloud}.{self.name}" for cloud in whole)) if self.name else whole
 
     def host_names(self) -> tuple[str, ...]:
-        """Names for its host, each less likely than the one before to be another's too; the last one cannot be."""
+        """Names for its host, each less likely than the one before to be another's too; the last
+        one cannot be.
+        """
         name = self.cloud_name if self.is_primary else f"{self.cloud_name}.{self.name}"
         safe = _UNSAFE.sub("_", name).strip("-._") or self.cloud_id
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"

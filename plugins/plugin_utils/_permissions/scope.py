@@ -4,8 +4,8 @@
 
 """The resources that an IAM policy is for, as users name them and as the policy does.
 
-This plugin util is private to the collection. Pure. Names may have IAM's wildcards, ``*`` for any text and ``?`` for one
-character; a star goes on over the slashes of a path.
+This plugin util is private to the collection. Pure. Names may have IAM's wildcards, ``*`` for any
+text and ``?`` for one character; a star goes on over the slashes of a path.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
@@ -30,7 +30,9 @@ DEFAULT_BUCKETS = ("anyscale-production-data-*",)
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The account, and the patterns of names in it. Those of roles and instance profiles begin with their path, without a slash."""
+    """The account, and the patterns of names in it. Those of roles and instance profiles begin with
+    their path, without a slash.
+    """
 
     account_id: str
     partition: str
@@ -45,7 +47,10 @@ class Scope:
 
     def all_role_arns(self) -> list[str]:
         """Of these, and of those that Anyscale's control plane assumes."""
-        return [*self.role_arns(), *(f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles)]
+        return [
+            *self.role_arns(),
+            *(f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles),
+        ]
 
     def instance_profile_arns(self) -> list[str]:
         """Of the instance profiles, as they are made: under the path of their role."""
@@ -53,7 +58,9 @@ class Scope:
 
     def instance_profile_arns_to_read(self) -> list[str]:
         """The same, and without a path: of a profile that is not there, IAM knows the name alone."""
-        names = dict.fromkeys([*self.instance_profiles, *(name.rpartition("/")[2] for name in self.instance_profiles)])
+        names = dict.fromkeys(
+            [*self.instance_profiles, *(name.rpartition("/")[2] for name in self.instance_profiles)]
+        )
         return [f"{_iam(self, 'instance-profile')}{name}" for name in names]
 
     def managed_policy_arns(self) -> list[str]:
@@ -73,10 +80,15 @@ def parse_scope(
     instance_profiles: t.Sequence[str] | None = None,
     buckets: t.Sequence[str] = DEFAULT_BUCKETS,
 ) -> Scope:
-    """The scope that options ask for. Instance profiles are named like the roles unless they are given."""
+    """The scope that options ask for. Instance profiles are named like the roles unless they are
+    given.
+    """
     parse_account_id(account_id)
     if not _PARTITION.match(partition):
-        raise InputError(f"partition is {partition!r}, which is none of AWS's.", "Give aws, aws-cn or aws-us-gov, for example.")
+        raise InputError(
+            f"partition is {partition!r}, which is none of AWS's.",
+            "Give aws, aws-cn or aws-us-gov, for example.",
+        )
     scope = Scope(account_id, partition, (), (), (), ())
     of_clusters = _names(scope, "role", "roles", roles)
     return dataclasses.replace(
@@ -84,7 +96,9 @@ def parse_scope(
         roles=of_clusters,
         control_plane_roles=_names(scope, "role", "control_plane_roles", control_plane_roles),
         instance_profiles=(
-            of_clusters if instance_profiles is None else _names(scope, "instance-profile", "instance_profiles", instance_profiles)
+            of_clusters
+            if instance_profiles is None
+            else _names(scope, "instance-profile", "instance_profiles", instance_profiles)
         ),
         buckets=_unique("buckets", [_bucket(scope, value) for value in buckets]),
     )
@@ -104,8 +118,10 @@ def _name(scope: Scope, kind: str, option: str, value: str) -> str:
     name = value.removeprefix(_iam(scope, kind))
     if not _NAME_WITH_PATH.match(name):
         raise InputError(
-            f"{option} has {value!r}, which names no {kind.replace('-', ' ')} of account {scope.account_id}.",
-            f"Give a name, /path/name or {_iam(scope, kind)}<path/name>, each with * and ? as you like.",
+            f"{option} has {value!r}, which names no {kind.replace('-', ' ')} of account "
+            f"{scope.account_id}.",
+            f"Give a name, /path/name or {_iam(scope, kind)}<path/name>, each with * and ? as you "
+            "like.",
         )
     return name.removeprefix("/")
 
@@ -115,7 +131,8 @@ def _bucket(scope: Scope, value: str) -> str:
     if not _BUCKET.match(name):
         raise InputError(
             f"buckets has {value!r}, which does not name an S3 bucket.",
-            f"Give its name, arn:{scope.partition}:s3:::<name> or s3://<name>, with * and ? as you like, and without an object's key.",
+            f"Give its name, arn:{scope.partition}:s3:::<name> or s3://<name>, with * and ? as "
+            "you like, and without an object's key.",
         )
     return name
 

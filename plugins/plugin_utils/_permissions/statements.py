@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each playbook's caller needs in a cloud's account: the one table, and the IAM policies that are made from it.
+"""What each playbook's caller needs in a cloud's account: the one table, and the IAM policies that
+are made from it.
 
-This plugin util is private to the collection. Pure. Which resources an action can be limited to is AWS's to say:
+This plugin util is private to the collection. Pure. Which resources an action can be limited to is
+AWS's to say:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_identityandaccessmanagement.html
 """
 
@@ -28,7 +30,8 @@ READING = ("Read", "List")
 class Statement:
     """A statement of a playbook's policy.
 
-    purpose: what its actions are for. dispensable: where it can be left out; empty where it never can.
+    purpose: what its actions are for. dispensable: where it can be left out; empty where it never
+    can.
     """
 
     sid: str
@@ -40,14 +43,25 @@ class Statement:
 
     def document(self, scope: Scope) -> Document:
         """The statement as IAM takes it."""
-        document = {"Sid": self.sid, "Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources(scope))}
-        return document if self.condition is None else {**document, "Condition": self.condition(scope)}
+        document = {
+            "Sid": self.sid,
+            "Effect": "Allow",
+            "Action": list(self.actions),
+            "Resource": list(self.resources(scope)),
+        }
+        return (
+            document if self.condition is None else {**document, "Condition": self.condition(scope)}
+        )
 
 
 def policy(playbook: str, scope: Scope, leave_out: t.Collection[str] = ()) -> Document:
-    """The policy of a playbook's caller, without those of the dispensable statements whose Sids are to be left out."""
+    """The policy of a playbook's caller, without those of the dispensable statements whose Sids are
+    to be left out.
+    """
     if playbook not in PLAYBOOKS:
-        raise InputError(f"There is no playbook {playbook!r}.", f"Name one of {', '.join(PLAYBOOKS)}.")
+        raise InputError(
+            f"There is no playbook {playbook!r}.", f"Name one of {', '.join(PLAYBOOKS)}."
+        )
     statements = PLAYBOOKS[playbook]
     dispensable = [statement.sid for statement in statements if statement.dispensable]
     for sid in leave_out:
@@ -69,24 +83,37 @@ def _passed_to_ec2(scope: Scope) -> Document:
     return {"StringEquals": {"iam:PassedToService": sorted(ec2_services(scope.partition))}}
 
 
-_READ_ROLES = Statement("ReadRoles", ("iam:GetRole",), Scope.role_arns, "To see that the role is there, and its trust policy.")
-_READ_INSTANCE_PROFILES = Statement(
-    "ReadInstanceProfiles", ("iam:GetInstanceProfile",), Scope.instance_profile_arns_to_read, "To see which role a profile holds."
+_READ_ROLES = Statement(
+    "ReadRoles",
+    ("iam:GetRole",),
+    Scope.role_arns,
+    "To see that the role is there, and its trust policy.",
 )
-_READ_BUCKET_POLICIES = Statement("ReadBucketPolicies", ("s3:GetBucketPolicy",), Scope.bucket_arns, "To see who has the bucket.")
+_READ_INSTANCE_PROFILES = Statement(
+    "ReadInstanceProfiles",
+    ("iam:GetInstanceProfile",),
+    Scope.instance_profile_arns_to_read,
+    "To see which role a profile holds.",
+)
+_READ_BUCKET_POLICIES = Statement(
+    "ReadBucketPolicies", ("s3:GetBucketPolicy",), Scope.bucket_arns, "To see who has the bucket."
+)
 _LIST_PRINCIPALS = Statement(
     "ListPrincipals",
     ("iam:ListRoles", "iam:ListUsers"),
     _everything,
-    "To tell whose the unique ids are that AWS shows in a policy in the place of a principal that was deleted.",
+    "To tell whose the unique ids are that AWS shows in a policy in the place of a principal that "
+    "was deleted.",
     "Where no policy has such an id.",
 )
 _READ_BY_THE_PAGE = Statement(
     "ReadByThePage",
     ("iam:GetAccountAuthorizationDetails",),
     _everything,
-    "To read many roles and instance profiles at once. It shows the caller all roles of the account, with their policies.",
-    "Always, best with fleet_plan_bulk_reads=false. Each is then read by itself, which makes more calls.",
+    "To read many roles and instance profiles at once. It shows the caller all roles of the "
+    "account, with their policies.",
+    "Always, best with fleet_plan_bulk_reads=false. Each is then read by itself, which makes more "
+    "calls.",
 )
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
@@ -128,16 +155,21 @@ _READ_ALL_OF_ROLES = Statement(
     "ReadRoles",
     ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
     Scope.all_role_arns,
-    "To see the trust policy of the clusters' role, and what the policies of that role and of Anyscale's control-plane role allow.",
+    "To see the trust policy of the clusters' role, and what the policies of that role and of "
+    "Anyscale's control-plane role allow.",
 )
 _READ_MANAGED_POLICIES = Statement(
     "ReadManagedPolicies",
     ("iam:GetPolicy", "iam:GetPolicyVersion"),
     Scope.managed_policy_arns,
-    "To see what the policies that are attached to these roles allow, and their permissions boundaries.",
+    "To see what the policies that are attached to these roles allow, and their permissions "
+    "boundaries.",
 )
 _LIST_INSTANCE_PROFILES = Statement(
-    "ListInstanceProfiles", ("iam:ListInstanceProfilesForRole",), Scope.role_arns, "To see which profiles hold the clusters' role."
+    "ListInstanceProfiles",
+    ("iam:ListInstanceProfilesForRole",),
+    Scope.role_arns,
+    "To see which profiles hold the clusters' role.",
 )
 _READ_BUCKETS = Statement(
     "ReadBuckets",
@@ -149,7 +181,8 @@ _READ_OWN_ROLE = Statement(
     "ReadRoles",
     ("iam:GetRole",),
     Scope.role_arns,
-    "To see the path of the role, which its session does not tell. The caller is the cluster's node, with that very role.",
+    "To see the path of the role, which its session does not tell. The caller is the cluster's "
+    "node, with that very role.",
     "Always. The path is then not compared.",
 )
 

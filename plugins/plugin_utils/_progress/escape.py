@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make text of others harmless to a terminal: what would move the cursor or hide other text is shown as an escape.
+"""Make text of others harmless to a terminal: what would move the cursor or hide other text is
+shown as an escape.
 
 This plugin util is private to the collection. Pure.
 """
@@ -14,14 +15,18 @@ import typing as t
 import unicodedata
 
 # Control characters but line breaks and tabs, and what turns the direction of writing.
-_CONTROLS = r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_CONTROLS = (
+    r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 DOTS = "..."
 _ANY = re.compile(rf"\x1b|{_CONTROLS}")
 _ANY_BUT_COLOURS = re.compile(rf"\x1b(?!\[[0-9;]*m)|{_CONTROLS}")
 
 
 def harmless(text: str, colours: bool = False) -> str:
-    """A text without control characters. ``colours``: those that switch colours stay, for texts that Ansible coloured."""
+    """A text without control characters. ``colours``: those that switch colours stay, for texts
+    that Ansible coloured.
+    """
     return (_ANY_BUT_COLOURS if colours else _ANY).sub(lambda found: _escaped(found[0]), text)
 
 
@@ -46,7 +51,9 @@ def cells(text: str) -> int:
 
 
 def cut(text: str, width: int, dots: str = DOTS) -> str:
-    """The start of a text that is not wider than this, with dots where something is missing and there is room for them."""
+    """The start of a text that is not wider than this, with dots where something is missing and
+    there is room for them.
+    """
     if cells(text) <= width:
         return text
     if len(dots) >= width:

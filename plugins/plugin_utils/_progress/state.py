@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a run over many clouds stands: which are done, which changed and why, which failed, how long the rest will take.
+"""Where a run over many clouds stands: which are done, which changed and why, which failed, how
+long the rest will take.
 
-This plugin util is private to the collection. Pure: it is told what happens, and what time it is. What is told for every
-task of every cloud takes the same time however many clouds there are.
+This plugin util is private to the collection. Pure: it is told what happens, and what time it is.
+What is told for every task of every cloud takes the same time however many clouds there are.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Cloud:
     step: int = 0
     heard: bool = False
     planned: bool = False
-    # Whether it waited for its turn when the play began, and whether a task of the play was for it alone.
+    # Whether it waited for its turn when the play began, and whether a task of the play was for it
+    # alone.
     waited: bool = False
     served: bool = False
     change: Outcome | None = None
@@ -64,7 +66,9 @@ class Cloud:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waited for its turn when the play began, and waits still: what the play did so far was for all clouds together."""
+        """Whether it waited for its turn when the play began, and waits still: what the play did so
+        far was for all clouds together.
+        """
         return self.stage is Stage.UNDER_WAY and self.waited and not self.served
 
     @property
@@ -103,7 +107,9 @@ class Progress:
         self._done_at_clock = 0
 
     def begin(self, accounts: t.Mapping[str, str], steps: t.Sequence[str], now: float) -> None:
-        """A play starts, for clouds by name with their accounts, with tasks that are known by their ids."""
+        """A play starts, for clouds by name with their accounts, with tasks that are known by their
+        ids.
+        """
         self.finish()
         self._places = {step: place for place, step in enumerate(steps, 1)}
         self._steps = max(len(steps), 1)
@@ -126,8 +132,11 @@ class Progress:
         self._left_out.difference_update(chosen)
         self._leave_out([cloud.name for cloud in self._batch if cloud.name not in chosen])
 
-    def plan(self, going_on: t.Collection[str], later: t.Collection[str] = (), again: bool = False) -> None:
-        """The clouds of the play were looked at: some go on to a play of their own, some are for another run, the others are right.
+    def plan(
+        self, going_on: t.Collection[str], later: t.Collection[str] = (), again: bool = False
+    ) -> None:
+        """The clouds of the play were looked at: some go on to a play of their own, some are for
+        another run, the others are right.
 
         again: it was a second look, at those alone that have had their turn.
         """
@@ -147,7 +156,8 @@ class Progress:
     def over(self, name: str, task: str, own: bool = True) -> bool:
         """A task is over for a cloud; whether it was the cloud's last one, as far as can be told.
 
-        own: whether it did something for the cloud itself. One that was skipped did not, nor one for all clouds by way of this one.
+        own: whether it did something for the cloud itself. One that was skipped did not, nor one
+        for all clouds by way of this one.
         """
         if name in self._left_out:  # one task for all may be run for it
             return False
@@ -177,9 +187,14 @@ class Progress:
         cloud.untold += new
 
     def find(self, name: str, findings: t.Iterable[str], unknown: bool = False) -> None:
-        """A look at a cloud found that this is not right with it; whether there is something that it could not tell."""
+        """A look at a cloud found that this is not right with it; whether there is something that
+        it could not tell.
+        """
         cloud = self._cloud(name)
-        cloud.findings, cloud.doubt = list(dict.fromkeys(findings)), Outcome.UNKNOWN if unknown else None
+        cloud.findings, cloud.doubt = (
+            list(dict.fromkeys(findings)),
+            Outcome.UNKNOWN if unknown else None,
+        )
 
     def miss(self, name: str) -> None:
         """A cloud could not be looked at, which does not end its part in the run."""
@@ -188,7 +203,9 @@ class Progress:
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""
         cloud = self._cloud(name)
-        if cloud.trouble is None:  # what failed first is why: a later task may only say that something did
+        if (
+            cloud.trouble is None
+        ):  # what failed first is why: a later task may only say that something did
             self.failed += 1
             cloud.message = message
         cloud.trouble = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
@@ -203,14 +220,18 @@ class Progress:
                 self._move(cloud, Stage.STOPPED)
 
     def finish(self) -> None:
-        """The play is over. One that was about all clouds together, or that stopped before it began, was nobody's turn."""
+        """The play is over. One that was about all clouds together, or that stopped before it
+        began, was nobody's turn.
+        """
         for cloud in self._batch:
             if cloud.stage is Stage.UNDER_WAY:
                 self._move(cloud, Stage.WAITING if cloud.is_idle else Stage.DONE)
         self._batch, self._taken, self._done_before = [], 0, self.done
 
     def settle(self, troubled: t.Container[str]) -> None:
-        """The run is over. What failed but was rescued does not count as failed, and only Ansible knows."""
+        """The run is over. What failed but was rescued does not count as failed, and only Ansible
+        knows.
+        """
         self.finish()
         for cloud in self.clouds.values():
             if cloud.trouble and cloud.name not in troubled:
@@ -230,7 +251,9 @@ class Progress:
         return now - (now if self._started is None else self._started)
 
     def time_left(self, now: float) -> float | None:
-        """How many seconds the rest will take, should it go on like this; nothing while that cannot be told."""
+        """How many seconds the rest will take, should it go on like this; nothing while that cannot
+        be told.
+        """
         worked = self._done_before - self._done_at_clock + self._taken / self._steps
         if self._clock is None or worked <= 0 or now - self._clock < _EARLY:
             return None

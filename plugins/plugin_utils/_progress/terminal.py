@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The screen that Ansible writes to: one line stays at its bottom, and whatever is written is harmless to a terminal.
+"""The screen that Ansible writes to: one line stays at its bottom, and whatever is written is
+harmless to a terminal.
 
-This plugin util is private to the collection. I/O. All that Ansible prints, also for its worker processes, goes through one
-object (``Display``), whose methods are wrapped. Ansible forks while other threads run, so the only lock that is safe to
-hold here is the one that it takes itself before a fork.
+This plugin util is private to the collection. I/O. All that Ansible prints, also for its worker
+processes, goes through one object (``Display``), whose methods are wrapped. Ansible forks while
+other threads run, so the only lock that is safe to hold here is the one that it takes itself before
+a fork.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class Screen:
             return _USUAL_WIDTH - 1
 
     def draw(self, line: str) -> None:
-        """Let this be the bottom line, unless a person is asked something or another line is not complete."""
+        """Let this be the bottom line, unless a person is asked something or another line is not
+        complete.
+        """
         with self._lock:
             if line != self._drawn and not (self._open_line or self._prompts or self._closed):
                 self._put(_ERASE + line)
@@ -67,7 +71,9 @@ class Screen:
                 self._drawn = ""
 
     def flush(self) -> None:
-        """Let what was printed be seen: Ansible itself leaves that to the end of the run where there is no terminal."""
+        """Let what was printed be seen: Ansible itself leaves that to the end of the run where
+        there is no terminal.
+        """
         self._put("")
 
     def _close(self) -> None:
@@ -83,7 +89,8 @@ class Screen:
             return
         with self._lock:
             self.erase()
-            # Ansible colours a text that comes with a colour later on: whatever is in it by now is not Ansible's.
+            # Ansible colours a text that comes with a colour later on: whatever is in it by now is
+            # not Ansible's.
             safe = harmless(msg, colours=color is None) if isinstance(msg, str) else msg
             self._write(safe, color, *args, **options)
             self._open_line = not options.get("newline", True) and not msg.endswith("\n")

@@ -4,8 +4,8 @@
 
 """A run's progress in words: the bar, the lines for a cloud, the recap.
 
-This plugin util is private to the collection. Pure: text out of what is known. Texts are made of pieces, each with the
-outcome that it speaks of, if any, for those who colour them.
+This plugin util is private to the collection. Pure: text out of what is known. Texts are made of
+pieces, each with the outcome that it speaks of, if any, for those who colour them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import DOTS, cells, cut, on_one_line
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Outcome, Progress
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+    DOTS,
+    cells,
+    cut,
+    on_one_line,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    Cloud,
+    Outcome,
+    Progress,
+)
 
 Piece = tuple[str, t.Optional[Outcome]]
 Line = list[Piece]
@@ -27,7 +36,11 @@ _MOST_GROUPS = 20
 
 def noun(progress: Progress) -> str:
     """What a host is: a cloud, where any is known to be one."""
-    return "clouds" if any(cloud.account or cloud.planned for cloud in progress.clouds.values()) else "hosts"
+    return (
+        "clouds"
+        if any(cloud.account or cloud.planned for cloud in progress.clouds.values())
+        else "hosts"
+    )
 
 
 def bar_line(progress: Progress, what: str, check: bool, width: int, now: float) -> Line:
@@ -62,13 +75,25 @@ def failed_line(cloud: Cloud, task: str, message: str, unreachable: bool = False
 
 
 def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
-    """What came of the run: a table by account, why clouds changed, why they failed, and the totals for machines."""
+    """What came of the run: a table by account, why clouds changed, why they failed, and the totals
+    for machines.
+    """
     counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
     if not counted:
         return []
-    findings = _grouped((finding, cloud.name) for cloud in counted if cloud.outcome is Outcome.DRIFTED for finding in cloud.findings)
+    findings = _grouped(
+        (finding, cloud.name)
+        for cloud in counted
+        if cloud.outcome is Outcome.DRIFTED
+        for finding in cloud.findings
+    )
     changed, predicted = (
-        _grouped((reason, cloud.name) for cloud in counted if cloud.change is change for reason in cloud.reasons)
+        _grouped(
+            (reason, cloud.name)
+            for cloud in counted
+            if cloud.change is change
+            for reason in cloud.reasons
+        )
         for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
     )
     troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.trouble)
@@ -85,7 +110,15 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
 
 def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
     """How many are done, changed and failed, how long that took and how long the rest will take."""
-    pieces: Line = [(f"{progress.done} of {len(progress.clouds)} {what} done in {_clock(progress.elapsed(now))}", None)]
+    pieces: Line = [
+        (
+            (
+                f"{progress.done} of {len(progress.clouds)} {what} done in "
+                f"{_clock(progress.elapsed(now))}"
+            ),
+            None,
+        )
+    ]
     # A variable of a playbook may ask for check mode as well.
     only_predicted = check or progress.changed and progress.changed == progress.predicted
     changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
@@ -125,25 +158,40 @@ def _named(cloud: Cloud) -> str:
 def _table(clouds: t.Sequence[Cloud], what: str, check: bool) -> list[Line]:
     """How many clouds of each account came to which outcome, with all of them last."""
     columns = _columns(clouds, check)
-    counts: dict[str, collections.Counter[Outcome | None]] = collections.defaultdict(collections.Counter)
+    counts: dict[str, collections.Counter[Outcome | None]] = collections.defaultdict(
+        collections.Counter
+    )
     for cloud in clouds:
         counts[cloud.account][cloud.outcome] += 1
-    rows = [(account or _UNKNOWN, counts[account]) for account in sorted(counts, key=lambda account: (not account, account))]
+    rows = [
+        (account or _UNKNOWN, counts[account])
+        for account in sorted(counts, key=lambda account: (not account, account))
+    ]
     if len(rows) > 1:
         rows.append(("all", sum(counts.values(), collections.Counter())))
     first = max(len("account"), *(len(account) for account, _count in rows))
-    header = f"{'account':{first}}  {what:>6}  " + "  ".join(f"{column.value:>7}" for column in columns)
+    header = f"{'account':{first}}  {what:>6}  " + "  ".join(
+        f"{column.value:>7}" for column in columns
+    )
     lines: list[Line] = [[(header, None)]]
     for account, count in rows:
         line: Line = [(f"{account:{first}}  {count.total():>6}", None)]
-        line += [(f"  {count[column]:>{max(len(column.value), 7)}}", column if count[column] else None) for column in columns]
+        line += [
+            (f"  {count[column]:>{max(len(column.value), 7)}}", column if count[column] else None)
+            for column in columns
+        ]
         lines.append(line)
     return lines
 
 
 def _columns(clouds: t.Iterable[Cloud], check: bool) -> list[Outcome]:
     """The outcomes that people look for, and those that came besides."""
-    usual = {Outcome.RIGHT, Outcome.WOULD_CHANGE if check else Outcome.CHANGED, Outcome.FAILED, Outcome.UNREACHABLE}
+    usual = {
+        Outcome.RIGHT,
+        Outcome.WOULD_CHANGE if check else Outcome.CHANGED,
+        Outcome.FAILED,
+        Outcome.UNREACHABLE,
+    }
     found = {cloud.outcome for cloud in clouds}
     return [outcome for outcome in Outcome if outcome in usual | found]
 
@@ -156,7 +204,9 @@ def _grouped(pairs: t.Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
-def _section(title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, outcome: Outcome | None) -> list[Line]:
+def _section(
+    title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, outcome: Outcome | None
+) -> list[Line]:
     """Each text with how many clouds it is for and which, as far as a line goes."""
     if not groups:
         return []
@@ -164,7 +214,10 @@ def _section(title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, 
     for text, names in groups[:_MOST_GROUPS]:
         # Of a long text and many names, both are to be seen.
         head = cut(on_one_line(text), max(width * 2 // 3, 20))
-        line = f"{len(names):>6}  {head}: {', '.join(on_one_line(name) for name in names[: width // 2])}"
+        line = (
+            f"{len(names):>6}  {head}: "
+            f"{', '.join(on_one_line(name) for name in names[: width // 2])}"
+        )
         lines.append([(cut(line, width), outcome)])
     if len(groups) > _MOST_GROUPS:
         lines.append([(f"        and {len(groups) - _MOST_GROUPS} more like these", None)])
@@ -175,5 +228,9 @@ def _totals(clouds: t.Sequence[Cloud], what: str, check: bool) -> Line:
     """One line in the manner of Ansible's own recap, which scripts look through for ``changed=``."""
     counts = collections.Counter(cloud.outcome for cloud in clouds)
     columns = {*_columns(clouds, check), Outcome.CHANGED}
-    numbers = [f"{outcome.value.replace(' ', '_')}={counts[outcome]}" for outcome in Outcome if outcome in columns]
+    numbers = [
+        f"{outcome.value.replace(' ', '_')}={counts[outcome]}"
+        for outcome in Outcome
+        if outcome in columns
+    ]
     return [(" ".join([f"{what}={len(clouds)}", *numbers]), None)]

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report as CSV: one row for each check, in the columns of Prowler where it has a name for them.
+"""The audit's report as CSV: one row for each check, in the columns of Prowler where it has a name
+for them.
 
-This plugin util is private to the collection. Pure. As in the reports of Prowler (https://docs.prowler.com), semicolons
-separate the columns.
+This plugin util is private to the collection. Pure. As in the reports of Prowler
+(https://docs.prowler.com), semicolons separate the columns.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import csv
 import io
 import typing as t
 
-# Prowler's, in its order; those of which an audit knows nothing are left out. The last three are our own.
+# Prowler's, in its order; those of which an audit knows nothing are left out. The last three are
+# our own.
 COLUMNS = (
     "TIMESTAMP",
     "ACCOUNT_UID",
@@ -39,27 +41,43 @@ COLUMNS = (
 DELIMITER = ";"
 
 _SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
-# With one of these first, a spreadsheet takes a cell for a formula; the wide ones are what some keyboards give.
+# With one of these first, a spreadsheet takes a cell for a formula; the wide ones are what some
+# keyboards give.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Json = t.Mapping[str, t.Any]
 
 
 def to_csv(report: Json) -> str:
-    """The whole table with its header. A cloud that could not be audited has one that says so, so that it is not overlooked."""
+    """The whole table with its header. A cloud that could not be audited has one that says so, so
+    that it is not overlooked.
+    """
     text = io.StringIO()
-    # All cells are quoted: by itself, Python before 3.13 does not quote one that holds only a carriage return.
-    writer = csv.DictWriter(text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    # All cells are quoted: by itself, Python before 3.13 does not quote one that holds only a
+    # carriage return.
+    writer = csv.DictWriter(
+        text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL
+    )
     writer.writeheader()
     for cloud in report["clouds"]:
         for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
-            row = {"TIMESTAMP": report["generated_at"], "PROVIDER": "aws", **_about_cloud(cloud), **_about_check(cloud, check)}
+            row = {
+                "TIMESTAMP": report["generated_at"],
+                "PROVIDER": "aws",
+                **_about_cloud(cloud),
+                **_about_check(cloud, check),
+            }
             writer.writerow({column: _harmless(value) for column, value in row.items()})
     return text.getvalue()
 
 
 def _not_audited(cloud: Json) -> Json:
-    return {"id": "audit", "title": "The cloud could be audited", "status": "error", "reason": cloud["error"]}
+    return {
+        "id": "audit",
+        "title": "The cloud could be audited",
+        "status": "error",
+        "reason": cloud["error"],
+    }
 
 
 def _about_cloud(cloud: Json) -> dict[str, t.Any]:
@@ -96,10 +114,18 @@ def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
         service, kind, uid = "s3", "AwsS3Bucket", f"arn:{partition}:s3:::{name}" if name else ""
     else:
         service, kind, name, uid = "iam", "AwsIamRole", role_arn.rpartition("/")[2], role_arn
-    return {"SERVICE_NAME": service, "RESOURCE_TYPE": kind, "RESOURCE_UID": uid, "RESOURCE_NAME": name, "PARTITION": partition}
+    return {
+        "SERVICE_NAME": service,
+        "RESOURCE_TYPE": kind,
+        "RESOURCE_UID": uid,
+        "RESOURCE_NAME": name,
+        "PARTITION": partition,
+    }
 
 
 def _harmless(value: t.Any) -> str:
-    """A value as text that no spreadsheet runs: what would be a formula gets an apostrophe before it."""
+    """A value as text that no spreadsheet runs: what would be a formula gets an apostrophe before
+    it.
+    """
     text = "" if value is None else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text

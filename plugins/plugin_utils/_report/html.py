@@ -4,9 +4,9 @@
 
 """The audit's report as one HTML file that asks for nothing outside itself.
 
-This plugin util is private to the collection. Markup, style and script are files of their own in the folder ``report``.
-The data are embedded as JSON, which the script shows as text alone. The page's own policy allows it no other script or
-style than these, by their hashes, and no request.
+This plugin util is private to the collection. Markup, style and script are files of their own in
+the folder ``report``. The data are embedded as JSON, which the script shows as text alone. The
+page's own policy allows it no other script or style than these, by their hashes, and no request.
 """
 
 from __future__ import annotations
@@ -21,8 +21,18 @@ from pathlib import Path
 _FOLDER = Path(__file__).with_name("assets")
 # In their order: later rules win, and what a script calls while it is read comes before it.
 _STYLES = ("base.css", "scorecard.css", "grid.css", "evidence.css", "screens.css", "paper.css")
-_SCRIPTS = ("dom.js", "model.js", "charts.js", "grid.js", "diff.js", "evidence.js", "paper.js", "page.js")
-# What could end the element that the data are in, or begin another one. In JSON these stand only in strings.
+_SCRIPTS = (
+    "dom.js",
+    "model.js",
+    "charts.js",
+    "grid.js",
+    "diff.js",
+    "evidence.js",
+    "paper.js",
+    "page.js",
+)
+# What could end the element that the data are in, or begin another one. In JSON these stand only in
+# strings.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 Json = t.Mapping[str, t.Any]
@@ -31,9 +41,16 @@ Json = t.Mapping[str, t.Any]
 def to_html(report: Json) -> str:
     """The page, with all that it needs."""
     style = "\n".join(map(_source, _STYLES))
-    script = "\n".join(('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();"))  # so that its names are its own
+    script = "\n".join(
+        ('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();")
+    )  # so that its names are its own
     page = string.Template(_source("page.html"))
-    return page.substitute(policy=_policy(style, script), style=style, script=script, report=_embedded(_compact(report)))
+    return page.substitute(
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        report=_embedded(_compact(report)),
+    )
 
 
 def _policy(style: str, script: str) -> str:
@@ -67,12 +84,20 @@ def _embedded(data: Json) -> str:
 
 def _compact(report: Json) -> dict[str, t.Any]:
     """The report, with the titles of the checks said once: a fleet has thousands of each."""
-    titles = {check["id"]: check["title"] for cloud in report["clouds"] for check in cloud["checks"]}
+    titles = {
+        check["id"]: check["title"] for cloud in report["clouds"] for check in cloud["checks"]
+    }
     return {
         **report,
         "columns": [{"id": check_id, "title": title} for check_id, title in titles.items()],
         "clouds": [
-            {**cloud, "checks": [{key: value for key, value in check.items() if key != "title" and value} for check in cloud["checks"]]}
+            {
+                **cloud,
+                "checks": [
+                    {key: value for key, value in check.items() if key != "title" and value}
+                    for check in cloud["checks"]
+                ],
+            }
             for cloud in report["clouds"]
         ],
     }

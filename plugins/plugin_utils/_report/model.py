@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report: the state of each cloud, totals, and what is new or fixed since an earlier report.
+"""The audit's report: the state of each cloud, totals, and what is new or fixed since an earlier
+report.
 
-This plugin util is private to the collection. Pure: results of the module cloud_iam_info in, one JSON document out, from
-which the other formats are made.
+This plugin util is private to the collection. Pure: results of the module cloud_iam_info in, one
+JSON document out, from which the other formats are made.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ Findings = t.Collection[tuple[str, str]]
 
 
 def make_report(
-    results: t.Mapping[str, t.Any], generated_at: str, collection_version: str, previous: t.Mapping[str, t.Any] | None = None
+    results: t.Mapping[str, t.Any],
+    generated_at: str,
+    collection_version: str,
+    previous: t.Mapping[str, t.Any] | None = None,
 ) -> Json:
     """The report on the results, one for each host by its name. ``previous`` is an earlier report."""
     before = None if previous is None else _findings(previous)
@@ -61,11 +65,17 @@ def parse_report(text: str, source: str) -> Json:
     remedy = "Name a report.json that this version of the collection made."
     version = report.get("schema_version") if isinstance(report, dict) else None
     if version != SCHEMA_VERSION:
-        found = "it is no report" if version is None else f"its schema_version is {version}, not {SCHEMA_VERSION}"
+        found = (
+            "it is no report"
+            if version is None
+            else f"its schema_version is {version}, not {SCHEMA_VERSION}"
+        )
         raise InputError(f"previous_report is {source!r}, but {found}.", remedy)
     clouds = report.get("clouds")
     if not isinstance(clouds, list) or not all(map(_is_comparable, clouds)):
-        raise InputError(f"previous_report is {source!r}, whose clouds are not those of a report.", remedy)
+        raise InputError(
+            f"previous_report is {source!r}, whose clouds are not those of a report.", remedy
+        )
     return report
 
 
@@ -80,34 +90,64 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
     return [
         cloud["name"]
         for cloud in report["clouds"]
-        if cloud["state"] in FAIL_ON[fail_on] or fail_on == "drift" and any(map(_is_drift, cloud["checks"]))
+        if cloud["state"] in FAIL_ON[fail_on]
+        or fail_on == "drift"
+        and any(map(_is_drift, cloud["checks"]))
     ]
 
 
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
-    """Whether a check is what onboarding is for: it fails, or it only warns, of a document that the collection would write anew."""
-    return check["status"] == "fail" or check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {})
+    """Whether a check is what onboarding is for: it fails, or it only warns, of a document that the
+    collection would write anew.
+    """
+    return (
+        check["status"] == "fail"
+        or check["status"] in ("warn", "unknown")
+        and "after" in (check.get("evidence") or {})
+    )
 
 
 def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
-    """A host whose result has no checks, or none that could be told, was not audited, whatever the reason: it must not look right."""
+    """A host whose result has no checks, or none that could be told, was not audited, whatever the
+    reason: it must not look right.
+    """
     result = result if isinstance(result, dict) else {}
     if result.get("failed") or not result.get("checks"):
         error = str(result.get("msg") or _NO_RESULT)
-        return {"name": name, "state": "error", "cloud": result.get("cloud"), "error": error, "checks": []}
-    checks = [{**check, "change": _change(check["status"], before, (name, check["id"]))} for check in result["checks"]]
+        return {
+            "name": name,
+            "state": "error",
+            "cloud": result.get("cloud"),
+            "error": error,
+            "checks": [],
+        }
+    checks = [
+        {**check, "change": _change(check["status"], before, (name, check["id"]))}
+        for check in result["checks"]
+    ]
     found = {check["status"] for check in checks}
     error = _nothing_told(checks) if "unknown" in found and found <= _UNTOLD else None
     state = "error" if error else next(state for state in STATES if state in found)
-    return {"name": name, "state": state, "cloud": result.get("cloud"), "error": error, "checks": checks}
+    return {
+        "name": name,
+        "state": state,
+        "cloud": result.get("cloud"),
+        "error": error,
+        "checks": checks,
+    }
 
 
 def _nothing_told(checks: t.Iterable[Json]) -> str:
-    return f"No check could be told. {next(check['reason'] for check in checks if check['status'] == 'unknown')}"
+    return (
+        "No check could be told. "
+        f"{next(check['reason'] for check in checks if check['status'] == 'unknown')}"
+    )
 
 
 def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> str | None:
-    """What became of a finding. One that cannot be told any more is not called fixed, nor is one of what is there no more."""
+    """What became of a finding. One that cannot be told any more is not called fixed, nor is one of
+    what is there no more.
+    """
     if before is None or status == "unknown":
         return None
     if status in _FINDINGS:
@@ -119,14 +159,26 @@ def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> s
 
 def _is_comparable(cloud: t.Any) -> bool:
     """Whether an earlier report's cloud has all that is compared with."""
-    checks = cloud.get("checks") if isinstance(cloud, dict) and isinstance(cloud.get("name"), str) else None
+    checks = (
+        cloud.get("checks")
+        if isinstance(cloud, dict) and isinstance(cloud.get("name"), str)
+        else None
+    )
     return isinstance(checks, list) and all(
-        isinstance(check, dict) and isinstance(check.get("id"), str) and isinstance(check.get("status"), str) for check in checks
+        isinstance(check, dict)
+        and isinstance(check.get("id"), str)
+        and isinstance(check.get("status"), str)
+        for check in checks
     )
 
 
 def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:
-    return {(cloud["name"], check["id"]) for cloud in report["clouds"] for check in cloud["checks"] if check["status"] in _FINDINGS}
+    return {
+        (cloud["name"], check["id"])
+        for cloud in report["clouds"]
+        for check in cloud["checks"]
+        if check["status"] in _FINDINGS
+    }
 
 
 def _counted(kinds: t.Iterable[str], found: t.Iterable[str | None]) -> dict[str, int]:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module that replaces a document keeps of it first, and that nothing is replaced where that is not possible."""
+"""What every module that replaces a document keeps of it first, and that nothing is replaced where
+that is not possible.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,16 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    same_config,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import policies_equal
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     ACCOUNT,
@@ -40,23 +46,42 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     settled,
     trust_of,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    inventory_file,
+    run_playbook,
+)
 
 CLOUD = Cloud(
-    "vision", ACCOUNT, role=ROLE, trust="lambda_only", bucket_policy="foreign_reader", profile="filled", compute_config="role_arn"
+    "vision",
+    ACCOUNT,
+    role=ROLE,
+    trust="lambda_only",
+    bucket_policy="foreign_reader",
+    profile="filled",
+    compute_config="role_arn",
 )
 GIVEN: dict[str, Json] = {
     "iam_trust_ec2": {"role": CLOUD.role_name},
     "s3_cloud_access": {"bucket": CLOUD.bucket_name, "roles": [CLOUD.role_arn]},
-    "compute_config_profile": {"name": CLOUD.compute_config_name, "cloud_id": CLOUD.cloud_id, "role": CLOUD.role_name},
+    "compute_config_profile": {
+        "name": CLOUD.compute_config_name,
+        "cloud_id": CLOUD.cloud_id,
+        "role": CLOUD.role_name,
+    },
 }
-KINDS = {"iam_trust_ec2": "trust_policy", "s3_cloud_access": "bucket_policy", "compute_config_profile": "compute_config"}
+KINDS = {
+    "iam_trust_ec2": "trust_policy",
+    "s3_cloud_access": "bucket_policy",
+    "compute_config_profile": "compute_config",
+}
 SECRETS = ("AKIA", "wJalrXUtnFEMI/K7MDENG/canary", "aph0_", "fleet-7f3a")
 
 
 def newest(sandbox: Sandbox) -> Json | None:
     """The compute config's newest version."""
-    found = sandbox.organization.templates.search({"name": {"equals": CLOUD.compute_config_name}, "version": -1})
+    found = sandbox.organization.templates.search(
+        {"name": {"equals": CLOUD.compute_config_name}, "version": -1}
+    )
     return found[0]["config"] if found else None
 
 
@@ -64,11 +89,19 @@ def live(sandbox: Sandbox, module: str) -> t.Any:
     """The document that a module writes to."""
     if module == "compute_config_profile":
         return newest(sandbox)
-    return trust_of(sandbox) if module == "iam_trust_ec2" else bucket_policy_of(sandbox, CLOUD.bucket_name)
+    return (
+        trust_of(sandbox)
+        if module == "iam_trust_ec2"
+        else bucket_policy_of(sandbox, CLOUD.bucket_name)
+    )
 
 
 def same(module: str, one: t.Any, other: t.Any) -> bool:
-    return same_config(one, other) if module == "compute_config_profile" else policies_equal(one, other)
+    return (
+        same_config(one, other)
+        if module == "compute_config_profile"
+        else policies_equal(one, other)
+    )
 
 
 @pytest.fixture(name="seeded")
@@ -83,7 +116,9 @@ def _folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_change_keeps_what_was_there_and_what_it_left(seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str) -> None:
+def test_a_change_keeps_what_was_there_and_what_it_left(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+) -> None:
     before = live(seeded, module)
     result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder), run_id="4711")
     path = pathlib.Path(result["backup_file"])
@@ -94,18 +129,24 @@ def test_a_change_keeps_what_was_there_and_what_it_left(seeded: Sandbox, run_mod
     assert (backup.kind, backup.account_id) == (KINDS[module], ACCOUNT)
     assert result["diff"]["after_header"] == f"{backup.resource} (after)"
     assert same(module, backup.before, before)
-    assert same(module, backup.after, live(seeded, module)) and not same(module, backup.after, before)
+    assert same(module, backup.after, live(seeded, module)) and not same(
+        module, backup.after, before
+    )
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_check_mode_keeps_nothing(seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str) -> None:
+def test_check_mode_keeps_nothing(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+) -> None:
     result = run_module(module, check=True, **GIVEN[module], backup=True, backup_dir=str(folder))
     assert result["changed"] and "backup_file" not in result
     assert not folder.exists()
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_what_is_right_costs_nothing(seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str) -> None:
+def test_what_is_right_costs_nothing(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+) -> None:
     """No file, and the calls of a run without a backup."""
     run_module(module, **GIVEN[module])
     costs = []
@@ -117,14 +158,18 @@ def test_what_is_right_costs_nothing(seeded: Sandbox, run_module: Run, folder: p
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_backup_is_made_unless_asked_for(seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str) -> None:
+def test_no_backup_is_made_unless_asked_for(
+    seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str
+) -> None:
     result = run_module(module, **GIVEN[module], backup_dir=str(tmp_path / "backups"))
     assert result["changed"] and "backup_file" not in result
     assert not list(tmp_path.glob("**/*.json"))
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_by_default_it_is_in_the_users_home(seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str) -> None:
+def test_by_default_it_is_in_the_users_home(
+    seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str
+) -> None:
     path = run_module(module, **GIVEN[module], backup=True)["backup_file"]
     assert pathlib.Path(path).parent == tmp_path / ".ansible/anyscale_backups"
 
@@ -143,31 +188,48 @@ def _open_to_all(folder: pathlib.Path) -> pathlib.Path:
 @pytest.mark.parametrize("place", [_in_a_file, _open_to_all])
 @pytest.mark.parametrize("module", MODULES)
 def test_without_a_backup_nothing_is_changed(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str, place: t.Callable[[pathlib.Path], pathlib.Path]
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    module: str,
+    place: t.Callable[[pathlib.Path], pathlib.Path],
 ) -> None:
     """Which check mode knows too, in the same words."""
     options = {**GIVEN[module], "backup": True, "backup_dir": str(place(folder))}
     seeded.clear_calls()
     message = failure(run_module(module, **options))["msg"]
-    assert "was not changed, since its backup cannot be written" in message and "backup_dir" in message
+    assert (
+        "was not changed, since its backup cannot be written" in message and "backup_dir" in message
+    )
     assert failure(run_module(module, check=True, **options))["msg"] == message
     assert seeded.writes() == []
 
 
 @pytest.mark.parametrize(("exists", "check"), [(True, True), (True, False), (False, True)])
 def test_a_folder_that_this_user_cannot_write_to(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, check: bool, exists: bool
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    check: bool,
+    exists: bool,
 ) -> None:
     """Nor one that could not be made, which a run finds when it makes it."""
     if exists:
         folder.mkdir(mode=0o700)
-    monkeypatch.setattr(os, "access", lambda path, mode: path not in (str(folder), str(folder.parent)))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: path not in (str(folder), str(folder.parent))
+    )
     options = {**GIVEN["iam_trust_ec2"], "backup": True, "backup_dir": str(folder)}
-    assert "Permission denied" in failure(run_module("iam_trust_ec2", check=check, **options))["msg"]
+    assert (
+        "Permission denied" in failure(run_module("iam_trust_ec2", check=check, **options))["msg"]
+    )
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_relative_folder_is_refused_before_anything_is_looked_at(seeded: Sandbox, run_module: Run, module: str) -> None:
+def test_a_relative_folder_is_refused_before_anything_is_looked_at(
+    seeded: Sandbox, run_module: Run, module: str
+) -> None:
     seeded.clear_calls()
     message = failure(run_module(module, **GIVEN[module], backup=True, backup_dir="backups"))["msg"]
     assert "backup_dir 'backups' is not an absolute path" in message
@@ -182,13 +244,17 @@ def test_an_interrupted_backup_leaves_no_file_and_no_change(
 
     monkeypatch.setattr(os, "fsync", full)
     seeded.clear_calls()
-    message = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], backup=True, backup_dir=str(folder)))["msg"]
+    message = failure(
+        run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], backup=True, backup_dir=str(folder))
+    )["msg"]
     assert "No space left on device" in message
     assert (list(folder.iterdir()), seeded.writes()) == ([], [])
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_backup_is_there_before_the_write(seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str) -> None:
+def test_the_backup_is_there_before_the_write(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+) -> None:
     """A write that fails leaves it behind, and it says what is still live."""
     before = live(seeded, module)
     for operation in ("UpdateAssumeRolePolicy", "PutBucketPolicy"):
@@ -196,22 +262,40 @@ def test_the_backup_is_there_before_the_write(seeded: Sandbox, run_module: Run, 
     seeded.fault("POST /api/v2/compute_templates/", status=403, code="forbidden")
     failure(run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder)))
     (path,) = folder.iterdir()
-    assert same(module, read(str(path)).before, before) and same(module, live(seeded, module), before)
+    assert same(module, read(str(path)).before, before) and same(
+        module, live(seeded, module), before
+    )
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_secret_is_in_a_backup(seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str) -> None:
+def test_no_secret_is_in_a_backup(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
+) -> None:
     condition = {"StringEquals": {"sts:ExternalId": SECRETS[3]}}
-    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole", "Condition": condition}
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ACCOUNT},
+        "Action": "sts:AssumeRole",
+        "Condition": condition,
+    }
     assumed = make_role(seeded, "onboarding", policy(trust))
     key = seeded.credentials(ACCOUNT)["aws_access_key_id"]
-    connection = {"access_key": key, "secret_key": SECRETS[1], "assume_role_arn": assumed, "assume_role_external_id": SECRETS[3]}
-    path = run_module(module, **GIVEN[module], **connection, backup=True, backup_dir=str(folder))["backup_file"]
+    connection = {
+        "access_key": key,
+        "secret_key": SECRETS[1],
+        "assume_role_arn": assumed,
+        "assume_role_external_id": SECRETS[3],
+    }
+    path = run_module(module, **GIVEN[module], **connection, backup=True, backup_dir=str(folder))[
+        "backup_file"
+    ]
     text = pathlib.Path(path).read_text()
     assert not [secret for secret in (*SECRETS, key, seeded.token) if secret in text]
 
 
-def test_a_bucket_without_a_policy_and_one_whose_policy_goes(sandbox: Sandbox, run_module: Run, folder: pathlib.Path) -> None:
+def test_a_bucket_without_a_policy_and_one_whose_policy_goes(
+    sandbox: Sandbox, run_module: Run, folder: pathlib.Path
+) -> None:
     make_role(sandbox)
     make_bucket(sandbox, "fleet-data")
     given = {"bucket": "fleet-data", "roles": [ROLE_ARN], "backup": True, "backup_dir": str(folder)}
@@ -221,8 +305,15 @@ def test_a_bucket_without_a_policy_and_one_whose_policy_goes(sandbox: Sandbox, r
     assert policies_equal(made.after, gone.before) and made.after["Statement"]
 
 
-def test_a_compute_config_that_is_made_and_one_that_is_archived(seeded: Sandbox, run_module: Run, folder: pathlib.Path) -> None:
-    given = {**GIVEN["compute_config_profile"], "name": "team-b", "backup": True, "backup_dir": str(folder)}
+def test_a_compute_config_that_is_made_and_one_that_is_archived(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path
+) -> None:
+    given = {
+        **GIVEN["compute_config_profile"],
+        "name": "team-b",
+        "backup": True,
+        "backup_dir": str(folder),
+    }
     made = read(run_module("compute_config_profile", **given)["backup_file"])
     archived = read(run_module("compute_config_profile", **given, state="archived")["backup_file"])
     assert made.before is None and archived.after is None
@@ -230,9 +321,13 @@ def test_a_compute_config_that_is_made_and_one_that_is_archived(seeded: Sandbox,
 
 
 @pytest.mark.parametrize(
-    "options", [{"publish": False, "dest": "team.yaml"}, {"dest": "team.yaml"}], ids=["only a file", "a file beside it"]
+    "options",
+    [{"publish": False, "dest": "team.yaml"}, {"dest": "team.yaml"}],
+    ids=["only a file", "a file beside it"],
 )
-def test_a_file_is_none_of_its_documents(seeded: Sandbox, run_module: Run, folder: pathlib.Path, options: Json) -> None:
+def test_a_file_is_none_of_its_documents(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path, options: Json
+) -> None:
     run_module("compute_config_profile", **GIVEN["compute_config_profile"])
     given = {**GIVEN["compute_config_profile"], **options, "dest": "team.yaml"}
     result = run_module("compute_config_profile", **given, backup=True, backup_dir=str(folder))
@@ -240,19 +335,29 @@ def test_a_file_is_none_of_its_documents(seeded: Sandbox, run_module: Run, folde
     assert not folder.exists()
 
 
-def test_hostile_names_of_compute_configs(seeded: Sandbox, run_module: Run, folder: pathlib.Path) -> None:
+def test_hostile_names_of_compute_configs(
+    seeded: Sandbox, run_module: Run, folder: pathlib.Path
+) -> None:
     for name in ("../../escape", "/etc/passwd", "{{ 7 * 7 }}", "名前"):
         given = {**GIVEN["compute_config_profile"], "name": name}
-        path = pathlib.Path(run_module("compute_config_profile", **given, backup=True, backup_dir=str(folder))["backup_file"])
+        path = pathlib.Path(
+            run_module("compute_config_profile", **given, backup=True, backup_dir=str(folder))[
+                "backup_file"
+            ]
+        )
         assert path.parent == folder and path.is_file()
         assert read(str(path)).target["name"] == name
     assert len(list(folder.iterdir())) == 4
 
 
-# --- others who write meanwhile ---------------------------------------------------------------------------------------
+# --- others who write meanwhile -------------------------------------------------------------------
 
 _OBJECTS = f"arn:aws:s3:::{CLOUD.bucket_name}/*"
-_NEWCOMER: Json = {"Sid": "Newcomer", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+_NEWCOMER: Json = {
+    "Sid": "Newcomer",
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+}
 NEWCOMERS: dict[str, Json] = {
     "iam_trust_ec2": {**_NEWCOMER, "Action": "sts:AssumeRole"},
     "s3_cloud_access": {**_NEWCOMER, "Action": "s3:GetObject", "Resource": _OBJECTS},
@@ -288,15 +393,22 @@ def meet(monkeypatch: pytest.MonkeyPatch, module: str, meeting: t.Callable[[], o
                 met.append(meeting())
 
     monkeypatch.setattr(owner, name, write_and_meet)
-    # What was there before our write may also be an old answer: it is waited for, here not as long as for AWS.
+    # What was there before our write may also be an old answer: it is waited for, here not as long
+    # as for AWS.
     monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize("module", WRITES)
 def test_it_is_of_what_was_replaced_and_not_of_what_was_seen_first(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
-    """A round that AWS refused wrote nothing; what the next one replaces holds what a newcomer added meanwhile."""
+    """A round that AWS refused wrote nothing; what the next one replaces holds what a newcomer
+    added meanwhile.
+    """
     found = live(seeded, module)
     with_newcomer = policy(*statements(found), NEWCOMERS[module])
     seeded.fault(WRITES[module][2], status=409, code="ConcurrentModification")
@@ -305,16 +417,24 @@ def test_it_is_of_what_was_replaced_and_not_of_what_was_seen_first(
     (path,) = folder.iterdir()
     assert result["backup_file"] == str(path)
     backup = read(str(path))
-    assert policies_equal(backup.before, with_newcomer) and policies_equal(backup.after, live(seeded, module))
+    assert policies_equal(backup.before, with_newcomer) and policies_equal(
+        backup.after, live(seeded, module)
+    )
     run_module("backup_restore", files=[str(path)])
     assert policies_equal(live(seeded, module), with_newcomer)
 
 
 @pytest.mark.parametrize("module", WRITES)
 def test_each_document_that_was_replaced_is_kept(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
-    """Somebody wiped ours out and it was written again: the result names the last, which has the newcomer."""
+    """Somebody wiped ours out and it was written again: the result names the last, which has the
+    newcomer.
+    """
     found = live(seeded, module)
     with_newcomer = policy(*statements(found), NEWCOMERS[module])
     meet(monkeypatch, module, lambda: put(seeded, module, with_newcomer))
@@ -322,7 +442,9 @@ def test_each_document_that_was_replaced_is_kept(
     first, last = sorted(folder.iterdir())
     assert result["backup_file"] == str(last)
     assert policies_equal(read(str(first)).before, found)
-    assert policies_equal(read(str(last)).before, with_newcomer) and policies_equal(read(str(last)).after, live(seeded, module))
+    assert policies_equal(read(str(last)).before, with_newcomer) and policies_equal(
+        read(str(last)).after, live(seeded, module)
+    )
     refusal = failure(run_module("backup_restore", files=[str(first), str(last)]))
     assert "was changed by somebody else while the run wrote to it" in refusal["msg"]
     run_module("backup_restore", files=[str(last)])
@@ -331,9 +453,15 @@ def test_each_document_that_was_replaced_is_kept(
 
 @pytest.mark.parametrize("module", WRITES)
 def test_to_restore_does_not_take_out_what_was_put_back(
-    seeded: Sandbox, run_module: Run, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, module: str
+    seeded: Sandbox,
+    run_module: Run,
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
-    """Somebody wiped out ours and a statement of others, which came back with ours: it stays when ours goes."""
+    """Somebody wiped out ours and a statement of others, which came back with ours: it stays when
+    ours goes.
+    """
     found = live(seeded, module)
     put(seeded, module, policy(*statements(found), NEWCOMERS[module]))
     meet(monkeypatch, module, lambda: put(seeded, module, policy(*statements(found))))
@@ -345,7 +473,7 @@ def test_to_restore_does_not_take_out_what_was_put_back(
         assert policies_equal(live(seeded, module), policy(*statements(found), NEWCOMERS[module]))
 
 
-# --- the role ---------------------------------------------------------------------------------------------------------
+# --- the role -------------------------------------------------------------------------------------
 
 
 def _backups(folder: pathlib.Path) -> list[Json]:
@@ -353,7 +481,9 @@ def _backups(folder: pathlib.Path) -> list[Json]:
 
 
 @pytest.mark.parametrize("in_worker", [True, False], ids=["in the worker", "as modules"])
-def test_all_hosts_of_a_run_share_its_id(running_sandbox: Sandbox, tmp_path: pathlib.Path, in_worker: bool) -> None:
+def test_all_hosts_of_a_run_share_its_id(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path, in_worker: bool
+) -> None:
     """And the next run has another. By default there are backups."""
     clouds = [FLEET[0], FLEET[-2]]
     running_sandbox.reset()
@@ -363,7 +493,12 @@ def test_all_hosts_of_a_run_share_its_id(running_sandbox: Sandbox, tmp_path: pat
     run_playbook(running_sandbox, "onboard", inventory, "--check")
     assert not folder.exists()
     first = run_playbook(running_sandbox, "onboard", inventory)
-    files = set(re.findall(r'"backup_file": "([^"]+)"', json.dumps([result for _host, _action, result, _name in first.results])))
+    files = set(
+        re.findall(
+            r'"backup_file": "([^"]+)"',
+            json.dumps([result for _host, _action, result, _name in first.results]),
+        )
+    )
     backups = _backups(folder)
     assert files == set(map(str, folder.glob("*.json"))) and len(files) == 6
     (run_id,) = {backup["run_id"] for backup in backups}
@@ -375,12 +510,16 @@ def test_all_hosts_of_a_run_share_its_id(running_sandbox: Sandbox, tmp_path: pat
 def test_the_run_is_the_job_in_awx(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
     running_sandbox.reset()
     running_sandbox.seed([FLEET[0]])
-    inventory = inventory_file(tmp_path, running_sandbox, [FLEET[0]], cloud_iam_backup_dir=str(tmp_path / "kept"))
+    inventory = inventory_file(
+        tmp_path, running_sandbox, [FLEET[0]], cloud_iam_backup_dir=str(tmp_path / "kept")
+    )
     run_playbook(running_sandbox, "onboard", inventory, "-e", "awx_job_id=4711")
     assert {backup["run_id"] for backup in _backups(tmp_path / "kept")} == {"4711"}
 
 
-def test_the_role_makes_no_backup_where_it_is_told_so(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_the_role_makes_no_backup_where_it_is_told_so(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     running_sandbox.reset()
     running_sandbox.seed([FLEET[0]])
     inventory = inventory_file(tmp_path, running_sandbox, [FLEET[0]], cloud_iam_backup=False)

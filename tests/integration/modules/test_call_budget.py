@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A cloud costs as many calls as its budget says, whatever state it is found in, and a cloud that is right the fewest."""
+"""A cloud costs as many calls as its budget says, whatever state it is found in, and a cloud that
+is right the fewest.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def test_a_cloud_costs_its_budget(sandbox: Sandbox, run_module: Run, name: str) 
 
 
 @pytest.mark.parametrize("name", CONVERGED)
-def test_what_is_settled_costs_no_more_than_it_takes_to_see_it(sandbox: Sandbox, run_module: Run, name: str) -> None:
+def test_what_is_settled_costs_no_more_than_it_takes_to_see_it(
+    sandbox: Sandbox, run_module: Run, name: str
+) -> None:
     """After a change as well: four reads, and whose account it is."""
     scene = SCENES[name]
     scene.prepare(sandbox)

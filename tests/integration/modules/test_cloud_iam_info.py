@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""cloud_iam_info against the sandbox: the seeded fleet, each check with trouble made on purpose, and each read refused."""
+"""cloud_iam_info against the sandbox: the seeded fleet, each check with trouble made on purpose,
+and each read refused.
+"""
 
 from __future__ import annotations
 
@@ -37,25 +39,60 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     put_bucket_policy,
     put_trust,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    inventory_file,
+    run_playbook,
+)
 
-CLOUD = Cloud("vision", ACCOUNT, role="ray-team-a", trust="manual_page", bucket_policy="complete", profile="filled", compute_config="right")
-ASKED: Json = {"cloud_id": CLOUD.cloud_id, "account_id": ACCOUNT, "compute_config": [CLOUD.compute_config_name]}
+CLOUD = Cloud(
+    "vision",
+    ACCOUNT,
+    role="ray-team-a",
+    trust="manual_page",
+    bucket_policy="complete",
+    profile="filled",
+    compute_config="right",
+)
+ASKED: Json = {
+    "cloud_id": CLOUD.cloud_id,
+    "account_id": ACCOUNT,
+    "compute_config": [CLOUD.compute_config_name],
+}
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
 IDS = [judge.__name__ for judge in CHECKS]
-DENY_TO_ALL = {"Sid": "Lock", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{CLOUD.bucket_name}/*"}
-RESOURCES, MAPPING = "GET /api/v2/clouds/{id}/resources", "GET /api/v2/clouds/{id}/deployment/{id}/config"
+DENY_TO_ALL = {
+    "Sid": "Lock",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": f"arn:aws:s3:::{CLOUD.bucket_name}/*",
+}
+RESOURCES, MAPPING = (
+    "GET /api/v2/clouds/{id}/resources",
+    "GET /api/v2/clouds/{id}/deployment/{id}/config",
+)
 SEARCH = "POST /api/v2/compute_templates/search"
 
 
 def let_anyscale_launch(sandbox: Sandbox) -> None:
-    """What the vendor's module for Terraform gives the control-plane role: an attached policy, here in its second version."""
+    """What the vendor's module for Terraform gives the control-plane role: an attached policy, here
+    in its second version.
+    """
     iam = sandbox.client("iam", ACCOUNT)
-    grant = {"Sid": "IAM", "Effect": "Allow", "Action": ["iam:PassRole", "iam:GetInstanceProfile"], "Resource": "*"}
+    grant = {
+        "Sid": "IAM",
+        "Effect": "Allow",
+        "Action": ["iam:PassRole", "iam:GetInstanceProfile"],
+        "Resource": "*",
+    }
     name = f"{CLOUD.name}-control-plane"
-    arn = iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(policy({**grant, "Action": "ec2:*"})))["Policy"]["Arn"]
-    iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(policy(grant)), SetAsDefault=True)
+    arn = iam.create_policy(
+        PolicyName=name, PolicyDocument=json.dumps(policy({**grant, "Action": "ec2:*"}))
+    )["Policy"]["Arn"]
+    iam.create_policy_version(
+        PolicyArn=arn, PolicyDocument=json.dumps(policy(grant)), SetAsDefault=True
+    )
     iam.attach_role_policy(RoleName=CLOUD.control_plane_role_name, PolicyArn=arn)
     describe = {"Sid": "Describe", "Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
     put_role_policy(sandbox, CLOUD.control_plane_role_name, describe)
@@ -64,7 +101,11 @@ def let_anyscale_launch(sandbox: Sandbox) -> None:
 def put_role_policy(sandbox: Sandbox, role: str, *statements: Json) -> None:
     """The role's only inline policy, in place of the one that it may be seeded with."""
     iam = sandbox.client("iam", ACCOUNT)
-    iam.put_role_policy(RoleName=role, PolicyName=CONTROL_PLANE_POLICY, PolicyDocument=json.dumps(policy(*statements)))
+    iam.put_role_policy(
+        RoleName=role,
+        PolicyName=CONTROL_PLANE_POLICY,
+        PolicyDocument=json.dumps(policy(*statements)),
+    )
 
 
 def bound(sandbox: Sandbox, role: str, *statements: Json) -> None:
@@ -81,7 +122,9 @@ def resource_of(sandbox: Sandbox, cloud: Cloud = CLOUD) -> Json:
 
 def publish(sandbox: Sandbox, state: str) -> None:
     """A new version of the compute config, as a cloud in another state has it."""
-    sandbox.organization.create_template(t.cast(Json, compute_config(dataclasses.replace(CLOUD, compute_config=state))))
+    sandbox.organization.create_template(
+        t.cast(Json, compute_config(dataclasses.replace(CLOUD, compute_config=state)))
+    )
 
 
 def look(run: Run, **options: t.Any) -> dict[str, Json]:
@@ -91,7 +134,9 @@ def look(run: Run, **options: t.Any) -> dict[str, Json]:
     return {check["id"]: check for check in result["checks"]}
 
 
-def statuses(checks: t.Mapping[str, Json], but: t.Collection[str] = ("pass", "not_applicable")) -> dict[str, str]:
+def statuses(
+    checks: t.Mapping[str, Json], but: t.Collection[str] = ("pass", "not_applicable")
+) -> dict[str, str]:
     """The statuses that stand out."""
     return {name: check["status"] for name, check in checks.items() if check["status"] not in but}
 
@@ -105,7 +150,7 @@ def right(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-# --- what is right, and the fleet -------------------------------------------------------------------------------------
+# --- what is right, and the fleet -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["for real", "in check mode"])
@@ -122,20 +167,36 @@ def test_what_is_returned_is_documented(right: Sandbox, run_module: Run) -> None
     result = run_module("cloud_iam_info", **ASKED)
     assert set(result) - {"changed", "warnings", "invocation"} == {"cloud", "checks"}
     assert set(result["cloud"]) == set(returns["cloud"]["contains"])
-    assert {key for check in result["checks"] for key in check} == set(returns["checks"]["contains"])
-    assert re.findall(r"V\((\w+)\)", " ".join(returns["checks"]["contains"]["id"]["description"])) == IDS
-    assert set(result["cloud"]["compute_configs"][0]) == set(returns["cloud"]["contains"]["compute_configs"]["contains"])
+    assert {key for check in result["checks"] for key in check} == set(
+        returns["checks"]["contains"]
+    )
+    assert (
+        re.findall(r"V\((\w+)\)", " ".join(returns["checks"]["contains"]["id"]["description"]))
+        == IDS
+    )
+    assert set(result["cloud"]["compute_configs"][0]) == set(
+        returns["cloud"]["contains"]["compute_configs"]["contains"]
+    )
 
 
 def test_what_is_told_of_the_cloud(right: Sandbox, run_module: Run) -> None:
     by_id, by_name = (
-        run_module("cloud_iam_info", **options, account_id=ACCOUNT, compute_config=[CLOUD.compute_config_name])["cloud"]
+        run_module(
+            "cloud_iam_info",
+            **options,
+            account_id=ACCOUNT,
+            compute_config=[CLOUD.compute_config_name],
+        )["cloud"]
         for options in ({"cloud_id": CLOUD.cloud_id}, {"cloud": CLOUD.name})
     )
     assert by_id == by_name
     role_id, config_id = by_id["role"].pop("id"), by_id["compute_configs"][0].pop("id")
     assert role_id.startswith("AROA") and config_id.startswith("cpt_")
-    group = {"deployment": f"vm-aws-{REGION}", "instance_profile_arn": CLOUD.instance_profile_arn, "decided_by": "compute_config"}
+    group = {
+        "deployment": f"vm-aws-{REGION}",
+        "instance_profile_arn": CLOUD.instance_profile_arn,
+        "decided_by": "compute_config",
+    }
     assert by_id == {
         "cloud_id": CLOUD.cloud_id,
         "cloud_name": CLOUD.name,
@@ -143,8 +204,15 @@ def test_what_is_told_of_the_cloud(right: Sandbox, run_module: Run) -> None:
         "region": REGION,
         "default_role_arn": CLOUD.role_arn,
         "default_role_source": "registered",
-        "role": {"arn": CLOUD.role_arn, "name": CLOUD.role_name, "path": "/", "permissions_boundary": None},
-        "instance_profiles": [{"name": CLOUD.role_name, "arn": CLOUD.instance_profile_arn, "roles": [CLOUD.role_arn]}],
+        "role": {
+            "arn": CLOUD.role_arn,
+            "name": CLOUD.role_name,
+            "path": "/",
+            "permissions_boundary": None,
+        },
+        "instance_profiles": [
+            {"name": CLOUD.role_name, "arn": CLOUD.instance_profile_arn, "roles": [CLOUD.role_arn]}
+        ],
         "bucket": {"name": CLOUD.bucket_name, "region": REGION, "account_id": ACCOUNT},
         "control_plane_role_arn": CLOUD.control_plane_role_arn,
         "compute_configs": [
@@ -171,11 +239,22 @@ FOUND: dict[str, dict[str, str]] = {
     "speech-dev": {"trust_vendor_check": "fail", **OTHER_CONFIG, "document_owner": "warn"},
     "search-prod": {"trust_ec2": "warn", **NO_ACCESS},
     "search-dev": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_CONFIG},
-    "search-lab": {"trust_vendor_check": "fail", "instance_profile_role": "fail", **NO_ACCESS, **NO_CONFIG},
+    "search-lab": {
+        "trust_vendor_check": "fail",
+        "instance_profile_role": "fail",
+        **NO_ACCESS,
+        **NO_CONFIG,
+    },
     "genomics-prod": {},
     "genomics-dev": {"compute_config_override": "warn"},
     "forecast-prod": OTHER_CONFIG,
-    "forecast-dev": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **ROLE_AS_PROFILE, "effective_profile": "fail"},
+    "forecast-dev": {
+        **NO_TRUST,
+        **NO_PROFILE,
+        **NO_ACCESS,
+        **ROLE_AS_PROFILE,
+        "effective_profile": "fail",
+    },
     "robotics-prod": {**NO_TRUST, **NO_ACCESS, **NO_CONFIG},
 }
 
@@ -204,20 +283,34 @@ def test_the_role_s_entry_point_in_the_worker(sandbox: Sandbox, tmp_path: Path) 
     """As an audit runs it: one task for each cloud, and no more calls than as a module."""
     clouds = [cloud for cloud in FLEET if cloud.name in ("genomics-prod", "speech-dev")]
     sandbox.seed(clouds)
-    tasks = [{"ansible.builtin.import_role": {"name": "rayfleet.anyscale.cloud_iam", "tasks_from": "info"}}]
-    show = {"name": "Show", "ansible.builtin.debug": {"var": "cloud_iam_info_result.cloud.cloud_name"}}
+    tasks = [
+        {
+            "ansible.builtin.import_role": {
+                "name": "rayfleet.anyscale.cloud_iam",
+                "tasks_from": "info",
+            }
+        }
+    ]
+    show = {
+        "name": "Show",
+        "ansible.builtin.debug": {"var": "cloud_iam_info_result.cloud.cloud_name"},
+    }
     play = {"hosts": "all", "gather_facts": False, "tasks": [*tasks, show]}
     (tmp_path / "audit.yml").write_text(json.dumps([play]))
-    run = run_playbook(sandbox, str(tmp_path / "audit.yml"), inventory_file(tmp_path, sandbox, clouds))
+    run = run_playbook(
+        sandbox, str(tmp_path / "audit.yml"), inventory_file(tmp_path, sandbox, clouds)
+    )
     assert run.exit_status == 0, run.output
     for cloud in clouds:
         result = run.result(cloud.name, "cloud_iam_info")
         assert statuses({check["id"]: check for check in result["checks"]}) == FOUND[cloud.name]
-    assert {shown["cloud_iam_info_result.cloud.cloud_name"] for shown in run.named("Show")} == {cloud.name for cloud in clouds}
+    assert {shown["cloud_iam_info_result.cloud.cloud_name"] for shown in run.named("Show")} == {
+        cloud.name for cloud in clouds
+    }
     assert run.writes == []
 
 
-# --- trouble made on purpose ------------------------------------------------------------------------------------------
+# --- trouble made on purpose ----------------------------------------------------------------------
 
 
 def no_trust(sandbox: Sandbox) -> None:
@@ -225,27 +318,45 @@ def no_trust(sandbox: Sandbox) -> None:
 
 
 def trust_that_ends_the_vendor_s_check(sandbox: Sandbox) -> None:
-    ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    put_trust(sandbox, policy(ec2, {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}), CLOUD.role_name)
+    ec2 = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    put_trust(
+        sandbox,
+        policy(ec2, {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}),
+        CLOUD.role_name,
+    )
 
 
 def no_role(sandbox: Sandbox) -> None:
     iam = sandbox.client("iam", ACCOUNT)
-    iam.remove_role_from_instance_profile(RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name)
+    iam.remove_role_from_instance_profile(
+        RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name
+    )
     iam.delete_role(RoleName=CLOUD.role_name)
 
 
 def control_plane_elsewhere(sandbox: Sandbox) -> None:
-    resource_of(sandbox)["aws_config"]["anyscale_iam_role_id"] = CLOUD.control_plane_role_arn.replace(ACCOUNT, OTHER_ACCOUNT)
+    resource_of(sandbox)["aws_config"]["anyscale_iam_role_id"] = (
+        CLOUD.control_plane_role_arn.replace(ACCOUNT, OTHER_ACCOUNT)
+    )
 
 
 def narrow_boundary(sandbox: Sandbox) -> None:
-    bound(sandbox, CLOUD.role_name, {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"})
+    bound(
+        sandbox,
+        CLOUD.role_name,
+        {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": "*"},
+    )
 
 
 def no_profile(sandbox: Sandbox) -> None:
     iam = sandbox.client("iam", ACCOUNT)
-    iam.remove_role_from_instance_profile(RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name)
+    iam.remove_role_from_instance_profile(
+        RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name
+    )
     iam.delete_instance_profile(InstanceProfileName=CLOUD.role_name)
 
 
@@ -253,28 +364,47 @@ def another_profile(sandbox: Sandbox) -> None:
     no_profile(sandbox)
     iam = sandbox.client("iam", ACCOUNT)
     iam.create_instance_profile(InstanceProfileName="ray-autoscaler-v1")
-    iam.add_role_to_instance_profile(RoleName=CLOUD.role_name, InstanceProfileName="ray-autoscaler-v1")
+    iam.add_role_to_instance_profile(
+        RoleName=CLOUD.role_name, InstanceProfileName="ray-autoscaler-v1"
+    )
 
 
 def another_role_in_the_profile(sandbox: Sandbox) -> None:
     make_role(sandbox, "another")
     iam = sandbox.client("iam", ACCOUNT)
-    iam.remove_role_from_instance_profile(RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name)
+    iam.remove_role_from_instance_profile(
+        RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name
+    )
     iam.add_role_to_instance_profile(RoleName="another", InstanceProfileName=CLOUD.role_name)
 
 
 def no_launching(sandbox: Sandbox) -> None:
-    refusal = {"Sid": "OnlyOurRoles", "Effect": "Deny", "Action": "iam:PassRole", "NotResource": f"arn:aws:iam::{ACCOUNT}:role/ours/*"}
+    refusal = {
+        "Sid": "OnlyOurRoles",
+        "Effect": "Deny",
+        "Action": "iam:PassRole",
+        "NotResource": f"arn:aws:iam::{ACCOUNT}:role/ours/*",
+    }
     put_role_policy(sandbox, CLOUD.control_plane_role_name, refusal)
 
 
 def bounded_launching(sandbox: Sandbox) -> None:
-    bound(sandbox, CLOUD.control_plane_role_name, {"Effect": "Allow", "Action": ["ec2:*", "iam:PassRole"], "Resource": "*"})
+    bound(
+        sandbox,
+        CLOUD.control_plane_role_name,
+        {"Effect": "Allow", "Action": ["ec2:*", "iam:PassRole"], "Resource": "*"},
+    )
 
 
 def launching_in_one_region(sandbox: Sandbox) -> None:
     condition = {"StringNotEquals": {"aws:RequestedRegion": REGION}}
-    refusal = {"Sid": "OneRegion", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+    refusal = {
+        "Sid": "OneRegion",
+        "Effect": "Deny",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": condition,
+    }
     put_role_policy(sandbox, CLOUD.control_plane_role_name, refusal)
 
 
@@ -284,7 +414,11 @@ def no_access(sandbox: Sandbox) -> None:
 
 def access_by_the_role(sandbox: Sandbox) -> None:
     no_access(sandbox)
-    put_role_policy(sandbox, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{CLOUD.bucket_name}*"})
+    put_role_policy(
+        sandbox,
+        CLOUD.role_name,
+        {"Effect": "Allow", "Action": "s3:*", "Resource": f"arn:aws:s3:::{CLOUD.bucket_name}*"},
+    )
 
 
 def denied_by_the_bucket(sandbox: Sandbox) -> None:
@@ -292,13 +426,21 @@ def denied_by_the_bucket(sandbox: Sandbox) -> None:
 
 
 def denied_by_the_role(sandbox: Sandbox) -> None:
-    put_role_policy(sandbox, CLOUD.role_name, {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "*"})
+    put_role_policy(
+        sandbox, CLOUD.role_name, {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "*"}
+    )
 
 
 def deleted_principal(sandbox: Sandbox) -> None:
     arn = make_role(sandbox, "former")
     resource = f"arn:aws:s3:::{CLOUD.bucket_name}/*"
-    reader = {"Sid": "Former", "Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject", "Resource": resource}
+    reader = {
+        "Sid": "Former",
+        "Effect": "Allow",
+        "Principal": {"AWS": arn},
+        "Action": "s3:GetObject",
+        "Resource": resource,
+    }
     put_bucket_policy(sandbox, CLOUD.bucket_name, policy(*_statements(sandbox), reader))
     delete_role(sandbox, "former")
 
@@ -320,13 +462,17 @@ def other_override(sandbox: Sandbox) -> None:
 
 
 def hidden_override(sandbox: Sandbox) -> None:
-    """The group of workers with an instance configuration of its own falls back to what the cloud names."""
+    """The group of workers with an instance configuration of its own falls back to what the cloud
+    names.
+    """
     publish(sandbox, "hidden_by_worker")
     resource_of(sandbox)["aws_config"]["cluster_instance_profile_id"] = OTHER_PROFILE
 
 
 def archived(sandbox: Sandbox) -> None:
-    template = sandbox.organization.templates.search({"name": {"equals": CLOUD.compute_config_name}})[0]
+    template = sandbox.organization.templates.search(
+        {"name": {"equals": CLOUD.compute_config_name}}
+    )[0]
     sandbox.organization.templates.set_archived(template["id"], True)
 
 
@@ -334,7 +480,11 @@ def mapping(sandbox: Sandbox) -> None:
     resource = resource_of(sandbox)
     rules = [{"selector": "project=ml", "value": "team-b-ray"}]
     sandbox.organization.mappings[resource["cloud_resource_id"]] = {
-        "dataplane_iam_mapping": {"mode": "CUSTOMER_MANAGED", "rules": rules, "fallback_rule": "CLOUD_DEFAULT"}
+        "dataplane_iam_mapping": {
+            "mode": "CUSTOMER_MANAGED",
+            "rules": rules,
+            "fallback_rule": "CLOUD_DEFAULT",
+        }
     }
 
 
@@ -366,11 +516,18 @@ TROUBLE: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     },
     narrow_boundary: {"permissions_boundary": "fail"},
     no_profile: {"instance_profile_exists": "fail", "effective_profile": "fail"},
-    another_profile: {"instance_profile_exists": "fail", "instance_profile_name": "fail", "effective_profile": "fail"},
+    another_profile: {
+        "instance_profile_exists": "fail",
+        "instance_profile_name": "fail",
+        "effective_profile": "fail",
+    },
     another_role_in_the_profile: {"instance_profile_role": "fail", "effective_profile": "fail"},
     no_launching: {"control_plane_pass_role": "fail"},
     bounded_launching: {"control_plane_get_instance_profile": "fail"},
-    launching_in_one_region: {"control_plane_pass_role": "warn", "control_plane_get_instance_profile": "warn"},
+    launching_in_one_region: {
+        "control_plane_pass_role": "warn",
+        "control_plane_get_instance_profile": "warn",
+    },
     no_access: NO_ACCESS,
     access_by_the_role: {"bucket_access": "warn"},
     denied_by_the_bucket: {"bucket_deny": "fail"},
@@ -388,7 +545,9 @@ TROUBLE: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLE, ids=[trouble.__name__ for trouble in TROUBLE])
-def test_trouble_is_found(right: Sandbox, run_module: Run, trouble: t.Callable[[Sandbox], None]) -> None:
+def test_trouble_is_found(
+    right: Sandbox, run_module: Run, trouble: t.Callable[[Sandbox], None]
+) -> None:
     trouble(right)
     assert statuses(look(run_module)) == TROUBLE[trouble]
     assert right.writes() == []
@@ -418,7 +577,12 @@ def test_a_wrong_bucket(right: Sandbox, run_module: Run, bucket: str, found: Jso
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", REGION])
 def test_the_region_of_a_bucket(right: Sandbox, run_module: Run, region: str) -> None:
     right.accounts.add_bucket(ACCOUNT, "a-bucket-somewhere", region, None)
-    assert run_module("cloud_iam_info", **ASKED, bucket="a-bucket-somewhere")["cloud"]["bucket"]["region"] == region
+    assert (
+        run_module("cloud_iam_info", **ASKED, bucket="a-bucket-somewhere")["cloud"]["bucket"][
+            "region"
+        ]
+        == region
+    )
 
 
 def test_a_statement_that_grants_to_the_role_s_id(right: Sandbox, run_module: Run) -> None:
@@ -426,26 +590,43 @@ def test_a_statement_that_grants_to_the_role_s_id(right: Sandbox, run_module: Ru
     iam = right.client("iam", ACCOUNT)
     no_role(right)
     iam.create_role(RoleName=CLOUD.role_name, AssumeRolePolicyDocument=json.dumps(policy(LAMBDA)))
-    assert {"bucket_access": "fail", "bucket_dangling_principals": "warn"}.items() <= statuses(look(run_module)).items()
+    assert {"bucket_access": "fail", "bucket_dangling_principals": "warn"}.items() <= statuses(
+        look(run_module)
+    ).items()
 
 
 def test_the_remedies_put_it_right(right: Sandbox, run_module: Run) -> None:
     """The statements for the control plane, as they are printed; the other modules do the rest."""
     iam = right.client("iam", ACCOUNT)
-    iam.detach_role_policy(RoleName=CLOUD.control_plane_role_name, PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/vision-control-plane")
+    iam.detach_role_policy(
+        RoleName=CLOUD.control_plane_role_name,
+        PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/vision-control-plane",
+    )
     checks = look(run_module)
     assert statuses(checks) == NO_LAUNCH
-    put_role_policy(right, CLOUD.control_plane_role_name, *(json.loads(checks[name]["remedy"]) for name in NO_LAUNCH))
+    put_role_policy(
+        right,
+        CLOUD.control_plane_role_name,
+        *(json.loads(checks[name]["remedy"]) for name in NO_LAUNCH),
+    )
     assert statuses(look(run_module)) == {}
 
 
-# --- reads that are refused -------------------------------------------------------------------------------------------
+# --- reads that are refused -----------------------------------------------------------------------
 
 PLANE = ["control_plane_pass_role", "control_plane_get_instance_profile"]
-# The operation, and the checks that it makes unknown. What Anyscale or another read tells as well is known all the same.
+# The operation, and the checks that it makes unknown. What Anyscale or another read tells as well
+# is known all the same.
 NEEDED: dict[str, list[str]] = {
     "GetRole": [
-        *("trust_ec2", "trust_vendor_check", "role_account", "permissions_boundary", "instance_profile_name", "instance_profile_role"),
+        *(
+            "trust_ec2",
+            "trust_vendor_check",
+            "role_account",
+            "permissions_boundary",
+            "instance_profile_name",
+            "instance_profile_role",
+        ),
         *(*PLANE, "bucket_access", "bucket_deny", "effective_profile", "document_owner"),
     ],
     "ListAttachedRolePolicies": [*PLANE, "bucket_deny"],
@@ -453,7 +634,11 @@ NEEDED: dict[str, list[str]] = {
     "GetRolePolicy": PLANE,
     "GetPolicy": [*PLANE, "bucket_deny", "permissions_boundary"],
     "GetPolicyVersion": [*PLANE, "bucket_deny", "permissions_boundary"],
-    "GetInstanceProfile": ["instance_profile_exists", "instance_profile_role", "compute_config_override"],
+    "GetInstanceProfile": [
+        "instance_profile_exists",
+        "instance_profile_role",
+        "compute_config_override",
+    ],
     "ListInstanceProfilesForRole": ["instance_profile_name", "effective_profile"],
     "GetBucketLocation": ["bucket_region"],
     "GetBucketPolicy": ["bucket_access", "bucket_deny", "bucket_dangling_principals"],
@@ -465,14 +650,18 @@ NEEDED: dict[str, list[str]] = {
 
 @pytest.fixture
 def thorough(right: Sandbox) -> Sandbox:
-    """A cloud that is right and has one of each that can be read: a boundary, and a principal shown by its unique id."""
+    """A cloud that is right and has one of each that can be read: a boundary, and a principal shown
+    by its unique id.
+    """
     bound(right, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     deleted_principal(right)
     return right
 
 
 @pytest.mark.parametrize("operation", NEEDED)
-def test_a_refused_read_makes_its_checks_unknown_and_no_others(thorough: Sandbox, run_module: Run, operation: str) -> None:
+def test_a_refused_read_makes_its_checks_unknown_and_no_others(
+    thorough: Sandbox, run_module: Run, operation: str
+) -> None:
     before = look(run_module)
     thorough.settings(denied=[operation])
     checks = look(run_module)
@@ -489,18 +678,26 @@ def test_a_refused_read_makes_its_checks_unknown_and_no_others(thorough: Sandbox
     }
 
 
-def test_the_documented_permissions_are_enough_and_none_is_too_many(thorough: Sandbox, run_module: Run) -> None:
-    module = importlib.import_module("ansible_collections.rayfleet.anyscale.plugins.modules.cloud_iam_info")
+def test_the_documented_permissions_are_enough_and_none_is_too_many(
+    thorough: Sandbox, run_module: Run
+) -> None:
+    module = importlib.import_module(
+        "ansible_collections.rayfleet.anyscale.plugins.modules.cloud_iam_info"
+    )
     documented = set(re.findall(r"C\((?:iam|s3):(\w+)\)", module.DOCUMENTATION))
     assert documented == set(NEEDED)
     thorough.settings(denied=sorted(operations() - documented - {"GetCallerIdentity"}))
     assert "unknown" not in statuses(look(run_module)).values()
-    assert {call["operation"] for call in thorough.calls() if call["service"] in ("iam", "s3")} == documented
+    assert {
+        call["operation"] for call in thorough.calls() if call["service"] in ("iam", "s3")
+    } == documented
 
 
 def test_it_works_where_every_write_is_refused(thorough: Sandbox, run_module: Run) -> None:
     before = look(run_module)
-    thorough.settings(denied=sorted(name for name in operations() if not name.startswith(("Get", "List", "Head"))))
+    thorough.settings(
+        denied=sorted(name for name in operations() if not name.startswith(("Get", "List", "Head")))
+    )
     assert look(run_module) == before
     assert thorough.writes() == []
 
@@ -508,13 +705,25 @@ def test_it_works_where_every_write_is_refused(thorough: Sandbox, run_module: Ru
 def operations() -> set[str]:
     """All operations of the services that are read."""
     session = boto3.Session(region_name=REGION)
-    return {name for service in ("iam", "s3", "sts") for name in session.client(service).meta.service_model.operation_names}
+    return {
+        name
+        for service in ("iam", "s3", "sts")
+        for name in session.client(service).meta.service_model.operation_names
+    }
 
 
 def test_a_bucket_that_nothing_may_be_read_of(right: Sandbox, run_module: Run) -> None:
     right.settings(denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging"])
     assert statuses(look(run_module)) == dict.fromkeys(
-        ["bucket_access", "bucket_deny", "bucket_account", "bucket_region", "bucket_dangling_principals", "document_owner"], "unknown"
+        [
+            "bucket_access",
+            "bucket_deny",
+            "bucket_account",
+            "bucket_region",
+            "bucket_dangling_principals",
+            "document_owner",
+        ],
+        "unknown",
     )
 
 
@@ -524,48 +733,95 @@ UNTOLD: dict[str, tuple[str, Json, list[str]]] = {
     "the resources": (
         RESOURCES,
         {"role": CLOUD.role_arn, "bucket": CLOUD.bucket_name},
-        [*PLANE, "bucket_region", "compute_config_override", "compute_config_arn_kind", "effective_profile"],
+        [
+            *PLANE,
+            "bucket_region",
+            "compute_config_override",
+            "compute_config_arn_kind",
+            "effective_profile",
+        ],
     ),
     "the mapping": (MAPPING, {}, ["effective_profile"]),
-    "the compute configs": (SEARCH, {}, ["compute_config_override", "compute_config_arn_kind", "effective_profile"]),
+    "the compute configs": (
+        SEARCH,
+        {},
+        ["compute_config_override", "compute_config_arn_kind", "effective_profile"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("operation", "options", "unknown"), UNTOLD.values(), ids=list(UNTOLD))
-def test_anyscale_refuses(right: Sandbox, run_module: Run, operation: str, options: Json, unknown: list[str]) -> None:
+def test_anyscale_refuses(
+    right: Sandbox, run_module: Run, operation: str, options: Json, unknown: list[str]
+) -> None:
     right.fault(operation, status=403, message="Permission denied", times=50)
     checks = look(run_module, **options)
     assert statuses(checks) == dict.fromkeys(unknown, "unknown")
     assert all("Permission denied" in checks[name]["reason"] for name in unknown)
 
 
-@pytest.mark.parametrize("anyscale", [True, False], ids=["where Anyscale refuses", "where Anyscale is not asked"])
-def test_the_cloud_s_id_is_not_needed_for_what_is_named(right: Sandbox, run_module: Run, anyscale: bool) -> None:
+@pytest.mark.parametrize(
+    "anyscale", [True, False], ids=["where Anyscale refuses", "where Anyscale is not asked"]
+)
+def test_the_cloud_s_id_is_not_needed_for_what_is_named(
+    right: Sandbox, run_module: Run, anyscale: bool
+) -> None:
     right.fault("GET /api/v2/clouds/", status=403, times=50)
-    named = {"role": CLOUD.role_arn, "bucket": CLOUD.bucket_name, "cloud": CLOUD.name, "compute_config": ["any"], "anyscale": anyscale}
-    checks = {check["id"]: check for check in run_module("cloud_iam_info", **named, account_id=ACCOUNT)["checks"]}
+    named = {
+        "role": CLOUD.role_arn,
+        "bucket": CLOUD.bucket_name,
+        "cloud": CLOUD.name,
+        "compute_config": ["any"],
+        "anyscale": anyscale,
+    }
+    checks = {
+        check["id"]: check
+        for check in run_module("cloud_iam_info", **named, account_id=ACCOUNT)["checks"]
+    }
     assert statuses(checks) == dict.fromkeys(
-        [*PLANE, "bucket_region", "compute_config_override", "compute_config_arn_kind", "effective_profile"], "unknown"
+        [
+            *PLANE,
+            "bucket_region",
+            "compute_config_override",
+            "compute_config_arn_kind",
+            "effective_profile",
+        ],
+        "unknown",
     )
 
 
-def test_without_anyscale_the_role_of_the_convention_is_looked_at(sandbox: Sandbox, run_module: Run) -> None:
+def test_without_anyscale_the_role_of_the_convention_is_looked_at(
+    sandbox: Sandbox, run_module: Run
+) -> None:
     cloud = dataclasses.replace(CLOUD, role="")
     sandbox.seed((cloud,))
-    asked = {"cloud_id": cloud.cloud_id, "account_id": ACCOUNT, "bucket": cloud.bucket_name, "anyscale": False}
+    asked = {
+        "cloud_id": cloud.cloud_id,
+        "account_id": ACCOUNT,
+        "bucket": cloud.bucket_name,
+        "anyscale": False,
+    }
     result = run_module("cloud_iam_info", **asked)
     found = statuses({check["id"]: check for check in result["checks"]})
     assert found == dict.fromkeys([*PLANE, "bucket_region", "effective_profile"], "unknown")
     assert result["cloud"]["role"]["arn"] == cloud.role_arn
-    assert (result["cloud"]["default_role_arn"], result["cloud"]["default_role_source"]) == (None, "unknown")
+    assert (result["cloud"]["default_role_arn"], result["cloud"]["default_role_source"]) == (
+        None,
+        "unknown",
+    )
     assert not [call for call in sandbox.calls() if call["service"] == "anyscale"]
 
 
-def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(right: Sandbox, run_module: Run) -> None:
+def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
+    right: Sandbox, run_module: Run
+) -> None:
     checks = look(run_module, anyscale=False, bucket=CLOUD.bucket_name)
     assert checks["trust_ec2"]["status"] == "unknown"
     assert "which role the cloud registered is not known" in checks["trust_ec2"]["reason"]
-    assert {name for name, check in checks.items() if check["status"] != "unknown"} == {"bucket_account", "bucket_dangling_principals"}
+    assert {name for name, check in checks.items() if check["status"] != "unknown"} == {
+        "bucket_account",
+        "bucket_dangling_principals",
+    }
 
 
 def test_a_cloud_that_registered_no_role(sandbox: Sandbox, run_module: Run) -> None:
@@ -575,7 +831,10 @@ def test_a_cloud_that_registered_no_role(sandbox: Sandbox, run_module: Run) -> N
     resource_of(sandbox)["aws_config"]["cluster_iam_role_id"] = None
     result = run_module("cloud_iam_info", **ASKED)
     assert statuses({check["id"]: check for check in result["checks"]}) == {}
-    assert (result["cloud"]["default_role_arn"], result["cloud"]["default_role_source"]) == (cloud.role_arn, "convention")
+    assert (result["cloud"]["default_role_arn"], result["cloud"]["default_role_source"]) == (
+        cloud.role_arn,
+        "convention",
+    )
 
 
 def test_a_role_beside_the_default(right: Sandbox, run_module: Run) -> None:
@@ -591,20 +850,34 @@ def test_a_cloud_on_kubernetes(right: Sandbox, run_module: Run) -> None:
     checks = look(run_module, cloud_id=cloud_id, compute_config=["any"])
     assert {check["status"] for check in checks.values()} == {"not_applicable"}
     assert "K8S on AWS" in checks["trust_ec2"]["reason"]
-    assert {call["operation"] for call in right.calls() if call["service"] != "anyscale"} == {"GetCallerIdentity"}
+    assert {call["operation"] for call in right.calls() if call["service"] != "anyscale"} == {
+        "GetCallerIdentity"
+    }
 
 
-# --- what ends it -----------------------------------------------------------------------------------------------------
+# --- what ends it ---------------------------------------------------------------------------------
 
 ERRORS: dict[str, tuple[Json, str]] = {
-    "a caller in another account": ({"account_id": OTHER_ACCOUNT}, f"The caller is in account {ACCOUNT}"),
+    "a caller in another account": (
+        {"account_id": OTHER_ACCOUNT},
+        f"The caller is in account {ACCOUNT}",
+    ),
     "a cloud id that cannot be one": ({"cloud_id": "production"}, "not an Anyscale cloud id"),
     "a bucket that cannot be one": ({"bucket": "s3://data/prefix"}, "does not name an S3 bucket"),
     "a role that cannot be one": ({"role": "a role"}, "not the name of an IAM role"),
-    "an instance profile that cannot be one": ({"instance_profile": "a/b"}, "not the name of an IAM instance profile"),
-    "a version of a compute config": ({"compute_config": ["team-a:3"]}, "'team-a:3', which names a version"),
+    "an instance profile that cannot be one": (
+        {"instance_profile": "a/b"},
+        "not the name of an IAM instance profile",
+    ),
+    "a version of a compute config": (
+        {"compute_config": ["team-a:3"]},
+        "'team-a:3', which names a version",
+    ),
     "an empty role": ({"role": ""}, "role is empty"),
-    "a role that may not be assumed": ({"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"}, "AssumeRole"),
+    "a role that may not be assumed": (
+        {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"},
+        "AssumeRole",
+    ),
 }
 
 
@@ -613,12 +886,20 @@ def test_what_cannot_be_asked(right: Sandbox, run_module: Run, options: Json, wo
     assert words in failure(run_module("cloud_iam_info", **{**ASKED, **options}))["msg"]
 
 
-@pytest.mark.parametrize("cloud", [{"cloud_id": CLOUD.cloud_id}, {"cloud": CLOUD.name}], ids=["by its id", "by its name"])
-def test_a_token_that_anyscale_does_not_accept(right: Sandbox, run_module: Run, cloud: Json) -> None:
-    """It is no fact about the cloud: an audit that saw nothing must not look like one that saw no failure."""
+@pytest.mark.parametrize(
+    "cloud", [{"cloud_id": CLOUD.cloud_id}, {"cloud": CLOUD.name}], ids=["by its id", "by its name"]
+)
+def test_a_token_that_anyscale_does_not_accept(
+    right: Sandbox, run_module: Run, cloud: Json
+) -> None:
+    """It is no fact about the cloud: an audit that saw nothing must not look like one that saw no
+    failure.
+    """
     for operation in ("GET /api/v2/clouds/{id}", "GET /api/v2/clouds/", RESOURCES):
         right.fault(operation, status=401, message="Token has expired", times=50)
-    failed = failure(run_module("cloud_iam_info", **cloud, account_id=ACCOUNT, compute_config=["any"]))
+    failed = failure(
+        run_module("cloud_iam_info", **cloud, account_id=ACCOUNT, compute_config=["any"])
+    )
     assert "Token has expired" in failed["msg"] and "Check the token" in failed["msg"]
 
 
@@ -632,6 +913,11 @@ def test_a_cloud_in_another_account_than_the_caller(right: Sandbox, run_module: 
     make_role(right, CLOUD.role_name, account=OTHER_ACCOUNT)
     checks = look(run_module, account_id=None, access_key=key, secret_key="sandbox")
     assert checks["trust_ec2"]["status"] == "unknown"
-    assert f"is in account {ACCOUNT}; the caller is in account {OTHER_ACCOUNT}" in checks["trust_ec2"]["reason"]
+    assert (
+        f"is in account {ACCOUNT}; the caller is in account {OTHER_ACCOUNT}"
+        in checks["trust_ec2"]["reason"]
+    )
     assert checks["bucket_account"]["status"] == "fail"
-    assert {name for name, check in checks.items() if check["status"] == "pass"} == {"compute_config_arn_kind"}
+    assert {name for name, check in checks.items() if check["status"] == "pass"} == {
+        "compute_config_arn_kind"
+    }

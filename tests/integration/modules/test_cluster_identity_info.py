@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node of a cluster tells who it is, and the playbook verify_cluster fails for one that is not who it should be."""
+"""A node of a cluster tells who it is, and the playbook verify_cluster fails for one that is not
+who it should be.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Ru
 
 INSTANCE = "i-0abc1234def567890"
 DEFAULT_ROLE = "cld_4fxb3wsbdcq2n1p9-cluster_node_role"
-TRUST = policy({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"})
+TRUST = policy(
+    {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    }
+)
 VARIABLES = {
     "AWS_ACCESS_KEY_ID": "AccessKeyId",
     "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
@@ -41,24 +49,39 @@ VARIABLES = {
 }
 
 
-def session(sandbox: Sandbox, role: str = ROLE, name: str = INSTANCE, path: str = "/") -> dict[str, str]:
-    """The environment of a program that has a role's credentials, as a node gets them from its metadata service."""
+def session(
+    sandbox: Sandbox, role: str = ROLE, name: str = INSTANCE, path: str = "/"
+) -> dict[str, str]:
+    """The environment of a program that has a role's credentials, as a node gets them from its
+    metadata service.
+    """
     arn = make_role(sandbox, role, TRUST, Path=path)
-    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=arn, RoleSessionName=name)["Credentials"]
+    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=arn, RoleSessionName=name)[
+        "Credentials"
+    ]
     return {variable: given[key] for variable, key in VARIABLES.items()}
 
 
 @pytest.fixture(name="look")
-def _look(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> t.Callable[..., Json]:
+def _look(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> t.Callable[..., Json]:
     """Run the module with credentials of an environment."""
 
     def look(environment: dict[str, str], check: bool = False, **options: t.Any) -> Json:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         sandbox.clear_calls()
-        with patch_module_args({**options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+        with (
+            patch_module_args({**options, "_ansible_check_mode": check}),
+            pytest.raises(SystemExit),
+        ):
             cluster_identity_info.main()
-        return {key: value for key, value in json.loads(capsys.readouterr().out).items() if key != "invocation"}
+        return {
+            key: value
+            for key, value in json.loads(capsys.readouterr().out).items()
+            if key != "invocation"
+        }
 
     return look
 
@@ -106,11 +129,27 @@ def test_iam_is_not_asked_where_it_is_not_to_be(sandbox: Sandbox, look: Look) ->
 USER = {"AWS_ACCESS_KEY_ID": f"AKIATOOL{ACCOUNT}"}
 WRONG: dict[str, tuple[t.Callable[[Sandbox], dict[str, str]], Json, str]] = {
     "the default role": (lambda sandbox: session(sandbox, DEFAULT_ROLE), {}, "default_role"),
-    "the default role as it was registered": (lambda sandbox: session(sandbox, "team-b"), {"default_role": "team-b"}, "default_role"),
+    "the default role as it was registered": (
+        lambda sandbox: session(sandbox, "team-b"),
+        {"default_role": "team-b"},
+        "default_role",
+    ),
     "another role": (lambda sandbox: session(sandbox, "team-b"), {}, "another_role"),
-    "another path": (session, {"expected_role": f"arn:aws:iam::{ACCOUNT}:role/ray/{ROLE}"}, "another_path"),
-    "another account": (session, {"expected_role": ROLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)}, "another_account"),
-    "somebody assumed the role": (lambda sandbox: session(sandbox, name="jo@example.com"), {}, "not_the_instance"),
+    "another path": (
+        session,
+        {"expected_role": f"arn:aws:iam::{ACCOUNT}:role/ray/{ROLE}"},
+        "another_path",
+    ),
+    "another account": (
+        session,
+        {"expected_role": ROLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)},
+        "another_account",
+    ),
+    "somebody assumed the role": (
+        lambda sandbox: session(sandbox, name="jo@example.com"),
+        {},
+        "not_the_instance",
+    ),
     "keys of a user": (lambda sandbox: USER, {}, "no_role"),
 }
 
@@ -123,11 +162,18 @@ def test_who_is_not_expected(sandbox: Sandbox, look: Look, case: str) -> None:
     assert result["message"] and "\n" not in result["message"]
 
 
-def test_a_node_without_credentials(sandbox: Sandbox, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_without_credentials(
+    sandbox: Sandbox, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     result = look({}, expected_role=ROLE)
-    assert (result["kind"], result["account_id"], result["matches"], result["reason"]) == ("none", None, False, "no_role")
+    assert (result["kind"], result["account_id"], result["matches"], result["reason"]) == (
+        "none",
+        None,
+        False,
+        "no_role",
+    )
 
 
 MISTAKES: dict[str, tuple[dict[str, str], Json, str]] = {
@@ -144,31 +190,48 @@ def test_a_mistake_is_explained(sandbox: Sandbox, look: Look, case: str) -> None
     assert words in failure(look(environment, **options))["msg"]
 
 
-# --- the playbook -----------------------------------------------------------------------------------------------------
+# --- the playbook ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(name="verify")
 def _verify(sandbox: Sandbox, tmp_path: pathlib.Path) -> t.Callable[..., Run]:
-    """Run the playbook over nodes of whose Python the environment is, as it would be on machines of their own."""
+    """Run the playbook over nodes of whose Python the environment is, as it would be on machines of
+    their own.
+    """
 
     def verify(nodes: dict[str, dict[str, str]], *arguments: str, **variables: str) -> Run:
         hosts = {}
         for name, environment in nodes.items():
             python = tmp_path / f"python-of-{name}"
-            exports = "".join(f"export {variable}={shlex.quote(value)}\n" for variable, value in environment.items())
+            exports = "".join(
+                f"export {variable}={shlex.quote(value)}\n"
+                for variable, value in environment.items()
+            )
             python.write_text(f'#!/bin/sh\n{exports}exec {shlex.quote(sys.executable)} "$@"\n')
             python.chmod(0o700)
-            hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": str(python), **variables}
+            hosts[name] = {
+                "ansible_connection": "local",
+                "ansible_python_interpreter": str(python),
+                **variables,
+            }
         inventory = tmp_path / "nodes.yml"
-        inventory.write_text(yaml.safe_dump({"all": {"children": {"anyscale_clusters": {"hosts": hosts}}}}))
+        inventory.write_text(
+            yaml.safe_dump({"all": {"children": {"anyscale_clusters": {"hosts": hosts}}}})
+        )
         return run_playbook(sandbox, "verify_cluster", inventory, *arguments)
 
     return verify
 
 
-def test_the_playbook_fails_for_nodes_with_another_role(sandbox: Sandbox, verify: t.Callable[..., Run]) -> None:
+def test_the_playbook_fails_for_nodes_with_another_role(
+    sandbox: Sandbox, verify: t.Callable[..., Run]
+) -> None:
     """And says for each why; the one that is right is named with its instance."""
-    nodes = {"right": session(sandbox), "default": session(sandbox, DEFAULT_ROLE), "wrong": session(sandbox, "team-b")}
+    nodes = {
+        "right": session(sandbox),
+        "default": session(sandbox, DEFAULT_ROLE),
+        "wrong": session(sandbox, "team-b"),
+    }
     run = verify(nodes, "-e", f"verify_expected_role={ROLE}", "-e", "verify_default_role=team-b")
     assert run.failed() == {"default", "wrong"} and run.exit_status == 2
     assert f"{INSTANCE} runs with {ROLE_ARN}" in run.output
@@ -178,41 +241,69 @@ def test_the_playbook_fails_for_nodes_with_another_role(sandbox: Sandbox, verify
     assert run.writes == []
 
 
-def test_the_playbook_expects_the_clouds_role(sandbox: Sandbox, verify: t.Callable[..., Run]) -> None:
-    """In check mode as well, since nothing is written; a cloud whose default role is unknown has null for it."""
-    run = verify({"head": session(sandbox)}, "--check", cloud_iam_role=ROLE_ARN, anyscale_default_role_arn=None)
+def test_the_playbook_expects_the_clouds_role(
+    sandbox: Sandbox, verify: t.Callable[..., Run]
+) -> None:
+    """In check mode as well, since nothing is written; a cloud whose default role is unknown has
+    null for it.
+    """
+    run = verify(
+        {"head": session(sandbox)},
+        "--check",
+        cloud_iam_role=ROLE_ARN,
+        anyscale_default_role_arn=None,
+    )
     assert run.exit_status == 0, run.output
     assert run.result("head", "cluster_identity_info")["matches"] is True
 
 
-@pytest.mark.parametrize("answer", [[], ["-e", "verify_expected_role="]], ids=["nothing", "an empty answer"])
-def test_the_playbook_needs_a_role_to_expect(sandbox: Sandbox, verify: t.Callable[..., Run], answer: list[str]) -> None:
+@pytest.mark.parametrize(
+    "answer", [[], ["-e", "verify_expected_role="]], ids=["nothing", "an empty answer"]
+)
+def test_the_playbook_needs_a_role_to_expect(
+    sandbox: Sandbox, verify: t.Callable[..., Run], answer: list[str]
+) -> None:
     run = verify({"head": session(sandbox)}, *answer)
     assert run.exit_status == 2 and "Set verify_expected_role" in run.output
 
 
 @pytest.mark.parametrize("limit", [[], ["--limit", "head"]], ids=["all", "limited"])
-def test_a_pattern_that_matches_no_node_is_an_error(sandbox: Sandbox, verify: t.Callable[..., Run], limit: list[str]) -> None:
+def test_a_pattern_that_matches_no_node_is_an_error(
+    sandbox: Sandbox, verify: t.Callable[..., Run], limit: list[str]
+) -> None:
     """No node was asked, which must not look as if all were right."""
     run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
-    assert run.exit_status == 4 and "No host of the inventory matches haed: there is no node to verify." in run.output
+    assert (
+        run.exit_status == 4
+        and "No host of the inventory matches haed: there is no node to verify." in run.output
+    )
 
 
-def test_an_inventory_without_the_group_is_an_error(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_an_inventory_without_the_group_is_an_error(
+    sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     inventory = tmp_path / "nodes.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": {"head": None}}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
-    assert run.exit_status == 4 and "No host of the inventory matches anyscale_clusters: there is no node to verify." in run.output
+    assert (
+        run.exit_status == 4
+        and "No host of the inventory matches anyscale_clusters: there is no node to verify."
+        in run.output
+    )
     inventory.write_text(yaml.safe_dump({"all": {}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
     assert run.exit_status == 2 and "The inventory has no host." in run.output
 
 
-def test_a_node_that_verifies_itself_needs_no_inventory(sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_node_that_verifies_itself_needs_no_inventory(
+    sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """As in the terminal of a workspace: Ansible knows the machine that it runs on without one."""
     inventory = tmp_path / "nodes.yml"
     inventory.write_text(yaml.safe_dump({"all": {}}))
     options = ("-e", "verify_hosts=localhost", "-e", f"verify_expected_role={ROLE}")
-    run = run_playbook(sandbox, "verify_cluster", inventory, *options, variables=session(sandbox, DEFAULT_ROLE))
+    run = run_playbook(
+        sandbox, "verify_cluster", inventory, *options, variables=session(sandbox, DEFAULT_ROLE)
+    )
     assert run.failed() == {"localhost"}
     assert run.result("localhost", "cluster_identity_info")["reason"] == "default_role"

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The module compute_config_profile against IAM and the Anyscale control plane as the sandbox plays them."""
+"""The module compute_config_profile against IAM and the Anyscale control plane as the sandbox plays
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ import pytest
 import yaml
 from anyscale.compute_config.models import ComputeConfig, MultiResourceComputeConfig
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
@@ -54,7 +58,11 @@ OTHER_PROFILE_ARN = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
 PRIMARY = f"vm-aws-{REGION}"
 SECOND = "k8s-east"
 GIVEN: Json = {"name": NAME, "cloud_id": CLOUD.cloud_id, "role": ROLE}
-DISK = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 500, "VolumeType": "gp3"}}]}
+DISK = {
+    "BlockDeviceMappings": [
+        {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 500, "VolumeType": "gp3"}}
+    ]
+}
 
 
 def seed(sandbox: Sandbox, **changes: t.Any) -> Cloud:
@@ -69,25 +77,46 @@ def profile(arn: str = PROFILE_ARN) -> Json:
 
 
 def group(name: str, **more: t.Any) -> Json:
-    return {"name": name, "instance_type": "m5.4xlarge", "min_workers": 0, "max_workers": 10, **more}
+    return {
+        "name": name,
+        "instance_type": "m5.4xlarge",
+        "min_workers": 0,
+        "max_workers": 10,
+        **more,
+    }
 
 
 def compute(*workers: Json, advanced: Json | None = None, **more: t.Any) -> Json:
     """The config of one deployment."""
     head = {"name": "head-node", "instance_type": "m5.2xlarge"}
-    return {"head_node_type": head, "worker_node_types": list(workers), "advanced_configurations_json": advanced, **more}
+    return {
+        "head_node_type": head,
+        "worker_node_types": list(workers),
+        "advanced_configurations_json": advanced,
+        **more,
+    }
 
 
-def publish(sandbox: Sandbox, *deployments: Json, name: str = NAME, cloud_id: str = CLOUD.cloud_id, **more: t.Any) -> Json:
+def publish(
+    sandbox: Sandbox,
+    *deployments: Json,
+    name: str = NAME,
+    cloud_id: str = CLOUD.cloud_id,
+    **more: t.Any,
+) -> Json:
     """Publish a version behind the module's back, in the form in which the vendor's CLI does it."""
     first = {key: value for key, value in deployments[0].items() if key != "cloud_deployment"}
     config = {"cloud_id": cloud_id, **first, "deployment_configs": list(deployments), **more}
-    return sandbox.organization.create_template({"name": name, "anonymous": False, "new_version": True, "config": config})
+    return sandbox.organization.create_template(
+        {"name": name, "anonymous": False, "new_version": True, "config": config}
+    )
 
 
 def versions(sandbox: Sandbox, name: str = NAME) -> list[Json]:
     """All versions of the compute config, the oldest first."""
-    found = sandbox.organization.templates.search({"name": {"equals": name}, "version": -2, "archive_status": "ALL"})
+    found = sandbox.organization.templates.search(
+        {"name": {"equals": name}, "version": -2, "archive_status": "ALL"}
+    )
     return sorted(found, key=lambda template: int(template["version"]))
 
 
@@ -100,7 +129,11 @@ def instance_configs(deployment: Json) -> dict[str, Json]:
     """The instance configuration of each level that has one."""
     levels = {"cluster": deployment, "head": deployment["head_node_type"]}
     levels.update({worker["name"]: worker for worker in deployment["worker_node_types"] or []})
-    return {name: level["advanced_configurations_json"] for name, level in levels.items() if level["advanced_configurations_json"]}
+    return {
+        name: level["advanced_configurations_json"]
+        for name, level in levels.items()
+        if level["advanced_configurations_json"]
+    }
 
 
 def warned(result: Json, *phrases: str) -> bool:
@@ -118,7 +151,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-# --- the cycle --------------------------------------------------------------------------------------------------------
+# --- the cycle ------------------------------------------------------------------------------------
 
 Change = t.Callable[[Sandbox], object]
 
@@ -128,20 +161,32 @@ def unchanged(sandbox: Sandbox) -> None:
 
 
 MODIFICATIONS: dict[str, tuple[Change, Json, list[str]]] = {
-    "another head node": (unchanged, {"config": {"head_node": {"instance_type": "m5.8xlarge"}}}, ["config_differs"]),
-    "published without the profile": (lambda sandbox: publish(sandbox, compute()), {}, ["profile_missing"]),
+    "another head node": (
+        unchanged,
+        {"config": {"head_node": {"instance_type": "m5.8xlarge"}}},
+        ["config_differs"],
+    ),
+    "published without the profile": (
+        lambda sandbox: publish(sandbox, compute()),
+        {},
+        ["profile_missing"],
+    ),
     "published with another profile": (
         lambda sandbox: publish(sandbox, compute(advanced={**profile(OTHER_PROFILE_ARN), **DISK})),
         {},
         ["profile_differs"],
     ),
     "a worker group that hides it": (
-        lambda sandbox: publish(sandbox, compute(group("gpu", advanced_configurations_json=DISK), advanced=profile())),
+        lambda sandbox: publish(
+            sandbox, compute(group("gpu", advanced_configurations_json=DISK), advanced=profile())
+        ),
         {},
         ["node_group_hides_profile"],
     ),
     "the profile emptied": (
-        lambda sandbox: sandbox.client("iam", ACCOUNT).remove_role_from_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE),
+        lambda sandbox: sandbox.client("iam", ACCOUNT).remove_role_from_instance_profile(
+            InstanceProfileName=ROLE, RoleName=ROLE
+        ),
         {},
         ["instance_profile_without_role"],
     ),
@@ -152,27 +197,59 @@ MODIFICATIONS: dict[str, tuple[Change, Json, list[str]]] = {
 def test_create_modify_delete_archive(sandbox: Sandbox, run_module: Run, modification: str) -> None:
     seed(sandbox, profile="missing")
     options = {**GIVEN, "account_id": ACCOUNT}
-    made = converge(sandbox, run_module, MODULE, ["instance_profile_missing", "compute_config_missing"], NOT_IN_CHECK_MODE, **options)
+    made = converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["instance_profile_missing", "compute_config_missing"],
+        NOT_IN_CHECK_MODE,
+        **options,
+    )
     assert (made["compute_config"], made["previous_version"]) == (f"{NAME}:1", None)
     assert made["compute_config_id"] == versions(sandbox)[0]["id"]
     assert made["instance_profile_arn"] == PROFILE_ARN
-    assert before(made) == made["previous"] == {"instance_profile": None, "compute_config": None, "file": None}
-    assert after(made)["instance_profile"] == {"name": ROLE, "arn": PROFILE_ARN, "role_arn": ROLE_ARN}
+    assert (
+        before(made)
+        == made["previous"]
+        == {"instance_profile": None, "compute_config": None, "file": None}
+    )
+    assert after(made)["instance_profile"] == {
+        "name": ROLE,
+        "arn": PROFILE_ARN,
+        "role_arn": ROLE_ARN,
+    }
     assert instance_configs(newest(sandbox)) == {"cluster": profile()}
 
     change, changes, reasons = MODIFICATIONS[modification]
     change(sandbox)
-    modified = converge(sandbox, run_module, MODULE, reasons, NOT_IN_CHECK_MODE, **options, **changes)
+    modified = converge(
+        sandbox, run_module, MODULE, reasons, NOT_IN_CHECK_MODE, **options, **changes
+    )
     last = versions(sandbox)[-1]
     assert modified["compute_config"] == f"{NAME}:{last['version']}"
-    assert all(found["IamInstanceProfile"] == {"Arn": PROFILE_ARN} for found in instance_configs(last["config"]).values())
+    assert all(
+        found["IamInstanceProfile"] == {"Arn": PROFILE_ARN}
+        for found in instance_configs(last["config"]).values()
+    )
 
-    gone = converge(sandbox, run_module, MODULE, ["profile_present"], NOT_IN_CHECK_MODE, state="absent", **options)
+    gone = converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["profile_present"],
+        NOT_IN_CHECK_MODE,
+        state="absent",
+        **options,
+    )
     assert gone["previous_version"] == last["version"]
-    assert all("IamInstanceProfile" not in found for found in instance_configs(newest(sandbox)).values())
+    assert all(
+        "IamInstanceProfile" not in found for found in instance_configs(newest(sandbox)).values()
+    )
     assert sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)
 
-    archived = converge(sandbox, run_module, MODULE, ["archive_wanted"], state="archived", **options)
+    archived = converge(
+        sandbox, run_module, MODULE, ["archive_wanted"], state="archived", **options
+    )
     assert (archived["compute_config"], archived["compute_config_id"]) == (None, None)
     assert all(version["archived_at"] for version in versions(sandbox))
 
@@ -183,13 +260,16 @@ def test_the_write_calls_in_their_order(sandbox: Sandbox, run_module: Run) -> No
     assert write_operations(sandbox) == [*MAKE_PROFILE, CREATE]
 
 
-# --- the states in which compute configs are found --------------------------------------------------------------------
+# --- the states in which compute configs are found ------------------------------------------------
 
 SEEDED: dict[str, tuple[list[str], dict[str, Json]]] = {
     "missing": (["compute_config_missing"], {"cluster": profile()}),
     "role_arn": (["wrong_arn_kind"], {"cluster": profile()}),
     "other_profile": (["profile_differs"], {"cluster": {**profile(), **DISK}}),
-    "hidden_by_worker": (["node_group_hides_profile"], {"cluster": profile(), "gpu": {**profile(), **DISK}}),
+    "hidden_by_worker": (
+        ["node_group_hides_profile"],
+        {"cluster": profile(), "gpu": {**profile(), **DISK}},
+    ),
 }
 
 
@@ -199,9 +279,19 @@ def test_each_seeded_state(sandbox: Sandbox, run_module: Run, state: str) -> Non
     older = versions(sandbox)
     reasons, wanted = SEEDED[state]
     result = converge(sandbox, run_module, MODULE, reasons, NOT_IN_CHECK_MODE, **GIVEN)
-    assert instance_configs(newest(sandbox)) == instance_configs(newest(sandbox)["deployment_configs"][0]) == wanted
+    assert (
+        instance_configs(newest(sandbox))
+        == instance_configs(newest(sandbox)["deployment_configs"][0])
+        == wanted
+    )
     assert result["overrides"] == [
-        {"node_group": name, "deployment": PRIMARY, "reason": reasons[0], "before": None, "after": PROFILE_ARN}
+        {
+            "node_group": name,
+            "deployment": PRIMARY,
+            "reason": reasons[0],
+            "before": None,
+            "after": PROFILE_ARN,
+        }
         for name in wanted
         if name != "cluster"
     ]
@@ -211,7 +301,10 @@ def test_each_seeded_state(sandbox: Sandbox, run_module: Run, state: str) -> Non
 def test_the_seeded_state_that_is_right(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, compute_config="right")
     result = settled(sandbox, run_module, MODULE, **GIVEN)
-    assert (result["compute_config"], result["compute_config_id"]) == (f"{NAME}:1", versions(sandbox)[0]["id"])
+    assert (result["compute_config"], result["compute_config_id"]) == (
+        f"{NAME}:1",
+        versions(sandbox)[0]["id"],
+    )
 
 
 OTHER_STATES: dict[str, tuple[Json, list[str], dict[str, Json]]] = {
@@ -221,12 +314,22 @@ OTHER_STATES: dict[str, tuple[Json, list[str], dict[str, Json]]] = {
         {"cluster": profile()},
     ),
     "a worker group with another profile": (
-        compute(group("cpu"), group("gpu", advanced_configurations_json=profile(OTHER_PROFILE_ARN)), advanced=profile()),
+        compute(
+            group("cpu"),
+            group("gpu", advanced_configurations_json=profile(OTHER_PROFILE_ARN)),
+            advanced=profile(),
+        ),
         ["node_group_profile_differs"],
         {"cluster": profile(), "gpu": profile()},
     ),
     "a head node of its own": (
-        compute(head_node_type={"name": "head-node", "instance_type": "m5.2xlarge", "advanced_configurations_json": DISK}),
+        compute(
+            head_node_type={
+                "name": "head-node",
+                "instance_type": "m5.2xlarge",
+                "advanced_configurations_json": DISK,
+            }
+        ),
         ["profile_missing", "node_group_hides_profile"],
         {"cluster": profile(), "head": {**DISK, **profile()}},
     ),
@@ -242,8 +345,12 @@ OTHER_STATES: dict[str, tuple[Json, list[str], dict[str, Json]]] = {
 def test_other_states(sandbox: Sandbox, run_module: Run, state: str) -> None:
     found, reasons, wanted = OTHER_STATES[state]
     seed(sandbox)
-    deployment = {key: value for key, value in found.items() if key != "aws_advanced_configurations_json"}
-    legacy = {key: value for key, value in found.items() if key == "aws_advanced_configurations_json"}
+    deployment = {
+        key: value for key, value in found.items() if key != "aws_advanced_configurations_json"
+    }
+    legacy = {
+        key: value for key, value in found.items() if key == "aws_advanced_configurations_json"
+    }
     publish(sandbox, deployment, **legacy)
     converge(sandbox, run_module, MODULE, reasons, NOT_IN_CHECK_MODE, **GIVEN)
     assert instance_configs(newest(sandbox)) == wanted
@@ -251,12 +358,17 @@ def test_other_states(sandbox: Sandbox, run_module: Run, state: str) -> None:
 
 RIGHT: dict[str, Json] = {
     "in the legacy field": {"aws_advanced_configurations_json": profile()},
-    "without deployment configs": {"advanced_configurations_json": profile(), "deployment_configs": None},
+    "without deployment configs": {
+        "advanced_configurations_json": profile(),
+        "deployment_configs": None,
+    },
 }
 
 
 @pytest.mark.parametrize("state", RIGHT)
-def test_a_right_one_in_an_old_form_is_left_alone(sandbox: Sandbox, run_module: Run, state: str) -> None:
+def test_a_right_one_in_an_old_form_is_left_alone(
+    sandbox: Sandbox, run_module: Run, state: str
+) -> None:
     seed(sandbox)
     publish(sandbox, compute(), **RIGHT[state])
     settled(sandbox, run_module, MODULE, **GIVEN)
@@ -265,10 +377,17 @@ def test_a_right_one_in_an_old_form_is_left_alone(sandbox: Sandbox, run_module: 
 def test_all_else_is_kept(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox)
     zones = [f"{REGION}a", f"{REGION}b"]
-    worker = group("cpu", labels={"team": "vision"}, use_spot=True, resources={"cpu": 4, "custom_resources": {"slot": 2}})
+    worker = group(
+        "cpu",
+        labels={"team": "vision"},
+        use_spot=True,
+        resources={"cpu": 4, "custom_resources": {"slot": 2}},
+    )
     publish(
         sandbox,
-        compute(worker, allowed_azs=zones, flags={"allow-cross-zone-autoscaling": True, "max-cpus": 100}),
+        compute(
+            worker, allowed_azs=zones, flags={"allow-cross-zone-autoscaling": True, "max-cpus": 100}
+        ),
         idle_termination_minutes=45,
         maximum_uptime_minutes=600,
     )
@@ -293,7 +412,9 @@ def test_the_newest_of_many_versions_counts(sandbox: Sandbox, run_module: Run) -
     assert versions(sandbox)[:-1] == older
 
 
-def test_the_same_name_in_another_cloud_is_another_compute_config(sandbox: Sandbox, run_module: Run) -> None:
+def test_the_same_name_in_another_cloud_is_another_compute_config(
+    sandbox: Sandbox, run_module: Run
+) -> None:
     seed(sandbox)
     elsewhere = sandbox.organization.add_cloud("elsewhere")
     publish(sandbox, compute(advanced=profile()), cloud_id=elsewhere)
@@ -301,13 +422,15 @@ def test_the_same_name_in_another_cloud_is_another_compute_config(sandbox: Sandb
     assert [version["config"]["cloud_id"] for version in versions(sandbox)].count(elsewhere) == 1
 
 
-# --- the instance profile ---------------------------------------------------------------------------------------------
+# --- the instance profile -------------------------------------------------------------------------
 
 
 def test_an_empty_profile_gets_its_role(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, profile="empty", compute_config="right")
     converge(sandbox, run_module, MODULE, ["instance_profile_without_role"], **GIVEN)
-    held = sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]["Roles"]
+    held = sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)[
+        "InstanceProfile"
+    ]["Roles"]
     assert [role["Arn"] for role in held] == [ROLE_ARN]
 
 
@@ -321,32 +444,55 @@ def test_a_role_with_a_path(sandbox: Sandbox, run_module: Run) -> None:
         NOT_IN_CHECK_MODE,
         **{**GIVEN, "role": cloud.role_arn},
     )
-    found = sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]["Arn"]
-    assert made["instance_profile_arn"] == found == newest(sandbox)["advanced_configurations_json"]["IamInstanceProfile"]["Arn"]
+    found = sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)[
+        "InstanceProfile"
+    ]["Arn"]
+    assert (
+        made["instance_profile_arn"]
+        == found
+        == newest(sandbox)["advanced_configurations_json"]["IamInstanceProfile"]["Arn"]
+    )
 
 
 def test_a_profile_of_another_name(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, compute_config="right")
     result = run_module(MODULE, instance_profile="ray-fleet", **GIVEN)
     assert result["reasons"] == ["instance_profile_missing", "profile_differs"]
-    assert instance_configs(newest(sandbox)) == {"cluster": profile(f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-fleet")}
+    assert instance_configs(newest(sandbox)) == {
+        "cluster": profile(f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-fleet")
+    }
 
 
 def test_the_default_role_of_the_cloud(sandbox: Sandbox, run_module: Run) -> None:
     cloud = seed(sandbox, role="", profile="missing")
     result = run_module(MODULE, name=NAME, cloud_id=cloud.cloud_id)
-    assert result["instance_profile_arn"].endswith(f":instance-profile/{cloud.cloud_id}-cluster_node_role")
+    assert result["instance_profile_arn"].endswith(
+        f":instance-profile/{cloud.cloud_id}-cluster_node_role"
+    )
 
 
 def test_the_role_in_the_place_of_the_profile(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, compute_config="right")
-    result = converge(sandbox, run_module, MODULE, ["wrong_arn_kind"], NOT_IN_CHECK_MODE, arn_kind="role", **GIVEN)
+    result = converge(
+        sandbox, run_module, MODULE, ["wrong_arn_kind"], NOT_IN_CHECK_MODE, arn_kind="role", **GIVEN
+    )
     assert instance_configs(newest(sandbox)) == {"cluster": profile(ROLE_ARN)}
     assert result["instance_profile_arn"] == PROFILE_ARN
-    converge(sandbox, run_module, MODULE, ["profile_present"], NOT_IN_CHECK_MODE, arn_kind="role", state="absent", **GIVEN)
+    converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["profile_present"],
+        NOT_IN_CHECK_MODE,
+        arn_kind="role",
+        state="absent",
+        **GIVEN,
+    )
 
 
-def test_nothing_is_published_before_the_profile_is_usable(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_published_before_the_profile_is_usable(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed(sandbox, profile="missing")
     read = Iam.instance_profile
     late = iter([True, True, True])
@@ -370,7 +516,9 @@ LOST_IN_IAM: dict[str, tuple[str, Json]] = {
 
 
 @pytest.mark.parametrize("fault", LOST_IN_IAM)
-def test_a_passing_failure_of_iam_is_outlasted(sandbox: Sandbox, run_module: Run, fault: str) -> None:
+def test_a_passing_failure_of_iam_is_outlasted(
+    sandbox: Sandbox, run_module: Run, fault: str
+) -> None:
     seed(sandbox, profile="missing")
     operation, how = LOST_IN_IAM[fault]
     sandbox.fault(operation, **how)
@@ -378,7 +526,7 @@ def test_a_passing_failure_of_iam_is_outlasted(sandbox: Sandbox, run_module: Run
     assert len(versions(sandbox)) == 1
 
 
-# --- what the compute config must be apart from the profile -----------------------------------------------------------
+# --- what the compute config must be apart from the profile ---------------------------------------
 
 
 def test_a_new_one_starts_from_the_default_of_the_cloud(sandbox: Sandbox, run_module: Run) -> None:
@@ -390,7 +538,9 @@ def test_a_new_one_starts_from_the_default_of_the_cloud(sandbox: Sandbox, run_mo
 
 DECLARED: Json = {
     "head_node": {"instance_type": "m5.4xlarge"},
-    "worker_nodes": [{"name": "gpu", "instance_type": "g5.4xlarge", "max_nodes": 4, "market_type": "SPOT"}],
+    "worker_nodes": [
+        {"name": "gpu", "instance_type": "g5.4xlarge", "max_nodes": 4, "market_type": "SPOT"}
+    ],
     "zones": [f"{REGION}a"],
     "advanced_instance_config": DISK,
 }
@@ -398,26 +548,61 @@ DECLARED: Json = {
 
 def test_a_new_one_is_made_as_declared(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox)
-    converge(sandbox, run_module, MODULE, ["compute_config_missing"], NOT_IN_CHECK_MODE, config=DECLARED, **GIVEN)
+    converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["compute_config_missing"],
+        NOT_IN_CHECK_MODE,
+        config=DECLARED,
+        **GIVEN,
+    )
     config = newest(sandbox)
     (worker,) = config["worker_node_types"]
-    assert (config["head_node_type"]["instance_type"], config["allowed_azs"]) == ("m5.4xlarge", [f"{REGION}a"])
+    assert (config["head_node_type"]["instance_type"], config["allowed_azs"]) == (
+        "m5.4xlarge",
+        [f"{REGION}a"],
+    )
     assert (worker["name"], worker["max_workers"], worker["use_spot"]) == ("gpu", 4, True)
     assert instance_configs(config) == {"cluster": {**DISK, **profile()}}
 
 
-def test_declared_keys_are_enforced_and_others_left_alone(sandbox: Sandbox, run_module: Run) -> None:
+def test_declared_keys_are_enforced_and_others_left_alone(
+    sandbox: Sandbox, run_module: Run
+) -> None:
     seed(sandbox)
-    publish(sandbox, compute(group("cpu", labels={"team": "vision"}), group("gpu"), advanced=profile(), allowed_azs=[f"{REGION}b"]))
+    publish(
+        sandbox,
+        compute(
+            group("cpu", labels={"team": "vision"}),
+            group("gpu"),
+            advanced=profile(),
+            allowed_azs=[f"{REGION}b"],
+        ),
+    )
     workers = [{"name": "gpu", "max_nodes": 3}, {"name": "cpu"}]
-    converge(sandbox, run_module, MODULE, ["config_differs"], NOT_IN_CHECK_MODE, config={"worker_nodes": workers}, **GIVEN)
+    converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["config_differs"],
+        NOT_IN_CHECK_MODE,
+        config={"worker_nodes": workers},
+        **GIVEN,
+    )
     config = newest(sandbox)
     groups = {worker["name"]: worker for worker in config["worker_node_types"]}
-    assert (groups["gpu"]["max_workers"], groups["gpu"]["instance_type"], groups["cpu"]["labels"]) == (3, "m5.4xlarge", {"team": "vision"})
+    assert (
+        groups["gpu"]["max_workers"],
+        groups["gpu"]["instance_type"],
+        groups["cpu"]["labels"],
+    ) == (3, "m5.4xlarge", {"team": "vision"})
     assert config["allowed_azs"] == [f"{REGION}b"]
 
 
-def test_a_worker_group_that_is_declared_with_an_instance_configuration_gets_the_profile(sandbox: Sandbox, run_module: Run) -> None:
+def test_a_worker_group_that_is_declared_with_an_instance_configuration_gets_the_profile(
+    sandbox: Sandbox, run_module: Run
+) -> None:
     seed(sandbox, compute_config="right")
     workers = [{"name": "gpu", "instance_type": "g5.4xlarge", "advanced_instance_config": DISK}]
     run_module(MODULE, config={"worker_nodes": workers}, **GIVEN)
@@ -428,11 +613,15 @@ def test_a_worker_group_that_is_declared_with_an_instance_configuration_gets_the
 def test_what_makes_no_difference_is_no_difference(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox)
     publish(sandbox, compute(group("b"), group("a"), advanced=profile()))
-    declared = {"zones": ["any"], "enable_cross_zone_scaling": False, "worker_nodes": [{"name": "a", "min_nodes": 0}, {"name": "b"}]}
+    declared = {
+        "zones": ["any"],
+        "enable_cross_zone_scaling": False,
+        "worker_nodes": [{"name": "a", "min_nodes": 0}, {"name": "b"}],
+    }
     settled(sandbox, run_module, MODULE, config=declared, **GIVEN)
 
 
-# --- clouds with several resources, and without virtual machines ------------------------------------------------------
+# --- clouds with several resources, and without virtual machines ----------------------------------
 
 
 @pytest.fixture
@@ -441,12 +630,18 @@ def two_resources(sandbox: Sandbox) -> Sandbox:
     seed(sandbox)
     sandbox.organization.add_resource(CLOUD.cloud_id, SECOND)
     sandbox.organization.resources[CLOUD.cloud_id][1]["compute_stack"] = "K8S"
-    publish(sandbox, compute(cloud_deployment=PRIMARY), compute(group("pods"), cloud_deployment=SECOND))
+    publish(
+        sandbox, compute(cloud_deployment=PRIMARY), compute(group("pods"), cloud_deployment=SECOND)
+    )
     return sandbox
 
 
-def test_each_deployment_on_virtual_machines_gets_the_profile(two_resources: Sandbox, run_module: Run) -> None:
-    result = converge(two_resources, run_module, MODULE, ["profile_missing"], NOT_IN_CHECK_MODE, **GIVEN)
+def test_each_deployment_on_virtual_machines_gets_the_profile(
+    two_resources: Sandbox, run_module: Run
+) -> None:
+    result = converge(
+        two_resources, run_module, MODULE, ["profile_missing"], NOT_IN_CHECK_MODE, **GIVEN
+    )
     first, second = newest(two_resources)["deployment_configs"]
     assert (instance_configs(first), instance_configs(second)) == ({"cluster": profile()}, {})
     (other,) = result["not_applicable"]
@@ -457,7 +652,10 @@ def test_one_of_several_deployments_is_declared(two_resources: Sandbox, run_modu
     config = {"cloud_resource": PRIMARY, "head_node": {"instance_type": "m5.8xlarge"}}
     run_module(MODULE, config=config, **GIVEN)
     first, second = newest(two_resources)["deployment_configs"]
-    assert [entry["head_node_type"]["instance_type"] for entry in (first, second)] == ["m5.8xlarge", "m5.2xlarge"]
+    assert [entry["head_node_type"]["instance_type"] for entry in (first, second)] == [
+        "m5.8xlarge",
+        "m5.2xlarge",
+    ]
     settled(two_resources, run_module, MODULE, config=config, **GIVEN)
 
 
@@ -467,17 +665,31 @@ NO_VIRTUAL_MACHINES: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("declared", [None, {"head_node": {"instance_type": "8CPU-32GB"}}], ids=["from the default", "declared"])
+@pytest.mark.parametrize(
+    "declared",
+    [None, {"head_node": {"instance_type": "8CPU-32GB"}}],
+    ids=["from the default", "declared"],
+)
 @pytest.mark.parametrize("kind", NO_VIRTUAL_MACHINES)
-def test_a_cloud_without_virtual_machines_of_aws_is_refused(sandbox: Sandbox, run_module: Run, kind: str, declared: Json | None) -> None:
+def test_a_cloud_without_virtual_machines_of_aws_is_refused(
+    sandbox: Sandbox, run_module: Run, kind: str, declared: Json | None
+) -> None:
     seed(sandbox)
     cloud_id = sandbox.organization.add_cloud("pods", **NO_VIRTUAL_MACHINES[kind])
     config = {"config": declared} if declared else {}
-    refused(sandbox, run_module, MODULE, NAME, cloud_id, "AWS virtual machines", **{**GIVEN, "cloud_id": cloud_id, **config})
+    refused(
+        sandbox,
+        run_module,
+        MODULE,
+        NAME,
+        cloud_id,
+        "AWS virtual machines",
+        **{**GIVEN, "cloud_id": cloud_id, **config},
+    )
     assert versions(sandbox) == []
 
 
-# --- absent, archived -------------------------------------------------------------------------------------------------
+# --- absent, archived -----------------------------------------------------------------------------
 
 
 def test_absent_leaves_other_profiles_with_a_warning(sandbox: Sandbox, run_module: Run) -> None:
@@ -500,7 +712,7 @@ def test_only_what_was_asked_for_is_archived(sandbox: Sandbox, run_module: Run) 
     assert versions(sandbox, "other")[0]["archived_at"] is None
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def hold_another_role(sandbox: Sandbox) -> None:
@@ -529,7 +741,11 @@ def several_deployments(sandbox: Sandbox) -> None:
 
 HEAD = {"instance_type": "m5.2xlarge"}
 REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
-    "role does not exist": (lambda sandbox: seed(sandbox, trust="", profile="missing"), {}, (ROLE, "does not exist", "Make it first")),
+    "role does not exist": (
+        lambda sandbox: seed(sandbox, trust="", profile="missing"),
+        {},
+        (ROLE, "does not exist", "Make it first"),
+    ),
     "role of another account": (
         seed,
         {"role": f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}", "account_id": ACCOUNT},
@@ -540,32 +756,66 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
         {"role": f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"},
         (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn"),
     ),
-    "caller in another account": (seed, {"account_id": OTHER_ACCOUNT}, (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn")),
+    "caller in another account": (
+        seed,
+        {"account_id": OTHER_ACCOUNT},
+        (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn"),
+    ),
     "service-linked role": (
-        lambda sandbox: seed(sandbox, role_path="/aws-service-role/batch.amazonaws.com/", profile="missing"),
+        lambda sandbox: seed(
+            sandbox, role_path="/aws-service-role/batch.amazonaws.com/", profile="missing"
+        ),
         {},
         (ROLE, "service-linked"),
     ),
-    "profile holds another role": (hold_another_role, {}, (ROLE, "ray-team-b", "never swapped", "instance_profile")),
+    "profile holds another role": (
+        hold_another_role,
+        {},
+        (ROLE, "ray-team-b", "never swapped", "instance_profile"),
+    ),
     "profile must not be made": (
         lambda sandbox: seed(sandbox, profile="missing"),
         {"create_instance_profile": False},
         (ROLE, "does not exist", "create_instance_profile"),
     ),
     "archived": (archive, {}, (NAME, "archived", "unarchive")),
-    "cloud is not known by this id": (seed, {"cloud_id": "cld_000000000000"}, ("cld_000000000000", "404", "organization")),
-    "cloud is not known by this name": (seed, {"cloud_id": None, "cloud": "visions"}, ("visions", "organization")),
-    "cloud's name is a part of another's": (seed, {"cloud_id": None, "cloud": "visio"}, ("visio", "no cloud")),
+    "cloud is not known by this id": (
+        seed,
+        {"cloud_id": "cld_000000000000"},
+        ("cld_000000000000", "404", "organization"),
+    ),
+    "cloud is not known by this name": (
+        seed,
+        {"cloud_id": None, "cloud": "visions"},
+        ("visions", "organization"),
+    ),
+    "cloud's name is a part of another's": (
+        seed,
+        {"cloud_id": None, "cloud": "visio"},
+        ("visio", "no cloud"),
+    ),
     "cloud's name is ambiguous": (
         name_twice,
         {"cloud_id": None, "cloud": CLOUD.name},
         (CLOUD.name, CLOUD.cloud_id, "cld_thesecond", "Give cloud_id"),
     ),
     "name with a version": (seed, {"name": f"{NAME}:3"}, ("name", f"{NAME}:3", "Leave out colons")),
-    "plain http": (seed, {"anyscale_host": "http://anyscale.example.com"}, ("anyscale_host", "unencrypted", "https")),
-    "host with a password": (seed, {"anyscale_host": "https://user:pw@example.com"}, ("anyscale_host", "password")),
+    "plain http": (
+        seed,
+        {"anyscale_host": "http://anyscale.example.com"},
+        ("anyscale_host", "unencrypted", "https"),
+    ),
+    "host with a password": (
+        seed,
+        {"anyscale_host": "https://user:pw@example.com"},
+        ("anyscale_host", "password"),
+    ),
     "wrong token": (seed, {"anyscale_token": "aph0_wrong"}, ("401", "anyscale_token", "expired")),
-    "unknown key in config": (seed, {"config": {"headnode": HEAD}}, ("config", "headnode", "head_node")),
+    "unknown key in config": (
+        seed,
+        {"config": {"headnode": HEAD}},
+        ("config", "headnode", "head_node"),
+    ),
     "another profile in config": (
         seed,
         {"config": {"head_node": HEAD, "advanced_instance_config": profile(OTHER_PROFILE_ARN)}},
@@ -576,14 +826,26 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
         {"config": {"head_node": HEAD, "advanced_instance_config": {"ImageId": "ami-1"}}},
         ("config", "ImageId", "Leave"),
     ),
-    "an unknown resource in config": (seed, {"config": {"cloud_resource": "vm-mars", "head_node": HEAD}}, ("vm-mars", PRIMARY)),
+    "an unknown resource in config": (
+        seed,
+        {"config": {"cloud_resource": "vm-mars", "head_node": HEAD}},
+        ("vm-mars", PRIMARY),
+    ),
     "config that does not say for which deployment": (
         several_deployments,
         {"config": {"head_node": HEAD}},
         (PRIMARY, "vm-east", "cloud_resource"),
     ),
-    "nothing to publish and absent": (seed, {"publish": False, "state": "absent"}, ("publish", "absent")),
-    "no role and no cloud id": (seed, {"publish": False, "role": None, "cloud_id": None, "cloud": "vision"}, ("role", "cloud_id")),
+    "nothing to publish and absent": (
+        seed,
+        {"publish": False, "state": "absent"},
+        ("publish", "absent"),
+    ),
+    "no role and no cloud id": (
+        seed,
+        {"publish": False, "role": None, "cloud_id": None, "cloud": "vision"},
+        ("role", "cloud_id"),
+    ),
 }
 
 
@@ -597,7 +859,9 @@ def test_it_refuses(sandbox: Sandbox, run_module: Run, case: str) -> None:
     assert versions(sandbox) == older
 
 
-def test_it_refuses_without_a_token(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_refuses_without_a_token(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed(sandbox)
     monkeypatch.delenv("ANYSCALE_CLI_TOKEN")
     refused(sandbox, run_module, MODULE, "token", "anyscale_token", "ANYSCALE_CLI_TOKEN", **GIVEN)
@@ -624,17 +888,27 @@ ANSWERS: dict[str, tuple[int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_refusal_of_a_read_is_explained(sandbox: Sandbox, run_module: Run, quick: list[float], answer: str) -> None:
+def test_a_refusal_of_a_read_is_explained(
+    sandbox: Sandbox, run_module: Run, quick: list[float], answer: str
+) -> None:
     seed(sandbox)
     status, phrases = ANSWERS[answer]
     sandbox.fault(SEARCH, status=status, message="Said by the service.", times=100)
-    result = refused(sandbox, run_module, MODULE, str(status), "Said by the service", *phrases, **GIVEN)
+    result = refused(
+        sandbox, run_module, MODULE, str(status), "Said by the service", *phrases, **GIVEN
+    )
     assert len(result["error"].pop("trace_id")) == 32
-    assert result["error"] == {"method": "POST", "path": "/api/v2/compute_templates/search", "status": status}
+    assert result["error"] == {
+        "method": "POST",
+        "path": "/api/v2/compute_templates/search",
+        "status": status,
+    }
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 599])
-def test_a_refusal_of_the_publication_is_explained(sandbox: Sandbox, run_module: Run, quick: list[float], status: int) -> None:
+def test_a_refusal_of_the_publication_is_explained(
+    sandbox: Sandbox, run_module: Run, quick: list[float], status: int
+) -> None:
     seed(sandbox)
     sandbox.fault(CREATE, status=status, message="Said by the service.", times=100)
     result = failure(run_module(MODULE, **GIVEN))
@@ -647,16 +921,22 @@ def test_a_refusal_of_the_publication_is_explained(sandbox: Sandbox, run_module:
 
 def test_a_refusal_of_iam_is_explained(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, profile="missing")
-    sandbox.fault("CreateInstanceProfile", status=403, code="AccessDenied", message="is not authorized")
+    sandbox.fault(
+        "CreateInstanceProfile", status=403, code="AccessDenied", message="is not authorized"
+    )
     result = failure(run_module(MODULE, **GIVEN))
     assert "iam:CreateInstanceProfile" in result["msg"] and ROLE in result["msg"]
     error = result["error"]
-    assert (error["operation"], error["code"], error["status"]) == ("CreateInstanceProfile", "AccessDenied", 403)
+    assert (error["operation"], error["code"], error["status"]) == (
+        "CreateInstanceProfile",
+        "AccessDenied",
+        403,
+    )
     assert error["request_id"]
     assert versions(sandbox) == []
 
 
-# --- lost and late answers --------------------------------------------------------------------------------------------
+# --- lost and late answers ------------------------------------------------------------------------
 
 LOST: dict[str, Json] = {
     "made, and no answer": {"after": True, "drop": True},
@@ -675,19 +955,26 @@ NOT_MADE: dict[str, Json] = {
 
 @pytest.mark.parametrize("fault", LOST)
 @pytest.mark.parametrize("state", ["missing", "role_arn"])
-def test_a_lost_answer_makes_no_second_version(sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str) -> None:
+def test_a_lost_answer_makes_no_second_version(
+    sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str
+) -> None:
     seed(sandbox, compute_config=state)
     count = len(versions(sandbox))
     sandbox.fault(CREATE, **LOST[fault])
     result = run_module(MODULE, **GIVEN)
     assert len(versions(sandbox)) == count + 1
-    assert (result["compute_config"], result["compute_config_id"]) == (f"{NAME}:{count + 1}", versions(sandbox)[-1]["id"])
+    assert (result["compute_config"], result["compute_config_id"]) == (
+        f"{NAME}:{count + 1}",
+        versions(sandbox)[-1]["id"],
+    )
     settled(sandbox, run_module, MODULE, **GIVEN)
 
 
 @pytest.mark.parametrize("fault", NOT_MADE)
 @pytest.mark.parametrize("state", ["missing", "role_arn"])
-def test_what_may_have_been_made_is_not_made_again(sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str) -> None:
+def test_what_may_have_been_made_is_not_made_again(
+    sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str
+) -> None:
     """It is looked for, for about a minute; then it is for the next run to find it, or to make it."""
     seed(sandbox, compute_config=state)
     older = versions(sandbox)
@@ -715,11 +1002,18 @@ def test_a_lost_answer_among_versions_of_others(
     sandbox.fault(CREATE, after=True, drop=True)
     result = run_module(MODULE, **GIVEN)
     assert [version["version"] for version in versions(sandbox)] == [1, 2, 3]
-    assert (result["compute_config"], result["compute_config_id"]) == (f"{NAME}:3", versions(sandbox)[-1]["id"])
+    assert (result["compute_config"], result["compute_config_id"]) == (
+        f"{NAME}:3",
+        versions(sandbox)[-1]["id"],
+    )
 
 
-def test_a_version_that_overtook_another_is_told(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody publishes between our look and ours: theirs stays, and the warning says that ours does not have it."""
+def test_a_version_that_overtook_another_is_told(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody publishes between our look and ours: theirs stays, and the warning says that ours
+    does not have it.
+    """
     seed(sandbox, compute_config="other_profile")
     send = AnyscaleClient.publish_compute_config
 
@@ -743,7 +1037,9 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
 
     def without_flags(self: AnyscaleClient, *arguments: t.Any) -> Json | None:
         found = copy.deepcopy(look(self, *arguments))
-        for entry in [found["config"], *(found["config"]["deployment_configs"] or [])] if found else []:
+        for entry in (
+            [found["config"], *(found["config"]["deployment_configs"] or [])] if found else []
+        ):
             entry["flags"] = None
         return found
 
@@ -753,7 +1049,9 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
     assert [version["version"] for version in versions(sandbox)] == [1, 2]
 
 
-def test_a_first_version_that_does_not_show_is_published_once(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_first_version_that_does_not_show_is_published_once(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A search that lags behind is no reason for a second version."""
     seed(sandbox)
     monkeypatch.setattr(compute_config, "_VISIBLE_SECONDS", 0.2)
@@ -763,7 +1061,9 @@ def test_a_first_version_that_does_not_show_is_published_once(sandbox: Sandbox, 
     assert [version["version"] for version in versions(sandbox)] == [1]
 
 
-def test_a_control_plane_that_never_answers_is_an_error(sandbox: Sandbox, run_module: Run, quick: list[float]) -> None:
+def test_a_control_plane_that_never_answers_is_an_error(
+    sandbox: Sandbox, run_module: Run, quick: list[float]
+) -> None:
     seed(sandbox)
     sandbox.fault(CREATE, drop=True, times=100)
     result = failure(run_module(MODULE, **GIVEN))
@@ -772,19 +1072,26 @@ def test_a_control_plane_that_never_answers_is_an_error(sandbox: Sandbox, run_mo
     assert versions(sandbox) == []
 
 
-def test_a_version_without_a_number_is_an_error(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_without_a_number_is_an_error(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of whatever answers in the control plane's place."""
     seed(sandbox, compute_config="right")
     search = ComputeTemplates.search
 
     def without_versions(self: ComputeTemplates, *arguments: t.Any, **more: t.Any) -> list[Json]:
-        return [{key: value for key, value in found.items() if key != "version"} for found in search(self, *arguments, **more)]
+        return [
+            {key: value for key, value in found.items() if key != "version"}
+            for found in search(self, *arguments, **more)
+        ]
 
     monkeypatch.setattr(ComputeTemplates, "search", without_versions)
     refused(sandbox, run_module, MODULE, "without its version", "anyscale_host", **GIVEN)
 
 
-def test_the_pause_that_the_service_asks_for_is_made(sandbox: Sandbox, run_module: Run, quick: list[float]) -> None:
+def test_the_pause_that_the_service_asks_for_is_made(
+    sandbox: Sandbox, run_module: Run, quick: list[float]
+) -> None:
     seed(sandbox, compute_config="right")
     sandbox.fault(SEARCH, status=429, retry_after=17)
     run_module(MODULE, **GIVEN)
@@ -799,29 +1106,48 @@ def test_the_cloud_by_its_name(sandbox: Sandbox, run_module: Run) -> None:
 def test_older_versions_stay_as_they_are(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, compute_config="other_profile")
     older = copy.deepcopy(versions(sandbox))
-    for options in ({}, {"config": {"head_node": {"instance_type": "m5.8xlarge"}}}, {"state": "absent"}):
+    for options in (
+        {},
+        {"config": {"head_node": {"instance_type": "m5.8xlarge"}}},
+        {"state": "absent"},
+    ):
         run_module(MODULE, **GIVEN, **options)
         assert versions(sandbox)[: len(older)] == older
         older = copy.deepcopy(versions(sandbox))
     assert len(older) == 4
 
 
-# --- the file ---------------------------------------------------------------------------------------------------------
+# --- the file -------------------------------------------------------------------------------------
 
 
-def test_the_file_is_one_that_the_vendors_cli_reads(sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path) -> None:
+def test_the_file_is_one_that_the_vendors_cli_reads(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
+) -> None:
     seed(sandbox, compute_config="hidden_by_worker")
     dest = tmp_path / "team-a.yaml"
-    made = converge(sandbox, run_module, MODULE, ["node_group_hides_profile", "dest_differs"], NOT_IN_CHECK_MODE, dest=str(dest), **GIVEN)
+    made = converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["node_group_hides_profile", "dest_differs"],
+        NOT_IN_CHECK_MODE,
+        dest=str(dest),
+        **GIVEN,
+    )
     assert made["file"] == str(dest)
     written = ComputeConfig.from_dict(yaml.safe_load(dest.read_text()))
     assert written.cloud == CLOUD.name
     assert written.advanced_instance_config == profile()
-    assert [(worker.name, worker.max_nodes) for worker in written.worker_nodes] == [("cpu", 10), ("gpu", 4)]
+    assert [(worker.name, worker.max_nodes) for worker in written.worker_nodes] == [
+        ("cpu", 10),
+        ("gpu", 4),
+    ]
     assert written.worker_nodes[1].advanced_instance_config == {**DISK, **profile()}
 
 
-def test_the_file_of_several_deployments(two_resources: Sandbox, run_module: Run, tmp_path: pathlib.Path) -> None:
+def test_the_file_of_several_deployments(
+    two_resources: Sandbox, run_module: Run, tmp_path: pathlib.Path
+) -> None:
     dest = tmp_path / "team-a.yaml"
     run_module(MODULE, dest=str(dest), **GIVEN)
     written = MultiResourceComputeConfig.from_dict(yaml.safe_load(dest.read_text()))
@@ -829,13 +1155,17 @@ def test_the_file_of_several_deployments(two_resources: Sandbox, run_module: Run
     settled(two_resources, run_module, MODULE, dest=str(dest), **GIVEN)
 
 
-def test_check_mode_writes_no_file(sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path) -> None:
+def test_check_mode_writes_no_file(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
+) -> None:
     seed(sandbox)
     run_module(MODULE, check=True, dest=str(tmp_path / "team-a.yaml"), **GIVEN)
     assert not (tmp_path / "team-a.yaml").exists()
 
 
-def test_a_file_that_says_the_same_is_kept(sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path) -> None:
+def test_a_file_that_says_the_same_is_kept(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
+) -> None:
     seed(sandbox, compute_config="right")
     dest = tmp_path / "team-a.yaml"
     run_module(MODULE, dest=str(dest), **GIVEN)
@@ -882,7 +1212,9 @@ GARBAGE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
-def test_a_file_that_holds_something_else_is_not_touched(sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path, kind: str) -> None:
+def test_a_file_that_holds_something_else_is_not_touched(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path, kind: str
+) -> None:
     seed(sandbox)
     dest = tmp_path / "precious"
     dest.write_bytes(GARBAGE[kind])
@@ -891,7 +1223,9 @@ def test_a_file_that_holds_something_else_is_not_touched(sandbox: Sandbox, run_m
 
 
 @pytest.mark.parametrize("place", ["missing/team-a.yaml", ".", "/dev/full/team-a.yaml"])
-def test_a_file_that_cannot_be_written_is_refused(sandbox: Sandbox, run_module: Run, place: str) -> None:
+def test_a_file_that_cannot_be_written_is_refused(
+    sandbox: Sandbox, run_module: Run, place: str
+) -> None:
     seed(sandbox)
     refused(sandbox, run_module, MODULE, "dest", dest=place, **GIVEN)
 
@@ -902,7 +1236,15 @@ def test_a_folder_that_cannot_be_written_to_is_refused(
     """Before a version is published that the file would have to follow."""
     seed(sandbox)
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
-    refused(sandbox, run_module, MODULE, "dest", "cannot write to", dest=str(tmp_path / "team-a.yaml"), **GIVEN)
+    refused(
+        sandbox,
+        run_module,
+        MODULE,
+        "dest",
+        "cannot write to",
+        dest=str(tmp_path / "team-a.yaml"),
+        **GIVEN,
+    )
 
 
 def test_without_publication_no_token_is_needed(
@@ -911,8 +1253,17 @@ def test_without_publication_no_token_is_needed(
     seed(sandbox, profile="missing")
     monkeypatch.delenv("ANYSCALE_CLI_TOKEN")
     dest = tmp_path / "team-a.yaml"
-    options = {"name": NAME, "cloud": "vision", "role": ROLE, "publish": False, "dest": str(dest), "config": {"head_node": HEAD}}
-    made = converge(sandbox, run_module, MODULE, ["instance_profile_missing", "dest_differs"], **options)
+    options = {
+        "name": NAME,
+        "cloud": "vision",
+        "role": ROLE,
+        "publish": False,
+        "dest": str(dest),
+        "config": {"head_node": HEAD},
+    }
+    made = converge(
+        sandbox, run_module, MODULE, ["instance_profile_missing", "dest_differs"], **options
+    )
     assert "compute_config" not in made
     assert all(call["service"] != "anyscale" for call in sandbox.calls())
     written = ComputeConfig.from_dict(yaml.safe_load(dest.read_text()))
@@ -920,7 +1271,7 @@ def test_without_publication_no_token_is_needed(
     assert versions(sandbox) == []
 
 
-# --- each reason that is documented -----------------------------------------------------------------------------------
+# --- each reason that is documented ---------------------------------------------------------------
 
 
 def with_config(*workers: Json, **more: t.Any) -> Change:
@@ -940,8 +1291,14 @@ REASONS: dict[str, tuple[Change, Json]] = {
     "profile_by_name": (with_config(advanced={"IamInstanceProfile": {"Name": ROLE}}), {}),
     "wrong_arn_kind": (with_config(advanced=profile(ROLE_ARN)), {}),
     "node_group_hides_profile": (with_config(group("gpu", advanced_configurations_json=DISK)), {}),
-    "node_group_profile_differs": (with_config(group("gpu", advanced_configurations_json=profile(OTHER_PROFILE_ARN))), {}),
-    "config_differs": (with_config(advanced=profile()), {"config": {"head_node": {"instance_type": "m5.8xlarge"}}}),
+    "node_group_profile_differs": (
+        with_config(group("gpu", advanced_configurations_json=profile(OTHER_PROFILE_ARN))),
+        {},
+    ),
+    "config_differs": (
+        with_config(advanced=profile()),
+        {"config": {"head_node": {"instance_type": "m5.8xlarge"}}},
+    ),
     "dest_differs": (with_config(advanced=profile()), {"dest": "team-a.yaml"}),
     "profile_present": (with_config(advanced=profile()), {"state": "absent"}),
     "archive_wanted": (with_config(), {"state": "archived"}),

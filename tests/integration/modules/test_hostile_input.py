@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hostile values for each option of each module: a clear error and not one write, or a right result.
+"""Hostile values for each option of each module: a clear error and not one write, or a right
+result.
 
 The cloud has everything yet to be made, so that whatever is taken for a good value writes.
 """
@@ -17,7 +18,9 @@ import typing as t
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import module_arguments
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    module_arguments,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW, TOOLING
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
@@ -35,9 +38,15 @@ FOLDER = pathlib.Path(__file__).parents[3] / "plugins" / "modules"
 PWNED = pathlib.Path("/tmp/pwned-by-a-test")
 LARGE = "A" * 2**20
 LONGEST_MESSAGE = 2000
-# What these modules do alone. The others are documentation, and their actions take no more than the names of files and hosts.
-MODULES = [path.stem for path in sorted(FOLDER.glob("*.py")) if hasattr(importlib.import_module(f"{PACKAGE}.{path.stem}"), "main")]
-# It has nearly all options that any module has; others are tried on those alone that it has not, or that name something.
+# What these modules do alone. The others are documentation, and their actions take no more than the
+# names of files and hosts.
+MODULES = [
+    path.stem
+    for path in sorted(FOLDER.glob("*.py"))
+    if hasattr(importlib.import_module(f"{PACKAGE}.{path.stem}"), "main")
+]
+# It has nearly all options that any module has; others are tried on those alone that it has not, or
+# that name something.
 WHOLE = "cloud_iam"
 NAMES = ("bucket", "cloud_id", "instance_profile", "name", "role")
 
@@ -45,11 +54,15 @@ NAMES = ("bucket", "cloud_id", "instance_profile", "name", "role")
 def options_of(module: str) -> dict[str, Json]:
     """What AnsibleModule validates a module's options with."""
     found = importlib.import_module(f"{PACKAGE}.{module}")
-    specification = module_arguments(found.Task)["argument_spec"] if hasattr(found, "Task") else found.ARGUMENT_SPEC
+    specification = (
+        module_arguments(found.Task)["argument_spec"]
+        if hasattr(found, "Task")
+        else found.ARGUMENT_SPEC
+    )
     return t.cast("dict[str, Json]", specification)
 
 
-# --- the values -------------------------------------------------------------------------------------------------------
+# --- the values -----------------------------------------------------------------------------------
 
 TEXTS: dict[str, str] = {
     "empty": "",
@@ -86,7 +99,11 @@ LISTS: dict[str, t.Any] = {
     "numbers": [12345, -2.5],
 }
 DICTIONARIES: dict[str, t.Any] = {
-    **{name: text for name, text in TEXTS.items() if name in ("empty", "blank", "unicode", "large", "newline")},
+    **{
+        name: text
+        for name, text in TEXTS.items()
+        if name in ("empty", "blank", "unicode", "large", "newline")
+    },
     **NULL,
     "list": ["first"],
     "number": 5,
@@ -112,22 +129,29 @@ BUCKETS: dict[str, str] = {
 def values_for(option: str, specification: Json) -> dict[str, t.Any]:
     """The values that an option of this kind is tried with."""
     by_kind = {"list": LISTS, "dict": DICTIONARIES}
-    return {**by_kind.get(specification.get("type", "str"), SCALARS), **(BUCKETS if option == "bucket" else {})}
+    return {
+        **by_kind.get(specification.get("type", "str"), SCALARS),
+        **(BUCKETS if option == "bucket" else {}),
+    }
 
 
-# --- what comes of them -----------------------------------------------------------------------------------------------
+# --- what comes of them ---------------------------------------------------------------------------
 
 _UNSET = ("empty", "null")
 _ARNS = tuple(kind for kind in TEXTS if "ARN" in kind)
 _WORDS = ("number", "boolean", "large number")
-# The kinds that have a right result, by option. All others are refused. An empty option of the connection was not set.
+# The kinds that have a right result, by option. All others are refused. An empty option of the
+# connection was not set.
 RIGHT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("profile", "endpoint_url", "anyscale_host", "anyscale_token"), _UNSET),
     "account_id": ("null",),
     # Any text that can name a file names one where the task runs.
     "dest": ("null", *_WORDS, "unicode", "Jinja", "dictionary", "list"),
     # Another role than the node's is what the module is there to tell.
-    **dict.fromkeys(("default_role", "expected_role"), ("null", *_WORDS, "ARN of another partition", "ARN of another account")),
+    **dict.fromkeys(
+        ("default_role", "expected_role"),
+        ("null", *_WORDS, "ARN of another partition", "ARN of another account"),
+    ),
     "region": (*_UNSET, "boolean"),
     # The role to assume is everybody's in the tooling's account, whatever the session is called.
     "assume_role_session_name": (*_UNSET, *_WORDS),
@@ -140,7 +164,9 @@ RIGHT: dict[str, tuple[str, ...]] = {
     "lock_dir": tuple(kind for kind in SCALARS if kind not in ("large", "path", "NUL")),
     "run_id": ("null", *_WORDS),
     "instance_profile": ("null", *_WORDS),
-    **dict.fromkeys(("compute_config", "name"), (*_WORDS, "unicode", "path", "shell", "Jinja", "list")),
+    **dict.fromkeys(
+        ("compute_config", "name"), (*_WORDS, "unicode", "path", "shell", "Jinja", "list")
+    ),
     "config": ("null", "node group that is null"),
     "quota_chars": ("large number",),
 }
@@ -149,21 +175,34 @@ RIGHT_IN: dict[tuple[str, str], tuple[str, ...]] = {
     # The backup tells no cloud, so that it is of none that is not named.
     ("backup_restore", "clouds"): tuple(kind for kind in LISTS if kind != "dictionary"),
     ("backup_restore", "needed_by"): ("null", "no elements"),
-    ("cloud_iam_info", "role"): ("null", *_WORDS, "ARN of another partition", "ARN of another account"),
+    ("cloud_iam_info", "role"): (
+        "null",
+        *_WORDS,
+        "ARN of another partition",
+        "ARN of another account",
+    ),
     ("cloud_iam_info", "bucket"): ("null", "large number"),
-    ("cloud_iam_info", "compute_config"): tuple(kind for kind in LISTS if kind not in ("dictionary", "dictionaries", *_ARNS)),
+    ("cloud_iam_info", "compute_config"): tuple(
+        kind for kind in LISTS if kind not in ("dictionary", "dictionaries", *_ARNS)
+    ),
 }
 # An option that counts only beside others, and those that it takes the place of.
 BESIDE: dict[str, Json] = {
     **dict.fromkeys(("access_key", "secret_key", "session_token"), TOOLING),
-    **dict.fromkeys(("assume_role_arn", "assume_role_external_id", "assume_role_session_name"), TOOLING),
+    **dict.fromkeys(
+        ("assume_role_arn", "assume_role_external_id", "assume_role_session_name"), TOOLING
+    ),
     **dict.fromkeys(("backup_dir", "run_id"), {"backup": True}),
 }
 INSTEAD_OF: dict[str, tuple[str, ...]] = {"cloud": ("cloud_id",)}
 CLOUD: Json = {"cloud_id": NEW.cloud_id, "account_id": ACCOUNT, "role": NEW.role_name}
 GIVEN: dict[str, Json] = {
     "cloud_iam": {**CLOUD, "bucket": NEW.bucket_name, "compute_config": NEW.compute_config_name},
-    "cloud_iam_info": {**CLOUD, "bucket": NEW.bucket_name, "compute_config": [NEW.compute_config_name]},
+    "cloud_iam_info": {
+        **CLOUD,
+        "bucket": NEW.bucket_name,
+        "compute_config": [NEW.compute_config_name],
+    },
     "cluster_identity_info": {},
     "compute_config_profile": {**CLOUD, "name": NEW.compute_config_name},
     "iam_trust_ec2": {"account_id": ACCOUNT, "role": NEW.role_name},
@@ -189,7 +228,9 @@ def is_right(module: str, option: str, kind: str) -> bool:
 
 @pytest.fixture
 def scene(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The cloud, and time that passes quickly for whoever tries again. What Ansible writes to the system's log is its own affair."""
+    """The cloud, and time that passes quickly for whoever tries again. What Ansible writes to the
+    system's log is its own affair.
+    """
     sandbox.seed((NEW,))
     monkeypatch.setattr(basic.AnsibleModule, "log", lambda *_arguments, **_keywords: None)
     pass_quickly(monkeypatch)
@@ -200,7 +241,9 @@ def given(module: str, scene: Sandbox, run_module: Run, tmp_path: pathlib.Path) 
     """The options that a module is given beside the one that is tried."""
     if module != "backup_restore":
         return GIVEN[module]
-    replaced = run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], backup=True, backup_dir=str(tmp_path / "backups"))
+    replaced = run_module(
+        "iam_trust_ec2", **GIVEN["iam_trust_ec2"], backup=True, backup_dir=str(tmp_path / "backups")
+    )
     scene.clear_calls()
     return {"files": [replaced["backup_file"]]}
 
@@ -208,28 +251,46 @@ def given(module: str, scene: Sandbox, run_module: Run, tmp_path: pathlib.Path) 
 def others(sandbox: Sandbox) -> list[Json]:
     """The statements in both policies that are not ours."""
     documents = (trust_of(sandbox), bucket_policy_of(sandbox, NEW.bucket_name) or {})
-    return [raw for document in documents for raw in document["Statement"] if not raw.get("Sid", "").startswith("Anyscale")]
+    return [
+        raw
+        for document in documents
+        for raw in document["Statement"]
+        if not raw.get("Sid", "").startswith("Anyscale")
+    ]
 
 
 def told(module: str, option: str, value: t.Any, message: str) -> None:
-    """A message that is read: short, on one line, about the option or its value, and with what to do.
+    """A message that is read: short, on one line, about the option or its value, and with what to
+    do.
 
     What Ansible refuses by itself, it repeats at any length.
     """
     message = message.replace("*" * 8, " ")  # where a blank is a secret
-    by_ansible = message.startswith(("argument ", "value of ", "Elements value ", "Unable to ", "missing ", "parameters are "))
+    by_ansible = message.startswith(
+        ("argument ", "value of ", "Elements value ", "Unable to ", "missing ", "parameters are ")
+    )
     assert by_ansible or (len(message) <= LONGEST_MESSAGE and "\n" not in message)
     assert "Traceback" not in message and "Unexpected" not in message
-    words = [option, *options_of(module)[option].get("aliases", []), *(re.findall(r"[A-Za-z0-9]{4,}", str(value))[:1])]
+    words = [
+        option,
+        *options_of(module)[option].get("aliases", []),
+        *(re.findall(r"[A-Za-z0-9]{4,}", str(value))[:1]),
+    ]
     assert any(word[:100] in message for word in words), f"{words} in {message}"
     assert by_ansible or re.search(r"[.!?] [A-Z]", message), f"no remedy in {message}"
 
 
 @pytest.mark.parametrize(("module", "option", "kind"), cases())
-def test_it_is_refused_or_right(scene: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str, option: str, kind: str) -> None:
+def test_it_is_refused_or_right(
+    scene: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str, option: str, kind: str
+) -> None:
     """As the tables say. Whoever is refused wrote nothing; whoever is right has nothing left to do."""
     value = values_for(option, options_of(module)[option])[kind]
-    beside = {name: one for name, one in given(module, scene, run_module, tmp_path).items() if name not in INSTEAD_OF.get(option, ())}
+    beside = {
+        name: one
+        for name, one in given(module, scene, run_module, tmp_path).items()
+        if name not in INSTEAD_OF.get(option, ())
+    }
     options = {**beside, **BESIDE.get(option, {}), option: value}
     found = others(scene)
     result = run_module(module, **options)
@@ -248,5 +309,7 @@ def test_it_is_refused_or_right(scene: Sandbox, run_module: Run, tmp_path: pathl
 def test_each_module_and_option_is_tried() -> None:
     """Also those that are yet to come."""
     tried = {case.values[:2] for case in cases()}
-    assert {option for _module, option in tried} == {option for module in MODULES for option in options_of(module)}
+    assert {option for _module, option in tried} == {
+        option for module in MODULES for option in options_of(module)
+    }
     assert {module for module, _option in tried} == set(MODULES)

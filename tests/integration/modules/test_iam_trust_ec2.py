@@ -53,21 +53,38 @@ DENY_EC2 = {**EC2, "Sid": "NoInstances", "Effect": "Deny"}
 FORMER = "FormerTool"
 
 
-def allow(services: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: t.Any) -> Json:
+def allow(
+    services: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: t.Any
+) -> Json:
     return {"Effect": "Allow", "Principal": {"Service": services}, "Action": action, **more}
 
 
 def anybody(effect: str = "Allow", action: str = "sts:AssumeRole", **principal: t.Any) -> Json:
     condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-    return {"Sid": "Anybody", "Effect": effect, **principal, "Action": action, "Condition": condition}
+    return {
+        "Sid": "Anybody",
+        "Effect": effect,
+        **principal,
+        "Action": action,
+        "Condition": condition,
+    }
 
 
-# --- the cycle --------------------------------------------------------------------------------------------------------
+# --- the cycle ------------------------------------------------------------------------------------
 
 DRIFTS: dict[str, tuple[Json, str]] = {
-    "ours under a condition": (policy(PARTNER, {**OURS, "Condition": ONLY_HERE}, LAMBDA), "statement_differs"),
-    "ours with a list": (policy(PARTNER, {**OURS, "Action": ["sts:AssumeRole"]}, LAMBDA), "statement_differs"),
-    "ours with more actions": (policy(PARTNER, {**OURS, "Action": ["sts:AssumeRole", "sts:TagSession"]}, LAMBDA), "statement_differs"),
+    "ours under a condition": (
+        policy(PARTNER, {**OURS, "Condition": ONLY_HERE}, LAMBDA),
+        "statement_differs",
+    ),
+    "ours with a list": (
+        policy(PARTNER, {**OURS, "Action": ["sts:AssumeRole"]}, LAMBDA),
+        "statement_differs",
+    ),
+    "ours with more actions": (
+        policy(PARTNER, {**OURS, "Action": ["sts:AssumeRole", "sts:TagSession"]}, LAMBDA),
+        "statement_differs",
+    ),
     "ours taken out": (policy(PARTNER, LAMBDA), "ec2_trust_missing"),
 }
 
@@ -80,14 +97,22 @@ def test_create_modify_delete(sandbox: Sandbox, run_module: Run, drift: str) -> 
     made = converge(sandbox, run_module, MODULE, ["ec2_trust_missing"], **options)
     assert before(made) == made["previous"] == policy(PARTNER, LAMBDA)
     assert after(made) == made["trust_policy"] == trust_of(sandbox) == policy(PARTNER, LAMBDA, OURS)
-    assert (made["role_arn"], made["role_name"], made["sid"]) == (ROLE_ARN, ROLE, "AnyscaleEC2Trust")
+    assert (made["role_arn"], made["role_name"], made["sid"]) == (
+        ROLE_ARN,
+        ROLE,
+        "AnyscaleEC2Trust",
+    )
     assert made["role_id"].startswith("AROA")
 
     drifted, reason = DRIFTS[drift]
     put_trust(sandbox, drifted)
     mended = converge(sandbox, run_module, MODULE, [reason], **options)
     assert before(mended) == drifted
-    wanted = policy(PARTNER, LAMBDA, OURS) if reason == "ec2_trust_missing" else policy(PARTNER, OURS, LAMBDA)
+    wanted = (
+        policy(PARTNER, LAMBDA, OURS)
+        if reason == "ec2_trust_missing"
+        else policy(PARTNER, OURS, LAMBDA)
+    )
     assert after(mended) == trust_of(sandbox) == wanted
 
     gone = converge(sandbox, run_module, MODULE, ["ec2_trust_present"], state="absent", **options)
@@ -102,7 +127,7 @@ def test_the_documents_put_back_what_was_there(sandbox: Sandbox, run_module: Run
     assert trust_of(sandbox) == policy(PARTNER, LAMBDA)
 
 
-# --- the states in which roles are found ------------------------------------------------------------------------------
+# --- the states in which roles are found ----------------------------------------------------------
 
 HOLDS: dict[str, Json] = {
     "the page of the manual procedure": policy(allow(["ec2.amazonaws.com"], Condition={})),
@@ -126,7 +151,11 @@ def test_a_trust_that_holds_is_left_alone(sandbox: Sandbox, run_module: Run, sta
 
 DIFFERS: dict[str, tuple[Json, list[str], Json]] = {
     "lambda alone": (policy(LAMBDA), ["ec2_trust_missing"], policy(LAMBDA, OURS)),
-    "a list of one action": (policy(PARTNER, LIST_ACTION, LAMBDA), ["action_not_a_string"], policy(PARTNER, EC2, LAMBDA)),
+    "a list of one action": (
+        policy(PARTNER, LIST_ACTION, LAMBDA),
+        ["action_not_a_string"],
+        policy(PARTNER, EC2, LAMBDA),
+    ),
     "a list of one action, with a Sid": (
         policy({**LIST_ACTION, "Sid": "Allow"}),
         ["action_not_a_string"],
@@ -147,7 +176,11 @@ DIFFERS: dict[str, tuple[Json, list[str], Json]] = {
         ["action_not_a_string"],
         policy(allow("ec2.amazonaws.com", "sts:*"), OURS),
     ),
-    "under a condition": (policy(CONDITIONAL), ["ec2_trust_conditional"], policy(CONDITIONAL, OURS)),
+    "under a condition": (
+        policy(CONDITIONAL),
+        ["ec2_trust_conditional"],
+        policy(CONDITIONAL, OURS),
+    ),
     "another action": (
         policy(allow("ec2.amazonaws.com", "sts:TagSession")),
         ["ec2_trust_missing"],
@@ -178,13 +211,18 @@ ABSENT: dict[str, tuple[Json, Json]] = {
     "ours": (policy(LAMBDA, OURS), policy(LAMBDA)),
     "one of somebody else": (policy(EC2, PARTNER), policy(PARTNER)),
     "one under a condition": (policy(CONDITIONAL, LAMBDA), policy(LAMBDA)),
-    "EC2 among services": (policy(allow(["lambda.amazonaws.com", "ec2.amazonaws.com"])), policy(allow(["lambda.amazonaws.com"]))),
+    "EC2 among services": (
+        policy(allow(["lambda.amazonaws.com", "ec2.amazonaws.com"])),
+        policy(allow(["lambda.amazonaws.com"])),
+    ),
     "several at once": (policy(OURS, PARTNER, LIST_ACTION), policy(PARTNER)),
 }
 
 
 @pytest.mark.parametrize("state", ABSENT)
-def test_absent_means_that_nothing_lets_ec2_in(sandbox: Sandbox, run_module: Run, state: str) -> None:
+def test_absent_means_that_nothing_lets_ec2_in(
+    sandbox: Sandbox, run_module: Run, state: str
+) -> None:
     found, wanted = ABSENT[state]
     make_role(sandbox, trust=found)
     converge(sandbox, run_module, MODULE, ["ec2_trust_present"], role=ROLE, state="absent")
@@ -196,7 +234,7 @@ def test_absent_keeps_a_deny(sandbox: Sandbox, run_module: Run) -> None:
     settled(sandbox, run_module, MODULE, role=ROLE, state="absent")
 
 
-# --- which role -------------------------------------------------------------------------------------------------------
+# --- which role -----------------------------------------------------------------------------------
 
 NAMED: dict[str, Json] = {
     "by name": {"role": ROLE},
@@ -221,16 +259,20 @@ def test_a_cloud_stands_for_its_default_role(sandbox: Sandbox, run_module: Run) 
 def test_a_role_with_a_path(sandbox: Sandbox, run_module: Run) -> None:
     arn = make_role(sandbox, Path="/ray/lab/")
     assert arn == f"arn:aws:iam::{ACCOUNT}:role/ray/lab/{ROLE}"
-    assert run_module(MODULE, role=arn)["role_arn"] == run_module(MODULE, role=ROLE)["role_arn"] == arn
+    assert (
+        run_module(MODULE, role=arn)["role_arn"] == run_module(MODULE, role=ROLE)["role_arn"] == arn
+    )
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def padded(characters: int) -> Json:
     """A trust policy of so many characters without white space."""
     document = policy({**PARTNER, "Sid": ""}, LAMBDA)
-    document["Statement"][0]["Sid"] = "P" * (characters - len(json.dumps(document, separators=(",", ":"))))
+    document["Statement"][0]["Sid"] = "P" * (
+        characters - len(json.dumps(document, separators=(",", ":")))
+    )
     return document
 
 
@@ -244,7 +286,11 @@ def nothing(sandbox: Sandbox) -> None:
 Arrange = t.Callable[[Sandbox], object]
 REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "role does not exist": (nothing, {"role": ROLE}, (ROLE, "does not exist", "Make it first")),
-    "default role does not exist": (nothing, {"cloud_id": CLOUD_ID}, (f"{CLOUD_ID}-cluster_node_role", "does not exist")),
+    "default role does not exist": (
+        nothing,
+        {"cloud_id": CLOUD_ID},
+        (f"{CLOUD_ID}-cluster_node_role", "does not exist"),
+    ),
     "role of another account": (
         make_role,
         {"role": f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}", "account_id": ACCOUNT},
@@ -255,7 +301,11 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         {"role": f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"},
         (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn"),
     ),
-    "caller in another account": (make_role, {"role": ROLE, "account_id": OTHER_ACCOUNT}, (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn")),
+    "caller in another account": (
+        make_role,
+        {"role": ROLE, "account_id": OTHER_ACCOUNT},
+        (OTHER_ACCOUNT, ACCOUNT, "assume_role_arn"),
+    ),
     "ARN with another path": (
         lambda sandbox: make_role(sandbox, Path="/ray/"),
         {"role": ROLE_ARN},
@@ -266,16 +316,30 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         {"role": ROLE},
         (ROLE, "service-linked", "a role of your own"),
     ),
-    "Deny for EC2": (lambda sandbox: make_role(sandbox, trust=policy(LAMBDA, DENY_EC2)), {"role": ROLE}, ("NoInstances", "denies EC2")),
+    "Deny for EC2": (
+        lambda sandbox: make_role(sandbox, trust=policy(LAMBDA, DENY_EC2)),
+        {"role": ROLE},
+        ("NoInstances", "denies EC2"),
+    ),
     "Deny for everybody": (
-        lambda sandbox: make_role(sandbox, trust=policy(EC2, {"Effect": "Deny", "Principal": "*", "Action": "sts:*"})),
+        lambda sandbox: make_role(
+            sandbox, trust=policy(EC2, {"Effect": "Deny", "Principal": "*", "Action": "sts:*"})
+        ),
         {"role": ROLE},
         ("tatement 2", "denies EC2", "Take that statement out"),
     ),
     "Deny for all others": (
         lambda sandbox: make_role(
             sandbox,
-            trust=policy(EC2, {"Sid": "Others", "Effect": "Deny", "NotPrincipal": PARTNER["Principal"], "Action": "sts:AssumeRole"}),
+            trust=policy(
+                EC2,
+                {
+                    "Sid": "Others",
+                    "Effect": "Deny",
+                    "NotPrincipal": PARTNER["Principal"],
+                    "Action": "sts:AssumeRole",
+                },
+            ),
         ),
         {"role": ROLE},
         ("Others", "denies EC2"),
@@ -285,12 +349,25 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         {"role": ROLE},
         ("2049", "2048", "quota_chars"),
     ),
-    "over a quota that was given": (make_role, {"role": ROLE, "quota_chars": 200}, ("200", "quota_chars")),
-    "nobody else left": (lambda sandbox: make_role(sandbox, trust=policy(OURS)), {"role": ROLE, "state": "absent"}, ("cannot be empty",)),
+    "over a quota that was given": (
+        make_role,
+        {"role": ROLE, "quota_chars": 200},
+        ("200", "quota_chars"),
+    ),
+    "nobody else left": (
+        lambda sandbox: make_role(sandbox, trust=policy(OURS)),
+        {"role": ROLE, "state": "absent"},
+        ("cannot be empty",),
+    ),
     "a deleted principal": (
         lambda sandbox: (
             make_role(sandbox, FORMER),
-            make_role(sandbox, trust=policy({**PARTNER, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{FORMER}"}})),
+            make_role(
+                sandbox,
+                trust=policy(
+                    {**PARTNER, "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/{FORMER}"}}
+                ),
+            ),
             delete_role(sandbox, FORMER),
         ),
         {"role": ROLE},
@@ -325,7 +402,13 @@ def test_a_raised_quota_can_be_given(sandbox: Sandbox, run_module: Run) -> None:
 
 def test_a_refusal_of_the_read_is_explained(sandbox: Sandbox, run_module: Run) -> None:
     make_role(sandbox)
-    sandbox.fault("GetRole", status=403, code="AccessDenied", message="is not authorized to perform: iam:GetRole", times=2)
+    sandbox.fault(
+        "GetRole",
+        status=403,
+        code="AccessDenied",
+        message="is not authorized to perform: iam:GetRole",
+        times=2,
+    )
     result = refused(sandbox, run_module, MODULE, ROLE, "iam:GetRole", role=ROLE)
     request_id = result["error"].pop("request_id")
     assert len(request_id) == 36
@@ -333,8 +416,22 @@ def test_a_refusal_of_the_read_is_explained(sandbox: Sandbox, run_module: Run) -
 
 
 WRITE_REFUSALS: dict[str, tuple[Json, tuple[str, ...]]] = {
-    "AccessDenied": ({"status": 403, "code": "AccessDenied", "message": "explicit deny in a service control policy"}, ("iam:Update",)),
-    "LimitExceeded": ({"status": 409, "code": "LimitExceeded", "message": "Cannot exceed quota for ACLSizePerRole: 1024"}, ("quota",)),
+    "AccessDenied": (
+        {
+            "status": 403,
+            "code": "AccessDenied",
+            "message": "explicit deny in a service control policy",
+        },
+        ("iam:Update",),
+    ),
+    "LimitExceeded": (
+        {
+            "status": 409,
+            "code": "LimitExceeded",
+            "message": "Cannot exceed quota for ACLSizePerRole: 1024",
+        },
+        ("quota",),
+    ),
 }
 
 
@@ -352,7 +449,7 @@ def test_a_refusal_of_the_write_is_explained(sandbox: Sandbox, run_module: Run, 
     assert trust_of(sandbox) == policy(LAMBDA)
 
 
-# --- warnings ---------------------------------------------------------------------------------------------------------
+# --- warnings -------------------------------------------------------------------------------------
 
 
 def warned(result: Json, *phrases: str) -> bool:
@@ -374,32 +471,48 @@ UNREADABLE: dict[str, Json] = {
     "everybody, in an object": anybody(Principal={"AWS": "*"}),
     "all but a service": anybody(NotPrincipal={"Service": "lambda.amazonaws.com"}),
     "everybody, another action": anybody(action="sts:TagSession", Principal="*"),
-    "all but a service, denied": anybody("Deny", "sts:TagSession", NotPrincipal={"Service": "ec2.amazonaws.com"}),
+    "all but a service, denied": anybody(
+        "Deny", "sts:TagSession", NotPrincipal={"Service": "ec2.amazonaws.com"}
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_it_warns_where_the_vendors_check_would_crash(sandbox: Sandbox, run_module: Run, kind: str) -> None:
+def test_it_warns_where_the_vendors_check_would_crash(
+    sandbox: Sandbox, run_module: Run, kind: str
+) -> None:
     make_role(sandbox, trust=policy(LAMBDA, UNREADABLE[kind]))
     for check in (True, False, False):
         result = run_module(MODULE, role=ROLE, check=check)
-        assert warned(result, "Anybody", "anyscale cloud verify") is not vendor_can_read(result["trust_policy"])
+        assert warned(result, "Anybody", "anyscale cloud verify") is not vendor_can_read(
+            result["trust_policy"]
+        )
 
 
 def test_it_warns_of_a_condition_that_is_widened(sandbox: Sandbox, run_module: Run) -> None:
     make_role(sandbox, trust=policy(CONDITIONAL))
     for check in (True, False):
-        assert warned(run_module(MODULE, role=ROLE, check=check), "OnlyThisAccount", "aws:SourceAccount", "widen")
+        assert warned(
+            run_module(MODULE, role=ROLE, check=check),
+            "OnlyThisAccount",
+            "aws:SourceAccount",
+            "widen",
+        )
 
 
 OWNERS: dict[str, tuple[dict[str, str], str]] = {
-    "CloudFormation": ({"aws:cloudformation:stack-name": "anyscale-cloud"}, "CloudFormation (stack anyscale-cloud)"),
+    "CloudFormation": (
+        {"aws:cloudformation:stack-name": "anyscale-cloud"},
+        "CloudFormation (stack anyscale-cloud)",
+    ),
     "Terraform": ({"tf_module": "anyscale", "tf_sub_module": "aws-anyscale-iam"}, "Terraform"),
 }
 
 
 @pytest.mark.parametrize("owner", OWNERS)
-def test_it_warns_of_a_tool_that_owns_the_role(sandbox: Sandbox, run_module: Run, owner: str) -> None:
+def test_it_warns_of_a_tool_that_owns_the_role(
+    sandbox: Sandbox, run_module: Run, owner: str
+) -> None:
     tags, shown = OWNERS[owner]
     make_role(sandbox, Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
     for check in (True, False):
@@ -411,7 +524,7 @@ def test_it_does_not_warn_without_a_cause(sandbox: Sandbox, run_module: Run) -> 
     assert run_module(MODULE, role=ROLE)["warnings"] == []
 
 
-# --- other writers, slow and failing AWS ------------------------------------------------------------------------------
+# --- other writers, slow and failing AWS ----------------------------------------------------------
 
 
 def test_reads_may_lag_behind_the_write(sandbox: Sandbox, run_module: Run) -> None:
@@ -455,7 +568,8 @@ def overwrite(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[.
                 put_trust(sandbox, coming.pop(0))
 
         monkeypatch.setattr(Iam, "put_trust_policy", put_and_lose)
-        # What was there before our write may also be an old answer: it is waited for, here not as long as for AWS.
+        # What was there before our write may also be an old answer: it is waited for, here not as
+        # long as for AWS.
         monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
@@ -465,7 +579,10 @@ OTHER = {**LAMBDA, "Sid": "Newcomer"}
 OVERWRITES: dict[str, tuple[Json, Json]] = {
     "ours wiped out": (policy(PARTNER, LAMBDA), policy(PARTNER, LAMBDA, OURS)),
     "ours and another wiped out": (policy(LAMBDA), policy(LAMBDA, PARTNER, OURS)),
-    "ours replaced by a newcomer": (policy(PARTNER, LAMBDA, OTHER), policy(PARTNER, LAMBDA, OTHER, OURS)),
+    "ours replaced by a newcomer": (
+        policy(PARTNER, LAMBDA, OTHER),
+        policy(PARTNER, LAMBDA, OTHER, OURS),
+    ),
     "all replaced by a newcomer": (policy(OTHER), policy(OTHER, PARTNER, LAMBDA, OURS)),
 }
 
@@ -476,7 +593,9 @@ def by_text(document: Json) -> list[str]:
 
 
 @pytest.mark.parametrize("case", OVERWRITES)
-def test_nothing_is_lost_to_another_writer(sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None], case: str) -> None:
+def test_nothing_is_lost_to_another_writer(
+    sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None], case: str
+) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     written, wanted = OVERWRITES[case]
     overwrite(written)
@@ -486,7 +605,9 @@ def test_nothing_is_lost_to_another_writer(sandbox: Sandbox, run_module: Run, ov
     assert write_operations(sandbox) == [WRITE, WRITE]
 
 
-def test_what_was_taken_out_knowingly_stays_out(sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]) -> None:
+def test_what_was_taken_out_knowingly_stays_out(
+    sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]
+) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     overwrite(policy(LAMBDA, OURS))
     result = run_module(MODULE, role=ROLE)
@@ -495,7 +616,9 @@ def test_what_was_taken_out_knowingly_stays_out(sandbox: Sandbox, run_module: Ru
     assert write_operations(sandbox) == [WRITE]
 
 
-def test_a_writer_who_never_stops_is_an_error(sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]) -> None:
+def test_a_writer_who_never_stops_is_an_error(
+    sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]
+) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     overwrite(*[policy(PARTNER, {**LAMBDA, "Sid": f"Round{number}"}) for number in range(50)])
     result = failure(run_module(MODULE, role=ROLE))
@@ -503,15 +626,19 @@ def test_a_writer_who_never_stops_is_an_error(sandbox: Sandbox, run_module: Run,
     assert len(write_operations(sandbox)) < 20
 
 
-def test_what_was_written_while_this_was_held_up_is_kept(sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that comes back after seconds, to a policy that somebody else has written to, looks again first."""
+def test_what_was_written_while_this_was_held_up_is_kept(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that comes back after seconds, to a policy that somebody else has written to, looks
+    again first.
+    """
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     hold_up(monkeypatch, Task, lambda: put_trust(sandbox, policy(PARTNER, LAMBDA, OTHER)))
     run_module(MODULE, role=ROLE)
     assert trust_of(sandbox) == policy(PARTNER, LAMBDA, OTHER, OURS)
 
 
-# --- each reason that is documented -----------------------------------------------------------------------------------
+# --- each reason that is documented ---------------------------------------------------------------
 
 REASONS: dict[str, tuple[Json, Json, Json]] = {
     "ec2_trust_missing": (policy(LAMBDA), {}, {}),
@@ -524,7 +651,9 @@ REASONS: dict[str, tuple[Json, Json, Json]] = {
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_each_reason_occurs(sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None], reason: str) -> None:
+def test_each_reason_occurs(
+    sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None], reason: str
+) -> None:
     found, overwritten, options = REASONS[reason]
     make_role(sandbox, trust=found)
     if overwritten:

@@ -77,18 +77,38 @@ EXPORT = {
     "Action": "s3:GetObject",
     "Resource": f"{BUCKET_ARN}/exports/*",
 }
-PUBLIC = {"Sid": "Website", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{BUCKET_ARN}/public/*"}
+PUBLIC = {
+    "Sid": "Website",
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "s3:GetObject",
+    "Resource": f"{BUCKET_ARN}/public/*",
+}
 GIVEN = {"bucket": BUCKET, "roles": [ROLE_ARN]}
 
 
 def grant(*roles: str, sid: str = "AnyscaleClusterAccess", **more: t.Any) -> Json:
     """A grant of all eight actions, as S3 shows it."""
     arns = roles[0] if len(roles) == 1 else list(roles)
-    return {"Sid": sid, "Effect": "Allow", "Principal": {"AWS": arns}, "Action": EIGHT, "Resource": BOTH, **more}
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": {"AWS": arns},
+        "Action": EIGHT,
+        "Resource": BOTH,
+        **more,
+    }
 
 
 def deny(sid: str = "Blocked", **more: t.Any) -> Json:
-    return {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": BOTH, **more}
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": BOTH,
+        **more,
+    }
 
 
 def stored(sandbox: Sandbox) -> list[Json]:
@@ -114,7 +134,7 @@ def with_policy(*statements: Json) -> t.Callable[[Sandbox], None]:
     return lambda sandbox: put_bucket_policy(sandbox, BUCKET, policy(*statements))
 
 
-# --- the cycle --------------------------------------------------------------------------------------------------------
+# --- the cycle ------------------------------------------------------------------------------------
 
 MODIFICATIONS: dict[str, tuple[list[Json], Json, list[str], list[Json]]] = {
     "another role": (
@@ -136,12 +156,21 @@ MODIFICATIONS: dict[str, tuple[list[Json], Json, list[str], list[Json]]] = {
         [TLS_ONLY, grant(ROLE_ARN), EXPORT],
     ),
     "ours under a condition": (
-        [TLS_ONLY, EXPORT, grant(ROLE_ARN, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})],
+        [
+            TLS_ONLY,
+            EXPORT,
+            grant(ROLE_ARN, Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}}),
+        ],
         {},
         ["access_missing", "statement_differs"],
         [TLS_ONLY, EXPORT, grant(ROLE_ARN)],
     ),
-    "ours twice": ([grant(ROLE_ARN), TLS_ONLY, grant(ROLE_ARN), EXPORT], {}, ["statement_repeated"], [grant(ROLE_ARN), TLS_ONLY, EXPORT]),
+    "ours twice": (
+        [grant(ROLE_ARN), TLS_ONLY, grant(ROLE_ARN), EXPORT],
+        {},
+        ["statement_repeated"],
+        [grant(ROLE_ARN), TLS_ONLY, EXPORT],
+    ),
     "ours for everybody": (
         [TLS_ONLY, EXPORT, {**grant(ROLE_ARN), "Principal": "*"}],
         {},
@@ -158,7 +187,11 @@ def test_create_modify_delete(scene: Sandbox, run_module: Run, modification: str
     made = converge(scene, run_module, MODULE, ["access_missing"], **options)
     assert before(made)["Statement"] == made["previous"]["Statement"] == [TLS_ONLY, EXPORT]
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
-    assert [statement["Sid"] for statement in after(made)["Statement"]] == ["AllowSSLRequestsOnly", "AnalyticsExport", made["sid"]]
+    assert [statement["Sid"] for statement in after(made)["Statement"]] == [
+        "AllowSSLRequestsOnly",
+        "AnalyticsExport",
+        made["sid"],
+    ]
     assert after(made) == made["policy"]
     assert made["granted_by"] == {ROLE_ARN: ["AnyscaleClusterAccess"]}
     assert made["bytes_used"] == len(json.dumps(made["policy"], separators=(",", ":")))
@@ -169,12 +202,20 @@ def test_create_modify_delete(scene: Sandbox, run_module: Run, modification: str
     assert before(modified)["Statement"] == found
     assert stored(scene) == wanted
 
-    gone = converge(scene, run_module, MODULE, ["access_present"], state="absent", **{**options, **changes})
+    gone = converge(
+        scene, run_module, MODULE, ["access_present"], state="absent", **{**options, **changes}
+    )
     assert before(gone)["Statement"] == wanted
-    assert after(gone)["Statement"] == stored(scene) == [statement for statement in wanted if statement["Sid"] != made["sid"]]
+    assert (
+        after(gone)["Statement"]
+        == stored(scene)
+        == [statement for statement in wanted if statement["Sid"] != made["sid"]]
+    )
 
 
-def test_a_bucket_without_a_policy_has_none_again_in_the_end(sandbox: Sandbox, run_module: Run) -> None:
+def test_a_bucket_without_a_policy_has_none_again_in_the_end(
+    sandbox: Sandbox, run_module: Run
+) -> None:
     make_role(sandbox)
     make_bucket(sandbox, BUCKET)
     made = converge(sandbox, run_module, MODULE, ["access_missing"], **GIVEN)
@@ -197,7 +238,9 @@ def test_every_write_is_one_call(scene: Sandbox, run_module: Run) -> None:
 
 
 @pytest.mark.parametrize("account", [{}, {"account_id": ACCOUNT}], ids=["from the role", "given"])
-def test_every_call_says_whose_the_bucket_must_be(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, account: Json) -> None:
+def test_every_call_says_whose_the_bucket_must_be(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, account: Json
+) -> None:
     send, owners = AwsSession.call, []
 
     def listen(self: AwsSession, service: str, method: str, **arguments: t.Any) -> Json:
@@ -207,13 +250,16 @@ def test_every_call_says_whose_the_bucket_must_be(scene: Sandbox, run_module: Ru
 
     monkeypatch.setattr(AwsSession, "call", listen)
     put_bucket_policy(scene, BUCKET, policy(grant(ROLE_ARN)))
-    for options in ({"roles": [ROLE_ARN, ROLE_B]}, {"roles": [ROLE_ARN, ROLE_B], "state": "absent"}):
+    for options in (
+        {"roles": [ROLE_ARN, ROLE_B]},
+        {"roles": [ROLE_ARN, ROLE_B], "state": "absent"},
+    ):
         run_module(MODULE, **{**GIVEN, **account, **options})
     assert write_operations(scene) == [PUT, DELETE]
     assert set(owners) == {ACCOUNT}
 
 
-# --- which bucket, which roles, which actions -------------------------------------------------------------------------
+# --- which bucket, which roles, which actions -----------------------------------------------------
 
 NAMED: dict[str, Json] = {
     "bucket by ARN": {"bucket": BUCKET_ARN},
@@ -234,7 +280,9 @@ def test_the_same_by_other_names(scene: Sandbox, run_module: Run, how: str) -> N
 
 def test_a_cloud_stands_for_its_default_role(scene: Sandbox, run_module: Run) -> None:
     arn = make_role(scene, f"{CLOUD_ID}-cluster_node_role")
-    assert run_module(MODULE, bucket=BUCKET, cloud_id=CLOUD_ID)["granted_by"] == {arn: ["AnyscaleClusterAccess"]}
+    assert run_module(MODULE, bucket=BUCKET, cloud_id=CLOUD_ID)["granted_by"] == {
+        arn: ["AnyscaleClusterAccess"]
+    }
 
 
 def test_clouds_share_a_bucket_and_a_statement(scene: Sandbox, run_module: Run) -> None:
@@ -244,22 +292,45 @@ def test_clouds_share_a_bucket_and_a_statement(scene: Sandbox, run_module: Run) 
     everybody = sorted([ROLE_ARN, ROLE_B_ARN, third])
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(*everybody)]
     settled(scene, run_module, MODULE, bucket=BUCKET, roles=everybody)
-    converge(scene, run_module, MODULE, ["access_present"], bucket=BUCKET, roles=[ROLE_ARN], state="absent")
+    converge(
+        scene,
+        run_module,
+        MODULE,
+        ["access_present"],
+        bucket=BUCKET,
+        roles=[ROLE_ARN],
+        state="absent",
+    )
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(*sorted([ROLE_B_ARN, third]))]
 
 
 def test_other_actions_get_a_statement_of_their_own(scene: Sandbox, run_module: Run) -> None:
     run_module(MODULE, **GIVEN)
     reading = ["s3:GetObject", "s3:ListBucket"]
-    made = converge(scene, run_module, MODULE, ["access_missing"], bucket=BUCKET, roles=[ROLE_B], actions=reading)
-    assert made["sid"].startswith("AnyscaleClusterAccess") and made["sid"] != "AnyscaleClusterAccess"
+    made = converge(
+        scene,
+        run_module,
+        MODULE,
+        ["access_missing"],
+        bucket=BUCKET,
+        roles=[ROLE_B],
+        actions=reading,
+    )
+    assert (
+        made["sid"].startswith("AnyscaleClusterAccess") and made["sid"] != "AnyscaleClusterAccess"
+    )
     assert stored(scene)[:3] == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
     assert stored(scene)[3] == {**grant(ROLE_B_ARN, sid=made["sid"]), "Action": reading}
-    settled(scene, run_module, MODULE, bucket=BUCKET, roles=[ROLE_B], actions=list(reversed(reading)))
+    settled(
+        scene, run_module, MODULE, bucket=BUCKET, roles=[ROLE_B], actions=list(reversed(reading))
+    )
 
 
 HAS_ACCESS: dict[str, tuple[list[Json], list[str]]] = {
-    "the cloud foundation's statement": ([TLS_ONLY, grant(ROLE_ARN, ROLE_B_ARN, sid="AllowAnyscaleResources")], ["AllowAnyscaleResources"]),
+    "the cloud foundation's statement": (
+        [TLS_ONLY, grant(ROLE_ARN, ROLE_B_ARN, sid="AllowAnyscaleResources")],
+        ["AllowAnyscaleResources"],
+    ),
     "split between bucket and objects": (
         [
             {**grant(ROLE_ARN, sid="Objects"), "Action": EIGHT[3:], "Resource": BOTH[1]},
@@ -279,19 +350,37 @@ def test_access_that_is_there_is_left_alone(scene: Sandbox, run_module: Run, sta
 
 
 LACKS_ACCESS: dict[str, Json] = {
-    "the vendor's CloudFormation, four actions": {**grant(ROLE_ARN, sid=""), "Action": EIGHT[3:6] + EIGHT[:1]},
-    "wildcards that the vendor does not understand": grant(ROLE_ARN, sid="", Action=["s3:List*", "s3:*Object", "s3:Get*", "s3:Abort*"]),
-    "under a condition": grant(ROLE_ARN, sid="Inside", Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
-    "a role whose name contains it": grant(f"arn:aws:iam::{ACCOUNT}:role/my-{ROLE}-2", sid="Similar"),
+    "the vendor's CloudFormation, four actions": {
+        **grant(ROLE_ARN, sid=""),
+        "Action": EIGHT[3:6] + EIGHT[:1],
+    },
+    "wildcards that the vendor does not understand": grant(
+        ROLE_ARN, sid="", Action=["s3:List*", "s3:*Object", "s3:Get*", "s3:Abort*"]
+    ),
+    "under a condition": grant(
+        ROLE_ARN, sid="Inside", Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+    ),
+    "a role whose name contains it": grant(
+        f"arn:aws:iam::{ACCOUNT}:role/my-{ROLE}-2", sid="Similar"
+    ),
     "the account as a whole": grant(f"arn:aws:iam::{ACCOUNT}:root", sid="Account"),
     "everybody": {**grant(ROLE_ARN, sid="World"), "Principal": "*"},
-    "the bucket without its objects": {**grant(ROLE_ARN, sid="Half"), "Action": EIGHT[:3], "Resource": BUCKET_ARN},
-    "objects under a prefix alone": {**grant(ROLE_ARN, sid="Prefix"), "Resource": [BUCKET_ARN, f"{BUCKET_ARN}/tmp/*"]},
+    "the bucket without its objects": {
+        **grant(ROLE_ARN, sid="Half"),
+        "Action": EIGHT[:3],
+        "Resource": BUCKET_ARN,
+    },
+    "objects under a prefix alone": {
+        **grant(ROLE_ARN, sid="Prefix"),
+        "Resource": [BUCKET_ARN, f"{BUCKET_ARN}/tmp/*"],
+    },
 }
 
 
 @pytest.mark.parametrize("state", LACKS_ACCESS)
-def test_access_that_is_not_enough_is_completed(scene: Sandbox, run_module: Run, state: str) -> None:
+def test_access_that_is_not_enough_is_completed(
+    scene: Sandbox, run_module: Run, state: str
+) -> None:
     make_role(scene, f"my-{ROLE}-2")
     put_bucket_policy(scene, BUCKET, policy(LACKS_ACCESS[state]))
     found = stored(scene)
@@ -302,7 +391,14 @@ def test_access_that_is_not_enough_is_completed(scene: Sandbox, run_module: Run,
 def test_absent_takes_a_role_out_of_statements_of_others(scene: Sandbox, run_module: Run) -> None:
     theirs = grant(ROLE_ARN, ROLE_B_ARN, sid="AllowAnyscaleResources")
     put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, theirs, grant(ROLE_ARN)))
-    converge(scene, run_module, MODULE, ["access_present", "access_in_other_statement"], state="absent", **GIVEN)
+    converge(
+        scene,
+        run_module,
+        MODULE,
+        ["access_present", "access_in_other_statement"],
+        state="absent",
+        **GIVEN,
+    )
     assert stored(scene) == [TLS_ONLY, grant(ROLE_B_ARN, sid="AllowAnyscaleResources")]
 
 
@@ -310,11 +406,19 @@ def test_absent_takes_a_role_out_of_statements_of_others(scene: Sandbox, run_mod
 def test_absent_for_a_role_that_is_gone(scene: Sandbox, run_module: Run, prune: bool) -> None:
     run_module(MODULE, **GIVEN)
     delete_role(scene, ROLE)
-    converge(scene, run_module, MODULE, ["dangling_principal"], state="absent", prune_dangling_principals=prune, **GIVEN)
+    converge(
+        scene,
+        run_module,
+        MODULE,
+        ["dangling_principal"],
+        state="absent",
+        prune_dangling_principals=prune,
+        **GIVEN,
+    )
     assert stored(scene) == [TLS_ONLY, EXPORT]
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 def filler(size: int) -> Json:
@@ -330,7 +434,11 @@ def nothing(sandbox: Sandbox) -> None:
 Arrange = t.Callable[[Sandbox], object]
 NOT_THE_ROLE = {"StringNotEquals": {"aws:PrincipalArn": ROLE_B_ARN}}
 REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
-    "bucket does not exist": (nothing, {"bucket": "anyscale-no-such-data"}, ("anyscale-no-such-data", "NoSuchBucket", "account")),
+    "bucket does not exist": (
+        nothing,
+        {"bucket": "anyscale-no-such-data"},
+        ("anyscale-no-such-data", "NoSuchBucket", "account"),
+    ),
     "bucket of another account": (
         lambda sandbox: make_bucket(sandbox, "anyscale-foreign-data", account=OTHER_ACCOUNT),
         {"bucket": "anyscale-foreign-data"},
@@ -339,24 +447,45 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "caller in another account": (
         nothing,
         {"account_id": OTHER_ACCOUNT, "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"]},
-        (BUCKET, f"caller is in account {ACCOUNT}", f"in account {OTHER_ACCOUNT}", "assume_role_arn"),
+        (
+            BUCKET,
+            f"caller is in account {ACCOUNT}",
+            f"in account {OTHER_ACCOUNT}",
+            "assume_role_arn",
+        ),
     ),
     "caller in another account than bucket and role": (
         lambda sandbox: (
             make_role(sandbox, account=OTHER_ACCOUNT),
             make_bucket(sandbox, "anyscale-foreign-data", account=OTHER_ACCOUNT),
         ),
-        {"bucket": "anyscale-foreign-data", "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"], "account_id": OTHER_ACCOUNT},
+        {
+            "bucket": "anyscale-foreign-data",
+            "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"],
+            "account_id": OTHER_ACCOUNT,
+        },
         ("anyscale-foreign-data", "assume_role_arn"),
     ),
-    "role does not exist": (nothing, {"roles": ["ray-team-z"]}, ("ray-team-z", "does not exist", "Make it first")),
+    "role does not exist": (
+        nothing,
+        {"roles": ["ray-team-z"]},
+        ("ray-team-z", "does not exist", "Make it first"),
+    ),
     "role by ARN does not exist": (
         nothing,
         {"roles": [f"arn:aws:iam::{ACCOUNT}:role/ray-team-z"]},
         ("ray-team-z", "does not exist", "Make it first"),
     ),
-    "default role does not exist": (nothing, {"roles": None, "cloud_id": CLOUD_ID}, (f"{CLOUD_ID}-cluster_node_role", "does not exist")),
-    "role with another path": (nothing, {"roles": [f"arn:aws:iam::{ACCOUNT}:role/lab/{ROLE}"]}, (f"lab/{ROLE}", ROLE_ARN, "path")),
+    "default role does not exist": (
+        nothing,
+        {"roles": None, "cloud_id": CLOUD_ID},
+        (f"{CLOUD_ID}-cluster_node_role", "does not exist"),
+    ),
+    "role with another path": (
+        nothing,
+        {"roles": [f"arn:aws:iam::{ACCOUNT}:role/lab/{ROLE}"]},
+        (f"lab/{ROLE}", ROLE_ARN, "path"),
+    ),
     "role of another account": (
         nothing,
         {"roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"], "account_id": ACCOUNT},
@@ -369,21 +498,53 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     ),
     "no roles": (nothing, {"roles": []}, ("roles", "empty", "at least one")),
     "no actions": (nothing, {"actions": []}, ("actions", "empty")),
-    "an action with a wildcard": (nothing, {"actions": ["s3:*Object"]}, ("actions", "s3:*Object", "Spell it out")),
-    "an action of another service": (nothing, {"actions": ["sts:AssumeRole"]}, ("actions", "sts:AssumeRole", "s3:GetObject")),
+    "an action with a wildcard": (
+        nothing,
+        {"actions": ["s3:*Object"]},
+        ("actions", "s3:*Object", "Spell it out"),
+    ),
+    "an action of another service": (
+        nothing,
+        {"actions": ["sts:AssumeRole"]},
+        ("actions", "sts:AssumeRole", "s3:GetObject"),
+    ),
     "Deny of everything": (with_policy(deny()), {}, ("Blocked", ROLE_ARN, "Take the role out")),
-    "Deny of one action": (with_policy(deny(Action="s3:DeleteObject", Resource=BOTH[1])), {}, ("Blocked", ROLE_ARN)),
+    "Deny of one action": (
+        with_policy(deny(Action="s3:DeleteObject", Resource=BOTH[1])),
+        {},
+        ("Blocked", ROLE_ARN),
+    ),
     "Deny without a Sid": (with_policy(TLS_ONLY, deny(sid="")), {}, ("tatement 2", ROLE_ARN)),
-    "Deny for the role": (with_policy(deny(Principal={"AWS": ROLE_ARN})), {}, ("Blocked", ROLE_ARN)),
-    "Deny for the account": (with_policy(deny(Principal={"AWS": ACCOUNT})), {}, ("Blocked", ROLE_ARN)),
-    "Deny for all but another": (with_policy(deny(Principal=None, NotPrincipal={"AWS": ROLE_B_ARN})), {}, ("Blocked", ROLE_ARN)),
-    "Deny by aws:PrincipalArn": (with_policy(deny(Condition=NOT_THE_ROLE)), {}, ("Blocked", ROLE_ARN)),
+    "Deny for the role": (
+        with_policy(deny(Principal={"AWS": ROLE_ARN})),
+        {},
+        ("Blocked", ROLE_ARN),
+    ),
+    "Deny for the account": (
+        with_policy(deny(Principal={"AWS": ACCOUNT})),
+        {},
+        ("Blocked", ROLE_ARN),
+    ),
+    "Deny for all but another": (
+        with_policy(deny(Principal=None, NotPrincipal={"AWS": ROLE_B_ARN})),
+        {},
+        ("Blocked", ROLE_ARN),
+    ),
+    "Deny by aws:PrincipalArn": (
+        with_policy(deny(Condition=NOT_THE_ROLE)),
+        {},
+        ("Blocked", ROLE_ARN),
+    ),
     "Deny by aws:PrincipalAccount": (
         with_policy(deny(Condition={"StringEquals": {"aws:PrincipalAccount": ACCOUNT}})),
         {},
         ("Blocked", ROLE_ARN),
     ),
-    "a policy that is too large": (with_policy(filler(20000)), {}, (BUCKET, "20480", "a bucket of their own")),
+    "a policy that is too large": (
+        with_policy(filler(20000)),
+        {},
+        (BUCKET, "20480", "a bucket of their own"),
+    ),
 }
 
 
@@ -392,7 +553,13 @@ def test_it_refuses(scene: Sandbox, run_module: Run, case: str) -> None:
     arrange, options, phrases = REFUSALS[case]
     arrange(scene)
     given = {**GIVEN, **options}
-    refused(scene, run_module, MODULE, *phrases, **{option: value for option, value in given.items() if value is not None})
+    refused(
+        scene,
+        run_module,
+        MODULE,
+        *phrases,
+        **{option: value for option, value in given.items() if value is not None},
+    )
 
 
 def test_a_deny_that_hits_does_not_keep_a_role_in(scene: Sandbox, run_module: Run) -> None:
@@ -403,19 +570,27 @@ def test_a_deny_that_hits_does_not_keep_a_role_in(scene: Sandbox, run_module: Ru
 
 def test_the_statement_that_denies_is_returned(scene: Sandbox, run_module: Run) -> None:
     put_bucket_policy(scene, BUCKET, policy(deny(Condition=NOT_THE_ROLE)))
-    assert refused(scene, run_module, MODULE, **GIVEN)["error"]["statement"] == deny(Condition=NOT_THE_ROLE)
+    assert refused(scene, run_module, MODULE, **GIVEN)["error"]["statement"] == deny(
+        Condition=NOT_THE_ROLE
+    )
 
 
 MAY_DENY: dict[str, Json] = {
     "outside a VPC endpoint": deny(Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}),
     "outside a network": deny(Condition={"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
-    "without encryption": deny(Action="s3:PutObject", Resource=BOTH[1], Condition={"Null": {"s3:x-amz-server-side-encryption": "true"}}),
+    "without encryption": deny(
+        Action="s3:PutObject",
+        Resource=BOTH[1],
+        Condition={"Null": {"s3:x-amz-server-side-encryption": "true"}},
+    ),
     "a part of the objects": deny(Resource=f"{BUCKET_ARN}/private/*"),
 }
 
 
 @pytest.mark.parametrize("case", MAY_DENY)
-def test_it_warns_of_a_deny_that_depends_on_the_request(scene: Sandbox, run_module: Run, case: str) -> None:
+def test_it_warns_of_a_deny_that_depends_on_the_request(
+    scene: Sandbox, run_module: Run, case: str
+) -> None:
     put_bucket_policy(scene, BUCKET, policy(MAY_DENY[case]))
     for check in (True, False, False):
         assert warned(run_module(MODULE, check=check, **GIVEN), "Blocked", ROLE_ARN, "may deny")
@@ -432,7 +607,9 @@ HARMLESS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
-def test_a_deny_that_does_no_harm_is_passed_over(scene: Sandbox, run_module: Run, case: str) -> None:
+def test_a_deny_that_does_no_harm_is_passed_over(
+    scene: Sandbox, run_module: Run, case: str
+) -> None:
     put_bucket_policy(scene, BUCKET, policy(HARMLESS[case]))
     result = run_module(MODULE, **GIVEN)
     assert (result["changed"], result["warnings"]) == (True, [])
@@ -445,16 +622,26 @@ def test_a_policy_up_to_the_limit_is_written(scene: Sandbox, run_module: Run) ->
 
 
 def test_a_refusal_of_the_read_is_explained(scene: Sandbox, run_module: Run) -> None:
-    scene.fault("GetBucketPolicy", status=403, code="AccessDenied", message="Access Denied", times=2)
+    scene.fault(
+        "GetBucketPolicy", status=403, code="AccessDenied", message="Access Denied", times=2
+    )
     result = refused(scene, run_module, MODULE, BUCKET, "s3:GetBucketPolicy", **GIVEN)
     assert len(result["error"].pop("request_id")) == 16
-    assert result["error"] == {"operation": "GetBucketPolicy", "code": "AccessDenied", "status": 403}
+    assert result["error"] == {
+        "operation": "GetBucketPolicy",
+        "code": "AccessDenied",
+        "status": 403,
+    }
 
 
 WRITE_REFUSALS: dict[str, tuple[list[Json], Json, tuple[str, ...]]] = {
     "not allowed": ([TLS_ONLY], {}, (BUCKET, "s3:PutBucketPolicy")),
     "a public statement of somebody else": ([TLS_ONLY, PUBLIC], {}, ("Website", "public")),
-    "the last statement": ([grant(ROLE_ARN)], {"state": "absent"}, (BUCKET, "s3:DeleteBucketPolicy")),
+    "the last statement": (
+        [grant(ROLE_ARN)],
+        {"state": "absent"},
+        (BUCKET, "s3:DeleteBucketPolicy"),
+    ),
 }
 
 
@@ -474,7 +661,10 @@ def test_a_refusal_of_the_write_is_explained(scene: Sandbox, run_module: Run, ca
 
 MALFORMED: dict[str, tuple[Json, tuple[str, ...]]] = {
     "a Sid that is a list": ({**EXPORT, "Sid": ["AnalyticsExport"]}, ("tatement 2", "Sid")),
-    "a Sid that is an object": ({**EXPORT, "Sid": {"Name": "AnalyticsExport"}}, ("tatement 2", "Sid")),
+    "a Sid that is an object": (
+        {**EXPORT, "Sid": {"Name": "AnalyticsExport"}},
+        ("tatement 2", "Sid"),
+    ),
     "half a character": ({**EXPORT, "Resource": f"{BUCKET_ARN}/\ud800"}, ("Unicode",)),
     "nested deeply": ({**EXPORT, "Resource": json.loads("[" * 500 + "]" * 500)}, ("nested",)),
 }
@@ -506,12 +696,14 @@ def test_a_policy_that_cannot_be_is_refused_after_a_write(
     monkeypatch.setattr(Bucket, "policy", read_garbled)
     scene.clear_calls()
     result = failure(run_module(MODULE, **GIVEN))
-    assert [phrase for phrase in (f"policy of bucket {BUCKET}", *phrases) if phrase not in result["msg"]] == []
+    assert [
+        phrase for phrase in (f"policy of bucket {BUCKET}", *phrases) if phrase not in result["msg"]
+    ] == []
     assert result["error"]["written"] == [f"policy of bucket {BUCKET}"]
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
 
 
-# --- principals that come and go --------------------------------------------------------------------------------------
+# --- principals that come and go ------------------------------------------------------------------
 
 
 def test_a_role_just_made_is_waited_for(sandbox: Sandbox, run_module: Run) -> None:
@@ -524,11 +716,15 @@ def test_a_role_just_made_is_waited_for(sandbox: Sandbox, run_module: Run) -> No
     assert stored(sandbox) == [TLS_ONLY, grant(ROLE_ARN)]
 
 
-def test_a_role_that_goes_away_is_not_waited_for(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_that_goes_away_is_not_waited_for(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put = Bucket.put_policy
 
     def put_too_late(self: Bucket, document: Json) -> None:
-        if ROLE in [role["RoleName"] for role in scene.client("iam", ACCOUNT).list_roles()["Roles"]]:
+        if ROLE in [
+            role["RoleName"] for role in scene.client("iam", ACCOUNT).list_roles()["Roles"]
+        ]:
             delete_role(scene, ROLE)
         put(self, document)
 
@@ -555,31 +751,55 @@ def test_a_deleted_principal_in_ours_is_pruned(scene: Sandbox, run_module: Run) 
 
 def test_a_deleted_principal_in_ours_does_not_block_absent(scene: Sandbox, run_module: Run) -> None:
     leave_dangling(scene, TLS_ONLY, grant(FORMER_ARN, ROLE_ARN, ROLE_B_ARN))
-    converge(scene, run_module, MODULE, ["access_present", "dangling_principal"], state="absent", **GIVEN)
+    converge(
+        scene, run_module, MODULE, ["access_present", "dangling_principal"], state="absent", **GIVEN
+    )
     assert stored(scene) == [TLS_ONLY, grant(ROLE_B_ARN)]
 
 
 THEIRS: dict[str, tuple[Json, list[Json]]] = {
-    "beside others": ({**EXPORT, "Principal": {"AWS": [FORMER_ARN, ROLE_B_ARN]}}, [{**EXPORT, "Principal": {"AWS": ROLE_B_ARN}}]),
+    "beside others": (
+        {**EXPORT, "Principal": {"AWS": [FORMER_ARN, ROLE_B_ARN]}},
+        [{**EXPORT, "Principal": {"AWS": ROLE_B_ARN}}],
+    ),
     "alone": ({**EXPORT, "Principal": {"AWS": FORMER_ARN}}, []),
 }
 
 
 @pytest.mark.parametrize("case", THEIRS)
-def test_a_deleted_principal_of_others_blocks_unless_it_is_pruned(scene: Sandbox, run_module: Run, case: str) -> None:
+def test_a_deleted_principal_of_others_blocks_unless_it_is_pruned(
+    scene: Sandbox, run_module: Run, case: str
+) -> None:
     theirs, left = THEIRS[case]
     unique_id = leave_dangling(scene, TLS_ONLY, theirs)
-    result = refused(scene, run_module, MODULE, "AnalyticsExport", unique_id, "prune_dangling_principals", **GIVEN)
+    result = refused(
+        scene,
+        run_module,
+        MODULE,
+        "AnalyticsExport",
+        unique_id,
+        "prune_dangling_principals",
+        **GIVEN,
+    )
     assert result["error"]["principals"] == [unique_id]
     reasons = ["access_missing", "dangling_principal_in_other_statement"]
     converge(scene, run_module, MODULE, reasons, prune_dangling_principals=True, **GIVEN)
     assert stored(scene) == [TLS_ONLY, *left, grant(ROLE_ARN)]
 
 
-def test_a_deleted_principal_of_others_does_no_harm_where_nothing_is_written(scene: Sandbox, run_module: Run) -> None:
+def test_a_deleted_principal_of_others_does_no_harm_where_nothing_is_written(
+    scene: Sandbox, run_module: Run
+) -> None:
     leave_dangling(scene, {**EXPORT, "Principal": {"AWS": FORMER_ARN}}, grant(ROLE_ARN))
     settled(scene, run_module, MODULE, **GIVEN)
-    converge(scene, run_module, MODULE, ["dangling_principal_in_other_statement"], prune_dangling_principals=True, **GIVEN)
+    converge(
+        scene,
+        run_module,
+        MODULE,
+        ["dangling_principal_in_other_statement"],
+        prune_dangling_principals=True,
+        **GIVEN,
+    )
     assert stored(scene) == [grant(ROLE_ARN)]
 
 
@@ -592,16 +812,22 @@ def test_a_role_made_anew_is_granted_access_anew(scene: Sandbox, run_module: Run
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
 
 
-def test_a_role_shown_by_its_id_has_access(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_role_shown_by_its_id_has_access(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """AWS shows one principal by its ARN or by its id, on its own schedule."""
     run_module(MODULE, **GIVEN)
     role_id = scene.client("iam", ACCOUNT).get_role(RoleName=ROLE)["Role"]["RoleId"]
     read = Bucket.policy
-    monkeypatch.setattr(Bucket, "policy", lambda self: (read(self) or "").replace(ROLE_ARN, role_id))
-    assert settled(scene, run_module, MODULE, **GIVEN)["granted_by"] == {ROLE_ARN: ["AnyscaleClusterAccess"]}
+    monkeypatch.setattr(
+        Bucket, "policy", lambda self: (read(self) or "").replace(ROLE_ARN, role_id)
+    )
+    assert settled(scene, run_module, MODULE, **GIVEN)["granted_by"] == {
+        ROLE_ARN: ["AnyscaleClusterAccess"]
+    }
 
 
-# --- other writers, slow and failing AWS ------------------------------------------------------------------------------
+# --- other writers, slow and failing AWS ----------------------------------------------------------
 
 
 def test_reads_may_lag_behind_the_write(scene: Sandbox, run_module: Run) -> None:
@@ -635,7 +861,9 @@ def test_a_passing_failure_is_outlasted(scene: Sandbox, run_module: Run, fault: 
     result = run_module(MODULE, **GIVEN)
     assert (result["changed"], result["reasons"]) == (True, ["access_missing"])
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
-    assert len(write_operations(scene)) == (1 if fault == "the answer is lost" else PASSING[fault].get("times", 1) + 1)
+    assert len(write_operations(scene)) == (
+        1 if fault == "the answer is lost" else PASSING[fault].get("times", 1) + 1
+    )
     assert scene.faults() == []
 
 
@@ -653,7 +881,8 @@ def overwrite(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[...
                 put_bucket_policy(scene, BUCKET, policy(*coming.pop(0)))
 
         monkeypatch.setattr(Bucket, "put_policy", put_and_lose)
-        # What was there before our write may also be an old answer: it is waited for, here not as long as for AWS.
+        # What was there before our write may also be an old answer: it is waited for, here not as
+        # long as for AWS.
         monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
@@ -663,9 +892,15 @@ Overwrite = t.Callable[..., None]
 OVERWRITES: dict[str, tuple[list[Json], list[Json]]] = {
     "ours wiped out": ([TLS_ONLY, EXPORT], [TLS_ONLY, EXPORT, grant(ROLE_ARN)]),
     "ours and another wiped out": ([EXPORT], [TLS_ONLY, EXPORT, grant(ROLE_ARN)]),
-    "ours replaced by a newcomer": ([TLS_ONLY, EXPORT, PUBLIC], [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]),
+    "ours replaced by a newcomer": (
+        [TLS_ONLY, EXPORT, PUBLIC],
+        [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)],
+    ),
     "all replaced by a newcomer": ([PUBLIC], [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]),
-    "our statement with another cloud's role": ([TLS_ONLY, EXPORT, grant(ROLE_B_ARN)], [TLS_ONLY, EXPORT, grant(ROLE_ARN, ROLE_B_ARN)]),
+    "our statement with another cloud's role": (
+        [TLS_ONLY, EXPORT, grant(ROLE_B_ARN)],
+        [TLS_ONLY, EXPORT, grant(ROLE_ARN, ROLE_B_ARN)],
+    ),
 }
 
 
@@ -675,7 +910,9 @@ def by_text(statements: list[Json]) -> list[str]:
 
 
 @pytest.mark.parametrize("case", OVERWRITES)
-def test_nothing_is_lost_to_another_writer(scene: Sandbox, run_module: Run, overwrite: Overwrite, case: str) -> None:
+def test_nothing_is_lost_to_another_writer(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite, case: str
+) -> None:
     written, wanted = OVERWRITES[case]
     overwrite(written)
     result = run_module(MODULE, **GIVEN)
@@ -685,7 +922,9 @@ def test_nothing_is_lost_to_another_writer(scene: Sandbox, run_module: Run, over
     assert write_operations(scene) == [PUT, PUT]
 
 
-def test_what_was_taken_out_knowingly_stays_out(scene: Sandbox, run_module: Run, overwrite: Overwrite) -> None:
+def test_what_was_taken_out_knowingly_stays_out(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite
+) -> None:
     overwrite([TLS_ONLY, grant(ROLE_ARN)])
     result = run_module(MODULE, **GIVEN)
     assert stored(scene) == [TLS_ONLY, grant(ROLE_ARN)]
@@ -693,7 +932,9 @@ def test_what_was_taken_out_knowingly_stays_out(scene: Sandbox, run_module: Run,
     assert write_operations(scene) == [PUT]
 
 
-def test_a_newcomer_who_keeps_all_is_left_alone(scene: Sandbox, run_module: Run, overwrite: Overwrite) -> None:
+def test_a_newcomer_who_keeps_all_is_left_alone(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite
+) -> None:
     overwrite([TLS_ONLY, EXPORT, grant(ROLE_ARN), PUBLIC])
     result = run_module(MODULE, **GIVEN)
     assert stored(scene) == [TLS_ONLY, EXPORT, grant(ROLE_ARN), PUBLIC]
@@ -701,15 +942,21 @@ def test_a_newcomer_who_keeps_all_is_left_alone(scene: Sandbox, run_module: Run,
     assert write_operations(scene) == [PUT]
 
 
-def test_a_writer_who_never_stops_is_an_error(scene: Sandbox, run_module: Run, overwrite: Overwrite) -> None:
+def test_a_writer_who_never_stops_is_an_error(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite
+) -> None:
     overwrite(*[[TLS_ONLY, {**EXPORT, "Sid": f"Round{number}"}] for number in range(50)])
     result = failure(run_module(MODULE, **GIVEN))
     assert BUCKET in result["msg"] and "somebody else" in result["msg"]
     assert len(write_operations(scene)) < 20
 
 
-def test_what_was_written_while_s3_was_busy_is_kept(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A conflict means that somebody else is writing: what was decided before that must not be sent again."""
+def test_what_was_written_while_s3_was_busy_is_kept(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conflict means that somebody else is writing: what was decided before that must not be sent
+    again.
+    """
     scene.fault(PUT, status=409, code="OperationAborted")
     put = Bucket.put_policy
 
@@ -725,9 +972,17 @@ def test_what_was_written_while_s3_was_busy_is_kept(scene: Sandbox, run_module: 
     assert stored(scene) == [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]
 
 
-def test_what_was_written_while_this_was_held_up_is_kept(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that comes back after seconds, to a policy that somebody else has written to, looks again first."""
-    hold_up(monkeypatch, Task, lambda: put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, EXPORT, PUBLIC)))
+def test_what_was_written_while_this_was_held_up_is_kept(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that comes back after seconds, to a policy that somebody else has written to, looks
+    again first.
+    """
+    hold_up(
+        monkeypatch,
+        Task,
+        lambda: put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, EXPORT, PUBLIC)),
+    )
     run_module(MODULE, **GIVEN)
     assert stored(scene) == [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]
 
@@ -757,8 +1012,12 @@ def after_failure(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_write_that_may_have_been_overwritten_is_told(scene: Sandbox, run_module: Run, after_failure: Overwrite, fault: str) -> None:
-    """What shows is neither what was there nor what was written: it may have been written and is gone."""
+def test_a_write_that_may_have_been_overwritten_is_told(
+    scene: Sandbox, run_module: Run, after_failure: Overwrite, fault: str
+) -> None:
+    """What shows is neither what was there nor what was written: it may have been written and is
+    gone.
+    """
     after_failure(TLS_ONLY, EXPORT, PUBLIC)
     scene.fault(PUT, **LOST[fault])
     scene.fault(PUT, status=403, code="AccessDenied")
@@ -769,7 +1028,9 @@ def test_a_write_that_may_have_been_overwritten_is_told(scene: Sandbox, run_modu
 def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not the call that was to tell more of it, whichever that is: here, whom an id in the policy stands for."""
+    """And not the call that was to tell more of it, whichever that is: here, whom an id in the
+    policy stands for.
+    """
     arn = make_role(scene, "reader")
     role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
     put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, {**EXPORT, "Principal": {"AWS": arn}}))
@@ -784,18 +1045,27 @@ def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
     scene.fault(PUT, status=500, after=True)
     scene.fault("ListRoles", status=403, code="AccessDenied")
     result = failure(run_module(MODULE, **GIVEN))
-    assert result["error"]["operation"] == PUT and "It may have been done all the same." in result["msg"]
+    assert (
+        result["error"]["operation"] == PUT
+        and "It may have been done all the same." in result["msg"]
+    )
 
 
-def test_a_write_that_was_refused_is_not_told(scene: Sandbox, run_module: Run, after_failure: Overwrite) -> None:
+def test_a_write_that_was_refused_is_not_told(
+    scene: Sandbox, run_module: Run, after_failure: Overwrite
+) -> None:
     after_failure(TLS_ONLY, EXPORT, PUBLIC)
     scene.fault(PUT, status=409, code="OperationAborted")
     scene.fault(PUT, status=403, code="AccessDenied")
     assert "written" not in failure(run_module(MODULE, **GIVEN))["error"]
 
 
-def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(scene: Sandbox, run_module: Run, after_failure: Overwrite) -> None:
-    """Nothing tells whether they took it out, or overwrote ours with something old: their last word counts."""
+def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(
+    scene: Sandbox, run_module: Run, after_failure: Overwrite
+) -> None:
+    """Nothing tells whether they took it out, or overwrote ours with something old: their last word
+    counts.
+    """
     after_failure(TLS_ONLY)
     scene.fault(PUT, status=500)
     result = run_module(MODULE, **GIVEN)
@@ -803,7 +1073,9 @@ def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(scene: San
     assert warned(result, "somebody took out", "AnalyticsExport")
 
 
-def test_what_is_lost_after_a_write_without_an_answer_is_put_back(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_lost_after_a_write_without_an_answer_is_put_back(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The write showed, so that it was ours that somebody wiped out, with a statement of others."""
     scene.fault(PUT, status=500, after=True)
     read, wiped = Bucket.policy, []
@@ -819,7 +1091,9 @@ def test_what_is_lost_after_a_write_without_an_answer_is_put_back(scene: Sandbox
     assert by_text(stored(scene)) == by_text([TLS_ONLY, EXPORT, grant(ROLE_ARN)])
 
 
-def test_a_condition_put_on_our_statement_is_named_when_it_goes(scene: Sandbox, run_module: Run) -> None:
+def test_a_condition_put_on_our_statement_is_named_when_it_goes(
+    scene: Sandbox, run_module: Run
+) -> None:
     condition = {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}
     put_bucket_policy(scene, BUCKET, policy(grant(ROLE_ARN, Condition=condition)))
     result = run_module(MODULE, **GIVEN)
@@ -828,7 +1102,9 @@ def test_a_condition_put_on_our_statement_is_named_when_it_goes(scene: Sandbox, 
     assert stored(scene) == [grant(ROLE_ARN)]
 
 
-def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """AWS may show an ARN as an id right after a write: that is no change by anybody."""
     arn = make_role(scene, "reader")
     role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
@@ -847,14 +1123,17 @@ def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(scene: Sandbox, 
     assert write_operations(scene) == [PUT]
 
 
-# --- each reason that is documented -----------------------------------------------------------------------------------
+# --- each reason that is documented ---------------------------------------------------------------
 
 REASONS: dict[str, tuple[list[Json], Json]] = {
     "access_missing": ([TLS_ONLY], {}),
     "statement_differs": ([grant(ROLE_ARN, Action=[*EIGHT, "s3:PutObjectAcl"])], {}),
     "statement_repeated": ([grant(ROLE_ARN), grant(ROLE_ARN)], {}),
     "dangling_principal": ([grant(ROLE_ARN, FORMER_ARN)], {}),
-    "dangling_principal_in_other_statement": ([{**EXPORT, "Principal": {"AWS": FORMER_ARN}}], {"prune_dangling_principals": True}),
+    "dangling_principal_in_other_statement": (
+        [{**EXPORT, "Principal": {"AWS": FORMER_ARN}}],
+        {"prune_dangling_principals": True},
+    ),
     "statement_of_others_lost": ([TLS_ONLY, EXPORT], {}),
     "access_present": ([TLS_ONLY, grant(ROLE_ARN)], {"state": "absent"}),
     "access_in_other_statement": ([grant(ROLE_ARN, sid="Theirs")], {"state": "absent"}),
@@ -862,7 +1141,9 @@ REASONS: dict[str, tuple[list[Json], Json]] = {
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_each_reason_occurs(scene: Sandbox, run_module: Run, overwrite: Overwrite, reason: str) -> None:
+def test_each_reason_occurs(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite, reason: str
+) -> None:
     found, options = REASONS[reason]
     leave_dangling(scene, *found)
     if reason == "statement_of_others_lost":

@@ -18,7 +18,11 @@ import yaml
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action import in_worker
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    inventory_file,
+    run_playbook,
+)
 
 Json = dict[str, t.Any]
 CLOUD = FLEET[0]
@@ -27,7 +31,14 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
 
 TRUST, BUCKET, CONFIG, WHOLE, INFO, RESTORE = (
     f"rayfleet.anyscale.{name}"
-    for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile", "cloud_iam", "cloud_iam_info", "backup_restore")
+    for name in (
+        "iam_trust_ec2",
+        "s3_cloud_access",
+        "compute_config_profile",
+        "cloud_iam",
+        "cloud_iam_info",
+        "backup_restore",
+    )
 )
 
 
@@ -37,11 +48,16 @@ def _in_account(cloud: t.Any = CLOUD, **options: t.Any) -> Json:
 
 
 def _whole(cloud: t.Any, **options: t.Any) -> Json:
-    names = {"cloud_id": cloud.cloud_id, "bucket": cloud.bucket_name, "compute_config": cloud.compute_config_name}
+    names = {
+        "cloud_id": cloud.cloud_id,
+        "bucket": cloud.bucket_name,
+        "compute_config": cloud.compute_config_name,
+    }
     return _in_account(cloud, **{**names, **options})
 
 
-# Each is a task. Their names are the cases; they run in this order, and later ones see what earlier ones changed.
+# Each is a task. Their names are the cases; they run in this order, and later ones see what earlier
+# ones changed.
 CASES: dict[str, Json] = {
     "an option is missing": {BUCKET: {"roles": ["r"]}},
     "an option is unknown": {TRUST: {"role": "r", "rolle": "r"}},
@@ -50,14 +66,25 @@ CASES: dict[str, Json] = {
     "a value is no choice": {TRUST: {"role": "r", "state": "gone"}},
     "a value has the wrong type": {TRUST: {"role": "r", "quota_chars": "many"}},
     "a key without its secret": {TRUST: {"role": "r", "access_key": "AKIA0"}},
-    "a secret that would be echoed": {TRUST: {"role": "{{ canary }}", "access_key": "AKIA0", "secret_key": "{{ canary }}"}},
+    "a secret that would be echoed": {
+        TRUST: {"role": "{{ canary }}", "access_key": "AKIA0", "secret_key": "{{ canary }}"}
+    },
     "a task that must not be logged": {TRUST: _in_account(role="nobody"), "no_log": True},
     "an alias": {TRUST: _in_account(role_name=CLOUD.role_name), "check_mode": True},
-    "an option and its alias": {TRUST: _in_account(role=CLOUD.role_name, role_name=CLOUD.role_name), "check_mode": True},
+    "an option and its alias": {
+        TRUST: _in_account(role=CLOUD.role_name, role_name=CLOUD.role_name),
+        "check_mode": True,
+    },
     "a role that does not exist": {TRUST: _in_account(role="nobody")},
-    "an account that is not the caller's": {TRUST: {"role": CLOUD.role_name, "account_id": CLOUD.account_id}},
+    "an account that is not the caller's": {
+        TRUST: {"role": CLOUD.role_name, "account_id": CLOUD.account_id}
+    },
     "a profile that does not exist": {TRUST: {"role": "r", "profile": "nobody"}},
-    "check mode with a diff": {TRUST: _in_account(role=CLOUD.role_name), "check_mode": True, "diff": True},
+    "check mode with a diff": {
+        TRUST: _in_account(role=CLOUD.role_name),
+        "check_mode": True,
+        "diff": True,
+    },
     "a change": {TRUST: _in_account(role=CLOUD.role_name)},
     "no change": {TRUST: _in_account(role=CLOUD.role_name)},
     "a warning": {TRUST: _in_account(role=FLEET[4].role_name)},
@@ -67,8 +94,14 @@ CASES: dict[str, Json] = {
         "loop": [CLOUD.bucket_name, FLEET[1].bucket_name],
     },
     "a compute config": {CONFIG: _in_account(name="parity", cloud_id=CLOUD.cloud_id)},
-    "a compute config that is right": {CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id)},
-    "a whole cloud in check mode with a diff": {WHOLE: _whole(CLOUD), "check_mode": True, "diff": True},
+    "a compute config that is right": {
+        CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id)
+    },
+    "a whole cloud in check mode with a diff": {
+        WHOLE: _whole(CLOUD),
+        "check_mode": True,
+        "diff": True,
+    },
     "a whole cloud": {WHOLE: _whole(CLOUD)},
     "a whole cloud that is right": {WHOLE: _whole(CLOUD)},
     "a whole cloud without its bucket": {WHOLE: _whole(RIGHT, bucket=None)},
@@ -84,13 +117,25 @@ CASES: dict[str, Json] = {
         TRUST: {"role": RIGHT.role_name},
         "module_defaults": {"group/rayfleet.anyscale.all": _in_account(RIGHT)},
     },
-    "until it succeeds": {TRUST: _in_account(role="nobody"), "register": "tried", "until": "tried is succeeded", "retries": 1, "delay": 0},
-    "failed_when": {TRUST: _in_account(RIGHT, role=RIGHT.role_name), "register": "found", "failed_when": "found.reasons == []"},
+    "until it succeeds": {
+        TRUST: _in_account(role="nobody"),
+        "register": "tried",
+        "until": "tried is succeeded",
+        "retries": 1,
+        "delay": 0,
+    },
+    "failed_when": {
+        TRUST: _in_account(RIGHT, role=RIGHT.role_name),
+        "register": "found",
+        "failed_when": "found.reasons == []",
+    },
     "delegated": {TRUST: _in_account(RIGHT, role=RIGHT.role_name), "delegate_to": "localhost"},
-    "a result that looks like a template": {BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])},
+    "a result that looks like a template": {
+        BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])
+    },
 }
-# A new role has a new id and a new request has a new one; each run has a home of its own; what Ansible prefixes a failure
-# with names what ran.
+# A new role has a new id and a new request has a new one; each run has a home of its own; what
+# Ansible prefixes a failure with names what ran.
 _VARYING = (
     (re.compile(r"\bA(ROA|SIA|KIA)[A-Z0-9]{12,}\b"), "ID"),
     (re.compile(r"\b[0-9a-fA-F-]{32,36}\b|\b[0-9A-Z]{16,52}\b|\b[0-9A-Za-z]{52}\b"), "REQUEST"),
@@ -101,7 +146,9 @@ _VARYING = (
 
 
 @pytest.fixture(scope="module")
-def both_ways(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Run]:
+def both_ways(
+    running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> dict[bool, Run]:
     """The same tasks on the same fleet, in the worker and as modules."""
     runs = {}
     for in_process in (True, False):
@@ -111,13 +158,24 @@ def both_ways(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
         tasks = [{"name": name, "ignore_errors": True, **task} for name, task in CASES.items()]
         play = {"hosts": CLOUD.name, "gather_facts": False, "tasks": tasks}
         (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
-        inventory = inventory_file(folder, running_sandbox, [CLOUD], anyscale_in_worker=in_process, canary=SECRET)
-        runs[in_process] = run_playbook(running_sandbox, str(folder / "play.yml"), inventory, "-vvv")
+        inventory = inventory_file(
+            folder, running_sandbox, [CLOUD], anyscale_in_worker=in_process, canary=SECRET
+        )
+        runs[in_process] = run_playbook(
+            running_sandbox, str(folder / "play.yml"), inventory, "-vvv"
+        )
     return runs
 
 
 def _comparable(result: Json) -> t.Any:
-    text = json.dumps({key: value for key, value in result.items() if key not in ("exception", "_ansible_parsed")}, sort_keys=True)
+    text = json.dumps(
+        {
+            key: value
+            for key, value in result.items()
+            if key not in ("exception", "_ansible_parsed")
+        },
+        sort_keys=True,
+    )
     for pattern, word in _VARYING:
         text = pattern.sub(word, text)
     return json.loads(text)
@@ -132,7 +190,9 @@ def test_the_whole_result_is_the_same(both_ways: dict[bool, Run], name: str) -> 
 
 
 def test_the_diff_is_returned_in_diff_mode_alone(both_ways: dict[bool, Run]) -> None:
-    """It is the longest part of a result, and Ansible keeps what is registered for each host until the end."""
+    """It is the longest part of a result, and Ansible keeps what is registered for each host until
+    the end.
+    """
     for run in both_ways.values():
         assert [name for name in CASES if any("diff" in result for result in run.named(name))] == [
             name for name, task in CASES.items() if task.get("diff")
@@ -165,20 +225,41 @@ def test_no_secret_is_shown(both_ways: dict[bool, Run]) -> None:
         ({"vars": {"ansible_python_interpreter": "/usr/bin/env"}}, "it has another Python"),
         ({"environment": {"PYTHONPATH": "/nowhere"}}, "its environment sets PYTHONPATH"),
         ({"environment": {"TMPDIR": "/var/tmp"}}, "its environment sets TMPDIR"),
-        ({"environment": {"SSL_CERT_FILE": "/etc/other.pem"}}, "its environment sets SSL_CERT_FILE"),
+        (
+            {"environment": {"SSL_CERT_FILE": "/etc/other.pem"}},
+            "its environment sets SSL_CERT_FILE",
+        ),
         ({"async": 30, "poll": 1}, "it is asynchronous"),
         ({"become": True, "become_method": "ansible.builtin.su"}, "it becomes another user"),
-        ({"vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}}, "the connection is ssh"),
+        (
+            {"vars": {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}},
+            "the connection is ssh",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_could_differ_runs_as_a_module(running_sandbox: Sandbox, tmp_path: Path, keywords: Json, why: str) -> None:
+def test_what_could_differ_runs_as_a_module(
+    running_sandbox: Sandbox, tmp_path: Path, keywords: Json, why: str
+) -> None:
     """And the log says why."""
     running_sandbox.reset()
     running_sandbox.seed([RIGHT])
-    task = {"name": "task", TRUST: _in_account(RIGHT, role=RIGHT.role_name), "ignore_errors": True, "ignore_unreachable": True, **keywords}
-    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [task]}]))
-    run = run_playbook(running_sandbox, str(tmp_path / "play.yml"), inventory_file(tmp_path, running_sandbox, [RIGHT]), "-vvv")
+    task = {
+        "name": "task",
+        TRUST: _in_account(RIGHT, role=RIGHT.role_name),
+        "ignore_errors": True,
+        "ignore_unreachable": True,
+        **keywords,
+    }
+    (tmp_path / "play.yml").write_text(
+        yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [task]}])
+    )
+    run = run_playbook(
+        running_sandbox,
+        str(tmp_path / "play.yml"),
+        inventory_file(tmp_path, running_sandbox, [RIGHT]),
+        "-vvv",
+    )
     assert f"as a module, because {why}" in run.output
     assert "in the worker process" not in run.output
 
@@ -188,7 +269,12 @@ AS_ON_MACOS = f"""
 from ansible.plugins.callback import CallbackBase
 from {in_worker.__package__} import in_worker
 
-DOCUMENTATION = '{{name: as_on_macos, type: notification, short_description: "Run as on macOS", description: "For a test."}}'
+DOCUMENTATION = '''
+name: as_on_macos
+type: notification
+short_description: As on macOS
+description: For a test.
+'''
 in_worker.FORK_IS_UNSAFE = True
 
 
@@ -199,21 +285,30 @@ class CallbackModule(CallbackBase):
 
 
 def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """And nothing is looked at beforehand: there, a fork of a process that has used boto3 is ended by the system."""
+    """And nothing is looked at beforehand: there, a fork of a process that has used boto3 is ended
+    by the system.
+    """
     plugin = tmp_path / "callbacks" / "as_on_macos.py"
     plugin.parent.mkdir()
     plugin.write_text(AS_ON_MACOS)
     running_sandbox.reset()
     running_sandbox.seed([RIGHT])
     inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
-    callback = {"ANSIBLE_CALLBACK_PLUGINS": str(plugin.parent), "ANSIBLE_CALLBACKS_ENABLED": plugin.stem}
-    run = run_playbook(running_sandbox, "onboard", inventory, "-vvv", "-e", "fleet_plan=always", variables=callback)
+    callback = {
+        "ANSIBLE_CALLBACK_PLUGINS": str(plugin.parent),
+        "ANSIBLE_CALLBACKS_ENABLED": plugin.stem,
+    }
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, "-vvv", "-e", "fleet_plan=always", variables=callback
+    )
     assert run.exit_status == 0, run.output
     assert "as a module, because a fork after boto3 is unsafe on this system" in run.output
     assert "0 already right, 0 differing, 1 not seen" in run.output
 
 
-def test_bad_settings_of_aws_are_for_the_task_to_tell(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_bad_settings_of_aws_are_for_the_task_to_tell(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """They must not end the whole run when the action is imported."""
     running_sandbox.reset()
     running_sandbox.seed([RIGHT])
@@ -224,14 +319,22 @@ def test_bad_settings_of_aws_are_for_the_task_to_tell(running_sandbox: Sandbox, 
 
 
 @pytest.mark.parametrize("in_worker", [True, False], ids=["in the worker", "as a module"])
-def test_relative_paths_are_those_of_the_play(running_sandbox: Sandbox, tmp_path: Path, in_worker: bool) -> None:
-    """A local connection runs modules in the folder of the playbook, wherever ansible-playbook was started."""
+def test_relative_paths_are_those_of_the_play(
+    running_sandbox: Sandbox, tmp_path: Path, in_worker: bool
+) -> None:
+    """A local connection runs modules in the folder of the playbook, wherever ansible-playbook was
+    started.
+    """
     running_sandbox.reset()
     running_sandbox.seed([RIGHT])
     folder = tmp_path / "plays"
     folder.mkdir()
-    options = _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id, dest="team.yaml")
-    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [{CONFIG: options}]}]))
+    options = _in_account(
+        RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id, dest="team.yaml"
+    )
+    (folder / "play.yml").write_text(
+        yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [{CONFIG: options}]}])
+    )
     inventory = inventory_file(tmp_path, running_sandbox, [RIGHT], anyscale_in_worker=in_worker)
     run = run_playbook(running_sandbox, str(folder / "play.yml"), inventory)
     assert run.exit_status == 0, run.output
@@ -246,7 +349,8 @@ def test_the_models_are_loaded_before_the_fork(running_sandbox: Sandbox, tmp_pat
         "original = botocore.session.Session.__init__\n"
         "def counted(self, *args, **kwargs):\n"
         "    if kwargs.get('include_builtin_handlers', True):\n"
-        f"        open({str(tmp_path / 'sessions')!r}, 'a').write(f'{{os.getpid()}} {{os.getppid()}}\\n')\n"
+        f"        open({str(tmp_path / 'sessions')!r}, 'a').write(f'{{os.getpid()}} "
+        f"{{os.getppid()}}\\n')\n"
         "    original(self, *args, **kwargs)\n"
         "botocore.session.Session.__init__ = counted\n"
     )
@@ -255,7 +359,9 @@ def test_the_models_are_loaded_before_the_fork(running_sandbox: Sandbox, tmp_pat
     running_sandbox.reset()
     running_sandbox.seed(FLEET[:4])
     inventory = inventory_file(tmp_path, running_sandbox, FLEET[:4])
-    run = run_playbook(running_sandbox, "onboard", inventory, "--check", variables={"PYTHONPATH": str(tmp_path)})
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, "--check", variables={"PYTHONPATH": str(tmp_path)}
+    )
     assert run.exit_status == 0, run.output
     parsed = (tmp_path / "sessions").read_text().splitlines()
     assert len(parsed) == 1, f"{len(parsed)} processes parsed the models, on Python {sys.version}"

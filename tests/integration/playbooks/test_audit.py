@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit, as ansible-playbook runs it: what is in the report, who may read it, and for which clouds the audit fails."""
+"""The audit, as ansible-playbook runs it: what is in the report, who may read it, and for which
+clouds the audit fails.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,21 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import ACCOUNT, policy, put_bucket_policy
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, Run, inventory_file, run_playbook
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import check, result
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    ACCOUNT,
+    policy,
+    put_bucket_policy,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    BIN,
+    Run,
+    inventory_file,
+    run_playbook,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
+    check,
+    result,
+)
 
 Json = dict[str, t.Any]
 
@@ -29,7 +43,13 @@ RIGHT = result("vision-prod", check("trust_ec2"), check("bucket_access"))
 DRIFTED = result("search-dev", check("trust_ec2", "fail"), check("bucket_access", "warn"))
 UNTOLD = result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"))
 BROKEN = {"failed": True, "msg": "Role search-lab-ray does not exist."}
-FLEET = {"vision-prod": RIGHT, "search-dev": DRIFTED, "speech-lab": UNTOLD, "search-lab": BROKEN, "search-new": None}
+FLEET = {
+    "vision-prod": RIGHT,
+    "search-dev": DRIFTED,
+    "speech-lab": UNTOLD,
+    "search-lab": BROKEN,
+    "search-new": None,
+}
 
 PLAY = """
 - hosts: all
@@ -39,7 +59,8 @@ PLAY = """
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
   tasks:
     - ansible.builtin.set_fact:
-        cloud_iam_info_result: "{{ lookup('ansible.builtin.file', inventory_hostname ~ '.json') | from_json }}"
+        cloud_iam_info_result: >-
+          {{ lookup('ansible.builtin.file', inventory_hostname ~ '.json') | from_json }}
       when: (playbook_dir ~ '/' ~ inventory_hostname ~ '.json') is exists
     - rayfleet.anyscale.audit_report: OPTIONS
       run_once: true
@@ -72,24 +93,47 @@ Audit = t.Callable[..., Audited]
 
 @pytest.fixture
 def audit(tmp_path: Path) -> Audit:
-    """Let the action write its report on these results, started in the test's folder. ``options`` are the task's."""
+    """Let the action write its report on these results, started in the test's folder. ``options``
+    are the task's.
+    """
 
     def run(results: t.Mapping[str, Json | None], *arguments: str, **options: t.Any) -> Audited:
         for name, found in results.items():
             if found is not None:
                 (tmp_path / f"{name}.json").write_text(json.dumps(found))
-        (tmp_path / "play.yml").write_text(PLAY.replace("OPTIONS", json.dumps({"report_dir": "out", **options})))
-        (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict.fromkeys(results)}}, sort_keys=False))
+        (tmp_path / "play.yml").write_text(
+            PLAY.replace("OPTIONS", json.dumps({"report_dir": "out", **options}))
+        )
+        (tmp_path / "hosts.yml").write_text(
+            yaml.safe_dump({"all": {"hosts": dict.fromkeys(results)}}, sort_keys=False)
+        )
         command = [str(BIN / "ansible-playbook"), "-i", "hosts.yml", "play.yml", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=_environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
-        return Audited(json.loads((tmp_path / "returned.json").read_text()), done.stdout + done.stderr, tmp_path)
+        return Audited(
+            json.loads((tmp_path / "returned.json").read_text()),
+            done.stdout + done.stderr,
+            tmp_path,
+        )
 
     return run
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": str(folder), "ANSIBLE_HOME": str(folder / "ansible"), "LC_ALL": "C.UTF-8", "COLUMNS": "400"}
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "ANSIBLE_HOME": str(folder / "ansible"),
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "400",
+    }
 
 
 def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
@@ -110,7 +154,9 @@ def test_the_files_are_for_their_owner_alone(audit: Audit) -> None:
     """All three, and the folder, where Ansible was started. Nothing else is left there."""
     audited = audit(FLEET)
     folder = audited.folder / "out"
-    assert audited.returned["paths"] == {kind: str(folder / f"report.{kind}") for kind in ("json", "csv", "html")}
+    assert audited.returned["paths"] == {
+        kind: str(folder / f"report.{kind}") for kind in ("json", "csv", "html")
+    }
     assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {
         "report.json": "0o600",
         "report.csv": "0o600",
@@ -145,7 +191,9 @@ def test_all_formats_tell_the_same(audit: Audit) -> None:
         ("drift", ["search-dev", "search-lab", "search-new"]),
     ],
 )
-def test_the_task_fails_for_the_clouds_of_fail_on(audit: Audit, fail_on: str, failed: list[str]) -> None:
+def test_the_task_fails_for_the_clouds_of_fail_on(
+    audit: Audit, fail_on: str, failed: list[str]
+) -> None:
     """Once the report is written."""
     audited = audit(FLEET, fail_on=fail_on)
     assert audited.returned["failed_clouds"] == failed
@@ -158,34 +206,57 @@ def test_the_task_fails_for_the_clouds_of_fail_on(audit: Audit, fail_on: str, fa
 
 def test_drift_that_cannot_be_told_is_warned_about(audit: Audit) -> None:
     """It does not fail the audit, but it must not look right either."""
-    assert "checks that could not be told" in " ".join(audit({"speech-lab": UNTOLD}, fail_on="drift").output.split())
+    assert "checks that could not be told" in " ".join(
+        audit({"speech-lab": UNTOLD}, fail_on="drift").output.split()
+    )
 
 
 def test_an_audit_compares_with_the_report_that_it_replaces(audit: Audit) -> None:
-    """Twice with the same options: the first time there is nothing to compare with, which is warned about."""
+    """Twice with the same options: the first time there is nothing to compare with, which is warned
+    about.
+    """
     options = {"previous_report": "out/report.json"}
     first = audit(FLEET, **options)
     assert first.report["previous"] is None
     assert "does not exist" in first.output
     generated_at = first.report["generated_at"]
-    second = audit({**FLEET, "search-dev": result("search-dev", check("trust_ec2"), check("bucket_access", "fail"))}, **options)
+    second = audit(
+        {
+            **FLEET,
+            "search-dev": result("search-dev", check("trust_ec2"), check("bucket_access", "fail")),
+        },
+        **options,
+    )
     assert second.report["previous"] == {"generated_at": generated_at}
-    assert second.returned["counts"]["changes"] == {"new": 0, "persisting": 1, "fixed": 1, "gone": 0}
+    assert second.returned["counts"]["changes"] == {
+        "new": 0,
+        "persisting": 1,
+        "fixed": 1,
+        "gone": 0,
+    }
 
 
 def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) -> None:
     """As where a limit leaves them out, and the next audit would call their old findings new."""
     audit(FLEET, previous_report="out/report.json")
     limited = audit({"vision-prod": RIGHT}, previous_report="out/report.json")
-    assert "4 clouds of previous_report are not in this report: search-dev" in " ".join(limited.output.split())
+    assert "4 clouds of previous_report are not in this report: search-dev" in " ".join(
+        limited.output.split()
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "not JSON"), ("[]", "it is no report"), ('{"schema_version": 2}', "its schema_version is 2, not 1")],
+    [
+        ("{", "not JSON"),
+        ("[]", "it is no report"),
+        ('{"schema_version": 2}', "its schema_version is 2, not 1"),
+    ],
     ids=["no JSON", "no report", "of another version"],
 )
-def test_what_is_no_earlier_report_is_refused(audit: Audit, tmp_path: Path, content: str, words: str) -> None:
+def test_what_is_no_earlier_report_is_refused(
+    audit: Audit, tmp_path: Path, content: str, words: str
+) -> None:
     """Before anything is written."""
     (tmp_path / "previous.json").write_text(content)
     audited = audit(FLEET, previous_report="previous.json")
@@ -196,7 +267,14 @@ def test_what_is_no_earlier_report_is_refused(audit: Audit, tmp_path: Path, cont
 def test_check_mode_counts_and_writes_nothing(audit: Audit) -> None:
     """The counts are the same."""
     audited = audit(FLEET, "--check", fail_on="never")
-    assert audited.returned["counts"]["clouds"] == {"error": 2, "fail": 1, "unknown": 1, "warn": 0, "pass": 1, "not_applicable": 0}
+    assert audited.returned["counts"]["clouds"] == {
+        "error": 2,
+        "fail": 1,
+        "unknown": 1,
+        "warn": 0,
+        "pass": 1,
+        "not_applicable": 0,
+    }
     assert not (audited.folder / "out").exists()
 
 
@@ -211,7 +289,10 @@ def test_a_folder_that_cannot_be_made_is_named(audit: Audit, tmp_path: Path) -> 
 def test_values_reach_the_report_as_they_are(audit: Audit) -> None:
     """What looks like a template is not one."""
     reason = "{{ lookup('pipe', 'id') }} {% raw %} </script> ünï \u2028 \"'"
-    found = result("vision-prod", check("trust_ec2", "fail", reason=reason, evidence={"before": [reason, None, True, 3]}))
+    found = result(
+        "vision-prod",
+        check("trust_ec2", "fail", reason=reason, evidence={"before": [reason, None, True, 3]}),
+    )
     audited = audit({"vision-prod": found})
     found = audited.report["clouds"][0]["checks"][0]
     assert found["reason"] == reason
@@ -224,11 +305,15 @@ MISNAMED, UNTOUCHED = CLOUDS[0].name, [cloud.name for cloud in CLOUDS[1:]]
 
 @pytest.fixture
 def run_audit(sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
-    """Run the playbook on clouds that have drifted; of one of them the inventory names another account than its own."""
+    """Run the playbook on clouds that have drifted; of one of them the inventory names another
+    account than its own.
+    """
     sandbox.seed(CLOUDS)
     inventory = inventory_file(tmp_path, sandbox, CLOUDS)
     content = yaml.safe_load(inventory.read_text())
-    content["all"]["children"]["anyscale_clouds"]["hosts"][MISNAMED]["cloud_iam_account_id"] = "999999999999"
+    content["all"]["children"]["anyscale_clouds"]["hosts"][MISNAMED]["cloud_iam_account_id"] = (
+        "999999999999"
+    )
     inventory.write_text(yaml.safe_dump(content))
     shown = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
     return lambda *arguments: run_playbook(sandbox, "audit", inventory, *arguments, variables=shown)
@@ -239,21 +324,41 @@ def _failures(run: Run) -> set[str]:
     return set(re.findall(r"^(\S+) +: .* failed=[1-9]", run.output, re.MULTILINE))
 
 
-def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(run_audit: t.Callable[..., Run], tmp_path: Path) -> None:
-    """One task for each cloud; the one that cannot be audited stops no other, and is the only one that fails."""
+def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
+    run_audit: t.Callable[..., Run], tmp_path: Path
+) -> None:
+    """One task for each cloud; the one that cannot be audited stops no other, and is the only one
+    that fails.
+    """
     run = run_audit()
     report = json.loads((tmp_path / "anyscale-audit/report.json").read_text())
-    assert next(cloud["cloud"]["account_id"] for cloud in report["clouds"] if cloud["name"] == MISNAMED) == "999999999999"
-    assert {cloud["name"]: cloud["state"] for cloud in report["clouds"]} == {MISNAMED: "error", **dict.fromkeys(UNTOUCHED, "fail")}
+    assert (
+        next(
+            cloud["cloud"]["account_id"] for cloud in report["clouds"] if cloud["name"] == MISNAMED
+        )
+        == "999999999999"
+    )
+    assert {cloud["name"]: cloud["state"] for cloud in report["clouds"]} == {
+        MISNAMED: "error",
+        **dict.fromkeys(UNTOUCHED, "fail"),
+    }
     assert run.writes == []
     assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
     assert "999999999999" in run.output
-    hosts = [host for host, action, _result, _name in run.results if action.endswith(("cloud_iam_info", "validate_argument_spec"))]
+    hosts = [
+        host
+        for host, action, _result, _name in run.results
+        if action.endswith(("cloud_iam_info", "validate_argument_spec"))
+    ]
     assert sorted(hosts) == sorted(cloud.name for cloud in CLOUDS)
 
 
 @pytest.mark.parametrize("limit", [[], ["--limit", MISNAMED]], ids=["all", "limited"])
-@pytest.mark.parametrize("pattern", ["nobody", "anyscale_clouds:!anyscale_clouds"], ids=["a name that none has", "all but all"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["nobody", "anyscale_clouds:!anyscale_clouds"],
+    ids=["a name that none has", "all but all"],
+)
 def test_a_pattern_that_matches_no_cloud_is_an_error(
     run_audit: t.Callable[..., Run], tmp_path: Path, pattern: str, limit: list[str]
 ) -> None:
@@ -264,48 +369,97 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     assert not (tmp_path / "anyscale-audit").exists()
 
 
-def test_a_limit_that_leaves_none_of_the_pattern_is_no_error(run_audit: t.Callable[..., Run]) -> None:
+def test_a_limit_that_leaves_none_of_the_pattern_is_no_error(
+    run_audit: t.Callable[..., Run],
+) -> None:
     """As in a run of several imports, of which the limit is for one."""
     run = run_audit("-e", f"audit_hosts={MISNAMED}", "--limit", UNTOUCHED[0])
     assert (run.exit_status, run.operations) == (0, {})
 
 
-@pytest.mark.parametrize(("limit", "status"), [([], 2), (["--limit", "x"], 4)], ids=["all", "limited"])
-def test_an_inventory_without_a_host_is_an_error(sandbox: Sandbox, tmp_path: Path, limit: list[str], status: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "status"), [([], 2), (["--limit", "x"], 4)], ids=["all", "limited"]
+)
+def test_an_inventory_without_a_host_is_an_error(
+    sandbox: Sandbox, tmp_path: Path, limit: list[str], status: int
+) -> None:
     """The more so."""
     run = run_playbook(sandbox, "audit", inventory_file(tmp_path, sandbox, []), *limit)
     assert run.exit_status == status
-    assert ("No host of the inventory matches" if limit else "The inventory has no host.") in run.output
+    assert (
+        "No host of the inventory matches" if limit else "The inventory has no host."
+    ) in run.output
 
 
-@pytest.mark.parametrize(("fail_on", "failed"), [("never", set()), ("drift", {MISNAMED, *UNTOUCHED})])
-def test_the_recap_and_the_exit_status_follow_fail_on(run_audit: t.Callable[..., Run], fail_on: str, failed: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("fail_on", "failed"), [("never", set()), ("drift", {MISNAMED, *UNTOUCHED})]
+)
+def test_the_recap_and_the_exit_status_follow_fail_on(
+    run_audit: t.Callable[..., Run], fail_on: str, failed: set[str]
+) -> None:
     """The recap counts a failure for exactly the clouds that the audit fails for."""
     run = run_audit("-e", f"fail_on={fail_on}")
     assert (run.exit_status, _failures(run)) == (2 if failed else 0, failed)
 
 
 WARNED = {
-    "narrow": Cloud("narrow", ACCOUNT, trust="conditional", bucket_policy="complete", profile="filled", compute_config="right"),
-    "wide": Cloud("wide", ACCOUNT, trust="cloudformation", bucket_policy="none", profile="filled", compute_config="right"),
-    "owned": Cloud(
-        "owned", ACCOUNT, owner="terraform", trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"
+    "narrow": Cloud(
+        "narrow",
+        ACCOUNT,
+        trust="conditional",
+        bucket_policy="complete",
+        profile="filled",
+        compute_config="right",
     ),
-    "right": Cloud("right", ACCOUNT, trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"),
+    "wide": Cloud(
+        "wide",
+        ACCOUNT,
+        trust="cloudformation",
+        bucket_policy="none",
+        profile="filled",
+        compute_config="right",
+    ),
+    "owned": Cloud(
+        "owned",
+        ACCOUNT,
+        owner="terraform",
+        trust="cloudformation",
+        bucket_policy="complete",
+        profile="filled",
+        compute_config="right",
+    ),
+    "right": Cloud(
+        "right",
+        ACCOUNT,
+        trust="cloudformation",
+        bucket_policy="complete",
+        profile="filled",
+        compute_config="right",
+    ),
 }
 
 
 def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Also where the check only warns, since it works or may work; not where it warns of what is no document of ours."""
+    """Also where the check only warns, since it works or may work; not where it warns of what is no
+    document of ours.
+    """
     sandbox.seed(WARNED.values())
     wide = WARNED["wide"]
     everything = [f"arn:aws:s3:::{wide.bucket_name}", f"arn:aws:s3:::{wide.bucket_name}/*"]
-    grant = {"Effect": "Allow", "Principal": {"AWS": wide.role_arn}, "Action": "s3:*", "Resource": everything}
+    grant = {
+        "Effect": "Allow",
+        "Principal": {"AWS": wide.role_arn},
+        "Action": "s3:*",
+        "Resource": everything,
+    }
     put_bucket_policy(sandbox, wide.bucket_name, policy(grant))
     inventory = inventory_file(tmp_path, sandbox, WARNED.values())
     onboarding = run_playbook(sandbox, "onboard", inventory, "--check")
     audited = run_playbook(sandbox, "audit", inventory, "-e", "fail_on=drift")
-    states = {cloud["name"]: cloud["state"] for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]}
+    states = {
+        cloud["name"]: cloud["state"]
+        for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]
+    }
     assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "right": "pass"}
     assert {name for name in WARNED if onboarding.changed(name)} == {"narrow", "wide"}
     assert (audited.exit_status, _failures(audited)) == (2, {"narrow", "wide"})
@@ -313,15 +467,31 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
     assert run_playbook(sandbox, "audit", inventory).exit_status == 0
 
 
-def test_the_counts_and_the_paths_are_published(run_audit: t.Callable[..., Run], tmp_path: Path) -> None:
+def test_the_counts_and_the_paths_are_published(
+    run_audit: t.Callable[..., Run], tmp_path: Path
+) -> None:
     """For AWX, once for the run; and said at the end for people."""
     first = run_audit("-e", "report_dir=reports", "-e", "fail_on=never")
     page = str(tmp_path / "reports/report.html")
     published = json.loads(first.output.partition("RUN: ")[2].partition("\n")[0])["anyscale_audit"]
     assert published["paths"]["html"] == page
-    assert published["counts"]["clouds"] == {"error": 1, "fail": 3, "unknown": 0, "warn": 0, "pass": 0, "not_applicable": 0}
+    assert published["counts"]["clouds"] == {
+        "error": 1,
+        "fail": 3,
+        "unknown": 0,
+        "warn": 0,
+        "pass": 0,
+        "not_applicable": 0,
+    }
     assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
     assert f"The report: {page}" in first.output
-    second = run_audit("-e", "report_dir=reports", "-e", "previous_report=reports/report.json", "-e", "fail_on=never")
+    second = run_audit(
+        "-e",
+        "report_dir=reports",
+        "-e",
+        "previous_report=reports/report.json",
+        "-e",
+        "fail_on=never",
+    )
     findings = sum(published["counts"]["checks"][status] for status in ("fail", "warn"))
     assert f"Since last time: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Jobs as AWX runs them: by ansible-runner, with credentials injected, a limit, and each event stored."""
+"""Jobs as AWX runs them: by ansible-runner, with credentials injected, a limit, and each event
+stored.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ Json = dict[str, t.Any]
 
 
 class Case(t.NamedTuple):
-    """A job: its playbook, whether the AWS keys are in a file, its command line, and the clouds that it is for."""
+    """A job: its playbook, whether the AWS keys are in a file, its command line, and the clouds
+    that it is for.
+    """
 
     playbook: str
     in_file: bool
@@ -63,7 +67,11 @@ class Ran(t.NamedTuple):
 
 
 @pytest.fixture(scope="module", name="ran", params=CASES.values(), ids=list(CASES))
-def _ran(request: pytest.FixtureRequest, running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Ran]:
+def _ran(
+    request: pytest.FixtureRequest,
+    running_sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> t.Iterator[Ran]:
     case: Case = request.param
     folder = tmp_path_factory.mktemp(case.playbook)
     secrets = {"token": canary(), "secret_key": canary()}
@@ -75,17 +83,32 @@ def _ran(request: pytest.FixtureRequest, running_sandbox: Sandbox, tmp_path_fact
         environment |= _keys(case, environment["AWS_ACCESS_KEY_ID"], secrets["secret_key"], folder)
         variables = {"report_dir": str(folder / "report"), "fleet_plan": "always"}
         playbook = f"playbooks/{case.playbook}.yml"
-        job = run_job(folder, inventory(running_sandbox, FLEET), playbook, *case.options, variables=variables, environment=environment)
+        job = run_job(
+            folder,
+            inventory(running_sandbox, FLEET),
+            playbook,
+            *case.options,
+            variables=variables,
+            environment=environment,
+        )
     yield Ran(case, job, secrets)
 
 
 def _keys(case: Case, access_key: str, secret_key: str, folder: Path) -> dict[str, str]:
-    """The secret key, as AWX's own credential of AWS gives it, or as a credential type gives it that writes a file."""
+    """The secret key, as AWX's own credential of AWS gives it, or as a credential type gives it
+    that writes a file.
+    """
     if not case.in_file:
         return {"AWS_SECRET_ACCESS_KEY": secret_key}
     path = folder / "aws_credentials"
-    path.write_text(f"[default]\naws_access_key_id={access_key}\naws_secret_access_key={secret_key}\n")
-    return {"AWS_SHARED_CREDENTIALS_FILE": str(path), "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    path.write_text(
+        f"[default]\naws_access_key_id={access_key}\naws_secret_access_key={secret_key}\n"
+    )
+    return {
+        "AWS_SHARED_CREDENTIALS_FILE": str(path),
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+    }
 
 
 def test_the_job_succeeds(ran: Ran) -> None:
@@ -96,18 +119,29 @@ def test_the_job_succeeds(ran: Ran) -> None:
 
 def test_the_job_is_for_the_clouds_of_its_limit(ran: Ran) -> None:
     """Each has its result, and no other has."""
-    task = {"audit": "Look at the cloud's IAM set-up", "onboard": "Converge what the cloud's clusters run with"}[ran.case.playbook]
+    task = {
+        "audit": "Look at the cloud's IAM set-up",
+        "onboard": "Converge what the cloud's clusters run with",
+    }[ran.case.playbook]
     assert {host for host, name, _result in ran.job.results if name == task} == ran.case.with_tasks
 
 
 def test_no_result_is_large(ran: Ran) -> None:
-    """AWX stores each in its database, at any verbosity. The documents that an audit found wrong are as long as their owners made them."""
-    sizes = {(host, task): len(json.dumps(_without_documents(result))) for host, task, result in ran.job.results}
+    """AWX stores each in its database, at any verbosity. The documents that an audit found wrong
+    are as long as their owners made them.
+    """
+    sizes = {
+        (host, task): len(json.dumps(_without_documents(result)))
+        for host, task, result in ran.job.results
+    }
     assert {of: size for of, size in sizes.items() if size > MOST_BYTES} == {}
 
 
 def _without_documents(result: Json) -> Json:
-    checks = [{**check, "evidence": _but_for(check["evidence"], "before", "after")} for check in result.get("checks", [])]
+    checks = [
+        {**check, "evidence": _but_for(check["evidence"], "before", "after")}
+        for check in result.get("checks", [])
+    ]
     return {**result, "checks": checks} if checks else result
 
 
@@ -118,27 +152,41 @@ def _but_for(evidence: Json, *names: str) -> Json:
 def test_a_cloud_costs_few_events(ran: Ran) -> None:
     """One when its task begins and one when it ends: AWX stores them one by one."""
     clouds = ran.case.with_tasks
-    of_clouds = [event for event in ran.job.events if event.get("event_data", {}).get("host") in clouds]
-    about_each = [event for event in of_clouds if event["event_data"]["task"].startswith(("Look at the cloud's", "Converge what"))]
+    of_clouds = [
+        event for event in ran.job.events if event.get("event_data", {}).get("host") in clouds
+    ]
+    about_each = [
+        event
+        for event in of_clouds
+        if event["event_data"]["task"].startswith(("Look at the cloud's", "Converge what"))
+    ]
     assert len(about_each) == 2 * len(clouds)
     assert len(ran.job.events) < len(about_each) + OF_THE_RUN
 
 
 def test_no_secret_is_in_what_awx_stores(ran: Ran) -> None:
-    """The events, what was printed, and the caches; but ansible-runner itself writes the job's whole environment to a file."""
+    """The events, what was printed, and the caches; but ansible-runner itself writes the job's
+    whole environment to a file.
+    """
     stored = [path for path in sorted(ran.job.folder.iterdir()) if path.name != OF_RUNNER]
     assert {"job_events", "stdout"} <= {path.name for path in stored}
     assert [leak for path in stored for leak in leaks(path, ran.secrets)] == []
 
 
 def test_ansible_runner_keeps_the_environment(ran: Ran) -> None:
-    """Which is why the documentation says to keep the private data directory from others, and to delete it after the job."""
+    """Which is why the documentation says to keep the private data directory from others, and to
+    delete it after the job.
+    """
     assert leaks(ran.job.folder / OF_RUNNER, {"token": ran.secrets["token"]}) != []
 
 
 def test_the_counts_arrive(ran: Ran) -> None:
-    """As artifacts, for the next job of a workflow, and the report where the job was told to write it."""
+    """As artifacts, for the next job of a workflow, and the report where the job was told to write
+    it.
+    """
     if ran.case.playbook == "audit":
-        (published,) = [value for name, value in ran.job.published.items() if name.startswith("anyscale_audit")]
+        (published,) = [
+            value for name, value in ran.job.published.items() if name.startswith("anyscale_audit")
+        ]
         assert sum(published["counts"]["clouds"].values()) == len(ran.case.clouds)
         assert Path(published["paths"]["json"]).is_file()

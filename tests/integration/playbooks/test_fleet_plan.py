@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a fleet: it sees what the tasks would do, calls nothing right that they would change, and lets the others go on."""
+"""The plan of a fleet: it sees what the tasks would do, calls nothing right that they would change,
+and lets the others go on.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from ansible.module_utils.compat.version import LooseVersion
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, SCIENCE_ACCOUNT, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    ONBOARDING_ROLE,
+    REGION,
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     delete_role,
     make_role,
@@ -26,46 +33,80 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     put_trust,
     trust_of,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    inventory_file,
+    run_playbook,
+)
 
 Json = dict[str, t.Any]
 Spoil = t.Callable[[Sandbox, Cloud], t.Any]
 
 PLAN = "rayfleet.anyscale.fleet_plan"
-TRUST, BUCKET, CONFIG = (f"rayfleet.anyscale.{name}" for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile"))
+TRUST, BUCKET, CONFIG = (
+    f"rayfleet.anyscale.{name}"
+    for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
+)
 ROLE = "rayfleet.anyscale.cloud_iam"
 # The role's task is of the module of its name.
 OF_A_CLOUD = (TRUST, BUCKET, CONFIG, ROLE)
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
-EC2: Json = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-EC2_AND_LAMBDA = {"Version": "2012-10-17", "Statement": [EC2, {**EC2, "Principal": {"Service": "lambda.amazonaws.com"}}]}
-ANYBODY = {"Sid": "Anybody", "Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole", "Condition": {"Bool": {"aws:Wish": "true"}}}
+EC2: Json = {
+    "Effect": "Allow",
+    "Principal": {"Service": "ec2.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+EC2_AND_LAMBDA = {
+    "Version": "2012-10-17",
+    "Statement": [EC2, {**EC2, "Principal": {"Service": "lambda.amazonaws.com"}}],
+}
+ANYBODY = {
+    "Sid": "Anybody",
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "sts:AssumeRole",
+    "Condition": {"Bool": {"aws:Wish": "true"}},
+}
 
 
-# Variables that leave the trust policy alone to be converged, where no more is needed to show something.
+# Variables that leave the trust policy alone to be converged, where no more is needed to show
+# something.
 ONE_STEP: Json = {"cloud_iam_bucket_access": False, "cloud_iam_compute_config_profile": False}
 
 
-# --- fleets, inventories and plays ------------------------------------------------------------------------------------
+# --- fleets, inventories and plays ----------------------------------------------------------------
 
 
 def right(name: str, **changes: t.Any) -> Cloud:
     """A cloud that needs nothing, unless something is changed about it."""
-    as_wanted: Json = {"trust": "cloudformation", "bucket_policy": "complete", "profile": "filled", "compute_config": "right"}
+    as_wanted: Json = {
+        "trust": "cloudformation",
+        "bucket_policy": "complete",
+        "profile": "filled",
+        "compute_config": "right",
+    }
     return Cloud(**{"name": name, "account_id": VISION_ACCOUNT, **as_wanted, **changes})
 
 
 def inventory_of(
-    folder: Path, sandbox: Sandbox, clouds: t.Sequence[Cloud], own: t.Mapping[str, Json] | None = None, **for_all: t.Any
+    folder: Path,
+    sandbox: Sandbox,
+    clouds: t.Sequence[Cloud],
+    own: t.Mapping[str, Json] | None = None,
+    **for_all: t.Any,
 ) -> Path:
     """The inventory of clouds, some of which have variables of their own; ``None`` takes one away."""
     path = inventory_file(folder, sandbox, clouds, **for_all)
     content = yaml.safe_load(path.read_text())
     hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
     for name, variables in (own or {}).items():
-        hosts[name] = {key: value for key, value in {**hosts[name], **variables}.items() if value is not None}
+        hosts[name] = {
+            key: value for key, value in {**hosts[name], **variables}.items() if value is not None
+        }
     # The order of the inventory is that of the clouds.
-    content["all"]["children"]["anyscale_clouds"]["hosts"] = {cloud.name: hosts[cloud.name] for cloud in clouds}
+    content["all"]["children"]["anyscale_clouds"]["hosts"] = {
+        cloud.name: hosts[cloud.name] for cloud in clouds
+    }
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
@@ -81,9 +122,17 @@ def look(name: str = "Look", **options: t.Any) -> Json:
     return {"name": name, PLAN: {"role": ROLE, "observe": "always", **options}, "run_once": True}
 
 
-def run_play(sandbox: Sandbox, inventory: Path, tasks: list[Json], *arguments: str, **keywords: t.Any) -> Run:
+def run_play(
+    sandbox: Sandbox, inventory: Path, tasks: list[Json], *arguments: str, **keywords: t.Any
+) -> Run:
     """A play of a user's own, on all clouds, beside the inventory."""
-    play = {"hosts": "anyscale_clouds", "connection": "local", "gather_facts": False, **keywords, "tasks": tasks}
+    play = {
+        "hosts": "anyscale_clouds",
+        "connection": "local",
+        "gather_facts": False,
+        **keywords,
+        "tasks": tasks,
+    }
     path = inventory.parent / "play.yml"
     path.write_text(yaml.safe_dump([play], sort_keys=False))
     return run_playbook(sandbox, str(path), inventory, *arguments)
@@ -103,18 +152,24 @@ def onboard_plan(run: Run) -> Json:
 
 def told(run: Run, host: str) -> list[Json]:
     """The results of a host's own tasks."""
-    return [result for found, action, result, _name in run.results if found == host and action in OF_A_CLOUD]
+    return [
+        result
+        for found, action, result, _name in run.results
+        if found == host and action in OF_A_CLOUD
+    ]
 
 
-# --- the plan against the modules -------------------------------------------------------------------------------------
+# --- the plan against the modules -----------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Drift:
     """One way in which a cloud is found.
 
-    seen: the reasons of the first task that would change something; ``None`` where a task would fail.
-    changes: of the cloud as it is seeded; spoil: what is done to it then; variables: the host's own.
+    seen: the reasons of the first task that would change something; ``None`` where a task would
+    fail.
+    changes: of the cloud as it is seeded; spoil: what is done to it then; variables: the host's
+    own.
     """
 
     seen: tuple[str, ...] | None
@@ -126,26 +181,42 @@ class Drift:
 def _add_trust(*statements: Json) -> Spoil:
     def spoil(sandbox: Sandbox, cloud: Cloud) -> None:
         document = trust_of(sandbox, cloud.role_name)
-        put_trust(sandbox, {**document, "Statement": [*document["Statement"], *statements]}, cloud.role_name)
+        put_trust(
+            sandbox,
+            {**document, "Statement": [*document["Statement"], *statements]},
+            cloud.role_name,
+        )
 
     return spoil
 
 
 def _trust_someone_gone(sandbox: Sandbox, cloud: Cloud) -> None:
     arn = make_role(sandbox, f"{cloud.name}-gone")
-    _add_trust({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})(sandbox, cloud)
+    _add_trust({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})(
+        sandbox, cloud
+    )
     delete_role(sandbox, f"{cloud.name}-gone")
 
 
 def _deny_in_bucket(sandbox: Sandbox, cloud: Cloud) -> None:
     objects = f"arn:aws:s3:::{cloud.bucket_name}/*"
-    statement = {"Sid": "Closed", "Effect": "Deny", "Principal": {"AWS": cloud.role_arn}, "Action": "s3:PutObject", "Resource": objects}
-    put_bucket_policy(sandbox, cloud.bucket_name, {"Version": "2012-10-17", "Statement": [statement]})
+    statement = {
+        "Sid": "Closed",
+        "Effect": "Deny",
+        "Principal": {"AWS": cloud.role_arn},
+        "Action": "s3:PutObject",
+        "Resource": objects,
+    }
+    put_bucket_policy(
+        sandbox, cloud.bucket_name, {"Version": "2012-10-17", "Statement": [statement]}
+    )
 
 
 def _drop_role(sandbox: Sandbox, cloud: Cloud) -> None:
     iam = sandbox.client("iam", cloud.account_id)
-    iam.remove_role_from_instance_profile(InstanceProfileName=cloud.role_name, RoleName=cloud.role_name)
+    iam.remove_role_from_instance_profile(
+        InstanceProfileName=cloud.role_name, RoleName=cloud.role_name
+    )
     delete_role(sandbox, cloud.role_name)
 
 
@@ -161,14 +232,21 @@ def _swap_role_in_profile(sandbox: Sandbox, cloud: Cloud) -> None:
 
 
 def _archive_config(sandbox: Sandbox, cloud: Cloud) -> None:
-    template = sandbox.organization.templates.search({"name": {"equals": cloud.compute_config_name}})[0]
+    template = sandbox.organization.templates.search(
+        {"name": {"equals": cloud.compute_config_name}}
+    )[0]
     sandbox.organization.templates.set_archived(template["id"], True)
 
 
-NESTED = {"head_node": {"instance_type": "{{ family }}.2xlarge"}, "enable_cross_zone_scaling": "{{ family == 'gpu' }}"}
+NESTED = {
+    "head_node": {"instance_type": "{{ family }}.2xlarge"},
+    "enable_cross_zone_scaling": "{{ family == 'gpu' }}",
+}
 DRIFTS = {
     "right": Drift(()),
-    "right-by-another-template": Drift((), {"trust": "manual_page", "bucket_policy": "cloud_foundation"}),
+    "right-by-another-template": Drift(
+        (), {"trust": "manual_page", "bucket_policy": "cloud_foundation"}
+    ),
     "right-with-anybody-trusted": Drift((), spoil=_add_trust(ANYBODY)),
     "right-beside-a-condition": Drift((), {"trust": "conditional"}, _add_trust(EC2)),
     "right-beside-somebody-gone": Drift((), spoil=_trust_someone_gone),
@@ -177,37 +255,62 @@ DRIFTS = {
     "trust-for-lambda-only": Drift(("ec2_trust_missing",), {"trust": "lambda_only"}),
     "trust-with-a-list": Drift(("action_not_a_string",), {"trust": "list_action"}),
     "trust-conditional": Drift(("ec2_trust_conditional",), {"trust": "conditional"}),
-    "trust-with-many-services": Drift(("action_not_a_string",), {"trust": "many_services", "role_path": "/ray/", "role": "many-ray"}),
+    "trust-with-many-services": Drift(
+        ("action_not_a_string",),
+        {"trust": "many_services", "role_path": "/ray/", "role": "many-ray"},
+    ),
     "trust-denied": Drift(None, spoil=_add_trust({**EC2, "Sid": "Never", "Effect": "Deny"})),
     "trust-blocked-by-somebody-gone": Drift(None, {"trust": "lambda_only"}, _trust_someone_gone),
-    "trust-over-quota": Drift(None, {"trust": "lambda_only"}, variables={"cloud_iam_quota_chars": 100}),
+    "trust-over-quota": Drift(
+        None, {"trust": "lambda_only"}, variables={"cloud_iam_quota_chars": 100}
+    ),
     "trust-switched-off": Drift((), {"trust": "lambda_only"}, variables={"cloud_iam_trust": False}),
     "bucket-without-policy": Drift(("access_missing",), {"bucket_policy": "none"}),
     "bucket-by-template": Drift(("access_missing",), {"bucket_policy": "cloudformation"}),
     "bucket-denied": Drift(None, spoil=_deny_in_bucket),
     "bucket-gone": Drift(None, {"bucket_policy": "none"}, _drop_bucket),
-    "bucket-switched-off": Drift((), {"bucket_policy": "none"}, variables={"cloud_iam_bucket_access": False}),
+    "bucket-switched-off": Drift(
+        (), {"bucket_policy": "none"}, variables={"cloud_iam_bucket_access": False}
+    ),
     "profile-missing": Drift(("instance_profile_missing",), {"profile": "missing"}),
     "profile-empty": Drift(("instance_profile_without_role",), {"profile": "empty"}),
     "profile-of-another-role": Drift(None, {"profile": "empty"}, _swap_role_in_profile),
-    "profile-not-to-be-made": Drift(None, {"profile": "missing"}, variables={"cloud_iam_create_instance_profile": False}),
+    "profile-not-to-be-made": Drift(
+        None, {"profile": "missing"}, variables={"cloud_iam_create_instance_profile": False}
+    ),
     "profile-of-another-name": Drift(
-        ("instance_profile_missing", "profile_differs"), variables={"cloud_iam_instance_profile": "shared-ray"}
+        ("instance_profile_missing", "profile_differs"),
+        variables={"cloud_iam_instance_profile": "shared-ray"},
     ),
     "config-missing": Drift(("compute_config_missing",), {"compute_config": "missing"}),
     "config-archived": Drift(None, spoil=_archive_config),
     "config-with-the-role": Drift(("wrong_arn_kind",), {"compute_config": "role_arn"}),
     "config-with-another-profile": Drift(("profile_differs",), {"compute_config": "other_profile"}),
-    "config-hidden-by-a-worker": Drift(("node_group_hides_profile",), {"compute_config": "hidden_by_worker"}),
-    "config-of-the-other-kind": Drift(("wrong_arn_kind",), variables={"cloud_iam_arn_kind": "role"}),
-    "config-with-a-nested-template": Drift(("config_differs",), variables={"cloud_iam_config": NESTED, "family": "r5"}),
+    "config-hidden-by-a-worker": Drift(
+        ("node_group_hides_profile",), {"compute_config": "hidden_by_worker"}
+    ),
+    "config-of-the-other-kind": Drift(
+        ("wrong_arn_kind",), variables={"cloud_iam_arn_kind": "role"}
+    ),
+    "config-with-a-nested-template": Drift(
+        ("config_differs",), variables={"cloud_iam_config": NESTED, "family": "r5"}
+    ),
     "config-as-it-is": Drift((), variables={"cloud_iam_config": NESTED, "family": "m5"}),
-    "config-in-a-file": Drift(("dest_differs",), variables={"cloud_iam_dest": "{{ inventory_dir }}/{{ inventory_hostname }}.yaml"}),
-    "config-switched-off": Drift((), {"compute_config": "missing"}, variables={"cloud_iam_compute_config_profile": False}),
-    "config-not-published": Drift((), {"compute_config": "missing"}, variables={"cloud_iam_publish": False}),
+    "config-in-a-file": Drift(
+        ("dest_differs",),
+        variables={"cloud_iam_dest": "{{ inventory_dir }}/{{ inventory_hostname }}.yaml"},
+    ),
+    "config-switched-off": Drift(
+        (), {"compute_config": "missing"}, variables={"cloud_iam_compute_config_profile": False}
+    ),
+    "config-not-published": Drift(
+        (), {"compute_config": "missing"}, variables={"cloud_iam_publish": False}
+    ),
     "role-gone": Drift(None, spoil=_drop_role),
     "role-of-another-path": Drift(
-        None, {"role": "moved-ray"}, variables={"cloud_iam_role": f"arn:aws:iam::{VISION_ACCOUNT}:role/elsewhere/moved-ray"}
+        None,
+        {"role": "moved-ray"},
+        variables={"cloud_iam_role": f"arn:aws:iam::{VISION_ACCOUNT}:role/elsewhere/moved-ray"},
     ),
 }
 DRIFTED = {name: right(name, **drift.changes) for name, drift in DRIFTS.items()}
@@ -215,7 +318,9 @@ EVERYBODY = (*FLEET, *DRIFTED.values())
 
 
 class Verdicts(t.NamedTuple):
-    """Two looks at the seeded fleet and the single drifts; of the latter, a run for real and a run after that."""
+    """Two looks at the seeded fleet and the single drifts; of the latter, a run for real and a run
+    after that.
+    """
 
     plan: Run
     modules: Run
@@ -225,7 +330,9 @@ class Verdicts(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
-    """The plan by itself; every cloud by its own tasks in check mode; then both for real, twice, on those that are not run elsewhere."""
+    """The plan by itself; every cloud by its own tasks in check mode; then both for real, twice, on
+    those that are not run elsewhere.
+    """
     fresh(running_sandbox, EVERYBODY)
     for name, drift in DRIFTS.items():
         if drift.spoil:
@@ -233,16 +340,26 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     own = {name: drift.variables for name, drift in DRIFTS.items()}
     inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, EVERYBODY, own)
     plan = run_play(running_sandbox, inventory, [look()])
-    modules = run_playbook(running_sandbox, "onboard", inventory, "--check", "-e", "fleet_plan=never", "--forks", "8")
+    modules = run_playbook(
+        running_sandbox, "onboard", inventory, "--check", "-e", "fleet_plan=never", "--forks", "8"
+    )
     options = ("-e", "fleet_plan=always", "--forks", "8", "--limit", ",".join(DRIFTS))
-    real, again = (run_playbook(running_sandbox, "onboard", inventory, *options) for _run in range(2))
+    real, again = (
+        run_playbook(running_sandbox, "onboard", inventory, *options) for _run in range(2)
+    )
     return Verdicts(plan, modules, real, again)
 
 
 def _by_plan(plan: Json, host: str) -> tuple[str, ...] | str:
-    """What a plan says of a host: the first reasons, none for one that is right, or why it cannot be seen."""
+    """What a plan says of a host: the first reasons, none for one that is right, or why it cannot
+    be seen.
+    """
     assert (host in plan["hosts"]) == (host in plan["differing"] or host in plan["unseen"])
-    return t.cast(str, plan["unseen"][host]) if host in plan["unseen"] else tuple(plan["differing"].get(host, ()))
+    return (
+        t.cast(str, plan["unseen"][host])
+        if host in plan["unseen"]
+        else tuple(plan["differing"].get(host, ()))
+    )
 
 
 def _by_modules(run: Run, host: str) -> tuple[str, ...] | str:
@@ -307,19 +424,32 @@ def test_the_recap_counts_clouds_that_needed_no_task(verdicts: Verdicts) -> None
     """As right already, with those whose tasks found nothing to do."""
     beyond_help = sum(drift.seen is None for drift in DRIFTS.values())
     at_once = onboard_plan(verdicts.real)["right"]
-    assert f"{len(DRIFTS) - at_once - beyond_help} changed, {at_once} already right, {beyond_help} failed" in verdicts.real.output
+    assert (
+        f"{len(DRIFTS) - at_once - beyond_help} changed, {at_once} already right, {beyond_help} "
+        "failed"
+    ) in verdicts.real.output
 
 
 def test_what_was_seen_is_shown_where_only_clouds_go_on_that_fail(verdicts: Verdicts) -> None:
-    """As on every night after: Ansible ends the run with the batch, but how the others are has been said by then."""
+    """As on every night after: Ansible ends the run with the batch, but how the others are has been
+    said by then.
+    """
     beyond_help = sum(drift.seen is None for drift in DRIFTS.values())
-    assert f"{len(DRIFTS) - beyond_help} already right, 0 differing, {beyond_help} not seen" in verdicts.again.output
+    assert (
+        f"{len(DRIFTS) - beyond_help} already right, 0 differing, {beyond_help} not seen"
+        in verdicts.again.output
+    )
 
 
 def test_warnings_of_clouds_that_are_right_are_shown(verdicts: Verdicts) -> None:
-    """By the plan, with the cloud's name, as its own task would have shown them; of the others, by their tasks."""
+    """By the plan, with the cloud's name, as its own task would have shown them; of the others, by
+    their tasks.
+    """
     of_modules = {
-        cloud.name: [w for result in told(verdicts.modules, cloud.name) for w in result.get("warnings", [])] for cloud in EVERYBODY
+        cloud.name: [
+            w for result in told(verdicts.modules, cloud.name) for w in result.get("warnings", [])
+        ]
+        for cloud in EVERYBODY
     }
     plan = plan_of(verdicts.plan)
     shown = collections.defaultdict(list)
@@ -329,48 +459,98 @@ def test_warnings_of_clouds_that_are_right_are_shown(verdicts: Verdicts) -> None
     for name, warnings in of_modules.items():
         expected = [] if name in plan["hosts"] else warnings
         assert len(shown[name]) == len(expected), name
-        assert all(whole.endswith(text) for whole, text in zip(expected, shown[name], strict=True)), name
+        assert all(
+            whole.endswith(text) for whole, text in zip(expected, shown[name], strict=True)
+        ), name
     assert len(shown["right-with-anybody-trusted"]) == 1
 
 
-# --- clouds of which nothing can be told ------------------------------------------------------------------------------
+# --- clouds of which nothing can be told ----------------------------------------------------------
 
 LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
 TROUBLED: dict[str, tuple[Json, str, str | None]] = {
-    "no-variable": ({"cloud_iam_bucket": "{{ nowhere }}"}, "'nowhere' is undefined", "'nowhere' is undefined"),
+    "no-variable": (
+        {"cloud_iam_bucket": "{{ nowhere }}"},
+        "'nowhere' is undefined",
+        "'nowhere' is undefined",
+    ),
     "no-nested-variable": (
         {"cloud_iam_config": {"head_node": {"instance_type": "{{ nowhere }}"}}},
         "'nowhere' is undefined",
         "'nowhere' is undefined",
     ),
-    "no-bucket": ({"cloud_iam_bucket": None}, "'cloud_iam_bucket' is undefined", "cloud_iam_bucket"),
+    "no-bucket": (
+        {"cloud_iam_bucket": None},
+        "'cloud_iam_bucket' is undefined",
+        "cloud_iam_bucket",
+    ),
     "not-a-number": ({"cloud_iam_quota_chars": "many"}, "quota_chars", "quota_chars"),
-    "not-positive": ({"cloud_iam_quota_chars": 0}, "quota_chars is 0. Give", "quota_chars is 0. Give"),
+    "not-positive": (
+        {"cloud_iam_quota_chars": 0},
+        "quota_chars is 0. Give",
+        "quota_chars is 0. Give",
+    ),
     "role-elsewhere": (
         {"cloud_iam_role": f"arn:aws:iam::{SCIENCE_ACCOUNT}:role/r"},
         f"of account {SCIENCE_ACCOUNT}; account_id is {VISION_ACCOUNT}",
         f"of account {SCIENCE_ACCOUNT}; account_id is {VISION_ACCOUNT}",
     ),
-    "account-elsewhere": ({"cloud_iam_account_id": SCIENCE_ACCOUNT}, "The caller is in account", "The caller is in account"),
+    "account-elsewhere": (
+        {"cloud_iam_account_id": SCIENCE_ACCOUNT},
+        "The caller is in account",
+        "The caller is in account",
+    ),
     "no-account": ({"cloud_iam_account_id": "2222"}, "account", "account"),
-    "no-role": ({"cloud_iam_role": "nobody"}, "Role nobody does not exist", "Role nobody does not exist"),
+    "no-role": (
+        {"cloud_iam_role": "nobody"},
+        "Role nobody does not exist",
+        "Role nobody does not exist",
+    ),
     "no-cloud": (
-        {"cloud_iam_cloud_id": "cld_unknown", "cloud_iam_compute_config": "new", "cloud_iam_role": "no-cloud-ray"},
+        {
+            "cloud_iam_cloud_id": "cld_unknown",
+            "cloud_iam_compute_config": "new",
+            "cloud_iam_role": "no-cloud-ray",
+        },
         "cld_unknown",
         "cld_unknown",
     ),
-    "locked-1": ({"cloud_iam_assume_role_arn": LOCKED}, f"AssumeRole (role {LOCKED}) failed with AccessDenied", "AccessDenied"),
-    "locked-2": ({"cloud_iam_assume_role_arn": LOCKED}, f"AssumeRole (role {LOCKED}) failed with AccessDenied", "AccessDenied"),
-    "locked-3": ({"cloud_iam_assume_role_arn": LOCKED}, f"AssumeRole (role {LOCKED}) failed with AccessDenied", "AccessDenied"),
-    "by-ssh": ({"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}, "the connection is ssh", "127.0.0.1"),
+    "locked-1": (
+        {"cloud_iam_assume_role_arn": LOCKED},
+        f"AssumeRole (role {LOCKED}) failed with AccessDenied",
+        "AccessDenied",
+    ),
+    "locked-2": (
+        {"cloud_iam_assume_role_arn": LOCKED},
+        f"AssumeRole (role {LOCKED}) failed with AccessDenied",
+        "AccessDenied",
+    ),
+    "locked-3": (
+        {"cloud_iam_assume_role_arn": LOCKED},
+        f"AssumeRole (role {LOCKED}) failed with AccessDenied",
+        "AccessDenied",
+    ),
+    "by-ssh": (
+        {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
+        "the connection is ssh",
+        "127.0.0.1",
+    ),
     "another-user": (
         {**ONE_STEP, "ansible_become": True, "ansible_become_method": "ansible.builtin.su"},
         "it becomes another user",
         None,
     ),
     "as-a-module": ({**ONE_STEP, "anyscale_in_worker": False}, "anyscale_in_worker is false", None),
-    "as-a-module-by-template": ({**ONE_STEP, "anyscale_in_worker": "{{ nope }}", "nope": "no"}, "anyscale_in_worker is false", None),
-    "bad-setting": ({"ansible_become": "{{ nowhere }}"}, "'nowhere' is undefined", "'nowhere' is undefined"),
+    "as-a-module-by-template": (
+        {**ONE_STEP, "anyscale_in_worker": "{{ nope }}", "nope": "no"},
+        "anyscale_in_worker is false",
+        None,
+    ),
+    "bad-setting": (
+        {"ansible_become": "{{ nowhere }}"},
+        "'nowhere' is undefined",
+        "'nowhere' is undefined",
+    ),
 }
 NEIGHBOURS = ("good-1", "good-2", "good-3")
 
@@ -383,7 +563,11 @@ def troubled(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     clouds = [right(name, **named.get(name, {})) for name in names]
     fresh(running_sandbox, clouds)
     own = {name: variables for name, (variables, _why, _own) in TROUBLED.items()}
-    return run_playbook(running_sandbox, "onboard", inventory_of(tmp_path_factory.mktemp("troubled"), running_sandbox, clouds, own))
+    return run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory_of(tmp_path_factory.mktemp("troubled"), running_sandbox, clouds, own),
+    )
 
 
 @pytest.mark.parametrize("name", TROUBLED)
@@ -398,7 +582,11 @@ def test_what_cannot_be_seen_goes_on(troubled: Run, name: str) -> None:
 def test_its_own_tasks_show_it(troubled: Run, name: str) -> None:
     """A cloud that fails, fails with the message of its own task."""
     message = TROUBLED[name][2]
-    failures = [str(result.get("msg")) for host, _action, result, _task in troubled.results if host == name and result["failed"]]
+    failures = [
+        str(result.get("msg"))
+        for host, _action, result, _task in troubled.results
+        if host == name and result["failed"]
+    ]
     if message is None:
         assert told(troubled, name), "no task of its own ran"
     else:
@@ -412,9 +600,13 @@ def test_no_trouble_keeps_the_good_ones_from_being_seen(troubled: Run) -> None:
     assert not any(told(troubled, name) for name in NEIGHBOURS)
 
 
-def test_an_account_that_cannot_be_assumed_is_asked_once(troubled: Run, running_sandbox: Sandbox) -> None:
+def test_an_account_that_cannot_be_assumed_is_asked_once(
+    troubled: Run, running_sandbox: Sandbox
+) -> None:
     """By the plan, for all of its clouds, and by none of their tasks."""
-    assumed = collections.Counter(call["resource"] for call in running_sandbox.calls() if call["operation"] == "AssumeRole")
+    assumed = collections.Counter(
+        call["resource"] for call in running_sandbox.calls() if call["operation"] == "AssumeRole"
+    )
     assert assumed[LOCKED] == 1
 
 
@@ -423,7 +615,13 @@ def test_a_call_that_fails_makes_one_cloud_go_on(running_sandbox: Sandbox, tmp_p
     clouds = [right("one"), right("two")]
     fresh(running_sandbox, clouds)
     running_sandbox.fault("POST /api/v2/compute_templates/search", status=500)
-    run = run_playbook(running_sandbox, "onboard", inventory_of(tmp_path, running_sandbox, clouds), "-e", "fleet_plan=always")
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory_of(tmp_path, running_sandbox, clouds),
+        "-e",
+        "fleet_plan=always",
+    )
     plan = onboard_plan(run)
     assert (plan["right"], len(plan["unseen"])) == (1, 1)
     assert "500" in next(iter(plan["unseen"].values()))
@@ -436,13 +634,17 @@ def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path
     fresh(running_sandbox, clouds)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
-    pythons = {"another": "/usr/bin/env", "linked": str(tmp_path / "bin" / "python"), "discovered": "auto_silent"}
+    pythons = {
+        "another": "/usr/bin/env",
+        "linked": str(tmp_path / "bin" / "python"),
+        "discovered": "auto_silent",
+    }
     own = {name: {"ansible_python_interpreter": python} for name, python in pythons.items()}
     run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, clouds, own), [look()])
     assert plan_of(run)["unseen"] == dict.fromkeys(["another", "linked"], "it has another Python")
 
 
-# --- which clouds are looked at ---------------------------------------------------------------------------------------
+# --- which clouds are looked at -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -454,14 +656,23 @@ def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path
     ],
     ids=["six", "five, by a limit", "one, always"],
 )
-def test_more_than_a_handful_is_looked_at(running_sandbox: Sandbox, tmp_path: Path, options: list[str], chosen: int, seen: bool) -> None:
+def test_more_than_a_handful_is_looked_at(
+    running_sandbox: Sandbox, tmp_path: Path, options: list[str], chosen: int, seen: bool
+) -> None:
     """Else each cloud's tasks look by themselves."""
     clouds = [right(f"cloud-{number}") for number in range(6)]
     fresh(running_sandbox, clouds)
-    run = run_playbook(running_sandbox, "onboard", inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP), *options)
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP),
+        *options,
+    )
     assert onboard_plan(run)["right"] == (chosen if seen else 0)
     assert len([cloud for cloud in clouds if told(run, cloud.name)]) == (0 if seen else chosen)
-    assert set(onboard_plan(run)["unseen"].values()) == (set() if seen else {"it was not looked at beforehand"})
+    assert set(onboard_plan(run)["unseen"].values()) == (
+        set() if seen else {"it was not looked at beforehand"}
+    )
     assert f"0 changed, {chosen} already right, 0 failed" in run.output
 
 
@@ -470,47 +681,82 @@ def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> N
     clouds = [right("one"), right("two", trust="lambda_only"), right("three")]
     fresh(running_sandbox, clouds)
     run = run_playbook(
-        running_sandbox, "onboard", inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP), "--check", "-e", "fleet_plan=always"
+        running_sandbox,
+        "onboard",
+        inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP),
+        "--check",
+        "-e",
+        "fleet_plan=always",
     )
     plan = onboard_plan(run)
     assert plan["unseen"] == {}
-    assert (plan["hosts"], plan["differing"], plan["right"]) == (["two"], {"two": ["ec2_trust_missing"]}, 2)
+    assert (plan["hosts"], plan["differing"], plan["right"]) == (
+        ["two"],
+        {"two": ["ec2_trust_missing"]},
+        2,
+    )
     assert run.writes == []
     assert "1 would change, 2 already right, 0 failed" in run.output
 
 
-def test_the_playbook_twice_in_a_run_is_for_its_own_hosts(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_playbook_twice_in_a_run_is_for_its_own_hosts(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Imported for some clouds and then for others: the second time is not for those of the first."""
     clouds = [right("early", trust="lambda_only"), right("late", trust="lambda_only")]
     fresh(running_sandbox, clouds)
-    imports = [{"ansible.builtin.import_playbook": "rayfleet.anyscale.onboard", "vars": {"onboard_hosts": cloud.name}} for cloud in clouds]
+    imports = [
+        {
+            "ansible.builtin.import_playbook": "rayfleet.anyscale.onboard",
+            "vars": {"onboard_hosts": cloud.name},
+        }
+        for cloud in clouds
+    ]
     (tmp_path / "site.yml").write_text(yaml.safe_dump(imports))
     inventory = inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP)
-    run = run_playbook(running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always")
+    run = run_playbook(
+        running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always"
+    )
     assert run.exit_status == 0, run.output
     assert {cloud.name: len(told(run, cloud.name)) for cloud in clouds} == {"early": 1, "late": 1}
 
 
 @pytest.mark.parametrize("playbook", ["onboard", "audit"])
-def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(running_sandbox: Sandbox, tmp_path: Path, playbook: str) -> None:
+def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(
+    running_sandbox: Sandbox, tmp_path: Path, playbook: str
+) -> None:
     """Ansible ends a run where all hosts of a play fail, also in a play that is there to fail them."""
     clouds = [right("bad"), right("good"), right("later", trust="lambda_only")]
     fresh(running_sandbox, clouds)
     patterns = ("bad,good", "later")
     imports = [
-        {"ansible.builtin.import_playbook": f"rayfleet.anyscale.{playbook}", "vars": {f"{playbook}_hosts": pattern}} for pattern in patterns
+        {
+            "ansible.builtin.import_playbook": f"rayfleet.anyscale.{playbook}",
+            "vars": {f"{playbook}_hosts": pattern},
+        }
+        for pattern in patterns
     ]
-    last = {"hosts": "later", "gather_facts": False, "tasks": [{"name": "Tell somebody", "ansible.builtin.debug": {"msg": "The end"}}]}
+    last = {
+        "hosts": "later",
+        "gather_facts": False,
+        "tasks": [{"name": "Tell somebody", "ansible.builtin.debug": {"msg": "The end"}}],
+    }
     (tmp_path / "site.yml").write_text(yaml.safe_dump([*imports, last]))
-    inventory = inventory_of(tmp_path, running_sandbox, clouds, {"bad": {"cloud_iam_role": "no/role/"}}, **ONE_STEP)
-    run = run_playbook(running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always")
+    inventory = inventory_of(
+        tmp_path, running_sandbox, clouds, {"bad": {"cloud_iam_role": "no/role/"}}, **ONE_STEP
+    )
+    run = run_playbook(
+        running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always"
+    )
     assert run.exit_status == 2 and run.failed() == {"bad"}, run.output
     assert len(told(run, "later")) == (1 if playbook == "onboard" else 0)
-    assert [result["failed_clouds"] for result in run.named("Write the report")] == ([["bad"], []] if playbook == "audit" else [])
+    assert [result["failed_clouds"] for result in run.named("Write the report")] == (
+        [["bad"], []] if playbook == "audit" else []
+    )
     assert "The end" in run.output
 
 
-# --- rollouts ---------------------------------------------------------------------------------------------------------
+# --- rollouts -------------------------------------------------------------------------------------
 
 RINGS = '{"onboard_rings": ["canary", "early"]}'
 
@@ -518,14 +764,26 @@ RINGS = '{"onboard_rings": ["canary", "early"]}'
 def _drifted(**rings: t.Any) -> tuple[list[Cloud], dict[str, Json]]:
     """Clouds whose trust is missing, with the ring of each."""
     clouds = [right(name.replace("_", "-"), trust="lambda_only") for name in rings]
-    own = {cloud.name: {"anyscale_ring": ring} for cloud, ring in zip(clouds, rings.values(), strict=True)}
+    own = {
+        cloud.name: {"anyscale_ring": ring}
+        for cloud, ring in zip(clouds, rings.values(), strict=True)
+    }
     return clouds, own
 
 
 def _converged(run: Run) -> list[str]:
     """The clouds in the order in which their trust policies were written."""
-    names = {cloud.role_name: cloud.name for cloud in _drifted(no_ring=None, early_1="", canary_1="", mars="", canary_2="", early_2="")[0]}
-    return [names[call["resource"]] for call in run.writes if call["operation"] == "UpdateAssumeRolePolicy"]
+    names = {
+        cloud.role_name: cloud.name
+        for cloud in _drifted(
+            no_ring=None, early_1="", canary_1="", mars="", canary_2="", early_2=""
+        )[0]
+    }
+    return [
+        names[call["resource"]]
+        for call in run.writes
+        if call["operation"] == "UpdateAssumeRolePolicy"
+    ]
 
 
 class Rollout(t.NamedTuple):
@@ -538,12 +796,21 @@ class Rollout(t.NamedTuple):
 @pytest.fixture(scope="module")
 def rollout(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Rollout:
     """Three rings, the second of which has a cloud that EC2 is denied."""
-    clouds, own = _drifted(no_ring=None, early_1="early", canary_1="canary", mars="mars", canary_2="{{ 'can' ~ 'ary' }}", early_2="early")
+    clouds, own = _drifted(
+        no_ring=None,
+        early_1="early",
+        canary_1="canary",
+        mars="mars",
+        canary_2="{{ 'can' ~ 'ary' }}",
+        early_2="early",
+    )
     fresh(running_sandbox, clouds)
     broken = clouds[1]
     before = trust_of(running_sandbox, broken.role_name)
     _add_trust({**EC2, "Effect": "Deny"})(running_sandbox, broken)
-    inventory = inventory_of(tmp_path_factory.mktemp("rollout"), running_sandbox, clouds, own, **ONE_STEP)
+    inventory = inventory_of(
+        tmp_path_factory.mktemp("rollout"), running_sandbox, clouds, own, **ONE_STEP
+    )
     options = ("-e", "fleet_plan=always", "-e", RINGS)
     stopped = run_playbook(running_sandbox, "onboard", inventory, *options)
     put_trust(running_sandbox, before, broken.role_name)
@@ -582,14 +849,28 @@ def test_smaller_batches_are_never_of_two_rings(running_sandbox: Sandbox, tmp_pa
     own["canary-1"]["cloud_iam_role"] = "nobody"
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
-    run = run_playbook(running_sandbox, "onboard", inventory, "-e", RINGS, "-e", "onboard_serial=3", "-e", "fleet_plan=always")
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory,
+        "-e",
+        RINGS,
+        "-e",
+        "onboard_serial=3",
+        "-e",
+        "fleet_plan=always",
+    )
     assert run.failed() == {"canary-1"} and _converged(run) == []
     assert "early-1 was not reached" in run.output
-    refused = run_playbook(running_sandbox, "onboard", inventory, "-e", RINGS, "-e", "onboard_serial=50%")
+    refused = run_playbook(
+        running_sandbox, "onboard", inventory, "-e", RINGS, "-e", "onboard_serial=50%"
+    )
     assert "serial" in refused.output and refused.exit_status != 0 and refused.operations == {}
 
 
-def test_the_run_tells_what_became_of_all_also_where_it_stops(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_run_tells_what_became_of_all_also_where_it_stops(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """All clouds of a batch fail, and yet there are counts at the end."""
     clouds, own = _drifted(canary_1="canary", early_1="early")
     own["canary-1"]["cloud_iam_role"] = "nobody"
@@ -598,12 +879,23 @@ def test_the_run_tells_what_became_of_all_also_where_it_stops(running_sandbox: S
     run = run_playbook(running_sandbox, "onboard", inventory, "-e", RINGS)
     [published] = run.named("Publish the counts")
     counts = published["ansible_stats"]["data"]["anyscale_onboard"]["counts"]
-    assert counts == {"selected": 2, "changed": 0, "failed": 1, "not_reached": 1, "right": 0, "later": 0}
+    assert counts == {
+        "selected": 2,
+        "changed": 0,
+        "failed": 1,
+        "not_reached": 1,
+        "right": 0,
+        "later": 0,
+    }
     assert run.exit_status == 2
 
 
-@pytest.mark.parametrize("options", [(), ("--limit", "canary-1")], ids=["without a limit", "with a limit"])
-def test_a_pattern_that_matches_no_cloud_is_an_error(running_sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "options", [(), ("--limit", "canary-1")], ids=["without a limit", "with a limit"]
+)
+def test_a_pattern_that_matches_no_cloud_is_an_error(
+    running_sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...]
+) -> None:
     """A run for nobody would look like one with nothing to do."""
     clouds, own = _drifted(canary_1="canary")
     fresh(running_sandbox, clouds)
@@ -621,23 +913,39 @@ def test_a_failure_budget_lets_the_rings_go_on(running_sandbox: Sandbox, tmp_pat
     _add_trust({**EC2, "Effect": "Deny"})(running_sandbox, clouds[0])
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
     budget = ("-e", "onboard_max_fail_percentage=50")
-    run = run_playbook(running_sandbox, "onboard", inventory, "-e", "fleet_plan=always", "-e", RINGS, *budget)
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, "-e", "fleet_plan=always", "-e", RINGS, *budget
+    )
     assert run.failed() == {"canary-1"}
     assert _converged(run) == ["canary-2", "early-1"]
 
 
-def test_rings_hold_also_where_nothing_is_looked_at(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_rings_hold_also_where_nothing_is_looked_at(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """With a number for a ring, as YAML gives it."""
     clouds, own = _drifted(early_1=2, canary_1=1)
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
-    run = run_playbook(running_sandbox, "onboard", inventory, "-e", "fleet_plan=never", "-e", '{"onboard_rings": [1, 2]}')
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory,
+        "-e",
+        "fleet_plan=never",
+        "-e",
+        '{"onboard_rings": [1, 2]}',
+    )
     assert _converged(run) == ["canary-1", "early-1"]
 
 
 def test_batches_are_of_clouds_that_go_on(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """With onboard_serial, clouds that are right fill no batch."""
-    clouds = [right("mars", trust="lambda_only"), *(right(f"good-{number}") for number in range(4)), right("no-ring", trust="lambda_only")]
+    clouds = [
+        right("mars", trust="lambda_only"),
+        *(right(f"good-{number}") for number in range(4)),
+        right("no-ring", trust="lambda_only"),
+    ]
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP)
     run = run_playbook(running_sandbox, "onboard", inventory, "-e", "onboard_serial=1")
@@ -645,8 +953,12 @@ def test_batches_are_of_clouds_that_go_on(running_sandbox: Sandbox, tmp_path: Pa
     assert _converged(run) == ["mars", "no-ring"]
 
 
-def test_a_ring_that_cannot_be_told_is_that_clouds_trouble(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """It comes last, whether clouds are looked at or not; the plan fails for nobody, least of all where it needs no rings."""
+def test_a_ring_that_cannot_be_told_is_that_clouds_trouble(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It comes last, whether clouds are looked at or not; the plan fails for nobody, least of all
+    where it needs no rings.
+    """
     clouds, own = _drifted(mars="{{ nowhere }}", canary_1="canary")
     fresh(running_sandbox, clouds)
     looks = {
@@ -658,70 +970,139 @@ def test_a_ring_that_cannot_be_told_is_that_clouds_trouble(running_sandbox: Sand
     run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, clouds, own), tasks)
     plans = {name: plan_of(run, name) for name in looks}
     assert {name: plan["msg"] for name, plan in plans.items() if plan["failed"]} == {}
-    assert [plan["hosts"] for plan in plans.values()] == [["canary-1", "mars"], ["canary-1", "mars"], ["mars", "canary-1"]]
+    assert [plan["hosts"] for plan in plans.values()] == [
+        ["canary-1", "mars"],
+        ["canary-1", "mars"],
+        ["mars", "canary-1"],
+    ]
 
 
 # Releases in which a task can register parts of its result.
 PARTS = LooseVersion(ansible_version) >= LooseVersion("2.21")
 
-# --- roles of a user's own --------------------------------------------------------------------------------------------
+# --- roles of a user's own ------------------------------------------------------------------------
 
-IN_ACCOUNT = {"account_id": "{{ cloud_iam_account_id }}", "assume_role_arn": "{{ cloud_iam_assume_role_arn }}"}
+IN_ACCOUNT = {
+    "account_id": "{{ cloud_iam_account_id }}",
+    "assume_role_arn": "{{ cloud_iam_assume_role_arn }}",
+}
 
 
 def _trust(**keywords: t.Any) -> Json:
-    return {"name": "Trust", TRUST: {"cloud_id": "{{ cloud_iam_cloud_id }}", **IN_ACCOUNT}, **keywords}
+    return {
+        "name": "Trust",
+        TRUST: {"cloud_id": "{{ cloud_iam_cloud_id }}", **IN_ACCOUNT},
+        **keywords,
+    }
 
 
 def _bucket(name: str, **keywords: t.Any) -> Json:
-    return {"name": "Bucket", BUCKET: {"bucket": name, "cloud_id": "{{ cloud_iam_cloud_id }}", **IN_ACCOUNT}, **keywords}
+    return {
+        "name": "Bucket",
+        BUCKET: {"bucket": name, "cloud_id": "{{ cloud_iam_cloud_id }}", **IN_ACCOUNT},
+        **keywords,
+    }
 
 
 def _whole(**keywords: t.Any) -> Json:
-    options = {"cloud_id": "{{ cloud_iam_cloud_id }}", "bucket_access": False, "compute_config_profile": False, **IN_ACCOUNT}
+    options = {
+        "cloud_id": "{{ cloud_iam_cloud_id }}",
+        "bucket_access": False,
+        "compute_config_profile": False,
+        **IN_ACCOUNT,
+    }
     return {"name": "Trust", "rayfleet.anyscale.cloud_iam": options, **keywords}
 
 
 MY_BUCKET = "{{ cloud_iam_bucket }}"
-NO_BUCKET_YET = "{{ (trust is defined and trust.role_name is defined) | ternary('fleet-without-policy', cloud_iam_bucket) }}"
-# Tasks of a role, or its files, and which of the two clouds, of which one is right and one lacks its trust, would change.
+NO_BUCKET_YET = (
+    "{{ (trust is defined and trust.role_name is defined) | ternary('fleet-without-policy', "
+    "cloud_iam_bucket) }}"
+)
+# Tasks of a role, or its files, and which of the two clouds, of which one is right and one lacks
+# its trust, would change.
 FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
     "a step": ([_trust()], {"drifted"}),
     "a step that is never done": ([_trust(when=False)], set()),
     "a step for another host": ([_trust(when="inventory_hostname == 'right'")], set()),
-    "a step with two conditions": ([_trust(when=["true", "inventory_hostname == 'drifted'"])], {"drifted"}),
-    "a condition of a block": ([{"name": "Block", "when": "inventory_hostname == 'right'", "block": [_trust()]}], set()),
+    "a step with two conditions": (
+        [_trust(when=["true", "inventory_hostname == 'drifted'"])],
+        {"drifted"},
+    ),
+    "a condition of a block": (
+        [{"name": "Block", "when": "inventory_hostname == 'right'", "block": [_trust()]}],
+        set(),
+    ),
     "no step": ([], set()),
-    "a variable of a step": ([_trust(when="false"), _bucket("{{ which }}", vars={"which": "fleet-without-policy"})], {"right", "drifted"}),
+    "a variable of a step": (
+        [_trust(when="false"), _bucket("{{ which }}", vars={"which": "fleet-without-policy"})],
+        {"right", "drifted"},
+    ),
     "a variable of a block": (
-        [_trust(when="false"), {"name": "Block", "vars": {"which": "fleet-without-policy"}, "block": [_bucket("{{ which }}")]}],
+        [
+            _trust(when="false"),
+            {
+                "name": "Block",
+                "vars": {"which": "fleet-without-policy"},
+                "block": [_bucket("{{ which }}")],
+            },
+        ],
         {"right", "drifted"},
     ),
     "a variable of the first step alone": (
-        [_trust(when="false", vars={"which": "fleet-without-policy"}), _bucket("{{ which | default(cloud_iam_bucket) }}")],
+        [
+            _trust(when="false", vars={"which": "fleet-without-policy"}),
+            _bucket("{{ which | default(cloud_iam_bucket) }}"),
+        ],
         set(),
     ),
     "a variable of a step that hides the host's": (
-        [_trust(when="false"), _bucket(MY_BUCKET, vars={"cloud_iam_bucket": "fleet-without-policy"})],
+        [
+            _trust(when="false"),
+            _bucket(MY_BUCKET, vars={"cloud_iam_bucket": "fleet-without-policy"}),
+        ],
         {"right", "drifted"},
     ),
-    "a condition on a variable of the step": ([_trust(when="false"), _trust(when="mine", vars={"mine": True})], {"drifted"}),
-    "a result that the next step uses": ([_trust(register="trust"), _bucket(NO_BUCKET_YET)], {"right", "drifted"}),
+    "a condition on a variable of the step": (
+        [_trust(when="false"), _trust(when="mine", vars={"mine": True})],
+        {"drifted"},
+    ),
+    "a result that the next step uses": (
+        [_trust(register="trust"), _bucket(NO_BUCKET_YET)],
+        {"right", "drifted"},
+    ),
     "all that a result has": (
-        [_trust(register="trust"), _bucket("fleet-without-policy", when="trust.reasons is defined and trust.diff is defined")],
+        [
+            _trust(register="trust"),
+            _bucket(
+                "fleet-without-policy", when="trust.reasons is defined and trust.diff is defined"
+            ),
+        ],
         {"right", "drifted"},
     ),
     "what a result has of each part": (
-        [_whole(register="cloud"), _bucket("fleet-without-policy", when="cloud.trust.role_arn is defined and cloud.reasons is defined")],
+        [
+            _whole(register="cloud"),
+            _bucket(
+                "fleet-without-policy",
+                when="cloud.trust.role_arn is defined and cloud.reasons is defined",
+            ),
+        ],
         {"right", "drifted"},
     ),
     "a result of a step that was skipped": (
         [_trust(register="trust", when=False), _bucket(NO_BUCKET_YET, when="trust is skipped")],
         set(),
     ),
-    "a condition on a result": ([_trust(register="trust"), _bucket("fleet-without-policy", when="trust is changed")], {"drifted"}),
+    "a condition on a result": (
+        [_trust(register="trust"), _bucket("fleet-without-policy", when="trust is changed")],
+        {"drifted"},
+    ),
     "a default of the role": (
-        {"tasks/main.yml": [_trust(when="false"), _bucket("{{ which }}")], "defaults/main.yml": {"which": "fleet-without-policy"}},
+        {
+            "tasks/main.yml": [_trust(when="false"), _bucket("{{ which }}")],
+            "defaults/main.yml": {"which": "fleet-without-policy"},
+        },
         {"right", "drifted"},
     ),
     "a role that needs another": (
@@ -733,23 +1114,45 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
         {"right", "drifted"},
     ),
     "imported tasks": (
-        {"tasks/main.yml": [{"name": "Import", "ansible.builtin.import_tasks": "more.yml", "when": False}], "tasks/more.yml": [_trust()]},
+        {
+            "tasks/main.yml": [
+                {"name": "Import", "ansible.builtin.import_tasks": "more.yml", "when": False}
+            ],
+            "tasks/more.yml": [_trust()],
+        },
         set(),
     ),
     "short names of modules": (
-        {"tasks/main.yml": [{"name": "Trust", "iam_trust_ec2": _trust()[TRUST]}], "meta/main.yml": {"collections": ["rayfleet.anyscale"]}},
+        {
+            "tasks/main.yml": [{"name": "Trust", "iam_trust_ec2": _trust()[TRUST]}],
+            "meta/main.yml": {"collections": ["rayfleet.anyscale"]},
+        },
         {"drifted"},
     ),
     "an alias of an option": (
-        [{"name": "Trust", TRUST: {"role_name": "{{ cloud_iam_cloud_id }}-cluster_node_role", **IN_ACCOUNT}}],
+        [
+            {
+                "name": "Trust",
+                TRUST: {"role_name": "{{ cloud_iam_cloud_id }}-cluster_node_role", **IN_ACCOUNT},
+            }
+        ],
         {"drifted"},
     ),
     "run for the first host alone": ([_trust(run_once=True)], {"drifted"}),
 }
 UNFORESEEN: dict[str, tuple[list[Json], str]] = {
-    "another module": ([{"name": "Say", "ansible.builtin.debug": {"msg": "hello"}}], "ansible.builtin.debug"),
-    "another module after ours": ([_trust(), {"name": "Say", "ansible.builtin.debug": {"msg": "hello"}}], "ansible.builtin.debug"),
-    "set_fact": ([{"name": "Set", "ansible.builtin.set_fact": {"cloud_iam_bucket": "x"}}], "ansible.builtin.set_fact"),
+    "another module": (
+        [{"name": "Say", "ansible.builtin.debug": {"msg": "hello"}}],
+        "ansible.builtin.debug",
+    ),
+    "another module after ours": (
+        [_trust(), {"name": "Say", "ansible.builtin.debug": {"msg": "hello"}}],
+        "ansible.builtin.debug",
+    ),
+    "set_fact": (
+        [{"name": "Set", "ansible.builtin.set_fact": {"cloud_iam_bucket": "x"}}],
+        "ansible.builtin.set_fact",
+    ),
     "a loop": ([_trust(loop=[1, 2])], "loop"),
     "an old loop": ([_trust(with_items=["a"])], "loop"),
     "delegation": ([_trust(delegate_to="localhost")], "delegate_to"),
@@ -758,17 +1161,41 @@ UNFORESEEN: dict[str, tuple[list[Json], str]] = {
     "failed_when": ([_trust(register="trust", failed_when="trust.reasons")], "failed_when"),
     "changed_when": ([_trust(register="trust", changed_when="trust.reasons")], "changed_when"),
     "an environment": ([_trust(environment={"AWS_REGION": "eu-west-1"})], "environment"),
-    "an environment of a block": ([{"name": "Block", "environment": {"AWS_REGION": "x"}, "block": [_trust()]}], "environment"),
+    "an environment of a block": (
+        [{"name": "Block", "environment": {"AWS_REGION": "x"}, "block": [_trust()]}],
+        "environment",
+    ),
     "check mode of its own": ([_trust(check_mode=True)], "check_mode"),
     "asynchronous": ([{**_trust(), "async": 30, "poll": 1}], "async"),
     "a rescue": ([{"name": "Block", "block": [_trust()], "rescue": [_trust()]}], "rescue"),
     "an always": ([{"name": "Block", "block": [_trust()], "always": [_trust()]}], "always"),
-    "included tasks": ([{"name": "Include", "ansible.builtin.include_tasks": "more.yml"}], "include_tasks"),
-    **({"a part of a result": ([_trust(register={"why": "_task.result.reasons"})], "registers a part of its result")} if PARTS else {}),
+    "included tasks": (
+        [{"name": "Include", "ansible.builtin.include_tasks": "more.yml"}],
+        "include_tasks",
+    ),
+    **(
+        {
+            "a part of a result": (
+                [_trust(register={"why": "_task.result.reasons"})],
+                "registers a part of its result",
+            )
+        }
+        if PARTS
+        else {}
+    ),
     "another user": ([_trust(become=True)], "it becomes another user"),
-    "another user for a later step": ([_trust(when=False), _trust(become=True)], "it becomes another user"),
-    "another connection by a variable": ([_trust(when=False), _trust(vars={"ansible_connection": "ssh"})], "the connection is ssh"),
-    "delegation in a block": ([{"name": "Block", "delegate_to": "localhost", "block": [_trust()]}], "delegate_to"),
+    "another user for a later step": (
+        [_trust(when=False), _trust(become=True)],
+        "it becomes another user",
+    ),
+    "another connection by a variable": (
+        [_trust(when=False), _trust(vars={"ansible_connection": "ssh"})],
+        "the connection is ssh",
+    ),
+    "delegation in a block": (
+        [{"name": "Block", "delegate_to": "localhost", "block": [_trust()]}],
+        "delegate_to",
+    ),
 }
 
 
@@ -794,20 +1221,32 @@ def _named(content: t.Any, name: str) -> t.Any:
     if not isinstance(content, dict):
         return content
     named = {**content, "name": name} if content.get("name") in ("Trust", "Bucket") else content
-    return {key: _named(value, name) if key in ("block", "tasks/main.yml", "tasks/more.yml") else value for key, value in named.items()}
+    return {
+        key: _named(value, name) if key in ("block", "tasks/main.yml", "tasks/more.yml") else value
+        for key, value in named.items()
+    }
 
 
 @pytest.fixture(scope="module")
 def own_roles(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """All of these roles planned for, and those that can be foreseen applied in check mode, in one play."""
+    """All of these roles planned for, and those that can be foreseen applied in check mode, in one
+    play.
+    """
     folder = tmp_path_factory.mktemp("roles")
-    clouds = [right("right"), right("drifted", trust="lambda_only"), right("other", bucket="fleet-without-policy", bucket_policy="none")]
+    clouds = [
+        right("right"),
+        right("drifted", trust="lambda_only"),
+        right("other", bucket="fleet-without-policy", bucket_policy="none"),
+    ]
     fresh(running_sandbox, clouds)
     write_role(folder, "needed", [_trust(when="false")])
     for case, files in ROLES.items():
         write_role(folder, NAMES[case], _named(files, case))
     tasks = [look(f"Look {case}", role=name) for case, name in NAMES.items()]
-    tasks += [{"ansible.builtin.include_role": {"name": NAMES[case], "apply": {"check_mode": True}}} for case in FORESEEN]
+    tasks += [
+        {"ansible.builtin.include_role": {"name": NAMES[case], "apply": {"check_mode": True}}}
+        for case in FORESEEN
+    ]
     run = run_play(running_sandbox, inventory_of(folder, running_sandbox, clouds[:2]), tasks)
     assert run.exit_status == 0, run.output
     return run
@@ -815,9 +1254,15 @@ def own_roles(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("case", FORESEEN)
 def test_a_role_is_foreseen_as_it_runs(own_roles: Run, case: str) -> None:
-    """Conditions, variables and results of its tasks count; none is called right that the role would change."""
+    """Conditions, variables and results of its tasks count; none is called right that the role
+    would change.
+    """
     plan = plan_of(own_roles, f"Look {case}")
-    changed = {host for host, _action, result, name in own_roles.results if name == case and result.get("changed")}
+    changed = {
+        host
+        for host, _action, result, name in own_roles.results
+        if name == case and result.get("changed")
+    }
     assert changed <= set(plan["hosts"])
     assert plan["unseen"] == {}
     assert set(plan["hosts"]) == FORESEEN[case][1]
@@ -828,39 +1273,69 @@ def test_a_role_that_cannot_be_foreseen_lets_all_go_on(own_roles: Run, case: str
     """And the plan says which task, and what of it."""
     plan = plan_of(own_roles, f"Look {case}")
     assert plan["hosts"] == ["right", "drifted"]
-    assert all(UNFORESEEN[case][1] in plan["unseen"][host] for host in plan["hosts"]), plan["unseen"]
+    assert all(UNFORESEEN[case][1] in plan["unseen"][host] for host in plan["hosts"]), plan[
+        "unseen"
+    ]
 
 
-def test_another_entry_point_is_looked_at_for_itself(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_another_entry_point_is_looked_at_for_itself(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """A cloud that has everything is one from which everything is yet to be taken back."""
     clouds = [right("one"), right("two")]
     fresh(running_sandbox, clouds)
     for cloud in clouds:
         put_trust(running_sandbox, EC2_AND_LAMBDA, cloud.role_name)
-    step = {"name": "Trust", TRUST: {"cloud_id": "{{ cloud_iam_cloud_id }}", "state": "{{ wanted | default('present') }}", **IN_ACCOUNT}}
-    taking_back = [_trust(when="false"), {"name": "Block", "vars": {"wanted": "absent"}, "block": [step]}]
+    step = {
+        "name": "Trust",
+        TRUST: {
+            "cloud_id": "{{ cloud_iam_cloud_id }}",
+            "state": "{{ wanted | default('present') }}",
+            **IN_ACCOUNT,
+        },
+    }
+    taking_back = [
+        _trust(when="false"),
+        {"name": "Block", "vars": {"wanted": "absent"}, "block": [step]},
+    ]
     write_role(tmp_path, "steps", {"tasks/main.yml": [step], "tasks/back.yml": taking_back})
     looks = [look("Look", role="steps", tasks_from="back"), look("Look at the other", role="steps")]
     applied = {"ansible.builtin.include_role": {"name": "steps", "tasks_from": "back"}}
     again = look("Look again", role="steps", tasks_from="back")
-    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, clouds), [*looks, applied, again])
+    run = run_play(
+        running_sandbox, inventory_of(tmp_path, running_sandbox, clouds), [*looks, applied, again]
+    )
     assert run.changed("one") and run.changed("two")
     assert plan_of(run)["differing"] == {"one": ["ec2_trust_present"], "two": ["ec2_trust_present"]}
-    assert (plan_of(run, "Look at the other")["right"], plan_of(run, "Look again")["right"]) == (2, 2)
+    assert (plan_of(run, "Look at the other")["right"], plan_of(run, "Look again")["right"]) == (
+        2,
+        2,
+    )
 
 
 def test_what_must_not_be_logged_is_not_told(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """The message of a task with no_log is censored when the task runs; the plan must not tell it either."""
+    """The message of a task with no_log is censored when the task runs; the plan must not tell it
+    either.
+    """
     fresh(running_sandbox, [right("one")])
-    for name, role in {"refused": "classified-name", "templated": "{{ 'classified-name' | to_datetime }}"}.items():
-        write_role(tmp_path, name, [{"name": "Hidden", "no_log": True, TRUST: {"role": role, **IN_ACCOUNT}}])
+    for name, role in {
+        "refused": "classified-name",
+        "templated": "{{ 'classified-name' | to_datetime }}",
+    }.items():
+        write_role(
+            tmp_path,
+            name,
+            [{"name": "Hidden", "no_log": True, TRUST: {"role": role, **IN_ACCOUNT}}],
+        )
     looks = [look("Refused", role="refused"), look("Templated", role="templated")]
-    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), looks, "-vvv")
+    run = run_play(
+        running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), looks, "-vvv"
+    )
     assert plan_of(run, "Refused")["hosts"] == plan_of(run, "Templated")["hosts"] == ["one"]
     assert "classified-name" not in run.output
 
 
-# --- plays of a user's own --------------------------------------------------------------------------------------------
+# --- plays of a user's own ------------------------------------------------------------------------
 
 ARN = f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}"
 
@@ -870,7 +1345,10 @@ def _defaults(**options: t.Any) -> list[Json]:
 
 
 BARE: Json = {"name": "Trust", TRUST: {"cloud_id": "{{ cloud_iam_cloud_id }}"}}
-BY_ROLE = {"assume_role_arn": "{{ nothing | default(omit) }}", "cloud_id": "{{ cloud_iam_cloud_id }}"}
+BY_ROLE = {
+    "assume_role_arn": "{{ nothing | default(omit) }}",
+    "cloud_id": "{{ cloud_iam_cloud_id }}",
+}
 # The defaults of modules, the tasks of a role, and what a cloud that is right is then seen to be.
 DEFAULTED: dict[str, tuple[list[Json], Json, tuple[str, ...] | str]] = {
     "as the tasks need them": (_defaults(), BARE, ()),
@@ -879,8 +1357,16 @@ DEFAULTED: dict[str, tuple[list[Json], Json, tuple[str, ...] | str]] = {
     "of another module": ([*_defaults(), {BUCKET: {"state": "absent"}}], BARE, ()),
     "by a template": (_defaults(region="{{ nowhere }}"), BARE, "'nowhere' is undefined"),
     "of no option": (_defaults(regoin=REGION), BARE, "regoin"),
-    "hidden by an argument": (_defaults(state="absent"), {**BARE, TRUST: {**BARE[TRUST], "state": "present"}}, ()),
-    "hidden by an argument that is omitted": (_defaults(), {**BARE, TRUST: BY_ROLE}, "does not exist"),
+    "hidden by an argument": (
+        _defaults(state="absent"),
+        {**BARE, TRUST: {**BARE[TRUST], "state": "present"}},
+        (),
+    ),
+    "hidden by an argument that is omitted": (
+        _defaults(),
+        {**BARE, TRUST: BY_ROLE},
+        "does not exist",
+    ),
 }
 
 
@@ -898,14 +1384,23 @@ def defaulted(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
         write_role(folder, f"role_{number}", [{**task, "name": case}])
         apply = {"check_mode": True, "ignore_errors": True}
         applied = {"ansible.builtin.include_role": {"name": f"role_{number}", "apply": apply}}
-        tasks.append({"name": "Block", "module_defaults": defaults, "block": [look(f"Look {case}", role=f"role_{number}"), applied]})
+        tasks.append(
+            {
+                "name": "Block",
+                "module_defaults": defaults,
+                "block": [look(f"Look {case}", role=f"role_{number}"), applied],
+            }
+        )
     return run_play(running_sandbox, inventory, tasks)
 
 
 @pytest.mark.parametrize("case", DEFAULTED)
 def test_module_defaults_are_those_of_the_tasks(defaulted: Run, case: str) -> None:
     """The plan says what the role's task does, whether that is as it was meant or not."""
-    seen, (result, _other) = _by_plan(plan_of(defaulted, f"Look {case}"), "one"), defaulted.named(case)
+    seen, (result, _other) = (
+        _by_plan(plan_of(defaulted, f"Look {case}"), "one"),
+        defaulted.named(case),
+    )
     expected = DEFAULTED[case][2]
     if isinstance(expected, str):
         assert result["failed"] and expected in result["msg"]
@@ -920,14 +1415,36 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
     """Not one that module_defaults hold, not at -vvv, not in a message that would echo it."""
     clouds = [right("one"), right("two")]
     fresh(running_sandbox, clouds)
-    key, token = running_sandbox.credentials()["aws_access_key_id"], running_sandbox.token if right_token else f"aph0_{SECRET}"
-    defaults = [{"group/rayfleet.anyscale.all": {"access_key": key, "secret_key": SECRET}}, {CONFIG: {"anyscale_token": token}}]
-    config = {"name": "{{ cloud_iam_compute_config }}", "cloud_id": "{{ cloud_iam_cloud_id }}", "instance_profile": "{{ profile }}"}
-    write_role(tmp_path, "keyed", [{"name": "Trust", TRUST: {"role": "{{ wanted }}", **IN_ACCOUNT}}, {CONFIG: {**config, **IN_ACCOUNT}}])
+    key, token = (
+        running_sandbox.credentials()["aws_access_key_id"],
+        running_sandbox.token if right_token else f"aph0_{SECRET}",
+    )
+    defaults = [
+        {"group/rayfleet.anyscale.all": {"access_key": key, "secret_key": SECRET}},
+        {CONFIG: {"anyscale_token": token}},
+    ]
+    config = {
+        "name": "{{ cloud_iam_compute_config }}",
+        "cloud_id": "{{ cloud_iam_cloud_id }}",
+        "instance_profile": "{{ profile }}",
+    }
+    write_role(
+        tmp_path,
+        "keyed",
+        [
+            {"name": "Trust", TRUST: {"role": "{{ wanted }}", **IN_ACCOUNT}},
+            {CONFIG: {**config, **IN_ACCOUNT}},
+        ],
+    )
     one = clouds[0].role_name
-    own: dict[str, Json] = {"one": {"wanted": one, "profile": one if right_token else token}, "two": {"wanted": f"role/{SECRET}"}}
+    own: dict[str, Json] = {
+        "one": {"wanted": one, "profile": one if right_token else token},
+        "two": {"wanted": f"role/{SECRET}"},
+    }
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own)
-    run = run_play(running_sandbox, inventory, [look(role="keyed")], "-vvv", module_defaults=defaults)
+    run = run_play(
+        running_sandbox, inventory, [look(role="keyed")], "-vvv", module_defaults=defaults
+    )
     plan = plan_of(run)
     assert plan["right"] == (1 if right_token else 0)
     assert "which is not the name of an IAM role" in plan["unseen"]["two"]
@@ -938,9 +1455,17 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
 def test_a_strategy_without_batches_is_refused(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """By Ansible, before anything is looked at."""
     fresh(running_sandbox, [right("one")])
-    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), [look()], strategy="free")
+    run = run_play(
+        running_sandbox,
+        inventory_of(tmp_path, running_sandbox, [right("one")]),
+        [look()],
+        strategy="free",
+    )
     assert run.exit_status != 0
-    assert f"'{PLAN}' module bypasses the host loop, which is currently not supported in the free strategy" in run.output
+    assert (
+        f"'{PLAN}' module bypasses the host loop, which is currently not supported in the free "
+        "strategy"
+    ) in run.output
     assert run.operations == {}
 
 
@@ -954,26 +1479,36 @@ def test_a_wrong_argument_fails_the_plan_itself(running_sandbox: Sandbox, tmp_pa
         "no such option": ({"rols": "x"}, "rols"),
     }
     fresh(running_sandbox, [right("one")])
-    tasks = [{**look(case, **options), "ignore_errors": True} for case, (options, _words) in wrong.items()]
+    tasks = [
+        {**look(case, **options), "ignore_errors": True}
+        for case, (options, _words) in wrong.items()
+    ]
     run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), tasks)
     messages = {case: plan_of(run, case)["msg"] for case in wrong}
-    assert {case for case, (_options, words) in wrong.items() if words not in messages[case]} == set(), messages
+    assert {
+        case for case, (_options, words) in wrong.items() if words not in messages[case]
+    } == set(), messages
     assert all(plan_of(run, case)["failed"] for case in wrong)
     assert run.operations == {}
 
 
 @pytest.mark.parametrize("name", ["vision,prod", "!vision", "&vision", "vision:prod:1"])
-def test_a_name_that_is_a_pattern_is_refused(running_sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_a_pattern_is_refused(
+    running_sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
     """Before anything is looked at: as the host of a play it would stand for others, or for none."""
     fresh(running_sandbox, [right("one")])
     inventory = inventory_of(tmp_path, running_sandbox, [right("one")])
     inventory.write_text(inventory.read_text().replace(" one:", f" '{name}':"))
     run = run_play(running_sandbox, inventory, [look()])
-    assert f"Host '{name}' has a name that Ansible reads as a pattern. Rename it in the inventory." in run.output
+    assert (
+        f"Host '{name}' has a name that Ansible reads as a pattern. Rename it in the inventory."
+        in run.output
+    )
     assert run.operations == {}
 
 
-# --- what a look costs, and where sessions are kept -------------------------------------------------------------------
+# --- what a look costs, and where sessions are kept -----------------------------------------------
 
 STEADY = [right(f"steady-{number:02}") for number in range(30)]
 SHARED: Json = {
@@ -984,7 +1519,9 @@ SHARED: Json = {
 
 
 class Steady(t.NamedTuple):
-    """One look at a steady fleet of one account: its calls, and what it kept on the disk during the run and after it."""
+    """One look at a steady fleet of one account: its calls, and what it kept on the disk during the
+    run and after it.
+    """
 
     way: str
     run: Run
@@ -994,7 +1531,11 @@ class Steady(t.NamedTuple):
 
 
 @pytest.fixture(scope="module", params=["by the page", "pages denied"])
-def steady(request: pytest.FixtureRequest, running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Steady:
+def steady(
+    request: pytest.FixtureRequest,
+    running_sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Steady:
     """With pages, and where AWS denies them."""
     folder = tmp_path_factory.mktemp("steady")
     fresh(running_sandbox, STEADY)
@@ -1006,22 +1547,34 @@ def steady(request: pytest.FixtureRequest, running_sandbox: Sandbox, tmp_path_fa
     tasks = [look(), {"name": "List", "ansible.builtin.command": find, "run_once": True}]
     run = run_play(running_sandbox, inventory, tasks)
     found = run.named("List")[0]["stdout_lines"]
-    return Steady(request.param, run, running_sandbox.calls(), found, list(temporary.glob("*/rayfleet*")))
+    return Steady(
+        request.param, run, running_sandbox.calls(), found, list(temporary.glob("*/rayfleet*"))
+    )
 
 
 def test_every_cloud_is_looked_at_for_itself(steady: Steady) -> None:
-    """Each bucket, role and profile once: no host's variables are another's, also where they are templates of one another."""
+    """Each bucket, role and profile once: no host's variables are another's, also where they are
+    templates of one another.
+    """
     assert plan_of(steady.run)["right"] == len(STEADY)
-    read = collections.Counter(call["resource"] for call in steady.calls if call["operation"] == "GetBucketPolicy")
+    read = collections.Counter(
+        call["resource"] for call in steady.calls if call["operation"] == "GetBucketPolicy"
+    )
     assert read == {cloud.bucket_name: 1 for cloud in STEADY}
     for operation in ("GetRole", "GetInstanceProfile"):
-        single = collections.Counter(call["resource"] for call in steady.calls if call["operation"] == operation)
+        single = collections.Counter(
+            call["resource"] for call in steady.calls if call["operation"] == operation
+        )
         assert set(single) <= {cloud.role_name for cloud in STEADY}
         assert set(single.values()) <= {1}
 
 
-def test_no_nested_template_is_filled_in_for_another_host(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Of forty clouds, every other one wants another instance type, deep in a dictionary that all share."""
+def test_no_nested_template_is_filled_in_for_another_host(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Of forty clouds, every other one wants another instance type, deep in a dictionary that all
+    share.
+    """
     clouds = [right(f"nested-{number:02}") for number in range(40)]
     fresh(running_sandbox, clouds)
     own = {cloud.name: {"family": ("m5", "r5")[number % 2]} for number, cloud in enumerate(clouds)}
@@ -1030,7 +1583,9 @@ def test_no_nested_template_is_filled_in_for_another_host(running_sandbox: Sandb
         "cloud_iam_bucket_access": False,
         "cloud_iam_role": "{{ cloud_iam_cloud_id }}-cluster_node_role",
     }
-    inventory = inventory_of(tmp_path, running_sandbox, clouds, own, cloud_iam_config=NESTED, **steps)
+    inventory = inventory_of(
+        tmp_path, running_sandbox, clouds, own, cloud_iam_config=NESTED, **steps
+    )
     run = run_play(running_sandbox, inventory, [look(bulk_reads=False)])
     assert plan_of(run)["differing"] == {cloud.name: ["config_differs"] for cloud in clouds[1::2]}
     assert plan_of(run)["right"] == 20
@@ -1038,10 +1593,18 @@ def test_no_nested_template_is_filled_in_for_another_host(running_sandbox: Sandb
 
 
 def test_a_steady_fleet_costs_few_calls(steady: Steady) -> None:
-    """A page takes the place of most reads of IAM; where pages are denied, it is two reads for each cloud."""
+    """A page takes the place of most reads of IAM; where pages are denied, it is two reads for each
+    cloud.
+    """
     operations = collections.Counter(steady.run.operations)
-    assert (operations["AssumeRole"], operations["POST /api/v2/compute_templates/search"]) == (1, len(STEADY))
-    reads, pages = operations["GetRole"] + operations["GetInstanceProfile"], operations["GetAccountAuthorizationDetails"]
+    assert (operations["AssumeRole"], operations["POST /api/v2/compute_templates/search"]) == (
+        1,
+        len(STEADY),
+    )
+    reads, pages = (
+        operations["GetRole"] + operations["GetInstanceProfile"],
+        operations["GetAccountAuthorizationDetails"],
+    )
     assert pages == 1
     if steady.way == "by the page":
         assert reads + pages <= len(STEADY) + 1

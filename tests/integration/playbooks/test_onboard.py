@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook onboard, end to end, on the seeded fleet: what it changes, what it leaves alone, what it says."""
+"""The playbook onboard, end to end, on the seeded fleet: what it changes, what it leaves alone,
+what it says.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +19,70 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    BIN,
+    Run,
+    inventory_file,
+    run_playbook,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 EXPECTED = {
-    "vision-prod": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
+    "vision-prod": {
+        "ec2_trust_missing",
+        "access_missing",
+        "instance_profile_missing",
+        "compute_config_missing",
+    },
     "vision-dev": {"access_missing", "wrong_arn_kind"},
     "speech-prod": {"access_missing", "compute_config_missing"},
     "speech-dev": {"action_not_a_string", "profile_differs"},
     "search-prod": {"ec2_trust_conditional", "access_missing"},
-    "search-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "compute_config_missing"},
-    "search-lab": {"action_not_a_string", "access_missing", "instance_profile_without_role", "compute_config_missing"},
+    "search-dev": {
+        "ec2_trust_missing",
+        "access_missing",
+        "instance_profile_missing",
+        "compute_config_missing",
+    },
+    "search-lab": {
+        "action_not_a_string",
+        "access_missing",
+        "instance_profile_without_role",
+        "compute_config_missing",
+    },
     "genomics-prod": set(),
     "genomics-dev": {"node_group_hides_profile"},
     "forecast-prod": {"profile_differs"},
-    "forecast-dev": {"ec2_trust_missing", "access_missing", "instance_profile_missing", "wrong_arn_kind"},
+    "forecast-dev": {
+        "ec2_trust_missing",
+        "access_missing",
+        "instance_profile_missing",
+        "wrong_arn_kind",
+    },
     "robotics-prod": {"ec2_trust_missing", "access_missing", "compute_config_missing"},
 }
 REFUSED_BEFORE = {
-    "roles": {"vision-prod", "speech-dev", "search-dev", "search-lab", "forecast-dev", "robotics-prod"},
-    "bucket": {"vision-prod", "vision-dev", "search-prod", "search-dev", "search-lab", "forecast-dev"},
+    "roles": {
+        "vision-prod",
+        "speech-dev",
+        "search-dev",
+        "search-lab",
+        "forecast-dev",
+        "robotics-prod",
+    },
+    "bucket": {
+        "vision-prod",
+        "vision-dev",
+        "search-prod",
+        "search-dev",
+        "search-lab",
+        "forecast-dev",
+    },
 }
 
 
@@ -56,7 +100,9 @@ class Fleet(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
-    """``--check --diff``, then for real, then again, then an audit; each test looks at another side of it."""
+    """``--check --diff``, then for real, then again, then an audit; each test looks at another side
+    of it.
+    """
     with pytest.MonkeyPatch.context() as environment:
         for name, value in running_sandbox.child_variables().items():
             environment.setenv(name, value)
@@ -64,7 +110,10 @@ def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
         running_sandbox.seed(FLEET)
         inventory = inventory_file(tmp_path_factory.mktemp("fleet"), running_sandbox, FLEET)
         before, refused = _policies(running_sandbox), _refused(running_sandbox)
-        runs = [run_playbook(running_sandbox, "onboard", inventory, *more) for more in (["--check", "--diff"], [], [])]
+        runs = [
+            run_playbook(running_sandbox, "onboard", inventory, *more)
+            for more in (["--check", "--diff"], [], [])
+        ]
         audit = run_playbook(running_sandbox, "audit", inventory, "-e", "fail_on=drift")
         yield Fleet(running_sandbox, *runs, audit, before, refused)
 
@@ -73,9 +122,9 @@ def _policies(sandbox: Sandbox) -> dict[str, list[t.Any]]:
     """The statements of every role's trust policy and every bucket's policy."""
     found = {}
     for cloud in FLEET:
-        found[f"role {cloud.name}"] = sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"][
-            "AssumeRolePolicyDocument"
-        ]["Statement"]
+        found[f"role {cloud.name}"] = sandbox.client("iam", cloud.account_id).get_role(
+            RoleName=cloud.role_name
+        )["Role"]["AssumeRolePolicyDocument"]["Statement"]
         found[f"bucket {cloud.bucket_name}"] = _bucket_statements(sandbox, cloud)
     return found
 
@@ -90,8 +139,14 @@ def _bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
 
 def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
     """The clouds whose roles, and whose buckets, the vendor's verification refuses."""
-    verdicts = {cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud) for cloud in FLEET}
-    return {part: {name for name, verdict in verdicts.items() if not getattr(verdict, part)} for part in ("roles", "bucket")}
+    verdicts = {
+        cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud)
+        for cloud in FLEET
+    }
+    return {
+        part: {name for name, verdict in verdicts.items() if not getattr(verdict, part)}
+        for part in ("roles", "bucket")
+    }
 
 
 @pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
@@ -103,7 +158,11 @@ def test_the_first_run_changes_exactly_what_differs(fleet: Fleet, cloud: Cloud) 
 
 def test_every_cloud_succeeds(fleet: Fleet) -> None:
     """No cloud of the seeded fleet is beyond help."""
-    assert [run.failed() for run in (fleet.check, fleet.first, fleet.second)] == [set(), set(), set()]
+    assert [run.failed() for run in (fleet.check, fleet.first, fleet.second)] == [
+        set(),
+        set(),
+        set(),
+    ]
     assert [run.exit_status for run in (fleet.check, fleet.first, fleet.second)] == [0, 0, 0]
 
 
@@ -118,7 +177,10 @@ def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
 def test_check_mode_predicts_the_compute_config_to_use(fleet: Fleet, cloud: Cloud) -> None:
     """Down to the version."""
     if EXPECTED[cloud.name]:
-        predicted, real = (run.result(cloud.name, "cloud_iam")["compute_config_profile"] for run in (fleet.check, fleet.first))
+        predicted, real = (
+            run.result(cloud.name, "cloud_iam")["compute_config_profile"]
+            for run in (fleet.check, fleet.first)
+        )
         assert predicted["compute_config"] == real["compute_config"]
 
 
@@ -134,10 +196,19 @@ def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) ->
 
 
 def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
-    """And each account one session; where an account has many of the clouds, a page of it takes the place of single reads."""
+    """And each account one session; where an account has many of the clouds, a page of it takes the
+    place of single reads.
+    """
     operations = dict(fleet.second.operations)
-    reads = {name: operations.pop(name) for name in ("GetAccountAuthorizationDetails", "GetInstanceProfile", "GetRole")}
-    assert operations == {"AssumeRole": 2, "GetBucketPolicy": len(FLEET), "POST /api/v2/compute_templates/search": len(FLEET)}
+    reads = {
+        name: operations.pop(name)
+        for name in ("GetAccountAuthorizationDetails", "GetInstanceProfile", "GetRole")
+    }
+    assert operations == {
+        "AssumeRole": 2,
+        "GetBucketPolicy": len(FLEET),
+        "POST /api/v2/compute_templates/search": len(FLEET),
+    }
     assert sum(reads.values()) < 2 * len(FLEET)
 
 
@@ -163,7 +234,11 @@ def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
 
 def test_an_audit_has_nothing_left_to_repair(fleet: Fleet) -> None:
     """It only warns of the tools that would put their own trust policies back."""
-    checks = [(name, check["id"], check["status"]) for name in EXPECTED for check in fleet.audit.result(name, "cloud_iam_info")["checks"]]
+    checks = [
+        (name, check["id"], check["status"])
+        for name in EXPECTED
+        for check in fleet.audit.result(name, "cloud_iam_info")["checks"]
+    ]
     assert [found for found in checks if found[2] not in ("pass", "not_applicable")] == [
         ("speech-prod", "document_owner", "warn"),
         ("speech-dev", "document_owner", "warn"),
@@ -172,11 +247,25 @@ def test_an_audit_has_nothing_left_to_repair(fleet: Fleet) -> None:
 
 
 def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
-    """In the version that the run returned, at the cluster and at the node group that would have hidden it."""
+    """In the version that the run returned, at the cluster and at the node group that would have
+    hidden it.
+    """
     cloud = next(cloud for cloud in FLEET if cloud.name == "genomics-dev")
-    version = fleet.first.result(cloud.name, "cloud_iam")["compute_config_profile"]["compute_config"]
-    command = [str(BIN / "anyscale"), "compute-config", "get", "--name", version, "--cloud", cloud.name]
-    done = subprocess.run(command, env=fleet.sandbox.environment(), capture_output=True, text=True, check=False)
+    version = fleet.first.result(cloud.name, "cloud_iam")["compute_config_profile"][
+        "compute_config"
+    ]
+    command = [
+        str(BIN / "anyscale"),
+        "compute-config",
+        "get",
+        "--name",
+        version,
+        "--cloud",
+        cloud.name,
+    ]
+    done = subprocess.run(
+        command, env=fleet.sandbox.environment(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"Arn: {cloud.instance_profile_arn}") == 2, done.stdout
 
@@ -195,7 +284,11 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     running_sandbox.reset()
     running_sandbox.seed([neighbour])
     running_sandbox.seed_broken()
-    run = run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, [BROKEN_CLOUD, neighbour]))
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        inventory_file(tmp_path, running_sandbox, [BROKEN_CLOUD, neighbour]),
+    )
     assert run.failed() == {BROKEN_CLOUD.name}
     assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
     assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
@@ -203,7 +296,7 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     assert run.exit_status == 2
 
 
-# --- role variables that mean nothing ---------------------------------------------------------------------------------
+# --- role variables that mean nothing -------------------------------------------------------------
 
 PWNED = Path("/tmp/pwned-by-a-role-variable")
 TEMPLATE = f"{{{{ lookup('ansible.builtin.pipe', 'touch {PWNED}') }}}}"
@@ -214,9 +307,14 @@ OTHER_PARTITION = FLEET[0].role_arn.replace("arn:aws:", "arn:aws-cn:")
 OF_ANOTHER_ACCOUNT = FLEET[0].role_arn.replace(FLEET[0].account_id, SCIENCE_ACCOUNT)
 OF_ANOTHER_SERVICE = "arn:aws:s3:::some-bucket/key"
 NO_BUCKET, NO_PROFILE = "does not name an S3 bucket", "is not the name of an IAM instance profile"
-NO_BOOLEAN = {"a text": ("maybe", "maybe"), "a template": (TEMPLATE, "lookup"), "a list": ([True], "of type list")}
+NO_BOOLEAN = {
+    "a text": ("maybe", "maybe"),
+    "a template": (TEMPLATE, "lookup"),
+    "a list": ([True], "of type list"),
+}
 
-# What each variable of the role is set to, and how the refusal says so. No text is a template but those that Ansible was given as such.
+# What each variable of the role is set to, and how the refusal says so. No text is a template but
+# those that Ansible was given as such.
 HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_state": {
         "unknown": ("gone", "value of state must be one of: present, absent, got: gone"),
@@ -256,7 +354,10 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         "too long": ("b" * 64, NO_BUCKET),
         "two dots": ("fleet..data", NO_BUCKET),
         "a folder in one": ("s3://fleet-data/prefix", NO_BUCKET),
-        "an access point": (f"arn:aws:s3:us-west-2:{FLEET[0].account_id}:accesspoint/fleet", NO_BUCKET),
+        "an access point": (
+            f"arn:aws:s3:us-west-2:{FLEET[0].account_id}:accesspoint/fleet",
+            NO_BUCKET,
+        ),
         "a role": (FLEET[0].role_arn, NO_BUCKET),
         "a path": (UPWARDS, NO_BUCKET),
         "a template": (TEMPLATE, NO_BUCKET),
@@ -281,7 +382,10 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         "a template": (TEMPLATE, NO_PROFILE),
         "an ARN of another account": (OF_ANOTHER_ACCOUNT, NO_PROFILE),
     },
-    "cloud_iam_arn_kind": {"unknown": ("both", "value of arn_kind must be"), "a template": (TEMPLATE, "value of arn_kind must be")},
+    "cloud_iam_arn_kind": {
+        "unknown": ("both", "value of arn_kind must be"),
+        "a template": (TEMPLATE, "value of arn_kind must be"),
+    },
     "cloud_iam_dest": {
         "empty": ("", "dest is empty"),
         "a folder": ("/", "dest"),
@@ -294,7 +398,11 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         "none at all": (0, "quota_chars is 0"),
         "a template": (TEMPLATE, "quota_chars"),
     },
-    "cloud_iam_backup_dir": {"empty": ("", "backup_dir"), "relative": ("../backups", "backup_dir"), "a template": (TEMPLATE, "backup_dir")},
+    "cloud_iam_backup_dir": {
+        "empty": ("", "backup_dir"),
+        "relative": ("../backups", "backup_dir"),
+        "a template": (TEMPLATE, "backup_dir"),
+    },
     "cloud_iam_run_id": {
         "empty": ("", "run_id"),
         "a path": (UPWARDS, UPWARDS),
@@ -337,7 +445,12 @@ class _Unsafe(yaml.SafeDumper):
     """Writes a text that looks like a template as one that is none, as AWX does with answers."""
 
 
-_Unsafe.add_representer(str, lambda dumper, text: dumper.represent_scalar("!unsafe" if "{{" in text else "tag:yaml.org,2002:str", text))
+_Unsafe.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "!unsafe" if "{{" in text else "tag:yaml.org,2002:str", text
+    ),
+)
 
 
 def _host(variable: str, kind: str) -> str:
@@ -345,8 +458,12 @@ def _host(variable: str, kind: str) -> str:
 
 
 @pytest.fixture(scope="module", name="refusals")
-def _refusals(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
-    """A run on as many clouds as there are values, each of which is right but for one variable; and its home."""
+def _refusals(
+    running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Run, Path]:
+    """A run on as many clouds as there are values, each of which is right but for one variable; and
+    its home.
+    """
     folder, cloud = tmp_path_factory.mktemp("refusals"), FLEET[0]
     running_sandbox.reset()
     running_sandbox.seed([cloud])
@@ -356,18 +473,29 @@ def _refusals(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
     for variable, kind in VALUES:
         value = HOSTILE[variable][kind][0]
         others = {name: one for name, one in right.items() if name != variable}
-        group["hosts"][_host(variable, kind)] = {**others, **({} if value is UNSET else {variable: value})}
+        group["hosts"][_host(variable, kind)] = {
+            **others,
+            **({} if value is UNSET else {variable: value}),
+        }
     (folder / "group_vars").mkdir()
     (folder / "group_vars/anyscale_clouds.yml").write_text(yaml.safe_dump(group.pop("vars")))
-    inventory.write_text(yaml.dump({"all": {"children": {"anyscale_clouds": group}}}, Dumper=_Unsafe))
+    inventory.write_text(
+        yaml.dump({"all": {"children": {"anyscale_clouds": group}}}, Dumper=_Unsafe)
+    )
     return run_playbook(running_sandbox, "onboard", inventory, "--forks", "10"), folder
 
 
-@pytest.mark.parametrize(("variable", "kind"), VALUES, ids=[f"{variable}-{kind}" for variable, kind in VALUES])
+@pytest.mark.parametrize(
+    ("variable", "kind"), VALUES, ids=[f"{variable}-{kind}" for variable, kind in VALUES]
+)
 def test_a_bad_variable_is_refused(refusals: tuple[Run, Path], variable: str, kind: str) -> None:
     """In one place, by its name or its value, and without a traceback."""
     run, _folder = refusals
-    messages = [result["msg"] for host, _action, result, _task in run.results if host == _host(variable, kind) and result.get("failed")]
+    messages = [
+        result["msg"]
+        for host, _action, result, _task in run.results
+        if host == _host(variable, kind) and result.get("failed")
+    ]
     assert messages, "it was not refused"
     assert HOSTILE[variable][kind][1] in messages[0]
     assert "Traceback" not in messages[0] and len(messages[0]) < LONGEST_MESSAGE
@@ -383,35 +511,56 @@ def test_nothing_is_written_where_a_variable_is_bad(refusals: tuple[Run, Path]) 
 
 def test_each_variable_of_the_role_is_tried() -> None:
     """Also those that are yet to come."""
-    specifications = yaml.safe_load((ROOT / "roles/cloud_iam/meta/argument_specs.yml").read_text())["argument_specs"]
+    specifications = yaml.safe_load((ROOT / "roles/cloud_iam/meta/argument_specs.yml").read_text())[
+        "argument_specs"
+    ]
     assert set(HOSTILE) == set(specifications["main"]["options"])
 
 
-def test_a_rollout_in_batches_stops_at_its_failure_budget(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_rollout_in_batches_stops_at_its_failure_budget(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """With serial and max_fail_percentage, the clouds of later batches are not touched."""
     healthy = FLEET[-2:]
     running_sandbox.reset()
     running_sandbox.seed(healthy)
     running_sandbox.seed_broken()
     inventory = inventory_file(tmp_path, running_sandbox, [healthy[0], BROKEN_CLOUD, healthy[1]])
-    options = ("-e", "onboard_serial=2", "-e", "onboard_max_fail_percentage=10", "-e", "onboard_throttle=1")
+    options = (
+        "-e",
+        "onboard_serial=2",
+        "-e",
+        "onboard_max_fail_percentage=10",
+        "-e",
+        "onboard_throttle=1",
+    )
     run = run_playbook(running_sandbox, "onboard", inventory, *options)
     assert run.failed() == {BROKEN_CLOUD.name}
-    assert run.reasons(healthy[0].name) == EXPECTED[healthy[0].name], "the batch ends with the task that one cloud failed at"
+    assert run.reasons(healthy[0].name) == EXPECTED[healthy[0].name], (
+        "the batch ends with the task that one cloud failed at"
+    )
     assert run.reasons(healthy[1].name) == set()
     assert run.exit_status == 2
 
 
-def test_the_recap_keeps_to_the_limit_and_counts_every_failure(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Also a cloud whose variables were refused before its first step; a cloud outside the limit does not count."""
+def test_the_recap_keeps_to_the_limit_and_counts_every_failure(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Also a cloud whose variables were refused before its first step; a cloud outside the limit
+    does not count.
+    """
     clouds = FLEET[-2:]
     running_sandbox.reset()
     running_sandbox.seed([*clouds, FLEET[0]])
     inventory = inventory_file(tmp_path, running_sandbox, [*clouds, FLEET[0]])
     content = yaml.safe_load(inventory.read_text())
-    del content["all"]["children"]["anyscale_clouds"]["hosts"][clouds[0].name]["cloud_iam_account_id"]
+    del content["all"]["children"]["anyscale_clouds"]["hosts"][clouds[0].name][
+        "cloud_iam_account_id"
+    ]
     inventory.write_text(yaml.safe_dump(content))
-    run = run_playbook(running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds))
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds)
+    )
     assert "1 changed, 0 already right, 1 failed" in run.output
     assert f"{clouds[0].name} failed: " in run.output
 
@@ -419,41 +568,77 @@ def test_the_recap_keeps_to_the_limit_and_counts_every_failure(running_sandbox: 
 def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:
     """A playbook that applies the role several times, to a state each for a role of IAM."""
     role = {"ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam"}}
-    tasks = [{**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}} for state, name in steps]
+    tasks = [
+        {**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}}
+        for state, name in steps
+    ]
     path = folder / "role.yml"
-    path.write_text(yaml.safe_dump([{"hosts": "anyscale_clouds", "gather_facts": False, "tasks": tasks}]))
+    path.write_text(
+        yaml.safe_dump([{"hosts": "anyscale_clouds", "gather_facts": False, "tasks": tasks}])
+    )
     return str(path)
 
 
-def test_a_cloud_moves_to_another_role_in_one_play(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """The role applied for the new role and then, with absent, for the old one: the new one keeps what it got."""
+def test_a_cloud_moves_to_another_role_in_one_play(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The role applied for the new role and then, with absent, for the old one: the new one keeps
+    what it got.
+    """
     cloud = next(cloud for cloud in FLEET if cloud.name == "search-lab")
     new = "search-lab-ray-next"
     running_sandbox.reset()
     running_sandbox.seed([cloud])
     iam = running_sandbox.client("iam", cloud.account_id)
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    iam.create_role(RoleName=new, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    iam.create_role(
+        RoleName=new,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
     steps = [("present", cloud.role_name), ("present", new), ("absent", cloud.role_name)]
     inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None)
     run = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
     assert run.exit_status == 0, run.output
     granted = json.dumps(_bucket_statements(running_sandbox, cloud))
     assert f"role/{new}" in granted and cloud.role_arn not in granted
-    assert "ec2.amazonaws.com" in json.dumps(iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"])
-    newest = running_sandbox.organization.templates.search({"name": {"equals": cloud.compute_config_name}, "version": -1})[0]
+    assert "ec2.amazonaws.com" in json.dumps(
+        iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"]
+    )
+    newest = running_sandbox.organization.templates.search(
+        {"name": {"equals": cloud.compute_config_name}, "version": -1}
+    )[0]
     assert f"instance-profile/{new}" in json.dumps(newest["config"])
 
 
-def test_thirty_clouds_that_share_a_bucket_lose_nothing(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Thirty forks write the same policy; every grant and the statement of others are there in the end."""
+def test_thirty_clouds_that_share_a_bucket_lose_nothing(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Thirty forks write the same policy; every grant and the statement of others are there in the
+    end.
+    """
     clouds = [
-        Cloud(f"shared-{number:02}", VISION_ACCOUNT, trust="manual_page", bucket="anyscale-shared-by-many", bucket_policy="foreign_reader")
+        Cloud(
+            f"shared-{number:02}",
+            VISION_ACCOUNT,
+            trust="manual_page",
+            bucket="anyscale-shared-by-many",
+            bucket_policy="foreign_reader",
+        )
         for number in range(30)
     ]
     running_sandbox.reset()
     running_sandbox.seed(clouds)
-    inventory = inventory_file(tmp_path, running_sandbox, clouds, cloud_iam_compute_config_profile=False, cloud_iam_trust=False)
+    inventory = inventory_file(
+        tmp_path,
+        running_sandbox,
+        clouds,
+        cloud_iam_compute_config_profile=False,
+        cloud_iam_trust=False,
+    )
     run = run_playbook(running_sandbox, "onboard", inventory, "--forks", "30")
     assert run.failed() == set()
     statements = _bucket_statements(running_sandbox, clouds[0])
@@ -467,12 +652,24 @@ def test_absent_takes_back_what_present_gave(running_sandbox: Sandbox, tmp_path:
     running_sandbox.reset()
     running_sandbox.seed([cloud])
     inventory = inventory_file(tmp_path, running_sandbox, [cloud])
-    trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
+    trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)[
+        "Role"
+    ]["AssumeRolePolicyDocument"]
     run_playbook(running_sandbox, "onboard", inventory)
     absent = _role_playbook(tmp_path, [("absent", cloud.role_name)])
     run = run_playbook(running_sandbox, absent, inventory)
-    assert run.reasons(cloud.name) == {"profile_present", "access_present", "access_in_other_statement", "ec2_trust_present"}
+    assert run.reasons(cloud.name) == {
+        "profile_present",
+        "access_present",
+        "access_in_other_statement",
+        "ec2_trust_present",
+    }
     again = run_playbook(running_sandbox, absent, inventory)
     assert (again.changed(cloud.name), again.writes) == (False, [])
-    assert running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"] == trust
+    assert (
+        running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"][
+            "AssumeRolePolicyDocument"
+        ]
+        == trust
+    )
     assert cloud.role_arn not in json.dumps(_bucket_statements(running_sandbox, cloud))

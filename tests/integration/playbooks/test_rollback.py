@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documents of each kind are put back by the module backup_restore, those of a run by the playbook rollback."""
+"""Documents of each kind are put back by the module backup_restore, those of a run by the playbook
+rollback.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,14 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import same_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    same_config,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import restore
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import policies_equal
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
@@ -43,19 +49,32 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     trust_of,
     write_operations,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    inventory_file,
+    run_playbook,
+)
 
 MODULE = "backup_restore"
 CLOUD = Cloud(
-    "vision", ACCOUNT, role=ROLE, trust="lambda_only", bucket_policy="foreign_reader", profile="filled", compute_config="role_arn"
+    "vision",
+    ACCOUNT,
+    role=ROLE,
+    trust="lambda_only",
+    bucket_policy="foreign_reader",
+    profile="filled",
+    compute_config="role_arn",
 )
 BARE = Cloud("bare", ACCOUNT, role="ray-bare", trust="lambda_only")
-ARCHIVE, UNARCHIVE = (f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive"))
+ARCHIVE, UNARCHIVE = (
+    f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive")
+)
 CREATE = "POST /api/v2/compute_templates/"
 
 
 class Kind(t.NamedTuple):
-    """One kind of document: how it is written, looked at, compared, and changed behind the modules' backs."""
+    """One kind of document: how it is written, looked at, compared, and changed behind the modules'
+    backs.
+    """
 
     module: str
     options: t.Callable[[Cloud], Json]
@@ -67,7 +86,9 @@ class Kind(t.NamedTuple):
 
 def _versions(sandbox: Sandbox, cloud: Cloud) -> list[Json]:
     query = {"name": {"equals": cloud.compute_config_name}, "version": -2, "archive_status": "ALL"}
-    return sorted(sandbox.organization.templates.search(query), key=lambda template: int(template["version"]))
+    return sorted(
+        sandbox.organization.templates.search(query), key=lambda template: int(template["version"])
+    )
 
 
 def _live_config(sandbox: Sandbox, cloud: Cloud) -> Json | None:
@@ -77,8 +98,14 @@ def _live_config(sandbox: Sandbox, cloud: Cloud) -> Json | None:
 
 def _publish(sandbox: Sandbox, cloud: Cloud) -> None:
     head = {"name": "head-node", "instance_type": "p5.48xlarge"}
-    body = {"cloud_id": cloud.cloud_id, "deployment_configs": [{"head_node_type": head}], "head_node_type": head}
-    sandbox.organization.create_template({"name": cloud.compute_config_name, "anonymous": False, "new_version": True, "config": body})
+    body = {
+        "cloud_id": cloud.cloud_id,
+        "deployment_configs": [{"head_node_type": head}],
+        "head_node_type": head,
+    }
+    sandbox.organization.create_template(
+        {"name": cloud.compute_config_name, "anonymous": False, "new_version": True, "config": body}
+    )
 
 
 def _policies_same(one: Json | None, other: Json | None) -> bool:
@@ -107,14 +134,23 @@ KINDS = {
             sandbox,
             cloud.bucket_name,
             policy(
-                {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket", "Resource": f"arn:aws:s3:::{cloud.bucket_name}"},
+                {
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:DeleteBucket",
+                    "Resource": f"arn:aws:s3:::{cloud.bucket_name}",
+                },
             ),
         ),
         "PutBucketPolicy",
     ),
     "compute config": Kind(
         "compute_config_profile",
-        lambda cloud: {"name": cloud.compute_config_name, "cloud_id": cloud.cloud_id, "role": cloud.role_name},
+        lambda cloud: {
+            "name": cloud.compute_config_name,
+            "cloud_id": cloud.cloud_id,
+            "role": cloud.role_name,
+        },
         _live_config,
         _configs_same,
         _publish,
@@ -134,7 +170,7 @@ def change(run: Run, kind: Kind, cloud: Cloud = CLOUD, **options: t.Any) -> str:
     return str(run(kind.module, **kind.options(cloud), **options, backup=True)["backup_file"])
 
 
-# --- one document -----------------------------------------------------------------------------------------------------
+# --- one document ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -147,7 +183,9 @@ def test_a_document_is_put_back(seeded: Sandbox, run_module: Run, name: str) -> 
     made = converge(seeded, run_module, MODULE, ["changed_since_backup"], files=[backup])
     assert kind.same(kind.live(seeded, CLOUD), wanted) and not kind.same(wanted, changed)
     assert made["diff"]["before_header"] == f"{read(backup).resource} (before)"
-    own = run_module(MODULE, files=[change(run_module, kind)], backup=True, run_id="back")["backup_file"]
+    own = run_module(MODULE, files=[change(run_module, kind)], backup=True, run_id="back")[
+        "backup_file"
+    ]
     check = run_module(MODULE, files=[own], check=True)
     assert (before(check), after(check)) == (after(made), before(made))
     run_module(MODULE, files=[own])
@@ -162,7 +200,11 @@ def test_there_was_none(seeded: Sandbox, run_module: Run, name: str) -> None:
     changed = kind.live(seeded, BARE)
     made = run_module(MODULE, files=[backup], backup=True)
     check_documented(MODULE, made)
-    assert made["reasons"] == ["added_since_backup"] and made["document"] is None and after(made) is None
+    assert (
+        made["reasons"] == ["added_since_backup"]
+        and made["document"] is None
+        and after(made) is None
+    )
     assert kind.live(seeded, BARE) is None
     settled(seeded, run_module, MODULE, files=[backup])
     assert run_module(MODULE, files=[made["backup_file"]])["reasons"] == ["removed_since_backup"]
@@ -174,15 +216,21 @@ def test_the_instance_profile_is_never_deleted(seeded: Sandbox, run_module: Run)
     seeded.clear_calls()
     run_module(MODULE, files=[backup])
     assert write_operations(seeded) == [ARCHIVE]
-    profile = seeded.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=BARE.role_name)["InstanceProfile"]
+    profile = seeded.client("iam", ACCOUNT).get_instance_profile(
+        InstanceProfileName=BARE.role_name
+    )["InstanceProfile"]
     assert [role["RoleName"] for role in profile["Roles"]] == [BARE.role_name]
 
 
-def test_a_version_is_published_once_and_the_older_ones_stay(seeded: Sandbox, run_module: Run) -> None:
+def test_a_version_is_published_once_and_the_older_ones_stay(
+    seeded: Sandbox, run_module: Run
+) -> None:
     backup = change(run_module, KINDS["compute config"])
     assert run_module(MODULE, files=[backup])["compute_config"] == f"{CLOUD.compute_config_name}:3"
     first, second, third = _versions(seeded, CLOUD)
-    assert same_config(first["config"], third["config"]) and not same_config(second["config"], third["config"])
+    assert same_config(first["config"], third["config"]) and not same_config(
+        second["config"], third["config"]
+    )
 
 
 def test_what_was_archived_comes_out_of_the_archive(seeded: Sandbox, run_module: Run) -> None:
@@ -192,7 +240,9 @@ def test_what_was_archived_comes_out_of_the_archive(seeded: Sandbox, run_module:
     assert [template["archived_at"] for template in _versions(seeded, CLOUD)] == [None]
 
 
-def test_an_archived_one_with_another_newest_version_is_published_anew(seeded: Sandbox, run_module: Run) -> None:
+def test_an_archived_one_with_another_newest_version_is_published_anew(
+    seeded: Sandbox, run_module: Run
+) -> None:
     kind = KINDS["compute config"]
     wanted = kind.live(seeded, CLOUD)
     files = [change(run_module, kind), change(run_module, kind, state="archived")]
@@ -203,7 +253,9 @@ def test_an_archived_one_with_another_newest_version_is_published_anew(seeded: S
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_several_tasks_of_a_run_are_put_back_at_once(seeded: Sandbox, run_module: Run, name: str) -> None:
+def test_several_tasks_of_a_run_are_put_back_at_once(
+    seeded: Sandbox, run_module: Run, name: str
+) -> None:
     """In whatever order their backups are named."""
     kind = KINDS[name]
     wanted = kind.live(seeded, CLOUD)
@@ -215,13 +267,23 @@ def test_several_tasks_of_a_run_are_put_back_at_once(seeded: Sandbox, run_module
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_others_changed_since_is_refused_unless_forced(seeded: Sandbox, run_module: Run, name: str) -> None:
+def test_what_others_changed_since_is_refused_unless_forced(
+    seeded: Sandbox, run_module: Run, name: str
+) -> None:
     kind = KINDS[name]
     wanted = kind.live(seeded, CLOUD)
     backup = change(run_module, kind)
     kind.meddle(seeded, CLOUD)
     theirs = kind.live(seeded, CLOUD)
-    refused(seeded, run_module, MODULE, "is not what the run left", "force", read(backup).resource, files=[backup])
+    refused(
+        seeded,
+        run_module,
+        MODULE,
+        "is not what the run left",
+        "force",
+        read(backup).resource,
+        files=[backup],
+    )
     forced = run_module(MODULE, files=[backup], force=True, backup=True)
     assert any("what others wrote or need is not kept" in warning for warning in forced["warnings"])
     assert kind.same(kind.live(seeded, CLOUD), wanted)
@@ -239,15 +301,23 @@ def test_a_later_run_is_to_be_put_back_first(seeded: Sandbox, run_module: Run) -
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_write_that_failed_has_nothing_to_put_back(seeded: Sandbox, run_module: Run, name: str, tmp_path: pathlib.Path) -> None:
+def test_a_write_that_failed_has_nothing_to_put_back(
+    seeded: Sandbox, run_module: Run, name: str, tmp_path: pathlib.Path
+) -> None:
     kind = KINDS[name]
     seeded.fault(kind.write, status=403, code="AccessDenied")
-    failure(run_module(kind.module, **kind.options(CLOUD), backup=True, backup_dir=str(tmp_path / "kept")))
+    failure(
+        run_module(
+            kind.module, **kind.options(CLOUD), backup=True, backup_dir=str(tmp_path / "kept")
+        )
+    )
     (path,) = (tmp_path / "kept").iterdir()
     settled(seeded, run_module, MODULE, files=[str(path)])
 
 
-def test_somebody_writes_while_it_is_put_back(seeded: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_writes_while_it_is_put_back(
+    seeded: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What they wrote is refused like anything that they wrote before, and is not lost."""
     backup = change(run_module, KINDS["trust policy"])
     real = restore._TrustPolicyRestore.write
@@ -261,7 +331,9 @@ def test_somebody_writes_while_it_is_put_back(seeded: Sandbox, run_module: Run, 
     assert policies_equal(trust_of(seeded, CLOUD.role_name), policy(LAMBDA, PARTNER))
 
 
-def test_a_version_that_does_not_show_is_not_published_twice(seeded: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_that_does_not_show_is_not_published_twice(
+    seeded: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backup = change(run_module, KINDS["compute config"])
     monkeypatch.setattr(restore, "_VISIBLE_SECONDS", 0.1)
     monkeypatch.setattr(restore, "same_config", lambda one, other: False)
@@ -286,7 +358,9 @@ def test_a_principal_that_is_gone_cannot_be_put_back(seeded: Sandbox, run_module
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check mode", "for real"])
-def test_an_arn_of_somebody_who_is_gone_cannot_be_put_back(seeded: Sandbox, run_module: Run, check: bool) -> None:
+def test_an_arn_of_somebody_who_is_gone_cannot_be_put_back(
+    seeded: Sandbox, run_module: Run, check: bool
+) -> None:
     """In check mode too; once there is one of that name again, it can."""
     friend = make_role(seeded, "friend")
     trust = {"Effect": "Allow", "Principal": {"AWS": friend}, "Action": "sts:AssumeRole"}
@@ -304,7 +378,9 @@ def test_an_arn_of_somebody_who_is_gone_cannot_be_put_back(seeded: Sandbox, run_
 
 def _without_the_role(sandbox: Sandbox, files: list[str]) -> Json:
     iam = sandbox.client("iam", ACCOUNT)
-    iam.remove_role_from_instance_profile(InstanceProfileName=CLOUD.role_name, RoleName=CLOUD.role_name)
+    iam.remove_role_from_instance_profile(
+        InstanceProfileName=CLOUD.role_name, RoleName=CLOUD.role_name
+    )
     delete_role(sandbox, CLOUD.role_name)
     return {"files": files[:1]}
 
@@ -316,9 +392,15 @@ def _from_another_account(sandbox: Sandbox, files: list[str]) -> Json:
 
 REFUSED: dict[str, tuple[t.Callable[[Sandbox, list[str]], Json], str]] = {
     "no files": (lambda sandbox, files: {"files": []}, "files is an empty list"),
-    "a file that is not there": (lambda sandbox, files: {"files": ["/no/such/file.json"]}, "/no/such/file.json"),
+    "a file that is not there": (
+        lambda sandbox, files: {"files": ["/no/such/file.json"]},
+        "/no/such/file.json",
+    ),
     "backups of two documents": (lambda sandbox, files: {"files": files}, "several documents"),
-    "another account than the backup's": (lambda sandbox, files: {"files": files[:1], "account_id": OTHER_ACCOUNT}, OTHER_ACCOUNT),
+    "another account than the backup's": (
+        lambda sandbox, files: {"files": files[:1], "account_id": OTHER_ACCOUNT},
+        OTHER_ACCOUNT,
+    ),
     "a role that is gone": (_without_the_role, "does not exist"),
     "a caller of another account": (_from_another_account, "assume_role_arn"),
 }
@@ -332,10 +414,14 @@ def test_what_cannot_be_put_back_is_explained(seeded: Sandbox, run_module: Run, 
 
 
 def test_each_documented_reason_is_tested() -> None:
-    assert documented_reasons(MODULE) == {"changed_since_backup", "added_since_backup", "removed_since_backup"}
+    assert documented_reasons(MODULE) == {
+        "changed_since_backup",
+        "added_since_backup",
+        "removed_since_backup",
+    }
 
 
-# --- a run ------------------------------------------------------------------------------------------------------------
+# --- a run ----------------------------------------------------------------------------------------
 
 CLOUDS = [cloud for cloud in FLEET if cloud.name in ("vision-prod", "search-prod", "search-lab")]
 RUN = ("-e", "cloud_iam_run_id=onboarding")
@@ -347,11 +433,15 @@ def state(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
 
 
 def same_state(one: list[t.Any], other: list[t.Any]) -> bool:
-    return all(kind.same(*documents) for kind, *documents in zip(KINDS.values(), one, other, strict=True))
+    return all(
+        kind.same(*documents) for kind, *documents in zip(KINDS.values(), one, other, strict=True)
+    )
 
 
 def onboarded(sandbox: Sandbox, folder: pathlib.Path) -> tuple[pathlib.Path, list[list[t.Any]]]:
-    """A fleet of two accounts' worth of documents, two clouds of which share a bucket, onboarded by the run ``onboarding``."""
+    """A fleet of two accounts' worth of documents, two clouds of which share a bucket, onboarded by
+    the run ``onboarding``.
+    """
     sandbox.reset()
     sandbox.seed(CLOUDS)
     inventory = inventory_file(folder, sandbox, CLOUDS)
@@ -361,14 +451,18 @@ def onboarded(sandbox: Sandbox, folder: pathlib.Path) -> tuple[pathlib.Path, lis
     return inventory, states
 
 
-def test_a_run_is_put_back_and_the_rollback_as_well(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_run_is_put_back_and_the_rollback_as_well(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
     changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
     options = ("-e", "rollback_run=onboarding")
     check = run_playbook(running_sandbox, "rollback", inventory, *options, "--check", "--diff")
     assert (check.exit_status, check.writes) == (0, [])
     assert '-      "Sid": "AnyscaleEC2Trust"' in check.output
-    first = run_playbook(running_sandbox, "rollback", inventory, *options, "-e", "cloud_iam_run_id=back")
+    first = run_playbook(
+        running_sandbox, "rollback", inventory, *options, "-e", "cloud_iam_run_id=back"
+    )
     assert first.exit_status == 0, first.output
     for cloud, wanted in zip(CLOUDS, states, strict=True):
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
@@ -385,8 +479,12 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
     inventory, states = onboarded(running_sandbox, tmp_path)
     changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
     name = CLOUDS[0].name
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", name)
-    assert {host for host, action, _result, _name in run.results if action.endswith(MODULE)} == {name}
+    run = run_playbook(
+        running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", name
+    )
+    assert {host for host, action, _result, _name in run.results if action.endswith(MODULE)} == {
+        name
+    }
     (warning,) = run.result(name, "rollback_plan")["warnings"]
     assert warning.startswith("Not put back") and f"trust policy of {CLOUDS[1].role_arn}" in warning
     assert f"trust policy of {CLOUDS[0].role_arn}" not in warning
@@ -395,21 +493,36 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
-def test_the_documents_of_a_fleet_are_not_all_named(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_the_documents_of_a_fleet_are_not_all_named(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """But for some of them, and how many there are; the result has them all."""
     running_sandbox.reset()
     running_sandbox.seed(FLEET[:8])
     inventory = inventory_file(tmp_path, running_sandbox, FLEET[:8])
     assert run_playbook(running_sandbox, "onboard", inventory, *RUN).exit_status == 0
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", FLEET[0].name, "--check")
+    run = run_playbook(
+        running_sandbox,
+        "rollback",
+        inventory,
+        "-e",
+        "rollback_run=onboarding",
+        "--limit",
+        FLEET[0].name,
+        "--check",
+    )
     plan = run.result(FLEET[0].name, "rollback_plan")
     (warning,) = plan["warnings"]
     assert len(plan["left_out"]) > 10
     assert warning.endswith(f" and {len(plan['left_out']) - 10} more.")
-    assert [resource for resource in plan["left_out"] if resource in warning] == plan["left_out"][:10]
+    assert [resource for resource in plan["left_out"] if resource in warning] == plan["left_out"][
+        :10
+    ]
 
 
-def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """Unless by force, the one cloud's rollback ends before it."""
     inventory, states = onboarded(running_sandbox, tmp_path)
     one, other = (cloud for cloud in CLOUDS if cloud.bucket_name == "anyscale-search-shared")
@@ -418,33 +531,71 @@ def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(running_sandbox: 
     run = run_playbook(running_sandbox, "rollback", inventory, *options)
     assert run.exit_status == 2 and "other clouds" in run.output and other.cloud_id in run.output
     assert policies_equal(bucket_policy_of(running_sandbox, one.bucket_name), shared)
-    run = run_playbook(running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true")
+    run = run_playbook(
+        running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"
+    )
     assert run.exit_status == 0 and other.cloud_id in run.output, run.output
     assert same_state(state(running_sandbox, one), states[CLOUDS.index(one)])
 
 
-def test_what_a_cloud_found_right_is_not_taken_from_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
-    """Two clouds with one role and one bucket: the run wrote both policies for whichever came first."""
-    twins = [Cloud(name, VISION_ACCOUNT, trust="lambda_only", bucket="anyscale-twins") for name in ("castor", "pollux")]
+def test_what_a_cloud_found_right_is_not_taken_from_it(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """Two clouds with one role and one bucket: the run wrote both policies for whichever came
+    first.
+    """
+    twins = [
+        Cloud(name, VISION_ACCOUNT, trust="lambda_only", bucket="anyscale-twins")
+        for name in ("castor", "pollux")
+    ]
     running_sandbox.reset()
     running_sandbox.seed(twins)
     inventory = inventory_file(tmp_path, running_sandbox, twins, cloud_iam_role=twins[0].role_arn)
     for twin in twins:
-        done = run_playbook(running_sandbox, "onboard", inventory, "--limit", twin.name, "-e", f"cloud_iam_run_id={twin.name}")
+        done = run_playbook(
+            running_sandbox,
+            "onboard",
+            inventory,
+            "--limit",
+            twin.name,
+            "-e",
+            f"cloud_iam_run_id={twin.name}",
+        )
         assert done.exit_status == 0, done.output
-    policies = [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])]
+    policies = [
+        kind.live(running_sandbox, twins[0])
+        for kind in (KINDS["trust policy"], KINDS["bucket policy"])
+    ]
     for limit in ([], ["--limit", "castor"]):
-        run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit)
-        assert run.failed() == {"castor"} and "is what others run with as well (needed_by: pollux)" in run.output, run.output
-        assert [kind.live(running_sandbox, twins[0]) for kind in (KINDS["trust policy"], KINDS["bucket policy"])] == policies
+        run = run_playbook(
+            running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit
+        )
+        assert (
+            run.failed() == {"castor"}
+            and "is what others run with as well (needed_by: pollux)" in run.output
+        ), run.output
+        assert [
+            kind.live(running_sandbox, twins[0])
+            for kind in (KINDS["trust policy"], KINDS["bucket policy"])
+        ] == policies
     for name in ("pollux", "castor"):
         done = run_playbook(running_sandbox, "rollback", inventory, "-e", f"rollback_run={name}")
     assert done.exit_status == 2, "pollux is in the inventory still, and names the role"
-    done = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", "-e", "rollback_force=true")
+    done = run_playbook(
+        running_sandbox,
+        "rollback",
+        inventory,
+        "-e",
+        "rollback_run=castor",
+        "-e",
+        "rollback_force=true",
+    )
     assert done.exit_status == 0, done.output
 
 
-def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """Somebody uses the compute config: then the role keeps its bucket and its trust, too."""
     inventory, _states = onboarded(running_sandbox, tmp_path)
     _publish(running_sandbox, CLOUDS[0])
@@ -454,15 +605,25 @@ def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(running
     assert run.failed() == {CLOUDS[0].name} and run.exit_status == 2
     assert "is not what the run left" in run.output
     assert same_state(state(running_sandbox, CLOUDS[0]), changed)
-    forced = run_playbook(running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true")
+    forced = run_playbook(
+        running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"
+    )
     assert forced.exit_status == 0, forced.output
 
 
-def test_files_and_folders_in_the_place_of_a_run(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_files_and_folders_in_the_place_of_a_run(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
     folder = tmp_path / ".ansible/anyscale_backups"
-    (trust,) = (str(path) for path in folder.glob("*.trust_policy.cld-*") if CLOUDS[0].role_arn in path.read_text())
-    run_playbook(running_sandbox, "rollback", inventory, "-e", json.dumps({"rollback_paths": [trust]}))
+    (trust,) = (
+        str(path)
+        for path in folder.glob("*.trust_policy.cld-*")
+        if CLOUDS[0].role_arn in path.read_text()
+    )
+    run_playbook(
+        running_sandbox, "rollback", inventory, "-e", json.dumps({"rollback_paths": [trust]})
+    )
     assert policies_equal(trust_of(running_sandbox, CLOUDS[0].role_name), states[0][0])
     assert not same_state(state(running_sandbox, CLOUDS[0]), states[0])
     only = [*(path for path in folder.glob("*.onboarding.*"))]
@@ -470,17 +631,27 @@ def test_files_and_folders_in_the_place_of_a_run(running_sandbox: Sandbox, tmp_p
     kept.mkdir(mode=0o700)
     for path in only:
         path.rename(kept / path.name)
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", json.dumps({"rollback_paths": [str(kept)]}))
+    run = run_playbook(
+        running_sandbox, "rollback", inventory, "-e", json.dumps({"rollback_paths": [str(kept)]})
+    )
     assert run.exit_status == 0, run.output
     for cloud, wanted in zip(CLOUDS, states, strict=True):
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
-def test_another_cloud_of_the_account_puts_back_what_is_nobodys(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
-    """The cloud was taken out of the inventory; where no cloud of the account is left, the plan says so."""
+def test_another_cloud_of_the_account_puts_back_what_is_nobodys(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """The cloud was taken out of the inventory; where no cloud of the account is left, the plan
+    says so.
+    """
     inventory, states = onboarded(running_sandbox, tmp_path)
     hosts = inventory.read_text()
-    inventory.write_text(hosts.replace(f"      {CLOUDS[0].name}:", "      renamed:").replace(CLOUDS[0].cloud_id, "cld_another"))
+    inventory.write_text(
+        hosts.replace(f"      {CLOUDS[0].name}:", "      renamed:").replace(
+            CLOUDS[0].cloud_id, "cld_another"
+        )
+    )
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
     assert run.exit_status == 0, run.output
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
@@ -489,19 +660,33 @@ def test_another_cloud_of_the_account_puts_back_what_is_nobodys(running_sandbox:
     assert run.exit_status == 2 and "No host of the play is a cloud of the account of" in run.output
 
 
-def test_a_cloud_of_which_the_run_has_nothing_is_no_success(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_cloud_of_which_the_run_has_nothing_is_no_success(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """The plan says so instead of a recap without a change."""
     running_sandbox.reset()
     running_sandbox.seed(CLOUDS[:2])
-    run_playbook(running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, CLOUDS[:1]), *RUN)
+    run_playbook(
+        running_sandbox, "onboard", inventory_file(tmp_path, running_sandbox, CLOUDS[:1]), *RUN
+    )
     inventory = inventory_file(tmp_path, running_sandbox, CLOUDS[:2])
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", CLOUDS[1].name)
+    run = run_playbook(
+        running_sandbox,
+        "rollback",
+        inventory,
+        "-e",
+        "rollback_run=onboarding",
+        "--limit",
+        CLOUDS[1].name,
+    )
     assert run.exit_status == 2 and run.writes == []
     assert "No document that was found is a cloud's of the play" in run.output
     assert f"trust policy of {CLOUDS[0].role_arn}" in run.output
 
 
-def test_a_name_that_is_a_pattern_is_refused(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_name_that_is_a_pattern_is_refused(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """As the host of a play it would stand for others, or for none."""
     inventory, states = onboarded(running_sandbox, tmp_path)
     hosts = inventory.read_text()
@@ -509,8 +694,12 @@ def test_a_name_that_is_a_pattern_is_refused(running_sandbox: Sandbox, tmp_path:
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
     assert run.exit_status == 2 and run.writes == []
     assert "Host '!vision' has a name that Ansible reads as a pattern" in run.output
-    inventory.write_text(hosts.replace(f" {CLOUDS[0].name}:", " '*':").replace(f" {CLOUDS[1].name}:", " '~.*':"))
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", "~\\*")
+    inventory.write_text(
+        hosts.replace(f" {CLOUDS[0].name}:", " '*':").replace(f" {CLOUDS[1].name}:", " '~.*':")
+    )
+    run = run_playbook(
+        running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", "~\\*"
+    )
     assert run.exit_status == 0, run.output
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
 
@@ -528,20 +717,35 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_explained(running_sandbox: Sandbox, tmp_path: pathlib.Path, case: str) -> None:
+def test_a_mistake_is_explained(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path, case: str
+) -> None:
     arguments, words = MISTAKES[case]
     running_sandbox.reset()
     (tmp_path / ".ansible/anyscale_backups").mkdir(parents=True)
-    run = run_playbook(running_sandbox, "rollback", inventory_file(tmp_path, running_sandbox, CLOUDS), *arguments)
+    run = run_playbook(
+        running_sandbox, "rollback", inventory_file(tmp_path, running_sandbox, CLOUDS), *arguments
+    )
     assert run.exit_status == 2 and words in " ".join(run.output.split())
     assert run.writes == []
 
 
 @pytest.mark.parametrize("limit", [[], ["--limit", CLOUDS[0].name]], ids=["all", "limited"])
-def test_a_pattern_that_matches_no_cloud_is_an_error(running_sandbox: Sandbox, tmp_path: pathlib.Path, limit: list[str]) -> None:
+def test_a_pattern_that_matches_no_cloud_is_an_error(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path, limit: list[str]
+) -> None:
     """A name that is mistyped must not look like a run that is put back."""
     running_sandbox.reset()
     inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
-    run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=x", "-e", "rollback_hosts=visoin", *limit)
+    run = run_playbook(
+        running_sandbox,
+        "rollback",
+        inventory,
+        "-e",
+        "rollback_run=x",
+        "-e",
+        "rollback_hosts=visoin",
+        *limit,
+    )
     assert run.exit_status == 4 and run.operations == {}
     assert "No host of the inventory matches visoin: there is no cloud to roll back." in run.output

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is answered to a survey of AWX is validated in the play, before any call, and does what it says."""
+"""What is answered to a survey of AWX is validated in the play, before any call, and does what it
+says.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,15 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    inventory_file,
+    run_playbook,
+)
 
 Json = dict[str, t.Any]
 
@@ -73,27 +82,51 @@ class Wrong(t.NamedTuple):
 
 ALL = ("audit", "onboard", "offboard")
 WRONG = {
-    "a mode that is none": Wrong(("onboard", "offboard", "rollback"), {"fleet_mode": "dry-run", "rollback_run": "1"}, "fleet_mode"),
+    "a mode that is none": Wrong(
+        ("onboard", "offboard", "rollback"),
+        {"fleet_mode": "dry-run", "rollback_run": "1"},
+        "fleet_mode",
+    ),
     "an account that is none": Wrong(ALL, {"fleet_accounts": "1234"}, "fleet_accounts has '1234'"),
-    "one of two accounts": Wrong(ALL, {"fleet_accounts": f"{VISION_ACCOUNT},x"}, "fleet_accounts has 'x'"),
+    "one of two accounts": Wrong(
+        ALL, {"fleet_accounts": f"{VISION_ACCOUNT},x"}, "fleet_accounts has 'x'"
+    ),
     "a region that is none": Wrong(ALL, {"fleet_regions": "Oregon"}, "fleet_regions has 'Oregon'"),
     "a template": Wrong(ALL, {"fleet_clouds": "{{ lookup('pipe', 'id') }}"}, "fleet_clouds has "),
     "a command": Wrong(ALL, {"fleet_clouds": "$(id)"}, "fleet_clouds has '$(id)'"),
-    "a name of no cloud": Wrong(ALL, {"fleet_clouds": "visoin-*"}, "None of 12 clouds is selected by clouds visoin-*"),
-    "nothing, where something is needed": Wrong(ALL, {"fleet_must_select": True, "fleet_clouds": ""}, "No cloud is chosen"),
-    "a canary of more than all": Wrong(("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"),
-    "a canary of less than none": Wrong(("onboard",), {"onboard_canary_percent": -1}, "canary_percent is -1"),
-    "a canary that is no number": Wrong(("onboard",), {"onboard_canary_percent": "some"}, "canary_percent"),
-    "a part that is none": Wrong(("onboard",), {"onboard_part": "half"}, "part must be one of: all, canary"),
-    "the part of a canary of none": Wrong(("onboard",), {"onboard_part": "canary"}, "part is canary, but canary_percent is 0"),
-    "a budget that is no number": Wrong(("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage"),
+    "a name of no cloud": Wrong(
+        ALL, {"fleet_clouds": "visoin-*"}, "None of 12 clouds is selected by clouds visoin-*"
+    ),
+    "nothing, where something is needed": Wrong(
+        ALL, {"fleet_must_select": True, "fleet_clouds": ""}, "No cloud is chosen"
+    ),
+    "a canary of more than all": Wrong(
+        ("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"
+    ),
+    "a canary of less than none": Wrong(
+        ("onboard",), {"onboard_canary_percent": -1}, "canary_percent is -1"
+    ),
+    "a canary that is no number": Wrong(
+        ("onboard",), {"onboard_canary_percent": "some"}, "canary_percent"
+    ),
+    "a part that is none": Wrong(
+        ("onboard",), {"onboard_part": "half"}, "part must be one of: all, canary"
+    ),
+    "the part of a canary of none": Wrong(
+        ("onboard",), {"onboard_part": "canary"}, "part is canary, but canary_percent is 0"
+    ),
+    "a budget that is no number": Wrong(
+        ("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage"
+    ),
     "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
     "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
     "an audit that fails for something else": Wrong(("audit",), {"fail_on": "always"}, "fail_on"),
 }
 
 
-@pytest.mark.parametrize(("playbook", "case"), [(playbook, case) for case in WRONG for playbook in WRONG[case].playbooks])
+@pytest.mark.parametrize(
+    ("playbook", "case"), [(playbook, case) for case in WRONG for playbook in WRONG[case].playbooks]
+)
 def test_an_answer_that_means_nothing_is_refused(play: Play, playbook: str, case: str) -> None:
     """By its name, and before anything is written."""
     run = play(playbook, **WRONG[case].answers)
@@ -114,19 +147,32 @@ class Chosen(t.NamedTuple):
 
 CHOSEN = {
     "an account": Chosen({"fleet_accounts": SCIENCE_ACCOUNT}, OF_SCIENCE),
-    "both accounts, as a list": Chosen({"fleet_accounts": [SCIENCE_ACCOUNT, VISION_ACCOUNT]}, EVERYWHERE),
-    "names, but for one": Chosen({"fleet_clouds": "search-*, !search-lab"}, {"search-prod", "search-dev"}),
-    "an account and a name": Chosen(
-        {"fleet_accounts": SCIENCE_ACCOUNT, "fleet_clouds": "*-prod"}, {name for name in OF_SCIENCE if name.endswith("-prod")}
+    "both accounts, as a list": Chosen(
+        {"fleet_accounts": [SCIENCE_ACCOUNT, VISION_ACCOUNT]}, EVERYWHERE
     ),
-    "empty answers": Chosen({"fleet_accounts": "", "fleet_regions": "", "fleet_clouds": ""}, EVERYWHERE),
+    "names, but for one": Chosen(
+        {"fleet_clouds": "search-*, !search-lab"}, {"search-prod", "search-dev"}
+    ),
+    "an account and a name": Chosen(
+        {"fleet_accounts": SCIENCE_ACCOUNT, "fleet_clouds": "*-prod"},
+        {name for name in OF_SCIENCE if name.endswith("-prod")},
+    ),
+    "empty answers": Chosen(
+        {"fleet_accounts": "", "fleet_regions": "", "fleet_clouds": ""}, EVERYWHERE
+    ),
 }
 
 
 @pytest.mark.parametrize("case", CHOSEN)
 def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_path: Path) -> None:
     """Its report has no others."""
-    run = play("audit", **CHOSEN[case].answers, report_dir=str(tmp_path / "report"), audit_label="before", awx_job_id=4711)
+    run = play(
+        "audit",
+        **CHOSEN[case].answers,
+        report_dir=str(tmp_path / "report"),
+        audit_label="before",
+        awx_job_id=4711,
+    )
     assert run.exit_status == 0, run.output
     assert seen(run) == CHOSEN[case].clouds
     report = json.loads((tmp_path / "report/report.json").read_text())
@@ -143,7 +189,10 @@ def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -
     assert published(looked, "anyscale_onboard")["counts"]["selected"] == len(clouds)
     unseen = play("onboard", **CHOSEN[case].answers, fleet_plan="never", fleet_mode="check")
     assert seen(unseen) == clouds
-    assert published(unseen, "anyscale_onboard")["counts"] == published(looked, "anyscale_onboard")["counts"]
+    assert (
+        published(unseen, "anyscale_onboard")["counts"]
+        == published(looked, "anyscale_onboard")["counts"]
+    )
 
 
 def test_an_offboarding_is_for_the_clouds_that_are_meant(play: Play) -> None:
@@ -160,7 +209,12 @@ def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -
 @pytest.mark.parametrize("playbook", ALL)
 def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path) -> None:
     """Which is no failure, and costs no call."""
-    run = play(playbook, fleet_clouds="elsewhere", fleet_may_select_none=True, report_dir=str(tmp_path / "report"))
+    run = play(
+        playbook,
+        fleet_clouds="elsewhere",
+        fleet_may_select_none=True,
+        report_dir=str(tmp_path / "report"),
+    )
     assert run.exit_status == 0, run.output
     assert run.operations == {}
     if playbook == "onboard":
@@ -172,13 +226,18 @@ def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
     answered = play("onboard", fleet_mode="check")
     asked = play("onboard", "--check")
     assert answered.writes == asked.writes == []
-    assert answered.named("Say which clouds changed and why") == asked.named("Say which clouds changed and why")
+    assert answered.named("Say which clouds changed and why") == asked.named(
+        "Say which clouds changed and why"
+    )
     assert "11 would change, 1 already right, 0 failed" in answered.output
 
 
 def test_the_mode_apply_does_not_undo_a_check(play: Play) -> None:
     """Whoever says --check on the command line means it."""
-    for playbook, answers in {"onboard": {}, "offboard": {"fleet_clouds": "vision-dev", **OFFBOARD}}.items():
+    for playbook, answers in {
+        "onboard": {},
+        "offboard": {"fleet_clouds": "vision-dev", **OFFBOARD},
+    }.items():
         assert play(playbook, "--check", fleet_mode="apply", **t.cast(Json, answers)).writes == []
 
 
@@ -220,10 +279,27 @@ def test_the_canary_comes_alone_and_then_the_rest(canary: Canary) -> None:
 
 def test_each_job_publishes_its_counts_under_a_name_of_its_own(canary: Canary) -> None:
     """By which the report of a workflow tells its steps apart."""
-    first, rest = published(canary.first, "anyscale_onboard_1"), published(canary.rest, "anyscale_onboard_2")
+    first, rest = (
+        published(canary.first, "anyscale_onboard_1"),
+        published(canary.rest, "anyscale_onboard_2"),
+    )
     assert (first["step"], rest["step"]) == ("onboard canary", "onboard")
-    assert first["counts"] == {"selected": 12, "changed": 3, "failed": 0, "not_reached": 0, "right": 1, "later": 8}
-    assert rest["counts"] == {"selected": 12, "changed": 8, "failed": 0, "not_reached": 0, "right": 4, "later": 0}
+    assert first["counts"] == {
+        "selected": 12,
+        "changed": 3,
+        "failed": 0,
+        "not_reached": 0,
+        "right": 1,
+        "later": 8,
+    }
+    assert rest["counts"] == {
+        "selected": 12,
+        "changed": 8,
+        "failed": 0,
+        "not_reached": 0,
+        "right": 4,
+        "later": 0,
+    }
 
 
 def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_path: Path) -> None:
@@ -233,7 +309,9 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
         running_sandbox.seed(FLEET)
         inventory = inventory_file(tmp_path, running_sandbox, FLEET)
         content = yaml.safe_load(inventory.read_text())
-        content["all"]["children"]["anyscale_clouds"]["hosts"][NEED_SOMETHING[0]]["cloud_iam_bucket"] = "no-such-bucket-of-anybody"
+        content["all"]["children"]["anyscale_clouds"]["hosts"][NEED_SOMETHING[0]][
+            "cloud_iam_bucket"
+        ] = "no-such-bucket-of-anybody"
         inventory.write_text(yaml.safe_dump(content))
         answers = {"onboard_canary_percent": 25, **t.cast(Json, budget)}
         run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers))
@@ -241,12 +319,21 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
         assert len(seen(run)) == reached, run.output
 
 
-def test_the_progress_counts_only_the_clouds_that_are_meant(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_progress_counts_only_the_clouds_that_are_meant(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Nobody is called right whom nobody looked at, and none that is left for later."""
     running_sandbox.reset()
     running_sandbox.seed(FLEET)
-    answers = {"fleet_clouds": "search-*,genomics-*", "fleet_plan": "always", "onboard_canary_percent": 1, "onboard_part": "canary"}
+    answers = {
+        "fleet_clouds": "search-*,genomics-*",
+        "fleet_plan": "always",
+        "onboard_canary_percent": 1,
+        "onboard_part": "canary",
+    }
     inventory = inventory_file(tmp_path, running_sandbox, FLEET)
     callback = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet"}
-    run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers), variables=callback)
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, "-e", json.dumps(answers), variables=callback
+    )
     assert "clouds=2 right=1 changed=1 failed=0 unreachable=0" in run.output

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stdout callback, as people see it: in a pipe, and on a terminal, with playbooks of any kind and with the collection's own."""
+"""The stdout callback, as people see it: in a pipe, and on a terminal, with playbooks of any kind
+and with the collection's own.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,18 @@ import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import cells
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import LAMBDA, PARTNER, policy, put_trust
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    LAMBDA,
+    PARTNER,
+    policy,
+    put_trust,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    BIN,
+    Run,
+    inventory_file,
+    run_playbook,
+)
 
 CALLBACK = "rayfleet.anyscale.fleet"
 ACCOUNTS = {"vision": "111111111111", "speech": "222222222222"}
@@ -55,7 +67,8 @@ class ActionModule(ActionBase):
         return {"changed": False, **arguments}
 """
 
-# As a plugin that takes over from another one, which AWX does: of the other one's options it has only Ansible's own.
+# As a plugin that takes over from another one, which AWX does: of the other one's options it has
+# only Ansible's own.
 _DERIVED = """
 from ansible.plugins.loader import callback_loader
 
@@ -88,8 +101,14 @@ class Shown(t.NamedTuple):
     @property
     def bars(self) -> list[str]:
         """Every state of the bottom line, without colours."""
-        drawn = [part.partition("\r")[0].partition("\n")[0] for part in self.output.split(ERASE)[1:]]
-        return [line for line in (re.sub(r"\x1b\[[0-9;]*m", "", part) for part in drawn) if re.search(r"\d+ of \d+", line)]
+        drawn = [
+            part.partition("\r")[0].partition("\n")[0] for part in self.output.split(ERASE)[1:]
+        ]
+        return [
+            line
+            for line in (re.sub(r"\x1b\[[0-9;]*m", "", part) for part in drawn)
+            if re.search(r"\d+ of \d+", line)
+        ]
 
 
 class Stage:
@@ -100,16 +119,30 @@ class Stage:
         for kind, name, content in (("action", "does", _ACTION), ("callback", "derived", _DERIVED)):
             (folder / f"{kind}_plugins").mkdir()
             (folder / f"{kind}_plugins/{name}.py").write_text(content)
-        self.inventory({name: {"cloud_iam_account_id": account} for name, account in ACCOUNTS.items()})
+        self.inventory(
+            {name: {"cloud_iam_account_id": account} for name, account in ACCOUNTS.items()}
+        )
 
     def inventory(self, hosts: t.Mapping[str, Json], **variables: t.Any) -> None:
         """The hosts with their variables, and those that all have."""
-        common = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}", **variables}
-        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": dict(hosts), "vars": common}}))
+        common = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            **variables,
+        }
+        (self.folder / "hosts.yml").write_text(
+            yaml.safe_dump({"all": {"hosts": dict(hosts), "vars": common}})
+        )
 
     def playbook(self, *tasks: Json, **play: t.Any) -> Stage:
         """One play, with these tasks."""
-        whole = {"name": "Work", "hosts": "all", "gather_facts": False, "tasks": list(tasks), **play}
+        whole = {
+            "name": "Work",
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": list(tasks),
+            **play,
+        }
         (self.folder / "play.yml").write_text(yaml.safe_dump([whole]))
         return self
 
@@ -117,12 +150,27 @@ class Stage:
         """Run it where nobody looks on."""
         command, environment = self._command(arguments, variables)
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
         return Shown(done.returncode, done.stdout, done.stderr)
 
-    def on_terminal(self, *arguments: str, keys: str = "", interrupt: str = "", width: int = WIDTH, **variables: str) -> Shown:
-        """Run it for a person, who types ``keys`` when there is a question, and interrupts once a text is there."""
+    def on_terminal(
+        self,
+        *arguments: str,
+        keys: str = "",
+        interrupt: str = "",
+        width: int = WIDTH,
+        **variables: str,
+    ) -> Shown:
+        """Run it for a person, who types ``keys`` when there is a question, and interrupts once a
+        text is there.
+        """
         command, environment = self._command(arguments, {"TERM": "xterm-256color", **variables})
         child, terminal = pty.fork()
         if child == 0:
@@ -142,7 +190,9 @@ class Stage:
         os.close(terminal)
         return Shown(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), output.decode())
 
-    def _command(self, arguments: t.Sequence[str], variables: t.Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    def _command(
+        self, arguments: t.Sequence[str], variables: t.Mapping[str, str]
+    ) -> tuple[list[str], dict[str, str]]:
         environment = {
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
@@ -151,7 +201,13 @@ class Stage:
             "ANSIBLE_STDOUT_CALLBACK": CALLBACK,
             **variables,
         }
-        return [str(BIN / "ansible-playbook"), "-i", "hosts.yml", "play.yml", *arguments], environment
+        return [
+            str(BIN / "ansible-playbook"),
+            "-i",
+            "hosts.yml",
+            "play.yml",
+            *arguments,
+        ], environment
 
 
 def _read(terminal: int) -> bytes:
@@ -162,7 +218,9 @@ def _read(terminal: int) -> bytes:
 
 
 def _left_on_screen(output: str) -> list[str]:
-    """The lines that a terminal would show. Whatever moves the cursor in a way that the callback does not use is an error."""
+    """The lines that a terminal would show. Whatever moves the cursor in a way that the callback
+    does not use is an error.
+    """
     lines, column = [""], 0
     for token in re.findall(r"\x1b\[[0-9;]*m|\x1b\[K|.", output, re.DOTALL):
         if token == "\r":
@@ -180,7 +238,9 @@ def _left_on_screen(output: str) -> list[str]:
 
 
 def does(name: str, on: str | None = None, **options: t.Any) -> Json:
-    """A task that returns these options as its result, for one host or all; those that are keywords of tasks are that."""
+    """A task that returns these options as its result, for one host or all; those that are keywords
+    of tasks are that.
+    """
     keywords = {option: options.pop(option) for option in _KEYWORDS & set(options)}
     only = {"when": f"inventory_hostname == '{on}'"} if on else {}
     return {"name": name, "does": options, **only, **keywords}
@@ -200,13 +260,18 @@ CHANGE = does("Converge", on="vision", changed=True, reasons=["access_missing"])
 _ROLE = "arn:aws:iam::222222222222:role/speech"
 _NO_BUCKET = {"bucket": "", "account_id": "222222222222", "region": "us-west-2", "roles": [_ROLE]}
 NO_BUCKET = {"name": "Give the bucket", "rayfleet.anyscale.s3_cloud_access": _NO_BUCKET}
-REMEDY = "failed: speech (account 222222222222), Give the bucket: bucket is empty. Give it a value, or leave it out."
+REMEDY = (
+    "failed: speech (account 222222222222), Give the bucket: bucket is empty. Give it a value, or "
+    "leave it out."
+)
 WAIT = does("Wait", seconds=0.6)
 
 
 def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) -> None:
     """Nothing for those that were right, and nothing that only a terminal understands."""
-    shown = stage.playbook({**NO_BUCKET, "when": "inventory_hostname == 'speech'"}, CHANGE).in_pipe()
+    shown = stage.playbook(
+        {**NO_BUCKET, "when": "inventory_hostname == 'speech'"}, CHANGE
+    ).in_pipe()
     assert re.sub(r"\*+", "*", shown.output).splitlines() == [
         "",
         "PLAY [Work] *",
@@ -241,15 +306,37 @@ def test_check_mode_is_named(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("checks", "told"),
     [
-        pytest.param("{{ false }}", "clouds=2 right=0 changed=2 failed=0 unreachable=0", id="for real"),
-        pytest.param("{{ true }}", "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0", id="check mode"),
-        pytest.param("{{ inventory_hostname == 'speech' }}", "changed=1 would_change=1", id="of one cloud"),
-        pytest.param("{{ item == 'role' }}", "clouds=2 right=0 changed=2 failed=0 unreachable=0", id="of one item"),
+        pytest.param(
+            "{{ false }}", "clouds=2 right=0 changed=2 failed=0 unreachable=0", id="for real"
+        ),
+        pytest.param(
+            "{{ true }}",
+            "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0",
+            id="check mode",
+        ),
+        pytest.param(
+            "{{ inventory_hostname == 'speech' }}", "changed=1 would_change=1", id="of one cloud"
+        ),
+        pytest.param(
+            "{{ item == 'role' }}",
+            "clouds=2 right=0 changed=2 failed=0 unreachable=0",
+            id="of one item",
+        ),
     ],
 )
-def test_check_mode_of_a_looped_task_is_what_its_items_came_to(stage: Stage, checks: str, told: str) -> None:
-    """A task of a loop still has its keywords as they are written; only those of its items are evaluated."""
-    task = does("Work", loop=["role", "bucket"], changed=True, reasons=["{{ item }}_differs"], check_mode=checks)
+def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
+    stage: Stage, checks: str, told: str
+) -> None:
+    """A task of a loop still has its keywords as they are written; only those of its items are
+    evaluated.
+    """
+    task = does(
+        "Work",
+        loop=["role", "bucket"],
+        changed=True,
+        reasons=["{{ item }}_differs"],
+        check_mode=checks,
+    )
     shown = stage.playbook(task).in_pipe()
     assert told in shown.output
     assert ("why they changed:" in shown.output) == (" changed=0 " not in shown.output)
@@ -257,8 +344,15 @@ def test_check_mode_of_a_looped_task_is_what_its_items_came_to(stage: Stage, che
 
 
 def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) -> None:
-    """Once each, also of those that changed something before another one failed; the task is the reason of an item without one."""
-    items = [{"name": "role", "why": "role_differs"}, {"name": "bucket", "why": "role_differs"}, {"name": "bad"}, {"name": "worse"}]
+    """Once each, also of those that changed something before another one failed; the task is the
+    reason of an item without one.
+    """
+    items = [
+        {"name": "role", "why": "role_differs"},
+        {"name": "bucket", "why": "role_differs"},
+        {"name": "bad"},
+        {"name": "worse"},
+    ]
     task = does(
         "Put back",
         on="vision",
@@ -268,11 +362,17 @@ def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) ->
         failed="{{ 'why' not in item }}",
         msg="{{ item.name }} could not be read.",
     )
-    shown = stage.playbook(task, does("Install", on="speech", loop=["a", "b"], changed=True)).in_pipe()
+    shown = stage.playbook(
+        task, does("Install", on="speech", loop=["a", "b"], changed=True)
+    ).in_pipe()
     recap = shown.output.partition("why they changed:\n")[2]
     assert "     1  Install: speech\n     1  role_differs: vision\n" in recap
     assert "     1  bad could not be read. worse could not be read.: vision\n" in recap
-    assert "failed: vision (account 111111111111), Put back: bad could not be read. worse could not be read.\n" in shown.output
+    assert (
+        "failed: vision (account 111111111111), Put back: bad could not be read. worse could "
+        "not "
+        "be read.\n"
+    ) in shown.output
     assert "One or more items failed" not in shown.output
     assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.output
 
@@ -285,13 +385,18 @@ def test_items_that_are_hidden_stay_hidden(stage: Stage) -> None:
     ]
     shown = stage.playbook(*tasks).in_pipe()
     assert "s3cret" not in shown.output + shown.errors
-    assert "     2  Change: vision, speech\n" in shown.output or "     2  Change: speech, vision\n" in shown.output
+    assert (
+        "     2  Change: vision, speech\n" in shown.output
+        or "     2  Change: speech, vision\n" in shown.output
+    )
 
 
 def test_a_playbook_of_another_kind_is_about_hosts(stage: Stage) -> None:
     """The tasks are the reasons."""
     stage.inventory({"web1": {}, "web2": {}})
-    shown = stage.playbook(does("Install", changed=True), does("Start {{ item }}", on="web1", changed=True)).in_pipe()
+    shown = stage.playbook(
+        does("Install", changed=True), does("Start {{ item }}", on="web1", changed=True)
+    ).in_pipe()
     assert "changed: web2: Install\n" in shown.output
     assert "unknown       2        0        2" in shown.output
     assert "hosts=2 right=0 changed=2" in shown.output
@@ -301,21 +406,61 @@ def test_a_playbook_of_another_kind_is_about_hosts(stage: Stage) -> None:
     ("task", "words"),
     [
         pytest.param(_debug("hello {{ inventory_hostname }}"), "hello vision", id="debug"),
-        pytest.param({**_debug("hello {{ item }}"), "loop": ["you", "them"]}, "hello them", id="debug in a loop"),
-        pytest.param(does("Warn", warnings=["careful with this"]), "careful with this", id="a warning in a result"),
-        pytest.param(does("Warn", warning="careful in general"), "careful in general", id="a warning of a worker"),
+        pytest.param(
+            {**_debug("hello {{ item }}"), "loop": ["you", "them"]},
+            "hello them",
+            id="debug in a loop",
+        ),
+        pytest.param(
+            does("Warn", warnings=["careful with this"]),
+            "careful with this",
+            id="a warning in a result",
+        ),
+        pytest.param(
+            does("Warn", warning="careful in general"),
+            "careful in general",
+            id="a warning of a worker",
+        ),
         pytest.param(does("Warn", deprecations=[_DEPRECATION]), "use another", id="a deprecation"),
-        pytest.param(does("Warn", skipped=True, warnings=["careful"]), "[WARNING]: careful", id="a warning of what was skipped"),
-        pytest.param(does("Try", failed=True, msg="first item", rc=7), '"rc": 7', id="all that a failed result holds"),
-        pytest.param(does("Try {{ item }}", loop=["one", "two"], failed=True, msg="no"), "(item=two)", id="a failed item"),
-        pytest.param(does("Try", ignore_errors=True, failed=True, msg="no"), "Try: no\n...ignoring", id="a failure to ignore"),
-        pytest.param(does("Try", retries=1, delay=0, until=False), "FAILED - RETRYING: [vision]: Try (", id="a retry"),
-        pytest.param(does("Try {{ nothing }}"), "'nothing' is undefined", id="a name that is not defined"),
+        pytest.param(
+            does("Warn", skipped=True, warnings=["careful"]),
+            "[WARNING]: careful",
+            id="a warning of what was skipped",
+        ),
+        pytest.param(
+            does("Try", failed=True, msg="first item", rc=7),
+            '"rc": 7',
+            id="all that a failed result holds",
+        ),
+        pytest.param(
+            does("Try {{ item }}", loop=["one", "two"], failed=True, msg="no"),
+            "(item=two)",
+            id="a failed item",
+        ),
+        pytest.param(
+            does("Try", ignore_errors=True, failed=True, msg="no"),
+            "Try: no\n...ignoring",
+            id="a failure to ignore",
+        ),
+        pytest.param(
+            does("Try", retries=1, delay=0, until=False),
+            "FAILED - RETRYING: [vision]: Try (",
+            id="a retry",
+        ),
+        pytest.param(
+            does("Try {{ nothing }}"), "'nothing' is undefined", id="a name that is not defined"
+        ),
         pytest.param(_debug("{{ nothing }}"), "Origin: ", id="where an error comes from"),
         pytest.param(
-            does("Reach", unreachable="no route"), "unreachable: vision (account 111111111111), Reach: ", id="a host that is not there"
+            does("Reach", unreachable="no route"),
+            "unreachable: vision (account 111111111111), Reach: ",
+            id="a host that is not there",
         ),
-        pytest.param(does("Show", changed=True, diff=DIFF), "+new\n\nchanged: [", id="differences, if they are wanted"),
+        pytest.param(
+            does("Show", changed=True, diff=DIFF),
+            "+new\n\nchanged: [",
+            id="differences, if they are wanted",
+        ),
     ],
 )
 def test_nothing_is_hidden_that_people_need(stage: Stage, task: Json, words: str) -> None:
@@ -333,8 +478,13 @@ def test_nothing_is_hidden_that_people_need(stage: Stage, task: Json, words: str
         pytest.param([CHANGE], id="changed"),
         pytest.param([does("Work", on="speech", failed=True, msg="no")], id="failed"),
         pytest.param([does("Work", on="speech", unreachable="no route")], id="unreachable"),
-        pytest.param([does("Work", ignore_errors=True, failed=True, msg="no")], id="failed, ignored"),
-        pytest.param([{"block": [does("Work", failed=True, msg="no")], "rescue": [does("Mend")]}], id="failed, rescued"),
+        pytest.param(
+            [does("Work", ignore_errors=True, failed=True, msg="no")], id="failed, ignored"
+        ),
+        pytest.param(
+            [{"block": [does("Work", failed=True, msg="no")], "rescue": [does("Mend")]}],
+            id="failed, rescued",
+        ),
     ],
 )
 def test_the_exit_status_is_ansibles(stage: Stage, tasks: list[Json]) -> None:
@@ -346,8 +496,15 @@ def test_the_exit_status_is_ansibles(stage: Stage, tasks: list[Json]) -> None:
 @pytest.mark.parametrize("arguments", [["-v"], ["-vvv"], ["-v", "--diff"]], ids=" ".join)
 def test_with_v_all_is_shown_as_ansible_shows_it(stage: Stage, arguments: list[str]) -> None:
     """The table comes after Ansible's own recap."""
-    stage.playbook(CHANGE, does("Show", changed=True, diff=DIFF), does("Fail", on="speech", failed=True, msg="no"))
-    default, ours = (stage.in_pipe(*arguments, "--forks=1", ANSIBLE_STDOUT_CALLBACK=name).output for name in ("default", CALLBACK))
+    stage.playbook(
+        CHANGE,
+        does("Show", changed=True, diff=DIFF),
+        does("Fail", on="speech", failed=True, msg="no"),
+    )
+    default, ours = (
+        stage.in_pipe(*arguments, "--forks=1", ANSIBLE_STDOUT_CALLBACK=name).output
+        for name in ("default", CALLBACK)
+    )
     body = default.partition("PLAY [Work]")[2].strip()
     assert body in ours
     assert "clouds=2 right=0 changed=2 failed=1" not in default
@@ -358,7 +515,13 @@ def test_hidden_results_stay_hidden(stage: Stage) -> None:
     """With no_log nothing of a result is shown, whatever came of the task."""
     hidden = {"no_log": True, "ignore_errors": True}
     tasks = [
-        does("Change", **hidden, changed=True, reasons=["s3cret"], diff={"before": "", "after": "s3cret\n"}),
+        does(
+            "Change",
+            **hidden,
+            changed=True,
+            reasons=["s3cret"],
+            diff={"before": "", "after": "s3cret\n"},
+        ),
         does("Fail", **hidden, failed=True, msg="s3cret", error={"code": "s3cret"}),
         does("Reach", no_log=True, failed=True, msg="s3cret"),
         {**NO_BUCKET, **hidden},
@@ -371,7 +534,10 @@ def test_hidden_results_stay_hidden(stage: Stage) -> None:
 
 def test_a_rescued_cloud_did_not_fail(stage: Stage) -> None:
     """The failure is shown at once, since nobody knows then; the recap knows better."""
-    block = {"block": [does("Work", on="speech", failed=True, msg="no")], "rescue": [does("Mend", changed=True)]}
+    block = {
+        "block": [does("Work", on="speech", failed=True, msg="no")],
+        "rescue": [does("Mend", changed=True)],
+    }
     shown = stage.playbook(block).in_pipe()
     assert "failed: speech (account 222222222222), Work: no" in shown.output
     assert "clouds=2 right=1 changed=1 failed=0 unreachable=0" in shown.output
@@ -379,15 +545,25 @@ def test_a_rescued_cloud_did_not_fail(stage: Stage) -> None:
 
 def test_a_cloud_whose_play_was_cut_short_is_not_called_right(stage: Stage) -> None:
     """Nobody knows what the rest of its tasks would have come to."""
-    shown = stage.playbook(does("Try", on="speech", failed=True, msg="no"), does("Go on"), max_fail_percentage=10).in_pipe()
+    shown = stage.playbook(
+        does("Try", on="speech", failed=True, msg="no"), does("Go on"), max_fail_percentage=10
+    ).in_pipe()
     assert "clouds=2 right=0 changed=0 failed=1 unreachable=0 not_finished=1" in shown.output
 
 
 def test_the_account_comes_from_where_it_is_known(stage: Stage) -> None:
-    """The host's variable, its group's, or the task's option; a template or a file of variables tells nothing."""
-    hosts = {"own": {"cloud_iam_account_id": "333333333333"}, "common": {}, "templated": {"cloud_iam_account_id": "{{ '4' * 12 }}"}}
+    """The host's variable, its group's, or the task's option; a template or a file of variables
+    tells nothing.
+    """
+    hosts = {
+        "own": {"cloud_iam_account_id": "333333333333"},
+        "common": {},
+        "templated": {"cloud_iam_account_id": "{{ '4' * 12 }}"},
+    }
     stage.inventory(hosts, cloud_iam_account_id=555555555555)
-    shown = stage.playbook(does("Work", changed=True), {**NO_BUCKET, "when": "inventory_hostname == 'templated'"}).in_pipe()
+    shown = stage.playbook(
+        does("Work", changed=True), {**NO_BUCKET, "when": "inventory_hostname == 'templated'"}
+    ).in_pipe()
     assert "changed: own (account 333333333333): Work" in shown.output
     assert "changed: common (account 555555555555): Work" in shown.output
     assert "failed: templated (account 222222222222), Give the bucket" in shown.output
@@ -400,9 +576,16 @@ def test_a_cloud_is_told_of_when_its_last_task_is_over(stage: Stage, strategy: s
     early = [CHANGE, does("Go on"), does("Wait for one", on="speech", seconds=1)]
     shown = stage.playbook(*early, strategy=strategy).in_pipe(RAYFLEET_HEARTBEAT="0")
     assert shown.output.count("changed: vision (account 111111111111): access_missing\n") == 1
-    late = [{**CHANGE, "notify": "Handle"}, {"ansible.builtin.include_tasks": "more.yml", "name": "Include"}]
-    shown = stage.playbook(*late, handlers=[does("Handle", changed=True)], strategy=strategy).in_pipe()
-    assert "changed: vision (account 111111111111): access_missing, Do more, Handle\n" in shown.output
+    late = [
+        {**CHANGE, "notify": "Handle"},
+        {"ansible.builtin.include_tasks": "more.yml", "name": "Include"},
+    ]
+    shown = stage.playbook(
+        *late, handlers=[does("Handle", changed=True)], strategy=strategy
+    ).in_pipe()
+    assert (
+        "changed: vision (account 111111111111): access_missing, Do more, Handle\n" in shown.output
+    )
     assert "changed: speech (account 222222222222): Do more\n" in shown.output
 
 
@@ -410,20 +593,33 @@ def test_a_log_has_a_heartbeat(stage: Stage) -> None:
     """Every so many seconds, also while a single task takes its time."""
     stage.playbook(does("Be patient", seconds=3.5))
     output = stage.in_pipe(RAYFLEET_HEARTBEAT="1").output
-    beats = re.findall(r"^0 of 2 clouds done in 0:0(\d), 0 changed, 0 failed \| Be patient$", output, re.M)
+    beats = re.findall(
+        r"^0 of 2 clouds done in 0:0(\d), 0 changed, 0 failed \| Be patient$", output, re.M
+    )
     assert len(beats) >= 3 and beats == sorted(set(beats))
     assert " done in " not in stage.in_pipe(RAYFLEET_HEARTBEAT="0").output
 
 
 def test_a_log_can_be_followed(stage: Stage) -> None:
     """A failure is in a pipe at once, not when its buffer is full or the run is over."""
-    stage.inventory({"slow": {"seconds": 20, "fails": False}, "quick": {"seconds": 0, "fails": True}})
+    stage.inventory(
+        {"slow": {"seconds": 20, "fails": False}, "quick": {"seconds": 0, "fails": True}}
+    )
     stage.playbook(does("Work", seconds="{{ seconds }}", failed="{{ fails }}", msg="no"))
     command, environment = stage._command([], {})
     with subprocess.Popen(
-        command, cwd=stage.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=stage.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
-        next(line for line in t.cast(t.IO[str], process.stdout) if line == "failed: quick, Work: no\n")
+        next(
+            line
+            for line in t.cast(t.IO[str], process.stdout)
+            if line == "failed: quick, Work: no\n"
+        )
         time.sleep(2)  # what came with the end of the run would now be there, and the run over
         still_running = process.poll() is None
         process.terminate()
@@ -433,10 +629,20 @@ def test_a_log_can_be_followed(stage: Stage) -> None:
 def test_a_terminal_has_a_bar_below_what_is_printed(stage: Stage) -> None:
     """It counts as the run goes on, no message is broken by it, and nothing of it is left."""
     failing = {**NO_BUCKET, "when": "inventory_hostname == 'speech'"}
-    shown = stage.playbook(WAIT, does("Warn", on="vision", warnings=["careful"]), CHANGE, WAIT, failing, WAIT).on_terminal()
-    assert shown.bars[0].startswith("[........................] 0 of 2 clouds done in 0:00, 0 changed, 0 failed")
-    assert any("0 of 2 clouds done in 0:01, 1 changed, 0 failed" in line and line.endswith("| Wait") for line in shown.bars)
-    assert any(re.match(r"\[#{12,}\.+\] 1 of 2 clouds done in 0:0\d, 1 changed, 1 failed", line) for line in shown.bars)
+    shown = stage.playbook(
+        WAIT, does("Warn", on="vision", warnings=["careful"]), CHANGE, WAIT, failing, WAIT
+    ).on_terminal()
+    assert shown.bars[0].startswith(
+        "[........................] 0 of 2 clouds done in 0:00, 0 changed, 0 failed"
+    )
+    assert any(
+        "0 of 2 clouds done in 0:01, 1 changed, 0 failed" in line and line.endswith("| Wait")
+        for line in shown.bars
+    )
+    assert any(
+        re.match(r"\[#{12,}\.+\] 1 of 2 clouds done in 0:0\d, 1 changed, 1 failed", line)
+        for line in shown.bars
+    )
     assert REMEDY in shown.lines and "[WARNING]: careful" in shown.lines
     assert not [line for line in shown.lines if " done in " in line]
     assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.lines and shown.status == 2
@@ -516,7 +722,9 @@ def test_texts_of_others_do_a_terminal_no_harm(stage: Stage, where: str) -> None
     ]
     stage.inventory({"vision": {"cloud_iam_account_id": evil}})
     for arguments in (["--diff"], ["--diff", "-v"]):
-        shown = getattr(stage.playbook(*tasks), where)(*arguments, ANSIBLE_CALLBACK_RESULT_FORMAT="yaml")
+        shown = getattr(stage.playbook(*tasks), where)(
+            *arguments, ANSIBLE_CALLBACK_RESULT_FORMAT="yaml"
+        )
         assert "good\\rbad\\u202e" in shown.output and "\x1b[8m" not in shown.output + shown.errors
         _left_on_screen(shown.output + shown.errors)
 
@@ -542,18 +750,25 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
     """Clouds that the plan found right count as right, in the first run and in the second."""
     variables = {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
     check, first, second = (
-        run_playbook(running_sandbox, "onboard", fleet_inventory, *more, variables=variables) for more in (["--check"], [], ["--check"])
+        run_playbook(running_sandbox, "onboard", fleet_inventory, *more, variables=variables)
+        for more in (["--check"], [], ["--check"])
     )
     assert "clouds=13 right=1 changed=0 would_change=11 failed=1 unreachable=0" in check.output
     assert "would change: forecast-prod (account 333333333333): profile_differs\n" in check.output
     assert "clouds=13 right=1 changed=11 failed=1 unreachable=0" in first.output
     assert re.search(r"^222222222222 +7 +0 +7 +0 +0$", first.output, re.M)
-    assert re.search(r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not", first.output, re.M)
+    assert re.search(
+        r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not",
+        first.output,
+        re.M,
+    )
     assert "clouds=13 right=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
 
 
 def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its task is looped and has its check mode from a variable: predicted in two ways, then made but for what others changed since."""
+    """Its task is looped and has its check mode from a variable: predicted in two ways, then made
+    but for what others changed since.
+    """
     running_sandbox.reset()
     running_sandbox.seed(FLEET[:2])
     inventory = inventory_file(tmp_path, running_sandbox, FLEET[:2])
@@ -561,18 +776,38 @@ def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: P
 
     def rollback(*more: str) -> Run:
         variables = {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
-        return run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", *more, variables=variables)
+        return run_playbook(
+            running_sandbox,
+            "rollback",
+            inventory,
+            "-e",
+            "rollback_run=onboarding",
+            *more,
+            variables=variables,
+        )
 
     one, other = FLEET[:2]
     for predicted in (rollback("--check"), rollback("-e", "fleet_mode=check")):
-        assert predicted.writes == [] and "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0" in predicted.output
-        assert "why they would change:" in predicted.output and "why they changed:" not in predicted.output
-        assert f"would change: {one.name} (account {one.account_id}): added_since_backup, changed_since_backup\n" in predicted.output
+        assert (
+            predicted.writes == []
+            and "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0"
+            in predicted.output
+        )
+        assert (
+            "why they would change:" in predicted.output
+            and "why they changed:" not in predicted.output
+        )
+        assert (
+            f"would change: {one.name} (account {one.account_id}): added_since_backup, "
+            "changed_since_backup\n"
+        ) in predicted.output
     put_trust(running_sandbox, policy(LAMBDA, PARTNER), one.role_name)
     made = rollback()
     assert made.writes and "clouds=2 right=0 changed=1 failed=1 unreachable=0" in made.output
     assert "would" not in made.output and "One or more items failed" not in made.output
-    changed, _heading, failed = made.output.partition("why they changed:")[2].partition("why they failed:")
+    changed, _heading, failed = made.output.partition("why they changed:")[2].partition(
+        "why they failed:"
+    )
     assert re.search(rf"^     2  added_since_backup: .*{one.name}", changed, re.M)
     assert re.search(rf"^     1  changed_since_backup: {other.name}$", changed, re.M)
     assert re.search(rf"^     1  .*{one.role_name} .*: {one.name}$", failed, re.M)
@@ -580,18 +815,37 @@ def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: P
 
 def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
     """Clouds that drifted do not fail an audit, and are not called right."""
-    run = run_playbook(running_sandbox, "audit", fleet_inventory, variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK})
-    report = json.loads((fleet_inventory.parent / "anyscale-audit/report.json").read_text())["totals"]["clouds"]
+    run = run_playbook(
+        running_sandbox, "audit", fleet_inventory, variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
+    )
+    report = json.loads((fleet_inventory.parent / "anyscale-audit/report.json").read_text())[
+        "totals"
+    ]["clouds"]
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
     assert int(totals["drifted"]) == report["fail"] > 0
     assert (totals["clouds"], totals["changed"]) == ("13", "0")
     assert "which checks fail:" in run.output
 
 
-def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
+def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(
+    running_sandbox: Sandbox, fleet_inventory: Path
+) -> None:
     """The first batch has the broken cloud in it, and the rollout stops."""
-    options = ("-e", "fleet_plan=always", "-e", "onboard_serial=7", "-e", "onboard_max_fail_percentage=1")
-    run = run_playbook(running_sandbox, "onboard", fleet_inventory, *options, variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK})
+    options = (
+        "-e",
+        "fleet_plan=always",
+        "-e",
+        "onboard_serial=7",
+        "-e",
+        "onboard_max_fail_percentage=1",
+    )
+    run = run_playbook(
+        running_sandbox,
+        "onboard",
+        fleet_inventory,
+        *options,
+        variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK},
+    )
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
     changed = {cloud.name for cloud in FLEET if run.changed(cloud.name)}
     assert totals["clouds"] == "13" and totals["failed"] == "1" and totals["right"] == "1"

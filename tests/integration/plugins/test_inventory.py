@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventory plugin as users meet it: ansible-inventory on the seeded fleet, its cache, its errors."""
+"""The inventory plugin as users meet it: ansible-inventory on the seeded fleet, its cache, its
+errors.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,25 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, inventory as static_inventory
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import SCIENCE_ACCOUNT, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    FLEET,
+    Sandbox,
+    inventory as static_inventory,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN
 
 PLUGIN = "rayfleet.anyscale.anyscale_clouds"
 RESOURCES = "GET /api/v2/clouds/{id}/resources"
 FLEET_FILE = {
-    "defaults": {"compute_config": "{cloud}-ray", "assume_role_arn": "arn:aws:iam::{account_id}:role/anyscale-onboarding", "ring": 2},
+    "defaults": {
+        "compute_config": "{cloud}-ray",
+        "assume_role_arn": "arn:aws:iam::{account_id}:role/anyscale-onboarding",
+        "ring": 2,
+    },
     "clouds": {"search-lab": {"ring": "canary", "tags": {"team": "search"}}},
 }
 
@@ -58,16 +71,26 @@ class Inventories:
             **variables,
         }
         command = [str(BIN / program), "-i", str(self.path), *rest]
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
         assert "Traceback" not in done.stdout + done.stderr
         return done
 
-    def listed(self, *arguments: str, warns: str = "", **variables: str) -> tuple[dict[str, Json], dict[str, set[str]]]:
-        """What ``ansible-inventory --list`` shows: the variables of the hosts, and the hosts of the groups."""
+    def listed(
+        self, *arguments: str, warns: str = "", **variables: str
+    ) -> tuple[dict[str, Json], dict[str, set[str]]]:
+        """What ``ansible-inventory --list`` shows: the variables of the hosts, and the hosts of the
+        groups.
+        """
         done = self.run("ansible-inventory", "--list", *arguments, **variables)
-        assert done.returncode == 0 and (re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr), done.stderr
+        assert done.returncode == 0 and (
+            re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr
+        ), done.stderr
         # Ansible marks texts that are not to be evaluated, which are all of the plugin's.
-        found = json.loads(done.stdout, object_hook=lambda mapping: mapping.get("__ansible_unsafe", mapping))
+        found = json.loads(
+            done.stdout, object_hook=lambda mapping: mapping.get("__ansible_unsafe", mapping)
+        )
         hosts = found.pop("_meta")["hostvars"]
         return hosts, {name: set(group.get("hosts", ())) for name, group in found.items()}
 
@@ -88,18 +111,33 @@ def empty(sandbox: Sandbox, tmp_path: Path) -> Inventories:
 def fleet(empty: Inventories) -> Inventories:
     """The organization of the seeded fleet; what is in AWS does not matter here."""
     for cloud in FLEET:
-        roles = {"cluster_iam_role_id": cloud.role_arn, "anyscale_iam_role_id": cloud.control_plane_role_arn, "external_id": "secret"}
-        empty.sandbox.organization.add_cloud(cloud.name, cloud_id=cloud.cloud_id, bucket=cloud.bucket_name, aws_config=roles)
+        roles = {
+            "cluster_iam_role_id": cloud.role_arn,
+            "anyscale_iam_role_id": cloud.control_plane_role_arn,
+            "external_id": "secret",
+        }
+        empty.sandbox.organization.add_cloud(
+            cloud.name, cloud_id=cloud.cloud_id, bucket=cloud.bucket_name, aws_config=roles
+        )
     return empty
 
 
 class TestListing:
-    def test_the_hosts_are_those_of_a_static_inventory_of_the_same_fleet(self, fleet: Inventories) -> None:
+    def test_the_hosts_are_those_of_a_static_inventory_of_the_same_fleet(
+        self, fleet: Inventories
+    ) -> None:
         fleet.write(FLEET_FILE)
         hosts, _groups = fleet.listed()
-        static = static_inventory(fleet.sandbox, FLEET)["all"]["children"]["anyscale_clouds"]["hosts"]
-        named = {cloud.name: {**static[cloud.name], "cloud_iam_role": cloud.role_arn} for cloud in FLEET}
-        assert {host: {key: value for key, value in hosts[host].items() if key.startswith("cloud_iam_")} for host in hosts} == named
+        static = static_inventory(fleet.sandbox, FLEET)["all"]["children"]["anyscale_clouds"][
+            "hosts"
+        ]
+        named = {
+            cloud.name: {**static[cloud.name], "cloud_iam_role": cloud.role_arn} for cloud in FLEET
+        }
+        assert {
+            host: {key: value for key, value in hosts[host].items() if key.startswith("cloud_iam_")}
+            for host in hosts
+        } == named
         assert {host["ansible_connection"] for host in hosts.values()} == {"local"}
         assert {Path(host["ansible_python_interpreter"]).parent for host in hosts.values()} == {BIN}
         assert fleet.calls() == {"GET /api/v2/clouds/": 1, RESOURCES: len(FLEET)}
@@ -110,31 +148,56 @@ class TestListing:
         everyone = {cloud.name for cloud in FLEET}
         assert groups["anyscale_clouds"] == groups["region_us_west_2"] == everyone
         for account in (VISION_ACCOUNT, SCIENCE_ACCOUNT):
-            assert groups[f"account_{account}"] == {cloud.name for cloud in FLEET if cloud.account_id == account}
-        assert groups["ring_canary"] == {"search-lab"} and groups["ring_2"] == everyone - {"search-lab"}
-        assert groups["bucket_anyscale_search_shared"] == {"search-prod", "search-dev", "search-lab"}
+            assert groups[f"account_{account}"] == {
+                cloud.name for cloud in FLEET if cloud.account_id == account
+            }
+        assert groups["ring_canary"] == {"search-lab"} and groups["ring_2"] == everyone - {
+            "search-lab"
+        }
+        assert groups["bucket_anyscale_search_shared"] == {
+            "search-prod",
+            "search-dev",
+            "search-lab",
+        }
 
     def test_the_graph_of_chosen_clouds(self, fleet: Inventories) -> None:
         fleet.write(clouds=["search-*", FLEET[0].cloud_id])
         graph = fleet.run("ansible-inventory", "--graph", "anyscale_clouds").stdout
-        assert re.findall(r"--(\S+)", graph) == ["search-dev", "search-lab", "search-prod", "vision-prod"]
+        assert re.findall(r"--(\S+)", graph) == [
+            "search-dev",
+            "search-lab",
+            "search-prod",
+            "vision-prod",
+        ]
         assert fleet.calls()[RESOURCES] == 4
 
     def test_clouds_of_many_pages_and_of_other_kinds(self, empty: Inventories) -> None:
         organization = empty.sandbox.organization
         for number in range(120):
-            organization.add_cloud(f"cloud-{number:03}", bucket="data-1", aws_config={"cluster_iam_role_id": FLEET[0].role_arn})
+            organization.add_cloud(
+                f"cloud-{number:03}",
+                bucket="data-1",
+                aws_config={"cluster_iam_role_id": FLEET[0].role_arn},
+            )
         organization.add_cloud("k8s", compute_stack="K8S")
         organization.add_cloud("elsewhere", provider="GCP")
         empty.write(not_applicable="mark")
         hosts, groups = empty.listed()
-        assert len(groups["anyscale_clouds"]) == 120 and groups["anyscale_not_applicable"] == {"k8s", "elsewhere"}
-        assert hosts["k8s"]["ansible_connection"] == "local" and "cloud_iam_cloud_id" not in hosts["k8s"]
+        assert len(groups["anyscale_clouds"]) == 120 and groups["anyscale_not_applicable"] == {
+            "k8s",
+            "elsewhere",
+        }
+        assert (
+            hosts["k8s"]["ansible_connection"] == "local"
+            and "cloud_iam_cloud_id" not in hosts["k8s"]
+        )
         assert empty.calls() == {"GET /api/v2/clouds/": 3, RESOURCES: 121}
 
     def test_several_resources_of_a_cloud(self, fleet: Inventories) -> None:
         cloud = FLEET[0]
-        fleet.sandbox.organization.add_resource(cloud.cloud_id, "east", "data-2", {"cluster_iam_role_id": FLEET[1].role_arn})
+        fleet.sandbox.organization.add_resource(
+            cloud.cloud_id, "east", "data-2", {"cluster_iam_role_id": FLEET[1].role_arn}
+        )
         fleet.write({"clouds": {"vision-prod.east": {"role": "ray-east"}}}, clouds=["vision-prod"])
         hosts, _groups = fleet.listed()
         assert sorted(hosts) == ["vision-prod", "vision-prod.east"]
@@ -143,7 +206,11 @@ class TestListing:
 
     def test_an_empty_organization_has_the_group_all_the_same(self, empty: Inventories) -> None:
         empty.write()
-        assert re.findall(r"@(\S+):", empty.run("ansible-inventory", "--graph").stdout) == ["all", "ungrouped", "anyscale_clouds"]
+        assert re.findall(r"@(\S+):", empty.run("ansible-inventory", "--graph").stdout) == [
+            "all",
+            "ungrouped",
+            "anyscale_clouds",
+        ]
 
 
 class TestConstructed:
@@ -157,24 +224,42 @@ class TestConstructed:
         )
         hosts, groups = fleet.listed()
         assert hosts["search-lab"]["cloud_iam_dest"] == "/srv/search-lab"
-        assert groups["production"] == {cloud.name for cloud in FLEET if cloud.name.endswith("-prod")}
-        assert groups["team_search"] == {"search-lab"} and len(groups["team_nobody"]) == len(FLEET) - 1
+        assert groups["production"] == {
+            cloud.name for cloud in FLEET if cloud.name.endswith("-prod")
+        }
+        assert (
+            groups["team_search"] == {"search-lab"} and len(groups["team_nobody"]) == len(FLEET) - 1
+        )
 
     @pytest.mark.parametrize("strict", [False, True])
-    def test_an_expression_that_fails_is_an_error_where_that_is_asked_for(self, fleet: Inventories, strict: bool) -> None:
+    def test_an_expression_that_fails_is_an_error_where_that_is_asked_for(
+        self, fleet: Inventories, strict: bool
+    ) -> None:
         fleet.write(strict=strict, compose={"x": "no_such_variable"})
         done = fleet.run("ansible-inventory", "--graph")
-        assert (done.returncode != 0, "Could not set x for host forecast-dev" in done.stderr) == (strict, strict)
+        assert (done.returncode != 0, "Could not set x for host forecast-dev" in done.stderr) == (
+            strict,
+            strict,
+        )
 
 
 class TestUntrusted:
     def test_what_clouds_are_called_is_never_evaluated(self, empty: Inventories) -> None:
         mark = empty.folder / "evaluated"
         name = "{{ lookup('ansible.builtin.pipe', 'touch evaluated') }}"  # in the folder of the run
-        empty.sandbox.organization.add_cloud(name, cloud_id="cld_x", bucket="data-1", aws_config={"cluster_iam_role_id": FLEET[0].role_arn})
-        empty.write({"defaults": {"compute_config": "{cloud}"}}, compose={"copy": "anyscale_cloud_name"})
+        empty.sandbox.organization.add_cloud(
+            name,
+            cloud_id="cld_x",
+            bucket="data-1",
+            aws_config={"cluster_iam_role_id": FLEET[0].role_arn},
+        )
+        empty.write(
+            {"defaults": {"compute_config": "{cloud}"}}, compose={"copy": "anyscale_cloud_name"}
+        )
         for variable in ("anyscale_cloud_name", "cloud_iam_compute_config", "copy"):
-            shown = empty.run("ansible", "anyscale_clouds", "-m", "ansible.builtin.debug", "-a", f"var={variable}")
+            shown = empty.run(
+                "ansible", "anyscale_clouds", "-m", "ansible.builtin.debug", "-a", f"var={variable}"
+            )
             assert shown.returncode == 0 and "{{ lookup(" in shown.stdout
         assert not mark.exists()
 
@@ -188,10 +273,16 @@ class TestCache:
         return fleet
 
     def write(self, fleet: Inventories, document: t.Any = None, **options: t.Any) -> None:
-        cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(fleet.folder / "cache")}
+        cache = {
+            "cache": True,
+            "cache_plugin": "ansible.builtin.jsonfile",
+            "cache_connection": str(fleet.folder / "cache"),
+        }
         fleet.write(document if document is not None else FLEET_FILE, **cache, **options)
 
-    def test_a_hit_makes_no_call_and_the_rest_takes_effect_at_once(self, cached: Inventories) -> None:
+    def test_a_hit_makes_no_call_and_the_rest_takes_effect_at_once(
+        self, cached: Inventories
+    ) -> None:
         before, _groups = cached.listed()
         self.write(cached, {"defaults": {"compute_config": "other"}}, groups={"every": "true"})
         after, groups = cached.listed()
@@ -203,7 +294,9 @@ class TestCache:
         cached.listed("--flush-cache")
         assert cached.calls()[RESOURCES] == len(FLEET)
 
-    def test_another_token_or_other_clouds_are_not_served_from_it(self, cached: Inventories) -> None:
+    def test_another_token_or_other_clouds_are_not_served_from_it(
+        self, cached: Inventories
+    ) -> None:
         cached.listed(ANYSCALE_CLI_TOKEN="aph0_sandboxmember")
         assert cached.calls()[RESOURCES] == len(FLEET)
         self.write(cached, {}, clouds=["vision-*"])
@@ -223,7 +316,13 @@ class TestCache:
 
 def wrong(message: str, id: str, content: bytes | None = None, **options: t.Any) -> t.Any:
     """A configuration that cannot be used, perhaps because of the fleet file beside it."""
-    return pytest.param(id.replace(" ", "-"), {"fleet_file": "x.yml", **options} if content else options, content or b"", message, id=id)
+    return pytest.param(
+        id.replace(" ", "-"),
+        {"fleet_file": "x.yml", **options} if content else options,
+        content or b"",
+        message,
+        id=id,
+    )
 
 
 WRONG = [
@@ -232,25 +331,50 @@ WRONG = [
     wrong("not_applicable", "no such choice", not_applicable="show"),
     wrong("anyscale_token.*is not a text", "token that is a number", anyscale_token="{{ 1 }}"),
     wrong(r"does not show: speach-\*", "pattern without clouds", clouds=["speach-*"], strict=True),
-    wrong(r"fleet file names clouds that the API does not show: speach", "cloud that is not there", b"clouds: {speach: }", strict=True),
+    wrong(
+        r"fleet file names clouds that the API does not show: speach",
+        "cloud that is not there",
+        b"clouds: {speach: }",
+        strict=True,
+    ),
     wrong("fleet file .*/x.yml cannot be read", "no fleet file", fleet_file="x.yml"),
     wrong("fleet file .* cannot be read", "folder for a fleet file", fleet_file="."),
     wrong("x.yml cannot be read", "not YAML", b"a: ["),
     wrong("x.yml cannot be read", "not text", b"\xff\xfe\x00"),
     wrong("x.yml, the document is a list", "a list", b"- a"),
     wrong("x.yml cannot be read|nested", "nested without end", b"[" * 3000),
-    wrong("x.yml, defaults.config.* nested too deeply", "an alias to itself", b"defaults: {config: &a {b: *a}}"),
-    wrong("x.yml cannot be read", "encrypted without the password", b"$ANSIBLE_VAULT;1.1;AES256\n6162"),
-    wrong("x.yml, defaults.role is|x.yml cannot be read", "an encrypted value", b"defaults: {role: !vault x}"),
-    wrong("x.yml, defaults.role holds a template", "an unsafe template", b"defaults: {role: !unsafe '{{ x }}'}"),
+    wrong(
+        "x.yml, defaults.config.* nested too deeply",
+        "an alias to itself",
+        b"defaults: {config: &a {b: *a}}",
+    ),
+    wrong(
+        "x.yml cannot be read", "encrypted without the password", b"$ANSIBLE_VAULT;1.1;AES256\n6162"
+    ),
+    wrong(
+        "x.yml, defaults.role is|x.yml cannot be read",
+        "an encrypted value",
+        b"defaults: {role: !vault x}",
+    ),
+    wrong(
+        "x.yml, defaults.role holds a template",
+        "an unsafe template",
+        b"defaults: {role: !unsafe '{{ x }}'}",
+    ),
     wrong("x.yml, defaults.ring is of the type date", "a date", b"defaults: {ring: 2026-01-01}"),
-    wrong("x.yml, there is no key 'rol' in clouds.vision-prod.*The keys there", "misspelt key", b"clouds: {vision-prod: {rol: x}}"),
+    wrong(
+        "x.yml, there is no key 'rol' in clouds.vision-prod.*The keys there",
+        "misspelt key",
+        b"clouds: {vision-prod: {rol: x}}",
+    ),
 ]
 
 
 @pytest.fixture(scope="module")
 def said(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What Ansible says of each wrong configuration, all of which are sources of one run; nothing comes of any of them."""
+    """What Ansible says of each wrong configuration, all of which are sources of one run; nothing
+    comes of any of them.
+    """
     running_sandbox.reset()
     folders = tmp_path_factory.mktemp("wrong")
     runs = []
@@ -263,49 +387,86 @@ def said(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
             (folders / source / "x.yml").write_bytes(content)
         runs.append(run)
     sources = [argument for run in runs for argument in ("-i", str(run.path))]
-    done = runs[0].run("ansible-inventory", "--list", *sources, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false")
+    done = runs[0].run(
+        "ansible-inventory", "--list", *sources, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false"
+    )
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
     told = done.stderr.split("[WARNING]: Failed to parse")
-    return {run.folder.name: next((text for text in told if f"Unable to parse {run.path} as" in text), "") for run in runs}
+    return {
+        run.folder.name: next(
+            (text for text in told if f"Unable to parse {run.path} as" in text), ""
+        )
+        for run in runs
+    }
 
 
 class TestErrors:
     @pytest.mark.parametrize("strict", [False, True])
-    def test_a_cloud_that_cannot_be_read_is_left_out_or_an_error(self, fleet: Inventories, strict: bool) -> None:
+    def test_a_cloud_that_cannot_be_read_is_left_out_or_an_error(
+        self, fleet: Inventories, strict: bool
+    ) -> None:
         fleet.write(strict=strict)
         fleet.sandbox.fault(RESOURCES, status=403, message="Not yours.", resource=FLEET[0].cloud_id)
         done = fleet.run("ansible-inventory", "--graph")
-        assert re.search(r"left out: vision-prod \(cld_\w+\) \(.*Not yours\. Use the token of", done.stderr)
+        assert re.search(
+            r"left out: vision-prod \(cld_\w+\) \(.*Not yours\. Use the token of", done.stderr
+        )
         assert (done.returncode == 0) is not strict
         assert ("vision-dev" in done.stdout, "vision-prod" in done.stdout) == (not strict, False)
 
     @pytest.mark.parametrize(
         ("variables", "message"),
         [
-            pytest.param({"ANYSCALE_CLI_TOKEN": "aph0_wrong"}, "HTTP 401.*Check the token", id="token refused"),
-            pytest.param({"ANYSCALE_CLI_TOKEN": ""}, "There is no token.*anyscale login", id="no token"),
-            pytest.param({"ANYSCALE_CLI_TOKEN": "aph0 wrong"}, "holds characters", id="token that cannot be sent"),
-            pytest.param({"ANYSCALE_HOST": "http://example.com"}, "unencrypted. Use https", id="host without TLS"),
+            pytest.param(
+                {"ANYSCALE_CLI_TOKEN": "aph0_wrong"},
+                "HTTP 401.*Check the token",
+                id="token refused",
+            ),
+            pytest.param(
+                {"ANYSCALE_CLI_TOKEN": ""}, "There is no token.*anyscale login", id="no token"
+            ),
+            pytest.param(
+                {"ANYSCALE_CLI_TOKEN": "aph0 wrong"},
+                "holds characters",
+                id="token that cannot be sent",
+            ),
+            pytest.param(
+                {"ANYSCALE_HOST": "http://example.com"},
+                "unencrypted. Use https",
+                id="host without TLS",
+            ),
         ],
     )
     def test_no_way_in(self, fleet: Inventories, variables: dict[str, str], message: str) -> None:
         fleet.write()
         done = fleet.run("ansible-inventory", "--graph", **variables)
-        assert done.returncode != 0 and re.search(message, done.stderr) and "wrong" not in done.stderr.replace("it is wrong", "")
+        assert (
+            done.returncode != 0
+            and re.search(message, done.stderr)
+            and "wrong" not in done.stderr.replace("it is wrong", "")
+        )
 
     @pytest.mark.parametrize(("source", "_options", "_content", "message"), WRONG)
-    def test_wrong_options_and_fleet_files(self, said: dict[str, str], source: str, _options: Json, _content: bytes, message: str) -> None:
+    def test_wrong_options_and_fleet_files(
+        self, said: dict[str, str], source: str, _options: Json, _content: bytes, message: str
+    ) -> None:
         assert re.search(message, said[source])
 
 
 class TestCredentials:
     def test_templates_and_the_file_of_the_vendors_cli(self, fleet: Inventories) -> None:
         (fleet.folder / "token").write_text(f"{fleet.sandbox.token}\n")
-        fleet.write(anyscale_token="{{ lookup('ansible.builtin.file', '" + str(fleet.folder / "token") + "') }}")
+        fleet.write(
+            anyscale_token="{{ lookup('ansible.builtin.file', '"
+            + str(fleet.folder / "token")
+            + "') }}"
+        )
         assert len(fleet.listed(ANYSCALE_CLI_TOKEN="")[0]) == len(FLEET)
         fleet.write()
         (fleet.folder / ".anyscale").mkdir()
-        (fleet.folder / ".anyscale" / "credentials.json").write_text(json.dumps({"cli_token": fleet.sandbox.token}))
+        (fleet.folder / ".anyscale" / "credentials.json").write_text(
+            json.dumps({"cli_token": fleet.sandbox.token})
+        )
         assert len(fleet.listed(ANYSCALE_CLI_TOKEN="")[0]) == len(FLEET)
 
     def test_a_fleet_file_may_be_encrypted(self, fleet: Inventories) -> None:
@@ -313,6 +474,12 @@ class TestCredentials:
         fleet.write({"defaults": {"assume_role_external_id": "x-1"}})
         vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(fleet.folder / "password")}
         command = [str(BIN / "ansible-vault"), "encrypt", "fleet_file.yml"]
-        subprocess.run(command, cwd=fleet.folder, env={**fleet.sandbox.environment(), **vault}, check=True, capture_output=True)
+        subprocess.run(
+            command,
+            cwd=fleet.folder,
+            env={**fleet.sandbox.environment(), **vault},
+            check=True,
+            capture_output=True,
+        )
         assert "x-1" not in (fleet.folder / "fleet_file.yml").read_text()
         assert fleet.listed(**vault)[0]["vision-prod"]["cloud_iam_assume_role_external_id"] == "x-1"

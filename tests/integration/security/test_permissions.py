@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each playbook works with the very policy that the lookup gives for it, makes use of all of it, and does less with less."""
+"""Each playbook works with the very policy that the lookup gives for it, makes use of all of it,
+and does less with less.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import caller_policy, trust_policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import look
+from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import (
+    caller_policy,
+    trust_policy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import (
+    look,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    parse_scope,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
     PLAYBOOKS,
     READING,
@@ -39,17 +48,35 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     put_bucket_policy,
     put_trust,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    BIN,
+    inventory_file,
+    run_playbook,
+)
 
 RUN_ID, EXTERNAL_ID = "onboarding", "b6b9a6c0"
 # One cloud with Anyscale's own names, one with a role under a path.
 NEW = (
     Cloud("vision", ACCOUNT, trust="lambda_only", bucket="anyscale-production-data-vision"),
-    Cloud("lab", ACCOUNT, role="lab-ray", role_path="/ray/lab/", trust="lambda_only", bucket_policy="foreign_reader"),
+    Cloud(
+        "lab",
+        ACCOUNT,
+        role="lab-ray",
+        role_path="/ray/lab/",
+        trust="lambda_only",
+        bucket_policy="foreign_reader",
+    ),
     Cloud("speech", ACCOUNT, role="speech-ray", trust="lambda_only", profile="empty"),
 )
-_AS_ONBOARDED: Json = {"trust": "many_services", "bucket_policy": "complete", "profile": "filled", "compute_config": "right"}
-OLD = tuple(dataclasses.replace(cloud, role=f"{cloud.name}-ray", **_AS_ONBOARDED) for cloud in NEW[:2])
+_AS_ONBOARDED: Json = {
+    "trust": "many_services",
+    "bucket_policy": "complete",
+    "profile": "filled",
+    "compute_config": "right",
+}
+OLD = tuple(
+    dataclasses.replace(cloud, role=f"{cloud.name}-ray", **_AS_ONBOARDED) for cloud in NEW[:2]
+)
 SCOPE = parse_scope(
     ACCOUNT,
     roles=["*-cluster_node_role", "vision-ray", NEW[1].role_arn, "speech-ray"],
@@ -58,14 +85,15 @@ SCOPE = parse_scope(
 )
 
 
-# --- what the playbooks do, all of it ---------------------------------------------------------------------------------
+# --- what the playbooks do, all of it -------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
     """What makes a playbook do all that it can, and the modules that it runs.
 
-    work: with the modules, or a prediction in check mode; what it came to that should not be, nothing where all is well.
+    work: with the modules, or a prediction in check mode; what it came to that should not be,
+    nothing where all is well.
     """
 
     clouds: tuple[Cloud, ...]
@@ -82,19 +110,30 @@ class Scene:
 
 
 def _read_by_someone_gone(sandbox: Sandbox, _run: Run) -> None:
-    """A bucket that others read as well: a partner, and a role that was deleted since, which AWS shows by its unique id."""
+    """A bucket that others read as well: a partner, and a role that was deleted since, which AWS
+    shows by its unique id.
+    """
     name = NEW[1].bucket_name
     others = (bucket_policy_of(sandbox, name) or {"Statement": []})["Statement"]
     readers = [make_role(sandbox, "gone"), f"arn:aws:iam::{PARTNER_ACCOUNT}:root"]
-    statement = {"Effect": "Allow", "Principal": {"AWS": readers}, "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{name}/*"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": readers},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+    }
     put_bucket_policy(sandbox, name, document_of(*others, statement))
     delete_role(sandbox, "gone")
 
 
 def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
-    """One of each that an audit reads: an attached policy beside an inline one, and a permissions boundary."""
+    """One of each that an audit reads: an attached policy beside an inline one, and a permissions
+    boundary.
+    """
     iam, (cloud, _other) = sandbox.client("iam", ACCOUNT), OLD
-    document = json.dumps(document_of({"Effect": "Allow", "Action": ["iam:*", "s3:*"], "Resource": "*"}))
+    document = json.dumps(
+        document_of({"Effect": "Allow", "Action": ["iam:*", "s3:*"], "Resource": "*"})
+    )
     arn = iam.create_policy(PolicyName="everything", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName=cloud.control_plane_role_name, PolicyArn=arn)
     iam.put_role_permissions_boundary(RoleName=cloud.role_name, PermissionsBoundary=arn)
@@ -109,17 +148,30 @@ def _onboarded(sandbox: Sandbox, run: Run) -> None:
 
 
 def _options(cloud: Cloud) -> Json:
-    return {"cloud_id": cloud.cloud_id, "account_id": ACCOUNT, "role": cloud.role_arn, "bucket": cloud.bucket_name}
+    return {
+        "cloud_id": cloud.cloud_id,
+        "account_id": ACCOUNT,
+        "role": cloud.role_arn,
+        "bucket": cloud.bucket_name,
+    }
 
 
 def _failures(results: t.Iterable[Json]) -> list[str]:
     return [result["msg"] for result in results if result.get("failed")]
 
 
-def _converge(clouds: tuple[Cloud, ...], **more: t.Any) -> t.Callable[[Sandbox, Run, bool], list[str]]:
+def _converge(
+    clouds: tuple[Cloud, ...], **more: t.Any
+) -> t.Callable[[Sandbox, Run, bool], list[str]]:
     def work(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
-        options = [{**_options(cloud), "compute_config": cloud.compute_config_name, **more} for cloud in clouds]
-        return _failures(run("cloud_iam", check=check, prune_dangling_principals=True, **given) for given in options)
+        options = [
+            {**_options(cloud), "compute_config": cloud.compute_config_name, **more}
+            for cloud in clouds
+        ]
+        return _failures(
+            run("cloud_iam", check=check, prune_dangling_principals=True, **given)
+            for given in options
+        )
 
     return work
 
@@ -129,7 +181,9 @@ def _onboard(sandbox: Sandbox, run: Run, check: bool) -> list[str]:
 
 
 def _read_singly(sandbox: Sandbox) -> list[str]:
-    """Whether the session for many clouds asks for one role at a time, however many it is asked for."""
+    """Whether the session for many clouds asks for one role at a time, however many it is asked
+    for.
+    """
     before, session = len(sandbox.calls()), BulkSession({"account_id": ACCOUNT})
     for _time in range(10):
         session.call("iam", "get_role", RoleName=NEW[0].role_name)
@@ -139,28 +193,64 @@ def _read_singly(sandbox: Sandbox) -> list[str]:
 
 def _roll_back(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
     files = sorted((Path.home() / ".ansible/anyscale_backups").glob("*.json"), reverse=True)
-    return _failures(run("backup_restore", check=check, files=[str(file)], force=True, account_id=ACCOUNT) for file in files)
+    return _failures(
+        run("backup_restore", check=check, files=[str(file)], force=True, account_id=ACCOUNT)
+        for file in files
+    )
 
 
 def _audit(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
-    results = [run("cloud_iam_info", check=check, **_options(cloud), compute_config=[cloud.compute_config_name]) for cloud in OLD]
-    return [*_failures(results), *(one["reason"] for result in results for one in result["checks"] if one["status"] == "unknown")]
+    results = [
+        run(
+            "cloud_iam_info",
+            check=check,
+            **_options(cloud),
+            compute_config=[cloud.compute_config_name],
+        )
+        for cloud in OLD
+    ]
+    return [
+        *_failures(results),
+        *(
+            one["reason"]
+            for result in results
+            for one in result["checks"]
+            if one["status"] == "unknown"
+        ),
+    ]
 
 
 def _node(sandbox: Sandbox) -> dict[str, str]:
     """The credentials of a cluster's node, by the names of the options."""
-    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=NEW[1].role_arn, RoleSessionName="i-0abc1234def567890")["Credentials"]
-    return {"access_key": given["AccessKeyId"], "secret_key": given["SecretAccessKey"], "session_token": given["SessionToken"]}
+    given = sandbox.client("sts", ACCOUNT).assume_role(
+        RoleArn=NEW[1].role_arn, RoleSessionName="i-0abc1234def567890"
+    )["Credentials"]
+    return {
+        "access_key": given["AccessKeyId"],
+        "secret_key": given["SecretAccessKey"],
+        "session_token": given["SessionToken"],
+    }
 
 
 def _verify(sandbox: Sandbox, _run: Run, _check: bool) -> list[str]:
-    found = look({**_node(sandbox), "expected_role": NEW[1].role_name, "default_role": None, "look_up_role": True})
+    found = look(
+        {
+            **_node(sandbox),
+            "expected_role": NEW[1].role_name,
+            "default_role": None,
+            "look_up_role": True,
+        }
+    )
     return [] if found["role_arn"] == NEW[1].role_arn else ["The role's path is not known."]
 
 
 def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
     """In the place of EC2, which nobody can be here."""
-    statement = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    }
     put_trust(sandbox, document_of(statement), NEW[1].role_name)
 
 
@@ -168,27 +258,42 @@ SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _audit),
     "onboard": Scene(NEW, _read_by_someone_gone, _onboard, ("-e", "fleet_plan=always")),
     "offboard": Scene(OLD, _read_by_someone_gone, _converge(OLD, state="absent")),
-    "rollback": Scene(NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")),
-    "verify_cluster": Scene(NEW[1:2], _trusted_by_the_account, _verify, ("-e", f"verify_expected_role={NEW[1].role_name}")),
+    "rollback": Scene(
+        NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")
+    ),
+    "verify_cluster": Scene(
+        NEW[1:2],
+        _trusted_by_the_account,
+        _verify,
+        ("-e", f"verify_expected_role={NEW[1].role_name}"),
+    ),
 }
 
 
-# --- with exactly their policies --------------------------------------------------------------------------------------
+# --- with exactly their policies ------------------------------------------------------------------
 
 
 def operations(actions: t.Iterable[str]) -> set[str]:
     """The operations that take actions. They have the same names, but for the one that takes two."""
-    return {"iam:AddRoleToInstanceProfile" if action == "iam:PassRole" else action for action in actions}
+    return {
+        "iam:AddRoleToInstanceProfile" if action == "iam:PassRole" else action for action in actions
+    }
 
 
 def operations_of(document: Json) -> set[str]:
     """All that a policy is for."""
-    return operations(action for statement in document["Statement"] for action in statement["Action"])
+    return operations(
+        action for statement in document["Statement"] for action in statement["Action"]
+    )
 
 
 def made(sandbox: Sandbox, account_id: str, *statuses: int) -> set[str]:
     """The operations that were called in an account, or only those that were answered so."""
-    calls = [call for call in sandbox.calls() if call["account_id"] == account_id and call["status"] in (statuses or [call["status"]])]
+    calls = [
+        call
+        for call in sandbox.calls()
+        if call["account_id"] == account_id and call["status"] in (statuses or [call["status"]])
+    ]
     return {f"{call['service']}:{call['operation']}" for call in calls} - {"sts:GetCallerIdentity"}
 
 
@@ -197,12 +302,21 @@ def _fleet(sandbox: Sandbox, tmp_path: Path) -> t.Callable[[str], tuple[Path, di
     """The inventory of a playbook, and the credentials in its environment where it has any."""
 
     def fleet(playbook: str) -> tuple[Path, dict[str, str]]:
-        variables = {"cloud_iam_assume_role_external_id": EXTERNAL_ID, "cloud_iam_prune_dangling_principals": True}
+        variables = {
+            "cloud_iam_assume_role_external_id": EXTERNAL_ID,
+            "cloud_iam_prune_dangling_principals": True,
+        }
         inventory = inventory_file(tmp_path, sandbox, SCENES[playbook].clouds, **variables)
         if playbook != "verify_cluster":
             return inventory, {}
-        inventory.write_text(inventory.read_text().replace("anyscale_clouds:", "anyscale_clusters:"))
-        keys = {"access_key": "AWS_ACCESS_KEY_ID", "secret_key": "AWS_SECRET_ACCESS_KEY", "session_token": "AWS_SESSION_TOKEN"}
+        inventory.write_text(
+            inventory.read_text().replace("anyscale_clouds:", "anyscale_clusters:")
+        )
+        keys = {
+            "access_key": "AWS_ACCESS_KEY_ID",
+            "secret_key": "AWS_SECRET_ACCESS_KEY",
+            "session_token": "AWS_SESSION_TOKEN",
+        }
         return inventory, {keys[name]: value for name, value in _node(sandbox).items()}
 
     return fleet
@@ -210,46 +324,75 @@ def _fleet(sandbox: Sandbox, tmp_path: Path) -> t.Callable[[str], tuple[Path, di
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_playbook_works_with_its_policy_and_makes_use_of_all_of_it(
-    sandbox: Sandbox, run_module: Run, fleet: t.Callable[[str], tuple[Path, dict[str, str]]], playbook: str
+    sandbox: Sandbox,
+    run_module: Run,
+    fleet: t.Callable[[str], tuple[Path, dict[str, str]]],
+    playbook: str,
 ) -> None:
-    """The caller is in another account and assumes a role, but for nodes, with no more than the documentation gives it."""
+    """The caller is in another account and assumes a role, but for nodes, with no more than the
+    documentation gives it.
+    """
     SCENES[playbook].set_up(sandbox, run_module)
     inventory, credentials = fleet(playbook)
-    put_trust(sandbox, trust_policy(f"arn:aws:iam::{TOOLING_ACCOUNT}:user/tooling", EXTERNAL_ID), ONBOARDING_ROLE)
-    caller, document = caller_policy(f"arn:aws:iam::*:role/{ONBOARDING_ROLE}"), policy(playbook, SCOPE)
+    put_trust(
+        sandbox,
+        trust_policy(f"arn:aws:iam::{TOOLING_ACCOUNT}:user/tooling", EXTERNAL_ID),
+        ONBOARDING_ROLE,
+    )
+    caller, document = (
+        caller_policy(f"arn:aws:iam::*:role/{ONBOARDING_ROLE}"),
+        policy(playbook, SCOPE),
+    )
     sandbox.settings(identity_policies={TOOLING_ACCOUNT: caller, ACCOUNT: document})
-    run = run_playbook(sandbox, playbook, inventory, *SCENES[playbook].arguments, variables=credentials)
+    run = run_playbook(
+        sandbox, playbook, inventory, *SCENES[playbook].arguments, variables=credentials
+    )
     assert run.exit_status == 0, run.output
     assert 403 not in [call["status"] for call in sandbox.calls()]
     assert made(sandbox, ACCOUNT) == operations_of(document)
     assert made(sandbox, TOOLING_ACCOUNT) == (set() if credentials else operations_of(caller))
 
 
-# --- with less --------------------------------------------------------------------------------------------------------
+# --- with less ------------------------------------------------------------------------------------
 
 
 def kept(playbook: str, keep: t.Callable[[str], bool]) -> Json:
     """The policy of a playbook with some of its statements, by their Sids."""
     document = policy(playbook, SCOPE)
-    return {**document, "Statement": [statement for statement in document["Statement"] if keep(statement["Sid"])]}
+    return {
+        **document,
+        "Statement": [statement for statement in document["Statement"] if keep(statement["Sid"])],
+    }
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["for real", "in check mode"])
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_check_mode_needs_what_reads_alone(sandbox: Sandbox, run_module: Run, playbook: str, check: bool) -> None:
+def test_check_mode_needs_what_reads_alone(
+    sandbox: Sandbox, run_module: Run, playbook: str, check: bool
+) -> None:
     """And for real, all is well with all of it."""
     scene = SCENES[playbook]
     scene.set_up(sandbox, run_module)
-    sandbox.settings(identity_policies={ACCOUNT: kept(playbook, lambda sid: not check or sid.startswith(READING))})
+    sandbox.settings(
+        identity_policies={
+            ACCOUNT: kept(playbook, lambda sid: not check or sid.startswith(READING))
+        }
+    )
     assert scene.work(sandbox, run_module, check) == []
     assert made(sandbox, ACCOUNT, 403) == set()
 
 
 @pytest.mark.parametrize(
     ("playbook", "left_out"),
-    [pytest.param(name, one, id=f"{name}-{one.sid}") for name, statements in PLAYBOOKS.items() for one in statements],
+    [
+        pytest.param(name, one, id=f"{name}-{one.sid}")
+        for name, statements in PLAYBOOKS.items()
+        for one in statements
+    ],
 )
-def test_without_a_statement_something_is_missing(sandbox: Sandbox, run_module: Run, playbook: str, left_out: Statement) -> None:
+def test_without_a_statement_something_is_missing(
+    sandbox: Sandbox, run_module: Run, playbook: str, left_out: Statement
+) -> None:
     """AWS refuses what that statement would have allowed, and that is not without consequences."""
     scene = SCENES[playbook]
     scene.set_up(sandbox, run_module)
@@ -259,15 +402,32 @@ def test_without_a_statement_something_is_missing(sandbox: Sandbox, run_module: 
     assert refused and refused <= operations(left_out.actions)
 
 
-# --- as users get them ------------------------------------------------------------------------------------------------
+# --- as users get them ----------------------------------------------------------------------------
 
 
 def test_the_lookup_is_there_for_users(tmp_path: Path) -> None:
     """By its full name, as a dictionary."""
-    expression = f"lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='{ACCOUNT}', leave_out=['ReadByThePage'])"
-    command = [str(BIN / "ansible"), "localhost", "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {expression} }}}}"]
-    environment = {"PATH": str(BIN), "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    expression = (
+        f"lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='{ACCOUNT}', "
+        "leave_out=['ReadByThePage'])"
+    )
+    command = [
+        str(BIN / "ansible"),
+        "localhost",
+        "-m",
+        "ansible.builtin.debug",
+        "-a",
+        f"msg={{{{ {expression} }}}}",
+    ]
+    environment = {
+        "PATH": str(BIN),
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = json.loads(done.stdout.partition("=>")[2])["msg"]
     assert shown == policy("onboard", parse_scope(ACCOUNT), ["ReadByThePage"])

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No token and no key shows anywhere, however it was given, whatever goes wrong, and however much Ansible is told to say."""
+"""No token and no key shows anywhere, however it was given, whatever goes wrong, and however much
+Ansible is told to say.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,22 @@ import pytest
 import yaml
 from moto.sts.models import sts_backends
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, _anyscale
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    ONBOARDING_ROLE,
+    VISION_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, Run, inventory_file, run_playbook
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    BIN,
+    Run,
+    inventory_file,
+    run_playbook,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.processes import MARK, PROC, Seen, marked
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
@@ -37,10 +49,18 @@ RunModule = t.Callable[..., Json]
 
 TRUST, BUCKET, CONFIG, WHOLE, INFO, PLAN = (
     f"rayfleet.anyscale.{name}"
-    for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile", "cloud_iam", "cloud_iam_info", "fleet_plan")
+    for name in (
+        "iam_trust_ec2",
+        "s3_cloud_access",
+        "compute_config_profile",
+        "cloud_iam",
+        "cloud_iam_info",
+        "fleet_plan",
+    )
 )
 NOWHERE, ELSEWHERE = "http://127.0.0.1:1", "http://anyscale.example.com"
-# A request fails in a way that nobody foresees, where it is authorized as this variable says; who waits does so for a moment.
+# A request fails in a way that nobody foresees, where it is authorized as this variable says; who
+# waits does so for a moment.
 DEFECT = "RAYFLEET_TEST_DEFECT"
 ANYSCALE, AWS = "Bearer", "AWS4-HMAC-SHA256"
 SITE = f"""
@@ -54,20 +74,33 @@ http.client.HTTPConnection.putheader = defective
 time.sleep = lambda seconds: sleep(min(seconds, 0.02))
 """
 
-pytestmark = pytest.mark.skipif(not (PROC / "self/environ").exists(), reason="the processes of a run are watched in /proc")
+pytestmark = pytest.mark.skipif(
+    not (PROC / "self/environ").exists(), reason="the processes of a run are watched in /proc"
+)
 
 
 def _cloud(name: str) -> Cloud:
-    return Cloud(name, VISION_ACCOUNT, role=f"{name}-ray", trust="lambda_only", bucket_policy="foreign_reader", compute_config="role_arn")
+    return Cloud(
+        name,
+        VISION_ACCOUNT,
+        role=f"{name}-ray",
+        trust="lambda_only",
+        bucket_policy="foreign_reader",
+        compute_config="role_arn",
+    )
 
 
-GOOD, ECHOED, DENIED, LOCKED, MISTAKEN = CLOUDS = [_cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken")]
+GOOD, ECHOED, DENIED, LOCKED, MISTAKEN = CLOUDS = [
+    _cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken")
+]
 ASSUMED = f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}"
 NOBODY = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
 
 
 class Watch(threading.Thread):
-    """Looks at a run while it lasts, as other users of the machine could: at its processes, and at the sessions that it keeps."""
+    """Looks at a run while it lasts, as other users of the machine could: at its processes, and at
+    the sessions that it keeps.
+    """
 
     def __init__(self, mark: str, home: Path) -> None:
         super().__init__(daemon=True)
@@ -96,12 +129,16 @@ class Watch(threading.Thread):
 
 
 class Scene:
-    """A folder to run things in, with canaries in the place of all secrets; afterwards they are searched for everywhere."""
+    """A folder to run things in, with canaries in the place of all secrets; afterwards they are
+    searched for everywhere.
+    """
 
     def __init__(self, sandbox: Sandbox, folder: Path, temporary: Path) -> None:
         self.sandbox = sandbox
         self._temporary = temporary
-        self.folder, self.home, self._elsewhere = (folder / name for name in ("run", "home", "elsewhere"))
+        self.folder, self.home, self._elsewhere = (
+            folder / name for name in ("run", "home", "elsewhere")
+        )
         for path in (self.folder, self.home, self._elsewhere):
             path.mkdir()
         (self._elsewhere / "sitecustomize.py").write_text(SITE)
@@ -112,17 +149,29 @@ class Scene:
 
     def given_in_the_environment(self) -> dict[str, str]:
         """Variables that hold the secrets."""
-        keys = {"AWS_SECRET_ACCESS_KEY": "secret_key", "AWS_SESSION_TOKEN": "session_token", "ANYSCALE_CLI_TOKEN": "token"}
+        keys = {
+            "AWS_SECRET_ACCESS_KEY": "secret_key",
+            "AWS_SESSION_TOKEN": "session_token",
+            "ANYSCALE_CLI_TOKEN": "token",
+        }
         return {variable: self.canaries[name] for variable, name in keys.items()}
 
     def given_in_files(self) -> dict[str, str]:
-        """Variables that lead to files that hold them, where the CLIs of AWS and Anyscale keep them."""
+        """Variables that lead to files that hold them, where the CLIs of AWS and Anyscale keep
+        them.
+        """
         key = self.sandbox.credentials()["aws_access_key_id"]
         names = {"aws_secret_access_key": "secret_key", "aws_session_token": "session_token"}
-        lines = ["[default]", f"aws_access_key_id={key}", *(f"{setting}={self.canaries[name]}" for setting, name in names.items())]
+        lines = [
+            "[default]",
+            f"aws_access_key_id={key}",
+            *(f"{setting}={self.canaries[name]}" for setting, name in names.items()),
+        ]
         files = {
             self.home / ".aws/credentials": "\n".join(lines),
-            self.home / ".anyscale/credentials.json": json.dumps({"cli_token": self.canaries["token"]}),
+            self.home / ".anyscale/credentials.json": json.dumps(
+                {"cli_token": self.canaries["token"]}
+            ),
         }
         for path, content in files.items():
             path.parent.mkdir()
@@ -150,27 +199,53 @@ class Scene:
             MARK: mark,
         }
 
-    def run(self, name: str, inventory: Path, *arguments: str, **variables: str) -> tuple[Run, Watch]:
+    def run(
+        self, name: str, inventory: Path, *arguments: str, **variables: str
+    ) -> tuple[Run, Watch]:
         """Run a playbook with -vvvv, watched."""
         mark = uuid.uuid4().hex
         with Watch(mark, self.home / "ansible") as watch:
-            run = run_playbook(self.sandbox, name, inventory, "-vvvv", *arguments, variables={**self.surroundings(mark), **variables})
+            run = run_playbook(
+                self.sandbox,
+                name,
+                inventory,
+                "-vvvv",
+                *arguments,
+                variables={**self.surroundings(mark), **variables},
+            )
         return run, watch
 
-    def list_inventory(self, variables: t.Mapping[str, str], **options: t.Any) -> tuple[subprocess.CompletedProcess[str], Watch]:
+    def list_inventory(
+        self, variables: t.Mapping[str, str], **options: t.Any
+    ) -> tuple[subprocess.CompletedProcess[str], Watch]:
         """List an inventory of the plugin with -vvvv and a cache, watched."""
-        cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(self.folder / "cache")}
+        cache = {
+            "cache": True,
+            "cache_plugin": "ansible.builtin.jsonfile",
+            "cache_connection": str(self.folder / "cache"),
+        }
         path = self.folder / "fleet.anyscale_clouds.yml"
-        path.write_text(yaml.safe_dump({"plugin": "rayfleet.anyscale.anyscale_clouds", **cache, **options}))
+        path.write_text(
+            yaml.safe_dump({"plugin": "rayfleet.anyscale.anyscale_clouds", **cache, **options})
+        )
         mark = uuid.uuid4().hex
         environment = {**self.sandbox.environment(), **self.surroundings(mark), **variables}
         command = [str(BIN / "ansible-inventory"), "-i", str(path), "--list", "-vvvv"]
         with Watch(mark, self.home / "ansible") as watch:
-            done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         return done, watch
 
     def refuse(self) -> None:
-        """What goes wrong for some clouds: a token is refused by an answer that quotes it, and a call by AWS."""
+        """What goes wrong for some clouds: a token is refused by an answer that quotes it, and a
+        call by AWS.
+        """
         self.refuse_token(1000, resource=ECHOED.cloud_id)
         self.sandbox.fault("GetRole", status=403, resource=DENIED.role_name, times=1000)
 
@@ -181,29 +256,57 @@ class Scene:
 
     def all_canaries(self) -> dict[str, str]:
         """Also those that AssumeRole answered with."""
-        roles = [role for backends in sts_backends.values() for backend in backends.values() for role in backend.assumed_roles]
-        assumed = {f"assumed secret key {number}": role.secret_access_key for number, role in enumerate(roles)}
-        return {**self.canaries, **assumed, **{f"assumed session token {number}": role.session_token for number, role in enumerate(roles)}}
+        roles = [
+            role
+            for backends in sts_backends.values()
+            for backend in backends.values()
+            for role in backend.assumed_roles
+        ]
+        assumed = {
+            f"assumed secret key {number}": role.secret_access_key
+            for number, role in enumerate(roles)
+        }
+        return {
+            **self.canaries,
+            **assumed,
+            **{
+                f"assumed session token {number}": role.session_token
+                for number, role in enumerate(roles)
+            },
+        }
 
     def found(self, *texts: str) -> list[str]:
-        """The canaries in texts and in all files that are there now, but for those that they were planted in."""
+        """The canaries in texts and in all files that are there now, but for those that they were
+        planted in.
+        """
         assert (self.folder / "ansible.log").stat().st_size
         for path in self.planted:
             path.unlink()
         secrets = self.all_canaries()
-        return [leak for where in (*texts, self.folder, self.home, self._temporary) for leak in leaks(where, secrets)]
+        return [
+            leak
+            for where in (*texts, self.folder, self.home, self._temporary)
+            for leak in leaks(where, secrets)
+        ]
 
 
 def leaked_by_processes(watch: Watch, canaries: t.Mapping[str, str]) -> list[str]:
     """The canaries in the command lines of a run."""
     assert watch.processes
-    return [leak for seen in watch.processes for leak in leaks(seen.command.replace(b"\0", b" "), canaries)]
+    return [
+        leak
+        for seen in watch.processes
+        for leak in leaks(seen.command.replace(b"\0", b" "), canaries)
+    ]
 
 
 @pytest.fixture
-def scene(running_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Scene]:
+def scene(
+    running_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> t.Iterator[Scene]:
     """A scene in which the token that is planted is one of the organization's."""
-    # Ansible makes sockets in its temporary folder, whose paths have to be short: those of pytest's folders may not be.
+    # Ansible makes sockets in its temporary folder, whose paths have to be short: those of pytest's
+    # folders may not be.
     with tempfile.TemporaryDirectory() as temporary:
         made = Scene(running_sandbox, tmp_path, Path(temporary))
         monkeypatch.setitem(_anyscale._USERS, made.canaries["token"], _anyscale.OWNER)
@@ -226,12 +329,31 @@ def fleet_inventory(scene: Scene) -> Path:
 
 
 ECHO = "The token *** is not valid"
-# The playbook with its variables, where the secrets are given, the clouds that it is to fail for, and what it is to say then.
+# The playbook with its variables, where the secrets are given, the clouds that it is to fail for,
+# and what it is to say then.
 PLAYBOOKS: dict[str, tuple[str, tuple[str, ...], str, set[str], tuple[str, ...]]] = {
-    "onboard": ("onboard", PLANNED, "environment", ALL - {GOOD.name}, (ECHO, "AccessDenied", "Not a bucket!")),
-    "onboard, with credentials files": ("onboard", PLANNED, "files", ALL - {GOOD.name}, (ECHO, "AccessDenied", "Not a bucket!")),
+    "onboard": (
+        "onboard",
+        PLANNED,
+        "environment",
+        ALL - {GOOD.name},
+        (ECHO, "AccessDenied", "Not a bucket!"),
+    ),
+    "onboard, with credentials files": (
+        "onboard",
+        PLANNED,
+        "files",
+        ALL - {GOOD.name},
+        (ECHO, "AccessDenied", "Not a bucket!"),
+    ),
     "onboard, with a defect": ("onboard", PLANNED, "defect", ALL, ("RuntimeError: a defect",)),
-    "audit": ("audit", (), "files", ALL - {GOOD.name, DENIED.name}, (ECHO, "AccessDenied", "Not a bucket!")),
+    "audit": (
+        "audit",
+        (),
+        "files",
+        ALL - {GOOD.name, DENIED.name},
+        (ECHO, "AccessDenied", "Not a bucket!"),
+    ),
 }
 
 
@@ -250,18 +372,36 @@ def test_playbooks_show_no_secret(scene: Scene, case: str) -> None:
 
 
 def test_a_rollback_shows_no_secret_and_sessions_are_kept_for_a_run_alone(scene: Scene) -> None:
-    """What AssumeRole answered is in files of the run's own, for its user's eyes alone, and nowhere once the run has ended."""
-    inventory, variables = inventory_file(scene.folder, scene.sandbox, CLOUDS), scene.given_in_the_environment()
-    onboard, during = scene.run("onboard", inventory, *PLANNED, "-e", "cloud_iam_run_id=first", **variables)
+    """What AssumeRole answered is in files of the run's own, for its user's eyes alone, and nowhere
+    once the run has ended.
+    """
+    inventory, variables = (
+        inventory_file(scene.folder, scene.sandbox, CLOUDS),
+        scene.given_in_the_environment(),
+    )
+    onboard, during = scene.run(
+        "onboard", inventory, *PLANNED, "-e", "cloud_iam_run_id=first", **variables
+    )
     assert onboard.exit_status == 0, onboard.output
     assert {mode for mode, _content in during.sessions.values()} == {0o600}
-    kept = leaks(b"".join(content for _mode, content in during.sessions.values()), scene.all_canaries())
-    assert set(kept) == {f"{name}, plain" for name in set(scene.all_canaries()) - set(scene.canaries)} != set()
+    kept = leaks(
+        b"".join(content for _mode, content in during.sessions.values()), scene.all_canaries()
+    )
+    assert (
+        set(kept)
+        == {f"{name}, plain" for name in set(scene.all_canaries()) - set(scene.canaries)}
+        != set()
+    )
     assert [path for path in during.sessions if path.exists()] == []
     scene.refuse_token(2)  # of two clouds, whichever come first
     rollback, watch = scene.run("rollback", inventory, "-e", "rollback_run=first", **variables)
     assert len(rollback.failed()) == 2 and ECHO in rollback.output, rollback.output
-    assert scene.found(onboard.output, rollback.output, json.dumps([onboard.results, rollback.results])) == []
+    assert (
+        scene.found(
+            onboard.output, rollback.output, json.dumps([onboard.results, rollback.results])
+        )
+        == []
+    )
     for seen in (during, watch):
         assert leaked_by_processes(seen, scene.all_canaries()) == []
 
@@ -271,7 +411,12 @@ def _of(cloud: Cloud, **options: t.Any) -> Json:
 
 
 def _whole(cloud: Cloud, **options: t.Any) -> Json:
-    names = {"cloud_id": cloud.cloud_id, "role": cloud.role_name, "bucket": cloud.bucket_name, "compute_config": cloud.compute_config_name}
+    names = {
+        "cloud_id": cloud.cloud_id,
+        "role": cloud.role_name,
+        "bucket": cloud.bucket_name,
+        "compute_config": cloud.compute_config_name,
+    }
     return _of(cloud, **{**names, **options})
 
 
@@ -286,21 +431,35 @@ TASKS: dict[str, Json] = {
     "fails: quota_chars": {TRUST: _of(GOOD, role=GOOD.role_name, quota_chars="{{ secret_key }}")},
     "fails: Unsupported parameters": {TRUST: _of(GOOD, role=GOOD.role_name, rolle="x")},
     "fails: not the name of an IAM role": {TRUST: _of(GOOD, role="{{ secret_key }}+")},
-    "fails: session_token holds characters": {TRUST: _of(GOOD, role=GOOD.role_name, session_token="{{ session_token }} {{ secret_key }}")},
+    "fails: session_token holds characters": {
+        TRUST: _of(GOOD, role=GOOD.role_name, session_token="{{ session_token }} {{ secret_key }}")
+    },
 }
 # These are for the worker alone, where a task takes a tenth of the time.
 MORE_TASKS: dict[str, Json] = {
     "a role": {TRUST: _of(GOOD, role=GOOD.role_name)},
     "a bucket": {BUCKET: _of(GOOD, bucket=GOOD.bucket_name, roles=[GOOD.role_arn])},
-    "a compute config": {CONFIG: _of(GOOD, name=GOOD.compute_config_name, cloud_id=GOOD.cloud_id, role=GOOD.role_name)},
+    "a compute config": {
+        CONFIG: _of(
+            GOOD, name=GOOD.compute_config_name, cloud_id=GOOD.cloud_id, role=GOOD.role_name
+        )
+    },
     "a plan": {PLAN: {"role": "rayfleet.anyscale.cloud_iam", "observe": "always"}},
     "fails: AssumeRole": {TRUST: {**_of(GOOD, role=GOOD.role_name), "assume_role_arn": NOBODY}},
     "fails: EndpointConnectionError": {TRUST: _of(GOOD, role=GOOD.role_name, endpoint_url=NOWHERE)},
-    "fails: no answer": {CONFIG: _of(GOOD, name="x", cloud_id=GOOD.cloud_id, role=GOOD.role_name, anyscale_host=NOWHERE)},
+    "fails: no answer": {
+        CONFIG: _of(
+            GOOD, name="x", cloud_id=GOOD.cloud_id, role=GOOD.role_name, anyscale_host=NOWHERE
+        )
+    },
     "fails: value of state must be one of": {TRUST: _of(GOOD, role=GOOD.role_name, state="gone")},
     "fails: mutually exclusive": {TRUST: _of(GOOD, role=GOOD.role_name, profile="nobody")},
     "fails: access_key": {TRUST: _of(GOOD, role=GOOD.role_name, access_key="")},
-    "fails: anyscale_host": {CONFIG: _of(GOOD, name="x", cloud_id=GOOD.cloud_id, anyscale_host="http://{{ token }}@anyscale.com")},
+    "fails: anyscale_host": {
+        CONFIG: _of(
+            GOOD, name="x", cloud_id=GOOD.cloud_id, anyscale_host="http://{{ token }}@anyscale.com"
+        )
+    },
 }
 
 
@@ -310,17 +469,31 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
     scene.refuse()
     for_aws = {"access_key": scene.sandbox.credentials()["aws_access_key_id"]}
     for_aws |= {option: f"{{{{ {option} }}}}" for option in ("secret_key", "session_token")}
-    defaults = {"group/rayfleet.anyscale.all": for_aws, **dict.fromkeys((CONFIG, WHOLE, INFO), {"anyscale_token": "{{ token }}"})}
+    defaults = {
+        "group/rayfleet.anyscale.all": for_aws,
+        **dict.fromkeys((CONFIG, WHOLE, INFO), {"anyscale_token": "{{ token }}"}),
+    }
     cases = {**TASKS, **MORE_TASKS} if in_worker else TASKS
-    tasks = [{"name": name, "ignore_errors": True, "register": "told", **task} for name, task in cases.items()]
+    tasks = [
+        {"name": name, "ignore_errors": True, "register": "told", **task}
+        for name, task in cases.items()
+    ]
     play = {"hosts": GOOD.name, "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
     (scene.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
     inventory = inventory_file(scene.folder, scene.sandbox, CLOUDS, anyscale_in_worker=in_worker)
     # Told to debug, Ansible itself shows the options of all modules that it executes.
     debug = str(in_worker).lower()
-    run, watch = scene.run(str(scene.folder / "play.yml"), inventory, "-e", f"@{scene.given_as_variables()}", ANSIBLE_DEBUG=debug)
+    run, watch = scene.run(
+        str(scene.folder / "play.yml"),
+        inventory,
+        "-e",
+        f"@{scene.given_as_variables()}",
+        ANSIBLE_DEBUG=debug,
+    )
     results = {name: run.named(name)[0] for name in cases}
-    assert {name: _misses(name, result) for name, result in results.items() if _misses(name, result)} == {}
+    assert {
+        name: _misses(name, result) for name, result in results.items() if _misses(name, result)
+    } == {}
     assert scene.found(run.output, json.dumps(run.results)) == []
     for seen in watch.processes:
         assert leaks(seen.command + seen.environment, scene.all_canaries()) == []
@@ -365,7 +538,9 @@ def test_a_token_that_an_answer_is_cut_in_does_not_show_in_part() -> None:
     page = f"{'x' * (1000 - len(token) // 2)}{token}"
 
     def refuse(**_request: t.Any) -> t.NoReturn:
-        raise urllib.error.HTTPError(NOWHERE, 403, "Forbidden", email.message.Message(), io.BytesIO(page.encode()))
+        raise urllib.error.HTTPError(
+            NOWHERE, 403, "Forbidden", email.message.Message(), io.BytesIO(page.encode())
+        )
 
     with pytest.raises(AnyscaleError) as refused:
         AnyscaleClient(NOWHERE, token, opener=refuse).cloud("x")
@@ -373,27 +548,45 @@ def test_a_token_that_an_answer_is_cut_in_does_not_show_in_part() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "options"), [("GetRole", {}), ("AssumeRole", {"assume_role_arn": ASSUMED})], ids=["a call", "the assumption of a role"]
+    ("operation", "options"),
+    [("GetRole", {}), ("AssumeRole", {"assume_role_arn": ASSUMED})],
+    ids=["a call", "the assumption of a role"],
 )
 def test_keys_that_an_answer_in_the_place_of_aws_quotes_are_not_shown(
-    sandbox: Sandbox, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, operation: str, options: Json
+    sandbox: Sandbox,
+    run_module: RunModule,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    options: Json,
 ) -> None:
-    """As gateways do that find a signature wrong. Those of the environment are no options, whose values Ansible itself would take out."""
+    """As gateways do that find a signature wrong. Those of the environment are no options, whose
+    values Ansible itself would take out.
+    """
     secrets = {"AWS_SECRET_ACCESS_KEY": canary(), "AWS_SESSION_TOKEN": canary()}
     for variable, secret in secrets.items():
         monkeypatch.setenv(variable, secret)
     secret_key, token = secrets.values()
-    words = f"The canonical request should have been x-amz-security-token:{token}, with {secret_key}"
+    words = (
+        f"The canonical request should have been x-amz-security-token:{token}, with {secret_key}"
+    )
     sandbox.fault(operation, status=403, message=words, times=1000)
     result = run_module("iam_trust_ec2", role=GOOD.role_name, **options)
-    assert "The canonical request should have been x-amz-security-token:***, with ***" in result["msg"]
+    assert (
+        "The canonical request should have been x-amz-security-token:***, with ***" in result["msg"]
+    )
     assert leaks(json.dumps(result), secrets) == []
 
 
-# --- how secrets travel -----------------------------------------------------------------------------------------------
+# --- how secrets travel ---------------------------------------------------------------------------
 
 ANYSCALE_MODULES: dict[str, Json] = {
-    "cloud_iam": {"cloud_id": GOOD.cloud_id, "compute_config": "x", "trust": False, "bucket_access": False, "role": GOOD.role_name},
+    "cloud_iam": {
+        "cloud_id": GOOD.cloud_id,
+        "compute_config": "x",
+        "trust": False,
+        "bucket_access": False,
+        "role": GOOD.role_name,
+    },
     "cloud_iam_info": {"cloud": GOOD.name},
     "compute_config_profile": {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name},
 }
@@ -403,23 +596,37 @@ ANYSCALE_MODULES: dict[str, Json] = {
 def test_modules_send_the_token_unencrypted_where_that_is_allowed_alone(
     sandbox: Sandbox, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    """Otherwise nothing is asked for, neither of Anyscale nor of AWS. What listens is found as a proxy, since it is not elsewhere."""
+    """Otherwise nothing is asked for, neither of Anyscale nor of AWS. What listens is found as a
+    proxy, since it is not elsewhere.
+    """
     sandbox.seed([GOOD])
     monkeypatch.setenv("http_proxy", sandbox.anyscale_url)
     options = {**ANYSCALE_MODULES[module], "account_id": VISION_ACCOUNT, "anyscale_host": ELSEWHERE}
     refused = run_module(module, **options)
-    assert refused.get("failed") and "unencrypted" in refused["msg"] and "anyscale_allow_http" in refused["msg"]
+    assert (
+        refused.get("failed")
+        and "unencrypted" in refused["msg"]
+        and "anyscale_allow_http" in refused["msg"]
+    )
     assert sandbox.calls() == []
     assert not run_module(module, **options, anyscale_allow_http=True).get("failed")
     assert "anyscale" in {call["service"] for call in sandbox.calls()}
 
 
 @pytest.mark.parametrize("allowed", [False, True], ids=["refused", "allowed"])
-def test_the_inventory_sends_the_token_unencrypted_where_that_is_allowed_alone(scene: Scene, allowed: bool) -> None:
+def test_the_inventory_sends_the_token_unencrypted_where_that_is_allowed_alone(
+    scene: Scene, allowed: bool
+) -> None:
     """As modules do."""
     variables = {"ANYSCALE_HOST": ELSEWHERE, "http_proxy": scene.sandbox.anyscale_url}
-    done, _watch = scene.list_inventory(variables, **({"anyscale_allow_http": True} if allowed else {}))
-    assert ("unencrypted" in done.stderr, GOOD.name in done.stdout, bool(scene.sandbox.calls())) == (not allowed, allowed, allowed)
+    done, _watch = scene.list_inventory(
+        variables, **({"anyscale_allow_http": True} if allowed else {})
+    )
+    assert (
+        "unencrypted" in done.stderr,
+        GOOD.name in done.stdout,
+        bool(scene.sandbox.calls()),
+    ) == (not allowed, allowed, allowed)
 
 
 class Encrypted(http.server.BaseHTTPRequestHandler):
@@ -443,7 +650,21 @@ def stranger(tmp_path: Path) -> t.Iterator[str]:
     """The address of a server that speaks TLS with a certificate of its own making."""
     key, certificate = (tmp_path / name for name in ("key.pem", "certificate.pem"))
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
-    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-keyout", key, "-out", certificate, *subject)
+    command = (
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+        *subject,
+    )
     subprocess.run(command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -456,14 +677,22 @@ def stranger(tmp_path: Path) -> t.Iterator[str]:
 
 
 STRANGERS: dict[str, tuple[str, str, Json]] = {
-    "Anyscale": ("compute_config_profile", "anyscale_host", {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name}),
+    "Anyscale": (
+        "compute_config_profile",
+        "anyscale_host",
+        {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name},
+    ),
     "AWS": ("iam_trust_ec2", "endpoint_url", {"role": GOOD.role_name}),
 }
 
 
 @pytest.mark.parametrize("case", STRANGERS)
 def test_modules_talk_to_no_stranger_unless_told(
-    sandbox: Sandbox, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, stranger: str, case: str
+    sandbox: Sandbox,
+    run_module: RunModule,
+    monkeypatch: pytest.MonkeyPatch,
+    stranger: str,
+    case: str,
 ) -> None:
     """Certificates are verified by default, before anything is sent."""
     pass_quickly(monkeypatch)
@@ -477,7 +706,14 @@ def test_modules_talk_to_no_stranger_unless_told(
 
 
 @pytest.mark.parametrize("verified", [True, False], ids=["verified by default", "not verified"])
-def test_the_inventory_talks_to_no_stranger_unless_told(scene: Scene, stranger: str, verified: bool) -> None:
+def test_the_inventory_talks_to_no_stranger_unless_told(
+    scene: Scene, stranger: str, verified: bool
+) -> None:
     """As modules do."""
-    done, _watch = scene.list_inventory({"ANYSCALE_HOST": stranger}, **({} if verified else {"validate_certs": False}))
-    assert ("certificate verify failed" in done.stderr, bool(Encrypted.asked)) == (verified, not verified)
+    done, _watch = scene.list_inventory(
+        {"ANYSCALE_HOST": stranger}, **({} if verified else {"validate_certs": False})
+    )
+    assert ("certificate verify failed" in done.stderr, bool(Encrypted.asked)) == (
+        verified,
+        not verified,
+    )

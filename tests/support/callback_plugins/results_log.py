@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Appends each task's result to the file RESULTS_LOG as a line of JSON: host, action, result, name of the task. For the tests alone."""
+"""Appends each task's result to the file RESULTS_LOG as a line of JSON: host, action, result, name
+of the task. For the tests alone.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class CallbackModule(CallbackBase):
     def _log(self, result: t.Any, failed: bool = False) -> None:
         host = result._host.get_name()
         action = result._task.resolved_action or result._task.action
-        line = json.dumps([host, action, {**result._result, "failed": failed}, result._task.name], default=str)
+        line = json.dumps(
+            [host, action, {**result._result, "failed": failed}, result._task.name], default=str
+        )
         with open(os.environ["RESULTS_LOG"], "a", encoding="utf-8") as log:
             log.write(line + "\n")
 

@@ -43,17 +43,28 @@ def aws(stand_in: StandIn) -> t.Callable[..., t.Any]:
 
     def send(request: AWSPreparedRequest, **_event: t.Any) -> AWSResponse:
         url = urllib.parse.urlsplit(request.url)
-        headers = {name.lower(): value.decode() if isinstance(value, bytes) else str(value) for name, value in request.headers.items()}
+        headers = {
+            name.lower(): value.decode() if isinstance(value, bytes) else str(value)
+            for name, value in request.headers.items()
+        }
         body = request.body.read() if hasattr(request.body, "read") else request.body or b""
         content = body.encode() if isinstance(body, str) else bytes(body)
         target = f"{url.path}?{url.query}" if url.query else url.path
         answer = stand_in.answer(Request(request.method, target, headers, content))
-        return AWSResponse(request.url, answer.status, {"content-type": answer.content_type}, _Raw(answer.body))
+        return AWSResponse(
+            request.url, answer.status, {"content-type": answer.content_type}, _Raw(answer.body)
+        )
 
     def client(service: str, account: str) -> t.Any:
         config = Config(retries={"total_max_attempts": 1})
         keys = {"aws_access_key_id": caller_key(account), "aws_secret_access_key": "secret"}
-        made = boto3.client(service, region_name="us-west-2", endpoint_url="http://127.0.0.1:9", config=config, **keys)
+        made = boto3.client(
+            service,
+            region_name="us-west-2",
+            endpoint_url="http://127.0.0.1:9",
+            config=config,
+            **keys,
+        )
         made.meta.events.register("before-send", send)
         return made
 

@@ -40,9 +40,15 @@ def received(*pieces: bytes) -> tuple[list[Request], bytes]:
     return requests, transport.written
 
 
-@pytest.mark.parametrize("size", [1, 7, len(POST) - 5, len(POST)], ids=["byte by byte", "in pieces", "head, then body", "at once"])
+@pytest.mark.parametrize(
+    "size",
+    [1, 7, len(POST) - 5, len(POST)],
+    ids=["byte by byte", "in pieces", "head, then body", "at once"],
+)
 def test_a_request_is_answered_when_it_is_whole(size: int) -> None:
-    requests, written = received(*(POST[start : start + size] for start in range(0, len(POST), size)))
+    requests, written = received(
+        *(POST[start : start + size] for start in range(0, len(POST), size))
+    )
     headers = {"host": "here", "x-one": "1", "content-length": "5"}
     assert requests == [Request("POST", "/x?y=1", headers, b"hello")]
     assert written.startswith(b"HTTP/1.1 200 OK\r\n") and written.endswith(b"\r\n\r\nfine")
@@ -66,5 +72,7 @@ def test_a_client_that_waits_for_leave_to_send_its_body_gets_it() -> None:
 @pytest.mark.parametrize("method, ending", [("GET", b"\r\n\r\nbody"), ("HEAD", b"\r\n\r\n")])
 def test_only_a_head_request_is_answered_without_the_body(method: str, ending: bytes) -> None:
     encoded = Answer(404, b"body", "text/plain").encoded(method)
-    assert encoded.startswith(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n")
+    assert encoded.startswith(
+        b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n"
+    )
     assert encoded.endswith(ending)

@@ -26,7 +26,9 @@ else:
 """
 
 
-def run(folder: Path, *command: str, limit: float = 10, look_at_memory: bool = False) -> _measure.Measure:
+def run(
+    folder: Path, *command: str, limit: float = 10, look_at_memory: bool = False
+) -> _measure.Measure:
     """Run a command."""
     return _measure.run(command, dict(os.environ), folder, folder / "output", limit, look_at_memory)
 
@@ -42,18 +44,25 @@ def test_a_run_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: P
     sleeper = Path(f"/proc/{(tmp_path / 'output').read_text().strip()}/stat")
     assert measure.exit_status < 0
     assert 0.2 <= measure.seconds <= time.monotonic() - started < 30
-    while sleeper.exists() and " (sleep) Z " not in sleeper.read_text():  # dead, but perhaps not buried
+    while (
+        sleeper.exists() and " (sleep) Z " not in sleeper.read_text()
+    ):  # dead, but perhaps not buried
         assert time.monotonic() - started < 10
         time.sleep(0.01)
 
 
 def test_processor_time_is_that_of_the_children_too(tmp_path: Path) -> None:
-    busy = "import time; started = time.process_time()\nwhile time.process_time() - started < 0.3: pass"
+    busy = (
+        "import time; started = time.process_time()\nwhile time.process_time() - started < 0.3: "
+        "pass"
+    )
     measure = run(tmp_path, "sh", "-c", f"'{sys.executable}' -c '{busy}'; true")
     assert 0.3 <= measure.cpu_seconds < 3
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/smaps_rollup"), reason="the kernel does not tell")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/smaps_rollup"), reason="the kernel does not tell"
+)
 def test_a_fork_is_charged_with_what_it_shares_with_nobody(tmp_path: Path) -> None:
     measure = run(tmp_path, sys.executable, "-c", FORKING, look_at_memory=True)
     assert 57 <= measure.fork < 75

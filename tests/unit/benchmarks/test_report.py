@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _goals, _page, _tables
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import AMAZON_AWS, BARE_BOTO3, INVENTORY, PER_CLOUD, PLAN, Contender
+from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
+    AMAZON_AWS,
+    BARE_BOTO3,
+    INVENTORY,
+    PER_CLOUD,
+    PLAN,
+    Contender,
+)
 from ansible_collections.rayfleet.anyscale.benchmarks._measure import Measure
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, row
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
@@ -31,14 +38,19 @@ from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
 
 def measures(*seconds: float) -> list[Measure]:
     """Runs that took so long, each with more memory than the one before."""
-    return [Measure(0, each, each / 2, 100.0 + number, 10.0 + number) for number, each in enumerate(seconds)]
+    return [
+        Measure(0, each, each / 2, 100.0 + number, 10.0 + number)
+        for number, each in enumerate(seconds)
+    ]
 
 
 def results(*timed: tuple[Scenario, int, int | None, Contender, float]) -> Results:
     """Results of cells that took so many seconds."""
     return Results(
         {
-            Cell(scenario, clouds, latency_ms, contender): row(clouds, measures(seconds), {"iam:GetRole": clouds})
+            Cell(scenario, clouds, latency_ms, contender): row(
+                clouds, measures(seconds), {"iam:GetRole": clouds}
+            )
             for scenario, clouds, latency_ms, contender, seconds in timed
         }
     )
@@ -114,7 +126,11 @@ GOALS = {
 
 
 @pytest.mark.parametrize("timed, text, expected", GOALS.values(), ids=GOALS)
-def test_goals(timed: list[tuple[Scenario, int, int | None, Contender, float]], text: str, expected: tuple[float | None, str]) -> None:
+def test_goals(
+    timed: list[tuple[Scenario, int, int | None, Contender, float]],
+    text: str,
+    expected: tuple[float | None, str],
+) -> None:
     goal = next(goal for goal in _goals.goals(results(*timed)) if goal.text == text)
     figure, outcome = expected
     assert goal.outcome == outcome
@@ -140,20 +156,43 @@ def report(*timed: tuple[Scenario, int, int | None, Contender, float]) -> str:
 
 def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
     text = report(
-        (RIGHT, 50, 20, PLAN, 6.0), (RIGHT, 50, 20, AMAZON_AWS, 60.0), (RIGHT, 500, 20, PLAN, 8.0), (RIGHT, 500, 20, BARE_BOTO3, 4.0)
+        (RIGHT, 50, 20, PLAN, 6.0),
+        (RIGHT, 50, 20, AMAZON_AWS, 60.0),
+        (RIGHT, 500, 20, PLAN, 8.0),
+        (RIGHT, 500, 20, BARE_BOTO3, 4.0),
     )
     lines = {tuple(line.split()) for line in text.splitlines()}
     assert "**All already right, 20 ms a call**" in text
-    assert ("50", "onboard,", "with", "the", "plan", *"1 6.0 6.0 - 6.0 120.0 3.0 - 1.0 100 MB 10 MB".split()) in lines
-    assert ("500", "onboard,", "with", "the", "plan", *"1 8.0 8.0 - 8.0 16.0 4.0 2.0 1.0 100 MB 10 MB".split()) in lines
-    assert ("500", "amazon.aws", *"1 600.0 (from 50) 600.0 - 600.0 1200.0 300.0 150.0 1.0 100 MB 10 MB".split()) in lines
+    assert (
+        "50",
+        "onboard,",
+        "with",
+        "the",
+        "plan",
+        *"1 6.0 6.0 - 6.0 120.0 3.0 - 1.0 100 MB 10 MB".split(),
+    ) in lines
+    assert (
+        "500",
+        "onboard,",
+        "with",
+        "the",
+        "plan",
+        *"1 8.0 8.0 - 8.0 16.0 4.0 2.0 1.0 100 MB 10 MB".split(),
+    ) in lines
+    assert (
+        "500",
+        "amazon.aws",
+        *"1 600.0 (from 50) 600.0 - 600.0 1200.0 300.0 150.0 1.0 100 MB 10 MB".split(),
+    ) in lines
     assert "* bare boto3, all already right: GetRole 1" in text.splitlines()
     assert "* processor: one" in text.splitlines()
 
 
 def test_the_report_is_valid_restructuredtext() -> None:
     core = pytest.importorskip("docutils.core")
-    text = report((RIGHT, 50, 20, PLAN, 6.0), (RIGHT, 50, None, PLAN, 9.0), (LISTED, 500, 20, INVENTORY, 2.0))
+    text = report(
+        (RIGHT, 50, 20, PLAN, 6.0), (RIGHT, 50, None, PLAN, 9.0), (LISTED, 500, 20, INVENTORY, 2.0)
+    )
     core.publish_string(text, settings_overrides={"report_level": 1, "halt_level": 1})
 
 
@@ -166,7 +205,10 @@ def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert "The first." not in written
     assert written.count("The second.") == 1
     _page.write("", page)
-    before, after = (_page.PAGE.read_text().partition(_page._BEGIN)[0], _page.PAGE.read_text().partition(_page._END)[2])
+    before, after = (
+        _page.PAGE.read_text().partition(_page._BEGIN)[0],
+        _page.PAGE.read_text().partition(_page._END)[2],
+    )
     assert page.read_text().startswith(before) and page.read_text().endswith(after)
 
 
@@ -190,5 +232,10 @@ def test_nothing_is_scheduled_twice(sizes: Sizes) -> None:
 
 
 def test_all_goals_are_measured_when_all_is_run() -> None:
-    made = results(*((cell.scenario, cell.clouds, cell.latency_ms, cell.contender, 1.0) for cell in cells(WHOLE)))
+    made = results(
+        *(
+            (cell.scenario, cell.clouds, cell.latency_ms, cell.contender, 1.0)
+            for cell in cells(WHOLE)
+        )
+    )
     assert [goal.text for goal in _goals.goals(made) if goal.outcome == "not measured"] == []

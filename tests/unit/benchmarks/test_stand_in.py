@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The stand-in server's answers are those of the sandbox, and it keeps, counts and resets what it is told."""
+"""The stand-in server's answers are those of the sandbox, and it keeps, counts and resets what it
+is told.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,14 @@ from ansible_collections.rayfleet.anyscale.benchmarks import _fleet
 from ansible_collections.rayfleet.anyscale.benchmarks._http import Request
 from ansible_collections.rayfleet.anyscale.benchmarks._state import compact
 from ansible_collections.rayfleet.anyscale.benchmarks.stand_in import CONTROL, StandIn
-from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox, _seed_documents as documents
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT, caller_key
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    Sandbox,
+    _seed_documents as documents,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
+    TOOLING_ACCOUNT,
+    caller_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 from ansible_collections.rayfleet.anyscale.tests.unit.benchmarks.conftest import CLOUDS
 
@@ -57,25 +65,43 @@ def sandbox() -> t.Iterator[Sandbox]:
 def comparable(answer: t.Any) -> t.Any:
     """An answer without what may differ."""
     if isinstance(answer, dict):
-        return {key: comparable(value) for key, value in answer.items() if key not in DIFFERING and not str(value).startswith("cpt_")}
+        return {
+            key: comparable(value)
+            for key, value in answer.items()
+            if key not in DIFFERING and not str(value).startswith("cpt_")
+        }
     return [comparable(item) for item in answer] if isinstance(answer, (list, tuple)) else answer
 
 
 READS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
     "GetRole": ("iam", "get_role", {"RoleName": ROLE}),
-    "GetRole of the control plane": ("iam", "get_role", {"RoleName": CLOUD.control_plane_role_name}),
+    "GetRole of the control plane": (
+        "iam",
+        "get_role",
+        {"RoleName": CLOUD.control_plane_role_name},
+    ),
     "ListAttachedRolePolicies": ("iam", "list_attached_role_policies", {"RoleName": ROLE}),
     "GetInstanceProfile": ("iam", "get_instance_profile", {"InstanceProfileName": ROLE}),
-    "GetBucketPolicy": ("s3", "get_bucket_policy", {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT}),
+    "GetBucketPolicy": (
+        "s3",
+        "get_bucket_policy",
+        {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT},
+    ),
     "GetBucketVersioning": ("s3", "get_bucket_versioning", {"Bucket": BUCKET}),
     "GetBucketLogging": ("s3", "get_bucket_logging", {"Bucket": BUCKET}),
-    "ListBucketInventoryConfigurations": ("s3", "list_bucket_inventory_configurations", {"Bucket": BUCKET}),
+    "ListBucketInventoryConfigurations": (
+        "s3",
+        "list_bucket_inventory_configurations",
+        {"Bucket": BUCKET},
+    ),
     "HeadBucket": ("s3", "head_bucket", {"Bucket": BUCKET}),
 }
 
 
 @pytest.mark.parametrize("service, method, arguments", READS.values(), ids=READS)
-def test_a_read_is_answered_as_by_the_sandbox(aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]) -> None:
+def test_a_read_is_answered_as_by_the_sandbox(
+    aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]
+) -> None:
     answer = comparable(getattr(aws(service, ACCOUNT), method)(**arguments))
     expected = comparable(getattr(sandbox.client(service, ACCOUNT), method)(**arguments))
     assert answer == expected
@@ -84,16 +110,26 @@ def test_a_read_is_answered_as_by_the_sandbox(aws: Aws, sandbox: Sandbox, servic
 REFUSALS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
     "a role that is not there": ("iam", "get_role", {"RoleName": "nobody"}),
     "a role of another account": ("iam", "get_role", {"RoleName": ELSEWHERE.role_name}),
-    "an instance profile that is not there": ("iam", "get_instance_profile", {"InstanceProfileName": "nothing"}),
+    "an instance profile that is not there": (
+        "iam",
+        "get_instance_profile",
+        {"InstanceProfileName": "nothing"},
+    ),
     "a bucket that is not there": ("s3", "get_bucket_policy", {"Bucket": "nowhere-at-all"}),
-    "a bucket of another owner": ("s3", "get_bucket_policy", {"Bucket": BUCKET, "ExpectedBucketOwner": "210000000009"}),
+    "a bucket of another owner": (
+        "s3",
+        "get_bucket_policy",
+        {"Bucket": BUCKET, "ExpectedBucketOwner": "210000000009"},
+    ),
     "a bucket without tags": ("s3", "get_bucket_tagging", {"Bucket": BUCKET}),
     "a bucket without a lock": ("s3", "get_object_lock_configuration", {"Bucket": BUCKET}),
 }
 
 
 @pytest.mark.parametrize("service, method, arguments", REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_is_that_of_the_sandbox(aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]) -> None:
+def test_a_refusal_is_that_of_the_sandbox(
+    aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]
+) -> None:
     refusals = []
     for client in (aws(service, ACCOUNT), sandbox.client(service, ACCOUNT)):
         with pytest.raises(ClientError) as refusal:
@@ -105,7 +141,11 @@ def test_a_refusal_is_that_of_the_sandbox(aws: Aws, sandbox: Sandbox, service: s
 
 @pytest.mark.parametrize("page", [1, 2, 1000])
 def test_account_details_have_every_role_once_whatever_the_page_is(aws: Aws, page: int) -> None:
-    pages = list(aws("iam", ACCOUNT).get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": page}))
+    pages = list(
+        aws("iam", ACCOUNT)
+        .get_paginator("get_account_authorization_details")
+        .paginate(PaginationConfig={"PageSize": page})
+    )
     roles = [role for one in pages for role in one["RoleDetailList"]]
     mine = [cloud for cloud in FLEET if cloud.account_id == ACCOUNT]
     cluster = {role["RoleName"]: role for role in roles if role["InstanceProfileList"]}
@@ -116,8 +156,15 @@ def test_account_details_have_every_role_once_whatever_the_page_is(aws: Aws, pag
 
 def test_account_details_show_what_get_role_and_get_instance_profile_show(aws: Aws) -> None:
     iam = aws("iam", ACCOUNT)
-    role, profile = iam.get_role(RoleName=ROLE)["Role"], iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
-    detail = next(one for one in iam.get_account_authorization_details()["RoleDetailList"] if one["RoleName"] == ROLE)
+    role, profile = (
+        iam.get_role(RoleName=ROLE)["Role"],
+        iam.get_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"],
+    )
+    detail = next(
+        one
+        for one in iam.get_account_authorization_details()["RoleDetailList"]
+        if one["RoleName"] == ROLE
+    )
     assert detail["InstanceProfileList"] == [profile]
     assert {key: detail[key] for key in ("Arn", "RoleId", "AssumeRolePolicyDocument")} == {
         key: role[key] for key in ("Arn", "RoleId", "AssumeRolePolicyDocument")
@@ -135,8 +182,14 @@ def test_the_keys_of_an_assumed_role_are_of_its_account(aws: Aws, sandbox: Sandb
 
 
 def test_a_trust_policy_is_encoded_as_in_a_url(stand_in: StandIn) -> None:
-    signature = f"AWS4-HMAC-SHA256 Credential={caller_key(ACCOUNT)}/20260101/us-east-1/iam/aws4_request"
-    answer = stand_in.answer(Request("POST", "/", {"authorization": signature}, f"Action=GetRole&RoleName={ROLE}".encode()))
+    signature = (
+        f"AWS4-HMAC-SHA256 Credential={caller_key(ACCOUNT)}/20260101/us-east-1/iam/aws4_request"
+    )
+    answer = stand_in.answer(
+        Request(
+            "POST", "/", {"authorization": signature}, f"Action=GetRole&RoleName={ROLE}".encode()
+        )
+    )
     assert b"<AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C" in answer.body
 
 
@@ -144,7 +197,9 @@ def test_the_caller_is_of_the_account_of_its_key(aws: Aws) -> None:
     assert aws("sts", ACCOUNT).get_caller_identity()["Account"] == ACCOUNT
 
 
-def anyscale(stand_in: StandIn, method: str, path: str, body: t.Any = None, token: str = Sandbox.token) -> tuple[int, t.Any]:
+def anyscale(
+    stand_in: StandIn, method: str, path: str, body: t.Any = None, token: str = Sandbox.token
+) -> tuple[int, t.Any]:
     """A call of the Anyscale API."""
     content = b"" if body is None else json.dumps(body).encode()
     answer = stand_in.answer(Request(method, path, {"authorization": f"Bearer {token}"}, content))
@@ -154,7 +209,12 @@ def anyscale(stand_in: StandIn, method: str, path: str, body: t.Any = None, toke
 def of_sandbox(sandbox: Sandbox, method: str, path: str, body: t.Any = None) -> tuple[int, t.Any]:
     """The same call of the sandbox."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(sandbox.anyscale_url + path, data, {"Authorization": f"Bearer {sandbox.token}"}, method=method)
+    request = urllib.request.Request(
+        sandbox.anyscale_url + path,
+        data,
+        {"Authorization": f"Bearer {sandbox.token}"},
+        method=method,
+    )
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
             return answer.status, json.load(answer)
@@ -180,7 +240,9 @@ ANYSCALE_READS: dict[str, tuple[str, str, t.Any]] = {
 
 
 @pytest.mark.parametrize("method, path, body", ANYSCALE_READS.values(), ids=ANYSCALE_READS)
-def test_anyscale_is_answered_as_by_the_sandbox(stand_in: StandIn, sandbox: Sandbox, method: str, path: str, body: t.Any) -> None:
+def test_anyscale_is_answered_as_by_the_sandbox(
+    stand_in: StandIn, sandbox: Sandbox, method: str, path: str, body: t.Any
+) -> None:
     answers = [anyscale(stand_in, method, path, body), of_sandbox(sandbox, method, path, body)]
     assert comparable(answers[0]) == comparable(answers[1])
 
@@ -188,7 +250,9 @@ def test_anyscale_is_answered_as_by_the_sandbox(stand_in: StandIn, sandbox: Sand
 def test_clouds_come_in_pages(stand_in: StandIn) -> None:
     names, token = [], ""
     while token is not None:
-        _status, page = anyscale(stand_in, "GET", f"/api/v2/clouds/?count=5{token and f'&paging_token={token}'}")
+        _status, page = anyscale(
+            stand_in, "GET", f"/api/v2/clouds/?count=5{token and f'&paging_token={token}'}"
+        )
         names += [cloud["name"] for cloud in page["results"]]
         token = page["metadata"]["next_paging_token"]
     assert names == [cloud.name for cloud in FLEET]
@@ -204,7 +268,9 @@ def converge(stand_in: StandIn, aws: Aws) -> None:
     aws("iam", ACCOUNT).update_assume_role_policy(RoleName=ROLE, PolicyDocument=document)
     policy = compact(documents.bucket_policy(CLOUD))
     aws("s3", ACCOUNT).put_bucket_policy(Bucket=BUCKET, ExpectedBucketOwner=ACCOUNT, Policy=policy)
-    status, answer = anyscale(stand_in, "POST", "/api/v2/compute_templates/", _fleet.compute_config(CLOUD))
+    status, answer = anyscale(
+        stand_in, "POST", "/api/v2/compute_templates/", _fleet.compute_config(CLOUD)
+    )
     assert (status, answer["result"]["version"]) == (201, 2)
 
 
@@ -215,7 +281,11 @@ def test_what_was_written_is_read_and_counts_as_converged(stand_in: StandIn, aws
     found = anyscale(stand_in, "POST", SEARCH, search())[1]["results"]
     assert trust == documents.trust_policy(CLOUD)
     assert [row["version"] for row in found] == [2]
-    assert stand_in.report()["drifted"] == {"trust": CLOUDS - 1, "bucket": CLOUDS - 1, "compute_config": CLOUDS - 1}
+    assert stand_in.report()["drifted"] == {
+        "trust": CLOUDS - 1,
+        "bucket": CLOUDS - 1,
+        "compute_config": CLOUDS - 1,
+    }
 
 
 def test_all_versions_come_newest_first(stand_in: StandIn, aws: Aws) -> None:
@@ -229,7 +299,9 @@ def test_all_versions_come_newest_first(stand_in: StandIn, aws: Aws) -> None:
     [(50, 0.0, 0), (50, 1.0, 50), (50, 0.01, 1), (500, 0.01, 5), (2000, 0.01, 20)],
     ids=["none", "all", "at least one", "1 % of 500", "1 % of 2000"],
 )
-def test_the_share_that_has_drifted(stand_in: StandIn, clouds: int, share: float, drifted: int) -> None:
+def test_the_share_that_has_drifted(
+    stand_in: StandIn, clouds: int, share: float, drifted: int
+) -> None:
     stand_in.reset({"clouds": clouds, "share": share, "latency": 0.0})
     assert set(stand_in.report()["drifted"].values()) == {drifted}
 
@@ -251,7 +323,10 @@ def test_calls_are_counted_by_operation_and_forgotten(stand_in: StandIn, aws: Aw
 
 
 def test_what_is_not_known_is_refused_and_reported(stand_in: StandIn, aws: Aws) -> None:
-    for service, method, arguments in (("iam", "list_users", {}), ("s3", "get_bucket_cors", {"Bucket": BUCKET})):
+    for service, method, arguments in (
+        ("iam", "list_users", {}),
+        ("s3", "get_bucket_cors", {"Bucket": BUCKET}),
+    ):
         with pytest.raises(ClientError):
             getattr(aws(service, ACCOUNT), method)(**arguments)
     assert anyscale(stand_in, "GET", "/api/v2/userinfo/")[0] == 404

@@ -24,7 +24,11 @@ def test_the_page_is_what_the_tool_writes() -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_the_page_shows_all_calls_of(name: str) -> None:
-    (row,) = [row.partition("\n\n")[0] for row in api_calls_page.page().split("   * - ") if row.startswith(f"{name} (")]
+    (row,) = [
+        row.partition("\n\n")[0]
+        for row in api_calls_page.page().split("   * - ")
+        if row.startswith(f"{name} (")
+    ]
     shown = re.findall(r"``([^`]+)``( twice| (\d+) times)?", row)
     counts = {operation: int(number or (2 if times else 1)) for operation, times, number in shown}
     assert counts == SCENES[name].calls

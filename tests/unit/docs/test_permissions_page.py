@@ -12,8 +12,13 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.docs.tools import permissions_page
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import PLAYBOOKS, policy
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    parse_scope,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
+    PLAYBOOKS,
+    policy,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 

@@ -43,7 +43,10 @@ def test_the_figures_have_their_shape() -> None:
 
 def test_new_figures_replace_the_old_ones_and_nothing_else() -> None:
     page = f"Before.\n\n{BEGIN}\n\nold\n\n{END}\n\nAfter.\n"
-    assert with_figures(page, table(RECORDS)) == f"Before.\n\n{BEGIN}\n\n{table(RECORDS)}\n\n{END}\n\nAfter.\n"
+    assert (
+        with_figures(page, table(RECORDS))
+        == f"Before.\n\n{BEGIN}\n\n{table(RECORDS)}\n\n{END}\n\nAfter.\n"
+    )
     figures = PAGE.read_text().partition(f"{BEGIN}\n\n")[2].partition(f"\n\n{END}")[0]
     assert with_figures(PAGE.read_text(), figures) == PAGE.read_text()
 
@@ -55,7 +58,10 @@ def test_the_figures_of_a_long_run(tmp_path: Path) -> None:
         (tmp_path / f"{record['name']}.json").write_text(json.dumps(record))
     figures = measured(tmp_path)
     assert tuple(re.findall(r"^:(\w+): \S", figures, re.MULTILINE)) == _WHERE
-    assert figures.endswith("* - Calls that fail\n     - cases: 1500\n   * - Clouds that share\n     - runs: 20; lost: 0")
+    assert figures.endswith(
+        "* - Calls that fail\n     - cases: 1500\n   * - Clouds that share\n     - runs: 20; "
+        "lost: 0"
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(_TEST_FILE.findall(PAGE.read_text()))))
@@ -65,7 +71,11 @@ def test_the_tests_that_it_names_exist(name: str) -> None:
 
 def test_each_section_names_its_tests() -> None:
     sections = re.split(r"\n(?=[^\n]+\n-{3,}\n)", PAGE.read_text())
-    assert [section.splitlines()[0] for section in sections if "What holds:" in section and not _TEST_FILE.search(section)] == []
+    assert [
+        section.splitlines()[0]
+        for section in sections
+        if "What holds:" in section and not _TEST_FILE.search(section)
+    ] == []
 
 
 def test_the_page_is_among_the_pages() -> None:

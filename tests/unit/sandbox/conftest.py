@@ -51,7 +51,9 @@ def aws(sandbox: Sandbox) -> Aws:
         if (service, account_id) not in _CLIENTS:
             session = boto3.Session(**sandbox.credentials(account_id))
             config = Config(retries={"total_max_attempts": 1}, proxies={})
-            _CLIENTS[service, account_id] = session.client(service, endpoint_url=sandbox.aws_url, config=config)
+            _CLIENTS[service, account_id] = session.client(
+                service, endpoint_url=sandbox.aws_url, config=config
+            )
         return _CLIENTS[service, account_id]
 
     return client
@@ -93,7 +95,9 @@ def api(sandbox: Sandbox) -> Api:
 class Refused(t.Protocol):
     """Calls a function that AWS must refuse."""
 
-    def __call__(self, function: t.Callable[..., t.Any], **parameters: t.Any) -> tuple[str, int, str]: ...
+    def __call__(
+        self, function: t.Callable[..., t.Any], **parameters: t.Any
+    ) -> tuple[str, int, str]: ...
 
 
 @pytest.fixture
@@ -104,6 +108,10 @@ def refused() -> Refused:
         with pytest.raises(ClientError) as caught:
             function(**parameters)
         response = caught.value.response
-        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
+        return (
+            response["Error"]["Code"],
+            response["ResponseMetadata"]["HTTPStatusCode"],
+            response["Error"]["Message"],
+        )
 
     return call

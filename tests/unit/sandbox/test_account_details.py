@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""GetAccountAuthorizationDetails: the same as GetRole and GetInstanceProfile show, for all of an account, in pages."""
+"""GetAccountAuthorizationDetails: the same as GetRole and GetInstanceProfile show, for all of an
+account, in pages.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +20,38 @@ ACCOUNT = "222222222222"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 ROLE_FIELDS = {"Path", "RoleName", "RoleId", "Arn", "CreateDate", "AssumeRolePolicyDocument"}
-DETAIL_FIELDS = ROLE_FIELDS | {"InstanceProfileList", "RolePolicyList", "AttachedManagedPolicies", "Tags", "RoleLastUsed"}
+DETAIL_FIELDS = ROLE_FIELDS | {
+    "InstanceProfileList",
+    "RolePolicyList",
+    "AttachedManagedPolicies",
+    "Tags",
+    "RoleLastUsed",
+}
 PROFILE_FIELDS = {"Path", "InstanceProfileName", "InstanceProfileId", "Arn", "CreateDate"}
 
-READER = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
+READER = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}],
+}
 
 Json = dict[str, t.Any]
 
 
 def trust(**changes: t.Any) -> str:
-    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole", **changes}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        **changes,
+    }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def all_roles(iam: t.Any, **parameters: t.Any) -> dict[str, Json]:
     """Every role of the account by its name, as all pages together show it."""
-    pages = iam.get_paginator("get_account_authorization_details").paginate(Filter=["Role"], **parameters)
+    pages = iam.get_paginator("get_account_authorization_details").paginate(
+        Filter=["Role"], **parameters
+    )
     return {role["RoleName"]: role for page in pages for role in page["RoleDetailList"]}
 
 
@@ -61,17 +79,30 @@ def test_every_role_of_the_fleet_is_shown_as_by_get_role(fleet: Sandbox, account
         role = iam.get_role(RoleName=name)["Role"]
         assert set(detail) == DETAIL_FIELDS
         assert picked(detail, ROLE_FIELDS) == picked(role, ROLE_FIELDS)
-        assert (detail["Tags"], detail["RoleLastUsed"]) == (role.get("Tags", []), role["RoleLastUsed"])
+        assert (detail["Tags"], detail["RoleLastUsed"]) == (
+            role.get("Tags", []),
+            role["RoleLastUsed"],
+        )
 
 
 @pytest.mark.parametrize("account_id", ACCOUNTS)
-def test_every_profile_of_the_fleet_is_shown_as_by_get_instance_profile(fleet: Sandbox, account_id: str) -> None:
+def test_every_profile_of_the_fleet_is_shown_as_by_get_instance_profile(
+    fleet: Sandbox, account_id: str
+) -> None:
     iam = fleet.client("iam", account_id)
-    shown = {profile["Arn"]: profile for role in all_roles(iam).values() for profile in role["InstanceProfileList"]}
-    filled = [profile for profile in iam.list_instance_profiles()["InstanceProfiles"] if profile["Roles"]]
+    shown = {
+        profile["Arn"]: profile
+        for role in all_roles(iam).values()
+        for profile in role["InstanceProfileList"]
+    }
+    filled = [
+        profile for profile in iam.list_instance_profiles()["InstanceProfiles"] if profile["Roles"]
+    ]
     assert filled and set(shown) == {profile["Arn"] for profile in filled}
     for found in shown.values():
-        profile = iam.get_instance_profile(InstanceProfileName=found["InstanceProfileName"])["InstanceProfile"]
+        profile = iam.get_instance_profile(InstanceProfileName=found["InstanceProfileName"])[
+            "InstanceProfile"
+        ]
         assert set(found) == PROFILE_FIELDS | {"Roles"}
         assert picked(found, PROFILE_FIELDS) == picked(profile, PROFILE_FIELDS)
         assert found["Roles"] == [picked(role, ROLE_FIELDS) for role in profile["Roles"]]
@@ -82,7 +113,9 @@ def test_policies_tags_and_boundary(sandbox: Sandbox) -> None:
     for name in ("boundary", "reader"):
         iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(READER))
     tags = [{"Key": "ring", "Value": "canary"}]
-    iam.create_role(RoleName="ray", AssumeRolePolicyDocument=trust(), Tags=tags, PermissionsBoundary=BOUNDARY)
+    iam.create_role(
+        RoleName="ray", AssumeRolePolicyDocument=trust(), Tags=tags, PermissionsBoundary=BOUNDARY
+    )
     iam.put_role_policy(RoleName="ray", PolicyName="inline", PolicyDocument=json.dumps(READER))
     reader = f"arn:aws:iam::{ACCOUNT}:policy/reader"
     iam.attach_role_policy(RoleName="ray", PolicyArn=reader)
@@ -90,8 +123,15 @@ def test_policies_tags_and_boundary(sandbox: Sandbox) -> None:
     assert shown["RolePolicyList"] == [{"PolicyName": "inline", "PolicyDocument": READER}]
     assert shown["AttachedManagedPolicies"] == [{"PolicyName": "reader", "PolicyArn": reader}]
     assert shown["Tags"] == tags
-    boundary = {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": BOUNDARY}
-    assert shown["PermissionsBoundary"] == iam.get_role(RoleName="ray")["Role"]["PermissionsBoundary"] == boundary
+    boundary = {
+        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryArn": BOUNDARY,
+    }
+    assert (
+        shown["PermissionsBoundary"]
+        == iam.get_role(RoleName="ray")["Role"]["PermissionsBoundary"]
+        == boundary
+    )
 
 
 KEPT = {
@@ -118,16 +158,24 @@ def test_trust_is_shown_alike_by_every_operation(sandbox: Sandbox, changes: Json
         *iam.list_instance_profiles()["InstanceProfiles"][0]["Roles"],
         *iam.list_instance_profiles_for_role(RoleName="ray")["InstanceProfiles"][0]["Roles"],
     ]
-    assert [role["AssumeRolePolicyDocument"] for role in shown] == [json.loads(trust(**changes))] * len(shown)
+    assert [role["AssumeRolePolicyDocument"] for role in shown] == [
+        json.loads(trust(**changes))
+    ] * len(shown)
 
 
 def test_trusted_role_is_shown_by_its_id_once_it_is_gone(sandbox: Sandbox) -> None:
     iam = sandbox.client("iam", ACCOUNT)
     friend = iam.create_role(RoleName="friend", AssumeRolePolicyDocument=trust())["Role"]
-    iam.create_role(RoleName="ray", AssumeRolePolicyDocument=trust(Principal={"AWS": friend["Arn"]}))
-    assert all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": friend["Arn"]}
+    iam.create_role(
+        RoleName="ray", AssumeRolePolicyDocument=trust(Principal={"AWS": friend["Arn"]})
+    )
+    assert all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
+        "AWS": friend["Arn"]
+    }
     iam.delete_role(RoleName="friend")
-    assert all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": friend["RoleId"]}
+    assert all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {
+        "AWS": friend["RoleId"]
+    }
 
 
 def test_trust_is_as_late_as_by_get_role(sandbox: Sandbox, aws: t.Any) -> None:
@@ -135,7 +183,9 @@ def test_trust_is_as_late_as_by_get_role(sandbox: Sandbox, aws: t.Any) -> None:
     sandbox.settings(consistency_delay=60.0)
     aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=trust(Sid="New"))
     clients = aws("iam"), sandbox.client("iam", ACCOUNT)
-    statements = [all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0] for iam in clients]
+    statements = [
+        all_roles(iam)["ray"]["AssumeRolePolicyDocument"]["Statement"][0] for iam in clients
+    ]
     assert [statement.get("Sid") for statement in statements] == [None, "New"]
 
 
@@ -190,11 +240,17 @@ def test_pages(sandbox: Sandbox, roles: int, parameters: Json, sizes: list[int])
         assert truncated == ("Marker" in answer)
         marker = picked(answer, ["Marker"])
     assert [len(page) for page in names] == sizes
-    assert [name for page in names for name in page] == [f"ray-{number:04}" for number in range(roles)]
+    assert [name for page in names for name in page] == [
+        f"ray-{number:04}" for number in range(roles)
+    ]
 
 
 def test_pages_go_through_all_lists(sandbox: Sandbox) -> None:
-    pages = furnish(sandbox, 3).get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 2})
+    pages = (
+        furnish(sandbox, 3)
+        .get_paginator("get_account_authorization_details")
+        .paginate(PaginationConfig={"PageSize": 2})
+    )
     counts = [tuple(len(page[name]) for name in LISTS) for page in pages]
     assert counts == [(2, 0, 0, 0), (0, 1, 1, 0), (0, 0, 2, 0), (0, 0, 0, 1)]
 
@@ -203,12 +259,17 @@ def test_role_that_goes_between_pages_hides_no_other(sandbox: Sandbox) -> None:
     iam = furnish(sandbox, 4)
     first = iam.get_account_authorization_details(Filter=["Role"], MaxItems=2)
     iam.delete_role(RoleName="ray-0001")
-    second = iam.get_account_authorization_details(Filter=["Role"], MaxItems=2, Marker=first["Marker"])
+    second = iam.get_account_authorization_details(
+        Filter=["Role"], MaxItems=2, Marker=first["Marker"]
+    )
     assert [role["RoleName"] for role in second["RoleDetailList"]] == ["ray-0002", "ray-0003"]
 
 
 INVALID: dict[str, tuple[Json, str]] = {
-    "more than 1000 items": ({"MaxItems": 1001}, "Value '1001' at 'maxItems' .* less than or equal to 1000"),
+    "more than 1000 items": (
+        {"MaxItems": 1001},
+        "Value '1001' at 'maxItems' .* less than or equal to 1000",
+    ),
     "unknown type": ({"Filter": ["Roles"]}, "at 'filter' .* enum value set"),
     "marker of another operation": ({"Marker": "cmF5"}, "Invalid Marker."),
     "marker that is cut off": ({"Marker": "MmFyb"}, "Invalid Marker."),

@@ -38,7 +38,9 @@ def test_userinfo(sandbox: Sandbox, api: t.Any) -> None:
     cloud_id = sandbox.organization.add_cloud("demo")
     user = api("GET", "/api/v2/userinfo/").body["result"]
     assert user["organization_permission_level"] == "owner"
-    assert [organization["default_cloud_id"] for organization in user["organizations"]] == [cloud_id]
+    assert [organization["default_cloud_id"] for organization in user["organizations"]] == [
+        cloud_id
+    ]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,10 @@ def test_refused(api: t.Any, method: str, path: str, status: int) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v2/clouds", "/api/v2/clouds/", "//api/v2/clouds/"])
 def test_slashes_lead_to_the_route(api: t.Any, path: str) -> None:
-    assert api("GET", path).body == {"results": [], "metadata": {"total": 0, "next_paging_token": None}}
+    assert api("GET", path).body == {
+        "results": [],
+        "metadata": {"total": 0, "next_paging_token": None},
+    }
 
 
 def test_clouds_come_in_pages(sandbox: Sandbox, api: t.Any) -> None:
@@ -95,13 +100,18 @@ def test_clouds_come_in_pages(sandbox: Sandbox, api: t.Any) -> None:
 def test_clouds_found(sandbox: Sandbox, api: t.Any, query: str, names: list[str]) -> None:
     for name in ("speech-prod", "speech-dev", "vision-prod"):
         sandbox.organization.add_cloud(name)
-    assert [cloud["name"] for cloud in api("GET", f"/api/v2/clouds/?{query}").body["results"]] == names
+    assert [
+        cloud["name"] for cloud in api("GET", f"/api/v2/clouds/?{query}").body["results"]
+    ] == names
 
 
 def test_cloud_by_name_is_exact_and_the_newest(sandbox: Sandbox, api: t.Any) -> None:
     for cloud_id in ("cld_old", "cld_new"):
         sandbox.organization.add_cloud("speech", cloud_id=cloud_id)
-    assert api("POST", "/api/v2/clouds/find_by_name", {"name": "speech"}).body["result"]["id"] == "cld_new"
+    assert (
+        api("POST", "/api/v2/clouds/find_by_name", {"name": "speech"}).body["result"]["id"]
+        == "cld_new"
+    )
     assert api("POST", "/api/v2/clouds/find_by_name", {"name": "spee"}).status == 404
 
 
@@ -116,7 +126,9 @@ def test_default_cloud(sandbox: Sandbox, api: t.Any) -> None:
 
 @pytest.mark.parametrize("path", ["resources", "deployments"])
 def test_resources(sandbox: Sandbox, api: t.Any, path: str) -> None:
-    cloud_id = sandbox.organization.add_cloud("demo", bucket="data-1", aws_config={"cluster_iam_role_id": "arn"})
+    cloud_id = sandbox.organization.add_cloud(
+        "demo", bucket="data-1", aws_config={"cluster_iam_role_id": "arn"}
+    )
     sandbox.organization.add_resource(cloud_id, "second")
     first, second = api("GET", f"/api/v2/clouds/{cloud_id}/{path}").body["results"]
     assert first["object_storage"]["bucket_name"] == "s3://data-1"
@@ -132,7 +144,10 @@ def test_resource_by_name(sandbox: Sandbox, api: t.Any) -> None:
 
 
 KIND = {"cloud_provider": "AWS", "compute_stack": "VM"}
-RULES = [{"selector": "workload-type in (job, service),project=ml", "value": "ray"}, {"selector": "user=a@b.c", "value": "x"}]
+RULES = [
+    {"selector": "workload-type in (job, service),project=ml", "value": "ray"},
+    {"selector": "user=a@b.c", "value": "x"},
+]
 MAPPING = {"rules": RULES, "fallback_rule": "CLOUD_DEFAULT"}
 
 
@@ -160,8 +175,14 @@ REFUSED_MAPPINGS = {
     "other stack": {**KIND, "compute_stack": "K8S", "dataplane_iam_mapping": MAPPING},
     "no fallback": {**KIND, "dataplane_iam_mapping": {"rules": RULES}},
     "default rule": {**KIND, "dataplane_iam_mapping": {**MAPPING, "default_rule": "x"}},
-    "no value": {**KIND, "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "project=ml"}]}},
-    "unknown selector key": {**KIND, "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "team=ml", "value": "x"}]}},
+    "no value": {
+        **KIND,
+        "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "project=ml"}]},
+    },
+    "unknown selector key": {
+        **KIND,
+        "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "team=ml", "value": "x"}]},
+    },
 }
 
 
@@ -181,7 +202,10 @@ def test_calls_are_recorded_by_route(sandbox: Sandbox, api: t.Any) -> None:
     api("GET", f"/api/v2/clouds/{cloud_id}/resources")
     api("POST", "/api/v2/compute_templates/search", {})
     api("POST", "/api/v2/compute_templates/cpt_1/archive")
-    seen = [(call["service"], call["operation"], call["resource"], call["status"], call["write"]) for call in sandbox.calls()]
+    seen = [
+        (call["service"], call["operation"], call["resource"], call["status"], call["write"])
+        for call in sandbox.calls()
+    ]
     assert seen == [
         ("anyscale", "GET /api/v2/clouds/{id}/resources", cloud_id, 200, False),
         ("anyscale", "POST /api/v2/compute_templates/search", "", 200, False),

@@ -23,7 +23,12 @@ EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action
 
 def statement(**changes: t.Any) -> dict[str, t.Any]:
     """A grant to the role, changed; a change to ``None`` leaves the element out."""
-    plain = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "s3:GetObject", "Resource": f"{ARN}/*"}
+    plain = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ROLE_ARN},
+        "Action": "s3:GetObject",
+        "Resource": f"{ARN}/*",
+    }
     return {element: value for element, value in {**plain, **changes}.items() if value is not None}
 
 
@@ -44,7 +49,9 @@ def make_bucket(sandbox: Sandbox) -> None:
 
 
 def stored(sandbox: Sandbox) -> t.Any:
-    return json.loads(sandbox.client("s3", ACCOUNT).get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    return json.loads(sandbox.client("s3", ACCOUNT).get_bucket_policy(Bucket=BUCKET)["Policy"])[
+        "Statement"
+    ]
 
 
 MALFORMED = {
@@ -54,18 +61,33 @@ MALFORMED = {
     "no Statement": ('{"Version": "2012-10-17"}', "Missing required field Statement"),
     "empty Statement": (policy(), "Missing required field Statement"),
     "unknown top element": ('{"Statements": []}', "Unknown field Statements"),
-    "unknown Version": ('{"Version": "2020-01-01", "Statement": []}', "The policy must contain a valid version string"),
+    "unknown Version": (
+        '{"Version": "2020-01-01", "Statement": []}',
+        "The policy must contain a valid version string",
+    ),
     "unknown element": (policy(statement(Actions="s3:GetObject")), "Unknown field Actions"),
     "no Principal": (policy(statement(Principal=None)), "Missing required field Principal"),
     "no Action": (policy(statement(Action=[])), "Missing required field Action"),
     "no Resource": (policy(statement(Resource=None)), "Missing required field Resource"),
     "no Effect": (policy(statement(Effect=None)), "Missing required field Effect"),
     "unknown Effect": (policy(statement(Effect="Permit")), "Invalid effect: Permit"),
-    "resource of another bucket": (policy(statement(Resource="arn:aws:s3:::other/*")), "Policy has invalid resource"),
-    "resource that begins like the bucket": (policy(statement(Resource=f"{ARN}-2/*")), "Policy has invalid resource"),
+    "resource of another bucket": (
+        policy(statement(Resource="arn:aws:s3:::other/*")),
+        "Policy has invalid resource",
+    ),
+    "resource that begins like the bucket": (
+        policy(statement(Resource=f"{ARN}-2/*")),
+        "Policy has invalid resource",
+    ),
     "resource *": (policy(statement(Resource="*")), "Policy has invalid resource"),
-    "action of another service": (policy(statement(Action="iam:PassRole")), "Policy has invalid action"),
-    "object action on the bucket": (policy(statement(Resource=ARN)), "Action does not apply to any resource(s) in statement"),
+    "action of another service": (
+        policy(statement(Action="iam:PassRole")),
+        "Policy has invalid action",
+    ),
+    "object action on the bucket": (
+        policy(statement(Resource=ARN)),
+        "Action does not apply to any resource(s) in statement",
+    ),
     "bucket action on the objects": (
         policy(statement(Action="s3:ListBucket")),
         "Action does not apply to any resource(s) in statement",
@@ -78,16 +100,26 @@ MALFORMED = {
         policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/path/ray"})),
         "Invalid principal in policy",
     ),
-    "unique id of nobody": (policy(statement(Principal={"AWS": "AROAXXXXXXXXXXXXXXXXX"})), "Invalid principal in policy"),
+    "unique id of nobody": (
+        policy(statement(Principal={"AWS": "AROAXXXXXXXXXXXXXXXXX"})),
+        "Invalid principal in policy",
+    ),
     "role name alone": (policy(statement(Principal={"AWS": "ray"})), "Invalid principal in policy"),
     "principal as text": (policy(statement(Principal=ROLE_ARN)), "Invalid principal in policy"),
-    "unknown service": (policy(statement(Principal={"Service": "ec2"})), "Invalid principal in policy"),
+    "unknown service": (
+        policy(statement(Principal={"Service": "ec2"})),
+        "Invalid principal in policy",
+    ),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), MALFORMED.values(), ids=MALFORMED)
 def test_malformed(aws: t.Any, refused: t.Any, text: str, message: str) -> None:
-    assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=text) == ("MalformedPolicy", 400, message)
+    assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=text) == (
+        "MalformedPolicy",
+        400,
+        message,
+    )
 
 
 ACCEPTED_PRINCIPALS = {
@@ -97,7 +129,9 @@ ACCEPTED_PRINCIPALS = {
     "root of any account": {"AWS": "arn:aws:iam::999999999999:root"},
     "session of a role": {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/ray/session"},
     "service": {"Service": "logging.s3.amazonaws.com"},
-    "canonical user": {"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"},
+    "canonical user": {
+        "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+    },
 }
 
 
@@ -111,8 +145,14 @@ NORMALIZED = {
     "list of one action": ({"Action": ["s3:GetObject"]}, {"Action": "s3:GetObject"}),
     "list of one resource": ({"Resource": [f"{ARN}/*"]}, {"Resource": f"{ARN}/*"}),
     "list of one principal": ({"Principal": {"AWS": [ROLE_ARN]}}, {"Principal": {"AWS": ROLE_ARN}}),
-    "longer list": ({"Action": ["s3:PutObject", "s3:GetObject"]}, {"Action": ["s3:PutObject", "s3:GetObject"]}),
-    "account id": ({"Principal": {"AWS": "444444444444"}}, {"Principal": {"AWS": "arn:aws:iam::444444444444:root"}}),
+    "longer list": (
+        {"Action": ["s3:PutObject", "s3:GetObject"]},
+        {"Action": ["s3:PutObject", "s3:GetObject"]},
+    ),
+    "account id": (
+        {"Principal": {"AWS": "444444444444"}},
+        {"Principal": {"AWS": "arn:aws:iam::444444444444:root"}},
+    ),
     "boolean in a condition": (
         {"Condition": {"Bool": {"aws:SecureTransport": [False]}}},
         {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
@@ -121,7 +161,9 @@ NORMALIZED = {
 
 
 @pytest.mark.parametrize(("sent", "shown"), NORMALIZED.values(), ids=NORMALIZED)
-def test_normalized(sandbox: Sandbox, aws: t.Any, sent: dict[str, t.Any], shown: dict[str, t.Any]) -> None:
+def test_normalized(
+    sandbox: Sandbox, aws: t.Any, sent: dict[str, t.Any], shown: dict[str, t.Any]
+) -> None:
     aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement(**sent)))
     assert stored(sandbox) == [statement(**shown)]
 
@@ -139,10 +181,16 @@ def test_size_is_that_of_the_compact_document(aws: t.Any, refused: t.Any) -> Non
     aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=document(20480, indent=4))
     message = "Normalized policy document exceeds the maximum allowed size of 20480 bytes."
     too_long = document(20481, indent=None)
-    assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=too_long) == ("PolicyTooLarge", 400, message)
+    assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=too_long) == (
+        "PolicyTooLarge",
+        400,
+        message,
+    )
 
 
-def test_principal_of_a_deleted_role_is_shown_by_its_id_and_blocks_writes(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
+def test_principal_of_a_deleted_role_is_shown_by_its_id_and_blocks_writes(
+    sandbox: Sandbox, aws: t.Any, refused: t.Any
+) -> None:
     iam = sandbox.client("iam", ACCOUNT)
     role_id = iam.get_role(RoleName="ray")["Role"]["RoleId"]
     aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement()))
@@ -151,7 +199,10 @@ def test_principal_of_a_deleted_role_is_shown_by_its_id_and_blocks_writes(sandbo
     iam.create_role(RoleName="ray", AssumeRolePolicyDocument=policy(EC2))
     assert stored(sandbox) == [statement(Principal={"AWS": role_id})]
     invalid = ("MalformedPolicy", 400, "Invalid principal in policy")
-    assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=policy(*stored(sandbox))) == invalid
+    assert (
+        refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=policy(*stored(sandbox)))
+        == invalid
+    )
     aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement()))
     assert stored(sandbox) == [statement()]
 
@@ -190,16 +241,27 @@ def test_policy_is_the_owner_accounts_business(aws: t.Any, refused: t.Any, opera
     assert refused(call, Bucket=BUCKET, **OPERATIONS[operation])[:2] == ("MethodNotAllowed", 405)
 
 
-@pytest.mark.parametrize("operation", [*OPERATIONS, "get_bucket_location", "list_objects_v2", "get_bucket_tagging"])
+@pytest.mark.parametrize(
+    "operation", [*OPERATIONS, "get_bucket_location", "list_objects_v2", "get_bucket_tagging"]
+)
 def test_unexpected_owner(aws: t.Any, refused: t.Any, operation: str) -> None:
-    parameters = {"Bucket": BUCKET, "ExpectedBucketOwner": OTHER_ACCOUNT, **OPERATIONS.get(operation, {})}
+    parameters = {
+        "Bucket": BUCKET,
+        "ExpectedBucketOwner": OTHER_ACCOUNT,
+        **OPERATIONS.get(operation, {}),
+    }
     assert refused(getattr(aws("s3"), operation), **parameters)[:2] == ("AccessDenied", 403)
 
 
 def test_expected_owner(aws: t.Any) -> None:
-    aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement()), ExpectedBucketOwner=ACCOUNT)
+    aws("s3").put_bucket_policy(
+        Bucket=BUCKET, Policy=policy(statement()), ExpectedBucketOwner=ACCOUNT
+    )
     assert aws("s3").get_bucket_policy(Bucket=BUCKET, ExpectedBucketOwner=ACCOUNT)["Policy"]
 
 
 def test_head_with_an_unexpected_owner(aws: t.Any, refused: t.Any) -> None:
-    assert refused(aws("s3").head_bucket, Bucket=BUCKET, ExpectedBucketOwner=OTHER_ACCOUNT)[:2] == ("403", 403)
+    assert refused(aws("s3").head_bucket, Bucket=BUCKET, ExpectedBucketOwner=OTHER_ACCOUNT)[:2] == (
+        "403",
+        403,
+    )

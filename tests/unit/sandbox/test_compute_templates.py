@@ -40,27 +40,55 @@ def test_defaults_of_the_server(api: t.Any) -> None:
     assert answer.status == 201
     template = answer.body["result"]
     config = template["config"]
-    assert (template["version"], template["archived_at"], template["creator_id"]) == (1, None, "usr_owner")
-    assert (config["allowed_azs"], config["idle_termination_minutes"], config["maximum_uptime_minutes"]) == (["any"], 120, None)
-    assert (config["flags"], config["deployment_configs"], config["advanced_configurations_json"]) == (None, None, None)
-    assert (config["head_node_type"]["resources"], config["head_node_type"]["name"]) == (None, "head")
+    assert (template["version"], template["archived_at"], template["creator_id"]) == (
+        1,
+        None,
+        "usr_owner",
+    )
+    assert (
+        config["allowed_azs"],
+        config["idle_termination_minutes"],
+        config["maximum_uptime_minutes"],
+    ) == (["any"], 120, None)
+    assert (
+        config["flags"],
+        config["deployment_configs"],
+        config["advanced_configurations_json"],
+    ) == (None, None, None)
+    assert (config["head_node_type"]["resources"], config["head_node_type"]["name"]) == (
+        None,
+        "head",
+    )
     worker = config["worker_node_types"][0]
-    assert (worker["name"], worker["min_workers"], worker["max_workers"]) == ("m5.large", None, None)
+    assert (worker["name"], worker["min_workers"], worker["max_workers"]) == (
+        "m5.large",
+        None,
+        None,
+    )
 
 
 def test_what_was_sent_is_kept(api: t.Any) -> None:
     cluster: dict[str, t.Any] = {
-        "worker_node_types": [{**WORKER, "advanced_configurations_json": PROFILE, "labels": {"team": "a"}}],
+        "worker_node_types": [
+            {**WORKER, "advanced_configurations_json": PROFILE, "labels": {"team": "a"}}
+        ],
         "advanced_configurations_json": PROFILE,
         "flags": {"allow-cross-zone-autoscaling": False, "max_resources": {"CPU": 64.5}},
     }
-    sent = request(**cluster, deployment_configs=[{"head_node_type": HEAD, **cluster}], idle_termination_minutes=0)
+    sent = request(
+        **cluster,
+        deployment_configs=[{"head_node_type": HEAD, **cluster}],
+        idle_termination_minutes=0,
+    )
     config = api("POST", CREATE, sent).body["result"]["config"]
     assert (config["flags"], config["advanced_configurations_json"]) == (cluster["flags"], PROFILE)
     assert config["worker_node_types"][0]["labels"] == {"team": "a"}
     assert config["idle_termination_minutes"] == 0
     deployment = config["deployment_configs"][0]
-    assert (deployment["advanced_configurations_json"], deployment["cloud_deployment"]) == (PROFILE, None)
+    assert (deployment["advanced_configurations_json"], deployment["cloud_deployment"]) == (
+        PROFILE,
+        None,
+    )
     assert deployment["worker_node_types"][0]["advanced_configurations_json"] == PROFILE
 
 
@@ -76,7 +104,10 @@ MISSHAPED: dict[str, tuple[t.Any, list[t.Any]]] = {
     "no config": ({"name": "team-a"}, ["body", "config"]),
     "no cloud": ({"config": {"head_node_type": HEAD}}, ["body", "config", "cloud_id"]),
     "no head": ({"config": {"cloud_id": "cld_one"}}, ["body", "config", "head_node_type"]),
-    "head without a name": (request(head_node_type={"instance_type": "x"}), ["body", "config", "head_node_type", "name"]),
+    "head without a name": (
+        request(head_node_type={"instance_type": "x"}),
+        ["body", "config", "head_node_type", "name"],
+    ),
     "unknown field": ({**request(), "x": 1}, ["body", "x"]),
     "unknown field of the config": (request(zones=[]), ["body", "config", "zones"]),
     "unknown field of a node": (
@@ -96,7 +127,10 @@ MISSHAPED: dict[str, tuple[t.Any, list[t.Any]]] = {
         request(worker_node_types=[{**WORKER, "max_workers": True}]),
         ["body", "config", "worker_node_types", 0, "max_workers"],
     ),
-    "any and a zone": (request(allowed_azs=["any", "us-west-2a"]), ["body", "config", "allowed_azs"]),
+    "any and a zone": (
+        request(allowed_azs=["any", "us-west-2a"]),
+        ["body", "config", "allowed_azs"],
+    ),
     "no workers at most": (
         request(worker_node_types=[{**WORKER, "max_workers": 0}]),
         ["body", "config", "worker_node_types", 0, "max_workers"],
@@ -125,7 +159,11 @@ def test_misshaped(api: t.Any, body: t.Any, place: list[t.Any]) -> None:
 
 
 def test_accelerator_with_a_gpu(api: t.Any) -> None:
-    head = {**HEAD, "required_labels": {"ray.io/accelerator-type": "T4"}, "required_resources": {"gpu": 1}}
+    head = {
+        **HEAD,
+        "required_labels": {"ray.io/accelerator-type": "T4"},
+        "required_resources": {"gpu": 1},
+    }
     assert api("POST", CREATE, request(head_node_type=head)).status == 201
 
 
@@ -133,8 +171,12 @@ MEANINGLESS = {
     "unknown flag": request(flags={"allow-everything": True}),
     "unknown flag of a node": request(head_node_type={**HEAD, "flags": {"max_resources": {}}}),
     "key that EC2 does not know": request(advanced_configurations_json={"InstanceProfile": {}}),
-    "key of a profile that EC2 does not know": request(advanced_configurations_json={"IamInstanceProfile": {"arn": "x"}}),
-    "key of a worker that EC2 does not know": request(worker_node_types=[{**WORKER, "advanced_configurations_json": {"Disks": []}}]),
+    "key of a profile that EC2 does not know": request(
+        advanced_configurations_json={"IamInstanceProfile": {"arn": "x"}}
+    ),
+    "key of a worker that EC2 does not know": request(
+        worker_node_types=[{**WORKER, "advanced_configurations_json": {"Disks": []}}]
+    ),
     "legacy key that EC2 does not know": request(aws_advanced_configurations_json={"Disks": []}),
     "key of a deployment that EC2 does not know": request(
         deployment_configs=[{"head_node_type": HEAD, "advanced_configurations_json": {"Disks": []}}]
@@ -149,7 +191,12 @@ def test_meaningless(api: t.Any, body: dict[str, t.Any]) -> None:
 
 def test_only_aws_machines_are_checked_against_ec2(sandbox: Sandbox, api: t.Any) -> None:
     sandbox.organization.add_cloud("k8s", cloud_id="cld_k8s", compute_stack="K8S")
-    assert api("POST", CREATE, request(cloud_id="cld_k8s", advanced_configurations_json={"spec": {}})).status == 201
+    assert (
+        api(
+            "POST", CREATE, request(cloud_id="cld_k8s", advanced_configurations_json={"spec": {}})
+        ).status
+        == 201
+    )
     assert api("GET", "/api/v2/compute_templates/default/cld_k8s").status == 400
 
 
@@ -162,7 +209,13 @@ def test_cloud_that_cannot_take_it(sandbox: Sandbox, api: t.Any) -> None:
 
 
 def test_versions_count_for_each_cloud_and_name(api: t.Any) -> None:
-    made = [("team-a", "cld_one"), ("team-a", "cld_one"), ("team-a", "cld_two"), ("team-b", "cld_one"), ("team-a", "cld_one")]
+    made = [
+        ("team-a", "cld_one"),
+        ("team-a", "cld_one"),
+        ("team-a", "cld_two"),
+        ("team-b", "cld_one"),
+        ("team-a", "cld_one"),
+    ]
     versions = [api("POST", CREATE, request(*which)).body["result"]["version"] for which in made]
     assert versions == [1, 2, 1, 1, 3]
     body = {**request(), "new_version": False}
@@ -172,7 +225,10 @@ def test_versions_count_for_each_cloud_and_name(api: t.Any) -> None:
 
 def test_anonymous_config_gets_a_name_and_hides(api: t.Any) -> None:
     body = {key: value for key, value in request().items() if key != "name"}
-    names = [api("POST", CREATE, {**body, "anonymous": True}).body["result"]["name"] for _attempt in range(2)]
+    names = [
+        api("POST", CREATE, {**body, "anonymous": True}).body["result"]["name"]
+        for _attempt in range(2)
+    ]
     assert names[0] == names[1]
     assert api("POST", SEARCH, {}).body["results"] == []
     assert len(api("POST", SEARCH, {"include_anonymous": True}).body["results"]) == 1
@@ -181,7 +237,10 @@ def test_anonymous_config_gets_a_name_and_hides(api: t.Any) -> None:
 QUERIES: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "latest of each": ({}, ["team-b:1@one", "team-a:1@two", "team-a:2@one"]),
     "latest, asked for": ({"version": -1, "cloud_id": "cld_one"}, ["team-b:1@one", "team-a:2@one"]),
-    "all versions": ({"version": -2, "cloud_id": "cld_one"}, ["team-b:1@one", "team-a:2@one", "team-a:1@one"]),
+    "all versions": (
+        {"version": -2, "cloud_id": "cld_one"},
+        ["team-b:1@one", "team-a:2@one", "team-a:1@one"],
+    ),
     "one version": ({"version": 1, "name": {"equals": "team-a"}}, ["team-a:1@two", "team-a:1@one"]),
     "by name": ({"name": {"equals": "team-b"}}, ["team-b:1@one"]),
     "by other name": ({"name": {"not_equal": "team-a"}}, ["team-b:1@one"]),
@@ -191,10 +250,18 @@ QUERIES: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "archived": ({"archive_status": "ARCHIVED"}, ["old:1@one"]),
     "archived too": ({"archive_status": "ALL", "name": {"contains": "o"}}, ["old:1@one"]),
     "sorted": (
-        {"sort_by_clauses": [{"sort_field": "NAME", "sort_order": "ASC"}, {"sort_field": "CREATED_AT", "sort_order": "ASC"}]},
+        {
+            "sort_by_clauses": [
+                {"sort_field": "NAME", "sort_order": "ASC"},
+                {"sort_field": "CREATED_AT", "sort_order": "ASC"},
+            ]
+        },
         ["team-a:2@one", "team-a:1@two", "team-b:1@one"],
     ),
-    "body without meaning": ({"orgwide": True, "paging": {"count": 1}, "cloud_id": "cld_two"}, ["team-a:1@two"]),
+    "body without meaning": (
+        {"orgwide": True, "paging": {"count": 1}, "cloud_id": "cld_two"},
+        ["team-a:1@two"],
+    ),
 }
 
 
@@ -205,7 +272,9 @@ def test_search(sandbox: Sandbox, api: t.Any, query: dict[str, t.Any], found: li
     for which in (("team-a",), ("team-a",), ("team-a", "cld_two"), ("team-b",)):
         create(request(*which))
     results = api("POST", SEARCH, query).body["results"]
-    assert [f"{row['name']}:{row['version']}@{row['config']['cloud']['name']}" for row in results] == found
+    assert [
+        f"{row['name']}:{row['version']}@{row['config']['cloud']['name']}" for row in results
+    ] == found
     assert all(row["creator"]["email"] for row in results)
 
 
@@ -221,10 +290,16 @@ def test_search_comes_in_pages_by_query(sandbox: Sandbox, api: t.Any) -> None:
 
 
 def test_archive_is_for_the_whole_lineage(api: t.Any) -> None:
-    first, second, other = (api("POST", CREATE, request("team-a", cloud)).body["result"]["id"] for cloud in ["cld_one"] * 2 + ["cld_two"])
+    first, second, other = (
+        api("POST", CREATE, request("team-a", cloud)).body["result"]["id"]
+        for cloud in ["cld_one"] * 2 + ["cld_two"]
+    )
 
     def archived() -> list[bool]:
-        return [bool(api("GET", f"{CREATE}{one}").body["result"]["archived_at"]) for one in (first, second, other)]
+        return [
+            bool(api("GET", f"{CREATE}{one}").body["result"]["archived_at"])
+            for one in (first, second, other)
+        ]
 
     assert [api("POST", f"{CREATE}{first}/archive").status for _attempt in range(2)] == [204, 204]
     assert archived() == [True, True, False]
@@ -240,7 +315,10 @@ def test_default_config(api: t.Any) -> None:
     assert template["config"] == config
     assert config["cloud_id"] == "cld_one"
     assert config["head_node_type"]["instance_type"]
-    assert api("GET", "/ext/v0/cluster_computes/default").body["result"]["config"]["cloud_id"] == "cld_one"
+    assert (
+        api("GET", "/ext/v0/cluster_computes/default").body["result"]["config"]["cloud_id"]
+        == "cld_one"
+    )
     assert api("POST", SEARCH, {"include_anonymous": True}).body["results"] == []
 
 

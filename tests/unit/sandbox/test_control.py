@@ -27,7 +27,9 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def control(sandbox: Sandbox, method: str, name: str, body: t.Any = None) -> t.Any:
     data = None if body is None else json.dumps(body).encode()
-    with OPENER.open(urllib.request.Request(f"{sandbox.aws_url}/sandbox/{name}", data, method=method)) as answer:
+    with OPENER.open(
+        urllib.request.Request(f"{sandbox.aws_url}/sandbox/{name}", data, method=method)
+    ) as answer:
         return json.loads(answer.read())
 
 
@@ -39,7 +41,9 @@ def test_faults_and_calls(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
     aws("iam").list_roles()
     aws("iam").create_instance_profile(InstanceProfileName="ray")
     assert control(sandbox, "GET", "calls") == sandbox.calls()
-    assert [call["operation"] for call in control(sandbox, "GET", "writes")] == ["CreateInstanceProfile"]
+    assert [call["operation"] for call in control(sandbox, "GET", "writes")] == [
+        "CreateInstanceProfile"
+    ]
     control(sandbox, "DELETE", "calls")
     assert sandbox.calls() == []
 
@@ -54,20 +58,29 @@ def test_settings(sandbox: Sandbox) -> None:
 def test_seed_and_inventory(sandbox: Sandbox) -> None:
     control(sandbox, "POST", "seed", {"broken": True})
     assert len(sandbox.organization.clouds) == len(FLEET) + 1
-    assert len(control(sandbox, "GET", "inventory")["all"]["children"]["anyscale_clouds"]["hosts"]) == len(FLEET)
+    assert len(
+        control(sandbox, "GET", "inventory")["all"]["children"]["anyscale_clouds"]["hosts"]
+    ) == len(FLEET)
 
 
 def test_seed_with_clouds_of_ones_own(sandbox: Sandbox) -> None:
     clouds = [{"name": "mine", "account_id": "555555555555", "trust": "lambda_only"}]
     control(sandbox, "POST", "seed", {"clouds": clouds})
-    hosts = control(sandbox, "POST", "inventory", {"clouds": clouds})["all"]["children"]["anyscale_clouds"]["hosts"]
-    assert [cloud["name"] for cloud in sandbox.organization.clouds.values()] == list(hosts) == ["mine"]
+    hosts = control(sandbox, "POST", "inventory", {"clouds": clouds})["all"]["children"][
+        "anyscale_clouds"
+    ]["hosts"]
+    assert (
+        [cloud["name"] for cloud in sandbox.organization.clouds.values()] == list(hosts) == ["mine"]
+    )
 
 
 def test_clouds_and_compute_configs(sandbox: Sandbox) -> None:
     cloud_id = control(sandbox, "POST", "clouds", {"name": "demo", "bucket": "data-1"})
     config = {"cloud_id": cloud_id, "head_node_type": {"name": "head", "instance_type": "m5.large"}}
-    assert control(sandbox, "POST", "compute_configs", {"name": "team-a", "config": config})["version"] == 1
+    assert (
+        control(sandbox, "POST", "compute_configs", {"name": "team-a", "config": config})["version"]
+        == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +101,9 @@ def test_refused(sandbox: Sandbox, method: str, name: str, body: t.Any, status: 
         assert answer.code == status
 
 
-def test_environment_has_the_sandbox_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_has_the_sandbox_alone(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "ANYSCALE_CREDENTIALS", "MOTO_ACCOUNT_ID"):
         monkeypatch.setenv(name, "the caller's")
     monkeypatch.setenv("UNRELATED", "kept")
@@ -124,13 +139,30 @@ sys.exit(7)
 
 
 def test_command_line_around_a_command() -> None:
-    argv = [sys.executable, "-m", MODULE, "--seed", "--", sys.executable, "-c", _COMMAND, "--", "--seed"]
+    argv = [
+        sys.executable,
+        "-m",
+        MODULE,
+        "--seed",
+        "--",
+        sys.executable,
+        "-c",
+        _COMMAND,
+        "--",
+        "--seed",
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (7, "12 aph0_sandbox ['--', '--seed']\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        7,
+        "12 aph0_sandbox ['--', '--seed']\n",
+        "",
+    )
 
 
 def test_command_line_serves_until_it_is_ended() -> None:
-    with subprocess.Popen([sys.executable, "-m", MODULE], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", MODULE], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         line = process.stdout.readline()
         url = line.removeprefix("export AWS_ENDPOINT_URL=").strip()

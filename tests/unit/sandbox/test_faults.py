@@ -16,17 +16,36 @@ import urllib.error
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.parsers import ResponseParserError
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 ACCOUNT = "222222222222"
 USERINFO = "/api/v2/userinfo/"
-TRUST = json.dumps({"Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}})
+TRUST = json.dumps(
+    {
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    }
+)
 OTHER_TRUST = TRUST.replace("ec2", "lambda")
-READ = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ray"}, "Action": "s3:GetObject"}
-POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{**READ, "Resource": "arn:aws:s3:::data-1/*"}]})
+READ = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/ray"},
+    "Action": "s3:GetObject",
+}
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{**READ, "Resource": "arn:aws:s3:::data-1/*"}]}
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +73,12 @@ def has_policy(client: t.Any) -> bool:
 AWS_FAULTS = {
     "S3 is slow down": ("s3", "GetBucketPolicy", {"status": 503}, ("SlowDown", 503)),
     "IAM throttles": ("iam", "GetRole", {"status": 400}, ("Throttling", 400)),
-    "with its own code": ("iam", "GetRole", {"status": 500, "code": "ServiceFailure"}, ("ServiceFailure", 500)),
+    "with its own code": (
+        "iam",
+        "GetRole",
+        {"status": 500, "code": "ServiceFailure"},
+        ("ServiceFailure", 500),
+    ),
     "any operation": ("iam", "*", {"status": 403}, ("AccessDenied", 403)),
 }
 CALLS: dict[str, tuple[str, dict[str, str]]] = {
@@ -63,9 +87,17 @@ CALLS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize(("service", "operation", "fault", "error"), AWS_FAULTS.values(), ids=AWS_FAULTS)
+@pytest.mark.parametrize(
+    ("service", "operation", "fault", "error"), AWS_FAULTS.values(), ids=AWS_FAULTS
+)
 def test_aws_fault(
-    sandbox: Sandbox, aws: t.Any, refused: t.Any, service: str, operation: str, fault: dict[str, t.Any], error: tuple[str, int]
+    sandbox: Sandbox,
+    aws: t.Any,
+    refused: t.Any,
+    service: str,
+    operation: str,
+    fault: dict[str, t.Any],
+    error: tuple[str, int],
 ) -> None:
     method, parameters = CALLS[service]
     sandbox.fault(operation=operation, message="as asked", **fault)
@@ -82,12 +114,16 @@ def test_aws_fault_says_when_to_come_back(sandbox: Sandbox, aws: t.Any) -> None:
 
 def test_fault_comes_so_many_times(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
     sandbox.fault(operation="GetRole", status=400, times=2)
-    assert [refused(aws("iam").get_role, RoleName="ray")[0] for _attempt in range(2)] == ["Throttling"] * 2
+    assert [refused(aws("iam").get_role, RoleName="ray")[0] for _attempt in range(2)] == [
+        "Throttling"
+    ] * 2
     assert aws("iam").get_role(RoleName="ray")["Role"]
     assert sandbox.faults() == []
 
 
-@pytest.mark.parametrize("hit", [{"resource": "other"}, {"account_id": "333333333333"}], ids=["resource", "account"])
+@pytest.mark.parametrize(
+    "hit", [{"resource": "other"}, {"account_id": "333333333333"}], ids=["resource", "account"]
+)
 def test_fault_of_another(sandbox: Sandbox, aws: t.Any, hit: dict[str, str]) -> None:
     sandbox.fault(operation="GetRole", status=500, **hit)
     assert aws("iam").get_role(RoleName="ray")["Role"]
@@ -100,14 +136,23 @@ def test_setup_has_no_faults(sandbox: Sandbox) -> None:
     assert sandbox.calls() == []
 
 
-@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
-def test_error_before_or_after_the_write(sandbox: Sandbox, aws: t.Any, refused: t.Any, after: bool, written: str) -> None:
+@pytest.mark.parametrize(
+    ("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"]
+)
+def test_error_before_or_after_the_write(
+    sandbox: Sandbox, aws: t.Any, refused: t.Any, after: bool, written: str
+) -> None:
     sandbox.fault(operation="UpdateAssumeRolePolicy", status=500, after=after)
-    assert refused(aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=OTHER_TRUST)[1] == 500
+    assert (
+        refused(aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=OTHER_TRUST)[1]
+        == 500
+    )
     assert service_of_trust(sandbox.client("iam", ACCOUNT)) == f"{written}.amazonaws.com"
 
 
-@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"]
+)
 def test_dropped_connection(sandbox: Sandbox, aws: t.Any, after: bool, written: str) -> None:
     sandbox.fault(operation="UpdateAssumeRolePolicy", drop=True, after=after)
     with pytest.raises(ConnectionClosedError):
@@ -116,8 +161,12 @@ def test_dropped_connection(sandbox: Sandbox, aws: t.Any, after: bool, written: 
     assert [call["status"] for call in sandbox.calls()] == [0]
 
 
-@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
-def test_no_answer_until_the_caller_gives_up(sandbox: Sandbox, aws: t.Any, after: bool, written: str) -> None:
+@pytest.mark.parametrize(
+    ("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"]
+)
+def test_no_answer_until_the_caller_gives_up(
+    sandbox: Sandbox, aws: t.Any, after: bool, written: str
+) -> None:
     sandbox.fault(operation="UpdateAssumeRolePolicy", hang=True, after=after)
     session = boto3.Session(**sandbox.credentials(ACCOUNT))
     config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=0.3)
@@ -128,8 +177,12 @@ def test_no_answer_until_the_caller_gives_up(sandbox: Sandbox, aws: t.Any, after
     assert [call["status"] for call in sandbox.calls()] == [0]
 
 
-@pytest.mark.parametrize(("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"])
-def test_connections_are_refused_until_aws_is_back(sandbox: Sandbox, aws: t.Any, api: t.Any, after: bool, written: str) -> None:
+@pytest.mark.parametrize(
+    ("after", "written"), [(False, "ec2"), (True, "lambda")], ids=["before", "after"]
+)
+def test_connections_are_refused_until_aws_is_back(
+    sandbox: Sandbox, aws: t.Any, api: t.Any, after: bool, written: str
+) -> None:
     sandbox.fault(operation="UpdateAssumeRolePolicy", leave=True, after=after)
     with pytest.raises(ConnectionClosedError):
         aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=OTHER_TRUST)
@@ -251,7 +304,9 @@ def test_late_read_of_a_bucket_policy(sandbox: Sandbox, aws: t.Any) -> None:
 
 
 def test_late_search_for_compute_configs(sandbox: Sandbox, api: t.Any) -> None:
-    """By its id, a version can be read at once; of those that searches find, the one before is the newest."""
+    """By its id, a version can be read at once; of those that searches find, the one before is the
+    newest.
+    """
     cloud_id = sandbox.organization.add_cloud("demo")
     config = {"cloud_id": cloud_id, "head_node_type": {"name": "head", "instance_type": "m5.large"}}
     request = {"name": "team-a", "new_version": True, "config": config}
@@ -260,7 +315,12 @@ def test_late_search_for_compute_configs(sandbox: Sandbox, api: t.Any) -> None:
     made = api("POST", "/api/v2/compute_templates/", request).body["result"]
 
     def found() -> list[int]:
-        return [row["version"] for row in api("POST", "/api/v2/compute_templates/search", {"version": -1}).body["results"]]
+        return [
+            row["version"]
+            for row in api("POST", "/api/v2/compute_templates/search", {"version": -1}).body[
+                "results"
+            ]
+        ]
 
     assert (made["version"], found()) == (2, [1])
     assert api("GET", f"/api/v2/compute_templates/{made['id']}").status == 200

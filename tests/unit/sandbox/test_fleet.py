@@ -12,8 +12,18 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox, _seed_documents, inventory
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY, OWNER_TAGS
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    BROKEN_CLOUD,
+    FLEET,
+    Cloud,
+    Sandbox,
+    _seed_documents,
+    inventory,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
+    CONTROL_PLANE_POLICY,
+    OWNER_TAGS,
+)
 
 BY_NAME = {cloud.name: cloud for cloud in FLEET}
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
@@ -45,13 +55,17 @@ def trust(sandbox: Sandbox, cloud: Cloud) -> list[dict[str, t.Any]]:
 def bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[dict[str, t.Any]] | None:
     s3 = sandbox.client("s3", cloud.account_id)
     try:
-        return list(json.loads(s3.get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])["Statement"])
+        return list(
+            json.loads(s3.get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])["Statement"]
+        )
     except s3.exceptions.from_code("NoSuchBucketPolicy"):
         return None
 
 
 def compute_config(sandbox: Sandbox, cloud: Cloud) -> dict[str, t.Any] | None:
-    found = sandbox.organization.templates.search({"cloud_id": cloud.cloud_id, "name": {"equals": cloud.compute_config_name}})
+    found = sandbox.organization.templates.search(
+        {"cloud_id": cloud.cloud_id, "name": {"equals": cloud.compute_config_name}}
+    )
     return dict(found[0]["config"]) if found else None
 
 
@@ -68,19 +82,43 @@ def profile_roles(sandbox: Sandbox, cloud: Cloud) -> list[str] | None:
 def test_fleet_covers_the_states_of_real_fleets() -> None:
     assert (len(FLEET), len({cloud.cloud_id for cloud in FLEET})) == (12, 12)
     assert {cloud.account_id for cloud in FLEET} == {"222222222222", "333333333333"}
-    assert {cloud.compute_config for cloud in FLEET} == {"missing", "right", "role_arn", "other_profile", "hidden_by_worker"}
-    assert {cloud.bucket_policy for cloud in FLEET} == {"none", "cloudformation", "cloud_foundation", "foreign_reader", "complete"}
+    assert {cloud.compute_config for cloud in FLEET} == {
+        "missing",
+        "right",
+        "role_arn",
+        "other_profile",
+        "hidden_by_worker",
+    }
+    assert {cloud.bucket_policy for cloud in FLEET} == {
+        "none",
+        "cloudformation",
+        "cloud_foundation",
+        "foreign_reader",
+        "complete",
+    }
     assert {cloud.profile for cloud in FLEET} == {"missing", "empty", "filled"}
     assert {cloud.owner for cloud in FLEET} == {"", "cloudformation", "terraform"}
     assert max(collections.Counter(cloud.bucket_name for cloud in FLEET).values()) == 3
 
 
 TRUSTS: dict[str, tuple[str, list[tuple[t.Any, t.Any, bool]]]] = {
-    "lambda only": ("vision-prod", [({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole", False)]),
+    "lambda only": (
+        "vision-prod",
+        [({"Service": "lambda.amazonaws.com"}, "sts:AssumeRole", False)],
+    ),
     "manual page": ("vision-dev", [({"Service": ["ec2.amazonaws.com"]}, "sts:AssumeRole", False)]),
-    "CloudFormation": ("speech-prod", [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", False)]),
-    "list-form Action": ("speech-dev", [({"Service": "ec2.amazonaws.com"}, ["sts:AssumeRole"], False)]),
-    "EC2 with a Condition": ("search-prod", [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", True)]),
+    "CloudFormation": (
+        "speech-prod",
+        [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", False)],
+    ),
+    "list-form Action": (
+        "speech-dev",
+        [({"Service": "ec2.amazonaws.com"}, ["sts:AssumeRole"], False)],
+    ),
+    "EC2 with a Condition": (
+        "search-prod",
+        [({"Service": "ec2.amazonaws.com"}, "sts:AssumeRole", True)],
+    ),
     "foreign principal": (
         "search-dev",
         [
@@ -90,7 +128,13 @@ TRUSTS: dict[str, tuple[str, list[tuple[t.Any, t.Any, bool]]]] = {
     ),
     "EC2 among others": (
         "search-lab",
-        [({"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]}, ["sts:AssumeRole", "sts:TagSession"], False)],
+        [
+            (
+                {"Service": ["lambda.amazonaws.com", "ec2.amazonaws.com"]},
+                ["sts:AssumeRole", "sts:TagSession"],
+                False,
+            )
+        ],
     ),
 }
 
@@ -98,7 +142,9 @@ TRUSTS: dict[str, tuple[str, list[tuple[t.Any, t.Any, bool]]]] = {
 @pytest.mark.parametrize(("name", "expected"), TRUSTS.values(), ids=TRUSTS)
 def test_trust(fleet: Sandbox, name: str, expected: list[tuple[t.Any, t.Any, bool]]) -> None:
     found = trust(fleet, BY_NAME[name])
-    assert [(one["Principal"], one["Action"], bool(one.get("Condition"))) for one in found] == expected
+    assert [
+        (one["Principal"], one["Action"], bool(one.get("Condition"))) for one in found
+    ] == expected
 
 
 BUCKETS: dict[str, tuple[str, list[str] | None]] = {
@@ -118,7 +164,10 @@ def test_bucket(fleet: Sandbox, name: str, sids: list[str] | None) -> None:
 
 @pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
 def test_instance_profile(fleet: Sandbox, cloud: Cloud) -> None:
-    assert profile_roles(fleet, cloud) == {"missing": None, "empty": [], "filled": [cloud.role_name]}[cloud.profile]
+    assert (
+        profile_roles(fleet, cloud)
+        == {"missing": None, "empty": [], "filled": [cloud.role_name]}[cloud.profile]
+    )
 
 
 @pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
@@ -136,7 +185,9 @@ def test_compute_config(fleet: Sandbox, cloud: Cloud) -> None:
     found = None
     if config:
         for cluster in (config, *config["deployment_configs"]):
-            hidden = any(worker["advanced_configurations_json"] for worker in cluster["worker_node_types"])
+            hidden = any(
+                worker["advanced_configurations_json"] for worker in cluster["worker_node_types"]
+            )
             found = cluster["advanced_configurations_json"]["IamInstanceProfile"]["Arn"], hidden
             assert found == states[cloud.compute_config]
     assert found == states[cloud.compute_config]
@@ -148,17 +199,26 @@ def test_one_cloud_is_right_in_everything(fleet: Sandbox) -> None:
         (action, statement["Resource"])
         for statement in bucket_statements(fleet, cloud) or []
         for action in statement["Action"]
-        if (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": cloud.role_arn}) and "Condition" not in statement
+        if (statement["Effect"], statement["Principal"]) == ("Allow", {"AWS": cloud.role_arn})
+        and "Condition" not in statement
     }
     bucket = f"arn:aws:s3:::{cloud.bucket_name}"
-    assert granted == {(action, bucket) for action in BUCKET_ACTIONS} | {(action, f"{bucket}/*") for action in OBJECT_ACTIONS}
+    assert granted == {(action, bucket) for action in BUCKET_ACTIONS} | {
+        (action, f"{bucket}/*") for action in OBJECT_ACTIONS
+    }
     (statement,) = trust(fleet, cloud)
-    assert (statement["Effect"], statement["Action"], statement["Condition"]) == ("Allow", "sts:AssumeRole", {})
+    assert (statement["Effect"], statement["Action"], statement["Condition"]) == (
+        "Allow",
+        "sts:AssumeRole",
+        {},
+    )
     assert statement["Principal"] == {"Service": ["ec2.amazonaws.com"]}
     assert (cloud.profile, cloud.compute_config) == ("filled", "right")
 
 
-@pytest.mark.parametrize(("name", "tag"), [("speech-prod", "aws:cloudformation:stack-name"), ("speech-dev", "tf_module")])
+@pytest.mark.parametrize(
+    ("name", "tag"), [("speech-prod", "aws:cloudformation:stack-name"), ("speech-dev", "tf_module")]
+)
 def test_owner_tags(fleet: Sandbox, name: str, tag: str) -> None:
     cloud = BY_NAME[name]
     role = fleet.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]
@@ -167,7 +227,9 @@ def test_owner_tags(fleet: Sandbox, name: str, tag: str) -> None:
 
 @pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
 def test_control_plane_may_launch_clusters_with_any_role(fleet: Sandbox, cloud: Cloud) -> None:
-    (document,) = inline_policies(fleet.client("iam", cloud.account_id), cloud.control_plane_role_name).values()
+    (document,) = inline_policies(
+        fleet.client("iam", cloud.account_id), cloud.control_plane_role_name
+    ).values()
     (statement,) = document["Statement"]
     assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
     assert {"iam:PassRole", "iam:GetInstanceProfile"} <= set(statement["Action"])
@@ -193,38 +255,59 @@ def test_inventory(fleet: Sandbox) -> None:
         "cloud_iam_compute_config": "vision-prod-ray",
         "cloud_iam_assume_role_arn": "arn:aws:iam::222222222222:role/anyscale-onboarding",
     }
-    assert group["hosts"]["search-lab"]["cloud_iam_role"] == "arn:aws:iam::222222222222:role/ray/lab/search-lab-ray"
+    assert (
+        group["hosts"]["search-lab"]["cloud_iam_role"]
+        == "arn:aws:iam::222222222222:role/ray/lab/search-lab-ray"
+    )
 
 
 @pytest.mark.parametrize("account_id", ["222222222222", "333333333333"])
 def test_tooling_account_may_assume_the_onboarding_role(fleet: Sandbox, account_id: str) -> None:
     arn = f"arn:aws:iam::{account_id}:role/anyscale-onboarding"
     granted = fleet.client("sts").assume_role(RoleArn=arn, RoleSessionName="onboard")
-    assert granted["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account_id}:assumed-role/anyscale-onboarding/onboard"
+    assert (
+        granted["AssumedRoleUser"]["Arn"]
+        == f"arn:aws:sts::{account_id}:assumed-role/anyscale-onboarding/onboard"
+    )
 
 
 def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     """Make a cloud's roles and instance profile by calls of AWS's API."""
     iam = sandbox.client("iam", cloud.account_id)
     trust_of_control_plane = json.dumps(_seed_documents.control_plane_trust(cloud))
-    iam.create_role(RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=trust_of_control_plane)
+    iam.create_role(
+        RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=trust_of_control_plane
+    )
     steady_state = json.dumps(_seed_documents.control_plane_policy())
-    iam.put_role_policy(RoleName=cloud.control_plane_role_name, PolicyName=CONTROL_PLANE_POLICY, PolicyDocument=steady_state)
+    iam.put_role_policy(
+        RoleName=cloud.control_plane_role_name,
+        PolicyName=CONTROL_PLANE_POLICY,
+        PolicyDocument=steady_state,
+    )
     if cloud.trust:
         tags = [{"Key": key, "Value": value} for key, value in OWNER_TAGS[cloud.owner].items()]
         document = json.dumps(_seed_documents.trust_policy(cloud))
-        iam.create_role(RoleName=cloud.role_name, Path=cloud.role_path, AssumeRolePolicyDocument=document, Tags=tags)
+        iam.create_role(
+            RoleName=cloud.role_name,
+            Path=cloud.role_path,
+            AssumeRolePolicyDocument=document,
+            Tags=tags,
+        )
     if cloud.profile != "missing":
         iam.create_instance_profile(InstanceProfileName=cloud.role_name)
     if cloud.profile == "filled":
-        iam.add_role_to_instance_profile(InstanceProfileName=cloud.role_name, RoleName=cloud.role_name)
+        iam.add_role_to_instance_profile(
+            InstanceProfileName=cloud.role_name, RoleName=cloud.role_name
+        )
 
 
 def bucket_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     """Make a cloud's bucket and its policy by calls of AWS's API."""
     s3 = sandbox.client("s3", cloud.account_id)
     try:
-        s3.create_bucket(Bucket=cloud.bucket_name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+        s3.create_bucket(
+            Bucket=cloud.bucket_name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+        )
     except s3.exceptions.BucketAlreadyOwnedByYou:
         pass
     document = _seed_documents.bucket_policy(cloud)
@@ -235,7 +318,10 @@ def bucket_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
 def inline_policies(iam: t.Any, role: str) -> dict[str, t.Any]:
     """A role's own policies by their names."""
     names = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    return {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
+    return {
+        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in names
+    }
 
 
 def plain(shown: t.Any) -> t.Any:
@@ -243,7 +329,14 @@ def plain(shown: t.Any) -> t.Any:
     if isinstance(shown, list):
         return [plain(item) for item in shown]
     if isinstance(shown, dict):
-        passing = ("CreateDate", "CreationDate", "RoleId", "InstanceProfileId", "RoleLastUsed", "ResponseMetadata")
+        passing = (
+            "CreateDate",
+            "CreationDate",
+            "RoleId",
+            "InstanceProfileId",
+            "RoleLastUsed",
+            "ResponseMetadata",
+        )
         return {key: plain(value) for key, value in shown.items() if key not in passing}
     return shown
 
@@ -251,8 +344,13 @@ def plain(shown: t.Any) -> t.Any:
 def aws_state(sandbox: Sandbox, account_id: str) -> dict[str, t.Any]:
     """Everything that AWS shows of an account's roles, instance profiles and buckets."""
     iam, s3 = sandbox.client("iam", account_id), sandbox.client("s3", account_id)
-    roles = [iam.get_role(RoleName=role["RoleName"])["Role"] for role in iam.list_roles(MaxItems=1000)["Roles"]]
-    state: dict[str, t.Any] = {role["RoleName"]: role for role in roles if role["RoleName"] != "anyscale-onboarding"}
+    roles = [
+        iam.get_role(RoleName=role["RoleName"])["Role"]
+        for role in iam.list_roles(MaxItems=1000)["Roles"]
+    ]
+    state: dict[str, t.Any] = {
+        role["RoleName"]: role for role in roles if role["RoleName"] != "anyscale-onboarding"
+    }
     state |= {f"policies of {name}": inline_policies(iam, name) for name in state}
     for profile in iam.list_instance_profiles()["InstanceProfiles"]:
         state["profile " + profile["InstanceProfileName"]] = profile

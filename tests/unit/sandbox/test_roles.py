@@ -18,7 +18,11 @@ ACCOUNT = "222222222222"
 
 def statement(**changes: t.Any) -> dict[str, t.Any]:
     """The trust in EC2, changed; a change to ``None`` leaves the element out."""
-    plain = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    plain = {
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
     return {element: value for element, value in {**plain, **changes}.items() if value is not None}
 
 
@@ -37,7 +41,9 @@ def scene(sandbox: Sandbox) -> None:
 
 
 def trust(sandbox: Sandbox, role: str = "ray") -> t.Any:
-    return sandbox.client("iam", ACCOUNT).get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+    return sandbox.client("iam", ACCOUNT).get_role(RoleName=role)["Role"][
+        "AssumeRolePolicyDocument"
+    ]
 
 
 NOBODY = f"arn:aws:iam::{ACCOUNT}:role/nobody"
@@ -51,13 +57,22 @@ MALFORMED = {
         policy(statement(Action="s3:GetObject")),
         "AssumeRole policy may only specify STS AssumeRole actions.",
     ),
-    "Sid with a dash": (policy(statement(Sid="for-ec2")), f"Statement IDs (SID) must be alpha-numeric. {SID_PATTERN}"),
+    "Sid with a dash": (
+        policy(statement(Sid="for-ec2")),
+        f"Statement IDs (SID) must be alpha-numeric. {SID_PATTERN}",
+    ),
     "Sid twice": (
         policy(statement(Sid="A"), statement(Sid="A")),
         "Statement IDs (SID) in a single policy must be unique.",
     ),
-    "role that never was": (policy(statement(Principal={"AWS": NOBODY})), f'Invalid principal in policy: "AWS":"{NOBODY}"'),
-    "unknown service": (policy(statement(Principal={"Service": "ec2"})), 'Invalid principal in policy: "SERVICE":"ec2"'),
+    "role that never was": (
+        policy(statement(Principal={"AWS": NOBODY})),
+        f'Invalid principal in policy: "AWS":"{NOBODY}"',
+    ),
+    "unknown service": (
+        policy(statement(Principal={"Service": "ec2"})),
+        'Invalid principal in policy: "SERVICE":"ec2"',
+    ),
 }
 
 
@@ -70,14 +85,33 @@ def test_malformed_trust(aws: t.Any, refused: t.Any, text: str, message: str) ->
 
 
 KEPT = {
-    "lists of one": {"Statement": [statement(Action=["sts:AssumeRole"], Principal={"Service": ["ec2.amazonaws.com"]})]},
+    "lists of one": {
+        "Statement": [
+            statement(Action=["sts:AssumeRole"], Principal={"Service": ["ec2.amazonaws.com"]})
+        ]
+    },
     "statement object": {"Version": "2012-10-17", "Statement": statement()},
     "old version": {"Version": "2008-10-17", "Statement": [statement()]},
-    "empty Sid and Condition": {"Version": "2012-10-17", "Statement": [statement(Sid="", Condition={})]},
-    "two empty Sids": {"Version": "2012-10-17", "Statement": [statement(Sid=""), statement(Sid="")]},
-    "several actions": {"Version": "2012-10-17", "Statement": [statement(Action=["sts:AssumeRole", "sts:TagSession"])]},
-    "NotPrincipal": {"Statement": [statement(Effect="Deny", Principal=None, NotPrincipal={"Service": "ec2.amazonaws.com"})]},
-    "identity provider": {"Statement": [statement(Principal={"Federated": "cognito-identity.amazonaws.com"})]},
+    "empty Sid and Condition": {
+        "Version": "2012-10-17",
+        "Statement": [statement(Sid="", Condition={})],
+    },
+    "two empty Sids": {
+        "Version": "2012-10-17",
+        "Statement": [statement(Sid=""), statement(Sid="")],
+    },
+    "several actions": {
+        "Version": "2012-10-17",
+        "Statement": [statement(Action=["sts:AssumeRole", "sts:TagSession"])],
+    },
+    "NotPrincipal": {
+        "Statement": [
+            statement(Effect="Deny", Principal=None, NotPrincipal={"Service": "ec2.amazonaws.com"})
+        ]
+    },
+    "identity provider": {
+        "Statement": [statement(Principal={"Federated": "cognito-identity.amazonaws.com"})]
+    },
     "China": {"Statement": [statement(Principal={"Service": "ec2.amazonaws.com.cn"})]},
     "account id": {"Statement": [statement(Principal={"AWS": "444444444444"})]},
 }
@@ -89,10 +123,14 @@ def test_trust_is_kept_as_sent(sandbox: Sandbox, aws: t.Any, document: dict[str,
     assert trust(sandbox) == document
 
 
-def test_trusted_role_is_shown_by_its_id_once_it_is_gone(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
+def test_trusted_role_is_shown_by_its_id_once_it_is_gone(
+    sandbox: Sandbox, aws: t.Any, refused: t.Any
+) -> None:
     iam = sandbox.client("iam", ACCOUNT)
     friend = iam.get_role(RoleName="friend")["Role"]
-    aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=policy(statement(Principal={"AWS": friend["Arn"]})))
+    aws("iam").update_assume_role_policy(
+        RoleName="ray", PolicyDocument=policy(statement(Principal={"AWS": friend["Arn"]}))
+    )
     assert trust(sandbox)["Statement"] == [statement(Principal={"AWS": friend["Arn"]})]
     iam.delete_role(RoleName="friend")
     iam.create_role(RoleName="friend", AssumeRolePolicyDocument=policy(statement()))
@@ -100,12 +138,19 @@ def test_trusted_role_is_shown_by_its_id_once_it_is_gone(sandbox: Sandbox, aws: 
     assert trust(sandbox)["Statement"] == [gone]
     listed = {role["RoleName"]: role for role in iam.list_roles()["Roles"]}
     assert listed["ray"]["AssumeRolePolicyDocument"]["Statement"] == [gone]
-    code, _status, message = refused(aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=policy(gone))
-    assert (code, message) == ("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{friend["RoleId"]}"')
+    code, _status, message = refused(
+        aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=policy(gone)
+    )
+    assert (code, message) == (
+        "MalformedPolicyDocument",
+        f'Invalid principal in policy: "AWS":"{friend["RoleId"]}"',
+    )
 
 
 @pytest.mark.parametrize("quota", [2048, 4096])
-def test_trust_quota_counts_no_white_space(sandbox: Sandbox, aws: t.Any, refused: t.Any, quota: int) -> None:
+def test_trust_quota_counts_no_white_space(
+    sandbox: Sandbox, aws: t.Any, refused: t.Any, quota: int
+) -> None:
     def document(size: int, indent: int | None) -> str:
         rest = len("".join(policy(statement(Sid="")).split()))
         return json.dumps(json.loads(policy(statement(Sid="A" * (size - rest)))), indent=indent)
@@ -114,20 +159,30 @@ def test_trust_quota_counts_no_white_space(sandbox: Sandbox, aws: t.Any, refused
     aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=document(quota, indent=8))
     error = ("LimitExceeded", 409, f"Cannot exceed quota for ACLSizePerRole: {quota}")
     too_long = document(quota + 1, indent=None)
-    assert refused(aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=too_long) == error
-    assert refused(aws("iam").create_role, RoleName="new", AssumeRolePolicyDocument=too_long) == error
+    assert (
+        refused(aws("iam").update_assume_role_policy, RoleName="ray", PolicyDocument=too_long)
+        == error
+    )
+    assert (
+        refused(aws("iam").create_role, RoleName="new", AssumeRolePolicyDocument=too_long) == error
+    )
 
 
 def test_service_linked_role_is_not_modifiable(aws: t.Any, refused: t.Any) -> None:
     role = aws("iam").create_service_linked_role(AWSServiceName="autoscaling.amazonaws.com")["Role"]
     assert role["Path"].startswith("/aws-service-role/")
     parameters = {"RoleName": role["RoleName"], "PolicyDocument": policy(statement())}
-    assert refused(aws("iam").update_assume_role_policy, **parameters)[:2] == ("UnmodifiableEntity", 400)
+    assert refused(aws("iam").update_assume_role_policy, **parameters)[:2] == (
+        "UnmodifiableEntity",
+        400,
+    )
 
 
 def test_tags_are_in_get_role(aws: t.Any) -> None:
     tags = [{"Key": "tf_module", "Value": "iam"}]
-    aws("iam").create_role(RoleName="tagged", AssumeRolePolicyDocument=policy(statement()), Tags=tags)
+    aws("iam").create_role(
+        RoleName="tagged", AssumeRolePolicyDocument=policy(statement()), Tags=tags
+    )
     assert aws("iam").get_role(RoleName="tagged")["Role"]["Tags"] == tags
 
 
@@ -144,8 +199,16 @@ REFUSED: dict[str, tuple[str, dict[str, str], tuple[str, int]]] = {
         ("EntityAlreadyExists", 409),
     ),
     "role in use": ("delete_role", {"RoleName": "ray"}, ("DeleteConflict", 409)),
-    "unknown profile": ("get_instance_profile", {"InstanceProfileName": "nobody"}, ("NoSuchEntity", 404)),
-    "profile that exists": ("create_instance_profile", {"InstanceProfileName": "ray"}, ("EntityAlreadyExists", 409)),
+    "unknown profile": (
+        "get_instance_profile",
+        {"InstanceProfileName": "nobody"},
+        ("NoSuchEntity", 404),
+    ),
+    "profile that exists": (
+        "create_instance_profile",
+        {"InstanceProfileName": "ray"},
+        ("EntityAlreadyExists", 409),
+    ),
     "same role again": (
         "add_role_to_instance_profile",
         {"InstanceProfileName": "ray", "RoleName": "ray"},
@@ -166,16 +229,24 @@ REFUSED: dict[str, tuple[str, dict[str, str], tuple[str, int]]] = {
         {"InstanceProfileName": "ray", "RoleName": "friend"},
         ("NoSuchEntity", 404),
     ),
-    "profile in use": ("delete_instance_profile", {"InstanceProfileName": "ray"}, ("DeleteConflict", 409)),
+    "profile in use": (
+        "delete_instance_profile",
+        {"InstanceProfileName": "ray"},
+        ("DeleteConflict", 409),
+    ),
 }
 
 
 @pytest.mark.parametrize(("operation", "parameters", "error"), REFUSED.values(), ids=REFUSED)
-def test_refused(aws: t.Any, refused: t.Any, operation: str, parameters: dict[str, str], error: tuple[str, int]) -> None:
+def test_refused(
+    aws: t.Any, refused: t.Any, operation: str, parameters: dict[str, str], error: tuple[str, int]
+) -> None:
     assert refused(getattr(aws("iam"), operation), **parameters)[:2] == error
 
 
 def test_instance_profile_shows_the_role_with_its_trust(sandbox: Sandbox, aws: t.Any) -> None:
-    aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=policy(statement(Sid="New")))
+    aws("iam").update_assume_role_policy(
+        RoleName="ray", PolicyDocument=policy(statement(Sid="New"))
+    )
     profile = aws("iam").get_instance_profile(InstanceProfileName="ray")["InstanceProfile"]
     assert [role["AssumeRolePolicyDocument"] for role in profile["Roles"]] == [trust(sandbox)]

@@ -30,7 +30,14 @@ _PROFILE = "arn:aws:iam::222222222222:instance-profile/ray"
 _CONFIG = {
     "cloud": "vision-prod",
     "head_node": {"instance_type": "m5.2xlarge"},
-    "worker_nodes": [{"instance_type": "m5.4xlarge", "min_nodes": 0, "max_nodes": 5, "market_type": "PREFER_SPOT"}],
+    "worker_nodes": [
+        {
+            "instance_type": "m5.4xlarge",
+            "min_nodes": 0,
+            "max_nodes": 5,
+            "market_type": "PREFER_SPOT",
+        }
+    ],
     "advanced_instance_config": {"IamInstanceProfile": {"Arn": _PROFILE}},
 }
 _COMMANDS = {
@@ -63,7 +70,10 @@ def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     running.seed()
     config = tmp_path_factory.mktemp("cli") / "config.yaml"
     config.write_text(json.dumps(_CONFIG))
-    commands = [[str(config) if word == "CONFIG" else word for word in command] for command in _COMMANDS.values()]
+    commands = [
+        [str(config) if word == "CONFIG" else word for word in command]
+        for command in _COMMANDS.values()
+    ]
     environment = {**running.environment(), "COLUMNS": "400", "HOME": str(config.parent)}
     argv = [sys.executable, "-c", _RUN_COMMANDS, json.dumps(commands)]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
@@ -73,17 +83,30 @@ def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 EXPECTED: dict[str, tuple[int, tuple[str, ...]]] = {
     "cloud list": (0, tuple(cloud.cloud_id for cloud in FLEET)),
-    "cloud get": (0, ("s3://anyscale-genomics-prod-data", f"cluster_iam_role_id: {FLEET[7].role_arn}")),
+    "cloud get": (
+        0,
+        ("s3://anyscale-genomics-prod-data", f"cluster_iam_role_id: {FLEET[7].role_arn}"),
+    ),
     "cloud config get": (0, ("dataplane_iam_mapping: {}",)),
     "create": (0, ("Created compute config: 'team-a:1'",)),
     "create again": (0, ("Created compute config: 'team-a:2'",)),
-    "get": (0, ("name: team-a:2", "cloud: vision-prod", f"Arn: {_PROFILE}", "market_type: PREFER_SPOT")),
+    "get": (
+        0,
+        ("name: team-a:2", "cloud: vision-prod", f"Arn: {_PROFILE}", "market_type: PREFER_SPOT"),
+    ),
     "get version": (0, ("name: team-a:1", f"Arn: {_PROFILE}")),
     "list": (0, ("team-a", "genomics-prod-ray", "forecast-dev-ray")),
     "archive": (0, ("Compute config is successfully archived.",)),
     "get archived": (1, ("Compute config 'team-a' not found.",)),
     "create archived": (1, ("is archived, so its name can no longer be used.",)),
-    "get seeded": (0, ("name: genomics-dev-ray:1", f"Arn: {FLEET[8].instance_profile_arn}", "BlockDeviceMappings:")),
+    "get seeded": (
+        0,
+        (
+            "name: genomics-dev-ray:1",
+            f"Arn: {FLEET[8].instance_profile_arn}",
+            "BlockDeviceMappings:",
+        ),
+    ),
 }
 
 
@@ -100,6 +123,12 @@ def test_refused_token_ends_the_installed_command(sandbox: Sandbox, tmp_path: Pa
     assert executable
     sandbox.fault(operation="GET /api/v2/userinfo/", status=401)
     environment = {**sandbox.environment(), "HOME": str(tmp_path)}
-    done = subprocess.run([executable, "compute-config", "list"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [executable, "compute-config", "list"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert "invalid or have expired" in done.stdout + done.stderr

@@ -23,12 +23,17 @@ CASES: dict[str, tuple[dict[str, str], str | None]] = {
     "it lacks a library": ({"chromium": LACKS_A_LIBRARY}, None),
     "it sees no files of ours": ({"chromium": SEES_NO_FILES}, None),
     "it is for another machine": ({"chromium": NO_PROGRAM}, None),
-    "only the second one works": ({"chromium": LACKS_A_LIBRARY, "google-chrome": SHOWS}, "google-chrome"),
+    "only the second one works": (
+        {"chromium": LACKS_A_LIBRARY, "google-chrome": SHOWS},
+        "google-chrome",
+    ),
 }
 
 
 @pytest.mark.parametrize(("programs", "found"), CASES.values(), ids=CASES)
-def test_find_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], found: str | None) -> None:
+def test_find_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], found: str | None
+) -> None:
     for name, script in programs.items():
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)

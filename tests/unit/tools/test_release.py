@@ -17,7 +17,13 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.tools.release import State, problems, state_of, strangers
 
-READY = State(version="0.10.0", released=["0.9.0", "0.10.0", "0.2.0"], fragments=[], uncommitted=[], tags=["0.9.0"])
+READY = State(
+    version="0.10.0",
+    released=["0.9.0", "0.10.0", "0.2.0"],
+    fragments=[],
+    uncommitted=[],
+    tags=["0.9.0"],
+)
 
 
 def test_a_clone_that_is_ready() -> None:
@@ -28,12 +34,32 @@ def test_a_clone_that_is_ready() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        pytest.param({"uncommitted": [" M README.md", "?? new.py"]}, "not committed: README.md, new.py", id="not committed"),
-        pytest.param({"version": "0.11.0"}, "changelog's newest release is 0.10.0", id="a version that the changelog does not have"),
-        pytest.param({"version": "0.9.0", "tags": []}, "changelog's newest release is 0.10.0", id="a version that was not raised"),
-        pytest.param({"version": "1.0", "released": ["1.0"]}, "not of the form 1.2.3", id="no semantic version"),
+        pytest.param(
+            {"uncommitted": [" M README.md", "?? new.py"]},
+            "not committed: README.md, new.py",
+            id="not committed",
+        ),
+        pytest.param(
+            {"version": "0.11.0"},
+            "changelog's newest release is 0.10.0",
+            id="a version that the changelog does not have",
+        ),
+        pytest.param(
+            {"version": "0.9.0", "tags": []},
+            "changelog's newest release is 0.10.0",
+            id="a version that was not raised",
+        ),
+        pytest.param(
+            {"version": "1.0", "released": ["1.0"]},
+            "not of the form 1.2.3",
+            id="no semantic version",
+        ),
         pytest.param({"released": []}, "newest release is none", id="an empty changelog"),
-        pytest.param({"fragments": ["faults.yml"]}, "not in the changelog yet: faults.yml", id="left-over fragments"),
+        pytest.param(
+            {"fragments": ["faults.yml"]},
+            "not in the changelog yet: faults.yml",
+            id="left-over fragments",
+        ),
         pytest.param({"tags": ["0.10.0"]}, "0.10.0 is tagged already", id="released before"),
     ],
 )
@@ -45,7 +71,16 @@ def test_what_stands_in_the_way_is_told(change: dict[str, t.Any], told: str) -> 
 
 def test_all_that_stands_in_the_way_is_told_at_once() -> None:
     """Not one after the other."""
-    assert len(problems(dataclasses.replace(READY, uncommitted=["?? a"], fragments=["b.yml"], tags=["0.10.0"]))) == 3
+    assert (
+        len(
+            problems(
+                dataclasses.replace(
+                    READY, uncommitted=["?? a"], fragments=["b.yml"], tags=["0.10.0"]
+                )
+            )
+        )
+        == 3
+    )
 
 
 def test_the_state_is_read_from_the_clone(tmp_path: Path) -> None:
@@ -55,10 +90,22 @@ def test_the_state_is_read_from_the_clone(tmp_path: Path) -> None:
     (tmp_path / "galaxy.yml").write_text("version: 1.1.0\n")
     _git(tmp_path, "init", "--quiet")
     _git(tmp_path, "add", ".")
-    _git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "All")
+    _git(
+        tmp_path,
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.com",
+        "commit",
+        "--quiet",
+        "--message",
+        "All",
+    )
     _git(tmp_path, "tag", "1.0.0")
     (tmp_path / "changelogs/fragments/new.yml").write_text("minor_changes: []\n")
-    assert state_of(tmp_path) == State("1.1.0", ["1.0.0"], ["new.yml"], ["?? changelogs/fragments/"], ["1.0.0"])
+    assert state_of(tmp_path) == State(
+        "1.1.0", ["1.0.0"], ["new.yml"], ["?? changelogs/fragments/"], ["1.0.0"]
+    )
 
 
 def _git(folder: Path, *arguments: str) -> None:

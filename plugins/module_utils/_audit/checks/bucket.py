@@ -4,7 +4,8 @@
 
 """The checks on the cloud's bucket: whose it is, where it is, and whether the role can use it.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what the check comes to.
+This module util is private to the collection. Pure: each function takes the facts and returns what
+the check comes to.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-overview.html
 """
 
@@ -14,11 +15,24 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Outcome, failed, passed, unread, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Outcome,
+    failed,
+    passed,
+    unread,
+    warned,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import Wanted, grants
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    Wanted,
+    grants,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import all_of, any_of, are_met
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
+    all_of,
+    any_of,
+    are_met,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, hits
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -28,8 +42,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import BY_ANSWER, Action, Place, judge
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import document_unique_ids, statement_unique_ids
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    BY_ANSWER,
+    Action,
+    Place,
+    judge,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
+    statement_unique_ids,
+)
 
 _CONVERGE = "Run rayfleet.anyscale.s3_cloud_access."
 
@@ -40,27 +62,44 @@ def bucket_access(facts: Facts) -> Outcome:
     role = wanted.roles[0]
     named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
     granted_by = {
-        action: [name for name, raw in named if grants(raw, role, action, resource, wanted.arns)] for action, resource in wanted.pairs()
+        action: [name for name, raw in named if grants(raw, role, action, resource, wanted.arns)]
+        for action, resource in wanted.pairs()
     }
-    evidence = {"bucket": wanted.bucket, "role": role.arn, "granted_by": granted_by, **_change(document, wanted)}
+    evidence = {
+        "bucket": wanted.bucket,
+        "role": role.arn,
+        "granted_by": granted_by,
+        **_change(document, wanted),
+    }
     missing = [pair for pair in wanted.pairs() if not granted_by[pair[0]]]
     if not missing:
         return _as_seen_by_others(document, wanted, evidence)
     held = all_of(_held(facts, wanted, action, resource) for action, resource in missing)
-    what = f"The policy of bucket {wanted.bucket} does not give the role {', '.join(action for action, _resource in missing)} by name"
+    what = (
+        f"The policy of bucket {wanted.bucket} does not give the role "
+        f"{', '.join(action for action, _resource in missing)} by name"
+    )
     if held:
-        return warned(f"{what}; a wildcard there or the role's own policies do.", _CONVERGE, **evidence)
+        return warned(
+            f"{what}; a wildcard there or the role's own policies do.", _CONVERGE, **evidence
+        )
     if held is None:
         return warned(f"{what}; others may, under a condition.", _CONVERGE, **evidence)
     return failed(f"{what}, nor does anything else.", _CONVERGE, **evidence)
 
 
 def bucket_deny(facts: Facts) -> Outcome:
-    """Whether a statement that denies, in the bucket's policy or the role's own, takes the bucket from the role."""
+    """Whether a statement that denies, in the bucket's policy or the role's own, takes the bucket
+    from the role.
+    """
     wanted = wanted_access(facts)
     role = wanted.roles[0]
     found = [
-        (hits(raw, role, wanted.pairs()), f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket}", raw)
+        (
+            hits(raw, role, wanted.pairs()),
+            f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket}",
+            raw,
+        )
         for index, raw in enumerate(statements_of(facts.bucket_policy.get()))
     ]
     surely = _denied([one for one in found if one[0]])
@@ -79,7 +118,9 @@ def bucket_deny(facts: Facts) -> Outcome:
     if perhaps:
         where, raw = perhaps[0]
         return warned(
-            f"{where} may deny the role the bucket: that depends on each request.", "Check it on a running cluster.", statement=raw
+            f"{where} may deny the role the bucket: that depends on each request.",
+            "Check it on a running cluster.",
+            statement=raw,
         )
     return passed("No statement denies the role the bucket.")
 
@@ -90,35 +131,63 @@ def bucket_account(facts: Facts) -> Outcome:
     if facts.bucket_region.is_inapplicable:
         return failed(
             f"Bucket {bucket} is not in account {facts.account_id}.",
-            "Name the cloud's own bucket: names are shared by all accounts, and what clusters write there would be another's.",
+            "Name the cloud's own bucket: names are shared by all accounts, and what clusters "
+            "write there would be another's.",
         )
     if not facts.bucket_policy.is_known and facts.bucket_region.get() is None:
         return failed(f"There is no bucket {bucket}.", "Make it, or name the cloud's bucket.")
     if facts.account_id != account_id:
-        return failed(f"Bucket {bucket} is in account {facts.account_id}; the cloud is in account {account_id}.")
+        return failed(
+            f"Bucket {bucket} is in account {facts.account_id}; the cloud is in account "
+            f"{account_id}."
+        )
     registered = facts.registered_bucket.value
     if registered not in (None, bucket):
-        return warned(f"{bucket} was looked at; the cloud's clusters use {registered}.", "Put bucket right, or leave it out.")
+        return warned(
+            f"{bucket} was looked at; the cloud's clusters use {registered}.",
+            "Put bucket right, or leave it out.",
+        )
     return passed(f"Bucket {bucket} is in account {account_id}, the cloud's.")
 
 
 def bucket_region(facts: Facts) -> Outcome:
     """Whether the bucket is in the region of the cloud."""
-    bucket, region, primary = facts.bucket.get(), facts.existing_bucket_region(), facts.primary.get()
+    bucket, region, primary = (
+        facts.bucket.get(),
+        facts.existing_bucket_region(),
+        facts.primary.get(),
+    )
     registered = (primary.get("object_storage") or {}).get("region") or primary.get("region")
     if primary.get("region") is None:
         raise unread("Anyscale does not tell the cloud's region.", "Look at 'anyscale cloud get'.")
-    evidence = {"bucket_region": region, "cloud_region": primary.get("region"), "registered_region": registered}
+    evidence = {
+        "bucket_region": region,
+        "cloud_region": primary.get("region"),
+        "registered_region": registered,
+    }
     if region == primary.get("region"):
         return passed(f"Bucket {bucket} is in {region}, as the cloud is.", **evidence)
     if region == registered:
-        reason = f"Bucket {bucket} is in {region}, as registered; the cloud is in {primary.get('region')}."
-        return warned(reason, "Transfer between regions is slow and costs: give the cloud a bucket in its region.", **evidence)
-    return failed(f"Bucket {bucket} is in {region}, not in {registered}.", "Give the cloud a bucket in its region.", **evidence)
+        reason = (
+            f"Bucket {bucket} is in {region}, as registered; the cloud is in "
+            f"{primary.get('region')}."
+        )
+        return warned(
+            reason,
+            "Transfer between regions is slow and costs: give the cloud a bucket in its region.",
+            **evidence,
+        )
+    return failed(
+        f"Bucket {bucket} is in {region}, not in {registered}.",
+        "Give the cloud a bucket in its region.",
+        **evidence,
+    )
 
 
 def bucket_dangling_principals(facts: Facts) -> Outcome:
-    """Whether the bucket's policy names principals that were deleted: S3 then refuses every change to it."""
+    """Whether the bucket's policy names principals that were deleted: S3 then refuses every change
+    to it.
+    """
     document = facts.bucket_policy.get()
     shown = document_unique_ids(document)
     gone = shown - set(facts.principals.get()) if shown else set()
@@ -130,23 +199,31 @@ def bucket_dangling_principals(facts: Facts) -> Outcome:
         if gone.intersection(statement_unique_ids(raw))
     }
     return warned(
-        f"{', '.join(places)} of the bucket's policy name {', '.join(sorted(gone))}, which no role or user of this account has: S3 "
+        f"{', '.join(places)} of the bucket's policy name {', '.join(sorted(gone))}, which no "
+        "role or user of this account has: S3 "
         "refuses every change of a policy that names a deleted principal.",
-        "Run rayfleet.anyscale.s3_cloud_access with prune_dangling_principals; unique ids are never used again.",
+        "Run rayfleet.anyscale.s3_cloud_access with prune_dangling_principals; unique ids are "
+        "never used again.",
         statements=places,
     )
 
 
 def wanted_access(facts: Facts) -> Wanted:
-    """What the role is to have, with all that is known of the principals that the bucket's policy shows by their ids."""
+    """What the role is to have, with all that is known of the principals that the bucket's policy
+    shows by their ids.
+    """
     role, shown = facts.principal(), document_unique_ids(facts.bucket_policy.get())
     arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
     dangling = frozenset(shown - set(arns)) if facts.principals.is_known else frozenset()
-    return Wanted(facts.bucket.get(), (role,), partition=partition_of(role.arn), arns=arns, dangling=dangling)
+    return Wanted(
+        facts.bucket.get(), (role,), partition=partition_of(role.arn), arns=arns, dangling=dangling
+    )
 
 
 def wanted_policy(document: Document, wanted: Wanted) -> Document:
-    """The bucket's policy as the collection would make it, or as it is where the collection would refuse to."""
+    """The bucket's policy as the collection would make it, or as it is where the collection would
+    refuse to.
+    """
     try:
         return bucket_policy_plan.decide(document, wanted).after
     except TaskError:
@@ -154,37 +231,75 @@ def wanted_policy(document: Document, wanted: Wanted) -> Document:
 
 
 def _as_seen_by_others(document: Document, wanted: Wanted, evidence: dict[str, t.Any]) -> Outcome:
-    """Access is there; what the vendor's check and the next convergence make of how it is given is another question."""
+    """Access is there; what the vendor's check and the next convergence make of how it is given is
+    another question.
+    """
     raws, role = statements_of(document), wanted.roles[0]
-    unnamed = [describe_statement(raw, index) for index, raw in enumerate(raws) if raw["Effect"] == "Allow" and "Principal" not in raw]
+    unnamed = [
+        describe_statement(raw, index)
+        for index, raw in enumerate(raws)
+        if raw["Effect"] == "Allow" and "Principal" not in raw
+    ]
     if unnamed:
-        reason = f"The role has its access, but 'anyscale cloud verify' ends with a traceback at {unnamed[0]}, which has no Principal."
+        reason = (
+            "The role has its access, but 'anyscale cloud verify' ends with a traceback at "
+            f"{unnamed[0]}, which has no Principal."
+        )
         return warned(reason, "Name in it whom it allows.", **evidence)
     if not all(any(grants(raw, role, *pair, {}) for raw in raws) for pair in wanted.pairs()):
-        reason = f"The role has its access by its unique id {role.unique_id}, which 'anyscale cloud verify' does not know."
+        reason = (
+            f"The role has its access by its unique id {role.unique_id}, which 'anyscale cloud "
+            "verify' does not know."
+        )
         return warned(reason, **evidence)
     if "after" in evidence:
-        return warned("The role has its access, but the statement that gives it is not as the collection makes it.", _CONVERGE, **evidence)
-    return passed(f"The policy of bucket {wanted.bucket} gives the role all that clusters need.", **evidence)
+        return warned(
+            "The role has its access, but the statement that gives it is not as the collection "
+            "makes it.",
+            _CONVERGE,
+            **evidence,
+        )
+    return passed(
+        f"The policy of bucket {wanted.bucket} gives the role all that clusters need.", **evidence
+    )
 
 
 def _held(facts: Facts, wanted: Wanted, action: str, resource: str) -> bool | None:
-    """Whether the role may take an action by any statement of the bucket's policy, or else by its own policies."""
+    """Whether the role may take an action by any statement of the bucket's policy, or else by its
+    own policies.
+    """
     role = wanted.roles[0]
-    in_bucket = any_of(_allows(raw, role, action, resource, wanted) for raw in statements_of(facts.bucket_policy.get()))
+    in_bucket = any_of(
+        _allows(raw, role, action, resource, wanted)
+        for raw in statements_of(facts.bucket_policy.get())
+    )
     if in_bucket:
         return True
-    own = judge(facts.identity.get(), Action(action, resource, role.request() | {"aws:resourceaccount": facts.account_id}))
+    own = judge(
+        facts.identity.get(),
+        Action(action, resource, role.request() | {"aws:resourceaccount": facts.account_id}),
+    )
     return any_of([in_bucket, BY_ANSWER[own.answer]])
 
 
-def _allows(raw: RawStatement, role: Role, action: str, resource: str, wanted: Wanted) -> bool | None:
-    """Whether a statement of the bucket's policy allows it, be it by a wildcard, under a condition, or in part."""
+def _allows(
+    raw: RawStatement, role: Role, action: str, resource: str, wanted: Wanted
+) -> bool | None:
+    """Whether a statement of the bucket's policy allows it, be it by a wildcard, under a condition,
+    or in part.
+    """
     statement = canonical(raw, wanted.arns)
     is_named = {("AWS", role.arn), ("AWS", "*")} & (statement.principals or frozenset())
-    if statement.effect != "Allow" or not is_named or not statement.covers_action(action) or not statement.touches_resource(resource):
+    if (
+        statement.effect != "Allow"
+        or not is_named
+        or not statement.covers_action(action)
+        or not statement.touches_resource(resource)
+    ):
         return False
-    return all_of([True if statement.covers_resource(resource) else None, are_met(statement, role.request())])
+    return all_of(
+        [True if statement.covers_resource(resource) else None, are_met(statement, role.request())]
+    )
 
 
 def _own_places(facts: Facts, action: str, resource: str) -> tuple[Place, ...]:
@@ -196,7 +311,11 @@ def _denied(found: list[tuple[bool | None, str, RawStatement]]) -> Outcome | Non
     if not found:
         return None
     _verdict, where, raw = found[0]
-    return failed(f"{where} denies the role the bucket, whatever else allows it.", "Take the role out of its reach.", statement=raw)
+    return failed(
+        f"{where} denies the role the bucket, whatever else allows it.",
+        "Take the role out of its reach.",
+        statement=raw,
+    )
 
 
 def _change(document: Document, wanted: Wanted) -> dict[str, t.Any]:

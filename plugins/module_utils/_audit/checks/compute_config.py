@@ -4,8 +4,8 @@
 
 """The checks on compute configs: that clusters made from them run with the role, all nodes of them.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what the check comes to.
-https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure: each function takes the facts and returns what
+the check comes to. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ def effective_profile(facts: Facts) -> Outcome:
     rules = facts.mappings.get()
     if rules:
         return warned(
-            f"{outcome.reason} But Cloud IAM mapping gives workloads that match its rules other profiles.",
-            "See that each role in the rules has its trust, its bucket access and its instance profile too.",
+            f"{outcome.reason} But Cloud IAM mapping gives workloads that match its rules other "
+            "profiles.",
+            "See that each role in the rules has its trust, its bucket access and its instance "
+            "profile too.",
             **outcome.evidence,
             iam_mappings=rules,
         )
@@ -72,7 +74,10 @@ def _override(facts: Facts, name: str) -> Outcome:
     if observed.template is None:
         return failed(f"{name}: cloud {facts.cloud_id} has no such compute config.", _CONVERGE)
     if observed.archived:
-        return failed(f"{name}: the compute config is archived.", f"Unarchive it ('anyscale compute-config unarchive -n {name}').")
+        return failed(
+            f"{name}: the compute config is archived.",
+            f"Unarchive it ('anyscale compute-config unarchive -n {name}').",
+        )
     try:
         plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
     except compute_config_plan.WithoutVmsError as error:
@@ -96,12 +101,17 @@ def _override(facts: Facts, name: str) -> Outcome:
 
 
 def _arn_kind(facts: Facts, name: str) -> Outcome:
-    named = [group for group in effective_profiles(facts, name) if group.decided_by == BY_COMPUTE_CONFIG]
+    named = [
+        group for group in effective_profiles(facts, name) if group.decided_by == BY_COMPUTE_CONFIG
+    ]
     if not named:
         raise inapplicable(f"{name}: it names no instance profile.")
     wrong = [group for group in named if group.kind != facts.arn_kind]
     if wrong:
-        reason = f"{name}: {_listed(wrong)} should have the ARN of {_KINDS[facts.arn_kind]}, but have {_profiles(wrong)}."
+        reason = (
+            f"{name}: {_listed(wrong)} should have the ARN of {_KINDS[facts.arn_kind]}, but have "
+            f"{_profiles(wrong)}."
+        )
         return failed(reason, _CONVERGE, node_groups=_shown(wrong))
     return passed(f"{name}: the profile is named by the ARN of {_KINDS[facts.arn_kind]}.")
 
@@ -109,29 +119,44 @@ def _arn_kind(facts: Facts, name: str) -> Outcome:
 def _effective(facts: Facts, name: str) -> Outcome:
     groups = effective_profiles(facts, name)
     if not groups:
-        raise inapplicable(f"{name}: there is no node group on AWS virtual machines that could use it.")
+        raise inapplicable(
+            f"{name}: there is no node group on AWS virtual machines that could use it."
+        )
     wrong = [group for group in groups if not group.is_one_of(facts.role_profiles.get())]
     if wrong:
-        reason = f"{name}: {_listed(wrong)} would not run with the role, but with {_profiles(wrong)}."
+        reason = (
+            f"{name}: {_listed(wrong)} would not run with the role, but with {_profiles(wrong)}."
+        )
         return failed(reason, _CONVERGE, node_groups=_shown(groups))
     unsure = [group for group in groups if not _is_right(facts, group)]
     if unsure:
-        reason = f"{name}: {_listed(unsure)} should run with the role, if Anyscale takes {_profiles(unsure)} for its instance profile."
+        reason = (
+            f"{name}: {_listed(unsure)} should run with the role, if Anyscale takes "
+            f"{_profiles(unsure)} for its instance profile."
+        )
         return warned(reason, _CONVERGE, node_groups=_shown(groups))
     return passed(f"{name}: every node group runs with the role.", node_groups=_shown(groups))
 
 
 def _default(facts: Facts) -> Outcome:
     group = without_compute_config(facts)
-    what = f"Without a compute config that says otherwise, clusters run with {group.instance_profile_arn} ({group.decided_by})"
+    what = (
+        "Without a compute config that says otherwise, clusters run with "
+        f"{group.instance_profile_arn} ({group.decided_by})"
+    )
     if group.is_one_of(facts.role_profiles.get()):
         return passed(f"{what}, which holds the role.")
-    return warned(f"{what}, which does not hold the role.", "Name the compute configs that are to give clusters the role.")
+    return warned(
+        f"{what}, which does not hold the role.",
+        "Name the compute configs that are to give clusters the role.",
+    )
 
 
 def _is_right(facts: Facts, group: Effective) -> bool:
     """Whether a node group runs with the role beyond doubt."""
-    return group.kind in ("instance_profile", facts.arn_kind) and group.is_one_of(facts.role_profiles.get())
+    return group.kind in ("instance_profile", facts.arn_kind) and group.is_one_of(
+        facts.role_profiles.get()
+    )
 
 
 def _listed(groups: t.Iterable[Effective]) -> str:
@@ -139,7 +164,9 @@ def _listed(groups: t.Iterable[Effective]) -> str:
 
 
 def _profiles(groups: t.Iterable[Effective]) -> str:
-    return ", ".join(sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups}))
+    return ", ".join(
+        sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups})
+    )
 
 
 def _shown(groups: t.Iterable[Effective]) -> list[dict[str, t.Any]]:
@@ -150,16 +177,26 @@ def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
     """The verdicts on all compute configs as one: the worst of them counts, and all are told."""
     if not facts.compute_configs:
         raise inapplicable("No compute config was named to be looked at.")
-    outcomes = {name: outcome_of(lambda name=name: judge(facts, name)) for name in facts.compute_configs}  # type: ignore[misc]
+    outcomes = {
+        name: outcome_of(lambda name=name: judge(facts, name)) for name in facts.compute_configs
+    }  # type: ignore[misc]
     worst = min(outcomes.values(), key=lambda outcome: BY_WEIGHT.index(outcome.status))
     telling = [outcome for outcome in outcomes.values() if outcome.status == worst.status]
-    evidence: dict[str, t.Any] = {"compute_configs": {name: _without_documents(outcome) for name, outcome in outcomes.items()}}
-    changed = {name: outcome.evidence for name, outcome in outcomes.items() if "after" in outcome.evidence}
+    evidence: dict[str, t.Any] = {
+        "compute_configs": {name: _without_documents(outcome) for name, outcome in outcomes.items()}
+    }
+    changed = {
+        name: outcome.evidence for name, outcome in outcomes.items() if "after" in outcome.evidence
+    }
     for document in ("before", "after") if changed else ():
         evidence[document] = {name: found[document] for name, found in changed.items()}
-    return Outcome(worst.status, " ".join(outcome.reason for outcome in telling), worst.remedy, evidence)
+    return Outcome(
+        worst.status, " ".join(outcome.reason for outcome in telling), worst.remedy, evidence
+    )
 
 
 def _without_documents(outcome: Outcome) -> dict[str, t.Any]:
-    facts = {key: value for key, value in outcome.evidence.items() if key not in ("before", "after")}
+    facts = {
+        key: value for key, value in outcome.evidence.items() if key not in ("before", "after")
+    }
     return {"status": outcome.status, **facts}

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the role that Anyscale assumes to launch clusters: it must be able to hand the clusters' role to EC2.
+"""The checks on the role that Anyscale assumes to launch clusters: it must be able to hand the
+clusters' role to EC2.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what the check comes to.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+This module util is private to the collection. Pure: each function takes the facts and returns what
+the check comes to. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 """
 
 from __future__ import annotations
@@ -13,13 +14,31 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, ec2_service, partition_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    ec2_service,
+    partition_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import profiles_with_role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import BY_WEIGHT, Outcome, failed, passed, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
+    profiles_with_role,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    BY_WEIGHT,
+    Outcome,
+    failed,
+    passed,
+    warned,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import ALLOWED, CONDITIONAL, Action, Verdict, judge
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    ALLOWED,
+    CONDITIONAL,
+    Action,
+    Verdict,
+    judge,
+)
 
 _PASS_ROLE = "iam:PassRole"
 _GET_PROFILE = "iam:GetInstanceProfile"
@@ -40,19 +59,33 @@ def control_plane_pass_role(facts: Facts) -> Outcome:
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
-    """Whether Anyscale may look at the instance profile before it launches instances with it: at each that clusters are given."""
+    """Whether Anyscale may look at the instance profile before it launches instances with it: at
+    each that clusters are given.
+    """
     arns = [profile["Arn"] for profile in profiles_with_role(facts)] or [facts.profile_arn()]
-    statement = {"Sid": "AnyscaleGetClusterInstanceProfile", "Effect": "Allow", "Action": _GET_PROFILE}
+    statement = {
+        "Sid": "AnyscaleGetClusterInstanceProfile",
+        "Effect": "Allow",
+        "Action": _GET_PROFILE,
+    }
     outcomes = [_permission(facts, {**statement, "Resource": arn}, {}) for arn in arns]
     return min(outcomes, key=lambda outcome: BY_WEIGHT.index(outcome.status))
 
 
 def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str]) -> Outcome:
-    """Whether the control-plane role has what a statement would give it; the statement is the remedy where it has not."""
+    """Whether the control-plane role has what a statement would give it; the statement is the
+    remedy where it has not.
+    """
     arn, identity = facts.control_plane_arn.get(), facts.control_plane.get()
     if identity is None:
-        return failed(f"There is no role {arn}, which Anyscale's control plane is to assume.", "Register the cloud with one that exists.")
-    request = Role(arn, account_of(arn)).request() | {"aws:resourceaccount": account_of(statement["Resource"]), **known}
+        return failed(
+            f"There is no role {arn}, which Anyscale's control plane is to assume.",
+            "Register the cloud with one that exists.",
+        )
+    request = Role(arn, account_of(arn)).request() | {
+        "aws:resourceaccount": account_of(statement["Resource"]),
+        **known,
+    }
     action = Action(statement["Action"], statement["Resource"], request)
     verdict = judge(identity, action)
     evidence: dict[str, t.Any] = {
@@ -60,22 +93,34 @@ def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str
         "action": action.name,
         "resource": action.resource,
         "answer": verdict.answer,
-        "statements": [{"policy": place.policy_name, "statement": place.raw} for place in verdict.places],
+        "statements": [
+            {"policy": place.policy_name, "statement": place.raw} for place in verdict.places
+        ],
     }
     what = f"{action.name} on {action.resource}"
     if verdict.answer == ALLOWED:
         return passed(f"{arn} may {what}.", **evidence)
     if verdict.answer == CONDITIONAL:
         unsure = next(place for place in verdict.places if place.applies is None)
-        return warned(f"Whether {arn} may {what} depends on a condition or a variable: {unsure}.", **evidence)
+        return warned(
+            f"Whether {arn} may {what} depends on a condition or a variable: {unsure}.", **evidence
+        )
     return _denied(arn, what, verdict, statement, evidence)
 
 
-def _denied(arn: str, what: str, verdict: Verdict, statement: RawStatement, evidence: dict[str, t.Any]) -> Outcome:
-    """A statement that denies must go; what nobody allows must be allowed, where the boundary is the one to say so."""
+def _denied(
+    arn: str, what: str, verdict: Verdict, statement: RawStatement, evidence: dict[str, t.Any]
+) -> Outcome:
+    """A statement that denies must go; what nobody allows must be allowed, where the boundary is
+    the one to say so.
+    """
     if verdict.denying:
         place = verdict.denying[0]
-        return failed(f"{place} denies {arn} {what}, whatever else allows it.", "Take it out of that statement's reach.", **evidence)
+        return failed(
+            f"{place} denies {arn} {what}, whatever else allows it.",
+            "Take it out of that statement's reach.",
+            **evidence,
+        )
     where = "its permissions boundary" if verdict.by_boundary else "a policy of the role"
     return failed(
         f"{arn} may not {what}: clusters do not start. Add the statement of the remedy to {where}.",

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check on who else believes to own the documents, and the lines by which that tool keeps what the collection adds.
+"""The check on who else believes to own the documents, and the lines by which that tool keeps what
+the collection adds.
 
 This module util is private to the collection. Pure.
 https://registry.terraform.io/modules/anyscale/anyscale-cloudfoundation-modules/aws
@@ -13,18 +14,36 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import ec2_service, partition_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import wanted_access, wanted_policy
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.role import wanted_trust
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    ec2_service,
+    partition_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
+    wanted_access,
+    wanted_policy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.role import (
+    wanted_trust,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Outcome, passed, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Outcome,
+    passed,
+    warned,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import POLICY_VERSION, statements_of, with_statements
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    POLICY_VERSION,
+    statements_of,
+    with_statements,
+)
 
 
 def document_owner(facts: Facts) -> Outcome:
-    """Whether Terraform or CloudFormation will put its own document back, for the role or for the bucket."""
+    """Whether Terraform or CloudFormation will put its own document back, for the role or for the
+    bucket.
+    """
     role = facts.live_role()
     owners = {"role": owner_of(role.get("Tags")), "bucket": owner_of(facts.bucket_tags.value)}
     lines = []
@@ -38,7 +57,8 @@ def document_owner(facts: Facts) -> Outcome:
     told = " and ".join(f"the {what} belongs to {owner}" for what, owner in owners.items() if owner)
     untold, why = _untold(facts)
     return warned(
-        f"Tags say that {told}, which puts its own policy back when it is next applied: its source must say what the remedy says.{untold}",
+        f"Tags say that {told}, which puts its own policy back when it is next applied: its "
+        f"source must say what the remedy says.{untold}",
         "\n\n".join(lines),
         owners={what: owner for what, owner in owners.items() if owner},
         **why,
@@ -46,12 +66,18 @@ def document_owner(facts: Facts) -> Outcome:
 
 
 def _untold(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
-    """A sentence on why it is not known whether the bucket has an owner, and the facts of that; nothing where there is none to know."""
+    """A sentence on why it is not known whether the bucket has an owner, and the facts of that;
+    nothing where there is none to know.
+    """
     obstacle = facts.bucket_tags.obstacle
     if obstacle is None or facts.bucket_tags.is_inapplicable:
         return "", {}
     evidence = obstacle.outcome.evidence
-    missing = f" ({evidence['missing_permission']} is missing)" if "missing_permission" in evidence else ""
+    missing = (
+        f" ({evidence['missing_permission']} is missing)"
+        if "missing_permission" in evidence
+        else ""
+    )
     return f" Who owns the bucket could not be read{missing}: {obstacle.outcome.reason}", evidence
 
 
@@ -60,19 +86,31 @@ def _trust_lines(owner: str, facts: Facts) -> str:
     document = wanted_trust(facts) or facts.trust.get()
     if owner.startswith("CloudFormation"):
         service = ec2_service(partition_of(role["Arn"]))
-        statement = next((raw for raw in statements_of(document) if trust_policy_plan.holds(raw, service)), None)
-        return _template_lines(f"AssumeRolePolicyDocument of role {role['RoleName']}", statement or document)
+        statement = next(
+            (raw for raw in statements_of(document) if trust_policy_plan.holds(raw, service)), None
+        )
+        return _template_lines(
+            f"AssumeRolePolicyDocument of role {role['RoleName']}", statement or document
+        )
     if owner.startswith("Terraform (module"):
-        return _argument("anyscale_cluster_node_custom_assume_role_policy", "of the module", document)
+        return _argument(
+            "anyscale_cluster_node_custom_assume_role_policy", "of the module", document
+        )
     return _argument("assume_role_policy", f"of aws_iam_role {role['RoleName']}", document)
 
 
 def _bucket_lines(owner: str, facts: Facts) -> str:
     wanted = wanted_access(facts)
     document = wanted_policy(facts.bucket_policy.get(), wanted)
-    ours = [raw for raw in statements_of(document) if str(raw.get("Sid") or "").startswith(wanted.usual_sid)]
+    ours = [
+        raw
+        for raw in statements_of(document)
+        if str(raw.get("Sid") or "").startswith(wanted.usual_sid)
+    ]
     if owner.startswith("CloudFormation"):
-        return _template_lines(f"PolicyDocument of the policy of bucket {wanted.bucket}", ours[0] if ours else document)
+        return _template_lines(
+            f"PolicyDocument of the policy of bucket {wanted.bucket}", ours[0] if ours else document
+        )
     if owner.startswith("Terraform (module"):
         added = with_statements({"Version": POLICY_VERSION}, ours) if ours else document
         return _argument("anyscale_custom_s3_policy", "of the module", added)
@@ -80,7 +118,9 @@ def _bucket_lines(owner: str, facts: Facts) -> str:
 
 
 def _argument(name: str, where: str, document: t.Any) -> str:
-    """An argument in Terraform's language, in which a template begins with a dollar or percent sign and a brace."""
+    """An argument in Terraform's language, in which a template begins with a dollar or percent sign
+    and a brace.
+    """
     literal = json.dumps(document, indent=2).replace("${", "$${").replace("%{", "%%{")
     return f"# Terraform, {where}\n{name} = jsonencode({literal})"
 

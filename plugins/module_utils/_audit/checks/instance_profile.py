@@ -4,17 +4,30 @@
 
 """The checks on the instance profile, by which EC2 gives the role to the instances of a cluster.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what the check comes to.
-https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure: each function takes the facts and returns what
+the check comes to. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference, parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    parse_arn,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import profiles_with_role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Outcome, failed, inapplicable, passed, warned
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import instance_profile_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
+    profiles_with_role,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Outcome,
+    failed,
+    inapplicable,
+    passed,
+    warned,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    instance_profile_plan,
+)
 
 _CONVERGE = "Run rayfleet.anyscale.compute_config_profile, which makes it."
 
@@ -26,31 +39,51 @@ def instance_profile_exists(facts: Facts) -> Outcome:
         in_use = [found["InstanceProfileName"] for found in profiles_with_role(facts)]
         if in_use:
             return warned(
-                f"There is no instance profile {name}. Clusters are given {', '.join(in_use)}, which holds the role as well.",
+                f"There is no instance profile {name}. Clusters are given {', '.join(in_use)}, "
+                "which holds the role as well.",
                 f"{_CONVERGE} Or name this one as instance_profile.",
                 other_profiles=in_use,
             )
         others = [found["InstanceProfileName"] for found in facts.role_profiles.value or []]
         held = f" The role is in {', '.join(others)}." if others else ""
-        return failed(f"There is no instance profile {name} in account {facts.account_id}.{held}", _CONVERGE, other_profiles=others)
+        return failed(
+            f"There is no instance profile {name} in account {facts.account_id}.{held}",
+            _CONVERGE,
+            other_profiles=others,
+        )
     return passed(f"There is an instance profile {name}.", arn=profile["Arn"])
 
 
 def instance_profile_name(facts: Facts) -> Outcome:
-    """Whether the role is found by a profile of its own name, which is what Anyscale looks for where nothing names one."""
+    """Whether the role is found by a profile of its own name, which is what Anyscale looks for
+    where nothing names one.
+    """
     role_name = facts.live_role()["RoleName"]
-    profiles = {profile["InstanceProfileName"]: profile["Arn"] for profile in facts.role_profiles.get()}
+    profiles = {
+        profile["InstanceProfileName"]: profile["Arn"] for profile in facts.role_profiles.get()
+    }
     if not profiles:
         raise inapplicable("No instance profile holds the role.")
     if role_name in profiles:
-        return passed(f"The role is in an instance profile of its own name, {role_name}.", profiles=profiles)
+        return passed(
+            f"The role is in an instance profile of its own name, {role_name}.", profiles=profiles
+        )
     held = f"The role is in {', '.join(profiles)}, and in no instance profile named {role_name}"
-    remedy = f"Make an instance profile {role_name} that holds the role, or name one in the cloud or in every compute config."
-    named = facts.primary.value and (facts.primary.value.get("aws_config") or {}).get("cluster_instance_profile_id")
+    remedy = (
+        f"Make an instance profile {role_name} that holds the role, or name one in the cloud or "
+        "in every compute config."
+    )
+    named = facts.primary.value and (facts.primary.value.get("aws_config") or {}).get(
+        "cluster_instance_profile_id"
+    )
     if named in profiles.values():
         return passed(f"{held}, but the cloud itself names {named}.", profiles=profiles)
     if facts.profile_name.get() in profiles:
-        return warned(f"{held}: without a compute config that names one, Anyscale does not find it.", remedy, profiles=profiles)
+        return warned(
+            f"{held}: without a compute config that names one, Anyscale does not find it.",
+            remedy,
+            profiles=profiles,
+        )
     return failed(f"{held}, which is the one that Anyscale looks for.", remedy, profiles=profiles)
 
 
@@ -61,12 +94,18 @@ def instance_profile_role(facts: Facts) -> Outcome:
     if profile is None:
         raise inapplicable(f"There is no instance profile {name}.")
     held = instance_profile_plan.held_role(profile)
-    if instance_profile_plan.holds(profile, RoleReference(role["RoleName"], parse_arn(role["Arn"]))):
+    if instance_profile_plan.holds(
+        profile, RoleReference(role["RoleName"], parse_arn(role["Arn"]))
+    ):
         return passed(f"Instance profile {name} holds the role.", role=held)
     if held is None:
-        return failed(f"Instance profile {name} holds no role.", "Run rayfleet.anyscale.compute_config_profile, which adds it.")
+        return failed(
+            f"Instance profile {name} holds no role.",
+            "Run rayfleet.anyscale.compute_config_profile, which adds it.",
+        )
     return failed(
         f"Instance profile {name} holds {held}, not {role['Arn']}.",
-        "Name another instance_profile, or empty this one yourself: instances may run with what it holds.",
+        "Name another instance_profile, or empty this one yourself: instances may run with what "
+        "it holds.",
         role=held,
     )

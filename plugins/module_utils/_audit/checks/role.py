@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the role: who may assume it, whether the vendor sees that, where it is, and what bounds it.
+"""The checks on the role: who may assume it, whether the vendor sees that, where it is, and what
+bounds it.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what the check comes to.
-https://docs.anyscale.com/iam/manage-iam-roles
+This module util is private to the collection. Pure: each function takes the facts and returns what
+the check comes to. https://docs.anyscale.com/iam/manage-iam-roles
 """
 
 from __future__ import annotations
@@ -13,11 +14,22 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of, ec2_service, partition_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    ec2_service,
+    partition_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Outcome, failed, passed, warned
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Outcome,
+    failed,
+    passed,
+    warned,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import Wanted
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    Wanted,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -26,7 +38,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     describe_statement,
     statements_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import ALLOWED, DENIED, Action, Identity, judge
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    ALLOWED,
+    DENIED,
+    Action,
+    Identity,
+    judge,
+)
 
 _CONVERGE = "Run rayfleet.anyscale.iam_trust_ec2."
 _VENDORS_SERVICE = "ec2.amazonaws.com"
@@ -40,7 +58,10 @@ def trust_ec2(facts: Facts) -> Outcome:
             "Make it first, or name the role that the cloud's clusters are to run with.",
         )
     service = ec2_service(partition_of(facts.live_role()["Arn"]))
-    named = [(describe_statement(raw, index), raw) for index, raw in enumerate(statements_of(facts.trust.get()))]
+    named = [
+        (describe_statement(raw, index), raw)
+        for index, raw in enumerate(statements_of(facts.trust.get()))
+    ]
     allowing = [(where, raw) for where, raw in named if trust_policy_plan.allows(raw, service)]
     verdicts = [(trust_policy_plan.denies(raw, service), where, raw) for where, raw in named]
     surely = [(where, raw) for verdict, where, raw in verdicts if verdict]
@@ -48,40 +69,65 @@ def trust_ec2(facts: Facts) -> Outcome:
     if surely:
         where, raw = surely[0]
         remedy = "Take that statement out, or give it a Condition that leaves EC2 out."
-        return failed(f"{where} of the trust policy denies EC2 the role, whatever else allows it.", remedy, statement=raw)
+        return failed(
+            f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
+            remedy,
+            statement=raw,
+        )
     if not allowing:
-        return failed("No statement of the trust policy lets EC2 assume the role.", _CONVERGE, **_change(facts))
+        return failed(
+            "No statement of the trust policy lets EC2 assume the role.",
+            _CONVERGE,
+            **_change(facts),
+        )
     if all(raw.get("Condition") for _where, raw in allowing):
-        reason = f"{allowing[0][0]} lets EC2 assume the role only under a Condition, which may not hold for every cluster."
+        reason = (
+            f"{allowing[0][0]} lets EC2 assume the role only under a Condition, which may not "
+            "hold for every cluster."
+        )
         return warned(reason, _CONVERGE, **_change(facts))
     if perhaps:
         where, raw = perhaps[0]
-        return warned(f"{where} of the trust policy may deny EC2 the role: that depends on its Condition.", statement=raw)
-    return passed(f"{next(where for where, raw in allowing if not raw.get('Condition'))} lets EC2 assume the role.")
+        return warned(
+            f"{where} of the trust policy may deny EC2 the role: that depends on its Condition.",
+            statement=raw,
+        )
+    return passed(
+        f"{next(where for where, raw in allowing if not raw.get('Condition'))} lets EC2 assume "
+        "the role."
+    )
 
 
 def trust_vendor_check(facts: Facts) -> Outcome:
-    """What 'anyscale cloud verify' makes of the trust policy, which it reads more narrowly than AWS."""
+    """What 'anyscale cloud verify' makes of the trust policy, which it reads more narrowly than
+    AWS.
+    """
     role = facts.live_role()
     raws = statements_of(facts.trust.get())
     change = _change(facts)
-    unreadable = [describe_statement(raw, index) for index, raw in enumerate(raws) if trust_policy_plan.ends_vendor_check(raw)]
+    unreadable = [
+        describe_statement(raw, index)
+        for index, raw in enumerate(raws)
+        if trust_policy_plan.ends_vendor_check(raw)
+    ]
     if unreadable:
         return failed(
-            f"'anyscale cloud verify' ends with a traceback at {unreadable[0]}: it expects a Principal that is a JSON object.",
+            f"'anyscale cloud verify' ends with a traceback at {unreadable[0]}: it expects a "
+            "Principal that is a JSON object.",
             'Write {"AWS": "*"} in the place of "*", and Principal in the place of NotPrincipal.',
             **change,
         )
     if not any(_is_accepted(raw) for raw in raws):
         return failed(
-            "'anyscale cloud verify' finds no statement that it accepts: one that allows EC2, with the string "
-            f"{trust_policy_plan.ACTION!r} as its whole Action.",
+            "'anyscale cloud verify' finds no statement that it accepts: one that allows EC2, "
+            f"with the string {trust_policy_plan.ACTION!r} as its whole Action.",
             _CONVERGE,
             **change,
         )
     if facts.control_plane_arn.value == role["Arn"]:
         return warned(
-            "The role is the one that Anyscale's control plane assumes as well: 'anyscale cloud register' rewrites all of its "
+            "The role is the one that Anyscale's control plane assumes as well: 'anyscale cloud "
+            "register' rewrites all of its "
             "statements, with an external ID that EC2 does not send.",
             "Give clusters a role of their own.",
         )
@@ -97,8 +143,10 @@ def role_account(facts: Facts) -> Outcome:
     for kind, arn in arns.items():
         if account_of(arn) != cloud_account:
             return failed(
-                f"The {kind} {arn} is in account {account_of(arn)}; the cloud is in account {cloud_account}.",
-                "All roles of a cloud must be in its AWS account: name another role, or put account_id right.",
+                f"The {kind} {arn} is in account {account_of(arn)}; the cloud is in account "
+                f"{cloud_account}.",
+                "All roles of a cloud must be in its AWS account: name another role, or put "
+                "account_id right.",
                 arns=arns,
                 cloud_account=cloud_account,
             )
@@ -106,32 +154,48 @@ def role_account(facts: Facts) -> Outcome:
 
 
 def permissions_boundary(facts: Facts) -> Outcome:
-    """Whether the role's permissions boundary, where it has one, leaves the role what the bucket's policy gives it."""
+    """Whether the role's permissions boundary, where it has one, leaves the role what the bucket's
+    policy gives it.
+    """
     boundary, role = facts.boundary.get(), facts.principal()
     if boundary is None:
         return passed("The role has no permissions boundary.")
     known = role.request() | {"aws:resourceaccount": role.account_id}
     pairs = Wanted(facts.bucket.get(), (role,), partition=partition_of(role.arn)).pairs()
-    answers = {name: judge(Identity((boundary,)), Action(name, resource, known)).answer for name, resource in pairs}
+    answers = {
+        name: judge(Identity((boundary,)), Action(name, resource, known)).answer
+        for name, resource in pairs
+    }
     evidence: dict[str, t.Any] = {"boundary": boundary.name, "actions": answers}
     denied = [name for name, answer in answers.items() if answer == DENIED]
     if denied:
         return failed(
-            f"The permissions boundary {boundary.name} does not allow {', '.join(denied)}; what a bucket's policy grants to a "
-            "role's ARN is limited by the role's boundary.",
-            "Allow these actions on the cloud's bucket in the boundary, or take the boundary off the role.",
+            f"The permissions boundary {boundary.name} does not allow {', '.join(denied)}; what a "
+            "bucket's policy grants to a role's ARN is limited by the role's boundary.",
+            "Allow these actions on the cloud's bucket in the boundary, or take the boundary off "
+            "the role.",
             **evidence,
         )
     if any(answer != ALLOWED for answer in answers.values()):
-        return warned(f"The permissions boundary {boundary.name} allows the cloud's bucket only under conditions.", **evidence)
-    return passed(f"The permissions boundary {boundary.name} allows what clusters need of the bucket.", **evidence)
+        return warned(
+            f"The permissions boundary {boundary.name} allows the cloud's bucket only under "
+            "conditions.",
+            **evidence,
+        )
+    return passed(
+        f"The permissions boundary {boundary.name} allows what clusters need of the bucket.",
+        **evidence,
+    )
 
 
 def wanted_trust(facts: Facts) -> Document | None:
     """The trust policy as the collection would make it; nothing where it would refuse to."""
     partition = partition_of(facts.live_role()["Arn"])
     try:
-        return trust_policy_plan.decide(facts.trust.get(), trust_policy_plan.Wanted(partition=partition, quota_chars=sys.maxsize)).after
+        return trust_policy_plan.decide(
+            facts.trust.get(),
+            trust_policy_plan.Wanted(partition=partition, quota_chars=sys.maxsize),
+        ).after
     except TaskError:
         return None
 
@@ -145,4 +209,8 @@ def _change(facts: Facts) -> dict[str, t.Any]:
 def _is_accepted(raw: RawStatement) -> bool:
     principal = raw.get("Principal")
     services = as_list(principal.get("Service")) if isinstance(principal, dict) else []
-    return raw["Effect"] == "Allow" and raw.get("Action") == trust_policy_plan.ACTION and _VENDORS_SERVICE in services
+    return (
+        raw["Effect"] == "Allow"
+        and raw.get("Action") == trust_policy_plan.ACTION
+        and _VENDORS_SERVICE in services
+    )

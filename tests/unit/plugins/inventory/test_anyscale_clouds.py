@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The inventory plugin's documentation says what is true, and loading the plugin is safe before a fork."""
+"""The inventory plugin's documentation says what is true, and loading the plugin is safe before a
+fork.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
     parse_fleet_file,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import build_fleet
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import row
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
+    row,
+)
 
 INVENTORY = Path(__file__).parents[4] / "examples" / "inventory"
 ROLE = Path(__file__).parents[4] / "roles" / "cloud_iam" / "meta" / "argument_specs.yml"
@@ -44,14 +48,27 @@ FRAGMENTS = {
 EXAMPLES = [document for document in yaml.safe_load_all(anyscale_clouds.EXAMPLES) if document]
 
 
-@pytest.mark.parametrize("name", ["fleet.anyscale_clouds.yml", "anyscale_clouds.yml", "x.anyscale_clouds.yaml", "fleet.yml", "gone.yml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fleet.anyscale_clouds.yml",
+        "anyscale_clouds.yml",
+        "x.anyscale_clouds.yaml",
+        "fleet.yml",
+        "gone.yml",
+    ],
+)
 def test_a_configuration_is_known_by_its_name(name: str, tmp_path: Path) -> None:
     if name != "gone.yml":
         (tmp_path / name).touch()
-    assert anyscale_clouds.InventoryModule().verify_file(str(tmp_path / name)) is ("anyscale_clouds" in name)
+    assert anyscale_clouds.InventoryModule().verify_file(str(tmp_path / name)) is (
+        "anyscale_clouds" in name
+    )
 
 
-@pytest.mark.parametrize("example", [*EXAMPLES, yaml.safe_load((INVENTORY / "fleet.anyscale_clouds.yml").read_text())])
+@pytest.mark.parametrize(
+    "example", [*EXAMPLES, yaml.safe_load((INVENTORY / "fleet.anyscale_clouds.yml").read_text())]
+)
 def test_examples_use_options_that_there_are(example: dict[str, t.Any]) -> None:
     if "plugin" in example:
         assert set(example) <= set(DOCUMENTATION["options"]) | FRAGMENTS
@@ -60,7 +77,9 @@ def test_examples_use_options_that_there_are(example: dict[str, t.Any]) -> None:
 
 
 def test_the_example_of_a_fleet_file_is_one() -> None:
-    assert parse_fleet_file(yaml.safe_load((INVENTORY / "fleet_file.example.yml").read_text())).defaults
+    assert parse_fleet_file(
+        yaml.safe_load((INVENTORY / "fleet_file.example.yml").read_text())
+    ).defaults
 
 
 def test_every_key_placeholder_fact_and_group_is_documented() -> None:
@@ -68,7 +87,11 @@ def test_every_key_placeholder_fact_and_group_is_documented() -> None:
     (host,) = build_fleet([row()], FleetFile({"ring": "x"}))[0]
     facts = {name for name in host.variables if name.startswith("anyscale_")}
     kinds = {group.partition("_")[0] for group in host.groups}
-    wanted = {f"C({key})" for key in _CHECKS} | {f"V({{{name}}})" for name in PLACEHOLDERS} | {f"C({name})" for name in facts}
+    wanted = (
+        {f"C({key})" for key in _CHECKS}
+        | {f"V({{{name}}})" for name in PLACEHOLDERS}
+        | {f"C({name})" for name in facts}
+    )
     assert {name for name in wanted if name not in text} == set()
     assert {kind for kind in kinds if not re.search(rf"C\({kind}_", text)} == set()
 
@@ -76,12 +99,19 @@ def test_every_key_placeholder_fact_and_group_is_documented() -> None:
 def test_the_role_has_the_variables_that_are_set() -> None:
     options = yaml.safe_load(ROLE.read_text())["argument_specs"]["main"]["options"]
     (host,) = build_fleet([row()], FleetFile())[0]
-    inputs = {name for name in host.variables if name.startswith("cloud_iam_")} | {"cloud_iam_compute_config_profile"}
+    inputs = {name for name in host.variables if name.startswith("cloud_iam_")} | {
+        "cloud_iam_compute_config_profile"
+    }
     assert inputs | {f"cloud_iam_{key}" for key in INPUT_KEYS} <= set(options)
 
 
 def test_boto3_is_not_loaded() -> None:
-    """Ansible loads inventory plugins in the process that it forks later, which boto3 does not survive everywhere."""
-    code = f"import sys, {anyscale_clouds.__name__}; print([name for name in sys.modules if name.startswith('boto')])"
+    """Ansible loads inventory plugins in the process that it forks later, which boto3 does not
+    survive everywhere.
+    """
+    code = (
+        f"import sys, {anyscale_clouds.__name__}; print([name for name in sys.modules if "
+        "name.startswith('boto')])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"

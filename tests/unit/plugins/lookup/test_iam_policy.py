@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lookup plugin hands its options over, with the defaults that it documents, and refuses what it does not know."""
+"""The lookup plugin hands its options over, with the defaults that it documents, and refuses what
+it does not know.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,14 @@ from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleLookupError
 
 from ansible_collections.rayfleet.anyscale.plugins.lookup import iam_policy
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import PLAYBOOKS, Document, policy
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    parse_scope,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
+    PLAYBOOKS,
+    Document,
+    policy,
+)
 
 ACCOUNT = "123456789012"
 NAME = "rayfleet.anyscale.iam_policy"
@@ -39,7 +47,10 @@ def test_the_policy_of(playbook: str) -> None:
 
 def test_several_playbooks_have_a_policy_each() -> None:
     scope = parse_scope(ACCOUNT)
-    assert look_up("audit", "onboard", account_id=ACCOUNT) == [policy("audit", scope), policy("onboard", scope)]
+    assert look_up("audit", "onboard", account_id=ACCOUNT) == [
+        policy("audit", scope),
+        policy("onboard", scope),
+    ]
 
 
 def test_every_option_counts() -> None:
@@ -52,14 +63,22 @@ def test_every_option_counts() -> None:
     }
     scope = parse_scope(ACCOUNT, **options)
     assert look_up("audit", account_id=ACCOUNT, **options) == [policy("audit", scope)]
-    assert look_up("onboard", account_id=ACCOUNT, leave_out=["PassRoles"], **options) == [policy("onboard", scope, ["PassRoles"])]
+    assert look_up("onboard", account_id=ACCOUNT, leave_out=["PassRoles"], **options) == [
+        policy("onboard", scope, ["PassRoles"])
+    ]
     assert {"_terms", "account_id", "leave_out", *options} == set(OPTIONS)
 
 
 def test_the_defaults_are_those_that_are_documented() -> None:
-    defaults = {name: parameter.default for name, parameter in inspect.signature(parse_scope).parameters.items() if name != "account_id"}
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(parse_scope).parameters.items()
+        if name != "account_id"
+    }
     documented = {name: OPTIONS[name].get("default") for name in defaults}
-    assert {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()} == documented
+    assert {
+        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
+    } == documented
 
 
 def test_the_playbooks_are_documented() -> None:
@@ -73,16 +92,34 @@ def test_a_number_without_quotes_is_an_account_and_a_single_name_is_a_list() -> 
 
 MISTAKES: dict[str, tuple[list[str], dict[str, t.Any], str]] = {
     "no playbook": ([], {"account_id": ACCOUNT}, "No playbook is named"),
-    "a playbook that there is not": (["onboard", "all"], {"account_id": ACCOUNT}, "There is no playbook 'all'. Name one of audit,"),
-    "an option that there is not": (["onboard"], {"account_id": ACCOUNT, "bucket": "data"}, "There is no option bucket"),
+    "a playbook that there is not": (
+        ["onboard", "all"],
+        {"account_id": ACCOUNT},
+        "There is no playbook 'all'. Name one of audit,",
+    ),
+    "an option that there is not": (
+        ["onboard"],
+        {"account_id": ACCOUNT, "bucket": "data"},
+        "There is no option bucket",
+    ),
     "an account id that is none": (["onboard"], {"account_id": "x"}, "account_id is 'x'"),
-    "a role that is none": (["onboard"], {"account_id": ACCOUNT, "roles": ["a b"]}, "roles has 'a b'"),
-    "a statement that is needed": (["onboard"], {"account_id": ACCOUNT, "leave_out": ["ReadRoles"]}, "leave_out has 'ReadRoles'"),
+    "a role that is none": (
+        ["onboard"],
+        {"account_id": ACCOUNT, "roles": ["a b"]},
+        "roles has 'a b'",
+    ),
+    "a statement that is needed": (
+        ["onboard"],
+        {"account_id": ACCOUNT, "leave_out": ["ReadRoles"]},
+        "leave_out has 'ReadRoles'",
+    ),
 }
 
 
 @pytest.mark.parametrize(("playbooks", "options", "words"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_explained(playbooks: list[str], options: dict[str, t.Any], words: str) -> None:
+def test_a_mistake_is_explained(
+    playbooks: list[str], options: dict[str, t.Any], words: str
+) -> None:
     with pytest.raises(AnsibleLookupError, match=re.escape(words)):
         look_up(*playbooks, **options)
 

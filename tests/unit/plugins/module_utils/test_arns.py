@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of roles, buckets, accounts and clouds are read as AWS and Anyscale write them, and all else is refused."""
+"""Names of roles, buckets, accounts and clouds are read as AWS and Anyscale write them, and all
+else is refused.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,11 @@ def test_a_role_is_not(value: str) -> None:
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("value", ["ray", "p" * 128, "a_B9+=,.@-"], ids=["a name", "128 characters", "every character that IAM takes"])
+@pytest.mark.parametrize(
+    "value",
+    ["ray", "p" * 128, "a_B9+=,.@-"],
+    ids=["a name", "128 characters", "every character that IAM takes"],
+)
 def test_an_instance_profile_is(value: str) -> None:
     assert _arns.parse_instance_profile(value) == value
 
@@ -74,15 +80,37 @@ def test_an_instance_profile_is_not(value: str) -> None:
         _arns.parse_instance_profile(value)
 
 
-@pytest.mark.parametrize("value", ["123456789012", "012345678901", "000000000000"], ids=["digits", "a leading zero", "zeros"])
+@pytest.mark.parametrize(
+    "value",
+    ["123456789012", "012345678901", "000000000000"],
+    ids=["digits", "a leading zero", "zeros"],
+)
 def test_an_account_id_is(value: str) -> None:
     assert _arns.parse_account_id(value) == value
 
 
 @pytest.mark.parametrize(
     "value",
-    ["", "12345678901", "1234567890123", "12345678901a", " 123456789012", "123456789012\n", "1234-5678-9012", "١٢٣٤٥٦٧٨٩٠١٢"],
-    ids=["nothing", "11 digits", "13 digits", "a letter", "a space", "a line break", "dashes", "other digits"],
+    [
+        "",
+        "12345678901",
+        "1234567890123",
+        "12345678901a",
+        " 123456789012",
+        "123456789012\n",
+        "1234-5678-9012",
+        "١٢٣٤٥٦٧٨٩٠١٢",
+    ],
+    ids=[
+        "nothing",
+        "11 digits",
+        "13 digits",
+        "a letter",
+        "a space",
+        "a line break",
+        "dashes",
+        "other digits",
+    ],
 )
 def test_an_account_id_is_not(value: str) -> None:
     with pytest.raises(InputError, match="account_id"):
@@ -133,7 +161,9 @@ def test_a_bucket_is_not(value: str) -> None:
 
 
 def test_the_default_role_is_named_after_the_cloud() -> None:
-    assert _arns.default_role_name("cld_4fxb3wsbdcq2n1p9") == "cld_4fxb3wsbdcq2n1p9-cluster_node_role"
+    assert (
+        _arns.default_role_name("cld_4fxb3wsbdcq2n1p9") == "cld_4fxb3wsbdcq2n1p9-cluster_node_role"
+    )
     assert _arns.parse_cloud_id("cld_4fxb3wsbdcq2n1p9") == "cld_4fxb3wsbdcq2n1p9"
 
 
@@ -148,7 +178,16 @@ def test_a_cloud_id_is_too_long_where_the_role_named_after_it_has_65_characters(
 @pytest.mark.parametrize(
     "value",
     ["", "4fxb3wsbdcq2n1p9", "cld_", "CLD_x", "cld_a b", "cld_x\n", "cld_../x", "my cloud"],
-    ids=["nothing", "no prefix", "the prefix alone", "capitals", "a space", "a line break", "a path", "a cloud's name"],
+    ids=[
+        "nothing",
+        "no prefix",
+        "the prefix alone",
+        "capitals",
+        "a space",
+        "a line break",
+        "a path",
+        "a cloud's name",
+    ],
 )
 def test_a_cloud_id_is_not(value: str) -> None:
     for reading in (_arns.parse_cloud_id, _arns.default_role_name):
@@ -157,10 +196,19 @@ def test_a_cloud_id_is_not(value: str) -> None:
 
 
 ARNS = {
-    "a role": ("arn:aws:iam::123456789012:role/teams/ray", ("aws", "iam", "", "123456789012", "role/teams/ray")),
+    "a role": (
+        "arn:aws:iam::123456789012:role/teams/ray",
+        ("aws", "iam", "", "123456789012", "role/teams/ray"),
+    ),
     "a bucket": ("arn:aws-cn:s3:::fleet-data", ("aws-cn", "s3", "", "", "fleet-data")),
-    "an object with colons": ("arn:aws:s3:::fleet-data/a:b", ("aws", "s3", "", "", "fleet-data/a:b")),
-    "a function": ("arn:aws:lambda:us-west-2:123456789012:function:f", ("aws", "lambda", "us-west-2", "123456789012", "function:f")),
+    "an object with colons": (
+        "arn:aws:s3:::fleet-data/a:b",
+        ("aws", "s3", "", "", "fleet-data/a:b"),
+    ),
+    "a function": (
+        "arn:aws:lambda:us-west-2:123456789012:function:f",
+        ("aws", "lambda", "us-west-2", "123456789012", "function:f"),
+    ),
 }
 
 
@@ -174,7 +222,17 @@ def test_an_arn_is_split_at_its_colons(text: str, parts: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "*", "ray", "arn:aws:iam", "arn:aws:s3:::", "AROAQ3EGSIJTZ5AAAAAAA", "123456789012", "x arn:aws:s3:::b"]
+    "text",
+    [
+        "",
+        "*",
+        "ray",
+        "arn:aws:iam",
+        "arn:aws:s3:::",
+        "AROAQ3EGSIJTZ5AAAAAAA",
+        "123456789012",
+        "x arn:aws:s3:::b",
+    ],
 )
 def test_an_arn_is_not(text: str) -> None:
     assert _arns.parse_arn(text) is None

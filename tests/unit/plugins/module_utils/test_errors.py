@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS answers is told apart: what may pass, and what leaves it open whether a call was carried out."""
+"""What AWS answers is told apart: what may pass, and what leaves it open whether a call was carried
+out.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,28 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
-REPEATED_BY_BOTOCORE = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
+REPEATED_BY_BOTOCORE = {
+    *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
+    *TransientRetryableChecker._TRANSIENT_ERROR_CODES,
+}
 LOST = {
     "an error of AWS": ("InternalError", 500),
     "a gateway's error": ("502", 502),
     "no answer in time": ("ReadTimeoutError", 0),
     "half an answer": ("ResponseParserError", 0),
 }
-LASTING = {"denied": ("AccessDenied", 403), "not there": ("NoSuchEntity", 404), "too long": ("LimitExceeded", 409)}
+LASTING = {
+    "denied": ("AccessDenied", 403),
+    "not there": ("NoSuchEntity", 404),
+    "too long": ("LimitExceeded", 409),
+}
 
 
 @pytest.mark.parametrize("code", sorted(REPEATED_BY_BOTOCORE))
 def test_whatever_botocore_repeats_may_pass(code: str) -> None:
-    """A policy must not be written again by botocore, which does not look whether somebody else has written to it meanwhile."""
+    """A policy must not be written again by botocore, which does not look whether somebody else has
+    written to it meanwhile.
+    """
     error = AwsError("It failed.", code=code, status=400)
     assert error.is_passing and not error.is_lost
 

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import PROPERTY
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    PROPERTY,
+)
 
 SHORTEST = 0.01
 
@@ -34,7 +36,9 @@ class Time:
         return self.now
 
 
-def run(seconds: float, first: float = 0.1, longest: float = 3.0, work: float = 0.0) -> tuple[list[int], Time]:
+def run(
+    seconds: float, first: float = 0.1, longest: float = 3.0, work: float = 0.0
+) -> tuple[list[int], Time]:
     """The numbers of all attempts, each of which takes its time to work."""
     time = Time()
     numbers = []
@@ -48,7 +52,9 @@ def run(seconds: float, first: float = 0.1, longest: float = 3.0, work: float = 
 
 @PROPERTY
 @given(st.floats(0, 60), st.floats(0.01, 1), st.floats(1, 10), st.floats(0.001, 5))
-def test_attempts_are_numbered_and_pauses_are_bounded(seconds: float, first: float, longest: float, work: float) -> None:
+def test_attempts_are_numbered_and_pauses_are_bounded(
+    seconds: float, first: float, longest: float, work: float
+) -> None:
     numbers, time = run(seconds, first, longest, work)
     assert numbers == list(range(len(numbers)))
     assert len(numbers) >= 2
@@ -59,13 +65,17 @@ def test_attempts_are_numbered_and_pauses_are_bounded(seconds: float, first: flo
 
 @PROPERTY
 @given(st.floats(1, 60), st.floats(0.001, 5))
-def test_the_time_is_used_but_not_exceeded_by_more_than_one_attempt(seconds: float, work: float) -> None:
+def test_the_time_is_used_but_not_exceeded_by_more_than_one_attempt(
+    seconds: float, work: float
+) -> None:
     _numbers, time = run(seconds, work=work)
     assert seconds - 3.0 <= time.now - 1000 + work
     assert time.now - 1000 <= seconds + 3.0 + 2 * work
 
 
-@pytest.mark.parametrize("work", [0.0, 100.0], ids=["quick attempts", "attempts longer than the time given"])
+@pytest.mark.parametrize(
+    "work", [0.0, 100.0], ids=["quick attempts", "attempts longer than the time given"]
+)
 def test_there_are_two_attempts_even_without_time(work: float) -> None:
     assert run(0.0, work=work)[0] == [0, 1]
 
@@ -89,7 +99,9 @@ def test_pauses_grow_to_the_longest() -> None:
 
 @pytest.mark.parametrize("number", range(6))
 def test_the_jitter_is_full(number: int) -> None:
-    """Each pause is spread evenly from next to nothing to its bound: a part of the bound that all wait for keeps them together."""
+    """Each pause is spread evenly from next to nothing to its bound: a part of the bound that all
+    wait for keeps them together.
+    """
     bound = min(3.0, 0.1 * 2**number)
     shares = sorted(run(60)[1].pauses[number] / bound for _process in range(1000))
     assert shares[0] < SHORTEST / bound + 0.02 and shares[-1] > 0.98

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Anyscale client, against scripts: an ordered list of expected requests and what each is answered with."""
+"""The Anyscale client, against scripts: an ordered list of expected requests and what each is
+answered with.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,34 @@ import urllib.parse
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import resolve_credentials
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import AnyscaleClient
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    resolve_credentials,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AnyscaleError,
+    InputError,
+)
 
 JsonObject = dict[str, t.Any]
 
 HOST = "https://console.example.com"
 TOKEN = "aph0_secret"
-CONFIG: JsonObject = {"cloud_id": "cld_x", "head_node_type": {"name": "head-node", "instance_type": "m5.large"}}
+CONFIG: JsonObject = {
+    "cloud_id": "cld_x",
+    "head_node_type": {"name": "head-node", "instance_type": "m5.large"},
+}
 SEARCH = "/api/v2/compute_templates/search?count=100"
 CREATE = "/api/v2/compute_templates/"
 
 
 @dataclasses.dataclass
 class Call:
-    """One step of a script: the request that must come next, and its answer (or the exception instead of one)."""
+    """One step of a script: the request that must come next, and its answer (or the exception
+    instead of one).
+    """
 
     method: str
     path: str
@@ -62,7 +76,9 @@ class Response(io.BytesIO):
 
 
 class Script:
-    """An opener that plays its calls in order; the waits that the client makes are collected, not slept."""
+    """An opener that plays its calls in order; the waits that the client makes are collected, not
+    slept.
+    """
 
     def __init__(self, *calls: Call) -> None:
         self.calls = list(calls)
@@ -70,7 +86,9 @@ class Script:
         self.waits: list[float] = []
         self.now = 0.0
 
-    def __call__(self, url: str, *, method: str, data: bytes | None, headers: JsonObject, **transport: t.Any) -> Response:
+    def __call__(
+        self, url: str, *, method: str, data: bytes | None, headers: JsonObject, **transport: t.Any
+    ) -> Response:
         assert self.calls, f"unexpected {method} {url}"
         call = self.calls.pop(0)
         assert (method, url) == (call.method, HOST + call.path)
@@ -82,7 +100,9 @@ class Script:
             assert sent == call.body
         if call.raises is not None:
             raise call.raises
-        content = call.answer if isinstance(call.answer, bytes) else json.dumps(call.answer).encode()
+        content = (
+            call.answer if isinstance(call.answer, bytes) else json.dumps(call.answer).encode()
+        )
         response = Response(call.status, b"" if call.answer is None else content, call.headers)
         if call.status >= 300:
             raise urllib.error.HTTPError(url, call.status, "", response.headers, response)
@@ -93,7 +113,14 @@ class Script:
         self.now += seconds
 
     def client(self, jitter: float = 0.5) -> AnyscaleClient:
-        return AnyscaleClient(HOST, TOKEN, opener=self, sleep=self.sleep, clock=lambda: self.now, jitter=lambda: jitter)
+        return AnyscaleClient(
+            HOST,
+            TOKEN,
+            opener=self,
+            sleep=self.sleep,
+            clock=lambda: self.now,
+            jitter=lambda: jitter,
+        )
 
 
 def page(*rows: JsonObject, token: str | None = None) -> JsonObject:
@@ -106,36 +133,85 @@ def template(version: int, config: JsonObject | None = None, **keys: t.Any) -> J
         "name": "team-a",
         "version": version,
         "archived_at": None,
-        "config": {**(config or CONFIG), "idle_termination_minutes": 120, "allowed_azs": ["any"], "cloud": {"id": "cld_x"}},
+        "config": {
+            **(config or CONFIG),
+            "idle_termination_minutes": 120,
+            "allowed_azs": ["any"],
+            "cloud": {"id": "cld_x"},
+        },
         **keys,
     }
 
 
 class TestCredentials:
-    def resolve(self, host: str | None, token: str | None, environ: dict[str, str], path: pathlib.Path) -> tuple[str, str]:
+    def resolve(
+        self, host: str | None, token: str | None, environ: dict[str, str], path: pathlib.Path
+    ) -> tuple[str, str]:
         return resolve_credentials(host, token, environ, str(path))
 
     @pytest.mark.parametrize(
         ("host", "token", "environ", "stored", "expected"),
         [
-            pytest.param(None, "t", {}, None, ("https://console.anyscale.com", "t"), id="the default host"),
-            pytest.param("https://a/", "t", {"ANYSCALE_HOST": "https://b"}, None, ("https://a", "t"), id="the option wins"),
-            pytest.param(None, "t", {"ANYSCALE_HOST": "https://b//"}, None, ("https://b", "t"), id="the environment's host"),
-            pytest.param(None, None, {"ANYSCALE_CLI_TOKEN": "e"}, "s", ("https://console.anyscale.com", "e"), id="its token"),
-            pytest.param(None, "", {"ANYSCALE_CLI_TOKEN": ""}, "s", ("https://console.anyscale.com", "s"), id="empty is unset"),
-            pytest.param(None, None, {}, "s\n", ("https://console.anyscale.com", "s"), id="the CLI's file"),
+            pytest.param(
+                None, "t", {}, None, ("https://console.anyscale.com", "t"), id="the default host"
+            ),
+            pytest.param(
+                "https://a/",
+                "t",
+                {"ANYSCALE_HOST": "https://b"},
+                None,
+                ("https://a", "t"),
+                id="the option wins",
+            ),
+            pytest.param(
+                None,
+                "t",
+                {"ANYSCALE_HOST": "https://b//"},
+                None,
+                ("https://b", "t"),
+                id="the environment's host",
+            ),
+            pytest.param(
+                None,
+                None,
+                {"ANYSCALE_CLI_TOKEN": "e"},
+                "s",
+                ("https://console.anyscale.com", "e"),
+                id="its token",
+            ),
+            pytest.param(
+                None,
+                "",
+                {"ANYSCALE_CLI_TOKEN": ""},
+                "s",
+                ("https://console.anyscale.com", "s"),
+                id="empty is unset",
+            ),
+            pytest.param(
+                None, None, {}, "s\n", ("https://console.anyscale.com", "s"), id="the CLI's file"
+            ),
         ],
     )
     def test_precedence(
-        self, tmp_path: pathlib.Path, host: str, token: str, environ: dict[str, str], stored: str | None, expected: tuple[str, str]
+        self,
+        tmp_path: pathlib.Path,
+        host: str,
+        token: str,
+        environ: dict[str, str],
+        stored: str | None,
+        expected: tuple[str, str],
     ) -> None:
         path = tmp_path / "credentials.json"
         if stored is not None:
             path.write_text(json.dumps({"cli_token": stored}))
         assert self.resolve(host, token, environ, path) == expected
 
-    @pytest.mark.parametrize("content", [None, "{}", "[]", '{"cli_token": 7}', '{"cli_token": " "}'])
-    def test_no_token_names_the_three_places(self, tmp_path: pathlib.Path, content: str | None) -> None:
+    @pytest.mark.parametrize(
+        "content", [None, "{}", "[]", '{"cli_token": 7}', '{"cli_token": " "}']
+    )
+    def test_no_token_names_the_three_places(
+        self, tmp_path: pathlib.Path, content: str | None
+    ) -> None:
         path = tmp_path / "credentials.json"
         if content is not None:
             path.write_text(content)
@@ -158,17 +234,32 @@ class TestCredentials:
             resolve_credentials(None, token, {})
         assert token not in str(error.value.failure())
 
-    @pytest.mark.parametrize("host", ["http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:80", "http://localhost:1"])
+    @pytest.mark.parametrize(
+        "host",
+        ["http://127.0.0.1:8080", "http://127.9.9.9", "http://[::1]:80", "http://localhost:1"],
+    )
     def test_plain_http_on_this_machine(self, host: str) -> None:
         assert resolve_credentials(host, "t", {})[0] == host
 
-    @pytest.mark.parametrize("host", ["http://console.anyscale.com", "http://10.0.0.1", "http://localhost.example.com"])
+    @pytest.mark.parametrize(
+        "host", ["http://console.anyscale.com", "http://10.0.0.1", "http://localhost.example.com"]
+    )
     def test_no_plain_http_elsewhere(self, host: str) -> None:
         with pytest.raises(InputError, match="unencrypted"):
             resolve_credentials(host, "t", {})
         assert resolve_credentials(host, "t", {}, allow_http=True)[0] == host
 
-    @pytest.mark.parametrize("host", ["console.anyscale.com", "ftp://x", "https://", "https://x?y=1", "https://a b", "https://x:port"])
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "console.anyscale.com",
+            "ftp://x",
+            "https://",
+            "https://x?y=1",
+            "https://a b",
+            "https://x:port",
+        ],
+    )
     def test_what_is_no_address(self, host: str) -> None:
         with pytest.raises(InputError, match="not the address"):
             resolve_credentials(host, "t", {})
@@ -183,7 +274,11 @@ class TestReading:
     def test_all_pages_of_clouds(self) -> None:
         script = Script(
             Call("GET", "/api/v2/clouds/?count=50", answer=page({"id": "cld_1"}, token="T/1")),
-            Call("GET", "/api/v2/clouds/?count=50&paging_token=T%2F1", answer=page({"id": "cld_2"}, token="")),
+            Call(
+                "GET",
+                "/api/v2/clouds/?count=50&paging_token=T%2F1",
+                answer=page({"id": "cld_2"}, token=""),
+            ),
         )
         assert [cloud["id"] for cloud in script.client().clouds()] == ["cld_1", "cld_2"]
         assert not script.calls
@@ -195,28 +290,48 @@ class TestReading:
             list(script.client().clouds())
 
     def test_one_cloud(self) -> None:
-        script = Script(Call("GET", "/api/v2/clouds/cld_x%2F..", answer={"result": {"id": "cld_x"}}))
+        script = Script(
+            Call("GET", "/api/v2/clouds/cld_x%2F..", answer={"result": {"id": "cld_x"}})
+        )
         assert script.client().cloud("cld_x/..") == {"id": "cld_x"}
 
     def test_resources(self) -> None:
-        script = Script(Call("GET", "/api/v2/clouds/cld_x/resources", answer={"results": [{"name": "vm"}]}))
+        script = Script(
+            Call("GET", "/api/v2/clouds/cld_x/resources", answer={"results": [{"name": "vm"}]})
+        )
         assert script.client().cloud_resources("cld_x") == [{"name": "vm"}]
 
     def test_the_default_compute_config(self) -> None:
-        script = Script(Call("GET", "/api/v2/compute_templates/default/cld_x", answer={"result": CONFIG}))
+        script = Script(
+            Call("GET", "/api/v2/compute_templates/default/cld_x", answer={"result": CONFIG})
+        )
         assert script.client().default_compute_config("cld_x") == CONFIG
 
     @pytest.mark.parametrize(
         ("rows", "outcome"),
         [
-            pytest.param([{"id": "1", "name": "demo-2"}, {"id": "2", "name": "demo"}], "2", id="exactly this name"),
-            pytest.param([{"id": "1", "name": "demo", "state": "DELETED"}, {"id": "2", "name": "demo"}], "2", id="not a deleted one"),
+            pytest.param(
+                [{"id": "1", "name": "demo-2"}, {"id": "2", "name": "demo"}],
+                "2",
+                id="exactly this name",
+            ),
+            pytest.param(
+                [{"id": "1", "name": "demo", "state": "DELETED"}, {"id": "2", "name": "demo"}],
+                "2",
+                id="not a deleted one",
+            ),
             pytest.param([{"id": "1", "name": "demo-2"}], "There is no cloud 'demo'", id="none"),
-            pytest.param([{"id": "2", "name": "demo"}, {"id": "1", "name": "demo"}], "2 clouds are named 'demo': 1, 2", id="several"),
+            pytest.param(
+                [{"id": "2", "name": "demo"}, {"id": "1", "name": "demo"}],
+                "2 clouds are named 'demo': 1, 2",
+                id="several",
+            ),
         ],
     )
     def test_a_cloud_by_name(self, rows: list[JsonObject], outcome: str) -> None:
-        client = Script(Call("GET", "/api/v2/clouds/?name=demo&count=50", answer=page(*rows))).client()
+        client = Script(
+            Call("GET", "/api/v2/clouds/?name=demo&count=50", answer=page(*rows))
+        ).client()
         if len(outcome) == 1:
             assert client.find_cloud("demo")["id"] == outcome
         else:
@@ -224,7 +339,9 @@ class TestReading:
                 client.find_cloud("demo")
 
     def test_a_cloud_without_an_id(self) -> None:
-        client = Script(Call("GET", "/api/v2/clouds/?name=demo&count=50", answer=page({"name": "demo"}))).client()
+        client = Script(
+            Call("GET", "/api/v2/clouds/?name=demo&count=50", answer=page({"name": "demo"}))
+        ).client()
         with pytest.raises(AnyscaleError, match="cloud demo without its id"):
             client.find_cloud("demo")
 
@@ -234,8 +351,14 @@ class TestReading:
             pytest.param([], None, id="none"),
             pytest.param([template(3)], 3, id="the newest"),
             pytest.param([template(2), template(10)], 10, id="by number"),
-            pytest.param([template(3, archived_at="2026-01-01T00:00:00Z")], 3, id="archived ones too"),
-            pytest.param([template(3, archived_at="2026-01-01T00:00:00Z"), template(1)], 1, id="but rather one in use"),
+            pytest.param(
+                [template(3, archived_at="2026-01-01T00:00:00Z")], 3, id="archived ones too"
+            ),
+            pytest.param(
+                [template(3, archived_at="2026-01-01T00:00:00Z"), template(1)],
+                1,
+                id="but rather one in use",
+            ),
             pytest.param([template(3, {"cloud_id": "cld_y"}), template(1)], 1, id="of this cloud"),
             pytest.param([template(3, name="team-ab"), template(1)], 1, id="of this name"),
         ],
@@ -245,18 +368,30 @@ class TestReading:
         found = script.client().newest_compute_config("team-a", "cld_x")
         assert (found and found["version"]) == version
         asked = script.sent[0]
-        assert (asked["name"], asked["cloud_id"], asked["archive_status"]) == ({"equals": "team-a"}, "cld_x", "ALL")
+        assert (asked["name"], asked["cloud_id"], asked["archive_status"]) == (
+            {"equals": "team-a"},
+            "cld_x",
+            "ALL",
+        )
 
     @pytest.mark.parametrize("key", ["version", "id", "config"])
     @pytest.mark.parametrize("value", [None, "", [], True, 1.5])
     def test_a_version_that_lacks_something(self, key: str, value: t.Any) -> None:
         """Others than those of the name that is asked for do no harm."""
         rows = [template(3), {**template(2), key: value}]
-        with pytest.raises(AnyscaleError, match=f"compute config team-a without its {key}") as error:
-            Script(Call("POST", SEARCH, answer=page(*rows))).client().newest_compute_config("team-a", "cld_x")
+        with pytest.raises(
+            AnyscaleError, match=f"compute config team-a without its {key}"
+        ) as error:
+            Script(Call("POST", SEARCH, answer=page(*rows))).client().newest_compute_config(
+                "team-a", "cld_x"
+            )
         assert "anyscale_host" in error.value.remedy
         others = [template(3), {**template(2, name="team-b"), key: value}]
-        found = Script(Call("POST", SEARCH, answer=page(*others))).client().newest_compute_config("team-a", "cld_x")
+        found = (
+            Script(Call("POST", SEARCH, answer=page(*others)))
+            .client()
+            .newest_compute_config("team-a", "cld_x")
+        )
         assert found is not None and found["version"] == 3
 
 
@@ -269,7 +404,9 @@ class TestRetries:
             pytest.param({"status": 503}, id="503"),
             pytest.param({"status": 504}, id="504"),
             pytest.param({"raises": ConnectionResetError("reset")}, id="reset"),
-            pytest.param({"raises": urllib.error.URLError(ConnectionRefusedError("refused"))}, id="refused"),
+            pytest.param(
+                {"raises": urllib.error.URLError(ConnectionRefusedError("refused"))}, id="refused"
+            ),
             pytest.param({"raises": TimeoutError("timed out")}, id="time-out"),
             pytest.param({"raises": http.client.IncompleteRead(b"{")}, id="half an answer"),
         ],
@@ -279,7 +416,11 @@ class TestRetries:
         path = "/api/v2/clouds/cld_x/resources" if method == "GET" else SEARCH
         script = Script(Call(method, path, **failure), Call(method, path, answer=page()))
         client = script.client()
-        assert not (client.cloud_resources("cld_x") if method == "GET" else client.newest_compute_config("team-a", "cld_x"))
+        assert not (
+            client.cloud_resources("cld_x")
+            if method == "GET"
+            else client.newest_compute_config("team-a", "cld_x")
+        )
         assert script.waits == [1.0]
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500, 599])
@@ -296,14 +437,22 @@ class TestRetries:
         assert script.waits == [1.0, 2.0, 4.0, 8.0, 10.0]
 
     def test_the_time_is_bounded(self) -> None:
-        script = Script(*[Call("GET", "/api/v2/clouds/cld_x", 429, headers={"Retry-After": "120"})] * 3)
+        script = Script(
+            *[Call("GET", "/api/v2/clouds/cld_x", 429, headers={"Retry-After": "120"})] * 3
+        )
         with pytest.raises(AnyscaleError, match="HTTP 429"):
             script.client(jitter=0).cloud("cld_x")
         assert script.waits == [120.0, 120.0]
 
     @pytest.mark.parametrize(
         ("value", "wait"),
-        [("7", 7.0), ("86400", 120.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("-5", 0.0)],
+        [
+            ("7", 7.0),
+            ("86400", 120.0),
+            ("soon", 0.0),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+            ("-5", 0.0),
+        ],
     )
     def test_retry_after(self, value: str, wait: float) -> None:
         answers = (
@@ -335,16 +484,28 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("answer", "text"),
         [
-            pytest.param({"error": {"detail": "Permission denied"}}, "Permission denied", id="error.detail"),
-            pytest.param({"error": {"message": "bad field", "detail": [{"loc": []}]}}, "bad field", id="error.message"),
+            pytest.param(
+                {"error": {"detail": "Permission denied"}}, "Permission denied", id="error.detail"
+            ),
+            pytest.param(
+                {"error": {"message": "bad field", "detail": [{"loc": []}]}},
+                "bad field",
+                id="error.message",
+            ),
             pytest.param({"detail": "Not Found"}, "Not Found", id="detail"),
             pytest.param(b"<html>oops</html>", "<html>oops</html>", id="the body"),
             pytest.param(b"", "no text", id="nothing"),
-            pytest.param({"error": {"detail": f"token {TOKEN} is bad"}}, r"token \*\*\* is bad", id="without the token"),
+            pytest.param(
+                {"error": {"detail": f"token {TOKEN} is bad"}},
+                r"token \*\*\* is bad",
+                id="without the token",
+            ),
         ],
     )
     def test_the_server_s_own_text(self, answer: t.Any, text: str) -> None:
-        script = Script(Call("GET", "/api/v2/clouds/cld_x", 403, answer, headers={"X-Trace-Id": "abc"}))
+        script = Script(
+            Call("GET", "/api/v2/clouds/cld_x", 403, answer, headers={"X-Trace-Id": "abc"})
+        )
         with pytest.raises(AnyscaleError, match=text) as error:
             script.client().cloud("cld_x")
         assert error.value.failure()["error"] == {
@@ -357,7 +518,13 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         ("status", "words"),
-        [(401, "anyscale_token"), (403, "permission"), (404, "organization"), (409, "run again"), (599, "ten minutes")],
+        [
+            (401, "anyscale_token"),
+            (403, "permission"),
+            (404, "organization"),
+            (409, "run again"),
+            (599, "ten minutes"),
+        ],
     )
     def test_the_remedy(self, status: int, words: str) -> None:
         with pytest.raises(AnyscaleError) as error:
@@ -371,7 +538,16 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         "answer",
-        [b"<html>Log in</html>", b'{"result": ', b"[]", b"7", {"result": None}, {}, b"", pytest.param(b"[" * 100_000, id="nested")],
+        [
+            b"<html>Log in</html>",
+            b'{"result": ',
+            b"[]",
+            b"7",
+            {"result": None},
+            {},
+            b"",
+            pytest.param(b"[" * 100_000, id="nested"),
+        ],
     )
     def test_an_answer_that_is_none(self, answer: t.Any) -> None:
         script = Script(Call("GET", "/api/v2/clouds/cld_x", answer=answer))
@@ -384,8 +560,17 @@ class TestErrors:
             list(Script(Call("GET", "/api/v2/clouds/?count=50", answer=answer)).client().clouds())
 
     def test_redirects_are_not_followed(self) -> None:
-        script = Script(Call("GET", "/api/v2/clouds/cld_x", 307, headers={"Location": "https://elsewhere.example.com/x?y=z"}))
-        with pytest.raises(AnyscaleError, match="redirects to https://elsewhere.example.com") as error:
+        script = Script(
+            Call(
+                "GET",
+                "/api/v2/clouds/cld_x",
+                307,
+                headers={"Location": "https://elsewhere.example.com/x?y=z"},
+            )
+        )
+        with pytest.raises(
+            AnyscaleError, match="redirects to https://elsewhere.example.com"
+        ) as error:
             script.client().cloud("cld_x")
         assert "anyscale_host" in error.value.remedy
 
@@ -394,7 +579,12 @@ class TestErrors:
 
 
 class TestPublishing:
-    BODY: t.ClassVar[JsonObject] = {"name": "team-a", "anonymous": False, "new_version": True, "config": CONFIG}
+    BODY: t.ClassVar[JsonObject] = {
+        "name": "team-a",
+        "anonymous": False,
+        "new_version": True,
+        "config": CONFIG,
+    }
 
     def publish(self, *calls: Call) -> tuple[JsonObject, Script]:
         script = Script(*calls)
@@ -403,7 +593,9 @@ class TestPublishing:
         return made, script
 
     def test_one_request(self) -> None:
-        made, script = self.publish(Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY))
+        made, script = self.publish(
+            Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY)
+        )
         assert made["version"] == 4 and script.waits == []
 
     LOST: t.ClassVar[list[t.Any]] = [
@@ -411,13 +603,17 @@ class TestPublishing:
         pytest.param({"raises": urllib.error.URLError(ConnectionResetError("reset"))}, id="reset"),
         pytest.param({"raises": http.client.IncompleteRead(b"{")}, id="half an answer"),
         pytest.param({"raises": TimeoutError("timed out")}, id="time-out"),
-        pytest.param({"raises": urllib.error.URLError(TimeoutError("timed out"))}, id="time-out, wrapped"),
+        pytest.param(
+            {"raises": urllib.error.URLError(TimeoutError("timed out"))}, id="time-out, wrapped"
+        ),
         pytest.param({"status": 500}, id="500"),
         pytest.param({"status": 502}, id="502"),
         pytest.param({"status": 503}, id="503"),
         pytest.param({"status": 504}, id="a gateway's time-out"),
         pytest.param({"status": 201, "answer": b"<html>"}, id="not JSON"),
-        pytest.param({"status": 201, "answer": {"result": {"id": "cpt_4"}}}, id="without a version"),
+        pytest.param(
+            {"status": 201, "answer": {"result": {"id": "cpt_4"}}}, id="without a version"
+        ),
     ]
     UNSENT: t.ClassVar[list[t.Any]] = [
         pytest.param(urllib.error.URLError(ConnectionRefusedError("refused")), id="refused"),
@@ -427,34 +623,53 @@ class TestPublishing:
     WAITS: t.ClassVar[list[float]] = [1.5, 3.0, 6.0, 12.0, 12.0, 12.0, 12.0, 12.0]
 
     def looks(self, *rows: JsonObject, times: int = len(WAITS)) -> list[Call]:
-        """So many searches, which find these versions; without a number, as many as there are at the most."""
+        """So many searches, which find these versions; without a number, as many as there are at
+        the most.
+        """
         return [Call("POST", SEARCH, answer=page(*rows)) for _look in range(times)]
 
     @pytest.mark.parametrize("lost", LOST)
     def test_a_lost_answer_is_found(self, lost: JsonObject) -> None:
-        made, script = self.publish(Call("POST", CREATE, **lost), Call("POST", SEARCH, answer=page(template(4), template(3))))
+        made, script = self.publish(
+            Call("POST", CREATE, **lost),
+            Call("POST", SEARCH, answer=page(template(4), template(3))),
+        )
         assert made["version"] == 4
         assert script.sent[1]["version"] == -2
 
     @pytest.mark.parametrize("lost", LOST)
     @pytest.mark.parametrize("times", [3, 6])
-    def test_a_lost_answer_is_found_where_searches_lag_behind(self, lost: JsonObject, times: int) -> None:
-        made, script = self.publish(Call("POST", CREATE, **lost), *self.looks(template(3), times=times), *self.looks(template(4), times=1))
+    def test_a_lost_answer_is_found_where_searches_lag_behind(
+        self, lost: JsonObject, times: int
+    ) -> None:
+        made, script = self.publish(
+            Call("POST", CREATE, **lost),
+            *self.looks(template(3), times=times),
+            *self.looks(template(4), times=1),
+        )
         assert made["version"] == 4
         assert script.waits == self.WAITS[: times + 1]
 
     @pytest.mark.parametrize("lost", LOST)
     def test_what_may_have_been_done_is_not_sent_again(self, lost: JsonObject) -> None:
-        """However long it does not show: it is looked for, for a minute, and then it is said that it may be there."""
+        """However long it does not show: it is looked for, for a minute, and then it is said that
+        it may be there.
+        """
         script = Script(Call("POST", CREATE, **lost), *self.looks(template(3), template(2)))
         with pytest.raises(AnyscaleError, match=f"POST {CREATE}") as error:
             script.client().publish_compute_config("team-a", CONFIG, previous_version=3)
         assert not script.calls and script.waits == self.WAITS
-        assert "may have been published all the same" in error.value.remedy and "run again" in error.value.remedy
+        assert (
+            "may have been published all the same" in error.value.remedy
+            and "run again" in error.value.remedy
+        )
 
     @pytest.mark.parametrize("unsent", UNSENT)
     def test_what_was_not_sent_is_sent_again(self, unsent: Exception) -> None:
-        made, script = self.publish(Call("POST", CREATE, raises=unsent), Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY))
+        made, script = self.publish(
+            Call("POST", CREATE, raises=unsent),
+            Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY),
+        )
         assert made["version"] == 4 and script.waits == [1.0]
 
     @pytest.mark.parametrize("unsent", UNSENT)
@@ -478,8 +693,13 @@ class TestPublishing:
     @pytest.mark.parametrize(
         "older",
         [
-            pytest.param((template(4, {**CONFIG, "flags": {"x": True}}), template(3)), id="somebody else's"),
-            pytest.param((template(3, {**CONFIG, "flags": {"x": True}}), template(2)), id="an equal one of old"),
+            pytest.param(
+                (template(4, {**CONFIG, "flags": {"x": True}}), template(3)), id="somebody else's"
+            ),
+            pytest.param(
+                (template(3, {**CONFIG, "flags": {"x": True}}), template(2)),
+                id="an equal one of old",
+            ),
         ],
     )
     def test_another_version_is_not_what_was_made(self, older: tuple[JsonObject, ...]) -> None:
@@ -489,7 +709,8 @@ class TestPublishing:
     def test_ours_is_found_below_somebody_else_s(self) -> None:
         theirs = {**CONFIG, "flags": {"x": True}}
         made, _script = self.publish(
-            Call("POST", CREATE, 504), Call("POST", SEARCH, answer=page(template(5, theirs), template(4), template(3)))
+            Call("POST", CREATE, 504),
+            Call("POST", SEARCH, answer=page(template(5, theirs), template(4), template(3))),
         )
         assert made["version"] == 4
 
@@ -501,7 +722,8 @@ class TestPublishing:
 
     def test_one_request_too_many_was_not_done(self) -> None:
         made, script = self.publish(
-            Call("POST", CREATE, 429, headers={"Retry-After": "60"}), Call("POST", CREATE, 201, {"result": template(4)})
+            Call("POST", CREATE, 429, headers={"Retry-After": "60"}),
+            Call("POST", CREATE, 201, {"result": template(4)}),
         )
         assert made["version"] == 4 and script.waits == [61.0]
 
@@ -520,7 +742,9 @@ class TestArchiving:
 
     def test_in_use(self) -> None:
         with pytest.raises(AnyscaleError, match="in use"):
-            Script(Call("POST", self.PATH, 409, {"error": {"detail": "in use"}})).client().archive_compute_config("cpt_3")
+            Script(
+                Call("POST", self.PATH, 409, {"error": {"detail": "in use"}})
+            ).client().archive_compute_config("cpt_3")
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -550,7 +774,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class TestOverHttp:
     @pytest.fixture
-    def client(self, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> t.Iterator[AnyscaleClient]:
+    def client(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+    ) -> t.Iterator[AnyscaleClient]:
         netrc = tmp_path / "netrc"
         netrc.write_text("machine 127.0.0.1 login me password hunter2\n")
         netrc.chmod(0o600)
@@ -560,7 +786,9 @@ class TestOverHttp:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        yield AnyscaleClient(f"http://127.0.0.1:{server.server_port}", TOKEN, sleep=lambda _seconds: None)
+        yield AnyscaleClient(
+            f"http://127.0.0.1:{server.server_port}", TOKEN, sleep=lambda _seconds: None
+        )
         server.shutdown()
         server.server_close()
         thread.join()
@@ -574,7 +802,9 @@ class TestOverHttp:
             client.cloud("redirect")
         assert [path for path, _token in Handler.seen] == ["/api/v2/clouds/redirect"]
 
-    def test_half_an_answer_is_asked_for_again_and_then_an_error(self, client: AnyscaleClient) -> None:
+    def test_half_an_answer_is_asked_for_again_and_then_an_error(
+        self, client: AnyscaleClient
+    ) -> None:
         with pytest.raises(AnyscaleError, match="no answer"):
             client.cloud("half")
         assert len(Handler.seen) == 6

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two forms of a compute config: translation, what makes no difference, and the vendor's own classes as the judge."""
+"""The two forms of a compute config: translation, what makes no difference, and the vendor's own
+classes as the judge.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,24 @@ import typing as t
 import pytest
 from anyscale.client.openapi_client import ApiClient
 from anyscale.compute_config._private.compute_config_sdk import PrivateComputeConfigSDK
-from anyscale.compute_config.models import ComputeConfig, MultiResourceComputeConfig, compute_config_type_from_dict
+from anyscale.compute_config.models import (
+    ComputeConfig,
+    MultiResourceComputeConfig,
+    compute_config_type_from_dict,
+)
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import to_api
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import (
+    to_api,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     compose,
     deployments,
     normalise,
     same_config,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import to_yaml_schema
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
+    to_yaml_schema,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 JsonObject = dict[str, t.Any]
@@ -31,7 +41,10 @@ GIB = 1024**3
 
 VENDOR_CONFIGS = {
     "a head node alone": {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []},
-    "automatic workers": {"head_node": {"instance_type": "m5.large"}, "auto_select_worker_config": True},
+    "automatic workers": {
+        "head_node": {"instance_type": "m5.large"},
+        "auto_select_worker_config": True,
+    },
     "workers on each market": {
         "head_node": {"instance_type": "m5.2xlarge"},
         "worker_nodes": [
@@ -41,8 +54,16 @@ VENDOR_CONFIGS = {
         ],
     },
     "instance configurations at every level": {
-        "head_node": {"instance_type": "m5.large", "advanced_instance_config": {"IamInstanceProfile": {"Arn": ARN}}},
-        "worker_nodes": [{"instance_type": "m5.large", "advanced_instance_config": {"TagSpecifications": [{"Tags": []}]}}],
+        "head_node": {
+            "instance_type": "m5.large",
+            "advanced_instance_config": {"IamInstanceProfile": {"Arn": ARN}},
+        },
+        "worker_nodes": [
+            {
+                "instance_type": "m5.large",
+                "advanced_instance_config": {"TagSpecifications": [{"Tags": []}]},
+            }
+        ],
         "advanced_instance_config": {"IamInstanceProfile": {"Arn": ARN}},
     },
     "zones, flags and limits": {
@@ -57,7 +78,12 @@ VENDOR_CONFIGS = {
     "logical resources": {
         "head_node": {
             "instance_type": "m5.large",
-            "resources": {"CPU": 2, "memory": GIB, "licence": 1, "system_reserved_cpu_millicpu": 500},
+            "resources": {
+                "CPU": 2,
+                "memory": GIB,
+                "licence": 1,
+                "system_reserved_cpu_millicpu": 500,
+            },
         },
         "worker_nodes": [],
     },
@@ -69,19 +95,32 @@ VENDOR_CONFIGS = {
             {"required_resources": {"CPU": 8, "memory": "1.5Gi", "cpu_architecture": "arm64"}},
             {
                 "required_resources": {"CPU": 7, "memory": "12Gi", "TPU": 4, "tpu_hosts": 1},
-                "required_labels": {"ray.io/accelerator-type": "TPU-V6E", "ray.io/tpu-topology": "2x2"},
+                "required_labels": {
+                    "ray.io/accelerator-type": "TPU-V6E",
+                    "ray.io/tpu-topology": "2x2",
+                },
             },
         ],
     },
     "a node group in another place": {
         "head_node": {"instance_type": "m5.large"},
-        "worker_nodes": [{"instance_type": "m5.large", "cloud_deployment": {"provider": "aws", "region": "us-east-1"}}],
+        "worker_nodes": [
+            {
+                "instance_type": "m5.large",
+                "cloud_deployment": {"provider": "aws", "region": "us-east-1"},
+            }
+        ],
     },
 }
 MULTI_RESOURCE: JsonObject = {
     "flags": {"common": 1, "shared": "outer"},
     "configs": [
-        {"cloud_resource": "one", "head_node": {"instance_type": "m5.large"}, "worker_nodes": [], "flags": {"shared": "inner"}},
+        {
+            "cloud_resource": "one",
+            "head_node": {"instance_type": "m5.large"},
+            "worker_nodes": [],
+            "flags": {"shared": "inner"},
+        },
         {"cloud_resource": "two", "head_node": {"instance_type": "m6i.large"}, "worker_nodes": []},
     ],
 }
@@ -90,7 +129,9 @@ MULTI_RESOURCE: JsonObject = {
 def sent_by_vendor(config: JsonObject) -> JsonObject:
     """The deployment config that the vendor's client would send."""
     sdk = PrivateComputeConfigSDK.__new__(PrivateComputeConfigSDK)
-    model = sdk._convert_single_deployment_compute_config_to_api_model("cld_x", ComputeConfig.from_dict(copy.deepcopy(config)))
+    model = sdk._convert_single_deployment_compute_config_to_api_model(
+        "cld_x", ComputeConfig.from_dict(copy.deepcopy(config))
+    )
     return ApiClient().sanitize_for_serialization(model)
 
 
@@ -111,24 +152,33 @@ class TestAgainstTheVendor:
         written = to_yaml_schema(compose({"cloud_id": "cld_x"}, [sent_by_vendor(config)]), "demo")
         accepted = ComputeConfig.from_dict(copy.deepcopy(written))
         assert accepted.cloud == "demo"
-        assert same_config(compose({}, [sent_by_vendor(config)]), compose({}, [sent_by_vendor(written)]))
+        assert same_config(
+            compose({}, [sent_by_vendor(config)]), compose({}, [sent_by_vendor(written)])
+        )
 
     def test_the_round_trip_loses_nothing(self, config: JsonObject) -> None:
-        assert normalise(to_api(to_yaml_schema(to_api(config), "demo"))) == normalise(to_api(config))
+        assert normalise(to_api(to_yaml_schema(to_api(config), "demo"))) == normalise(
+            to_api(config)
+        )
 
 
 class TestMultiResource:
     def test_each_resource_becomes_a_deployment_config(self) -> None:
         body = to_api(MULTI_RESOURCE)
         assert [entry["cloud_deployment"] for entry in body["deployment_configs"]] == ["one", "two"]
-        assert [entry["flags"] for entry in body["deployment_configs"]] == [{"common": 1, "shared": "inner"}, MULTI_RESOURCE["flags"]]
+        assert [entry["flags"] for entry in body["deployment_configs"]] == [
+            {"common": 1, "shared": "inner"},
+            MULTI_RESOURCE["flags"],
+        ]
 
     def test_the_first_is_repeated_at_the_top_level(self) -> None:
         assert to_api(MULTI_RESOURCE)["head_node_type"] == {"instance_type": "m5.large"}
 
     def test_the_vendor_accepts_what_we_write(self) -> None:
         written = to_yaml_schema(to_api(MULTI_RESOURCE), "demo")
-        assert isinstance(compute_config_type_from_dict(copy.deepcopy(written)), MultiResourceComputeConfig)
+        assert isinstance(
+            compute_config_type_from_dict(copy.deepcopy(written)), MultiResourceComputeConfig
+        )
         assert normalise(to_api(written)) == normalise(to_api(MULTI_RESOURCE))
 
     def test_one_resource_has_one_config(self) -> None:
@@ -137,7 +187,9 @@ class TestMultiResource:
 
 
 def test_only_the_given_keys_are_translated() -> None:
-    assert to_api({"cloud": "demo", "zones": ["a"], "flags": None})["deployment_configs"] == [{"allowed_azs": ["a"]}]
+    assert to_api({"cloud": "demo", "zones": ["a"], "flags": None})["deployment_configs"] == [
+        {"allowed_azs": ["a"]}
+    ]
 
 
 def test_worker_nodes_switch_automatic_selection_off() -> None:
@@ -146,7 +198,14 @@ def test_worker_nodes_switch_automatic_selection_off() -> None:
 
 @pytest.mark.parametrize(
     ("quantity", "size"),
-    [("8Gi", 8 * GIB), ("1.5Gi", 1536 * 1024**2), ("512Mi", 512 * 1024**2), ("2G", 2 * 10**9), ("4096", 4096), (4096, 4096)],
+    [
+        ("8Gi", 8 * GIB),
+        ("1.5Gi", 1536 * 1024**2),
+        ("512Mi", 512 * 1024**2),
+        ("2G", 2 * 10**9),
+        ("4096", 4096),
+        (4096, 4096),
+    ],
 )
 def test_memory_is_sent_in_bytes(quantity: str | int, size: int) -> None:
     body = to_api({"head_node": {"required_resources": {"CPU": 1, "memory": quantity}}})
@@ -154,35 +213,109 @@ def test_memory_is_sent_in_bytes(quantity: str | int, size: int) -> None:
 
 
 BAD_CONFIGS: list[tuple[str, t.Any, str]] = [
-    ("an unknown key at the top", {"head": {}}, "config has no key 'head'. Its keys are .*head_node"),
-    ("idle termination, which the schema has not", {"idle_termination_minutes": 5}, "config has no key 'idle_termination_minutes'"),
-    ("an unknown key of a group", {"worker_nodes": [{"instance_typ": "x"}]}, r"config.worker_nodes\[0\] has no key 'instance_typ'"),
-    ("an unknown key in configs", {"configs": [{"zone": 1}]}, r"config.configs\[0\] has no key 'zone'"),
+    (
+        "an unknown key at the top",
+        {"head": {}},
+        "config has no key 'head'. Its keys are .*head_node",
+    ),
+    (
+        "idle termination, which the schema has not",
+        {"idle_termination_minutes": 5},
+        "config has no key 'idle_termination_minutes'",
+    ),
+    (
+        "an unknown key of a group",
+        {"worker_nodes": [{"instance_typ": "x"}]},
+        r"config.worker_nodes\[0\] has no key 'instance_typ'",
+    ),
+    (
+        "an unknown key in configs",
+        {"configs": [{"zone": 1}]},
+        r"config.configs\[0\] has no key 'zone'",
+    ),
     ("no configs", {"configs": []}, "config.configs is .*at least one"),
     ("not a mapping", ["head_node"], "config is .*must be a mapping"),
-    ("a head node by name", {"head_node": "m5.large"}, "config.head_node is 'm5.large'. It must be a mapping"),
+    (
+        "a head node by name",
+        {"head_node": "m5.large"},
+        "config.head_node is 'm5.large'. It must be a mapping",
+    ),
     ("workers that are no list", {"worker_nodes": {}}, "config.worker_nodes is .*a list"),
-    ("a number in quotes", {"worker_nodes": [{"instance_type": "x", "min_nodes": "1"}]}, r"min_nodes is '1'.*a number"),
-    ("true as a number", {"worker_nodes": [{"instance_type": "x", "min_nodes": True}]}, "min_nodes is True.*a number"),
-    ("no nodes at most", {"worker_nodes": [{"instance_type": "x", "max_nodes": 0}]}, "max_nodes is 0.*at least 1"),
-    ("fewer at most than at least", {"worker_nodes": [{"name": "x", "min_nodes": 3, "max_nodes": 2}]}, "max_nodes below"),
-    ("an unknown market", {"worker_nodes": [{"instance_type": "x", "market_type": "CHEAP"}]}, "one of ON_DEMAND, SPOT, PREFER_SPOT"),
+    (
+        "a number in quotes",
+        {"worker_nodes": [{"instance_type": "x", "min_nodes": "1"}]},
+        r"min_nodes is '1'.*a number",
+    ),
+    (
+        "true as a number",
+        {"worker_nodes": [{"instance_type": "x", "min_nodes": True}]},
+        "min_nodes is True.*a number",
+    ),
+    (
+        "no nodes at most",
+        {"worker_nodes": [{"instance_type": "x", "max_nodes": 0}]},
+        "max_nodes is 0.*at least 1",
+    ),
+    (
+        "fewer at most than at least",
+        {"worker_nodes": [{"name": "x", "min_nodes": 3, "max_nodes": 2}]},
+        "max_nodes below",
+    ),
+    (
+        "an unknown market",
+        {"worker_nodes": [{"instance_type": "x", "market_type": "CHEAP"}]},
+        "one of ON_DEMAND, SPOT, PREFER_SPOT",
+    ),
     ("a group without any name", {"worker_nodes": [{"min_nodes": 1}]}, "does not say which group"),
-    ("two groups of one name", {"worker_nodes": [{"name": "x"}, {"instance_type": "x"}]}, "more than one group named x"),
+    (
+        "two groups of one name",
+        {"worker_nodes": [{"name": "x"}, {"instance_type": "x"}]},
+        "more than one group named x",
+    ),
     ("zones that are empty", {"zones": []}, "config.zones is .*availability zones"),
-    ("a boolean in quotes", {"enable_cross_zone_scaling": "yes"}, "enable_cross_zone_scaling is 'yes'.*true or false"),
-    ("a fraction of a processor", {"head_node": {"resources": {"CPU": 0.5}}}, "resources.CPU is 0.5.*whole number"),
+    (
+        "a boolean in quotes",
+        {"enable_cross_zone_scaling": "yes"},
+        "enable_cross_zone_scaling is 'yes'.*true or false",
+    ),
+    (
+        "a fraction of a processor",
+        {"head_node": {"resources": {"CPU": 0.5}}},
+        "resources.CPU is 0.5.*whole number",
+    ),
     ("negative resources", {"max_resources": {"CPU": -1}}, "max_resources.CPU is -1"),
-    ("memory in words", {"head_node": {"required_resources": {"memory": "8 gigs"}}}, "memory is '8 gigs'.*8Gi"),
+    (
+        "memory in words",
+        {"head_node": {"required_resources": {"memory": "8 gigs"}}},
+        "memory is '8 gigs'.*8Gi",
+    ),
     ("a number as label", {"head_node": {"labels": {"team": 7}}}, "labels.team is 7.*string"),
-    ("an unknown architecture", {"head_node": {"required_resources": {"cpu_architecture": "vax"}}}, "x86_64 or arm64"),
-    ("a type and a shape", {"head_node": {"instance_type": "m5", "required_resources": {"CPU": 1}}}, "exclude each other"),
-    ("workers both ways", {"worker_nodes": [], "auto_select_worker_config": True}, "exclude each other"),
-    ("an instance configuration as text", {"advanced_instance_config": "{}"}, "advanced_instance_config is '{}'.*mapping"),
+    (
+        "an unknown architecture",
+        {"head_node": {"required_resources": {"cpu_architecture": "vax"}}},
+        "x86_64 or arm64",
+    ),
+    (
+        "a type and a shape",
+        {"head_node": {"instance_type": "m5", "required_resources": {"CPU": 1}}},
+        "exclude each other",
+    ),
+    (
+        "workers both ways",
+        {"worker_nodes": [], "auto_select_worker_config": True},
+        "exclude each other",
+    ),
+    (
+        "an instance configuration as text",
+        {"advanced_instance_config": "{}"},
+        "advanced_instance_config is '{}'.*mapping",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("config", "words"), [case[1:] for case in BAD_CONFIGS], ids=[case[0] for case in BAD_CONFIGS])
+@pytest.mark.parametrize(
+    ("config", "words"), [case[1:] for case in BAD_CONFIGS], ids=[case[0] for case in BAD_CONFIGS]
+)
 def test_wrong_input_is_named_by_its_path(config: t.Any, words: str) -> None:
     with pytest.raises(InputError) as error:
         to_api(config)
@@ -192,7 +325,10 @@ def test_wrong_input_is_named_by_its_path(config: t.Any, words: str) -> None:
 BASE: JsonObject = {
     "cloud_id": "cld_x",
     "head_node_type": {"name": "head", "instance_type": "m5.large"},
-    "worker_node_types": [{"name": "a", "instance_type": "m5.large"}, {"name": "b", "instance_type": "m5.xlarge"}],
+    "worker_node_types": [
+        {"name": "a", "instance_type": "m5.large"},
+        {"name": "b", "instance_type": "m5.xlarge"},
+    ],
     "flags": {"max_resources": {"CPU": 8}},
 }
 
@@ -207,15 +343,25 @@ SAME = {
     "no zones": changed(allowed_azs=[]),
     "the default idle termination": changed(idle_termination_minutes=120),
     "no automatic workers": changed(auto_select_worker_config=False),
-    "the head node's name": changed(head_node_type={"name": "head-node", "instance_type": "m5.large", "flags": {}}),
+    "the head node's name": changed(
+        head_node_type={"name": "head-node", "instance_type": "m5.large", "flags": {}}
+    ),
     "the order of worker groups": changed(worker_node_types=BASE["worker_node_types"][::-1]),
     "the defaults of a worker group": changed(
         worker_node_types=[
-            {"name": "a", "instance_type": "m5.large", "min_workers": 0, "max_workers": 10, "use_spot": False},
+            {
+                "name": "a",
+                "instance_type": "m5.large",
+                "min_workers": 0,
+                "max_workers": 10,
+                "use_spot": False,
+            },
             {"name": "b", "instance_type": "m5.xlarge", "fallback_to_ondemand": True},
         ]
     ),
-    "a flag at its default": changed(flags={"allow-cross-zone-autoscaling": False, "max_resources": {"CPU": 8.0}}),
+    "a flag at its default": changed(
+        flags={"allow-cross-zone-autoscaling": False, "max_resources": {"CPU": 8.0}}
+    ),
     "the search's decoration": changed(cloud={"id": "cld_x", "name": "demo"}),
     "the deployment config instead of the top level": {
         "cloud_id": "cld_x",
@@ -232,18 +378,39 @@ def test_no_difference(other: JsonObject) -> None:
 
 MISSHAPEN = {
     "not an object": ([], "config is []"),
-    "deployment configs that are no list": (changed(deployment_configs={"a": 1}), "config.deployment_configs is {'a': 1}"),
-    "a deployment config that is null": (changed(deployment_configs=[None]), "deployment_configs[0] is None"),
+    "deployment configs that are no list": (
+        changed(deployment_configs={"a": 1}),
+        "config.deployment_configs is {'a': 1}",
+    ),
+    "a deployment config that is null": (
+        changed(deployment_configs=[None]),
+        "deployment_configs[0] is None",
+    ),
     "a head that is a text": (changed(head_node_type="m5.large"), "head_node_type is 'm5.large'"),
-    "a worker group that is null": (changed(worker_node_types=[None]), "worker_node_types[0] is None"),
-    "worker groups that are no list": (changed(worker_node_types={"a": {}}), "worker_node_types is {'a': {}}"),
-    "a text as instance configuration": (changed(advanced_configurations_json="{}"), "advanced_configurations_json is '{}'"),
-    "the same of old": (changed(aws_advanced_configurations_json="{}"), "aws_advanced_configurations_json is '{}'"),
+    "a worker group that is null": (
+        changed(worker_node_types=[None]),
+        "worker_node_types[0] is None",
+    ),
+    "worker groups that are no list": (
+        changed(worker_node_types={"a": {}}),
+        "worker_node_types is {'a': {}}",
+    ),
+    "a text as instance configuration": (
+        changed(advanced_configurations_json="{}"),
+        "advanced_configurations_json is '{}'",
+    ),
+    "the same of old": (
+        changed(aws_advanced_configurations_json="{}"),
+        "aws_advanced_configurations_json is '{}'",
+    ),
     "the same of the head": (
         changed(head_node_type={"instance_type": "m5.large", "advanced_configurations_json": "{}"}),
         "head_node_type.advanced_configurations_json is '{}'",
     ),
-    "resources that are a number": (changed(head_node_type={"resources": 8}), "head_node_type.resources is 8"),
+    "resources that are a number": (
+        changed(head_node_type={"resources": 8}),
+        "head_node_type.resources is 8",
+    ),
     "flags that are a list": (changed(flags=["a"]), "flags is ['a']"),
     "a custom resource that is null": (
         changed(worker_node_types=[{"resources": {"custom_resources": {"x": None}}}]),
@@ -255,7 +422,9 @@ MISSHAPEN = {
 
 @pytest.mark.parametrize("read", [deployments, normalise], ids=["deployments", "normalise"])
 @pytest.mark.parametrize(("document", "words"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
-def test_what_the_api_never_gives_is_refused(document: t.Any, words: str, read: t.Callable[[t.Any], t.Any]) -> None:
+def test_what_the_api_never_gives_is_refused(
+    document: t.Any, words: str, read: t.Callable[[t.Any], t.Any]
+) -> None:
     """By the place where it is: it would otherwise end the whole task with a traceback."""
     with pytest.raises(InputError) as caught:
         read(document)
@@ -266,13 +435,24 @@ DIFFERENT = {
     "another idle termination": changed(idle_termination_minutes=60),
     "another zone": changed(allowed_azs=["us-west-2a"]),
     "another flag": changed(flags={"max_resources": {"CPU": 9}}),
-    "an unschedulable head node": changed(head_node_type={"name": "head", "instance_type": "m5.large", "resources": {"cpu": 0, "gpu": 0}}),
+    "an unschedulable head node": changed(
+        head_node_type={
+            "name": "head",
+            "instance_type": "m5.large",
+            "resources": {"cpu": 0, "gpu": 0},
+        }
+    ),
     "one group fewer": changed(worker_node_types=BASE["worker_node_types"][:1]),
     "another name of a group": changed(
-        worker_node_types=[{"name": "A", "instance_type": "m5.large"}, {"name": "b", "instance_type": "m5.xlarge"}]
+        worker_node_types=[
+            {"name": "A", "instance_type": "m5.large"},
+            {"name": "b", "instance_type": "m5.xlarge"},
+        ]
     ),
     "an instance configuration": changed(advanced_configurations_json={"EbsOptimized": True}),
-    "what the deployment config says instead": changed(deployment_configs=[{"flags": {"max_resources": {"CPU": 9}}}]),
+    "what the deployment config says instead": changed(
+        deployment_configs=[{"flags": {"max_resources": {"CPU": 9}}}]
+    ),
 }
 
 
@@ -289,12 +469,18 @@ def test_true_is_not_one() -> None:
     assert not same_config(changed(flags={"x": True}), changed(flags={"x": 1}))
 
 
-@pytest.mark.parametrize("key", ["aws_advanced_configurations_json", "gcp_advanced_configurations_json"])
+@pytest.mark.parametrize(
+    "key", ["aws_advanced_configurations_json", "gcp_advanced_configurations_json"]
+)
 def test_legacy_instance_configurations_are_moved_and_nothing_is_lost(key: str) -> None:
     old = changed(**{key: {"A": 1, "B": 2}, "advanced_configurations_json": {"B": 3}})
     old["head_node_type"][key] = {"C": 4}
     body = compose(old, deployments(old))
-    assert body["advanced_configurations_json"] == {"A": 1, "B": 3} == body["deployment_configs"][0]["advanced_configurations_json"]
+    assert (
+        body["advanced_configurations_json"]
+        == {"A": 1, "B": 3}
+        == body["deployment_configs"][0]["advanced_configurations_json"]
+    )
     assert body["head_node_type"]["advanced_configurations_json"] == {"C": 4}
     assert key not in str(body)
 
@@ -308,13 +494,19 @@ def test_foreign_keys_are_kept_and_nulls_are_not_sent() -> None:
 
 def test_groups_that_share_a_name_are_told_apart_in_the_file() -> None:
     group = {"name": "a", "instance_type": "m5.large"}
-    written = to_yaml_schema(changed(worker_node_types=[group, group, {"name": "a-2", "instance_type": "m5.large"}]), "demo")
+    written = to_yaml_schema(
+        changed(worker_node_types=[group, group, {"name": "a-2", "instance_type": "m5.large"}]),
+        "demo",
+    )
     assert [node["name"] for node in written["worker_nodes"]] == ["a", "a-2", "a-2-2"]
     ComputeConfig.from_dict(copy.deepcopy(written))
 
 
 def test_a_head_node_alone_that_runs_nothing_is_written_as_such() -> None:
-    resting = changed(head_node_type={"instance_type": "m5.large", "resources": {"cpu": 0, "gpu": 0}}, worker_node_types=[])
+    resting = changed(
+        head_node_type={"instance_type": "m5.large", "resources": {"cpu": 0, "gpu": 0}},
+        worker_node_types=[],
+    )
     assert to_yaml_schema(resting, "demo")["head_node"]["resources"] == {"CPU": 0, "GPU": 0}
 
 
@@ -325,7 +517,11 @@ def test_deployments_are_copies() -> None:
 
 
 def test_an_instance_type_wins_over_a_shape_beside_it() -> None:
-    node = {"name": "head", "instance_type": "m5.large", "required_resources": {"cpu": 2, "memory": GIB}}
+    node = {
+        "name": "head",
+        "instance_type": "m5.large",
+        "required_resources": {"cpu": 2, "memory": GIB},
+    }
     written = to_yaml_schema(changed(head_node_type=node), "demo")
     assert written["head_node"] == {"instance_type": "m5.large"}
     ComputeConfig.from_dict(copy.deepcopy(written))

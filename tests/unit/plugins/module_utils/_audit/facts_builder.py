@@ -10,9 +10,15 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import DefaultRole, Facts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
+    DefaultRole,
+    Facts,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, unread
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity, NamedPolicy
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Identity,
+    NamedPolicy,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     ASSUME,
@@ -40,9 +46,16 @@ PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/{PROFILE_NAME}"
 OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
 CONFIG = "team-a-ray"
 
-REFUSED: Fact[t.Any] = Fact(obstacle=unread("It was refused.", "Allow it.", missing_permission="iam:Anything"))
+REFUSED: Fact[t.Any] = Fact(
+    obstacle=unread("It was refused.", "Allow it.", missing_permission="iam:Anything")
+)
 PASS_ROLE = allow(Action=["iam:PassRole", "iam:GetInstanceProfile"], Resource=[ROLE, PROFILE])
-ACCESS = allow(Sid="AnyscaleClusterAccess", Principal={"AWS": [ROLE]}, Action=EIGHT, Resource=[BUCKET_ARN, OBJECTS_ARN])
+ACCESS = allow(
+    Sid="AnyscaleClusterAccess",
+    Principal={"AWS": [ROLE]},
+    Action=EIGHT,
+    Resource=[BUCKET_ARN, OBJECTS_ARN],
+)
 TRUST = allow(Principal={"Service": EC2}, Action=ASSUME)
 
 
@@ -53,21 +66,46 @@ def named(*raws: Raw, name: str = "team") -> NamedPolicy:
 
 def role(**changes: t.Any) -> Json:
     """The role as IAM shows it."""
-    return {"Arn": ROLE, "RoleName": PROFILE_NAME, "RoleId": ROLE_ID, "AssumeRolePolicyDocument": policy(TRUST), **changes}
+    return {
+        "Arn": ROLE,
+        "RoleName": PROFILE_NAME,
+        "RoleId": ROLE_ID,
+        "AssumeRolePolicyDocument": policy(TRUST),
+        **changes,
+    }
 
 
 def profile(arn: str = PROFILE, *role_arns: str) -> Json:
     """An instance profile as IAM shows it."""
-    return {"Arn": arn, "InstanceProfileName": arn.rpartition("/")[2], "Roles": [{"Arn": held} for held in role_arns]}
+    return {
+        "Arn": arn,
+        "InstanceProfileName": arn.rpartition("/")[2],
+        "Roles": [{"Arn": held} for held in role_arns],
+    }
 
 
 def resource(**changes: t.Any) -> Json:
     """The cloud's one resource; changes of its aws_config by their names."""
-    config = {"anyscale_iam_role_id": CONTROL, "cluster_iam_role_id": ROLE, "cluster_instance_profile_id": None}
+    config = {
+        "anyscale_iam_role_id": CONTROL,
+        "cluster_iam_role_id": ROLE,
+        "cluster_instance_profile_id": None,
+    }
     top = {key: value for key, value in changes.items() if key not in config}
     config.update({key: value for key, value in changes.items() if key in config})
-    whole = {"name": RESOURCE, "provider": "AWS", "compute_stack": "VM", "region": REGION, "is_default": True}
-    return {**whole, "object_storage": {"bucket_name": f"s3://{BUCKET}", "region": None}, "aws_config": config, **top}
+    whole = {
+        "name": RESOURCE,
+        "provider": "AWS",
+        "compute_stack": "VM",
+        "region": REGION,
+        "is_default": True,
+    }
+    return {
+        **whole,
+        "object_storage": {"bucket_name": f"s3://{BUCKET}", "region": None},
+        "aws_config": config,
+        **top,
+    }
 
 
 def template(arn: t.Any = PROFILE, worker: Json | None = None, **changes: t.Any) -> Json:
@@ -75,10 +113,25 @@ def template(arn: t.Any = PROFILE, worker: Json | None = None, **changes: t.Any)
     cluster: Json = {
         "head_node_type": {"name": "head-node", "instance_type": "m5.large"},
         "worker_node_types": [{"name": "cpu", "instance_type": "m5.large", **(worker or {})}],
-        **({"advanced_configurations_json": {"IamInstanceProfile": {"Arn": arn} if isinstance(arn, str) else arn}} if arn else {}),
+        **(
+            {
+                "advanced_configurations_json": {
+                    "IamInstanceProfile": {"Arn": arn} if isinstance(arn, str) else arn
+                }
+            }
+            if arn
+            else {}
+        ),
     }
     config = {"cloud_id": CLOUD_ID, **cluster, "deployment_configs": [cluster]}
-    return {"id": "cpt_1", "name": CONFIG, "version": 3, "archived_at": None, "config": config, **changes}
+    return {
+        "id": "cpt_1",
+        "name": CONFIG,
+        "version": 3,
+        "archived_at": None,
+        "config": config,
+        **changes,
+    }
 
 
 def bucket_policy(*raws: Raw) -> Fact[Document]:

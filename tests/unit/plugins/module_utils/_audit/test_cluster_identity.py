@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What STS answers is read for every kind of caller, and a wrong role is told from others that are wrong in another way."""
+"""What STS answers is read for every kind of caller, and a wrong role is told from others that are
+wrong in another way.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +27,34 @@ INSTANCE = "i-0abc1234def567890"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/ray-team-a"
 
 CALLERS: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
-    "an instance": (f"assumed-role/ray-team-a/{INSTANCE}", "assumed_role", "ray-team-a", INSTANCE, INSTANCE),
-    "an instance with an old, short id": ("assumed-role/ray-team-a/i-0abc1234", "assumed_role", "ray-team-a", "i-0abc1234", "i-0abc1234"),
-    "somebody who assumed the role": ("assumed-role/ray-team-a/jo@example.com", "assumed_role", "ray-team-a", "jo@example.com", None),
-    "a session that is almost an instance's": ("assumed-role/r/i-0xyz1234", "assumed_role", "r", "i-0xyz1234", None),
+    "an instance": (
+        f"assumed-role/ray-team-a/{INSTANCE}",
+        "assumed_role",
+        "ray-team-a",
+        INSTANCE,
+        INSTANCE,
+    ),
+    "an instance with an old, short id": (
+        "assumed-role/ray-team-a/i-0abc1234",
+        "assumed_role",
+        "ray-team-a",
+        "i-0abc1234",
+        "i-0abc1234",
+    ),
+    "somebody who assumed the role": (
+        "assumed-role/ray-team-a/jo@example.com",
+        "assumed_role",
+        "ray-team-a",
+        "jo@example.com",
+        None,
+    ),
+    "a session that is almost an instance's": (
+        "assumed-role/r/i-0xyz1234",
+        "assumed_role",
+        "r",
+        "i-0xyz1234",
+        None,
+    ),
     "a user": ("user/jo", "user", None, None, None),
     "a user with a path": ("user/people/jo", "user", None, None, None),
     "a federated user": ("federated-user/jo", "federated_user", None, None, None),
@@ -54,7 +80,10 @@ def test_a_caller_is_read(case: str) -> None:
 
 
 def test_the_partition_is_kept() -> None:
-    assert parse_identity(f"arn:aws-cn:sts::{ACCOUNT}:assumed-role/r/i-0abc1234", "x").role_arn == f"arn:aws-cn:iam::{ACCOUNT}:role/r"
+    assert (
+        parse_identity(f"arn:aws-cn:sts::{ACCOUNT}:assumed-role/r/i-0abc1234", "x").role_arn
+        == f"arn:aws-cn:iam::{ACCOUNT}:role/r"
+    )
 
 
 def test_an_answer_that_is_not_of_aws() -> None:
@@ -72,30 +101,82 @@ WITH_PATH = with_path(NODE, f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a")
 VERDICTS: dict[str, tuple[Identity, str, str | None, str]] = {
     "the role by its name": (NODE, "ray-team-a", None, ""),
     "the role by its ARN": (NODE, ROLE_ARN, None, ""),
-    "the role by an ARN with a path that STS does not tell": (NODE, f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a", None, ""),
-    "the role by an ARN with its path": (WITH_PATH, f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a", None, ""),
+    "the role by an ARN with a path that STS does not tell": (
+        NODE,
+        f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a",
+        None,
+        "",
+    ),
+    "the role by an ARN with its path": (
+        WITH_PATH,
+        f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a",
+        None,
+        "",
+    ),
     "the role by an ARN with another path": (WITH_PATH, ROLE_ARN, None, "another_path"),
-    "a role of that name elsewhere": (NODE, "arn:aws:iam::333333333333:role/ray-team-a", None, "another_account"),
+    "a role of that name elsewhere": (
+        NODE,
+        "arn:aws:iam::333333333333:role/ray-team-a",
+        None,
+        "another_account",
+    ),
     "the default role by convention": (DEFAULT, "ray-team-a", None, "default_role"),
-    "the default role of a resource that the CLI set up": (OF_A_RESOURCE, "ray-team-a", None, "default_role"),
+    "the default role of a resource that the CLI set up": (
+        OF_A_RESOURCE,
+        "ray-team-a",
+        None,
+        "default_role",
+    ),
     "the default role of clouds of old": (OF_OLD, "ray-team-a", None, "default_role"),
     "a role that is named almost like that": (ALMOST, "ray-team-a", None, "another_role"),
     "the default role as it was registered": (NODE, "ray-team-b", "ray-team-a", "default_role"),
-    "the convention where another one is registered": (DEFAULT, "ray-team-a", "registered", "another_role"),
+    "the convention where another one is registered": (
+        DEFAULT,
+        "ray-team-a",
+        "registered",
+        "another_role",
+    ),
     "another role": (NODE, "ray-team-b", None, "another_role"),
-    "the default role, which is expected": (DEFAULT, "cld_4fxb3wsbdcq2n1p9-cluster_node_role", None, ""),
+    "the default role, which is expected": (
+        DEFAULT,
+        "cld_4fxb3wsbdcq2n1p9-cluster_node_role",
+        None,
+        "",
+    ),
     "names differ in case": (NODE, "Ray-Team-A", None, "another_role"),
-    "somebody assumed the role": (dataclasses.replace(NODE, session_name="jo"), "ray-team-a", None, "not_the_instance"),
-    "a user": (Identity("user", "arn:aws:iam::222222222222:user/jo"), "ray-team-a", None, "no_role"),
-    "the root user": (Identity("root", f"arn:aws:iam::{ACCOUNT}:root"), "ray-team-a", None, "no_role"),
+    "somebody assumed the role": (
+        dataclasses.replace(NODE, session_name="jo"),
+        "ray-team-a",
+        None,
+        "not_the_instance",
+    ),
+    "a user": (
+        Identity("user", "arn:aws:iam::222222222222:user/jo"),
+        "ray-team-a",
+        None,
+        "no_role",
+    ),
+    "the root user": (
+        Identity("root", f"arn:aws:iam::{ACCOUNT}:root"),
+        "ray-team-a",
+        None,
+        "no_role",
+    ),
     "nobody": (Identity("none"), "ray-team-a", None, "no_role"),
-    "a kind that is new": (Identity("robot", "arn:aws:sts::222222222222:robot/r2"), "ray-team-a", None, "no_role"),
+    "a kind that is new": (
+        Identity("robot", "arn:aws:sts::222222222222:robot/r2"),
+        "ray-team-a",
+        None,
+        "no_role",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", VERDICTS)
 def test_a_caller_is_judged(case: str) -> None:
     identity, expected, default_role, reason = VERDICTS[case]
-    verdict = judge(identity, parse_role(expected), default_role, path_is_known=identity is WITH_PATH)
+    verdict = judge(
+        identity, parse_role(expected), default_role, path_is_known=identity is WITH_PATH
+    )
     assert (verdict.matches, verdict.reason) == (not reason, reason)
     assert bool(verdict.message) == bool(reason)

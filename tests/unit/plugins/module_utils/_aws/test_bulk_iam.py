@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading by the page gives what single reads would give, with fewer calls, and never costs much where it does not help."""
+"""Reading by the page gives what single reads would give, with fewer calls, and never costs much
+where it does not help.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,29 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
 PAGE = "get_account_authorization_details"
-READS = {"get_role": ("RoleName", "Role"), "get_instance_profile": ("InstanceProfileName", "InstanceProfile")}
+READS = {
+    "get_role": ("RoleName", "Role"),
+    "get_instance_profile": ("InstanceProfileName", "InstanceProfile"),
+}
 Json = dict[str, t.Any]
 
 
 class Account:
-    """IAM of one account, in the place of ``AwsSession.call``: roles, each with an instance profile of its name; counts the calls."""
+    """IAM of one account, in the place of ``AwsSession.call``: roles, each with an instance profile
+    of its name; counts the calls.
+    """
 
-    def __init__(self, roles: int, per_page: int = 1000, page_errors: t.Mapping[int, Exception] | None = None) -> None:
+    def __init__(
+        self, roles: int, per_page: int = 1000, page_errors: t.Mapping[int, Exception] | None = None
+    ) -> None:
         self.counts: collections.Counter[str] = collections.Counter()
         self.pages: list[Json] = []
         self._lock = threading.Lock()
         self._per_page = per_page
         self._page_errors = page_errors or {}
-        self.roles = {f"role-{number:03}": _role(f"role-{number:03}", number) for number in range(roles)}
+        self.roles = {
+            f"role-{number:03}": _role(f"role-{number:03}", number) for number in range(roles)
+        }
         self.profiles = {name: _profile(name, role) for name, role in self.roles.items()}
 
     def call(self, service: str, method: str, **arguments: t.Any) -> Json:
@@ -60,8 +71,15 @@ class Account:
             raise self._page_errors[number]
         start = int(arguments.get("Marker", 0))
         end = start + min(self._per_page, arguments["MaxItems"])
-        details = [{**role, "InstanceProfileList": [self.profiles[name]]} for name, role in self.roles.items()]
-        more: Json = {"IsTruncated": True, "Marker": str(end)} if end < len(details) else {"IsTruncated": False}
+        details = [
+            {**role, "InstanceProfileList": [self.profiles[name]]}
+            for name, role in self.roles.items()
+        ]
+        more: Json = (
+            {"IsTruncated": True, "Marker": str(end)}
+            if end < len(details)
+            else {"IsTruncated": False}
+        )
         return {"RoleDetailList": copy.deepcopy(details[start:end]), "UserDetailList": [], **more}
 
     @property
@@ -73,11 +91,21 @@ class Account:
 def _role(name: str, number: int) -> Json:
     trust = {"Version": "2012-10-17", "Statement": [{"Sid": f"Of{number}", "Effect": "Allow"}]}
     arn = f"arn:aws:iam::222222222222:role/{name}"
-    return {"RoleName": name, "RoleId": f"AROA{number:016}", "Arn": arn, "AssumeRolePolicyDocument": trust, "Tags": []}
+    return {
+        "RoleName": name,
+        "RoleId": f"AROA{number:016}",
+        "Arn": arn,
+        "AssumeRolePolicyDocument": trust,
+        "Tags": [],
+    }
 
 
 def _profile(name: str, role: Json) -> Json:
-    return {"InstanceProfileName": name, "Arn": f"arn:aws:iam::222222222222:instance-profile/{name}", "Roles": [role]}
+    return {
+        "InstanceProfileName": name,
+        "Arn": f"arn:aws:iam::222222222222:instance-profile/{name}",
+        "Roles": [role],
+    }
 
 
 @pytest.fixture(name="connect")
@@ -154,22 +182,30 @@ def test_few_reads_are_made_one_by_one(connect: Connect) -> None:
     per_page=st.integers(1, 20),
     reads=st.lists(st.tuples(st.sampled_from(sorted(READS)), st.integers(0, 90)), max_size=150),
 )
-def test_pages_are_never_more_than_a_tenth_of_the_reads(roles: int, per_page: int, reads: list[tuple[str, int]]) -> None:
-    """At no moment, whatever the account holds and whatever is asked for; and every answer is right."""
+def test_pages_are_never_more_than_a_tenth_of_the_reads(
+    roles: int, per_page: int, reads: list[tuple[str, int]]
+) -> None:
+    """At no moment, whatever the account holds and whatever is asked for; and every answer is
+    right.
+    """
     account = Account(roles, per_page)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AwsSession, "call", account.call)
         session = BulkSession({})
         for asked, (method, number) in enumerate(reads, 1):
             name = f"role-{number:03}"
-            expected = account.roles.get(name) if method == "get_role" else account.profiles.get(name)
+            expected = (
+                account.roles.get(name) if method == "get_role" else account.profiles.get(name)
+            )
             assert _relevant(read(session, method, name)) == expected
             assert account.counts[PAGE] * 10 <= asked
             assert account.singles + account.counts[PAGE] <= asked * 1.1
 
 
 def test_pages_follow_one_another_to_the_last(connect: Connect) -> None:
-    """Each is asked for with the marker of the one before, none twice, and after the last one no more."""
+    """Each is asked for with the marker of the one before, none twice, and after the last one no
+    more.
+    """
     account = Account(25, per_page=10)
     session = connect(account)
     for _round in range(4):
@@ -177,7 +213,9 @@ def test_pages_follow_one_another_to_the_last(connect: Connect) -> None:
             read(session, "get_role", name)
     assert [page.get("Marker") for page in account.pages] == [None, "10", "20"]
     assert {page["MaxItems"] for page in account.pages} == {300}
-    assert all(page["Filter"] == ["Role"] for page in account.pages), "users and groups would fill the pages"
+    assert all(page["Filter"] == ["Role"] for page in account.pages), (
+        "users and groups would fill the pages"
+    )
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ServiceFailure"])
@@ -198,11 +236,15 @@ def test_a_later_page_that_is_refused_leaves_what_the_first_showed(connect: Conn
         for name in account.roles:
             assert _relevant(read(session, "get_role", name)) == account.roles[name]
     assert account.counts[PAGE] == 2
-    assert account.singles == 9 + 40 + 40, "20 roles were on the first page, which the tenth read asked for"
+    assert account.singles == 9 + 40 + 40, (
+        "20 roles were on the first page, which the tenth read asked for"
+    )
 
 
 def test_what_no_page_showed_is_asked_for(connect: Connect) -> None:
-    """A role that does not exist, one made meanwhile, and a profile that holds no role: each is AWS's to answer."""
+    """A role that does not exist, one made meanwhile, and a profile that holds no role: each is
+    AWS's to answer.
+    """
     account = Account(20)
     session = connect(account)
     for name in account.roles:
@@ -227,14 +269,21 @@ def test_a_role_and_a_profile_of_one_name_are_two_things(connect: Connect) -> No
 
 @pytest.mark.parametrize(
     ("service", "method"),
-    [("iam", "update_assume_role_policy"), ("iam", "list_roles"), ("s3", "get_bucket_policy"), ("sts", "get_caller_identity")],
+    [
+        ("iam", "update_assume_role_policy"),
+        ("iam", "list_roles"),
+        ("s3", "get_bucket_policy"),
+        ("sts", "get_caller_identity"),
+    ],
 )
 def test_everything_else_goes_to_aws(connect: Connect, service: str, method: str) -> None:
     """Also once there are pages, and it does not count as a read that a page could have spared."""
     account = Account(20)
     session = connect(account)
     for _call in range(30):
-        assert session.call(service, method, RoleName="role-001") == {"echo": (service, method, {"RoleName": "role-001"})}
+        assert session.call(service, method, RoleName="role-001") == {
+            "echo": (service, method, {"RoleName": "role-001"})
+        }
     assert account.counts == {method: 30}
 
 
@@ -246,7 +295,9 @@ def test_threads_get_right_answers_and_no_page_twice(connect: Connect) -> None:
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda read_: (read_, read(session, *read_)), wanted))
     for (method, name), answer in answers:
-        assert _relevant(answer) == (account.roles[name] if method == "get_role" else account.profiles[name])
+        assert _relevant(answer) == (
+            account.roles[name] if method == "get_role" else account.profiles[name]
+        )
     markers = [page.get("Marker") for page in account.pages]
     assert len(markers) == len(set(markers)) == 7
     assert account.singles + len(markers) < len(wanted) / 2

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials of assumed roles are kept for their owner alone, for as long as they are good, and never for another connection."""
+"""Credentials of assumed roles are kept for their owner alone, for as long as they are good, and
+never for another connection.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,33 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import connection_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import Assumed, SessionCache, good_until
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    Assumed,
+    SessionCache,
+    good_until,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
 
-KEY = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "secret_key": "base-secret-4711"}
+KEY = {
+    "assume_role_arn": "arn:aws:iam::222222222222:role/onboarding",
+    "secret_key": "base-secret-4711",
+}
 SECRETS = ("ASIAKEPT", "kept-secret-0815", "kept-token-2357")
-REFUSAL = AwsError("AssumeRole failed with AccessDenied: no.", "Allow it.", operation="AssumeRole", code="AccessDenied", status=403)
+REFUSAL = AwsError(
+    "AssumeRole failed with AccessDenied: no.",
+    "Allow it.",
+    operation="AssumeRole",
+    code="AccessDenied",
+    status=403,
+)
 
 # Each process appends its id when it is the one that has to ask.
 ASK = """
 import os, sys, time
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import Assumed, SessionCache
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    Assumed,
+    SessionCache,
+)
 def assume():
     with open(sys.argv[2], "a") as log:
         log.write(f"{os.getpid()}\\n")
@@ -76,16 +94,23 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(time, "time", lambda: moment)
 
 
-# --- what is kept, and for how long -----------------------------------------------------------------------------------
+# --- what is kept, and for how long ---------------------------------------------------------------
 
 
 def test_many_tasks_ask_once(folder: pathlib.Path) -> None:
-    """Each has a cache of its own on the same folder, as forked workers have; all get what the first got."""
+    """Each has a cache of its own on the same folder, as forked workers have; all get what the
+    first got.
+    """
     sts = Sts()
     found = [SessionCache(str(folder)).assumed(KEY, sts) for _task in range(5)]
     assert sts.asked == 1
     assert all(found[0] == other for other in found)
-    assert (found[0].account_id, found[0].access_key, found[0].secret_key, found[0].session_token) == ("222222222222", *SECRETS)
+    assert (
+        found[0].account_id,
+        found[0].access_key,
+        found[0].secret_key,
+        found[0].session_token,
+    ) == ("222222222222", *SECRETS)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +118,9 @@ def test_many_tasks_ask_once(folder: pathlib.Path) -> None:
     [(43200, 42900), (3600, 3300), (900, 600), (600, 300), (400, 200), (60, 30), (1, 0.5)],
     ids=lambda value: f"{value:g} s",
 )
-def test_credentials_are_begun_with_well_before_their_end(monkeypatch: pytest.MonkeyPatch, seconds_left: float, usable_for: float) -> None:
+def test_credentials_are_begun_with_well_before_their_end(
+    monkeypatch: pytest.MonkeyPatch, seconds_left: float, usable_for: float
+) -> None:
     """Five minutes, or half of what is left where that is less."""
     later(monkeypatch, 0)
     assert good_until(time.time() + seconds_left) - time.time() == pytest.approx(usable_for)
@@ -102,7 +129,9 @@ def test_credentials_are_begun_with_well_before_their_end(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("seconds_ago", [0, 1, 4000])
 def test_credentials_that_are_over_are_not_begun_with(seconds_ago: float) -> None:
     """However they came here."""
-    assert not Assumed("222222222222", *SECRETS, good_until=good_until(time.time() - seconds_ago)).is_fresh
+    assert not Assumed(
+        "222222222222", *SECRETS, good_until=good_until(time.time() - seconds_ago)
+    ).is_fresh
 
 
 @pytest.mark.parametrize(("passed", "asked"), [(0, 1), (3299, 1), (3301, 2), (7200, 2)])
@@ -119,7 +148,9 @@ def test_kept_credentials_are_asked_for_again_near_their_end(
 
 
 @pytest.mark.parametrize(("passed", "asked"), [(0, 1), (59, 1), (61, 2)])
-def test_a_refusal_is_remembered_for_a_minute(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, passed: float, asked: int) -> None:
+def test_a_refusal_is_remembered_for_a_minute(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, passed: float, asked: int
+) -> None:
     """All of it: the message, the remedy and the details."""
     sts = Sts(REFUSAL)
     for wait in (0.0, passed):
@@ -173,7 +204,9 @@ def test_what_does_not_pass_is_remembered_for_longer(
     assert sts.asked == 1
 
 
-def test_after_a_refusal_credentials_are_kept_again(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_refusal_credentials_are_kept_again(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once the trust was mended."""
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
@@ -185,7 +218,9 @@ def test_after_a_refusal_credentials_are_kept_again(folder: pathlib.Path, monkey
 
 
 def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path) -> None:
-    """A task with retries waits for somebody to mend the trust: what it was told the last time is no answer."""
+    """A task with retries waits for somebody to mend the trust: what it was told the last time is
+    no answer.
+    """
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
     assert SessionCache(str(folder), asks_again=True).assumed(KEY, Sts()).is_fresh
@@ -210,7 +245,9 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
     assert sts.asked == 1
 
 
-@pytest.mark.parametrize("error", [InputError("An option is wrong."), ValueError("a bug"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [InputError("An option is wrong."), ValueError("a bug"), KeyboardInterrupt()], ids=repr
+)
 def test_what_is_no_answer_of_aws_is_not_remembered(folder: pathlib.Path, error: Exception) -> None:
     """It says nothing of the account; nobody is kept waiting by it either."""
     with pytest.raises(type(error)):
@@ -218,9 +255,12 @@ def test_what_is_no_answer_of_aws_is_not_remembered(folder: pathlib.Path, error:
     assert SessionCache(str(folder)).assumed(KEY, Sts()).is_fresh
 
 
-# --- whose they are ---------------------------------------------------------------------------------------------------
+# --- whose they are -------------------------------------------------------------------------------
 
-CONNECTION = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "assume_role_session_name": "rayfleet-anyscale"}
+CONNECTION = {
+    "assume_role_arn": "arn:aws:iam::222222222222:role/onboarding",
+    "assume_role_session_name": "rayfleet-anyscale",
+}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +279,9 @@ CONNECTION = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "a
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_another_connection_has_credentials_of_its_own(folder: pathlib.Path, other: dict[str, t.Any]) -> None:
+def test_another_connection_has_credentials_of_its_own(
+    folder: pathlib.Path, other: dict[str, t.Any]
+) -> None:
     """Every option of the connection counts."""
     sts = Sts()
     for params in (CONNECTION, {**CONNECTION, **other}):
@@ -248,9 +290,19 @@ def test_another_connection_has_credentials_of_its_own(folder: pathlib.Path, oth
 
 
 @pytest.mark.parametrize(
-    "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL_STS", "AWS_CONFIG_FILE", "HOME"]
+    "name",
+    [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_CONFIG_FILE",
+        "HOME",
+    ],
 )
-def test_another_environment_has_credentials_of_its_own(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_another_environment_has_credentials_of_its_own(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """A task's environment may hold other base credentials, or lead to them."""
     sts = Sts()
     for value in ("one", "other"):
@@ -261,7 +313,11 @@ def test_another_environment_has_credentials_of_its_own(folder: pathlib.Path, mo
 
 @pytest.mark.parametrize(
     "same",
-    [{"account_id": "222222222222"}, {"role": "another", "bucket": "another"}, {"anyscale_token": "another"}],
+    [
+        {"account_id": "222222222222"},
+        {"role": "another", "bucket": "another"},
+        {"anyscale_token": "another"},
+    ],
     ids=["the account that is expected", "what the task is about", "the token for Anyscale"],
 )
 def test_what_is_not_of_the_connection_shares(folder: pathlib.Path, same: dict[str, t.Any]) -> None:
@@ -275,11 +331,13 @@ def test_what_is_not_of_the_connection_shares(folder: pathlib.Path, same: dict[s
 def test_a_refusal_is_for_its_own_connection_alone(folder: pathlib.Path) -> None:
     """The wrong external id of one cloud is not the others' trouble."""
     with pytest.raises(AwsError):
-        SessionCache(str(folder)).assumed(connection_of({**CONNECTION, "assume_role_external_id": "wrong"}), Sts(REFUSAL))
+        SessionCache(str(folder)).assumed(
+            connection_of({**CONNECTION, "assume_role_external_id": "wrong"}), Sts(REFUSAL)
+        )
     assert SessionCache(str(folder)).assumed(connection_of(CONNECTION), Sts()).is_fresh
 
 
-# --- who can see them -------------------------------------------------------------------------------------------------
+# --- who can see them -----------------------------------------------------------------------------
 
 
 def test_folder_and_files_are_their_owners_alone(folder: pathlib.Path) -> None:
@@ -300,7 +358,12 @@ def test_no_name_of_a_file_tells_anything(folder: pathlib.Path) -> None:
     """Names of files show in listings, backups and errors. Nothing half-made stays."""
     SessionCache(str(folder)).assumed(KEY, Sts())
     names = [path.name for path in folder.iterdir()]
-    told = [word for word in (*KEY.values(), "onboarding", "base-secret", *SECRETS) for name in names if word in name]
+    told = [
+        word
+        for word in (*KEY.values(), "onboarding", "base-secret", *SECRETS)
+        for name in names
+        if word in name
+    ]
     assert told == []
     assert sorted(name.rpartition(".")[2] for name in names) == ["json", "lock"]
 
@@ -314,7 +377,9 @@ def test_the_base_credentials_are_not_written_down(folder: pathlib.Path) -> None
 
 
 @pytest.mark.parametrize(
-    "shown", [repr, str, lambda assumed: repr([assumed]), lambda assumed: f"{assumed}"], ids=["repr", "str", "in a list", "f-string"]
+    "shown",
+    [repr, str, lambda assumed: repr([assumed]), lambda assumed: f"{assumed}"],
+    ids=["repr", "str", "in a list", "f-string"],
 )
 def test_no_representation_shows_a_secret(shown: t.Callable[[Assumed], str]) -> None:
     """Tracebacks and logs show representations."""
@@ -323,7 +388,7 @@ def test_no_representation_shows_a_secret(shown: t.Callable[[Assumed], str]) -> 
     assert not [secret for secret in SECRETS if secret in text]
 
 
-# --- trouble with the files -------------------------------------------------------------------------------------------
+# --- trouble with the files -----------------------------------------------------------------------
 
 WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
 
@@ -340,13 +405,23 @@ WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
         pytest.param(b"null", id="null"),
         pytest.param(b"{}", id="an object without keys"),
         pytest.param(json.dumps({**WHOLE, "surprise": 1}).encode(), id="a key too many"),
-        pytest.param(json.dumps({**WHOLE, "good_until": "tomorrow"}).encode(), id="an end that is no number"),
-        pytest.param(json.dumps({**WHOLE, "good_until": float("nan")}).encode(), id="an end that is not a number by name"),
+        pytest.param(
+            json.dumps({**WHOLE, "good_until": "tomorrow"}).encode(), id="an end that is no number"
+        ),
+        pytest.param(
+            json.dumps({**WHOLE, "good_until": float("nan")}).encode(),
+            id="an end that is not a number by name",
+        ),
         pytest.param(b'{"refused": "no."}', id="a refusal without its end"),
-        pytest.param(b'{"refused": "no.", "remedy": "", "details": 7, "good_until": 4e9}', id="a refusal with wrong details"),
+        pytest.param(
+            b'{"refused": "no.", "remedy": "", "details": 7, "good_until": 4e9}',
+            id="a refusal with wrong details",
+        ),
     ],
 )
-def test_a_file_that_cannot_be_understood_does_not_count(folder: pathlib.Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_understood_does_not_count(
+    folder: pathlib.Path, content: bytes
+) -> None:
     """AWS is asked, and the file is replaced by a good one."""
     SessionCache(str(folder)).assumed(KEY, Sts())
     kept_file(folder).write_bytes(content)
@@ -398,9 +473,13 @@ def _below_a_file(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> path
     return folder / "sessions"
 
 
-@pytest.mark.parametrize("make", [_read_only, _full, _below_a_file], ids=["read-only", "disk full", "cannot be made"])
+@pytest.mark.parametrize(
+    "make", [_read_only, _full, _below_a_file], ids=["read-only", "disk full", "cannot be made"]
+)
 def test_a_folder_that_cannot_be_written_to_only_costs_calls(
-    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, make: t.Callable[[pytest.MonkeyPatch, pathlib.Path], pathlib.Path]
+    folder: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    make: t.Callable[[pytest.MonkeyPatch, pathlib.Path], pathlib.Path],
 ) -> None:
     """A run works without its cache."""
     cache, sts = SessionCache(str(make(monkeypatch, folder))), Sts()
@@ -408,15 +487,20 @@ def test_a_folder_that_cannot_be_written_to_only_costs_calls(
     assert sts.asked == 2
 
 
-# --- many at once -----------------------------------------------------------------------------------------------------
+# --- many at once ---------------------------------------------------------------------------------
 
 
-def test_of_processes_that_ask_at_once_one_does(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_of_processes_that_ask_at_once_one_does(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     """The others wait for it and get the same."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", ASK, str(folder), str(tmp_path / "asked")]
     processes = [
-        subprocess.Popen(command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _number in range(3)
+        subprocess.Popen(
+            command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _number in range(3)
     ]
     for process in processes:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
@@ -439,7 +523,9 @@ def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
         return sts()
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _task: SessionCache(str(folder)).assumed(KEY, assume), range(8)))
+        found = list(
+            pool.map(lambda _task: SessionCache(str(folder)).assumed(KEY, assume), range(8))
+        )
     assert sts.asked == 1
     assert {assumed.session_token for assumed in found} == {SECRETS[2]}
 

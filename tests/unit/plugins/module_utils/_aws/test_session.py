@@ -25,7 +25,9 @@ def _client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_retries_adapt_to_the_rate_that_aws_allows(client: t.Any) -> None:
-    """Many processes share an account's rate: whoever is throttled sends less, instead of the same again and again."""
+    """Many processes share an account's rate: whoever is throttled sends less, instead of the same
+    again and again.
+    """
     retries = client.meta.config.retries
     assert (retries["mode"], retries["total_max_attempts"]) == ("adaptive", 8)
 
@@ -33,7 +35,9 @@ def test_retries_adapt_to_the_rate_that_aws_allows(client: t.Any) -> None:
 def test_the_rate_is_limited_before_each_call(client: t.Any) -> None:
     """The mode is more than a word in the settings: botocore has hooked its limiter in."""
     handlers = client.meta.events._emitter._handlers.prefix_search("before-send")
-    assert any(isinstance(getattr(handler, "__self__", None), ClientRateLimiter) for handler in handlers)
+    assert any(
+        isinstance(getattr(handler, "__self__", None), ClientRateLimiter) for handler in handlers
+    )
 
 
 def test_no_call_waits_for_ever(client: t.Any) -> None:

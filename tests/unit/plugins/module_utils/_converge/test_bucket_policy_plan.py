@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Roles get a bucket by one statement of ours, and lose it again, with every other statement left alone."""
+"""Roles get a bucket by one statement of ours, and lose it again, with every other statement left
+alone.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,24 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import Wanted
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    Wanted,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    RefusedError,
+    TaskError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import as_list, parse_policy, statements_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import policies_equal, statements_equal
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    as_list,
+    parse_policy,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+    statements_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     BUCKET,
@@ -76,7 +90,9 @@ def ours(*principals: str, **elements: t.Any) -> Raw:
 
 
 def grant(**elements: t.Any) -> Raw:
-    """Somebody's statement that gives the role all that it needs, with some elements changed; ``None`` takes one out."""
+    """Somebody's statement that gives the role all that it needs, with some elements changed;
+    ``None`` takes one out.
+    """
     whole = {**ours(), "Sid": "Somebody", **elements}
     return {key: value for key, value in whole.items() if value is not None}
 
@@ -103,7 +119,9 @@ def left(plan: Plan) -> list[Raw]:
 
 
 def assert_ours(raw: Raw, *principals: str) -> None:
-    """Whether a statement is ours for just these principals, in the spelling that the vendor's check reads."""
+    """Whether a statement is ours for just these principals, in the spelling that the vendor's
+    check reads.
+    """
     assert statements_equal(raw, ours(*principals))
     assert as_list(raw["Principal"]["AWS"]) == sorted(principals)
     assert sorted(raw["Action"]) == sorted(EIGHT)
@@ -127,19 +145,31 @@ HELD = {
     "by our statement": [ours()],
     "by our statement, for others too": [ours(ROLE, ROLE_B)],
     "by our statement in another spelling": [
-        ours(Principal={"AWS": ROLE}, Action=EIGHT[::-1], Resource=[OBJECTS_ARN, BUCKET_ARN], Condition={})
+        ours(
+            Principal={"AWS": ROLE},
+            Action=EIGHT[::-1],
+            Resource=[OBJECTS_ARN, BUCKET_ARN],
+            Condition={},
+        )
     ],
     "by somebody's statement": [grant()],
     "by somebody's statement without a Sid": [grant(Sid=None)],
     "by somebody's statement with an empty Condition": [grant(Condition={})],
-    "among other principals": [grant(Principal={"AWS": [CONTROL, ROLE], "Service": "logging.s3.amazonaws.com"})],
+    "among other principals": [
+        grant(Principal={"AWS": [CONTROL, ROLE], "Service": "logging.s3.amazonaws.com"})
+    ],
     "among other actions": [grant(Action=[*EIGHT, "s3:GetBucketAcl", "s3:GetObject*"])],
-    "by the cloud foundation module's policy, its TLS-only Deny included": [TLS_ONLY, CLOUD_FOUNDATION],
+    "by the cloud foundation module's policy, its TLS-only Deny included": [
+        TLS_ONLY,
+        CLOUD_FOUNDATION,
+    ],
     "split by resource": [
         grant(Action=list(ON_BUCKET), Resource=BUCKET_ARN),
         grant(Sid="Objects", Action=list(ON_OBJECTS), Resource=OBJECTS_ARN),
     ],
-    "split by action": [grant(Sid=f"Part{index}", Action=action) for index, action in enumerate(EIGHT)],
+    "split by action": [
+        grant(Sid=f"Part{index}", Action=action) for index, action in enumerate(EIGHT)
+    ],
     "split between the vendor's and ours": [VENDOR_CLOUDFORMATION, ours()],
     "on all resources": [grant(Resource="*")],
     "on resources with a wildcard": [grant(Resource=f"{BUCKET_ARN}*")],
@@ -157,12 +187,17 @@ HELD_BY_UNIQUE_ID = {
     "our statement": [ours(ROLE_ID)],
     "our statement, among others": [ours(ROLE_ID, ROLE_B)],
     "somebody's statement": [grant(Principal={"AWS": ROLE_ID})],
-    "a part of it": [grant(Action=list(ON_BUCKET)), grant(Sid="Objects", Principal={"AWS": ROLE_ID}, Action=list(ON_OBJECTS))],
+    "a part of it": [
+        grant(Action=list(ON_BUCKET)),
+        grant(Sid="Objects", Principal={"AWS": ROLE_ID}, Action=list(ON_OBJECTS)),
+    ],
 }
 
 
 @pytest.mark.parametrize("raws", HELD_BY_UNIQUE_ID.values(), ids=list(HELD_BY_UNIQUE_ID))
-def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_the_vendors_check_looks_for_the_arn(raws: list[Raw]) -> None:
+def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_the_vendors_check_looks_for_the_arn(
+    raws: list[Raw],
+) -> None:
     plan = decided(policy(*raws))
     assert plan.reasons == ()
     (warning,) = plan.warnings
@@ -182,7 +217,9 @@ MISSED = {
     "with the four actions of the vendor's CloudFormation": [TLS_ONLY, VENDOR_CLOUDFORMATION],
     "to another role": [grant(Principal={"AWS": ROLE_B})],
     "to a role whose name contains it": [grant(Principal={"AWS": LOOKALIKE})],
-    "to a role of that name in another account": [grant(Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)})],
+    "to a role of that name in another account": [
+        grant(Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)})
+    ],
     "to another's unique id": [grant(Principal={"AWS": ROLE_B_ID})],
     "to the account's root": [grant(Principal={"AWS": ROOT})],
     "to the account's id": [grant(Principal={"AWS": ACCOUNT})],
@@ -194,13 +231,19 @@ MISSED = {
     "by all actions of S3": [grant(Action="s3:*")],
     "by all actions": [grant(Action="*")],
     "by a wildcard for objects": [grant(Action=[*ON_BUCKET, "s3:*Object", "s3:*MultipartUpload*"])],
-    "by all but one wildcard spelled out": [grant(Action=[*[a for a in EIGHT if a != "s3:GetObject"], "s3:GetObject*"])],
-    "by actions in another case, which the vendor's check does not know": [grant(Action=[action.upper() for action in EIGHT])],
+    "by all but one wildcard spelled out": [
+        grant(Action=[*[a for a in EIGHT if a != "s3:GetObject"], "s3:GetObject*"])
+    ],
+    "by actions in another case, which the vendor's check does not know": [
+        grant(Action=[action.upper() for action in EIGHT])
+    ],
     "by NotAction": [grant(Action=None, NotAction="s3:PutBucketPolicy")],
     "under a Condition": [grant(Condition={"Bool": {"aws:SecureTransport": "true"}})],
     "in part under a Condition": [
         grant(Action=EIGHT[1:]),
-        grant(Sid="Strict", Action=EIGHT[0], Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}),
+        grant(
+            Sid="Strict", Action=EIGHT[0], Condition={"StringEquals": {"aws:SourceVpc": "vpc-1"}}
+        ),
     ],
     "on the bucket alone": [grant(Resource=BUCKET_ARN)],
     "on the objects alone": [grant(Resource=OBJECTS_ARN)],
@@ -212,7 +255,10 @@ MISSED = {
         grant(Action=list(ON_BUCKET), Resource=OBJECTS_ARN),
         grant(Sid="Objects", Action=list(ON_OBJECTS), Resource=BUCKET_ARN),
     ],
-    **{f"without {action}": [grant(Action=[other for other in EIGHT if other != action])] for action in EIGHT},
+    **{
+        f"without {action}": [grant(Action=[other for other in EIGHT if other != action])]
+        for action in EIGHT
+    },
 }
 
 
@@ -233,13 +279,21 @@ def test_a_statement_object_is_kept_beside_ours() -> None:
 
 
 def test_the_statements_that_grant_are_named_by_sid_or_place() -> None:
-    document = policy(TLS_ONLY, VENDOR_CLOUDFORMATION, grant(Action="s3:GetObject"), grant(Sid="All", Action="s3:*"))
+    document = policy(
+        TLS_ONLY,
+        VENDOR_CLOUDFORMATION,
+        grant(Action="s3:GetObject"),
+        grant(Sid="All", Action="s3:*"),
+    )
     assert decided(document).result["granted_by"] == {ROLE: ["#2", "Somebody", SID]}
     assert bucket_policy_plan.granted_by(document, WANTED) == {ROLE: ["#2", "Somebody"]}
 
 
 def test_roles_share_one_statement_in_sorted_order() -> None:
-    roles = tuple(Role(arn=f"arn:aws:iam::{ACCOUNT}:role/{name}", account_id=ACCOUNT) for name in ("zeta", "alpha", "mid"))
+    roles = tuple(
+        Role(arn=f"arn:aws:iam::{ACCOUNT}:role/{name}", account_id=ACCOUNT)
+        for name in ("zeta", "alpha", "mid")
+    )
     document = EMPTY
     for role in roles:
         document = decided(document, roles=(role,)).after
@@ -280,7 +334,9 @@ def test_our_own_statement_is_put_right_in_its_place(edited: Raw) -> None:
     assert "statement_differs" in plan.reasons
 
 
-@pytest.mark.parametrize("principal", ["*", {"AWS": "*"}, {"AWS": [ROLE, "*"]}], ids=["a string", "by kind", "in a list"])
+@pytest.mark.parametrize(
+    "principal", ["*", {"AWS": "*"}, {"AWS": [ROLE, "*"]}], ids=["a string", "by kind", "in a list"]
+)
 def test_everybody_never_stays_in_our_statement(principal: t.Any) -> None:
     (raw,) = left(decided(policy(ours(Principal=principal))))
     assert_ours(raw, ROLE)
@@ -293,14 +349,32 @@ def test_other_roles_stay_in_our_statement_when_it_is_put_right() -> None:
 
 OTHERS_WITH_OUR_SID = {
     "for a service, on a prefix": {**LOG_DELIVERY, "Sid": SID},
-    "for another account, one action": grant(Sid=SID, Principal={"AWS": OTHER_ACCOUNT}, Action="s3:GetObject"),
-    "for this account, under a Condition": grant(Sid=SID, Principal={"AWS": ROOT}, Condition={"Bool": {"aws:SecureTransport": "true"}}),
-    "for a service, beside the role": grant(Sid=SID, Principal={"AWS": ROLE, "Service": "logging.s3.amazonaws.com"}, Action="s3:PutObject"),
-    "for another account's role": grant(Sid=SID, Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)}, Action="s3:GetObject"),
-    "for a user": grant(Sid=SID, Principal={"AWS": [ROLE, f"arn:aws:iam::{ACCOUNT}:user/ada"]}, Action="s3:GetObject"),
-    "for an organisation": grant(Sid=SID, Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}}),
+    "for another account, one action": grant(
+        Sid=SID, Principal={"AWS": OTHER_ACCOUNT}, Action="s3:GetObject"
+    ),
+    "for this account, under a Condition": grant(
+        Sid=SID, Principal={"AWS": ROOT}, Condition={"Bool": {"aws:SecureTransport": "true"}}
+    ),
+    "for a service, beside the role": grant(
+        Sid=SID,
+        Principal={"AWS": ROLE, "Service": "logging.s3.amazonaws.com"},
+        Action="s3:PutObject",
+    ),
+    "for another account's role": grant(
+        Sid=SID, Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)}, Action="s3:GetObject"
+    ),
+    "for a user": grant(
+        Sid=SID,
+        Principal={"AWS": [ROLE, f"arn:aws:iam::{ACCOUNT}:user/ada"]},
+        Action="s3:GetObject",
+    ),
+    "for an organisation": grant(
+        Sid=SID, Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}}
+    ),
     "for all but a role": grant(Sid=SID, Principal=None, NotPrincipal={"AWS": ROLE_B}),
-    "that denies another role": deny(Sid=SID, Principal={"AWS": CONTROL}, Action="s3:*", Resource=OBJECTS_ARN),
+    "that denies another role": deny(
+        Sid=SID, Principal={"AWS": CONTROL}, Action="s3:*", Resource=OBJECTS_ARN
+    ),
 }
 
 
@@ -314,7 +388,9 @@ def test_a_statement_of_others_with_our_sid_is_not_widened_to_what_roles_get(raw
 
 
 @pytest.mark.parametrize("raw", OTHERS_WITH_OUR_SID.values(), ids=list(OTHERS_WITH_OUR_SID))
-def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_a_number_for_all_roles(raw: Raw) -> None:
+def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_a_number_for_all_roles(
+    raw: Raw,
+) -> None:
     plan = decided(policy(raw, LOG_DELIVERY))
     second = decided(plan.after, roles=(TEAM_B,))
     assert left(second) == [raw, LOG_DELIVERY, ours(ROLE, ROLE_B, Sid=f"{SID}2")]
@@ -337,7 +413,9 @@ def test_our_statement_is_put_right_even_where_another_grants_access() -> None:
 
 
 def test_our_statement_is_spelled_as_the_vendors_check_reads_it() -> None:
-    plan = bucket_policy_plan.decide(policy(ours(Action=[action.lower() for action in EIGHT])), WANTED)
+    plan = bucket_policy_plan.decide(
+        policy(ours(Action=[action.lower() for action in EIGHT])), WANTED
+    )
     assert plan.changed
     assert_ours(left(plan)[0], ROLE)
 
@@ -366,14 +444,23 @@ def test_an_id_that_is_not_known_to_dangle_is_left_in_our_statement() -> None:
     assert not decided(policy(ours(ROLE, "AIDAQ3EGSIJTZ5USERONE"))).changed
 
 
-STALE = allow(Sid="Stale", Principal={"AWS": [FORMER_ID, ROLE_B]}, Action="s3:GetObject", Resource=OBJECTS_ARN)
+STALE = allow(
+    Sid="Stale", Principal={"AWS": [FORMER_ID, ROLE_B]}, Action="s3:GetObject", Resource=OBJECTS_ARN
+)
 BLOCKING = {
     "of others": (policy(TLS_ONLY, STALE), ["Stale"]),
     "of others, without a Sid": (policy(TLS_ONLY, without(STALE, "Sid")), ["2"]),
     "of others, alone in it": (policy({**STALE, "Principal": {"AWS": FORMER_ID}}), ["Stale"]),
     "of others, denied": (policy({**STALE, "Effect": "Deny"}), ["Stale"]),
     "of others, excepted from a Deny": (
-        policy(deny(Sid="Stale", NotPrincipal={"AWS": [FORMER_ID, ROLE, ROOT]}, Action="s3:*", Resource=OBJECTS_ARN)),
+        policy(
+            deny(
+                Sid="Stale",
+                NotPrincipal={"AWS": [FORMER_ID, ROLE, ROOT]},
+                Action="s3:*",
+                Resource=OBJECTS_ARN,
+            )
+        ),
         ["Stale"],
     ),
     "in two": (policy(STALE, {**STALE, "Sid": "Older"}), ["Stale", "Older"]),
@@ -383,7 +470,9 @@ BLOCKING = {
 
 
 @pytest.mark.parametrize(("document", "named"), BLOCKING.values(), ids=list(BLOCKING))
-def test_statements_that_make_s3_refuse_every_write_are_named(document: Document, named: list[str]) -> None:
+def test_statements_that_make_s3_refuse_every_write_are_named(
+    document: Document, named: list[str]
+) -> None:
     blocking = bucket_policy_plan.blocking_ids(document, WANTED)
     assert len(blocking) == len(named)
     assert all(name in text for name, text in zip(named, blocking, strict=True))
@@ -392,7 +481,9 @@ def test_statements_that_make_s3_refuse_every_write_are_named(document: Document
 def test_each_such_statement_is_named_with_its_own_principals() -> None:
     """And with none of another's."""
     one, other = FORMER_ID, f"{FORMER_ID[:-1]}{'A' if FORMER_ID[-1] != 'A' else 'B'}"
-    document = policy({**STALE, "Principal": {"AWS": one}}, {**STALE, "Sid": "Older", "Principal": {"AWS": other}})
+    document = policy(
+        {**STALE, "Principal": {"AWS": one}}, {**STALE, "Sid": "Older", "Principal": {"AWS": other}}
+    )
     wanted = dataclasses.replace(WANTED, dangling=frozenset((one, other)))
     assert list(bucket_policy_plan.blocking_ids(document, wanted).values()) == [{one}, {other}]
 
@@ -420,14 +511,23 @@ def test_pruning_takes_out_nobody_who_exists() -> None:
 
 
 def test_pruning_never_makes_a_deny_hit_more_roles_or_fewer() -> None:
-    protecting = deny(Sid="Mine", NotPrincipal={"AWS": [ROLE, ROOT, FORMER_ID]}, Action="s3:*", Resource=OBJECTS_ARN)
+    protecting = deny(
+        Sid="Mine",
+        NotPrincipal={"AWS": [ROLE, ROOT, FORMER_ID]},
+        Action="s3:*",
+        Resource=OBJECTS_ARN,
+    )
     plan = decided(policy(protecting, ours()), prune=True)
     assert statements_equal(left(plan)[0], {**protecting, "NotPrincipal": {"AWS": [ROLE, ROOT]}})
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-def test_the_only_exception_of_a_statement_is_not_pruned_but_an_error_that_names_the_statement(state: str) -> None:
-    last = deny(Sid="Mine", NotPrincipal={"AWS": [FORMER_ID]}, Action="s3:DeleteBucket", Resource=BUCKET_ARN)
+def test_the_only_exception_of_a_statement_is_not_pruned_but_an_error_that_names_the_statement(
+    state: str,
+) -> None:
+    last = deny(
+        Sid="Mine", NotPrincipal={"AWS": [FORMER_ID]}, Action="s3:DeleteBucket", Resource=BUCKET_ARN
+    )
     with pytest.raises(RefusedError, match="Mine") as caught:
         decided(policy(ours(), last), prune=True, state=state)
     assert caught.value.details["statement"] == last
@@ -443,7 +543,11 @@ def test_other_actions_get_a_statement_of_their_own_beside_the_usual_one() -> No
     raw = left(plan)[1]
     assert re.fullmatch(f"{SID}[0-9A-Za-z]+", raw["Sid"])
     assert raw["Sid"] == plan.result["sid"]
-    assert (raw["Effect"], raw["Principal"]["AWS"], sorted(raw["Action"])) == ("Allow", [ROLE], sorted(READ))
+    assert (raw["Effect"], raw["Principal"]["AWS"], sorted(raw["Action"])) == (
+        "Allow",
+        [ROLE],
+        sorted(READ),
+    )
     assert not decided(plan.after, actions=READ).changed
 
 
@@ -513,14 +617,26 @@ SURE_DENIES = {
     "the role's unique id": {"Principal": {"AWS": ROLE_ID}},
     "everybody": {"Principal": "*"},
     "all but others": {"NotPrincipal": {"AWS": ROLE_B}},
-    "all but other roles by a Condition": {"Principal": "*", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE_B}}},
-    "other accounts by a Condition": {"Principal": "*", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": OTHER_ACCOUNT}}},
+    "all but other roles by a Condition": {
+        "Principal": "*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE_B}},
+    },
+    "other accounts by a Condition": {
+        "Principal": "*",
+        "Condition": {"StringNotEquals": {"aws:PrincipalAccount": OTHER_ACCOUNT}},
+    },
 }
 
 
-@pytest.mark.parametrize("others", [[], [ours()], [CLOUD_FOUNDATION]], ids=["with nothing", "with ours", "with somebody's grant"])
+@pytest.mark.parametrize(
+    "others",
+    [[], [ours()], [CLOUD_FOUNDATION]],
+    ids=["with nothing", "with ours", "with somebody's grant"],
+)
 @pytest.mark.parametrize("elements", SURE_DENIES.values(), ids=list(SURE_DENIES))
-def test_a_deny_that_hits_the_role_is_an_error_that_names_it(elements: Raw, others: list[Raw]) -> None:
+def test_a_deny_that_hits_the_role_is_an_error_that_names_it(
+    elements: Raw, others: list[Raw]
+) -> None:
     raw = deny(Sid="LockedOut", Action="s3:*", Resource=[BUCKET_ARN, OBJECTS_ARN], **elements)
     with pytest.raises(TaskError, match="LockedOut") as caught:
         decided(policy(*others, raw))
@@ -551,7 +667,9 @@ def test_a_deny_that_may_hit_the_role_is_a_warning_that_names_it(others: list[Ra
 HARMLESS_DENIES = {
     "TLS only": TLS_ONLY,
     "another role": deny(Principal={"AWS": ROLE_B}, Action="s3:*", Resource=OBJECTS_ARN),
-    "an action that is not needed": deny(Principal="*", Action=["s3:DeleteBucket", "s3:PutBucketPolicy"], Resource=BUCKET_ARN),
+    "an action that is not needed": deny(
+        Principal="*", Action=["s3:DeleteBucket", "s3:PutBucketPolicy"], Resource=BUCKET_ARN
+    ),
     "all but the role by a Condition": deny(
         Principal="*",
         Action="s3:*",
@@ -570,11 +688,23 @@ def test_a_deny_does_no_harm(raw: Raw) -> None:
 
 
 ABSENT = {
-    "from ours, others stay in it": ([TLS_ONLY, ours(ROLE, ROLE_B)], [TLS_ONLY, ours(ROLE_B)], ["access_present"]),
+    "from ours, others stay in it": (
+        [TLS_ONLY, ours(ROLE, ROLE_B)],
+        [TLS_ONLY, ours(ROLE_B)],
+        ["access_present"],
+    ),
     "from ours, which goes": ([ours(), TLS_ONLY], [TLS_ONLY], ["access_present"]),
-    "from ours, which shows its unique id": ([ours(ROLE_ID), TLS_ONLY], [TLS_ONLY], ["access_present"]),
+    "from ours, which shows its unique id": (
+        [ours(ROLE_ID), TLS_ONLY],
+        [TLS_ONLY],
+        ["access_present"],
+    ),
     "from ours, there twice": ([ours(), TLS_ONLY, ours()], [TLS_ONLY], ["access_present"]),
-    "from ours with the actions edited": ([ours(ROLE, ROLE_B, Action="s3:*")], None, ["access_present"]),
+    "from ours with the actions edited": (
+        [ours(ROLE, ROLE_B, Action="s3:*")],
+        None,
+        ["access_present"],
+    ),
     "from somebody's": ([grant(), LOG_DELIVERY], [LOG_DELIVERY], ["access_in_other_statement"]),
     "from somebody's, others stay in it": (
         [CLOUD_FOUNDATION],
@@ -586,14 +716,26 @@ ABSENT = {
         [grant(Principal={"Service": "logging.s3.amazonaws.com"})],
         ["access_in_other_statement"],
     ),
-    "from somebody's with a wildcard": ([grant(Action="s3:*"), TLS_ONLY], [TLS_ONLY], ["access_in_other_statement"]),
-    "from somebody's with NotAction": ([grant(Action=None, NotAction="s3:x"), TLS_ONLY], [TLS_ONLY], ["access_in_other_statement"]),
+    "from somebody's with a wildcard": (
+        [grant(Action="s3:*"), TLS_ONLY],
+        [TLS_ONLY],
+        ["access_in_other_statement"],
+    ),
+    "from somebody's with NotAction": (
+        [grant(Action=None, NotAction="s3:x"), TLS_ONLY],
+        [TLS_ONLY],
+        ["access_in_other_statement"],
+    ),
     "from somebody's under a Condition": (
         [grant(Condition={"Bool": {"aws:SecureTransport": True}}), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from somebody's on a prefix": ([grant(Resource=f"{BUCKET_ARN}/x/*"), TLS_ONLY], [TLS_ONLY], ["access_in_other_statement"]),
+    "from somebody's on a prefix": (
+        [grant(Resource=f"{BUCKET_ARN}/x/*"), TLS_ONLY],
+        [TLS_ONLY],
+        ["access_in_other_statement"],
+    ),
     "from somebody's, which shows its unique id": (
         [grant(Principal={"AWS": ROLE_ID}), TLS_ONLY],
         [TLS_ONLY],
@@ -608,11 +750,15 @@ ABSENT = {
 
 
 @pytest.mark.parametrize(("before", "after", "reasons"), ABSENT.values(), ids=list(ABSENT))
-def test_a_role_is_taken_out(before: list[Raw], after: list[Raw] | None, reasons: list[str]) -> None:
+def test_a_role_is_taken_out(
+    before: list[Raw], after: list[Raw] | None, reasons: list[str]
+) -> None:
     plan = absent(policy(*before))
     if after is not None:
         assert policies_equal(plan.after, policy(*after))
-        assert [raw for raw in left(plan) if raw in before] == [raw for raw in before if raw in after]
+        assert [raw for raw in left(plan) if raw in before] == [
+            raw for raw in before if raw in after
+        ]
     assert ROLE not in json.dumps(left(plan))
     assert ROLE_ID not in json.dumps(left(plan))
     assert set(reasons) <= set(plan.reasons)
@@ -627,7 +773,11 @@ def test_a_role_is_taken_out_of_every_kind_of_our_statements() -> None:
         assert left(absent(both, actions=actions)) == []
 
 
-@pytest.mark.parametrize("raw", [ours(), grant(), grant(Action="s3:*")], ids=["ours", "somebody's", "somebody's with a wildcard"])
+@pytest.mark.parametrize(
+    "raw",
+    [ours(), grant(), grant(Action="s3:*")],
+    ids=["ours", "somebody's", "somebody's with a wildcard"],
+)
 def test_the_last_statement_taken_out_leaves_a_policy_that_is_to_go(raw: Raw) -> None:
     plan = absent(policy(raw))
     assert plan.changed
@@ -644,7 +794,9 @@ NOTHING_TO_TAKE_OUT = {
     "everybody, which names nobody": [grant(Principal="*")],
     "all but the role": [grant(Principal=None, NotPrincipal={"AWS": ROLE})],
     "the role denied": [deny(Principal={"AWS": ROLE}, Action="s3:*", Resource=OBJECTS_ARN)],
-    "the role excepted from a Deny": [deny(NotPrincipal={"AWS": [ROLE, ROOT]}, Action="s3:*", Resource=OBJECTS_ARN)],
+    "the role excepted from a Deny": [
+        deny(NotPrincipal={"AWS": [ROLE, ROOT]}, Action="s3:*", Resource=OBJECTS_ARN)
+    ],
 }
 
 
@@ -699,7 +851,9 @@ def _has_all(document: Document, role: str) -> bool:
 
 @PROPERTY
 @given(bucket_policies(), OUR_PART, ROLES)
-def test_merging_keeps_every_statement_of_others_and_adds_just_ours(others: Document, there: list[Raw], roles: t.Any) -> None:
+def test_merging_keeps_every_statement_of_others_and_adds_just_ours(
+    others: Document, there: list[Raw], roles: t.Any
+) -> None:
     document = _with(others, there)
     plan = decided(document, roles=roles)
     assert plan.changed is not all(_has_all(document, role.arn) for role in roles)
@@ -715,7 +869,9 @@ def test_merging_keeps_every_statement_of_others_and_adds_just_ours(others: Docu
 
 @PROPERTY
 @given(bucket_policies(("Allow", "Deny")), OUR_PART, ROLES)
-def test_merging_twice_equals_merging_once(others: Document, there: list[Raw], roles: t.Any) -> None:
+def test_merging_twice_equals_merging_once(
+    others: Document, there: list[Raw], roles: t.Any
+) -> None:
     try:
         plan = decided(_with(others, there), roles=roles)
     except TaskError:
@@ -729,7 +885,9 @@ def test_merging_twice_equals_merging_once(others: Document, there: list[Raw], r
 
 @PROPERTY
 @given(bucket_policies(("Allow", "Deny")), OUR_PART, ROLES)
-def test_absent_takes_just_the_roles_out_and_is_final(others: Document, there: list[Raw], roles: t.Any) -> None:
+def test_absent_takes_just_the_roles_out_and_is_final(
+    others: Document, there: list[Raw], roles: t.Any
+) -> None:
     document = _with(others, there)
     plan = absent(document, roles=roles)
     arns = [role.arn for role in roles]
@@ -747,14 +905,18 @@ def _names_no_role(document: Document) -> bool:
 
 @PROPERTY
 @given(bucket_policies().filter(_names_no_role), ROLES)
-def test_absent_undoes_present_where_nothing_was_granted_before(document: Document, roles: t.Any) -> None:
+def test_absent_undoes_present_where_nothing_was_granted_before(
+    document: Document, roles: t.Any
+) -> None:
     undone = absent(decided(document, roles=roles).after, roles=roles)
     assert left(undone) == statements_of(document)
 
 
 @PROPERTY
 @given(bucket_policies(), st.permutations([TEAM_A, TEAM_B]))
-def test_the_order_in_which_roles_come_makes_no_difference(document: Document, roles: t.Any) -> None:
+def test_the_order_in_which_roles_come_makes_no_difference(
+    document: Document, roles: t.Any
+) -> None:
     one_by_one = document
     for role in roles:
         one_by_one = decided(one_by_one, roles=(role,)).after

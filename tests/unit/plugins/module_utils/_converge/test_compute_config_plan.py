@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a compute config must become: the profile on every node, the declared state, and nothing else."""
+"""What a compute config must become: the profile on every node, the declared state, and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ import typing as t
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import deployments, normalise
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    deployments,
+    normalise,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
     UNSUPPORTED_KEYS,
     ConfigPlan,
@@ -21,7 +26,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     Wanted,
     decide,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 
 JsonObject = dict[str, t.Any]
 
@@ -33,18 +41,48 @@ OURS = {"IamInstanceProfile": {"Arn": ARN}}
 OTHERS = {"IamInstanceProfile": {"Arn": OTHER_ARN}}
 DISK = {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 200}}]}
 
-VM = {"name": "vm-west", "cloud_resource_id": "cldrsrc_1", "provider": "AWS", "compute_stack": "VM", "is_default": True}
+VM = {
+    "name": "vm-west",
+    "cloud_resource_id": "cldrsrc_1",
+    "provider": "AWS",
+    "compute_stack": "VM",
+    "is_default": True,
+}
 VM_EAST = {**VM, "name": "vm-east", "cloud_resource_id": "cldrsrc_2", "is_default": False}
-K8S = {**VM, "name": "eks", "cloud_resource_id": "cldrsrc_3", "compute_stack": "K8S", "is_default": False}
-GCP = {**VM, "name": "gcp", "cloud_resource_id": "cldrsrc_4", "provider": "GCP", "is_default": False}
+K8S = {
+    **VM,
+    "name": "eks",
+    "cloud_resource_id": "cldrsrc_3",
+    "compute_stack": "K8S",
+    "is_default": False,
+}
+GCP = {
+    **VM,
+    "name": "gcp",
+    "cloud_resource_id": "cldrsrc_4",
+    "provider": "GCP",
+    "is_default": False,
+}
 ALL_RESOURCES = (VM, VM_EAST, K8S, GCP)
 
 
-def node(name: str = "head-node", instance_config: JsonObject | None = None, **keys: t.Any) -> JsonObject:
-    return {"name": name, "instance_type": "m5.large", "advanced_configurations_json": instance_config, **keys}
+def node(
+    name: str = "head-node", instance_config: JsonObject | None = None, **keys: t.Any
+) -> JsonObject:
+    return {
+        "name": name,
+        "instance_type": "m5.large",
+        "advanced_configurations_json": instance_config,
+        **keys,
+    }
 
 
-def config(cluster: JsonObject | None = None, head: JsonObject | None = None, *workers: JsonObject, **keys: t.Any) -> JsonObject:
+def config(
+    cluster: JsonObject | None = None,
+    head: JsonObject | None = None,
+    *workers: JsonObject,
+    **keys: t.Any,
+) -> JsonObject:
     """An API config by the instance configurations of its cluster and head, and its worker groups."""
     return {
         "cloud_id": "cld_x",
@@ -55,22 +93,44 @@ def config(cluster: JsonObject | None = None, head: JsonObject | None = None, *w
     }
 
 
-def observed(live: JsonObject | None, resources: t.Sequence[JsonObject] = (VM,), **keys: t.Any) -> Observed:
-    template = None if live is None else {"id": "cpt_3", "name": "team-a", "version": 3, "archived_at": None, "config": live}
+def observed(
+    live: JsonObject | None, resources: t.Sequence[JsonObject] = (VM,), **keys: t.Any
+) -> Observed:
+    template = (
+        None
+        if live is None
+        else {"id": "cpt_3", "name": "team-a", "version": 3, "archived_at": None, "config": live}
+    )
     return Observed("team-a", "cld_x", template, resources, **keys)
 
 
 def archived(before: Observed) -> Observed:
-    return dataclasses.replace(before, template={**(before.template or {}), "archived_at": "2026-01-01T00:00:00Z"})
+    return dataclasses.replace(
+        before, template={**(before.template or {}), "archived_at": "2026-01-01T00:00:00Z"}
+    )
 
 
 def from_server(body: JsonObject) -> JsonObject:
-    """What the service returns for a published config: as sent, with its defaults and nulls, decorated."""
+    """What the service returns for a published config: as sent, with its defaults and nulls,
+    decorated.
+    """
     nulls = dict.fromkeys(
-        ("max_workers", "region", "maximum_uptime_minutes", "aws_advanced_configurations_json", "gcp_advanced_configurations_json")
+        (
+            "max_workers",
+            "region",
+            "maximum_uptime_minutes",
+            "aws_advanced_configurations_json",
+            "gcp_advanced_configurations_json",
+        )
     )
     entries = [
-        {"cloud_deployment": None, "cloud_resource_id": None, "flags": None, **entry, "allowed_azs": entry.get("allowed_azs") or ["any"]}
+        {
+            "cloud_deployment": None,
+            "cloud_resource_id": None,
+            "flags": None,
+            **entry,
+            "allowed_azs": entry.get("allowed_azs") or ["any"],
+        }
         for entry in copy.deepcopy(body["deployment_configs"])
     ]
     for entry in entries:
@@ -90,12 +150,23 @@ def from_server(body: JsonObject) -> JsonObject:
 def again(before: Observed, wanted: Wanted, plan: ConfigPlan) -> ConfigPlan:
     """Decide once more, on what the service returns after the plan was applied."""
     assert plan.config is not None
-    template = {"id": "cpt_4", "name": before.name, "version": 4, "archived_at": None, "config": from_server(plan.config)}
-    return decide(Observed(before.name, before.cloud_id, template, before.resources, before.default_config), wanted)
+    template = {
+        "id": "cpt_4",
+        "name": before.name,
+        "version": 4,
+        "archived_at": None,
+        "config": from_server(plan.config),
+    }
+    return decide(
+        Observed(before.name, before.cloud_id, template, before.resources, before.default_config),
+        wanted,
+    )
 
 
 def check_settled(before: Observed, wanted: Wanted, plan: ConfigPlan) -> None:
-    """What holds for every plan: a change is one that shows and that a second decision does not repeat."""
+    """What holds for every plan: a change is one that shows and that a second decision does not
+    repeat.
+    """
     assert plan.changed == (plan.before != plan.after)
     second = again(before, wanted, plan)
     assert second.reasons == ()
@@ -103,17 +174,38 @@ def check_settled(before: Observed, wanted: Wanted, plan: ConfigPlan) -> None:
 
 
 PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObject | None]] = {
-    # live config, reasons, and then the instance configurations of the cluster and of the first worker group
+    # live config, reasons, and then the instance configurations of the cluster and of the first
+    # worker group
     "no instance configuration": (config(None, None, node("w")), ("profile_missing",), OURS, None),
     "right already": (config(OURS, None, node("w")), (), OURS, None),
     "right on every node": (config(OURS, OURS, node("w", OURS)), (), OURS, OURS),
     "siblings are kept": (config(DISK), ("profile_missing",), {**DISK, **OURS}, None),
     "another profile": (config(OTHERS), ("profile_differs",), OURS, None),
-    "a role's ARN": (config({"IamInstanceProfile": {"Arn": ROLE_ARN}}), ("wrong_arn_kind",), OURS, None),
-    "a profile by name": (config({"IamInstanceProfile": {"Name": "team-a"}}), ("profile_by_name",), OURS, None),
+    "a role's ARN": (
+        config({"IamInstanceProfile": {"Arn": ROLE_ARN}}),
+        ("wrong_arn_kind",),
+        OURS,
+        None,
+    ),
+    "a profile by name": (
+        config({"IamInstanceProfile": {"Name": "team-a"}}),
+        ("profile_by_name",),
+        OURS,
+        None,
+    ),
     "an empty profile": (config({"IamInstanceProfile": {}}), ("profile_missing",), OURS, None),
-    "a group hides the profile": (config(OURS, None, node("w", DISK)), ("node_group_hides_profile",), OURS, {**DISK, **OURS}),
-    "a group has another profile": (config(OURS, None, node("w", OTHERS)), ("node_group_profile_differs",), OURS, OURS),
+    "a group hides the profile": (
+        config(OURS, None, node("w", DISK)),
+        ("node_group_hides_profile",),
+        OURS,
+        {**DISK, **OURS},
+    ),
+    "a group has another profile": (
+        config(OURS, None, node("w", OTHERS)),
+        ("node_group_profile_differs",),
+        OURS,
+        OURS,
+    ),
     "a group has a role's ARN": (
         config(OURS, None, node("w", {"IamInstanceProfile": {"Arn": ROLE_ARN}})),
         ("wrong_arn_kind",),
@@ -121,7 +213,12 @@ PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObj
         OURS,
     ),
     "a group's empty configuration inherits": (config(OURS, None, node("w", {})), (), OURS, None),
-    "a legacy key at the cluster": (config(aws_advanced_configurations_json=DISK), ("profile_missing",), {**DISK, **OURS}, None),
+    "a legacy key at the cluster": (
+        config(aws_advanced_configurations_json=DISK),
+        ("profile_missing",),
+        {**DISK, **OURS},
+        None,
+    ),
     "a legacy key that is right": (config(aws_advanced_configurations_json=OURS), (), OURS, None),
     "a legacy key of a group": (
         config(OURS, None, node("w", aws_advanced_configurations_json=DISK)),
@@ -138,15 +235,21 @@ PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObj
 }
 
 
-@pytest.mark.parametrize(("live", "reasons", "cluster", "worker"), PRESENT.values(), ids=PRESENT.keys())
+@pytest.mark.parametrize(
+    ("live", "reasons", "cluster", "worker"), PRESENT.values(), ids=PRESENT.keys()
+)
 class TestPresent:
-    def test_reasons(self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject) -> None:
+    def test_reasons(
+        self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject
+    ) -> None:
         before, wanted = observed(live), Wanted(ARN)
         plan = decide(before, wanted)
         assert plan.reasons == reasons
         check_settled(before, wanted, plan)
 
-    def test_both_places(self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject) -> None:
+    def test_both_places(
+        self, live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject, worker: JsonObject
+    ) -> None:
         body = decide(observed(live), Wanted(ARN)).config
         assert body is not None
         for level in (body, body["deployment_configs"][0]):
@@ -169,7 +272,13 @@ def test_overrides_name_each_group_and_what_it_had() -> None:
                 "after": ARN,
                 "reason": "node_group_hides_profile",
             },
-            {"node_group": "w", "deployment": "vm-west", "before": OTHER_ARN, "after": ARN, "reason": "node_group_profile_differs"},
+            {
+                "node_group": "w",
+                "deployment": "vm-west",
+                "before": OTHER_ARN,
+                "after": ARN,
+                "reason": "node_group_profile_differs",
+            },
         ],
     }
 
@@ -183,10 +292,26 @@ ABSENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None]] = {
     "nothing there": (config(), (), None),
     "ours alone": (config(OURS), ("profile_present",), None),
     "ours among siblings": (config({**DISK, **OURS}), ("profile_present",), DISK),
-    "the role's ARN is ours too": (config({"IamInstanceProfile": {"Arn": ROLE_ARN}}), ("profile_present",), None),
-    "the profile's name is ours too": (config({"IamInstanceProfile": {"Name": "team-a"}}), ("profile_present",), None),
-    "ours under both keys": (config(OURS, aws_advanced_configurations_json=OURS), ("profile_present",), None),
-    "ours in a group": (config(None, None, node("w", {**DISK, **OURS})), ("profile_present",), None),
+    "the role's ARN is ours too": (
+        config({"IamInstanceProfile": {"Arn": ROLE_ARN}}),
+        ("profile_present",),
+        None,
+    ),
+    "the profile's name is ours too": (
+        config({"IamInstanceProfile": {"Name": "team-a"}}),
+        ("profile_present",),
+        None,
+    ),
+    "ours under both keys": (
+        config(OURS, aws_advanced_configurations_json=OURS),
+        ("profile_present",),
+        None,
+    ),
+    "ours in a group": (
+        config(None, None, node("w", {**DISK, **OURS})),
+        ("profile_present",),
+        None,
+    ),
     "another's": (config(OTHERS), (), OTHERS),
     "the same name in another account": (
         config({"IamInstanceProfile": {"Arn": ARN.replace("210987654321", "111122223333")}}),
@@ -208,12 +333,16 @@ def test_absent(live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject 
 
 
 def test_absent_says_whose_profile_stays() -> None:
-    (warning,) = decide(observed(config(None, None, node("w", OTHERS))), Wanted(ARN, state="absent")).warnings
+    (warning,) = decide(
+        observed(config(None, None, node("w", OTHERS))), Wanted(ARN, state="absent")
+    ).warnings
     assert "'w'" in warning and OTHER_ARN in warning
 
 
 @pytest.mark.parametrize("state", ["absent", "archived"])
-@pytest.mark.parametrize("before", [observed(None), archived(observed(config(OURS)))], ids=["none there", "archived"])
+@pytest.mark.parametrize(
+    "before", [observed(None), archived(observed(config(OURS)))], ids=["none there", "archived"]
+)
 def test_nothing_to_do(state: str, before: Observed) -> None:
     plan = decide(before, Wanted(ARN, state=state))
     assert (plan.reasons, plan.config) == ((), None)
@@ -223,7 +352,9 @@ def test_nothing_to_do(state: str, before: Observed) -> None:
 def test_archiving_is_wanted() -> None:
     plan = decide(observed(config()), Wanted(ARN, state="archived"))
     assert plan.reasons == ("archive_wanted",)
-    assert plan.before == {"compute_config": normalise(config())} and plan.after == {"compute_config": None}
+    assert plan.before == {"compute_config": normalise(config())} and plan.after == {
+        "compute_config": None
+    }
 
 
 def test_an_archived_name_cannot_be_used() -> None:
@@ -235,17 +366,26 @@ def test_an_archived_name_cannot_be_used() -> None:
 
 class TestMissing:
     def test_from_the_default_config(self) -> None:
-        before, wanted = observed(None, default_config=config(None, None, node("w", DISK), cloud_id=None)), Wanted(ARN)
+        before, wanted = (
+            observed(None, default_config=config(None, None, node("w", DISK), cloud_id=None)),
+            Wanted(ARN),
+        )
         plan = decide(before, wanted)
         assert plan.reasons == ("compute_config_missing",)
         assert plan.before == {"compute_config": None}
         assert plan.config is not None and plan.config["cloud_id"] == "cld_x"
-        assert plan.config["worker_node_types"][0]["advanced_configurations_json"] == {**DISK, **OURS}
+        assert plan.config["worker_node_types"][0]["advanced_configurations_json"] == {
+            **DISK,
+            **OURS,
+        }
         assert plan.result["previous_version"] is None
         check_settled(before, wanted, plan)
 
     def test_from_the_declared_config(self) -> None:
-        declared = {"head_node": {"instance_type": "m5.2xlarge"}, "worker_nodes": [{"instance_type": "m5.large"}]}
+        declared = {
+            "head_node": {"instance_type": "m5.2xlarge"},
+            "worker_nodes": [{"instance_type": "m5.large"}],
+        }
         before, wanted = observed(None), Wanted(ARN, declared)
         plan = decide(before, wanted)
         assert plan.config is not None
@@ -257,12 +397,17 @@ class TestMissing:
         check_settled(before, wanted, plan)
 
     def test_a_head_node_alone_does_the_work(self) -> None:
-        plan = decide(observed(None), Wanted(ARN, {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []}))
+        plan = decide(
+            observed(None),
+            Wanted(ARN, {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []}),
+        )
         assert plan.config is not None and "resources" not in plan.config["head_node_type"]
 
     def test_an_undeclared_head_node_comes_from_the_default_config(self) -> None:
         default = {"head_node_type": node(instance_type="m6i.large", resources={"cpu": 8})}
-        plan = decide(observed(None, default_config=default), Wanted(ARN, {"auto_select_worker_config": True}))
+        plan = decide(
+            observed(None, default_config=default), Wanted(ARN, {"auto_select_worker_config": True})
+        )
         assert plan.config is not None
         assert plan.config["head_node_type"]["instance_type"] == "m6i.large"
         assert plan.config["head_node_type"]["resources"] == {"cpu": 0, "gpu": 0}
@@ -289,12 +434,21 @@ def entry(resource: str | None, cluster: JsonObject | None = None, **keys: t.Any
 class TestResources:
     def test_every_deployment_on_aws_virtual_machines_is_treated_and_no_other(self) -> None:
         pod = {"spec": {"nodeSelector": {"a": "b"}}}
-        live = config(deployment_configs=[entry(None), entry("vm-east", OTHERS), entry("eks", pod), entry("gcp")])
+        live = config(
+            deployment_configs=[
+                entry(None),
+                entry("vm-east", OTHERS),
+                entry("eks", pod),
+                entry("gcp"),
+            ]
+        )
         before, wanted = observed(live, ALL_RESOURCES), Wanted(ARN)
         plan = decide(before, wanted)
         assert plan.reasons == ("profile_missing", "profile_differs")
         assert plan.config is not None
-        assert [one.get("advanced_configurations_json") for one in plan.config["deployment_configs"]] == [OURS, OURS, pod, None]
+        assert [
+            one.get("advanced_configurations_json") for one in plan.config["deployment_configs"]
+        ] == [OURS, OURS, pod, None]
         assert plan.result["not_applicable"] == [
             {"deployment": "eks", "reason": "eks is K8S on AWS"},
             {"deployment": "gcp", "reason": "gcp is VM on GCP"},
@@ -318,17 +472,25 @@ class TestResources:
         assert decide(observed(config(), [{**VM, "compute_stack": None}]), Wanted(ARN)).changed
 
     def test_a_resource_that_the_cloud_has_no_longer(self) -> None:
-        plan = decide(observed(config(deployment_configs=[entry(None), entry("gone")])), Wanted(ARN))
-        assert plan.result["not_applicable"] == [{"deployment": "gone", "reason": "the cloud has no resource 'gone'"}]
+        plan = decide(
+            observed(config(deployment_configs=[entry(None), entry("gone")])), Wanted(ARN)
+        )
+        assert plan.result["not_applicable"] == [
+            {"deployment": "gone", "reason": "the cloud has no resource 'gone'"}
+        ]
 
-    @pytest.mark.parametrize("defaults", [(False, False), (True, True)], ids=["no primary", "two primaries"])
+    @pytest.mark.parametrize(
+        "defaults", [(False, False), (True, True)], ids=["no primary", "two primaries"]
+    )
     def test_there_is_one_primary_resource(self, defaults: tuple[bool, bool]) -> None:
         resources = [{**VM, "is_default": defaults[0]}, {**VM_EAST, "is_default": defaults[1]}]
         with pytest.raises(RefusedError, match="primary resources"):
             decide(observed(config(), resources), Wanted(ARN))
 
     def test_a_resource_by_its_id(self) -> None:
-        live = config(deployment_configs=[entry(None, cloud_resource_id="cldrsrc_3"), entry("vm-west")])
+        live = config(
+            deployment_configs=[entry(None, cloud_resource_id="cldrsrc_3"), entry("vm-west")]
+        )
         plan = decide(observed(live, ALL_RESOURCES), Wanted(ARN))
         assert [one["deployment"] for one in plan.result["not_applicable"]] == ["eks"]
 
@@ -336,16 +498,28 @@ class TestResources:
 DECLARED: dict[str, tuple[JsonObject, JsonObject, bool]] = {
     # declared config, what its deployment config then has, whether that is a change
     "a head node as it is": ({"head_node": {"instance_type": "m5.large"}}, {}, False),
-    "another head node": ({"head_node": {"instance_type": "m5.4xlarge"}}, {"head_node_type": node(instance_type="m5.4xlarge")}, True),
+    "another head node": (
+        {"head_node": {"instance_type": "m5.4xlarge"}},
+        {"head_node_type": node(instance_type="m5.4xlarge")},
+        True,
+    ),
     "zones": ({"zones": ["us-west-2a"]}, {"allowed_azs": ["us-west-2a"]}, True),
-    "a limit beside another": ({"max_resources": {"GPU": 4}}, {"flags": {"max_resources": {"CPU": 8, "GPU": 4}}}, True),
+    "a limit beside another": (
+        {"max_resources": {"GPU": 4}},
+        {"flags": {"max_resources": {"CPU": 8, "GPU": 4}}},
+        True,
+    ),
     "the limit there is": ({"max_resources": {"CPU": 8}}, {}, False),
     "instance configuration beside another": (
         {"advanced_instance_config": {"EbsOptimized": True}},
         {"advanced_configurations_json": {**DISK, **OURS, "EbsOptimized": True}},
         True,
     ),
-    "the groups there are, in another order": ({"worker_nodes": [{"name": "b"}, {"name": "a"}]}, {}, False),
+    "the groups there are, in another order": (
+        {"worker_nodes": [{"name": "b"}, {"name": "a"}]},
+        {},
+        False,
+    ),
     "a group less": ({"worker_nodes": [{"name": "a"}]}, {"worker_node_types": [node("a")]}, True),
     "no groups": ({"worker_nodes": []}, {"worker_node_types": []}, True),
     "more nodes in a group, which keeps the rest": (
@@ -353,22 +527,41 @@ DECLARED: dict[str, tuple[JsonObject, JsonObject, bool]] = {
         {"worker_node_types": [node("a", max_workers=20), node("b")]},
         True,
     ),
-    "automatic workers": ({"auto_select_worker_config": True}, {"worker_node_types": None, "auto_select_worker_config": True}, True),
+    "automatic workers": (
+        {"auto_select_worker_config": True},
+        {"worker_node_types": None, "auto_select_worker_config": True},
+        True,
+    ),
     "the cloud resource that it has": ({"cloud_resource": "vm-west"}, {}, False),
-    "another cloud resource": ({"cloud_resource": "vm-east"}, {"cloud_deployment": "vm-east"}, True),
+    "another cloud resource": (
+        {"cloud_resource": "vm-east"},
+        {"cloud_deployment": "vm-east"},
+        True,
+    ),
     "nothing": ({}, {}, False),
 }
 
 
 @pytest.mark.parametrize(("declared", "then", "changed"), DECLARED.values(), ids=DECLARED.keys())
-def test_declared_keys_are_enforced_and_others_left_alone(declared: JsonObject, then: JsonObject, changed: bool) -> None:
-    live = config({**DISK, **OURS}, None, node("a"), node("b"), flags={"max_resources": {"CPU": 8}}, idle_termination_minutes=30)
+def test_declared_keys_are_enforced_and_others_left_alone(
+    declared: JsonObject, then: JsonObject, changed: bool
+) -> None:
+    live = config(
+        {**DISK, **OURS},
+        None,
+        node("a"),
+        node("b"),
+        flags={"max_resources": {"CPU": 8}},
+        idle_termination_minutes=30,
+    )
     before, wanted = observed(live, ALL_RESOURCES), Wanted(ARN, declared)
     plan = decide(before, wanted)
     assert plan.reasons == (("config_differs",) if changed else ())
     assert plan.config is not None
     expected = {**deployments(live)[0], **then}
-    assert normalise({"deployment_configs": plan.config["deployment_configs"]}) == normalise({"deployment_configs": [expected]})
+    assert normalise({"deployment_configs": plan.config["deployment_configs"]}) == normalise(
+        {"deployment_configs": [expected]}
+    )
     assert plan.config["idle_termination_minutes"] == 30
     check_settled(before, wanted, plan)
 
@@ -382,19 +575,26 @@ def test_another_cloud_resource_has_another_id() -> None:
 
 
 def test_a_declared_instance_type_ends_a_shape() -> None:
-    live = config(OURS, head_node_type=node(instance_type="custom", required_resources={"cpu": 4, "memory": 2**33}))
+    live = config(
+        OURS,
+        head_node_type=node(instance_type="custom", required_resources={"cpu": 4, "memory": 2**33}),
+    )
     plan = decide(observed(live), Wanted(ARN, {"head_node": {"instance_type": "m5.large"}}))
     assert plan.config is not None and "required_resources" not in plan.config["head_node_type"]
 
 
 class TestDeclaredDeployments:
-    LIVE = config(deployment_configs=[entry(None, OURS), entry("vm-east", OURS, allowed_azs=["us-east-1a"])])
+    LIVE = config(
+        deployment_configs=[entry(None, OURS), entry("vm-east", OURS, allowed_azs=["us-east-1a"])]
+    )
 
     def test_one_of_them(self) -> None:
         declared = {"cloud_resource": "vm-east", "head_node": {"instance_type": "m6i.large"}}
         plan = decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, declared))
         assert plan.config is not None
-        kinds = [one["head_node_type"]["instance_type"] for one in plan.config["deployment_configs"]]
+        kinds = [
+            one["head_node_type"]["instance_type"] for one in plan.config["deployment_configs"]
+        ]
         assert kinds == ["m5.large", "m6i.large"]
         assert plan.config["deployment_configs"][1]["allowed_azs"] == ["us-east-1a"]
 
@@ -412,12 +612,20 @@ class TestDeclaredDeployments:
 
     def test_all_of_them(self) -> None:
         head = {"instance_type": "m5.large"}
-        declared = {"configs": [{"cloud_resource": "vm-west", "head_node": head}, {"cloud_resource": "eks", "head_node": head}]}
+        declared = {
+            "configs": [
+                {"cloud_resource": "vm-west", "head_node": head},
+                {"cloud_resource": "eks", "head_node": head},
+            ]
+        }
         before, wanted = observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, declared)
         plan = decide(before, wanted)
         assert plan.reasons == ("config_differs",)
         assert plan.config is not None
-        assert [one.get("cloud_deployment") for one in plan.config["deployment_configs"]] == [None, "eks"]
+        assert [one.get("cloud_deployment") for one in plan.config["deployment_configs"]] == [
+            None,
+            "eks",
+        ]
         check_settled(before, wanted, plan)
 
 
@@ -425,31 +633,58 @@ class TestDeclaredDeployments:
 @pytest.mark.parametrize("key", sorted(UNSUPPORTED_KEYS))
 def test_what_anyscale_sets_itself_is_refused(place: str, key: str) -> None:
     own = {"advanced_instance_config": {key: 1}}
-    declared = {"cluster": own, "head": {"head_node": own}, "worker": {"worker_nodes": [{"name": "w", **own}]}}[place]
+    declared = {
+        "cluster": own,
+        "head": {"head_node": own},
+        "worker": {"worker_nodes": [{"name": "w", **own}]},
+    }[place]
     with pytest.raises(InputError, match=f"{key}, which Anyscale sets itself"):
         decide(observed(config()), Wanted(ARN, declared))
 
 
-@pytest.mark.parametrize("profile", [{"Arn": OTHER_ARN}, {"Arn": ROLE_ARN}, {"Name": "team-a"}], ids=["another", "role", "name"])
+@pytest.mark.parametrize(
+    "profile",
+    [{"Arn": OTHER_ARN}, {"Arn": ROLE_ARN}, {"Name": "team-a"}],
+    ids=["another", "role", "name"],
+)
 def test_a_contradicting_profile_in_config_is_refused(profile: JsonObject) -> None:
     with pytest.raises(InputError, match="another IamInstanceProfile"):
-        decide(observed(config()), Wanted(ARN, {"advanced_instance_config": {"IamInstanceProfile": profile}}))
+        decide(
+            observed(config()),
+            Wanted(ARN, {"advanced_instance_config": {"IamInstanceProfile": profile}}),
+        )
 
 
-# --- whatever the config looks like ------------------------------------------------------------------------------------
+# --- whatever the config looks like ---------------------------------------------------------------
 
 profiles = st.sampled_from(
-    [{"Arn": ARN}, {"Arn": OTHER_ARN}, {"Arn": ROLE_ARN}, {"Name": "team-a"}, {"Name": "other"}, {"Arn": ARN, "Name": "x"}, {}, None, "?"]
+    [
+        {"Arn": ARN},
+        {"Arn": OTHER_ARN},
+        {"Arn": ROLE_ARN},
+        {"Name": "team-a"},
+        {"Name": "other"},
+        {"Arn": ARN, "Name": "x"},
+        {},
+        None,
+        "?",
+    ]
 )
 instance_configs: st.SearchStrategy[JsonObject | None] = st.none() | st.fixed_dictionaries(
-    {}, optional={"IamInstanceProfile": profiles, "EbsOptimized": st.booleans(), "TagSpecifications": st.just([])}
+    {},
+    optional={
+        "IamInstanceProfile": profiles,
+        "EbsOptimized": st.booleans(),
+        "TagSpecifications": st.just([]),
+    },
 )
 levels = st.fixed_dictionaries(
     {},
     optional={
         "advanced_configurations_json": instance_configs,
         "aws_advanced_configurations_json": instance_configs,
-        "flags": st.none() | st.dictionaries(st.sampled_from(["x", "allow-cross-zone-autoscaling"]), st.booleans()),
+        "flags": st.none()
+        | st.dictionaries(st.sampled_from(["x", "allow-cross-zone-autoscaling"]), st.booleans()),
     },
 )
 nodes = st.builds(
@@ -459,7 +694,13 @@ nodes = st.builds(
     st.fixed_dictionaries(
         {},
         optional={
-            "resources": st.sampled_from([None, {"cpu": 0, "gpu": 0}, {"cpu": 2, "memory": None, "custom_resources": {"x": 1}}]),
+            "resources": st.sampled_from(
+                [
+                    None,
+                    {"cpu": 0, "gpu": 0},
+                    {"cpu": 2, "memory": None, "custom_resources": {"x": 1}},
+                ]
+            ),
             "min_workers": st.sampled_from([None, 0, 1]),
             "use_spot": st.booleans(),
             "fallback_to_ondemand": st.booleans(),
@@ -471,7 +712,9 @@ bodies = st.builds(
     lambda level, head, workers, more: {**level, "head_node_type": head, **workers, **more},
     levels,
     nodes,
-    st.fixed_dictionaries({}, optional={"worker_node_types": st.none() | st.lists(nodes, max_size=3)}),
+    st.fixed_dictionaries(
+        {}, optional={"worker_node_types": st.none() | st.lists(nodes, max_size=3)}
+    ),
     st.fixed_dictionaries(
         {},
         optional={
@@ -491,15 +734,31 @@ entries = st.builds(
 configs = st.builds(
     lambda top, several, more: {"cloud_id": "cld_x", **top, **several, **more},
     bodies,
-    st.fixed_dictionaries({}, optional={"deployment_configs": st.none() | st.lists(entries, max_size=3)}),
-    st.fixed_dictionaries({}, optional={"idle_termination_minutes": st.sampled_from([None, 0, 120]), "novelty": st.just({"x": None})}),
+    st.fixed_dictionaries(
+        {}, optional={"deployment_configs": st.none() | st.lists(entries, max_size=3)}
+    ),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "idle_termination_minutes": st.sampled_from([None, 0, 120]),
+            "novelty": st.just({"x": None}),
+        },
+    ),
 )
 declarations = st.none() | st.fixed_dictionaries(
     {},
     optional={
         "zones": st.just(["us-west-2a"]),
-        "head_node": st.just({"instance_type": "m5.large", "advanced_instance_config": {"EbsOptimized": True}}),
-        "worker_nodes": st.sampled_from([[], [{"name": "a"}], [{"name": "new", "instance_type": "m5.large", "market_type": "SPOT"}]]),
+        "head_node": st.just(
+            {"instance_type": "m5.large", "advanced_instance_config": {"EbsOptimized": True}}
+        ),
+        "worker_nodes": st.sampled_from(
+            [
+                [],
+                [{"name": "a"}],
+                [{"name": "new", "instance_type": "m5.large", "market_type": "SPOT"}],
+            ]
+        ),
         "max_resources": st.just({"CPU": 8.0}),
     },
 )
@@ -508,15 +767,26 @@ declarations = st.none() | st.fixed_dictionaries(
 def without_instance_configs(value: t.Any) -> t.Any:
     """A normalised config with everything in it but instance configurations."""
     if isinstance(value, dict):
-        return {key: without_instance_configs(part) for key, part in value.items() if key != "advanced_configurations_json"}
+        return {
+            key: without_instance_configs(part)
+            for key, part in value.items()
+            if key != "advanced_configurations_json"
+        }
     return [without_instance_configs(part) for part in value] if isinstance(value, list) else value
 
 
 @settings(deadline=None, max_examples=200)
-@given(live=st.none() | configs, declared=declarations, state=st.sampled_from(["present", "absent"]))
-def test_deciding_twice_is_deciding_once(live: JsonObject | None, declared: JsonObject | None, state: str) -> None:
+@given(
+    live=st.none() | configs, declared=declarations, state=st.sampled_from(["present", "absent"])
+)
+def test_deciding_twice_is_deciding_once(
+    live: JsonObject | None, declared: JsonObject | None, state: str
+) -> None:
     default = {"head_node_type": node()}
-    before, wanted = observed(live, ALL_RESOURCES, default_config=default), Wanted(ARN, declared, state)
+    before, wanted = (
+        observed(live, ALL_RESOURCES, default_config=default),
+        Wanted(ARN, declared, state),
+    )
     untouched = copy.deepcopy((before, wanted))
     try:
         plan = decide(before, wanted)
@@ -533,7 +803,10 @@ _TWINS = [node("a", OTHERS), node("a", OURS, resources={"cpu": 0, "gpu": 0})]
 
 @settings(deadline=None, max_examples=200)
 @given(live=configs, state=st.sampled_from(["present", "absent"]))
-@example(live={"cloud_id": "cld_x", "head_node_type": node(), "worker_node_types": _TWINS}, state="present")
+@example(
+    live={"cloud_id": "cld_x", "head_node_type": node(), "worker_node_types": _TWINS},
+    state="present",
+)
 def test_nothing_else_changes(live: JsonObject, state: str) -> None:
     before = observed(live, ALL_RESOURCES)
     try:

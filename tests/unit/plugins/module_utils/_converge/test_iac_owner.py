@@ -9,26 +9,52 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    ACCOUNT,
+)
 
 OWNERS = {
-    "CloudFormation by the stack's name": ({"aws:cloudformation:stack-name": "anyscale-prod"}, ("CloudFormation", "anyscale-prod")),
+    "CloudFormation by the stack's name": (
+        {"aws:cloudformation:stack-name": "anyscale-prod"},
+        ("CloudFormation", "anyscale-prod"),
+    ),
     "CloudFormation by all that it tags": (
         {
-            "aws:cloudformation:stack-id": f"arn:aws:cloudformation:us-west-2:{ACCOUNT}:stack/anyscale-prod/1f2e",
+            "aws:cloudformation:stack-id": f"arn:aws:cloudformation:eu-west-1:{ACCOUNT}:stack/prod/1f2e",
             "aws:cloudformation:logical-id": "ClusterNodeRole",
             "aws:cloudformation:stack-name": "anyscale-prod",
         },
         ("CloudFormation", "anyscale-prod"),
     ),
-    "CloudFormation by the stack's id alone": ({"aws:cloudformation:stack-id": "arn:aws:cloudformation:..."}, ("CloudFormation",)),
-    "CloudFormation by the logical id alone": ({"aws:cloudformation:logical-id": "ClusterNodeRole"}, ("CloudFormation",)),
-    "Terraform by the vendor's module": ({"tf_module": "aws-anyscale-iam"}, ("Terraform", "aws-anyscale-iam")),
-    "Terraform by the vendor's submodule": ({"tf_sub_module": "aws-anyscale-s3-policy"}, ("Terraform", "aws-anyscale-s3-policy")),
-    "Terraform by both": ({"tf_sub_module": "aws-anyscale-iam", "tf_module": "cloudfoundation"}, ("Terraform",)),
+    "CloudFormation by the stack's id alone": (
+        {"aws:cloudformation:stack-id": "arn:aws:cloudformation:..."},
+        ("CloudFormation",),
+    ),
+    "CloudFormation by the logical id alone": (
+        {"aws:cloudformation:logical-id": "ClusterNodeRole"},
+        ("CloudFormation",),
+    ),
+    "Terraform by the vendor's module": (
+        {"tf_module": "aws-anyscale-iam"},
+        ("Terraform", "aws-anyscale-iam"),
+    ),
+    "Terraform by the vendor's submodule": (
+        {"tf_sub_module": "aws-anyscale-s3-policy"},
+        ("Terraform", "aws-anyscale-s3-policy"),
+    ),
+    "Terraform by both": (
+        {"tf_sub_module": "aws-anyscale-iam", "tf_module": "cloudfoundation"},
+        ("Terraform",),
+    ),
     "Terraform by who manages it": ({"ManagedBy": "Terraform"}, ("Terraform",)),
-    "Terraform by who manages it, in another spelling": ({"managed-by": "terraform"}, ("Terraform",)),
-    "Terraform among other tags": ({"Name": "ray", "team": "a", "managed_by": "terraform"}, ("Terraform",)),
+    "Terraform by who manages it, in another spelling": (
+        {"managed-by": "terraform"},
+        ("Terraform",),
+    ),
+    "Terraform among other tags": (
+        {"Name": "ray", "team": "a", "managed_by": "terraform"},
+        ("Terraform",),
+    ),
 }
 
 
@@ -42,9 +68,15 @@ def test_the_owner_is(tags: dict[str, str], words: tuple[str, ...]) -> None:
 NOBODYS = {
     "no tags": [],
     "no list of tags": None,
-    "tags that say nothing of it": [{"Key": "Name", "Value": "terraform"}, {"Key": "team", "Value": "CloudFormation"}],
+    "tags that say nothing of it": [
+        {"Key": "Name", "Value": "terraform"},
+        {"Key": "team", "Value": "CloudFormation"},
+    ],
     "managed by Ansible": [{"Key": "ManagedBy", "Value": "ansible"}],
-    "a tag that is named alike": [{"Key": "tf_modules", "Value": "x"}, {"Key": "cloudformation:stack-name", "Value": "x"}],
+    "a tag that is named alike": [
+        {"Key": "tf_modules", "Value": "x"},
+        {"Key": "cloudformation:stack-name", "Value": "x"},
+    ],
 }
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A document is put back where nobody else has written to it since, or by force; what is right already is left alone."""
+"""A document is put back where nobody else has written to it since, or by force; what is right
+already is left alone.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,31 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import decide, the_one_resource, written_for
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    decide,
+    the_one_resource,
+    written_for,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 
 
 def same(one: str, other: str) -> bool:
-    """Letters mean the same in upper case. Only documents are compared: there is nothing to compare with none."""
+    """Letters mean the same in upper case. Only documents are compared: there is nothing to compare
+    with none.
+    """
     return one.upper() == other.upper()
 
 
 def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data") -> list[Backup]:
     """Backups of one document: what each task found, and what it left. Letters stand for documents."""
-    return [Backup("bucket_policy", {"bucket": bucket}, "222222222222", before, after) for before, after in documents]
+    return [
+        Backup("bucket_policy", {"bucket": bucket}, "222222222222", before, after)
+        for before, after in documents
+    ]
 
 
 NEEDED = ("speech", "vision")
@@ -44,9 +58,21 @@ REASONS = {
     "there was none, and it is what the run left": ([(None, "b")], "b", "added_since_backup"),
     "there was none, and there is none": ([(None, "b")], None, ""),
     "the run took it away": ([("a", None)], None, "removed_since_backup"),
-    "several tasks, what the last one left": ([("a", "b"), ("b", "c"), ("c", "d")], "d", "changed_since_backup"),
-    "several tasks, the last one failed to write": ([("a", "b"), ("b", "c")], "b", "changed_since_backup"),
-    "several tasks, one in between failed to write": ([("a", "b"), ("a", "c")], "c", "changed_since_backup"),
+    "several tasks, what the last one left": (
+        [("a", "b"), ("b", "c"), ("c", "d")],
+        "d",
+        "changed_since_backup",
+    ),
+    "several tasks, the last one failed to write": (
+        [("a", "b"), ("b", "c")],
+        "b",
+        "changed_since_backup",
+    ),
+    "several tasks, one in between failed to write": (
+        [("a", "b"), ("a", "c")],
+        "c",
+        "changed_since_backup",
+    ),
     "several tasks, none wrote": ([("a", "b"), ("a", "c")], "a", ""),
     "several tasks that cancel out": ([("a", "b"), ("b", "a")], "a", ""),
     "several tasks, the first made it": ([(None, "b"), ("b", "c")], "c", "added_since_backup"),
@@ -65,8 +91,16 @@ DRIFT = {
     "somebody changed it": ([("a", "b")], "x", "is not what the run left"),
     "somebody took it away": ([("a", "b")], None, "is not what the run left"),
     "somebody made one again": ([("a", None)], "x", "is not what the run left"),
-    "somebody wrote between two tasks": ([("a", "b"), ("bx", "cx")], "cx", "while the run wrote to it"),
-    "somebody took it away between two tasks": ([("a", "b"), (None, "c")], "c", "while the run wrote to it"),
+    "somebody wrote between two tasks": (
+        [("a", "b"), ("bx", "cx")],
+        "cx",
+        "while the run wrote to it",
+    ),
+    "somebody took it away between two tasks": (
+        [("a", "b"), (None, "c")],
+        "c",
+        "while the run wrote to it",
+    ),
 }
 
 
@@ -88,15 +122,26 @@ def test_force_puts_it_back_with_a_warning(case: str) -> None:
 
 def shared(*clouds: tuple[str, ...]) -> list[Backup]:
     """A chain of three documents, and the clouds that each backup of it is for."""
-    return [dataclasses.replace(backup, clouds=of) for backup, of in zip(chain(("a", "b"), ("b", "c")), clouds, strict=True)]
+    return [
+        dataclasses.replace(backup, clouds=of)
+        for backup, of in zip(chain(("a", "b"), ("b", "c")), clouds, strict=True)
+    ]
 
 
 CLOUDS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], list[str] | None, str]] = {
     "all of them": ((("cld_1",), ("cld_2",)), ["cld_1", "cld_2", "cld_3"], ""),
-    "one of them": ((("cld_1",), ("cld_2",)), ["cld_1"], "for other clouds as well, which are not put back: cld_2"),
+    "one of them": (
+        (("cld_1",), ("cld_2",)),
+        ["cld_1"],
+        "for other clouds as well, which are not put back: cld_2",
+    ),
     "another one": ((("cld_1",), ("cld_2",)), ["cld_3"], "which are not put back: cld_1, cld_2"),
     "one without an id": ((("cld_1",), ("cld_2",)), [], "which are not put back: cld_1, cld_2"),
-    "one of them, of a rollback": ((("cld_1", "cld_2"), ("cld_1",)), ["cld_1"], "which are not put back: cld_2"),
+    "one of them, of a rollback": (
+        (("cld_1", "cld_2"), ("cld_1",)),
+        ["cld_1"],
+        "which are not put back: cld_2",
+    ),
     "whichever": ((("cld_1",), ("cld_2",)), None, ""),
 }
 
@@ -125,7 +170,11 @@ def test_documents_are_compared_by_their_meaning() -> None:
     assert not decide(chain(("a", "b")), "A", same, force=False).reason
 
 
-@pytest.mark.parametrize("backups", [[], chain(("a", "b")) + chain(("a", "b"), bucket="other-data")], ids=["none", "of two documents"])
+@pytest.mark.parametrize(
+    "backups",
+    [[], chain(("a", "b")) + chain(("a", "b"), bucket="other-data")],
+    ids=["none", "of two documents"],
+)
 def test_backups_that_are_not_of_one_document(backups: list[Backup]) -> None:
     with pytest.raises(InputError, match="files"):
         the_one_resource(backups)

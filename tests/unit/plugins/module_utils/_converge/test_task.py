@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow of all tasks: it ends once there is nothing left to do, and tells as a change what it wrote itself."""
+"""The flow of all tasks: it ends once there is nothing left to do, and tells as a change what it
+wrote itself.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""EC2's statement is merged into a trust policy, and taken out again, with every other statement left alone."""
+"""EC2's statement is merged into a trust policy, and taken out again, with every other statement
+left alone.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,17 @@ from hypothesis import given
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy_plan import Wanted
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy_plan import (
+    Wanted,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import as_list, statements_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import statements_equal
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    as_list,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    statements_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ASSUME,
     EC2,
@@ -107,13 +116,25 @@ def test_a_trust_that_holds_is_named_by_its_sid() -> None:
 APPENDED = {
     "another service alone": (policy(TRUST_LAMBDA), "ec2_trust_missing"),
     "the control plane alone": (policy(TRUST_CONTROL_PLANE), "ec2_trust_missing"),
-    "a Statement that is an object": ({"Version": "2012-10-17", "Statement": TRUST_LAMBDA}, "ec2_trust_missing"),
+    "a Statement that is an object": (
+        {"Version": "2012-10-17", "Statement": TRUST_LAMBDA},
+        "ec2_trust_missing",
+    ),
     "EC2 with another action": (policy(ec2(Action="sts:TagSession")), "ec2_trust_missing"),
-    "EC2 all but named": (policy(ec2(Principal={"Service": "ec2.amazonaws.com.cn"})), "ec2_trust_missing"),
-    "EC2 in another case": (policy(ec2(Principal={"Service": "EC2.amazonaws.com"})), "ec2_trust_missing"),
+    "EC2 all but named": (
+        policy(ec2(Principal={"Service": "ec2.amazonaws.com.cn"})),
+        "ec2_trust_missing",
+    ),
+    "EC2 in another case": (
+        policy(ec2(Principal={"Service": "EC2.amazonaws.com"})),
+        "ec2_trust_missing",
+    ),
     "EC2 as an AWS principal": (policy(ec2(Principal={"AWS": EC2})), "ec2_trust_missing"),
     "everybody": (policy(ec2(Principal={"AWS": "*"})), "ec2_trust_missing"),
-    "a Deny for another service": (policy(deny(Principal={"Service": LAMBDA}, Action=ASSUME), TRUST_LAMBDA), "ec2_trust_missing"),
+    "a Deny for another service": (
+        policy(deny(Principal={"Service": LAMBDA}, Action=ASSUME), TRUST_LAMBDA),
+        "ec2_trust_missing",
+    ),
     "a list of actions for several services": (
         policy(ec2(Principal={"Service": [EC2, LAMBDA]}, Action=[ASSUME])),
         "action_not_a_string",
@@ -122,13 +143,22 @@ APPENDED = {
         policy(ec2(Principal={"Service": EC2, "AWS": ROOT}, Action=[ASSUME])),
         "action_not_a_string",
     ),
-    "a list of two actions": (policy(ec2(Action=[ASSUME, "sts:TagSession"])), "action_not_a_string"),
+    "a list of two actions": (
+        policy(ec2(Action=[ASSUME, "sts:TagSession"])),
+        "action_not_a_string",
+    ),
     "all actions of STS": (policy(ec2(Action="sts:*")), "action_not_a_string"),
     "a wildcard in the action": (policy(ec2(Action="sts:Assume*")), "action_not_a_string"),
     "the action in another case": (policy(ec2(Action="STS:assumerole")), "action_not_a_string"),
-    "NotAction": (policy({**without(ec2(), "Action"), "NotAction": "sts:TagSession"}), "action_not_a_string"),
+    "NotAction": (
+        policy({**without(ec2(), "Action"), "NotAction": "sts:TagSession"}),
+        "action_not_a_string",
+    ),
     "a Condition": (policy(ec2(Condition=SOURCE_ACCOUNT)), "ec2_trust_conditional"),
-    "a Condition and a list of one action": (policy(ec2(Condition=SOURCE_ACCOUNT, Action=[ASSUME])), "ec2_trust_conditional"),
+    "a Condition and a list of one action": (
+        policy(ec2(Condition=SOURCE_ACCOUNT, Action=[ASSUME])),
+        "ec2_trust_conditional",
+    ),
 }
 
 
@@ -145,14 +175,19 @@ def test_a_statement_is_appended_to(document: Document, reason: str) -> None:
 
 REWRITTEN = {
     "by the string alone": (ec2(Action=[ASSUME]), ec2()),
-    "with the list of services kept": (ec2(Action=[ASSUME], Principal={"Service": [EC2]}), ec2(Principal={"Service": [EC2]})),
+    "with the list of services kept": (
+        ec2(Action=[ASSUME], Principal={"Service": [EC2]}),
+        ec2(Principal={"Service": [EC2]}),
+    ),
     "with the empty Condition kept": (ec2(Action=[ASSUME], Condition={}), ec2(Condition={})),
     "without a Sid": (without(ec2(Action=[ASSUME]), "Sid"), without(ec2(), "Sid")),
 }
 
 
 @pytest.mark.parametrize(("before", "after"), REWRITTEN.values(), ids=list(REWRITTEN))
-def test_a_list_of_the_one_action_for_ec2_alone_is_rewritten_in_its_place(before: Raw, after: Raw) -> None:
+def test_a_list_of_the_one_action_for_ec2_alone_is_rewritten_in_its_place(
+    before: Raw, after: Raw
+) -> None:
     plan = present(policy(TRUST_LAMBDA, before, TRUST_CONTROL_PLANE))
     assert plan.after == policy(TRUST_LAMBDA, after, TRUST_CONTROL_PLANE)
     assert list(plan.after["Statement"][1]) == list(before)
@@ -178,7 +213,11 @@ def test_our_own_statement_is_put_right_in_its_place(edited: Raw) -> None:
     assert plan.result["sid"] == "AnyscaleEC2Trust"
 
 
-@pytest.mark.parametrize("edited", [ours() | {"Condition": SOURCE_ACCOUNT}, ours() | {"Action": "sts:*"}], ids=["Condition", "Action"])
+@pytest.mark.parametrize(
+    "edited",
+    [ours() | {"Condition": SOURCE_ACCOUNT}, ours() | {"Action": "sts:*"}],
+    ids=["Condition", "Action"],
+)
 def test_an_edit_of_our_own_statement_is_given_as_the_reason(edited: Raw) -> None:
     assert "statement_differs" in present(policy(TRUST_LAMBDA, edited)).reasons
 
@@ -200,9 +239,20 @@ def test_each_condition_is_told_what_becomes_of_it() -> None:
 OTHERS_WITH_OUR_SID = {
     "for another service": {**TRUST_LAMBDA, "Sid": "AnyscaleEC2Trust"},
     "for an account": {**TRUST_CONTROL_PLANE, "Sid": "AnyscaleEC2Trust"},
-    "for EC2 and another service, with a list of actions": {**ours(), "Principal": {"Service": [EC2, LAMBDA]}, "Action": [ASSUME]},
-    "for EC2 and an account, under a Condition": {**ours(), "Principal": {"Service": EC2, "AWS": ROOT}, "Condition": SOURCE_ACCOUNT},
-    "that denies another service": {**deny(Principal={"Service": LAMBDA}, Action=ASSUME), "Sid": "AnyscaleEC2Trust"},
+    "for EC2 and another service, with a list of actions": {
+        **ours(),
+        "Principal": {"Service": [EC2, LAMBDA]},
+        "Action": [ASSUME],
+    },
+    "for EC2 and an account, under a Condition": {
+        **ours(),
+        "Principal": {"Service": EC2, "AWS": ROOT},
+        "Condition": SOURCE_ACCOUNT,
+    },
+    "that denies another service": {
+        **deny(Principal={"Service": LAMBDA}, Action=ASSUME),
+        "Sid": "AnyscaleEC2Trust",
+    },
 }
 
 
@@ -222,18 +272,26 @@ def test_ours_with_a_principal_of_others_in_it_holds_as_it_is() -> None:
 DENIES = {
     "EC2": deny(Sid="NoEC2", Principal={"Service": EC2}, Action=ASSUME),
     "EC2 among others": deny(Sid="NoEC2", Principal={"Service": [LAMBDA, EC2]}, Action=[ASSUME]),
-    "EC2 with an empty Condition": deny(Sid="NoEC2", Principal={"Service": EC2}, Action=ASSUME, Condition={}),
+    "EC2 with an empty Condition": deny(
+        Sid="NoEC2", Principal={"Service": EC2}, Action=ASSUME, Condition={}
+    ),
     "everybody": deny(Sid="NoEC2", Principal="*", Action=ASSUME),
     "everybody everything": deny(Sid="NoEC2", Principal="*", Action="*"),
     "all of STS": deny(Sid="NoEC2", Principal={"Service": EC2}, Action="sts:*"),
-    "a wildcard of actions": deny(Sid="NoEC2", Principal={"Service": EC2}, Action=["sts:TagSession", "sts:assume*"]),
-    "all but another action": deny(Sid="NoEC2", Principal={"Service": EC2}, NotAction="sts:TagSession"),
+    "a wildcard of actions": deny(
+        Sid="NoEC2", Principal={"Service": EC2}, Action=["sts:TagSession", "sts:assume*"]
+    ),
+    "all but another action": deny(
+        Sid="NoEC2", Principal={"Service": EC2}, NotAction="sts:TagSession"
+    ),
     "all but an account": deny(Sid="NoEC2", NotPrincipal={"AWS": ROOT}, Action=ASSUME),
     "all but another service": deny(Sid="NoEC2", NotPrincipal={"Service": LAMBDA}, Action=ASSUME),
 }
 
 
-@pytest.mark.parametrize("others", [[TRUST_LAMBDA], [ours()]], ids=["where ours is missing", "where ours is there"])
+@pytest.mark.parametrize(
+    "others", [[TRUST_LAMBDA], [ours()]], ids=["where ours is missing", "where ours is there"]
+)
 @pytest.mark.parametrize("raw", DENIES.values(), ids=list(DENIES))
 def test_a_deny_that_covers_ec2_is_an_error_that_names_it(raw: Raw, others: list[Raw]) -> None:
     with pytest.raises(TaskError, match="NoEC2") as caught:
@@ -251,7 +309,9 @@ HARMLESS_DENIES = {
     "of another service": deny(Sid="D", Principal={"Service": LAMBDA}, Action=ASSUME),
     "of an account": deny(Sid="D", Principal={"AWS": ROOT}, Action="*"),
     "of another action": deny(Sid="D", Principal={"Service": EC2}, Action="sts:TagSession"),
-    "of a longer action": deny(Sid="D", Principal={"Service": EC2}, Action="sts:AssumeRoleWithSAML"),
+    "of a longer action": deny(
+        Sid="D", Principal={"Service": EC2}, Action="sts:AssumeRoleWithSAML"
+    ),
     "of all but this action": deny(Sid="D", Principal={"Service": EC2}, NotAction=[ASSUME]),
     "of all but all of STS": deny(Sid="D", Principal="*", NotAction="sts:*"),
     "of all but everybody": deny(Sid="D", NotPrincipal="*", Action=ASSUME),
@@ -264,13 +324,20 @@ HARMLESS_DENIES = {
     "of whoever does not use TLS": everybody_denied(Bool={"aws:SecureTransport": "false"}),
     "of services, but for EC2": everybody_denied(StringNotEquals={"aws:PrincipalServiceName": EC2}),
 }
-# EC2 has no external id and no second factor, and a condition that denies a value is met without one.
+# EC2 has no external id and no second factor, and a condition that denies a value is met without
+# one.
 CONDITIONAL_DENIES = {
     "another external id": everybody_denied(StringNotEquals={"sts:ExternalId": "x"}),
-    "another external id, by a pattern": everybody_denied(StringNotLike={"sts:ExternalId": ["x-*", "y-*"]}),
+    "another external id, by a pattern": everybody_denied(
+        StringNotLike={"sts:ExternalId": ["x-*", "y-*"]}
+    ),
     "no external id": everybody_denied(Null={"sts:ExternalId": "true"}),
-    "no second factor, if it is told": everybody_denied(BoolIfExists={"aws:MultiFactorAuthPresent": "false"}),
-    "all of no external ids": everybody_denied(**{"ForAllValues:StringEquals": {"sts:ExternalId": "x"}}),
+    "no second factor, if it is told": everybody_denied(
+        BoolIfExists={"aws:MultiFactorAuthPresent": "false"}
+    ),
+    "all of no external ids": everybody_denied(
+        **{"ForAllValues:StringEquals": {"sts:ExternalId": "x"}}
+    ),
     "services": everybody_denied(Bool={"aws:PrincipalIsAWSService": "true"}),
     "EC2 by its name": everybody_denied(StringLike={"aws:PrincipalServiceName": "ec2*"}),
 }
@@ -300,11 +367,15 @@ def test_a_deny_under_a_condition_that_ec2_surely_meets_is_an_error(raw: Raw) ->
 @pytest.mark.parametrize("raw", PERHAPS_DENIES.values(), ids=list(PERHAPS_DENIES))
 def test_a_deny_under_a_condition_that_ec2_may_meet_is_a_warning(raw: Raw) -> None:
     for document in (policy(raw), policy(raw, ours())):
-        assert any("'D'" in warning and "may deny EC2" in warning for warning in present(document).warnings)
+        assert any(
+            "'D'" in warning and "may deny EC2" in warning for warning in present(document).warnings
+        )
 
 
 def test_the_condition_that_ours_widens_is_named_in_a_warning() -> None:
-    (warning,) = present(policy(TRUST_LAMBDA, ec2(Sid="OnlyFromHome", Condition=SOURCE_ACCOUNT))).warnings
+    (warning,) = present(
+        policy(TRUST_LAMBDA, ec2(Sid="OnlyFromHome", Condition=SOURCE_ACCOUNT))
+    ).warnings
     assert "OnlyFromHome" in warning
     assert "aws:SourceAccount" in warning
 
@@ -340,9 +411,15 @@ def test_a_statement_that_the_vendors_check_can_read_is_not_warned_of(raw: Raw) 
 QUOTA_DOCUMENTS = {
     "plain letters": policy(TRUST_LAMBDA),
     "letters beyond ASCII, each one character": policy(
-        allow(Principal={"AWS": ROOT}, Action=ASSUME, Condition={"StringEquals": {"sts:ExternalId": "é" * 100}})
+        allow(
+            Principal={"AWS": ROOT},
+            Action=ASSUME,
+            Condition={"StringEquals": {"sts:ExternalId": "é" * 100}},
+        )
     ),
-    "white space within a text": policy(allow(Principal={"AWS": ROOT}, Action=ASSUME, Condition={"StringEquals": {"a:b": "x y  z"}})),
+    "white space within a text": policy(
+        allow(Principal={"AWS": ROOT}, Action=ASSUME, Condition={"StringEquals": {"a:b": "x y  z"}})
+    ),
 }
 
 
@@ -361,7 +438,11 @@ def test_the_quota_may_be_used_up_to_its_last_character(document: Document) -> N
 
 
 def test_the_quota_is_2048_characters_unless_told_otherwise() -> None:
-    room = 2048 - _length(present(policy(allow(Principal={"AWS": ROOT}, Action=ASSUME, Sid="x"))).after) + 1
+    room = (
+        2048
+        - _length(present(policy(allow(Principal={"AWS": ROOT}, Action=ASSUME, Sid="x"))).after)
+        + 1
+    )
     for letters, fits in ((room, True), (room + 1, False)):
         document = policy(allow(Principal={"AWS": ROOT}, Action=ASSUME, Sid="x" * letters))
         if fits:
@@ -379,18 +460,33 @@ ABSENT = {
     "ours": ([TRUST_LAMBDA, ours(), TRUST_CONTROL_PLANE], [TRUST_LAMBDA, TRUST_CONTROL_PLANE]),
     "somebody's": ([TRUST_OF_CLOUDFORMATION, TRUST_LAMBDA], [TRUST_LAMBDA]),
     "the manual's": ([TRUST_OF_THE_MANUAL, TRUST_LAMBDA], [TRUST_LAMBDA]),
-    "with a list of actions": ([ec2(Action=[ASSUME, "sts:TagSession"]), TRUST_LAMBDA], [TRUST_LAMBDA]),
+    "with a list of actions": (
+        [ec2(Action=[ASSUME, "sts:TagSession"]), TRUST_LAMBDA],
+        [TRUST_LAMBDA],
+    ),
     "with a wildcard of actions": ([ec2(Action="sts:*"), TRUST_LAMBDA], [TRUST_LAMBDA]),
     "with every action": ([ec2(Action="*"), TRUST_LAMBDA], [TRUST_LAMBDA]),
-    "with NotAction": ([{**without(ec2(), "Action"), "NotAction": "sts:TagSession"}, TRUST_LAMBDA], [TRUST_LAMBDA]),
-    "with the action in another case": ([ec2(Action="STS:ASSUMEROLE"), TRUST_LAMBDA], [TRUST_LAMBDA]),
+    "with NotAction": (
+        [{**without(ec2(), "Action"), "NotAction": "sts:TagSession"}, TRUST_LAMBDA],
+        [TRUST_LAMBDA],
+    ),
+    "with the action in another case": (
+        [ec2(Action="STS:ASSUMEROLE"), TRUST_LAMBDA],
+        [TRUST_LAMBDA],
+    ),
     "under a Condition": ([ec2(Condition=SOURCE_ACCOUNT), TRUST_LAMBDA], [TRUST_LAMBDA]),
-    "in several statements": ([ec2(), TRUST_LAMBDA, ec2(Sid="Two", Action=[ASSUME]), ours()], [TRUST_LAMBDA]),
+    "in several statements": (
+        [ec2(), TRUST_LAMBDA, ec2(Sid="Two", Action=[ASSUME]), ours()],
+        [TRUST_LAMBDA],
+    ),
     "among other services": (
         [ec2(Principal={"Service": [EC2, LAMBDA, "glue.amazonaws.com"]})],
         [ec2(Principal={"Service": [LAMBDA, "glue.amazonaws.com"]})],
     ),
-    "beside an AWS principal": ([ec2(Principal={"Service": EC2, "AWS": ROOT})], [ec2(Principal={"AWS": ROOT})]),
+    "beside an AWS principal": (
+        [ec2(Principal={"Service": EC2, "AWS": ROOT})],
+        [ec2(Principal={"AWS": ROOT})],
+    ),
 }
 
 
@@ -459,13 +555,19 @@ def test_in_china_a_list_of_the_one_action_is_rewritten_too() -> None:
 
 
 def test_in_china_both_names_of_ec2_are_taken_out() -> None:
-    assert absent(policy(TRUST_LAMBDA, ours(), ours("Two", EC2_CHINA)), partition="aws-cn").after == policy(TRUST_LAMBDA)
+    assert absent(
+        policy(TRUST_LAMBDA, ours(), ours("Two", EC2_CHINA)), partition="aws-cn"
+    ).after == policy(TRUST_LAMBDA)
     both = {**ours(), "Principal": {"Service": [EC2, LAMBDA, EC2_CHINA]}}
-    assert absent(policy(both), partition="aws-cn").after == policy({**both, "Principal": {"Service": [LAMBDA]}})
+    assert absent(policy(both), partition="aws-cn").after == policy(
+        {**both, "Principal": {"Service": [LAMBDA]}}
+    )
 
 
 def test_in_china_only_its_own_name_of_ec2_lets_clusters_in() -> None:
-    assert present(policy(ours("One")), partition="aws-cn").after == policy(ours("One"), ours(service=EC2_CHINA))
+    assert present(policy(ours("One")), partition="aws-cn").after == policy(
+        ours("One"), ours(service=EC2_CHINA)
+    )
 
 
 def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:
@@ -479,7 +581,9 @@ def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Do
     before, after = statements_of(document), statements_of(plan.after)
     kept = [*before, *after[len(before) :]]
     changed = [(old, new) for old, new in zip(kept, after, strict=True) if old != new]
-    assert [without(old, "Action") for old, _new in changed] == [without(new, "Action") for _old, new in changed]
+    assert [without(old, "Action") for old, _new in changed] == [
+        without(new, "Action") for _old, new in changed
+    ]
     assert [old["Action"] for old, _new in changed] in ([], [[ASSUME]])
     assert len(after) - len(before) + len(changed) == int(plan.changed)
     assert atoms(plan.after) - atoms(document) <= atoms(policy(ours()))
@@ -519,7 +623,11 @@ def test_absent_takes_just_ec2_out_and_is_final(document: Document) -> None:
 
 
 @PROPERTY
-@given(trust_policies().filter(lambda document: not any(_names_ec2(raw) for raw in statements_of(document))))
+@given(
+    trust_policies().filter(
+        lambda document: not any(_names_ec2(raw) for raw in statements_of(document))
+    )
+)
 def test_absent_undoes_present_where_nothing_was_granted_before(document: Document) -> None:
     undone = absent(present(document).after).after
     assert statements_of(undone) == statements_of(document)

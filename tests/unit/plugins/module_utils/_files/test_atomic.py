@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A file is the old one or the new one, whenever its writing ends, and a durable one is found again after a power failure."""
+"""A file is the old one or the new one, whenever its writing ends, and a durable one is found again
+after a power failure.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ class Synced(list[str]):
         is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
         if is_folder:
             assert os.path.samestat(os.fstat(handle), self._folder.stat())
-        self.append(("folder" if is_folder else "file") + (" with it" if (self._folder / "file").exists() else ""))
+        self.append(
+            ("folder" if is_folder else "file")
+            + (" with it" if (self._folder / "file").exists() else "")
+        )
         if is_folder and self._failure is not None:
             raise OSError(self._failure, os.strerror(self._failure))
 
@@ -72,7 +77,9 @@ def test_what_is_durable_is_brought_to_the_disk_with_its_name(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_what_is_not_durable_waits_for_no_disk(path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_durable_waits_for_no_disk(
+    path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced = Synced(folder)
     monkeypatch.setattr(os, "fsync", synced)
     write_whole(str(path), "text")
@@ -87,7 +94,9 @@ def test_a_file_system_whose_folders_cannot_be_synced_is_good_enough(
     assert path.read_text() == "text"
 
 
-def test_a_disk_that_fails_is_told(path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_is_told(
+    path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "fsync", Synced(folder, errno.EIO))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups are whole or not there, their owner's alone, in files whose names sort and lead nowhere else; garbage is refused."""
+"""Backups are whole or not there, their owner's alone, in files whose names sort and lead nowhere
+else; garbage is refused.
+"""
 
 from __future__ import annotations
 
@@ -32,16 +34,38 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 ACCOUNT = "222222222222"
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
 }
 CONFIG = {"cloud_id": "cld_1", "deployment_configs": [{}]}
 KINDS: dict[str, Backup] = {
-    "a trust policy": Backup("trust_policy", {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a"}, ACCOUNT, TRUST, TRUST),
-    "a bucket policy that was not there": Backup("bucket_policy", {"bucket": "anyscale-prod.data"}, ACCOUNT, None, TRUST),
-    "a bucket policy that goes": Backup("bucket_policy", {"bucket": "anyscale-prod"}, ACCOUNT, TRUST, None),
-    "a compute config": Backup("compute_config", {"cloud_id": "cld_1", "name": "größe/../ 1"}, ACCOUNT, CONFIG, None),
-    "a bucket policy for several clouds": Backup("bucket_policy", {"bucket": "shared"}, ACCOUNT, None, TRUST, ("cld_1", "cld_2")),
-    "a compute config of an unknown account": Backup("compute_config", {"cloud_id": "cld_1", "name": "team-a"}, "", CONFIG, CONFIG),
+    "a trust policy": Backup(
+        "trust_policy",
+        {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray/ray-team-a"},
+        ACCOUNT,
+        TRUST,
+        TRUST,
+    ),
+    "a bucket policy that was not there": Backup(
+        "bucket_policy", {"bucket": "anyscale-prod.data"}, ACCOUNT, None, TRUST
+    ),
+    "a bucket policy that goes": Backup(
+        "bucket_policy", {"bucket": "anyscale-prod"}, ACCOUNT, TRUST, None
+    ),
+    "a compute config": Backup(
+        "compute_config", {"cloud_id": "cld_1", "name": "größe/../ 1"}, ACCOUNT, CONFIG, None
+    ),
+    "a bucket policy for several clouds": Backup(
+        "bucket_policy", {"bucket": "shared"}, ACCOUNT, None, TRUST, ("cld_1", "cld_2")
+    ),
+    "a compute config of an unknown account": Backup(
+        "compute_config", {"cloud_id": "cld_1", "name": "team-a"}, "", CONFIG, CONFIG
+    ),
 }
 ONE = KINDS["a trust policy"]
 
@@ -65,7 +89,12 @@ def test_what_is_kept_is_what_is_read(tmp_path: pathlib.Path, kind: str) -> None
 
 def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
     content = json.loads(write(tmp_path).read_text())
-    assert set(content) == {"schema_version", "written_at", "run_id", *(field.name for field in dataclasses.fields(Backup))}
+    assert set(content) == {
+        "schema_version",
+        "written_at",
+        "run_id",
+        *(field.name for field in dataclasses.fields(Backup)),
+    }
     assert content["run_id"] == "4711"
     assert re.match(r"\d{4}-\d\d-\d\dT.*\+00:00\Z", content["written_at"])
 
@@ -102,9 +131,13 @@ def test_nothing_is_kept(tmp_path: pathlib.Path, case: str) -> None:
 
 
 def test_names_sort_by_time_whatever_they_are_of(tmp_path: pathlib.Path) -> None:
-    written = [write(tmp_path, backup, run_id=run) for run in ("9", "10", "a") for backup in KINDS.values()]
+    written = [
+        write(tmp_path, backup, run_id=run) for run in ("9", "10", "a") for backup in KINDS.values()
+    ]
     assert sorted(path.name for path in written) == [path.name for path in written]
-    assert [path.name for path in written] == [os.path.basename(path) for path in files_in(str(tmp_path / "backups"))]
+    assert [path.name for path in written] == [
+        os.path.basename(path) for path in files_in(str(tmp_path / "backups"))
+    ]
 
 
 def test_a_run_is_found_by_its_id_alone(tmp_path: pathlib.Path) -> None:
@@ -141,7 +174,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -> None:
-    path = write(tmp_path, Backup("compute_config", {"cloud_id": "cld_1", "name": name}, "", None, CONFIG))
+    path = write(
+        tmp_path, Backup("compute_config", {"cloud_id": "cld_1", "name": name}, "", None, CONFIG)
+    )
     assert path.parent == tmp_path / "backups"
     assert [path] == list(path.parent.iterdir())
     assert read(str(path)).target["name"] == name
@@ -150,7 +185,10 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -
 @given(name=st.text(min_size=1), other=st.text(min_size=1))
 def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None:
     one, another = (
-        files_backup._short_name(Backup("compute_config", {"cloud_id": "cld_1", "name": text}, "", None, None)) for text in (name, other)
+        files_backup._short_name(
+            Backup("compute_config", {"cloud_id": "cld_1", "name": text}, "", None, None)
+        )
+        for text in (name, other)
     )
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", one) and len(one) < 60
     assert (one == another) == (name == other)
@@ -170,7 +208,9 @@ def test_a_run_id_that_cannot_be_part_of_a_name_is_refused(run_id: str) -> None:
         check_run_id(run_id)
 
 
-def test_an_interrupted_write_leaves_nothing_behind(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_write_leaves_nothing_behind(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(handle: int) -> t.NoReturn:
         raise KeyboardInterrupt
 
@@ -204,7 +244,9 @@ def test_a_folder_that_cannot_be_used_is_explained(tmp_path: pathlib.Path, case:
     with pytest.raises(TaskError) as caught:
         write(tmp_path, **options)
     message = caught.value.failure()["msg"]
-    assert message.startswith(f"The {ONE.resource} was not changed, since its backup cannot be written")
+    assert message.startswith(
+        f"The {ONE.resource} was not changed, since its backup cannot be written"
+    )
     assert "backup_dir" in message
 
 
@@ -217,7 +259,9 @@ GARBAGE: dict[str, str] = {
     "not JSON": "{",
     "half of one": _content()[:100],
     "lists in lists without end": "[" * 100_000,
-    "a document with a Sid that is a list": _content(before={"Statement": [{"Effect": "Allow", "Sid": ["One"]}]}),
+    "a document with a Sid that is a list": _content(
+        before={"Statement": [{"Effect": "Allow", "Sid": ["One"]}]}
+    ),
     "a document with half a character": _content(after={**TRUST, "Id": "\ud800"}),
     "a list": "[]",
     "clouds that are no names": _content(clouds=[7]),
@@ -229,7 +273,9 @@ GARBAGE: dict[str, str] = {
     "no target": _content(target=None),
     "another kind's target": _content(target={"bucket": "anyscale-prod"}),
     "a role's name for its ARN": _content(target={"role_arn": "ray-team-a"}),
-    "a role's name for its ARN and no account": _content(target={"role_arn": "ray-team-a"}, account_id=None),
+    "a role's name for its ARN and no account": _content(
+        target={"role_arn": "ray-team-a"}, account_id=None
+    ),
     "a role of another account": _content(account_id="333333333333"),
     "a trust policy that was not there": _content(before=None),
     "a document that is a text": _content(before=json.dumps(TRUST)),
@@ -238,7 +284,9 @@ GARBAGE: dict[str, str] = {
     "a compute config of another cloud": _content(
         kind="compute_config", target={"cloud_id": "cld_2", "name": "n"}, before=CONFIG, after=None
     ),
-    "a compute config without a name": _content(kind="compute_config", target={"cloud_id": "cld_1", "name": ""}, before=CONFIG, after=None),
+    "a compute config without a name": _content(
+        kind="compute_config", target={"cloud_id": "cld_1", "name": ""}, before=CONFIG, after=None
+    ),
 }
 
 
@@ -258,7 +306,9 @@ def test_a_backup_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) ->
         read(str(path))
 
 
-def test_what_another_user_owns_is_not_trusted(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_user_owns_is_not_trusted(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever owns a folder or a file can change it at any time, whatever its mode says now."""
     path = write(tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
@@ -279,7 +329,9 @@ def test_a_folder_that_is_not_absolute_is_refused(directory: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"backup": True, "backup_dir": "/srv/backups"}, {"backup": False, "backup_dir": "backups"}], ids=["absolute", "unused"]
+    "options",
+    [{"backup": True, "backup_dir": "/srv/backups"}, {"backup": False, "backup_dir": "backups"}],
+    ids=["absolute", "unused"],
 )
 def test_options_with_which_backups_can_be_kept(options: dict[str, t.Any]) -> None:
     check_backup_options(options)

@@ -32,7 +32,8 @@ with resource_lock(sys.argv[1], sys.argv[2], 30):
     sys.stdin.readline()
 """
 
-# Without exclusion, four processes that each read, pause and write back one higher lose most of their counts.
+# Without exclusion, four processes that each read, pause and write back one higher lose most of
+# their counts.
 COUNT = """
 import pathlib, sys, time
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
@@ -49,7 +50,11 @@ def start(code: str, *arguments: str) -> subprocess.Popen[str]:
     """Another process that finds the collection where this one does."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
@@ -91,14 +96,21 @@ def test_processes_exclude_one_another(folder: pathlib.Path, tmp_path: pathlib.P
     assert counter.read_text() == "40"
 
 
-def test_a_lock_that_is_held_too_long_is_an_error_that_names_the_resource(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(TaskError, match=RESOURCE) as caught, resource_lock(RESOURCE, str(folder), 0.2):
+def test_a_lock_that_is_held_too_long_is_an_error_that_names_the_resource(
+    folder: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
+    with (
+        pytest.raises(TaskError, match=RESOURCE) as caught,
+        resource_lock(RESOURCE, str(folder), 0.2),
+    ):
         pytest.fail("the lock is held by another process")
     assert caught.value.remedy
     assert holder.poll() is None
 
 
-def test_a_lock_that_is_let_go_is_taken(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
+def test_a_lock_that_is_let_go_is_taken(
+    folder: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
     holder.communicate("go\n")
     with resource_lock(RESOURCE, str(folder), 5):
         pass
@@ -111,8 +123,15 @@ def test_a_killed_holder_blocks_nobody(folder: pathlib.Path, holder: subprocess.
         pass
 
 
-def test_other_resources_are_not_locked(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
-    for other in ("arn:aws:s3:::fleet-data-2", "arn:aws:s3:::fleet/data", "arn:aws:s3:::fleet_data", RESOURCE.upper()):
+def test_other_resources_are_not_locked(
+    folder: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
+    for other in (
+        "arn:aws:s3:::fleet-data-2",
+        "arn:aws:s3:::fleet/data",
+        "arn:aws:s3:::fleet_data",
+        RESOURCE.upper(),
+    ):
         with resource_lock(other, str(folder), 0.2):
             assert holder.poll() is None
 
@@ -166,7 +185,9 @@ CLEANERS = (_without_its_file, _without_its_folder, _with_another_file)
 def test_the_lock_that_is_held_is_the_one_that_others_find(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, clean: t.Callable[[pathlib.Path], None]
 ) -> None:
-    """Whoever opens a file that is removed before it is locked would hold the lock of nobody else's file."""
+    """Whoever opens a file that is removed before it is locked would hold the lock of nobody else's
+    file.
+    """
     lock, cleaned = fcntl.flock, []
 
     def clean_and_lock(handle: int, operation: int) -> None:
@@ -180,8 +201,12 @@ def test_the_lock_that_is_held_is_the_one_that_others_find(
     assert not _is_held(folder)
 
 
-def test_one_who_waits_for_a_file_that_is_removed_waits_for_its_successor(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
-    waiting = start(HOLD.replace("with ", "print('waits', flush=True)\nwith "), RESOURCE, str(folder))
+def test_one_who_waits_for_a_file_that_is_removed_waits_for_its_successor(
+    folder: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
+    waiting = start(
+        HOLD.replace("with ", "print('waits', flush=True)\nwith "), RESOURCE, str(folder)
+    )
     try:
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "waits\n"
@@ -228,15 +253,26 @@ def test_only_their_user_can_read_lock_files(folder: pathlib.Path, mask: int) ->
 @pytest.mark.parametrize(
     "resource",
     ["../../outside", "/etc/x", "a/b", "x" * 3000, "ünïcode", "a b\n"],
-    ids=["a path upwards", "an absolute path", "a path", "a long name", "letters beyond ASCII", "white space"],
+    ids=[
+        "a path upwards",
+        "an absolute path",
+        "a path",
+        "a long name",
+        "letters beyond ASCII",
+        "white space",
+    ],
 )
-def test_whatever_the_resource_is_named_its_file_is_in_the_folder(folder: pathlib.Path, resource: str) -> None:
+def test_whatever_the_resource_is_named_its_file_is_in_the_folder(
+    folder: pathlib.Path, resource: str
+) -> None:
     with resource_lock(resource, str(folder), 1):
         assert len(list(folder.iterdir())) == 1
     assert [path.name for path in folder.parent.iterdir()] == ["locks"]
 
 
-def test_a_folder_that_is_a_symbolic_link_is_refused(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_a_folder_that_is_a_symbolic_link_is_refused(
+    folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
     folder.symlink_to(elsewhere)
@@ -274,8 +310,19 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_that_names_it(folder: pat
 
 def test_the_usual_folder_is_the_users_own_under_the_temporary_one(tmp_path: pathlib.Path) -> None:
     code = HOLD.replace("sys.argv[2]", "None")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "TMPDIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code, RESOURCE], env=environment, input="\n", text=True, check=True, capture_output=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "TMPDIR": str(tmp_path),
+    }
+    subprocess.run(
+        [sys.executable, "-c", code, RESOURCE],
+        env=environment,
+        input="\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
     (folder,) = tmp_path.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.stat().st_uid == os.geteuid()

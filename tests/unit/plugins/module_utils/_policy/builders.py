@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Policy documents as they are met in AWS accounts, and hypothesis strategies that make more of them."""
+"""Policy documents as they are met in AWS accounts, and hypothesis strategies that make more of
+them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,13 @@ LAMBDA = "lambda.amazonaws.com"
 ASSUME = "sts:AssumeRole"
 
 ON_BUCKET = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
-ON_OBJECTS = ("s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+ON_OBJECTS = (
+    "s3:PutObject",
+    "s3:GetObject",
+    "s3:DeleteObject",
+    "s3:ListMultipartUploadParts",
+    "s3:AbortMultipartUpload",
+)
 EIGHT = [*ON_BUCKET, *ON_OBJECTS]
 
 
@@ -104,14 +112,21 @@ LOG_DELIVERY = allow(
 
 
 def atoms(document: Document) -> set[str]:
-    """What a document says, cut into its smallest parts: one principal, one action, one resource each."""
+    """What a document says, cut into its smallest parts: one principal, one action, one resource
+    each.
+    """
     found = set()
     for raw in _list(document.get("Statement")):
         rest = without(raw, "Sid", "Principal", "Action", "Resource", "Condition")
         for principal in _principals(raw.get("Principal")):
             for action in _list(raw.get("Action")) or [None]:
                 for resource in _list(raw.get("Resource")) or [None]:
-                    found.add(json.dumps([rest, principal, action, resource, raw.get("Condition") or {}], sort_keys=True))
+                    found.add(
+                        json.dumps(
+                            [rest, principal, action, resource, raw.get("Condition") or {}],
+                            sort_keys=True,
+                        )
+                    )
     return found
 
 
@@ -146,8 +161,13 @@ _SERVICES = st.sampled_from([EC2, LAMBDA, "glue.amazonaws.com"])
 _AWS = st.sampled_from([ROOT, OTHER_ACCOUNT, CONTROL, ROLE, ROLE_B, LOOKALIKE])
 
 
-def _statement(effects: t.Sequence[str], **elements: st.SearchStrategy[t.Any]) -> st.SearchStrategy[Raw]:
-    return st.fixed_dictionaries({"Effect": st.sampled_from(effects), **elements}, optional={"Sid": _SIDS, "Condition": _CONDITIONS})
+def _statement(
+    effects: t.Sequence[str], **elements: st.SearchStrategy[t.Any]
+) -> st.SearchStrategy[Raw]:
+    return st.fixed_dictionaries(
+        {"Effect": st.sampled_from(effects), **elements},
+        optional={"Sid": _SIDS, "Condition": _CONDITIONS},
+    )
 
 
 def _principal(services: bool) -> st.SearchStrategy[Raw]:
@@ -159,29 +179,43 @@ def _principal(services: bool) -> st.SearchStrategy[Raw]:
     return st.one_of(*kinds)
 
 
-def _documents(statement: st.SearchStrategy[Raw], min_size: int, max_size: int = 4) -> st.SearchStrategy[Document]:
+def _documents(
+    statement: st.SearchStrategy[Raw], min_size: int, max_size: int = 4
+) -> st.SearchStrategy[Document]:
     listed = st.lists(statement, min_size=min_size, max_size=max_size)
     return st.fixed_dictionaries(
-        {"Version": st.just("2012-10-17"), "Statement": st.one_of(listed, statement)}, optional={"Id": st.just("fleet")}
+        {"Version": st.just("2012-10-17"), "Statement": st.one_of(listed, statement)},
+        optional={"Id": st.just("fleet")},
     )
 
 
 def trust_policies(effects: t.Sequence[str] = ("Allow",)) -> st.SearchStrategy[Document]:
     """Trust policies; never empty, since IAM's are not."""
-    actions = scalar_or_list(st.sampled_from([ASSUME, "sts:TagSession", "sts:*", "sts:AssumeRoleWithSAML"]))
-    return _documents(_statement(effects, Principal=_principal(services=True), Action=actions), min_size=1)
+    actions = scalar_or_list(
+        st.sampled_from([ASSUME, "sts:TagSession", "sts:*", "sts:AssumeRoleWithSAML"])
+    )
+    return _documents(
+        _statement(effects, Principal=_principal(services=True), Action=actions), min_size=1
+    )
 
 
 def bucket_policies(effects: t.Sequence[str] = ("Allow",)) -> st.SearchStrategy[Document]:
     """Bucket policies of others: our Sid is in none of them."""
-    actions = st.one_of(st.just(EIGHT), scalar_or_list(st.sampled_from([*EIGHT, "s3:*", "s3:Get*", "s3:PutBucketAcl"])))
+    actions = st.one_of(
+        st.just(EIGHT),
+        scalar_or_list(st.sampled_from([*EIGHT, "s3:*", "s3:Get*", "s3:PutBucketAcl"])),
+    )
     resources = scalar_or_list(st.sampled_from([BUCKET_ARN, OBJECTS_ARN, f"{BUCKET_ARN}/logs/*"]))
-    statement = _statement(effects, Principal=_principal(services=True), Action=actions, Resource=resources)
+    statement = _statement(
+        effects, Principal=_principal(services=True), Action=actions, Resource=resources
+    )
     return _documents(statement, min_size=0)
 
 
 def respelled(document: Document, seed: int) -> Document:
-    """The same document in another spelling that means the same: order, lists, case of actions, ids for root ARNs."""
+    """The same document in another spelling that means the same: order, lists, case of actions, ids
+    for root ARNs.
+    """
     chance = random.Random(seed)
     raws = [_respelled_statement(raw, chance) for raw in _list(document["Statement"])]
     chance.shuffle(raws)
@@ -189,8 +223,12 @@ def respelled(document: Document, seed: int) -> Document:
 
 
 def _respelled_statement(raw: Raw, chance: random.Random) -> Raw:
-    other: Raw = {key: copy.deepcopy(value) for key, value in chance.sample(sorted(raw.items()), len(raw))}
-    other["Action"] = _respelled_values([chance.choice([str.upper, str.lower])(action) for action in _list(raw["Action"])], chance)
+    other: Raw = {
+        key: copy.deepcopy(value) for key, value in chance.sample(sorted(raw.items()), len(raw))
+    }
+    other["Action"] = _respelled_values(
+        [chance.choice([str.upper, str.lower])(action) for action in _list(raw["Action"])], chance
+    )
     if "Resource" in raw:
         other["Resource"] = _respelled_values(_list(raw["Resource"]), chance)
     other["Principal"] = {
@@ -198,7 +236,10 @@ def _respelled_statement(raw: Raw, chance: random.Random) -> Raw:
         for kind, values in raw["Principal"].items()
     }
     other["Condition"] = {
-        operator: {key: _respelled_values([_respelled_scalar(v) for v in _list(values)], chance) for key, values in keys.items()}
+        operator: {
+            key: _respelled_values([_respelled_scalar(v) for v in _list(values)], chance)
+            for key, values in keys.items()
+        }
         for operator, keys in raw.get("Condition", {}).items()
     }
     other["Sid"] = raw.get("Sid", "")
@@ -215,7 +256,8 @@ def _respelled_values(values: list[t.Any], chance: random.Random) -> t.Any:
 
 def _respelled_root(principal: str, chance: random.Random) -> str:
     spellings = [
-        [f"arn:{partition}:iam::{account}:root" for partition in ("aws", "aws-cn", "aws-us-gov")] + [account]
+        [f"arn:{partition}:iam::{account}:root" for partition in ("aws", "aws-cn", "aws-us-gov")]
+        + [account]
         for account in (ACCOUNT, OTHER_ACCOUNT)
     ]
     return next((chance.choice(same) for same in spellings if principal in same), principal)

@@ -32,7 +32,11 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 
 TEAM_A = Role(arn=ROLE, account_id=ACCOUNT, unique_id=ROLE_ID)
 NAMELESS = Role(arn=ROLE, account_id=ACCOUNT)
-NEEDED = [("s3:ListBucket", BUCKET_ARN), ("s3:GetObject", OBJECTS_ARN), ("s3:PutObject", OBJECTS_ARN)]
+NEEDED = [
+    ("s3:ListBucket", BUCKET_ARN),
+    ("s3:GetObject", OBJECTS_ARN),
+    ("s3:PutObject", OBJECTS_ARN),
+]
 
 
 def denies(**elements: t.Any) -> dict[str, t.Any]:
@@ -62,63 +66,108 @@ SURELY = {
     "one of the actions in another case": denies(Action="S3:putobject"),
     "one of the actions by a wildcard": denies(Action=["s3:DeleteBucket", "s3:Put*"]),
     "all actions": denies(Action="*"),
-    "all but other actions": denies(Action=None, NotAction=["s3:GetBucketLocation", "s3:ListBucket"]),
+    "all but other actions": denies(
+        Action=None, NotAction=["s3:GetBucketLocation", "s3:ListBucket"]
+    ),
     "the objects alone": denies(Resource=OBJECTS_ARN),
     "the bucket alone": denies(Resource=BUCKET_ARN),
     "all resources": denies(Resource="*"),
-    "all but other resources": denies(Resource=None, NotResource=["arn:aws:s3:::other", "arn:aws:s3:::other/*"]),
+    "all but other resources": denies(
+        Resource=None, NotResource=["arn:aws:s3:::other", "arn:aws:s3:::other/*"]
+    ),
     "all but the objects": denies(Resource=None, NotResource=OBJECTS_ARN),
     "those who are not another role": unless("StringNotEquals", "aws:PrincipalArn", ROLE_B),
-    "those who are none of some roles": unless("ArnNotLike", "aws:PrincipalArn", [ROLE_B, f"arn:aws:iam::{ACCOUNT}:role/admin-*"]),
-    "those who are not a role whose name contains theirs": unless("StringNotLike", "aws:PrincipalArn", LOOKALIKE),
+    "those who are none of some roles": unless(
+        "ArnNotLike", "aws:PrincipalArn", [ROLE_B, f"arn:aws:iam::{ACCOUNT}:role/admin-*"]
+    ),
+    "those who are not a role whose name contains theirs": unless(
+        "StringNotLike", "aws:PrincipalArn", LOOKALIKE
+    ),
     "those who are the role": unless("StringEquals", "aws:PrincipalArn", [ROLE_B, ROLE]),
-    "those who are like the role": unless("ArnLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/ray-*"),
+    "those who are like the role": unless(
+        "ArnLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/ray-*"
+    ),
     "those of other accounts": unless("StringNotEquals", "aws:PrincipalAccount", OTHER_ACCOUNT),
     "those of the account": unless("StringEquals", "aws:PrincipalAccount", ACCOUNT),
-    "those who do not have another's id": unless("StringNotLike", "aws:userId", [f"{ROLE_B_ID}:*", OTHER_ACCOUNT]),
+    "those who do not have another's id": unless(
+        "StringNotLike", "aws:userId", [f"{ROLE_B_ID}:*", OTHER_ACCOUNT]
+    ),
     "those who have the role's id": unless("StringLike", "aws:userId", f"{ROLE_ID}:*"),
-    "those who are on an instance with the role's id": unless("StringLike", "aws:userId", f"{ROLE_ID}:i-*"),
-    "those who do not have a star in their id": unless("StringNotEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]),
+    "those who are on an instance with the role's id": unless(
+        "StringLike", "aws:userId", f"{ROLE_ID}:i-*"
+    ),
+    "those who do not have a star in their id": unless(
+        "StringNotEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]
+    ),
     "those who use TLS": unless("Bool", "aws:SecureTransport", True),
     "those of no AWS service": unless("Bool", "aws:PrincipalIsAWSService", "false"),
     "a condition key in another case": unless("StringNotEquals", "AWS:principalarn", ROLE_B),
     "those who have a known key": unless("Null", "aws:PrincipalArn", "false"),
     "those of another type": unless("StringNotEquals", "aws:PrincipalType", "User"),
     "those who equal the role as an ARN": unless("ArnEquals", "aws:PrincipalArn", ROLE),
-    "those who are not another role, whatever the case": unless("StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE_B.upper()),
+    "those who are not another role, whatever the case": unless(
+        "StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE_B.upper()
+    ),
     "an operator with IfExists": unless("StringNotEqualsIfExists", "aws:PrincipalArn", ROLE_B),
     "two conditions that are both met": denies(
-        Condition={"StringNotEquals": {"aws:PrincipalArn": ROLE_B, "aws:PrincipalAccount": OTHER_ACCOUNT}}
+        Condition={
+            "StringNotEquals": {"aws:PrincipalArn": ROLE_B, "aws:PrincipalAccount": OTHER_ACCOUNT}
+        }
     ),
     "two operators that are both met": denies(
-        Condition={"ArnNotEquals": {"aws:PrincipalArn": CONTROL}, "Bool": {"aws:PrincipalIsAWSService": "false"}}
+        Condition={
+            "ArnNotEquals": {"aws:PrincipalArn": CONTROL},
+            "Bool": {"aws:PrincipalIsAWSService": "false"},
+        }
     ),
 }
 
 PERHAPS = {
     # No session of the role is among those that are left out.
     "all but the role and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE, ROOT]}),
-    "all but the role by its unique id, and its account": denies(Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROOT]}),
+    "all but the role by its unique id, and its account": denies(
+        Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROOT]}
+    ),
     "all but the role": denies(Principal=None, NotPrincipal={"AWS": ROLE}),
     "those outside a VPC endpoint": unless("StringNotEquals", "aws:SourceVpce", "vpce-1a2b3c4d"),
     "those outside a VPC": unless("StringNotEqualsIfExists", "aws:SourceVpc", "vpc-1a2b3c4d"),
     "those outside a network": unless("NotIpAddress", "aws:SourceIp", "192.0.2.0/24"),
-    "those outside an organisation": unless("StringNotEquals", "aws:PrincipalOrgID", "o-1a2b3c4d5e"),
+    "those outside an organisation": unless(
+        "StringNotEquals", "aws:PrincipalOrgID", "o-1a2b3c4d5e"
+    ),
     "those without a tag": unless("StringNotEquals", "aws:PrincipalTag/team", "ray"),
-    "those who do not encrypt": unless("StringNotEquals", "s3:x-amz-server-side-encryption", "aws:kms"),
+    "those who do not encrypt": unless(
+        "StringNotEquals", "s3:x-amz-server-side-encryption", "aws:kms"
+    ),
     "those who name no encryption": unless("Null", "s3:x-amz-server-side-encryption", "true"),
-    "those who use an old TLS, newer than is certain": unless("NumericLessThan", "s3:TlsVersion", "1.3"),
-    "those who use an old TLS, of several": unless("NumericLessThan", "s3:TlsVersion", ["1.1", "1.3"]),
-    "one session of the role": unless("StringEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"),
-    "all but one session of the role": unless("StringNotEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"),
-    "some sessions of the role": unless("StringLike", "aws:userId", [f"{ROLE_B_ID}:*", f"{ROLE_ID}:i-0a*"]),
+    "those who use an old TLS, newer than is certain": unless(
+        "NumericLessThan", "s3:TlsVersion", "1.3"
+    ),
+    "those who use an old TLS, of several": unless(
+        "NumericLessThan", "s3:TlsVersion", ["1.1", "1.3"]
+    ),
+    "one session of the role": unless(
+        "StringEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"
+    ),
+    "all but one session of the role": unless(
+        "StringNotEquals", "aws:userId", f"{ROLE_ID}:i-0aaaaaaaaaaaaaaaa"
+    ),
+    "some sessions of the role": unless(
+        "StringLike", "aws:userId", [f"{ROLE_B_ID}:*", f"{ROLE_ID}:i-0a*"]
+    ),
     "all but some sessions of the role": unless("StringNotLike", "aws:userId", f"{ROLE_ID}:i-0a*"),
-    "one session of the role, whatever the case": unless("StringEqualsIgnoreCase", "aws:userId", f"{ROLE_ID.lower()}:I-0AAAAAAAAAAAAAAAA"),
-    "those who come before a time": unless("DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"),
+    "one session of the role, whatever the case": unless(
+        "StringEqualsIgnoreCase", "aws:userId", f"{ROLE_ID.lower()}:I-0AAAAAAAAAAAAAAAA"
+    ),
+    "those who come before a time": unless(
+        "DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"
+    ),
     "an operator that is not known": unless("FutureOperator", "aws:PrincipalArn", ROLE),
     "an operator on several values": unless("ForAnyValue:StringEquals", "aws:TagKeys", "x"),
     "a sure condition and one that depends": denies(
-        Condition={"StringNotEquals": {"aws:PrincipalArn": ROLE_B, "aws:SourceVpce": "vpce-1a2b3c4d"}}
+        Condition={
+            "StringNotEquals": {"aws:PrincipalArn": ROLE_B, "aws:SourceVpce": "vpce-1a2b3c4d"}
+        }
     ),
     "the role, under a condition that depends": denies(
         Principal={"AWS": ROLE}, Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
@@ -133,35 +182,64 @@ NOT_AT_ALL = {
     "another role": denies(Principal={"AWS": ROLE_B}),
     "a role whose name contains it": denies(Principal={"AWS": LOOKALIKE}),
     "another role by its unique id": denies(Principal={"AWS": ROLE_B_ID}),
-    "another account": denies(Principal={"AWS": [OTHER_ACCOUNT, f"arn:aws:iam::{OTHER_ACCOUNT}:root"]}),
+    "another account": denies(
+        Principal={"AWS": [OTHER_ACCOUNT, f"arn:aws:iam::{OTHER_ACCOUNT}:root"]}
+    ),
     "a service": denies(Principal={"Service": EC2}),
     "those who lack a known key": unless("Null", "aws:PrincipalArn", "true"),
     "those who come by an AWS service": unless("Bool", "aws:ViaAWSService", "true"),
-    "those who are not the role, whatever the case": unless("StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE.upper()),
+    "those who are not the role, whatever the case": unless(
+        "StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE.upper()
+    ),
     "all but everybody": denies(Principal=None, NotPrincipal="*"),
     "all but everybody by kind": denies(Principal=None, NotPrincipal={"AWS": ["*"]}),
-    "actions that are not needed": denies(Action=["s3:PutBucketPolicy", "s3:DeleteBucket*", "s3:GetObjectAcl"]),
-    "all but the actions needed": denies(Action=None, NotAction=["s3:List*", "s3:GetObject", "S3:PUTOBJECT"]),
+    "actions that are not needed": denies(
+        Action=["s3:PutBucketPolicy", "s3:DeleteBucket*", "s3:GetObjectAcl"]
+    ),
+    "all but the actions needed": denies(
+        Action=None, NotAction=["s3:List*", "s3:GetObject", "S3:PUTOBJECT"]
+    ),
     "all but all of S3": denies(Action=None, NotAction="s3:*"),
     "another bucket": denies(Resource=[f"{BUCKET_ARN}-2", f"{BUCKET_ARN}-2/*"]),
-    "all but the bucket and its objects": denies(Resource=None, NotResource=[BUCKET_ARN, OBJECTS_ARN]),
-    "an action on a resource that it is not on": denies(Action="s3:ListBucket", Resource=OBJECTS_ARN),
+    "all but the bucket and its objects": denies(
+        Resource=None, NotResource=[BUCKET_ARN, OBJECTS_ARN]
+    ),
+    "an action on a resource that it is not on": denies(
+        Action="s3:ListBucket", Resource=OBJECTS_ARN
+    ),
     "those who are not the role": unless("StringNotEquals", "aws:PrincipalArn", ROLE),
-    "those who are neither the role nor another": unless("ArnNotEquals", "aws:PrincipalArn", [CONTROL, ROLE]),
-    "those who are not like the role": unless("ArnNotLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/ray-*"),
-    "those who are not the role, if they are known": unless("StringNotLikeIfExists", "aws:PrincipalArn", ROLE),
+    "those who are neither the role nor another": unless(
+        "ArnNotEquals", "aws:PrincipalArn", [CONTROL, ROLE]
+    ),
+    "those who are not like the role": unless(
+        "ArnNotLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/ray-*"
+    ),
+    "those who are not the role, if they are known": unless(
+        "StringNotLikeIfExists", "aws:PrincipalArn", ROLE
+    ),
     "those who are not of the account": unless("StringNotEquals", "aws:PrincipalAccount", ACCOUNT),
-    "those who do not have the role's id": unless("StringNotLike", "aws:userid", [f"{ROLE_ID}:*", "AIDA*"]),
-    "those who are a person's session of the role": unless("StringLike", "aws:userId", f"{ROLE_ID}:ada*"),
-    "those who have a star in their id": unless("StringEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]),
+    "those who do not have the role's id": unless(
+        "StringNotLike", "aws:userid", [f"{ROLE_ID}:*", "AIDA*"]
+    ),
+    "those who are a person's session of the role": unless(
+        "StringLike", "aws:userId", f"{ROLE_ID}:ada*"
+    ),
+    "those who have a star in their id": unless(
+        "StringEquals", "aws:userId", [f"{ROLE_ID}:*", f"{ROLE_ID}:i-*"]
+    ),
     "those who are another role": unless("StringEquals", "aws:PrincipalArn", ROLE_B),
-    "those who are the role, in another case": unless("StringEquals", "aws:PrincipalArn", ROLE.upper()),
+    "those who are the role, in another case": unless(
+        "StringEquals", "aws:PrincipalArn", ROLE.upper()
+    ),
     "those who are AWS services": unless("Bool", "aws:PrincipalIsAWSService", "true"),
     "a condition that is not met and one that depends": denies(
         Condition={"StringNotEquals": {"aws:PrincipalArn": ROLE, "aws:SourceVpce": "vpce-1a2b3c4d"}}
     ),
     "two operators of which one is not met": denies(
-        Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}, "ArnNotLike": {"aws:PrincipalArn": ROLE}}
+        Condition={
+            "NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"},
+            "ArnNotLike": {"aws:PrincipalArn": ROLE},
+        }
     ),
     "another role, under a condition that depends": denies(
         Principal={"AWS": ROLE_B}, Condition={"NotIpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
@@ -187,7 +265,10 @@ def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [unless("StringNotLike", "aws:userId", f"{ROLE_ID}:*"), unless("StringLike", "aws:userId", f"{ROLE_ID}:*")],
+    [
+        unless("StringNotLike", "aws:userId", f"{ROLE_ID}:*"),
+        unless("StringLike", "aws:userId", f"{ROLE_ID}:*"),
+    ],
     ids=["all but an id", "an id"],
 )
 def test_only_a_request_can_tell_whether_a_role_of_unknown_id_is_hit(raw: t.Any) -> None:
@@ -213,12 +294,24 @@ def test_a_deny_takes_nothing_from_a_role_that_needs_nothing() -> None:
 
 VARIABLES = {
     "in an account": unless("StringNotEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"),
-    "in a role's ARN": unless("StringNotEquals", "aws:PrincipalArn", "arn:aws:iam::${aws:PrincipalAccount}:role/ray-team-a"),
-    "in a pattern": unless("ArnNotLike", "aws:PrincipalArn", ["arn:aws:iam::${aws:ResourceAccount}:role/*"]),
-    "in those who are hit": unless("StringEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"),
+    "in a role's ARN": unless(
+        "StringNotEquals",
+        "aws:PrincipalArn",
+        "arn:aws:iam::${aws:PrincipalAccount}:role/ray-team-a",
+    ),
+    "in a pattern": unless(
+        "ArnNotLike", "aws:PrincipalArn", ["arn:aws:iam::${aws:ResourceAccount}:role/*"]
+    ),
+    "in those who are hit": unless(
+        "StringEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}"
+    ),
     "in a resource": denies(Resource="arn:aws:s3:::${aws:PrincipalTag/bucket}/*"),
-    "in all but a resource": denies(Resource=None, NotResource="arn:aws:s3:::${aws:PrincipalTag/bucket}*"),
-    "among other values": unless("StringNotEquals", "aws:PrincipalAccount", [OTHER_ACCOUNT, "${aws:ResourceAccount}"]),
+    "in all but a resource": denies(
+        Resource=None, NotResource="arn:aws:s3:::${aws:PrincipalTag/bucket}*"
+    ),
+    "among other values": unless(
+        "StringNotEquals", "aws:PrincipalAccount", [OTHER_ACCOUNT, "${aws:ResourceAccount}"]
+    ),
 }
 
 
@@ -229,5 +322,11 @@ def test_only_a_request_can_tell_what_a_policy_variable_stands_for(raw: t.Any) -
 
 def test_a_value_that_is_met_whatever_a_policy_variable_beside_it_stands_for() -> None:
     values = ["${aws:ResourceAccount}", ACCOUNT]
-    assert policy_deny.hits(unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED) is False
-    assert policy_deny.hits(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED) is True
+    assert (
+        policy_deny.hits(unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
+        is False
+    )
+    assert (
+        policy_deny.hits(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
+        is True
+    )

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a role's own policies let it do: the truth table, with boundaries, conditions, variables and wildcards."""
+"""What a role's own policies let it do: the truth table, with boundaries, conditions, variables and
+wildcards.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Action, Identity, NamedPolicy, judge
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
+    Action,
+    Identity,
+    NamedPolicy,
+    judge,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     BUCKET_ARN,
@@ -25,7 +32,9 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     policy,
 )
 
-PASS_ROLE = Action("iam:PassRole", ROLE, {"iam:passedtoservice": EC2, "aws:principalaccount": ACCOUNT})
+PASS_ROLE = Action(
+    "iam:PassRole", ROLE, {"iam:passedtoservice": EC2, "aws:principalaccount": ACCOUNT}
+)
 GET_OBJECTS = Action("s3:GetObject", OBJECTS_ARN, {"aws:securetransport": "true"})
 TO_EC2 = {"StringEquals": {"iam:PassedToService": EC2}}
 GRANT = allow(Action="iam:PassRole", Resource=ROLE)
@@ -48,28 +57,53 @@ ALLOWED: dict[str, list[Raw]] = {
     "on a role by a question mark": granting(Resource=f"arn:aws:iam::{ACCOUNT}:role/ray-team-?"),
     "on all but another role": granting(Resource=None, NotResource=ROLE_B),
     "only to EC2": granting(Condition=TO_EC2),
-    "only to services, EC2 among them": granting(Condition={"StringLike": {"iam:PassedToService": ["lambda.*", "ec2.*"]}}),
-    "only to EC2, if it is known": granting(Condition={"StringEqualsIfExists": {"iam:PassedToService": EC2}}),
+    "only to services, EC2 among them": granting(
+        Condition={"StringLike": {"iam:PassedToService": ["lambda.*", "ec2.*"]}}
+    ),
+    "only to EC2, if it is known": granting(
+        Condition={"StringEqualsIfExists": {"iam:PassedToService": EC2}}
+    ),
     "only where a service is named": granting(Condition={"Null": {"iam:PassedToService": "false"}}),
     "by the second statement": [allow(Action="s3:*", Resource="*"), GRANT],
     "with a Deny of another role": [GRANT, deny(Action="iam:PassRole", Resource=ROLE_B)],
     "with a Deny of another action": [GRANT, deny(Action="iam:Create*", Resource="*")],
     "with a Deny of all other services": [
         GRANT,
-        deny(Action="iam:PassRole", Resource="*", Condition={"StringNotEquals": {"iam:PassedToService": EC2}}),
+        deny(
+            Action="iam:PassRole",
+            Resource="*",
+            Condition={"StringNotEquals": {"iam:PassedToService": EC2}},
+        ),
     ],
 }
 CONDITIONAL: dict[str, list[Raw]] = {
-    "only in one region": granting(Condition={"StringEquals": {"aws:RequestedRegion": "us-west-2"}}),
-    "only for roles with a tag": granting(Condition={"StringEquals": {"iam:ResourceTag/team": "ray"}}),
-    "only to some instances": granting(Condition={"ArnLike": {"iam:AssociatedResourceArn": "arn:aws:ec2:*:*:instance/*"}}),
-    "on a resource with a variable": granting(Resource="arn:aws:iam::${aws:PrincipalAccount}:role/ray-*"),
-    "on all but a resource with a variable": granting(Resource=None, NotResource="arn:aws:iam::*:role/${aws:username}*"),
+    "only in one region": granting(
+        Condition={"StringEquals": {"aws:RequestedRegion": "us-west-2"}}
+    ),
+    "only for roles with a tag": granting(
+        Condition={"StringEquals": {"iam:ResourceTag/team": "ray"}}
+    ),
+    "only to some instances": granting(
+        Condition={"ArnLike": {"iam:AssociatedResourceArn": "arn:aws:ec2:*:*:instance/*"}}
+    ),
+    "on a resource with a variable": granting(
+        Resource="arn:aws:iam::${aws:PrincipalAccount}:role/ray-*"
+    ),
+    "on all but a resource with a variable": granting(
+        Resource=None, NotResource="arn:aws:iam::*:role/${aws:username}*"
+    ),
     "with a Deny outside an organization": [
         GRANT,
-        deny(Action="*", Resource="*", Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}}),
+        deny(
+            Action="*",
+            Resource="*",
+            Condition={"StringNotEquals": {"aws:PrincipalOrgID": "o-1a2b3c4d5e"}},
+        ),
     ],
-    "with a Deny of a resource with a variable": [GRANT, deny(Action="iam:*", Resource="arn:aws:iam::*:role/${aws:PrincipalTag/x}")],
+    "with a Deny of a resource with a variable": [
+        GRANT,
+        deny(Action="iam:*", Resource="arn:aws:iam::*:role/${aws:PrincipalTag/x}"),
+    ],
 }
 DENIED: dict[str, list[Raw]] = {
     "nothing at all": [],
@@ -77,14 +111,23 @@ DENIED: dict[str, list[Raw]] = {
     "all but this action": granting(Action=None, NotAction="iam:Pass*"),
     "another role": granting(Resource=ROLE_B),
     "a role whose name contains it": granting(Resource=LOOKALIKE),
-    "the instance profile in the place of the role": granting(Resource=ROLE.replace(":role/", ":instance-profile/")),
+    "the instance profile in the place of the role": granting(
+        Resource=ROLE.replace(":role/", ":instance-profile/")
+    ),
     "all but this role": granting(Resource=None, NotResource=f"arn:aws:iam::{ACCOUNT}:role/ray-*"),
-    "only to another service": granting(Condition={"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}),
-    "to EC2, but not from this account": granting(Condition={**TO_EC2, "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}),
+    "only to another service": granting(
+        Condition={"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    ),
+    "to EC2, but not from this account": granting(
+        Condition={**TO_EC2, "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    ),
     "a Deny beside it": [GRANT, deny(Action="iam:*", Resource="*")],
     "a Deny before it": [deny(Action="iam:PassRole", Resource=ROLE), GRANT],
     "a Deny of all but other roles": [GRANT, deny(Action="*", NotResource=ROLE_B)],
-    "a Deny of passing to EC2": [GRANT, deny(Action="iam:PassRole", Resource="*", Condition=TO_EC2)],
+    "a Deny of passing to EC2": [
+        GRANT,
+        deny(Action="iam:PassRole", Resource="*", Condition=TO_EC2),
+    ],
     "a Deny without a grant": [deny(Action="s3:*", Resource="*")],
 }
 TABLE = {
@@ -97,13 +140,17 @@ TABLE = {
 @pytest.mark.parametrize(("raws", "answer"), TABLE.values(), ids=list(TABLE))
 def test_statements_in_one_policy_or_in_many(raws: list[Raw], answer: str) -> None:
     together = Identity((NamedPolicy("one", policy(*raws)),))
-    apart = Identity(tuple(NamedPolicy(str(number), policy(raw)) for number, raw in enumerate(raws)))
+    apart = Identity(
+        tuple(NamedPolicy(str(number), policy(raw)) for number, raw in enumerate(raws))
+    )
     assert judge(together, PASS_ROLE).answer == judge(apart, PASS_ROLE).answer == answer
 
 
 @pytest.mark.parametrize(("raws", "answer"), TABLE.values(), ids=list(TABLE))
 def test_a_boundary_must_allow_it_as_well(raws: list[Raw], answer: str) -> None:
-    bounded = Identity((NamedPolicy("grant", policy(GRANT)),), NamedPolicy("boundary", policy(*raws)))
+    bounded = Identity(
+        (NamedPolicy("grant", policy(GRANT)),), NamedPolicy("boundary", policy(*raws))
+    )
     verdict = judge(bounded, PASS_ROLE)
     assert verdict.answer == answer
     assert verdict.by_boundary is (answer != "allowed")
@@ -138,7 +185,15 @@ def test_a_part_of_the_objects(where: str, answer: str) -> None:
 
 def test_the_statements_are_told_with_their_places() -> None:
     refusal = deny(Sid="NoEscalation", Action="iam:*", Resource="*")
-    verdict = judge(Identity((NamedPolicy("grant", policy(GRANT)), NamedPolicy("guard", policy(allow(Action="s3:*"), refusal)))), PASS_ROLE)
+    verdict = judge(
+        Identity(
+            (
+                NamedPolicy("grant", policy(GRANT)),
+                NamedPolicy("guard", policy(allow(Action="s3:*"), refusal)),
+            )
+        ),
+        PASS_ROLE,
+    )
     assert [str(place) for place in verdict.places] == [
         "Statement 1 (without a Sid) of policy grant",
         "Statement 2 (Sid 'NoEscalation') of policy guard",

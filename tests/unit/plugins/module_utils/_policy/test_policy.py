@@ -33,8 +33,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     policies_equal,
     statements_equal,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import statement_unique_ids, without_principals
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import matches_pattern, patterns_intersect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    statement_unique_ids,
+    without_principals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
+    matches_pattern,
+    patterns_intersect,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     BUCKET_ARN,
@@ -81,7 +87,10 @@ EQUAL_STATEMENTS = {
     "Action: string and list of one": (BASE, base(Action=["s3:GetObject"])),
     "Resource: string and list of one": (BASE, base(Resource=[OBJECTS_ARN])),
     "Principal.AWS: string and list of one": (BASE, base(Principal={"AWS": [ROLE]})),
-    "Principal.Service: string and list of one": (base(Principal={"Service": EC2}), base(Principal={"Service": [EC2]})),
+    "Principal.Service: string and list of one": (
+        base(Principal={"Service": EC2}),
+        base(Principal={"Service": [EC2]}),
+    ),
     "NotAction: string and list of one": (
         base(Action=None, NotAction="s3:GetObject"),
         base(Action=None, NotAction=["s3:GetObject"]),
@@ -98,10 +107,22 @@ EQUAL_STATEMENTS = {
         conditioned("StringEquals", "s3:prefix", "a"),
         conditioned("StringEquals", "s3:prefix", ["a"]),
     ),
-    "order of actions": (base(Action=["s3:GetObject", "s3:PutObject"]), base(Action=["s3:PutObject", "s3:GetObject"])),
-    "order of resources": (base(Resource=[BUCKET_ARN, OBJECTS_ARN]), base(Resource=[OBJECTS_ARN, BUCKET_ARN])),
-    "order of AWS principals": (base(Principal={"AWS": [ROLE, ROLE_B]}), base(Principal={"AWS": [ROLE_B, ROLE]})),
-    "order of service principals": (base(Principal={"Service": [EC2, LAMBDA]}), base(Principal={"Service": [LAMBDA, EC2]})),
+    "order of actions": (
+        base(Action=["s3:GetObject", "s3:PutObject"]),
+        base(Action=["s3:PutObject", "s3:GetObject"]),
+    ),
+    "order of resources": (
+        base(Resource=[BUCKET_ARN, OBJECTS_ARN]),
+        base(Resource=[OBJECTS_ARN, BUCKET_ARN]),
+    ),
+    "order of AWS principals": (
+        base(Principal={"AWS": [ROLE, ROLE_B]}),
+        base(Principal={"AWS": [ROLE_B, ROLE]}),
+    ),
+    "order of service principals": (
+        base(Principal={"Service": [EC2, LAMBDA]}),
+        base(Principal={"Service": [LAMBDA, EC2]}),
+    ),
     "order of kinds of principals": (
         base(Principal={"AWS": ROLE, "Service": EC2}),
         base(Principal={"Service": EC2, "AWS": ROLE}),
@@ -114,7 +135,10 @@ EQUAL_STATEMENTS = {
         base(Condition={"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"a:b": "c"}}),
         base(Condition={"StringEquals": {"a:b": "c"}, "Bool": {"aws:SecureTransport": "true"}}),
     ),
-    "account id and root ARN in aws": (base(Principal={"AWS": ACCOUNT}), base(Principal={"AWS": ROOT})),
+    "account id and root ARN in aws": (
+        base(Principal={"AWS": ACCOUNT}),
+        base(Principal={"AWS": ROOT}),
+    ),
     "account id and root ARN in aws-cn": (
         base(Principal={"AWS": ACCOUNT}),
         base(Principal={"AWS": f"arn:aws-cn:iam::{ACCOUNT}:root"}),
@@ -133,17 +157,35 @@ EQUAL_STATEMENTS = {
     ),
     "no Condition and an empty one": (BASE, base(Condition={})),
     "no Sid and an empty one": (base(Sid=None), base(Sid="")),
-    "an empty set of principals beside others": (BASE, base(Principal={"AWS": ROLE, "Service": []})),
-    "empty sets of principals of any kind": (base(Principal={"Service": []}), base(Principal={"AWS": []})),
+    "an empty set of principals beside others": (
+        BASE,
+        base(Principal={"AWS": ROLE, "Service": []}),
+    ),
+    "empty sets of principals of any kind": (
+        base(Principal={"Service": []}),
+        base(Principal={"AWS": []}),
+    ),
     "case of an action": (BASE, base(Action="S3:getobject")),
-    "case of a NotAction": (base(Action=None, NotAction="s3:GetObject"), base(Action=None, NotAction="s3:GETOBJECT")),
+    "case of a NotAction": (
+        base(Action=None, NotAction="s3:GetObject"),
+        base(Action=None, NotAction="s3:GETOBJECT"),
+    ),
     "case of a condition key": (
         conditioned("Bool", "aws:SecureTransport", "true"),
         conditioned("Bool", "aws:securetransport", "true"),
     ),
-    "true as a string": (conditioned("Bool", "aws:SecureTransport", True), conditioned("Bool", "aws:SecureTransport", "true")),
-    "false as a string": (conditioned("Bool", "aws:SecureTransport", False), conditioned("Bool", "aws:SecureTransport", "false")),
-    "booleans as strings in a list": (conditioned("Bool", "a:b", [True, False]), conditioned("Bool", "a:b", ["false", "true"])),
+    "true as a string": (
+        conditioned("Bool", "aws:SecureTransport", True),
+        conditioned("Bool", "aws:SecureTransport", "true"),
+    ),
+    "false as a string": (
+        conditioned("Bool", "aws:SecureTransport", False),
+        conditioned("Bool", "aws:SecureTransport", "false"),
+    ),
+    "booleans as strings in a list": (
+        conditioned("Bool", "a:b", [True, False]),
+        conditioned("Bool", "a:b", ["false", "true"]),
+    ),
     "an integer as a string": (
         conditioned("NumericLessThanEquals", "aws:MultiFactorAuthAge", 100),
         conditioned("NumericLessThanEquals", "aws:MultiFactorAuthAge", "100"),
@@ -152,7 +194,10 @@ EQUAL_STATEMENTS = {
         conditioned("NumericEquals", "aws:MultiFactorAuthAge", [100.01, 200.2]),
         conditioned("NumericEquals", "aws:MultiFactorAuthAge", ["200.2", "100.01"]),
     ),
-    "a whole float and an integer": (conditioned("NumericEquals", "a:b", 1.0), conditioned("NumericEquals", "a:b", 1)),
+    "a whole float and an integer": (
+        conditioned("NumericEquals", "a:b", 1.0),
+        conditioned("NumericEquals", "a:b", 1),
+    ),
     "a role's ARN and its unique id": (BASE, base(Principal={"AWS": ROLE_ID})),
     "a role's ARN and its unique id in a list": (
         base(Principal={"AWS": [ROLE, ROLE_B]}),
@@ -197,8 +242,14 @@ UNEQUAL_STATEMENTS = {
     "an empty Action and none": (base(Action=[]), base(Action=None)),
     "another role": (BASE, base(Principal={"AWS": ROLE_B})),
     "a role in another case": (BASE, base(Principal={"AWS": ROLE.replace("ray", "Ray")})),
-    "a role of the same name in another account": (BASE, base(Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)})),
-    "a role of the same name in another partition": (BASE, base(Principal={"AWS": ROLE.replace("arn:aws:", "arn:aws-cn:")})),
+    "a role of the same name in another account": (
+        BASE,
+        base(Principal={"AWS": ROLE.replace(ACCOUNT, OTHER_ACCOUNT)}),
+    ),
+    "a role of the same name in another partition": (
+        BASE,
+        base(Principal={"AWS": ROLE.replace("arn:aws:", "arn:aws-cn:")}),
+    ),
     "a role and its account": (BASE, base(Principal={"AWS": ROOT})),
     "an extra principal": (BASE, base(Principal={"AWS": [ROLE, ROLE_B]})),
     "a role and everybody": (BASE, base(Principal="*")),
@@ -206,15 +257,30 @@ UNEQUAL_STATEMENTS = {
     "everybody by kind and nobody": (base(Principal={"AWS": "*"}), base(Principal={"AWS": []})),
     "all services and everybody": (base(Principal={"Service": "*"}), base(Principal={"AWS": "*"})),
     "Principal and NotPrincipal": (BASE, base(Principal=None, NotPrincipal={"AWS": ROLE})),
-    "NotPrincipal of everybody and Principal of everybody": (base(Principal="*"), base(Principal=None, NotPrincipal="*")),
-    "the same text as another kind of principal": (base(Principal={"AWS": EC2}), base(Principal={"Service": EC2})),
-    "root ARNs of two accounts": (base(Principal={"AWS": ROOT}), base(Principal={"AWS": OTHER_ACCOUNT})),
-    "a user named root and the account": (base(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:user/root"}), base(Principal={"AWS": ACCOUNT})),
+    "NotPrincipal of everybody and Principal of everybody": (
+        base(Principal="*"),
+        base(Principal=None, NotPrincipal="*"),
+    ),
+    "the same text as another kind of principal": (
+        base(Principal={"AWS": EC2}),
+        base(Principal={"Service": EC2}),
+    ),
+    "root ARNs of two accounts": (
+        base(Principal={"AWS": ROOT}),
+        base(Principal={"AWS": OTHER_ACCOUNT}),
+    ),
+    "a user named root and the account": (
+        base(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:user/root"}),
+        base(Principal={"AWS": ACCOUNT}),
+    ),
     "an account id and its root ARN as a condition value": (
         conditioned("StringEquals", "aws:PrincipalArn", ROOT),
         conditioned("StringEquals", "aws:PrincipalArn", ACCOUNT),
     ),
-    "an account id without its leading zero": (base(Principal={"AWS": "012345678901"}), base(Principal={"AWS": "12345678901"})),
+    "an account id without its leading zero": (
+        base(Principal={"AWS": "012345678901"}),
+        base(Principal={"AWS": "12345678901"}),
+    ),
     "a role's ARN and another's unique id": (BASE, base(Principal={"AWS": ROLE_B_ID})),
     "a role's ARN and a former unique id": (BASE, base(Principal={"AWS": "AROAQ3EGSIJTZ5OLDOLD1"})),
     "a role's ARN and its unique id as a condition value": (
@@ -224,35 +290,80 @@ UNEQUAL_STATEMENTS = {
     "an extra condition": (BASE, conditioned("Bool", "aws:SecureTransport", "true")),
     "a second condition": (
         conditioned("Bool", "aws:SecureTransport", "true"),
-        base(Condition={"Bool": {"aws:SecureTransport": "true", "aws:MultiFactorAuthPresent": "true"}}),
+        base(
+            Condition={
+                "Bool": {"aws:SecureTransport": "true", "aws:MultiFactorAuthPresent": "true"}
+            }
+        ),
     ),
-    "another operator": (conditioned("StringEquals", "s3:prefix", "a"), conditioned("StringNotEquals", "s3:prefix", "a")),
+    "another operator": (
+        conditioned("StringEquals", "s3:prefix", "a"),
+        conditioned("StringNotEquals", "s3:prefix", "a"),
+    ),
     "an operator and its IfExists form": (
         conditioned("StringEquals", "s3:prefix", "a"),
         conditioned("StringEqualsIfExists", "s3:prefix", "a"),
     ),
-    "another condition key": (conditioned("StringEquals", "aws:SourceVpc", "a"), conditioned("StringEquals", "aws:SourceVpce", "a")),
-    "another condition value": (conditioned("StringEquals", "s3:prefix", "a"), conditioned("StringEquals", "s3:prefix", "b")),
-    "a condition value in another case": (conditioned("StringEquals", "s3:prefix", "a"), conditioned("StringEquals", "s3:prefix", "A")),
-    "an extra condition value": (conditioned("StringEquals", "s3:prefix", "a"), conditioned("StringEquals", "s3:prefix", ["a", "b"])),
+    "another condition key": (
+        conditioned("StringEquals", "aws:SourceVpc", "a"),
+        conditioned("StringEquals", "aws:SourceVpce", "a"),
+    ),
+    "another condition value": (
+        conditioned("StringEquals", "s3:prefix", "a"),
+        conditioned("StringEquals", "s3:prefix", "b"),
+    ),
+    "a condition value in another case": (
+        conditioned("StringEquals", "s3:prefix", "a"),
+        conditioned("StringEquals", "s3:prefix", "A"),
+    ),
+    "an extra condition value": (
+        conditioned("StringEquals", "s3:prefix", "a"),
+        conditioned("StringEquals", "s3:prefix", ["a", "b"]),
+    ),
     "a condition on no value at all and none": (BASE, conditioned("StringEquals", "s3:prefix", [])),
     "the values of two condition keys exchanged": (
         base(Condition={"StringEquals": {"a:b": "1", "a:c": "2"}}),
         base(Condition={"StringEquals": {"a:b": "2", "a:c": "1"}}),
     ),
-    "true and false": (conditioned("Bool", "aws:SecureTransport", True), conditioned("Bool", "aws:SecureTransport", False)),
-    "true and the number 1": (conditioned("StringEquals", "a:b", True), conditioned("StringEquals", "a:b", 1)),
-    "true and the word in another case": (conditioned("StringEquals", "a:b", True), conditioned("StringEquals", "a:b", "True")),
-    "two integers": (conditioned("NumericEquals", "a:b", 10), conditioned("NumericEquals", "a:b", 100)),
-    "two integers too large for a float": (conditioned("NumericEquals", "a:b", 2**53), conditioned("NumericEquals", "a:b", 2**53 + 1)),
-    "two floats": (conditioned("NumericEquals", "a:b", 1.25), conditioned("NumericEquals", "a:b", 1.75)),
-    "two close floats": (conditioned("NumericEquals", "a:b", 100.01), conditioned("NumericEquals", "a:b", 100.010001)),
-    "a float and its whole part": (conditioned("NumericEquals", "a:b", 1.5), conditioned("NumericEquals", "a:b", 1)),
+    "true and false": (
+        conditioned("Bool", "aws:SecureTransport", True),
+        conditioned("Bool", "aws:SecureTransport", False),
+    ),
+    "true and the number 1": (
+        conditioned("StringEquals", "a:b", True),
+        conditioned("StringEquals", "a:b", 1),
+    ),
+    "true and the word in another case": (
+        conditioned("StringEquals", "a:b", True),
+        conditioned("StringEquals", "a:b", "True"),
+    ),
+    "two integers": (
+        conditioned("NumericEquals", "a:b", 10),
+        conditioned("NumericEquals", "a:b", 100),
+    ),
+    "two integers too large for a float": (
+        conditioned("NumericEquals", "a:b", 2**53),
+        conditioned("NumericEquals", "a:b", 2**53 + 1),
+    ),
+    "two floats": (
+        conditioned("NumericEquals", "a:b", 1.25),
+        conditioned("NumericEquals", "a:b", 1.75),
+    ),
+    "two close floats": (
+        conditioned("NumericEquals", "a:b", 100.01),
+        conditioned("NumericEquals", "a:b", 100.010001),
+    ),
+    "a float and its whole part": (
+        conditioned("NumericEquals", "a:b", 1.5),
+        conditioned("NumericEquals", "a:b", 1),
+    ),
     "an element that is not known": (BASE, base(Future="x")),
 }
 
 
-@pytest.mark.parametrize(("one", "other"), UNEQUAL_STATEMENTS.values(), ids=list(UNEQUAL_STATEMENTS))
+@pytest.mark.parametrize(
+    ("one", "other"), UNEQUAL_STATEMENTS.values(), ids=list(UNEQUAL_STATEMENTS)
+)
 def test_statements_are_unequal(one: t.Any, other: t.Any) -> None:
     assert not statements_equal(one, other, ARNS)
     assert not statements_equal(other, one, ARNS)
@@ -275,13 +386,28 @@ def versioned(version: str | None, *raws: t.Any) -> dict[str, t.Any]:
 
 EQUAL_POLICIES = {
     "the order of statements": (policy(TRUST_LAMBDA, BASE), policy(BASE, TRUST_LAMBDA)),
-    "a statement as an object and as a list of one": (policy(BASE), {"Version": "2012-10-17", "Statement": BASE}),
-    "no statements, an empty list and null": (policy(), {"Version": "2012-10-17", "Statement": None}),
+    "a statement as an object and as a list of one": (
+        policy(BASE),
+        {"Version": "2012-10-17", "Statement": BASE},
+    ),
+    "no statements, an empty list and null": (
+        policy(),
+        {"Version": "2012-10-17", "Statement": None},
+    ),
     "no Statement at all and an empty list": (policy(), {"Version": "2012-10-17"}),
     "no Version and 2012-10-17 without policy variables": (versioned(None, BASE), policy(BASE)),
-    "2008-10-17 and 2012-10-17 without policy variables": (versioned("2008-10-17", BASE), policy(BASE)),
-    "no Version and 2008-10-17 with a policy variable": (versioned(None, WITH_VARIABLE), versioned("2008-10-17", WITH_VARIABLE)),
-    "the same statement twice in both": (policy(BASE, TRUST_LAMBDA, BASE), policy(BASE, BASE, TRUST_LAMBDA)),
+    "2008-10-17 and 2012-10-17 without policy variables": (
+        versioned("2008-10-17", BASE),
+        policy(BASE),
+    ),
+    "no Version and 2008-10-17 with a policy variable": (
+        versioned(None, WITH_VARIABLE),
+        versioned("2008-10-17", WITH_VARIABLE),
+    ),
+    "the same statement twice in both": (
+        policy(BASE, TRUST_LAMBDA, BASE),
+        policy(BASE, BASE, TRUST_LAMBDA),
+    ),
 }
 
 
@@ -295,12 +421,18 @@ UNEQUAL_POLICIES = {
     "a statement more": (policy(BASE), policy(BASE, TRUST_LAMBDA)),
     "a statement and nothing": (policy(BASE), policy()),
     "a statement twice and once": (policy(BASE, BASE), policy(BASE)),
-    "as many statements, another one twice": (policy(BASE, BASE, TRUST_LAMBDA), policy(BASE, TRUST_LAMBDA, TRUST_LAMBDA)),
+    "as many statements, another one twice": (
+        policy(BASE, BASE, TRUST_LAMBDA),
+        policy(BASE, TRUST_LAMBDA, TRUST_LAMBDA),
+    ),
     "a statement cut in two": (
         policy(base(Action=["s3:GetObject", "s3:PutObject"])),
         policy(base(), base(Action="s3:PutObject")),
     ),
-    "no Version and 2012-10-17 with a variable in Resource": (versioned(None, WITH_VARIABLE), policy(WITH_VARIABLE)),
+    "no Version and 2012-10-17 with a variable in Resource": (
+        versioned(None, WITH_VARIABLE),
+        policy(WITH_VARIABLE),
+    ),
     "2008-10-17 and 2012-10-17 with a variable in Condition": (
         versioned("2008-10-17", VARIABLE_IN_CONDITION),
         policy(VARIABLE_IN_CONDITION),
@@ -328,7 +460,9 @@ SEEDS = st.integers(0, 2**32)
 
 @PROPERTY
 @given(DOCUMENTS, SEEDS, SEEDS)
-def test_equality_is_reflexive_symmetric_and_transitive_and_survives_any_spelling(document: t.Any, first: int, second: int) -> None:
+def test_equality_is_reflexive_symmetric_and_transitive_and_survives_any_spelling(
+    document: t.Any, first: int, second: int
+) -> None:
     one, other = respelled(document, first), respelled(document, second)
     assert policies_equal(document, copy.deepcopy(document))
     assert policies_equal(document, one)
@@ -355,11 +489,23 @@ def _flipped(raws: t.Any) -> t.Any:
 
 
 def _tightened(raws: t.Any) -> t.Any:
-    return [{**raws[0], "Condition": {**raws[0].get("Condition", {}), "DateLessThan": {"aws:CurrentTime": "2030-01-01"}}}, *raws[1:]]
+    return [
+        {
+            **raws[0],
+            "Condition": {
+                **raws[0].get("Condition", {}),
+                "DateLessThan": {"aws:CurrentTime": "2030-01-01"},
+            },
+        },
+        *raws[1:],
+    ]
 
 
 def _widened(raws: t.Any) -> t.Any:
-    return [{**raws[0], "Principal": {**raws[0]["Principal"], "CanonicalUser": "79a59df900b949e5"}}, *raws[1:]]
+    return [
+        {**raws[0], "Principal": {**raws[0]["Principal"], "CanonicalUser": "79a59df900b949e5"}},
+        *raws[1:],
+    ]
 
 
 def _negated(raws: t.Any) -> t.Any:
@@ -367,15 +513,26 @@ def _negated(raws: t.Any) -> t.Any:
 
 
 CHANGES = [_doubled, _flipped, _tightened, _widened, _negated, lambda raws: raws[1:]]
-CHANGE_NAMES = ["doubled", "Allow for Deny", "one more condition", "one more principal", "NotPrincipal for Principal", "taken out"]
+CHANGE_NAMES = [
+    "doubled",
+    "Allow for Deny",
+    "one more condition",
+    "one more principal",
+    "NotPrincipal for Principal",
+    "taken out",
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=CHANGE_NAMES)
 @PROPERTY
 @given(document=DOCUMENTS.filter(lambda document: document["Statement"] != []), seed=SEEDS)
-def test_a_changed_statement_makes_any_policy_unequal(change: t.Any, document: t.Any, seed: int) -> None:
+def test_a_changed_statement_makes_any_policy_unequal(
+    change: t.Any, document: t.Any, seed: int
+) -> None:
     changed = {**document, "Statement": change(statements_of(document))}
-    assert not policies_equal(document, respelled(changed, seed) if change is not _negated else changed)
+    assert not policies_equal(
+        document, respelled(changed, seed) if change is not _negated else changed
+    )
 
 
 MALFORMED = {
@@ -388,20 +545,31 @@ MALFORMED = {
     "Statement is a number": '{"Version": "2012-10-17", "Statement": 42}',
     "a statement is a word": '{"Version": "2012-10-17", "Statement": ["x"]}',
     "a statement without Effect": '{"Version": "2012-10-17", "Statement": [{"Action": "s3:GetObject"}]}',
-    "a Condition that is a word": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": "x"}]}',
-    "a Condition whose operator has no keys": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": {"Bool": "x"}}]}',
-    "a Principal with a number in it": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": {"AWS": [123456789012]}}]}',
-    "a statement with another Effect": '{"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}',
+    "a Condition that is a word": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": "x"}]}',  # noqa: E501
+    (
+        "a Condition whose operator has no keys"
+    ): '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Condition": {"Bool": "x"}}]}',
+    (
+        "a Principal with a number in it"
+    ): '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": {"AWS": [123456789012]}}]}',
+    (
+        "a statement with another Effect"
+    ): '{"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}',
     "a Sid that is a list": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": ["One"]}]}',
-    "a Sid that is an object": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": {"One": 1}}]}',
+    "a Sid that is an object": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": {"One": 1}}]}',  # noqa: E501
     "a Sid that is a number": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Sid": 1}]}',
-    "half a character in a value": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Resource": "\\ud800"}]}',
-    "half a character in a key": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "\\udfff": "*"}]}',
-    "half a character outside of statements": '{"Version": "2012-10-17", "Id": "\\ud800", "Statement": []}',
+    "half a character in a value": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Resource": "\\ud800"}]}',  # noqa: E501
+    "half a character in a key": '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "\\udfff": "*"}]}',  # noqa: E501
+    (
+        "half a character outside of statements"
+    ): '{"Version": "2012-10-17", "Id": "\\ud800", "Statement": []}',
     "lists in lists": "[" * 2_000,
     "lists in lists without end": "[" * 100_000,
     "lists in lists, each closed": "[" * 2_000 + "]" * 2_000,
-    "lists in lists in a statement": '{"Statement": [{"Effect": "Deny", "Resource": ' + "[" * 500 + "]" * 500 + "}]}",
+    "lists in lists in a statement": '{"Statement": [{"Effect": "Deny", "Resource": '
+    + "[" * 500
+    + "]" * 500
+    + "}]}",
     "objects in objects": '{"Statement": [], "Id": ' + '{"a":' * 500 + "1" + "}" * 500 + "}",
 }
 
@@ -420,7 +588,9 @@ def test_an_error_in_a_statement_says_which_one() -> None:
         parse_policy({"Version": "2012-10-17", "Statement": [BASE, "x"]}, "policy of bucket b")
 
 
-@pytest.mark.parametrize("statement", [BASE, [BASE], []], ids=["an object", "a list", "an empty list"])
+@pytest.mark.parametrize(
+    "statement", [BASE, [BASE], []], ids=["an object", "a list", "an empty list"]
+)
 def test_a_document_is_read_from_text_and_from_an_object_alike(statement: t.Any) -> None:
     document = {"Version": "2008-10-17", "Id": "fleet", "Statement": statement}
     assert parse_policy(json.dumps(document), "x") == document
@@ -442,14 +612,26 @@ def test_statements_come_in_their_order_whether_one_or_many() -> None:
 def test_other_statements_leave_all_else_in_a_document_alone() -> None:
     document = {"Version": "2008-10-17", "Id": "fleet", "Statement": BASE}
     kept = copy.deepcopy(document)
-    assert with_statements(document, [TLS_ONLY]) == {"Version": "2008-10-17", "Id": "fleet", "Statement": [TLS_ONLY]}
+    assert with_statements(document, [TLS_ONLY]) == {
+        "Version": "2008-10-17",
+        "Id": "fleet",
+        "Statement": [TLS_ONLY],
+    }
     assert document == kept
 
 
 MISSING = {
     "nothing when all are there": ([BASE, TLS_ONLY], [TLS_ONLY, BASE], []),
-    "nothing when they are spelled differently": ([BASE], [base(Action=["s3:GETOBJECT"], Condition={})], []),
-    "those that are gone, in their order": ([TLS_ONLY, BASE, TRUST_LAMBDA], [BASE], [TLS_ONLY, TRUST_LAMBDA]),
+    "nothing when they are spelled differently": (
+        [BASE],
+        [base(Action=["s3:GETOBJECT"], Condition={})],
+        [],
+    ),
+    "those that are gone, in their order": (
+        [TLS_ONLY, BASE, TRUST_LAMBDA],
+        [BASE],
+        [TLS_ONLY, TRUST_LAMBDA],
+    ),
     "the second of two equal ones": ([BASE, BASE], [BASE], [BASE]),
     "one that was edited": ([BASE], [base(Effect="Deny")], [BASE]),
     "all, of an empty document": ([BASE], [], [BASE]),
@@ -477,20 +659,34 @@ def test_a_free_sid_is_found_in_a_document_whose_statement_is_an_object() -> Non
 
 WITHOUT_PRINCIPALS = {
     "one of several goes": ({"AWS": [ROLE, ROLE_B]}, "AWS", ROLE, {"AWS": [ROLE_B]}),
-    "the last of its kind goes, other kinds stay": ({"AWS": ROLE, "Service": EC2}, "AWS", ROLE, {"Service": EC2}),
+    "the last of its kind goes, other kinds stay": (
+        {"AWS": ROLE, "Service": EC2},
+        "AWS",
+        ROLE,
+        {"Service": EC2},
+    ),
     "the last of all goes": ({"AWS": ROLE}, "AWS", ROLE, None),
     "the last of all goes, without its kind": (ROLE, "AWS", ROLE, None),
     "the last of a list goes": ({"AWS": [ROLE]}, "AWS", ROLE, None),
-    "the same text as another kind stays": ({"Service": EC2, "Federated": EC2}, "Service", EC2, {"Federated": EC2}),
+    "the same text as another kind stays": (
+        {"Service": EC2, "Federated": EC2},
+        "Service",
+        EC2,
+        {"Federated": EC2},
+    ),
     "nobody goes": ({"AWS": [ROLE_B, ROOT]}, "AWS", ROLE, {"AWS": [ROLE_B, ROOT]}),
     "another kind is not looked at": ({"AWS": [ROLE]}, "Service", ROLE, {"AWS": [ROLE]}),
     "everybody stays": ("*", "AWS", ROLE, "*"),
 }
 
 
-@pytest.mark.parametrize(("principal", "kind", "gone", "left"), WITHOUT_PRINCIPALS.values(), ids=list(WITHOUT_PRINCIPALS))
+@pytest.mark.parametrize(
+    ("principal", "kind", "gone", "left"), WITHOUT_PRINCIPALS.values(), ids=list(WITHOUT_PRINCIPALS)
+)
 @pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
-def test_without_principals(principal: t.Any, kind: str, gone: str, left: t.Any, element: str) -> None:
+def test_without_principals(
+    principal: t.Any, kind: str, gone: str, left: t.Any, element: str
+) -> None:
     raw = {**base(Principal=None), element: principal}
     kept = copy.deepcopy(raw)
     shorter = without_principals(raw, kind, lambda value: value == gone, element)
@@ -522,11 +718,15 @@ UNIQUE_IDS = {
 @pytest.mark.parametrize(("principal", "found"), UNIQUE_IDS.values(), ids=list(UNIQUE_IDS))
 def test_unique_ids_among_the_principals(principal: t.Any, found: t.Any) -> None:
     condition = {"StringLike": {"aws:userid": "AROAQ3EGSIJTZ5INCOND1:*"}}
-    assert sorted(statement_unique_ids(base(Principal=principal, Condition=condition))) == sorted(found)
+    assert sorted(statement_unique_ids(base(Principal=principal, Condition=condition))) == sorted(
+        found
+    )
 
 
 def test_unique_ids_among_those_excepted_from_a_deny() -> None:
-    assert statement_unique_ids(base(Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROLE]})) == [ROLE_ID]
+    assert statement_unique_ids(base(Principal=None, NotPrincipal={"AWS": [ROLE_ID, ROLE]})) == [
+        ROLE_ID
+    ]
 
 
 def test_a_statement_is_described_by_its_sid_or_its_place() -> None:
@@ -554,12 +754,16 @@ ACTION_COVERED = {
 }
 
 
-@pytest.mark.parametrize(("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED))
+@pytest.mark.parametrize(
+    ("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED)
+)
 def test_an_action_is_covered_by(actions: t.Any, action: str, covered: bool) -> None:
     assert canonical(base(Action=actions)).covers_action(action) is covered
 
 
-@pytest.mark.parametrize(("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED))
+@pytest.mark.parametrize(
+    ("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED)
+)
 def test_an_action_is_left_out_by_not_action(actions: t.Any, action: str, covered: bool) -> None:
     assert canonical(base(Action=None, NotAction=actions)).covers_action(action) is not covered
 
@@ -577,23 +781,42 @@ RESOURCES = {
     "a kind of objects": (f"{BUCKET_ARN}/*.csv", (False, False), (False, True)),
     "objects below any folder": (f"{BUCKET_ARN}/*/x", (False, False), (False, True)),
     "a kind of objects in any bucket": ("arn:aws:s3:::*/*.csv", (False, False), (False, True)),
-    "objects of a bucket that a variable names": ("arn:aws:s3:::${aws:PrincipalTag/bucket}/*", (False, False), (False, True)),
+    "objects of a bucket that a variable names": (
+        "arn:aws:s3:::${aws:PrincipalTag/bucket}/*",
+        (False, False),
+        (False, True),
+    ),
     "objects below a variable": (f"{BUCKET_ARN}/${{aws:username}}*", (False, False), (False, True)),
     "objects of one letter": (f"{BUCKET_ARN}/?", (False, False), (False, True)),
     "a bucket whose name begins alike": (f"{BUCKET_ARN}-2", (False, False), (False, False)),
-    "objects of a bucket whose name begins alike": (f"{BUCKET_ARN}-2/*", (False, False), (False, False)),
-    "a question mark in the bucket's name": ("arn:aws:s3:::fleet?data/*", (False, False), (True, True)),
+    "objects of a bucket whose name begins alike": (
+        f"{BUCKET_ARN}-2/*",
+        (False, False),
+        (False, False),
+    ),
+    "a question mark in the bucket's name": (
+        "arn:aws:s3:::fleet?data/*",
+        (False, False),
+        (True, True),
+    ),
     "a dot is no wildcard": ("arn:aws:s3:::fleet.data/*", (False, False), (False, False)),
     "another bucket": ("arn:aws:s3:::other", (False, False), (False, False)),
     "another case": (OBJECTS_ARN.upper(), (False, False), (False, False)),
 }
 
 
-@pytest.mark.parametrize(("resources", "bucket", "objects"), RESOURCES.values(), ids=list(RESOURCES))
-def test_a_statement_is_about_a_bucket_or_its_objects(resources: t.Any, bucket: t.Any, objects: t.Any) -> None:
+@pytest.mark.parametrize(
+    ("resources", "bucket", "objects"), RESOURCES.values(), ids=list(RESOURCES)
+)
+def test_a_statement_is_about_a_bucket_or_its_objects(
+    resources: t.Any, bucket: t.Any, objects: t.Any
+) -> None:
     statement = canonical(base(Resource=resources))
     assert (statement.covers_resource(BUCKET_ARN), statement.touches_resource(BUCKET_ARN)) == bucket
-    assert (statement.covers_resource(OBJECTS_ARN), statement.touches_resource(OBJECTS_ARN)) == objects
+    assert (
+        statement.covers_resource(OBJECTS_ARN),
+        statement.touches_resource(OBJECTS_ARN),
+    ) == objects
 
 
 NOT_RESOURCES = {
@@ -606,11 +829,18 @@ NOT_RESOURCES = {
 }
 
 
-@pytest.mark.parametrize(("resources", "bucket", "objects"), NOT_RESOURCES.values(), ids=list(NOT_RESOURCES))
-def test_a_statement_with_not_resource_is_about(resources: t.Any, bucket: t.Any, objects: t.Any) -> None:
+@pytest.mark.parametrize(
+    ("resources", "bucket", "objects"), NOT_RESOURCES.values(), ids=list(NOT_RESOURCES)
+)
+def test_a_statement_with_not_resource_is_about(
+    resources: t.Any, bucket: t.Any, objects: t.Any
+) -> None:
     statement = canonical(base(Resource=None, NotResource=resources))
     assert (statement.covers_resource(BUCKET_ARN), statement.touches_resource(BUCKET_ARN)) == bucket
-    assert (statement.covers_resource(OBJECTS_ARN), statement.touches_resource(OBJECTS_ARN)) == objects
+    assert (
+        statement.covers_resource(OBJECTS_ARN),
+        statement.touches_resource(OBJECTS_ARN),
+    ) == objects
 
 
 MATCHES = {
@@ -659,14 +889,18 @@ def test_two_patterns_intersect(one: str, other: str, verdict: bool) -> None:
     assert {patterns_intersect(*pair) for pair in ((one, other), (other, one))} == {verdict}
 
 
-TEXTS = ["".join(letters) for length in range(7) for letters in itertools.product("ab", repeat=length)]
+TEXTS = [
+    "".join(letters) for length in range(7) for letters in itertools.product("ab", repeat=length)
+]
 PATTERNS = st.text("ab*?", max_size=4)
 
 
 @PROPERTY
 @given(PATTERNS, PATTERNS)
 def test_two_patterns_intersect_where_a_text_matches_both(one: str, other: str) -> None:
-    assert patterns_intersect(one, other) is any(matches_pattern(one, text) and matches_pattern(other, text) for text in TEXTS)
+    assert patterns_intersect(one, other) is any(
+        matches_pattern(one, text) and matches_pattern(other, text) for text in TEXTS
+    )
 
 
 @PROPERTY
@@ -709,7 +943,9 @@ def test_a_list_is_a_list_a_scalar_is_one_of_one_and_nothing_is_empty() -> None:
     assert as_list(BASE) == [BASE]
 
 
-@pytest.mark.parametrize("raw", [TLS_ONLY, LOG_DELIVERY, TRUST_CONTROL_PLANE], ids=["Deny", "service", "account"])
+@pytest.mark.parametrize(
+    "raw", [TLS_ONLY, LOG_DELIVERY, TRUST_CONTROL_PLANE], ids=["Deny", "service", "account"]
+)
 def test_canonicalising_changes_nothing_in_place(raw: t.Any) -> None:
     before = copy.deepcopy(raw)
     canonical(raw, ARNS)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A policy that names deleted principals is refused before AWS refuses it, and the error names who is gone and where."""
+"""A policy that names deleted principals is refused before AWS refuses it, and the error names who
+is gone and where.
+"""
 
 from __future__ import annotations
 
@@ -41,15 +43,32 @@ CASES: dict[str, tuple[Document, set[str], str, list[str]]] = {
     "no statement": (policy(), set(), "", []),
     "no unique id": (policy(TRUST_LAMBDA), set(), "", []),
     "a principal that exists": (policy(BY_ID), {ROLE_ID}, "", []),
-    "a deleted one beside one that exists": (policy(BY_ID, STALE), {ROLE_ID, FORMER_ID}, "Stale", [FORMER_ID]),
+    "a deleted one beside one that exists": (
+        policy(BY_ID, STALE),
+        {ROLE_ID, FORMER_ID},
+        "Stale",
+        [FORMER_ID],
+    ),
     "a deleted one that is excepted": (policy(EXCEPTED), {ROLE_B_ID}, "Excepted", [ROLE_B_ID]),
-    "two statements, of which the first is named": (policy(EXCEPTED, STALE), {ROLE_ID, ROLE_B_ID, FORMER_ID}, "Excepted", [ROLE_B_ID]),
-    "a statement without a list": ({"Statement": STALE}, {ROLE_ID, FORMER_ID}, "Stale", [FORMER_ID]),
+    "two statements, of which the first is named": (
+        policy(EXCEPTED, STALE),
+        {ROLE_ID, ROLE_B_ID, FORMER_ID},
+        "Excepted",
+        [ROLE_B_ID],
+    ),
+    "a statement without a list": (
+        {"Statement": STALE},
+        {ROLE_ID, FORMER_ID},
+        "Stale",
+        [FORMER_ID],
+    ),
 }
 
 
 @pytest.mark.parametrize(("document", "ids", "statement", "gone"), CASES.values(), ids=list(CASES))
-def test_a_policy_is_refused_for_the_principals_that_are_gone(document: Document, ids: set[str], statement: str, gone: list[str]) -> None:
+def test_a_policy_is_refused_for_the_principals_that_are_gone(
+    document: Document, ids: set[str], statement: str, gone: list[str]
+) -> None:
     assert document_unique_ids(document) == ids
     if not gone:
         refuse_dangling(document, "trust policy of ray", lambda: LIVE)

@@ -19,7 +19,11 @@ class Aged(Task):
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         **Task.options,
-        "old": {"type": "str", "removed_in_version": "9.0.0", "removed_from_collection": "rayfleet.anyscale"},
+        "old": {
+            "type": "str",
+            "removed_in_version": "9.0.0",
+            "removed_from_collection": "rayfleet.anyscale",
+        },
         "role": {**Task.options["role"], "deprecated_aliases": [{"name": "role_name", **OF_US}]},
     }
 
@@ -28,7 +32,9 @@ def test_deprecations_are_told() -> None:
     """As a module in an interpreter of its own tells them."""
     found = Validated(Aged, "iam_trust_ec2", {"role_name": "ray", "old": "x"})
     assert found.complaint is None
-    assert [(one["version"], one["collection_name"]) for one in found.deprecations] == [("9.0.0", "rayfleet.anyscale")] * 2
+    assert [(one["version"], one["collection_name"]) for one in found.deprecations] == [
+        ("9.0.0", "rayfleet.anyscale")
+    ] * 2
     assert ["role_name" in one["msg"] for one in found.deprecations] == [True, False]
 
 

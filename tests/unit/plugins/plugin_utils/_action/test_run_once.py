@@ -11,9 +11,22 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import refuse_patterns
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    refuse_patterns,
+)
 
-SAFE = ["vision", "~vis.*", "vis*", "*", "visio?", "[vu]ision", "vision[0]", "all", "clouds", "fe80::1"]
+SAFE = [
+    "vision",
+    "~vis.*",
+    "vis*",
+    "*",
+    "visio?",
+    "[vu]ision",
+    "vision[0]",
+    "all",
+    "clouds",
+    "fe80::1",
+]
 REFUSED = ["!vision", "&vision", "vision,prod", "vision:prod:1", "vision prod:1"]
 
 

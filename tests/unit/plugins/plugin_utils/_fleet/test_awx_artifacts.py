@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import merge_artifacts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import (
+    merge_artifacts,
+)
 
 Json = dict[str, t.Any]
 
@@ -32,8 +34,17 @@ def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.A
             id="slices add up, also what only one of them counts",
         ),
         pytest.param(
-            {"a_1": artifact(clouds={"fail": 1, "pass": 2}), "a_2": artifact(clouds={"fail": 4, "pass": 0})},
-            {"onboard": {"jobs": 2, "counts": {"clouds": {"fail": 5, "pass": 2}}, "failed_clouds": []}},
+            {
+                "a_1": artifact(clouds={"fail": 1, "pass": 2}),
+                "a_2": artifact(clouds={"fail": 4, "pass": 0}),
+            },
+            {
+                "onboard": {
+                    "jobs": 2,
+                    "counts": {"clouds": {"fail": 5, "pass": 2}},
+                    "failed_clouds": [],
+                }
+            },
             id="counts within counts",
         ),
         pytest.param(
@@ -55,16 +66,29 @@ def test_merged(artifacts: Json, expected: Json) -> None:
     assert merge_artifacts(artifacts) == expected
 
 
-@given(clouds=st.lists(st.sampled_from(["changed", "right", "failed"]), max_size=30), slices=st.integers(1, 5))
+@given(
+    clouds=st.lists(st.sampled_from(["changed", "right", "failed"]), max_size=30),
+    slices=st.integers(1, 5),
+)
 def test_slices_add_up_to_the_whole(clouds: list[str], slices: int) -> None:
     """Every n-th cloud for each slice, as AWX cuts them."""
 
     def job(outcomes: dict[int, str]) -> Json:
-        failed = tuple(f"cloud-{number}" for number, outcome in outcomes.items() if outcome == "failed")
-        return artifact(failing=failed, **{kind: list(outcomes.values()).count(kind) for kind in ("changed", "right", "failed")})
+        failed = tuple(
+            f"cloud-{number}" for number, outcome in outcomes.items() if outcome == "failed"
+        )
+        return artifact(
+            failing=failed,
+            **{
+                kind: list(outcomes.values()).count(kind) for kind in ("changed", "right", "failed")
+            },
+        )
 
     outcomes = dict(enumerate(clouds))
-    parts = {f"anyscale_onboard_{first}": job(dict(list(outcomes.items())[first::slices])) for first in range(slices)}
+    parts = {
+        f"anyscale_onboard_{first}": job(dict(list(outcomes.items())[first::slices]))
+        for first in range(slices)
+    }
     whole = merge_artifacts({"anyscale_onboard_0": job(outcomes)})["onboard"]
     assert merge_artifacts(parts)["onboard"] == {**whole, "jobs": slices}
 

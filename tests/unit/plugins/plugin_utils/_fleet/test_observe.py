@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How clouds are looked at: what makes one right, whose trouble is whose, and how much is done at once. Without Ansible's inside."""
+"""How clouds are looked at: what makes one right, whose trouble is whose, and how much is done at
+once. Without Ansible's inside.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,15 @@ from ansible.errors import AnsibleError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import Task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import Fleet, Observed, SessionPool
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import Call, NotForeseen
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import (
+    Fleet,
+    Observed,
+    SessionPool,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_tasks import (
+    Call,
+    NotForeseen,
+)
 
 MODULE = "rayfleet.anyscale.fake"
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
@@ -46,7 +55,13 @@ class FakeTask(Task):
         if "crash" in outcome:
             raise ZeroDivisionError(outcome["crash"])
         result = {"told": outcome.get("told"), "file": self.params["file"]}
-        return Plan(None, None, tuple(outcome.get("reasons", ())), tuple(outcome.get("warnings", ())), result)
+        return Plan(
+            None,
+            None,
+            tuple(outcome.get("reasons", ())),
+            tuple(outcome.get("warnings", ())),
+            result,
+        )
 
     def apply(self, plan: Plan) -> None:
         """A look must not come to this."""
@@ -58,7 +73,9 @@ class FakeTask(Task):
 
 
 class FakeRole:
-    """The tasks of each host, as a list of steps, in the place of RoleTasks. Notes what each step's result was."""
+    """The tasks of each host, as a list of steps, in the place of RoleTasks. Notes what each step's
+    result was.
+    """
 
     def __init__(self, hosts: dict[str, list[Step | Exception]]) -> None:
         self.results: dict[str, list[t.Any]] = {name: [] for name in hosts}
@@ -67,7 +84,9 @@ class FakeRole:
         self._hosts = hosts
 
     def calls(self, name: str) -> t.Generator[Call, t.Mapping[str, t.Any], None]:
-        """The calls for a host; a step that is an exception is raised, as conditions and templates raise."""
+        """The calls for a host; a step that is an exception is raised, as conditions and templates
+        raise.
+        """
         for step in self._hosts[name]:
             self._template()
             if isinstance(step, Exception):
@@ -81,10 +100,14 @@ class FakeRole:
         self.advancing -= 1
 
 
-def observe(hosts: dict[str, list[Step | Exception]], threads: int = 4) -> tuple[dict[str, Observed], FakeRole]:
+def observe(
+    hosts: dict[str, list[Step | Exception]], threads: int = 4
+) -> tuple[dict[str, Observed], FakeRole]:
     """Look at hosts."""
     role = FakeRole(hosts)
-    fleet = Fleet(t.cast(t.Any, role), {MODULE: FakeTask}, t.cast(t.Any, lambda params: None), "/play")
+    fleet = Fleet(
+        t.cast(t.Any, role), {MODULE: FakeTask}, t.cast(t.Any, lambda params: None), "/play"
+    )
     return fleet.observe(list(hosts), threads), role
 
 
@@ -102,16 +125,48 @@ RIGHT = step()
         pytest.param([], Observed(), id="no step, nothing to do"),
         pytest.param([RIGHT, RIGHT], Observed(), id="every step is right"),
         pytest.param(
-            [step(warnings=["w1"]), step(warnings=["w2", "w3"])], Observed(warnings=("w1", "w2", "w3")), id="right, with warnings"
+            [step(warnings=["w1"]), step(warnings=["w2", "w3"])],
+            Observed(warnings=("w1", "w2", "w3")),
+            id="right, with warnings",
         ),
-        pytest.param([RIGHT, step(reasons=["a", "b"])], Observed(("a", "b"), ("fake",)), id="the second step differs"),
-        pytest.param([step(reasons=["a"]), step(reasons=["b"])], Observed(("a",), ("fake",)), id="the first that differs tells why"),
-        pytest.param([step(reasons=["a"]), step(refuse="No.")], Observed(("a",), ("fake",)), id="what comes after it is not looked at"),
-        pytest.param([RIGHT, step(refuse="No.")], Observed(obstacle="No. Mend it."), id="a step is refused: message and remedy"),
-        pytest.param([RIGHT, NotForeseen("it has another Python")], Observed(obstacle="it has another Python"), id="not foreseen"),
-        pytest.param([AnsibleError("'x' is undefined")], Observed(obstacle="'x' is undefined"), id="a template fails"),
-        pytest.param([KeyError("x")], Observed(obstacle="KeyError: 'x'"), id="Ansible's inside has changed"),
-        pytest.param([step(crash="boom")], Observed(obstacle="ZeroDivisionError: boom"), id="a bug in a module"),
+        pytest.param(
+            [RIGHT, step(reasons=["a", "b"])],
+            Observed(("a", "b"), ("fake",)),
+            id="the second step differs",
+        ),
+        pytest.param(
+            [step(reasons=["a"]), step(reasons=["b"])],
+            Observed(("a",), ("fake",)),
+            id="the first that differs tells why",
+        ),
+        pytest.param(
+            [step(reasons=["a"]), step(refuse="No.")],
+            Observed(("a",), ("fake",)),
+            id="what comes after it is not looked at",
+        ),
+        pytest.param(
+            [RIGHT, step(refuse="No.")],
+            Observed(obstacle="No. Mend it."),
+            id="a step is refused: message and remedy",
+        ),
+        pytest.param(
+            [RIGHT, NotForeseen("it has another Python")],
+            Observed(obstacle="it has another Python"),
+            id="not foreseen",
+        ),
+        pytest.param(
+            [AnsibleError("'x' is undefined")],
+            Observed(obstacle="'x' is undefined"),
+            id="a template fails",
+        ),
+        pytest.param(
+            [KeyError("x")], Observed(obstacle="KeyError: 'x'"), id="Ansible's inside has changed"
+        ),
+        pytest.param(
+            [step(crash="boom")],
+            Observed(obstacle="ZeroDivisionError: boom"),
+            id="a bug in a module",
+        ),
     ],
 )
 def test_what_is_seen_of_a_cloud(steps: list[Step | Exception], expected: Observed) -> None:
@@ -125,7 +180,10 @@ def test_what_is_seen_of_a_cloud(steps: list[Step | Exception], expected: Observ
     ("arguments", "words"),
     [
         ({"numbr": 1}, f"Unsupported parameters for ({MODULE}) module: numbr"),
-        ({"number": "many"}, "argument 'number' is of type str and we were unable to convert to int"),
+        (
+            {"number": "many"},
+            "argument 'number' is of type str and we were unable to convert to int",
+        ),
         ({"secret_key": "wJalrXUtn"}, "parameters are required together: access_key, secret_key"),
     ],
     ids=["an unknown option", "a value of the wrong type", "a secret without its key"],
@@ -141,13 +199,22 @@ def test_each_step_hears_what_the_one_before_found() -> None:
     """The role of the first is what the next ones are about."""
     _seen, role = observe({"cloud": [step(told="arn:1"), {**step(told="arn:2"), "file": "x.yml"}]})
     assert [result["told"] for result in role.results["cloud"]] == ["arn:1", "arn:2"]
-    assert [result["file"] for result in role.results["cloud"]] == [None, "/play/x.yml"], "found where a run would find it"
-    assert role.results["cloud"][0] == {**FakeTask({"outcome": {"told": "arn:1"}, "file": None}, lambda params: None).result(True)}
+    assert [result["file"] for result in role.results["cloud"]] == [None, "/play/x.yml"], (
+        "found where a run would find it"
+    )
+    assert role.results["cloud"][0] == {
+        **FakeTask({"outcome": {"told": "arn:1"}, "file": None}, lambda params: None).result(True)
+    }
 
 
 def test_no_clouds_trouble_is_anothers() -> None:
     """All are told of, in the order in which they were asked for."""
-    kinds: list[list[Step | Exception]] = [[RIGHT], [step(reasons=["r"])], [step(refuse="No.")], [RuntimeError("?")]]
+    kinds: list[list[Step | Exception]] = [
+        [RIGHT],
+        [step(reasons=["r"])],
+        [step(refuse="No.")],
+        [RuntimeError("?")],
+    ]
     hosts = {f"cloud-{number:02}": kinds[number % 4] for number in range(40)}
     seen, _role = observe(hosts)
     assert list(seen) == list(hosts)
@@ -157,11 +224,45 @@ def test_no_clouds_trouble_is_anothers() -> None:
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param([{"outcome": {"refuse": f"{SECRET} is no role."}, "secret_key": SECRET, "access_key": "AKIA"}], id="a refusal"),
-        pytest.param([{"numbr": SECRET, "secret_key": SECRET, "access_key": "AKIA", "session_token": SECRET}], id="an unknown option"),
-        pytest.param([{"number": SECRET, "secret_key": SECRET, "access_key": "AKIA"}], id="a value of the wrong type"),
-        pytest.param([{"outcome": {"crash": f"at {SECRET}"}, "secret_key": SECRET, "access_key": "AKIA"}], id="a bug"),
-        pytest.param([{"outcome": {"warnings": [f"{SECRET} is odd."]}, "secret_key": SECRET, "access_key": "AKIA"}], id="a warning"),
+        pytest.param(
+            [
+                {
+                    "outcome": {"refuse": f"{SECRET} is no role."},
+                    "secret_key": SECRET,
+                    "access_key": "AKIA",
+                }
+            ],
+            id="a refusal",
+        ),
+        pytest.param(
+            [
+                {
+                    "numbr": SECRET,
+                    "secret_key": SECRET,
+                    "access_key": "AKIA",
+                    "session_token": SECRET,
+                }
+            ],
+            id="an unknown option",
+        ),
+        pytest.param(
+            [{"number": SECRET, "secret_key": SECRET, "access_key": "AKIA"}],
+            id="a value of the wrong type",
+        ),
+        pytest.param(
+            [{"outcome": {"crash": f"at {SECRET}"}, "secret_key": SECRET, "access_key": "AKIA"}],
+            id="a bug",
+        ),
+        pytest.param(
+            [
+                {
+                    "outcome": {"warnings": [f"{SECRET} is odd."]},
+                    "secret_key": SECRET,
+                    "access_key": "AKIA",
+                }
+            ],
+            id="a warning",
+        ),
     ],
 )
 def test_no_text_shows_a_secret(steps: list[Step | Exception]) -> None:
@@ -178,7 +279,9 @@ def test_templates_are_worked_on_one_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 5])
-def test_so_many_clouds_are_looked_at_at_a_time(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_so_many_clouds_are_looked_at_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
     """No fewer, or the barrier breaks, and no more."""
     lock, barrier, now, most = threading.Lock(), threading.Barrier(threads), 0, 0
 
@@ -198,7 +301,7 @@ def test_so_many_clouds_are_looked_at_at_a_time(monkeypatch: pytest.MonkeyPatch,
     assert most == threads
 
 
-# --- sessions ---------------------------------------------------------------------------------------------------------
+# --- sessions -------------------------------------------------------------------------------------
 
 CONNECTION = {"assume_role_arn": "arn:aws:iam::222222222222:role/onboarding", "region": "us-west-2"}
 
@@ -230,9 +333,17 @@ class Session:
         ({"region": "eu-west-1"}, False),
         ({"validate_certs": False}, False),
     ],
-    ids=lambda value: next(iter(value), "the same") if isinstance(value, dict) else "shared" if value else "its own",
+    ids=lambda value: (
+        next(iter(value), "the same")
+        if isinstance(value, dict)
+        else "shared"
+        if value
+        else "its own"
+    ),
 )
-def test_tasks_share_a_session_only_for_the_same_connection(other: dict[str, t.Any], shares: bool) -> None:
+def test_tasks_share_a_session_only_for_the_same_connection(
+    other: dict[str, t.Any], shares: bool
+) -> None:
     """Else a cloud would be looked at in another's account."""
     pool = SessionPool(t.cast(t.Any, Session))
     assert (pool.session(CONNECTION) is pool.session({**CONNECTION, **other})) == shares
@@ -243,7 +354,11 @@ def test_another_region_of_an_account_asks_the_same_iam() -> None:
     pool = SessionPool(t.cast(t.Any, Session))
     first, other, elsewhere = (
         t.cast(Session, pool.session({**CONNECTION, **changes}))
-        for changes in ({}, {"region": "eu-west-1"}, {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"})
+        for changes in (
+            {},
+            {"region": "eu-west-1"},
+            {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"},
+        )
     )
     assert first.account is None and other.account is first and elsewhere.account is None
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each document of a run is given to one cloud: the first whose own it is, else one with a connection to its account."""
+"""Each document of a run is given to one cloud: the first whose own it is, else one with a
+connection to its account.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,20 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import cloud_of, documents_of, share_out, with_needs
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+    cloud_of,
+    documents_of,
+    share_out,
+    with_needs,
+)
 
 ACCOUNT, OTHER = "222222222222", "333333333333"
 
 
 def trust(role: str, account: str = ACCOUNT) -> Backup:
-    return Backup("trust_policy", {"role_arn": f"arn:aws:iam::{account}:role/ray/{role}"}, account, {}, {})
+    return Backup(
+        "trust_policy", {"role_arn": f"arn:aws:iam::{account}:role/ray/{role}"}, account, {}, {}
+    )
 
 
 def bucket(name: str, account: str = ACCOUNT) -> Backup:
@@ -30,7 +39,13 @@ def config(name: str, cloud_id: str = "cld_1", account: str = ACCOUNT) -> Backup
 
 
 def variables(number: int, account: str = ACCOUNT, **more: t.Any) -> dict[str, t.Any]:
-    names = {"cloud_id": f"cld_{number}", "account_id": account, "bucket": f"bucket-{number}", "compute_config": "team", **more}
+    names = {
+        "cloud_id": f"cld_{number}",
+        "account_id": account,
+        "bucket": f"bucket-{number}",
+        "compute_config": "team",
+        **more,
+    }
     return {f"cloud_iam_{name}": value for name, value in names.items()}
 
 
@@ -68,7 +83,9 @@ def test_who_puts_it_back(case: str, own: bool) -> None:
 
 
 def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
-    """Compute configs before all buckets, and these before all trust policies, also where another cloud wrote to one later."""
+    """Compute configs before all buckets, and these before all trust policies, also where another
+    cloud wrote to one later.
+    """
     backups = {
         "/z/1.json": trust("a"),
         "/y/2.json": bucket("bucket-1"),
@@ -98,14 +115,25 @@ def of(*statements: t.Any) -> dict[str, t.Any]:
 
 
 def grant(*principals: str, effect: str = "Allow") -> dict[str, t.Any]:
-    return {"Effect": effect, "Principal": {"AWS": list(principals)}, "Action": "s3:*", "Resource": "arn:aws:s3:::bucket-1/*"}
+    return {
+        "Effect": effect,
+        "Principal": {"AWS": list(principals)},
+        "Action": "s3:*",
+        "Resource": "arn:aws:s3:::bucket-1/*",
+    }
 
 
-GIVES_TRUST = dataclasses.replace(trust("shared"), before=of(LAMBDA), after=of(LAMBDA, EC2), clouds=("cld_1",))
+GIVES_TRUST = dataclasses.replace(
+    trust("shared"), before=of(LAMBDA), after=of(LAMBDA, EC2), clouds=("cld_1",)
+)
 TAKES_TRUST = dataclasses.replace(GIVES_TRUST, before=of(LAMBDA, EC2), after=of(LAMBDA))
 PARTNER = "arn:aws:iam::444444444444:root"
-GIVES_BUCKET = dataclasses.replace(bucket("bucket-1"), before=None, after=of(grant(ARN, PARTNER)), clouds=("cld_1",))
-WIDENS_BUCKET = dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=of(grant(ARN, f"{ARN}-too")))
+GIVES_BUCKET = dataclasses.replace(
+    bucket("bucket-1"), before=None, after=of(grant(ARN, PARTNER)), clouds=("cld_1",)
+)
+WIDENS_BUCKET = dataclasses.replace(
+    GIVES_BUCKET, before=of(grant(ARN)), after=of(grant(ARN, f"{ARN}-too"))
+)
 FLEET = {
     "taken back": variables(1, role=ARN),
     "beside it": variables(2, role="shared", bucket="bucket-1"),
@@ -117,18 +145,26 @@ FLEET = {
     "bare": {},
 }
 NEEDS: dict[str, tuple[Backup, set[str]]] = {
-    "the trust that it gave": (GIVES_TRUST, {"beside it", "elsewhere", "falls back to it", "of an account unknown"}),
+    "the trust that it gave": (
+        GIVES_TRUST,
+        {"beside it", "elsewhere", "falls back to it", "of an account unknown"},
+    ),
     "the trust that it took": (TAKES_TRUST, set()),
     "the bucket that it gave": (GIVES_BUCKET, {"beside it", "of an account unknown"}),
     "the bucket that it gave to somebody else": (WIDENS_BUCKET, set()),
-    "the bucket that it denied": (dataclasses.replace(GIVES_BUCKET, after=of(grant(ARN, effect="Deny"))), set()),
+    "the bucket that it denied": (
+        dataclasses.replace(GIVES_BUCKET, after=of(grant(ARN, effect="Deny"))),
+        set(),
+    ),
     "a compute config": (config("team"), set()),
 }
 
 
 @pytest.mark.parametrize("case", NEEDS)
 def test_who_needs_what_would_be_lost(case: str) -> None:
-    """Of the clouds that are not taken back: those that run with a role that loses by it, or fall back to it."""
+    """Of the clouds that are not taken back: those that run with a role that loses by it, or fall
+    back to it.
+    """
     backup, expected = NEEDS[case]
     fleet = {name: cloud_of(host) for name, host in FLEET.items()}
     (document,) = with_needs(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})

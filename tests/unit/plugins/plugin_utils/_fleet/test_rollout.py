@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The canary comes first, rings in the order of the rollout, clouds in a ring in that of the inventory; nobody is left out."""
+"""The canary comes first, rings in the order of the rollout, clouds in a ring in that of the
+inventory; nobody is left out.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import by_ring, canary_first, canary_of, cut
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import (
+    by_ring,
+    canary_first,
+    canary_of,
+    cut,
+)
 
 RINGS = ["canary", "early"]
 
@@ -22,18 +29,58 @@ RINGS = ["canary", "early"]
     [
         pytest.param({}, RINGS, [], id="no clouds, no rings left"),
         pytest.param({"a": None, "b": None}, [], [["a", "b"]], id="without rings one batch of all"),
-        pytest.param({"a": "canary", "b": "early"}, [], [["a", "b"]], id="rings of clouds mean nothing without a list"),
-        pytest.param({"a": "early", "b": "canary"}, RINGS, [["b"], ["a"]], id="the order is the list's"),
-        pytest.param({"a": "canary", "b": "early"}, ["early", "canary"], [["b"], ["a"]], id="also the other way round"),
-        pytest.param({"b": "canary", "a": "canary"}, RINGS, [["b", "a"]], id="in a ring the order is the inventory's"),
-        pytest.param({"a": "early"}, ["canary", "early", "late"], [["a"]], id="a ring without clouds is left out"),
-        pytest.param({"a": None, "b": "canary"}, RINGS, [["b"], ["a"]], id="a cloud of no ring comes last"),
-        pytest.param({"a": "mars", "b": "early"}, RINGS, [["b"], ["a"]], id="so does one of an unknown ring"),
-        pytest.param({"a": "mars", "b": None, "c": "venus"}, RINGS, [["a", "b", "c"]], id="all of these together"),
+        pytest.param(
+            {"a": "canary", "b": "early"},
+            [],
+            [["a", "b"]],
+            id="rings of clouds mean nothing without a list",
+        ),
+        pytest.param(
+            {"a": "early", "b": "canary"}, RINGS, [["b"], ["a"]], id="the order is the list's"
+        ),
+        pytest.param(
+            {"a": "canary", "b": "early"},
+            ["early", "canary"],
+            [["b"], ["a"]],
+            id="also the other way round",
+        ),
+        pytest.param(
+            {"b": "canary", "a": "canary"},
+            RINGS,
+            [["b", "a"]],
+            id="in a ring the order is the inventory's",
+        ),
+        pytest.param(
+            {"a": "early"},
+            ["canary", "early", "late"],
+            [["a"]],
+            id="a ring without clouds is left out",
+        ),
+        pytest.param(
+            {"a": None, "b": "canary"}, RINGS, [["b"], ["a"]], id="a cloud of no ring comes last"
+        ),
+        pytest.param(
+            {"a": "mars", "b": "early"}, RINGS, [["b"], ["a"]], id="so does one of an unknown ring"
+        ),
+        pytest.param(
+            {"a": "mars", "b": None, "c": "venus"},
+            RINGS,
+            [["a", "b", "c"]],
+            id="all of these together",
+        ),
         pytest.param({"a": "", "b": "canary"}, RINGS, [["b"], ["a"]], id="an empty ring is none"),
-        pytest.param({"a": "Canary", "b": "early"}, RINGS, [["b"], ["a"]], id="names are compared as they are written"),
-        pytest.param({"a": 2, "b": 1}, ["1", "2"], [["b"], ["a"]], id="numbered rings, as YAML gives them"),
-        pytest.param({"a": ["canary"], "b": "early"}, RINGS, [["b"], ["a"]], id="what can be no ring is none"),
+        pytest.param(
+            {"a": "Canary", "b": "early"},
+            RINGS,
+            [["b"], ["a"]],
+            id="names are compared as they are written",
+        ),
+        pytest.param(
+            {"a": 2, "b": 1}, ["1", "2"], [["b"], ["a"]], id="numbered rings, as YAML gives them"
+        ),
+        pytest.param(
+            {"a": ["canary"], "b": "early"}, RINGS, [["b"], ["a"]], id="what can be no ring is none"
+        ),
     ],
 )
 def test_the_batches(clouds: dict[str, t.Any], rings: list[str], expected: list[list[str]]) -> None:
@@ -44,14 +91,21 @@ def test_the_batches(clouds: dict[str, t.Any], rings: list[str], expected: list[
 _names = st.sampled_from(["canary", "early", "late", "mars"])
 
 
-@given(clouds=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.none() | _names), rings=st.lists(_names, unique=True))
-def test_every_cloud_comes_once_and_none_before_its_ring(clouds: dict[str, str | None], rings: list[str]) -> None:
+@given(
+    clouds=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.none() | _names),
+    rings=st.lists(_names, unique=True),
+)
+def test_every_cloud_comes_once_and_none_before_its_ring(
+    clouds: dict[str, str | None], rings: list[str]
+) -> None:
     """Whatever the clouds and the rings."""
     batches = by_ring(clouds, rings)
     order = list(itertools.chain.from_iterable(batches))
     assert sorted(order) == sorted(clouds)
     assert all(batches), "a batch of no hosts is an error to Ansible"
-    places = [rings.index(ring) if (ring := clouds[name]) in rings else len(rings) for name in order]
+    places = [
+        rings.index(ring) if (ring := clouds[name]) in rings else len(rings) for name in order
+    ]
     assert places == sorted(places)
     for batch in batches:
         assert batch == [name for name in clouds if name in batch]
@@ -66,15 +120,31 @@ TWO_RINGS = [["a", "b", "c"], ["d", "e"]]
         pytest.param([], 10, [], [], id="no clouds, no canary"),
         pytest.param([["a", "b"]], 0, [], [["a", "b"]], id="no percent, no canary"),
         pytest.param([["a", "b"]], 1, [["a"]], [["a"], ["b"]], id="one cloud at the least"),
-        pytest.param([["a", "b", "c", "d"]], 50, [["a", "b"]], [["a", "b"], ["c", "d"]], id="the part that it says"),
+        pytest.param(
+            [["a", "b", "c", "d"]],
+            50,
+            [["a", "b"]],
+            [["a", "b"], ["c", "d"]],
+            id="the part that it says",
+        ),
         pytest.param([["a", "b", "c"]], 50, [["a", "b"]], [["a", "b"], ["c"]], id="rounded up"),
         pytest.param([["a", "b"]], 100, [["a", "b"]], [["a", "b"]], id="all of them"),
-        pytest.param(TWO_RINGS, 20, [["a"]], [["a"], ["b", "c"], ["d", "e"]], id="of the first ring"),
+        pytest.param(
+            TWO_RINGS, 20, [["a"]], [["a"], ["b", "c"], ["d", "e"]], id="of the first ring"
+        ),
         pytest.param(TWO_RINGS, 60, [["a", "b", "c"]], TWO_RINGS, id="the first ring"),
-        pytest.param(TWO_RINGS, 80, [["a", "b", "c"], ["d"]], [["a", "b", "c"], ["d"], ["e"]], id="ring by ring"),
+        pytest.param(
+            TWO_RINGS,
+            80,
+            [["a", "b", "c"], ["d"]],
+            [["a", "b", "c"], ["d"], ["e"]],
+            id="ring by ring",
+        ),
     ],
 )
-def test_the_canary(batches: list[list[str]], percent: int, canary: list[list[str]], all_batches: list[list[str]]) -> None:
+def test_the_canary(
+    batches: list[list[str]], percent: int, canary: list[list[str]], all_batches: list[list[str]]
+) -> None:
     """Alone, and before the rest."""
     assert canary_of(batches, percent) == canary
     assert canary_first(batches, percent) == all_batches
@@ -90,7 +160,9 @@ def test_the_canary_changes_no_order_and_loses_nobody(sizes: list[int], percent:
     canary = list(itertools.chain.from_iterable(canary_of(batches, percent)))
     assert canary == every[: len(canary)]
     assert 0 <= len(canary) - len(every) * percent / 100 < 1
-    assert all(any(set(batch) <= set(ring) for ring in batches) for batch in canary_first(batches, percent))
+    assert all(
+        any(set(batch) <= set(ring) for ring in batches) for batch in canary_first(batches, percent)
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A selection means what its answers say, and an answer that can mean nothing is refused by name, with what to give instead."""
+"""A selection means what its answers say, and an answer that can mean nothing is refused by name,
+with what to give instead.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import Place, Selection, parse_selection
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
+    Place,
+    Selection,
+    parse_selection,
+)
 
 ONE, TWO = "111111111111", "222222222222"
 FLEET = {
@@ -33,23 +39,41 @@ def parse(**answers: t.Sequence[str]) -> Selection:
         pytest.param({}, set(FLEET), id="nothing means all"),
         pytest.param({"accounts": ["", " "], "clouds": [""]}, set(FLEET), id="so do empty answers"),
         pytest.param({"accounts": [ONE]}, {"vision-prod", "vision-lab"}, id="an account"),
-        pytest.param({"accounts": [f" {ONE} ", TWO]}, set(FLEET) - {"nowhere"}, id="two accounts, with spaces; not a cloud of none"),
+        pytest.param(
+            {"accounts": [f" {ONE} ", TWO]},
+            set(FLEET) - {"nowhere"},
+            id="two accounts, with spaces; not a cloud of none",
+        ),
         pytest.param({"regions": ["us-west-2"]}, {"vision-prod", "speech-prod"}, id="a region"),
-        pytest.param({"accounts": [ONE], "regions": ["us-west-2"]}, {"vision-prod"}, id="both have to hold"),
+        pytest.param(
+            {"accounts": [ONE], "regions": ["us-west-2"]}, {"vision-prod"}, id="both have to hold"
+        ),
         pytest.param({"clouds": ["speech-prod"]}, {"speech-prod"}, id="a name"),
-        pytest.param({"clouds": ["vision-*", "nowhere"]}, {"vision-prod", "vision-lab", "nowhere"}, id="names and patterns"),
-        pytest.param({"clouds": ["vision-???"]}, {"vision-lab"}, id="a question mark is one character"),
+        pytest.param(
+            {"clouds": ["vision-*", "nowhere"]},
+            {"vision-prod", "vision-lab", "nowhere"},
+            id="names and patterns",
+        ),
+        pytest.param(
+            {"clouds": ["vision-???"]}, {"vision-lab"}, id="a question mark is one character"
+        ),
         pytest.param({"clouds": ["Vision-*"]}, set(), id="case counts"),
         pytest.param({"clouds": ["vision"]}, set(), id="a name is whole"),
         pytest.param({"clouds": ["!*-prod"]}, {"vision-lab", "nowhere"}, id="all but those"),
-        pytest.param({"clouds": ["vision-*", "!vision-lab"]}, {"vision-prod"}, id="these but not that"),
-        pytest.param({"clouds": ["!vision-lab", "vision-*"]}, {"vision-prod"}, id="in whatever order"),
+        pytest.param(
+            {"clouds": ["vision-*", "!vision-lab"]}, {"vision-prod"}, id="these but not that"
+        ),
+        pytest.param(
+            {"clouds": ["!vision-lab", "vision-*"]}, {"vision-prod"}, id="in whatever order"
+        ),
     ],
 )
 def test_a_selection_means(answers: dict[str, list[str]], expected: set[str]) -> None:
     """These clouds, and no others."""
     selection = parse(**answers)
-    assert {name for name, place in FLEET.items() if selection.names(name) and selection.covers(place)} == expected
+    assert {
+        name for name, place in FLEET.items() if selection.names(name) and selection.covers(place)
+    } == expected
 
 
 @pytest.mark.parametrize(
@@ -81,11 +105,24 @@ def test_a_meaningless_answer_is_refused(option: str, item: str) -> None:
     assert raised.value.remedy
 
 
-@pytest.mark.parametrize("region", ["us-west-2", "ap-southeast-5", "us-gov-east-1", "cn-northwest-1", "us-iso-east-1", "mx-central-1"])
+@pytest.mark.parametrize(
+    "region",
+    [
+        "us-west-2",
+        "ap-southeast-5",
+        "us-gov-east-1",
+        "cn-northwest-1",
+        "us-iso-east-1",
+        "mx-central-1",
+    ],
+)
 def test_every_region_of_aws_is_one(region: str) -> None:
     assert parse(regions=[region]).regions == {region}
 
 
 def test_what_it_says_of_itself_is_what_was_answered() -> None:
-    assert str(parse(accounts=[TWO, ONE], clouds=["b*", "!a"])) == f"accounts {ONE}, {TWO}; clouds b*, !a"
+    assert (
+        str(parse(accounts=[TWO, ONE], clouds=["b*", "!a"]))
+        == f"accounts {ONE}, {TWO}; clouds b*, !a"
+    )
     assert parse().is_everything and not parse(clouds=["*"]).is_everything

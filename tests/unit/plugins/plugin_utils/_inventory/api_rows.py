@@ -36,7 +36,21 @@ def resource(name: str = "vm-aws-us-west-2", **changes: t.Any) -> Json:
     return {**row, **changes}
 
 
-def row(name: t.Any = "speech", *resources: Json, cloud_id: str = "cld_1", **changes: t.Any) -> Json:
+def row(
+    name: t.Any = "speech", *resources: Json, cloud_id: str = "cld_1", **changes: t.Any
+) -> Json:
     """A cloud whose resources were read; without any given, the usual one."""
-    cloud = {"id": cloud_id, "name": name, "provider": "AWS", "compute_stack": "VM", "is_aioa": False}
-    return {"cloud": cloud, "chosen": True, "failure": None, "resources": list(resources) or [resource()], **changes}
+    cloud = {
+        "id": cloud_id,
+        "name": name,
+        "provider": "AWS",
+        "compute_stack": "VM",
+        "is_aioa": False,
+    }
+    return {
+        "cloud": cloud,
+        "chosen": True,
+        "failure": None,
+        "resources": list(resources) or [resource()],
+        **changes,
+    }

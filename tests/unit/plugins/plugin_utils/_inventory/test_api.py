@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reading clouds and resources: which calls are made, what is kept, and what a failure of one or of all means."""
+"""Reading clouds and resources: which calls are made, what is kept, and what a failure of one or of
+all means.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,31 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice, read_rows
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import Json, resource
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
+    Choice,
+    read_rows,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
+    Json,
+    resource,
+)
 
 
 def cloud(number: int, **changes: t.Any) -> Json:
-    return {"id": f"cld_{number}", "name": f"cloud-{number}", "provider": "AWS", "state": "ACTIVE", "credentials": "secret", **changes}
+    return {
+        "id": f"cld_{number}",
+        "name": f"cloud-{number}",
+        "provider": "AWS",
+        "state": "ACTIVE",
+        "credentials": "secret",
+        **changes,
+    }
 
 
 class Client:
-    """Stands for the API: lists these clouds, and has a resource for each but where it has a failure."""
+    """Stands for the API: lists these clouds, and has a resource for each but where it has a
+    failure.
+    """
 
     def __init__(self, clouds: list[Json], failures: t.Mapping[str, int] | None = None) -> None:
         self._clouds = clouds
@@ -36,7 +53,13 @@ class Client:
         self.asked.append(cloud_id)
         if cloud_id in self._failures:
             raise AnyscaleError(f"{cloud_id} failed.", "Mend it.", status=self._failures[cloud_id])
-        return [{**resource(), "aws_config": {**resource()["aws_config"], "external_id": "secret"}, "file_storage": {}}]
+        return [
+            {
+                **resource(),
+                "aws_config": {**resource()["aws_config"], "external_id": "secret"},
+                "file_storage": {},
+            }
+        ]
 
     def rows(self, *patterns: str, threads: int = 2) -> list[Json]:
         return read_rows(t.cast(t.Any, self), Choice(patterns), threads)
@@ -47,7 +70,12 @@ class TestCalls:
         ("changes", "listed", "asked"),
         [
             pytest.param({}, True, True, id="on AWS"),
-            pytest.param({"compute_stack": "K8S"}, True, True, id="on Kubernetes, where another resource may be on virtual machines"),
+            pytest.param(
+                {"compute_stack": "K8S"},
+                True,
+                True,
+                id="on Kubernetes, where another resource may be on virtual machines",
+            ),
             pytest.param({"provider": "GCP"}, True, False, id="on another provider"),
             pytest.param({"provider": None}, True, False, id="on none"),
             pytest.param({"is_aioa": True}, True, False, id="hosted by Anyscale"),
@@ -57,7 +85,9 @@ class TestCalls:
             pytest.param({"id": None}, True, False, id="no id"),
         ],
     )
-    def test_resources_are_asked_for_where_there_can_be_any(self, changes: Json, listed: bool, asked: bool) -> None:
+    def test_resources_are_asked_for_where_there_can_be_any(
+        self, changes: Json, listed: bool, asked: bool
+    ) -> None:
         client = Client([cloud(1, **changes)])
         assert (len(client.rows()), client.asked) == (listed, ["cld_1"] if asked else [])
 
@@ -75,7 +105,9 @@ class TestCalls:
             pytest.param(["CLOUD-1"], [], id="other case"),
         ],
     )
-    def test_what_is_not_chosen_is_listed_but_not_asked_for(self, patterns: list[str], asked: list[str]) -> None:
+    def test_what_is_not_chosen_is_listed_but_not_asked_for(
+        self, patterns: list[str], asked: list[str]
+    ) -> None:
         client = Client([cloud(number) for number in (1, 2, 3)])
         rows = client.rows(*patterns)
         assert sorted(client.asked) == asked
@@ -93,7 +125,9 @@ class TestCalls:
                 together.wait()
                 return super().cloud_resources(cloud_id)
 
-        assert all(row["resources"] for row in Slow([cloud(number) for number in range(8)]).rows(threads=4))
+        assert all(
+            row["resources"] for row in Slow([cloud(number) for number in range(8)]).rows(threads=4)
+        )
 
 
 class TestRows:
@@ -106,11 +140,16 @@ class TestRows:
     @pytest.mark.parametrize("status", [400, 403, 404, 500, 503, 0])
     def test_the_failure_of_one_cloud_is_in_its_row(self, status: int) -> None:
         rows = Client([cloud(1), cloud(2)], {"cld_1": status}).rows()
-        assert [(row["failure"], bool(row["resources"])) for row in rows] == [("cld_1 failed. Mend it.", False), (None, True)]
+        assert [(row["failure"], bool(row["resources"])) for row in rows] == [
+            ("cld_1 failed. Mend it.", False),
+            (None, True),
+        ]
 
     def test_many_that_fail_on_their_own_are_no_outage(self) -> None:
         clouds = [cloud(number) for number in range(20)]
-        assert all(row["failure"] for row in Client(clouds, {row["id"]: 403 for row in clouds}).rows())
+        assert all(
+            row["failure"] for row in Client(clouds, {row["id"]: 403 for row in clouds}).rows()
+        )
 
     @pytest.mark.parametrize(
         ("status", "enough"),

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet file: what is refused, and with which words. What its settings become is tested with the hosts."""
+"""The fleet file: what is refused, and with which words. What its settings become is tested with
+the hosts.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,17 @@ import yaml
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import FleetFile, filled_in, parse_fleet_file
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
+    FleetFile,
+    filled_in,
+    parse_fleet_file,
+)
 
 LOOP: list[t.Any] = []
 LOOP.append(LOOP)
-KEYS = st.sampled_from(["defaults", "clouds", "role", "config", "tags", "variables", "skip", "ring", "x", 1, None])
+KEYS = st.sampled_from(
+    ["defaults", "clouds", "role", "config", "tags", "variables", "skip", "ring", "x", 1, None]
+)
 TREE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
@@ -33,35 +41,133 @@ class TestRefused:
         [
             pytest.param("text", "the document is 'text', which is not a mapping", id="a text"),
             pytest.param([{}], "the document is a list, which is not a mapping", id="a list"),
-            pytest.param({"default": {}}, "no key 'default' at the top.*defaults, clouds", id="unknown section"),
-            pytest.param({1: {}}, "the document has the key 1, which is not text.*quotes", id="section that is a number"),
+            pytest.param(
+                {"default": {}},
+                "no key 'default' at the top.*defaults, clouds",
+                id="unknown section",
+            ),
+            pytest.param(
+                {1: {}},
+                "the document has the key 1, which is not text.*quotes",
+                id="section that is a number",
+            ),
             pytest.param({"clouds": ["speech"]}, "clouds is a list", id="list of clouds"),
-            pytest.param({"clouds": {123: {}}}, "clouds has the key 123.*quotes", id="name of a cloud that is a number"),
-            pytest.param({"clouds": {None: {}}}, "clouds has the key empty", id="no name of a cloud"),
-            pytest.param({"clouds": {"speech": "ray"}}, "clouds.speech is 'ray', which is not a mapping", id="settings that are a text"),
-            pytest.param({"clouds": {"speech": {"rol": "x"}}}, "no key 'rol' in clouds.speech.*role, compute_config", id="unknown key"),
-            pytest.param({"defaults": {"bucket": "x"}}, "no key 'bucket' in defaults", id="key of the role but not of the file"),
-            pytest.param({"defaults": {"role": 5}}, "defaults.role is 5, which is not a text", id="number for a text"),
+            pytest.param(
+                {"clouds": {123: {}}},
+                "clouds has the key 123.*quotes",
+                id="name of a cloud that is a number",
+            ),
+            pytest.param(
+                {"clouds": {None: {}}}, "clouds has the key empty", id="no name of a cloud"
+            ),
+            pytest.param(
+                {"clouds": {"speech": "ray"}},
+                "clouds.speech is 'ray', which is not a mapping",
+                id="settings that are a text",
+            ),
+            pytest.param(
+                {"clouds": {"speech": {"rol": "x"}}},
+                "no key 'rol' in clouds.speech.*role, compute_config",
+                id="unknown key",
+            ),
+            pytest.param(
+                {"defaults": {"bucket": "x"}},
+                "no key 'bucket' in defaults",
+                id="key of the role but not of the file",
+            ),
+            pytest.param(
+                {"defaults": {"role": 5}},
+                "defaults.role is 5, which is not a text",
+                id="number for a text",
+            ),
             pytest.param({"defaults": {"role": " "}}, "defaults.role is ' '", id="blank"),
-            pytest.param({"defaults": {"role": {"a": 1}}}, "defaults.role is a mapping", id="mapping for a text"),
-            pytest.param({"defaults": {"role": datetime.date(2026, 1, 1)}}, "defaults.role is of the type date", id="date for a text"),
-            pytest.param({"defaults": {"role": "x" * 99 + "{no}"}}, r"has \{no\}.*\{account_id\}, \{cloud_id\}", id="unknown placeholder"),
-            pytest.param({"defaults": {"role": "{account}"}}, r"has \{account\}, which stands for nothing", id="misspelt placeholder"),
-            pytest.param({"defaults": {"role": "{{ x }}"}}, "defaults.role holds a template.*group_vars", id="template"),
-            pytest.param({"defaults": {"config": {"a": ["{% x %}"]}}}, r"defaults.config.a\[0\] holds a template", id="template deep down"),
-            pytest.param({"defaults": {"config": "x"}}, "defaults.config is 'x', which is not a mapping", id="text for a mapping"),
-            pytest.param({"defaults": {"config": {"a": {5: 1}}}}, "defaults.config.a has the key 5", id="number as a key"),
-            pytest.param({"defaults": {"config": {"a": {1}}}}, "defaults.config.a is of the type set, which is neither", id="a set"),
-            pytest.param({"defaults": {"config": {"a": LOOP}}}, "nested too deeply.*alias", id="an alias to itself"),
-            pytest.param({"defaults": {"ring": True}}, "defaults.ring is True", id="ring that is a boolean"),
-            pytest.param({"defaults": {"tags": {"a": None}}}, "defaults.tags.a is empty", id="empty tag"),
-            pytest.param({"defaults": {"tags": {"a": ["b"]}}}, "defaults.tags.a is a list", id="list as a tag"),
-            pytest.param({"defaults": {"skip": "yes"}}, "defaults.skip is 'yes', which is neither true nor false", id="text for a flag"),
+            pytest.param(
+                {"defaults": {"role": {"a": 1}}},
+                "defaults.role is a mapping",
+                id="mapping for a text",
+            ),
+            pytest.param(
+                {"defaults": {"role": datetime.date(2026, 1, 1)}},
+                "defaults.role is of the type date",
+                id="date for a text",
+            ),
+            pytest.param(
+                {"defaults": {"role": "x" * 99 + "{no}"}},
+                r"has \{no\}.*\{account_id\}, \{cloud_id\}",
+                id="unknown placeholder",
+            ),
+            pytest.param(
+                {"defaults": {"role": "{account}"}},
+                r"has \{account\}, which stands for nothing",
+                id="misspelt placeholder",
+            ),
+            pytest.param(
+                {"defaults": {"role": "{{ x }}"}},
+                "defaults.role holds a template.*group_vars",
+                id="template",
+            ),
+            pytest.param(
+                {"defaults": {"config": {"a": ["{% x %}"]}}},
+                r"defaults.config.a\[0\] holds a template",
+                id="template deep down",
+            ),
+            pytest.param(
+                {"defaults": {"config": "x"}},
+                "defaults.config is 'x', which is not a mapping",
+                id="text for a mapping",
+            ),
+            pytest.param(
+                {"defaults": {"config": {"a": {5: 1}}}},
+                "defaults.config.a has the key 5",
+                id="number as a key",
+            ),
+            pytest.param(
+                {"defaults": {"config": {"a": {1}}}},
+                "defaults.config.a is of the type set, which is neither",
+                id="a set",
+            ),
+            pytest.param(
+                {"defaults": {"config": {"a": LOOP}}},
+                "nested too deeply.*alias",
+                id="an alias to itself",
+            ),
+            pytest.param(
+                {"defaults": {"ring": True}}, "defaults.ring is True", id="ring that is a boolean"
+            ),
+            pytest.param(
+                {"defaults": {"tags": {"a": None}}}, "defaults.tags.a is empty", id="empty tag"
+            ),
+            pytest.param(
+                {"defaults": {"tags": {"a": ["b"]}}},
+                "defaults.tags.a is a list",
+                id="list as a tag",
+            ),
+            pytest.param(
+                {"defaults": {"skip": "yes"}},
+                "defaults.skip is 'yes', which is neither true nor false",
+                id="text for a flag",
+            ),
             pytest.param({"defaults": {"skip": 1}}, "defaults.skip is 1", id="number for a flag"),
-            pytest.param({"defaults": {"variables": {"cloud_iam_role": "x"}}}, "'cloud_iam_role'.*key role beside", id="key as a variable"),
-            pytest.param({"defaults": {"variables": {"cloud_iam_cloud_id": "x"}}}, "comes from the API", id="the cloud's id"),
-            pytest.param({"defaults": {"variables": {"ansible_host": "x"}}}, "'ansible_host'.*group_vars", id="any other variable"),
-            pytest.param({"defaults": {"variables": {"cloud_iam_x y": "x"}}}, "not a variable of the role", id="no name of a variable"),
+            pytest.param(
+                {"defaults": {"variables": {"cloud_iam_role": "x"}}},
+                "'cloud_iam_role'.*key role beside",
+                id="key as a variable",
+            ),
+            pytest.param(
+                {"defaults": {"variables": {"cloud_iam_cloud_id": "x"}}},
+                "comes from the API",
+                id="the cloud's id",
+            ),
+            pytest.param(
+                {"defaults": {"variables": {"ansible_host": "x"}}},
+                "'ansible_host'.*group_vars",
+                id="any other variable",
+            ),
+            pytest.param(
+                {"defaults": {"variables": {"cloud_iam_x y": "x"}}},
+                "not a variable of the role",
+                id="no name of a variable",
+            ),
         ],
     )
     def test_with_the_key_and_a_remedy(self, document: t.Any, message: str) -> None:
@@ -104,9 +210,14 @@ class TestAccepted:
     def test_braces_of_json_in_a_config_are_left_alone(self) -> None:
         config = {"note": '{"a": {cloud}, "b": {x}}', "empty": None, "zones": [1, 2.5]}
         settings = parse_fleet_file({"defaults": {"config": config}}).settings([])
-        assert filled_in(settings["config"], {"cloud": "speech"}) == {**config, "note": '{"a": speech, "b": {x}}'}
+        assert filled_in(settings["config"], {"cloud": "speech"}) == {
+            **config,
+            "note": '{"a": speech, "b": {x}}',
+        }
 
     def test_a_mapping_that_was_taken_away_can_be_given_anew(self) -> None:
-        file = FleetFile({"tags": {"a": 1}}, {"speech": {"tags": None}, "cld_1": {"tags": {"b": 2}}})
+        file = FleetFile(
+            {"tags": {"a": 1}}, {"speech": {"tags": None}, "cld_1": {"tags": {"b": 2}}}
+        )
         assert file.settings(["speech"]) == {}
         assert file.settings(["speech", "cld_1"]) == {"tags": {"b": 2}}

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts made of the API's rows and the fleet file: names, variables, groups, and what is said where something is missing."""
+"""Hosts made of the API's rows and the fleet file: names, variables, groups, and what is said where
+something is missing.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,30 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import FleetFile, parse_fleet_file
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import Host, build_fleet, summaries, unmet_patterns
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import ACCOUNT, Json, resource, role_arn, row
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
+    FleetFile,
+    parse_fleet_file,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
+    Host,
+    build_fleet,
+    summaries,
+    unmet_patterns,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
+    ACCOUNT,
+    Json,
+    resource,
+    role_arn,
+    row,
+)
 
 EAST = {"name": "east", "cloud_resource_id": "cldrsrc_e", "is_default": False}
 
 
-def made(rows: t.Iterable[Json], document: t.Any = None, mark: bool = False) -> tuple[dict[str, Host], list[tuple[str, bool]]]:
+def made(
+    rows: t.Iterable[Json], document: t.Any = None, mark: bool = False
+) -> tuple[dict[str, Host], list[tuple[str, bool]]]:
     hosts, problems = build_fleet(rows, parse_fleet_file(document), mark=mark)
     assert len({host.name for host in hosts}) == len(hosts)
     return {host.name: host for host in hosts}, summaries(problems)
@@ -47,8 +65,12 @@ class TestHostNames:
             pytest.param("localhost", "localhost-cld_1", id="the machine itself"),
             pytest.param("127.0.0.1", "127.0.0.1-cld_1", id="its address"),
             pytest.param("anyscale_clouds", "anyscale_clouds-cld_1", id="the plugin's group"),
-            pytest.param("account_222222222222", "account_222222222222-cld_1", id="an account's group"),
-            pytest.param("account_team", "account_team", id="like an account's group but no account"),
+            pytest.param(
+                "account_222222222222", "account_222222222222-cld_1", id="an account's group"
+            ),
+            pytest.param(
+                "account_team", "account_team", id="like an account's group but no account"
+            ),
             pytest.param("region_x", "region_x-cld_1", id="like a region's group"),
             pytest.param("ring_x", "ring_x-cld_1", id="like a ring's group"),
             pytest.param("bucket_x", "bucket_x-cld_1", id="like a bucket's group"),
@@ -70,33 +92,65 @@ class TestHostNames:
             pytest.param(["x"], "cld_1", id="not a text"),
         ],
     )
-    def test_the_only_resource_has_the_name_of_its_cloud_made_safe(self, name: t.Any, expected: str) -> None:
+    def test_the_only_resource_has_the_name_of_its_cloud_made_safe(
+        self, name: t.Any, expected: str
+    ) -> None:
         assert list(made([row(name)])[0]) == [expected]
 
     @given(st.lists(st.text(max_size=6), min_size=1, max_size=8))
     def test_any_names_make_safe_and_different_hosts(self, names: list[str]) -> None:
-        hosts, _told = made(row(name, cloud_id=f"cld_{number}") for number, name in enumerate(names))
+        hosts, _told = made(
+            row(name, cloud_id=f"cld_{number}") for number, name in enumerate(names)
+        )
         assert len(hosts) == len(names)
         assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) for name in hosts)
 
     def test_other_resources_are_named_after_cloud_and_resource(self) -> None:
-        hosts, told = made([row("speech", resource(), resource(**EAST), resource("k8s", compute_stack="K8S", is_default=False))])
+        hosts, told = made(
+            [
+                row(
+                    "speech",
+                    resource(),
+                    resource(**EAST),
+                    resource("k8s", compute_stack="K8S", is_default=False),
+                )
+            ]
+        )
         assert list(hosts) == ["speech", "speech.east"] and not told
 
     def test_clouds_of_one_name_all_get_their_ids_and_the_user_is_told(self) -> None:
-        hosts, told = made([row("speech"), row("speech", cloud_id="cld_2"), row("vision", cloud_id="cld_3")])
+        hosts, told = made(
+            [row("speech"), row("speech", cloud_id="cld_2"), row("vision", cloud_id="cld_3")]
+        )
         assert list(hosts) == ["speech-cld_1", "speech-cld_2", "vision"]
-        assert [(re.search("speech of cld_1, speech of cld_2", text) is not None, is_error) for text, is_error in told] == [(True, False)]
+        assert [
+            (re.search("speech of cld_1, speech of cld_2", text) is not None, is_error)
+            for text, is_error in told
+        ] == [(True, False)]
 
     def test_names_that_only_become_one_by_being_made_safe(self) -> None:
-        assert list(made([row("a b"), row("a:b", cloud_id="cld_2")])[0]) == ["a_b-cld_1", "a_b-cld_2"]
+        assert list(made([row("a b"), row("a:b", cloud_id="cld_2")])[0]) == [
+            "a_b-cld_1",
+            "a_b-cld_2",
+        ]
 
     def test_a_cloud_named_like_another_with_its_id(self) -> None:
-        rows = [row("x", cloud_id="cld_1"), row("x", cloud_id="cld_2"), row("x-cld_1", cloud_id="cld_3")]
+        rows = [
+            row("x", cloud_id="cld_1"),
+            row("x", cloud_id="cld_2"),
+            row("x-cld_1", cloud_id="cld_3"),
+        ]
         assert sorted(made(rows)[0]) == ["cld_1.cldrsrc_vmawsuswest2", "x-cld_1-cld_3", "x-cld_2"]
 
     def test_resources_of_one_name_in_one_cloud(self) -> None:
-        rows = [row("x", resource(), resource(**EAST), resource(**{**EAST, "cloud_resource_id": "cldrsrc_f"}))]
+        rows = [
+            row(
+                "x",
+                resource(),
+                resource(**EAST),
+                resource(**{**EAST, "cloud_resource_id": "cldrsrc_f"}),
+            )
+        ]
         assert list(made(rows)[0]) == ["cld_1.cldrsrc_e", "cld_1.cldrsrc_f", "x"]
 
     @pytest.mark.parametrize(
@@ -107,15 +161,23 @@ class TestHostNames:
             pytest.param({"resources": []}, id="has no resources"),
         ],
     )
-    def test_a_name_does_not_depend_on_what_could_be_read_of_another_cloud(self, other: Json) -> None:
+    def test_a_name_does_not_depend_on_what_could_be_read_of_another_cloud(
+        self, other: Json
+    ) -> None:
         hosts, _told = made([row("speech"), {**row("speech", cloud_id="cld_2"), **other}])
         assert list(hosts) == ["speech-cld_1"]
 
     def test_the_order_of_the_api_changes_nothing(self) -> None:
-        rows = [row(f"cloud-{number % 7}", resource(), resource(**EAST), cloud_id=f"cld_{number}") for number in range(20)]
+        rows = [
+            row(f"cloud-{number % 7}", resource(), resource(**EAST), cloud_id=f"cld_{number}")
+            for number in range(20)
+        ]
         expected = build_fleet(rows, FleetFile())
         for seed in range(5):
-            shuffled = [{**each, "resources": each["resources"][:: random.Random(seed).choice((1, -1))]} for each in rows]
+            shuffled = [
+                {**each, "resources": each["resources"][:: random.Random(seed).choice((1, -1))]}
+                for each in rows
+            ]
             random.Random(seed).shuffle(shuffled)
             assert build_fleet(shuffled, FleetFile()) == expected
 
@@ -146,7 +208,12 @@ class TestVariables:
             "anyscale_ring": None,
             "anyscale_tags": {},
         }
-        assert host.groups == ("anyscale_clouds", f"account_{ACCOUNT}", "region_us_west_2", "bucket_speech_data")
+        assert host.groups == (
+            "anyscale_clouds",
+            f"account_{ACCOUNT}",
+            "region_us_west_2",
+            "bucket_speech_data",
+        )
 
     def test_all_that_a_fleet_file_can_say(self) -> None:
         settings = {
@@ -162,7 +229,11 @@ class TestVariables:
         }
         host = only({"clouds": {"speech": settings}})
         api = only()
-        assert {key: value for key, value in host.variables.items() if api.variables.get(key, ...) != value} == {
+        assert {
+            key: value
+            for key, value in host.variables.items()
+            if api.variables.get(key, ...) != value
+        } == {
             "cloud_iam_role": f"arn:aws:iam::{ACCOUNT}:role/speech",
             "cloud_iam_compute_config": "speech-ray",
             "cloud_iam_config": {"flags": {"owner": "cld_1"}, "zones": ["us-west-2a"]},
@@ -178,46 +249,98 @@ class TestVariables:
 
     def test_the_region_that_is_filled_in_is_the_clouds_not_the_buckets(self) -> None:
         elsewhere = {"bucket_name": "s3://data-1", "region": "eu-west-1"}
-        assert only({"defaults": {"ring": "{region}"}}, object_storage=elsewhere).variables["anyscale_ring"] == "us-west-2"
+        assert (
+            only({"defaults": {"ring": "{region}"}}, object_storage=elsewhere).variables[
+                "anyscale_ring"
+            ]
+            == "us-west-2"
+        )
 
     def test_what_is_filled_in_is_not_looked_at_again(self) -> None:
         hosts, _told = made([row("{region}{{ 7*7 }}")], {"defaults": {"compute_config": "{cloud}"}})
-        assert hosts["region_7_7-cld_1"].variables["cloud_iam_compute_config"] == "{region}{{ 7*7 }}"
+        assert (
+            hosts["region_7_7-cld_1"].variables["cloud_iam_compute_config"] == "{region}{{ 7*7 }}"
+        )
 
     @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a/b", "..", "."])
     def test_no_name_leads_to_another_folder(self, name: str) -> None:
-        hosts, told = made([row(name)], {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}})
+        hosts, told = made(
+            [row(name)],
+            {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}},
+        )
         [host] = hosts.values()
-        assert "cloud_iam_dest" not in host.variables and host.variables["anyscale_ring"] == "us-west-2"
-        assert any("variables needs {cloud}, which has a folder in it, so it is not set" in text for text, _is_problem in told)
+        assert (
+            "cloud_iam_dest" not in host.variables
+            and host.variables["anyscale_ring"] == "us-west-2"
+        )
+        assert any(
+            "variables needs {cloud}, which has a folder in it, so it is not set" in text
+            for text, _is_problem in told
+        )
 
     def test_a_resource_that_is_not_primary_leaves_the_compute_config_alone(self) -> None:
-        hosts, _told = made([row("speech", resource(), resource(**EAST))], {"defaults": {"compute_config": "ray"}})
+        hosts, _told = made(
+            [row("speech", resource(), resource(**EAST))], {"defaults": {"compute_config": "ray"}}
+        )
         assert hosts["speech.east"].variables["cloud_iam_compute_config_profile"] is False
         assert "cloud_iam_compute_config_profile" not in hosts["speech"].variables
-        assert [hosts[name].variables["anyscale_is_default_resource"] for name in ("speech", "speech.east")] == [True, False]
+        assert [
+            hosts[name].variables["anyscale_is_default_resource"]
+            for name in ("speech", "speech.east")
+        ] == [True, False]
 
     def test_the_only_resource_is_the_primary_one_even_where_the_api_does_not_say_so(self) -> None:
         assert only(is_default=None).variables["anyscale_is_default_resource"] is True
 
     def test_variables_win_over_what_the_api_shows(self) -> None:
-        host = only({"clouds": {"speech": {"variables": {"cloud_iam_account_id": "333333333333", "cloud_iam_region": None}}}})
-        assert host.variables["cloud_iam_account_id"] == "333333333333" and "cloud_iam_region" not in host.variables
+        host = only(
+            {
+                "clouds": {
+                    "speech": {
+                        "variables": {
+                            "cloud_iam_account_id": "333333333333",
+                            "cloud_iam_region": None,
+                        }
+                    }
+                }
+            }
+        )
+        assert (
+            host.variables["cloud_iam_account_id"] == "333333333333"
+            and "cloud_iam_region" not in host.variables
+        )
         assert host.variables["anyscale_account_id"] == ACCOUNT
 
     @pytest.mark.parametrize(
         ("aws_config", "account_id"),
         [
-            pytest.param({"cluster_iam_role_id": role_arn("r", "1" * 12), "anyscale_iam_role_id": role_arn("c")}, "1" * 12, id="cluster"),
+            pytest.param(
+                {
+                    "cluster_iam_role_id": role_arn("r", "1" * 12),
+                    "anyscale_iam_role_id": role_arn("c"),
+                },
+                "1" * 12,
+                id="cluster",
+            ),
             pytest.param({"anyscale_iam_role_id": role_arn("c")}, ACCOUNT, id="control plane"),
-            pytest.param({"cluster_iam_role_id": "nodes", "anyscale_iam_role_id": role_arn("c")}, ACCOUNT, id="cluster role not an ARN"),
-            pytest.param({"cluster_iam_role_id": "arn:aws-cn:iam::333333333333:role/r"}, "333333333333", id="another partition"),
+            pytest.param(
+                {"cluster_iam_role_id": "nodes", "anyscale_iam_role_id": role_arn("c")},
+                ACCOUNT,
+                id="cluster role not an ARN",
+            ),
+            pytest.param(
+                {"cluster_iam_role_id": "arn:aws-cn:iam::333333333333:role/r"},
+                "333333333333",
+                id="another partition",
+            ),
             pytest.param({"cluster_iam_role_id": 5}, None, id="not a text"),
             pytest.param([], None, id="not an object"),
             pytest.param(None, None, id="nothing"),
         ],
     )
-    def test_the_account_is_that_of_the_clusters_role_else_of_the_control_planes(self, aws_config: t.Any, account_id: str | None) -> None:
+    def test_the_account_is_that_of_the_clusters_role_else_of_the_control_planes(
+        self, aws_config: t.Any, account_id: str | None
+    ) -> None:
         assert only(aws_config=aws_config).variables["anyscale_account_id"] == account_id
 
     @pytest.mark.parametrize(
@@ -251,13 +374,21 @@ class TestPrecedence:
         order = ["cld_1.vm-aws-us-west-2", "speech.vm-aws-us-west-2", "cld_1", "speech"]
         clouds = {name: self.NARROWER["clouds"][name] for name in order[left:]}
         expected = ["resource of id", "resource of name", "id", "name", "default"]
-        assert only({**self.NARROWER, "clouds": clouds}).variables["cloud_iam_role"] == expected[left]
+        assert (
+            only({**self.NARROWER, "clouds": clouds}).variables["cloud_iam_role"] == expected[left]
+        )
 
     def test_tags_are_merged(self) -> None:
-        assert only(self.NARROWER).variables["anyscale_tags"] == {"a": "default", "b": "id", "c": "name"}
+        assert only(self.NARROWER).variables["anyscale_tags"] == {
+            "a": "default",
+            "b": "id",
+            "c": "name",
+        }
 
     def test_null_takes_a_default_away(self) -> None:
-        assert only({**self.NARROWER, "clouds": {"speech": {"role": None}}}).variables["cloud_iam_role"] == role_arn("speech-nodes")
+        assert only({**self.NARROWER, "clouds": {"speech": {"role": None}}}).variables[
+            "cloud_iam_role"
+        ] == role_arn("speech-nodes")
 
     def test_skip_makes_no_host(self) -> None:
         document = {"defaults": {"skip": True}, "clouds": {"cld_2": {"skip": False}}}
@@ -300,7 +431,9 @@ class TestNotApplicable:
         "cloud",
         [
             pytest.param(row(resources=None, chosen=False), id="not chosen"),
-            pytest.param({**unread(provider="GCP"), "chosen": False}, id="not chosen, on another provider"),
+            pytest.param(
+                {**unread(provider="GCP"), "chosen": False}, id="not chosen, on another provider"
+            ),
             pytest.param(row(resources=None, failure="HTTP 500."), id="could not be read"),
             pytest.param(row(resources=[]), id="without resources"),
         ],
@@ -313,10 +446,27 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("rows", "document", "expected"),
         [
-            pytest.param([row(resources=None, failure="HTTP 500.")], None, r"left out: speech \(cld_1\) \(HTTP 500\.\)", id="unreadable"),
-            pytest.param([row(resources=[])], None, r"no resources.*: speech \(cld_1\)", id="no resources"),
-            pytest.param([row("speech", {"name": "x"})], None, r"no resources.*: speech", id="resource without an id"),
-            pytest.param([row("speech", resource(object_storage=None))], None, "no S3 bucket of: speech.*cloud_iam_bucket", id="no bucket"),
+            pytest.param(
+                [row(resources=None, failure="HTTP 500.")],
+                None,
+                r"left out: speech \(cld_1\) \(HTTP 500\.\)",
+                id="unreadable",
+            ),
+            pytest.param(
+                [row(resources=[])], None, r"no resources.*: speech \(cld_1\)", id="no resources"
+            ),
+            pytest.param(
+                [row("speech", {"name": "x"})],
+                None,
+                r"no resources.*: speech",
+                id="resource without an id",
+            ),
+            pytest.param(
+                [row("speech", resource(object_storage=None))],
+                None,
+                "no S3 bucket of: speech.*cloud_iam_bucket",
+                id="no bucket",
+            ),
             pytest.param(
                 [row("speech", resource(aws_config={"anyscale_iam_role_id": role_arn("c")}))],
                 None,
@@ -335,18 +485,35 @@ class TestProblems:
                 r"ring needs \{region\}.*: speech",
                 id="unknown filling",
             ),
-            pytest.param([row("speech", resource(), resource("east"))], None, "exactly one primary", id="two primary"),
+            pytest.param(
+                [row("speech", resource(), resource("east"))],
+                None,
+                "exactly one primary",
+                id="two primary",
+            ),
             pytest.param(
                 [row("speech", resource(is_default=False), resource(**EAST))],
                 None,
                 r"exactly one primary.*speech \(cld_1\)",
                 id="none primary",
             ),
-            pytest.param([row()], {"clouds": {"speach": {}}}, "names clouds.*: speach", id="fleet file names no cloud"),
-            pytest.param([row()], {"clouds": {"speech.x": {}}}, r"names clouds.*: speech\.x", id="fleet file names no resource"),
+            pytest.param(
+                [row()],
+                {"clouds": {"speach": {}}},
+                "names clouds.*: speach",
+                id="fleet file names no cloud",
+            ),
+            pytest.param(
+                [row()],
+                {"clouds": {"speech.x": {}}},
+                r"names clouds.*: speech\.x",
+                id="fleet file names no resource",
+            ),
         ],
     )
-    def test_told_with_the_name_and_a_remedy(self, rows: list[Json], document: t.Any, expected: str) -> None:
+    def test_told_with_the_name_and_a_remedy(
+        self, rows: list[Json], document: t.Any, expected: str
+    ) -> None:
         _hosts, told = made(rows, document)
         assert len(told) == 1
         text, is_error = told[0]
@@ -364,33 +531,49 @@ class TestProblems:
     def test_without_one_primary_resource_no_host_publishes(self) -> None:
         hosts, _told = made([row("speech", resource(is_default=False), resource(**EAST))])
         assert list(hosts) == ["speech.east", "speech.vm-aws-us-west-2"]
-        assert not any(host.variables["cloud_iam_compute_config_profile"] for host in hosts.values())
+        assert not any(
+            host.variables["cloud_iam_compute_config_profile"] for host in hosts.values()
+        )
 
     @pytest.mark.parametrize(
         ("rows", "name"),
         [
             pytest.param([row(resources=None, chosen=False)], "speech", id="cloud not chosen"),
-            pytest.param([row(resources=None, chosen=False)], "speech.east", id="resource of a cloud not chosen"),
+            pytest.param(
+                [row(resources=None, chosen=False)],
+                "speech.east",
+                id="resource of a cloud not chosen",
+            ),
             pytest.param([row(resources=None, chosen=False)], "cld_1.east", id="the same by id"),
             pytest.param([row("speech", k8s())], "speech.k8s", id="not applicable"),
         ],
     )
-    def test_the_fleet_file_may_name_what_is_there_but_not_a_host(self, rows: list[Json], name: str) -> None:
+    def test_the_fleet_file_may_name_what_is_there_but_not_a_host(
+        self, rows: list[Json], name: str
+    ) -> None:
         assert not made(rows, {"clouds": {name: {}}})[1]
 
     @pytest.mark.parametrize(
         ("rows", "name"),
         [
             pytest.param([row(), row(cloud_id="cld_2")], "speech", id="clouds of one name"),
-            pytest.param([row("a.b"), row("a", resource("b"), cloud_id="cld_2")], "a.b", id="a cloud named like a resource of another"),
+            pytest.param(
+                [row("a.b"), row("a", resource("b"), cloud_id="cld_2")],
+                "a.b",
+                id="a cloud named like a resource of another",
+            ),
         ],
     )
-    def test_settings_for_a_name_of_two_clouds_are_refused(self, rows: list[Json], name: str) -> None:
+    def test_settings_for_a_name_of_two_clouds_are_refused(
+        self, rows: list[Json], name: str
+    ) -> None:
         with pytest.raises(InputError, match=r"2 clouds: cld_1, cld_2"):
             made(rows, {"clouds": {name: {"role": "x"}}})
 
     def test_a_cloud_of_the_name_on_another_provider_is_in_nobodys_way(self) -> None:
-        hosts, _told = made([row(), unread("cld_2", provider="GCP")], {"clouds": {"speech": {"role": "x"}}})
+        hosts, _told = made(
+            [row(), unread("cld_2", provider="GCP")], {"clouds": {"speech": {"role": "x"}}}
+        )
         assert hosts["speech-cld_1"].variables["cloud_iam_role"] == "x"
 
     def test_patterns_of_the_option_clouds_that_nothing_meets(self) -> None:
@@ -398,6 +581,9 @@ class TestProblems:
         assert [re.search(": (.*?)\\. ", text)[1] for text, _is_error in told] == ["cld_9, x*"]
 
     def test_many_are_counted_and_nothing_reaches_the_terminal_raw(self) -> None:
-        rows = [row(f"a\x1b[31m{number:03}", cloud_id=f"cld_{number:03}", resources=[]) for number in range(60)]
+        rows = [
+            row(f"a\x1b[31m{number:03}", cloud_id=f"cld_{number:03}", resources=[])
+            for number in range(60)
+        ]
         ((text, _is_error),) = made(rows)[1]
         assert "a?[31m000 (cld_000), a?[31m001" in text and "and 10 more." in text

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names and patterns of roles, instance profiles and buckets become ARNs, and what can name none of them is refused."""
+"""Names and patterns of roles, instance profiles and buckets become ARNs, and what can name none of
+them is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import default_role_name
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import DEFAULT_ROLES, parse_scope
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    DEFAULT_ROLES,
+    parse_scope,
+)
 
 ACCOUNT = "012345678901"
 IAM = f"arn:aws:iam::{ACCOUNT}:"
@@ -33,7 +38,10 @@ ROLES: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("given", "resource"), ROLES.values(), ids=ROLES)
 def test_roles_are_named_by(given: str, resource: str) -> None:
     assert parse_scope(ACCOUNT, roles=[given]).role_arns() == [IAM + resource]
-    assert parse_scope(ACCOUNT, roles=["x"], control_plane_roles=[given]).all_role_arns() == [f"{IAM}role/x", IAM + resource]
+    assert parse_scope(ACCOUNT, roles=["x"], control_plane_roles=[given]).all_role_arns() == [
+        f"{IAM}role/x",
+        IAM + resource,
+    ]
 
 
 BUCKETS = {
@@ -51,24 +59,45 @@ def test_buckets_are_named_by(given: str, name: str) -> None:
 
 PROFILES: dict[str, tuple[dict[str, t.Any], list[str], list[str]]] = {
     "like the role": ({"roles": ["ray"]}, ["ray"], ["ray"]),
-    "under the role's path, read without it as well": ({"roles": ["/a/ray", "/b/ray"]}, ["a/ray", "b/ray"], ["a/ray", "b/ray", "ray"]),
-    "by names of their own": ({"roles": ["ray"], "instance_profiles": ["/a/shared", "x"]}, ["a/shared", "x"], ["a/shared", "x", "shared"]),
-    "by their ARNs": ({"instance_profiles": [f"{IAM}instance-profile/a/x*"]}, ["a/x*"], ["a/x*", "x*"]),
+    "under the role's path, read without it as well": (
+        {"roles": ["/a/ray", "/b/ray"]},
+        ["a/ray", "b/ray"],
+        ["a/ray", "b/ray", "ray"],
+    ),
+    "by names of their own": (
+        {"roles": ["ray"], "instance_profiles": ["/a/shared", "x"]},
+        ["a/shared", "x"],
+        ["a/shared", "x", "shared"],
+    ),
+    "by their ARNs": (
+        {"instance_profiles": [f"{IAM}instance-profile/a/x*"]},
+        ["a/x*"],
+        ["a/x*", "x*"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("options", "written", "read"), PROFILES.values(), ids=PROFILES)
-def test_instance_profiles_are_named(options: dict[str, t.Any], written: list[str], read: list[str]) -> None:
+def test_instance_profiles_are_named(
+    options: dict[str, t.Any], written: list[str], read: list[str]
+) -> None:
     scope = parse_scope(ACCOUNT, **options)
     assert scope.instance_profile_arns() == [f"{IAM}instance-profile/{name}" for name in written]
-    assert scope.instance_profile_arns_to_read() == [f"{IAM}instance-profile/{name}" for name in read]
+    assert scope.instance_profile_arns_to_read() == [
+        f"{IAM}instance-profile/{name}" for name in read
+    ]
 
 
 def test_other_partitions() -> None:
-    china = parse_scope(ACCOUNT, "aws-cn", [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"], buckets=["arn:aws-cn:s3:::data"])
+    china = parse_scope(
+        ACCOUNT, "aws-cn", [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"], buckets=["arn:aws-cn:s3:::data"]
+    )
     assert china.role_arns() == [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"]
     assert china.bucket_arns() == ["arn:aws-cn:s3:::data"]
-    assert china.managed_policy_arns() == [f"arn:aws-cn:iam::{ACCOUNT}:policy/*", "arn:aws-cn:iam::aws:policy/*"]
+    assert china.managed_policy_arns() == [
+        f"arn:aws-cn:iam::{ACCOUNT}:policy/*",
+        "arn:aws-cn:iam::aws:policy/*",
+    ]
 
 
 def test_what_is_named_twice_is_there_once() -> None:
@@ -85,21 +114,42 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "an account id that is none": ({"account_id": "12345"}, "account_id is '12345'"),
     "an account id with a star": ({"account_id": "*"}, "account_id is '*'"),
     "a partition that is none": ({"partition": "aws:"}, "partition is 'aws:'"),
-    "a role of another account": ({"roles": ["arn:aws:iam::999999999999:role/ray"]}, f"names no role of account {ACCOUNT}"),
-    "a role of another partition": ({"roles": [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"]}, "roles has 'arn:aws-cn:"),
-    "a role of every account": ({"roles": ["arn:aws:iam::*:role/ray"]}, "roles has 'arn:aws:iam::*:role/ray'"),
+    "a role of another account": (
+        {"roles": ["arn:aws:iam::999999999999:role/ray"]},
+        f"names no role of account {ACCOUNT}",
+    ),
+    "a role of another partition": (
+        {"roles": [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"]},
+        "roles has 'arn:aws-cn:",
+    ),
+    "a role of every account": (
+        {"roles": ["arn:aws:iam::*:role/ray"]},
+        "roles has 'arn:aws:iam::*:role/ray'",
+    ),
     "the ARN of a user": ({"roles": [f"{IAM}user/ray"]}, "roles has"),
     "an empty role": ({"roles": [""]}, "roles has ''"),
     "a path without a name": ({"roles": ["/ray/"]}, "roles has '/ray/'"),
     "a line break": ({"roles": ["ray\n"]}, "roles has 'ray\\n'"),
     "a policy variable": ({"roles": ["${aws:username}"]}, "roles has '${aws:username}'"),
     "no roles": ({"roles": []}, "roles is an empty list"),
-    "a control-plane role that is none": ({"control_plane_roles": ["a b"]}, "control_plane_roles has 'a b'"),
-    "the ARN of a role for a profile": ({"instance_profiles": [f"{IAM}role/ray"]}, "names no instance profile of account"),
+    "a control-plane role that is none": (
+        {"control_plane_roles": ["a b"]},
+        "control_plane_roles has 'a b'",
+    ),
+    "the ARN of a role for a profile": (
+        {"instance_profiles": [f"{IAM}role/ray"]},
+        "names no instance profile of account",
+    ),
     "no profiles": ({"instance_profiles": []}, "instance_profiles is an empty list"),
     "a bucket with a key": ({"buckets": ["s3://data/key"]}, "buckets has 's3://data/key'"),
-    "a bucket's objects": ({"buckets": ["arn:aws:s3:::data/*"]}, "buckets has 'arn:aws:s3:::data/*'"),
-    "a bucket of another partition": ({"buckets": ["arn:aws-cn:s3:::data"]}, "buckets has 'arn:aws-cn:s3:::data'"),
+    "a bucket's objects": (
+        {"buckets": ["arn:aws:s3:::data/*"]},
+        "buckets has 'arn:aws:s3:::data/*'",
+    ),
+    "a bucket of another partition": (
+        {"buckets": ["arn:aws-cn:s3:::data"]},
+        "buckets has 'arn:aws-cn:s3:::data'",
+    ),
     "a bucket in capitals": ({"buckets": ["Data"]}, "buckets has 'Data'"),
     "no buckets": ({"buckets": []}, "buckets is an empty list"),
 }

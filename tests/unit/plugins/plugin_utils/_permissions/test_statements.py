@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of permissions: a policy for every playbook, as IAM takes it. That they are right, the integration tests show."""
+"""The table of permissions: a policy for every playbook, as IAM takes it. That they are right, the
+integration tests show.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,14 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.modules import cloud_iam_info
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import parse_scope
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import PLAYBOOKS, READING, policy
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
+    parse_scope,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
+    PLAYBOOKS,
+    READING,
+    policy,
+)
 
 ACCOUNT = "123456789012"
 SCOPE = parse_scope(ACCOUNT, roles=["ray"], control_plane_roles=["anyscale"], buckets=["data"])
@@ -23,7 +31,9 @@ _READS = re.compile(r"\w+:(Get|List)\w+")
 
 
 def statements(playbook: str, *leave_out: str) -> dict[str, dict[str, t.Any]]:
-    return {statement["Sid"]: statement for statement in policy(playbook, SCOPE, leave_out)["Statement"]}
+    return {
+        statement["Sid"]: statement for statement in policy(playbook, SCOPE, leave_out)["Statement"]
+    }
 
 
 def test_every_playbook_has_a_policy() -> None:
@@ -34,7 +44,9 @@ def test_every_playbook_has_a_policy() -> None:
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
-    """Sids of letters and digits, each once; actions in full; resources that are the star or an ARN of the account or a bucket."""
+    """Sids of letters and digits, each once; actions in full; resources that are the star or an ARN
+    of the account or a bucket.
+    """
     document = policy(playbook, SCOPE)
     sids = [statement["Sid"] for statement in document["Statement"]]
     assert document["Version"] == "2012-10-17"
@@ -42,17 +54,28 @@ def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
         assert all(re.fullmatch(r"(iam|s3):[A-Za-z]+", action) for action in statement["Action"])
-        assert all(re.fullmatch(r"\*|arn:aws:(iam::(123456789012|aws):|s3:::)[a-z].+", resource) for resource in statement["Resource"])
+        assert all(
+            re.fullmatch(r"\*|arn:aws:(iam::(123456789012|aws):|s3:::)[a-z].+", resource)
+            for resource in statement["Resource"]
+        )
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_the_sid_tells_what_reads_alone(playbook: str) -> None:
     for sid, statement in statements(playbook).items():
-        assert sid.startswith(READING) == all(_READS.fullmatch(action) for action in statement["Action"]), sid
+        assert sid.startswith(READING) == all(
+            _READS.fullmatch(action) for action in statement["Action"]
+        ), sid
 
 
 def test_only_what_aws_cannot_limit_is_about_everything() -> None:
-    found = {action for name in PLAYBOOKS for one in statements(name).values() if "*" in one["Resource"] for action in one["Action"]}
+    found = {
+        action
+        for name in PLAYBOOKS
+        for one in statements(name).values()
+        if "*" in one["Resource"]
+        for action in one["Action"]
+    }
     assert found == {"iam:ListRoles", "iam:ListUsers", "iam:GetAccountAuthorizationDetails"}
 
 
@@ -85,7 +108,11 @@ def test_what_can_be_left_out_is_left_out() -> None:
 MISTAKES = {
     "a playbook that there is not": ("onbord", [], "There is no playbook 'onbord'"),
     "what the playbook needs": ("onboard", ["ReadRoles"], "leave_out has 'ReadRoles'"),
-    "what the playbook does not have": ("audit", ["ReadByThePage"], "leave_out has 'ReadByThePage'"),
+    "what the playbook does not have": (
+        "audit",
+        ["ReadByThePage"],
+        "leave_out has 'ReadByThePage'",
+    ),
 }
 
 

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Told the events of a run, it knows what each cloud came to, how much is done and how long the rest will take."""
+"""Told the events of a run, it knows what each cloud came to, how much is done and how long the
+rest will take.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Outcome, Progress
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    Outcome,
+    Progress,
+)
 
 THREE = {"a": "111111111111", "b": "111111111111", "c": "222222222222"}
 TASKS = ["trust", "bucket"]
@@ -38,75 +43,184 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        pytest.param([BEGIN, *_all_over("trust"), ("settle", ())], [RIGHT, RIGHT, RIGHT], id="nothing changed"),
-        pytest.param([BEGIN, ("over", "a", "trust"), ("settle", ())], [RIGHT, None, None], id="no task was for the others"),
-        pytest.param([BEGIN, ("change", "a", ["x"]), *_all_over("trust"), ("settle", ())], [CHANGED, RIGHT, RIGHT], id="one changed"),
         pytest.param(
-            [BEGIN, ("find", "a", ["trust"]), ("find", "b", []), *_all_over("trust"), ("settle", ())],
+            [BEGIN, *_all_over("trust"), ("settle", ())],
+            [RIGHT, RIGHT, RIGHT],
+            id="nothing changed",
+        ),
+        pytest.param(
+            [BEGIN, ("over", "a", "trust"), ("settle", ())],
+            [RIGHT, None, None],
+            id="no task was for the others",
+        ),
+        pytest.param(
+            [BEGIN, ("change", "a", ["x"]), *_all_over("trust"), ("settle", ())],
+            [CHANGED, RIGHT, RIGHT],
+            id="one changed",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                ("find", "a", ["trust"]),
+                ("find", "b", []),
+                *_all_over("trust"),
+                ("settle", ()),
+            ],
             [DRIFTED, RIGHT, RIGHT],
             id="one drifted",
         ),
         pytest.param(
-            [BEGIN, ("find", "a", ["trust"], True), ("find", "b", [], True), *_all_over("trust"), ("settle", ())],
+            [
+                BEGIN,
+                ("find", "a", ["trust"], True),
+                ("find", "b", [], True),
+                *_all_over("trust"),
+                ("settle", ()),
+            ],
             [DRIFTED, UNKNOWN, RIGHT],
             id="of one not all could be told",
         ),
-        pytest.param([BEGIN, ("miss", "a"), ("settle", ())], [UNAUDITED, None, None], id="one could not be looked at"),
         pytest.param(
-            [BEGIN, ("miss", "a"), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="not looked at, then failed"
+            [BEGIN, ("miss", "a"), ("settle", ())],
+            [UNAUDITED, None, None],
+            id="one could not be looked at",
         ),
         pytest.param(
-            [BEGIN, ("find", "a", ["trust"]), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="drifted, then failed"
+            [BEGIN, ("miss", "a"), ("fail", "a", "no"), ("settle", ("a",))],
+            [FAILED, None, None],
+            id="not looked at, then failed",
         ),
         pytest.param(
-            [BEGIN, ("find", "a", ["trust"]), ("change", "a", ["x"]), ("settle", ())], [CHANGED, None, None], id="drifted, then changed"
+            [BEGIN, ("find", "a", ["trust"]), ("fail", "a", "no"), ("settle", ("a",))],
+            [FAILED, None, None],
+            id="drifted, then failed",
         ),
-        pytest.param([BEGIN, ("change", "a", ["x"], True), ("settle", ())], [WOULD, None, None], id="one would change"),
         pytest.param(
-            [BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"], True), ("settle", ())], [CHANGED, None, None], id="a change is a change"
+            [BEGIN, ("find", "a", ["trust"]), ("change", "a", ["x"]), ("settle", ())],
+            [CHANGED, None, None],
+            id="drifted, then changed",
         ),
-        pytest.param([BEGIN, ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="one failed"),
-        pytest.param([BEGIN, ("fail", "a", "no", True), ("settle", ("a",))], [UNREACHABLE, None, None], id="one could not be reached"),
         pytest.param(
-            [BEGIN, ("change", "a", ["x"]), ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="changed, then failed"
+            [BEGIN, ("change", "a", ["x"], True), ("settle", ())],
+            [WOULD, None, None],
+            id="one would change",
         ),
-        pytest.param([BEGIN, *_all_over("trust"), ("fail", "a", "no"), ("settle", ())], [RIGHT, RIGHT, RIGHT], id="failed, but rescued"),
-        pytest.param([BEGIN, *_all_over("trust"), ("stop",), ("settle", ())], [UNFINISHED] * 3, id="stopped halfway"),
+        pytest.param(
+            [BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"], True), ("settle", ())],
+            [CHANGED, None, None],
+            id="a change is a change",
+        ),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no"), ("settle", ("a",))], [FAILED, None, None], id="one failed"
+        ),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no", True), ("settle", ("a",))],
+            [UNREACHABLE, None, None],
+            id="one could not be reached",
+        ),
+        pytest.param(
+            [BEGIN, ("change", "a", ["x"]), ("fail", "a", "no"), ("settle", ("a",))],
+            [FAILED, None, None],
+            id="changed, then failed",
+        ),
+        pytest.param(
+            [BEGIN, *_all_over("trust"), ("fail", "a", "no"), ("settle", ())],
+            [RIGHT, RIGHT, RIGHT],
+            id="failed, but rescued",
+        ),
+        pytest.param(
+            [BEGIN, *_all_over("trust"), ("stop",), ("settle", ())],
+            [UNFINISHED] * 3,
+            id="stopped halfway",
+        ),
         pytest.param(
             [BEGIN, *_all_over("bucket", "a"), ("fail", "b", "no"), ("stop",), ("settle", ("b",))],
             [RIGHT, FAILED, UNFINISHED],
             id="stopped when one was done and one had failed",
         ),
-        pytest.param([BEGIN, ("plan", {"b"}), ("settle", ())], [RIGHT, UNFINISHED, RIGHT], id="planned and never begun"),
         pytest.param(
-            [BEGIN, ("choose", {"b"}), ("over", "a", "trust"), ("over", "b", "trust"), AGAIN, ("over", "a", "last"), ("settle", ())],
+            [BEGIN, ("plan", {"b"}), ("settle", ())],
+            [RIGHT, UNFINISHED, RIGHT],
+            id="planned and never begun",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                ("choose", {"b"}),
+                ("over", "a", "trust"),
+                ("over", "b", "trust"),
+                AGAIN,
+                ("over", "a", "last"),
+                ("settle", ()),
+            ],
             [None, RIGHT, None],
             id="not chosen, though one task for all is run for it",
         ),
         pytest.param(
-            [BEGIN, ("choose", {"b"}), AGAIN, ("choose", {"a", "c"}), BEGIN, *_all_over("trust"), ("settle", ())],
+            [
+                BEGIN,
+                ("choose", {"b"}),
+                AGAIN,
+                ("choose", {"a", "c"}),
+                BEGIN,
+                *_all_over("trust"),
+                ("settle", ()),
+            ],
             [RIGHT, None, RIGHT],
             id="chosen by the next playbook",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b"}, {"c"}), GOING_ON, *_all_over("bucket", "b"), AGAIN, *_all_over("last"), ("settle", ())],
+            [
+                BEGIN,
+                ("plan", {"b"}, {"c"}),
+                GOING_ON,
+                *_all_over("bucket", "b"),
+                AGAIN,
+                *_all_over("last"),
+                ("settle", ()),
+            ],
             [RIGHT, RIGHT, None],
             id="left for a later run",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, ("change", "b", ["x"]), *_all_over("bucket", "bc"), AGAIN, ("settle", ())],
+            [
+                BEGIN,
+                ("plan", {"b", "c"}),
+                GOING_ON,
+                ("change", "b", ["x"]),
+                *_all_over("bucket", "bc"),
+                AGAIN,
+                ("settle", ()),
+            ],
             [RIGHT, CHANGED, RIGHT],
             id="planned and done",
         ),
         pytest.param(
-            [BEGIN, ("over", "b", "trust"), ("plan", {"b"}), ("over", "b", "bucket"), ("settle", ())],
+            [
+                BEGIN,
+                ("over", "b", "trust"),
+                ("plan", {"b"}),
+                ("over", "b", "bucket"),
+                ("settle", ()),
+            ],
             [RIGHT, UNFINISHED, RIGHT],
             id="the cloud for which the plan was made waits like the others",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, AGAIN, ("over", "b", "last", False), ("plan", set(), set(), True), ("settle", ())],
+            [
+                BEGIN,
+                ("plan", {"b", "c"}),
+                GOING_ON,
+                AGAIN,
+                ("over", "b", "last", False),
+                ("plan", set(), set(), True),
+                ("settle", ()),
+            ],
             [RIGHT, UNFINISHED, UNFINISHED],
-            id="planned, and the rollout stopped before it came to them, but not before it summed up",
+            id=(
+                "planned, and the rollout stopped before it came to them, but not before it "
+                "summed up"
+            ),
         ),
         pytest.param(
             [
@@ -120,20 +234,35 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="planned, and all that came to them was skipped",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), *_all_over("bucket", "b"), AGAIN, ("plan", {"b"}, set(), True)],
+            [
+                BEGIN,
+                ("plan", {"b"}),
+                ("begin", {"b": ""}, TASKS, 1.0),
+                *_all_over("bucket", "b"),
+                AGAIN,
+                ("plan", {"b"}, set(), True),
+            ],
             [RIGHT, UNFINISHED, RIGHT],
             id="done, and to be done once more",
         ),
         pytest.param(
-            [BEGIN, ("fail", "a", "no"), ("plan", {"b"}), ("settle", ("a",))], [FAILED, UNFINISHED, RIGHT], id="failed before the plan"
+            [BEGIN, ("fail", "a", "no"), ("plan", {"b"}), ("settle", ("a",))],
+            [FAILED, UNFINISHED, RIGHT],
+            id="failed before the plan",
         ),
-        pytest.param([BEGIN, ("fail", "a", "no"), AGAIN, ("settle", ("a",))], [FAILED, None, None], id="failed in an earlier play"),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no"), AGAIN, ("settle", ("a",))],
+            [FAILED, None, None],
+            id="failed in an earlier play",
+        ),
     ],
 )
 def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome | None]) -> None:
     """In the order a, b, c."""
     progress = _told(*events)
-    assert [progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"] == expected
+    assert [
+        progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"
+    ] == expected
 
 
 @pytest.mark.parametrize(
@@ -141,17 +270,41 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
     [
         pytest.param([BEGIN], (0, 0, 0), id="at the start"),
         pytest.param([BEGIN, *_all_over("trust")], (0, 0, 0), id="a task of two is over"),
-        pytest.param([BEGIN, *_all_over("trust"), *_all_over("bucket", "ab")], (2, 0, 0), id="two have had their last task"),
-        pytest.param([BEGIN, *_all_over("bucket", "a") * 3], (1, 0, 0), id="nobody is done twice"),
-        pytest.param([BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"])], (0, 1, 0), id="nobody changes twice"),
-        pytest.param([BEGIN, ("fail", "a", "no"), ("fail", "a", "no")], (1, 0, 1), id="nobody fails twice"),
-        pytest.param([BEGIN, ("fail", "a", "no"), ("settle", ())], (3, 0, 0), id="rescued ones did not fail"),
-        pytest.param([BEGIN, *_all_over("trust"), ("finish",)], (3, 0, 0), id="the play is over before its last task"),
-        pytest.param([BEGIN, *_all_over("bucket"), AGAIN], (0, 0, 0), id="another play is more work"),
-        pytest.param([BEGIN, ("plan", {"b"})], (2, 0, 0), id="those that are right are done"),
-        pytest.param([BEGIN, ("fail", "a", "no"), ("plan", {"a", "b"})], (2, 0, 1), id="who failed does not wait"),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("bucket", "b")], (2, 0, 0), id="after a plan the others are to be done"
+            [BEGIN, *_all_over("trust"), *_all_over("bucket", "ab")],
+            (2, 0, 0),
+            id="two have had their last task",
+        ),
+        pytest.param([BEGIN, *_all_over("bucket", "a") * 3], (1, 0, 0), id="nobody is done twice"),
+        pytest.param(
+            [BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"])],
+            (0, 1, 0),
+            id="nobody changes twice",
+        ),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no"), ("fail", "a", "no")], (1, 0, 1), id="nobody fails twice"
+        ),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no"), ("settle", ())], (3, 0, 0), id="rescued ones did not fail"
+        ),
+        pytest.param(
+            [BEGIN, *_all_over("trust"), ("finish",)],
+            (3, 0, 0),
+            id="the play is over before its last task",
+        ),
+        pytest.param(
+            [BEGIN, *_all_over("bucket"), AGAIN], (0, 0, 0), id="another play is more work"
+        ),
+        pytest.param([BEGIN, ("plan", {"b"})], (2, 0, 0), id="those that are right are done"),
+        pytest.param(
+            [BEGIN, ("fail", "a", "no"), ("plan", {"a", "b"})],
+            (2, 0, 1),
+            id="who failed does not wait",
+        ),
+        pytest.param(
+            [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("bucket", "b")],
+            (2, 0, 0),
+            id="after a plan the others are to be done",
         ),
         pytest.param(
             [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("trust", "bc"), AGAIN],
@@ -172,17 +325,33 @@ def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None
         pytest.param([], 0, id="before the run"),
         pytest.param([BEGIN], 0, id="at the start"),
         pytest.param([BEGIN, *_all_over("trust")], 1 / 2, id="a task of two is over"),
-        pytest.param([BEGIN, *_all_over("bucket", "a")], 1 / 3, id="tasks that one did not have are over with a later one"),
+        pytest.param(
+            [BEGIN, *_all_over("bucket", "a")],
+            1 / 3,
+            id="tasks that one did not have are over with a later one",
+        ),
         pytest.param([BEGIN, ("fail", "a", "no")], 1 / 3, id="who failed is no more work"),
-        pytest.param([BEGIN, ("over", "a", "included")], 0, id="tasks that were not known do not count"),
-        pytest.param([("begin", THREE, [], 0.0), ("over", "a", "included")], 0, id="nor where none is known"),
+        pytest.param(
+            [BEGIN, ("over", "a", "included")], 0, id="tasks that were not known do not count"
+        ),
+        pytest.param(
+            [("begin", THREE, [], 0.0), ("over", "a", "included")], 0, id="nor where none is known"
+        ),
         pytest.param(
             [("begin", THREE, ["x", "y", "z"], 0.0), ("over", "a", "y"), ("over", "a", "x")],
             2 / 9,
             id="nothing is undone by an earlier task",
         ),
-        pytest.param([BEGIN, ("over", "a", "trust"), ("plan", {"b"})], 2 / 3, id="planned, and nothing is done yet"),
-        pytest.param([BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), ("over", "b", "trust")], 5 / 6, id="after a plan"),
+        pytest.param(
+            [BEGIN, ("over", "a", "trust"), ("plan", {"b"})],
+            2 / 3,
+            id="planned, and nothing is done yet",
+        ),
+        pytest.param(
+            [BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), ("over", "b", "trust")],
+            5 / 6,
+            id="after a plan",
+        ),
         pytest.param([BEGIN, *_all_over("bucket"), ("finish",)], 1, id="at the end"),
     ],
 )
@@ -199,9 +368,16 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
         pytest.param([BEGIN, *_all_over("trust")], 1.0, None, id="too early"),
         pytest.param([BEGIN, *_all_over("trust")], 10.0, 10.0, id="half is done"),
         pytest.param([BEGIN, *_all_over("bucket", "a")], 10.0, 20.0, id="a third is done"),
-        pytest.param([BEGIN, ("plan", {"b", "c"})], 10.0, None, id="planned, and nothing is done yet"),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), ("begin", {"b": ""}, TASKS, 100.0), ("over", "b", "trust")],
+            [BEGIN, ("plan", {"b", "c"})], 10.0, None, id="planned, and nothing is done yet"
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                ("plan", {"b", "c"}),
+                ("begin", {"b": ""}, TASKS, 100.0),
+                ("over", "b", "trust"),
+            ],
             110.0,
             30.0,
             id="the plan's time does not count",
@@ -227,12 +403,22 @@ def test_the_time_left(events: list[Event], now: float, expected: float | None) 
 def test_the_last_task_tells_that_a_cloud_is_done() -> None:
     """Once."""
     progress = _told(BEGIN)
-    assert [progress.over("a", task) for task in ("trust", "bucket", "bucket", "included")] == [False, True, False, False]
+    assert [progress.over("a", task) for task in ("trust", "bucket", "bucket", "included")] == [
+        False,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_predictions_are_counted_until_they_come_true() -> None:
     """So that it can be told whether all that changed is only predicted."""
-    progress = _told(BEGIN, ("change", "a", ["x"], True), ("change", "a", ["y"], True), ("change", "b", ["x"], True))
+    progress = _told(
+        BEGIN,
+        ("change", "a", ["x"], True),
+        ("change", "a", ["y"], True),
+        ("change", "b", ["x"], True),
+    )
     assert (progress.changed, progress.predicted) == (2, 2)
     progress.change("a", ["y"])
     progress.change("a", ["z"], True)

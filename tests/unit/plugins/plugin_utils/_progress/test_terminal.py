@@ -15,7 +15,10 @@ import typing as t
 import pytest
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import Screen, Ticker
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import (
+    Screen,
+    Ticker,
+)
 
 ERASE = "\r\x1b[K"
 
@@ -27,7 +30,9 @@ class _Display:
         self._lock = threading.RLock()
         self.screen: Screen | None = None
 
-    def display(self, msg: str, color: str | None = None, stderr: bool = False, newline: bool = True) -> None:
+    def display(
+        self, msg: str, color: str | None = None, stderr: bool = False, newline: bool = True
+    ) -> None:
         (sys.stderr if stderr else sys.stdout).write(msg + "\n" * newline)
 
     def prompt(self, msg: str) -> str:
@@ -57,7 +62,9 @@ def screen(display: _Display, at_exit: list[t.Callable[[], None]]) -> Screen:
     return display.screen
 
 
-def test_a_message_goes_where_the_bottom_line_was(display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_goes_where_the_bottom_line_was(
+    display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And the line is drawn again below it."""
     screen.draw("1 of 2")
     display.display("failed")
@@ -65,7 +72,9 @@ def test_a_message_goes_where_the_bottom_line_was(display: _Display, screen: Scr
     assert capsys.readouterr().out == f"{ERASE}1 of 2{ERASE}failed\n{ERASE}1 of 2"
 
 
-def test_a_message_for_the_other_stream_too(display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_message_for_the_other_stream_too(
+    display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is the same terminal."""
     screen.draw("1 of 2")
     display.display("warning", stderr=True)
@@ -81,7 +90,9 @@ def test_nothing_is_drawn_twice(screen: Screen, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == f"{ERASE}1 of 2{ERASE}"
 
 
-def test_nothing_is_drawn_into_an_open_line(display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_drawn_into_an_open_line(
+    display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Until it is complete."""
     display.display("working", newline=False)
     screen.draw("1 of 2")
@@ -104,12 +115,22 @@ def test_nothing_is_drawn_while_a_person_is_asked(
 @pytest.mark.parametrize(
     ("color", "expected"),
     [
-        pytest.param("red", "\\x1b[31m \\x1b[2J\n", id="a text that Ansible is to colour has no colours of its own"),
-        pytest.param(None, "\x1b[31m \\x1b[2J\n", id="a text without a colour may be coloured already"),
+        pytest.param(
+            "red",
+            "\\x1b[31m \\x1b[2J\n",
+            id="a text that Ansible is to colour has no colours of its own",
+        ),
+        pytest.param(
+            None, "\x1b[31m \\x1b[2J\n", id="a text without a colour may be coloured already"
+        ),
     ],
 )
 def test_what_is_printed_is_harmless(
-    display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str], color: str | None, expected: str
+    display: _Display,
+    screen: Screen,
+    capsys: pytest.CaptureFixture[str],
+    color: str | None,
+    expected: str,
 ) -> None:
     """Wherever it comes from."""
     display.display("\x1b[31m \x1b[2J", color)
@@ -117,7 +138,10 @@ def test_what_is_printed_is_harmless(
 
 
 def test_another_process_neither_draws_nor_erases(
-    display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    display: _Display,
+    screen: Screen,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A worker's messages go to the process that forked it, as they are."""
     screen.draw("1 of 2")
@@ -127,7 +151,9 @@ def test_another_process_neither_draws_nor_erases(
     assert capsys.readouterr().out == f"{ERASE}1 of 2\x07\n"
 
 
-def test_the_line_goes_with_the_process(screen: Screen, at_exit: list[t.Callable[[], None]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_line_goes_with_the_process(
+    screen: Screen, at_exit: list[t.Callable[[], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
     """And does not come back, though a ticker may still be ticking."""
     screen.draw("1 of 2")
     for function in at_exit:

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said of a run fits the line, counts every cloud once, and cannot be led astray by what clouds are called."""
+"""What is said of a run fits the line, counts every cloud once, and cannot be led astray by what
+clouds are called.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import cells
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import Cloud, Progress
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    Cloud,
+    Progress,
+)
 
 
 def _progress(**accounts: str) -> Progress:
@@ -45,9 +50,21 @@ STANDING = "1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 left"
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        pytest.param(120, f"[##################............] {STANDING} | Give the role the bucket", id="wide"),
-        pytest.param(80, "[############........] 1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 ...", id="not as wide"),
-        pytest.param(59, "1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 le...", id="too narrow for a bar"),
+        pytest.param(
+            120,
+            f"[##################............] {STANDING} | Give the role the bucket",
+            id="wide",
+        ),
+        pytest.param(
+            80,
+            "[############........] 1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 ...",
+            id="not as wide",
+        ),
+        pytest.param(
+            59,
+            "1 of 4 clouds done in 1:15, 1 changed, 1 failed, 0:45 le...",
+            id="too narrow for a bar",
+        ),
         pytest.param(10, "1 of 4 ...", id="hopeless"),
         pytest.param(2, "..", id="beyond hope"),
     ],
@@ -57,7 +74,11 @@ def test_the_bar(width: int, expected: str) -> None:
     assert _plain(texts.bar_line(_halfway(), "clouds", False, width, 75.0)) == expected
 
 
-@pytest.mark.parametrize("task", ["名前" * 60, "e\u0301" * 200, "a\x1b[2J\r\nb" * 30], ids=["wide", "combining", "controlling"])
+@pytest.mark.parametrize(
+    "task",
+    ["名前" * 60, "e\u0301" * 200, "a\x1b[2J\r\nb" * 30],
+    ids=["wide", "combining", "controlling"],
+)
 @pytest.mark.parametrize("width", [20, 61, 79, 80, 121])
 def test_the_bar_is_never_wider_than_the_terminal(task: str, width: int) -> None:
     """Else it would wrap, and could not be erased."""
@@ -69,7 +90,9 @@ def test_the_bar_is_never_wider_than_the_terminal(task: str, width: int) -> None
 
 def test_the_bar_speaks_of_check_mode() -> None:
     """Nothing has changed there."""
-    assert "1 would change, 1 failed" in _plain(texts.bar_line(_halfway(), "clouds", True, 120, 75.0))
+    assert "1 would change, 1 failed" in _plain(
+        texts.bar_line(_halfway(), "clouds", True, 120, 75.0)
+    )
 
 
 def test_the_bar_speaks_of_predictions_where_there_is_nothing_else() -> None:
@@ -84,7 +107,10 @@ def test_the_bar_speaks_of_predictions_where_there_is_nothing_else() -> None:
 def test_the_heartbeat() -> None:
     """The same without the bar, and in full."""
     told = texts.heartbeat(_halfway(), "clouds", False, 3675.0)
-    assert told == "1 of 4 clouds done in 1:01:15, 1 changed, 1 failed, 36:45 left | Give the role the bucket"
+    assert (
+        told
+        == "1 of 4 clouds done in 1:01:15, 1 changed, 1 failed, 36:45 left | Give the role the bucket"
+    )
 
 
 def test_a_cloud_that_changed() -> None:
@@ -92,18 +118,25 @@ def test_a_cloud_that_changed() -> None:
     progress = _progress(a="111111111111", b="")
     progress.change("a", ["x", "y\n"])
     progress.change("b", ["z"], predicted=True)
-    assert [texts.changed_line(cloud) for cloud in progress.untold()] == ["changed: a (account 111111111111): x, y", "would change: b: z"]
+    assert [texts.changed_line(cloud) for cloud in progress.untold()] == [
+        "changed: a (account 111111111111): x, y",
+        "would change: b: z",
+    ]
 
 
 def test_a_cloud_that_failed() -> None:
     """All of the message, on one line."""
-    line = texts.failed_line(Cloud("a\x1b[2J", "111111111111"), "Look", "It\nfailed.\x07  Do\tthis.")
+    line = texts.failed_line(
+        Cloud("a\x1b[2J", "111111111111"), "Look", "It\nfailed.\x07  Do\tthis."
+    )
     assert line == "failed: a\\x1b[2J (account 111111111111), Look: It failed.\\x07 Do this."
 
 
 def test_the_recap() -> None:
     """A table by account, the reasons with the clouds that they are for, the totals."""
-    progress = _progress(a="222222222222", b="111111111111", c="111111111111", d="", e="111111111111")
+    progress = _progress(
+        a="222222222222", b="111111111111", c="111111111111", d="", e="111111111111"
+    )
     progress.change("a", ["wrong_arn_kind"])
     progress.change("b", ["wrong_arn_kind", "ec2_trust_missing"])
     progress.fail("c", "Role c does not exist.")
@@ -187,7 +220,9 @@ def test_the_recap_of_a_rollout_that_stopped() -> None:
         "account       clouds    right  changed   failed  unreachable  not finished",
         "111111111111       2        1        0        0            0             1",
     ]
-    assert _recap(progress)[-1] == "clouds=2 right=1 changed=0 failed=0 unreachable=0 not_finished=1"
+    assert (
+        _recap(progress)[-1] == "clouds=2 right=1 changed=0 failed=0 unreachable=0 not_finished=1"
+    )
 
 
 def test_a_run_for_nobody_has_no_recap() -> None:
@@ -201,11 +236,20 @@ def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
     progress = _progress(**{f"cloud-{number}": "" for number in range(500)})
     for name in progress.clouds:
         progress.change(name, ["access_missing"])
-        progress.fail(name, f"{name} has a reason of its own that takes many words, more than there is room for on any line " * 3)
+        progress.fail(
+            name,
+            (
+                f"{name} has a reason of its own that takes many words, more than there is room "
+                "for on any line "
+            )
+            * 3,
+        )
     lines = _recap(progress, width=width)
     assert len(lines) < 40 and max(map(cells, lines[3:-1])) <= width
     assert lines[4].startswith("   500  access_missing: cloud-0, ")
-    assert all(": cloud" in line for line in lines if line.startswith("     1  ")), "the names are to be seen too"
+    assert all(": cloud" in line for line in lines if line.startswith("     1  ")), (
+        "the names are to be seen too"
+    )
     assert "        and 480 more like these" in lines
 
 

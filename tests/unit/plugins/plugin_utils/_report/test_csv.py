@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as CSV: a row for each check, by Prowler's names, and nothing that a spreadsheet would run."""
+"""The report as CSV: a row for each check, by Prowler's names, and nothing that a spreadsheet would
+run.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,11 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import COLUMNS, to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import check, fleet, result
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
+    check,
+    fleet,
+    result,
+)
 
 NOW = "2026-11-25T06:00:14Z"
 Json = dict[str, t.Any]
@@ -28,7 +34,14 @@ def rows(results: Json, previous: Json | None = None) -> list[dict[str, str]]:
 
 def test_a_row_tells_all_about_a_check() -> None:
     """In the columns that other tools know."""
-    [row] = rows({"vision": result("vision", check("trust_ec2", "fail", reason="No statement; none.", remedy="one\ntwo"))})
+    [row] = rows(
+        {
+            "vision": result(
+                "vision",
+                check("trust_ec2", "fail", reason="No statement; none.", remedy="one\ntwo"),
+            )
+        }
+    )
     assert row == {
         "TIMESTAMP": NOW,
         "ACCOUNT_UID": "222222222222",
@@ -58,34 +71,62 @@ def test_a_fleet_has_a_row_for_each_check_and_for_each_error() -> None:
     found = rows(results)
     assert len(found) == sum(len(outcome.get("checks", [None])) for outcome in results.values())
     errors = [row for row in found if row["STATUS"] == "ERROR"]
-    assert [row["CLOUD_NAME"] for row in errors] == [name for name, outcome in results.items() if outcome.get("failed")]
+    assert [row["CLOUD_NAME"] for row in errors] == [
+        name for name, outcome in results.items() if outcome.get("failed")
+    ]
     assert errors and all(row["STATUS_EXTENDED"] and row["CHECK_ID"] == "audit" for row in errors)
 
 
 def test_an_error_comes_before_the_checks_that_could_not_be_told() -> None:
     """So that it is not overlooked either."""
     found = rows({"vision": result("vision", check("trust_ec2", "unknown"))})
-    assert [(row["CHECK_ID"], row["STATUS"]) for row in found] == [("audit", "ERROR"), ("trust_ec2", "UNKNOWN")]
+    assert [(row["CHECK_ID"], row["STATUS"]) for row in found] == [
+        ("audit", "ERROR"),
+        ("trust_ec2", "UNKNOWN"),
+    ]
 
 
 def test_the_header_is_there_without_clouds() -> None:
     """An empty table is a table."""
-    assert to_csv(make_report({}, NOW, "0.2.0")) == ";".join(f'"{column}"' for column in COLUMNS) + "\n"
+    assert (
+        to_csv(make_report({}, NOW, "0.2.0"))
+        == ";".join(f'"{column}"' for column in COLUMNS) + "\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("check_id", "facts", "expected"),
     [
-        pytest.param("bucket_deny", {}, ("s3", "AwsS3Bucket", "arn:aws:s3:::anyscale-vision-data"), id="a bucket"),
-        pytest.param("bucket_deny", {"bucket": None}, ("s3", "AwsS3Bucket", ""), id="a bucket that nobody knows"),
-        pytest.param("role_account", {}, ("iam", "AwsIamRole", "arn:aws:iam::222222222222:role/vision-ray"), id="a role"),
+        pytest.param(
+            "bucket_deny",
+            {},
+            ("s3", "AwsS3Bucket", "arn:aws:s3:::anyscale-vision-data"),
+            id="a bucket",
+        ),
+        pytest.param(
+            "bucket_deny",
+            {"bucket": None},
+            ("s3", "AwsS3Bucket", ""),
+            id="a bucket that nobody knows",
+        ),
+        pytest.param(
+            "role_account",
+            {},
+            ("iam", "AwsIamRole", "arn:aws:iam::222222222222:role/vision-ray"),
+            id="a role",
+        ),
         pytest.param(
             "role_account",
             {"role": None, "default_role_arn": "arn:aws-cn:iam::1:role/x/cld_1"},
             ("iam", "AwsIamRole", "arn:aws-cn:iam::1:role/x/cld_1"),
             id="a role that does not exist, by its name",
         ),
-        pytest.param("role_account", {"role": None, "default_role_arn": None}, ("iam", "AwsIamRole", ""), id="no role at all"),
+        pytest.param(
+            "role_account",
+            {"role": None, "default_role_arn": None},
+            ("iam", "AwsIamRole", ""),
+            id="no role at all",
+        ),
         pytest.param(
             "bucket_access",
             {"default_role_arn": "arn:aws-us-gov:iam::1:role/r", "role": None},
@@ -94,7 +135,9 @@ def test_the_header_is_there_without_clouds() -> None:
         ),
     ],
 )
-def test_the_resource_that_a_finding_is_about(check_id: str, facts: Json, expected: tuple[str, str, str]) -> None:
+def test_the_resource_that_a_finding_is_about(
+    check_id: str, facts: Json, expected: tuple[str, str, str]
+) -> None:
     """By its ARN where there is one."""
     [row] = rows({"vision": result("vision", check(check_id), **facts)})
     assert (row["SERVICE_NAME"], row["RESOURCE_TYPE"], row["RESOURCE_UID"]) == expected
@@ -102,18 +145,28 @@ def test_the_resource_that_a_finding_is_about(check_id: str, facts: Json, expect
 
 def test_a_finding_keeps_its_id_and_tells_its_change() -> None:
     """From one audit to the next."""
-    before, now = ({"vision": result("vision", check("trust_ec2", status))} for status in ("fail", "pass"))
+    before, now = (
+        {"vision": result("vision", check("trust_ec2", status))} for status in ("fail", "pass")
+    )
     [first], [second] = rows(before), rows(now, make_report(before, NOW, "0.2.0"))
     assert first["FINDING_UID"] == second["FINDING_UID"]
     assert second["CHANGE"] == "fixed"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "  =", "＝", "＠"], ids=repr)
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "  =", "＝", "＠"], ids=repr
+)
 def test_a_formula_is_made_text(start: str) -> None:
     """Wherever a value comes from."""
     value = f"{start}cmd|' /C calc'!A0"
     name = f"{start}vision"
-    found = rows({name: result("vision", check("trust_ec2", "fail", reason=value, remedy=value), region=value)})
+    found = rows(
+        {
+            name: result(
+                "vision", check("trust_ec2", "fail", reason=value, remedy=value), region=value
+            )
+        }
+    )
     for column in ("STATUS_EXTENDED", "REMEDIATION_RECOMMENDATION_TEXT", "REGION"):
         assert found[0][column] == f"'{value}"
     assert found[0]["CLOUD_NAME"] == f"'{name}"

@@ -17,7 +17,11 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import check, fleet, result
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
+    check,
+    fleet,
+    result,
+)
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -58,7 +62,9 @@ class Page(html.parser.HTMLParser):
     def policy(self) -> dict[str, str]:
         """The directives of its Content-Security-Policy."""
         [content] = [
-            attrs["content"] for tag, attrs in self.elements if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy"
+            attrs["content"]
+            for tag, attrs in self.elements
+            if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy"
         ]
         return dict(directive.strip().split(" ", 1) for directive in str(content).split(";"))
 
@@ -79,7 +85,10 @@ def test_the_page_holds_the_whole_report() -> None:
     data = embedded(page(results))
     titles = {column["id"]: column["title"] for column in data["columns"]}
     for cloud in data["clouds"]:
-        kept = [{"evidence": {}, "remedy": "", **found, "title": titles[found["id"]]} for found in cloud["checks"]]
+        kept = [
+            {"evidence": {}, "remedy": "", **found, "title": titles[found["id"]]}
+            for found in cloud["checks"]
+        ]
         assert kept == results[cloud["name"]].get("checks", [])
         assert cloud["cloud"] == results[cloud["name"]].get("cloud")
 
@@ -87,17 +96,33 @@ def test_the_page_holds_the_whole_report() -> None:
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_a_value_stays_a_value(value: str) -> None:
     """It comes back as it was, and makes no element of its own."""
-    found = {value: result("vision", check("trust_ec2", "fail", reason=value, remedy=value, evidence={value: [value]}), account_id=value)}
+    found = {
+        value: result(
+            "vision",
+            check("trust_ec2", "fail", reason=value, remedy=value, evidence={value: [value]}),
+            account_id=value,
+        )
+    }
     made, plain = page(found), page({"vision": result("vision", check("trust_ec2", "fail"))})
     [cloud] = embedded(made)["clouds"]
     assert cloud["name"] == cloud["cloud"]["account_id"] == value
-    assert cloud["checks"][0] == {"id": "trust_ec2", "status": "fail", "reason": value, "remedy": value, "evidence": {value: [value]}}
-    assert [tag for tag, _attributes in Page(made).elements] == [tag for tag, _attributes in Page(plain).elements]
+    assert cloud["checks"][0] == {
+        "id": "trust_ec2",
+        "status": "fail",
+        "reason": value,
+        "remedy": value,
+        "evidence": {value: [value]},
+    }
+    assert [tag for tag, _attributes in Page(made).elements] == [
+        tag for tag, _attributes in Page(plain).elements
+    ]
 
 
 def test_the_data_are_ascii_without_markup() -> None:
     """So that no parser and no encoding can take them for something else."""
-    text = page({value: result("vision", check("trust_ec2", "fail", reason=value)) for value in HOSTILE})
+    text = page(
+        {value: result("vision", check("trust_ec2", "fail", reason=value)) for value in HOSTILE}
+    )
     data = Page(text).texts[1][1]
     assert data.isascii()
     assert not re.search(r"[<>&]", data)
@@ -106,7 +131,10 @@ def test_the_data_are_ascii_without_markup() -> None:
 def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
     """One style and one script, by their hashes; no request, no base, no form, no markup from text."""
     parsed = Page(page(fleet(3)))
-    hashes = {tag: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for tag, text in parsed.texts}
+    hashes = {
+        tag: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for tag, text in parsed.texts
+    }
     assert [tag for tag, _text in parsed.texts] == ["style", "script", "script"]
     assert parsed.policy == {
         "default-src": "'none'",
@@ -121,7 +149,9 @@ def test_the_policy_allows_what_is_in_the_page_and_nothing_else() -> None:
 
 
 def test_nothing_in_the_page_leads_outside() -> None:
-    """No address to load from, no handler and no style in an attribute, which its policy would refuse."""
+    """No address to load from, no handler and no style in an attribute, which its policy would
+    refuse.
+    """
     for tag, attributes in Page(page(fleet(3))).elements:
         assert not {"src", "srcset", "action", "style"} & set(attributes), tag
         assert not [name for name in attributes if name.startswith("on")], tag
@@ -129,7 +159,17 @@ def test_nothing_in_the_page_leads_outside() -> None:
 
 
 @pytest.mark.parametrize(
-    "sink", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "fetch(", "XMLHttp"]
+    "sink",
+    [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "fetch(",
+        "XMLHttp",
+    ],
 )
 def test_the_script_has_no_way_to_make_markup_of_text_or_to_ask_for_anything(sink: str) -> None:
     """Values are shown as text nodes alone."""

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report's states, totals and changes: nothing that was not seen is called right, and nothing unknown is called fixed."""
+"""The report's states, totals and changes: nothing that was not seen is called right, and nothing
+unknown is called fixed.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     missing_clouds,
     parse_report,
 )
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import check, fleet, result
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
+    check,
+    fleet,
+    result,
+)
 
 NOW, BEFORE = "2026-11-25T06:00:14Z", "2026-11-18T06:00:11Z"
 Json = dict[str, t.Any]
@@ -33,24 +39,45 @@ def report(results: Json, previous: Json | None = None) -> Json:
 def of_statuses(*statuses: str) -> Json:
     """A result whose checks have these statuses."""
     ids = ("trust_ec2", "bucket_access", "bucket_deny", "role_account", "effective_profile")
-    return result("vision", *(check(check_id, status) for check_id, status in zip(ids, statuses, strict=False)))
+    return result(
+        "vision",
+        *(check(check_id, status) for check_id, status in zip(ids, statuses, strict=False)),
+    )
 
 
 @pytest.mark.parametrize(
     ("found", "state"),
     [
         pytest.param(of_statuses("pass", "pass"), "pass", id="all pass"),
-        pytest.param(of_statuses("pass", "not_applicable"), "pass", id="what is not applicable does not count"),
+        pytest.param(
+            of_statuses("pass", "not_applicable"),
+            "pass",
+            id="what is not applicable does not count",
+        ),
         pytest.param(of_statuses("not_applicable"), "not_applicable", id="nothing is applicable"),
         pytest.param(of_statuses("warn", "pass"), "warn", id="a warning is worse than a pass"),
-        pytest.param(of_statuses("warn", "unknown"), "unknown", id="the unknown is worse than a warning"),
+        pytest.param(
+            of_statuses("warn", "unknown"), "unknown", id="the unknown is worse than a warning"
+        ),
         pytest.param(of_statuses("unknown", "unknown"), "error", id="no check could be told"),
-        pytest.param(of_statuses("unknown", "not_applicable"), "error", id="no check that applies could be told"),
-        pytest.param(of_statuses("unknown", "fail", "warn"), "fail", id="a failure is the worst check"),
-        pytest.param({**of_statuses("pass"), "failed": True, "msg": "No."}, "error", id="a task that failed, whatever it returned"),
+        pytest.param(
+            of_statuses("unknown", "not_applicable"),
+            "error",
+            id="no check that applies could be told",
+        ),
+        pytest.param(
+            of_statuses("unknown", "fail", "warn"), "fail", id="a failure is the worst check"
+        ),
+        pytest.param(
+            {**of_statuses("pass"), "failed": True, "msg": "No."},
+            "error",
+            id="a task that failed, whatever it returned",
+        ),
         pytest.param(of_statuses(), "error", id="no checks at all"),
         pytest.param({"skipped": True, "changed": False}, "error", id="a task that was skipped"),
-        pytest.param({"censored": "the output has been hidden"}, "error", id="a result that is hidden"),
+        pytest.param(
+            {"censored": "the output has been hidden"}, "error", id="a result that is hidden"
+        ),
         pytest.param(None, "error", id="no result"),
         pytest.param("a text", "error", id="another kind of variable"),
     ],
@@ -65,8 +92,14 @@ def test_the_state_of_a_cloud(found: t.Any, state: str) -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        pytest.param({"failed": True, "msg": "Role vision does not exist."}, "Role vision does not exist.", id="the task's own message"),
-        pytest.param({"unreachable": True, "msg": "No route."}, "No route.", id="a host that is unreachable"),
+        pytest.param(
+            {"failed": True, "msg": "Role vision does not exist."},
+            "Role vision does not exist.",
+            id="the task's own message",
+        ),
+        pytest.param(
+            {"unreachable": True, "msg": "No route."}, "No route.", id="a host that is unreachable"
+        ),
         pytest.param(None, "There is no result for this cloud", id="none"),
     ],
 )
@@ -79,16 +112,24 @@ def test_an_error_says_why(found: t.Any, words: str) -> None:
 
 def test_an_error_keeps_what_is_known_of_the_cloud() -> None:
     """So that it can be found by its account."""
-    [cloud] = report({"vision": {"failed": True, "msg": "No.", "cloud": {"account_id": "222222222222"}}})["clouds"]
+    [cloud] = report(
+        {"vision": {"failed": True, "msg": "No.", "cloud": {"account_id": "222222222222"}}}
+    )["clouds"]
     assert cloud["cloud"] == {"account_id": "222222222222"}
 
 
 def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
     """It counts as not audited, and its checks say why, the first of them at once."""
-    checks = [check("trust_ec2", "not_applicable"), check("role_account", "unknown", reason="iam:GetRole was refused.")]
+    checks = [
+        check("trust_ec2", "not_applicable"),
+        check("role_account", "unknown", reason="iam:GetRole was refused."),
+    ]
     [cloud] = report({"vision": result("vision", *checks)})["clouds"]
     assert cloud["error"] == "No check could be told. iam:GetRole was refused."
-    assert (cloud["cloud"]["cloud_id"], [found["id"] for found in cloud["checks"]]) == ("cld_vision", ["trust_ec2", "role_account"])
+    assert (cloud["cloud"]["cloud_id"], [found["id"] for found in cloud["checks"]]) == (
+        "cld_vision",
+        ["trust_ec2", "role_account"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +143,9 @@ def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
         pytest.param("warn", "fail", "persisting", id="it only warned before"),
         pytest.param("fail", "warn", "persisting", id="it only warns now"),
         pytest.param("fail", "pass", "fixed", id="it passes now"),
-        pytest.param("warn", "not_applicable", "gone", id="what is no longer applicable is not fixed"),
+        pytest.param(
+            "warn", "not_applicable", "gone", id="what is no longer applicable is not fixed"
+        ),
         pytest.param("fail", "unknown", None, id="what cannot be told any more is not fixed"),
         pytest.param("pass", "pass", None, id="it passes still"),
         pytest.param("unknown", "pass", None, id="it was unknown, and was no finding"),
@@ -110,10 +153,19 @@ def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
 )
 def test_what_became_of_a_check(before: str, now: str, change: str | None) -> None:
     """Against an earlier report on the same cloud."""
-    earlier = result("vision", check("bucket_deny"), *([] if before == "absent" else [check("trust_ec2", before)]))
-    made = report({"vision": result("vision", check("trust_ec2", now))}, report({"vision": earlier}))
+    earlier = result(
+        "vision",
+        check("bucket_deny"),
+        *([] if before == "absent" else [check("trust_ec2", before)]),
+    )
+    made = report(
+        {"vision": result("vision", check("trust_ec2", now))}, report({"vision": earlier})
+    )
     assert made["clouds"][0]["checks"][0]["change"] == change
-    assert made["totals"]["changes"] == {**dict.fromkeys(("new", "persisting", "fixed", "gone"), 0), **({change: 1} if change else {})}
+    assert made["totals"]["changes"] == {
+        **dict.fromkeys(("new", "persisting", "fixed", "gone"), 0),
+        **({change: 1} if change else {}),
+    }
 
 
 def test_without_an_earlier_report_nothing_is_new() -> None:
@@ -125,8 +177,14 @@ def test_without_an_earlier_report_nothing_is_new() -> None:
 
 def test_a_finding_is_compared_with_that_of_its_own_cloud() -> None:
     """By the host's name; a cloud that is gone, or that cannot be seen any more, has nothing fixed."""
-    previous = make_report({"vision": of_statuses("fail"), "gone": of_statuses("fail"), "lost": of_statuses("fail")}, BEFORE, "0.1.0")
-    made = report({"vision": of_statuses("pass"), "search": of_statuses("fail"), "lost": None}, previous)
+    previous = make_report(
+        {"vision": of_statuses("fail"), "gone": of_statuses("fail"), "lost": of_statuses("fail")},
+        BEFORE,
+        "0.1.0",
+    )
+    made = report(
+        {"vision": of_statuses("pass"), "search": of_statuses("fail"), "lost": None}, previous
+    )
     assert made["previous"] == {"generated_at": BEFORE}
     assert made["totals"]["changes"] == {"new": 1, "persisting": 0, "fixed": 1, "gone": 0}
     assert missing_clouds(made, previous) == ["gone"]
@@ -138,12 +196,21 @@ def test_the_report_keeps_what_the_module_said() -> None:
     made = report(results)
     assert [cloud["name"] for cloud in made["clouds"]] == list(results)
     for cloud in made["clouds"]:
-        kept = [{key: value for key, value in found.items() if key != "change"} for found in cloud["checks"]]
+        kept = [
+            {key: value for key, value in found.items() if key != "change"}
+            for found in cloud["checks"]
+        ]
         assert kept == results[cloud["name"]].get("checks", [])
     assert made["totals"]["checks"]["pass"] == sum(
-        found["status"] == "pass" for outcome in results.values() for found in outcome.get("checks", [])
+        found["status"] == "pass"
+        for outcome in results.values()
+        for found in outcome.get("checks", [])
     )
-    assert (made["schema_version"], made["generated_at"], made["collection_version"]) == (1, NOW, "0.2.0")
+    assert (made["schema_version"], made["generated_at"], made["collection_version"]) == (
+        1,
+        NOW,
+        "0.2.0",
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +223,9 @@ def test_which_clouds_an_audit_fails_for(fail_on: str, expected: list[str]) -> N
     found = {name: of_statuses(status, "pass") for name, status in states.items()}
     documents = {"before": {"Statement": []}, "after": {"Statement": [{}]}}
     for name, status in (("narrow", "warn"), ("partly", "unknown")):
-        found[name] = result(name, check("trust_ec2", status, evidence=documents), check("bucket_access"))
+        found[name] = result(
+            name, check("trust_ec2", status, evidence=documents), check("bucket_access")
+        )
     made = report({**found, "elsewhere": of_statuses("not_applicable"), "lost": None})
     assert failed_clouds(made, fail_on) == expected
 
@@ -174,11 +243,25 @@ def test_a_report_is_read_back_as_it_was() -> None:
         pytest.param("STATUS;FAIL", "not JSON", id="the CSV"),
         pytest.param("[]", "it is no report", id="a list"),
         pytest.param('{"clouds": []}', "it is no report", id="an object without a version"),
-        pytest.param('{"schema_version": 2}', "its schema_version is 2, not 1", id="a later version"),
+        pytest.param(
+            '{"schema_version": 2}', "its schema_version is 2, not 1", id="a later version"
+        ),
         pytest.param('{"schema_version": 1}', "whose clouds are not", id="no clouds"),
-        pytest.param('{"schema_version": 1, "clouds": null}', "whose clouds are not", id="clouds that are null"),
-        pytest.param('{"schema_version": 1, "clouds": [{"name": "a"}]}', "whose clouds are not", id="a cloud without checks"),
-        pytest.param('{"schema_version": 1, "clouds": [{"name": "a", "checks": [{}]}]}', "whose clouds are not", id="an empty check"),
+        pytest.param(
+            '{"schema_version": 1, "clouds": null}',
+            "whose clouds are not",
+            id="clouds that are null",
+        ),
+        pytest.param(
+            '{"schema_version": 1, "clouds": [{"name": "a"}]}',
+            "whose clouds are not",
+            id="a cloud without checks",
+        ),
+        pytest.param(
+            '{"schema_version": 1, "clouds": [{"name": "a", "checks": [{}]}]}',
+            "whose clouds are not",
+            id="an empty check",
+        ),
     ],
 )
 def test_what_cannot_be_compared_with_is_refused(text: str, words: str) -> None:
