@@ -56,7 +56,7 @@ def main() -> int:
             before=_look(
                 sandbox,
                 "1. An audit shows which clouds drifted, and writes nothing but its report",
-                report_dir="before",
+                audit_report_dir="before",
             ),
             first=_onboard(
                 sandbox,
@@ -67,8 +67,8 @@ def main() -> int:
             after=_look(
                 sandbox,
                 "4. The audit afterwards compares with the one before: what failed then is fixed",
-                report_dir="after",
-                previous_report="before/report.json",
+                audit_report_dir="after",
+                audit_previous_report="before/report.json",
             ),
         )
     problems = [f"FAILED: {problem}" for problem in outcome.problems()]
@@ -91,7 +91,7 @@ def _look(sandbox: Sandbox, title: str, **variables: str) -> Look:
     run = _timed_run(sandbox, title, "audit", variables)
     if run.exit_status:
         print(run.output)
-    report = json.loads((FOLDER / variables["report_dir"] / "report.json").read_text())
+    report = json.loads((FOLDER / variables["audit_report_dir"] / "report.json").read_text())
     verdicts = {
         cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud)
         for cloud in FLEET

@@ -175,7 +175,9 @@ def _run_in_worker(module: str, arguments: Result, check: bool, folder: pathlib.
     ):
         with tempfile.TemporaryDirectory(dir=folder) as sessions:
             with mock.patch.object(
-                in_worker, "run_cache", lambda asks_again=False: SessionCache(sessions, asks_again)
+                in_worker,
+                "run_cache",
+                lambda ignore_cached_denials=False: SessionCache(sessions, ignore_cached_denials),
             ):
                 result = {"changed": False, **action._run_here({})}
     return t.cast(Result, json.loads(json.dumps(result)))

@@ -15,10 +15,10 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
-    told,
+    host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     missing_clouds,
     parse_report,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
     "argument_spec": {
@@ -78,7 +78,7 @@ class ActionModule(FleetAction):
         if missing:
             warnings.append(
                 f"{len(missing)} clouds of previous_report are not in this report: "
-                f"{some(missing)}. Was there a limit?"
+                f"{summarize_names(missing)}. Was there a limit?"
             )
         failed = failed_clouds(report, arguments["fail_on"])
         unknown = report["totals"]["clouds"]["unknown"]
@@ -118,7 +118,7 @@ def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
 
 
 def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
-    facts = {fact: told(known, variable) for fact, variable in _KNOWN_AS.items()}
+    facts = {fact: host_variable(known, variable) for fact, variable in _KNOWN_AS.items()}
     return {fact: str(value) for fact, value in facts.items() if value}
 
 
@@ -158,7 +158,7 @@ def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
         for path, text in contents.items():
             # What is no character in UTF-8, as JSON may hold, must not keep the rest from being
             # written.
-            write_whole(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+            atomic_write(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
         raise AnsibleError(
             f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}."
@@ -167,4 +167,6 @@ def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
     what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
-    return f"{len(failed)} of {total} clouds {what}: {some(failed)}. The report says why."
+    return (
+        f"{len(failed)} of {total} clouds {what}: {summarize_names(failed)}. The report says why."
+    )

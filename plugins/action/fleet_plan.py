@@ -35,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
-    told,
+    host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.observe import (
     Fleet,
@@ -97,7 +97,7 @@ class ActionModule(FleetAction):
         right = [name for name in names if observed[name].is_right]
         going_on = [name for name in names if not observed[name].is_right]
         ring_of = (
-            {name: told(hostvars[name], _RING) for name in names}
+            {name: host_variable(hostvars[name], _RING) for name in names}
             if arguments["rings"]
             else dict.fromkeys(names)
         )
@@ -106,7 +106,7 @@ class ActionModule(FleetAction):
             rings, arguments["canary_percent"]
         )
         batches = cut(batches, arguments["serial"] or len(names) or 1)
-        nobodys = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
+        unassigned = [ring for ring in arguments["rings"] if ring not in map(str, ring_of.values())]
         return {
             "hosts": [name for batch in batches for name in batch],
             "batches": [len(batch) for batch in batches],
@@ -124,7 +124,7 @@ class ActionModule(FleetAction):
             },
             "right": len(right),
             "warnings": [
-                *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in nobodys),
+                *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in unassigned),
                 *(
                     _overwritten(name, observed[name])
                     for name in going_on
@@ -145,7 +145,7 @@ class ActionModule(FleetAction):
         """
         if self._task.check_mode:
             return []
-        results = {name: told(hostvars[name], register) for name in names}
+        results = {name: host_variable(hostvars[name], register) for name in names}
         return [
             name
             for name, result in results.items()

@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import par
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
-    told,
+    host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
     Place,
@@ -83,5 +83,5 @@ def _place(known: t.Mapping[str, t.Any]) -> Place:
 
 
 def _text(known: t.Mapping[str, t.Any], name: str) -> str | None:
-    value = told(known, name)
+    value = host_variable(known, name)
     return str(value) if value else None

@@ -23,18 +23,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
-    told,
+    host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
     Cloud,
     Document,
+    assign,
     cloud_of,
     documents_of,
-    share_out,
-    with_needs,
+    with_dependents,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
     "argument_spec": {
@@ -73,34 +73,36 @@ class ActionModule(FleetAction):
             for name in arguments["fleet"]
             if name not in hosts and name in hostvars
         }
-        documents = with_needs(
+        documents = with_dependents(
             documents,
             dict(sorted({**hosts, **beside}.items())),
             of_the_run if clouds is None else clouds,
         )
-        shares = share_out(documents, hosts, arguments["own"])
-        nobodys = [document.first.resource for document in shares.nobodys]
-        if nobodys and not arguments["own"]:
+        shares = assign(documents, hosts, arguments["own"])
+        unassigned = [document.first.resource for document in shares.unassigned]
+        if unassigned and not arguments["own"]:
             raise AnsibleError(
-                f"No host of the play is a cloud of the account of {some(nobodys)}. Add one, or "
-                "set own to true to leave them out."
+                f"No host of the play is a cloud of the account of "
+                f"{summarize_names(unassigned)}. Add one, or set own to true to leave them out."
             )
         if not shares.by_host:
             raise AnsibleError(
-                f"No document that was found is a cloud's of the play. Found: {some(nobodys)}. "
+                f"No document that was found is a cloud's of the play. Found: {summarize_names(unassigned)}. "
                 "Add their clouds to the play, or set own to false so that any cloud of their "
                 "account puts them back."
             )
         return {
-            "warnings": [f"Not put back, since no cloud of the play names it: {some(nobodys)}."]
-            if nobodys
+            "warnings": [
+                f"Not put back, since no cloud of the play names it: {summarize_names(unassigned)}."
+            ]
+            if unassigned
             else [],
             "hosts": list(shares.by_host),
             "documents": {
                 name: [document.as_item(clouds) for document in share]
                 for name, share in shares.by_host.items()
             },
-            "left_out": nobodys,
+            "left_out": unassigned,
         }
 
 
@@ -130,4 +132,4 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def _cloud(variables: t.Mapping[str, t.Any]) -> Cloud:
-    return cloud_of({name: told(variables, name) for name in VARIABLES})
+    return cloud_of({name: host_variable(variables, name) for name in VARIABLES})

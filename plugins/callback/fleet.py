@@ -100,7 +100,7 @@ from ansible.utils.color import stringc
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
-    harmless_data,
+    escape_data,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
@@ -190,7 +190,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         """Tell what the play before came to, and begin the next one."""
-        self._tell_changes(self._progress.untold())
+        self._tell_changes(self._progress.unreported())
         super().v2_playbook_on_play_start(play)
         accounts = {host.name: _account(host) for host in _hosts(play)}
         self._progress.begin(accounts, _steps(play), time.monotonic())
@@ -206,7 +206,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """The recap."""
-        self._tell_changes(self._progress.untold())
+        self._tell_changes(self._progress.unreported())
         self._stop_ticking()
         self._progress.settle({*stats.failures, *stats.dark})
         if self._display.verbosity:
@@ -263,7 +263,7 @@ class CallbackModule(DefaultCallback):
             self._learn(result)
             self._progress.fail(result.host.get_name(), message)
         elif _action(result) == _AUDIT:
-            self._progress.miss(result.host.get_name())
+            self._progress.audit_failed(result.host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
@@ -315,7 +315,7 @@ class CallbackModule(DefaultCallback):
         """Colours are added to a diff line by line, so that it has to be harmless before."""
         for part in (result.result, *(result.result.get("results") or ())):
             if isinstance(part, dict) and part.get("diff"):
-                part["diff"] = harmless_data(part["diff"])
+                part["diff"] = escape_data(part["diff"])
         super().v2_on_file_diff(result)
 
     def _handle_exception(self, result: t.Any, use_stderr: bool = False) -> None:
@@ -403,7 +403,10 @@ class CallbackModule(DefaultCallback):
 
     def _over(self, result: t.Any, was_skipped: bool = False) -> None:
         name, own = result.host.get_name(), not (was_skipped or result.task.run_once)
-        if self._progress.over(name, result.task._uuid, own) and self._progress.clouds[name].untold:
+        if (
+            self._progress.task_finished(name, result.task._uuid, own)
+            and self._progress.clouds[name].unreported
+        ):
             self._tell_changes([self._progress.clouds[name]])
 
     def _tell_changes(self, clouds: t.Iterable[Cloud]) -> None:
@@ -412,7 +415,7 @@ class CallbackModule(DefaultCallback):
             if not self._bar and not self._display.verbosity:
                 self._display.display(texts.changed_line(cloud), color=C.COLOR_CHANGED)
                 self._screen.flush()
-            cloud.untold = []
+            cloud.unreported = []
 
     def _tell_failure(
         self, result: t.Any, message: str, ignored: bool, unreachable: bool = False

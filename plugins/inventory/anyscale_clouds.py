@@ -31,7 +31,7 @@ description:
     clusters' role, else of the control plane's), C(cloud_iam_region) (the bucket's),
     C(cloud_iam_bucket), C(cloud_iam_role) (the fleet file's, else the registered role's ARN), and
     what the fleet file names. Hosts of resources that are not primary have
-    C(cloud_iam_compute_config_profile=false), since a compute config belongs to the cloud and its
+    C(cloud_iam_manage_compute_config=false), since a compute config belongs to the cloud and its
     primary's host converges it."
   - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
     C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
@@ -71,10 +71,10 @@ options:
         name, id, or V(<cloud>.<resource>), of which the narrower wins. C(tags) and C(variables) are
         merged, anything else is replaced; V(null) takes a default away. A name that several clouds
         have is an error; write their ids.
-      - The keys are C(role) (name or ARN), C(compute_config) (name), C(config) (what the compute
-        config must be), C(assume_role_arn), C(assume_role_external_id), C(instance_profile) (name),
-        C(ring), C(tags) (a mapping), C(variables) (any other variables of the role, such as
-        C(cloud_iam_publish)) and C(skip) (V(true) makes no host).
+      - The keys are C(role) (name or ARN), C(compute_config) (name), C(compute_config_spec) (what
+        the compute config must be), C(assume_role_arn), C(assume_role_external_id),
+        C(instance_profile) (name), C(ring), C(tags) (a mapping), C(variables) (any other variables
+        of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) makes no host).
       - In its texts, V({account_id}), V({cloud_id}), V({cloud}) (the cloud's name) and V({region})
         are filled in. Jinja templates are not evaluated but refused.
     type: str

@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _LONGEST = 8192  # servers refuse longer headers
 
 
-def refuse_unsendable(value: str, option: str) -> None:
+def validate_header_value(value: str, option: str) -> None:
     """Raise where a credential cannot travel in an HTTP header. The error names the option and
     keeps the value to itself.
     """

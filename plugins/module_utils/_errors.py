@@ -101,16 +101,16 @@ class AwsError(TaskError):
         return str(self.details.get("code", ""))
 
     @property
-    def is_lost(self) -> bool:
+    def outcome_unknown(self) -> bool:
         """Whether it cannot be told if the call was carried out: AWS did not answer, or had a
         failure of its own.
         """
         return self.code in _UNANSWERED or (self._status >= 500 and self.code not in _NOT_YET)
 
     @property
-    def is_passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether the same call may do better a little later."""
-        return self.is_lost or self.code in _NOT_YET or self._status == _TOO_MANY_REQUESTS
+        return self.outcome_unknown or self.code in _NOT_YET or self._status == _TOO_MANY_REQUESTS
 
     @property
     def _status(self) -> int:

@@ -17,7 +17,7 @@ import typing as t
 _SHORTEST = 0.01
 
 
-def attempts(
+def backoff(
     seconds: float,
     first: float = 0.1,
     longest: float = 3.0,

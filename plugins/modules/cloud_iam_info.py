@@ -218,7 +218,7 @@ checks:
   contains:
     id:
       description:
-        - V(trust_ec2), EC2 may assume the role. V(trust_vendor_check), C(anyscale cloud verify)
+        - V(trust_ec2), EC2 may assume the role. V(trust_anyscale_verify), C(anyscale cloud verify)
           sees that too and does not end with a traceback. V(role_account), the role is in the
           cloud's account. V(permissions_boundary), the role's boundary leaves it the bucket.
         - V(instance_profile_exists), V(instance_profile_name), V(instance_profile_role), the

@@ -93,7 +93,7 @@ reasons:
       changed.
     - V(ec2_trust_missing), nothing let EC2 assume the role; V(ec2_trust_conditional), only under a
       condition; V(action_not_a_string), with an action that Anyscale does not recognise;
-      V(statement_differs), our own statement was edited; V(statement_of_others_lost), another
+      V(statement_differs), our own statement was edited; V(unmanaged_statement_lost), another
       writer wiped out a statement while this ran and it was put back; V(ec2_trust_present), EC2
       could assume the role and must not.
   type: list

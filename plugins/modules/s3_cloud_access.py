@@ -125,9 +125,9 @@ reasons:
     - Why the bucket policy differed, one code for each kind of difference. Empty where nothing
       changed.
     - V(access_missing), a role missed at least one action; V(statement_differs), our own statement
-      was edited; V(statement_repeated), it was there more than once; V(dangling_principal), it
+      was edited; V(duplicate_statement), it was there more than once; V(dangling_principal), it
       named a deleted principal; V(dangling_principal_in_other_statement), a statement of others
-      did; V(statement_of_others_lost), another writer wiped out a statement while this ran and it
+      did; V(unmanaged_statement_lost), another writer wiped out a statement while this ran and it
       was put back; V(access_present), a role had access and must not; V(access_in_other_statement),
       it had it by a statement of others.
   type: list

@@ -14,7 +14,7 @@ import typing as t
 _NAMED = 10
 
 
-def some(names: t.Sequence[str]) -> str:
+def summarize_names(names: t.Sequence[str]) -> str:
     """The first of these names, and how many more there are."""
     return ", ".join(names[:_NAMED]) + (
         f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

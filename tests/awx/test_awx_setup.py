@@ -196,7 +196,10 @@ def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
         r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1",
         cycle.objects["schedule"]["rrule"],
     )
-    assert cycle.objects["schedule"]["extra_data"] == {"audit_label": "nightly", "fail_on": "drift"}
+    assert cycle.objects["schedule"]["extra_data"] == {
+        "audit_label": "nightly",
+        "audit_fail_on": "drift",
+    }
 
 
 def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
@@ -207,8 +210,8 @@ def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
 def test_templates_leave_what_jobs_know_to_the_jobs(cycle: Cycle) -> None:
     """The label of an audit is a template of its job, not of the set-up."""
     variables = json.loads(cycle.templates["Anyscale audit"]["extra_vars"])
-    assert variables["report_dir"] == "/var/lib/anyscale/reports/{{ audit_label }}"
-    assert variables["previous_report"] == variables["report_dir"] + "/report.json"
+    assert variables["audit_report_dir"] == "/var/lib/anyscale/reports/{{ audit_label }}"
+    assert variables["audit_previous_report"] == variables["audit_report_dir"] + "/report.json"
 
 
 @pytest.mark.parametrize("name", sorted(MADE["job_templates"]))

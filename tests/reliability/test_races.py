@@ -133,7 +133,7 @@ class Editor(threading.Thread):
         for resource in self.wanted:
             self._look_after(resource)
 
-    def differing(self) -> list[str]:
+    def changed_resources(self) -> list[str]:
         """The policies in which its statements are not what they are to be, by content."""
         return [name for kind, name in self.wanted if not self._is_so((kind, name))]
 
@@ -541,7 +541,7 @@ def _outcome(sandbox: Sandbox, folder: Path, crowd: Crowd, seed: int) -> Outcome
         collections.Counter(before) - collections.Counter(after),
         collections.Counter(after) - collections.Counter(before),
     )
-    edits = (editor.differing(), editor.edits, editor.overwritten)
+    edits = (editor.changed_resources(), editor.edits, editor.overwritten)
     return Outcome(
         runs, _missing(policies, fleet), sorted(missing.elements()), sorted(new.elements()), *edits
     )

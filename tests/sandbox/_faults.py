@@ -70,16 +70,16 @@ class Fault:
         return all(fnmatch.fnmatchcase(value, pattern) for value, pattern in patterns)
 
     def around(
-        self, carry_out: t.Callable[[], Response], error: t.Callable[[Fault], Response]
+        self, execute: t.Callable[[], Response], error: t.Callable[[Fault], Response]
     ) -> Response:
         """The answer to a call that this fault hit."""
         time.sleep(self.delay)
         drops = self.drop or self.hang or self.leave
         if not drops and self.status is None:
-            answer = carry_out()
+            answer = execute()
             return _half(answer) if self.cut else answer
         if self.after:
-            carry_out()
+            execute()
         if drops:
             raise DroppedConnection(hang=self.hang, leave=self.leave)
         return error(self)

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _compute_templates, _policy_store
 
 
@@ -60,9 +60,9 @@ def pass_quickly(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
             return False
 
     monkeypatch.setattr(
-        attempts,
+        backoff,
         "__defaults__",
-        tuple(instead.get(value, value) for value in t.cast(t.Any, attempts).__defaults__),
+        tuple(instead.get(value, value) for value in t.cast(t.Any, backoff).__defaults__),
     )
     keywords = t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__
     for name, value in keywords.items():

@@ -171,7 +171,7 @@ def run_playbooks(part: Part, image: Path, collections: Path) -> None:
         for playbook in ("onboard", "audit"):
             folder = WORK / playbook
             folder.mkdir()
-            variables = {"report_dir": str(folder / "report")}
+            variables = {"audit_report_dir": str(folder / "report")}
             clouds, name, programs = (
                 inventory(sandbox, FLEET),
                 f"{COLLECTION}.{playbook}",

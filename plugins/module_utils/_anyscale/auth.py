@@ -17,7 +17,7 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
-    refuse_unsendable,
+    validate_header_value,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
@@ -56,7 +56,7 @@ def resolve_credentials(
             "Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale "
             f"login' write {credentials_path}.",
         )
-    refuse_unsendable(
+    validate_header_value(
         secret,
         "The token for Anyscale (anyscale_token, ANYSCALE_CLI_TOKEN or the credentials file)",
     )

@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Fact,
-    inapplicable,
+    not_applicable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
@@ -93,7 +93,7 @@ class Facts:
         """The role, where there is one to check."""
         role = self.role.get()
         if role is None:
-            raise inapplicable(f"There is no role {self.role_wanted.get()}.")
+            raise not_applicable(f"There is no role {self.role_wanted.get()}.")
         return role
 
     def principal(self) -> Role:
@@ -105,7 +105,7 @@ class Facts:
         """The region of the bucket, where there is one."""
         region = self.bucket_region.get()
         if region is None:
-            raise inapplicable(f"There is no bucket {self.bucket.get()}.")
+            raise not_applicable(f"There is no bucket {self.bucket.get()}.")
         return region
 
     def profile_arn(self) -> str:

@@ -23,8 +23,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
-    Undecided,
-    unread,
+    CheckAborted,
+    unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
@@ -94,7 +94,7 @@ def effective_profiles(facts: Facts, name: str) -> list[Effective]:
     try:
         groups = node_groups(observed_config(facts, name))
     except TaskError as error:
-        raise unread(f"{name}: {error.message}", error.remedy) from error
+        raise unknown(f"{name}: {error.message}", error.remedy) from error
     return [_of_group(facts, group) for group in groups]
 
 
@@ -124,10 +124,10 @@ def _given(facts: Facts) -> list[Effective]:
     """
     given = []
     for name, config in facts.compute_configs.items():
-        with contextlib.suppress(Undecided):
+        with contextlib.suppress(CheckAborted):
             given += effective_profiles(facts, name) if config.value else []
     if not facts.compute_configs and facts.primary.is_known:
-        with contextlib.suppress(Undecided):
+        with contextlib.suppress(CheckAborted):
             given.append(without_compute_config(facts))
     return given
 

@@ -68,7 +68,7 @@ def warned(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
     return Outcome(WARN, reason, remedy, evidence)
 
 
-class Undecided(Exception):
+class CheckAborted(Exception):
     """Ends a check without a verdict."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -76,14 +76,14 @@ class Undecided(Exception):
         self.outcome = outcome
 
 
-def inapplicable(reason: str) -> Undecided:
+def not_applicable(reason: str) -> CheckAborted:
     """There is nothing to check."""
-    return Undecided(Outcome(NOT_APPLICABLE, reason))
+    return CheckAborted(Outcome(NOT_APPLICABLE, reason))
 
 
-def unread(reason: str, remedy: str = "", **evidence: t.Any) -> Undecided:
+def unknown(reason: str, remedy: str = "", **evidence: t.Any) -> CheckAborted:
     """What the check needs to know could not be read."""
-    return Undecided(Outcome(UNKNOWN, reason, remedy, evidence))
+    return CheckAborted(Outcome(UNKNOWN, reason, remedy, evidence))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Fact(t.Generic[Value]):
     """What a read found, or why nothing is known of it."""
 
     value: Value | None = None
-    obstacle: Undecided | None = None
+    obstacle: CheckAborted | None = None
 
     def get(self) -> Value:
         """The value. Raises Undecided where it is not known."""
@@ -105,7 +105,7 @@ class Fact(t.Generic[Value]):
         return self.obstacle is None
 
     @property
-    def is_inapplicable(self) -> bool:
+    def is_not_applicable(self) -> bool:
         """Whether there is nothing of which it could be a fact."""
         return self.obstacle is not None and self.obstacle.outcome.status == NOT_APPLICABLE
 
@@ -116,26 +116,26 @@ def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
     """
     try:
         return Fact(read())
-    except Undecided as obstacle:
+    except CheckAborted as obstacle:
         return Fact(obstacle=obstacle)
     except TaskError as error:
         return Fact(obstacle=obstacle_of(error, service))
 
 
-def obstacle_of(error: TaskError, service: str = "") -> Undecided:
+def obstacle_of(error: TaskError, service: str = "") -> CheckAborted:
     """Why nothing is known where a read failed. That Anyscale does not accept the token is no fact
     about a cloud: it ends the task.
     """
     if isinstance(error, AnyscaleError) and error.status == _UNAUTHENTICATED:
         raise error
-    return unread(error.message, error.remedy, **_evidence(error, service))
+    return unknown(error.message, error.remedy, **_evidence(error, service))
 
 
 def outcome_of(judge: t.Callable[[], Outcome]) -> Outcome:
     """What a check comes to, also where it cannot come to a verdict."""
     try:
         return judge()
-    except Undecided as undecided:
+    except CheckAborted as undecided:
         return undecided.outcome
 
 

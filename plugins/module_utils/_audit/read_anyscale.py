@@ -32,9 +32,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Fact,
     Value,
     fact,
-    inapplicable,
+    not_applicable,
     obstacle_of,
-    unread,
+    unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
@@ -90,7 +90,7 @@ class AnyscaleReader:
             else [resource for resource in resources if resource.get("is_default")]
         )
         if len(primary) != 1:
-            raise unread(
+            raise unknown(
                 f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be one.",
                 "Look at 'anyscale cloud get' and make one of its resources the default.",
             )
@@ -121,7 +121,7 @@ class AnyscaleReader:
         config = self.primary.get().get("aws_config") or {}
         arn = config.get("anyscale_iam_role_id") or self.cloud.get().get("credentials")
         if not arn:
-            raise unread(
+            raise unknown(
                 "Anyscale does not tell which role it assumes.", "Look at 'anyscale cloud get'."
             )
         return _role_arn(arn, "anyscale_iam_role_id")
@@ -164,7 +164,7 @@ class AnyscaleReader:
             else self.registered_bucket.get()
         )
         if name is None:
-            raise unread(f"Cloud {self.cloud_id} has no bucket of its own.", "Give bucket.")
+            raise unknown(f"Cloud {self.cloud_id} has no bucket of its own.", "Give bucket.")
         return name
 
     def compute_config(self, name: str) -> Json | None:
@@ -182,11 +182,13 @@ class AnyscaleReader:
     def _expect_virtual_machines(self) -> None:
         """Spare the reads of what means nothing for any other cloud."""
         if self.elsewhere:
-            raise inapplicable(f"The cloud does not run on AWS virtual machines: {self.elsewhere}.")
+            raise not_applicable(
+                f"The cloud does not run on AWS virtual machines: {self.elsewhere}."
+            )
 
     def _client(self) -> AnyscaleClient:
         if self._anyscale is None:
-            raise unread("Anyscale was not asked.", "Set anyscale to true.")
+            raise unknown("Anyscale was not asked.", "Set anyscale to true.")
         return self._anyscale
 
     def _known_cloud_id(self) -> str:
@@ -198,7 +200,9 @@ class AnyscaleReader:
         """
         if self._anyscale is None:
             return Fact(
-                obstacle=unread("Without Anyscale, nothing tells the cloud's id.", "Give cloud_id.")
+                obstacle=unknown(
+                    "Without Anyscale, nothing tells the cloud's id.", "Give cloud_id."
+                )
             )
         try:
             return Fact(self._anyscale.find_cloud(name)["id"])
@@ -210,7 +214,7 @@ def _role_arn(value: str, where: str) -> str:
     """A role's ARN as Anyscale has it; anything else is no fact to go by."""
     role = parse_role(value, f"The cloud's {where}")
     if role.arn is None:
-        raise unread(
+        raise unknown(
             f"The cloud's {where} is {value!r}, which is not an ARN.",
             "Look at 'anyscale cloud get'.",
         )

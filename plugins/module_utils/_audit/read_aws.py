@@ -24,8 +24,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     fact,
-    inapplicable,
-    unread,
+    not_applicable,
+    unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anyscale import (
     AnyscaleReader,
@@ -91,7 +91,7 @@ class CloudReader(AnyscaleReader):
         role = self._iam.role(wanted.name)
         if role is None and self._is_guessed:
             reason = f"There is no role {wanted}, and which role the cloud registered is not known."
-            raise unread(reason, "Give role, or let Anyscale be asked.")
+            raise unknown(reason, "Give role, or let Anyscale be asked.")
         return role if role is None or wanted.arn is None or role["Arn"] == str(wanted) else None
 
     @reads()
@@ -162,7 +162,7 @@ class CloudReader(AnyscaleReader):
         others there.
         """
         if account_id and account_id != self.account_id:
-            raise unread(
+            raise unknown(
                 f"{what} is in account {account_id}; the caller is in account {self.account_id}.",
                 "Connect to the cloud's account, with assume_role_arn or profile for example.",
             )
@@ -170,7 +170,7 @@ class CloudReader(AnyscaleReader):
     def _live_role(self) -> Json:
         role = self.role.get()
         if role is None:
-            raise inapplicable(f"There is no role {self.role_wanted.get()}.")
+            raise not_applicable(f"There is no role {self.role_wanted.get()}.")
         return role
 
     def _policies(self, role: Json) -> tuple[NamedPolicy, ...]:
@@ -200,7 +200,7 @@ class CloudReader(AnyscaleReader):
             if error.code == "NoSuchBucket":
                 return None
             if error.code in _REFUSALS and fact(bucket.region_whoever_owns_it).is_known:
-                raise inapplicable(
+                raise not_applicable(
                     f"Bucket {self.bucket.get()} is not in account {self.account_id}."
                 ) from error
             raise
@@ -223,8 +223,8 @@ class CloudReader(AnyscaleReader):
         its region was refused.
         """
         if self.bucket_region.is_known and self.bucket_region.get() is None:
-            raise inapplicable(f"There is no bucket {self.bucket.get()}.")
-        if self.bucket_region.is_inapplicable:
+            raise not_applicable(f"There is no bucket {self.bucket.get()}.")
+        if self.bucket_region.is_not_applicable:
             self.bucket_region.get()
         return self._bucket()
 

@@ -39,13 +39,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.in
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.role import (
     permissions_boundary,
     role_account,
+    trust_anyscale_verify,
     trust_ec2,
-    trust_vendor_check,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Outcome,
-    inapplicable,
+    not_applicable,
     outcome_of,
 )
 
@@ -54,7 +54,7 @@ _Judge = t.Callable[[Facts], Outcome]
 # The names of the functions are the ids of the checks.
 CHECKS: dict[_Judge, str] = {
     trust_ec2: "EC2 may assume the role",
-    trust_vendor_check: "Anyscale's own verification accepts the trust policy",
+    trust_anyscale_verify: "Anyscale's own verification accepts the trust policy",
     role_account: "The role is in the cloud's account",
     permissions_boundary: "The permissions boundary leaves the role the bucket",
     instance_profile_exists: "The instance profile exists",
@@ -82,7 +82,7 @@ def checked(facts: Facts) -> list[dict[str, t.Any]]:
 def _checked(judge: _Judge, title: str, facts: Facts) -> dict[str, t.Any]:
     def on_virtual_machines() -> Outcome:
         if facts.elsewhere:
-            raise inapplicable(
+            raise not_applicable(
                 f"The cloud does not run on AWS virtual machines: {facts.elsewhere}."
             )
         return judge(facts)

@@ -21,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
-    refuse_unsendable,
+    validate_header_value,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
@@ -109,7 +109,7 @@ def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     checked = {name: value for name, value in params.items() if value != ""}
     for option in ("access_key", "secret_key", "session_token"):
         if checked.get(option):
-            refuse_unsendable(checked[option], option)
+            validate_header_value(checked[option], option)
     if bool(checked.get("access_key")) != bool(checked.get("secret_key")):
         raise InputError("One of access_key and secret_key is empty.", "Give both or none.")
     if checked.get("account_id"):

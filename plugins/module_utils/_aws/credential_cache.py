@@ -23,7 +23,7 @@ import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
 _SPARE_SECONDS = 300.0
@@ -59,10 +59,10 @@ def good_until(expires: float) -> float:
 class SessionCache:
     """Files in a folder, one for each way to assume a role."""
 
-    def __init__(self, folder: str, asks_again: bool = False) -> None:
+    def __init__(self, folder: str, ignore_cached_denials: bool = False) -> None:
         """``asks_again``: whether a refusal from before does not count."""
         self._folder = folder
-        self._asks_again = asks_again
+        self._asks_again = ignore_cached_denials
 
     def assumed(self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Assumed]) -> Assumed:
         """The kept credentials for a key, else those that ``assume`` gets; of many who ask at once,
@@ -116,7 +116,7 @@ def _write(path: str, kept: Assumed | AwsError) -> None:
     """All at once, readable by its owner alone. A full disk only makes the run slower."""
     if isinstance(kept, AwsError):
         now = time.time()
-        until = now + (_PASSING_SECONDS if kept.is_passing else _REFUSAL_SECONDS)
+        until = now + (_PASSING_SECONDS if kept.is_transient else _REFUSAL_SECONDS)
         record = {
             "refused": kept.message,
             "remedy": kept.remedy,
@@ -127,4 +127,4 @@ def _write(path: str, kept: Assumed | AwsError) -> None:
     else:
         record = dataclasses.asdict(kept)
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps(record))
+        atomic_write(path, json.dumps(record))

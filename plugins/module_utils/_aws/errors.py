@@ -136,7 +136,7 @@ def error_of_answer(error: t.Any, operation: str, action: str, about: str) -> Aw
         status=status,
         request_id=metadata.get("RequestId"),
     )
-    failure.remedy = failure.remedy or (_TOO_FAST if failure.is_passing else "")
+    failure.remedy = failure.remedy or (_TOO_FAST if failure.is_transient else "")
     return _with_doubt(failure, operation)
 
 
@@ -154,7 +154,7 @@ def error_without_answer(error: Exception, operation: str, about: str) -> AwsErr
 
 def _with_doubt(failure: AwsError, operation: str) -> AwsError:
     """The failure, with the warning that a write is due whose answer was lost."""
-    if failure.is_lost and not operation.startswith(_READS):
+    if failure.outcome_unknown and not operation.startswith(_READS):
         failure.remedy += " It may have been done all the same."
     return failure
 

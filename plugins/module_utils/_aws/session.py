@@ -40,7 +40,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors impo
     settings_error,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 try:
     import boto3
@@ -251,7 +251,7 @@ def _answered(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[s
     about = ", ".join(
         f"{SUBJECTS[name]} {value}" for name, value in arguments.items() if name in SUBJECTS
     )
-    for _attempt in attempts(_UNREADABLE_SECONDS):
+    for _attempt in backoff(_UNREADABLE_SECONDS):
         try:
             return getattr(client, method)(**arguments)
         except ClientError as error:
@@ -288,5 +288,5 @@ def _end_here(
     if caught_exception is not None:
         raise caught_exception
     error = ClientError(response[1], operation.name)
-    if error_of_answer(error, operation.name, "", "").is_passing:
+    if error_of_answer(error, operation.name, "", "").is_transient:
         raise error

@@ -87,7 +87,7 @@ class Task(PolicyTask):
         """The bucket."""
         return f"policy of bucket {self._name}"
 
-    def shown(self, document: t.Any) -> t.Any:
+    def display_document(self, document: t.Any) -> t.Any:
         """A policy without statements is none."""
         return document if statements_of(document) else None
 
@@ -114,7 +114,10 @@ class Task(PolicyTask):
 
     def backup(self, plan: Plan) -> Backup:
         """The bucket's policy."""
-        before, after = self.shown(self.replaced_by(plan)), self.shown(plan.after)
+        before, after = (
+            self.display_document(self.replaced_by(plan)),
+            self.display_document(plan.after),
+        )
         return Backup(
             BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds
         )
@@ -135,13 +138,13 @@ class Task(PolicyTask):
                 self._live(reference)
         self._refuse_blocked(plan)
 
-    def is_passing(self, error: AwsError) -> bool:
+    def is_transient(self, error: AwsError) -> bool:
         """A role just made is unknown to S3 for a while; one that IAM does not know (any more)
         stays unknown.
         """
         if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
             return all(self._iam.role(reference.name) for reference in self._references)
-        return super().is_passing(error)
+        return super().is_transient(error)
 
     def _wanted(self, document: Document) -> bucket_policy_plan.Wanted:
         shown_by_id = document_unique_ids(document)

@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import is_unique_id, parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, hits
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -126,7 +126,7 @@ def grants(
         and statement.principals is not None
         and ("AWS", role.arn) in statement.principals
         and action in as_list(raw.get("Action"))
-        and statement.covers_resource(resource)
+        and statement.includes_resource(resource)
     )
 
 
@@ -175,11 +175,11 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 
 def _absent(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    losing = [raw for raw in raws if _without_roles(raw, wanted) != raw]
+    revoked_roles = [raw for raw in raws if _without_roles(raw, wanted) != raw]
     kept = [left for raw in raws if (left := _without_roles(raw, wanted)) is not None]
     after = with_statements(document, _without_dangling(kept, wanted))
-    reasons = ["access_present"] * bool(losing)
-    if any(not _is_ours(raw, wanted) for raw in losing):
+    reasons = ["access_present"] * bool(revoked_roles)
+    if any(not _is_ours(raw, wanted) for raw in revoked_roles):
         reasons.append("access_in_other_statement")
     if _has_dangling([raw for raw in raws if _is_ours(raw, wanted)], wanted):
         reasons.append("dangling_principal")
@@ -230,7 +230,7 @@ def _reasons_present(
     if _has_dangling(ours, wanted):
         reasons.append("dangling_principal")
     if len(ours) > 1:
-        reasons.append("statement_repeated")
+        reasons.append("duplicate_statement")
     if ours and _shape(ours[0]) != _shape(statement):
         reasons.append("statement_differs")
     return reasons
@@ -334,7 +334,7 @@ def _judge_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     warnings = []
     for index, raw in enumerate(raws):
         for role in wanted.roles:
-            verdict = hits(raw, role, wanted.pairs())
+            verdict = denies(raw, role, wanted.pairs())
             where = describe_statement(raw, index)
             if verdict:
                 raise RefusedError(

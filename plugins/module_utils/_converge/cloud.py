@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
     ModuleTask,
     Task as Step,
-    carry_out,
+    execute,
     module_arguments,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
@@ -113,22 +113,24 @@ class Task(ModuleTask):
         results: dict[str, dict[str, t.Any]] = {}
         for name, plan in self.plan().steps.items():
             try:
-                results[name] = carry_out(self._steps[name], plan, check_mode)
+                results[name] = execute(self._steps[name], plan, check_mode)
             except TaskError as error:
                 raise _with_what_was_done(error, name, results) from error
         return _together(results)
 
-    def differing(self, plan: CloudPlan) -> list[str]:
+    def changed_resources(self, plan: CloudPlan) -> list[str]:
         """The names of what a plan would write to."""
         return [
             resource
             for name, step in plan.steps.items()
-            for resource in self._steps[name].differing(step)
+            for resource in self._steps[name].changed_resources(step)
         ]
 
-    def told(self, plan: CloudPlan) -> dict[str, t.Any]:
+    def result_of(self, plan: CloudPlan) -> dict[str, t.Any]:
         """The result, where nothing is to be done."""
-        return _together({name: self._steps[name].told(step) for name, step in plan.steps.items()})
+        return _together(
+            {name: self._steps[name].result_of(step) for name, step in plan.steps.items()}
+        )
 
     def _order(self) -> list[str]:
         """To take back, the other way round: first no new cluster runs with the role, then it loses

@@ -70,7 +70,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     COMPUTE_CONFIG,
     Backup,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 _USABLE_SECONDS = 60.0
 _VISIBLE_SECONDS = 30.0
@@ -185,7 +185,7 @@ class Task(BaseTask):
     def verify(self, plan: Plan) -> Plan:
         """Read until everything that was written shows."""
         written = t.cast(ProfilePlan, plan)
-        for _attempt in attempts(_VISIBLE_SECONDS):
+        for _attempt in backoff(_VISIBLE_SECONDS):
             later = self._plan_with(
                 self._plan_of_profile() if written.profile.changed else written.profile
             )
@@ -271,7 +271,7 @@ class Task(BaseTask):
             ):
                 raise
         self.written.append(f"role {self._role.name} in instance profile {name}")
-        for _attempt in attempts(_USABLE_SECONDS):
+        for _attempt in backoff(_USABLE_SECONDS):
             if instance_profile_plan.holds(self._iam.instance_profile(name), self._role):
                 return
         raise UnsettledError(

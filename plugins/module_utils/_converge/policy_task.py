@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     missing_statements,
     policies_equal,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 _CONFLICTS = (
     "OperationAborted",
@@ -82,9 +82,9 @@ class PolicyTask(Task):
         predicts the refusal.
         """
 
-    def is_passing(self, error: AwsError) -> bool:
+    def is_transient(self, error: AwsError) -> bool:
         """Whether AWS will take the same write a little later."""
-        return error.is_passing or error.code in _CONFLICTS
+        return error.is_transient or error.code in _CONFLICTS
 
     def plan(self) -> Plan:
         """Decide on the live document."""
@@ -99,11 +99,11 @@ class PolicyTask(Task):
         """
         self._is_written = self._may_be_written = False
         refusals: list[AwsError] = []
-        for _attempt in attempts(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
+        for _attempt in backoff(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
             if refusals or self._is_seen_long_ago():
                 live, arns = self._look_again(plan, refusals)
                 if not policies_equal(live, plan.before, arns):
-                    if any(error.is_lost for error in refusals):
+                    if any(error.outcome_unknown for error in refusals):
                         self._note_doubtful_write(policies_equal(live, plan.after, arns))
                     return  # verify decides anew, on what is there now
             try:
@@ -112,7 +112,7 @@ class PolicyTask(Task):
                 self.written.append(self.resource)
                 return
             except AwsError as error:
-                if not self.is_passing(error):
+                if not self.is_transient(error):
                     raise
                 refusals.append(error)
         raise refusals[-1]
@@ -173,7 +173,7 @@ class PolicyTask(Task):
     def verify(self, plan: Plan) -> Plan:
         """Read until the write shows. Where something else shows, decide anew on that."""
         self._put_back = ()
-        for _attempt in attempts(_VISIBLE_SECONDS):
+        for _attempt in backoff(_VISIBLE_SECONDS):
             live = self._look()
             arns = self._arns_of(plan, live)
             if policies_equal(live, plan.after, arns):
@@ -204,7 +204,7 @@ class PolicyTask(Task):
         self._put_back = lost
         restored = self.decide(with_statements(live, [*statements_of(live), *lost]))
         return dataclasses.replace(
-            restored, before=live, reasons=(*plan.reasons, "statement_of_others_lost")
+            restored, before=live, reasons=(*plan.reasons, "unmanaged_statement_lost")
         )
 
     def _guarded(self, plan: Plan) -> Plan:

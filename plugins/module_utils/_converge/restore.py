@@ -74,7 +74,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     refuse_dangling,
     refuse_gone,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 _VISIBLE_SECONDS = 30.0
 _EMPTY = parse_policy(None, "")
@@ -116,7 +116,7 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
         super().__init__(params, connect, backups)
         self._iam = Iam(self.session)
 
-    def shown(self, document: t.Any) -> t.Any:
+    def display_document(self, document: t.Any) -> t.Any:
         """A policy without statements is none."""
         return document if statements_of(document) else None
 
@@ -124,15 +124,19 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
         """What the policy must become: what it was, unless others have written to it since."""
         arns = self.arns(document)
         verdict = self._verdict(
-            self.shown(document), lambda one, other: policies_equal(one, other, arns)
+            self.display_document(document), lambda one, other: policies_equal(one, other, arns)
         )
         wanted = (self._first.before or _EMPTY) if verdict.reason else document
         reasons = (verdict.reason,) if verdict.reason else ()
-        return Plan(document, wanted, reasons, verdict.warnings, {"document": self.shown(wanted)})
+        return Plan(
+            document, wanted, reasons, verdict.warnings, {"document": self.display_document(wanted)}
+        )
 
     def backup(self, plan: Plan) -> Backup:
         """The policy as the restore finds it."""
-        return self._replaced(self.shown(self.replaced_by(plan)), self.shown(plan.after))
+        return self._replaced(
+            self.display_document(self.replaced_by(plan)), self.display_document(plan.after)
+        )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
         """Of the account's principals; only a document that shows an id makes it worth to list
@@ -265,7 +269,7 @@ class _ComputeConfigRestore(_OfOneDocument):
 
     def verify(self, plan: Plan) -> Plan:
         """Read until it shows. Versions stay for ever, so that none is published twice."""
-        for _attempt in attempts(_VISIBLE_SECONDS):
+        for _attempt in backoff(_VISIBLE_SECONDS):
             later = self.plan()
             if not later.changed:
                 return dataclasses.replace(plan, reasons=(), warnings=(), result=later.result)
@@ -315,9 +319,9 @@ class Task(BaseTask):
         """The document, by the name that the task that wrote it has for it."""
         return self._of_kind.resource
 
-    def shown(self, document: t.Any) -> t.Any:
+    def display_document(self, document: t.Any) -> t.Any:
         """As its kind shows it."""
-        return self._of_kind.shown(document)
+        return self._of_kind.display_document(document)
 
     def backup(self, plan: Plan) -> Backup | None:
         """The document as the restore finds it, so that a restore can be taken back as well."""

@@ -36,9 +36,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     Backup,
     backup_argument_spec,
     check_backup_options,
-    drop,
-    foresee,
-    kept,
+    check_writable,
+    delete_backup,
+    write_backup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
@@ -118,15 +118,15 @@ class Task(ModuleTask):
         """Converge the resource."""
         return run(self, check_mode)
 
-    def differing(self, plan: Plan) -> list[str]:
+    def changed_resources(self, plan: Plan) -> list[str]:
         """The names of what a plan would write to."""
         return [self.resource] if plan.changed else []
 
-    def told(self, plan: Plan) -> dict[str, t.Any]:
+    def result_of(self, plan: Plan) -> dict[str, t.Any]:
         """The module's result, once there is nothing left to do of a plan or where nothing is to be
         done.
         """
-        before, after = self.shown(plan.before), self.shown(plan.after)
+        before, after = self.display_document(plan.before), self.display_document(plan.after)
         return {
             **plan.result,
             **({"previous": before} if plan.changed else {}),
@@ -146,7 +146,7 @@ class Task(ModuleTask):
     def resource(self) -> str:
         """What is written to, by a name that is the same for all who write to it."""
 
-    def shown(self, document: t.Any) -> t.Any:
+    def display_document(self, document: t.Any) -> t.Any:
         """A document of a plan as users see it; ``None`` where it stands for nothing at all."""
         return document
 
@@ -186,20 +186,20 @@ def _refuse_no_name(option: str, name: str) -> None:
 
 def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
     """Converge a task's resource; the module's result with its ``warnings``."""
-    return carry_out(task, task.plan(), check_mode)
+    return execute(task, task.plan(), check_mode)
 
 
-def carry_out(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
+def execute(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
     """Converge a task's resource for which there is a plan already."""
     if plan.changed and check_mode:
-        foresee(task.backup(plan), task.params)
+        check_writable(task.backup(plan), task.params)
     elif plan.changed:
         try:
             with resource_lock(task.resource, task.params.get("lock_dir")):
                 plan = _converge(task)
         except TaskError as error:
             raise _with_what_was_written(error, task) from error
-    return task.told(plan)
+    return task.result_of(plan)
 
 
 def run_module(task_class: type[ModuleTask]) -> None:
@@ -273,10 +273,10 @@ def _converge(task: Task) -> Plan:
 def _apply(task: Task, plan: Plan) -> None:
     """Carry a plan out. The backup of a document that others changed first is of no use."""
     before, noted = task.kept, len(task.written)
-    task.kept = kept(task.backup(plan), task.params) or before
+    task.kept = write_backup(task.backup(plan), task.params) or before
     task.apply(plan)
     if len(task.written) == noted and task.kept != before:
-        drop(task.kept)
+        delete_backup(task.kept)
         task.kept = before
 
 

@@ -90,7 +90,7 @@ def allows(raw: RawStatement, service: str) -> bool:
     return (
         raw["Effect"] == "Allow"
         and _names_ec2(raw, service)
-        and canonical(raw).covers_action(ACTION)
+        and canonical(raw).includes_action(ACTION)
     )
 
 
@@ -99,7 +99,7 @@ def denies(raw: RawStatement, service: str) -> bool | None:
     can tell.
     """
     statement, ec2 = canonical(raw), {("Service", service), ("AWS", "*")}
-    if statement.effect != "Deny" or not statement.covers_action(ACTION):
+    if statement.effect != "Deny" or not statement.includes_action(ACTION):
         return False
     names_ec2 = (
         ec2 & (statement.principals or frozenset())
@@ -133,22 +133,22 @@ def _present(document: Document, wanted: Wanted) -> Plan:
             document, document, warnings=warnings, result=_result(document, raws[holder].get("Sid"))
         )
 
-    mendable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
-    if mendable is None:
-        mendable = _first(raws, lambda raw: _has_only_a_list_too_many(raw, wanted.service))
-    if mendable is None:
+    fixable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
+    if fixable is None:
+        fixable = _first(raws, lambda raw: _has_only_a_list_too_many(raw, wanted.service))
+    if fixable is None:
         statement = _statement(free_sid(document, SID), wanted.service)
         raws_after = [*raws, statement]
     else:
-        statement = _mended(raws[mendable], wanted.service)
-        raws_after = [*raws[:mendable], statement, *raws[mendable + 1 :]]
+        statement = _normalized(raws[fixable], wanted.service)
+        raws_after = [*raws[:fixable], statement, *raws[fixable + 1 :]]
     after = with_statements(document, raws_after)
     _refuse_length(after, wanted.quota_chars)
     return Plan(
         before=document,
         after=after,
-        reasons=_reasons(raws, mendable, wanted.service),
-        warnings=(*_condition_warnings(raws, mendable, wanted.service), *warnings),
+        reasons=_reasons(raws, fixable, wanted.service),
+        warnings=(*_condition_warnings(raws, fixable, wanted.service), *warnings),
         result=_result(after, statement.get("Sid")),
     )
 
@@ -179,7 +179,7 @@ def _statement(sid: str, service: str) -> RawStatement:
     return {"Sid": sid, "Effect": "Allow", "Principal": {"Service": service}, "Action": ACTION}
 
 
-def _mended(raw: RawStatement, service: str) -> RawStatement:
+def _normalized(raw: RawStatement, service: str) -> RawStatement:
     """Ours as it was made; a foreign one with its Action as a string and nothing else touched."""
     return _statement(SID, service) if raw.get("Sid") == SID else {**raw, "Action": ACTION}
 
@@ -211,14 +211,14 @@ def _has_only_a_list_too_many(raw: RawStatement, service: str) -> bool:
 
 
 def _without_ec2(raw: RawStatement, services: frozenset[str]) -> RawStatement | None:
-    allows = raw["Effect"] == "Allow" and canonical(raw).covers_action(ACTION)
+    allows = raw["Effect"] == "Allow" and canonical(raw).includes_action(ACTION)
     return without_principals(raw, "Service", services.__contains__) if allows else raw
 
 
-def _reasons(raws: list[RawStatement], mendable: int | None, service: str) -> tuple[str, ...]:
-    if mendable is not None:
+def _reasons(raws: list[RawStatement], fixable: int | None, service: str) -> tuple[str, ...]:
+    if fixable is not None:
         return (
-            ("statement_differs",) if raws[mendable].get("Sid") == SID else ("action_not_a_string",)
+            ("statement_differs",) if raws[fixable].get("Sid") == SID else ("action_not_a_string",)
         )
     allowing = [raw for raw in raws if allows(raw, service)]
     reasons = []
@@ -263,7 +263,7 @@ def _refuse_length(document: Document, quota_chars: int) -> None:
 
 
 def _condition_warnings(
-    raws: list[RawStatement], mendable: int | None, service: str
+    raws: list[RawStatement], fixable: int | None, service: str
 ) -> tuple[str, ...]:
     """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes,
     those of others stay.
@@ -271,10 +271,10 @@ def _condition_warnings(
     fate = "the unconditional statement for Anyscale widens it"
     return tuple(
         f"{describe_statement(raw, index)} is for EC2 only under a Condition, which does not hold "
-        f"for every cluster: {'the Condition is removed' if index == mendable else fate}. "
+        f"for every cluster: {'the Condition is removed' if index == fixable else fate}. "
         f"Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
-        if raw.get("Condition") and (index == mendable or allows(raw, service))
+        if raw.get("Condition") and (index == fixable or allows(raw, service))
     )
 
 

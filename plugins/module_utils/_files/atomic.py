@@ -16,7 +16,7 @@ import os
 import tempfile
 
 
-def write_whole(path: str, text: str, mode: int | None = None, durable: bool = False) -> None:
+def atomic_write(path: str, text: str, mode: int | None = None, durable: bool = False) -> None:
     """Put a text in the place of what a file holds. Raises OSError or UnicodeError, and then leaves
     no half of it behind.
 

@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
 
 DIRECTORY = "~/.ansible/anyscale_backups"
@@ -119,7 +119,7 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
-def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]:
+def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]:
     """Write a backup where the parameters ask for it; returns what a module's result says of it.
 
     It is there as a whole or not at all, and only its owner can read it.
@@ -139,13 +139,13 @@ def kept(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]
     }
     try:
         _make_own(directory)
-        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
+        atomic_write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
     except (OSError, ValueError) as error:
         raise _unwritable(backup, directory, error) from error
     return {"backup_file": path}
 
 
-def foresee(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
+def check_writable(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
     """Raise where a backup that the parameters ask for could not be written, without writing
     anything.
     """
@@ -158,8 +158,8 @@ def foresee(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None:
         raise _unwritable(backup, directory, error) from error
 
 
-def drop(backup_file: t.Mapping[str, str]) -> None:
-    """Take away what ``kept`` wrote, of a document that was not replaced after all. If it stays, it
+def delete_backup(backup_file: t.Mapping[str, str]) -> None:
+    """Take away what ``write_backup`` wrote, of a document that was not replaced after all. If it stays, it
     does no harm.
     """
     if backup_file:

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
     UnsettledError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 _WAIT_SECONDS = 600.0
 
@@ -51,7 +51,7 @@ def _taken(resource: str, directory: str | None, seconds: float) -> int:
     another one by then.
     """
     name = hashlib.sha256(resource.encode()).hexdigest()[:32] + ".lock"
-    for _attempt in attempts(seconds, first=0.02, longest=0.5):
+    for _attempt in backoff(seconds, first=0.02, longest=0.5):
         path = os.path.join(_own_directory(directory), name)
         with contextlib.ExitStack() as closing:
             handle = _opened(path)

@@ -16,7 +16,7 @@ import typing as t
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_dump, yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 
 _MODE = 0o644
 _PERMISSIONS = "Check the folder's permissions."
@@ -76,7 +76,7 @@ def write(path: str, document: t.Mapping[str, t.Any]) -> None:
     target = os.path.realpath(path)
     text = yaml_dump(dict(document), sort_keys=False, default_flow_style=False, allow_unicode=True)
     try:
-        write_whole(
+        atomic_write(
             target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE
         )
     except OSError as error:

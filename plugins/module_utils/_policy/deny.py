@@ -59,19 +59,19 @@ class Role:
         }
 
 
-def hits(raw: RawStatement, role: Role, actions: t.Iterable[tuple[str, str]]) -> bool | None:
+def denies(raw: RawStatement, role: Role, actions: t.Iterable[tuple[str, str]]) -> bool | None:
     """Whether a Deny takes one of the (action, resource) pairs from a role; ``None`` where only a
     request can tell.
     """
     statement = canonical(raw)
-    is_meant = _names(statement, role)
-    if statement.effect != "Deny" or is_meant is False:
+    matches_principal = _names(statement, role)
+    if statement.effect != "Deny" or matches_principal is False:
         return False
-    resources = [resource for action, resource in actions if statement.covers_action(action)]
-    if not any(statement.touches_resource(resource) for resource in resources):
+    resources = [resource for action, resource in actions if statement.includes_action(action)]
+    if not any(statement.overlaps_resource(resource) for resource in resources):
         return False
-    whole = any(statement.covers_resource(resource) for resource in resources)
-    return all_of([is_meant, True if whole else None, are_met(statement, role.request())])
+    whole = any(statement.includes_resource(resource) for resource in resources)
+    return all_of([matches_principal, True if whole else None, are_met(statement, role.request())])
 
 
 def _names(statement: Statement, role: Role) -> bool | None:

@@ -60,7 +60,7 @@ class Statement:
     conditions: frozenset[tuple[str, str, frozenset[str]]]
     others: frozenset[tuple[str, str]]
 
-    def covers_action(self, action: str) -> bool:
+    def includes_action(self, action: str) -> bool:
         """Whether the statement is about an action such as ``s3:GetObject``, by name or by
         wildcard.
         """
@@ -70,7 +70,7 @@ class Statement:
             return not any(matches_pattern(pattern, action.lower()) for pattern in self.not_actions)
         return False
 
-    def covers_resource(self, resource: str) -> bool:
+    def includes_resource(self, resource: str) -> bool:
         """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each
         object in b.
         """
@@ -80,7 +80,7 @@ class Statement:
             return not any(patterns_overlap(pattern, resource) for pattern in self.not_resources)
         return True
 
-    def touches_resource(self, resource: str) -> bool:
+    def overlaps_resource(self, resource: str) -> bool:
         """Whether the statement is about at least a part of a resource."""
         if self.resources is not None:
             return any(patterns_overlap(pattern, resource) for pattern in self.resources)

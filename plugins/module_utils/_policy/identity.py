@@ -136,7 +136,9 @@ def _places(named: NamedPolicy, action: Action) -> t.Iterator[Place]:
 
 
 def _applies(statement: Statement, action: Action) -> bool | None:
-    if not statement.covers_action(action.name) or not statement.touches_resource(action.resource):
+    if not statement.includes_action(action.name) or not statement.overlaps_resource(
+        action.resource
+    ):
         return False
-    whole = statement.covers_resource(action.resource)
+    whole = statement.includes_resource(action.resource)
     return all_of([True if whole else None, are_met(statement, action.known)])

@@ -132,7 +132,7 @@ class InWorkerAction(ActionBase):
 
     def _outcome(self, params: Result) -> Result:
         try:
-            cache = run_cache(asks_again=bool(self._task.until or self._task.retries))
+            cache = run_cache(ignore_cached_denials=bool(self._task.until or self._task.retries))
             return self.task_class(params, functools.partial(AwsSession, cache=cache)).result(
                 self._task.check_mode
             )
@@ -166,11 +166,13 @@ def warm_up_workers() -> None:
         gc.freeze()
 
 
-def run_cache(asks_again: bool = False) -> SessionCache:
+def run_cache(ignore_cached_denials: bool = False) -> SessionCache:
     """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with
     the run.
     """
-    return SessionCache(os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), asks_again)
+    return SessionCache(
+        os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), ignore_cached_denials
+    )
 
 
 def is_this_python(wanted: str) -> bool:

@@ -70,7 +70,7 @@ def refuse_patterns(names: t.Iterable[str]) -> None:
             )
 
 
-def told(known: t.Mapping[str, t.Any], variable: str) -> t.Any:
+def host_variable(known: t.Mapping[str, t.Any], variable: str) -> t.Any:
     """A host's variable. One that cannot be templated tells nothing here, and fails where it is
     needed.
     """

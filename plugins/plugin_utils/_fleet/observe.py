@@ -154,7 +154,7 @@ class Fleet:
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
 
-        def shown(text: str) -> str:
+        def censored(text: str) -> str:
             return (
                 "a task with no_log"
                 if call.no_log
@@ -162,19 +162,19 @@ class Fleet:
             )
 
         if validated.complaint:
-            raise NotForeseen(shown(validated.complaint))
+            raise NotForeseen(censored(validated.complaint))
         try:
             task = task_class(self._with_whole_paths(task_class, validated.params), self._connect)
             plan = task.plan()
-            result = {} if plan.changed else {**task.told(plan), "warnings": []}
+            result = {} if plan.changed else {**task.result_of(plan), "warnings": []}
         except TaskError as error:
-            raise NotForeseen(shown(error.failure()["msg"])) from error
+            raise NotForeseen(censored(error.failure()["msg"])) from error
         except Exception as error:  # a bug: the cloud's own task is to show it
-            raise NotForeseen(shown(f"{type(error).__name__}: {error}")) from error
+            raise NotForeseen(censored(f"{type(error).__name__}: {error}")) from error
         told = dataclasses.replace(
-            plan, result=result, warnings=() if call.no_log else tuple(map(shown, plan.warnings))
+            plan, result=result, warnings=() if call.no_log else tuple(map(censored, plan.warnings))
         )
-        return told, tuple(map(shown, task.differing(plan)))
+        return told, tuple(map(censored, task.changed_resources(plan)))
 
     def _with_whole_paths(
         self, task_class: type[Task], params: t.Mapping[str, t.Any]

@@ -94,7 +94,7 @@ class Restorable:
         return self.files[-1].rpartition("/")[2]
 
     @property
-    def losing(self) -> set[_Role]:
+    def revoked_roles(self) -> set[_Role]:
         """The roles that lose something by it: that EC2 may assume them, or a bucket's."""
         given, left = (
             _given(self.first, document) for document in (self.last.after, self.first.before)
@@ -118,7 +118,7 @@ class Shares:
     """What each host is to put back, and what is left to nobody."""
 
     by_host: dict[str, list[Restorable]]
-    nobodys: list[Restorable]
+    unassigned: list[Restorable]
 
 
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
@@ -159,7 +159,7 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
     return sorted(documents, key=lambda document: _ORDER.index(document.first.kind))
 
 
-def with_needs(
+def with_dependents(
     documents: t.Iterable[Restorable], fleet: t.Mapping[str, Cloud], taken_back: t.Collection[str]
 ) -> list[Restorable]:
     """The documents, each with the hosts of a fleet whose clusters need what would be lost, and are
@@ -176,12 +176,12 @@ def with_needs(
 
 
 def _in_need(document: Restorable, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
-    losing, key = document.losing, _key(document.first)
+    revoked_roles, key = document.revoked_roles, _key(document.first)
     for name, cloud in clouds.items():
         # A backup of its own is looked at where the document is put back.
         if (
             cloud.cloud_id not in document.clouds
-            and cloud.runs_with(losing)
+            and cloud.runs_with(revoked_roles)
             and (key[0] != BUCKET_POLICY or key in cloud.documents)
         ):
             yield name
@@ -206,9 +206,7 @@ def _given(backup: Backup, document: Document | None) -> set[_Role]:
     return {(account_of(arn), role_name_of(arn)) for arn in arns}
 
 
-def share_out(
-    documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], own: bool
-) -> Shares:
+def assign(documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], own: bool) -> Shares:
     """Give each document to the first cloud whose own it is, else, unless only their own is asked
     for, to one of its account.
     """
@@ -223,7 +221,9 @@ def share_out(
         host = owners.get(_key(document.first))
         if host is None and not own and document.first.account_id:
             host = neighbours.get(document.first.account_id)
-        (shares.nobodys if host is None else shares.by_host.setdefault(host, [])).append(document)
+        (shares.unassigned if host is None else shares.by_host.setdefault(host, [])).append(
+            document
+        )
     return shares
 
 

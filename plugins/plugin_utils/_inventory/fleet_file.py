@@ -20,7 +20,7 @@ Settings = dict[str, t.Any]
 INPUT_KEYS = (
     "role",
     "compute_config",
-    "config",
+    "compute_config_spec",
     "assume_role_arn",
     "assume_role_external_id",
     "instance_profile",
@@ -237,7 +237,7 @@ def _shown(value: t.Any) -> str:
 
 _CHECKS: dict[str, t.Callable[[t.Any, str], t.Any]] = {
     **dict.fromkeys(INPUT_KEYS, _text),
-    "config": _document,
+    "compute_config_spec": _document,
     "ring": _label,
     "tags": _tags,
     "variables": _variables,

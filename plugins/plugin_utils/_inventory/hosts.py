@@ -61,7 +61,7 @@ _NEEDED = {
     "cloud_iam_bucket": (
         "The API shows no S3 bucket of",
         (
-            "Set cloud_iam_bucket, or cloud_iam_bucket_access to false, under variables in the "
+            "Set cloud_iam_bucket, or cloud_iam_manage_bucket_access to false, under variables in the "
             "fleet file."
         ),
     ),
@@ -237,7 +237,7 @@ def _host(
         "cloud_iam_role": None if "role" in wanted else resource.arn("cluster_iam_role_id"),
         # A compute config belongs to the cloud: two hosts that publish the same one would undo each
         # other's work.
-        "cloud_iam_compute_config_profile": None if resource.is_primary else False,
+        "cloud_iam_manage_compute_config": None if resource.is_primary else False,
         **{f"cloud_iam_{key}": settings[key] for key in INPUT_KEYS if key in settings},
         **settings.get("variables", {}),
     }
@@ -257,7 +257,7 @@ def _host(
 
 def _is_missing(key: str, inputs: t.Mapping[str, t.Any]) -> bool:
     return inputs.get(key) is None and not (
-        key == "cloud_iam_bucket" and inputs.get("cloud_iam_bucket_access") is False
+        key == "cloud_iam_bucket" and inputs.get("cloud_iam_manage_bucket_access") is False
     )
 
 

@@ -23,38 +23,38 @@ _ANY = re.compile(rf"\x1b|{_CONTROLS}")
 _ANY_BUT_COLOURS = re.compile(rf"\x1b(?!\[[0-9;]*m)|{_CONTROLS}")
 
 
-def harmless(text: str, colours: bool = False) -> str:
+def escape_control_chars(text: str, colours: bool = False) -> str:
     """A text without control characters. ``colours``: those that switch colours stay, for texts
     that Ansible coloured.
     """
     return (_ANY_BUT_COLOURS if colours else _ANY).sub(lambda found: _escaped(found[0]), text)
 
 
-def harmless_data(data: t.Any) -> t.Any:
+def escape_data(data: t.Any) -> t.Any:
     """The same for all texts in data of JSON's types."""
     if isinstance(data, str):
-        return harmless(data)
+        return escape_control_chars(data)
     if isinstance(data, dict):
-        return {key: harmless_data(value) for key, value in data.items()}
-    return [harmless_data(item) for item in data] if isinstance(data, list) else data
+        return {key: escape_data(value) for key, value in data.items()}
+    return [escape_data(item) for item in data] if isinstance(data, list) else data
 
 
 def on_one_line(text: str, strip: bool = True) -> str:
     """A harmless text without line breaks; ``strip``: nor more than one space at a place."""
-    line = harmless(text)
+    line = escape_control_chars(text)
     return " ".join(line.split()) if strip else re.sub(r"[\t\r\n]", " ", line)
 
 
-def cells(text: str) -> int:
+def display_width(text: str) -> int:
     """How wide a text without control characters is on a terminal."""
     return len(text) if text.isascii() else sum(_width(char) for char in text)
 
 
-def cut(text: str, width: int, dots: str = DOTS) -> str:
+def truncate(text: str, width: int, dots: str = DOTS) -> str:
     """The start of a text that is not wider than this, with dots where something is missing and
     there is room for them.
     """
-    if cells(text) <= width:
+    if display_width(text) <= width:
         return text
     if len(dots) >= width:
         dots = ""

@@ -50,39 +50,39 @@ class Cloud:
     account: str = ""
     stage: Stage | None = None
     step: int = 0
-    heard: bool = False
+    has_result: bool = False
     planned: bool = False
     # Whether it waited for its turn when the play began, and whether a task of the play was for it
     # alone.
     waited: bool = False
-    served: bool = False
+    had_own_task: bool = False
     change: Outcome | None = None
-    trouble: Outcome | None = None
+    failure: Outcome | None = None
     message: str = ""
     reasons: list[str] = dataclasses.field(default_factory=list)
-    untold: list[str] = dataclasses.field(default_factory=list)
+    unreported: list[str] = dataclasses.field(default_factory=list)
     findings: list[str] = dataclasses.field(default_factory=list)
-    doubt: Outcome | None = None
+    uncertainty: Outcome | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether it waited for its turn when the play began, and waits still: what the play did so
         far was for all clouds together.
         """
-        return self.stage is Stage.UNDER_WAY and self.waited and not self.served
+        return self.stage is Stage.UNDER_WAY and self.waited and not self.had_own_task
 
     @property
     def outcome(self) -> Outcome | None:
         """What it counts as once the run is over; nothing where no task was for it."""
-        if self.trouble:
-            return self.trouble
+        if self.failure:
+            return self.failure
         if self.stage is not Stage.DONE:
             return Outcome.UNFINISHED
         if self.change:
             return self.change
         if self.findings:
             return Outcome.DRIFTED
-        return self.doubt or (Outcome.RIGHT if self.heard else None)
+        return self.uncertainty or (Outcome.RIGHT if self.has_result else None)
 
 
 class Progress:
@@ -119,8 +119,12 @@ class Progress:
             cloud = self._cloud(name)
             cloud.account = cloud.account or account
             self._batch.append(cloud)
-            if not cloud.trouble and not (cloud.planned and cloud.stage is Stage.DONE):
-                cloud.step, cloud.waited, cloud.served = 0, cloud.stage is Stage.WAITING, False
+            if not cloud.failure and not (cloud.planned and cloud.stage is Stage.DONE):
+                cloud.step, cloud.waited, cloud.had_own_task = (
+                    0,
+                    cloud.stage is Stage.WAITING,
+                    False,
+                )
                 self._move(cloud, Stage.UNDER_WAY)
         self._done_before = self.done
         self._started = now if self._started is None else self._started
@@ -142,18 +146,18 @@ class Progress:
         """
         self._leave_out(later)
         for cloud in self._batch:
-            if cloud.trouble or again and cloud.is_idle:
+            if cloud.failure or again and cloud.is_idle:
                 continue
             cloud.planned = True
             if cloud.name in going_on:
                 self._move(cloud, Stage.WAITING)
             else:
-                cloud.heard = True
+                cloud.has_result = True
                 self._move(cloud, Stage.DONE)
         self._is_planned, self._clock = True, None
         self._taken, self._done_before = 0, self.done
 
-    def over(self, name: str, task: str, own: bool = True) -> bool:
+    def task_finished(self, name: str, task: str, own: bool = True) -> bool:
         """A task is over for a cloud; whether it was the cloud's last one, as far as can be told.
 
         own: whether it did something for the cloud itself. One that was skipped did not, nor one
@@ -162,8 +166,8 @@ class Progress:
         if name in self._left_out:  # one task for all may be run for it
             return False
         cloud = self._cloud(name)
-        cloud.heard = True
-        cloud.served = cloud.served or own
+        cloud.has_result = True
+        cloud.had_own_task = cloud.had_own_task or own
         place = self._places.get(task, 0)
         if cloud.stage is not Stage.UNDER_WAY or place <= cloud.step:
             return False
@@ -184,31 +188,31 @@ class Progress:
         self.predicted += (cloud.change is Outcome.WOULD_CHANGE) - (before is Outcome.WOULD_CHANGE)
         new = [reason for reason in dict.fromkeys(reasons) if reason not in cloud.reasons]
         cloud.reasons += new
-        cloud.untold += new
+        cloud.unreported += new
 
     def find(self, name: str, findings: t.Iterable[str], unknown: bool = False) -> None:
         """A look at a cloud found that this is not right with it; whether there is something that
         it could not tell.
         """
         cloud = self._cloud(name)
-        cloud.findings, cloud.doubt = (
+        cloud.findings, cloud.uncertainty = (
             list(dict.fromkeys(findings)),
             Outcome.UNKNOWN if unknown else None,
         )
 
-    def miss(self, name: str) -> None:
+    def audit_failed(self, name: str) -> None:
         """A cloud could not be looked at, which does not end its part in the run."""
-        self._cloud(name).doubt = Outcome.UNAUDITED
+        self._cloud(name).uncertainty = Outcome.UNAUDITED
 
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""
         cloud = self._cloud(name)
         if (
-            cloud.trouble is None
+            cloud.failure is None
         ):  # what failed first is why: a later task may only say that something did
             self.failed += 1
             cloud.message = message
-        cloud.trouble = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
+        cloud.failure = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
         if cloud.stage is Stage.UNDER_WAY:
             self._taken += self._steps - cloud.step
         self._move(cloud, Stage.DONE)
@@ -234,13 +238,13 @@ class Progress:
         """
         self.finish()
         for cloud in self.clouds.values():
-            if cloud.trouble and cloud.name not in troubled:
+            if cloud.failure and cloud.name not in troubled:
                 self.failed -= 1
-                cloud.trouble, cloud.message = None, ""
+                cloud.failure, cloud.message = None, ""
 
-    def untold(self) -> list[Cloud]:
+    def unreported(self) -> list[Cloud]:
         """The clouds of the play that changed and were not told of yet."""
-        return [cloud for cloud in self._batch if cloud.untold]
+        return [cloud for cloud in self._batch if cloud.unreported]
 
     def share(self) -> float:
         """How much of the work is done, from 0 to 1; tasks count."""

@@ -23,7 +23,9 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import harmless
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+    escape_control_chars,
+)
 
 _ERASE = "\r\x1b[K"
 _USUAL_WIDTH = 80
@@ -91,7 +93,7 @@ class Screen:
             self.erase()
             # Ansible colours a text that comes with a colour later on: whatever is in it by now is
             # not Ansible's.
-            safe = harmless(msg, colours=color is None) if isinstance(msg, str) else msg
+            safe = escape_control_chars(msg, colours=color is None) if isinstance(msg, str) else msg
             self._write(safe, color, *args, **options)
             self._open_line = not options.get("newline", True) and not msg.endswith("\n")
 

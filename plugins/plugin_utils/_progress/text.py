@@ -15,9 +15,9 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
     DOTS,
-    cells,
-    cut,
+    display_width,
     on_one_line,
+    truncate,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
@@ -65,7 +65,7 @@ def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
 def changed_line(cloud: Cloud) -> str:
     """That a cloud changed (or would) and why, on one line."""
     told = cloud.change.value if cloud.change else ""
-    return f"{told}: {_named(cloud)}: {', '.join(map(on_one_line, cloud.untold))}"
+    return f"{told}: {_named(cloud)}: {', '.join(map(on_one_line, cloud.unreported))}"
 
 
 def failed_line(cloud: Cloud, task: str, message: str, unreachable: bool = False) -> str:
@@ -96,7 +96,7 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
         )
         for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
     )
-    troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.trouble)
+    troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.failure)
     return [
         *_table(counted, what, check),
         *_section("which checks fail", findings, width, None),
@@ -139,14 +139,14 @@ def _clock(seconds: float) -> str:
 def _cut(pieces: Line, width: int) -> Line:
     """Pieces up to a width, with dots where something is missing."""
     pieces = [(on_one_line(text, strip=False), outcome) for text, outcome in pieces]
-    if sum(cells(text) for text, _outcome in pieces) <= width:
+    if sum(display_width(text) for text, _outcome in pieces) <= width:
         return pieces
     fitting: Line = []
     room = width - len(DOTS)
     for text, outcome in pieces:
-        short = cut(text, max(room, 0), dots="")
+        short = truncate(text, max(room, 0), dots="")
         fitting.append((short, outcome))
-        room -= cells(short)
+        room -= display_width(short)
     return [*fitting, (DOTS[: max(width, 0)], None)]
 
 
@@ -213,12 +213,12 @@ def _section(
     lines: list[Line] = [[("", None)], [(f"{title}:", None)]]
     for text, names in groups[:_MOST_GROUPS]:
         # Of a long text and many names, both are to be seen.
-        head = cut(on_one_line(text), max(width * 2 // 3, 20))
+        head = truncate(on_one_line(text), max(width * 2 // 3, 20))
         line = (
             f"{len(names):>6}  {head}: "
             f"{', '.join(on_one_line(name) for name in names[: width // 2])}"
         )
-        lines.append([(cut(line, width), outcome)])
+        lines.append([(truncate(line, width), outcome)])
     if len(groups) > _MOST_GROUPS:
         lines.append([(f"        and {len(groups) - _MOST_GROUPS} more like these", None)])
     return lines

@@ -466,7 +466,7 @@ def test_to_restore_does_not_take_out_what_was_put_back(
     put(seeded, module, policy(*statements(found), NEWCOMERS[module]))
     meet(monkeypatch, module, lambda: put(seeded, module, policy(*statements(found))))
     result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
-    assert "statement_of_others_lost" in result["reasons"]
+    assert "unmanaged_statement_lost" in result["reasons"]
     for files in ([result["backup_file"]], sorted(map(str, folder.iterdir()))):
         run_module(module, **GIVEN[module])
         assert run_module("backup_restore", files=files)["changed"]

@@ -226,7 +226,7 @@ def test_what_is_told_of_the_cloud(right: Sandbox, run_module: Run) -> None:
     }
 
 
-NO_TRUST = {"trust_ec2": "fail", "trust_vendor_check": "fail"}
+NO_TRUST = {"trust_ec2": "fail", "trust_anyscale_verify": "fail"}
 NO_PROFILE = {"instance_profile_exists": "fail"}
 NO_ACCESS = {"bucket_access": "fail"}
 NO_CONFIG = {"compute_config_override": "fail"}
@@ -236,11 +236,11 @@ FOUND: dict[str, dict[str, str]] = {
     "vision-prod": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_CONFIG},
     "vision-dev": {**NO_ACCESS, **ROLE_AS_PROFILE, "effective_profile": "warn"},
     "speech-prod": {**NO_ACCESS, **NO_CONFIG, "document_owner": "warn"},
-    "speech-dev": {"trust_vendor_check": "fail", **OTHER_CONFIG, "document_owner": "warn"},
+    "speech-dev": {"trust_anyscale_verify": "fail", **OTHER_CONFIG, "document_owner": "warn"},
     "search-prod": {"trust_ec2": "warn", **NO_ACCESS},
     "search-dev": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_CONFIG},
     "search-lab": {
-        "trust_vendor_check": "fail",
+        "trust_anyscale_verify": "fail",
         "instance_profile_role": "fail",
         **NO_ACCESS,
         **NO_CONFIG,
@@ -507,7 +507,7 @@ NO_LAUNCH = {"control_plane_pass_role": "fail", "control_plane_get_instance_prof
 # What is done, and all that is found then.
 TROUBLE: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     no_trust: NO_TRUST,
-    trust_that_ends_the_vendor_s_check: {"trust_vendor_check": "fail"},
+    trust_that_ends_the_vendor_s_check: {"trust_anyscale_verify": "fail"},
     no_role: {"trust_ec2": "fail", "bucket_dangling_principals": "warn"},
     control_plane_elsewhere: {
         "role_account": "fail",
@@ -621,7 +621,7 @@ NEEDED: dict[str, list[str]] = {
     "GetRole": [
         *(
             "trust_ec2",
-            "trust_vendor_check",
+            "trust_anyscale_verify",
             "role_account",
             "permissions_boundary",
             "instance_profile_name",

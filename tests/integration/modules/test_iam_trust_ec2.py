@@ -645,7 +645,7 @@ REASONS: dict[str, tuple[Json, Json, Json]] = {
     "ec2_trust_conditional": (policy(CONDITIONAL), {}, {}),
     "action_not_a_string": (policy(LIST_ACTION), {}, {}),
     "statement_differs": (policy({**OURS, "Condition": ONLY_HERE}), {}, {}),
-    "statement_of_others_lost": (policy(LAMBDA, PARTNER), policy(LAMBDA), {}),
+    "unmanaged_statement_lost": (policy(LAMBDA, PARTNER), policy(LAMBDA), {}),
     "ec2_trust_present": (policy(LAMBDA, OURS), {}, {"state": "absent"}),
 }
 

@@ -168,7 +168,7 @@ MODIFICATIONS: dict[str, tuple[list[Json], Json, list[str], list[Json]]] = {
     "ours twice": (
         [grant(ROLE_ARN), TLS_ONLY, grant(ROLE_ARN), EXPORT],
         {},
-        ["statement_repeated"],
+        ["duplicate_statement"],
         [grant(ROLE_ARN), TLS_ONLY, EXPORT],
     ),
     "ours for everybody": (
@@ -1128,13 +1128,13 @@ def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(
 REASONS: dict[str, tuple[list[Json], Json]] = {
     "access_missing": ([TLS_ONLY], {}),
     "statement_differs": ([grant(ROLE_ARN, Action=[*EIGHT, "s3:PutObjectAcl"])], {}),
-    "statement_repeated": ([grant(ROLE_ARN), grant(ROLE_ARN)], {}),
+    "duplicate_statement": ([grant(ROLE_ARN), grant(ROLE_ARN)], {}),
     "dangling_principal": ([grant(ROLE_ARN, FORMER_ARN)], {}),
     "dangling_principal_in_other_statement": (
         [{**EXPORT, "Principal": {"AWS": FORMER_ARN}}],
         {"prune_dangling_principals": True},
     ),
-    "statement_of_others_lost": ([TLS_ONLY, EXPORT], {}),
+    "unmanaged_statement_lost": ([TLS_ONLY, EXPORT], {}),
     "access_present": ([TLS_ONLY, grant(ROLE_ARN)], {"state": "absent"}),
     "access_in_other_statement": ([grant(ROLE_ARN, sid="Theirs")], {"state": "absent"}),
 }
@@ -1146,7 +1146,7 @@ def test_each_reason_occurs(
 ) -> None:
     found, options = REASONS[reason]
     leave_dangling(scene, *found)
-    if reason == "statement_of_others_lost":
+    if reason == "unmanaged_statement_lost":
         overwrite([TLS_ONLY])
     assert reason in run_module(MODULE, **GIVEN, **options)["reasons"]
 

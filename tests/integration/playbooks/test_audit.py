@@ -398,7 +398,7 @@ def test_the_recap_and_the_exit_status_follow_fail_on(
     run_audit: t.Callable[..., Run], fail_on: str, failed: set[str]
 ) -> None:
     """The recap counts a failure for exactly the clouds that the audit fails for."""
-    run = run_audit("-e", f"fail_on={fail_on}")
+    run = run_audit("-e", f"audit_fail_on={fail_on}")
     assert (run.exit_status, _failures(run)) == (2 if failed else 0, failed)
 
 
@@ -455,7 +455,7 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
     put_bucket_policy(sandbox, wide.bucket_name, policy(grant))
     inventory = inventory_file(tmp_path, sandbox, WARNED.values())
     onboarding = run_playbook(sandbox, "onboard", inventory, "--check")
-    audited = run_playbook(sandbox, "audit", inventory, "-e", "fail_on=drift")
+    audited = run_playbook(sandbox, "audit", inventory, "-e", "audit_fail_on=drift")
     states = {
         cloud["name"]: cloud["state"]
         for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]
@@ -471,7 +471,7 @@ def test_the_counts_and_the_paths_are_published(
     run_audit: t.Callable[..., Run], tmp_path: Path
 ) -> None:
     """For AWX, once for the run; and said at the end for people."""
-    first = run_audit("-e", "report_dir=reports", "-e", "fail_on=never")
+    first = run_audit("-e", "audit_report_dir=reports", "-e", "audit_fail_on=never")
     page = str(tmp_path / "reports/report.html")
     published = json.loads(first.output.partition("RUN: ")[2].partition("\n")[0])["anyscale_audit"]
     assert published["paths"]["html"] == page
@@ -487,11 +487,11 @@ def test_the_counts_and_the_paths_are_published(
     assert f"The report: {page}" in first.output
     second = run_audit(
         "-e",
-        "report_dir=reports",
+        "audit_report_dir=reports",
         "-e",
-        "previous_report=reports/report.json",
+        "audit_previous_report=reports/report.json",
         "-e",
-        "fail_on=never",
+        "audit_fail_on=never",
     )
     findings = sum(published["counts"]["checks"][status] for status in ("fail", "warn"))
     assert f"Since last time: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output

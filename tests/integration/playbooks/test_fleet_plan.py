@@ -71,7 +71,7 @@ ANYBODY = {
 
 # Variables that leave the trust policy alone to be converged, where no more is needed to show
 # something.
-ONE_STEP: Json = {"cloud_iam_bucket_access": False, "cloud_iam_compute_config_profile": False}
+ONE_STEP: Json = {"cloud_iam_manage_bucket_access": False, "cloud_iam_manage_compute_config": False}
 
 
 # --- fleets, inventories and plays ----------------------------------------------------------------
@@ -264,13 +264,15 @@ DRIFTS = {
     "trust-over-quota": Drift(
         None, {"trust": "lambda_only"}, variables={"cloud_iam_quota_chars": 100}
     ),
-    "trust-switched-off": Drift((), {"trust": "lambda_only"}, variables={"cloud_iam_trust": False}),
+    "trust-switched-off": Drift(
+        (), {"trust": "lambda_only"}, variables={"cloud_iam_manage_trust": False}
+    ),
     "bucket-without-policy": Drift(("access_missing",), {"bucket_policy": "none"}),
     "bucket-by-template": Drift(("access_missing",), {"bucket_policy": "cloudformation"}),
     "bucket-denied": Drift(None, spoil=_deny_in_bucket),
     "bucket-gone": Drift(None, {"bucket_policy": "none"}, _drop_bucket),
     "bucket-switched-off": Drift(
-        (), {"bucket_policy": "none"}, variables={"cloud_iam_bucket_access": False}
+        (), {"bucket_policy": "none"}, variables={"cloud_iam_manage_bucket_access": False}
     ),
     "profile-missing": Drift(("instance_profile_missing",), {"profile": "missing"}),
     "profile-empty": Drift(("instance_profile_without_role",), {"profile": "empty"}),
@@ -293,15 +295,17 @@ DRIFTS = {
         ("wrong_arn_kind",), variables={"cloud_iam_arn_kind": "role"}
     ),
     "config-with-a-nested-template": Drift(
-        ("config_differs",), variables={"cloud_iam_config": NESTED, "family": "r5"}
+        ("config_differs",), variables={"cloud_iam_compute_config_spec": NESTED, "family": "r5"}
     ),
-    "config-as-it-is": Drift((), variables={"cloud_iam_config": NESTED, "family": "m5"}),
+    "config-as-it-is": Drift(
+        (), variables={"cloud_iam_compute_config_spec": NESTED, "family": "m5"}
+    ),
     "config-in-a-file": Drift(
         ("dest_differs",),
         variables={"cloud_iam_dest": "{{ inventory_dir }}/{{ inventory_hostname }}.yaml"},
     ),
     "config-switched-off": Drift(
-        (), {"compute_config": "missing"}, variables={"cloud_iam_compute_config_profile": False}
+        (), {"compute_config": "missing"}, variables={"cloud_iam_manage_compute_config": False}
     ),
     "config-not-published": Drift(
         (), {"compute_config": "missing"}, variables={"cloud_iam_publish": False}
@@ -475,7 +479,7 @@ TROUBLED: dict[str, tuple[Json, str, str | None]] = {
         "'nowhere' is undefined",
     ),
     "no-nested-variable": (
-        {"cloud_iam_config": {"head_node": {"instance_type": "{{ nowhere }}"}}},
+        {"cloud_iam_compute_config_spec": {"head_node": {"instance_type": "{{ nowhere }}"}}},
         "'nowhere' is undefined",
         "'nowhere' is undefined",
     ),
@@ -1579,12 +1583,12 @@ def test_no_nested_template_is_filled_in_for_another_host(
     fresh(running_sandbox, clouds)
     own = {cloud.name: {"family": ("m5", "r5")[number % 2]} for number, cloud in enumerate(clouds)}
     steps: Json = {
-        "cloud_iam_trust": False,
-        "cloud_iam_bucket_access": False,
+        "cloud_iam_manage_trust": False,
+        "cloud_iam_manage_bucket_access": False,
         "cloud_iam_role": "{{ cloud_iam_cloud_id }}-cluster_node_role",
     }
     inventory = inventory_of(
-        tmp_path, running_sandbox, clouds, own, cloud_iam_config=NESTED, **steps
+        tmp_path, running_sandbox, clouds, own, cloud_iam_compute_config_spec=NESTED, **steps
     )
     run = run_play(running_sandbox, inventory, [look(bulk_reads=False)])
     assert plan_of(run)["differing"] == {cloud.name: ["config_differs"] for cloud in clouds[1::2]}

@@ -114,7 +114,7 @@ def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
             run_playbook(running_sandbox, "onboard", inventory, *more)
             for more in (["--check", "--diff"], [], [])
         ]
-        audit = run_playbook(running_sandbox, "audit", inventory, "-e", "fail_on=drift")
+        audit = run_playbook(running_sandbox, "audit", inventory, "-e", "audit_fail_on=drift")
         yield Fleet(running_sandbox, *runs, audit, before, refused)
 
 
@@ -368,7 +368,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         "two lines": ("ray\nray", "compute_config has a line break"),
         "an ARN": (FLEET[0].role_arn, FLEET[0].role_arn),
     },
-    "cloud_iam_config": {
+    "cloud_iam_compute_config_spec": {
         "a text": ("m5.large", "config"),
         "a list": (["head_node"], "config"),
         "a node that is a text": ({"head_node": "m5.large"}, "head_node"),
@@ -429,9 +429,9 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         (
             "cloud_iam_create_instance_profile",
             "cloud_iam_publish",
-            "cloud_iam_trust",
-            "cloud_iam_bucket_access",
-            "cloud_iam_compute_config_profile",
+            "cloud_iam_manage_trust",
+            "cloud_iam_manage_bucket_access",
+            "cloud_iam_manage_compute_config",
             "cloud_iam_prune_dangling_principals",
             "cloud_iam_backup",
         ),
@@ -636,8 +636,8 @@ def test_thirty_clouds_that_share_a_bucket_lose_nothing(
         tmp_path,
         running_sandbox,
         clouds,
-        cloud_iam_compute_config_profile=False,
-        cloud_iam_trust=False,
+        cloud_iam_manage_compute_config=False,
+        cloud_iam_manage_trust=False,
     )
     run = run_playbook(running_sandbox, "onboard", inventory, "--forks", "30")
     assert run.failed() == set()

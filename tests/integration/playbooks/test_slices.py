@@ -107,7 +107,7 @@ def _run(
     to be here.
     """
     folder.mkdir(parents=True)
-    variables = {"report_dir": str(folder), "fleet_plan": "always", **(artifacts or {})}
+    variables = {"audit_report_dir": str(folder), "fleet_plan": "always", **(artifacts or {})}
     environment = sandbox.child_variables()
     return run_job(
         folder,

@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
 Json = dict[str, t.Any]
 
 # The role of the cloud that is taken off is its default role, and EC2 is the only one to assume it.
-OFFBOARD: Json = {"offboard_default_role": "yes", "cloud_iam_trust": False}
+OFFBOARD: Json = {"offboard_default_role": "yes", "cloud_iam_manage_trust": False}
 EVERYWHERE = {cloud.name for cloud in FLEET}
 OF_SCIENCE = {cloud.name for cloud in FLEET if cloud.account_id == SCIENCE_ACCOUNT}
 OF_A_CLOUD = ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")
@@ -98,7 +98,7 @@ WRONG = {
         ALL, {"fleet_clouds": "visoin-*"}, "None of 12 clouds is selected by clouds visoin-*"
     ),
     "nothing, where something is needed": Wrong(
-        ALL, {"fleet_must_select": True, "fleet_clouds": ""}, "No cloud is chosen"
+        ALL, {"fleet_require_selection": True, "fleet_clouds": ""}, "No cloud is chosen"
     ),
     "a canary of more than all": Wrong(
         ("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"
@@ -120,7 +120,9 @@ WRONG = {
     ),
     "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
     "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
-    "an audit that fails for something else": Wrong(("audit",), {"fail_on": "always"}, "fail_on"),
+    "an audit that fails for something else": Wrong(
+        ("audit",), {"audit_fail_on": "always"}, "fail_on"
+    ),
 }
 
 
@@ -169,7 +171,7 @@ def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_pa
     run = play(
         "audit",
         **CHOSEN[case].answers,
-        report_dir=str(tmp_path / "report"),
+        audit_report_dir=str(tmp_path / "report"),
         audit_label="before",
         awx_job_id=4711,
     )
@@ -197,7 +199,7 @@ def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -
 
 def test_an_offboarding_is_for_the_clouds_that_are_meant(play: Play) -> None:
     """And counts the others as clouds that may share a role."""
-    run = play("offboard", fleet_clouds="vision-dev", fleet_must_select=True, **OFFBOARD)
+    run = play("offboard", fleet_clouds="vision-dev", fleet_require_selection=True, **OFFBOARD)
     assert seen(run) == {"vision-dev"}, run.output
 
 
@@ -212,8 +214,8 @@ def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path
     run = play(
         playbook,
         fleet_clouds="elsewhere",
-        fleet_may_select_none=True,
-        report_dir=str(tmp_path / "report"),
+        fleet_allow_empty_selection=True,
+        audit_report_dir=str(tmp_path / "report"),
     )
     assert run.exit_status == 0, run.output
     assert run.operations == {}

@@ -24,7 +24,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import cells
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+    display_width,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     LAMBDA,
@@ -662,7 +664,7 @@ def test_the_bar_fits_the_terminal(stage: Stage, width: int) -> None:
     """A line that wraps could not be erased."""
     long = does("名前 and a name that goes on for longer than any terminal is wide", seconds=1)
     shown = stage.playbook(long, WAIT).on_terminal(width=width)
-    assert shown.bars and max(map(cells, shown.bars)) < width
+    assert shown.bars and max(map(display_width, shown.bars)) < width
     assert any(line.startswith("clouds=2") for line in shown.lines)
 
 

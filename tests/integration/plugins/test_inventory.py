@@ -202,7 +202,7 @@ class TestListing:
         hosts, _groups = fleet.listed()
         assert sorted(hosts) == ["vision-prod", "vision-prod.east"]
         assert hosts["vision-prod.east"]["cloud_iam_role"] == "ray-east"
-        assert hosts["vision-prod.east"]["cloud_iam_compute_config_profile"] is False
+        assert hosts["vision-prod.east"]["cloud_iam_manage_compute_config"] is False
 
     def test_an_empty_organization_has_the_group_all_the_same(self, empty: Inventories) -> None:
         empty.write()
@@ -346,7 +346,7 @@ WRONG = [
     wrong(
         "x.yml, defaults.config.* nested too deeply",
         "an alias to itself",
-        b"defaults: {config: &a {b: *a}}",
+        b"defaults: {compute_config_spec: &a {b: *a}}",
     ),
     wrong(
         "x.yml cannot be read", "encrypted without the password", b"$ANSIBLE_VAULT;1.1;AES256\n6162"

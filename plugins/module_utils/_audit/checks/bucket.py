@@ -19,7 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Outcome,
     failed,
     passed,
-    unread,
+    unknown,
     warned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
@@ -33,7 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditio
     any_of,
     are_met,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, hits
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -96,7 +96,7 @@ def bucket_deny(facts: Facts) -> Outcome:
     role = wanted.roles[0]
     found = [
         (
-            hits(raw, role, wanted.pairs()),
+            denies(raw, role, wanted.pairs()),
             f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket}",
             raw,
         )
@@ -128,7 +128,7 @@ def bucket_deny(facts: Facts) -> Outcome:
 def bucket_account(facts: Facts) -> Outcome:
     """Whether the bucket is there, and in the cloud's account."""
     bucket, account_id = facts.bucket.get(), facts.cloud_account.get()
-    if facts.bucket_region.is_inapplicable:
+    if facts.bucket_region.is_not_applicable:
         return failed(
             f"Bucket {bucket} is not in account {facts.account_id}.",
             "Name the cloud's own bucket: names are shared by all accounts, and what clusters "
@@ -159,7 +159,7 @@ def bucket_region(facts: Facts) -> Outcome:
     )
     registered = (primary.get("object_storage") or {}).get("region") or primary.get("region")
     if primary.get("region") is None:
-        raise unread("Anyscale does not tell the cloud's region.", "Look at 'anyscale cloud get'.")
+        raise unknown("Anyscale does not tell the cloud's region.", "Look at 'anyscale cloud get'.")
     evidence = {
         "bucket_region": region,
         "cloud_region": primary.get("region"),
@@ -293,12 +293,15 @@ def _allows(
     if (
         statement.effect != "Allow"
         or not is_named
-        or not statement.covers_action(action)
-        or not statement.touches_resource(resource)
+        or not statement.includes_action(action)
+        or not statement.overlaps_resource(resource)
     ):
         return False
     return all_of(
-        [True if statement.covers_resource(resource) else None, are_met(statement, role.request())]
+        [
+            True if statement.includes_resource(resource) else None,
+            are_met(statement, role.request()),
+        ]
     )
 
 

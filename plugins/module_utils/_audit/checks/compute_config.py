@@ -27,10 +27,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     WARN,
     Outcome,
     failed,
-    inapplicable,
+    not_applicable,
     outcome_of,
     passed,
-    unread,
+    unknown,
     warned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
@@ -81,9 +81,9 @@ def _override(facts: Facts, name: str) -> Outcome:
     try:
         plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
     except compute_config_plan.WithoutVmsError as error:
-        raise inapplicable(f"{name}: {error.message}") from error
+        raise not_applicable(f"{name}: {error.message}") from error
     except TaskError as error:
-        raise unread(f"{name}: {error.message}", error.remedy) from error
+        raise unknown(f"{name}: {error.message}", error.remedy) from error
     version = f"{name}:{observed.template['version']}"
     if not plan.changed:
         return passed(f"{version}: every node group is given {arn}.")
@@ -105,7 +105,7 @@ def _arn_kind(facts: Facts, name: str) -> Outcome:
         group for group in effective_profiles(facts, name) if group.decided_by == BY_COMPUTE_CONFIG
     ]
     if not named:
-        raise inapplicable(f"{name}: it names no instance profile.")
+        raise not_applicable(f"{name}: it names no instance profile.")
     wrong = [group for group in named if group.kind != facts.arn_kind]
     if wrong:
         reason = (
@@ -119,7 +119,7 @@ def _arn_kind(facts: Facts, name: str) -> Outcome:
 def _effective(facts: Facts, name: str) -> Outcome:
     groups = effective_profiles(facts, name)
     if not groups:
-        raise inapplicable(
+        raise not_applicable(
             f"{name}: there is no node group on AWS virtual machines that could use it."
         )
     wrong = [group for group in groups if not group.is_one_of(facts.role_profiles.get())]
@@ -176,7 +176,7 @@ def _shown(groups: t.Iterable[Effective]) -> list[dict[str, t.Any]]:
 def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
     """The verdicts on all compute configs as one: the worst of them counts, and all are told."""
     if not facts.compute_configs:
-        raise inapplicable("No compute config was named to be looked at.")
+        raise not_applicable("No compute config was named to be looked at.")
     outcomes = {
         name: outcome_of(lambda name=name: judge(facts, name)) for name in facts.compute_configs
     }  # type: ignore[misc]

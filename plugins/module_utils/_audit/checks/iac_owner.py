@@ -70,7 +70,7 @@ def _untold(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
     nothing where there is none to know.
     """
     obstacle = facts.bucket_tags.obstacle
-    if obstacle is None or facts.bucket_tags.is_inapplicable:
+    if obstacle is None or facts.bucket_tags.is_not_applicable:
         return "", {}
     evidence = obstacle.outcome.evidence
     missing = (

@@ -21,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Outcome,
     failed,
-    inapplicable,
+    not_applicable,
     passed,
     warned,
 )
@@ -63,7 +63,7 @@ def instance_profile_name(facts: Facts) -> Outcome:
         profile["InstanceProfileName"]: profile["Arn"] for profile in facts.role_profiles.get()
     }
     if not profiles:
-        raise inapplicable("No instance profile holds the role.")
+        raise not_applicable("No instance profile holds the role.")
     if role_name in profiles:
         return passed(
             f"The role is in an instance profile of its own name, {role_name}.", profiles=profiles
@@ -92,7 +92,7 @@ def instance_profile_role(facts: Facts) -> Outcome:
     role = facts.live_role()
     name, profile = facts.profile_name.get(), facts.profile.get()
     if profile is None:
-        raise inapplicable(f"There is no instance profile {name}.")
+        raise not_applicable(f"There is no instance profile {name}.")
     held = instance_profile_plan.held_role(profile)
     if instance_profile_plan.holds(
         profile, RoleReference(role["RoleName"], parse_arn(role["Arn"]))

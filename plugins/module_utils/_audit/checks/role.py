@@ -98,7 +98,7 @@ def trust_ec2(facts: Facts) -> Outcome:
     )
 
 
-def trust_vendor_check(facts: Facts) -> Outcome:
+def trust_anyscale_verify(facts: Facts) -> Outcome:
     """What 'anyscale cloud verify' makes of the trust policy, which it reads more narrowly than
     AWS.
     """

@@ -100,7 +100,7 @@ def test_the_role_has_the_variables_that_are_set() -> None:
     options = yaml.safe_load(ROLE.read_text())["argument_specs"]["main"]["options"]
     (host,) = build_fleet([row()], FleetFile())[0]
     inputs = {name for name in host.variables if name.startswith("cloud_iam_")} | {
-        "cloud_iam_compute_config_profile"
+        "cloud_iam_manage_compute_config"
     }
     assert inputs | {f"cloud_iam_{key}" for key in INPUT_KEYS} <= set(options)
 

@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import attempts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     PROPERTY,
 )
@@ -42,7 +42,7 @@ def run(
     """The numbers of all attempts, each of which takes its time to work."""
     time = Time()
     numbers = []
-    for number in attempts(seconds, first, longest, sleep=time.sleep, clock=time.clock):
+    for number in backoff(seconds, first, longest, sleep=time.sleep, clock=time.clock):
         numbers.append(number)
         time.now += work
         if number > 100_000:
@@ -82,7 +82,7 @@ def test_there_are_two_attempts_even_without_time(work: float) -> None:
 
 def test_the_first_attempt_comes_at_once() -> None:
     time = Time()
-    assert next(attempts(10, sleep=time.sleep, clock=time.clock)) == 0
+    assert next(backoff(10, sleep=time.sleep, clock=time.clock)) == 0
     assert time.pauses == []
 
 

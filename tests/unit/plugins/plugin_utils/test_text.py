@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import some
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import som
 )
 def test_some_of_many(count: int, told: str) -> None:
     """The first ten are enough to know what it is about."""
-    assert some([f"c{number}" for number in range(count)]) == told
+    assert summarize_names([f"c{number}" for number in range(count)]) == told

@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
     DefaultRole,
     Facts,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, unread
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, unknown
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,
@@ -47,7 +47,7 @@ OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
 CONFIG = "team-a-ray"
 
 REFUSED: Fact[t.Any] = Fact(
-    obstacle=unread("It was refused.", "Allow it.", missing_permission="iam:Anything")
+    obstacle=unknown("It was refused.", "Allow it.", missing_permission="iam:Anything")
 )
 PASS_ROLE = allow(Action=["iam:PassRole", "iam:GetInstanceProfile"], Resource=[ROLE, PROFILE])
 ACCESS = allow(

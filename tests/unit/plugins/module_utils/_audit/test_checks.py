@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Fact,
-    inapplicable,
+    not_applicable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
     CHECKS,
@@ -170,7 +170,7 @@ TABLE: dict[str, dict[str, Row]] = {
         ),
         "no such role": ({"role": GONE}, "fail", f"no role {ROLE} in account {ACCOUNT}"),
     },
-    "trust_vendor_check": {
+    "trust_anyscale_verify": {
         "a list as Action": (
             trusting({**TRUST, "Action": [ASSUME]}),
             "fail",
@@ -476,12 +476,12 @@ TABLE: dict[str, dict[str, Row]] = {
     },
     "bucket_account": {
         "no such bucket": (
-            {"bucket_region": GONE, "bucket_policy": Fact(obstacle=inapplicable("none"))},
+            {"bucket_region": GONE, "bucket_policy": Fact(obstacle=not_applicable("none"))},
             "fail",
             f"no bucket {BUCKET}",
         ),
         "another account's": (
-            {"bucket_region": Fact(obstacle=inapplicable("other")), "bucket_policy": REFUSED},
+            {"bucket_region": Fact(obstacle=not_applicable("other")), "bucket_policy": REFUSED},
             "fail",
             f"not in account {ACCOUNT}",
         ),
@@ -719,7 +719,7 @@ TABLE: dict[str, dict[str, Row]] = {
         ),
         "there is no bucket, but the role is owned": (
             {
-                "bucket_tags": Fact(obstacle=inapplicable("There is no bucket.")),
+                "bucket_tags": Fact(obstacle=not_applicable("There is no bucket.")),
                 "role": Fact(role(Tags=TERRAFORM)),
             },
             "warn",
@@ -776,7 +776,7 @@ HANGS_ON: dict[str, set[str]] = {
         "compute_config_arn_kind",
         "effective_profile",
     },
-    "trust": {"trust_ec2", "trust_vendor_check"},
+    "trust": {"trust_ec2", "trust_anyscale_verify"},
     "identity": {"bucket_deny"},
     "boundary": {"permissions_boundary"},
     "profile_name": {"instance_profile_exists", "instance_profile_role"},
@@ -840,7 +840,7 @@ TRUSTS = {
 @pytest.mark.parametrize("document", TRUSTS.values(), ids=list(TRUSTS))
 def test_the_vendor_is_foretold(document: Json) -> None:
     """By the function that 'anyscale cloud verify' itself calls."""
-    one = verdict("trust_vendor_check", facts(trust=Fact(document)))
+    one = verdict("trust_anyscale_verify", facts(trust=Fact(document)))
     try:
         assert (one["status"] == "pass") is verify_data_plane_role_assume_role_policy(document)
         assert "traceback" not in one["reason"]
@@ -879,7 +879,7 @@ def test_the_statements_to_add_are_enough() -> None:
 DOCUMENTS: dict[str, tuple[str, Json]] = {
     "the trust policy": ("trust_ec2", trusting(TRUST_LAMBDA)),
     "the trust policy, for the vendor": (
-        "trust_vendor_check",
+        "trust_anyscale_verify",
         trusting({**TRUST, "Action": [ASSUME]}),
     ),
     "the bucket's policy": ("bucket_access", access(TLS_ONLY)),
@@ -962,7 +962,7 @@ def test_lines_for_the_owner(
     ("tags", "permission"),
     [
         (REFUSED, "iam:Anything"),
-        (Fact(obstacle=inapplicable("There is no bucket.")), None),
+        (Fact(obstacle=not_applicable("There is no bucket.")), None),
         (Fact([]), None),
     ],
     ids=["refused", "no bucket", "read"],

@@ -223,7 +223,7 @@ def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path)
     """
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
-    assert SessionCache(str(folder), asks_again=True).assumed(KEY, Sts()).is_fresh
+    assert SessionCache(str(folder), ignore_cached_denials=True).assumed(KEY, Sts()).is_fresh
 
 
 def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
@@ -237,7 +237,7 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
     def ask() -> Exception | None:
         begin.wait()
         with pytest.raises(AwsError) as caught:
-            SessionCache(str(folder), asks_again=True).assumed(KEY, slowly)
+            SessionCache(str(folder), ignore_cached_denials=True).assumed(KEY, slowly)
         return caught.value
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

@@ -424,7 +424,7 @@ def test_our_statement_twice_becomes_one_with_the_roles_of_both() -> None:
     plan = decided(policy(ours(ROLE), LOG_DELIVERY, ours(ROLE_B)))
     assert left(plan)[1:] == [LOG_DELIVERY]
     assert_ours(left(plan)[0], ROLE, ROLE_B)
-    assert "statement_repeated" in plan.reasons
+    assert "duplicate_statement" in plan.reasons
 
 
 def test_a_deleted_principal_is_pruned_from_our_statement_even_where_nothing_else_differs() -> None:

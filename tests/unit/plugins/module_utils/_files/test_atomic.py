@@ -16,7 +16,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import write_whole
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 
 
 @pytest.fixture(name="path")
@@ -53,7 +53,7 @@ class Synced(list[str]):
 @pytest.mark.parametrize("durable", [True, False], ids=["durable", "not durable"])
 def test_it_is_there_as_a_whole(path: pathlib.Path, durable: bool) -> None:
     for text in ("first", "sécond"):
-        write_whole(str(path), text, durable=durable)
+        atomic_write(str(path), text, durable=durable)
         assert path.read_text(encoding="utf-8") == text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
@@ -61,7 +61,7 @@ def test_it_is_there_as_a_whole(path: pathlib.Path, durable: bool) -> None:
 
 def test_a_file_in_the_working_folder(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(path.parent)
-    write_whole("file", "text", durable=True)
+    atomic_write("file", "text", durable=True)
     assert path.read_text() == "text"
 
 
@@ -72,7 +72,7 @@ def test_what_is_durable_is_brought_to_the_disk_with_its_name(
     synced = Synced(folder)
     monkeypatch.setattr(os, "fsync", synced)
     before = len(os.listdir("/proc/self/fd"))
-    write_whole(str(path), "text", durable=True)
+    atomic_write(str(path), "text", durable=True)
     assert synced == ["file", "folder with it"]
     assert len(os.listdir("/proc/self/fd")) == before
 
@@ -82,7 +82,7 @@ def test_what_is_not_durable_waits_for_no_disk(
 ) -> None:
     synced = Synced(folder)
     monkeypatch.setattr(os, "fsync", synced)
-    write_whole(str(path), "text")
+    atomic_write(str(path), "text")
     assert synced == []
 
 
@@ -90,7 +90,7 @@ def test_a_file_system_whose_folders_cannot_be_synced_is_good_enough(
     path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", Synced(folder, errno.EINVAL))
-    write_whole(str(path), "text", durable=True)
+    atomic_write(str(path), "text", durable=True)
     assert path.read_text() == "text"
 
 
@@ -100,7 +100,7 @@ def test_a_disk_that_fails_is_told(
     monkeypatch.setattr(os, "fsync", Synced(folder, errno.EIO))
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
-        write_whole(str(path), "text", durable=True)
+        atomic_write(str(path), "text", durable=True)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -114,16 +114,16 @@ def test_an_interruption_leaves_the_old_one_or_the_new_one(
 ) -> None:
     """And is what ends the writing, not that there is nothing left to clean up."""
     path.write_text("old")
-    carry_out = getattr(os, call)
+    execute = getattr(os, call)
 
     def interrupt(*arguments: t.Any) -> t.NoReturn:
         if when == "after":
-            carry_out(*arguments)
+            execute(*arguments)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, call, interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
-        write_whole(str(path), "new", mode=0o644)
+        atomic_write(str(path), "new", mode=0o644)
     assert caught.value.__context__ is None
     assert path.read_text() == ("new" if (call, when) == ("replace", "after") else "old")
     assert list(path.parent.iterdir()) == [path]
@@ -131,5 +131,5 @@ def test_an_interruption_leaves_the_old_one_or_the_new_one(
 
 def test_a_text_that_cannot_be_written_leaves_nothing(path: pathlib.Path) -> None:
     with pytest.raises(UnicodeError):
-        write_whole(str(path), "half a character: \ud800", durable=True)
+        atomic_write(str(path), "half a character: \ud800", durable=True)
     assert list(path.parent.iterdir()) == []

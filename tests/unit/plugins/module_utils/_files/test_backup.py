@@ -25,10 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     Backup,
     check_backup_options,
     check_run_id,
-    drop,
+    delete_backup,
     files_in,
-    kept,
     read,
+    write_backup,
 )
 
 ACCOUNT = "222222222222"
@@ -75,7 +75,7 @@ def parameters(folder: pathlib.Path, **more: t.Any) -> dict[str, t.Any]:
 
 
 def write(folder: pathlib.Path, backup: Backup = ONE, **more: t.Any) -> pathlib.Path:
-    return pathlib.Path(kept(backup, parameters(folder, **more))["backup_file"])
+    return pathlib.Path(write_backup(backup, parameters(folder, **more))["backup_file"])
 
 
 def mode(path: pathlib.Path) -> int:
@@ -126,7 +126,7 @@ NOT_KEPT: dict[str, tuple[Backup | None, dict[str, t.Any]]] = {
 @pytest.mark.parametrize("case", NOT_KEPT)
 def test_nothing_is_kept(tmp_path: pathlib.Path, case: str) -> None:
     backup, options = NOT_KEPT[case]
-    assert kept(backup, parameters(tmp_path, **options)) == {}
+    assert write_backup(backup, parameters(tmp_path, **options)) == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -196,9 +196,9 @@ def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None
 
 def test_what_was_not_replaced_is_dropped(tmp_path: pathlib.Path) -> None:
     """Whether its file is still there or not, and whether there is one."""
-    result = kept(ONE, parameters(tmp_path))
+    result = write_backup(ONE, parameters(tmp_path))
     for backup_file in (result, result, {}):
-        drop(backup_file)
+        delete_backup(backup_file)
     assert list((tmp_path / "backups").iterdir()) == []
 
 

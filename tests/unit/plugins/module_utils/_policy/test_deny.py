@@ -259,7 +259,7 @@ TABLE = {
 @pytest.mark.parametrize(("raw", "verdict"), TABLE.values(), ids=list(TABLE))
 def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
     kept = copy.deepcopy(raw)
-    assert policy_deny.hits(raw, TEAM_A, NEEDED) is verdict
+    assert policy_deny.denies(raw, TEAM_A, NEEDED) is verdict
     assert raw == kept
 
 
@@ -272,7 +272,7 @@ def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
     ids=["all but an id", "an id"],
 )
 def test_only_a_request_can_tell_whether_a_role_of_unknown_id_is_hit(raw: t.Any) -> None:
-    assert policy_deny.hits(raw, NAMELESS, NEEDED) is None
+    assert policy_deny.denies(raw, NAMELESS, NEEDED) is None
 
 
 @pytest.mark.parametrize(
@@ -281,15 +281,15 @@ def test_only_a_request_can_tell_whether_a_role_of_unknown_id_is_hit(raw: t.Any)
     ids=["a prefix", "a kind", "any bucket's"],
 )
 def test_a_deny_of_a_part_of_the_objects_is_not_overlooked(resource: str) -> None:
-    assert policy_deny.hits(denies(Resource=resource), TEAM_A, NEEDED) is not False
+    assert policy_deny.denies(denies(Resource=resource), TEAM_A, NEEDED) is not False
 
 
 def test_a_statement_that_allows_takes_nothing() -> None:
-    assert policy_deny.hits(denies(Effect="Allow"), TEAM_A, NEEDED) is False
+    assert policy_deny.denies(denies(Effect="Allow"), TEAM_A, NEEDED) is False
 
 
 def test_a_deny_takes_nothing_from_a_role_that_needs_nothing() -> None:
-    assert policy_deny.hits(denies(), TEAM_A, []) is False
+    assert policy_deny.denies(denies(), TEAM_A, []) is False
 
 
 VARIABLES = {
@@ -317,16 +317,18 @@ VARIABLES = {
 
 @pytest.mark.parametrize("raw", VARIABLES.values(), ids=list(VARIABLES))
 def test_only_a_request_can_tell_what_a_policy_variable_stands_for(raw: t.Any) -> None:
-    assert policy_deny.hits(raw, TEAM_A, NEEDED) is None
+    assert policy_deny.denies(raw, TEAM_A, NEEDED) is None
 
 
 def test_a_value_that_is_met_whatever_a_policy_variable_beside_it_stands_for() -> None:
     values = ["${aws:ResourceAccount}", ACCOUNT]
     assert (
-        policy_deny.hits(unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
+        policy_deny.denies(
+            unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED
+        )
         is False
     )
     assert (
-        policy_deny.hits(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
+        policy_deny.denies(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
         is True
     )

@@ -758,14 +758,14 @@ ACTION_COVERED = {
     ("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED)
 )
 def test_an_action_is_covered_by(actions: t.Any, action: str, covered: bool) -> None:
-    assert canonical(base(Action=actions)).covers_action(action) is covered
+    assert canonical(base(Action=actions)).includes_action(action) is covered
 
 
 @pytest.mark.parametrize(
     ("actions", "action", "covered"), ACTION_COVERED.values(), ids=list(ACTION_COVERED)
 )
 def test_an_action_is_left_out_by_not_action(actions: t.Any, action: str, covered: bool) -> None:
-    assert canonical(base(Action=None, NotAction=actions)).covers_action(action) is not covered
+    assert canonical(base(Action=None, NotAction=actions)).includes_action(action) is not covered
 
 
 # pattern, (covers the bucket, touches it), (covers all objects, touches some)
@@ -812,10 +812,13 @@ def test_a_statement_is_about_a_bucket_or_its_objects(
     resources: t.Any, bucket: t.Any, objects: t.Any
 ) -> None:
     statement = canonical(base(Resource=resources))
-    assert (statement.covers_resource(BUCKET_ARN), statement.touches_resource(BUCKET_ARN)) == bucket
     assert (
-        statement.covers_resource(OBJECTS_ARN),
-        statement.touches_resource(OBJECTS_ARN),
+        statement.includes_resource(BUCKET_ARN),
+        statement.overlaps_resource(BUCKET_ARN),
+    ) == bucket
+    assert (
+        statement.includes_resource(OBJECTS_ARN),
+        statement.overlaps_resource(OBJECTS_ARN),
     ) == objects
 
 
@@ -836,10 +839,13 @@ def test_a_statement_with_not_resource_is_about(
     resources: t.Any, bucket: t.Any, objects: t.Any
 ) -> None:
     statement = canonical(base(Resource=None, NotResource=resources))
-    assert (statement.covers_resource(BUCKET_ARN), statement.touches_resource(BUCKET_ARN)) == bucket
     assert (
-        statement.covers_resource(OBJECTS_ARN),
-        statement.touches_resource(OBJECTS_ARN),
+        statement.includes_resource(BUCKET_ARN),
+        statement.overlaps_resource(BUCKET_ARN),
+    ) == bucket
+    assert (
+        statement.includes_resource(OBJECTS_ARN),
+        statement.overlaps_resource(OBJECTS_ARN),
     ) == objects
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+    assign,
     cloud_of,
     documents_of,
-    share_out,
-    with_needs,
+    with_dependents,
 )
 
 ACCOUNT, OTHER = "222222222222", "333333333333"
@@ -76,10 +76,10 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
 def test_who_puts_it_back(case: str, own: bool) -> None:
     backup, owner, anybody = SHARES[case]
     documents = documents_of({"/backups/1.json": backup})
-    shares = share_out(documents, {name: cloud_of(host) for name, host in HOSTS.items()}, own)
+    shares = assign(documents, {name: cloud_of(host) for name, host in HOSTS.items()}, own)
     taken_by = owner if own else anybody
     assert shares.by_host == ({taken_by: documents} if taken_by else {})
-    assert shares.nobodys == ([] if taken_by else documents)
+    assert shares.unassigned == ([] if taken_by else documents)
 
 
 def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
@@ -167,6 +167,6 @@ def test_who_needs_what_would_be_lost(case: str) -> None:
     """
     backup, expected = NEEDS[case]
     fleet = {name: cloud_of(host) for name, host in FLEET.items()}
-    (document,) = with_needs(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
+    (document,) = with_dependents(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
     assert set(document.needed_by) == expected
     assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]

@@ -107,27 +107,27 @@ class TestRefused:
                 id="template",
             ),
             pytest.param(
-                {"defaults": {"config": {"a": ["{% x %}"]}}},
-                r"defaults.config.a\[0\] holds a template",
+                {"defaults": {"compute_config_spec": {"a": ["{% x %}"]}}},
+                r"defaults.compute_config_spec.a\[0\] holds a template",
                 id="template deep down",
             ),
             pytest.param(
-                {"defaults": {"config": "x"}},
-                "defaults.config is 'x', which is not a mapping",
+                {"defaults": {"compute_config_spec": "x"}},
+                "defaults.compute_config_spec is 'x', which is not a mapping",
                 id="text for a mapping",
             ),
             pytest.param(
-                {"defaults": {"config": {"a": {5: 1}}}},
-                "defaults.config.a has the key 5",
+                {"defaults": {"compute_config_spec": {"a": {5: 1}}}},
+                "defaults.compute_config_spec.a has the key 5",
                 id="number as a key",
             ),
             pytest.param(
-                {"defaults": {"config": {"a": {1}}}},
-                "defaults.config.a is of the type set, which is neither",
+                {"defaults": {"compute_config_spec": {"a": {1}}}},
+                "defaults.compute_config_spec.a is of the type set, which is neither",
                 id="a set",
             ),
             pytest.param(
-                {"defaults": {"config": {"a": LOOP}}},
+                {"defaults": {"compute_config_spec": {"a": LOOP}}},
                 "nested too deeply.*alias",
                 id="an alias to itself",
             ),
@@ -178,8 +178,8 @@ class TestRefused:
 
     def test_a_long_value_is_not_shown_whole(self) -> None:
         with pytest.raises(InputError) as error:
-            parse_fleet_file({"defaults": {"config": "x" * 500}})
-        assert len(error.value.message) < 120
+            parse_fleet_file({"defaults": {"compute_config_spec": "x" * 500}})
+        assert len(error.value.message) < 140
 
     @given(TREE)
     def test_nothing_else_is_raised_whatever_is_in_it(self, document: t.Any) -> None:
@@ -209,8 +209,8 @@ class TestAccepted:
 
     def test_braces_of_json_in_a_config_are_left_alone(self) -> None:
         config = {"note": '{"a": {cloud}, "b": {x}}', "empty": None, "zones": [1, 2.5]}
-        settings = parse_fleet_file({"defaults": {"config": config}}).settings([])
-        assert filled_in(settings["config"], {"cloud": "speech"}) == {
+        settings = parse_fleet_file({"defaults": {"compute_config_spec": config}}).settings([])
+        assert filled_in(settings["compute_config_spec"], {"cloud": "speech"}) == {
             **config,
             "note": '{"a": speech, "b": {x}}',
         }

@@ -219,7 +219,7 @@ class TestVariables:
         settings = {
             "role": "arn:aws:iam::{account_id}:role/{cloud}",
             "compute_config": "{cloud}-ray",
-            "config": {"flags": {"owner": "{cloud_id}"}, "zones": ["{region}a"]},
+            "compute_config_spec": {"flags": {"owner": "{cloud_id}"}, "zones": ["{region}a"]},
             "assume_role_arn": "arn:aws:iam::{account_id}:role/onboarding",
             "assume_role_external_id": "x-{cloud_id}",
             "instance_profile": "profile",
@@ -236,7 +236,7 @@ class TestVariables:
         } == {
             "cloud_iam_role": f"arn:aws:iam::{ACCOUNT}:role/speech",
             "cloud_iam_compute_config": "speech-ray",
-            "cloud_iam_config": {"flags": {"owner": "cld_1"}, "zones": ["us-west-2a"]},
+            "cloud_iam_compute_config_spec": {"flags": {"owner": "cld_1"}, "zones": ["us-west-2a"]},
             "cloud_iam_assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/onboarding",
             "cloud_iam_assume_role_external_id": "x-cld_1",
             "cloud_iam_instance_profile": "profile",
@@ -282,8 +282,8 @@ class TestVariables:
         hosts, _told = made(
             [row("speech", resource(), resource(**EAST))], {"defaults": {"compute_config": "ray"}}
         )
-        assert hosts["speech.east"].variables["cloud_iam_compute_config_profile"] is False
-        assert "cloud_iam_compute_config_profile" not in hosts["speech"].variables
+        assert hosts["speech.east"].variables["cloud_iam_manage_compute_config"] is False
+        assert "cloud_iam_manage_compute_config" not in hosts["speech"].variables
         assert [
             hosts[name].variables["anyscale_is_default_resource"]
             for name in ("speech", "speech.east")
@@ -525,15 +525,13 @@ class TestProblems:
         assert host.groups == ("anyscale_clouds", f"account_{ACCOUNT}")
 
     def test_a_bucket_that_is_not_to_be_converged_is_not_missed(self) -> None:
-        document = {"defaults": {"variables": {"cloud_iam_bucket_access": False}}}
+        document = {"defaults": {"variables": {"cloud_iam_manage_bucket_access": False}}}
         assert not made([row("speech", resource(object_storage=None))], document)[1]
 
     def test_without_one_primary_resource_no_host_publishes(self) -> None:
         hosts, _told = made([row("speech", resource(is_default=False), resource(**EAST))])
         assert list(hosts) == ["speech.east", "speech.vm-aws-us-west-2"]
-        assert not any(
-            host.variables["cloud_iam_compute_config_profile"] for host in hosts.values()
-        )
+        assert not any(host.variables["cloud_iam_manage_compute_config"] for host in hosts.values())
 
     @pytest.mark.parametrize(
         ("rows", "name"),

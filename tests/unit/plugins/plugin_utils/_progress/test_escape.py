@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
-    cells,
-    cut,
-    harmless,
-    harmless_data,
+    display_width,
+    escape_control_chars,
+    escape_data,
     on_one_line,
+    truncate,
 )
 
 
@@ -34,7 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape
 )
 def test_control_characters_are_shown_as_escapes(text: str, expected: str) -> None:
     """And nothing else changes."""
-    assert harmless(text) == expected
+    assert escape_control_chars(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,20 +46,20 @@ def test_control_characters_are_shown_as_escapes(text: str, expected: str) -> No
 )
 def test_the_colours_of_ansible_may_stay(text: str, expected: str) -> None:
     """On demand."""
-    assert harmless(text, colours=True) == expected
+    assert escape_control_chars(text, colours=True) == expected
 
 
 def test_data_is_made_harmless_as_deep_as_it_goes() -> None:
     """Whatever else is in it."""
     data = [{"before": "\x1b[2J", "lines": ["\x07", 1]}, None, True]
-    assert harmless_data(data) == [{"before": "\\x1b[2J", "lines": ["\\x07", 1]}, None, True]
+    assert escape_data(data) == [{"before": "\\x1b[2J", "lines": ["\\x07", 1]}, None, True]
 
 
 @given(st.text(), st.integers(0, 30))
 def test_a_cut_text_is_its_start_and_no_wider(text: str, width: int) -> None:
     """For any text and width."""
-    short = cut(text, width)
-    assert cells(short) <= width
+    short = truncate(text, width)
+    assert display_width(short) <= width
     assert short == text or text.startswith(short.removesuffix("..."))
 
 

@@ -32,7 +32,7 @@ def _told(*events: Event) -> Progress:
 
 
 def _all_over(task: str, names: str = "abc") -> list[Event]:
-    return [("over", name, task) for name in names]
+    return [("task_finished", name, task) for name in names]
 
 
 RIGHT, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
@@ -49,7 +49,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="nothing changed",
         ),
         pytest.param(
-            [BEGIN, ("over", "a", "trust"), ("settle", ())],
+            [BEGIN, ("task_finished", "a", "trust"), ("settle", ())],
             [RIGHT, None, None],
             id="no task was for the others",
         ),
@@ -81,12 +81,12 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="of one not all could be told",
         ),
         pytest.param(
-            [BEGIN, ("miss", "a"), ("settle", ())],
+            [BEGIN, ("audit_failed", "a"), ("settle", ())],
             [UNAUDITED, None, None],
             id="one could not be looked at",
         ),
         pytest.param(
-            [BEGIN, ("miss", "a"), ("fail", "a", "no"), ("settle", ("a",))],
+            [BEGIN, ("audit_failed", "a"), ("fail", "a", "no"), ("settle", ("a",))],
             [FAILED, None, None],
             id="not looked at, then failed",
         ),
@@ -147,10 +147,10 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             [
                 BEGIN,
                 ("choose", {"b"}),
-                ("over", "a", "trust"),
-                ("over", "b", "trust"),
+                ("task_finished", "a", "trust"),
+                ("task_finished", "b", "trust"),
                 AGAIN,
-                ("over", "a", "last"),
+                ("task_finished", "a", "last"),
                 ("settle", ()),
             ],
             [None, RIGHT, None],
@@ -198,9 +198,9 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         pytest.param(
             [
                 BEGIN,
-                ("over", "b", "trust"),
+                ("task_finished", "b", "trust"),
                 ("plan", {"b"}),
-                ("over", "b", "bucket"),
+                ("task_finished", "b", "bucket"),
                 ("settle", ()),
             ],
             [RIGHT, UNFINISHED, RIGHT],
@@ -212,7 +212,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 ("plan", {"b", "c"}),
                 GOING_ON,
                 AGAIN,
-                ("over", "b", "last", False),
+                ("task_finished", "b", "last", False),
                 ("plan", set(), set(), True),
                 ("settle", ()),
             ],
@@ -227,7 +227,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 BEGIN,
                 ("plan", {"b"}),
                 ("begin", {"a": "", "b": ""}, ["last"], 1.0),
-                *(("over", name, "last", False) for name in "ab"),
+                *(("task_finished", name, "last", False) for name in "ab"),
                 ("settle", ()),
             ],
             [RIGHT, UNFINISHED, RIGHT],
@@ -332,23 +332,36 @@ def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None
         ),
         pytest.param([BEGIN, ("fail", "a", "no")], 1 / 3, id="who failed is no more work"),
         pytest.param(
-            [BEGIN, ("over", "a", "included")], 0, id="tasks that were not known do not count"
+            [BEGIN, ("task_finished", "a", "included")],
+            0,
+            id="tasks that were not known do not count",
         ),
         pytest.param(
-            [("begin", THREE, [], 0.0), ("over", "a", "included")], 0, id="nor where none is known"
+            [("begin", THREE, [], 0.0), ("task_finished", "a", "included")],
+            0,
+            id="nor where none is known",
         ),
         pytest.param(
-            [("begin", THREE, ["x", "y", "z"], 0.0), ("over", "a", "y"), ("over", "a", "x")],
+            [
+                ("begin", THREE, ["x", "y", "z"], 0.0),
+                ("task_finished", "a", "y"),
+                ("task_finished", "a", "x"),
+            ],
             2 / 9,
             id="nothing is undone by an earlier task",
         ),
         pytest.param(
-            [BEGIN, ("over", "a", "trust"), ("plan", {"b"})],
+            [BEGIN, ("task_finished", "a", "trust"), ("plan", {"b"})],
             2 / 3,
             id="planned, and nothing is done yet",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b"}), ("begin", {"b": ""}, TASKS, 1.0), ("over", "b", "trust")],
+            [
+                BEGIN,
+                ("plan", {"b"}),
+                ("begin", {"b": ""}, TASKS, 1.0),
+                ("task_finished", "b", "trust"),
+            ],
             5 / 6,
             id="after a plan",
         ),
@@ -376,7 +389,7 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
                 BEGIN,
                 ("plan", {"b", "c"}),
                 ("begin", {"b": ""}, TASKS, 100.0),
-                ("over", "b", "trust"),
+                ("task_finished", "b", "trust"),
             ],
             110.0,
             30.0,
@@ -386,7 +399,7 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
             [
                 BEGIN,
                 ("plan", {"b", "c"}),
-                *(("begin", {"b": ""}, TASKS, 100.0), ("over", "b", "trust")),
+                *(("begin", {"b": ""}, TASKS, 100.0), ("task_finished", "b", "trust")),
                 ("begin", {"c": ""}, TASKS, 110.0),
             ],
             120.0,
@@ -403,7 +416,9 @@ def test_the_time_left(events: list[Event], now: float, expected: float | None) 
 def test_the_last_task_tells_that_a_cloud_is_done() -> None:
     """Once."""
     progress = _told(BEGIN)
-    assert [progress.over("a", task) for task in ("trust", "bucket", "bucket", "included")] == [
+    assert [
+        progress.task_finished("a", task) for task in ("trust", "bucket", "bucket", "included")
+    ] == [
         False,
         True,
         False,
@@ -428,11 +443,13 @@ def test_predictions_are_counted_until_they_come_true() -> None:
 def test_reasons_are_told_once() -> None:
     """Those that come after a cloud was told of are told on their own; all of them stay known."""
     progress = _told(BEGIN, ("change", "a", ["x", "y", "x"]))
-    assert [(cloud.name, cloud.untold) for cloud in progress.untold()] == [("a", ["x", "y"])]
-    progress.clouds["a"].untold = []
-    assert progress.untold() == []
+    assert [(cloud.name, cloud.unreported) for cloud in progress.unreported()] == [
+        ("a", ["x", "y"])
+    ]
+    progress.clouds["a"].unreported = []
+    assert progress.unreported() == []
     progress.change("a", ["y", "z"])
-    assert [cloud.untold for cloud in progress.untold()] == [["z"]]
+    assert [cloud.unreported for cloud in progress.unreported()] == [["z"]]
     assert progress.clouds["a"].reasons == ["x", "y", "z"]
 
 
@@ -443,5 +460,5 @@ def test_an_account_stays_known() -> None:
 
 def test_a_host_that_no_play_named_is_counted() -> None:
     """Such as one that was added while the play ran."""
-    progress = _told(BEGIN, ("change", "d", ["x"]), ("over", "d", "trust"))
+    progress = _told(BEGIN, ("change", "d", ["x"]), ("task_finished", "d", "trust"))
     assert len(progress.clouds) == 4 and progress.changed == 1

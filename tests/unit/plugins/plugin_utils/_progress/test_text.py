@@ -11,7 +11,9 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import cells
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+    display_width,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
     Progress,
@@ -30,7 +32,7 @@ def _plain(line: texts.Line) -> str:
 
 
 def _recap(progress: Progress, check: bool = False, width: int = 100) -> list[str]:
-    progress.settle([cloud.name for cloud in progress.clouds.values() if cloud.trouble])
+    progress.settle([cloud.name for cloud in progress.clouds.values() if cloud.failure])
     return [_plain(line) for line in texts.recap(progress, "clouds", check, width)]
 
 
@@ -40,7 +42,7 @@ def _halfway() -> Progress:
     progress.change("a", ["access_missing"])
     progress.fail("b", "no")
     for name in "acd":
-        progress.over(name, "trust")
+        progress.task_finished(name, "trust")
     return progress
 
 
@@ -85,7 +87,7 @@ def test_the_bar_is_never_wider_than_the_terminal(task: str, width: int) -> None
     progress = _halfway()
     progress.task = task
     line = _plain(texts.bar_line(progress, "clouds", False, width, 75.0))
-    assert cells(line) <= width and line.isprintable()
+    assert display_width(line) <= width and line.isprintable()
 
 
 def test_the_bar_speaks_of_check_mode() -> None:
@@ -118,7 +120,7 @@ def test_a_cloud_that_changed() -> None:
     progress = _progress(a="111111111111", b="")
     progress.change("a", ["x", "y\n"])
     progress.change("b", ["z"], predicted=True)
-    assert [texts.changed_line(cloud) for cloud in progress.untold()] == [
+    assert [texts.changed_line(cloud) for cloud in progress.unreported()] == [
         "changed: a (account 111111111111): x, y",
         "would change: b: z",
     ]
@@ -140,7 +142,7 @@ def test_the_recap() -> None:
     progress.change("a", ["wrong_arn_kind"])
     progress.change("b", ["wrong_arn_kind", "ec2_trust_missing"])
     progress.fail("c", "Role c does not exist.")
-    progress.over("d", "bucket")
+    progress.task_finished("d", "bucket")
     progress.fail("e", "no route", unreachable=True)
     assert _recap(progress) == [
         "account       clouds    right  changed   failed  unreachable",
@@ -199,7 +201,7 @@ def test_the_recap_of_an_audit() -> None:
     progress.find("b", ["trust_policy"])
     progress.find("c", [])
     for name in "abc":
-        progress.over(name, "bucket")
+        progress.task_finished(name, "bucket")
     assert _recap(progress) == [
         "account       clouds    right  drifted  changed   failed  unreachable",
         "111111111111       3        1        2        0        0            0",
@@ -245,7 +247,7 @@ def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
             * 3,
         )
     lines = _recap(progress, width=width)
-    assert len(lines) < 40 and max(map(cells, lines[3:-1])) <= width
+    assert len(lines) < 40 and max(map(display_width, lines[3:-1])) <= width
     assert lines[4].startswith("   500  access_missing: cloud-0, ")
     assert all(": cloud" in line for line in lines if line.startswith("     1  ")), (
         "the names are to be seen too"

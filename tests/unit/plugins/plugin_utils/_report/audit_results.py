@@ -15,7 +15,7 @@ import typing as t
 ACCOUNT = "222222222222"
 TITLES = {
     "trust_ec2": "EC2 may assume the role",
-    "trust_vendor_check": "Anyscale's own verification accepts the trust",
+    "trust_anyscale_verify": "Anyscale's own verification accepts the trust",
     "role_account": "The role is in the cloud's account",
     "permissions_boundary": "No permissions boundary limits the role",
     "instance_profile_exists": "The instance profile exists",
