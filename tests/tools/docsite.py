@@ -86,6 +86,8 @@ def build_site(part: Part, venv: Path) -> None:
     with (SITE / "conf.py").open("a") as conf:
         conf.write(_MORE_CONF)
     shutil.copytree(DOCSITE / "static", SITE / "static")
+    for image in (DOCSITE / "rst").glob("*.svg"):  # antsibull-docs takes the pages alone
+        shutil.copy(image, SITE / "rst/docsite")
     index = SITE / "rst/index.rst"
     index.write_text(with_captions(index.read_text()))
     if part.run(
