@@ -28,7 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
     Cloud,
-    Document,
+    Restorable,
     assign,
     cloud_of,
     documents_of,
@@ -106,7 +106,7 @@ class ActionModule(FleetAction):
         }
 
 
-def _documents(arguments: t.Mapping[str, t.Any]) -> list[Document]:
+def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
     """The documents that the backups that are asked for are of."""
     paths = _paths(arguments)
     if not paths:

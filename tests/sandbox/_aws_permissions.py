@@ -9,6 +9,8 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
+import typing as t
+
 from moto.iam.models import iam_backends
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
@@ -58,11 +60,11 @@ def _named_arn(call: AwsCall, parameter: str) -> str:
     """The ARN with its path; of what is not there (yet), the path that the call gives it."""
     kind, name = _KINDS[parameter], call.parameters[parameter]
     backend = iam_backends[call.account_id][PARTITION]
-    there = {
+    there: t.Mapping[str, t.Any] = {
         "instance-profile": backend.instance_profiles,
         "role": backend.roles,
         "user": backend.users,
-    }[kind]
+    }
     path = call.parameters.get("Path", "/")
-    found = (entity.arn for entity in there.values() if entity.name == name)
+    found = (entity.arn for entity in there[kind].values() if entity.name == name)
     return next(found, f"arn:{PARTITION}:iam::{call.account_id}:{kind}{path}{name}")

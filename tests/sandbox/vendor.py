@@ -35,7 +35,7 @@ class Verdict:
     complaints: tuple[str, ...]
 
 
-class _Listener(CloudSetupLogger):  # type: ignore[misc]  # the vendor's package is untyped
+class _Listener(CloudSetupLogger):
     """Keeps what the vendor's code says instead of printing it."""
 
     def __init__(self) -> None:

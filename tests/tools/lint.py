@@ -15,7 +15,8 @@ from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT,
 TREE = CACHE / "mypy-tree"
 COLLECTIONS = CACHE / "lint"
 COPY = COLLECTIONS / "ansible_collections/rayfleet/anyscale"
-TYPED = "ansible_collections/rayfleet/anyscale/plugins/module_utils"
+_COLLECTION = "ansible_collections/rayfleet/anyscale"
+TYPED = (f"{_COLLECTION}/plugins", f"{_COLLECTION}/tests/sandbox")
 
 MISSPELT = """---
 - name: A play that is right but for one misspelt option
@@ -38,7 +39,7 @@ def lint(part: Part) -> None:
     check_that_options_are_checked(part, in_copy)
     part.run("ruff", "check", "--quiet", ".")
     _link_tree()
-    part.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), TYPED, cwd=TREE)
+    part.run("mypy", "--config-file", str(ROOT / "pyproject.toml"), *TYPED, cwd=TREE)
 
 
 def check_that_options_are_checked(part: Part, env: dict[str, str]) -> None:

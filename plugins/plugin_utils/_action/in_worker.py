@@ -116,7 +116,7 @@ class InWorkerAction(ActionBase):
             validated = Validated(
                 self.task_class, self._task.resolved_action or self._task.action, self._task.args
             )
-            result = (
+            result: Result = (
                 {"failed": True, "msg": validated.complaint}
                 if validated.complaint
                 else self._outcome(validated.params)

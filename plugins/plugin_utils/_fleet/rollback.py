@@ -197,13 +197,13 @@ def _given(backup: Backup, document: Document | None) -> set[_Role]:
         )
         return {(backup.account_id, role_name_of(arn))} if lets_ec2 else set()
     principals = [canonical(raw).principals or () for raw in raws if raw["Effect"] == "Allow"]
-    arns = {
+    roles = {
         value
         for found in principals
         for _kind, value in found
-        if (arn := parse_arn(value)) and arn.resource.startswith("role/")
+        if (parsed := parse_arn(value)) and parsed.resource.startswith("role/")
     }
-    return {(account_of(arn), role_name_of(arn)) for arn in arns}
+    return {(account_of(role), role_name_of(role)) for role in roles}
 
 
 def assign(documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], own: bool) -> Shares:

@@ -113,12 +113,12 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
     """
     result = result if isinstance(result, dict) else {}
     if result.get("failed") or not result.get("checks"):
-        error = str(result.get("msg") or _NO_RESULT)
+        message = str(result.get("msg") or _NO_RESULT)
         return {
             "name": name,
             "state": "error",
             "cloud": result.get("cloud"),
-            "error": error,
+            "error": message,
             "checks": [],
         }
     checks = [
@@ -126,8 +126,9 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
         for check in result["checks"]
     ]
     found = {check["status"] for check in checks}
-    error = _nothing_told(checks) if "unknown" in found and found <= _UNTOLD else None
-    state = "error" if error else next(state for state in STATES if state in found)
+    is_unknown = "unknown" in found and found <= _UNTOLD
+    error = _nothing_told(checks) if is_unknown else None
+    state = "error" if is_unknown else next(state for state in STATES if state in found)
     return {
         "name": name,
         "state": state,

@@ -11,6 +11,7 @@ the check comes to. https://docs.anyscale.com/configuration/compute/aws
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
@@ -178,8 +179,8 @@ def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
     if not facts.compute_configs:
         raise not_applicable("No compute config was named to be looked at.")
     outcomes = {
-        name: outcome_of(lambda name=name: judge(facts, name)) for name in facts.compute_configs
-    }  # type: ignore[misc]
+        name: outcome_of(functools.partial(judge, facts, name)) for name in facts.compute_configs
+    }
     worst = min(outcomes.values(), key=lambda outcome: BY_WEIGHT.index(outcome.status))
     telling = [outcome for outcome in outcomes.values() if outcome.status == worst.status]
     evidence: dict[str, t.Any] = {
