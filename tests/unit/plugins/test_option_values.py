@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     TRUST_POLICY,
     Backup,
-    kept,
+    write_backup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW
@@ -99,7 +99,9 @@ def given(module: str, folder: pathlib.Path) -> Json:
         return GIVEN[module]
     before = policy(LAMBDA)
     backup = Backup(TRUST_POLICY, {"role_arn": NEW.role_arn}, ACCOUNT, before, None)
-    return {"files": [kept(backup, {"backup": True, "backup_dir": str(folder)})["backup_file"]]}
+    return {
+        "files": [write_backup(backup, {"backup": True, "backup_dir": str(folder)})["backup_file"]]
+    }
 
 
 # --- the tables -----------------------------------------------------------------------------------
