@@ -19,6 +19,7 @@ import typing as t
 from unittest import mock
 
 import botocore.session
+import hypothesis
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
@@ -29,6 +30,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action import in_worker
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+
+# What properties are tried on: a few examples each time, many with --hypothesis-profile=thorough.
+# Examples take their time on a busy machine, which is no failure.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=200, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 pytest.register_assert_rewrite(
     "ansible_collections.rayfleet.anyscale.tests.support.module_assertions"

@@ -399,7 +399,10 @@ def test_many_statements_within_a_raised_quota(scene: Sandbox, run_module: Run) 
 
 # --- random ones ----------------------------------------------------------------------------------
 
-EXAMPLES = settings(builders.PROPERTY, max_examples=25, suppress_health_check=list(HealthCheck))
+# Each example runs a module some times.
+EXAMPLES = settings(
+    max_examples=settings().max_examples // 5, suppress_health_check=list(HealthCheck)
+)
 EFFECTS = (("Allow",), ("Allow", "Deny"))
 RANDOM = {
     TRUST: st.one_of(*(builders.trust_policies(effects) for effects in EFFECTS)),

@@ -118,6 +118,7 @@ def test_command(outcomes: dict[str, Outcome], command: str) -> None:
         assert text in outcomes[command].output
 
 
+@pytest.mark.long
 def test_refused_token_ends_the_installed_command(sandbox: Sandbox, tmp_path: Path) -> None:
     executable = shutil.which("anyscale", path=sysconfig.get_path("scripts"))
     assert executable

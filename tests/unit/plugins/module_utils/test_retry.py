@@ -14,9 +14,6 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
-from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
-    PROPERTY,
-)
 
 SHORTEST = 0.01
 
@@ -50,7 +47,6 @@ def run(
     return numbers, time
 
 
-@PROPERTY
 @given(st.floats(0, 60), st.floats(0.01, 1), st.floats(1, 10), st.floats(0.001, 5))
 def test_attempts_are_numbered_and_pauses_are_bounded(
     seconds: float, first: float, longest: float, work: float
@@ -63,7 +59,6 @@ def test_attempts_are_numbered_and_pauses_are_bounded(
         assert min(SHORTEST, first) <= pause <= min(longest, first * 2**index) * (1 + 1e-9)
 
 
-@PROPERTY
 @given(st.floats(1, 60), st.floats(0.001, 5))
 def test_the_time_is_used_but_not_exceeded_by_more_than_one_attempt(
     seconds: float, work: float

@@ -50,7 +50,6 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     ON_BUCKET,
     ON_OBJECTS,
     OTHER_ACCOUNT,
-    PROPERTY,
     ROLE,
     ROLE_B,
     ROLE_B_ID,
@@ -849,7 +848,6 @@ def _has_all(document: Document, role: str) -> bool:
     )
 
 
-@PROPERTY
 @given(bucket_policies(), OUR_PART, ROLES)
 def test_merging_keeps_every_statement_of_others_and_adds_just_ours(
     others: Document, there: list[Raw], roles: t.Any
@@ -867,7 +865,6 @@ def test_merging_keeps_every_statement_of_others_and_adds_just_ours(
     assert without(plan.after, "Statement") == without(document, "Statement")
 
 
-@PROPERTY
 @given(bucket_policies(("Allow", "Deny")), OUR_PART, ROLES)
 def test_merging_twice_equals_merging_once(
     others: Document, there: list[Raw], roles: t.Any
@@ -883,7 +880,6 @@ def test_merging_twice_equals_merging_once(
     assert again.result == plan.result
 
 
-@PROPERTY
 @given(bucket_policies(("Allow", "Deny")), OUR_PART, ROLES)
 def test_absent_takes_just_the_roles_out_and_is_final(
     others: Document, there: list[Raw], roles: t.Any
@@ -903,7 +899,6 @@ def _names_no_role(document: Document) -> bool:
     return not any(role in json.dumps(document) for role in (f'{ROLE}"', f'{ROLE_B}"'))
 
 
-@PROPERTY
 @given(bucket_policies().filter(_names_no_role), ROLES)
 def test_absent_undoes_present_where_nothing_was_granted_before(
     document: Document, roles: t.Any
@@ -912,7 +907,6 @@ def test_absent_undoes_present_where_nothing_was_granted_before(
     assert left(undone) == statements_of(document)
 
 
-@PROPERTY
 @given(bucket_policies(), st.permutations([TEAM_A, TEAM_B]))
 def test_the_order_in_which_roles_come_makes_no_difference(
     document: Document, roles: t.Any

@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     deployments,
@@ -775,7 +775,6 @@ def without_instance_configs(value: t.Any) -> t.Any:
     return [without_instance_configs(part) for part in value] if isinstance(value, list) else value
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     live=st.none() | configs, declared=declarations, state=st.sampled_from(["present", "absent"])
 )
@@ -801,7 +800,6 @@ def test_deciding_twice_is_deciding_once(
 _TWINS = [node("a", OTHERS), node("a", OURS, resources={"cpu": 0, "gpu": 0})]
 
 
-@settings(deadline=None, max_examples=200)
 @given(live=configs, state=st.sampled_from(["present", "absent"]))
 @example(
     live={"cloud_id": "cld_x", "head_node_type": node(), "worker_node_types": _TWINS},
@@ -819,7 +817,6 @@ def test_nothing_else_changes(live: JsonObject, state: str) -> None:
     assert plan.config.get("idle_termination_minutes") == live.get("idle_termination_minutes")
 
 
-@settings(deadline=None, max_examples=200)
 @given(live=configs)
 def test_then_every_node_has_the_profile(live: JsonObject) -> None:
     """A node has its group's instance configuration if there is one, else the cluster's."""

@@ -35,7 +35,6 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     EC2,
     EC2_CHINA,
     LAMBDA,
-    PROPERTY,
     ROOT,
     TRUST_CONTROL_PLANE,
     TRUST_LAMBDA,
@@ -574,7 +573,6 @@ def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:
     assert not absent(policy(TRUST_LAMBDA, ours(service=EC2_CHINA))).changed
 
 
-@PROPERTY
 @given(trust_policies())
 def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Document) -> None:
     plan = present(document)
@@ -590,7 +588,6 @@ def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Do
     assert atoms(document) <= atoms(plan.after)
 
 
-@PROPERTY
 @given(trust_policies(("Allow", "Deny")))
 def test_what_is_decided_passes_the_vendors_check_and_is_final(document: Document) -> None:
     try:
@@ -605,7 +602,6 @@ def test_what_is_decided_passes_the_vendors_check_and_is_final(document: Documen
     assert again.after == plan.after
 
 
-@PROPERTY
 @given(trust_policies(("Allow", "Deny")))
 def test_absent_takes_just_ec2_out_and_is_final(document: Document) -> None:
     try:
@@ -622,7 +618,6 @@ def test_absent_takes_just_ec2_out_and_is_final(document: Document) -> None:
     assert not absent(plan.after).changed
 
 
-@PROPERTY
 @given(
     trust_policies().filter(
         lambda document: not any(_names_ec2(raw) for raw in statements_of(document))

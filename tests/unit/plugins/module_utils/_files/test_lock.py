@@ -210,11 +210,11 @@ def test_one_who_waits_for_a_file_that_is_removed_waits_for_its_successor(
     try:
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == "waits\n"
-        time.sleep(0.5)
+        time.sleep(0.2)
         _without_its_file(folder)
         with resource_lock(RESOURCE, str(folder), 5):
             holder.communicate("go\n")
-            assert not select.select([waiting.stdout], [], [], 1.5)[0], "two hold the lock"
+            assert not select.select([waiting.stdout], [], [], 0.7)[0], "two hold the lock"
         assert waiting.stdout.readline() == "held\n"
     finally:
         waiting.kill()

@@ -13,12 +13,10 @@ import json
 import random
 import typing as t
 
-from hypothesis import settings, strategies as st
+from hypothesis import strategies as st
 
 Raw = dict[str, t.Any]
 Document = dict[str, t.Any]
-
-PROPERTY = settings(max_examples=80, deadline=None)
 
 ACCOUNT = "123456789012"
 OTHER_ACCOUNT = "210987654321"

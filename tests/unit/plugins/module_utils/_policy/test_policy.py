@@ -49,7 +49,6 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     LOG_DELIVERY,
     OBJECTS_ARN,
     OTHER_ACCOUNT,
-    PROPERTY,
     ROLE,
     ROLE_B,
     ROLE_B_ID,
@@ -458,7 +457,6 @@ DOCUMENTS = st.one_of(trust_policies(("Allow", "Deny")), bucket_policies(("Allow
 SEEDS = st.integers(0, 2**32)
 
 
-@PROPERTY
 @given(DOCUMENTS, SEEDS, SEEDS)
 def test_equality_is_reflexive_symmetric_and_transitive_and_survives_any_spelling(
     document: t.Any, first: int, second: int
@@ -471,7 +469,6 @@ def test_equality_is_reflexive_symmetric_and_transitive_and_survives_any_spellin
     assert missing_statements(statements_of(document), one) == []
 
 
-@PROPERTY
 @given(st.lists(DOCUMENTS, min_size=3, max_size=3))
 def test_equality_of_unrelated_policies_is_symmetric_and_transitive(documents: t.Any) -> None:
     one, two, three = documents
@@ -524,7 +521,6 @@ CHANGE_NAMES = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=CHANGE_NAMES)
-@PROPERTY
 @given(document=DOCUMENTS.filter(lambda document: document["Statement"] != []), seed=SEEDS)
 def test_a_changed_statement_makes_any_policy_unequal(
     change: t.Any, document: t.Any, seed: int
@@ -901,7 +897,6 @@ TEXTS = [
 PATTERNS = st.text("ab*?", max_size=4)
 
 
-@PROPERTY
 @given(PATTERNS, PATTERNS)
 def test_two_patterns_intersect_where_a_text_matches_both(one: str, other: str) -> None:
     assert patterns_intersect(one, other) is any(
@@ -909,7 +904,6 @@ def test_two_patterns_intersect_where_a_text_matches_both(one: str, other: str) 
     )
 
 
-@PROPERTY
 @given(PATTERNS, st.sampled_from(TEXTS))
 def test_a_pattern_matches_as_the_shell_does(pattern: str, text: str) -> None:
     assert matches_pattern(pattern, text) is fnmatch.fnmatchcase(text, pattern)
@@ -930,7 +924,6 @@ def test_a_pattern_made_to_take_forever_does_not(pattern: str) -> None:
     assert time.monotonic() - began < 10
 
 
-@PROPERTY
 @given(DOCUMENTS)
 def test_the_compact_form_is_the_same_document_without_white_space(document: t.Any) -> None:
     text = compact_json(document)
