@@ -263,3 +263,11 @@ def _respelled_root(principal: str, chance: random.Random) -> str:
 
 def _respelled_scalar(value: t.Any) -> t.Any:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+BASE = allow(Sid="One", Principal={"AWS": ROLE}, Action="s3:GetObject", Resource=OBJECTS_ARN)
+
+
+def base(**elements: t.Any) -> dict[str, t.Any]:
+    """The base statement with some elements changed; ``None`` takes one out."""
+    return {key: value for key, value in {**BASE, **elements}.items() if value is not None}
