@@ -9,12 +9,21 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    parse_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     DefaultRole,
     Facts,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact, unknown
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    unknown,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
+    CHECKS,
+    checked,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,
@@ -171,3 +180,70 @@ def facts(**changes: t.Any) -> Facts:
         principals=Fact({}),
     )
     return dataclasses.replace(whole, **changes)
+
+
+# --- what differs ---------------------------------------------------------------------------------
+
+GONE: Fact[t.Any] = Fact(None)
+
+
+def trusting(*raws: Json) -> Json:
+    """The role's trust policy."""
+    return {"trust": Fact(policy(*raws))}
+
+
+def access(*raws: Json) -> Json:
+    """The bucket's policy."""
+    return {"bucket_policy": bucket_policy(*raws)}
+
+
+def own(*raws: Json) -> Json:
+    """The role's own policies."""
+    return {"identity": Fact(Identity((named(*raws),)))}
+
+
+def plane(*raws: Json, **more: t.Any) -> Json:
+    """What decides for the role that Anyscale assumes."""
+    return {"control_plane": Fact(Identity((named(*raws),), **more))}
+
+
+def config(*arguments: t.Any, **changes: t.Any) -> Json:
+    """The compute config."""
+    return {"compute_configs": {CONFIG: Fact(template(*arguments, **changes))}}
+
+
+def on(**changes: t.Any) -> Json:
+    """The cloud's resource."""
+    return {"resources": Fact([resource(**changes)]), "primary": Fact(resource(**changes))}
+
+
+NO_PROFILE = {"profile": GONE, "role_profiles": Fact([])}
+OTHER_NAME = {"role_profiles": Fact([profile(OTHER_PROFILE, ROLE)])}
+BOTH_HOLD = {"role_profiles": Fact([profile(OTHER_PROFILE, ROLE), profile(PROFILE, ROLE)])}
+# The cloud itself names that profile, and no compute config any.
+GIVEN_BY_CLOUD = {**on(cluster_instance_profile_id=OTHER_PROFILE), "compute_configs": {}}
+
+
+# --- rows of a table ------------------------------------------------------------------------------
+
+# The facts that differ, the status that a check comes to, and words of its reason.
+Row = tuple[Json, str, str]
+
+
+def rows_of(table: t.Mapping[str, t.Mapping[str, Row]]) -> dict[str, tuple[str, Json, str, str]]:
+    """The rows of a table, which has the checks' names and what is the case, by both."""
+    return {
+        f"{check}: {case}": (check, *row)
+        for check, rows in table.items()
+        for case, row in rows.items()
+    }
+
+
+def checks_of(subject: str) -> set[str]:
+    """The names of the checks that are registered from the file of a subject."""
+    return {judge.__name__ for judge in CHECKS if judge.__module__.endswith(f".checks.{subject}")}
+
+
+def verdict(check: str, found: Facts) -> Json:
+    """What one check comes to."""
+    return next(one for one in checked(found) if one["id"] == check)

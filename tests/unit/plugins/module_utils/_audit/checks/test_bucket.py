@@ -1,0 +1,254 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checks of a bucket: what its policy grants and denies, where it is, and whom it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    not_applicable,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
+    ACCESS,
+    GONE,
+    REFUSED,
+    Json,
+    Row,
+    access,
+    checks_of,
+    facts,
+    on,
+    own,
+    rows_of,
+    verdict,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    ACCOUNT,
+    BUCKET,
+    BUCKET_ARN,
+    EIGHT,
+    FORMER_ID,
+    LOOKALIKE,
+    OBJECTS_ARN,
+    OTHER_ACCOUNT,
+    ROLE,
+    ROLE_B,
+    ROLE_ID,
+    TLS_ONLY,
+    allow,
+    deny,
+)
+
+OURS_EDITED = {**ACCESS, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+
+
+# By check: what is the case, the facts that differ, the status, and words of the reason.
+TABLE: dict[str, dict[str, Row]] = {
+    "bucket_access": {
+        "in two statements": (
+            access(
+                allow(Principal={"AWS": ROLE}, Action=EIGHT[:3], Resource=BUCKET_ARN),
+                allow(Principal={"AWS": ROLE}, Action=EIGHT[3:], Resource=OBJECTS_ARN),
+            ),
+            "pass",
+            BUCKET,
+        ),
+        "no policy": (access(), "fail", "nor does anything else"),
+        "four of the eight": (
+            access(
+                {
+                    **ACCESS,
+                    "Action": ["s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"],
+                }
+            ),
+            "fail",
+            "s3:GetBucketLocation",
+        ),
+        "a role whose name contains it": (
+            access({**ACCESS, "Principal": {"AWS": LOOKALIKE}}),
+            "fail",
+            "s3:GetObject",
+        ),
+        "a former role of its name": (
+            access({**ACCESS, "Principal": {"AWS": FORMER_ID}}),
+            "fail",
+            "s3:GetObject",
+        ),
+        "the objects without the bucket": (
+            access({**ACCESS, "Resource": OBJECTS_ARN}),
+            "fail",
+            "s3:ListBucket",
+        ),
+        "a wildcard": (
+            access({**ACCESS, "Sid": "All", "Action": "s3:*"}),
+            "warn",
+            "a wildcard there or the role's own policies do",
+        ),
+        "a Condition": (
+            access({**ACCESS, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}),
+            "warn",
+            "under a condition",
+        ),
+        "the role's own policies": (
+            {**access(), **own(allow(Action=["s3:*"], Resource=[BUCKET_ARN, OBJECTS_ARN]))},
+            "warn",
+            "own policies do",
+        ),
+        "the role's own policies, in part": (
+            {**access(), **own(allow(Action="s3:*", Resource=OBJECTS_ARN))},
+            "fail",
+            "s3:ListBucket",
+        ),
+        "the role's own policies, refused": (
+            {**access(), "identity": REFUSED},
+            "unknown",
+            "refused",
+        ),
+        "a wildcard, with the role's own policies refused": (
+            {**access({**ACCESS, "Sid": "All", "Action": "s3:*"}), "identity": REFUSED},
+            "warn",
+            "a wildcard there",
+        ),
+        "the role's own policies, refused where they do not count": (
+            {"identity": REFUSED},
+            "pass",
+            "",
+        ),
+        "its unique id": (
+            {
+                **access({**ACCESS, "Principal": {"AWS": ROLE_ID}}),
+                "principals": Fact({ROLE_ID: ROLE}),
+            },
+            "warn",
+            "by its unique id",
+        ),
+        "ours, edited, beside a grant of others": (
+            access({**OURS_EDITED}, {**ACCESS, "Sid": "Team"}),
+            "warn",
+            "not as the collection makes it",
+        ),
+        "a statement without a Principal": (
+            access(
+                ACCESS, allow(NotPrincipal={"AWS": ROLE_B}, Action="s3:Get*", Resource=OBJECTS_ARN)
+            ),
+            "warn",
+            "traceback at Statement 2",
+        ),
+        "a Deny, which is another check": (
+            access(ACCESS, deny(Principal="*", Action="s3:*", Resource=OBJECTS_ARN)),
+            "pass",
+            "",
+        ),
+    },
+    "bucket_deny": {
+        "only without TLS": (access(ACCESS, TLS_ONLY), "pass", ""),
+        "in the bucket's policy": (
+            access(ACCESS, deny(Sid="Lock", Principal="*", Action="s3:Put*", Resource=OBJECTS_ARN)),
+            "fail",
+            "Sid 'Lock'",
+        ),
+        "outside a VPC endpoint": (
+            access(
+                ACCESS, {**TLS_ONLY, "Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}}
+            ),
+            "warn",
+            "depends on each request",
+        ),
+        "in the role's own policies": (
+            own(deny(Sid="NoDelete", Action="s3:DeleteObject", Resource="*")),
+            "fail",
+            "Sid 'NoDelete'",
+        ),
+        "in the role's own policies, in part": (
+            own(deny(Action="s3:*", Resource=f"{BUCKET_ARN}/secret/*")),
+            "warn",
+            "may deny",
+        ),
+        "of another bucket": (
+            own(deny(Action="s3:*", Resource="arn:aws:s3:::other/*")),
+            "pass",
+            "",
+        ),
+        "the role's own policies, refused": ({"identity": REFUSED}, "unknown", "refused"),
+    },
+    "bucket_account": {
+        "no such bucket": (
+            {"bucket_region": GONE, "bucket_policy": Fact(obstacle=not_applicable("none"))},
+            "fail",
+            f"no bucket {BUCKET}",
+        ),
+        "another account's": (
+            {"bucket_region": Fact(obstacle=not_applicable("other")), "bucket_policy": REFUSED},
+            "fail",
+            f"not in account {ACCOUNT}",
+        ),
+        "its region refused, its policy read": ({"bucket_region": REFUSED}, "pass", ""),
+        "all refused": ({"bucket_region": REFUSED, "bucket_policy": REFUSED}, "unknown", "refused"),
+        "the cloud in another account": (
+            {"cloud_account": Fact(OTHER_ACCOUNT)},
+            "fail",
+            f"the cloud is in account {OTHER_ACCOUNT}",
+        ),
+        "not the cloud's bucket": (
+            {"registered_bucket": Fact("another")},
+            "warn",
+            "the cloud's clusters use another",
+        ),
+        "nobody knows the cloud's bucket": ({"registered_bucket": REFUSED}, "pass", ""),
+    },
+    "bucket_region": {
+        "no region of the cloud": (on(region=None), "unknown", "does not tell the cloud's region"),
+        "another region": (
+            {"bucket_region": Fact("eu-west-1")},
+            "fail",
+            "is in eu-west-1, not in us-west-2",
+        ),
+        "another region, registered": (
+            {
+                "bucket_region": Fact("eu-west-1"),
+                **on(object_storage={"bucket_name": f"s3://{BUCKET}", "region": "eu-west-1"}),
+            },
+            "warn",
+            "as registered",
+        ),
+        "no such bucket": ({"bucket_region": GONE}, "not_applicable", "no bucket"),
+        "nobody knows the cloud's region": ({"primary": REFUSED}, "unknown", "refused"),
+    },
+    "bucket_dangling_principals": {
+        "a deleted one": (
+            access(ACCESS, {**ACCESS, "Sid": "Old", "Principal": {"AWS": FORMER_ID}}),
+            "warn",
+            f"Statement 2 (Sid 'Old') of the bucket's policy name {FORMER_ID}",
+        ),
+        "one that exists": (
+            {
+                **access({**ACCESS, "Principal": {"AWS": ROLE_ID}}),
+                "principals": Fact({ROLE_ID: ROLE}),
+            },
+            "pass",
+            "",
+        ),
+        "nobody may look them up": (
+            {**access({**ACCESS, "Principal": {"AWS": FORMER_ID}}), "principals": REFUSED},
+            "unknown",
+            "refused",
+        ),
+        "nobody may look them up, and none is shown": ({"principals": REFUSED}, "pass", ""),
+    },
+}
+ROWS = rows_of(TABLE)
+
+
+@pytest.mark.parametrize(("check", "changes", "status", "words"), ROWS.values(), ids=list(ROWS))
+def test_verdicts(check: str, changes: Json, status: str, words: str) -> None:
+    one = verdict(check, facts(**changes))
+    assert (one["status"], one["reason"]) == (status, one["reason"])
+    assert words in one["reason"]
+
+
+def test_each_check_has_rows() -> None:
+    assert set(TABLE) == checks_of("bucket")

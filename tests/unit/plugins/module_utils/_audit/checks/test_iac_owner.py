@@ -1,0 +1,171 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The check of the tools that own a cloud's documents, and the lines for them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    not_applicable,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
+    ACCESS,
+    REFUSED,
+    Json,
+    Row,
+    access,
+    checks_of,
+    facts,
+    role,
+    rows_of,
+    trusting,
+    verdict,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    BUCKET,
+    BUCKET_ARN,
+    ROLE_B,
+    TRUST_LAMBDA,
+    allow,
+)
+
+TERRAFORM = [{"Key": "tf_module", "Value": "cloudfoundation"}]
+
+
+# By check: what is the case, the facts that differ, the status, and words of the reason.
+TABLE: dict[str, dict[str, Row]] = {
+    "document_owner": {
+        "Terraform, of the role": (
+            {"role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "the role belongs to Terraform",
+        ),
+        "Terraform, of the bucket": (
+            {"bucket_tags": Fact(TERRAFORM)},
+            "warn",
+            "the bucket belongs to Terraform",
+        ),
+        "other tags": ({"role": Fact(role(Tags=[{"Key": "team", "Value": "ray"}]))}, "pass", ""),
+        "the bucket's tags are refused": ({"bucket_tags": REFUSED}, "unknown", "refused"),
+        "the bucket's tags are refused, but the role is owned": (
+            {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "the role belongs",
+        ),
+        "the bucket's tags are refused, but the role is owned, and both are told": (
+            {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "Who owns the bucket could not be read (iam:Anything is missing):",
+        ),
+        "there is no bucket, but the role is owned": (
+            {
+                "bucket_tags": Fact(obstacle=not_applicable("There is no bucket.")),
+                "role": Fact(role(Tags=TERRAFORM)),
+            },
+            "warn",
+            "the role belongs",
+        ),
+    },
+}
+ROWS = rows_of(TABLE)
+
+
+@pytest.mark.parametrize(("check", "changes", "status", "words"), ROWS.values(), ids=list(ROWS))
+def test_verdicts(check: str, changes: Json, status: str, words: str) -> None:
+    one = verdict(check, facts(**changes))
+    assert (one["status"], one["reason"]) == (status, one["reason"])
+    assert words in one["reason"]
+
+
+def test_each_check_has_rows() -> None:
+    assert set(TABLE) == checks_of("iac_owner")
+
+
+STACK = [{"Key": "aws:cloudformation:stack-name", "Value": "anyscale-prod"}]
+# Whose tags, which tags, what is there, and the first lines of the remedy.
+OWNERS: dict[str, tuple[str, list[dict[str, str]], Json, str]] = {
+    "the module, for the role": (
+        "role",
+        TERRAFORM,
+        {},
+        "anyscale_cluster_node_custom_assume_role_policy = jsonencode({",
+    ),
+    "Terraform, for the role": (
+        "role",
+        [{"Key": "ManagedBy", "Value": "terraform"}],
+        {},
+        "assume_role_policy = jsonencode({",
+    ),
+    "CloudFormation, for the role": (
+        "role",
+        STACK,
+        {},
+        "AssumeRolePolicyDocument of role ray-team-a\n[",
+    ),
+    "the module, for the bucket": (
+        "bucket",
+        TERRAFORM,
+        {},
+        "anyscale_custom_s3_policy = jsonencode({",
+    ),
+    "Terraform, for the bucket": (
+        "bucket",
+        [{"Key": "managed-by", "Value": "Terraform"}],
+        {},
+        "\npolicy = jsonencode({",
+    ),
+    "CloudFormation, for the bucket": (
+        "bucket",
+        STACK,
+        {},
+        f"PolicyDocument of the policy of bucket {BUCKET}\n[",
+    ),
+    "a drifted role": ("role", TERRAFORM, trusting(TRUST_LAMBDA), '"AnyscaleEC2Trust"'),
+    "a drifted bucket": ("bucket", STACK, access(), '"AnyscaleClusterAccess"'),
+}
+
+
+@pytest.mark.parametrize(("whose", "tags", "changes", "line"), OWNERS.values(), ids=list(OWNERS))
+def test_lines_for_the_owner(
+    whose: str, tags: list[dict[str, str]], changes: Json, line: str
+) -> None:
+    tagged = {"role": Fact(role(Tags=tags))} if whose == "role" else {"bucket_tags": Fact(tags)}
+    one = verdict("document_owner", facts(**tagged, **changes))
+    assert line in one["remedy"]
+    assert set(one["evidence"]["owners"]) == {whose}
+
+
+@pytest.mark.parametrize(
+    ("tags", "permission"),
+    [
+        (REFUSED, "iam:Anything"),
+        (Fact(obstacle=not_applicable("There is no bucket.")), None),
+        (Fact([]), None),
+    ],
+    ids=["refused", "no bucket", "read"],
+)
+def test_what_could_not_be_read_is_named_beside_an_owner(
+    tags: Fact[t.Any], permission: str | None
+) -> None:
+    """An owner of the role is no answer to whether the bucket has one."""
+    one = verdict("document_owner", facts(bucket_tags=tags, role=Fact(role(Tags=TERRAFORM))))
+    assert one["evidence"].get("missing_permission") == permission
+    assert ("could not be read" in one["reason"]) == bool(permission)
+
+
+def test_a_policy_variable_is_no_template_for_terraform() -> None:
+    home = allow(
+        Sid="Home",
+        Principal={"AWS": ROLE_B},
+        Action="s3:GetObject",
+        Resource=f"{BUCKET_ARN}/home/${{aws:userid}}/%{{x}}",
+    )
+    tags = Fact([{"Key": "managed_by", "Value": "terraform"}])
+    remedy = verdict("document_owner", facts(bucket_tags=tags, **access(ACCESS, home)))["remedy"]
+    assert "/home/$${aws:userid}/%%{x}" in remedy
