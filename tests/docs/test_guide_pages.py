@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", pages())
 def test_the_commands_print_what_the_page_shows(
     running_sandbox: Sandbox, tmp_path: Path, page: str

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, _anyscale, inventory
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
 LIMITED = {"vision-dev", "vision-prod", "search-lab"}
@@ -66,13 +67,19 @@ class Ran(t.NamedTuple):
     secrets: dict[str, str]
 
 
-@pytest.fixture(scope="module", name="ran", params=CASES.values(), ids=list(CASES))
+@pytest.fixture(
+    scope="module",
+    name="ran",
+    params=few_of(
+        CASES, "onboard, keys in the environment", "audit, keys in a file, limited, -vvvv"
+    ),
+)
 def _ran(
     request: pytest.FixtureRequest,
     running_sandbox: Sandbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> t.Iterator[Ran]:
-    case: Case = request.param
+    case = CASES[request.param]
     folder = tmp_path_factory.mktemp(case.playbook)
     secrets = {"token": canary(), "secret_key": canary()}
     running_sandbox.reset()

@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG, few_of
 
 OWN = next(cloud for cloud in FLEET if cloud.name == "search-dev")
 DEFAULT = next(cloud for cloud in FLEET if cloud.name == "vision-prod")
@@ -70,6 +71,7 @@ def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathli
     assert (again.exit_status, again.writes) == (0, [])
 
 
+@pytest.mark.long
 def test_it_can_be_put_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory = inventory_file(tmp_path, seeded, [OWN])
     run_playbook(seeded, "onboard", inventory)
@@ -103,7 +105,14 @@ DEFAULTS: dict[str, tuple[t.Any, dict[str, t.Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", DEFAULTS)
+@pytest.mark.parametrize(
+    "case",
+    few_of(
+        DEFAULTS,
+        "by convention, when no role is named",
+        "as it is registered, by its ARN with a path",
+    ),
+)
 def test_the_default_role_of_a_cloud_is_refused(
     seeded: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:
@@ -163,7 +172,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", SHARED)
+@pytest.mark.parametrize("case", few_of(SHARED, "by its ARN", "as its default role by convention"))
 def test_a_role_that_another_cloud_needs_is_refused(
     seeded: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:
@@ -183,6 +192,7 @@ def test_a_role_that_another_cloud_needs_is_refused(
     assert (run.writes, run.operations) == ([], {})
 
 
+@pytest.mark.long
 def test_where_its_own_account_is_not_known_the_name_counts(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -198,6 +208,7 @@ def test_where_its_own_account_is_not_known_the_name_counts(
     assert run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, as far as" in run.output
 
 
+@pytest.mark.long
 def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -233,7 +244,7 @@ FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FREE)
+@pytest.mark.parametrize("case", few_of(FREE, "where it is told to"))
 def test_a_role_goes_that_nobody_else_needs(
     seeded: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:
@@ -250,6 +261,7 @@ def test_a_role_that_its_clouds_share_goes_with_all_of_them(
     assert run.exit_status == 0, run.output
 
 
+@pytest.mark.long
 def test_the_default_role_goes_where_it_is_told_to(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory = inventory_file(
         tmp_path, seeded, [DEFAULT], anyscale_default_role_arn=DEFAULT.role_arn
@@ -259,6 +271,7 @@ def test_the_default_role_goes_where_it_is_told_to(seeded: Sandbox, tmp_path: pa
     assert run.exit_status == 0 and len(run.writes) == 3, run.output
 
 
+@pytest.mark.long
 def test_another_role_than_the_registered_one_goes(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     """A registry that knows nothing (null) forbids nothing; the refusal of one cloud is not
     another's.
@@ -274,7 +287,7 @@ def test_another_role_than_the_registered_one_goes(seeded: Sandbox, tmp_path: pa
     assert len(run.writes) == 3
 
 
-@pytest.mark.parametrize("limit", [[], ["--limit", OWN.name]], ids=["all", "limited"])
+@pytest.mark.parametrize("limit", few_of([[], ["--limit", OWN.name]], []), ids=["all", "limited"])
 def test_a_pattern_that_matches_no_cloud_is_an_error(
     seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str]
 ) -> None:
@@ -289,7 +302,9 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
 
 
 @pytest.mark.parametrize(
-    ("limit", "status"), [([], 2), (["--limit", OWN.name], 4)], ids=["all", "limited"]
+    ("limit", "status"),
+    [([], 2), pytest.param(["--limit", OWN.name], 4, marks=LONG)],
+    ids=["all", "limited"],
 )
 def test_an_inventory_without_a_host_is_an_error(
     seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str], status: int

@@ -300,131 +300,47 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
 
 PWNED = Path("/tmp/pwned-by-a-role-variable")
 TEMPLATE = f"{{{{ lookup('ansible.builtin.pipe', 'touch {PWNED}') }}}}"
-UPWARDS = "../" * 12 + "etc/passwd"
 LONGEST_MESSAGE = 2500
 UNSET = object()  # the variable is not defined at all
-OTHER_PARTITION = FLEET[0].role_arn.replace("arn:aws:", "arn:aws-cn:")
-OF_ANOTHER_ACCOUNT = FLEET[0].role_arn.replace(FLEET[0].account_id, SCIENCE_ACCOUNT)
-OF_ANOTHER_SERVICE = "arn:aws:s3:::some-bucket/key"
-NO_BUCKET, NO_PROFILE = "does not name an S3 bucket", "is not the name of an IAM instance profile"
-NO_BOOLEAN = {
-    "a text": ("maybe", "maybe"),
-    "a template": (TEMPLATE, "lookup"),
-    "a list": ([True], "of type list"),
-}
 
-# What each variable of the role is set to, and how the refusal says so. No text is a template but
-# those that Ansible was given as such.
+# What each variable of the role is set to, and how the refusal says so: it reaches its option, which
+# refuses it as tests/unit/plugins/test_option_values.py shows for all kinds of values. No text is a
+# template but those that Ansible was given as such.
 HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
-    "cloud_iam_state": {
-        "unknown": ("gone", "value of state must be one of: present, absent, got: gone"),
-        "empty": ("", "value of state must be one of"),
-        "a template": (TEMPLATE, "value of state must be one of"),
-    },
-    "cloud_iam_cloud_id": {
-        "empty": ("", "cloud_id is empty"),
-        "a list": (["cld_1"], "is not an Anyscale cloud id"),
-        "a path": (UPWARDS, "is not an Anyscale cloud id"),
-        "a template": (TEMPLATE, "is not an Anyscale cloud id"),
-    },
+    "cloud_iam_state": {"a template": (TEMPLATE, "value of state must be one of")},
+    "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "empty": ("", "account_id is empty"),
-        "too short": ("12345", "is not an AWS account id"),
-        "an ARN": (FLEET[0].role_arn, "is not an AWS account id"),
         "another account": (SCIENCE_ACCOUNT, f"and the cloud are in account {SCIENCE_ACCOUNT}"),
-        "a list": ([FLEET[0].account_id], "is not an AWS account id"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {
         "empty": ("", "role is empty"),
-        "a dictionary": ({"name": "ray"}, "is not the name of an IAM role"),
-        "a path": (UPWARDS, "is not the name of an IAM role"),
         "a template": (TEMPLATE, "is not the name of an IAM role"),
-        "of another service": (OF_ANOTHER_SERVICE, "is not the ARN of an IAM role"),
-        "of another partition": (OTHER_PARTITION, f"There is no role {OTHER_PARTITION}"),
-        "of another account": (OF_ANOTHER_ACCOUNT, "must be in the AWS account of its cloud"),
     },
     "cloud_iam_bucket": {
         "undefined": (UNSET, "'cloud_iam_bucket' is undefined"),
-        "empty": ("", "bucket is empty"),
-        "a list": (["fleet-data"], NO_BUCKET),
-        "no name of a bucket": ("Not_A_Bucket", NO_BUCKET),
-        "too short": ("ab", NO_BUCKET),
-        "too long": ("b" * 64, NO_BUCKET),
-        "two dots": ("fleet..data", NO_BUCKET),
-        "a folder in one": ("s3://fleet-data/prefix", NO_BUCKET),
-        "an access point": (
-            f"arn:aws:s3:us-west-2:{FLEET[0].account_id}:accesspoint/fleet",
-            NO_BUCKET,
-        ),
-        "a role": (FLEET[0].role_arn, NO_BUCKET),
-        "a path": (UPWARDS, NO_BUCKET),
-        "a template": (TEMPLATE, NO_BUCKET),
+        "a template": (TEMPLATE, "does not name an S3 bucket"),
     },
     "cloud_iam_compute_config": {
         "undefined": (UNSET, "'cloud_iam_compute_config' is undefined"),
-        "empty": ("", "compute_config is empty"),
         "two lines": ("ray\nray", "compute_config has a line break"),
-        "an ARN": (FLEET[0].role_arn, FLEET[0].role_arn),
     },
     "cloud_iam_compute_config_spec": {
-        "a text": ("m5.large", "config"),
-        "a list": (["head_node"], "config"),
-        "a node that is a text": ({"head_node": "m5.large"}, "head_node"),
-        "an unknown key": ({"no_such_key": 1}, "no_such_key"),
         "a template": (TEMPLATE, "config"),
+        "a node that is a text": ({"head_node": "m5.large"}, "head_node"),
     },
     "cloud_iam_instance_profile": {
-        "empty": ("", "instance_profile is empty"),
-        "a list": (["ray"], NO_PROFILE),
-        "a path": (UPWARDS, NO_PROFILE),
-        "a template": (TEMPLATE, NO_PROFILE),
-        "an ARN of another account": (OF_ANOTHER_ACCOUNT, NO_PROFILE),
+        "a template": (TEMPLATE, "is not the name of an IAM instance profile")
     },
-    "cloud_iam_arn_kind": {
-        "unknown": ("both", "value of arn_kind must be"),
-        "a template": (TEMPLATE, "value of arn_kind must be"),
-    },
-    "cloud_iam_dest": {
-        "empty": ("", "dest is empty"),
-        "a folder": ("/", "dest"),
-        "in a folder that is none": ("/no/such/folder/ray.yml", "/no/such/folder"),
-        "two lines": ("ray.yml\n", "dest has a line break"),
-    },
-    "cloud_iam_quota_chars": {
-        "a text": ("many", "many"),
-        "empty": ("", "quota_chars"),
-        "none at all": (0, "quota_chars is 0"),
-        "a template": (TEMPLATE, "quota_chars"),
-    },
-    "cloud_iam_backup_dir": {
-        "empty": ("", "backup_dir"),
-        "relative": ("../backups", "backup_dir"),
-        "a template": (TEMPLATE, "backup_dir"),
-    },
-    "cloud_iam_run_id": {
-        "empty": ("", "run_id"),
-        "a path": (UPWARDS, UPWARDS),
-        "a folder": ("1/2", "1/2"),
-        "two dots": ("..", "run_id"),
-        "a template": (TEMPLATE, "run_id"),
-        "two lines": ("1\n2", "run_id"),
-    },
-    "cloud_iam_region": {"unknown": ("Oregon/..", "Oregon/.."), "a template": (TEMPLATE, "region")},
-    "cloud_iam_assume_role_arn": {
-        "empty": ("", "assume_role_arn is empty"),
-        "a name": ("anyscale-onboarding", "anyscale-onboarding"),
-        "of another service": (OF_ANOTHER_SERVICE, OF_ANOTHER_SERVICE),
-        "of another partition": (OTHER_PARTITION, OTHER_PARTITION),
-        "a role that is not there": (OF_ANOTHER_ACCOUNT, OF_ANOTHER_ACCOUNT),
-        "a template": (TEMPLATE, "lookup"),
-    },
-    "cloud_iam_assume_role_external_id": {
-        "two lines": ("first\nsecond", "assume_role_external_id"),
-        "a template": (TEMPLATE, "assume_role_external_id"),
-        "too long": ("x" * 2000, "assume_role_external_id"),
-    },
+    "cloud_iam_arn_kind": {"a template": (TEMPLATE, "value of arn_kind must be")},
+    "cloud_iam_dest": {"a folder": ("/", "dest")},
+    "cloud_iam_quota_chars": {"a template": (TEMPLATE, "quota_chars")},
+    "cloud_iam_backup_dir": {"a template": (TEMPLATE, "backup_dir")},
+    "cloud_iam_run_id": {"a template": (TEMPLATE, "run_id")},
+    "cloud_iam_region": {"a template": (TEMPLATE, "region")},
+    "cloud_iam_assume_role_arn": {"a template": (TEMPLATE, "lookup")},
+    "cloud_iam_assume_role_external_id": {"a template": (TEMPLATE, "assume_role_external_id")},
     **dict.fromkeys(
         (
             "cloud_iam_create_instance_profile",
@@ -435,7 +351,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "cloud_iam_prune_dangling_principals",
             "cloud_iam_backup",
         ),
-        NO_BOOLEAN,
+        {"a template": (TEMPLATE, "lookup")},
     ),
 }
 VALUES = [(variable, kind) for variable, kinds in HOSTILE.items() for kind in kinds]
@@ -614,6 +530,7 @@ def test_a_cloud_moves_to_another_role_in_one_play(
     assert f"instance-profile/{new}" in json.dumps(newest["config"])
 
 
+@pytest.mark.long
 def test_thirty_clouds_that_share_a_bucket_lose_nothing(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 MODULE = "backup_restore"
 CLOUD = Cloud(
@@ -475,6 +476,7 @@ def test_a_run_is_put_back_and_the_rollback_as_well(
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+@pytest.mark.long
 def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
     changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
@@ -493,6 +495,7 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+@pytest.mark.long
 def test_the_documents_of_a_fleet_are_not_all_named(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -538,6 +541,7 @@ def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(
     assert same_state(state(running_sandbox, one), states[CLOUDS.index(one)])
 
 
+@pytest.mark.long
 def test_what_a_cloud_found_right_is_not_taken_from_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -611,6 +615,7 @@ def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
     assert forced.exit_status == 0, forced.output
 
 
+@pytest.mark.long
 def test_files_and_folders_in_the_place_of_a_run(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -639,6 +644,7 @@ def test_files_and_folders_in_the_place_of_a_run(
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+@pytest.mark.long
 def test_another_cloud_of_the_account_puts_back_what_is_nobodys(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -660,6 +666,7 @@ def test_another_cloud_of_the_account_puts_back_what_is_nobodys(
     assert run.exit_status == 2 and "No host of the play is a cloud of the account of" in run.output
 
 
+@pytest.mark.long
 def test_a_cloud_of_which_the_run_has_nothing_is_no_success(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -684,6 +691,7 @@ def test_a_cloud_of_which_the_run_has_nothing_is_no_success(
     assert f"trust policy of {CLOUDS[0].role_arn}" in run.output
 
 
+@pytest.mark.long
 def test_a_name_that_is_a_pattern_is_refused(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -716,7 +724,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("case", MISTAKES)
+@pytest.mark.parametrize("case", few_of(MISTAKES, "a run that nobody made"))
 def test_a_mistake_is_explained(
     running_sandbox: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:
@@ -730,7 +738,9 @@ def test_a_mistake_is_explained(
     assert run.writes == []
 
 
-@pytest.mark.parametrize("limit", [[], ["--limit", CLOUDS[0].name]], ids=["all", "limited"])
+@pytest.mark.parametrize(
+    "limit", few_of([[], ["--limit", CLOUDS[0].name]], []), ids=["all", "limited"]
+)
 def test_a_pattern_that_matches_no_cloud_is_an_error(
     running_sandbox: Sandbox, tmp_path: pathlib.Path, limit: list[str]
 ) -> None:

@@ -37,6 +37,10 @@ NEIGHBOURS = [
 CLOUDS = [*FLEET, *NEIGHBOURS]
 
 
+# Twelve jobs; what happens to a shared bucket is in tests/reliability/test_races.py, too.
+pytestmark = pytest.mark.long
+
+
 class Comparison(t.NamedTuple):
     """The same fleet, converged as a whole and, from the same beginning, in slices."""
 

@@ -40,6 +40,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 CALLBACK = "rayfleet.anyscale.fleet"
 ACCOUNTS = {"vision": "111111111111", "speech": "222222222222"}
@@ -495,7 +496,9 @@ def test_the_exit_status_is_ansibles(stage: Stage, tasks: list[Json]) -> None:
     assert stage.in_pipe().status == stage.in_pipe(ANSIBLE_STDOUT_CALLBACK="default").status
 
 
-@pytest.mark.parametrize("arguments", [["-v"], ["-vvv"], ["-v", "--diff"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", few_of([["-v"], ["-vvv"], ["-v", "--diff"]], ["-v", "--diff"]), ids=" ".join
+)
 def test_with_v_all_is_shown_as_ansible_shows_it(stage: Stage, arguments: list[str]) -> None:
     """The table comes after Ansible's own recap."""
     stage.playbook(
@@ -659,7 +662,7 @@ def test_the_bar_is_not_drawn_more_often_than_a_person_can_see(stage: Stage) -> 
     assert 3 < len(shown.bars) < 12 * (time.monotonic() - started)
 
 
-@pytest.mark.parametrize("width", [20, 40, 132])
+@pytest.mark.parametrize("width", few_of([20, 40, 132], 20))
 def test_the_bar_fits_the_terminal(stage: Stage, width: int) -> None:
     """A line that wraps could not be erased."""
     long = does("名前 and a name that goes on for longer than any terminal is wide", seconds=1)
@@ -767,6 +770,7 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
     assert "clouds=13 right=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
 
 
+@pytest.mark.long
 def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """Its task is looped and has its check mode from a variable: predicted in two ways, then made
     but for what others changed since.
@@ -829,6 +833,7 @@ def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -
     assert "which checks fail:" in run.output
 
 
+@pytest.mark.long
 def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(
     running_sandbox: Sandbox, fleet_inventory: Path
 ) -> None:

@@ -53,6 +53,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 RUN_ID, EXTERNAL_ID = "onboarding", "b6b9a6c0"
 # One cloud with Anyscale's own names, one with a role under a path.
@@ -365,7 +366,7 @@ def kept(playbook: str, keep: t.Callable[[str], bool]) -> Json:
     }
 
 
-@pytest.mark.parametrize("check", [False, True], ids=["for real", "in check mode"])
+@pytest.mark.parametrize("check", few_of([False, True], True), ids=["for real", "in check mode"])
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_check_mode_needs_what_reads_alone(
     sandbox: Sandbox, run_module: Run, playbook: str, check: bool
@@ -382,6 +383,7 @@ def test_check_mode_needs_what_reads_alone(
     assert made(sandbox, ACCOUNT, 403) == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("playbook", "left_out"),
     [

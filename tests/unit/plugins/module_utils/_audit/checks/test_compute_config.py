@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     ROLE_B,
 )
 
-DISK = {"advanced_configurations_json": {"BlockDeviceMappings": []}}
+DISK: Json = {"advanced_configurations_json": {"BlockDeviceMappings": []}}
 
 
 def automatic(**cluster: Json) -> Json:
