@@ -2,12 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Ansible's validation has to say besides what is wrong is not lost."""
+"""What Ansible's validation has to say is what a module would say, and none of it is lost."""
 
 from __future__ import annotations
 
+import json
 import typing as t
 
+import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+    module_arguments,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
@@ -42,3 +50,23 @@ def test_nothing_is_told_where_nothing_is_old() -> None:
     """The usual case."""
     found = Validated(Aged, "iam_trust_ec2", {"role": "ray"})
     assert (found.deprecations, found.warnings) == ([], [])
+
+
+WRONG: dict[str, dict[str, t.Any]] = {
+    "an option is unknown": {"role": "r", "rolle": "r"},
+    "options exclude one another": {"role": "r", "cloud_id": "cld_1"},
+    "one of two options is required": {},
+    "a value is no choice": {"role": "r", "state": "gone"},
+    "a value has the wrong type": {"role": "r", "quota_chars": "many"},
+    "a key without its secret": {"role": "r", "access_key": "AKIA0"},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_the_complaint_is_that_of_a_module(capsys: pytest.CaptureFixture[str], case: str) -> None:
+    """To the letter: whoever reads it need not know where the task ran."""
+    name = {"_ansible_module_name": "iam_trust_ec2"}
+    with patch_module_args({**WRONG[case], **name}), pytest.raises(SystemExit):
+        AnsibleModule(supports_check_mode=True, **module_arguments(Task))
+    told = json.loads(capsys.readouterr().out)["msg"]
+    assert Validated(Task, "iam_trust_ec2", WRONG[case]).complaint == told
