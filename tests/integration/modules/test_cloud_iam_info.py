@@ -863,17 +863,6 @@ ERRORS: dict[str, tuple[Json, str]] = {
         f"The caller is in account {ACCOUNT}",
     ),
     "a cloud id that cannot be one": ({"cloud_id": "production"}, "not an Anyscale cloud id"),
-    "a bucket that cannot be one": ({"bucket": "s3://data/prefix"}, "does not name an S3 bucket"),
-    "a role that cannot be one": ({"role": "a role"}, "not the name of an IAM role"),
-    "an instance profile that cannot be one": (
-        {"instance_profile": "a/b"},
-        "not the name of an IAM instance profile",
-    ),
-    "a version of a compute config": (
-        {"compute_config": ["team-a:3"]},
-        "'team-a:3', which names a version",
-    ),
-    "an empty role": ({"role": ""}, "role is empty"),
     "a role that may not be assumed": (
         {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"},
         "AssumeRole",

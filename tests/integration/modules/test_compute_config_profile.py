@@ -166,29 +166,12 @@ MODIFICATIONS: dict[str, tuple[Change, Json, list[str]]] = {
         {"config": {"head_node": {"instance_type": "m5.8xlarge"}}},
         ["config_differs"],
     ),
-    "published without the profile": (
-        lambda sandbox: publish(sandbox, compute()),
-        {},
-        ["profile_missing"],
-    ),
-    "published with another profile": (
-        lambda sandbox: publish(sandbox, compute(advanced={**profile(OTHER_PROFILE_ARN), **DISK})),
-        {},
-        ["profile_differs"],
-    ),
     "a worker group that hides it": (
         lambda sandbox: publish(
             sandbox, compute(group("gpu", advanced_configurations_json=DISK), advanced=profile())
         ),
         {},
         ["node_group_hides_profile"],
-    ),
-    "the profile emptied": (
-        lambda sandbox: sandbox.client("iam", ACCOUNT).remove_role_from_instance_profile(
-            InstanceProfileName=ROLE, RoleName=ROLE
-        ),
-        {},
-        ["instance_profile_without_role"],
     ),
 }
 
@@ -263,8 +246,6 @@ def test_the_write_calls_in_their_order(sandbox: Sandbox, run_module: Run) -> No
 # --- the states in which compute configs are found ------------------------------------------------
 
 SEEDED: dict[str, tuple[list[str], dict[str, Json]]] = {
-    "missing": (["compute_config_missing"], {"cluster": profile()}),
-    "role_arn": (["wrong_arn_kind"], {"cluster": profile()}),
     "other_profile": (["profile_differs"], {"cluster": {**profile(), **DISK}}),
     "hidden_by_worker": (
         ["node_group_hides_profile"],
@@ -308,11 +289,6 @@ def test_the_seeded_state_that_is_right(sandbox: Sandbox, run_module: Run) -> No
 
 
 OTHER_STATES: dict[str, tuple[Json, list[str], dict[str, Json]]] = {
-    "the profile by its name": (
-        compute(advanced={"IamInstanceProfile": {"Name": ROLE}}),
-        ["profile_by_name"],
-        {"cluster": profile()},
-    ),
     "a worker group with another profile": (
         compute(
             group("cpu"),
@@ -321,22 +297,6 @@ OTHER_STATES: dict[str, tuple[Json, list[str], dict[str, Json]]] = {
         ),
         ["node_group_profile_differs"],
         {"cluster": profile(), "gpu": profile()},
-    ),
-    "a head node of its own": (
-        compute(
-            head_node_type={
-                "name": "head-node",
-                "instance_type": "m5.2xlarge",
-                "advanced_configurations_json": DISK,
-            }
-        ),
-        ["profile_missing", "node_group_hides_profile"],
-        {"cluster": profile(), "head": {**DISK, **profile()}},
-    ),
-    "another profile in the legacy field": (
-        compute(aws_advanced_configurations_json={**profile(OTHER_PROFILE_ARN), **DISK}),
-        ["profile_differs"],
-        {"cluster": {**profile(), **DISK}},
     ),
 }
 
@@ -358,10 +318,6 @@ def test_other_states(sandbox: Sandbox, run_module: Run, state: str) -> None:
 
 RIGHT: dict[str, Json] = {
     "in the legacy field": {"aws_advanced_configurations_json": profile()},
-    "without deployment configs": {
-        "advanced_configurations_json": profile(),
-        "deployment_configs": None,
-    },
 }
 
 
@@ -800,42 +756,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
         (CLOUD.name, CLOUD.cloud_id, "cld_thesecond", "Give cloud_id"),
     ),
     "name with a version": (seed, {"name": f"{NAME}:3"}, ("name", f"{NAME}:3", "Leave out colons")),
-    "plain http": (
-        seed,
-        {"anyscale_host": "http://anyscale.example.com"},
-        ("anyscale_host", "unencrypted", "https"),
-    ),
-    "host with a password": (
-        seed,
-        {"anyscale_host": "https://user:pw@example.com"},
-        ("anyscale_host", "password"),
-    ),
     "wrong token": (seed, {"anyscale_token": "aph0_wrong"}, ("401", "anyscale_token", "expired")),
-    "unknown key in config": (
-        seed,
-        {"config": {"headnode": HEAD}},
-        ("config", "headnode", "head_node"),
-    ),
-    "another profile in config": (
-        seed,
-        {"config": {"head_node": HEAD, "advanced_instance_config": profile(OTHER_PROFILE_ARN)}},
-        ("config", "IamInstanceProfile", "Leave it out"),
-    ),
-    "a key that Anyscale sets in config": (
-        seed,
-        {"config": {"head_node": HEAD, "advanced_instance_config": {"ImageId": "ami-1"}}},
-        ("config", "ImageId", "Leave"),
-    ),
-    "an unknown resource in config": (
-        seed,
-        {"config": {"cloud_resource": "vm-mars", "head_node": HEAD}},
-        ("vm-mars", PRIMARY),
-    ),
-    "config that does not say for which deployment": (
-        several_deployments,
-        {"config": {"head_node": HEAD}},
-        (PRIMARY, "vm-east", "cloud_resource"),
-    ),
     "nothing to publish and absent": (
         seed,
         {"publish": False, "state": "absent"},
@@ -1201,13 +1122,7 @@ def test_a_file_that_differs_is_replaced_at_once(
 
 
 GARBAGE: dict[str, bytes] = {
-    "a list": b"- one\n- two\n",
-    "a text": b"just words\n",
-    "broken YAML": b"{a: [\n",
-    "binary": b"\x7fELF\x00\x01\xff",
-    "an unsafe tag": b"!!python/object/apply:os.system ['true']\n",
     "another kind of document": b"apiVersion: v1\nkind: Secret\ndata: {}\n",
-    "an inventory": b"all:\n  hosts:\n    localhost:\n",
 }
 
 
