@@ -54,8 +54,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout i
 )
 
 _MODULES = {
-    f"rayfleet.anyscale.{task.__name__.rpartition('_task_')[2]}": task.Task
-    for task in (cloud_iam, compute_config_profile, iam_trust_ec2, s3_cloud_access)
+    "rayfleet.anyscale.cloud_iam": cloud_iam.Task,
+    "rayfleet.anyscale.compute_config_profile": compute_config_profile.Task,
+    "rayfleet.anyscale.iam_trust_ec2": iam_trust_ec2.Task,
+    "rayfleet.anyscale.s3_cloud_access": s3_cloud_access.Task,
 }
 _RULES = {
     "argument_spec": {
