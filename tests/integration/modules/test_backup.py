@@ -510,23 +510,29 @@ def test_all_hosts_of_a_run_share_its_id(
     assert run_id != other
 
 
-def test_the_run_is_the_job_in_awx(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
-    running_sandbox.reset()
-    running_sandbox.seed([FLEET[0]])
-    inventory = inventory_file(
-        tmp_path, running_sandbox, [FLEET[0]], cloud_iam_backup_dir=str(tmp_path / "kept")
-    )
-    run_playbook(running_sandbox, "onboard", inventory, "-e", "awx_job_id=4711")
-    assert {backup["run_id"] for backup in _backups(tmp_path / "kept")} == {"4711"}
-
-
-def test_the_role_makes_no_backup_where_it_is_told_so(
+def test_the_role_keeps_backups_as_it_is_told(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
+    """Under the id of the job in AWX, where another folder is named; and none where that is said."""
+    with_backup, without = FLEET[0], FLEET[-2]
     running_sandbox.reset()
-    running_sandbox.seed([FLEET[0]])
-    inventory = inventory_file(tmp_path, running_sandbox, [FLEET[0]], cloud_iam_backup=False)
-    assert run_playbook(running_sandbox, "onboard", inventory).changed(FLEET[0].name)
+    running_sandbox.seed([with_backup, without])
+    inventory = inventory_file(
+        tmp_path,
+        running_sandbox,
+        [with_backup, without],
+        cloud_iam_backup_dir=str(tmp_path / "kept"),
+    )
+    content = yaml.safe_load(inventory.read_text())
+    hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
+    hosts[without.name]["cloud_iam_backup"] = False
+    del hosts[without.name]["cloud_iam_backup_dir"]
+    inventory.write_text(yaml.safe_dump(content))
+    run = run_playbook(running_sandbox, "onboard", inventory, "-e", "awx_job_id=4711")
+    assert run.changed(with_backup.name) and run.changed(without.name)
+    kept = _backups(tmp_path / "kept")
+    assert {backup["run_id"] for backup in kept} == {"4711"}
+    assert len(kept) == 3, "those of the one cloud alone"
     assert not (tmp_path / ".ansible/anyscale_backups").exists()
 
 
