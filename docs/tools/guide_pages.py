@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs what the guide's pages tell readers to do, in the sandbox with its fleet, and puts in what
-is really printed.
+"""Run the commands on the guide's pages in the sandbox, and record their output on the pages.
 
-A page is a person's way from its top to its end. A block of code with a caption is a file that they
-write; one of the class ``recorded`` holds commands, each with its output below it. A command at the
-prompt of a node has the credentials of that node, and any other has those of the sandbox's caller.
-On the command line: record all pages, or those that are named.
+The blocks of a page are executed from top to bottom. A code block with a caption is a file that the
+reader writes. A code block of the class ``recorded`` contains commands, each followed by its output.
+A command at the prompt of a node runs with the credentials of that node, any other with those of
+the sandbox's caller. Without arguments all pages are recorded, otherwise the named ones.
 """
 
 from __future__ import annotations
@@ -30,12 +29,13 @@ FOLDER = ROOT / "docs/docsite/rst"
 RECORDED = ":class: recorded"
 
 _BLOCK = re.compile(
-    rf"^\.\. code-block:: \S+\n   (?:{RECORDED}|:caption: (?P<file>\S+))\n\n(?P<body>(?: {{3}}.*\n|\n(?= {{3}}|\n {{3}}))+)",
+    rf"^\.\. code-block:: \S+\n   (?:{RECORDED}|:caption: (?P<file>\S+))\n\n"
+    r"(?P<body>(?: {3}.*\n|\n(?= {3}|\n {3}))+)",
     re.MULTILINE,
 )
 _COMMAND = re.compile(r"^(?:ray@(?P<cloud>[\w-]+)-head:~)?\$ (?P<line>(?:.*\\\n)*.*)", re.MULTILINE)
 _INSTANCE = "i-0abc1234def567890"
-_HIDDEN = (  # what is another one in each run
+_HIDDEN = (  # values that differ from run to run
     (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
     (
@@ -59,8 +59,8 @@ def pages() -> list[str]:
 
 
 def record(text: str, sandbox: Sandbox, home: Path) -> str:
-    """A page with what its commands print in a sandbox. ``home``: an empty folder, for the reader's
-    home.
+    """The page with the output of its commands in a sandbox. ``home`` is an empty folder for the
+    reader's home.
     """
     sandbox.reset()
     sandbox.seed(FLEET)
@@ -69,7 +69,7 @@ def record(text: str, sandbox: Sandbox, home: Path) -> str:
 
 
 class _Reader:
-    """Somebody who does what a page says, in a folder of their home."""
+    """Executes the blocks of a page in a folder of the reader's home."""
 
     def __init__(self, sandbox: Sandbox, home: Path) -> None:
         self._sandbox = sandbox
@@ -78,13 +78,13 @@ class _Reader:
         self._folder.mkdir(parents=True)
 
     def follow(self, block: re.Match[str]) -> str:
-        """Write the block's file, or run its commands; returns the block as it should be."""
+        """Write the block's file, or run its commands. Returns the block with their output."""
         body = textwrap.dedent(block["body"])
         if block["file"]:
             (self._folder / block["file"]).write_text(body)
             return block[0]
-        shown = "\n\n".join(self._run(command) for command in _COMMAND.finditer(body))
-        return block[0].replace(block["body"], textwrap.indent(shown, "   ") + "\n")
+        output = "\n\n".join(self._run(command) for command in _COMMAND.finditer(body))
+        return block[0].replace(block["body"], textwrap.indent(output, "   ") + "\n")
 
     def _run(self, command: re.Match[str]) -> str:
         done = subprocess.run(
@@ -100,8 +100,8 @@ class _Reader:
         return "\n".join([command[0], *self._lines(done.stdout)])
 
     def _environment(self, cloud: str | None) -> dict[str, str]:
-        """That of a person, or of a cloud's node; clouds one after the other, so that they are
-        always in the same order.
+        """The variables of a person's shell, or of a cloud's node. One fork, so that the order of the
+        clouds is the same in every run.
         """
         variables = {
             **clean_environment(Path(sys.prefix)),
@@ -113,7 +113,7 @@ class _Reader:
         return {**variables, **self._credentials(cloud)} if cloud else variables
 
     def _credentials(self, cloud: str) -> dict[str, str]:
-        """Those of the role of a cloud's nodes."""
+        """The credentials of the role of a cloud's nodes."""
         given = _session(self._sandbox, next(one for one in FLEET if one.name == cloud))
         names = {
             "AccessKeyId": "AWS_ACCESS_KEY_ID",
@@ -123,7 +123,7 @@ class _Reader:
         return {variable: given[name] for name, variable in names.items()}
 
     def _lines(self, output: str) -> t.Iterator[str]:
-        """What was printed without what is of this run, and of this machine, alone."""
+        """The output without the values that depend on this run or this machine."""
         output = output.replace(str(self._home.parent), "/home").replace(
             sys.prefix, "/home/jo/anyscale-venv"
         )
@@ -136,8 +136,8 @@ class _Reader:
 
 
 def _session(sandbox: Sandbox, cloud: Cloud) -> dict[str, str]:
-    """What EC2 gives an instance with a cloud's role. For this moment its account is trusted, since
-    nobody here can be EC2.
+    """The credentials that EC2 provides to an instance with a cloud's role. The role trusts its
+    account during the call, since no caller here can be EC2.
     """
     iam = sandbox.client("iam", cloud.account_id)
     trust = iam.get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]

@@ -204,18 +204,15 @@ def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     written = page.read_text()
     assert "The first." not in written
     assert written.count("The second.") == 1
-    _page.write("", page)
-    before, after = (
-        _page.PAGE.read_text().partition(_page._BEGIN)[0],
-        _page.PAGE.read_text().partition(_page._END)[2],
-    )
+    before = _page.PAGE.read_text().partition(".. BEGIN report")[0]
+    after = _page.PAGE.read_text().partition(".. END report")[2]
     assert page.read_text().startswith(before) and page.read_text().endswith(after)
 
 
 def test_a_page_without_its_place_is_left_alone(tmp_path: Path) -> None:
     page = tmp_path / "page.rst"
     page.write_text("By hand.")
-    with pytest.raises(ValueError, match="lacks the comments"):
+    with pytest.raises(ValueError, match="lacks the marks"):
         _page.write("The first.", page)
     assert page.read_text() == "By hand."
 

@@ -12,11 +12,13 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.docs.tools import permissions_page
+from ansible_collections.rayfleet.anyscale.docs.tools.marks import parts
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.statements import (
     PLAYBOOKS,
+    READING,
     policy,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
@@ -26,6 +28,11 @@ def test_the_page_is_what_the_tool_writes() -> None:
     """Its first comment says how to write it."""
     assert permissions_page.PAGE.read_text() == permissions_page.page()
     assert permissions_page.__name__ in permissions_page.page().split("\n\n", maxsplit=1)[0]
+    assert parts(permissions_page.page()) == ["caller_policy", "trust_policy", *PLAYBOOKS]
+
+
+def test_the_page_names_the_statements_that_check_mode_needs() -> None:
+    assert " or ".join(f"``{prefix}``" for prefix in READING) in permissions_page.page()
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)

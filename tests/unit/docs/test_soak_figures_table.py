@@ -13,14 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.docs.tools.marks import part_of
 from ansible_collections.rayfleet.anyscale.docs.tools.soak_figures_table import (
-    BEGIN,
-    END,
     HEAD,
     PAGE,
+    PART,
     measured,
-    table,
-    with_figures,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
@@ -35,20 +33,9 @@ _TEST_FILE = re.compile(r"``(tests/[\w/]+\.py)``")
 
 def test_the_figures_have_their_shape() -> None:
     """The day and the machine, then a table of two columns."""
-    figures = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
-    where, head, rows = figures.partition(HEAD)
+    where, head, rows = part_of(PAGE.read_text(), PART).partition(HEAD)
     assert tuple(re.findall(r"^:(\w+): \S", where, re.MULTILINE)) == _WHERE
     assert head and len(_ROW.findall(rows)) > 1 and _ROW.sub("", rows).strip() == ""
-
-
-def test_new_figures_replace_the_old_ones_and_nothing_else() -> None:
-    page = f"Before.\n\n{BEGIN}\n\nold\n\n{END}\n\nAfter.\n"
-    assert (
-        with_figures(page, table(RECORDS))
-        == f"Before.\n\n{BEGIN}\n\n{table(RECORDS)}\n\n{END}\n\nAfter.\n"
-    )
-    figures = PAGE.read_text().partition(f"{BEGIN}\n\n")[2].partition(f"\n\n{END}")[0]
-    assert with_figures(PAGE.read_text(), figures) == PAGE.read_text()
 
 
 def test_the_figures_of_a_long_run(tmp_path: Path) -> None:
