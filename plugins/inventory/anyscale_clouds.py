@@ -105,6 +105,9 @@ options:
         role, a bucket or an account, and when the fleet file or O(clouds) names a cloud that there
         is not. Otherwise each is a warning. A cloud that cannot be read is left out, one with a
         part unknown is not.
+requirements:
+  - python >= 3.10
+  - boto3 >= 1.34 (the API is called with urllib3, which comes with it)
 notes:
   - O(anyscale_host) and O(anyscale_token) may be templates, such as a lookup in a vault. The token
     is neither cached nor shown.

@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import email.message
 import email.utils
 import json
-import socket
-import ssl
 import typing as t
 
 _LONGEST_RETRY_AFTER = 120.0
@@ -26,12 +23,10 @@ NO_ANSWER = 0
 _TOO_MANY_REQUESTS = 429
 _GATEWAY_TIMEOUT = 504
 _TRANSIENT = frozenset({NO_ANSWER, 502, 503, _GATEWAY_TIMEOUT})
-# Failures before anything was sent, so that nothing was done.
-_UNSENT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 HIBERNATED = 599
-_FAILED = (
-    "That is a failure of Anyscale's own: run again a little later, and give Anyscale's support "
-    "the trace id if it stays."
+_SERVER_FAILED = (
+    "Anyscale itself failed: run again a little later, and give the trace id to Anyscale's support "
+    "if it keeps failing."
 )
 REMEDIES = {
     NO_ANSWER: "Check anyscale_host, the proxy and the network, then run again.",
@@ -46,41 +41,51 @@ REMEDIES = {
     404: "Check the id or name, and that the token belongs to the organization that has it.",
     409: "Where another change holds a lock, run again when it is done.",
     _TOO_MANY_REQUESTS: "Lower forks or throttle, then run again.",
-    **dict.fromkeys((500, 502, 503, _GATEWAY_TIMEOUT), _FAILED),
+    **dict.fromkeys((500, 502, 503, _GATEWAY_TIMEOUT), _SERVER_FAILED),
     HIBERNATED: "The cloud was hibernated and is being started: run again in ten minutes.",
 }
 
 
 @dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a request got no answer.
+
+    is_unsent: it is certain that the request did not leave, so that nothing was done.
+    is_final: another attempt would fail in the same way.
+    """
+
+    text: str
+    is_unsent: bool = False
+    is_final: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back for one attempt; the status is 0 where nothing whole did."""
+    """What came back for one attempt; the status is 0 where no complete answer did."""
 
     status: int
     body: bytes = b""
-    headers: email.message.Message = dataclasses.field(default_factory=email.message.Message)
-    failure: Exception | None = None
+    headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failure: Failure | None = None
 
     def text_without(self, secret: str) -> str:
-        """The server's own words, else why there are none. The secret is taken out first: what is
-        cut in two is not found.
+        """The server's own text, else why there is none. The secret is taken out before the text is
+        shortened: half of one would not be found.
         """
         if self.failure is not None:
-            return (
-                str(getattr(self.failure, "reason", self.failure)).replace(secret, "***")
-                or type(self.failure).__name__
-            )
+            return self.failure.text.replace(secret, "***")
         return _server_text(self.body.decode("utf-8", "replace").replace(secret, "***"))
 
     @property
     def is_unsent(self) -> bool:
-        """Whether the request never left: there was no connection to send it over."""
-        return isinstance(getattr(self.failure, "reason", self.failure), _UNSENT)
+        """Whether it is certain that the request did not leave."""
+        return self.failure is not None and self.failure.is_unsent
 
-    def may_pass(self, repeatable: bool) -> bool:
-        """Whether another attempt is harmless and may do better. Nothing was done for a request
-        refused as one too many.
+    def is_transient(self, repeatable: bool) -> bool:
+        """Whether another attempt is harmless and may succeed. Nothing was done for a request that
+        was refused as one too many.
         """
-        if isinstance(getattr(self.failure, "reason", self.failure), ssl.SSLCertVerificationError):
+        if self.failure is not None and self.failure.is_final:
             return False
         return (
             self.status == _TOO_MANY_REQUESTS
@@ -117,15 +122,15 @@ def _server_text(body: str) -> str:
     outer = document if isinstance(document, dict) else {}
     error = outer.get("error")
     inner = error if isinstance(error, dict) else {}
-    for words in (inner.get("detail"), inner.get("message"), outer.get("detail")):
-        if isinstance(words, str) and words:
-            return words
+    for text in (inner.get("detail"), inner.get("message"), outer.get("detail")):
+        if isinstance(text, str) and text:
+            return text
     return body.strip()[:_LONGEST_TEXT] or "no text"
 
 
 def load_json(text: str | bytes) -> t.Any:
-    """The document of a JSON text, ``None`` where it is none; one that is nested without end is
-    none either.
+    """The document of a JSON text; ``None`` where the text is no JSON, or nested too deeply to
+    read.
     """
     try:
         return json.loads(text)

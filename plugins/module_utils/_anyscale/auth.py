@@ -45,8 +45,8 @@ def resolve_credentials(
     *,
     allow_http: bool = False,
 ) -> tuple[str, str]:
-    """The control plane's address and the token for it: given, else from the environment, else as
-    the CLI stored it.
+    """The control plane's address and the token for it: as given, else from the environment, else
+    as the CLI stored it.
     """
     address = _checked_host(host or environ.get("ANYSCALE_HOST") or DEFAULT_HOST, allow_http)
     secret = (token or environ.get("ANYSCALE_CLI_TOKEN") or _stored_token(credentials_path)).strip()
@@ -75,7 +75,7 @@ def _checked_host(host: str, allow_http: bool) -> str:
     if match["scheme"] == "http" and not (allow_http or _is_loopback(match["name"].strip("[]"))):
         raise InputError(
             f"anyscale_host is {host!r}: the token would travel unencrypted.",
-            "Use https, or set anyscale_allow_http if that is all right.",
+            "Use https, or set anyscale_allow_http to accept that.",
         )
     return host.strip().rstrip("/")
 
@@ -88,7 +88,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _stored_token(path: str) -> str:
-    """The token in the credentials file of the vendor's CLI; empty where there is none."""
+    """The token in the credentials file of the anyscale CLI; empty where there is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
             stored = json.load(file)
@@ -98,7 +98,7 @@ def _stored_token(path: str) -> str:
         # Neither the file's content nor json's error text, which may quote it.
         raise InputError(
             f"The credentials file {path} cannot be read ({type(error).__name__}).",
-            "Mend or remove it.",
+            "Remove it, and let 'anyscale login' write it anew.",
         ) from None
     token = stored.get("cli_token") if isinstance(stored, dict) else None
     return token if isinstance(token, str) else ""

@@ -10,20 +10,16 @@ AnsibleModule. The API describes itself at https://console.anyscale.com/api/v2/d
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import os
 import random
 import time
 import typing as t
-import urllib.error
 import urllib.parse
-import urllib.request
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
     HIBERNATED,
-    NO_ANSWER,
     REMEDIES,
     Answer,
     load_json,
@@ -35,8 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     same_config,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.connections import (
-    Trust,
-    connections,
+    TlsSettings,
+    connection_pool,
+    send,
     tls_context,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -51,19 +48,20 @@ _TEMPLATES_PER_PAGE = 100
 _MOST_PAGES = 2000
 _NEWEST_VERSION = -1
 _ALL_VERSIONS = -2
-_GONE_STATES = ("DELETING", "DELETED")
+_DELETED_STATES = ("DELETING", "DELETED")
 _ATTEMPTS = 6
-# For so long a version is looked for whose making was not answered: searches may lag behind.
-_LOOK_SECONDS = 60.0
-_LONGEST_LOOK_PAUSE = 8.0
+# How long to search for a version whose create was not answered: searches may lag behind.
+_SEARCH_SECONDS = 60.0
+_LONGEST_SEARCH_PAUSE = 8.0
 _TOTAL_SECONDS = 300.0
-_IN_DOUBT = (
-    "It may have been published all the same, or be published yet, so it was not sent a second "
-    "time: run again in a few minutes, and what is there by then is found."
+_USER_AGENT = "rayfleet.anyscale"
+_OUTCOME_UNKNOWN = (
+    "The version may have been published all the same, so it was not sent a second time. To find "
+    "out, run again in a few minutes: a version that is there by then is found."
 )
 JsonObject = dict[str, t.Any]
-# What a version of a compute config is known by, and what each of it must be to be relied on.
-_WHOLE: dict[str, t.Callable[[t.Any], bool]] = {
+# What callers rely on in a version of a compute config.
+_REQUIRED_KEYS: dict[str, t.Callable[[t.Any], bool]] = {
     "version": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "id": lambda value: isinstance(value, str) and bool(value),
     "config": lambda value: isinstance(value, dict),
@@ -71,11 +69,15 @@ _WHOLE: dict[str, t.Callable[[t.Any], bool]] = {
 
 
 class _UnsentError(AnyscaleError):
-    """The server was not reached: it is certain that nothing was done."""
+    """The request did not leave: it is certain that nothing was done."""
 
 
 class AnyscaleClient:
-    """A session with one control plane. The token shows in no message and no representation."""
+    """A session with one control plane. The token shows in no message and no representation.
+
+    ``pool`` sends the requests, as a ``urllib3.PoolManager`` does; without it, this process's
+    connections do.
+    """
 
     def __init__(
         self,
@@ -85,16 +87,16 @@ class AnyscaleClient:
         validate_certs: bool = True,
         ca_path: str | None = None,
         timeout: float = 60,
-        opener: t.Callable[..., t.Any] | None = None,
+        pool: t.Any = None,
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
         jitter: t.Callable[[], float] = random.random,
     ) -> None:
         self._host = host
         self._token = token
-        self._trust = Trust(validate_certs, ca_path)
+        self._tls = TlsSettings(validate_certs, ca_path)
         self._timeout = timeout
-        self._opener = opener
+        self._pool = pool
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
@@ -119,7 +121,7 @@ class AnyscaleClient:
         named = [
             cloud
             for cloud in listed
-            if cloud.get("name") == name and cloud.get("state") not in _GONE_STATES
+            if cloud.get("name") == name and cloud.get("state") not in _DELETED_STATES
         ]
         if not named:
             raise InputError(f"There is no cloud {name!r} that this token may see.", REMEDIES[404])
@@ -129,7 +131,7 @@ class AnyscaleClient:
                 f"{len(named)} clouds are named {name!r}: {ids}.",
                 "Give cloud_id instead of the name.",
             )
-        if not _WHOLE["id"](named[0].get("id")):
+        if not _REQUIRED_KEYS["id"](named[0].get("id")):
             raise self._malformed("GET", _CLOUDS, f"cloud {name} without its id")
         return named[0]
 
@@ -138,7 +140,7 @@ class AnyscaleClient:
         return list(self._pages("GET", f"{_CLOUDS}{_quoted(cloud_id)}/resources", {}))
 
     def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
-        """The Cloud IAM mapping of a resource: ``rules`` in the order that counts and a
+        """The Cloud IAM mapping of a resource: ``rules``, of which the first match counts, and a
         ``fallback_rule``; empty without any.
         """
         spec = self._result(
@@ -167,19 +169,20 @@ class AnyscaleClient:
         """Publish ``config`` as the version after ``previous_version`` (0: there is none yet) and
         return it.
 
-        Each create makes a version, and versions stay for ever. So one whose answer was lost (none,
-        unreadable, or a server's error) is never sent again: what it may have made is looked for.
+        Each create makes a version, and versions cannot be deleted. So a create whose outcome is
+        unknown (no answer, an unreadable one, or a server's error) is never sent again: the version
+        that it may have made is searched for.
         """
         body = {"name": name, "anonymous": False, "new_version": True, "config": config}
         try:
-            made = self._result("POST", _TEMPLATES, body=body)
-            return self._whole("POST", _TEMPLATES, name, made, ("version",))
+            created = self._result("POST", _TEMPLATES, body=body)
+            return self._checked_version("POST", _TEMPLATES, name, created, ("version",))
         except _UnsentError:
             raise
         except AnyscaleError as error:
-            if not _may_have_been_done(error.status):
+            if not _is_outcome_unknown(error.status):
                 raise
-            return self._made_after_all(error, name, config, previous_version)
+            return self._find_created_version(error, name, config, previous_version)
 
     def unarchive_compute_config(self, template_id: str) -> None:
         """Take every version of the compute config that this one belongs to out of the archive."""
@@ -196,10 +199,10 @@ class AnyscaleClient:
                 raise
 
     def _versions(self, name: str, cloud_id: str, version: int) -> t.Iterator[JsonObject]:
-        """Versions of one compute config, newest first. Names are unique in a cloud only, so both
-        are asked for.
+        """Versions of one compute config, newest first. Names are unique within a cloud only, so the
+        search is for both.
         """
-        wanted = {
+        search = {
             "name": {"equals": name},
             "cloud_id": cloud_id,
             "version": version,
@@ -208,40 +211,38 @@ class AnyscaleClient:
             "sort_by_clauses": [{"sort_field": "CREATED_AT", "sort_order": "DESC"}],
         }
         path = f"{_TEMPLATES}search"
-        for template in self._pages("POST", path, {"count": _TEMPLATES_PER_PAGE}, wanted):
+        for template in self._pages("POST", path, {"count": _TEMPLATES_PER_PAGE}, search):
             if template.get("name") != name:
                 continue
-            if (
-                self._whole("POST", path, name, template, tuple(_WHOLE))["config"].get("cloud_id")
-                == cloud_id
-            ):
-                yield template
+            found = self._checked_version("POST", path, name, template, _REQUIRED_KEYS)
+            if found["config"].get("cloud_id") == cloud_id:
+                yield found
 
-    def _made_after_all(
-        self, lost: AnyscaleError, name: str, config: JsonObject, previous_version: int
+    def _find_created_version(
+        self, unanswered: AnyscaleError, name: str, config: JsonObject, previous_version: int
     ) -> JsonObject:
-        """What a create made whose answer was lost. Raises where it does not show: it may have been
-        made all the same.
+        """The version that a create made whose answer was lost. Raises where none shows.
 
-        Searches may lag behind, and the server may be at it still, so that no look tells that
-        nothing was made.
+        Searches may lag behind, and the server may still be at work on it, so that no search proves
+        that no version was made.
         """
-        gives_up_at = self._clock() + _LOOK_SECONDS
+        gives_up_at = self._clock() + _SEARCH_SECONDS
         try:
-            for look in itertools.count():
-                self._sleep((1.0 + self._jitter()) * min(_LONGEST_LOOK_PAUSE, 2.0**look))
-                made = self._version_like(name, config, previous_version)
-                if made is not None:
-                    return made
+            for search in itertools.count():
+                self._sleep((1.0 + self._jitter()) * min(_LONGEST_SEARCH_PAUSE, 2.0**search))
+                created = self._equal_version(name, config, previous_version)
+                if created is not None:
+                    return created
                 if self._clock() >= gives_up_at:
                     break
         except AnyscaleError as error:
-            raise _in_doubt(lost) from error
-        raise _in_doubt(lost)
+            raise _outcome_unknown_error(unanswered) from error
+        raise _outcome_unknown_error(unanswered)
 
-    def _version_like(
+    def _equal_version(
         self, name: str, config: JsonObject, previous_version: int
     ) -> JsonObject | None:
+        """The newest version after the previous one that holds this config."""
         newer = itertools.takewhile(
             lambda template: template["version"] > previous_version,
             self._versions(name, config["cloud_id"], _ALL_VERSIONS),
@@ -284,14 +285,14 @@ class AnyscaleClient:
             raise self._malformed(method, path, "an answer without a result")
         return result
 
-    def _whole(
-        self, method: str, path: str, name: str, template: JsonObject, needed: t.Iterable[str]
+    def _checked_version(
+        self, method: str, path: str, name: str, template: JsonObject, required: t.Iterable[str]
     ) -> JsonObject:
-        """A version of a compute config that has what it is known by. Raises where an answer goes
-        without.
+        """A version of a compute config, as answered. Raises where a required key is missing or
+        unusable.
         """
-        for key in needed:
-            if not _WHOLE[key](template.get(key)):
+        for key in required:
+            if not _REQUIRED_KEYS[key](template.get(key)):
                 raise self._malformed(
                     method, path, f"a version of compute config {name} without its {key}"
                 )
@@ -306,8 +307,8 @@ class AnyscaleClient:
         *,
         repeatable: bool,
     ) -> JsonObject:
-        """One call, repeated while that is harmless and may help, for a limited number of times and
-        seconds.
+        """One call, retried while that is harmless and may succeed, within a limit of attempts and
+        of seconds.
         """
         url = self._host + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
         gives_up_at = self._clock() + _TOTAL_SECONDS
@@ -320,40 +321,22 @@ class AnyscaleClient:
             pause = answer.pause(attempt, self._jitter())
             if (
                 attempt == _ATTEMPTS
-                or not answer.may_pass(repeatable)
+                or not answer.is_transient(repeatable)
                 or self._clock() + pause > gives_up_at
             ):
                 raise self._refusal(method, path, answer)
             self._sleep(pause)
 
     def _attempt(self, method: str, url: str, body: JsonObject | None) -> Answer:
-        """Send one request. Redirects are not followed (they would carry the token) and netrc is
-        not asked (it would win).
-        """
+        pool = connection_pool(url, self._tls) if self._pool is None else self._pool
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept": "application/json",
             "Content-Type": "application/json",
+            "User-Agent": _USER_AGENT,
         }
         data = None if body is None else json.dumps(body).encode()
-        try:
-            trust = self._trust if self._host.startswith("https:") else None
-            opener: t.Callable[..., t.Any] = self._opener or connections(trust).open
-            with opener(
-                url=url,
-                method=method,
-                data=data,
-                headers=headers,
-                http_agent="rayfleet.anyscale",
-                follow_redirects="none",
-                use_netrc=False,
-                timeout=self._timeout,
-            ) as response:
-                return Answer(response.status, response.read(), response.headers)
-        except urllib.error.HTTPError as refusal:
-            return Answer(refusal.code, _body_of(refusal), refusal.headers)
-        except (OSError, EOFError, http.client.HTTPException) as failure:
-            return Answer(NO_ANSWER, failure=failure)
+        return send(pool, method, url, headers=headers, body=data, timeout=self._timeout)
 
     def _document(self, method: str, path: str, answer: Answer) -> JsonObject:
         if not answer.body.strip():
@@ -399,33 +382,26 @@ def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
     host, token = resolve_credentials(
         params.get("anyscale_host"), params.get("anyscale_token"), os.environ, allow_http=allow_http
     )
-    trust = _trust(params["validate_certs"], params.get("aws_ca_bundle"))
-    return AnyscaleClient(host, token, **trust._asdict())
+    tls = _tls_settings(params["validate_certs"], params.get("aws_ca_bundle"))
+    return AnyscaleClient(host, token, **tls._asdict())
 
 
 def warm_up() -> None:
-    """Make what most clients verify the control plane with. No call is made."""
-    tls_context(_trust(True, os.environ.get("AWS_CA_BUNDLE")))
+    """Make the TLS context that most clients use. No call is made."""
+    tls_context(_tls_settings(True, os.environ.get("AWS_CA_BUNDLE")))
 
 
-def _trust(validate_certs: bool, aws_ca_bundle: str | None) -> Trust:
-    return Trust(validate_certs, os.environ.get("ANYSCALE_SSL_CA_CERT") or aws_ca_bundle)
+def _tls_settings(validate_certs: bool, aws_ca_bundle: str | None) -> TlsSettings:
+    return TlsSettings(validate_certs, os.environ.get("ANYSCALE_SSL_CA_CERT") or aws_ca_bundle)
 
 
-def _may_have_been_done(status: int) -> bool:
+def _is_outcome_unknown(status: int) -> bool:
     """Whether a create that failed with this status may have made its version all the same."""
     return status < 300 or 500 <= status < HIBERNATED
 
 
-def _in_doubt(lost: AnyscaleError) -> AnyscaleError:
-    return AnyscaleError(lost.message, _IN_DOUBT, **lost.details)
-
-
-def _body_of(refusal: urllib.error.HTTPError) -> bytes:
-    try:
-        return refusal.read()
-    except (OSError, EOFError, http.client.HTTPException):
-        return b""
+def _outcome_unknown_error(unanswered: AnyscaleError) -> AnyscaleError:
+    return AnyscaleError(unanswered.message, _OUTCOME_UNKNOWN, **unanswered.details)
 
 
 def _origin(address: str | None) -> str:
@@ -434,4 +410,6 @@ def _origin(address: str | None) -> str:
 
 
 def _quoted(segment: str) -> str:
-    return urllib.parse.quote(segment, safe="")
+    """A segment of a path that stays one: urllib3 would resolve one of dots alone."""
+    quoted = urllib.parse.quote(segment, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")

@@ -17,8 +17,6 @@ import os
 import threading
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
-
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     DEFAULT_SESSION_NAME,
@@ -39,7 +37,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors impo
     error_without_answer,
     settings_error,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 try:
@@ -81,11 +80,7 @@ class AwsSession:
         self, params: t.Mapping[str, t.Any], cache: SessionCache | None = None, connections: int = 1
     ) -> None:
         if not HAS_BOTO3:
-            raise TaskError(
-                missing_required_lib("boto3"),
-                "Install it for that Python, or set ansible_python_interpreter to one that has it: "
-                '"{{ ansible_playbook_python }}" is the Python that runs ansible-playbook.',
-            )
+            raise missing_boto3()
         self._params = check_connection(params)
         self._cache = cache
         self._connections = connections

@@ -8,20 +8,19 @@ Ansible is told to say.
 
 from __future__ import annotations
 
-import email.message
 import http.server
-import io
 import json
 import ssl
 import subprocess
 import tempfile
 import threading
+import types
 import typing as t
-import urllib.error
 import uuid
 from pathlib import Path
 
 import pytest
+import urllib3
 import yaml
 from moto.sts.models import sts_backends
 
@@ -540,13 +539,12 @@ def test_a_token_that_an_answer_is_cut_in_does_not_show_in_part() -> None:
     token = canary()
     page = f"{'x' * (1000 - len(token) // 2)}{token}"
 
-    def refuse(**_request: t.Any) -> t.NoReturn:
-        raise urllib.error.HTTPError(
-            NOWHERE, 403, "Forbidden", email.message.Message(), io.BytesIO(page.encode())
-        )
+    def refuse(*_request: t.Any, **_options: t.Any) -> urllib3.HTTPResponse:
+        return urllib3.HTTPResponse(page.encode(), status=403)
 
-    with pytest.raises(AnyscaleError) as refused:
-        AnyscaleClient(NOWHERE, token, opener=refuse).cloud("x")
+    pool = types.SimpleNamespace(request=refuse)
+    with pytest.raises(AnyscaleError, match="HTTP 403") as refused:
+        AnyscaleClient(NOWHERE, token, pool=pool).cloud("x")
     assert token[:8] not in refused.value.message
 
 
