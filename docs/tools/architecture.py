@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_aws", "_anyscale"),
     ("_files",),
     ("_policy",),
-    ("_arns", "_retry", "_credentials"),
+    ("_arns", "_retry", "_credentials", "_requirements"),
     ("_errors",),
 )
 _DRAWN_ELSEWHERE = ("doc_fragments",)  # documentation only: nothing imports it
