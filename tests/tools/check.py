@@ -29,6 +29,8 @@ from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT,
 
 SANDBOX = ("python", "-m", "ansible_collections.rayfleet.anyscale.tests.sandbox", "--seed", "--")
 WORKERS = ("-n", "2")
+# The tests of a file share what it prepares, such as a run of a playbook, and so stay together.
+BY_FILE = (*WORKERS, "--dist", "loadfile")
 _MODULES = (
     "iam_trust_ec2",
     "s3_cloud_access",
@@ -37,25 +39,28 @@ _MODULES = (
     "options",
     "backup",
 )
+TESTS = ("tests/unit", "tests/integration", "tests/reliability", "tests/docs")
+CORE = "core and not long and not soak"
 IN_WORKER = tuple(f"tests/integration/modules/test_{name}.py" for name in _MODULES)
-# Half of all time, and of what no release of ansible-core changes: calls that fail, hostile values,
-# races and processes that are killed; and the pages of the guide, which show what one release
-# prints.
-_UNCHANGED = ("option_values", "guide_pages")
-LEFT_OUT = tuple(f"--ignore-glob=*/test_{name}.py" for name in _UNCHANGED)
 
 
 def unit(part: Part) -> None:
     """Pure functions, clients and modules, in this process."""
-    part.run("pytest", "tests/unit")
+    part.run("pytest", *WORKERS, "tests/unit")
 
 
 def integration(part: Part) -> None:
-    """Modules, role and playbooks against the sandbox, and the tests of modules once more in the
+    """Modules, role and playbooks against the sandbox."""
+    part.run("pytest", *BY_FILE, "tests/integration", "tests/reliability", "tests/docs")
+
+
+def long(part: Part) -> None:
+    """The tables in full, properties on many examples, and the tests of modules once more in the
     way of Ansible's workers.
     """
-    part.run("pytest", *WORKERS, "tests/integration", "tests/reliability", "tests/docs")
-    part.run("pytest", *WORKERS, "--in-worker", *IN_WORKER)
+    part.run("pytest", *BY_FILE, "-m", "long", *TESTS)
+    part.run("pytest", *WORKERS, "--hypothesis-profile=thorough", "tests/unit/plugins")
+    part.run("pytest", *BY_FILE, "--in-worker", *IN_WORKER)
 
 
 def browser(part: Part) -> None:
@@ -118,8 +123,8 @@ def package(part: Part) -> None:
 
 
 def matrix(part: Part) -> None:
-    """Unit and integration tests at the other end of the supported range: the oldest ansible-core,
-    or the newest.
+    """What ansible-core touches, at the other end of the supported range: the oldest release, or
+    the newest.
     """
     others = ("python3.11",) if sys.version_info >= (3, 12) else ("python3.13", "python3.12")
     for python in others:
@@ -128,8 +133,7 @@ def matrix(part: Part) -> None:
         if status == 0:
             env = clean_environment(venv)
             part.run("ansible", "--version", env=env, closing=0)
-            part.run("pytest", *WORKERS, "tests/unit", "tests/integration", *LEFT_OUT, env=env)
-            part.run("pytest", *WORKERS, "--in-worker", *IN_WORKER, env=env)
+            part.run("pytest", *BY_FILE, "-m", CORE, "tests/unit", "tests/integration", env=env)
             return
         if status != NO_SUCH_PYTHON:
             return
@@ -170,6 +174,7 @@ PARTS: dict[str, t.Callable[[Part], None]] = {
     for function in (
         unit,
         integration,
+        long,
         browser,
         awx,
         molecule,

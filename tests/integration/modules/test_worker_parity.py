@@ -24,6 +24,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     run_playbook,
 )
 
+pytestmark = pytest.mark.core
+
 Json = dict[str, t.Any]
 CLOUD = FLEET[0]
 RIGHT = next(cloud for cloud in FLEET if cloud.name == "genomics-prod")

@@ -137,6 +137,7 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.core
 def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
     """Also the one whose task failed, and the one that has no result."""
     clouds = {cloud["name"]: cloud for cloud in audit(FLEET).report["clouds"]}
@@ -287,6 +288,7 @@ def test_a_folder_that_cannot_be_made_is_named(audit: Audit, tmp_path: Path) -> 
     assert str(tmp_path / "out") in audited.returned["msg"]
 
 
+@pytest.mark.core
 def test_values_reach_the_report_as_they_are(audit: Audit) -> None:
     """What looks like a template is not one."""
     reason = "{{ lookup('pipe', 'id') }} {% raw %} </script> ünï \u2028 \"'"
@@ -325,6 +327,7 @@ def _failures(run: Run) -> set[str]:
     return set(re.findall(r"^(\S+) +: .* failed=[1-9]", run.output, re.MULTILINE))
 
 
+@pytest.mark.core
 def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
     run_audit: t.Callable[..., Run], tmp_path: Path
 ) -> None:

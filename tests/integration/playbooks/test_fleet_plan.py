@@ -575,6 +575,7 @@ def troubled(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     )
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("name", TROUBLED)
 def test_what_cannot_be_seen_goes_on(troubled: Run, name: str) -> None:
     """And the plan says why, on one line."""
@@ -583,6 +584,7 @@ def test_what_cannot_be_seen_goes_on(troubled: Run, name: str) -> None:
     assert TROUBLED[name][1] in plan["unseen"][name]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("name", TROUBLED)
 def test_its_own_tasks_show_it(troubled: Run, name: str) -> None:
     """A cloud that fails, fails with the message of its own task."""
@@ -633,6 +635,7 @@ def test_a_call_that_fails_makes_one_cloud_go_on(running_sandbox: Sandbox, tmp_p
     assert (run.failed(), run.writes, run.exit_status) == (set(), [], 0)
 
 
+@pytest.mark.core
 def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """In a play that does not set the interpreter itself, as onboard does."""
     clouds = [right("this"), right("another"), right("linked"), right("discovered")]
@@ -704,6 +707,7 @@ def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> N
     assert "1 would change, 2 already right, 0 failed" in run.output
 
 
+@pytest.mark.core
 def test_the_playbook_twice_in_a_run_is_for_its_own_hosts(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -822,6 +826,7 @@ def rollout(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
     return Rollout(stopped, run_playbook(running_sandbox, "onboard", inventory, *options))
 
 
+@pytest.mark.core
 def test_rings_are_batches_in_their_order(rollout: Rollout) -> None:
     """A cloud of no ring, or of an unknown one, comes last."""
     plan = onboard_plan(rollout.stopped)
@@ -829,6 +834,7 @@ def test_rings_are_batches_in_their_order(rollout: Rollout) -> None:
     assert plan["batches"] == [2, 2, 2]
 
 
+@pytest.mark.core
 def test_a_failure_stops_the_run_before_the_next_ring(rollout: Rollout) -> None:
     """The ring before it is done, the one after it is not begun."""
     assert rollout.stopped.failed() == {"early-1"}
@@ -1260,6 +1266,7 @@ def own_roles(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
     return run
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("case", FORESEEN)
 def test_a_role_is_foreseen_as_it_runs(own_roles: Run, case: str) -> None:
     """Conditions, variables and results of its tasks count; none is called right that the role
@@ -1276,6 +1283,7 @@ def test_a_role_is_foreseen_as_it_runs(own_roles: Run, case: str) -> None:
     assert set(plan["hosts"]) == FORESEEN[case][1]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("case", UNFORESEEN)
 def test_a_role_that_cannot_be_foreseen_lets_all_go_on(own_roles: Run, case: str) -> None:
     """And the plan says which task, and what of it."""
@@ -1321,6 +1329,7 @@ def test_another_entry_point_is_looked_at_for_itself(
     )
 
 
+@pytest.mark.core
 def test_what_must_not_be_logged_is_not_told(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """The message of a task with no_log is censored when the task runs; the plan must not tell it
     either.
@@ -1402,6 +1411,7 @@ def defaulted(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
     return run_play(running_sandbox, inventory, tasks)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("case", DEFAULTED)
 def test_module_defaults_are_those_of_the_tasks(defaulted: Run, case: str) -> None:
     """The plan says what the role's task does, whether that is as it was meant or not."""
@@ -1460,6 +1470,7 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
     assert SECRET not in str(run.results) and token not in str(run.results)
 
 
+@pytest.mark.core
 def test_a_strategy_without_batches_is_refused(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """By Ansible, before anything is looked at."""
     fresh(running_sandbox, [right("one")])
@@ -1630,6 +1641,7 @@ def test_denied_pages_are_nobodys_trouble(steady: Steady) -> None:
     assert "GetAccountAuthorizationDetails" not in steady.run.output
 
 
+@pytest.mark.core
 def test_sessions_are_kept_for_the_run_alone(steady: Steady) -> None:
     """In a folder and in files that only their owner can read; both are gone with the run."""
     on_disk, left = steady.on_disk, steady.left

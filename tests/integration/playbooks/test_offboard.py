@@ -48,6 +48,7 @@ def offboard(sandbox: Sandbox, inventory: pathlib.Path, *arguments: str) -> Run:
     return run_playbook(sandbox, "offboard", inventory, *arguments)
 
 
+@pytest.mark.core
 def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     """What onboarding gave goes, what others have stays; the instance profile and the role stay;
     again changes nothing.

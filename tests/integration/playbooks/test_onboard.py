@@ -149,6 +149,7 @@ def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
 def test_the_first_run_changes_exactly_what_differs(fleet: Fleet, cloud: Cloud) -> None:
     """Every reason, and no other; the cloud that is right already is not touched."""
@@ -166,6 +167,7 @@ def test_every_cloud_succeeds(fleet: Fleet) -> None:
     assert [run.exit_status for run in (fleet.check, fleet.first, fleet.second)] == [0, 0, 0]
 
 
+@pytest.mark.core
 def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
     """The same clouds for the same reasons."""
     assert fleet.check.writes == []
@@ -189,6 +191,7 @@ def test_check_mode_shows_the_diff(fleet: Fleet) -> None:
     assert '+      "Sid": "AnyscaleEC2Trust"' in fleet.check.output
 
 
+@pytest.mark.core
 def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) -> None:
     """And so it needs no permission to write."""
     assert fleet.second.writes == []
@@ -232,6 +235,7 @@ def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
     assert _refused(fleet.sandbox) == {"roles": set(), "bucket": set()}
 
 
+@pytest.mark.core
 def test_an_audit_has_nothing_left_to_repair(fleet: Fleet) -> None:
     """It only warns of the tools that would put their own trust policies back."""
     checks = [
@@ -270,6 +274,7 @@ def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
     assert done.stdout.count(f"Arn: {cloud.instance_profile_arn}") == 2, done.stdout
 
 
+@pytest.mark.core
 def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
     """What a person reads last."""
     assert "11 changed, 1 already right, 0 failed" in fleet.first.output
@@ -401,6 +406,7 @@ def _refusals(
     return run_playbook(running_sandbox, "onboard", inventory, "--forks", "10"), folder
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("variable", "kind"), VALUES, ids=[f"{variable}-{kind}" for variable, kind in VALUES]
 )

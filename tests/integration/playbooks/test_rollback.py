@@ -597,6 +597,7 @@ def test_what_a_cloud_found_right_is_not_taken_from_it(
     assert done.exit_status == 0, done.output
 
 
+@pytest.mark.core
 def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:

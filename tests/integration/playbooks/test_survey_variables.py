@@ -296,6 +296,7 @@ def _canary(play: Play) -> Canary:
     )
 
 
+@pytest.mark.core
 def test_the_canary_comes_alone_and_then_the_rest(canary: Canary) -> None:
     """Of those that need something: a quarter of eleven is three."""
     assert seen(canary.first) == set(NEED_SOMETHING[:3])

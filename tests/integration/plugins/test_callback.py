@@ -272,6 +272,7 @@ REMEDY = (
 WAIT = does("Wait", seconds=0.6)
 
 
+@pytest.mark.core
 def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) -> None:
     """Nothing for those that were right, and nothing that only a terminal understands."""
     shown = stage.playbook(
@@ -308,6 +309,7 @@ def test_check_mode_is_named(stage: Stage) -> None:
     assert "clouds=2 right=1 changed=0 would_change=1 failed=0 unreachable=0" in shown.output
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("checks", "told"),
     [
@@ -354,6 +356,7 @@ def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
     assert ("why they would change:" in shown.output) == ("would_change=" in shown.output)
 
 
+@pytest.mark.core
 def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) -> None:
     """Once each, also of those that changed something before another one failed; the task is the
     reason of an item without one.
@@ -388,6 +391,7 @@ def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) ->
     assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.output
 
 
+@pytest.mark.core
 def test_items_that_are_hidden_stay_hidden(stage: Stage) -> None:
     """Their task's title is the reason then, and that something is hidden the message."""
     tasks = [
@@ -462,6 +466,7 @@ NEEDED: dict[str, tuple[Json, str]] = {
 }
 
 
+@pytest.mark.core
 def test_nothing_is_hidden_that_people_need(stage: Stage) -> None:
     """At no verbosity at all. A play for each, in which the other cloud forgives the failure."""
     forgive = {"name": "Forgive", "ansible.builtin.meta": "clear_host_errors"}
@@ -473,6 +478,7 @@ def test_nothing_is_hidden_that_people_need(stage: Stage) -> None:
     assert "Callback dispatch" not in shown.errors
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     "tasks",
     [
@@ -500,6 +506,7 @@ def test_the_exit_status_is_ansibles(stage: Stage, tasks: list[Json]) -> None:
     assert stage.in_pipe().status == stage.in_pipe(ANSIBLE_STDOUT_CALLBACK="default").status
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     "arguments", few_of([["-v"], ["-vvv"], ["-v", "--diff"]], ["-v", "--diff"]), ids=" ".join
 )
@@ -520,6 +527,7 @@ def test_with_v_all_is_shown_as_ansible_shows_it(stage: Stage, arguments: list[s
     assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in ours.partition(body)[2]
 
 
+@pytest.mark.core
 def test_hidden_results_stay_hidden(stage: Stage) -> None:
     """With no_log nothing of a result is shown, whatever came of the task."""
     hidden = {"no_log": True, "ignore_errors": True}
@@ -541,6 +549,7 @@ def test_hidden_results_stay_hidden(stage: Stage) -> None:
         assert "no_log: true" in shown.output
 
 
+@pytest.mark.core
 def test_a_rescued_cloud_did_not_fail(stage: Stage) -> None:
     """The failure is shown at once, since nobody knows then; the recap knows better."""
     block = {
@@ -578,6 +587,7 @@ def test_the_account_comes_from_where_it_is_known(stage: Stage) -> None:
     assert "failed: templated (account 222222222222), Give the bucket" in shown.output
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("strategy", few_of(["linear", "free"], "linear"))
 def test_a_cloud_is_told_of_when_its_last_task_is_over(stage: Stage, strategy: str) -> None:
     """Not at the end of the play; what handlers and included tasks add is told after it."""
@@ -635,6 +645,7 @@ def test_a_log_can_be_followed(stage: Stage) -> None:
     assert still_running
 
 
+@pytest.mark.core
 def test_a_terminal_has_a_bar_below_what_is_printed(stage: Stage) -> None:
     """It counts as the run goes on, no message is broken by it, and nothing of it is left."""
     failing = {**NO_BUCKET, "when": "inventory_hostname == 'speech'"}
@@ -742,6 +753,7 @@ def test_texts_of_others_do_a_terminal_no_harm(stage: Stage, where: str) -> None
         _left_on_screen(shown.output + shown.errors)
 
 
+@pytest.mark.core
 def test_a_plugin_may_be_derived_from_it(stage: Stage) -> None:
     """As AWX does, which records what is printed event by event."""
     stage.playbook(CHANGE, NO_BUCKET)

@@ -122,6 +122,7 @@ def fleet(empty: Inventories) -> Inventories:
     return empty
 
 
+@pytest.mark.core
 class TestListing:
     def test_the_hosts_are_those_of_a_static_inventory_of_the_same_fleet(
         self, fleet: Inventories
@@ -213,6 +214,7 @@ class TestListing:
         ]
 
 
+@pytest.mark.core
 class TestConstructed:
     def test_variables_and_groups_of_ones_own(self, fleet: Inventories) -> None:
         fleet.write(
@@ -243,6 +245,7 @@ class TestConstructed:
         )
 
 
+@pytest.mark.core
 class TestUntrusted:
     def test_what_clouds_are_called_is_never_evaluated(self, empty: Inventories) -> None:
         mark = empty.folder / "evaluated"
@@ -264,6 +267,7 @@ class TestUntrusted:
         assert not mark.exists()
 
 
+@pytest.mark.core
 class TestCache:
     @pytest.fixture
     def cached(self, fleet: Inventories) -> Inventories:
@@ -453,6 +457,7 @@ class TestErrors:
         assert re.search(message, said[source])
 
 
+@pytest.mark.core
 class TestCredentials:
     def test_templates_and_the_file_of_the_vendors_cli(self, fleet: Inventories) -> None:
         (fleet.folder / "token").write_text(f"{fleet.sandbox.token}\n")

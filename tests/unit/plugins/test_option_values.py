@@ -48,6 +48,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.option_values import (
     values_for,
 )
 
+pytestmark = pytest.mark.core
+
 
 class ConnectedError(BaseException):
     """A run came as far as its first connection. Nothing that handles errors handles this one."""

@@ -30,6 +30,8 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inve
     row,
 )
 
+pytestmark = pytest.mark.core
+
 INVENTORY = Path(__file__).parents[4] / "examples" / "inventory"
 ROLE = Path(__file__).parents[4] / "roles" / "cloud_iam" / "meta" / "argument_specs.yml"
 DOCUMENTATION = yaml.safe_load(anyscale_clouds.DOCUMENTATION)

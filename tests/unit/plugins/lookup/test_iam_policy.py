@@ -27,6 +27,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
     policy,
 )
 
+pytestmark = pytest.mark.core
+
 ACCOUNT = "123456789012"
 NAME = "rayfleet.anyscale.iam_policy"
 OPTIONS: dict[str, t.Any] = yaml.safe_load(iam_policy.DOCUMENTATION)["options"]

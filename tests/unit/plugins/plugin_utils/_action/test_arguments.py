@@ -19,6 +19,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
+pytestmark = pytest.mark.core
+
 OF_US = {"version": "9.0.0", "collection_name": "rayfleet.anyscale"}
 
 

@@ -15,6 +15,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     refuse_patterns,
 )
 
+pytestmark = pytest.mark.core
+
 SAFE = [
     "vision",
     "~vis.*",

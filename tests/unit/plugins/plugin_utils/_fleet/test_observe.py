@@ -28,6 +28,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_task
     NotForeseen,
 )
 
+pytestmark = pytest.mark.core
+
 MODULE = "rayfleet.anyscale.fake"
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
 Step = dict[str, t.Any]
