@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names that AWS and Anyscale give things: ARNs, roles, buckets, accounts, partitions.
+"""Parse and validate ARNs, role names, bucket names, account ids and cloud ids.
 
-This module util is private to the collection. Pure: no call is made to find anything out.
+This module util is private to the collection. Pure: it calls no API.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 """
 
@@ -49,14 +49,14 @@ class Arn:
 
 @dataclasses.dataclass(frozen=True)
 class RoleReference:
-    """A role as a user names it: by its name alone, or by its ARN."""
+    """A role as the user gives it: a name or an ARN."""
 
     name: str
     arn: Arn | None = None
 
     @property
     def account_id(self) -> str | None:
-        """The account in the ARN; ``None`` where only the name was given."""
+        """The account in the ARN; ``None`` if only a name was given."""
         return self.arn.account_id if self.arn else None
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class RoleReference:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN, or ``None`` where the text is not one."""
+    """Parse an ARN; ``None`` if the text is not one."""
     match = _ARN.match(text)
     if match is None:
         return None
@@ -72,36 +72,36 @@ def parse_arn(text: str) -> Arn | None:
 
 
 def parse_role(value: str, option: str = "role") -> RoleReference:
-    """A role's name or ARN, as given in ``option``."""
+    """Parse the role name or ARN that is the value of ``option``."""
     arn = parse_arn(value)
     if arn is None:
         return RoleReference(_iam_name(value, option, "role", ROLE_NAME_LIMIT))
     if arn.service != "iam" or not arn.resource.startswith("role/") or not arn.account_id:
         raise InputError(
             f"{option} is {value!r}, which is not the ARN of an IAM role.",
-            "Give arn:aws:iam::<account id>:role/<role name> or the role's name.",
+            "Set it to arn:aws:iam::<account id>:role/<role name> or to the role's name.",
         )
     name = arn.resource.rpartition("/")[2]
     return RoleReference(_iam_name(name, option, "role", ROLE_NAME_LIMIT), arn)
 
 
 def parse_instance_profile(value: str, option: str = "instance_profile") -> str:
-    """An instance profile's name."""
+    """Validate an instance profile's name."""
     return _iam_name(value, option, "instance profile", INSTANCE_PROFILE_NAME_LIMIT)
 
 
 def parse_account_id(value: str, option: str = "account_id") -> str:
-    """An AWS account id: twelve digits, leading zeros included."""
+    """Validate an AWS account id: twelve digits, including leading zeros."""
     if not _ACCOUNT_ID.match(value):
         raise InputError(
             f"{option} is {value!r}, which is not an AWS account id.",
-            "Give its twelve digits, quoted, so that YAML keeps leading zeros.",
+            "Set it to the twelve digits, quoted, so that YAML keeps leading zeros.",
         )
     return value
 
 
 def parse_bucket(value: str, option: str = "bucket") -> str:
-    """A bucket's name, from its name, its ARN or its ``s3://`` address."""
+    """Extract a bucket's name from its name, its ARN or its ``s3://`` URI."""
     name = value
     if value.startswith("s3://"):
         name = value.removeprefix("s3://").removesuffix("/")
@@ -112,33 +112,33 @@ def parse_bucket(value: str, option: str = "bucket") -> str:
     if not _BUCKET.match(name):
         raise InputError(
             f"{option} is {value!r}, which does not name an S3 bucket.",
-            "Give the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a prefix or an "
-            "object's key.",
+            "Set it to the bucket's name, arn:aws:s3:::<name> or s3://<name>, without a key "
+            "prefix or an object key.",
         )
     return name
 
 
 def parse_cloud_id(value: str, option: str = "cloud_id") -> str:
-    """An Anyscale cloud's id, such as ``cld_4fxb3wsbdcq2n1p9``."""
+    """Validate an Anyscale cloud id, such as ``cld_4fxb3wsbdcq2n1p9``."""
     if not _CLOUD_ID.match(value):
         raise InputError(
             f"{option} is {value!r}, which is not an Anyscale cloud id.",
-            "Cloud ids begin with cld_.",
+            "A cloud id starts with cld_, such as cld_4fxb3wsbdcq2n1p9.",
         )
     return value
 
 
 def default_role_name(cloud_id: str) -> str:
-    """The role that Anyscale makes for a cloud with managed resources.
+    """The name of the role that Anyscale creates for a cloud with managed resources.
 
     https://docs.anyscale.com/iam/manage-iam-roles
     """
     name = f"{parse_cloud_id(cloud_id)}-cluster_node_role"
     if len(name) > ROLE_NAME_LIMIT:
         raise InputError(
-            f"cloud_id is {cloud_id!r}; no role is named after that, since {name} would have "
-            f"{len(name)} characters and IAM takes {ROLE_NAME_LIMIT}.",
-            "Check the cloud id, or name the role instead.",
+            f"cloud_id is {cloud_id!r}; the default role name {name} would have {len(name)} "
+            f"characters, and IAM allows at most {ROLE_NAME_LIMIT}.",
+            "Check cloud_id, or set the role explicitly.",
         )
     return name
 
@@ -149,9 +149,7 @@ def role_name_of(role_arn: str) -> str:
 
 
 def role_path_of(role_arn: str) -> str:
-    """The path in a role's ARN: ``/`` for most, ``/aws-service-role/...`` for those of AWS
-    services.
-    """
+    """The path in a role's ARN: usually ``/``; ``/aws-service-role/...`` for service-linked roles."""
     return "/" + "".join(f"{part}/" for part in role_arn.split("/")[1:-1])
 
 
@@ -161,12 +159,12 @@ def partition_of(arn: str) -> str:
 
 
 def account_of(arn: str) -> str:
-    """The account of an ARN; empty for those that have none, such as a bucket's."""
+    """The account of an ARN; empty for an ARN without one, such as a bucket's."""
     return arn.split(":", 5)[4]
 
 
 def account_id_of(principal: str) -> str | None:
-    """The account that a principal stands for as a whole (its id or its root ARN), else ``None``."""
+    """The account that a principal stands for (an account id or a root ARN), else ``None``."""
     if _ACCOUNT_ID.match(principal):
         return principal
     root = _ROOT_ARN.match(principal)
@@ -174,8 +172,8 @@ def account_id_of(principal: str) -> str | None:
 
 
 def is_unique_id(principal: str) -> bool:
-    """Whether a principal is shown by its unique id (AROA..., AIDA...), as AWS does once it is
-    deleted.
+    """Whether a principal is a unique id (AROA..., AIDA...), which AWS shows for deleted
+    principals.
     """
     return bool(_UNIQUE_ID.match(principal))
 
@@ -186,8 +184,8 @@ def ec2_service(partition: str) -> str:
 
 
 def ec2_services(partition: str) -> frozenset[str]:
-    """All the names by which a statement may let EC2 in: China's partition has one of its own
-    beside the usual one.
+    """All service principals that EC2 may use in a partition: the China partition has its own in
+    addition to the usual one.
     """
     return frozenset((ec2_service(partition), "ec2.amazonaws.com"))
 
@@ -195,8 +193,8 @@ def ec2_services(partition: str) -> frozenset[str]:
 def _iam_name(value: str, option: str, kind: str, limit: int) -> str:
     if _IAM_NAME.match(value) and len(value) <= limit:
         return value
-    shown = value if len(value) <= 200 else value[:200] + "..."
+    excerpt = value if len(value) <= 200 else value[:200] + "..."
     raise InputError(
-        f"{option} is {shown!r}, which is not the name of an IAM {kind}.",
-        f"Names have 1 to {limit} characters out of letters, digits and _+=,.@-",
+        f"{option} is {excerpt!r}, which is not the name of an IAM {kind}.",
+        f"A name has 1 to {limit} letters, digits and characters of _+=,.@-",
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Try again, for a while: pauses that grow, bounded in total, with full jitter.
+"""Retry with exponential backoff and full jitter, for a limited time.
 
 This module util is private to the collection.
 """
@@ -13,8 +13,8 @@ import random
 import time
 import typing as t
 
-# Even the smallest share of a bound is a pause: chance alone must not make a busy loop.
-_SHORTEST = 0.01
+# The shortest pause: a random delay close to zero must not turn the retries into a busy loop.
+_MIN_PAUSE = 0.01
 
 
 def backoff(
@@ -24,16 +24,16 @@ def backoff(
     sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> t.Iterator[int]:
-    """Number attempts from 0, pausing before each but the first, until the seconds are used up.
+    """Yield attempt numbers from 0, with a pause before each but the first, until the time is up.
 
-    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, anything from
-    next to nothing to all of it, so that many who were refused together do not come back together.
-    There are always at least two attempts.
+    Each pause is a random part of a bound that doubles from ``first`` to ``longest``, so that
+    callers that were throttled together do not retry together. There are always at least two
+    attempts.
     """
     end = clock() + seconds
     number, bound = 0, first
     yield number
     while number < 1 or clock() < end:
-        sleep(min(random.uniform(min(_SHORTEST, bound), bound), max(0.0, end - clock()) + first))
+        sleep(min(random.uniform(min(_MIN_PAUSE, bound), bound), max(0.0, end - clock()) + first))
         number, bound = number + 1, min(2 * bound, longest)
         yield number

@@ -244,7 +244,7 @@ def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None
     succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
     of_the_step = [operation for operation in succeeded if _step_of(operation) == error["step"]]
     # Of a write whose answer breaks off each time it is told that it may have been done.
-    in_doubt = error.get("operation") in of_the_step and "may have been done" in message
+    in_doubt = error.get("operation") in of_the_step and "may have taken effect" in message
     assert in_doubt or ("written" in error) == bool(of_the_step), (error, of_the_step)
     assert all(name in message for name in (*error["done"], *error.get("written", [])))
 
@@ -441,7 +441,7 @@ def test_a_write_that_was_seen_is_told(
     assert (
         "policy of" in written
         and "possibly" not in written
-        and f"Written before this: {written}." in result["msg"]
+        and f"Already written: {written}." in result["msg"]
     )
     recovered(sandbox, run_module, scene, wanted)
 
@@ -622,5 +622,5 @@ def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, 
     scene.prepare(sandbox)
     sandbox.fault("AddRoleToInstanceProfile", status=403, code="AccessDenied", message=message)
     result = failure(run_module(MODULE, **scene.arguments))
-    assert f"Allow the caller {action};" in result["msg"]
+    assert f"Grant {action} to the caller." in result["msg"]
     assert result["error"]["written"] == [f"instance profile {ROLE}"]

@@ -112,8 +112,8 @@ ALL_OBJECTS: Json = {"Action": "s3:*", "Resource": f"arn:aws:s3:::{NAME}/*"}
 UNICODE = "Übergröße\N{ROCKET}"
 DEEPER_THAN_PYTHON_READS = "[" * 20_000
 BEGUN = '{"Version": "2012-10-17", "Statement": [{"Effect": "All'
-NO_OBJECT = ("Statement 1 of the ", "is not a JSON object", "Put it right in the AWS console")
-NO_STRINGS = ("Principal that is not made of strings",)
+NO_OBJECT = ("Statement 1 of the ", "is not a JSON object", "Fix it in the AWS console")
+NO_STRINGS = ("Principal with a value that is not a string",)
 
 
 def odd(one: Json, other: Json) -> dict[str, Odd]:
@@ -150,10 +150,10 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
             policy({**one, "Priority": [1]}), ("Unknown field Priority",), by_aws=True
         ),
         "an Effect in lower case": Odd(
-            policy({**one, "Effect": "allow"}), ("has no Effect of Allow or Deny",)
+            policy({**one, "Effect": "allow"}), ("does not have the Effect Allow or Deny",)
         ),
         "an Effect that is a list": Odd(
-            policy({**one, "Effect": ["Allow"]}), ("has no Effect of Allow or Deny",)
+            policy({**one, "Effect": ["Allow"]}), ("does not have the Effect Allow or Deny",)
         ),
         "no Action": Odd(
             policy(other, without(one, "Action")), ("Missing required field Action",), by_aws=True
@@ -173,18 +173,16 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "NotPrincipal that allows": Odd(
             policy(other, {**without(one, "Principal"), "NotPrincipal": {"AWS": PARTNER_ROOT}})
         ),
-        "many statements": Odd(
-            policy(*numbered(one, MANY)), ("would have ", "Take out statements")
-        ),
+        "many statements": Odd(policy(*numbered(one, MANY)), ("would ", "Remove statements")),
         "no Sids": Odd(policy(without(other, "Sid"), without(one, "Sid"), without(other, "Sid"))),
         "empty Sids": Odd(policy({**other, "Sid": ""}, {**one, "Sid": ""})),
         "a Sid that is a list": Odd(
             policy(other, {**one, "Sid": ["Team", "Group"]}),
-            ("Statement 2", "has a Sid that is not a text"),
+            ("Statement 2", "has a Sid that is not a string"),
         ),
         "half of a character": Odd(
             policy({**one, "Sid": "Team\ud83d"}),
-            ("has a character in it that is none of Unicode's",),
+            ("contains an invalid Unicode character",),
         ),
         "a role by its id": Odd(
             policy({**one, "Principal": {"AWS": OTHER_ID}}, other),
@@ -384,7 +382,7 @@ def right(scene: Sandbox, run_module: Run, module: str, case: Odd) -> None:
     assert json.dumps(others) == json.dumps(case.statements())
     assert ours["Sid"] == OUR_SIDS[module]
     assert document == without(case.found, "Statement")
-    assert not [warning for warning in made["warnings"] if "took out" in warning]
+    assert not [warning for warning in made["warnings"] if "another writer removed" in warning]
     settled(scene, run_module, module, **OPTIONS[module])
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read a compute config in the schema of the anyscale CLI's YAML into the shape of the API.
+"""Translate a compute config from the YAML schema of the anyscale CLI to the API's form.
 
 This module util is private to the collection. Pure.
 https://docs.anyscale.com/reference/compute-config-api
@@ -49,8 +49,8 @@ _UNITS = {unit: 1000**power for power, unit in enumerate(("", "k", "M", "G", "T"
 
 
 def to_api(config: t.Mapping[str, t.Any]) -> JsonObject:
-    """The API's form of a config in the YAML schema, with the keys that were given and no others.
-    The cloud is left out.
+    """Translate a config from the YAML schema to the API's form, with only the given keys. The
+    cloud is omitted.
     """
     if "configs" in mapping_in(config, "config"):
         entries = _multi_resource(config)
@@ -73,7 +73,7 @@ def _multi_resource(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
     if len(set(names)) < len(names):
         raise InputError(
             "config.configs names the same cloud_resource more than once.",
-            "Give each cloud resource one config.",
+            "Declare each cloud resource once.",
         )
     return [
         {**entry, "flags": {**common, **entry.get("flags", {})}} if common else entry
@@ -88,14 +88,14 @@ def _deployment(document: t.Any, path: str) -> JsonObject:
         if entry.setdefault("auto_select_worker_config", False):
             raise InputError(
                 f"{path} has both auto_select_worker_config and worker_nodes.",
-                "Leave one of them out: they exclude each other.",
+                "Remove one of them: they are mutually exclusive.",
             )
     return entry
 
 
 class Field(t.NamedTuple):
-    """What becomes of a key of the YAML schema: the API's key, and the function that checks and
-    translates its value.
+    """How a key of the YAML schema is translated: the API's key, and the function that validates
+    and converts its value.
     """
 
     target: str
@@ -103,8 +103,8 @@ class Field(t.NamedTuple):
 
 
 def _translate(document: t.Any, path: str, fields: t.Mapping[str, Field]) -> JsonObject:
-    """Translate the keys of one level. A null is as good as absent; a target ``a.b`` is a key of
-    the mapping ``a``.
+    """Translate the keys of one level. A null counts as absent; a target ``a.b`` is the key ``b``
+    of the mapping ``a``.
     """
     _refuse_unknown(mapping_in(document, path), path, fields)
     body: JsonObject = {}
@@ -126,14 +126,14 @@ def _refuse_unknown(document: t.Mapping[str, t.Any], path: str, allowed: t.Itera
     unknown = sorted(str(key) for key in document if key not in allowed)
     if unknown:
         raise InputError(
-            f"{path} has no key {', '.join(map(repr, unknown))}.",
-            f"Its keys are {', '.join(sorted(allowed))}.",
+            f"{path} has an unknown key: {', '.join(map(repr, unknown))}.",
+            f"The valid keys are {', '.join(sorted(allowed))}.",
         )
 
 
 def _text(value: t.Any, path: str) -> str:
     if not isinstance(value, str) or not value:
-        raise schema_error(path, value, "a string that is not empty")
+        raise schema_error(path, value, "a non-empty string")
     return value
 
 
@@ -146,7 +146,7 @@ def _boolean(value: t.Any, path: str) -> bool:
 def _whole(value: t.Any, path: str) -> int:
     number = amount_in(value, path)
     if number != int(number):
-        raise schema_error(path, value, "a whole number: the service keeps no fractions here")
+        raise schema_error(path, value, "a whole number, since Anyscale stores no fractions here")
     return int(number)
 
 
@@ -217,7 +217,7 @@ def _node(value: t.Any, path: str, fields: t.Mapping[str, Field]) -> JsonObject:
     if "required_resources" in node and node.setdefault("instance_type", CUSTOM) != CUSTOM:
         raise InputError(
             f"{path} has both instance_type and required_resources.",
-            "Leave one of them out: they exclude each other.",
+            "Remove one of them: they are mutually exclusive.",
         )
     return node
 
@@ -231,7 +231,7 @@ def _workers(value: t.Any, path: str) -> list[JsonObject]:
     if repeated:
         raise InputError(
             f"{path} has more than one group named {', '.join(repeated)}.",
-            "Give each group a name of its own.",
+            "Give each group a unique name.",
         )
     return workers
 
@@ -240,8 +240,8 @@ def _worker(value: t.Any, path: str) -> JsonObject:
     worker = _node(value, path, _WORKER_FIELDS)
     if not worker.keys() & {"name", "instance_type"}:
         raise InputError(
-            f"{path} does not say which group it is.",
-            "Give it a name, an instance_type or required_resources.",
+            f"{path} does not identify a worker group.",
+            "Set its name, instance_type or required_resources.",
         )
     if worker.get("max_workers", float("inf")) < worker.get("min_workers", 0):
         raise InputError(
@@ -254,8 +254,8 @@ def _worker(value: t.Any, path: str) -> JsonObject:
 
 
 def _shape_name(worker: JsonObject, shape: JsonObject) -> str:
-    """The name that the vendor's client gives to a group without an instance type, so that it is
-    found again.
+    """The name that Anyscale's client gives to a group without an instance type, so that later runs
+    find it.
     """
     labels = {**worker.get("labels", {}), **worker.get("required_labels", {})}
     accelerator = shape.get("accelerator") or labels.get("ray.io/accelerator-type")

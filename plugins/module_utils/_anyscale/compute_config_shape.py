@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compute configs as the Anyscale API has them: their deployment configs, and whether two configs
-mean the same.
+"""Compute configs in the Anyscale API's form: their deployment configs, and comparison by meaning.
 
 This module util is private to the collection. Pure.
 https://docs.anyscale.com/configuration/compute
@@ -29,8 +28,8 @@ _REPEATED = (
     "flags",
     INSTANCE_CONFIG,
 )
-# The search decorates a config with its cloud; the create refuses it.
-_DECORATIONS = ("cloud",)
+# The search adds the cloud to a config; the create rejects it.
+_READ_ONLY_KEYS = ("cloud",)
 CUSTOM = "custom"
 ANY_ZONE = ("any",)
 CROSS_ZONE = "allow-cross-zone-autoscaling"
@@ -52,10 +51,10 @@ RESOURCES = {
 
 
 def deployments(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
-    """Copies of the deployment configs, without nulls; what the first one lacks is taken from the
-    top level.
+    """Copies of the deployment configs, without nulls. Keys missing in the first one are taken from
+    the top level.
 
-    Raises InputError where the document has another shape than the API gives it.
+    Raises InputError if the document is not in the API's form.
     """
     config = mapping_in(config, "config")
     documents = list_in(config.get("deployment_configs") or [{}], "config.deployment_configs")
@@ -74,10 +73,10 @@ def deployments(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
 
 
 def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> JsonObject:
-    """The body to publish: ``config`` with these deployment configs, the first one repeated at the
-    top level.
+    """The request body to publish: ``config`` with these deployment configs, the first repeated at
+    the top level.
     """
-    replaced = (*_REPEATED, *_OLD_INSTANCE_CONFIGS, *_DECORATIONS, "deployment_configs")
+    replaced = (*_REPEATED, *_OLD_INSTANCE_CONFIGS, *_READ_ONLY_KEYS, "deployment_configs")
     kept = {
         key: value for key, value in config.items() if key not in replaced and value is not None
     }
@@ -86,11 +85,10 @@ def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> J
 
 
 def normalise(config: t.Mapping[str, t.Any]) -> JsonObject:
-    """A config without what makes no difference: nulls, the service's defaults, legacy keys, the
-    order of worker groups.
+    """Normalize a config for comparison: nulls, Anyscale's defaults, legacy keys and the order of
+    worker groups do not matter.
 
-    A head node's zero resources are kept: they make it unschedulable, which is not what absent ones
-    mean.
+    Zero resources of a head node are kept: unlike absent ones, they make it unschedulable.
     """
     entries = deployments(config)
     rest = compose(config, [{}])
@@ -110,7 +108,7 @@ def same_config(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> boo
 
 
 def worker_name(node: t.Mapping[str, t.Any]) -> str:
-    """A worker group's name: the service names it after its instance type where it has none."""
+    """A worker group's name. Without one, Anyscale uses its instance type."""
     return str(node.get("name") or node.get("instance_type") or CUSTOM)
 
 
@@ -119,7 +117,7 @@ def without_nulls(level: t.Mapping[str, t.Any]) -> JsonObject:
 
 
 def _check_shape(entry: JsonObject, path: str) -> None:
-    """Refuse what could not be worked on: nobody else checks what the API or a file holds."""
+    """Reject documents of another form: nothing else validates what the API or a file contains."""
     workers = list_in(entry.get("worker_node_types", []), f"{path}.worker_node_types")
     levels = {
         path: entry,
@@ -143,7 +141,7 @@ def _check_shape(entry: JsonObject, path: str) -> None:
 
 
 def _current(entry: JsonObject) -> JsonObject:
-    """A deployment config whose legacy keys were moved to the ones in use."""
+    """A deployment config with its legacy keys replaced by the current ones."""
     entry = _current_level(entry)
     if "head_node_type" in entry:
         entry["head_node_type"] = _current_level(entry["head_node_type"])
@@ -153,8 +151,8 @@ def _current(entry: JsonObject) -> JsonObject:
 
 
 def _current_level(level: JsonObject) -> JsonObject:
-    """One level (cluster, head, worker group) with its instance configuration under the one key;
-    that key's content wins.
+    """One level (cluster, head, worker group) with its instance configuration under the current
+    key, whose content takes precedence.
     """
     instance_config: JsonObject = {}
     for key in (*_OLD_INSTANCE_CONFIGS, INSTANCE_CONFIG):
@@ -186,16 +184,16 @@ def _normal_deployment(entry: JsonObject) -> JsonObject:
         for node in normal.pop("worker_node_types", [])
     ]
     if workers:
-        normal["worker_node_types"] = sorted(workers, key=_place)
+        normal["worker_node_types"] = sorted(workers, key=_sort_key)
     return without_nulls(normal)
 
 
-def _place(worker: JsonObject) -> tuple[str, ...]:
-    """Where a group is in the order. Groups of one name do not change places when their instance
+def _sort_key(worker: JsonObject) -> tuple[str, ...]:
+    """The sort key of a worker group. Groups with the same name keep their order if their instance
     configurations change.
     """
-    apart = {key: value for key, value in worker.items() if key != "advanced_configurations_json"}
-    return worker["name"], json.dumps(apart, sort_keys=True), json.dumps(worker, sort_keys=True)
+    rest = {key: value for key, value in worker.items() if key != "advanced_configurations_json"}
+    return worker["name"], json.dumps(rest, sort_keys=True), json.dumps(worker, sort_keys=True)
 
 
 def _normal_node(node: JsonObject) -> JsonObject:
@@ -209,14 +207,14 @@ def _normal_node(node: JsonObject) -> JsonObject:
     if "resources" in normal:
         resources = {RESOURCES.get(key, key): value for key, value in normal["resources"].items()}
         custom = resources.pop("custom_resources", {})
-        # The service keeps whole numbers only.
+        # Anyscale stores whole numbers only.
         whole = {key: int(value) for key, value in custom.items()}
         normal["resources"] = {**resources, **({"custom_resources": whole} if whole else {})}
     return without_nulls(normal)
 
 
 def _whole_numbers(value: t.Any) -> t.Any:
-    """JSON knows one kind of number: 8.0 is 8."""
+    """JSON has one number type: 8.0 equals 8."""
     if isinstance(value, dict):
         return {key: _whole_numbers(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -225,9 +223,9 @@ def _whole_numbers(value: t.Any) -> t.Any:
 
 
 def schema_error(path: str, value: t.Any, expected: str) -> InputError:
-    shown = repr(value)
+    text = repr(value)
     return InputError(
-        f"{path} is {shown if len(shown) <= 80 else shown[:80] + '...'}.", f"It must be {expected}."
+        f"{path} is {text if len(text) <= 80 else text[:80] + '...'}.", f"It must be {expected}."
     )
 
 

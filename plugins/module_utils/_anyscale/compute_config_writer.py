@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write a compute config of the API in the schema of the anyscale CLI's YAML.
+"""Translate a compute config from the API's form to the YAML schema of the anyscale CLI.
 
 This module util is private to the collection. Pure.
 https://docs.anyscale.com/reference/compute-config-api
@@ -31,8 +31,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 
 
 def to_yaml_schema(config: t.Mapping[str, t.Any], cloud_name: str | None) -> JsonObject:
-    """The YAML schema's form of a config, as far as that schema goes (it has no idle termination,
-    for one).
+    """Translate a config to the YAML schema. Keys without an equivalent, such as the idle
+    termination, are omitted.
     """
     cloud = {"cloud": cloud_name} if cloud_name else {}
     entries = [_yaml_deployment(entry) for entry in deployments(config)]
@@ -46,10 +46,9 @@ def _yaml_deployment(entry: JsonObject) -> JsonObject:
     zones = entry.get("allowed_azs", [])
     head = _yaml_node(entry.get("head_node_type", {}))
     if head.get("resources") == {"CPU": 0, "GPU": 0} and (workers or automatic):
-        del head[
-            "resources"
-        ]  # the vendor's client adds them to every head node that has workers beside it
-    vendor = {
+        # Anyscale's client adds these to every head node of a cluster with workers.
+        del head["resources"]
+    document = {
         "cloud_resource": entry.get("cloud_deployment"),
         "zones": None if tuple(zones) in ((), ANY_ZONE) else zones,
         "head_node": head if head.keys() & {"instance_type", "required_resources"} else None,
@@ -61,12 +60,12 @@ def _yaml_deployment(entry: JsonObject) -> JsonObject:
         "advanced_instance_config": entry.get(INSTANCE_CONFIG),
         "flags": flags,
     }
-    return without_nulls(vendor)
+    return without_nulls(document)
 
 
 def _yaml_workers(nodes: t.Sequence[JsonObject]) -> list[JsonObject]:
-    """Worker groups. The service lets groups share a name, the YAML schema does not: the later ones
-    get a number.
+    """Worker groups. Anyscale lets groups share a name, the YAML schema does not: later ones get a
+    number.
     """
     taken: set[str] = set()
     groups = []
@@ -97,7 +96,7 @@ def _yaml_node(node: JsonObject) -> JsonObject:
     flags = dict(node.get("flags", {}))
     instance_type = node.get("instance_type")
     required = node.get("required_resources") if instance_type in (None, CUSTOM) else None
-    vendor = {
+    document = {
         "instance_type": None if required else instance_type,
         "required_resources": _yaml_keys(required or {}, REQUIRED_RESOURCE_FIELDS),
         "resources": _yaml_resources(node.get("resources", {})),
@@ -107,7 +106,7 @@ def _yaml_node(node: JsonObject) -> JsonObject:
         "cloud_deployment": flags.pop("cloud_deployment", None),
         "flags": flags,
     }
-    return without_nulls(vendor)
+    return without_nulls(document)
 
 
 def _yaml_keys(amounts: JsonObject, fields: t.Mapping[str, Field]) -> JsonObject:

@@ -72,9 +72,7 @@ class Task(ModuleTask):
     def result(self, check_mode: bool) -> Json:
         """Read, check, and tell; the same in check mode."""
         if self.params.get("account_id"):
-            refuse_caller(
-                self.session.account_id(), self.params["account_id"], "what is asked about"
-            )
+            refuse_caller(self.session.account_id(), self.params["account_id"])
         facts = CloudReader(self.params, self.session, self._anyscale).facts()
         return {"changed": False, "cloud": _told(facts), "checks": checked(facts), "warnings": []}
 

@@ -91,8 +91,9 @@ class AnyscaleReader:
         )
         if len(primary) != 1:
             raise unknown(
-                f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be one.",
-                "Look at 'anyscale cloud get' and make one of its resources the default.",
+                f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be "
+                "exactly one.",
+                "Check 'anyscale cloud get' and make one of its resources the default.",
             )
         return primary[0]
 

@@ -199,7 +199,7 @@ class CloudReader(AnyscaleReader):
         except AwsError as error:
             if error.code == "NoSuchBucket":
                 return None
-            if error.code in _REFUSALS and fact(bucket.region_whoever_owns_it).is_known:
+            if error.code in _REFUSALS and fact(bucket.region_without_owner_check).is_known:
                 raise not_applicable(
                     f"Bucket {self.bucket.get()} is not in account {self.account_id}."
                 ) from error

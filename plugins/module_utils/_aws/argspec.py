@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of a connection to AWS, named as in amazon.aws, and what can be checked of them
-without a call.
+"""The AWS connection options, named as in amazon.aws, and their validation.
 
 This module util is private to the collection. Pure.
 """
@@ -27,20 +26,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 DEFAULT_SESSION_NAME = "rayfleet-anyscale"
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-_TAKEN_BY_STS = {
+_STS_PATTERNS = {
     "assume_role_session_name": (
         re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}\Z"),
-        "2 to 64 characters out of letters, digits and _+=,.@-",
+        "2 to 64 letters, digits and characters of _+=,.@-",
     ),
     "assume_role_external_id": (
         re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}\Z"),
-        "2 to 1224 characters out of letters, digits and _+=,.@:/-",
+        "2 to 1224 letters, digits and characters of _+=,.@:/-",
     ),
 }
 
 
 def aws_argument_spec() -> dict[str, dict[str, t.Any]]:
-    """The connection options, named as in amazon.aws, and those of the role to assume."""
+    """The connection options, named as in amazon.aws, and those for the role to assume."""
     return {
         "access_key": {
             "type": "str",
@@ -88,8 +87,8 @@ AWS_RULES: dict[str, t.Any] = {
 
 
 def connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The connection that parameters ask for, to know it again: the options, and the environment
-    that boto3 reads as well.
+    """The key that identifies a connection in a cache: its options, and the environment variables
+    that boto3 reads.
     """
     options = {name: params.get(name) for name in aws_argument_spec() if name != "account_id"}
     return {
@@ -103,15 +102,13 @@ def connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options, checked as far as they can be without a call; empty ones of the connection count
-    as not given.
-    """
+    """Validate the options without calling AWS. An empty option is treated as not set."""
     checked = {name: value for name, value in params.items() if value != ""}
     for option in ("access_key", "secret_key", "session_token"):
         if checked.get(option):
             validate_header_value(checked[option], option)
     if bool(checked.get("access_key")) != bool(checked.get("secret_key")):
-        raise InputError("One of access_key and secret_key is empty.", "Give both or none.")
+        raise InputError("One of access_key and secret_key is empty.", "Set both or neither.")
     if checked.get("account_id"):
         parse_account_id(checked["account_id"])
     if checked.get("assume_role_arn"):
@@ -120,13 +117,13 @@ def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
-    """The role to assume, and what goes to STS with it."""
+    """Validate the role to assume and the other parameters of AssumeRole."""
     if parse_role(params["assume_role_arn"], "assume_role_arn").arn is None:
         raise InputError(
             f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.",
-            "Give the role's ARN.",
+            "Set it to the role's ARN.",
         )
-    for option, (pattern, taken) in _TAKEN_BY_STS.items():
+    for option, (pattern, allowed) in _STS_PATTERNS.items():
         value = params.get(option)
         if value is not None and not pattern.match(value):
-            raise InputError(f"{option} is {value!r}, which STS does not take.", f"Give {taken}")
+            raise InputError(f"{option} is {value!r}, which STS does not accept.", f"Use {allowed}")

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session for many tasks of one account: roles and instance profiles are read by the page, where
-that makes fewer calls.
+"""A session for many tasks in one account. It reads roles and instance profiles in pages where that
+needs fewer calls.
 
 This module util is private to the collection.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
@@ -17,26 +17,25 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
-# Of each read, by its name in boto3: what names its subject, and the key of its answer.
+# For each read operation, by its boto3 name: the parameter that names the resource, and the key in
+# the response.
 _READS = {
     "get_role": ("RoleName", "Role"),
     "get_instance_profile": ("InstanceProfileName", "InstanceProfile"),
 }
-# However many roles an account has, pages never cost more than this share of the reads that were
-# asked for.
+# At most one page is read per this many requested reads, however many roles an account has.
 _READS_PER_PAGE = 10
-# A page is in memory as a whole while it is read; AWS would give up to 1000.
+# A whole page is in memory while it is read. AWS allows up to 1000.
 _ROLES_PER_PAGE = 300
-# What a role has on a page and not by itself.
+# Keys of a role in a page that GetRole does not return.
 _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
 
 
 class BulkSession(AwsSession):
-    """An AwsSession that answers what it has seen on a page; for what it has not seen, AWS is asked
-    as ever.
+    """An AwsSession that answers reads from the pages it has loaded, and otherwise calls AWS.
 
-    ``account``: another one of the same account, for a region of its own. IAM has no regions, and
-    is asked by that one for both.
+    ``account``: another session in the same account. IAM has no regions, so that a session for
+    another region delegates its IAM calls to that one.
     """
 
     def __init__(
@@ -44,11 +43,11 @@ class BulkSession(AwsSession):
     ) -> None:
         super().__init__(*arguments, **options)
         self._account = account
-        self._reading = threading.Lock()
+        self._page_lock = threading.Lock()
         self._reads = 0
         self._pages = 0
         self._next_page: dict[str, str] | None = {}
-        self._seen: dict[tuple[str, str], dict[str, t.Any]] = {}
+        self._loaded: dict[tuple[str, str], dict[str, t.Any]] = {}
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """Answer a read from a page, or call AWS."""
@@ -56,26 +55,24 @@ class BulkSession(AwsSession):
             return self._account.call(service, method, **arguments)
         if service == "iam" and method in _READS:
             name_key, answer_key = _READS[method]
-            known = self._known(method, arguments[name_key])
-            if known is not None:
-                return {answer_key: known}
+            found = self._from_page(method, arguments[name_key])
+            if found is not None:
+                return {answer_key: found}
         return super().call(service, method, **arguments)
 
-    def _known(self, method: str, name: str) -> dict[str, t.Any] | None:
-        with self._reading:
+    def _from_page(self, method: str, name: str) -> dict[str, t.Any] | None:
+        with self._page_lock:
             self._reads += 1
             while (
-                (method, name) not in self._seen
+                (method, name) not in self._loaded
                 and self._next_page is not None
                 and self._pages < self._reads // _READS_PER_PAGE
             ):
                 self._read_page(self._next_page)
-            return self._seen.get((method, name))
+            return self._loaded.get((method, name))
 
     def _read_page(self, marker: dict[str, str]) -> None:
-        """Read one more page. A caller who may not do so reads one by one, which needs no such
-        permission.
-        """
+        """Load another page. Without the permission to do so, roles are read one by one."""
         self._pages += 1
         self._next_page = None
         try:
@@ -90,10 +87,10 @@ class BulkSession(AwsSession):
             return
         for listed in page["RoleDetailList"]:
             role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
-            self._seen["get_role", role["RoleName"]] = role
+            self._loaded["get_role", role["RoleName"]] = role
             for profile in listed["InstanceProfileList"]:
-                # The same role once more, so that it is kept once.
-                self._seen["get_instance_profile", profile["InstanceProfileName"]] = {
+                # The same dict, so that the role is in memory once.
+                self._loaded["get_instance_profile", profile["InstanceProfileName"]] = {
                     **profile,
                     "Roles": [role],
                 }

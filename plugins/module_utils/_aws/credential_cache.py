@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The credentials of assumed roles, kept in files for the tasks of one run: one call of STS for an
-account, not one per task.
+"""Cache the credentials of assumed roles in files for the tasks of one run, so that STS is called
+once per account instead of once per task.
 
-This module util is private to the collection. The folder belongs to the run and goes with it; each
-file is for its owner's eyes alone. A refusal is kept too, for a while: the account's other clouds
-are refused at once, not each after its own wait. What may pass, such as a time-out, is kept for
-those who wait for the same answer, and not for long. For a task that is repeated until it succeeds,
-what it was told the last time does not count.
+This module util is private to the collection. The directory is deleted at the end of the run; only
+the owner can read the files. A denial is cached for a while too, so that tasks for other clouds of
+the account fail at once instead of each after its own retries. A transient error, such as a
+timeout, is cached for a few seconds, for the tasks that wait for the same response. A task that
+Ansible retries ignores denials cached before it started.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
 _SPARE_SECONDS = 300.0
-_REFUSAL_SECONDS = 60.0
-_PASSING_SECONDS = 10.0
+_DENIAL_SECONDS = 60.0
+_TRANSIENT_SECONDS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Assumed:
-    """What AssumeRole answered: the account that it led to, and credentials to begin a task with
-    until a moment of the epoch.
+    """The result of AssumeRole: the account, and credentials with which a task may start until
+    ``good_until`` (seconds since the epoch).
     """
 
     account_id: str
@@ -45,51 +45,52 @@ class Assumed:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether they last for another task."""
+        """Whether the credentials are valid long enough for another task."""
         return time.time() < self.good_until
 
 
 def good_until(expires: float) -> float:
-    """Until when to begin with credentials that expire then: a task must be able to end with what
-    it began with.
+    """Until when a task may start with credentials that expire at a given time: it must be able to
+    finish with them.
     """
     return expires - min(_SPARE_SECONDS, (expires - time.time()) / 2)
 
 
 class SessionCache:
-    """Files in a folder, one for each way to assume a role."""
+    """Files in a directory, one for each set of connection options."""
 
-    def __init__(self, folder: str, ignore_cached_denials: bool = False) -> None:
-        """``asks_again``: whether a refusal from before does not count."""
-        self._folder = folder
-        self._asks_again = ignore_cached_denials
+    def __init__(self, directory: str, ignore_cached_denials: bool = False) -> None:
+        """``ignore_cached_denials``: ignore denials that were cached before this task started."""
+        self._directory = directory
+        self._ignore_denials = ignore_cached_denials
 
     def assumed(self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Assumed]) -> Assumed:
-        """The kept credentials for a key, else those that ``assume`` gets; of many who ask at once,
-        one does.
+        """The cached credentials for a key, else those that ``assume`` returns. Concurrent tasks
+        call it once.
 
-        ``key`` holds all that decides whose credentials they are. Only its hash leaves the process.
+        ``key`` contains everything that determines the credentials. Only its hash leaves the
+        process.
         """
         name = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[
             :32
         ]
-        path = os.path.join(self._folder, f"{name}.json")
-        since = time.time() if self._asks_again else 0.0
-        kept = _read(path, since)
-        if kept is None:
+        path = os.path.join(self._directory, f"{name}.json")
+        since = time.time() if self._ignore_denials else 0.0
+        cached = _read(path, since)
+        if cached is None:
             with contextlib.ExitStack() as lock:
-                with contextlib.suppress(TaskError):  # a run works without its cache
-                    lock.enter_context(resource_lock(f"session {name}", self._folder))
-                kept = _read(path, since)
-                if kept is None:
-                    kept = _asked(assume)
-                    _write(path, kept)
-        if isinstance(kept, AwsError):
-            raise kept
-        return kept
+                with contextlib.suppress(TaskError):  # the cache is optional
+                    lock.enter_context(resource_lock(f"session {name}", self._directory))
+                cached = _read(path, since)
+                if cached is None:
+                    cached = _assume_or_error(assume)
+                    _write(path, cached)
+        if isinstance(cached, AwsError):
+            raise cached
+        return cached
 
 
-def _asked(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
+def _assume_or_error(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
     try:
         return assume()
     except AwsError as error:
@@ -97,34 +98,36 @@ def _asked(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
 
 
 def _read(path: str, since: float) -> Assumed | AwsError | None:
-    """What is kept and still counts, of refusals those since a moment; a file that cannot be
-    understood does not.
+    """The cached result if it is still valid: for a denial, one since a given time. A corrupt file
+    is ignored.
     """
     try:
         with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-        if "refused" not in kept:
-            assumed = Assumed(**kept)
+            cached = json.load(file)
+        if "denied" not in cached:
+            assumed = Assumed(**cached)
             return assumed if assumed.is_fresh else None
-        counts = kept["at"] >= since and time.time() < kept["good_until"]
-        return AwsError(kept["refused"], kept["remedy"], **kept["details"]) if counts else None
+        is_valid = cached["at"] >= since and time.time() < cached["good_until"]
+        return (
+            AwsError(cached["denied"], cached["remedy"], **cached["details"]) if is_valid else None
+        )
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def _write(path: str, kept: Assumed | AwsError) -> None:
-    """All at once, readable by its owner alone. A full disk only makes the run slower."""
-    if isinstance(kept, AwsError):
+def _write(path: str, cached: Assumed | AwsError) -> None:
+    """Write atomically, readable only by the owner. A full disk only makes the run slower."""
+    if isinstance(cached, AwsError):
         now = time.time()
-        until = now + (_PASSING_SECONDS if kept.is_transient else _REFUSAL_SECONDS)
+        until = now + (_TRANSIENT_SECONDS if cached.is_transient else _DENIAL_SECONDS)
         record = {
-            "refused": kept.message,
-            "remedy": kept.remedy,
-            "details": kept.details,
+            "denied": cached.message,
+            "remedy": cached.remedy,
+            "details": cached.details,
             "at": now,
             "good_until": until,
         }
     else:
-        record = dataclasses.asdict(kept)
+        record = dataclasses.asdict(cached)
     with contextlib.suppress(OSError):
         atomic_write(path, json.dumps(record))

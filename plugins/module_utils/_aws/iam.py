@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The few calls of IAM that the collection makes, each as one method with plain values in and out.
+"""The IAM calls that the collection makes, each as a method with plain values in and out.
 
-This module util is private to the collection. I/O. What a call cannot find is ``None``; what AWS
-refuses is an AwsError. https://docs.aws.amazon.com/IAM/latest/APIReference/
+This module util is private to the collection. I/O. A resource that does not exist is ``None``; any
+other error is an AwsError. https://docs.aws.amazon.com/IAM/latest/APIReference/
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Iam:
         self._principals: dict[str, str] | None = None
 
     def account_id(self) -> str:
-        """``GetCallerIdentity``: the account that all calls are made in."""
+        """``GetCallerIdentity``: the account of the credentials."""
         return self._session.account_id()
 
     def role(self, name: str) -> dict[str, t.Any] | None:
@@ -35,18 +35,18 @@ class Iam:
         return answer and answer["Role"]
 
     def put_trust_policy(self, role_name: str, document: t.Mapping[str, t.Any]) -> None:
-        """``UpdateAssumeRolePolicy``: replace the trust policy as a whole."""
+        """``UpdateAssumeRolePolicy``: replace the whole trust policy."""
         self._call(
             "update_assume_role_policy", RoleName=role_name, PolicyDocument=compact_json(document)
         )
 
     def instance_profile(self, name: str) -> dict[str, t.Any] | None:
-        """``GetInstanceProfile``: the profile with its ARN and the role that it holds."""
+        """``GetInstanceProfile``: the profile with its ARN and its role."""
         answer = none_if_missing(self._call, "get_instance_profile", InstanceProfileName=name)
         return answer and answer["InstanceProfile"]
 
     def create_instance_profile(self, name: str, path: str) -> None:
-        """``CreateInstanceProfile``; one that is there already is as good."""
+        """``CreateInstanceProfile``; succeeds if the profile exists already."""
         try:
             self._call("create_instance_profile", InstanceProfileName=name, Path=path)
         except AwsError as error:
@@ -54,18 +54,18 @@ class Iam:
                 raise
 
     def add_role_to_instance_profile(self, role_name: str, name: str) -> None:
-        """``AddRoleToInstanceProfile``; a profile holds one role at the most."""
+        """``AddRoleToInstanceProfile``; a profile contains at most one role."""
         self._call("add_role_to_instance_profile", RoleName=role_name, InstanceProfileName=name)
 
     def instance_profiles_of(self, role_name: str) -> list[dict[str, t.Any]]:
-        """``ListInstanceProfilesForRole``: the profiles that hold a role."""
+        """``ListInstanceProfilesForRole``: the profiles that contain a role."""
         return list(
             self._pages("list_instance_profiles_for_role", "InstanceProfiles", RoleName=role_name)
         )
 
     def inline_policies(self, role_name: str) -> dict[str, t.Any]:
         """``ListRolePolicies`` and ``GetRolePolicy``: the documents of a role's inline policies, by
-        their names.
+        name.
         """
         names = list(self._pages("list_role_policies", "PolicyNames", RoleName=role_name))
         return {
@@ -76,9 +76,7 @@ class Iam:
         }
 
     def attached_policies(self, role_name: str) -> list[str]:
-        """``ListAttachedRolePolicies``: the ARNs of the managed policies that are attached to a
-        role.
-        """
+        """``ListAttachedRolePolicies``: the ARNs of a role's managed policies."""
         return [
             attached["PolicyArn"]
             for attached in self._pages(
@@ -87,17 +85,15 @@ class Iam:
         ]
 
     def managed_policy(self, arn: str) -> t.Any:
-        """``GetPolicy`` and ``GetPolicyVersion``: the document of a managed policy in the version
-        that counts.
-        """
+        """``GetPolicy`` and ``GetPolicyVersion``: the default version of a managed policy."""
         version = self._call("get_policy", PolicyArn=arn)["Policy"]["DefaultVersionId"]
         return self._call("get_policy_version", PolicyArn=arn, VersionId=version)["PolicyVersion"][
             "Document"
         ]
 
     def principals(self) -> dict[str, str]:
-        """``ListRoles`` and ``ListUsers``: the ARNs of all of the account's principals, by their
-        unique ids. Asked for once.
+        """``ListRoles`` and ``ListUsers``: the ARNs of the account's roles and users, by unique id.
+        Cached.
         """
         if self._principals is None:
             roles = {role["RoleId"]: role["Arn"] for role in self._pages("list_roles", "Roles")}

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session with one AWS account: credentials, the role to assume, clients, and the calls that all
-others go through.
+"""A session in one AWS account: credentials, the role to assume, clients, and the function that
+makes all calls.
 
 This module util is private to the collection. I/O.
 https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
@@ -51,29 +51,29 @@ except ImportError:
     HAS_BOTO3 = False
 
     class BotoCoreError(Exception):  # type: ignore[no-redef]
-        """Stands in where botocore is missing: nothing raises it then."""
+        """A placehlegacy if botocore is not installed; never raised."""
 
     class ClientError(Exception):  # type: ignore[no-redef]
-        """Stands in where botocore is missing: nothing raises it then."""
+        """A placehlegacy if botocore is not installed; never raised."""
 
 
 _DEFAULT_REGION = "us-east-1"
-_KNOWN_TO_BOTO3 = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_BOTO3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _ATTEMPTS = 8
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 30
-_UNREADABLE_SECONDS = 1.0
-# These replace what others write to as well: before another attempt, somebody has to look whether
-# they have.
+_TRUNCATED_RESPONSE_SECONDS = 1.0
+# These replace documents that have other writers too: before a retry, the caller must read the
+# document again.
 _OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
 
 
 class AwsSession:
-    """A session in the account that the options lead to, for as many threads as like. Nothing is
-    called before it is needed.
+    """A thread-safe session in the account that the options select. It makes no call before the
+    first request.
 
-    ``cache`` keeps the credentials of assumed roles for other tasks; ``connections`` are how many
-    calls of a service can be under way at once without a new connection each.
+    ``cache`` shares the credentials of assumed roles with other tasks; ``connections`` is the size
+    of the connection pool of a service.
     """
 
     def __init__(
@@ -91,16 +91,17 @@ class AwsSession:
         self._account_id: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """Call an operation of AWS by its boto3 name. Raises AwsError with the code, the request id
-        and a remedy.
+        """Call an AWS operation by its boto3 name. Raises AwsError with the error code, the request
+        id and a remedy.
 
-        It is repeated where AWS is too busy, fails or does not answer, unless it overwrites.
+        Retries on throttling, on internal errors and if there is no response, except for operations
+        that overwrite.
         """
         client = self._client(service)
         return _call(self._session, client, method, arguments)
 
     def account_id(self) -> str:
-        """The account that the session is in: one call of STS, unless a role was assumed."""
+        """The account of the session: one STS call, unless a role was assumed."""
         with self._lock:
             self._connected()
             if self._account_id is None:
@@ -111,13 +112,15 @@ class AwsSession:
         with self._lock:
             session = self._connected()
             if service not in self._clients:
-                self._clients[service] = self._made(session, service)
+                self._clients[service] = self._create_client(session, service)
             return self._clients[service]
 
     def _connected(self) -> t.Any:
         if self._session is None or (self._assumed and not self._assumed.is_fresh):
             self._session = (
-                self._in_account() if self._params.get("assume_role_arn") else self._base_session()
+                self._assumed_session()
+                if self._params.get("assume_role_arn")
+                else self._base_session()
             )
             self._clients.clear()
         return self._session
@@ -134,10 +137,8 @@ class AwsSession:
         except BotoCoreError as error:
             raise settings_error("An AWS session", error) from error
 
-    def _in_account(self) -> t.Any:
-        """The session of the role to assume. The one to assume it from is made only where it is
-        needed.
-        """
+    def _assumed_session(self) -> t.Any:
+        """A session with the assumed role. The base session is created only if it is needed."""
         base = functools.cache(self._base_session)
 
         def assume() -> Assumed:
@@ -163,7 +164,7 @@ class AwsSession:
         }
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
-        answer = _call(base, self._made(base, "sts"), "assume_role", arguments)
+        answer = _call(base, self._create_client(base, "sts"), "assume_role", arguments)
         credentials = answer["Credentials"]
         return Assumed(
             account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
@@ -173,7 +174,7 @@ class AwsSession:
             good_until=good_until(credentials["Expiration"].timestamp()),
         )
 
-    def _made(self, session: t.Any, service: str) -> t.Any:
+    def _create_client(self, session: t.Any, service: str) -> t.Any:
         params = self._params
         verify = params.get("aws_ca_bundle") if params.get("validate_certs", True) else False
         config = Config(
@@ -194,7 +195,9 @@ class AwsSession:
         except (BotoCoreError, ValueError) as error:
             raise settings_error(f"A client for {service}", error) from error
         for operation in _OVERWRITES:
-            client.meta.events.register_last(f"needs-retry.{service}.{operation}", _end_here)
+            client.meta.events.register_last(
+                f"needs-retry.{service}.{operation}", _raise_instead_of_retry
+            )
         return client
 
 
@@ -202,8 +205,8 @@ Connect = t.Callable[[t.Mapping[str, t.Any]], AwsSession]
 
 
 def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
-    """The keys to give to boto3; none where it is to look by itself. It does not know the older
-    names of the variables.
+    """The keys to pass to boto3; ``None`` if boto3 is to find them itself. It does not read the
+    legacy variable names.
     """
     keys = {
         "aws_access_key_id": "access_key",
@@ -214,16 +217,16 @@ def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
     if (
         params.get("profile")
         or params.get("access_key")
-        or any(os.environ.get(name) for name in _KNOWN_TO_BOTO3)
+        or any(os.environ.get(name) for name in _BOTO3_VARIABLES)
     ):
         return given
-    older = {
+    legacy = {
         "aws_access_key_id": "AWS_ACCESS_KEY",
         "aws_secret_access_key": "AWS_SECRET_KEY",
         "aws_session_token": "AWS_SESSION_TOKEN",
     }
     return (
-        {name: os.environ.get(variable) for name, variable in older.items()}
+        {name: os.environ.get(variable) for name, variable in legacy.items()}
         if os.environ.get("AWS_ACCESS_KEY")
         else given
     )
@@ -232,54 +235,53 @@ def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
 def _call(
     session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any]
 ) -> dict[str, t.Any]:
-    """Call an operation with a client of a session, whose keys are in no message."""
+    """Call an operation with a client of a session, and remove the session's keys from errors."""
     try:
-        return _answered(client, method, arguments)
+        return _call_with_retries(client, method, arguments)
     except AwsError as error:
-        _take_out_keys(error, session)
+        _remove_keys(error, session)
         raise
 
 
-def _answered(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     operation = client.meta.method_to_api_mapping[method]
     action = f"{client.meta.service_model.service_name}:{operation}"
     about = ", ".join(
         f"{SUBJECTS[name]} {value}" for name, value in arguments.items() if name in SUBJECTS
     )
-    for _attempt in backoff(_UNREADABLE_SECONDS):
+    for _attempt in backoff(_TRUNCATED_RESPONSE_SECONDS):
         try:
             return getattr(client, method)(**arguments)
         except ClientError as error:
             raise error_of_answer(error, operation, action, about) from error
-        except Exception as error:  # botocore's parsers, for one, raise what is no BotoCoreError
+        except Exception as error:  # botocore's parsers raise other exceptions than BotoCoreError
             failure = error_without_answer(error, operation, about)
-        # Of all that may pass, botocore itself does not repeat a call whose answer breaks off.
+        # Botocore retries all transient errors except a truncated response.
         if operation in _OVERWRITES or failure.code != "ResponseParserError":
             break
-    # Outside of the handler: not even a traceback is to show a text that may quote credentials.
+    # Outside the handler, so that no traceback shows a text that may quote credentials.
     raise failure
 
 
-def _take_out_keys(error: AwsError, session: t.Any) -> None:
-    """Take a session's secrets out of a message: some that answer in the place of AWS quote the
-    request that they refuse.
+def _remove_keys(error: AwsError, session: t.Any) -> None:
+    """Remove a session's secrets from a message: proxies and other endpoints may quote the rejected
+    request.
     """
-    if (
-        "status" in error.details
-    ):  # else nobody answered, and whether there are credentials at all may take long to find out
+    # Without a response there is nothing to remove, and finding credentials may take long.
+    if "status" in error.details:
         with contextlib.suppress(BotoCoreError):
             keys = session.get_credentials()
             for secret in filter(None, (keys.secret_key, keys.token) if keys else ()):
                 error.message = error.message.replace(secret, "***")
 
 
-def _end_here(
+def _raise_instead_of_retry(
     operation: t.Any,
     response: t.Any = None,
     caught_exception: Exception | None = None,
     **_event: t.Any,
 ) -> None:
-    """End a call, at the point where botocore would repeat it, by an error that may pass."""
+    """Raise the transient error at the point where botocore would retry the call."""
     if caught_exception is not None:
         raise caught_exception
     error = ClientError(response[1], operation.name)

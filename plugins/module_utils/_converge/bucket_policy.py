@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge a bucket's policy: what the module ``s3_cloud_access`` does.
+"""Converge a bucket's policy, for the module ``s3_cloud_access``.
 
 This module util is private to the collection.
 """
@@ -84,11 +84,11 @@ class Task(PolicyTask):
 
     @property
     def resource(self) -> str:
-        """The bucket."""
+        """The bucket's policy, as a resource name."""
         return f"policy of bucket {self._name}"
 
     def display_document(self, document: t.Any) -> t.Any:
-        """A policy without statements is none."""
+        """A policy without statements is displayed as none."""
         return document if statements_of(document) else None
 
     def read(self) -> Document:
@@ -96,20 +96,20 @@ class Task(PolicyTask):
         try:
             return parse_policy(self._bucket().policy(), self.resource)
         except AwsError as error:
-            raise self._diagnosed(error) from error
+            raise self._with_likely_causes(error) from error
 
     def write(self, document: Document) -> None:
-        """Replace the bucket policy, or delete it where nothing is left in it."""
+        """Replace the bucket policy, or delete it if it has no statements left."""
         if not statements_of(document):
             self._bucket().delete_policy()
             return
         try:
             self._bucket().put_policy(document)
         except AwsError as error:
-            raise _explained(error, document) from error
+            raise _with_public_access_hint(error, document) from error
 
     def decide(self, document: Document) -> Plan:
-        """What the bucket policy must become."""
+        """Plan the bucket policy."""
         return bucket_policy_plan.decide(document, self._wanted(document))
 
     def backup(self, plan: Plan) -> Backup:
@@ -123,14 +123,14 @@ class Task(PolicyTask):
         )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the principals in the bucket's account; only a document that shows an id makes it
-        worth to list them.
+        """The principals of the bucket's account. They are listed only if the document contains a
+        unique id.
         """
         return self._iam.principals() if document_unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
-        """The caller must be of the bucket's account, the roles must exist, and nobody in the
-        policy may be gone.
+        """The credentials must be for the bucket's account, the roles must exist, and the policy
+        must not name deleted principals.
         """
         self._refuse_caller()
         if self.params["state"] == "present":
@@ -139,16 +139,16 @@ class Task(PolicyTask):
         self._refuse_blocked(plan)
 
     def is_transient(self, error: AwsError) -> bool:
-        """A role just made is unknown to S3 for a while; one that IAM does not know (any more)
-        stays unknown.
+        """S3 rejects a new role until it has propagated; one that does not exist in IAM is rejected
+        for good.
         """
         if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
             return all(self._iam.role(reference.name) for reference in self._references)
         return super().is_transient(error)
 
     def _wanted(self, document: Document) -> bucket_policy_plan.Wanted:
-        shown_by_id = document_unique_ids(document)
-        needs_ids = shown_by_id or "userid" in compact_json(document).lower()
+        unique_ids = document_unique_ids(document)
+        needs_ids = unique_ids or "userid" in compact_json(document).lower()
         roles = tuple(self._role(reference, bool(needs_ids)) for reference in self._references)
         arns = self.arns(document)
         return bucket_policy_plan.Wanted(
@@ -158,13 +158,13 @@ class Task(PolicyTask):
             partition=partition_of(roles[0].arn),
             actions=self._actions,
             arns=arns,
-            dangling=frozenset(shown_by_id - set(arns)),
+            dangling=frozenset(unique_ids - set(arns)),
             prune=self.params["prune_dangling_principals"],
         )
 
     def _role(self, reference: RoleReference, needs_id: bool) -> Role:
-        """A role as the decision needs it; IAM is asked only for what the parameters and the policy
-        leave open.
+        """A role for the plan. IAM is called only if the parameters do not say enough for this
+        policy.
         """
         if reference.arn is not None and not needs_id:
             return Role(str(reference), reference.arn.account_id)
@@ -185,7 +185,7 @@ class Task(PolicyTask):
         return self._live_roles[reference.name]
 
     def _owner(self) -> str:
-        """The account that the bucket must belong to: the cloud's, which is its roles' too."""
+        """The account that must own the bucket: the cloud's, which is also that of its roles."""
         return (
             self.params.get("account_id")
             or self._role(self._references[0], needs_id=False).account_id
@@ -195,34 +195,33 @@ class Task(PolicyTask):
         return Bucket(self.session, self._name, self._owner())
 
     def _refuse_caller(self, **details: t.Any) -> None:
-        refuse_caller(
-            self.session.account_id(), self._owner(), f"bucket {self._name}, its roles", **details
-        )
+        named_by = None if self.params.get("account_id") else self._references[0]
+        refuse_caller(self.session.account_id(), self._owner(), named_by, **details)
 
-    def _diagnosed(self, error: AwsError) -> AwsError:
-        """S3 refuses alike whom it does not allow to read, and whoever expects a bucket of its name
-        in another account.
+    def _with_likely_causes(self, error: AwsError) -> AwsError:
+        """S3 returns the same error for a missing permission and for an unexpected bucket owner:
+        explain both.
         """
         if error.code not in ("AccessDenied", "MethodNotAllowed"):
             return error
         self._refuse_caller(**error.details)
-        elsewhere = (
-            f"Or does the bucket belong to another account than {self._owner()}? Bucket names are "
-            "shared by all accounts."
+        other_owner = (
+            f"The bucket may also belong to another account than {self._owner()}: bucket names "
+            "are global."
         )
-        return AwsError(error.message, f"{error.remedy} {elsewhere}", **error.details)
+        return AwsError(error.message, f"{error.remedy} {other_owner}", **error.details)
 
     def _refuse_blocked(self, plan: Plan) -> None:
         wanted = self._wanted(plan.after)
         blocking = bucket_policy_plan.blocking_ids(plan.after, wanted)
         if blocking:
-            statement, gone = next(iter(blocking.items()))
+            statement, deleted = next(iter(blocking.items()))
             raise dangling_error(
                 statement,
                 self.resource,
-                gone,
-                "Set prune_dangling_principals to true, or take it out of that statement; unique "
-                "ids are never used again.",
+                deleted,
+                "Set prune_dangling_principals to true, or remove it from that statement. AWS "
+                "never reuses a unique id.",
             )
 
 
@@ -230,13 +229,13 @@ def _wanted_roles(params: t.Mapping[str, t.Any]) -> list[RoleReference]:
     if params.get("roles") is None:
         return [RoleReference(default_role_name(params["cloud_id"]))]
     if not params["roles"]:
-        raise InputError("roles is an empty list.", "Name at least one role.")
+        raise InputError("roles is an empty list.", "Set at least one role.")
     references = [parse_role(value, "roles") for value in params["roles"]]
     accounts = {reference.account_id for reference in references if reference.account_id}
     if len(accounts) > 1:
         raise InputError(
-            f"roles are of the accounts {', '.join(sorted(accounts))}.",
-            "A bucket and its roles must be in one account.",
+            f"roles are in different accounts: {', '.join(sorted(accounts))}.",
+            "A bucket and its roles must be in the same account.",
         )
     for reference in references:
         refuse_other_account(reference, params.get("account_id"), "roles")
@@ -244,23 +243,23 @@ def _wanted_roles(params: t.Mapping[str, t.Any]) -> list[RoleReference]:
 
 
 def _parse_actions(actions: list[str]) -> tuple[str, ...]:
-    """The actions spelled out: AWS would take a wildcard, the vendor's verification does not
-    understand it.
-    """
+    """Validate the actions. AWS accepts wildcards in them, but Anyscale's verification does not."""
     for action in actions:
         if not _ACTION.match(action):
             raise InputError(
-                f"actions has {action!r}, which is not the full name of one S3 action.",
-                "Spell it out, as in s3:GetObject.",
+                f"actions contains {action!r}, which is not the full name of an S3 action.",
+                "Use a full name without wildcards, such as s3:GetObject.",
             )
     if not actions:
-        raise InputError("actions is an empty list.", "Leave it out for what a cluster needs.")
+        raise InputError(
+            "actions is an empty list.", "Omit it to grant the actions that a cluster needs."
+        )
     return tuple(dict.fromkeys(actions))
 
 
-def _explained(error: AwsError, document: Document) -> AwsError:
-    """S3 answers a plain AccessDenied where the cause is a public statement in a bucket that blocks
-    public policies.
+def _with_public_access_hint(error: AwsError, document: Document) -> AwsError:
+    """S3 returns AccessDenied without an explanation if the bucket blocks public policies and a
+    statement is public.
     """
     public = [
         describe_statement(raw, index)
@@ -270,7 +269,7 @@ def _explained(error: AwsError, document: Document) -> AwsError:
     if error.code != "AccessDenied" or not public:
         return error
     remedy = (
-        f"{public[0]} is open to everybody; where the bucket blocks public policies, S3 refuses "
-        "any policy that holds it."
+        f"{public[0]} grants public access; if the bucket blocks public policies, S3 rejects "
+        "every policy that contains it."
     )
     return AwsError(error.message, f"{error.remedy} {remedy}", **error.details)

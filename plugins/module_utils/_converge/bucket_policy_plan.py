@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what a bucket's policy must become so that cluster roles have (or no longer have) a
-cloud's bucket.
+"""Plan a bucket's policy so that cluster roles have (or no longer have) access to a cloud's bucket.
 
 This module util is private to the collection. Pure: a document in, a Plan out.
 https://docs.anyscale.com/iam/manage-iam-roles and
@@ -52,8 +51,8 @@ OBJECT_ACTIONS = (
     "s3:AbortMultipartUpload",
 )
 ACTIONS = BUCKET_ACTIONS + OBJECT_ACTIONS
-# The actions on objects whose names do not say so.
-_ON_OBJECTS_TOO = (
+# Object actions without Object in their name.
+_OTHER_OBJECT_ACTIONS = (
     "s3:ListMultipartUploadParts",
     "s3:AbortMultipartUpload",
     "s3:BypassGovernanceRetention",
@@ -62,13 +61,13 @@ _ON_OBJECTS_TOO = (
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a user asks of a bucket's policy.
+    """What one task wants of a bucket's policy.
 
-    roles: who gets (or loses) access; actions: what each gets; arns: ARNs by unique id of the
-    principals that exist;
-    dangling: unique ids in the policy that no principal has any more; prune: take those out of
-    others' statements too.
-    sid: of our statement in the policy at hand; ``decide`` finds it out.
+    roles: which get (or lose) access; actions: what each is granted; arns: the ARNs of existing
+    principals, by unique id;
+    dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
+    statements too;
+    sid: the Sid of our statement in this policy, which ``decide`` determines.
     """
 
     bucket: str
@@ -83,8 +82,8 @@ class Wanted:
 
     @property
     def usual_sid(self) -> str:
-        """One statement for all roles that get the same actions, so that a policy of 20 KB serves
-        many clouds.
+        """The Sid of the one statement for all roles with the same actions, so that many clouds fit
+        into a 20 KB policy.
         """
         if set(self.actions) == set(ACTIONS):
             return SID
@@ -96,16 +95,16 @@ class Wanted:
         return f"arn:{self.partition}:s3:::{self.bucket}"
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Each action with the resource that it is on."""
+        """Each action with the resource that it applies to."""
         return [
-            (action, self.bucket_arn + ("/*" if _is_on_objects(action) else ""))
+            (action, self.bucket_arn + ("/*" if _is_object_action(action) else ""))
             for action in self.actions
         ]
 
 
 def decide(document: Document, wanted: Wanted) -> Plan:
-    """The bucket policy as it must be, and why it differs. An ``after`` without statements: the
-    policy is to go.
+    """Plan the bucket policy. An ``after`` without statements means that the policy is to be
+    deleted.
     """
     wanted = _with_sid(document, wanted)
     if wanted.prune:
@@ -116,9 +115,7 @@ def decide(document: Document, wanted: Wanted) -> Plan:
 def grants(
     raw: RawStatement, role: Role, action: str, resource: str, arns: t.Mapping[str, str]
 ) -> bool:
-    """Whether a statement gives a role an action by name: without a wildcard in it, without a
-    Condition.
-    """
+    """Whether a statement grants a role an action by its full name, without a Condition."""
     statement = canonical(raw, arns)
     return (
         statement.effect == "Allow"
@@ -131,7 +128,7 @@ def grants(
 
 
 def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:
-    """For each role, the names of the statements that give it at least one of the actions."""
+    """For each role, the names of the statements that grant it at least one of the actions."""
     named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
     return {
         role.arn: [
@@ -144,30 +141,32 @@ def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:
 
 
 def blocking_ids(document: Document, wanted: Wanted) -> dict[str, frozenset[str]]:
-    """The deleted principals, by the statements of others that name them: S3 refuses any new policy
-    that still holds them.
+    """The deleted principals in unmanaged statements, by statement: S3 rejects a new policy that
+    contains them.
     """
     wanted = _with_sid(document, wanted)
-    of_others = [
+    unmanaged = [
         (index, raw)
         for index, raw in enumerate(statements_of(document))
         if not _is_ours(raw, wanted)
     ]
-    gone = {
+    deleted = {
         describe_statement(raw, index): wanted.dangling.intersection(statement_unique_ids(raw))
-        for index, raw in of_others
+        for index, raw in unmanaged
     }
-    return {statement: ids for statement, ids in gone.items() if ids}
+    return {statement: ids for statement, ids in deleted.items() if ids}
 
 
 def _present(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    warnings = _judge_denies(raws, wanted)
+    warnings = _check_denies(raws, wanted)
     missing = [role for role in wanted.roles if not _has_access(raws, role, wanted)]
     ours = [raw for raw in raws if _is_ours(raw, wanted)]
-    statement = _statement(ours, missing, wanted)
-    after = with_statements(document, _replaced(raws, statement, bool(ours or missing), wanted))
-    warnings += _conditions_removed(raws, wanted)
+    statement = _our_statement(ours, missing, wanted)
+    after = with_statements(
+        document, _with_our_statement(raws, statement, bool(ours or missing), wanted)
+    )
+    warnings += _warn_of_removed_conditions(raws, wanted)
     return _plan(
         document, after, wanted, _reasons_present(ours, missing, statement, wanted), warnings
     )
@@ -176,7 +175,7 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 def _absent(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
     revoked_roles = [raw for raw in raws if _without_roles(raw, wanted) != raw]
-    kept = [left for raw in raws if (left := _without_roles(raw, wanted)) is not None]
+    kept = [rest for raw in raws if (rest := _without_roles(raw, wanted)) is not None]
     after = with_statements(document, _without_dangling(kept, wanted))
     reasons = ["access_present"] * bool(revoked_roles)
     if any(not _is_ours(raw, wanted) for raw in revoked_roles):
@@ -200,10 +199,9 @@ def _plan(
     used = len(compact_json(after).encode()) if statements_of(after) else 0
     if reasons and used > BYTES_LIMIT:
         raise RefusedError(
-            f"The policy of bucket {wanted.bucket} would have {used} bytes; S3 takes "
+            f"The policy of bucket {wanted.bucket} would be {used} bytes long; S3 allows at most "
             f"{BYTES_LIMIT}.",
-            "Take out statements that are no longer needed, or give these clouds a bucket of "
-            "their own.",
+            "Remove statements that are no longer needed, or use another bucket for these clouds.",
             bytes_used=used,
             bytes_limit=BYTES_LIMIT,
         )
@@ -211,7 +209,7 @@ def _plan(
         before=document,
         after=after,
         reasons=tuple(dict.fromkeys(reasons)),
-        warnings=(*warnings, *_shown_by_id_alone(statements_of(after), wanted)),
+        warnings=(*warnings, *_warn_of_unique_ids(statements_of(after), wanted)),
         result={
             "bucket": wanted.bucket,
             "policy": after if statements_of(after) else None,
@@ -236,10 +234,10 @@ def _reasons_present(
     return reasons
 
 
-def _conditions_removed(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+def _warn_of_removed_conditions(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     return tuple(
-        f"{describe_statement(raw, index)} was put under a Condition, which does not hold for "
-        f"every cluster: the Condition is removed. Condition: {compact_json(raw['Condition'])}"
+        f"{describe_statement(raw, index)} has a Condition, which not every cluster meets: the "
+        f"Condition is removed. Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if _is_ours(raw, wanted) and raw.get("Condition")
     )
@@ -250,15 +248,17 @@ def _has_dangling(ours: list[RawStatement], wanted: Wanted) -> bool:
 
 
 def _shape(raw: RawStatement) -> Statement:
-    """A statement's meaning apart from whom it names, except for everybody: that is never ours."""
+    """A statement's meaning without its principals, except for ``*``, which is never in our
+    statement.
+    """
     statement = canonical(raw)
-    everybody = (statement.principals or frozenset()) & {("AWS", "*")}
-    return dataclasses.replace(statement, principals=everybody)
+    public = (statement.principals or frozenset()) & {("AWS", "*")}
+    return dataclasses.replace(statement, principals=public)
 
 
-def _statement(ours: list[RawStatement], missing: list[Role], wanted: Wanted) -> RawStatement:
-    """Our statement with all that it names already, less the deleted ones, and the roles that miss
-    something.
+def _our_statement(ours: list[RawStatement], missing: list[Role], wanted: Wanted) -> RawStatement:
+    """Our statement with its existing principals, without deleted ones, and with the roles that
+    lack access.
     """
     named = {
         wanted.arns.get(name, name) for raw in ours for name in aws_principals(raw.get("Principal"))
@@ -274,12 +274,10 @@ def _statement(ours: list[RawStatement], missing: list[Role], wanted: Wanted) ->
     }
 
 
-def _replaced(
+def _with_our_statement(
     raws: list[RawStatement], statement: RawStatement, needed: bool, wanted: Wanted
 ) -> list[RawStatement]:
-    """The statements with ours in the place of its first occurrence, else at the end; pruned where
-    asked for.
-    """
+    """The statements with ours at its first position, else at the end; pruned if requested."""
     first = next((index for index, raw in enumerate(raws) if _is_ours(raw, wanted)), len(raws))
     before = raws[:first]
     after = [raw for raw in raws[first:] if not _is_ours(raw, wanted)]
@@ -288,11 +286,11 @@ def _replaced(
 
 
 def _without_dangling(raws: list[RawStatement], wanted: Wanted) -> list[RawStatement]:
-    """The statements without deleted principals: ours always, those of others where that was asked
-    for.
-    """
-    left = (_pruned(raw, wanted) if wanted.prune or _is_ours(raw, wanted) else raw for raw in raws)
-    return [raw for raw in left if raw is not None]
+    """The statements without deleted principals; unmanaged statements are pruned only if requested."""
+    pruned = (
+        _pruned(raw, wanted) if wanted.prune or _is_ours(raw, wanted) else raw for raw in raws
+    )
+    return [raw for raw in pruned if raw is not None]
 
 
 def _pruned(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
@@ -301,15 +299,16 @@ def _pruned(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
 
 
 def _refuse_last_exceptions(document: Document, wanted: Wanted) -> None:
-    """Without its last exception a statement would hit everybody, and without the statement nobody:
-    neither was asked for.
+    """Raise if a statement has only deleted principals in NotPrincipal: without them it would apply
+    to every principal, and deleting it would change access too.
     """
     for index, raw in enumerate(statements_of(document)):
         if "NotPrincipal" in raw and _pruned(raw, wanted) is None:
             raise RefusedError(
-                f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket} is for "
-                "all but a deleted principal, so pruning cannot tell whom it is meant for.",
-                "Take that statement out, or name in it whom it must except, and run again.",
+                f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket} has "
+                "only deleted principals in NotPrincipal, so that pruning cannot decide to which "
+                "principals it should apply.",
+                "Delete that statement, or add the principals that it must except, and run again.",
                 statement=raw,
             )
 
@@ -317,10 +316,10 @@ def _refuse_last_exceptions(document: Document, wanted: Wanted) -> None:
 def _without_roles(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
     if raw["Effect"] != "Allow":
         return raw
-    gone = {role.arn for role in wanted.roles} | {
+    removed = {role.arn for role in wanted.roles} | {
         role.unique_id for role in wanted.roles if role.unique_id
     }
-    return without_principals(raw, "AWS", gone.__contains__)
+    return without_principals(raw, "AWS", removed.__contains__)
 
 
 def _has_access(raws: list[RawStatement], role: Role, wanted: Wanted) -> bool:
@@ -329,8 +328,8 @@ def _has_access(raws: list[RawStatement], role: Role, wanted: Wanted) -> bool:
     )
 
 
-def _judge_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
-    """Refuse where a Deny surely takes a role's access; warn where it may."""
+def _check_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+    """Raise if a Deny statement denies a role access; warn if it may do so."""
     warnings = []
     for index, raw in enumerate(raws):
         for role in wanted.roles:
@@ -339,37 +338,37 @@ def _judge_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
             if verdict:
                 raise RefusedError(
                     f"{where} of the policy of bucket {wanted.bucket} denies {role.arn} access, "
-                    "whatever else allows it.",
-                    "Take the role out of that statement's reach and run again.",
+                    "which overrides every Allow.",
+                    "Exclude the role from that statement and run again.",
                     statement=raw,
                 )
             if verdict is None:
                 warnings.append(
-                    f"{where} may deny {role.arn} access: that depends on each request. Check it "
-                    "on a running cluster."
+                    f"{where} may deny {role.arn} access, depending on the request. Check the "
+                    "access on a running cluster."
                 )
     return tuple(warnings)
 
 
-def _shown_by_id_alone(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
-    """AWS shows an existing principal by its unique id for a while; that is enough for access, not
-    for the vendor's check.
+def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+    """Warn if AWS still shows an existing principal as its unique id: that is enough for access,
+    but not for Anyscale's verification.
     """
     if not wanted.arns:
         return ()
-    as_shown = dataclasses.replace(wanted, arns={})
+    without_arns = dataclasses.replace(wanted, arns={})
     return tuple(
         f"The policy of bucket {wanted.bucket} gives {role.arn} access by its unique id "
-        f"{role.unique_id}; 'anyscale cloud verify' looks for the ARN and will not find it."
+        f"{role.unique_id}; 'anyscale cloud verify' expects the ARN and will not find it."
         for role in wanted.roles
-        if _has_access(raws, role, wanted) and not _has_access(raws, role, as_shown)
+        if _has_access(raws, role, wanted) and not _has_access(raws, role, without_arns)
     )
 
 
 def _with_sid(document: Document, wanted: Wanted) -> Wanted:
-    """Our Sid is the usual one, or the first numbered one where only a statement of others has it."""
+    """Our Sid is the usual one, or a numbered one if only unmanaged statements have the usual one."""
     raws = statements_of(document)
-    own = {raw.get("Sid") for raw in raws if _is_for_roles_alone(raw, wanted)}
+    own = {raw.get("Sid") for raw in raws if _has_only_role_principals(raw, wanted)}
     others = [raw for raw in raws if raw.get("Sid") not in own]
     return dataclasses.replace(
         wanted, sid=free_sid(with_statements(document, others), wanted.usual_sid)
@@ -377,12 +376,12 @@ def _with_sid(document: Document, wanted: Wanted) -> Wanted:
 
 
 def _is_ours(raw: RawStatement, wanted: Wanted) -> bool:
-    return raw.get("Sid") == wanted.sid and _is_for_roles_alone(raw, wanted)
+    return raw.get("Sid") == wanted.sid and _has_only_role_principals(raw, wanted)
 
 
-def _is_for_roles_alone(raw: RawStatement, wanted: Wanted) -> bool:
-    """Whether a statement can be ours by whom it names. Everybody under a Condition is somebody
-    whom others mean.
+def _has_only_role_principals(raw: RawStatement, wanted: Wanted) -> bool:
+    """Whether a statement can be ours by its principals. A ``*`` with a Condition is a deliberate
+    grant of another writer.
     """
     statement = canonical(raw, wanted.arns)
     if statement.effect != "Allow" or statement.principals is None:
@@ -402,5 +401,5 @@ def _may_be_a_role(name: str, wanted: Wanted) -> bool:
     return arn.service == "iam" and arn.resource.startswith("role/") and arn.account_id in accounts
 
 
-def _is_on_objects(action: str) -> bool:
-    return action in _ON_OBJECTS_TOO or ("Object" in action and "Bucket" not in action)
+def _is_object_action(action: str) -> bool:
+    return action in _OTHER_OBJECT_ACTIONS or ("Object" in action and "Bucket" not in action)

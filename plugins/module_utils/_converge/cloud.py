@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge all that a cloud's clusters run with, step by step: what the module ``cloud_iam`` does.
+"""Converge the IAM setup of a cloud, step by step, for the module ``cloud_iam``.
 
-This module util is private to the collection. All steps are decided before the first one writes: a
-cloud of which one step would be refused is left as it is, not half described.
+This module util is private to the collection. All steps are planned before the first one writes, so
+that a cloud is not changed at all if one step would fail.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _STEPS: dict[str, type[Step]] = {
     _COMPUTE_CONFIG: compute_config_profile.Task,
 }
 _SPECS = {name: module_arguments(step)["argument_spec"] for name, step in _STEPS.items()}
-# What the steps name differently, or are told by this task.
+# Options that have another name here, or that this task sets.
 _OWN = ("name", "cloud", "cloud_id", "role", "roles", "actions", "state")
 
 
 @dataclasses.dataclass(frozen=True)
 class CloudPlan(Plan):
-    """The plans of the steps, in the order in which they are carried out."""
+    """The plans of the steps, in the order of execution."""
 
     steps: t.Mapping[str, Plan] = dataclasses.field(default_factory=dict)
 
@@ -79,14 +79,13 @@ class Task(ModuleTask):
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
-        # Made before any of them looks or writes, so that what is wrong with the options of one is
-        # said first.
+        # Created before any step reads or writes, so that invalid options are reported first.
         self._steps = {
             name: self._step(name, params.get("role")) for name in _STEPS if params[name]
         }
 
     def plan(self) -> CloudPlan:
-        """Decide on all steps."""
+        """Plan all steps."""
         plans: dict[str, Plan] = {}
         for name in self._order():
             plans[name] = self._steps[name].plan()
@@ -119,7 +118,7 @@ class Task(ModuleTask):
         return _together(results)
 
     def changed_resources(self, plan: CloudPlan) -> list[str]:
-        """The names of what a plan would write to."""
+        """The names of the resources that a plan would change."""
         return [
             resource
             for name, step in plan.steps.items()
@@ -127,22 +126,22 @@ class Task(ModuleTask):
         ]
 
     def result_of(self, plan: CloudPlan) -> dict[str, t.Any]:
-        """The result, where nothing is to be done."""
+        """The result if nothing is to be done."""
         return _together(
             {name: self._steps[name].result_of(step) for name, step in plan.steps.items()}
         )
 
     def _order(self) -> list[str]:
-        """To take back, the other way round: first no new cluster runs with the role, then it loses
-        what clusters need.
+        """The reverse order for state absent: first no new cluster runs with the role, then the
+        role loses what clusters need.
         """
         return (
             list(self._steps) if self.params["state"] == "present" else list(reversed(self._steps))
         )
 
     def _step(self, name: str, role: str | None) -> Step:
-        """A step for the role; by its ARN, once it is known, so that the later ones need not ask
-        IAM again.
+        """A step for the role. Once known, the ARN is used, so that later steps need not call IAM
+        again.
         """
         params = {
             option: self.params.get(option, rule.get("default"))
@@ -162,7 +161,7 @@ class Task(ModuleTask):
 
 
 def _together(results: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
-    """What each step returned, and all of it together."""
+    """The result of each step, and the combined result."""
     diffs = [result.pop("diff") for result in results.values()]
     warnings = [warning for result in results.values() for warning in result.pop("warnings")]
     reasons = dict.fromkeys(reason for result in results.values() for reason in result["reasons"])
@@ -179,7 +178,7 @@ def _together(results: dict[str, dict[str, t.Any]]) -> dict[str, t.Any]:
 def _with_what_was_done(
     error: TaskError, failed: str, results: t.Mapping[str, t.Mapping[str, t.Any]]
 ) -> TaskError:
-    """The error of a step, with the steps that had been carried out by then."""
+    """Add to a step's error the steps that were carried out before."""
     error.details |= {
         "step": failed,
         "done": [name for name, result in results.items() if result["changed"]],
@@ -189,6 +188,6 @@ def _with_what_was_done(
         error.details["backup_files"] = kept
     if error.details["done"]:
         error.remedy = (
-            f"{error.remedy} Changed before this: {', '.join(error.details['done'])}.".strip()
+            f"{error.remedy} Already changed: {', '.join(error.details['done'])}.".strip()
         )
     return error

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge an instance profile and the compute config that names it: what
-``compute_config_profile`` does.
+"""Converge an instance profile and the compute config that names it, for
+``compute_config_profile``.
 
 This module util is private to the collection. Versions of a compute config are immutable, so that
-what was there before
-is never lost: a new version is published, and only on a real difference.
+earlier content is never lost. A new version is published only if the config differs.
 """
 
 from __future__ import annotations
@@ -78,9 +77,7 @@ _VISIBLE_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class ProfilePlan(Plan):
-    """The plans of the parts: of the instance profile in IAM, of the compute config, and of the
-    file.
-    """
+    """The plans for the instance profile in IAM, the compute config, and the file."""
 
     profile: Plan = Plan(None, None)
     config: compute_config_plan.ConfigPlan = compute_config_plan.ConfigPlan(None, None)
@@ -88,7 +85,7 @@ class ProfilePlan(Plan):
 
 
 class Task(BaseTask):
-    """An instance profile, the compute config that names it, and a file with that compute config."""
+    """An instance profile, the compute config that names it, and a file with this compute config."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "name": {"type": "str", "required": True},
@@ -121,8 +118,8 @@ class Task(BaseTask):
         super().__init__(params, connect)
         if params["state"] != "present" and not params["publish"]:
             raise InputError(
-                f"publish is false with state {params['state']}.",
-                "There is nothing to do then: leave publish out.",
+                f"publish is false, but state is {params['state']}.",
+                "There would be nothing to do: omit publish.",
             )
         self._iam = Iam(self.session)
         self._anyscale = anyscale_client(params) if params["publish"] else None
@@ -132,11 +129,11 @@ class Task(BaseTask):
 
     @property
     def resource(self) -> str:
-        """The compute config in its cloud."""
+        """The compute config, as a resource name."""
         return f"compute config {self.params['name']} of cloud {self._cloud_id}"
 
     def plan(self) -> Plan:
-        """Decide on all parts, from IAM's and Anyscale's live state."""
+        """Plan all parts from the live state in IAM and Anyscale."""
         return self._plan_with(self._plan_of_profile())
 
     def _plan_with(self, profile: Plan) -> ProfilePlan:
@@ -155,8 +152,8 @@ class Task(BaseTask):
         )
 
     def apply(self, plan: Plan) -> None:
-        """Make the profile usable first: a version that names one that is not would keep clusters
-        from starting.
+        """Make the profile usable first: clusters could not start with a version that names an
+        unusable one.
         """
         parts = t.cast(ProfilePlan, plan)
         if parts.profile.changed:
@@ -168,9 +165,7 @@ class Task(BaseTask):
             self.written.append(f"file {self.params['dest']}")
 
     def backup(self, plan: Plan) -> Backup | None:
-        """The compute config, where it is written to: an instance profile that is made replaces
-        nothing.
-        """
+        """The compute config, if it is written: creating an instance profile replaces nothing."""
         config = t.cast(ProfilePlan, plan).config
         if self._anyscale is None or not config.changed:
             return None
@@ -183,23 +178,26 @@ class Task(BaseTask):
         return Backup(COMPUTE_CONFIG, target, account_id, before, config.config, (self._cloud_id,))
 
     def verify(self, plan: Plan) -> Plan:
-        """Read until everything that was written shows."""
+        """Read until everything that was written is visible."""
         written = t.cast(ProfilePlan, plan)
         for _attempt in backoff(_VISIBLE_SECONDS):
-            later = self._plan_with(
+            current = self._plan_with(
                 self._plan_of_profile() if written.profile.changed else written.profile
             )
-            if not later.changed:
+            if not current.changed:
                 live = {
-                    key: later.result[key]
+                    key: current.result[key]
                     for key in ("compute_config", "compute_config_id")
-                    if key in later.result
+                    if key in current.result
                 }
                 return dataclasses.replace(
-                    plan, reasons=(), warnings=self._overtaken(plan), result={**plan.result, **live}
+                    plan,
+                    reasons=(),
+                    warnings=self._warn_of_other_version(plan),
+                    result={**plan.result, **live},
                 )
-        self._refuse_another_version(later.config)
-        return later
+        self._refuse_another_version(current.config)
+        return current
 
     # --- the instance profile ---------------------------------------------------------------------
 
@@ -208,7 +206,7 @@ class Task(BaseTask):
             return Plan(None, None)
         profile = self._iam.instance_profile(self._profile_name)
         if self.params["state"] == "absent":
-            return self._untouched(profile)
+            return self._plan_unchanged_profile(profile)
         role_arn = None
         if profile is None or not instance_profile_plan.holds(profile, self._role):
             role_arn = live_role(self._iam, self._role, self.params.get("account_id"))["Arn"]
@@ -223,9 +221,9 @@ class Task(BaseTask):
         self._refuse_account(plan.result["instance_profile_arn"])
         return plan
 
-    def _untouched(self, profile: t.Mapping[str, t.Any] | None) -> Plan:
-        """The profile as it is, since other clouds may use it; only its ARN is of interest, also
-        where it is gone.
+    def _plan_unchanged_profile(self, profile: t.Mapping[str, t.Any] | None) -> Plan:
+        """The profile unchanged, since other clouds may use it. Only its ARN is needed, even if the
+        profile does not exist.
         """
         if profile is None:
             role_arn = str(
@@ -250,9 +248,10 @@ class Task(BaseTask):
         return Plan(document, document, result={"instance_profile_arn": profile["Arn"]})
 
     def _refuse_account(self, profile_arn: str) -> None:
-        wanted = self.params.get("account_id") or self._role.account_id
+        account_id = self.params.get("account_id")
+        wanted, named_by = account_id or self._role.account_id, None if account_id else self._role
         if wanted:
-            refuse_caller(account_of(profile_arn), wanted, f"role {self._role.name}")
+            refuse_caller(account_of(profile_arn), wanted, named_by)
 
     def _make_profile(self, plan: Plan) -> None:
         name = plan.after["name"]
@@ -264,8 +263,8 @@ class Task(BaseTask):
         try:
             self._iam.add_role_to_instance_profile(self._role.name, name)
         except AwsError as error:
-            # The answer to an earlier attempt was lost, or another cloud's task was faster: then
-            # the role is in it.
+            # The response to an earlier attempt was lost, or a task for another cloud was faster:
+            # then the profile contains the role.
             if error.code != "LimitExceeded" or not instance_profile_plan.holds(
                 self._iam.instance_profile(name), self._role
             ):
@@ -275,7 +274,8 @@ class Task(BaseTask):
             if instance_profile_plan.holds(self._iam.instance_profile(name), self._role):
                 return
         raise UnsettledError(
-            f"Instance profile {name} does not show its role after {_USABLE_SECONDS:.0f} s.",
+            f"Instance profile {name} still does not contain its role after {_USABLE_SECONDS:.0f} "
+            "s.",
             "Run again.",
         )
 
@@ -297,29 +297,31 @@ class Task(BaseTask):
         if observed.config is not None:
             plan = compute_config_plan.decide(observed, wanted)
             if not plan.changed and len(deployments(observed.config)) == 1:
-                return self._named(plan, observed)
-        return self._named(
-            compute_config_plan.decide(self._looked_around(self._anyscale, observed), wanted),
+                return self._with_version(plan, observed)
+        return self._with_version(
+            compute_config_plan.decide(self._with_surroundings(self._anyscale, observed), wanted),
             observed,
         )
 
-    def _looked_around(
+    def _with_surroundings(
         self, client: AnyscaleClient, observed: compute_config_plan.Observed
     ) -> compute_config_plan.Observed:
-        """What only a change needs to know: the cloud's resources, and the default to start from."""
+        """Add what only a change needs: the cloud's resources, and the default compute config."""
         if self._resources is None:
             self._resources = client.cloud_resources(observed.cloud_id)
-        around = dataclasses.replace(observed, resources=self._resources)
+        observed = dataclasses.replace(observed, resources=self._resources)
         if observed.template is not None or self.params["state"] != "present":
-            return around
-        compute_config_plan.refuse_without_vms(around)  # such a cloud may have no default at all
+            return observed
+        compute_config_plan.refuse_without_vms(
+            observed
+        )  # such a cloud may have no default compute config
         if self._default is None:
             self._default = client.default_compute_config(observed.cloud_id)
-        return dataclasses.replace(around, default_config=self._default)
+        return dataclasses.replace(observed, default_config=self._default)
 
     def _unpublished(self, wanted: compute_config_plan.Wanted) -> compute_config_plan.ConfigPlan:
-        """Nothing is known of what is live and nothing is published; the config is made for the
-        file alone.
+        """Plan without publishing: the live state is not read, and the config is only written to
+        the file.
         """
         unknown = compute_config_plan.ConfigPlan({"compute_config": None}, {"compute_config": None})
         if self.params.get("dest") is None:
@@ -331,10 +333,10 @@ class Task(BaseTask):
         made = compute_config_plan.decide(observed, declared)
         return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
 
-    def _named(
+    def _with_version(
         self, plan: compute_config_plan.ConfigPlan, observed: compute_config_plan.Observed
     ) -> compute_config_plan.ConfigPlan:
-        """The plan with the version that clusters are to use, ``name:version``."""
+        """Add the version that clusters should use, ``name:version``, to the plan."""
         previous = observed.template["version"] if observed.template else 0
         publishes = plan.changed and self.params["state"] != "archived"
         version = previous + 1 if publishes else previous
@@ -361,8 +363,8 @@ class Task(BaseTask):
             self.written.append(f"version {self._published} of {self.resource}")
 
     def _refuse_another_version(self, live: compute_config_plan.ConfigPlan) -> None:
-        """Versions stay for ever: only a newer one of somebody else's is a reason to publish
-        another.
+        """Versions cannot be deleted: another one is published only if another writer published a
+        newer one.
         """
         if (
             live.changed
@@ -370,21 +372,22 @@ class Task(BaseTask):
             and self._published >= (live.result["previous_version"] or 0)
         ):
             raise UnsettledError(
-                f"Version {self._published} of {self.resource} was published, and what is live "
-                f"still differs after {_VISIBLE_SECONDS:.0f} s: {', '.join(live.reasons)}.",
-                "Compare it with config: Anyscale may not keep a value as it was given.",
+                f"Version {self._published} of {self.resource} was published, but the live "
+                f"compute config still differs after {_VISIBLE_SECONDS:.0f} s: "
+                f"{', '.join(live.reasons)}.",
+                "Compare it with config: Anyscale may have changed a value.",
                 reasons=list(live.reasons),
             )
 
-    def _overtaken(self, plan: Plan) -> tuple[str, ...]:
-        """A version that somebody published between our look and ours is not in ours."""
+    def _warn_of_other_version(self, plan: Plan) -> tuple[str, ...]:
+        """Warn if another writer published a version between our read and our publication."""
         expected = (plan.result.get("previous_version") or 0) + 1
         if self._published <= expected:
             return ()
         return (
             (
-                f"Somebody else published version {expected} meanwhile; version {self._published}, "
-                "ours, does not have its changes."
+                f"Another writer published version {expected} at the same time; version "
+                f"{self._published}, which this task published, does not contain its changes."
             ),
         )
 
@@ -420,8 +423,8 @@ class Task(BaseTask):
             return wanted_role(self.params)
         if not self._cloud_id:
             raise InputError(
-                "role is not given, and without cloud_id there is no default role.",
-                "Give role or cloud_id.",
+                "role is not set, and without cloud_id there is no default role.",
+                "Set role or cloud_id.",
             )
         return RoleReference(default_role_name(self._cloud_id))
 

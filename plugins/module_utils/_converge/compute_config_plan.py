@@ -2,15 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what a compute config must become so that every node of its clusters has one instance
-profile.
+"""Plan a compute config so that every node of its clusters has the same instance profile.
 
-This module util is private to the collection. Pure: from the live compute config and the wishes to
-a plan.
+This module util is private to the collection. Pure: the live compute config and what is wanted in,
+a plan out.
 
-A node group (the head, or a group of workers) with an instance configuration of its own ignores the
-cluster's instance configuration entirely, so the profile is set there too; one without inherits and
-is left alone. https://docs.anyscale.com/configuration/compute/aws
+A node group (the head, or a group of workers) with its own instance configuration ignores that of
+the cluster entirely, so that the profile is set there too. A node group without one inherits the
+cluster's and is not changed. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ PROFILE = "IamInstanceProfile"
 HEAD = "head_node"
 _AUTOMATIC = "automatic workers"
 
-# https://docs.anyscale.com/configuration/compute/aws: what Anyscale sets itself when it launches an
-# instance.
+# https://docs.anyscale.com/configuration/compute/aws: the keys that Anyscale sets itself when it
+# launches an instance.
 UNSUPPORTED_KEYS = frozenset(
     {
         "ClientToken",
@@ -69,15 +68,15 @@ _HIDDEN = {
 
 
 class WithoutVmsError(RefusedError):
-    """A compute config runs on nothing that has an instance profile."""
+    """A compute config uses no AWS virtual machines, and so cannot have an instance profile."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """The live state: the newest version of the compute config (archived or not), and what
-    surrounds it.
+    """The live state: the newest version of the compute config (archived or not), and its cloud's
+    resources and default.
 
-    Without ``resources`` every deployment config is taken for one on AWS virtual machines.
+    Without ``resources``, every deployment config is assumed to run on AWS virtual machines.
     """
 
     name: str
@@ -88,7 +87,7 @@ class Observed:
 
     @property
     def archived(self) -> bool:
-        """Whether there is such a compute config, but archived."""
+        """Whether the compute config exists, but is archived."""
         return bool(self.template and self.template.get("archived_at"))
 
     @property
@@ -99,7 +98,7 @@ class Observed:
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """The wishes: the profile's ARN, the declared part of the config in the vendor's YAML schema,
+    """What is wanted: the profile's ARN, the declared part of the config in Anyscale's YAML schema,
     and the state.
     """
 
@@ -110,10 +109,10 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigPlan(Plan):
-    """A plan with the whole config that is to be published, or is live already; ``None`` where none
-    will be usable.
+    """A plan with the whole config to publish, or the live one if it does not change; ``None`` if
+    none will be usable.
 
-    live: the config that clusters can use now, as the API shows it.
+    live: the config that clusters can use now, as the API returns it.
     """
 
     config: JsonObject | None = None
@@ -122,8 +121,8 @@ class ConfigPlan(Plan):
 
 @dataclasses.dataclass(frozen=True)
 class NodeGroup:
-    """A node group on AWS virtual machines, and the profile that the compute config has for it: an
-    ARN or a name, if any.
+    """A node group on AWS virtual machines, and its instance profile in the compute config: an ARN,
+    a name, or none.
     """
 
     deployment: str | None
@@ -133,9 +132,7 @@ class NodeGroup:
 
 @dataclasses.dataclass(frozen=True)
 class _Finding:
-    """One place whose profile is not what it should be; ``node_group`` is ``None`` for the
-    cluster's own.
-    """
+    """A level with a wrong profile; ``node_group`` is ``None`` for the cluster level."""
 
     reason: str
     deployment: str | None
@@ -145,13 +142,11 @@ class _Finding:
 
 
 def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
-    """The plan for one compute config. Deciding again on what was published finds no reason to
-    publish.
-    """
+    """Plan a compute config. A plan for the published result has no reason to publish again."""
     if not _NAME.match(observed.name):
         raise InputError(
-            f"{observed.name!r} cannot name a compute config.",
-            "Leave out colons (a version cannot be asked for) and blanks at the ends.",
+            f"{observed.name!r} is not a valid compute config name.",
+            "Remove colons (a version cannot be selected) and leading or trailing blanks.",
         )
     if wanted.state == "present":
         return _present(observed, wanted)
@@ -163,15 +158,15 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
 
 
 def node_groups(observed: Observed) -> list[NodeGroup]:
-    """The head and all workers of a live compute config by their groups; those on anything else
-    than AWS VMs have no profile.
+    """The head node and the worker groups of a live compute config that run on AWS virtual
+    machines.
     """
-    applicable, _others = _split(deployments(observed.config or {}), observed)
+    applicable, _others = _split_by_platform(deployments(observed.config or {}), observed)
     return [
         NodeGroup(
             label,
             name,
-            _shown(
+            _profile_text(
                 (level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)
             ),
         )
@@ -181,8 +176,8 @@ def node_groups(observed: Observed) -> list[NodeGroup]:
 
 
 def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
-    """The node groups, each with what it has of its own. Workers that Anyscale selects have nothing
-    but the cluster's.
+    """The node groups, each with its own level. Workers that Anyscale selects have only the
+    cluster's.
     """
     yield from ((name, level) for name, level in _levels(entry) if name is not None)
     if entry.get("auto_select_worker_config"):
@@ -201,9 +196,9 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
     if wanted.config is not None:
         entries = _enforced(entries, wanted, observed)
     enforced = compose(start, entries)
-    applicable, not_applicable = _split(entries, observed)
+    applicable, not_applicable = _split_by_platform(entries, observed)
     if not applicable:
-        raise _without_vms(observed, [place["reason"] for place in not_applicable])
+        raise _without_vms(observed, [found["reason"] for found in not_applicable])
     findings = [
         finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)
     ]
@@ -217,7 +212,7 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
 
 def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> ConfigPlan:
     entries = deployments(config)
-    applicable, not_applicable = _split(entries, observed)
+    applicable, not_applicable = _split_by_platform(entries, observed)
     findings: list[_Finding] = []
     warnings: list[str] = []
     for label, entry in applicable:
@@ -228,13 +223,14 @@ def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> Conf
             if not _same_profile(profile, arn):
                 place = f"Node group {group!r}" if group else "The cluster's instance configuration"
                 warnings.append(
-                    f"{place} has another instance profile, {_shown(profile)}: it was left there."
+                    f"{place} has another instance profile, {_profile_text(profile)}, which was "
+                    "not changed."
                 )
                 continue
             del level[INSTANCE_CONFIG][PROFILE]
             if not level[INSTANCE_CONFIG]:
                 del level[INSTANCE_CONFIG]
-            findings.append(_Finding("profile_present", label, group, _shown(profile), None))
+            findings.append(_Finding("profile_present", label, group, _profile_text(profile), None))
     reasons = [finding.reason for finding in findings]
     return _plan(observed, compose(config, entries), reasons, findings, not_applicable, warnings)
 
@@ -271,8 +267,8 @@ def _plan(
 def _starting_point(
     observed: Observed, declared: t.Mapping[str, t.Any] | None
 ) -> tuple[t.Mapping[str, t.Any], list[JsonObject]]:
-    """The config to change and its deployment configs: the live one, else the cloud's default, else
-    an empty one.
+    """The config to change and its deployment configs: the live one, else an empty one for a
+    declared config, else the cloud's default.
     """
     cloud = {"cloud_id": observed.cloud_id}
     if observed.config is not None:
@@ -281,25 +277,25 @@ def _starting_point(
         return cloud, []
     if observed.default_config is None:
         raise InputError(
-            f"The compute config {observed.name!r} does not exist, and nothing says what to make "
-            "it from.",
-            "Give config, at least with a head_node.",
+            f"The compute config {observed.name!r} does not exist, and there is no config to "
+            "create it from.",
+            "Set config, at least with a head_node.",
         )
     return {**observed.default_config, **cloud}, deployments(observed.default_config)
 
 
 def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
-    """A deployment config that did not exist, completed as the vendor's client does it."""
+    """A new deployment config, completed as Anyscale's client does it."""
     head: JsonObject = {"name": "head-node"}
     if "head_node_type" not in declared and observed.default_config is not None:
         default = deployments(observed.default_config)[0].get("head_node_type", {})
-        # The resources are the service's to find out for the instance type.
+        # Anyscale determines the resources from the instance type.
         head.update(
             {key: value for key, value in default.items() if key not in ("name", "resources")}
         )
     entry = _merged_entry({"head_node_type": head}, declared)
     if entry.get("worker_node_types") or entry.get("auto_select_worker_config"):
-        # Where there are workers, the head node runs no workload unless it is told to.
+        # With workers, the head node runs no workload unless the config says so.
         entry["head_node_type"].setdefault("resources", {"cpu": 0, "gpu": 0})
     return entry
 
@@ -308,26 +304,26 @@ def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
 
 
 def _enforced(entries: list[JsonObject], wanted: Wanted, observed: Observed) -> list[JsonObject]:
-    """The deployment configs with the declared keys enforced; ``configs`` declares the list of them
-    as well.
+    """The deployment configs with the declared keys set; ``configs`` also declares which of them
+    exist.
     """
     config = wanted.config or {}
     declared = deployments(to_api(config))
     _check_declared(declared, wanted.arn, observed)
     if "configs" in config:
         return [
-            _enforced_entry(_at_same_home(entries, one, observed), one, observed)
+            _enforced_entry(_for_same_resource(entries, one, observed), one, observed)
             for one in declared
         ]
     if not entries:
         return [_new_entry(declared[0], observed)]
-    target = entries[0] if len(entries) == 1 else _at_same_home(entries, declared[0], observed)
+    target = entries[0] if len(entries) == 1 else _for_same_resource(entries, declared[0], observed)
     if target is None:
         names = ", ".join(repr(entry.get("cloud_deployment")) for entry in entries)
         raise InputError(
             f"The compute config {observed.name!r} has several deployments ({names}), and config "
-            "does not say for which it is.",
-            "Name one of them as cloud_resource, or declare all of them in configs.",
+            "does not say to which one it applies.",
+            "Set cloud_resource in config to one of them, or declare all of them in configs.",
         )
     return [
         _enforced_entry(entry, declared[0], observed) if entry is target else entry
@@ -335,11 +331,11 @@ def _enforced(entries: list[JsonObject], wanted: Wanted, observed: Observed) -> 
     ]
 
 
-def _at_same_home(
+def _for_same_resource(
     entries: list[JsonObject], declared: JsonObject, observed: Observed
 ) -> JsonObject | None:
-    home = _home(declared, observed)
-    return next((entry for entry in entries if _home(entry, observed) == home), None)
+    name = _resource_name(declared, observed)
+    return next((entry for entry in entries if _resource_name(entry, observed) == name), None)
 
 
 def _enforced_entry(
@@ -348,8 +344,8 @@ def _enforced_entry(
     if live is None:
         return _new_entry(declared, observed)
     if "cloud_deployment" in declared:
-        if _home(live, observed) == _home(declared, observed):
-            # The primary resource may go without a name: naming it is no change.
+        if _resource_name(live, observed) == _resource_name(declared, observed):
+            # The primary resource need not be named: adding its name is no change.
             declared = _without(declared, "cloud_deployment")
         else:
             live = _without(live, "cloud_resource_id")
@@ -384,16 +380,14 @@ def _merged_node(live: JsonObject, declared: JsonObject) -> JsonObject:
 
 
 def _merged(live: t.Any, declared: t.Any) -> t.Any:
-    """Mappings are merged key by key; anything else that is declared takes the place of what is
-    live.
-    """
+    """Merge mappings key by key; any other declared value replaces the live one."""
     if isinstance(live, dict) and isinstance(declared, dict):
         return {**live, **{key: _merged(live.get(key), value) for key, value in declared.items()}}
     return copy.deepcopy(declared)
 
 
-def _without(entry: JsonObject, unwanted: str) -> JsonObject:
-    return {key: value for key, value in entry.items() if key != unwanted}
+def _without(entry: JsonObject, removed_key: str) -> JsonObject:
+    return {key: value for key, value in entry.items() if key != removed_key}
 
 
 def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) -> None:
@@ -401,11 +395,11 @@ def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) ->
     for entry in declared:
         if known and entry.get("cloud_deployment", known[0]) not in known:
             raise InputError(
-                f"config names the cloud resource {entry['cloud_deployment']!r}, which cloud "
-                f"{observed.cloud_id} has not.",
-                f"It has {', '.join(map(str, known))}.",
+                f"config names the cloud resource {entry['cloud_deployment']!r}, which does not "
+                f"exist in cloud {observed.cloud_id}.",
+                f"Its cloud resources are {', '.join(map(str, known))}.",
             )
-    for _label, entry in _split(declared, observed)[0]:
+    for _label, entry in _split_by_platform(declared, observed)[0]:
         _check_instance_configs(entry, arn)
 
 
@@ -420,12 +414,12 @@ def _check_instance_configs(entry: JsonObject, arn: str) -> None:
         if unsupported:
             raise InputError(
                 f"{place} has {', '.join(unsupported)}, which Anyscale sets itself.",
-                "Leave them out.",
+                "Remove them.",
             )
         if instance_config.get(PROFILE, {"Arn": arn}) != {"Arn": arn}:
             raise InputError(
                 f"{place} has another {PROFILE} than {arn}.",
-                "Leave it out: it is set everywhere it has to be.",
+                "Remove it: this module sets it wherever it is needed.",
             )
 
 
@@ -433,8 +427,8 @@ def _check_instance_configs(entry: JsonObject, arn: str) -> None:
 
 
 def _levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
-    """The places for an instance configuration: the cluster's (named ``None``), the head's, each
-    worker group's.
+    """The levels that can have an instance configuration: the cluster (``None``), the head, and
+    each worker group.
     """
     yield None, entry
     if "head_node_type" in entry:
@@ -444,7 +438,9 @@ def _levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
 
 
 def _set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[_Finding]:
-    """Set the profile wherever it counts, in place, and tell where it was not."""
+    """Set the profile in place at every level that needs it. Yields a finding for each level that
+    changes.
+    """
     for group, level in _levels(entry):
         if group is not None and INSTANCE_CONFIG not in level:
             continue
@@ -457,7 +453,7 @@ def _set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[_
             reason if group is None else _HIDDEN.get(reason, reason),
             label,
             group,
-            _shown(profile),
+            _profile_text(profile),
             arn,
         )
 
@@ -470,20 +466,20 @@ def _difference(profile: t.Any, arn: str) -> str | None:
         return "profile_missing"
     if isinstance(profile, dict) and "Name" in profile:
         return "profile_by_name"
-    kind = _identity(_shown(profile))[0]
+    kind = _identity(_profile_text(profile))[0]
     return "wrong_arn_kind" if kind and kind != _identity(arn)[0] else "profile_differs"
 
 
 def _same_profile(profile: t.Any, arn: str) -> bool:
-    """Whether a profile is the one of ``arn``, by either kind of ARN or by its name."""
+    """Whether a profile is the one of ``arn``, by either kind of ARN or by name."""
     _kind, account_id, name = _identity(arn)
-    _found_kind, found_account_id, found_name = _identity(_shown(profile))
+    _found_kind, found_account_id, found_name = _identity(_profile_text(profile))
     return found_name == name and found_account_id in ("", account_id)
 
 
 def _identity(text: str | None) -> tuple[str, str, str]:
-    """Kind (``role``, ``instance-profile``), account and name of an ARN; of a bare name, the name
-    alone.
+    """Kind (``role``, ``instance-profile``), account and name of an ARN; only the name for a bare
+    name.
     """
     arn = parse_arn(text or "")
     if arn is None:
@@ -491,7 +487,7 @@ def _identity(text: str | None) -> tuple[str, str, str]:
     return arn.resource.partition("/")[0], arn.account_id, arn.resource.rpartition("/")[2]
 
 
-def _shown(profile: t.Any) -> str | None:
+def _profile_text(profile: t.Any) -> str | None:
     """The text of a profile: its ARN, else its name."""
     if isinstance(profile, dict):
         profile = profile.get("Arn") or profile.get("Name")
@@ -502,7 +498,7 @@ def _shown(profile: t.Any) -> str | None:
 
 
 def refuse_without_vms(observed: Observed) -> None:
-    """Raise for a cloud none of whose resources is of AWS virtual machines."""
+    """Raise if no resource of a cloud has AWS virtual machines."""
     others = [other_kind(resource) for resource in observed.resources]
     if others and all(others):
         raise _without_vms(observed, [kind for kind in others if kind])
@@ -510,29 +506,30 @@ def refuse_without_vms(observed: Observed) -> None:
 
 def _without_vms(observed: Observed, reasons: t.Iterable[str]) -> WithoutVmsError:
     return WithoutVmsError(
-        f"The compute config {observed.name!r} of cloud {observed.cloud_id} runs on no AWS "
-        f"virtual machines ({', '.join(reasons)}), so it has no place for an instance profile.",
-        "Take this cloud out of the hosts, or give it a resource on AWS virtual machines.",
+        f"The compute config {observed.name!r} of cloud {observed.cloud_id} does not run on AWS "
+        f"virtual machines ({', '.join(reasons)}), so it cannot have an instance profile.",
+        "Remove this cloud from the hosts, or add a cloud resource with AWS virtual machines to "
+        "it.",
     )
 
 
 def other_kind(resource: t.Mapping[str, t.Any]) -> str | None:
-    """What a resource is, where it is not one of AWS virtual machines."""
+    """A description of a resource that has no AWS virtual machines; ``None`` for one that has."""
     provider, stack = str(resource.get("provider")), str(resource.get("compute_stack") or "VM")
-    is_of_vms = (provider.upper(), stack.upper()) == ("AWS", "VM")
-    return None if is_of_vms else f"{resource.get('name')} is {stack} on {provider}"
+    is_aws_vm = (provider.upper(), stack.upper()) == ("AWS", "VM")
+    return None if is_aws_vm else f"{resource.get('name')} is {stack} on {provider}"
 
 
-def _split(
+def _split_by_platform(
     entries: t.Iterable[JsonObject], observed: Observed
 ) -> tuple[list[tuple[str | None, JsonObject]], list[JsonObject]]:
-    """The deployment configs on AWS virtual machines, each with a name for people, and the others
-    with why they are not.
+    """The deployment configs on AWS virtual machines, each with its name, and the others with the
+    reason.
     """
     applicable: list[tuple[str | None, JsonObject]] = []
     others: list[JsonObject] = []
     for entry in entries:
-        name = _home(entry, observed)
+        name = _resource_name(entry, observed)
         resource = next(
             (resource for resource in observed.resources if resource.get("name") == name), None
         )
@@ -547,10 +544,8 @@ def _split(
     return applicable, others
 
 
-def _home(entry: JsonObject, observed: Observed) -> str | None:
-    """The name of the cloud resource that a deployment config is for: without one of its own, the
-    primary resource's.
-    """
+def _resource_name(entry: JsonObject, observed: Observed) -> str | None:
+    """The name of a deployment config's cloud resource; the primary resource's if it names none."""
     if entry.get("cloud_deployment"):
         return str(entry["cloud_deployment"])
     by_id = [
@@ -564,7 +559,7 @@ def _home(entry: JsonObject, observed: Observed) -> str | None:
     if observed.resources and len(candidates) != 1:
         raise RefusedError(
             f"Cloud {observed.cloud_id} has {len(candidates)} primary resources; there must be "
-            "one.",
-            "Look at 'anyscale cloud get' and make one of its resources the default.",
+            "exactly one.",
+            "Check 'anyscale cloud get' and make one of its resources the default.",
         )
     return candidates[0].get("name") if candidates else None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell from a resource's tags which other tool believes that it owns the resource as a whole.
+"""Find out from a resource's tags which infrastructure-as-code tool manages it.
 
 This module util is private to the collection. Pure.
 """
@@ -17,8 +17,8 @@ _TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
 
 
 def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
-    """The owner's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` where the tags
-    name none.
+    """The tool's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` if the tags name
+    none.
 
     ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it.
     """

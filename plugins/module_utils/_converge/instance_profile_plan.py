@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what is missing of the instance profile by which EC2 gives a role to the instances of a
-cluster.
+"""Plan the instance profile through which EC2 passes a role to the instances of a cluster.
 
-This module util is private to the collection. Pure. A profile holds one role at the most; one that
-holds another role belongs to somebody else and is never changed.
+This module util is private to the collection. Pure. A profile contains at most one role; one that
+contains another role is never changed.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2_instance-profiles.html
 """
 
@@ -28,13 +27,13 @@ EMPTY = "instance_profile_without_role"
 
 
 def held_role(profile: t.Mapping[str, t.Any] | None) -> str | None:
-    """The ARN of the role that a profile, as ``GetInstanceProfile`` shows it, holds."""
+    """The ARN of the role in a profile, as ``GetInstanceProfile`` returns it."""
     roles = profile["Roles"] if profile else []
     return roles[0]["Arn"] if roles else None
 
 
 def holds(profile: t.Mapping[str, t.Any] | None, wanted: RoleReference) -> bool:
-    """Whether a profile holds the wanted role."""
+    """Whether a profile contains the wanted role."""
     held = held_role(profile)
     if held is None:
         return False
@@ -48,23 +47,23 @@ def decide(
     role_arn: str | None,
     may_create: bool,
 ) -> Plan:
-    """What the profile must become.
+    """Plan the profile.
 
-    role_arn: the wanted role's ARN as IAM has it; it need not be known where the profile holds the
-    role already.
+    role_arn: the wanted role's ARN according to IAM; not needed if the profile already contains the
+    role.
     """
     held = held_role(profile)
     if held is not None and not holds(profile, wanted):
         raise RefusedError(
-            f"Instance profile {name} holds {held}, not {wanted}.",
-            "A role is never swapped, since instances may run with it: name another "
-            "instance_profile, or empty this one yourself.",
+            f"Instance profile {name} contains {held}, not {wanted}.",
+            "The role of an instance profile is never replaced, since instances may be using it: "
+            "set instance_profile to another name, or remove the role from this one.",
             role_arn=held,
         )
     if profile is None and not may_create:
         raise RefusedError(
             f"Instance profile {name} does not exist.",
-            "Set create_instance_profile to true, or make it first.",
+            "Set create_instance_profile to true, or create the instance profile first.",
         )
     role_arn = held or role_arn
     arn = profile["Arn"] if profile else new_arn(name, role_arn or "")
@@ -75,7 +74,7 @@ def decide(
 
 
 def new_arn(name: str, role_arn: str) -> str:
-    """The ARN that a profile will have: beside the role, under the same path."""
+    """The ARN that a new profile will have: in the role's account, with the role's path."""
     role = parse_arn(role_arn)
     if role is None:
         return ""

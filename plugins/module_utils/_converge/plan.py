@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task decided: the wanted state beside the live one, and why they differ.
+"""The plan of a task: the live state, the desired state, and why they differ.
 
-This module util is private to the collection. Pure: a plan is made from data and holds data.
+This module util is private to the collection. Pure data.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """The one source of check mode's prediction, ``changed``, ``diff`` and the returned values.
+    """The only source of check mode's prediction, ``changed``, ``diff`` and the returned values.
 
-    before, after: JSON-safe documents, ``None`` where there is (or will be) none.
-    reasons: codes, one for each kind of difference; empty means that nothing will be written.
-    warnings: sentences for the user, also when nothing changes.
-    result: the module's own return values, as they will be once the plan is applied.
+    before, after: JSON-safe documents; ``None`` if there is (or will be) none.
+    reasons: codes, one per kind of difference; empty if nothing is to be written.
+    warnings: messages for the user, also if nothing changes.
+    result: the module's return values, as they will be once the plan is applied.
     """
 
     before: t.Any

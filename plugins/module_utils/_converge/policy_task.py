@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow for a policy document that others write to as well: write it whole, lose nobody's
-statement.
+"""The flow for a policy document that has other writers: replace the whole document without losing
+their statements.
 
-This module util is private to the collection. Neither IAM nor S3 has a version or an ETag for a
-policy, so the only way to know that a write was not overwritten, and did not overwrite, is to read
-back and compare.
+This module util is private to the collection. IAM and S3 have no version or ETag for a policy. The
+only way to find out whether a write was overwritten, or overwrote another one, is to read back and
+compare.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ _CONFLICTS = (
     "EntityTemporarilyUnmodifiable",
 )
 _BUSY_SECONDS = 60.0
-# Half of it on average: whoever waits for so long need not ask more than a dozen times.
+# Half of it on average, so that there are about a dozen attempts.
 _LONGEST_PAUSE = 16.0
 _VISIBLE_SECONDS = 30.0
-# What was seen longer ago than this is looked at again before it is written over: this process may
-# have been held up.
+# A document read longer ago than this is read again before it is overwritten, since this process
+# may have been suspended.
 _FRESH_SECONDS = 2.0
-# After so many seconds, with one more for the call itself, what another controller had decided on
-# before is written.
+# After this time, which includes one second for the call itself, another controller has written
+# what it had planned before.
 SETTLED_SECONDS = _FRESH_SECONDS + 1.0
 
 
 class PolicyTask(Task):
-    """A task whose resource is one policy document."""
+    """A task whose resource is a policy document."""
 
     _is_written = False
     _may_be_written = False
-    _put_back: t.Sequence[RawStatement] = ()
-    _seen_at = 0.0
+    _restored: t.Sequence[RawStatement] = ()
+    _read_at = 0.0
 
     @abc.abstractmethod
     def read(self) -> Document:
@@ -69,43 +69,41 @@ class PolicyTask(Task):
 
     @abc.abstractmethod
     def decide(self, document: Document) -> Plan:
-        """What the document must become."""
+        """Plan the document."""
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """The ARNs of existing principals that a document shows by their unique ids: both stand for
-        the same.
-        """
+        """The ARNs of existing principals that a document shows as unique ids, by unique id."""
         return {}
 
     def guard(self, plan: Plan) -> None:
-        """Refuse a change that must not or cannot be made. Called for check mode too, so that it
-        predicts the refusal.
+        """Raise if a change is not permitted or not possible. Called in check mode too, which
+        predicts the error.
         """
 
     def is_transient(self, error: AwsError) -> bool:
-        """Whether AWS will take the same write a little later."""
+        """Whether AWS will accept the same write later."""
         return error.is_transient or error.code in _CONFLICTS
 
     def plan(self) -> Plan:
-        """Decide on the live document."""
-        return self._guarded(self.decide(self._look()))
+        """Plan from the live document."""
+        return self._guarded(self.decide(self._read_and_record_time()))
 
     def apply(self, plan: Plan) -> None:
-        """Write the wanted document, again while AWS will not take it yet, or where it may not have
-        taken it.
+        """Write the wanted document. Retry on transient errors, and if it is unknown whether the
+        write took effect.
 
-        Meanwhile, and where it took long to come to this, somebody else may have written: what was
-        decided before that must not be written after it.
+        Before a retry, or if the plan is old, the document is read again: another writer may have
+        changed it, and then the plan must not be applied.
         """
         self._is_written = self._may_be_written = False
         refusals: list[AwsError] = []
         for _attempt in backoff(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
-            if refusals or self._is_seen_long_ago():
-                live, arns = self._look_again(plan, refusals)
+            if refusals or self._is_outdated():
+                live, arns = self._read_again(plan, refusals)
                 if not policies_equal(live, plan.before, arns):
                     if any(error.outcome_unknown for error in refusals):
-                        self._note_doubtful_write(policies_equal(live, plan.after, arns))
-                    return  # verify decides anew, on what is there now
+                        self._record_uncertain_write(policies_equal(live, plan.after, arns))
+                    return  # verify plans again, from the live document
             try:
                 self.write(plan.after)
                 self._is_written = self._may_be_written = True
@@ -117,18 +115,18 @@ class PolicyTask(Task):
                 refusals.append(error)
         raise refusals[-1]
 
-    def _look(self) -> Document:
-        """The live document; when that was is kept."""
+    def _read_and_record_time(self) -> Document:
+        """Read the live document and record the time."""
         document = self.read()
-        self._seen_at = time.monotonic()
+        self._read_at = time.monotonic()
         return document
 
-    def _is_seen_long_ago(self) -> bool:
-        return time.monotonic() - self._seen_at > _FRESH_SECONDS
+    def _is_outdated(self) -> bool:
+        return time.monotonic() - self._read_at > _FRESH_SECONDS
 
     def _arns_of(self, plan: Plan, live: Document) -> dict[str, str]:
-        """Of all that a plan and the live document show: AWS shows one principal now by its id, now
-        by its ARN.
+        """The ARNs for all documents of a plan and the live one: AWS may show a principal as its id
+        in one and as its ARN in another.
         """
         return {
             unique_id: arn
@@ -136,58 +134,60 @@ class PolicyTask(Task):
             for unique_id, arn in self.arns(document).items()
         }
 
-    def _look_again(
+    def _read_again(
         self, plan: Plan, refusals: t.Sequence[AwsError]
     ) -> tuple[Document, t.Mapping[str, str]]:
-        """The live document before another attempt, with whom it names. Where that fails, what
-        counts is why it was looked for.
+        """The live document before a retry, with the ARNs of its principals. If reading fails, the
+        error that caused the retry is raised.
         """
         try:
-            live = self._look()
+            live = self._read_and_record_time()
             return live, self._arns_of(plan, live)
         except TaskError as error:
             if not refusals:
                 raise
             raise refusals[-1] from error
 
-    def _note_doubtful_write(self, shows: bool) -> None:
-        """Note what a look tells of a write whose answer was lost: where it shows, it was done.
+    def _record_uncertain_write(self, is_visible: bool) -> None:
+        """Record a write of unknown outcome: if it is visible now, it took effect.
 
-        Where something else shows than before, it may have been done and overwritten since: that is
-        to be said as well.
+        If the document changed in another way, the write may have taken effect and been overwritten
+        since, which is recorded too.
         """
-        self._is_written, self._may_be_written = shows, True
-        self.written.append(self.resource if shows else f"{self.resource} (possibly)")
+        self._is_written, self._may_be_written = is_visible, True
+        self.written.append(self.resource if is_visible else f"{self.resource} (possibly)")
 
     def replaced_by(self, plan: Plan) -> Document:
-        """What a plan replaces, for a backup: with what it puts back of others, since to restore
-        must not take that out.
+        """The document that a plan replaces, for a backup. It includes the unmanaged statements
+        that the plan restores, so that restoring the backup does not remove them.
         """
         document: Document = plan.before
         return (
-            with_statements(document, [*statements_of(document), *self._put_back])
-            if self._put_back
+            with_statements(document, [*statements_of(document), *self._restored])
+            if self._restored
             else document
         )
 
     def verify(self, plan: Plan) -> Plan:
-        """Read until the write shows. Where something else shows, decide anew on that."""
-        self._put_back = ()
+        """Read until the write is visible. If the document has changed in another way, plan again
+        from it.
+        """
+        self._restored = ()
         for _attempt in backoff(_VISIBLE_SECONDS):
-            live = self._look()
+            live = self._read_and_record_time()
             arns = self._arns_of(plan, live)
             if policies_equal(live, plan.after, arns):
                 return dataclasses.replace(plan, reasons=(), warnings=())
             if not policies_equal(live, plan.before, arns):
                 break
-        return self._guarded(self._decided_anew(plan, live))
+        return self._guarded(self._plan_again(plan, live))
 
-    def _decided_anew(self, written: Plan, live: Document) -> Plan:
-        """Whoever kept our change knew what they took out; whoever wiped it out may have wiped out
-        more with it.
+    def _plan_again(self, written: Plan, live: Document) -> Plan:
+        """If another writer kept our change, it removed other statements on purpose. If it
+        overwrote our change, it may have overwritten other statements by accident, which are
+        restored.
 
-        Where it is not known that there was a change of ours to be wiped out, it is only told what
-        is gone.
+        If it is unknown whether our change was written, missing statements are only reported.
         """
         plan = self.decide(live)
         if not self._may_be_written:
@@ -199,9 +199,10 @@ class PolicyTask(Task):
             places = statements_of(written.after)
             names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
             return dataclasses.replace(
-                plan, warnings=(*plan.warnings, f"While this ran, somebody took out {names}.")
+                plan,
+                warnings=(*plan.warnings, f"While this task ran, another writer removed {names}."),
             )
-        self._put_back = lost
+        self._restored = lost
         restored = self.decide(with_statements(live, [*statements_of(live), *lost]))
         return dataclasses.replace(
             restored, before=live, reasons=(*plan.reasons, "unmanaged_statement_lost")
@@ -214,8 +215,8 @@ class PolicyTask(Task):
 
 
 def _lost(written: Plan, live: Document, arns: t.Mapping[str, str]) -> list[RawStatement]:
-    """The statements of others that were written back and are gone; one with a Sid that is still
-    there was changed.
+    """The unmanaged statements that were written and are missing now. One whose Sid still exists
+    was changed, not lost.
     """
     others = missing_statements(statements_of(written.after), written.before)
     kept = [raw for raw in statements_of(written.after) if raw not in others]

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Put a document back as it was before a run: what the module ``backup_restore`` does.
+"""Restore a document to its state before a run, for the module ``backup_restore``.
 
-This module util is private to the collection. The flow is that of all tasks that write; the lock is
-that of the task that wrote the document, and so is the name of what is locked.
+This module util is private to the collection. The flow is that of all converging tasks. The
+resource name, and so the lock, is that of the task that wrote the document.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     Same,
     Verdict,
     decide,
-    the_one_resource,
+    single_resource,
     written_for,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
@@ -72,7 +72,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
     document_unique_ids,
     refuse_dangling,
-    refuse_gone,
+    refuse_deleted_arns,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
@@ -80,8 +80,8 @@ _VISIBLE_SECONDS = 30.0
 _EMPTY = parse_policy(None, "")
 
 
-class _OfOneDocument(BaseTask):
-    """A task whose resource is what its backups are of."""
+class _DocumentRestore(BaseTask):
+    """A task whose resource is the document of its backups."""
 
     def __init__(
         self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
@@ -92,7 +92,7 @@ class _OfOneDocument(BaseTask):
 
     @property
     def resource(self) -> str:
-        """The document, by the name that the task that wrote it has for it."""
+        """The resource name that the task that wrote the document uses."""
         return self._first.resource
 
     def _verdict(self, live: t.Any, same: Same) -> Verdict:
@@ -107,8 +107,8 @@ class _OfOneDocument(BaseTask):
         )
 
 
-class _PolicyRestore(_OfOneDocument, PolicyTask):
-    """A policy document, as it was before the first of the backups."""
+class _PolicyRestore(_DocumentRestore, PolicyTask):
+    """Restore a policy document to its state before the first backup."""
 
     def __init__(
         self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
@@ -117,11 +117,11 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
         self._iam = Iam(self.session)
 
     def display_document(self, document: t.Any) -> t.Any:
-        """A policy without statements is none."""
+        """A policy without statements is displayed as none."""
         return document if statements_of(document) else None
 
     def decide(self, document: Document) -> Plan:
-        """What the policy must become: what it was, unless others have written to it since."""
+        """Plan the policy: its earlier state, unless another writer has changed it since."""
         arns = self.arns(document)
         verdict = self._verdict(
             self.display_document(document), lambda one, other: policies_equal(one, other, arns)
@@ -133,25 +133,28 @@ class _PolicyRestore(_OfOneDocument, PolicyTask):
         )
 
     def backup(self, plan: Plan) -> Backup:
-        """The policy as the restore finds it."""
+        """The policy before the restore."""
         return self._replaced(
             self.display_document(self.replaced_by(plan)), self.display_document(plan.after)
         )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the account's principals; only a document that shows an id makes it worth to list
-        them.
-        """
+        """The principals of the account. They are listed only if a document contains a unique id."""
         documents = [
             document,
-            *(one for backup in self._backups for one in (backup.before, backup.after) if one),
+            *(
+                version
+                for backup in self._backups
+                for version in (backup.before, backup.after)
+                if version
+            ),
         ]
         return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
     def guard(self, plan: Plan) -> None:
-        """AWS refuses a policy that names somebody who is gone since."""
+        """Raise if the policy names principals that were deleted since: AWS would reject it."""
         refuse_dangling(plan.after, self.resource, self._iam.principals)
-        refuse_gone(
+        refuse_deleted_arns(
             plan.before, plan.after, self.resource, self._first.account_id, self._iam.principals
         )
 
@@ -161,9 +164,8 @@ class _TrustPolicyRestore(_PolicyRestore):
 
     def read(self) -> Document:
         """The live trust policy."""
-        role = live_role(
-            self._iam, parse_role(self._first.target["role_arn"]), self._first.account_id
-        )
+        # The account is in the ARN; the option account_id is not what names it here.
+        role = live_role(self._iam, parse_role(self._first.target["role_arn"]), account_id=None)
         return parse_policy(role["AssumeRolePolicyDocument"], self.resource)
 
     def write(self, document: Document) -> None:
@@ -171,7 +173,7 @@ class _TrustPolicyRestore(_PolicyRestore):
         self._iam.put_trust_policy(parse_role(self._first.target["role_arn"]).name, document)
 
     def guard(self, plan: Plan) -> None:
-        """A service's own role cannot be changed either."""
+        """A service-linked role cannot be changed either."""
         refuse_service_linked(self._first.target["role_arn"])
         super().guard(plan)
 
@@ -184,7 +186,7 @@ class _BucketPolicyRestore(_PolicyRestore):
         return parse_policy(self._bucket.policy(), self.resource)
 
     def write(self, document: Document) -> None:
-        """Replace the bucket policy, or delete it where there was none."""
+        """Replace the bucket policy, or delete it if there was none."""
         if statements_of(document):
             self._bucket.put_policy(document)
         else:
@@ -197,7 +199,7 @@ class _BucketPolicyRestore(_PolicyRestore):
 
 @dataclasses.dataclass(frozen=True)
 class _ConfigPlan(Plan):
-    """A plan with the newest version of the compute config, and whether another one is to be
+    """A plan with the newest version of the compute config, and whether a new one is to be
     published.
     """
 
@@ -205,9 +207,9 @@ class _ConfigPlan(Plan):
     publishes: bool = False
 
 
-class _ComputeConfigRestore(_OfOneDocument):
-    """A compute config. Versions are immutable: the one before is published anew, or all are
-    archived where there was none.
+class _ComputeConfigRestore(_DocumentRestore):
+    """Restore a compute config. Versions are immutable: the earlier content is published again, or
+    the compute config is archived if there was none.
     """
 
     def __init__(
@@ -217,7 +219,7 @@ class _ComputeConfigRestore(_OfOneDocument):
         self._anyscale = anyscale_client(params)
 
     def plan(self) -> Plan:
-        """Decide on the newest version."""
+        """Plan from the newest version."""
         name, wanted = self._first.target["name"], self._first.before
         template = self._anyscale.newest_compute_config(name, self._first.target["cloud_id"])
         live = None if template is None or template.get("archived_at") else template["config"]
@@ -240,13 +242,13 @@ class _ComputeConfigRestore(_OfOneDocument):
         )
 
     def backup(self, plan: Plan) -> Backup:
-        """The compute config as the restore finds it."""
+        """The compute config before the restore."""
         template = t.cast(_ConfigPlan, plan).template
         live = template["config"] if template and plan.before else None
         return self._replaced(live and compose(live, deployments(live)), self._first.before)
 
     def apply(self, plan: Plan) -> None:
-        """Archive, or take out of the archive and publish, whichever of these it takes."""
+        """Archive, or unarchive and publish, as needed."""
         parts, wanted = t.cast(_ConfigPlan, plan), self._first.before
         template = parts.template or {}
         if wanted is None:
@@ -255,7 +257,7 @@ class _ComputeConfigRestore(_OfOneDocument):
             return
         if template.get("archived_at"):
             self._anyscale.unarchive_compute_config(template["id"])
-            self.written.append(f"{self.resource} (out of the archive)")
+            self.written.append(f"{self.resource} (unarchived)")
         if parts.publishes:
             config, name, previous = (
                 compose(wanted, deployments(wanted)),
@@ -268,15 +270,16 @@ class _ComputeConfigRestore(_OfOneDocument):
             self.written.append(f"version {published['version']} of {self.resource}")
 
     def verify(self, plan: Plan) -> Plan:
-        """Read until it shows. Versions stay for ever, so that none is published twice."""
+        """Read until the change is visible. Versions cannot be deleted, so none is published twice."""
         for _attempt in backoff(_VISIBLE_SECONDS):
-            later = self.plan()
-            if not later.changed:
-                return dataclasses.replace(plan, reasons=(), warnings=(), result=later.result)
+            current = self.plan()
+            if not current.changed:
+                return dataclasses.replace(plan, reasons=(), warnings=(), result=current.result)
         raise UnsettledError(
-            f"The {self.resource} was put back, and what is live still differs after "
+            f"The {self.resource} was restored, but the live one still differs after "
             f"{_VISIBLE_SECONDS:.0f} s.",
-            "Somebody may have published another version meanwhile: look at it, then run again.",
+            "Another writer may have published another version at the same time: check it, then "
+            "run again.",
         )
 
 
@@ -288,7 +291,7 @@ _KINDS: dict[str, type[_PolicyRestore] | type[_ComputeConfigRestore]] = {
 
 
 class Task(BaseTask):
-    """The document that backups are of, whichever kind it is."""
+    """The document of the backups, of any kind."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "files": {"type": "list", "elements": "path", "required": True},
@@ -301,45 +304,45 @@ class Task(BaseTask):
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
         if not all(str(name or "").strip() for name in params.get("needed_by") or ()):
-            raise InputError("needed_by has a name that is empty.", "Leave it out.")
+            raise InputError("needed_by contains an empty name.", "Remove it.")
         backups = [read(path) for path in sorted(params["files"], key=_time_of)]
-        first = the_one_resource(backups)
+        first = single_resource(backups)
         account_id = params.get("account_id")
         if account_id and first.account_id not in ("", account_id):
             raise InputError(
-                f"account_id is {account_id}; the {first.resource} is of account "
+                f"account_id is {account_id}, but the {first.resource} is in account "
                 f"{first.account_id}.",
-                "Connect to that account.",
+                "Use credentials for that account and set account_id to it, or omit account_id.",
             )
-        self._of_kind = _KINDS[first.kind](params, connect, backups)
-        self.written = self._of_kind.written
+        self._restore = _KINDS[first.kind](params, connect, backups)
+        self.written = self._restore.written
 
     @property
     def resource(self) -> str:
-        """The document, by the name that the task that wrote it has for it."""
-        return self._of_kind.resource
+        """The resource name that the task that wrote the document uses."""
+        return self._restore.resource
 
     def display_document(self, document: t.Any) -> t.Any:
-        """As its kind shows it."""
-        return self._of_kind.display_document(document)
+        """Delegate to the kind of document."""
+        return self._restore.display_document(document)
 
     def backup(self, plan: Plan) -> Backup | None:
-        """The document as the restore finds it, so that a restore can be taken back as well."""
-        return self._of_kind.backup(plan)
+        """The document before the restore, so that a restore can be undone too."""
+        return self._restore.backup(plan)
 
     def plan(self) -> Plan:
-        """Decide on the live document."""
-        return self._of_kind.plan()
+        """Plan from the live document."""
+        return self._restore.plan()
 
     def apply(self, plan: Plan) -> None:
         """Write the document of the first backup."""
-        self._of_kind.apply(plan)
+        self._restore.apply(plan)
 
     def verify(self, plan: Plan) -> Plan:
-        """Read back until it is there."""
-        return self._of_kind.verify(plan)
+        """Read back until the change is visible."""
+        return self._restore.verify(plan)
 
 
 def _time_of(path: str) -> str:
-    """The names of backups begin with their time, whichever folders they are in."""
+    """The file name of a backup, which starts with its time, in any directory."""
     return path.rpartition("/")[2]

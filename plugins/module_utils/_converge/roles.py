@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role that a task is about: as the parameters name it, and as IAM has it.
+"""The role of a task: as the parameters name it, and as it exists in IAM.
 
-This module util is private to the collection. Roles are never made here: this is about roles that
-exist.
+This module util is private to the collection. Roles are never created.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 
 
 def wanted_role(params: t.Mapping[str, t.Any], option: str = "role") -> RoleReference:
-    """The role that the parameters name, else the default role of the cloud that they name."""
+    """The role that the parameters name, else the default role of their cloud."""
     if params.get(option) is None:
         return RoleReference(default_role_name(params["cloud_id"]))
     role = parse_role(params[option], option)
@@ -37,31 +36,33 @@ def wanted_role(params: t.Mapping[str, t.Any], option: str = "role") -> RoleRefe
 
 
 def refuse_other_account(role: RoleReference, account_id: str | None, option: str) -> None:
-    """Raise where a role's ARN is of another account than the cloud's."""
+    """Raise if a role's ARN is of another account than the cloud's."""
     if account_id and role.account_id and role.account_id != account_id:
         raise InputError(
-            f"{option} is {role}, of account {role.account_id}; account_id is {account_id}.",
+            f"{option} is {role}, which is in account {role.account_id}, but account_id is "
+            f"{account_id}.",
             "A cluster's role must be in the AWS account of its cloud.",
         )
 
 
 def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[str, t.Any]:
-    """The role as ``GetRole`` shows it, which must be the very one that was asked for, in the
-    cloud's account.
+    """The role as ``GetRole`` returns it. Raises if it is not in the cloud's account, or has
+    another path than the wanted ARN.
     """
     role = iam.role(wanted.name)
     where = account_id or wanted.account_id
+    named_by = None if account_id else wanted
     if role is None:
         if where:
-            refuse_caller(iam.account_id(), where, f"role {wanted.name}")
+            refuse_caller(iam.account_id(), where, named_by)
         raise RefusedError(
             f"Role {wanted.name} does not exist in "
-            f"{'account ' + where if where else 'the account of the caller'}.",
-            "Make it first, or name the role that the cloud's clusters are to run with.",
+            f"{'account ' + where if where else 'the account of the credentials'}.",
+            "Create it first, or set the role that the cloud's clusters run with.",
         )
     arn = role["Arn"]
     if where:
-        refuse_caller(account_of(arn), where, f"role {wanted.name}")
+        refuse_caller(account_of(arn), where, named_by)
     if wanted.arn is not None and str(wanted.arn) != arn:
         raise RefusedError(
             f"There is no role {wanted}; the role of that name is {arn}.",
@@ -70,22 +71,34 @@ def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[s
     return role
 
 
-def refuse_caller(caller: str, account_id: str, what: str, **details: t.Any) -> None:
-    """Raise where the caller's account is another one than that of the cloud and of what its task
-    is about.
+def refuse_caller(
+    caller: str, account_id: str, named_by: RoleReference | None = None, **details: t.Any
+) -> None:
+    """Raise if the credentials are for another account than the cloud's.
+
+    named_by: the role whose account that is; ``None`` if the option account_id names it.
     """
-    if caller != account_id:
+    if caller == account_id:
+        return
+    if named_by is None:
         raise RefusedError(
-            f"The caller is in account {caller}; {what} and the cloud are in account {account_id}.",
-            "Connect to the cloud's account, with assume_role_arn or profile for example.",
+            f"The credentials are for account {caller}, but account_id of this cloud is "
+            f"{account_id}.",
+            f"Fix account_id, or set assume_role_arn to a role in {account_id}.",
             **details,
         )
+    raise RefusedError(
+        f"The credentials are for account {caller}, but role {named_by} is in account "
+        f"{account_id}.",
+        f"Check the role, or set assume_role_arn to a role in {account_id}.",
+        **details,
+    )
 
 
 def refuse_service_linked(role_arn: str) -> None:
-    """Raise for a role that only an AWS service may change."""
+    """Raise if only an AWS service may change the role."""
     if role_path_of(role_arn).startswith(SERVICE_LINKED_ROLE_PATH):
         raise RefusedError(
             f"{role_arn} is a service-linked role: only its AWS service may use and change it.",
-            "Name a role of your own.",
+            "Use another role.",
         )

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one flow of all modules that converge: observe, decide, apply, verify.
+"""The flow of every module that converges: observe, plan, apply, verify.
 
-This module util is private to the collection. A Task says how to do each of the four for one kind
-of resource; what check mode predicts, ``changed``, ``diff`` and the returned values all come from
-the Plan that it decides on.
+This module util is private to the collection. A Task implements these steps for one kind of
+resource. Check mode's prediction, ``changed``, ``diff`` and the returned values all come from its
+Plan.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
 _ROUNDS = 8
-# Options that name something. An empty one is a variable that was not set, and means neither all
-# nor the default.
+# Options that are names. An empty one is a variable that was not set, and means neither all nor the
+# default.
 _NAMES = (
     "account_id",
     "assume_role_arn",
@@ -57,14 +57,12 @@ _NAMES = (
     "name",
     "role",
 )
-# Longer than any of them can be, a path included, so that it is something else.
+# Longer than any valid name or path.
 _LONGEST_NAME = 4096
 
 
 class ModuleTask(abc.ABC):
-    """What a module does. Made from its parameters and a way to connect; raises TaskError and
-    nothing else.
-    """
+    """What a module does. Created from its parameters and a way to connect; raises only TaskError."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
     shared_options: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
@@ -80,29 +78,27 @@ class ModuleTask(abc.ABC):
 
     @abc.abstractmethod
     def result(self, check_mode: bool) -> dict[str, t.Any]:
-        """Do it; the module's result with its ``warnings``."""
+        """Run the task. Returns the module's result with its ``warnings``."""
 
     def _refuse_null(self) -> None:
-        """Raise for an option that has to be given and is null, which for Ansible's own validation
-        is given.
-        """
+        """Raise if a required option is null: Ansible's own validation accepts that."""
         needed = [option for option, rule in self.options.items() if rule.get("required")]
         for switch, value, options in self.rules.get("required_if", ()):
             needed += options if self.params.get(switch) == value else ()
         for option in needed:
             if self.params.get(option) is None:
-                raise InputError(f"{option} is null.", "Give it a value.")
+                raise InputError(f"{option} is null.", "Set it to a value.")
         for options in self.rules.get("required_one_of", ()):
             if all(self.params.get(option) is None for option in options):
-                raise InputError(f"{' and '.join(options)} are null.", "Give one of them a value.")
+                raise InputError(f"{' and '.join(options)} are null.", "Set one of them.")
 
 
 class Task(ModuleTask):
-    """One resource to converge. ``written`` is what it wrote, by names that its users know, for
-    whatever fails after that.
+    """One resource to converge. ``written`` lists what it has written, for the message if a later
+    step fails.
 
-    ``kept`` is what its result says of the last backup. ``clouds`` are the ids of the clouds that
-    it is converged for, where they are known.
+    ``kept`` is the part of the result that names the last backup. ``clouds`` are the ids of the
+    clouds that the resource is converged for, if known.
     """
 
     shared_options = backup_argument_spec()
@@ -119,13 +115,11 @@ class Task(ModuleTask):
         return run(self, check_mode)
 
     def changed_resources(self, plan: Plan) -> list[str]:
-        """The names of what a plan would write to."""
+        """The names of the resources that a plan would change."""
         return [self.resource] if plan.changed else []
 
     def result_of(self, plan: Plan) -> dict[str, t.Any]:
-        """The module's result, once there is nothing left to do of a plan or where nothing is to be
-        done.
-        """
+        """The module's result for a plan that was carried out, or that has nothing to do."""
         before, after = self.display_document(plan.before), self.display_document(plan.after)
         return {
             **plan.result,
@@ -144,20 +138,20 @@ class Task(ModuleTask):
     @property
     @abc.abstractmethod
     def resource(self) -> str:
-        """What is written to, by a name that is the same for all who write to it."""
+        """The name of the resource, the same in every task that writes to it."""
 
     def display_document(self, document: t.Any) -> t.Any:
-        """A document of a plan as users see it; ``None`` where it stands for nothing at all."""
+        """A document of a plan as the user sees it; ``None`` if it means that there is none."""
         return document
 
     def backup(self, plan: Plan) -> Backup | None:
-        """The document that a plan replaces, to be kept; ``None`` where it replaces none."""
+        """The backup of the document that a plan replaces; ``None`` if it replaces none."""
         return None
 
     @abc.abstractmethod
     def plan(self) -> Plan:
-        """Observe the live state and decide. Raises where a change is needed that must not or could
-        not be made.
+        """Observe the live state and plan. Raises if a needed change is not permitted or not
+        possible.
         """
 
     @abc.abstractmethod
@@ -166,31 +160,31 @@ class Task(ModuleTask):
 
     @abc.abstractmethod
     def verify(self, plan: Plan) -> Plan:
-        """Read back until a plan that was applied is there; what is still (or again) to do, as a
-        new plan.
+        """Read back until an applied plan is visible. Returns a plan of what is still (or again) to
+        do.
         """
 
 
 def _refuse_no_name(option: str, name: str) -> None:
-    """Raise for a text that can name nothing, wherever it is looked up."""
+    """Raise if a text cannot be the name of anything."""
     if not name.strip():
-        raise InputError(f"{option} is empty.", "Give it a value, or leave it out.")
+        raise InputError(f"{option} is empty.", "Set it, or omit it.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
         what = (
             f"has {len(name)} characters"
             if name.isprintable()
-            else "has a line break or another control character in it"
+            else "contains a line break or another control character"
         )
-        raise InputError(f"{option} {what}: {name[:80]!r}.", "Give the name alone.")
+        raise InputError(f"{option} {what}: {name[:80]!r}.", "Set it to the name only.")
 
 
 def run(task: Task, check_mode: bool) -> dict[str, t.Any]:
-    """Converge a task's resource; the module's result with its ``warnings``."""
+    """Converge a task's resource. Returns the module's result with its ``warnings``."""
     return execute(task, task.plan(), check_mode)
 
 
 def execute(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
-    """Converge a task's resource for which there is a plan already."""
+    """Converge a task's resource for which a plan exists already."""
     if plan.changed and check_mode:
         check_writable(task.backup(plan), task.params)
     elif plan.changed:
@@ -203,8 +197,8 @@ def execute(task: Task, plan: Plan, check_mode: bool) -> dict[str, t.Any]:
 
 
 def run_module(task_class: type[ModuleTask]) -> None:
-    """The whole ``main()`` of a module. Its diff, the longest part of its result, is kept for those
-    who ask to see it.
+    """The whole ``main()`` of a module. The diff, the longest part of the result, is returned only
+    with --diff.
     """
     module = AnsibleModule(supports_check_mode=True, **module_arguments(task_class))
     try:
@@ -219,7 +213,7 @@ def run_module(task_class: type[ModuleTask]) -> None:
 
 
 def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
-    """What AnsibleModule validates a task's parameters with."""
+    """The arguments of AnsibleModule for a task's options."""
     lock_dir = {"lock_dir": {"type": "path"}}
     arguments: dict[str, t.Any] = {
         "argument_spec": {
@@ -240,11 +234,10 @@ def module_arguments(task_class: type[ModuleTask]) -> dict[str, t.Any]:
 
 
 def _converge(task: Task) -> Plan:
-    """Decide again now that nobody else on this machine writes, then write until there is nothing
-    left to do.
+    """Plan again under the lock, then write until there is nothing left to do.
 
-    Each document that is replaced is kept; the result names the last one, which has what others
-    added meanwhile.
+    Each replaced document is backed up. The result names the last backup, which includes what other
+    writers added meanwhile.
     """
     first = plan = task.plan()
     reasons, warnings = list(first.reasons), list(first.warnings)
@@ -257,12 +250,11 @@ def _converge(task: Task) -> Plan:
         warnings += plan.warnings
     if plan.changed:
         raise UnsettledError(
-            f"{task.resource} was to be written {_ROUNDS} times, and each time somebody else, or "
-            "the service, changed it at once.",
-            "Find out who else writes to it (CloudTrail tells for AWS), then run again.",
+            f"{task.resource} was overwritten by another writer after each of {_ROUNDS} attempts.",
+            "Find the other writer (for AWS, in CloudTrail), then run again.",
             reasons=list(plan.reasons),
         )
-    # Whoever else wrote may have left just what was wanted: then there was no change of ours.
+    # Another writer may have written what was wanted: then this task changed nothing.
     before, reasons = (first.before, reasons) if task.written else (plan.before, [])
     result = {**plan.result, **task.kept}
     return dataclasses.replace(
@@ -271,7 +263,7 @@ def _converge(task: Task) -> Plan:
 
 
 def _apply(task: Task, plan: Plan) -> None:
-    """Carry a plan out. The backup of a document that others changed first is of no use."""
+    """Apply a plan. If it wrote nothing because another writer was faster, delete the backup."""
     before, noted = task.kept, len(task.written)
     task.kept = write_backup(task.backup(plan), task.params) or before
     task.apply(plan)
@@ -281,11 +273,11 @@ def _apply(task: Task, plan: Plan) -> None:
 
 
 def _with_what_was_written(error: TaskError, task: Task) -> TaskError:
-    """The error of a task, with what it had written by then, and where what that replaced is kept."""
+    """Add to a task's error what it had written before, and the backup of what that replaced."""
     written = list(_unique(task.written))
     if written:
         error.details |= {"written": written, **task.kept}
-        error.remedy = f"{error.remedy} Written before this: {', '.join(written)}.".strip()
+        error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
     return error
 
 

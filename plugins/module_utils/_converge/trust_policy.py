@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge a role's trust policy: what the module ``iam_trust_ec2`` does.
+"""Converge a role's trust policy, for the module ``iam_trust_ec2``.
 
 This module util is private to the collection.
 """
@@ -67,18 +67,18 @@ class Task(PolicyTask):
         if params["quota_chars"] < 1:
             raise InputError(
                 f"quota_chars is {params['quota_chars']}.",
-                "Give the account's quota, a positive number of characters.",
+                "Set it to the account's quota, a positive number of characters.",
             )
         self._iam = Iam(self.session)
         self._role: dict[str, t.Any] = {}
 
     @property
     def resource(self) -> str:
-        """The role's ARN."""
+        """The trust policy, as a resource name."""
         return f"trust policy of {self._role['Arn']}"
 
     def read(self) -> Document:
-        """The live trust policy; the role that it is of is looked at as well."""
+        """The live trust policy. Loads the role too."""
         self._role = live_role(self._iam, self._wanted_role, self.params.get("account_id"))
         return parse_policy(
             self._role["AssumeRolePolicyDocument"], f"trust policy of role {self._role['RoleName']}"
@@ -89,7 +89,7 @@ class Task(PolicyTask):
         self._iam.put_trust_policy(self._role["RoleName"], document)
 
     def decide(self, document: Document) -> Plan:
-        """What the trust policy must become."""
+        """Plan the trust policy."""
         wanted = trust_policy_plan.Wanted(
             self.params["state"], partition_of(self._role["Arn"]), self.params["quota_chars"]
         )
@@ -116,19 +116,19 @@ class Task(PolicyTask):
         )
 
     def arns(self, document: Document) -> t.Mapping[str, str]:
-        """Of the principals in the role's account; only a document that shows an id makes it worth
-        to list them.
+        """The principals of the role's account. They are listed only if the document contains a
+        unique id.
         """
         return self._iam.principals() if document_unique_ids(document) else {}
 
     def guard(self, plan: Plan) -> None:
-        """A service's own role cannot be changed, nor a policy that names somebody who is gone."""
+        """Neither a service-linked role nor a policy that names deleted principals can be changed."""
         refuse_service_linked(self._role["Arn"])
         refuse_dangling(plan.after, self.resource, self._iam.principals)
 
 
 def _owner_warning(owner: str) -> str:
     return (
-        f"The role belongs to {owner}, which will put its own trust policy back when it is next "
-        "applied. Add EC2 to the trust policy there as well."
+        f"The role is managed by {owner}, which will overwrite the trust policy the next time it "
+        "is applied. Add EC2 to the trust policy there as well."
     )

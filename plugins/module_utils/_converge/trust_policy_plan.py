@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decide what a role's trust policy must become so that EC2 may (or may no longer) assume the role.
+"""Plan a role's trust policy so that EC2 can (or can no longer) assume the role.
 
 This module util is private to the collection. Pure: a document in, a Plan out.
 https://docs.anyscale.com/iam/manage-iam-roles and
@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
 SID = "AnyscaleEC2Trust"
 ACTION = "sts:AssumeRole"
 DEFAULT_QUOTA_CHARS = 2048
-# What is known of EC2's request for an instance: a service has no second factor, and EC2 gives no
+# The known condition keys of EC2's request for an instance. A service has no MFA, and EC2 sends no
 # external id.
 _REQUEST: dict[str, str | None] = {
     "aws:principalisawsservice": "true",
@@ -55,10 +55,10 @@ _REQUEST: dict[str, str | None] = {
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a user asks of a role's trust policy.
+    """What one task wants of a role's trust policy.
 
-    partition: of the role's ARN; it names EC2's service principal.
-    quota_chars: the account's quota of a trust policy's length in characters, without white space.
+    partition: of the role's ARN, which determines EC2's service principal.
+    quota_chars: the account's quota 'Role trust policy length', in characters without white space.
     """
 
     state: str = "present"
@@ -72,20 +72,20 @@ class Wanted:
 
 
 def decide(document: Document, wanted: Wanted) -> Plan:
-    """The trust policy as it must be, and why it differs from the document."""
+    """Plan the trust policy."""
     return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
 
 
 def holds(raw: RawStatement, service: str) -> bool:
-    """Whether a statement alone lets EC2 assume the role, in the one spelling that ``anyscale cloud
-    verify`` accepts.
+    """Whether a statement lets EC2 assume the role, in the form that ``anyscale cloud verify``
+    accepts.
     """
     return allows(raw, service) and raw.get("Action") == ACTION and not raw.get("Condition")
 
 
 def allows(raw: RawStatement, service: str) -> bool:
-    """Whether a statement lets EC2 assume the role, if only under its Condition; this is what
-    counts for AWS.
+    """Whether a statement lets EC2 assume the role according to AWS, possibly only under its
+    Condition.
     """
     return (
         raw["Effect"] == "Allow"
@@ -95,9 +95,7 @@ def allows(raw: RawStatement, service: str) -> bool:
 
 
 def denies(raw: RawStatement, service: str) -> bool | None:
-    """Whether a statement denies EC2 the role; ``None`` where that depends on what only a request
-    can tell.
-    """
+    """Whether a statement denies EC2 the role; ``None`` if that depends on the request."""
     statement, ec2 = canonical(raw), {("Service", service), ("AWS", "*")}
     if statement.effect != "Deny" or not statement.includes_action(ACTION):
         return False
@@ -113,9 +111,9 @@ def denies(raw: RawStatement, service: str) -> bool | None:
     )
 
 
-def ends_vendor_check(raw: RawStatement) -> bool:
-    """Whether a statement ends the vendor's own verification with a traceback, though it is right
-    for AWS.
+def breaks_anyscale_verify(raw: RawStatement) -> bool:
+    """Whether ``anyscale cloud verify`` fails with a traceback on a statement that is valid for
+    AWS.
     """
     return (
         raw["Effect"] == "Allow"
@@ -126,7 +124,7 @@ def ends_vendor_check(raw: RawStatement) -> bool:
 
 def _present(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    warnings = (*_judge_denies(raws, wanted.service), *_foreign_warnings(raws))
+    warnings = (*_check_denies(raws, wanted.service), *_verify_warnings(raws))
     holder = _first(raws, lambda raw: holds(raw, wanted.service))
     if holder is not None:
         return Plan(
@@ -135,7 +133,7 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 
     fixable = _first(raws, lambda raw: _is_ours(raw, wanted.service))
     if fixable is None:
-        fixable = _first(raws, lambda raw: _has_only_a_list_too_many(raw, wanted.service))
+        fixable = _first(raws, lambda raw: _has_action_in_list(raw, wanted.service))
     if fixable is None:
         statement = _statement(free_sid(document, SID), wanted.service)
         raws_after = [*raws, statement]
@@ -156,16 +154,16 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 def _absent(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
     kept = [
-        left
+        rest
         for raw in raws
-        if (left := _without_ec2(raw, ec2_services(wanted.partition))) is not None
+        if (rest := _without_ec2(raw, ec2_services(wanted.partition))) is not None
     ]
     if kept == raws:
         return Plan(document, document, result=_result(document, None))
     if not kept:
         raise PolicyError(
             "Only EC2 may assume the role, and a trust policy cannot be empty.",
-            "Let another principal assume the role first, or delete the role.",
+            "Allow another principal to assume the role first, or delete the role.",
         )
     after = with_statements(document, kept)
     return Plan(document, after, reasons=("ec2_trust_present",), result=_result(after, None))
@@ -180,7 +178,9 @@ def _statement(sid: str, service: str) -> RawStatement:
 
 
 def _normalized(raw: RawStatement, service: str) -> RawStatement:
-    """Ours as it was made; a foreign one with its Action as a string and nothing else touched."""
+    """Our statement in its original form; an unmanaged one with only its Action changed to a
+    string.
+    """
     return _statement(SID, service) if raw.get("Sid") == SID else {**raw, "Action": ACTION}
 
 
@@ -189,22 +189,24 @@ def _names_ec2(raw: RawStatement, service: str) -> bool:
     return isinstance(principal, dict) and service in as_list(principal.get("Service"))
 
 
-def _is_for_ec2_alone(raw: RawStatement, service: str) -> bool:
+def _has_only_ec2_principal(raw: RawStatement, service: str) -> bool:
     return canonical(raw).principals == frozenset([("Service", service)])
 
 
 def _is_ours(raw: RawStatement, service: str) -> bool:
-    """Our Sid alone does not make it ours: somebody may have put a principal of theirs in, which
-    must not be lost.
+    """A statement with our Sid is not ours if another writer has added a principal, which must be
+    kept.
     """
-    return raw.get("Sid") == SID and raw["Effect"] == "Allow" and _is_for_ec2_alone(raw, service)
+    return (
+        raw.get("Sid") == SID and raw["Effect"] == "Allow" and _has_only_ec2_principal(raw, service)
+    )
 
 
-def _has_only_a_list_too_many(raw: RawStatement, service: str) -> bool:
+def _has_action_in_list(raw: RawStatement, service: str) -> bool:
     return (
         raw["Effect"] == "Allow"
         and not raw.get("Condition")
-        and _is_for_ec2_alone(raw, service)
+        and _has_only_ec2_principal(raw, service)
         and isinstance(raw.get("Action"), list)
         and canonical(raw).actions == frozenset([ACTION.lower()])
     )
@@ -229,21 +231,20 @@ def _reasons(raws: list[RawStatement], fixable: int | None, service: str) -> tup
     return tuple(reasons) or ("ec2_trust_missing",)
 
 
-def _judge_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
-    """Refuse where a Deny surely keeps EC2 out; warn where it may."""
+def _check_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
+    """Raise if a Deny statement denies EC2 the role; warn if it may do so."""
     warnings = []
     for index, raw in enumerate(raws):
         verdict, where = denies(raw, service), describe_statement(raw, index)
         if verdict:
             raise RefusedError(
-                f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
-                "Take that statement out, or give it a Condition that leaves EC2 out, and run "
-                "again.",
+                f"{where} of the trust policy denies EC2 the role, which overrides every Allow.",
+                "Remove that statement, or add a Condition that excludes EC2, and run again.",
                 statement=raw,
             )
         if verdict is None:
             warnings.append(
-                f"{where} may deny EC2 the role: that depends on its Condition. Condition: "
+                f"{where} may deny EC2 the role, depending on its Condition. Condition: "
                 f"{compact_json(raw['Condition'])}"
             )
     return tuple(warnings)
@@ -255,8 +256,8 @@ def _refuse_length(document: Document, quota_chars: int) -> None:
         raise RefusedError(
             f"The trust policy would have {length} characters without white space; the quota is "
             f"{quota_chars}.",
-            "Take out statements that are no longer needed, or raise the quota 'Role trust "
-            "policy length' in Service Quotas and set quota_chars to it.",
+            "Remove statements that are no longer needed, or request an increase of the quota "
+            "'Role trust policy length' in Service Quotas and set quota_chars to it.",
             length=length,
             quota_chars=quota_chars,
         )
@@ -265,26 +266,28 @@ def _refuse_length(document: Document, quota_chars: int) -> None:
 def _condition_warnings(
     raws: list[RawStatement], fixable: int | None, service: str
 ) -> tuple[str, ...]:
-    """Each Condition under which EC2 was let in, and what becomes of it: the one in ours goes,
-    those of others stay.
+    """Warn of each Condition on EC2's trust: the one in our statement is removed, those in
+    unmanaged statements stay.
     """
-    fate = "the unconditional statement for Anyscale widens it"
+    unmanaged = "the unconditional statement for Anyscale also allows EC2 without it"
     return tuple(
-        f"{describe_statement(raw, index)} is for EC2 only under a Condition, which does not hold "
-        f"for every cluster: {'the Condition is removed' if index == fixable else fate}. "
+        f"{describe_statement(raw, index)} allows EC2 only under a Condition, which not every "
+        f"cluster meets: {'the Condition is removed' if index == fixable else unmanaged}. "
         f"Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if raw.get("Condition") and (index == fixable or allows(raw, service))
     )
 
 
-def _foreign_warnings(raws: list[RawStatement]) -> tuple[str, ...]:
-    """What is right for AWS but ends the vendor's own verification with a traceback."""
+def _verify_warnings(raws: list[RawStatement]) -> tuple[str, ...]:
+    """Warn of statements that are valid for AWS but make ``anyscale cloud verify`` fail with a
+    traceback.
+    """
     return tuple(
         f"{describe_statement(raw, index)} is valid, but 'anyscale cloud verify' of release 0.26 "
-        "cannot read it and ends with a traceback: it expects a Principal that is a JSON object."
+        "fails on it with a traceback, because it expects a Principal that is a JSON object."
         for index, raw in enumerate(raws)
-        if ends_vendor_check(raw)
+        if breaks_anyscale_verify(raw)
     )
 
 

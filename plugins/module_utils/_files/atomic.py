@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write a file all at once: whoever reads it meanwhile, or after an interruption, finds the old one
-or the new one.
+"""Write files atomically: a reader sees the old content or the new, also after an interruption.
 
 This module util is private to the collection.
 """
@@ -17,15 +16,14 @@ import tempfile
 
 
 def atomic_write(path: str, text: str, mode: int | None = None, durable: bool = False) -> None:
-    """Put a text in the place of what a file holds. Raises OSError or UnicodeError, and then leaves
-    no half of it behind.
+    """Replace a file's content. Raises OSError or UnicodeError, and then leaves no partial file
+    behind.
 
-    mode: the file's permissions; without it, its owner alone can read it.
-    durable: do not return before it is on the disk, under its name.
+    mode: the file's permissions; by default, only the owner can read it.
+    durable: return only after the content and the name are on the disk.
     """
-    handle, temporary = tempfile.mkstemp(
-        dir=os.path.dirname(path), prefix=".", suffix=".tmp"
-    )  # its mode is 0600
+    # mkstemp creates it with mode 0600.
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -36,20 +34,17 @@ def atomic_write(path: str, text: str, mode: int | None = None, durable: bool = 
             os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # an interruption may come when it has its name already
+        # It is missing if the interruption comes after the rename.
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
     if durable:
-        _sync_folder(os.path.dirname(path) or os.curdir)
+        _sync_directory(os.path.dirname(path) or os.curdir)
 
 
-def _sync_folder(folder: str) -> None:
-    """Bring the names in a folder to the disk, where its file system can do that for folders at
-    all.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_directory(directory: str) -> None:
+    """Flush a directory's entries to the disk, if its file system supports that."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     except OSError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read and write a YAML file that holds one mapping, never leaving a half-written one behind.
+"""Read a YAML file that contains one mapping, and replace it atomically.
 
 This module util is private to the collection.
 """
@@ -19,23 +19,23 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 
 _MODE = 0o644
-_PERMISSIONS = "Check the folder's permissions."
+_PERMISSIONS = "Check the directory's permissions."
 
 
 def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
-    """The mapping in a file, ``None`` where there is no file. Raises where writing there would lose
-    something else.
+    """The mapping in a file; ``None`` if there is no file. Raises if the file contains anything
+    else, which must not be overwritten.
 
-    keys: those that such a mapping may have; one with any other is not ours to replace.
+    keys: the keys that the mapping may have; a file with any other key must not be replaced.
     """
     if not HAS_YAML:
         raise TaskError(
-            "dest needs the Python library PyYAML on the machine that the module runs on.",
-            "Install it, or leave out dest.",
+            "dest needs the Python library PyYAML on the host where the module runs.",
+            "Install it, or omit dest.",
         )
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise InputError(
-            f"dest is {path!r}, in a folder that does not exist.", "Make the folder first."
+            f"dest is {path!r}, in a directory that does not exist.", "Create the directory first."
         )
     try:
         with open(path, encoding="utf-8") as file:
@@ -44,35 +44,33 @@ def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
         return None
     except OSError as error:
         raise InputError(
-            f"dest is {path!r}, which cannot be read: {error.strerror}.", "Name a file."
+            f"dest is {path!r}, which cannot be read: {error.strerror}.",
+            "Set dest to a file that this user can read.",
         ) from error
-    except (
-        Exception
-    ) as error:  # PyYAML's own errors, whose class is not imported where PyYAML is missing
+    # An error of PyYAML, whose class cannot be imported if PyYAML is not installed.
+    except Exception as error:
         raise InputError(
-            f"dest is {path!r}, which holds something else than YAML.",
-            "Name another file, or remove it.",
+            f"dest is {path!r}, which does not contain valid YAML.",
+            "Set dest to another file, or remove this one.",
         ) from error
     if found is not None and not (isinstance(found, dict) and all(key in keys for key in found)):
         raise InputError(
-            f"dest is {path!r}, which holds something else than a compute config.",
-            "Name another file, or remove it.",
+            f"dest is {path!r}, which contains something else than a compute config.",
+            "Set dest to another file, or remove this one.",
         )
     return found
 
 
 def refuse_unwritable(path: str) -> None:
-    """Raise where a file could not be put in the place of what is there."""
+    """Raise if the file could not be replaced."""
     if not os.access(os.path.dirname(os.path.realpath(path)), os.W_OK | os.X_OK):
         raise InputError(
-            f"dest is {path!r}, in a folder that this user cannot write to.", _PERMISSIONS
+            f"dest is {path!r}, in a directory that this user cannot write to.", _PERMISSIONS
         )
 
 
 def write(path: str, document: t.Mapping[str, t.Any]) -> None:
-    """Put a mapping in the place of what the file holds, all at once. A file that is there keeps
-    its mode.
-    """
+    """Replace the file's content atomically. An existing file keeps its mode."""
     target = os.path.realpath(path)
     text = yaml_dump(dict(document), sort_keys=False, default_flow_style=False, allow_unicode=True)
     try:

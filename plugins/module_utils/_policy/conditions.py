@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judge whether the conditions of a statement are met by requests of which some things are known:
-surely, perhaps, not at all.
+"""Evaluate whether requests meet the conditions of a statement: yes, no, or unknown.
 
-This module util is private to the collection. Pure. What depends on a key that is not known makes
-the answer ``None``.
+This module util is private to the collection. Pure. Only some condition keys of a request are
+known; the result is ``None`` if it depends on another one.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
@@ -26,13 +25,13 @@ _Operator = t.Callable[[str, frozenset[str]], t.Optional[bool]]
 
 
 def are_met(statement: Statement, request: t.Mapping[str, str | None]) -> bool | None:
-    """Whether all conditions of a statement are met.
+    """Whether a request meets all conditions of a statement.
 
-    request: what is known of it, by keys in lower case: the values, and ``None`` for a key that it
-    surely does not have.
+    request: the known condition keys, in lower case, with their values; ``None`` for a key that the
+    request is known not to have.
     """
     return all_of(
-        _is_met_without(operator, values)
+        _is_met_without_key(operator, values)
         if key in request and request[key] is None
         else _is_met(operator, request.get(key), values)
         for operator, key, values in statement.conditions
@@ -40,7 +39,7 @@ def are_met(statement: Statement, request: t.Mapping[str, str | None]) -> bool |
 
 
 def all_of(verdicts: t.Iterable[bool | None]) -> bool | None:
-    """Whether all verdicts are true; ``None`` where none is false and one is not known."""
+    """Whether all verdicts are true; ``None`` if none is false and at least one is unknown."""
     found = list(verdicts)
     if False in found:
         return False
@@ -48,27 +47,25 @@ def all_of(verdicts: t.Iterable[bool | None]) -> bool | None:
 
 
 def any_of(verdicts: t.Iterable[bool | None]) -> bool | None:
-    """Whether one of the verdicts is true; ``None`` where none is and one is not known."""
+    """Whether any verdict is true; ``None`` if none is true and at least one is unknown."""
     found = list(verdicts)
     if True in found:
         return True
     return None if None in found else False
 
 
-def _is_met(operator: str, have: str | None, values: frozenset[str]) -> bool | None:
+def _is_met(operator: str, actual: str | None, values: frozenset[str]) -> bool | None:
     name = operator.removesuffix("IfExists")
     if name == "Null":
-        return None if have is None else "false" in values
-    if have is None or ":" in name:
+        return None if actual is None else "false" in values
+    if actual is None or ":" in name:
         return None
     met = _OPERATORS.get(name)
-    return None if met is None else met(have, values)
+    return None if met is None else met(actual, values)
 
 
-def _is_met_without(operator: str, values: frozenset[str]) -> bool:
-    """Whether a condition is met by a request that does not have its key: one that denies a value
-    is.
-    """
+def _is_met_without_key(operator: str, values: frozenset[str]) -> bool:
+    """Whether a request without the condition's key meets it: negated operators are met."""
     if operator == "Null":
         return "true" in values
     if ":" in operator:
@@ -76,30 +73,28 @@ def _is_met_without(operator: str, values: frozenset[str]) -> bool:
     return operator.endswith("IfExists") or "Not" in operator
 
 
-def _equals(have: str, value: str) -> bool | None:
-    """A star or a question mark in a value stands for itself here, and no request has one."""
-    if "*" in value or "?" in value or not matches_pattern(have, value):
+def _equals(actual: str, value: str) -> bool | None:
+    """Here ``*`` and ``?`` in a value are literal characters, which no request value contains."""
+    if "*" in value or "?" in value or not matches_pattern(actual, value):
         return False
-    return True if have == value else None
+    return True if actual == value else None
 
 
-def _equals_ignore_case(have: str, value: str) -> bool | None:
-    return _equals(have.lower(), value.lower())
+def _equals_ignore_case(actual: str, value: str) -> bool | None:
+    return _equals(actual.lower(), value.lower())
 
 
-def _like(have: str, value: str) -> bool | None:
-    if pattern_contains(value, have):
+def _like(actual: str, value: str) -> bool | None:
+    if pattern_contains(value, actual):
         return True
-    return None if patterns_intersect(value, have) else False
+    return None if patterns_intersect(value, actual) else False
 
 
 def _any(test: _Test) -> _Operator:
-    """One of the values must pass the test; what a policy variable stands for only the request can
-    tell.
-    """
+    """At least one value must pass the test. The value of a policy variable is unknown here."""
 
-    def met(have: str, values: frozenset[str]) -> bool | None:
-        return any_of(None if "${" in value else test(have, value) for value in values)
+    def met(actual: str, values: frozenset[str]) -> bool | None:
+        return any_of(None if "${" in value else test(actual, value) for value in values)
 
     return met
 
@@ -107,19 +102,19 @@ def _any(test: _Test) -> _Operator:
 def _none(test: _Test) -> _Operator:
     """None of the values may pass the test."""
 
-    def met(have: str, values: frozenset[str]) -> bool | None:
-        verdict = _any(test)(have, values)
+    def met(actual: str, values: frozenset[str]) -> bool | None:
+        verdict = _any(test)(actual, values)
         return None if verdict is None else not verdict
 
     return met
 
 
-def _at_least(have: str, values: frozenset[str]) -> bool | None:
-    """What a request has is a minimum here: it is surely not less than that, and perhaps less than
-    more.
+def _at_least(actual: str, values: frozenset[str]) -> bool | None:
+    """The known value is a minimum: the request's value is not less than it, but may be less than a
+    larger one.
     """
     try:
-        return None if any(float(have) < float(value) for value in values) else False
+        return None if any(float(actual) < float(value) for value in values) else False
     except ValueError:
         return None
 

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Policy documents: parse them, take their statements apart and put them together again without
-loss.
+"""Parse policy documents, and replace their statements without losing anything else.
 
 This module util is private to the collection. Pure: documents in, new documents out, nothing is
-changed in place. A raw statement is the dict that AWS returned; it is what gets written back.
+changed in place. A raw statement is the dict that AWS returned, and is written back unchanged.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -21,17 +20,16 @@ RawStatement = dict[str, t.Any]
 Document = dict[str, t.Any]
 POLICY_VERSION = "2012-10-17"
 _NOT_JSON = (
-    "Run again, since the answer may have broken off; if that does not help, put it right in the "
-    "AWS console."
+    "Run again, since the response may have been cut off. If the error persists, fix the policy "
+    "in the AWS console."
 )
-_IN_CONSOLE = "Put it right in the AWS console first."
-# No policy of AWS's has more than seven levels, and Python shows no document of more than several
-# hundred.
-_MOST_LEVELS = 300
+_IN_CONSOLE = "Fix it in the AWS console first."
+# A valid AWS policy has at most seven levels; Python cannot serialize more than several hundred.
+_MAX_DEPTH = 300
 
 
 def parse_policy(document: str | t.Mapping[str, t.Any] | None, name: str) -> Document:
-    """A policy document from AWS's answer; ``None`` is an empty one. ``name`` says whose it is, for
+    """Parse a policy document that AWS returned; ``None`` is an empty one. ``name`` is used in
     errors.
     """
     if document is None:
@@ -52,7 +50,7 @@ def parse_policy(document: str | t.Mapping[str, t.Any] | None, name: str) -> Doc
 
 
 def statements_of(document: t.Mapping[str, t.Any]) -> list[RawStatement]:
-    """The raw statements of a document, in its order; a single one may stand there without a list."""
+    """The raw statements of a document, in order; a single statement need not be in a list."""
     found = document.get("Statement")
     if found is None:
         return []
@@ -60,13 +58,13 @@ def statements_of(document: t.Mapping[str, t.Any]) -> list[RawStatement]:
 
 
 def with_statements(document: t.Mapping[str, t.Any], raws: t.Iterable[RawStatement]) -> Document:
-    """The same document with other statements; all else in it (Version, Id) is kept."""
+    """The same document with other statements; Version and Id are kept."""
     return {**document, "Statement": list(raws)}
 
 
 def free_sid(document: t.Mapping[str, t.Any], sid: str) -> str:
-    """A Sid that no statement of the document has: the given one, else with the first number that
-    is free.
+    """A Sid that no statement of the document has: the given one, or that one with the first unused
+    number.
     """
     taken = {str(raw.get("Sid") or "") for raw in statements_of(document)}
     number, candidate = 1, sid
@@ -77,7 +75,7 @@ def free_sid(document: t.Mapping[str, t.Any], sid: str) -> str:
 
 
 def describe_statement(raw: t.Mapping[str, t.Any], index: int) -> str:
-    """How to name a statement to a user who looks for it in the document."""
+    """The name of a statement in messages, by which the user finds it in the document."""
     sid = raw.get("Sid")
     return (
         f"Statement {index + 1} (Sid {sid!r})" if sid else f"Statement {index + 1} (without a Sid)"
@@ -85,26 +83,26 @@ def describe_statement(raw: t.Mapping[str, t.Any], index: int) -> str:
 
 
 def statement_name(raw: t.Mapping[str, t.Any], index: int) -> str:
-    """A short name of a statement for lists: its Sid, else its place, counted from 1."""
+    """A short name of a statement for lists: its Sid, else its position, counted from 1."""
     return str(raw.get("Sid") or f"#{index + 1}")
 
 
 def compact_json(document: t.Any) -> str:
-    """A document as it is sent: JSON without white space, which no quota of AWS counts."""
+    """A document as it is sent to AWS: JSON without white space, which AWS quotas do not count."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def as_list(value: t.Any) -> list[t.Any]:
-    """A list as it is, a scalar as a list of one, nothing as an empty list."""
+    """A list unchanged, a scalar as a one-item list, ``None`` as an empty list."""
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
 
 
 def _check_writable(document: Document, name: str) -> None:
-    """Refuse what JSON can hold and no request can: it would have to be written back."""
+    """Reject what is valid JSON but cannot be sent: it would have to be written back."""
     level: list[t.Any] = [document]
-    for _level in range(_MOST_LEVELS):
+    for _depth in range(_MAX_DEPTH):
         level = [
             value
             for one in level
@@ -117,15 +115,13 @@ def _check_writable(document: Document, name: str) -> None:
         compact_json(document).encode()
     except UnicodeEncodeError as error:
         raise PolicyError(
-            f"The {name} has a character in it that is none of Unicode's (half of a pair).",
+            f"The {name} contains an invalid Unicode character (an unpaired surrogate).",
             _IN_CONSOLE,
         ) from error
 
 
 def _nested(name: str) -> PolicyError:
-    return PolicyError(
-        f"The {name} is not JSON that can be a policy's: it is nested too deeply.", _IN_CONSOLE
-    )
+    return PolicyError(f"The {name} is too deeply nested for a policy.", _IN_CONSOLE)
 
 
 def _check_statement(raw: t.Any, index: int, name: str) -> None:
@@ -135,9 +131,9 @@ def _check_statement(raw: t.Any, index: int, name: str) -> None:
     if not isinstance(raw, dict):
         refuse("is not a JSON object")
     if raw.get("Effect") not in ("Allow", "Deny"):
-        refuse("has no Effect of Allow or Deny")
+        refuse("does not have the Effect Allow or Deny")
     if not isinstance(raw.get("Sid", ""), (str, type(None))):
-        refuse("has a Sid that is not a text")
+        refuse("has a Sid that is not a string")
     condition = raw.get("Condition")
     if condition is not None and not (
         isinstance(condition, dict) and all(isinstance(keys, dict) for keys in condition.values())
@@ -147,4 +143,4 @@ def _check_statement(raw: t.Any, index: int, name: str) -> None:
         principal = raw.get(element)
         values = list(principal.values()) if isinstance(principal, dict) else [principal]
         if not all(isinstance(item, str) for value in values for item in as_list(value)):
-            refuse(f"has a {element} that is not made of strings")
+            refuse(f"has a {element} with a value that is not a string")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare policies by meaning: the canonical form of a statement, whatever way it is spelled.
+"""Compare policies by meaning, through a canonical form of their statements.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
@@ -45,9 +45,7 @@ _ELEMENTS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Statement:
-    """What a statement means, whatever way it is spelled. ``None`` means that the element is
-    absent.
-    """
+    """The canonical form of a statement. ``None`` means that the element is absent."""
 
     sid: str
     effect: str
@@ -61,7 +59,7 @@ class Statement:
     others: frozenset[tuple[str, str]]
 
     def includes_action(self, action: str) -> bool:
-        """Whether the statement is about an action such as ``s3:GetObject``, by name or by
+        """Whether the statement applies to an action such as ``s3:GetObject``, by name or by
         wildcard.
         """
         if self.actions is not None:
@@ -71,7 +69,7 @@ class Statement:
         return False
 
     def includes_resource(self, resource: str) -> bool:
-        """Whether the statement is about all of a resource; ``arn:aws:s3:::b/*`` stands for each
+        """Whether the statement applies to all of a resource; ``arn:aws:s3:::b/*`` means each
         object in b.
         """
         if self.resources is not None:
@@ -81,7 +79,7 @@ class Statement:
         return True
 
     def overlaps_resource(self, resource: str) -> bool:
-        """Whether the statement is about at least a part of a resource."""
+        """Whether the statement applies to at least a part of a resource."""
         if self.resources is not None:
             return any(patterns_overlap(pattern, resource) for pattern in self.resources)
         if self.not_resources is not None:
@@ -90,8 +88,8 @@ class Statement:
 
 
 def canonical(raw: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = None) -> Statement:
-    """The meaning of a raw statement. ``arns`` maps unique ids (AROA...) to the ARNs of principals
-    that still exist.
+    """The canonical form of a raw statement. ``arns`` maps the unique ids (AROA...) of existing
+    principals to their ARNs.
     """
     return Statement(
         sid=str(raw.get("Sid") or ""),
@@ -121,7 +119,7 @@ def policies_equal(
     other: t.Mapping[str, t.Any],
     arns: t.Mapping[str, str] | None = None,
 ) -> bool:
-    """Whether two documents mean the same: the same statements, each as often, in whatever order."""
+    """Whether two documents mean the same: the same statements, equally often, in any order."""
     return _meaning(one, arns) == _meaning(other, arns)
 
 
@@ -130,15 +128,15 @@ def missing_statements(
     document: t.Mapping[str, t.Any],
     arns: t.Mapping[str, str] | None = None,
 ) -> list[RawStatement]:
-    """Those of the wanted raw statements that a document no longer holds, counted as often as they
-    occur.
+    """The raw statements of ``wanted`` that a document does not contain (any more); duplicates
+    count separately.
     """
-    there = collections.Counter(canonical(raw, arns) for raw in statements_of(document))
+    remaining = collections.Counter(canonical(raw, arns) for raw in statements_of(document))
     missing = []
     for raw in wanted:
         meaning = canonical(raw, arns)
-        if there[meaning]:
-            there[meaning] -= 1
+        if remaining[meaning]:
+            remaining[meaning] -= 1
         else:
             missing.append(raw)
     return missing
@@ -147,9 +145,7 @@ def missing_statements(
 def _meaning(
     document: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None
 ) -> tuple[t.Any, ...]:
-    """The Version only has a meaning where a policy variable is used: before 2012-10-17 there were
-    none.
-    """
+    """The Version matters only if a policy variable is used: before 2012-10-17 there were none."""
     version = (
         str(document.get("Version") or _VERSION_WHEN_ABSENT)
         if "${" in compact_json(document.get("Statement"))
@@ -179,8 +175,8 @@ def _texts(element: t.Any, fold: t.Callable[[str], str] = str) -> frozenset[str]
 
 
 def _text(value: t.Any) -> str:
-    """A scalar as AWS compares it: ``true`` and ``"true"``, ``1``, ``1.0`` and ``"1"`` are the
-    same.
+    """A scalar as AWS compares it: ``true`` equals ``"true"``; ``1``, ``1.0`` and ``"1"`` are
+    equal.
     """
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judge whether a role's own policies let it do something: surely, only under a condition, or not
-at all.
+"""Evaluate whether a role's identity policies allow an action: yes, only under a condition, or no.
 
 This module util is private to the collection. Pure: identity policies and the permissions boundary
-in, a Verdict out. A policy of the resource, session policies and the policies of the organization
-are not looked at.
+in, a Verdict out. Resource-based policies, session policies and the organization's policies are not
+evaluated.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -41,7 +40,7 @@ BY_ANSWER = {answer: value for value, answer in _ANSWERS.items()}
 
 @dataclasses.dataclass(frozen=True)
 class NamedPolicy:
-    """A policy document and the name to find it by."""
+    """A policy document and its name."""
 
     name: str
     document: Document
@@ -49,9 +48,7 @@ class NamedPolicy:
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """What decides for a role whatever it does: its attached and inline policies, and the boundary
-    around them.
-    """
+    """A role's attached and inline policies, and its permissions boundary."""
 
     policies: tuple[NamedPolicy, ...] = ()
     boundary: NamedPolicy | None = None
@@ -59,9 +56,7 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """What the role is to do: an action, on a resource, with what is known of the request's
-    condition keys (in lower case).
-    """
+    """An action on a resource, with the known condition keys of the request (in lower case)."""
 
     name: str
     resource: str
@@ -69,8 +64,10 @@ class Action:
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """A statement where it stands, and whether it applies: surely, or perhaps (``None``)."""
+class MatchedStatement:
+    """A statement that matches an action, its position, and whether it applies; ``None`` is
+    unknown.
+    """
 
     policy_name: str
     index: int
@@ -88,23 +85,25 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The answer, the statements that lead to it, and whether it is the boundary alone that stands
-    in the way.
+    """The answer, the statements that lead to it, and whether only the boundary prevents the
+    action.
     """
 
     answer: str
-    places: tuple[Place, ...] = ()
+    statements: tuple[MatchedStatement, ...] = ()
     by_boundary: bool = False
 
     @property
-    def denying(self) -> tuple[Place, ...]:
-        """The statements that surely deny it: no statement that allows can make up for one."""
-        return tuple(place for place in self.places if place.effect == "Deny" and place.applies)
+    def denying(self) -> tuple[MatchedStatement, ...]:
+        """The statements that deny the action unconditionally: an explicit Deny overrides every
+        Allow.
+        """
+        return tuple(found for found in self.statements if found.effect == "Deny" and found.applies)
 
 
 def judge(identity: Identity, action: Action) -> Verdict:
-    """Whether a role may take an action: its policies must allow it, and its boundary too, where it
-    has one.
+    """Whether a role may perform an action: its policies must allow it, and so must its boundary,
+    if it has one.
     """
     own = _judge(identity.policies, action)
     if identity.boundary is None:
@@ -113,26 +112,26 @@ def judge(identity: Identity, action: Action) -> Verdict:
     both = all_of(BY_ANSWER[verdict.answer] for verdict in (own, within))
     return Verdict(
         _ANSWERS[both],
-        own.places + within.places,
+        own.statements + within.statements,
         own.answer == ALLOWED and within.answer != ALLOWED,
     )
 
 
 def _judge(policies: t.Iterable[NamedPolicy], action: Action) -> Verdict:
-    """One statement that denies is enough; without one, one that allows is."""
-    places = [place for document in policies for place in _places(document, action)]
-    allowed = any_of(place.applies for place in places if place.effect == "Allow")
-    denied = any_of(place.applies for place in places if place.effect == "Deny")
+    """Evaluate policies without a boundary: a Deny overrides; otherwise one Allow is enough."""
+    matches = [match for named in policies for match in _matches(named, action)]
+    allowed = any_of(match.applies for match in matches if match.effect == "Allow")
+    denied = any_of(match.applies for match in matches if match.effect == "Deny")
     answer = all_of([allowed, None if denied is None else not denied])
-    return Verdict(_ANSWERS[answer], tuple(places))
+    return Verdict(_ANSWERS[answer], tuple(matches))
 
 
-def _places(named: NamedPolicy, action: Action) -> t.Iterator[Place]:
-    """The statements of a policy that apply, surely or perhaps."""
+def _matches(named: NamedPolicy, action: Action) -> t.Iterator[MatchedStatement]:
+    """The statements of a policy that apply or may apply."""
     for index, raw in enumerate(statements_of(named.document)):
         applies = _applies(canonical(raw), action)
         if applies is not False:
-            yield Place(named.name, index, raw, applies)
+            yield MatchedStatement(named.name, index, raw, applies)
 
 
 def _applies(statement: Statement, action: Action) -> bool | None:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Principals in a policy, and those that were deleted: AWS shows their unique ids, and refuses a
-policy that still names them.
+"""Principals of policies. AWS shows a deleted one as its unique id, and rejects a new policy that
+names it.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
@@ -28,28 +28,28 @@ _ROLE_OR_USER = re.compile(r"arn:[a-z-]+:iam::(?P<account_id>[0-9]{12}):(?:role|
 
 
 def without_principals(
-    raw: RawStatement, kind: str, gone: t.Callable[[str], bool], element: str = "Principal"
+    raw: RawStatement, kind: str, removed: t.Callable[[str], bool], element: str = "Principal"
 ) -> RawStatement | None:
-    """A statement without some of its principals of one kind (``AWS``, ``Service``); ``None`` when
-    none is left.
+    """A statement without some principals of one kind (``AWS``, ``Service``); ``None`` if none is
+    left.
 
-    ``element`` is ``NotPrincipal`` for those that a statement excepts.
+    ``element`` is ``NotPrincipal`` to remove from the exceptions of a statement.
     """
     principal = raw.get(element)
     if not isinstance(principal, dict):
         principal = {"AWS": principal}
-    there = as_list(principal.get(kind))
-    kept = [value for value in there if not gone(value)]
-    if len(kept) == len(there):
+    values = as_list(principal.get(kind))
+    kept = [value for value in values if not removed(value)]
+    if len(kept) == len(values):
         return raw
-    left = {key: value for key, value in principal.items() if key != kind}
+    rest = {key: value for key, value in principal.items() if key != kind}
     if kept:
-        left = {key: (kept if key == kind else value) for key, value in principal.items()}
-    return {**raw, element: left} if left else None
+        rest = {key: (kept if key == kind else value) for key, value in principal.items()}
+    return {**raw, element: rest} if rest else None
 
 
 def statement_unique_ids(raw: t.Mapping[str, t.Any]) -> list[str]:
-    """The principals of a statement that AWS shows by their unique id."""
+    """The principals of a statement that AWS shows as unique ids."""
     found = [
         principal
         for element in ("Principal", "NotPrincipal")
@@ -66,46 +66,46 @@ def aws_principals(element: t.Any) -> list[str]:
 
 
 def document_unique_ids(document: Document) -> set[str]:
-    """The principals that a document shows by their unique ids."""
+    """The principals of a document that AWS shows as unique ids."""
     return {found for raw in statements_of(document) for found in statement_unique_ids(raw)}
 
 
 def refuse_dangling(
     document: Document, name: str, principals: t.Callable[[], t.Mapping[str, str]]
 ) -> None:
-    """Raise where a statement names somebody whom the account does not have (any more), before AWS
-    refuses it whole.
+    """Raise if a statement names a principal that does not exist (any more): AWS would reject the
+    whole policy.
     """
     if not document_unique_ids(document):
         return
     known = principals()
     for index, raw in enumerate(statements_of(document)):
-        gone = [found for found in statement_unique_ids(raw) if found not in known]
-        if gone:
-            raise dangling_error(describe_statement(raw, index), name, gone)
+        deleted = [found for found in statement_unique_ids(raw) if found not in known]
+        if deleted:
+            raise dangling_error(describe_statement(raw, index), name, deleted)
 
 
-def refuse_gone(
+def refuse_deleted_arns(
     before: Document,
     after: Document,
     name: str,
     account_id: str,
     principals: t.Callable[[], t.Mapping[str, str]],
 ) -> None:
-    """Raise where a policy names a role or user by an ARN that its account has no more. What is
-    live shows those that it has.
+    """Raise if a new policy names a role or user by the ARN of a deleted principal. Live policies
+    show deleted ones as unique ids.
     """
     if not _arns_of(after, account_id) - _arns_of(before, account_id):
         return
-    gone = _arns_of(after, account_id).difference(principals().values())
+    deleted = _arns_of(after, account_id).difference(principals().values())
     for index, raw in enumerate(statements_of(after)):
-        found = gone.intersection(_aws_principals(raw))
+        found = deleted.intersection(_aws_principals(raw))
         if found:
             raise dangling_error(
                 describe_statement(raw, index),
                 name,
                 found,
-                "Make it again, or write the rest of the policy by hand.",
+                "Create that principal again, or restore the rest of the policy by hand.",
             )
 
 
@@ -123,14 +123,14 @@ def _aws_principals(raw: t.Mapping[str, t.Any]) -> list[str]:
 
 
 def dangling_error(
-    statement: str, name: str, gone: t.Iterable[str], remedy: str = ""
+    statement: str, name: str, deleted: t.Iterable[str], remedy: str = ""
 ) -> RefusedError:
-    """The error that names a statement with deleted principals."""
-    ids = ", ".join(sorted(gone))
+    """The error for a statement that names deleted principals."""
+    ids = ", ".join(sorted(deleted))
     return RefusedError(
-        f"{statement} of the {name} names {ids}, which no role or user of this account has: the "
-        "principal was deleted, or is of another account, and AWS refuses every new policy that "
-        "names a deleted one.",
-        remedy or "Take it out of that statement and run again; unique ids are never used again.",
-        principals=sorted(gone),
+        f"{statement} of the {name} names {ids}, which is no role or user of this account: the "
+        "principal was deleted, or belongs to another account. AWS rejects a policy that names a "
+        "deleted principal.",
+        remedy or "Remove it from that statement and run again. AWS never reuses a unique id.",
+        principals=sorted(deleted),
     )

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Patterns with the wildcards of IAM policies: whether one matches a text, contains another, or
-overlaps it.
+"""Compare wildcard patterns of IAM policies: match a string, contain or overlap another pattern.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
@@ -17,66 +16,62 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 def matches_pattern(pattern: str, text: str) -> bool:
-    """Whether a pattern with AWS's wildcards ``*`` and ``?`` matches all of a text."""
-    places = _with_empty_stars({0}, pattern)
+    """Whether a pattern with the IAM wildcards ``*`` and ``?`` matches an entire string."""
+    positions = _skip_stars({0}, pattern)
     for char in text:
-        places = _one_further(places, pattern, char)
-        if not places:
+        positions = _advance(positions, pattern, char)
+        if not positions:
             return False
-    return len(pattern) in places
+    return len(pattern) in positions
 
 
 def patterns_intersect(one: str, other: str) -> bool:
-    """Whether there is a text that two patterns both match.
+    """Whether some string matches both patterns.
 
-    Walks through the one and keeps all places in the other that a common text may have led to: no
-    more steps than the product of the lengths, whatever the wildcards.
+    Walks through one pattern and tracks every position in the other that a common prefix can lead
+    to. The number of steps is at most the product of the lengths.
     """
-    places = _with_empty_stars({0}, other)
+    positions = _skip_stars({0}, other)
     for char in one:
-        places = (
-            set(range(min(places), len(other) + 1))
+        positions = (
+            set(range(min(positions), len(other) + 1))
             if char == "*"
-            else _one_further(places, other, char, any_char=char == "?")
+            else _advance(positions, other, char, any_char=char == "?")
         )
-        if not places:
+        if not positions:
             return False
-    return len(other) in places
+    return len(other) in positions
 
 
 def pattern_contains(pattern: str, narrower: str) -> bool:
-    """Whether every text that one pattern stands for is matched by another."""
+    """Whether a pattern matches every string that a narrower pattern matches."""
     if narrower.endswith("*") and not pattern.endswith("*"):
         return False
     return matches_pattern(pattern, narrower)
 
 
-def _one_further(places: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:
-    """The places in a pattern after one more character: a star stays where it is, all else moves
-    on.
-    """
-    further = set()
-    for place in places:
-        expected = pattern[place : place + 1]
+def _advance(positions: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:
+    """The positions in a pattern after one more character: a star does not advance, others do."""
+    advanced = set()
+    for position in positions:
+        expected = pattern[position : position + 1]
         if expected == "*":
-            further.add(place)
+            advanced.add(position)
         elif expected == "?" or expected == char or (any_char and expected):
-            further.add(place + 1)
-    return _with_empty_stars(further, pattern)
+            advanced.add(position + 1)
+    return _skip_stars(advanced, pattern)
 
 
-def _with_empty_stars(places: set[int], pattern: str) -> set[int]:
-    """The places and those behind the stars that they stand at, each of which may match nothing."""
-    reached = set(places)
-    for place in places:
-        while pattern[place : place + 1] == "*" and place + 1 not in reached:
-            place += 1
-            reached.add(place)
+def _skip_stars(positions: set[int], pattern: str) -> set[int]:
+    """The positions, and those after the stars at them, since a star may match nothing."""
+    reached = set(positions)
+    for position in positions:
+        while pattern[position : position + 1] == "*" and position + 1 not in reached:
+            position += 1
+            reached.add(position)
     return reached
 
 
 def patterns_overlap(pattern: str, resource: str) -> bool:
-    """Whether a pattern may match a part of a resource; a policy variable in it may stand for
-    anything.
-    """
+    """Whether a pattern may match a part of a resource; a policy variable may have any value."""
     return patterns_intersect(_VARIABLE.sub("*", pattern), resource)

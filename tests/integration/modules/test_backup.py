@@ -200,7 +200,8 @@ def test_without_a_backup_nothing_is_changed(
     seeded.clear_calls()
     message = failure(run_module(module, **options))["msg"]
     assert (
-        "was not changed, since its backup cannot be written" in message and "backup_dir" in message
+        "was not changed, because its backup cannot be written" in message
+        and "backup_dir" in message
     )
     assert failure(run_module(module, check=True, **options))["msg"] == message
     assert seeded.writes() == []
@@ -447,7 +448,7 @@ def test_each_document_that_was_replaced_is_kept(
         read(str(last)).after, live(seeded, module)
     )
     refusal = failure(run_module("backup_restore", files=[str(first), str(last)]))
-    assert "was changed by somebody else while the run wrote to it" in refusal["msg"]
+    assert "was changed by another writer while the run wrote to it" in refusal["msg"]
     run_module("backup_restore", files=[str(last)])
     assert policies_equal(live(seeded, module), with_newcomer)
 

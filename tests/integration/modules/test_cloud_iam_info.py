@@ -860,7 +860,7 @@ def test_a_cloud_on_kubernetes(right: Sandbox, run_module: Run) -> None:
 ERRORS: dict[str, tuple[Json, str]] = {
     "a caller in another account": (
         {"account_id": OTHER_ACCOUNT},
-        f"The caller is in account {ACCOUNT}",
+        f"The credentials are for account {ACCOUNT}",
     ),
     "a cloud id that cannot be one": ({"cloud_id": "production"}, "not an Anyscale cloud id"),
     "a role that may not be assumed": (

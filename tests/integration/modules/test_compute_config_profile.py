@@ -700,7 +700,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
     "role does not exist": (
         lambda sandbox: seed(sandbox, trust="", profile="missing"),
         {},
-        (ROLE, "does not exist", "Make it first"),
+        (ROLE, "does not exist", "Create it first"),
     ),
     "role of another account": (
         seed,
@@ -727,7 +727,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
     "profile holds another role": (
         hold_another_role,
         {},
-        (ROLE, "ray-team-b", "never swapped", "instance_profile"),
+        (ROLE, "ray-team-b", "never replaced", "instance_profile"),
     ),
     "profile must not be made": (
         lambda sandbox: seed(sandbox, profile="missing"),
@@ -755,7 +755,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
         {"cloud_id": None, "cloud": CLOUD.name},
         (CLOUD.name, CLOUD.cloud_id, "cld_thesecond", "Give cloud_id"),
     ),
-    "name with a version": (seed, {"name": f"{NAME}:3"}, ("name", f"{NAME}:3", "Leave out colons")),
+    "name with a version": (seed, {"name": f"{NAME}:3"}, ("name", f"{NAME}:3", "Remove colons")),
     "wrong token": (seed, {"anyscale_token": "aph0_wrong"}, ("401", "anyscale_token", "expired")),
     "nothing to publish and absent": (
         seed,
@@ -945,7 +945,7 @@ def test_a_version_that_overtook_another_is_told(
     monkeypatch.setattr(AnyscaleClient, "publish_compute_config", send_second)
     result = run_module(MODULE, **GIVEN)
     assert result["compute_config"] == f"{NAME}:3"
-    assert any("published version 2 meanwhile" in warning for warning in result["warnings"])
+    assert any("published version 2 at the same time" in warning for warning in result["warnings"])
 
 
 def test_a_value_that_the_service_does_not_keep_makes_one_version(

@@ -227,7 +227,7 @@ def nothing(sandbox: Sandbox) -> None:
 
 Arrange = t.Callable[[Sandbox], object]
 REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
-    "role does not exist": (nothing, {"role": ROLE}, (ROLE, "does not exist", "Make it first")),
+    "role does not exist": (nothing, {"role": ROLE}, (ROLE, "does not exist", "Create it first")),
     "default role does not exist": (
         nothing,
         {"cloud_id": CLOUD_ID},
@@ -256,7 +256,7 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "service-linked role": (
         lambda sandbox: make_role(sandbox, Path="/aws-service-role/batch.amazonaws.com/"),
         {"role": ROLE},
-        (ROLE, "service-linked", "a role of your own"),
+        (ROLE, "service-linked", "Use another role"),
     ),
     "Deny for EC2": (
         lambda sandbox: make_role(sandbox, trust=policy(LAMBDA, DENY_EC2)),
@@ -290,7 +290,7 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
             delete_role(sandbox, FORMER),
         ),
         {"role": ROLE},
-        ("PartnerIngest", "AROA", "was deleted", "Take it out"),
+        ("PartnerIngest", "AROA", "was deleted", "Remove it"),
     ),
 }
 
@@ -409,7 +409,7 @@ def test_it_warns_of_a_condition_that_is_widened(sandbox: Sandbox, run_module: R
             run_module(MODULE, role=ROLE, check=check),
             "OnlyThisAccount",
             "aws:SourceAccount",
-            "widen",
+            "also allows EC2",
         )
 
 
@@ -531,7 +531,7 @@ def test_a_writer_who_never_stops_is_an_error(
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     overwrite(*[policy(PARTNER, {**LAMBDA, "Sid": f"Round{number}"}) for number in range(50)])
     result = failure(run_module(MODULE, role=ROLE))
-    assert ROLE in result["msg"] and "somebody else" in result["msg"]
+    assert ROLE in result["msg"] and "another writer" in result["msg"]
     assert len(write_operations(sandbox)) < 20
 
 

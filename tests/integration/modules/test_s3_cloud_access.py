@@ -401,9 +401,8 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         nothing,
         {"account_id": OTHER_ACCOUNT, "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"]},
         (
-            BUCKET,
-            f"caller is in account {ACCOUNT}",
-            f"in account {OTHER_ACCOUNT}",
+            f"credentials are for account {ACCOUNT}",
+            f"account_id of this cloud is {OTHER_ACCOUNT}",
             "assume_role_arn",
         ),
     ),
@@ -417,12 +416,12 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
             "roles": [f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"],
             "account_id": OTHER_ACCOUNT,
         },
-        ("anyscale-foreign-data", "assume_role_arn"),
+        (f"account_id of this cloud is {OTHER_ACCOUNT}", "assume_role_arn"),
     ),
     "role does not exist": (
         nothing,
         {"roles": ["ray-team-z"]},
-        ("ray-team-z", "does not exist", "Make it first"),
+        ("ray-team-z", "does not exist", "Create it first"),
     ),
     "default role does not exist": (
         nothing,
@@ -442,19 +441,19 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "roles of two accounts": (
         nothing,
         {"roles": [ROLE_ARN, f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"]},
-        ("roles", OTHER_ACCOUNT, ACCOUNT, "one account"),
+        ("roles", OTHER_ACCOUNT, ACCOUNT, "same account"),
     ),
     "no actions": (nothing, {"actions": []}, ("actions", "empty")),
     "an action with a wildcard": (
         nothing,
         {"actions": ["s3:*Object"]},
-        ("actions", "s3:*Object", "Spell it out"),
+        ("actions", "s3:*Object", "without wildcards"),
     ),
     "Deny without a Sid": (with_policy(TLS_ONLY, deny(sid="")), {}, ("tatement 2", ROLE_ARN)),
     "a policy that is too large": (
         with_policy(filler(20000)),
         {},
-        (BUCKET, "20480", "a bucket of their own"),
+        (BUCKET, "20480", "another bucket"),
     ),
 }
 
@@ -630,7 +629,7 @@ def test_a_role_that_goes_away_is_not_waited_for(
     monkeypatch.setattr(Bucket, "put_policy", put_too_late)
     result = failure(run_module(MODULE, **GIVEN))
     assert result["error"]["code"] == "MalformedPolicy"
-    assert "mend that statement" in result["msg"]
+    assert "Fix the statement named above" in result["msg"]
     assert write_operations(scene) == [PUT]
 
 
@@ -846,7 +845,7 @@ def test_a_writer_who_never_stops_is_an_error(
 ) -> None:
     overwrite(*[[TLS_ONLY, {**EXPORT, "Sid": f"Round{number}"}] for number in range(50)])
     result = failure(run_module(MODULE, **GIVEN))
-    assert BUCKET in result["msg"] and "somebody else" in result["msg"]
+    assert BUCKET in result["msg"] and "another writer" in result["msg"]
     assert len(write_operations(scene)) < 20
 
 
@@ -946,7 +945,7 @@ def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
     result = failure(run_module(MODULE, **GIVEN))
     assert (
         result["error"]["operation"] == PUT
-        and "It may have been done all the same." in result["msg"]
+        and "The call may have taken effect nevertheless." in result["msg"]
     )
 
 
@@ -969,7 +968,7 @@ def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(
     scene.fault(PUT, status=500)
     result = run_module(MODULE, **GIVEN)
     assert stored(scene) == [TLS_ONLY, grant(ROLE_ARN)]
-    assert warned(result, "somebody took out", "AnalyticsExport")
+    assert warned(result, "another writer removed", "AnalyticsExport")
 
 
 def test_what_is_lost_after_a_write_without_an_answer_is_put_back(

@@ -492,18 +492,18 @@ TROUBLED: dict[str, tuple[Json, str, str | None]] = {
     "not-a-number": ({"cloud_iam_quota_chars": "many"}, "quota_chars", "quota_chars"),
     "not-positive": (
         {"cloud_iam_quota_chars": 0},
-        "quota_chars is 0. Give",
-        "quota_chars is 0. Give",
+        "quota_chars is 0. Set",
+        "quota_chars is 0. Set",
     ),
     "role-elsewhere": (
         {"cloud_iam_role": f"arn:aws:iam::{SCIENCE_ACCOUNT}:role/r"},
-        f"of account {SCIENCE_ACCOUNT}; account_id is {VISION_ACCOUNT}",
-        f"of account {SCIENCE_ACCOUNT}; account_id is {VISION_ACCOUNT}",
+        f"in account {SCIENCE_ACCOUNT}, but account_id is {VISION_ACCOUNT}",
+        f"in account {SCIENCE_ACCOUNT}, but account_id is {VISION_ACCOUNT}",
     ),
     "account-elsewhere": (
         {"cloud_iam_account_id": SCIENCE_ACCOUNT},
-        "The caller is in account",
-        "The caller is in account",
+        "The credentials are for account",
+        "The credentials are for account",
     ),
     "no-account": ({"cloud_iam_account_id": "2222"}, "account", "account"),
     "no-role": (

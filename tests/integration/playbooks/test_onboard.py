@@ -316,7 +316,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "another account": (SCIENCE_ACCOUNT, f"and the cloud are in account {SCIENCE_ACCOUNT}"),
+        "another account": (SCIENCE_ACCOUNT, f"account_id of this cloud is {SCIENCE_ACCOUNT}"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {
@@ -329,7 +329,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     },
     "cloud_iam_compute_config": {
         "undefined": (UNSET, "'cloud_iam_compute_config' is undefined"),
-        "two lines": ("ray\nray", "compute_config has a line break"),
+        "two lines": ("ray\nray", "compute_config contains a line break"),
     },
     "cloud_iam_compute_config_spec": {
         "a template": (TEMPLATE, "config"),

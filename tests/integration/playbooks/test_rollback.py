@@ -280,13 +280,15 @@ def test_what_others_changed_since_is_refused_unless_forced(
         seeded,
         run_module,
         MODULE,
-        "is not what the run left",
+        "was changed by another writer after the run",
         "force",
         read(backup).resource,
         files=[backup],
     )
     forced = run_module(MODULE, files=[backup], force=True, backup=True)
-    assert any("what others wrote or need is not kept" in warning for warning in forced["warnings"])
+    assert any(
+        "force discards what other writers changed" in warning for warning in forced["warnings"]
+    )
     assert kind.same(kind.live(seeded, CLOUD), wanted)
     assert kind.same(read(forced["backup_file"]).before, theirs)
 
@@ -296,7 +298,9 @@ def test_a_later_run_is_to_be_put_back_first(seeded: Sandbox, run_module: Run) -
     first, second = change(run_module, kind), change(run_module, kind, state="absent")
     put_trust(seeded, policy(LAMBDA, PARTNER), CLOUD.role_name)
     third = change(run_module, kind)
-    refused(seeded, run_module, MODULE, "is not what the run left", files=[first])
+    refused(
+        seeded, run_module, MODULE, "was changed by another writer after the run", files=[first]
+    )
     refused(seeded, run_module, MODULE, "while the run wrote to it", files=[first, second, third])
     assert run_module(MODULE, files=[third])["changed"]
 
@@ -328,7 +332,10 @@ def test_somebody_writes_while_it_is_put_back(
         put_trust(seeded, policy(LAMBDA, PARTNER), CLOUD.role_name)
 
     monkeypatch.setattr(restore._TrustPolicyRestore, "write", overtaken)
-    assert "is not what the run left" in failure(run_module(MODULE, files=[backup]))["msg"]
+    assert (
+        "was changed by another writer after the run"
+        in failure(run_module(MODULE, files=[backup]))["msg"]
+    )
     assert policies_equal(trust_of(seeded, CLOUD.role_name), policy(LAMBDA, PARTNER))
 
 
@@ -397,7 +404,7 @@ REFUSED: dict[str, tuple[t.Callable[[Sandbox, list[str]], Json], str]] = {
         lambda sandbox, files: {"files": ["/no/such/file.json"]},
         "/no/such/file.json",
     ),
-    "backups of two documents": (lambda sandbox, files: {"files": files}, "several documents"),
+    "backups of two documents": (lambda sandbox, files: {"files": files}, "different documents"),
     "another account than the backup's": (
         lambda sandbox, files: {"files": files[:1], "account_id": OTHER_ACCOUNT},
         OTHER_ACCOUNT,
@@ -576,7 +583,7 @@ def test_what_a_cloud_found_right_is_not_taken_from_it(
         )
         assert (
             run.failed() == {"castor"}
-            and "is what others run with as well (needed_by: pollux)" in run.output
+            and "is also used by other hosts (needed_by: pollux)" in run.output
         ), run.output
         assert [
             kind.live(running_sandbox, twins[0])
@@ -608,7 +615,7 @@ def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
     options = ("-e", "rollback_run=onboarding")
     run = run_playbook(running_sandbox, "rollback", inventory, *options)
     assert run.failed() == {CLOUDS[0].name} and run.exit_status == 2
-    assert "is not what the run left" in run.output
+    assert "was changed by another writer after the run" in run.output
     assert same_state(state(running_sandbox, CLOUDS[0]), changed)
     forced = run_playbook(
         running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"

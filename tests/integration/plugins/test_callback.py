@@ -266,8 +266,7 @@ _ROLE = "arn:aws:iam::222222222222:role/speech"
 _NO_BUCKET = {"bucket": "", "account_id": "222222222222", "region": "us-west-2", "roles": [_ROLE]}
 NO_BUCKET = {"name": "Give the bucket", "rayfleet.anyscale.s3_cloud_access": _NO_BUCKET}
 REMEDY = (
-    "failed: speech (account 222222222222), Give the bucket: bucket is empty. Give it a value, or "
-    "leave it out."
+    "failed: speech (account 222222222222), Give the bucket: bucket is empty. Set it, or omit it."
 )
 WAIT = does("Wait", seconds=0.6)
 
@@ -295,7 +294,7 @@ def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) ->
         "     1  access_missing: vision",
         "",
         "why they failed:",
-        "     1  bucket is empty. Give it a value, or leave it out.: speech",
+        "     1  bucket is empty. Set it, or omit it.: speech",
         "",
         "clouds=2 right=0 changed=1 failed=1 unreachable=0",
     ]

@@ -431,7 +431,7 @@ class TestErrors:
             ),
             pytest.param(
                 {"ANYSCALE_CLI_TOKEN": "aph0 wrong"},
-                "holds characters",
+                "contains characters",
                 id="token that cannot be sent",
             ),
             pytest.param(

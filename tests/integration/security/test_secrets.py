@@ -431,7 +431,7 @@ TASKS: dict[str, Json] = {
     "fails: quota_chars": {TRUST: _of(GOOD, role=GOOD.role_name, quota_chars="{{ secret_key }}")},
     "fails: Unsupported parameters": {TRUST: _of(GOOD, role=GOOD.role_name, rolle="x")},
     "fails: not the name of an IAM role": {TRUST: _of(GOOD, role="{{ secret_key }}+")},
-    "fails: session_token holds characters": {
+    "fails: session_token contains characters": {
         TRUST: _of(GOOD, role=GOOD.role_name, session_token="{{ session_token }} {{ secret_key }}")
     },
 }

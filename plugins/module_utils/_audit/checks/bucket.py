@@ -45,7 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     BY_ANSWER,
     Action,
-    Place,
+    MatchedStatement,
     judge,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
@@ -305,9 +305,9 @@ def _allows(
     )
 
 
-def _own_places(facts: Facts, action: str, resource: str) -> tuple[Place, ...]:
+def _own_places(facts: Facts, action: str, resource: str) -> tuple[MatchedStatement, ...]:
     known = facts.principal().request() | {"aws:resourceaccount": facts.account_id}
-    return judge(facts.identity.get(), Action(action, resource, known)).places
+    return judge(facts.identity.get(), Action(action, resource, known)).statements
 
 
 def _denied(found: list[tuple[bool | None, str, RawStatement]]) -> Outcome | None:

@@ -94,14 +94,14 @@ def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str
         "resource": action.resource,
         "answer": verdict.answer,
         "statements": [
-            {"policy": place.policy_name, "statement": place.raw} for place in verdict.places
+            {"policy": place.policy_name, "statement": place.raw} for place in verdict.statements
         ],
     }
     what = f"{action.name} on {action.resource}"
     if verdict.answer == ALLOWED:
         return passed(f"{arn} may {what}.", **evidence)
     if verdict.answer == CONDITIONAL:
-        unsure = next(place for place in verdict.places if place.applies is None)
+        unsure = next(place for place in verdict.statements if place.applies is None)
         return warned(
             f"Whether {arn} may {what} depends on a condition or a variable: {unsure}.", **evidence
         )

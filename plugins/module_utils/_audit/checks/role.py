@@ -55,7 +55,7 @@ def trust_ec2(facts: Facts) -> Outcome:
     if facts.role.get() is None:
         return failed(
             f"There is no role {facts.role_wanted.get()} in account {facts.account_id}.",
-            "Make it first, or name the role that the cloud's clusters are to run with.",
+            "Create it first, or set the role that the cloud's clusters run with.",
         )
     service = ec2_service(partition_of(facts.live_role()["Arn"]))
     named = [
@@ -70,7 +70,7 @@ def trust_ec2(facts: Facts) -> Outcome:
         where, raw = surely[0]
         remedy = "Take that statement out, or give it a Condition that leaves EC2 out."
         return failed(
-            f"{where} of the trust policy denies EC2 the role, whatever else allows it.",
+            f"{where} of the trust policy denies EC2 the role, which overrides every Allow.",
             remedy,
             statement=raw,
         )
@@ -108,7 +108,7 @@ def trust_anyscale_verify(facts: Facts) -> Outcome:
     unreadable = [
         describe_statement(raw, index)
         for index, raw in enumerate(raws)
-        if trust_policy_plan.ends_vendor_check(raw)
+        if trust_policy_plan.breaks_anyscale_verify(raw)
     ]
     if unreadable:
         return failed(

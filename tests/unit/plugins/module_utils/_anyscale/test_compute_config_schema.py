@@ -216,22 +216,22 @@ BAD_CONFIGS: list[tuple[str, t.Any, str]] = [
     (
         "an unknown key at the top",
         {"head": {}},
-        "config has no key 'head'. Its keys are .*head_node",
+        "config has an unknown key: 'head'. The valid keys are .*head_node",
     ),
     (
         "idle termination, which the schema has not",
         {"idle_termination_minutes": 5},
-        "config has no key 'idle_termination_minutes'",
+        "config has an unknown key: 'idle_termination_minutes'",
     ),
     (
         "an unknown key of a group",
         {"worker_nodes": [{"instance_typ": "x"}]},
-        r"config.worker_nodes\[0\] has no key 'instance_typ'",
+        r"config.worker_nodes\[0\] has an unknown key: 'instance_typ'",
     ),
     (
         "an unknown key in configs",
         {"configs": [{"zone": 1}]},
-        r"config.configs\[0\] has no key 'zone'",
+        r"config.configs\[0\] has an unknown key: 'zone'",
     ),
     ("no configs", {"configs": []}, "config.configs is .*at least one"),
     ("not a mapping", ["head_node"], "config is .*must be a mapping"),
@@ -266,7 +266,11 @@ BAD_CONFIGS: list[tuple[str, t.Any, str]] = [
         {"worker_nodes": [{"instance_type": "x", "market_type": "CHEAP"}]},
         "one of ON_DEMAND, SPOT, PREFER_SPOT",
     ),
-    ("a group without any name", {"worker_nodes": [{"min_nodes": 1}]}, "does not say which group"),
+    (
+        "a group without any name",
+        {"worker_nodes": [{"min_nodes": 1}]},
+        "does not identify a worker group",
+    ),
     (
         "two groups of one name",
         {"worker_nodes": [{"name": "x"}, {"instance_type": "x"}]},
@@ -298,12 +302,12 @@ BAD_CONFIGS: list[tuple[str, t.Any, str]] = [
     (
         "a type and a shape",
         {"head_node": {"instance_type": "m5", "required_resources": {"CPU": 1}}},
-        "exclude each other",
+        "mutually exclusive",
     ),
     (
         "workers both ways",
         {"worker_nodes": [], "auto_select_worker_config": True},
-        "exclude each other",
+        "mutually exclusive",
     ),
     (
         "an instance configuration as text",

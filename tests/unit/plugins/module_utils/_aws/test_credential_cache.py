@@ -412,9 +412,9 @@ WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
             json.dumps({**WHOLE, "good_until": float("nan")}).encode(),
             id="an end that is not a number by name",
         ),
-        pytest.param(b'{"refused": "no."}', id="a refusal without its end"),
+        pytest.param(b'{"denied": "no."}', id="a refusal without its end"),
         pytest.param(
-            b'{"refused": "no.", "remedy": "", "details": 7, "good_until": 4e9}',
+            b'{"denied": "no.", "remedy": "", "details": 7, "good_until": 4e9}',
             id="a refusal with wrong details",
         ),
     ],

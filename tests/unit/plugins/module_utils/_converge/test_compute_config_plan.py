@@ -462,7 +462,7 @@ class TestResources:
 
     @pytest.mark.parametrize("resource", [K8S, GCP], ids=["Kubernetes", "GCP"])
     def test_no_virtual_machines_of_aws_at_all(self, resource: JsonObject) -> None:
-        with pytest.raises(RefusedError, match="runs on no AWS virtual machines"):
+        with pytest.raises(RefusedError, match="does not run on AWS virtual machines"):
             decide(observed(config(), [{**resource, "is_default": True}]), Wanted(ARN))
 
     def test_absent_where_it_cannot_be(self) -> None:
@@ -603,11 +603,11 @@ class TestDeclaredDeployments:
         assert plan.config is not None and plan.config["allowed_azs"] == ["us-west-2a"]
 
     def test_one_that_is_not_there(self) -> None:
-        with pytest.raises(InputError, match="does not say for which"):
+        with pytest.raises(InputError, match="does not say to which one"):
             decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"cloud_resource": "gcp"}))
 
     def test_one_that_the_cloud_has_not(self) -> None:
-        with pytest.raises(InputError, match="'nowhere', which cloud cld_x has not"):
+        with pytest.raises(InputError, match="'nowhere', which does not exist in cloud cld_x"):
             decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"cloud_resource": "nowhere"}))
 
     def test_all_of_them(self) -> None:

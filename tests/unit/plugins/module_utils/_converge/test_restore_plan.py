@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     decide,
-    the_one_resource,
+    single_resource,
     written_for,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -88,9 +88,9 @@ def test_why_it_differs(case: str, force: bool) -> None:
 
 
 DRIFT = {
-    "somebody changed it": ([("a", "b")], "x", "is not what the run left"),
-    "somebody took it away": ([("a", "b")], None, "is not what the run left"),
-    "somebody made one again": ([("a", None)], "x", "is not what the run left"),
+    "somebody changed it": ([("a", "b")], "x", "by another writer after the run"),
+    "somebody took it away": ([("a", "b")], None, "by another writer after the run"),
+    "somebody made one again": ([("a", None)], "x", "by another writer after the run"),
     "somebody wrote between two tasks": (
         [("a", "b"), ("bx", "cx")],
         "cx",
@@ -133,14 +133,22 @@ CLOUDS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], list[str] | Non
     "one of them": (
         (("cld_1",), ("cld_2",)),
         ["cld_1"],
-        "for other clouds as well, which are not put back: cld_2",
+        "for clouds that it is not restored for: cld_2",
     ),
-    "another one": ((("cld_1",), ("cld_2",)), ["cld_3"], "which are not put back: cld_1, cld_2"),
-    "one without an id": ((("cld_1",), ("cld_2",)), [], "which are not put back: cld_1, cld_2"),
+    "another one": (
+        (("cld_1",), ("cld_2",)),
+        ["cld_3"],
+        "that it is not restored for: cld_1, cld_2",
+    ),
+    "one without an id": (
+        (("cld_1",), ("cld_2",)),
+        [],
+        "that it is not restored for: cld_1, cld_2",
+    ),
     "one of them, of a rollback": (
         (("cld_1", "cld_2"), ("cld_1",)),
         ["cld_1"],
-        "which are not put back: cld_2",
+        "that it is not restored for: cld_2",
     ),
     "whichever": ((("cld_1",), ("cld_2",)), None, ""),
 }
@@ -177,4 +185,4 @@ def test_documents_are_compared_by_their_meaning() -> None:
 )
 def test_backups_that_are_not_of_one_document(backups: list[Backup]) -> None:
     with pytest.raises(InputError, match="files"):
-        the_one_resource(backups)
+        single_resource(backups)

@@ -51,7 +51,7 @@ def test_it_is_settled_by_whichever_write_is_the_last_one(tmp_path: Path, writes
 
 
 def test_it_gives_up_after_so_many(tmp_path: Path) -> None:
-    with pytest.raises(UnsettledError, match=f"{ROUNDS} times") as caught:
+    with pytest.raises(UnsettledError, match=f"after each of {ROUNDS} attempts") as caught:
         run(Scripted(tmp_path, [WRONG] * ROUNDS), check_mode=False)
     assert caught.value.details["written"] == ["the document"]
 

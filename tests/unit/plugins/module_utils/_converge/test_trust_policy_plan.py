@@ -225,14 +225,14 @@ def test_a_condition_that_was_put_into_our_statement_is_not_silently_taken_out()
     (warning,) = present(policy(TRUST_LAMBDA, {**ours(), "Condition": SOURCE_ACCOUNT})).warnings
     assert "aws:SourceAccount" in warning
     assert "the Condition is removed" in warning
-    assert "widens" not in warning
+    assert "also allows EC2" not in warning
 
 
 def test_each_condition_is_told_what_becomes_of_it() -> None:
     theirs = ec2(Sid="OnlyFromHome", Condition=SOURCE_ACCOUNT)
     mended, widened = present(policy({**ours(), "Condition": SOURCE_ACCOUNT}, theirs)).warnings
     assert "AnyscaleEC2Trust" in mended and "removed" in mended
-    assert "OnlyFromHome" in widened and "widens" in widened
+    assert "OnlyFromHome" in widened and "also allows EC2" in widened
 
 
 OTHERS_WITH_OUR_SID = {

@@ -185,7 +185,7 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -
 @given(name=st.text(min_size=1), other=st.text(min_size=1))
 def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None:
     one, another = (
-        files_backup._short_name(
+        files_backup._file_label(
             Backup("compute_config", {"cloud_id": "cld_1", "name": text}, "", None, None)
         )
         for text in (name, other)
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_used_is_explained(tmp_path: pathlib.Path, case:
         write(tmp_path, **options)
     message = caught.value.failure()["msg"]
     assert message.startswith(
-        f"The {ONE.resource} was not changed, since its backup cannot be written"
+        f"The {ONE.resource} was not changed, because its backup cannot be written"
     )
     assert "backup_dir" in message
 
@@ -302,7 +302,7 @@ def test_what_is_no_backup_is_refused(tmp_path: pathlib.Path, case: str) -> None
 def test_a_backup_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path)
     path.chmod(0o620)
-    with pytest.raises(InputError, match="others than its owner"):
+    with pytest.raises(InputError, match="Other users than its owner"):
         read(str(path))
 
 

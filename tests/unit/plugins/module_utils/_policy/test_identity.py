@@ -194,7 +194,7 @@ def test_the_statements_are_told_with_their_places() -> None:
         ),
         PASS_ROLE,
     )
-    assert [str(place) for place in verdict.places] == [
+    assert [str(place) for place in verdict.statements] == [
         "Statement 1 (without a Sid) of policy grant",
         "Statement 2 (Sid 'NoEscalation') of policy guard",
     ]
