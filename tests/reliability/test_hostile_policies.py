@@ -135,7 +135,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "a statement that is null": Odd({"Version": "2012-10-17", "Statement": [None]}, NO_OBJECT),
         "lists in lists": Odd({"Version": "2012-10-17", "Statement": nested(200)}, NO_OBJECT),
         "more lists in lists": Odd(
-            {"Version": "2012-10-17", "Statement": nested(400)}, ("is nested too deeply",)
+            {"Version": "2012-10-17", "Statement": nested(400)}, ("too deeply nested",)
         ),
         "a list": Odd([], ("is not a JSON object",)),
         "half a document": Odd(BEGUN, ("is not JSON", "Run again")),
@@ -211,7 +211,7 @@ ODD: dict[str, dict[str, Odd]] = {
         **odd(PARTNER, LAMBDA),
         "deeper than can be read": Odd(
             DEEPER_THAN_PYTHON_READS,
-            (f"GetRole (role {ROLE}) failed", "is nested too deeply", "in the AWS console"),
+            (f"GetRole (role {ROLE}) failed", "too deeply nested", "in the AWS console"),
         ),
         "a Condition of lists in lists": Odd(
             policy(
@@ -242,7 +242,7 @@ ODD: dict[str, dict[str, Odd]] = {
     },
     BUCKET: {
         **odd(EXPORT, LOGS),
-        "deeper than can be read": Odd(DEEPER_THAN_PYTHON_READS, ("is nested too deeply",)),
+        "deeper than can be read": Odd(DEEPER_THAN_PYTHON_READS, ("too deeply nested",)),
         "NotPrincipal that denies": Odd(
             policy(EXPORT, {**BUT_FOR_THE_PARTNER, **ALL_OBJECTS}), ("'Others'", "denies", ROLE_ARN)
         ),

@@ -77,31 +77,30 @@ def decide(
     if _is_same(live, wanted, same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
-    obstacles = [
-        found
-        for found in (
-            _obstacle(backups, live, same),
-            _other_clouds(backups, clouds),
-            _other_hosts(needed_by),
-        )
-        if found
-    ]
     unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
-    if not obstacles:
-        return Verdict(reason, unknown)
-    obstacle = ", and ".join(obstacles)
-    if not force:
-        raise RefusedError(
-            f"The {backups[0].resource} {obstacle}.",
-            "Run with force in check mode to see the difference. force restores the backup, and "
-            "discards what other writers changed or other clouds need.",
+    obstacle = ", and ".join(
+        filter(
+            None,
+            (
+                _foreign_change(backups, live, same),
+                _other_clouds(backups, clouds),
+                _other_hosts(needed_by),
+            ),
         )
-    return Verdict(
-        reason,
-        (
-            f"It {obstacle}: force discards what other writers changed or other clouds need.",
-            *unknown,
-        ),
+    )
+    if not obstacle:
+        return Verdict(reason, unknown)
+    if not force:
+        raise _needs_force(backups[0].resource, obstacle)
+    warning = f"It {obstacle}: force discards what other writers changed or other clouds need."
+    return Verdict(reason, (warning, *unknown))
+
+
+def _needs_force(resource: str, obstacle: str) -> RefusedError:
+    return RefusedError(
+        f"The {resource} {obstacle}.",
+        "Run with force in check mode to see the difference. force restores the backup, and "
+        "discards what other writers changed or other clouds need.",
     )
 
 
@@ -124,7 +123,7 @@ def _other_hosts(hosts: t.Sequence[str]) -> str | None:
     return f"is also used by other hosts (needed_by: {', '.join(hosts)})" if hosts else None
 
 
-def _obstacle(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:
+def _foreign_change(backups: t.Sequence[Backup], live: t.Any, same: Same) -> str | None:
     """Why restoring the first backup would revert more than the run wrote."""
     known: list[t.Any] = []
     for backup in backups:
