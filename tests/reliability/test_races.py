@@ -342,7 +342,7 @@ _OVERWRITTEN = (
     "cloud-000: after this run had changed it, somebody else overwrote policy of bucket "
     "anyscale-shared-0."
 )
-_CHANGED = "1 changed, 0 already right, 0 failed"
+_CHANGED = "1 changed, 0 in sync, 0 failed"
 LATE = {
     "once, unconfirmed": Late(1, (_UNCONFIRMED,), 0, False, _CHANGED),
     "once": Late(1, (), 0, True, _OVERWRITTEN),
@@ -350,14 +350,13 @@ LATE = {
         1, ("fleet_plan=never",), 0, True, _OVERWRITTEN
     ),
     "once, where the plan cannot look": Late(1, (_AS_MODULES,), 0, True, _CHANGED),
-    "three times": Late(3, (), 0, True, "once more after somebody else had overwritten it"),
+    "three times": Late(3, (), 0, True, "restored after another writer had overwritten it"),
     "each time": Late(
         99,
         (),
         2,
         False,
-        "policy of bucket anyscale-shared-0 could not be settled: somebody else keeps writing to "
-        "it",
+        "Another writer keeps overwriting policy of bucket anyscale-shared-0.",
     ),
     "once, before it is read back, unconfirmed": Late(
         1, (_UNCONFIRMED,), 0, True, _CHANGED, early=True
@@ -578,7 +577,7 @@ LARGE = Crowd(Size(200, 5, 20, 30), 2, edited=True)
 MANY, NUMBER = 20, "RACES"  # how often, and the environment variable for another number
 MOST_SECONDS = 600.0
 # a task of those clouds alone that are converged once more
-_AGAIN = "Keep what was changed in the first place"
+_AGAIN = "Keep the first result"
 
 
 @pytest.mark.soak

@@ -276,7 +276,7 @@ def test_a_pattern_that_matches_no_node_is_an_error(
     run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
     assert (
         run.exit_status == 4
-        and "No host of the inventory matches haed: there is no node to verify." in run.output
+        and "No host in the inventory matches haed: there is no node to verify." in run.output
     )
 
 
@@ -288,12 +288,12 @@ def test_an_inventory_without_the_group_is_an_error(
     run = run_playbook(sandbox, "verify_cluster", inventory)
     assert (
         run.exit_status == 4
-        and "No host of the inventory matches anyscale_clusters: there is no node to verify."
+        and "No host in the inventory matches anyscale_clusters: there is no node to verify."
         in run.output
     )
     inventory.write_text(yaml.safe_dump({"all": {}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
-    assert run.exit_status == 2 and "The inventory has no host." in run.output
+    assert run.exit_status == 2 and "The inventory has no hosts." in run.output
 
 
 def test_a_node_that_verifies_itself_needs_no_inventory(

@@ -307,7 +307,7 @@ def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) 
     )
     assert run.exit_status == 0, run.output
     assert "as a module, because a fork after boto3 is unsafe on this system" in run.output
-    assert "0 already right, 0 differing, 1 not seen" in run.output
+    assert "0 in sync, 0 to change, 1 not read" in run.output
 
 
 def test_bad_settings_of_aws_are_for_the_task_to_tell(

@@ -369,7 +369,7 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     """Nothing was audited, which must not look as if nothing had been found."""
     run = run_audit("-e", f"audit_hosts={pattern}", *limit)
     assert run.exit_status == 4
-    assert f"No host of the inventory matches {pattern}: there is no cloud to audit." in run.output
+    assert f"No host in the inventory matches {pattern}: there is no cloud to audit." in run.output
     assert not (tmp_path / "anyscale-audit").exists()
 
 
@@ -393,7 +393,7 @@ def test_an_inventory_without_a_host_is_an_error(
     run = run_playbook(sandbox, "audit", inventory_file(tmp_path, sandbox, []), *limit)
     assert run.exit_status == status
     assert (
-        "No host of the inventory matches" if limit else "The inventory has no host."
+        "No host in the inventory matches" if limit else "The inventory has no hosts."
     ) in run.output
 
 
@@ -469,7 +469,7 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
     assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "right": "pass"}
     assert {name for name in WARNED if onboarding.changed(name)} == {"narrow", "wide"}
     assert (audited.exit_status, _failures(audited)) == (2, {"narrow", "wide"})
-    assert "These warn of what onboarding would change: trust_ec2." in audited.output
+    assert "Warnings about what onboarding would change: trust_ec2." in audited.output
     assert run_playbook(sandbox, "audit", inventory).exit_status == 0
 
 
@@ -490,7 +490,7 @@ def test_the_counts_and_the_paths_are_published(
         "not_applicable": 0,
     }
     assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
-    assert f"The report: {page}" in first.output
+    assert f"Report: {page}" in first.output
     second = run_audit(
         "-e",
         "audit_report_dir=reports",
@@ -500,4 +500,6 @@ def test_the_counts_and_the_paths_are_published(
         "audit_fail_on=never",
     )
     findings = sum(published["counts"]["checks"][status] for status in ("fail", "warn"))
-    assert f"Since last time: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output
+    assert (
+        f"Since the previous report: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output
+    )

@@ -148,7 +148,7 @@ def plan_of(run: Run, name: str = "Look") -> Json:
 
 def onboard_plan(run: Run) -> Json:
     """What the plan of the playbook onboard returned."""
-    return plan_of(run, "Look at all clouds at once")
+    return plan_of(run, "Find clouds that need changes")
 
 
 def told(run: Run, host: str) -> list[Json]:
@@ -430,8 +430,7 @@ def test_the_recap_counts_clouds_that_needed_no_task(verdicts: Verdicts) -> None
     beyond_help = sum(drift.seen is None for drift in DRIFTS.values())
     at_once = onboard_plan(verdicts.real)["right"]
     assert (
-        f"{len(DRIFTS) - at_once - beyond_help} changed, {at_once} already right, {beyond_help} "
-        "failed"
+        f"{len(DRIFTS) - at_once - beyond_help} changed, {at_once} in sync, {beyond_help} failed"
     ) in verdicts.real.output
 
 
@@ -441,7 +440,7 @@ def test_what_was_seen_is_shown_where_only_clouds_go_on_that_fail(verdicts: Verd
     """
     beyond_help = sum(drift.seen is None for drift in DRIFTS.values())
     assert (
-        f"{len(DRIFTS) - beyond_help} already right, 0 differing, {beyond_help} not seen"
+        f"{len(DRIFTS) - beyond_help} in sync, 0 to change, {beyond_help} not read"
         in verdicts.again.output
     )
 
@@ -598,7 +597,7 @@ def test_its_own_tasks_show_it(troubled: Run, name: str) -> None:
         assert told(troubled, name), "no task of its own ran"
     else:
         assert message in failures[0]
-        assert set(failures[1:]) <= {"This cloud failed, as is said above.", failures[0]}
+        assert set(failures[1:]) <= {"This cloud failed. Its error is shown above.", failures[0]}
 
 
 def test_no_trouble_keeps_the_good_ones_from_being_seen(troubled: Run) -> None:
@@ -681,7 +680,7 @@ def test_more_than_a_handful_is_looked_at(
     assert set(onboard_plan(run)["unseen"].values()) == (
         set() if seen else {"it was not looked at beforehand"}
     )
-    assert f"0 changed, {chosen} already right, 0 failed" in run.output
+    assert f"0 changed, {chosen} in sync, 0 failed" in run.output
 
 
 def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> None:
@@ -704,7 +703,7 @@ def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> N
         2,
     )
     assert run.writes == []
-    assert "1 would change, 2 already right, 0 failed" in run.output
+    assert "1 would change, 2 in sync, 0 failed" in run.output
 
 
 @pytest.mark.core
@@ -914,7 +913,7 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own)
     run = run_playbook(running_sandbox, "onboard", inventory, "-e", "onboard_hosts=prodd", *options)
     assert run.exit_status != 0
-    assert "No host of the inventory matches prodd" in run.output
+    assert "No host in the inventory matches prodd" in run.output
     assert run.operations == {}
 
 

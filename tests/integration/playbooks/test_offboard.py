@@ -187,7 +187,7 @@ def test_a_role_that_another_cloud_needs_is_refused(
     run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}")
     assert run.failed() == {OWN.name} and run.exit_status == 2, run.output
     assert (
-        f"{name} is also a role of {OTHER.name}, as far as" in run.output
+        f"{name} is also a role of {OTHER.name}, according to" in run.output
         and "offboard_shared_role" in run.output
     )
     assert (run.writes, run.operations) == ([], {})
@@ -206,7 +206,9 @@ def test_where_its_own_account_is_not_known_the_name_counts(
         "-e",
         f"offboard_hosts={OWN.name}",
     )
-    assert run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, as far as" in run.output
+    assert (
+        run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, according to" in run.output
+    )
 
 
 @pytest.mark.long
@@ -218,7 +220,9 @@ def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
     """
     default = {"anyscale_default_role_arn": OWN.role_arn}
     run = offboard(seeded, _two_clouds(seeded, tmp_path, **default), "--check")
-    assert run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, as far as" in run.output
+    assert (
+        run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, according to" in run.output
+    )
     inventory = _two_clouds(seeded, tmp_path, **default, cloud_iam_role=OWN.role_arn)
     run = offboard(seeded, inventory, "--check")
     assert run.failed() == {OWN.name, OTHER.name}
@@ -298,7 +302,7 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     )
     assert run.exit_status == 4 and run.operations == {}
     assert (
-        "No host of the inventory matches serach-dev: there is no cloud to offboard." in run.output
+        "No host in the inventory matches serach-dev: there is no cloud to offboard." in run.output
     )
 
 
@@ -313,5 +317,5 @@ def test_an_inventory_without_a_host_is_an_error(
     run = offboard(seeded, inventory_file(tmp_path, seeded, []), *limit)
     assert run.exit_status == status
     assert (
-        "No host of the inventory matches" if limit else "The inventory has no host."
+        "No host in the inventory matches" if limit else "The inventory has no hosts."
     ) in run.output

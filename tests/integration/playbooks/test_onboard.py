@@ -277,10 +277,10 @@ def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
 @pytest.mark.core
 def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
     """What a person reads last."""
-    assert "11 changed, 1 already right, 0 failed" in fleet.first.output
+    assert "11 changed, 1 in sync, 0 failed" in fleet.first.output
     assert "genomics-dev changed: node_group_hides_profile" in fleet.first.output
-    assert "11 would change, 1 already right, 0 failed" in fleet.check.output
-    assert "0 changed, 12 already right, 0 failed" in fleet.second.output
+    assert "11 would change, 1 in sync, 0 failed" in fleet.check.output
+    assert "0 changed, 12 in sync, 0 failed" in fleet.second.output
 
 
 def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     assert run.failed() == {BROKEN_CLOUD.name}
     assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
     assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
-    assert "1 changed, 0 already right, 1 failed" in run.output
+    assert "1 changed, 0 in sync, 1 failed" in run.output
     assert run.exit_status == 2
 
 
@@ -483,7 +483,7 @@ def test_the_recap_keeps_to_the_limit_and_counts_every_failure(
     run = run_playbook(
         running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds)
     )
-    assert "1 changed, 0 already right, 1 failed" in run.output
+    assert "1 changed, 0 in sync, 1 failed" in run.output
     assert f"{clouds[0].name} failed: " in run.output
 
 

@@ -766,4 +766,4 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
         *limit,
     )
     assert run.exit_status == 4 and run.operations == {}
-    assert "No host of the inventory matches visoin: there is no cloud to roll back." in run.output
+    assert "No host in the inventory matches visoin: there is no cloud to roll back." in run.output

@@ -109,7 +109,7 @@ def test_each_of_the_others_says_once_what_is_wrong(street: Street, name: str) -
         for host, _action, result, _task in street.run.results
         if host == name and result.get("failed")
     ]
-    assert messages[1:] == ["This cloud failed, as is said above."]
+    assert messages[1:] == ["This cloud failed. Its error is shown above."]
     assert BAD[name][1] in messages[0] and "\n" not in messages[0]
 
 
@@ -224,7 +224,7 @@ def test_many_clouds_wait_for_one_answer(
     seconds = time.monotonic() - begin
     asked = sum(call["resource"] == LOCKED for call in running_sandbox.calls())
     told = {result["msg"] for _host, _action, result, _task in run.results if result.get("failed")}
-    messages = told - {"This cloud failed, as is said above."}
+    messages = told - {"This cloud failed. Its error is shown above."}
     assert run.failed() == {cloud.name for cloud in locked} and run.changed(GOOD.name)
     assert len(messages) == 1 and f"AssumeRole (role {LOCKED}) failed" in messages.pop()
     assert asked <= MOST_CALLS and seconds <= MOST_SECONDS

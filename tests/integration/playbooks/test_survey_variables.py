@@ -251,10 +251,10 @@ def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
     answered = play("onboard", fleet_mode="check")
     asked = play("onboard", "--check")
     assert answered.writes == asked.writes == []
-    assert answered.named("Say which clouds changed and why") == asked.named(
-        "Say which clouds changed and why"
+    assert answered.named("Show which clouds changed and why") == asked.named(
+        "Show which clouds changed and why"
     )
-    assert "11 would change, 1 already right, 0 failed" in answered.output
+    assert "11 would change, 1 in sync, 0 failed" in answered.output
 
 
 @pytest.mark.long
@@ -300,9 +300,9 @@ def _canary(play: Play) -> Canary:
 def test_the_canary_comes_alone_and_then_the_rest(canary: Canary) -> None:
     """Of those that need something: a quarter of eleven is three."""
     assert seen(canary.first) == set(NEED_SOMETHING[:3])
-    assert "3 changed, 1 already right, 0 failed, 8 left for later" in canary.first.output
+    assert "3 changed, 1 in sync, 0 failed, 8 deferred" in canary.first.output
     assert seen(canary.rest) == set(NEED_SOMETHING[3:])
-    assert "8 changed, 4 already right, 0 failed" in canary.rest.output
+    assert "8 changed, 4 in sync, 0 failed" in canary.rest.output
 
 
 def test_each_job_publishes_its_counts_under_a_name_of_its_own(canary: Canary) -> None:
