@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sandbox's fleet as an inventory script: one host for each cloud."""
+"""The sandbox's fleet as an inventory script: one host per cloud."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def test_the_job_succeeds(ran: Ran) -> None:
 def test_the_job_is_for_the_clouds_of_its_limit(ran: Ran) -> None:
     """Each has its result, and no other has."""
     task = {
-        "audit": "Look at the cloud's IAM set-up",
-        "onboard": "Converge what the cloud's clusters run with",
+        "audit": "Read and check the cloud's IAM set-up",
+        "onboard": "Converge the cloud's IAM set-up",
     }[ran.case.playbook]
     assert {host for host, name, _result in ran.job.results if name == task} == ran.case.with_tasks
 
@@ -165,7 +165,7 @@ def test_a_cloud_costs_few_events(ran: Ran) -> None:
     about_each = [
         event
         for event in of_clouds
-        if event["event_data"]["task"].startswith(("Look at the cloud's", "Converge what"))
+        if event["event_data"]["task"].startswith(("Read and check the cloud's", "Converge the cloud's"))
     ]
     assert len(about_each) == 2 * len(clouds)
     assert len(ran.job.events) < len(about_each) + OF_THE_RUN
