@@ -4,7 +4,7 @@
 
 """Draw the rooms of plugins/ and the imports between them, and check the rule of the layers.
 
-On the command line: write docs/docsite/rst/architecture.svg anew.
+Run as a program, it writes docs/docsite/rst/architecture.svg.
 """
 
 from __future__ import annotations

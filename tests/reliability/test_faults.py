@@ -121,7 +121,7 @@ class Case:
 
 def _scene_of(operation: str) -> str:
     """Where an operation is called: where everything is made, as far as it is."""
-    scenes = sorted(SCENES, key=lambda name: name != "all to be made")
+    scenes = sorted(SCENES, key=lambda name: name != "nothing created yet")
     return next(name for name in scenes if operation in SCENES[name].calls)
 
 
@@ -417,7 +417,7 @@ def test_nobody_is_overwritten_by_another_attempt(
 
 _SEEN: dict[str, tuple[str, str, str]] = {
     "trust": ("EC2 not trusted", "UpdateAssumeRolePolicy", "GetRole"),
-    "bucket_access": ("bucket not granted", "PutBucketPolicy", "GetBucketPolicy"),
+    "bucket_access": ("no bucket access", "PutBucketPolicy", "GetBucketPolicy"),
 }
 
 
@@ -489,7 +489,7 @@ def test_reads_that_stay_stale_are_told(
 
 @pytest.mark.parametrize("times", [5, FOR_EVER], ids=["for a while", "for ever"])
 @pytest.mark.parametrize(
-    "scene", ["no instance profile", "instance profile without its role", "all to be made"]
+    "scene", ["no instance profile", "instance profile without its role", "nothing created yet"]
 )
 def test_an_instance_profile_that_does_not_show(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str, times: int
@@ -530,7 +530,7 @@ def test_a_version_whose_answer_is_lost_is_not_made_twice(
     """Not even where searches do not find it at once. What the policies say must show within half a
     minute.
     """
-    scene = "all to be made" if lag < 30.0 else "no compute config"
+    scene = "nothing created yet" if lag < 30.0 else "no compute config"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.settings(consistency_delay=lag)
@@ -568,7 +568,7 @@ def test_a_version_that_was_not_made_is_made_by_the_next_run(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
 ) -> None:
     """Nothing tells it from one that does not show yet, so that it is told in the same words."""
-    scene = "all to be made"
+    scene = "nothing created yet"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
@@ -584,7 +584,7 @@ def test_a_version_that_is_made_late_is_not_made_twice(
     """The server is still at it when nobody waits for it any longer: nothing tells then whether it
     will be done.
     """
-    scene = "all to be made"
+    scene = "nothing created yet"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, delay=3 * PATIENCE)

@@ -338,7 +338,7 @@ def test_every_method_of_anyscales_client_is_used(
         assert looked(sandbox, run_module, name).facts, look
     for name, change in CHANGES.items():
         run_module(change.module, **ready(sandbox, run_module, name))
-    scene = SCENES["all to be made"]
+    scene = SCENES["nothing created yet"]
     scene.prepare(sandbox)
     run_module("cloud_iam", **scene.arguments)
     assert used == set(methods)

@@ -121,15 +121,15 @@ _MAKE = {
 # Each step that changes something is looked at again once it is locked, and once more after the
 # change.
 SCENES: dict[str, Scene] = {
-    "nothing to do": Scene(_LOOK),
+    "in sync": Scene(_LOOK),
     "EC2 not trusted": Scene(
         {**_LOOK, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
     ),
-    "bucket not granted": Scene(
+    "no bucket access": Scene(
         {**_LOOK, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
-    "deleted principal in the bucket's policy": Scene(
+    "deleted principal in the bucket policy": Scene(
         {
             **_LOOK,
             "GetRole": 2,
@@ -165,8 +165,8 @@ SCENES: dict[str, Scene] = {
         {**_LOOK, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},
         {"compute_config": "other_profile"},
     ),
-    "all to be made": Scene(_MAKE, _NEW),
-    "all to be made, without a role to assume": Scene(
+    "nothing created yet": Scene(_MAKE, _NEW),
+    "nothing created yet, without a role to assume": Scene(
         {
             "GetCallerIdentity": 1,
             **{name: count for name, count in _MAKE.items() if name != "AssumeRole"},
@@ -174,7 +174,7 @@ SCENES: dict[str, Scene] = {
         _NEW,
         dict.fromkeys(TOOLING),
     ),
-    "all to be taken back": Scene(
+    "to be offboarded": Scene(
         {
             **_LOOK,
             **{"GetRole": 4, "UpdateAssumeRolePolicy": 1},

@@ -31,7 +31,7 @@ def test_a_cloud_costs_its_budget(sandbox: Sandbox, run_module: Run, name: str) 
     scene = SCENES[name]
     scene.prepare(sandbox)
     result = run_module("cloud_iam", **scene.arguments)
-    assert result["changed"] is (name != "nothing to do"), result.get("msg")
+    assert result["changed"] is (name != "in sync"), result.get("msg")
     assert spent(sandbox) == scene.calls
 
 
@@ -56,6 +56,6 @@ def test_check_mode_costs_no_more(sandbox: Sandbox, run_module: Run, name: str) 
     scene = SCENES[name]
     scene.prepare(sandbox)
     result = run_module("cloud_iam", check=True, **scene.arguments)
-    assert result["changed"] is (name != "nothing to do"), result.get("msg")
+    assert result["changed"] is (name != "in sync"), result.get("msg")
     assert sandbox.writes() == []
     assert not collections.Counter(spent(sandbox)) - collections.Counter(scene.calls)

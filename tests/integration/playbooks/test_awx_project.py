@@ -165,7 +165,9 @@ def test_a_cloud_costs_few_events(ran: Ran) -> None:
     about_each = [
         event
         for event in of_clouds
-        if event["event_data"]["task"].startswith(("Read and check the cloud's", "Converge the cloud's"))
+        if event["event_data"]["task"].startswith(
+            ("Read and check the cloud's", "Converge the cloud's")
+        )
     ]
     assert len(about_each) == 2 * len(clouds)
     assert len(ran.job.events) < len(about_each) + OF_THE_RUN
