@@ -69,9 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def running_sandbox() -> t.Iterator[Sandbox]:
     """The sandbox's servers, started once: an empty organization and empty accounts cost nothing,
-    servers do.
+    servers do. They are for child processes; this one is answered without sockets.
     """
-    with Sandbox() as sandbox:
+    with Sandbox() as sandbox, sandbox.in_process():
         yield sandbox
 
 

@@ -8,6 +8,7 @@ calls.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import typing as t
@@ -35,6 +36,15 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settin
 _REQUEST_ID_ELEMENT = re.compile(rb"<(RequestI[dD])(/>|>[^<]*</\1>)")
 
 
+class _Dispatcher(DomainDispatcherApplication):
+    """Moto's dispatcher, which would search all its services at each call."""
+
+    @functools.cache  # noqa: B019 - there is one dispatcher in a process
+    def get_backend_for_host(self, host: str | None) -> t.Any:
+        """The service at a host."""
+        return super().get_backend_for_host(host)
+
+
 class AwsApplication:
     """A WSGI application that answers as AWS. Moto's state is the process's: one of these at a
     time.
@@ -44,7 +54,7 @@ class AwsApplication:
         self._journal = journal
         self._faults = faults
         self._rules = AwsRules(settings)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Dispatcher(create_backend_app)
         self._lock = threading.Lock()
         self.accounts = AwsAccounts(self._rules.policies, self._lock)
 

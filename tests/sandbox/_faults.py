@@ -122,6 +122,15 @@ class Faults:
         with self._lock:
             return [dataclasses.asdict(fault) for fault in self._faults if fault.times > 0]
 
+    def need_sockets(self) -> bool:
+        """Whether there are, or were since the last ``clear``, faults of the connection itself, or
+        ones that a caller may not wait for.
+        """
+        with self._lock:
+            return any(
+                fault.drop or fault.hang or fault.leave or fault.delay for fault in self._faults
+            )
+
     def clear(self) -> None:
         """No faults any more."""
         with self._lock:

@@ -31,7 +31,7 @@ class DroppedConnection(ConnectionError):
         self.leave = leave
 
 
-class _Handler(MotoRequestHandler):
+class Handler(MotoRequestHandler):
     """Moto's handler (it keeps S3's header names), silent, and able to hang up."""
 
     disable_nagle_algorithm = True
@@ -54,16 +54,17 @@ class HttpServer:
     """Binds when made, so that the URL is known; answers between ``start`` and ``stop``."""
 
     def __init__(self, application: t.Callable[..., t.Any]) -> None:
-        self._application = application
+        self.application = application
         self._bind(0)
-        self.url = f"http://{HOST}:{self._server.server_port}"
+        self.port = self.listener.server_port
+        self.url = f"http://{HOST}:{self.port}"
 
     def _bind(self, port: int) -> None:
-        self._server = make_server(
-            HOST, port, self._application, threaded=True, request_handler=_Handler
+        self.listener = make_server(
+            HOST, port, self.application, threaded=True, request_handler=Handler
         )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            target=self.listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
 
     def start(self) -> None:
@@ -72,14 +73,14 @@ class HttpServer:
 
     def come_back(self) -> None:
         """Answer again at the same address, where an application has left."""
-        if self._server.socket.fileno() < 0:
+        if self.listener.socket.fileno() < 0:
             self._thread.join()
-            self._bind(self._server.server_port)
+            self._bind(self.port)
             self.start()
 
     def stop(self) -> None:
         """Stop answering and free the port."""
         if self._thread.is_alive():
-            self._server.shutdown()
+            self.listener.shutdown()
             self._thread.join()
-        self._server.server_close()
+        self.listener.server_close()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 
@@ -22,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
 from ansible_collections.rayfleet.anyscale.tests.sandbox._control import ControlApplication
 from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HOST, HttpServer
+from ansible_collections.rayfleet.anyscale.tests.sandbox._in_process import answered_in_process
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     OWNER_TOKEN,
@@ -74,6 +76,10 @@ class Sandbox:
     def __exit__(self, *exception: object) -> None:
         for server in self._servers:
             server.stop()
+
+    def in_process(self) -> contextlib.AbstractContextManager[None]:
+        """Within, requests of this process are answered without sockets; those of others as ever."""
+        return answered_in_process(self._servers, self._faults.need_sockets)
 
     def child_variables(self) -> dict[str, str]:
         """The environment variables that make a command use the sandbox."""
