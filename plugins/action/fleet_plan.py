@@ -53,7 +53,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout i
     cut,
 )
 
-_MODULES = {
+_MODULES: dict[str, t.Any] = {
     "rayfleet.anyscale.cloud_iam": cloud_iam.Task,
     "rayfleet.anyscale.compute_config_profile": compute_config_profile.Task,
     "rayfleet.anyscale.iam_trust_ec2": iam_trust_ec2.Task,
