@@ -50,6 +50,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     trust_of,
     write_operations,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG
 
 MODULE = "cloud_iam"
 POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
@@ -59,6 +60,8 @@ STEPS = ("trust", "bucket_access", "compute_config_profile")
 # between.
 _TYPICAL = ("throttled", "503", "reset before it acts", "half an answer")
 _LASTING = ("throttled", "503")
+# Of these, what is enough of a read, of which the client makes the same whatever it asks for.
+_OF_READS = ("503", "half an answer")
 _REFUSED_OR_LOST = (
     "throttled",
     "another change under way",
@@ -83,14 +86,19 @@ class Case:
     times: int
 
     @property
-    def is_quick(self) -> bool:
-        """Whether each run of the tests has it: writes, and the last read of each operation, which
-        comes after the writes.
+    def marks(self) -> tuple[pytest.MarkDecorator, ...]:
+        """Each run of the tests has writes, and the last read of each operation, which comes after
+        the writes; the long version has them with all typical faults.
         """
-        last = self.number == SCENES[self.scene].calls[self.operation]
-        if self.times > 1:
-            return last and self.kind in _LASTING
-        return last and (is_write(self.operation) or self.kind in _TYPICAL)
+        write = is_write(self.operation)
+        typical = _LASTING if self.times > 1 else _TYPICAL
+        if self.number != SCENES[self.scene].calls[self.operation]:
+            return (pytest.mark.soak,)
+        if self.times == 1 and write:
+            return ()
+        if self.kind not in typical:
+            return (pytest.mark.soak,)
+        return () if self.kind in (_LASTING[-1:] if self.times > 1 else _OF_READS) else (LONG,)
 
     @property
     def is_outlasted(self) -> bool:
@@ -136,9 +144,7 @@ def _cases() -> t.Iterator[t.Any]:
                 for times, often in ((1, "once"), (FOR_EVER, "for ever")):
                     case = Case(scene, operation, number, kind, times)
                     name = f"{operation} {number} of {count}, {kind}, {often}"
-                    yield pytest.param(
-                        case, id=name, marks=[] if case.is_quick else [pytest.mark.soak]
-                    )
+                    yield pytest.param(case, id=name, marks=case.marks)
 
 
 # --- what must hold -------------------------------------------------------------------------------

@@ -50,11 +50,14 @@ from ansible_collections.rayfleet.anyscale.tests.support.operations import (
     UNKNOWN,
     Seen,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG
 
 # What each run of the tests has: of reads and of writes, once and for ever.
 _TYPICAL = ("throttled", "half an answer")
 _LASTING = ("503",)
 _OF_WRITES = ("another change under way", "reset before it acts", "500 after it acts")
+# Of these, what each run of the tests has, with the lasting ones.
+_QUICK = ("half an answer", "500 after it acts")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +72,12 @@ class Case:
     kind: str
     times: int
 
-    def is_quick(self, count: int) -> bool:
-        """Whether each run of the tests has it: the last call of each operation."""
+    def marks(self, count: int) -> tuple[pytest.MarkDecorator, ...]:
+        """Each run of the tests has the last call of each operation."""
         once = (*_TYPICAL, *_OF_WRITES) if is_write(self.operation) else _TYPICAL
-        return self.number == count and self.kind in (_LASTING if self.times > 1 else once)
+        if self.number != count or self.kind not in (_LASTING if self.times > 1 else once):
+            return (pytest.mark.soak,)
+        return () if self.times > 1 or self.kind in _QUICK else (LONG,)
 
 
 def _cases(uses: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
@@ -83,9 +88,7 @@ def _cases(uses: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
                     for times, often in ((1, "once"), (FOR_EVER, "for ever")):
                         case = Case(name, operation, number, kind, times)
                         shown = f"{name}, {operation} {number} of {count}, {kind}, {often}"
-                        yield pytest.param(
-                            case, id=shown, marks=[] if case.is_quick(count) else [pytest.mark.soak]
-                        )
+                        yield pytest.param(case, id=shown, marks=case.marks(count))
 
 
 @pytest.fixture(name="clock")
