@@ -530,6 +530,7 @@ def test_the_documents_of_a_fleet_are_not_all_named(
     ]
 
 
+@pytest.mark.long
 def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:

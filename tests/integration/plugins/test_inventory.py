@@ -348,7 +348,7 @@ WRONG = [
     wrong("x.yml, the document is a list", "a list", b"- a"),
     wrong("x.yml cannot be read|nested", "nested without end", b"[" * 3000),
     wrong(
-        "x.yml, defaults.config.* nested too deeply",
+        "x.yml, defaults.compute_config_spec.* nested too deeply",
         "an alias to itself",
         b"defaults: {compute_config_spec: &a {b: *a}}",
     ),
