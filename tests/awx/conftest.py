@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import TOKEN, StandIn
-from ansible_collections.rayfleet.anyscale.tests.support.awx_modules import MODULES
-from ansible_collections.rayfleet.anyscale.tools.environment import clean_environment
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, clean_environment
 
+MODULES = next((CACHE / "nox/awx").glob("lib/python*/site-packages"), CACHE)
 ANYSCALE_TOKEN = "token-for-anyscale-4711"
 VARIABLES = {
     "awx_setup_organization": "Platform",
@@ -49,7 +49,7 @@ RunAwx = t.Callable[..., Run]
 def awx() -> t.Iterator[StandIn]:
     """An AWX with nothing in it but two AWS credentials."""
     if not (MODULES / "ansible_collections/awx/awx").is_dir():
-        pytest.skip("the modules of awx.awx are not here; make awx fetches them")
+        pytest.skip("the modules of awx.awx are not here; make awx installs them")
     with StandIn() as stand_in:
         for name in ("AWS operator", "AWS auditor"):
             stand_in.add("credentials", name=name, credential_type=stand_in.aws_type)

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
-from ansible_collections.rayfleet.anyscale.tests.tools.browser import PROGRAMS, find_browser
+from ansible_collections.rayfleet.anyscale.tests.support.browser import PROGRAMS, find_browser
 
 Json = dict[str, t.Any]
 

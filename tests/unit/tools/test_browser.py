@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.tools.browser import find_browser
+from ansible_collections.rayfleet.anyscale.tests.support.browser import find_browser
 
 SHOWS = '#!/bin/sh\nfor page; do :; done\nexec /bin/cat "${page#file://}"\n'
 LACKS_A_LIBRARY = "#!/bin/sh\necho 'cannot open shared object file' >&2\nexit 127\n"

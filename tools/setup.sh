@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# Make a virtual environment with the pinned requirements of one size, or leave it alone when it is already right.
+# Make .venv with the pinned requirements of one size, or leave it alone when it is already right.
 #
-#   setup.sh SIZE [FOLDER]    SIZE is a file in tests/requirements: demo, pytest, test, browser, docsite, package, bench
-#                             or awscli; FOLDER is .venv by default
+#   setup.sh demo|test
 #
-# PYTHON=<path or name> picks the interpreter; else it is the newest one that runs. Exit status 3: no such interpreter.
+# PYTHON=<path or name> picks the interpreter; else it is the newest one that runs.
 set -euo pipefail
-cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
+cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 size=$1
-venv=${2:-.venv}
+venv=.venv
 stamp=$venv/.made-from
-pins="$PWD $(cat tests/requirements/*.txt | sha256sum)" # the path too: the scripts of a moved environment do not work
+pins="$PWD $(cat tests/requirements/{demo,test}.txt | sha256sum)" # the path too: the scripts of a moved environment do not work
 
 fail() {
-    echo "setup: $2" >&2
-    exit "$1"
+    echo "setup: $1" >&2
+    exit 1
 }
 
 # Every interpreter of the wanted names, newest first. Those of pyenv are listed too, because its shims may refuse to run.
@@ -37,7 +36,7 @@ find_python() {
             return
         fi
     done < <(candidates)
-    fail 3 "no Python 3.11 or newer runs here (looked for ${PYTHON:-python3.13, python3.12, python3.11, python3})."
+    fail "no Python 3.11 or newer runs here (looked for ${PYTHON:-python3.13, python3.12, python3.11, python3})."
 }
 
 have_uv() { uv --version >/dev/null 2>&1; }
@@ -52,12 +51,13 @@ make_environment() {
     elif virtualenv --version >/dev/null 2>&1; then
         virtualenv --quiet --python "$python" "$venv"
     else
-        fail 1 "$python cannot make virtual environments: install the package python3-venv (apt install python3-venv), or virtualenv, or uv."
+        fail "$python cannot make virtual environments: install the package python3-venv (apt install python3-venv), or virtualenv, or uv."
     fi
 }
 
 install_requirements() {
     local requirements=tests/requirements/$size.txt # complete, so that nothing has to be resolved
+    echo "Installing the requirements for '$size' in $venv ($("$venv/bin/python" --version), $(have_uv && uv --version || echo pip))"
     if have_uv; then
         uv pip install --quiet --python "$venv/bin/python" --no-deps --requirement "$requirements"
     else
@@ -65,36 +65,23 @@ install_requirements() {
     fi
 }
 
-# Makes the collection's names (rayfleet.anyscale.*) resolve to this clone for Ansible, its tools and Python's import.
-link_collection() {
-    local packages
-    packages=$(echo "$venv"/lib/python*/site-packages)
-    mkdir -p "$packages/ansible_collections/rayfleet"
-    ln -sfn -- "$PWD" "$packages/ansible_collections/rayfleet/anyscale"
-}
-
-# What the stamp holds: the pins and the interpreter on the first two lines, then the sizes that are installed.
+# The stamp holds the pins and the interpreter, then the sizes that are installed.
 is_current() {
     [ -f "$stamp" ] && "$venv/bin/python" -c '' 2>/dev/null &&
         [ "$(sed -n 1p "$stamp")" = "$pins" ] &&
-        { [ -z "$wanted" ] || [ "$(sed -n 2p "$stamp")" = "$wanted" ]; }
+        { [ -z "${PYTHON:-}" ] || [ "$(sed -n 2p "$stamp")" = "$(find_python)" ]; }
 }
 
-wanted=
-[ -z "${PYTHON:-}" ] || wanted=$(find_python)
-
 if ! is_current; then
-    python=${wanted:-$(find_python)}
+    python=$(find_python)
     make_environment "$python"
     printf '%s\n' "$pins" "$python" >"$stamp"
 fi
-if ! grep -qx "$size" "$stamp"; then
-    echo "Installing the requirements for '$size' in $venv ($("$venv/bin/python" --version), $(have_uv && uv --version || echo pip))"
+if ! grep -qxE "$size|test" "$stamp"; then # the size test holds all of demo
     install_requirements
-    case $size in # the first three hold all of the smaller ones
-        pytest) printf '%s\n' demo pytest ;;
-        test) printf '%s\n' demo pytest test ;;
-        *) printf '%s\n' "$size" ;;
-    esac >>"$stamp"
+    echo "$size" >>"$stamp"
 fi
-link_collection
+# Makes the collection's names (rayfleet.anyscale.*) resolve to this clone for Ansible, its tools and Python's import.
+packages=$(echo "$venv"/lib/python*/site-packages)
+mkdir -p "$packages/ansible_collections/rayfleet"
+ln -sfn -- "$PWD" "$packages/ansible_collections/rayfleet/anyscale"

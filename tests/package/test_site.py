@@ -2,20 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The website: what its pages would fetch from elsewhere, and what becomes of the first page for
-its theme.
+"""The documentation as a website, after the session ``docsite`` has built it: whole, and a browser that
+shows a page asks no other host.
 """
 
 from __future__ import annotations
 
+import re
+import typing as t
+
 import pytest
+import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.tools.docsite import (
-    expected_pages,
-    fetched,
-    with_captions,
+from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT
+
+SITE = CACHE / "site/html"
+_FETCHED = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=["']?(?P<src>(?:https?:)?//[^"'\s>]+)
+    |<link\b(?![^>]*rel=["']?(?:canonical|next|prev|author))[^>]*\bhref=["']?(?P<href>(?:https?:)?//[^"'\s>]+)
+    |(?:url\(|@import)\s*["']?(?P<url>(?:https?:)?//[^"'\s)]+)""",
+    re.VERBOSE,
 )
-
 FETCHED: dict[str, tuple[str, list[str]]] = {
     "a script of another host": (
         '<script defer src="https://cdn.example/x.js"></script>',
@@ -61,68 +68,31 @@ FETCHED: dict[str, tuple[str, list[str]]] = {
 }
 
 
+def fetched(text: str) -> list[str]:
+    """The addresses of other hosts that a browser fetches to show a page or a style sheet; links that
+    one may follow are none.
+    """
+    return [next(filter(None, match.groups())) for match in _FETCHED.finditer(text)]
+
+
 @pytest.mark.parametrize(("text", "addresses"), FETCHED.values(), ids=FETCHED)
 def test_what_a_browser_fetches(text: str, addresses: list[str]) -> None:
     assert fetched(text) == addresses
 
 
-INDEX = """\
-Rayfleet.Anyscale
-=================
-
-.. contents::
-   :local:
-   :depth: 1
-
-Guide
------
-
-.. toctree::
-    :maxdepth: 1
-
-    docsite/fleet
-
-Modules
-~~~~~~~
-
-.. toctree::
-    :maxdepth: 1
-    :hidden:
-
-    iam_trust_ec2_module
-"""
-FOR_THE_THEME = """\
-Rayfleet.Anyscale
-=================
-
-Guide
------
-
-.. toctree::
-    :caption: Guide
-    :maxdepth: 1
-
-    docsite/fleet
-
-Modules
-~~~~~~~
-
-.. toctree::
-    :caption: Modules
-    :maxdepth: 1
-    :hidden:
-
-    iam_trust_ec2 <iam_trust_ec2_module>
-"""
+def expected_pages() -> t.Iterator[str]:
+    """The pages of the guide, and those of the modules."""
+    for section in yaml.safe_load((ROOT / "docs/docsite/extra-docs.yml").read_text())["sections"]:
+        yield from (f"docsite/{name}.html" for name in section["toctree"])
+    yield from (f"{path.stem}_module.html" for path in sorted(ROOT.glob("plugins/modules/*.py")))
 
 
-def test_the_first_page_for_the_theme() -> None:
-    assert with_captions(INDEX) == FOR_THE_THEME
+@pytest.mark.parametrize("name", [*expected_pages()])
+def test_the_page_is_there(name: str) -> None:
+    assert (SITE / name).is_file()
 
 
-def test_pages_of_the_guide_and_of_modules_are_expected() -> None:
-    assert {
-        "docsite/first_cloud.html",
-        "docsite/permissions.html",
-        "iam_trust_ec2_module.html",
-    } <= set(expected_pages())
+def test_no_page_fetches_anything_from_another_host() -> None:
+    read = [path for path in SITE.rglob("*.*") if path.suffix in (".html", ".css")]
+    assert read
+    assert {address for path in read for address in fetched(path.read_text())} == set()

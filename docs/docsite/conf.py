@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Sphinx needs to know to make the documentation a website. The nox session ``docsite`` builds it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+project = html_title = html_short_title = "rayfleet.anyscale"
+copyright = "Rayfleet contributors"
+# Without intersphinx no other site is asked, so that references to Ansible's own documentation lead
+# nowhere here. Those to our own pages are looked at by antsibull-docs' lint.
+extensions = ["sphinx_antsibull_ext"]
+suppress_warnings = ["ref.ref", "ref.envvar"]
+default_role = "any"
+nitpicky = True
+pygments_style = "ansible"
+highlight_language = "YAML+Jinja"
+html_theme = "furo"  # system fonts, and no request to another site
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sphinx = html_use_index = html_copy_source = False
+
+_CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)+\n", re.MULTILINE)
+_UNDERLINE = re.compile(r"[-~]{3,}")
+_KINDS = "module|callback|filter|inventory|lookup|role"
+_DOCUMENT = re.compile(rf"(?P<indent> {{4}})(?P<file>(?P<name>\w+)_(?:{_KINDS}))")
+
+
+def with_captions(index: str) -> str:
+    """The first page, for a theme that shows its tables of contents beside every page: each with a
+    caption, and with short titles.
+    """
+    index = _CONTENTS.sub("", index)
+    title = ""
+    lines = index.splitlines()
+    for number, line in enumerate(lines):
+        if _UNDERLINE.fullmatch(line):
+            title = lines[number - 1]
+        elif line == ".. toctree::" and title:
+            lines[number] = f"{line}\n    :caption: {title}"
+        else:
+            lines[number] = _DOCUMENT.sub(r"\g<indent>\g<name> <\g<file>>", line)
+    return "\n".join(lines) + "\n"
+
+
+def setup(app: t.Any) -> None:
+    """Sphinx calls this: antsibull-docs writes the first page, and this rewrites it."""
+
+    def read(_app: t.Any, name: str, source: list[str]) -> None:
+        if name == "index":
+            source[0] = with_captions(source[0])
+
+    app.connect("source-read", read)
