@@ -242,9 +242,7 @@ def docsite(session: nox.Session) -> None:
     install(session, "docsite")
     site = CACHE / "site"
     shutil.rmtree(site, ignore_errors=True)
-    (site / "rst").mkdir(
-        mode=0o700, parents=True
-    )  # antsibull-docs wants it to be its owner's alone
+    (site / "rst").mkdir(mode=0o700, parents=True)  # antsibull-docs refuses one of a group
     site.chmod(0o700)
     options = ("--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", "rst")
     run(session, "antsibull-docs", "collection", *options, "rayfleet.anyscale", cwd=site)
@@ -423,6 +421,8 @@ def install(session: nox.Session, group: str) -> None:
 
 def link(path: Path, target: Path) -> None:
     """Make a symbolic link, unless it is there: another session may make the same one."""
+    if path.is_symlink() and path.readlink() != target:  # the clone has been moved
+        path.unlink()
     with contextlib.suppress(FileExistsError):
         path.symlink_to(target)
 

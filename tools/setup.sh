@@ -43,7 +43,7 @@ have_uv() { uv --version >/dev/null 2>&1; }
 
 make_environment() {
     local python=$1
-    rm -rf -- "$venv"
+    rm -rf -- "$venv" .cache/nox
     if have_uv; then
         uv venv --quiet --no-project --python "$python" "$venv"
     elif "$python" -c 'import ensurepip' 2>/dev/null; then
