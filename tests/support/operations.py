@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import (
-    look,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
+    read_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
@@ -178,7 +178,7 @@ def _identify(sandbox: Sandbox, _run: Run) -> Seen:
         "session_token": given["SessionToken"],
     }
     try:
-        result = look(
+        result = read_identity(
             {**keys, "expected_role": role_arn, "default_role": None, "look_up_role": True}
         )
     except TaskError as error:

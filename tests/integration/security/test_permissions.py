@@ -20,8 +20,8 @@ from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import (
     caller_policy,
     trust_policy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity_info import (
-    look,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
+    read_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
@@ -234,7 +234,7 @@ def _node(sandbox: Sandbox) -> dict[str, str]:
 
 
 def _verify(sandbox: Sandbox, _run: Run, _check: bool) -> list[str]:
-    found = look(
+    found = read_identity(
         {
             **_node(sandbox),
             "expected_role": NEW[1].role_name,
