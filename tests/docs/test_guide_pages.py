@@ -39,6 +39,4 @@ def test_troubleshooting_knows_every_check() -> None:
     lines = re.findall(
         r"^   \* - (``.*)$", (FOLDER / "troubleshooting.rst").read_text(), re.MULTILINE
     )
-    assert sorted(re.findall(r"``(\w+)``", " ".join(lines))) == sorted(
-        judge.__name__ for judge in CHECKS
-    )
+    assert sorted(re.findall(r"``(\w+)``", " ".join(lines))) == sorted(check.id for check in CHECKS)

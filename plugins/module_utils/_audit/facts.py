@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The facts about one cloud that the checks are made on: each either known, or known to be
-unreadable.
+"""The facts about one cloud that the checks use: each is known, or has a reason why it is not.
 
 This module util is private to the collection. Pure: it holds what was read and derives names from
 it.
@@ -37,7 +36,7 @@ Json = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class DefaultRole:
-    """The role that clusters run with unless told otherwise, and where that is written:
+    """The role that clusters run with unless a compute config sets another one, and how it is known:
     ``registered`` or ``convention``.
     """
 
@@ -47,18 +46,18 @@ class DefaultRole:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What was read. What AWS or Anyscale says does not exist is ``None``; documents and rows are
-    as they came.
+    """What was read. ``None`` stands for what does not exist in AWS or Anyscale; documents and rows
+    are as the API returned them.
 
-    elsewhere: what the cloud runs on where that is not AWS virtual machines; empty where it is, or
-    where nobody knows.
-    account_id: the caller's account, which all of AWS was read in. cloud_account: the account that
-    the cloud is in.
-    role_wanted: which role is looked at; role: that role. mappings: the Cloud IAM mapping of each
-    resource that has rules.
-    bucket_region: ``None`` where there is no such bucket; inapplicable where it is in another
+    elsewhere: what the cloud runs on where that is not AWS virtual machines; else, and where it is
+    not known, empty.
+    account_id: the caller's account, in which everything in AWS was read. cloud_account: the
+    account that the cloud is in.
+    role_wanted: the role to check, by name or ARN; role: that role as IAM has it. mappings: the
+    Cloud IAM mapping of each resource that has rules.
+    bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
-    principals: by unique id, asked for only where the bucket's policy shows such ids.
+    principals: by unique ID, read only where the bucket's policy contains such IDs.
     """
 
     account_id: str
@@ -90,26 +89,26 @@ class Facts:
     principals: Fact[dict[str, str]]
 
     def live_role(self) -> Json:
-        """The role, where there is one to check."""
+        """The role, where it exists."""
         role = self.role.get()
         if role is None:
-            raise not_applicable(f"There is no role {self.role_wanted.get()}.")
+            raise not_applicable(f"Role {self.role_wanted.get()} does not exist.")
         return role
 
     def principal(self) -> Role:
-        """The role as a policy's evaluation needs it."""
+        """The role as policy evaluation needs it."""
         role = self.live_role()
         return Role(role["Arn"], account_of(role["Arn"]), role["RoleId"])
 
     def existing_bucket_region(self) -> str:
-        """The region of the bucket, where there is one."""
+        """The region of the bucket, where the bucket exists."""
         region = self.bucket_region.get()
         if region is None:
-            raise not_applicable(f"There is no bucket {self.bucket.get()}.")
+            raise not_applicable(f"Bucket {self.bucket.get()} does not exist.")
         return region
 
     def profile_arn(self) -> str:
-        """The ARN of the instance profile that is looked at, as it is or as it will be."""
+        """The ARN of the instance profile to check, as it is or as it will be once created."""
         profile = self.profile.get()
         return (
             profile["Arn"]
@@ -118,7 +117,7 @@ class Facts:
         )
 
     def instance_profiles(self) -> list[Json]:
-        """All instance profiles that were read: those of the role, and the one that is looked at."""
+        """All instance profiles that were read: those of the role, and the one to check."""
         profiles = [
             *(self.role_profiles.value or []),
             *([self.profile.value] if self.profile.value else []),

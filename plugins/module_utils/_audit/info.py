@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look at one cloud and write nothing: what the module ``cloud_iam_info`` does.
+"""Check the IAM set-up of one cloud, read-only: what the module ``cloud_iam_info`` does.
 
 This module util is private to the collection.
 """
@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import checked
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import run_checks
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 
 class Task(ModuleTask):
-    """One cloud to look at."""
+    """The checks of one cloud."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
         "cloud_id": {"type": "str"},
@@ -70,15 +70,20 @@ class Task(ModuleTask):
         self._anyscale = anyscale_client(params) if params["anyscale"] else None
 
     def result(self, check_mode: bool) -> Json:
-        """Read, check, and tell; the same in check mode."""
+        """The facts and the outcome of each check; the same in check mode."""
         if self.params.get("account_id"):
             refuse_caller(self.session.account_id(), self.params["account_id"])
         facts = CloudReader(self.params, self.session, self._anyscale).facts()
-        return {"changed": False, "cloud": _told(facts), "checks": checked(facts), "warnings": []}
+        return {
+            "changed": False,
+            "cloud": _summary(facts),
+            "checks": run_checks(facts),
+            "warnings": [],
+        }
 
 
 def _check_names(params: t.Mapping[str, t.Any]) -> None:
-    """A name that cannot be one is a mistake in the playbook and not a fact about the cloud."""
+    """An invalid name is a mistake in the playbook, not a fact about the cloud: it is an error."""
     for option, parse in {
         "cloud_id": parse_cloud_id,
         "role": parse_role,
@@ -91,12 +96,12 @@ def _check_names(params: t.Mapping[str, t.Any]) -> None:
         if ":" in name:
             raise InputError(
                 f"compute_config has {name!r}, which names a version.",
-                "Leave it out: the newest version is looked at.",
+                "Leave the version out: the newest one is checked.",
             )
 
 
-def _told(facts: Facts) -> Json:
-    """What the checks were made on, in short; what is not known is ``null``."""
+def _summary(facts: Facts) -> Json:
+    """The facts in short; what is not known is ``null``."""
     cloud, default, role = facts.cloud.value or {}, facts.default_role.value, facts.role.value
     primary = facts.primary.value or {}
     return {
@@ -106,7 +111,7 @@ def _told(facts: Facts) -> Json:
         "region": primary.get("region") or cloud.get("region"),
         "default_role_arn": default.arn if default else None,
         "default_role_source": default.source if default else "unknown",
-        "role": role and _told_role(role),
+        "role": role and _role_summary(role),
         "instance_profiles": [
             {
                 "name": profile["InstanceProfileName"],
@@ -115,10 +120,10 @@ def _told(facts: Facts) -> Json:
             }
             for profile in facts.instance_profiles()
         ],
-        "bucket": facts.bucket.value and _told_bucket(facts),
+        "bucket": facts.bucket.value and _bucket_summary(facts),
         "control_plane_role_arn": facts.control_plane_arn.value,
         "compute_configs": [
-            _told_config(facts, name, found.value)
+            _config_summary(facts, name, found.value)
             for name, found in facts.compute_configs.items()
             if found.value
         ],
@@ -126,7 +131,7 @@ def _told(facts: Facts) -> Json:
     }
 
 
-def _told_role(role: Json) -> Json:
+def _role_summary(role: Json) -> Json:
     return {
         "arn": role["Arn"],
         "name": role["RoleName"],
@@ -138,9 +143,9 @@ def _told_role(role: Json) -> Json:
     }
 
 
-def _told_bucket(facts: Facts) -> Json:
-    """The bucket; every read expects it in the caller's account, so that one that was answered
-    tells the account.
+def _bucket_summary(facts: Facts) -> Json:
+    """The bucket. Every read states the caller's account as the expected owner, so that one that
+    succeeds proves the account.
     """
     is_here = bool(facts.bucket_region.value) or facts.bucket_policy.is_known
     return {
@@ -150,7 +155,7 @@ def _told_bucket(facts: Facts) -> Json:
     }
 
 
-def _told_config(facts: Facts, name: str, template: Json) -> Json:
+def _config_summary(facts: Facts, name: str, template: Json) -> Json:
     groups = fact(lambda: [] if facts.elsewhere else effective_profiles(facts, name)).value or []
     return {
         "name": name,

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Find out which instance profile each node group of a cluster gets, and which of three layers
-decides that.
+"""The instance profile that each node group of a cluster gets, and which of three layers decides it.
 
-This module util is private to the collection. Pure. Anyscale takes the profile in the compute
-config, else the one that the cloud resource names, else the one that is named like the cloud
-resource's role. https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure. Anyscale uses the profile in the compute
+config, else the one that is registered for the cloud resource, else the one that is named like the
+cloud resource's role. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ BY_ROLE_NAME = "role_name"
 @dataclasses.dataclass(frozen=True)
 class Effective:
     """A node group's profile, as an ARN or as the compute config has it, and the layer that decides
-    on it.
+    it.
     """
 
     deployment: str | None
@@ -60,15 +59,15 @@ class Effective:
 
     @property
     def kind(self) -> str:
-        """What the profile is named by: ``instance_profile`` or ``role``, the kind of its ARN, or
+        """How the profile is named: ``instance_profile`` or ``role``, after the kind of its ARN, or
         ``name``.
         """
         arn = parse_arn(self.instance_profile_arn)
         return arn.resource.partition("/")[0].replace("-", "_") if arn else "name"
 
     def is_one_of(self, profiles: t.Iterable[Json]) -> bool:
-        """Whether it is one of these profiles; a path in an ARN does not count, since Anyscale does
-        not know it.
+        """Whether it is one of these profiles. Paths in ARNs are not compared, since Anyscale does not
+        know them.
         """
         arn = parse_arn(self.instance_profile_arn)
         own = (arn.account_id if arn else "", self.name)
@@ -83,7 +82,7 @@ class Effective:
 
 
 def observed_config(facts: Facts, name: str) -> Observed:
-    """A compute config with what surrounds it."""
+    """A compute config with the resources of its cloud."""
     return Observed(
         name, facts.cloud_id or "", facts.compute_configs[name].get(), facts.resources.get()
     )
@@ -99,37 +98,33 @@ def effective_profiles(facts: Facts, name: str) -> list[Effective]:
 
 
 def without_compute_config(facts: Facts) -> Effective:
-    """What the nodes of a cluster on the primary resource get where no compute config says
-    anything.
-    """
+    """The profile of a cluster on the primary resource whose compute config names none."""
     resource = facts.primary.get()
     return _fallback(facts, resource, resource.get("name"), "any")
 
 
 def profiles_with_role(facts: Facts) -> list[Json]:
-    """The instance profiles that hold the role and that clusters are given, as far as that is
-    known.
-    """
-    given = _given(facts)
+    """The instance profiles that hold the role and that clusters use, as far as is known."""
+    in_use = _in_use(facts)
     return [
         profile
         for profile in facts.role_profiles.value or []
-        if any(one.is_one_of([profile]) for one in given)
+        if any(one.is_one_of([profile]) for one in in_use)
     ]
 
 
-def _given(facts: Facts) -> list[Effective]:
-    """The profile of each node group of the compute configs; without any, that of clusters that
-    have none.
+def _in_use(facts: Facts) -> list[Effective]:
+    """The profile of each node group of the compute configs; without any compute config, the
+    default one.
     """
-    given = []
+    in_use = []
     for name, config in facts.compute_configs.items():
         with contextlib.suppress(CheckAborted):
-            given += effective_profiles(facts, name) if config.value else []
+            in_use += effective_profiles(facts, name) if config.value else []
     if not facts.compute_configs and facts.primary.is_known:
         with contextlib.suppress(CheckAborted):
-            given.append(without_compute_config(facts))
-    return given
+            in_use.append(without_compute_config(facts))
+    return in_use
 
 
 def _of_group(facts: Facts, group: NodeGroup) -> Effective:

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words of a check: what it can come to, and how it ends where what it needs to know could not
-be read.
+"""The outcomes of a check, and how a check ends where a fact that it needs could not be read.
 
 This module util is private to the collection. Pure. A fact that could not be read ends every check
-that asks for it, as ``unknown`` and with the missing permission, so that no check can pass on what
-nobody saw.
+that asks for it as ``unknown``, with the missing permission, so that no check passes on a fact that
+was never read.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ FAIL = "fail"
 WARN = "warn"
 UNKNOWN = "unknown"
 NOT_APPLICABLE = "not_applicable"
-# From the one that counts most: what several verdicts are together.
+# Of several outcomes, the one whose status comes first here stands for all.
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
 _UNAUTHENTICATED = 401
@@ -43,8 +42,8 @@ Value = t.TypeVar("Value")
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a check came to: its status, why in a sentence, the facts in JSON, and what to do (a
-    sentence or a document).
+    """The outcome of a check: its status, the reason as a sentence, the evidence in JSON, and the
+    remedy (a sentence or a document).
     """
 
     status: str
@@ -54,22 +53,31 @@ class Outcome:
 
 
 def passed(reason: str, **evidence: t.Any) -> Outcome:
-    """All is as it must be."""
+    """The check passes."""
     return Outcome(PASS, reason, evidence=evidence)
 
 
 def failed(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
-    """Clusters do not get what they need, or not from here."""
+    """Clusters do not get what they need, or get it from elsewhere."""
     return Outcome(FAIL, reason, remedy, evidence)
 
 
 def warned(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
-    """It works, or may work, but somebody should look at it."""
+    """It works, or may work, but the owner of the cloud should know."""
     return Outcome(WARN, reason, remedy, evidence)
 
 
+def onboard(module: str, options: str = "") -> str:
+    """The remedy for what ``onboard`` can fix. Who reads an audit runs playbooks, so the command comes
+    first; the module is for playbooks of the reader's own. ``<cloud>`` is the host, which the module
+    does not know.
+    """
+    command = f"ansible-playbook rayfleet.anyscale.onboard --limit <cloud>{options}"
+    return f"Run '{command}', or the module rayfleet.anyscale.{module}."
+
+
 class CheckAborted(Exception):
-    """Ends a check without a verdict."""
+    """Ends a check that cannot be decided."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.reason)
@@ -82,19 +90,19 @@ def not_applicable(reason: str) -> CheckAborted:
 
 
 def unknown(reason: str, remedy: str = "", **evidence: t.Any) -> CheckAborted:
-    """What the check needs to know could not be read."""
+    """A fact that the check needs could not be read."""
     return CheckAborted(Outcome(UNKNOWN, reason, remedy, evidence))
 
 
 @dataclasses.dataclass(frozen=True)
 class Fact(t.Generic[Value]):
-    """What a read found, or why nothing is known of it."""
+    """A value that was read, or the reason why it is not known."""
 
     value: Value | None = None
     obstacle: CheckAborted | None = None
 
     def get(self) -> Value:
-        """The value. Raises Undecided where it is not known."""
+        """The value. Raises ``CheckAborted`` where it is not known."""
         if self.obstacle is not None:
             raise self.obstacle
         return t.cast(Value, self.value)
@@ -106,13 +114,13 @@ class Fact(t.Generic[Value]):
 
     @property
     def is_not_applicable(self) -> bool:
-        """Whether there is nothing of which it could be a fact."""
+        """Whether the thing that the fact is about does not exist."""
         return self.obstacle is not None and self.obstacle.outcome.status == NOT_APPLICABLE
 
 
 def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
-    """What a read finds. A refusal of ``service`` or nearly any other error makes it a fact that is
-    not known, and ends nothing else.
+    """The result of a read as a fact. A refusal by ``service``, and nearly any other error, makes it
+    unknown and ends nothing else.
     """
     try:
         return Fact(read())
@@ -123,8 +131,8 @@ def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
 
 
 def obstacle_of(error: TaskError, service: str = "") -> CheckAborted:
-    """Why nothing is known where a read failed. That Anyscale does not accept the token is no fact
-    about a cloud: it ends the task.
+    """Why a fact is unknown after a read failed. A token that Anyscale does not accept ends the task:
+    it says nothing about the cloud.
     """
     if isinstance(error, AnyscaleError) and error.status == _UNAUTHENTICATED:
         raise error
@@ -132,11 +140,11 @@ def obstacle_of(error: TaskError, service: str = "") -> CheckAborted:
 
 
 def outcome_of(judge: t.Callable[[], Outcome]) -> Outcome:
-    """What a check comes to, also where it cannot come to a verdict."""
+    """The outcome of a check, also where it cannot be decided."""
     try:
         return judge()
-    except CheckAborted as undecided:
-        return undecided.outcome
+    except CheckAborted as aborted:
+        return aborted.outcome
 
 
 def _evidence(error: TaskError, service: str) -> dict[str, t.Any]:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read what Anyscale tells about one cloud, each fact on its own: what is refused ends nothing but
-what hangs on it.
+"""Read the facts about one cloud from Anyscale, each on its own: a refused read makes only the facts
+unknown that depend on it.
 
 This module util is private to the collection. I/O only, and never a call that writes.
 """
@@ -43,7 +43,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import A
 def reads(
     service: str = "",
 ) -> t.Callable[[t.Callable[[t.Any], Value]], functools.cached_property[Fact[Value]]]:
-    """Make a method a property that reads once and is a fact. ``service`` is the one of AWS that
+    """Make a method a property that reads once and is a fact. ``service`` is the AWS service that
     may refuse the read.
     """
 
@@ -58,8 +58,8 @@ def reads(
 
 
 class AnyscaleReader:
-    """Reads about the cloud that parameters name. Without a client, what only Anyscale knows is not
-    known.
+    """Reads the facts about the cloud that the parameters name. Without a client, the facts that only
+    Anyscale has are unknown.
     """
 
     def __init__(self, params: t.Mapping[str, t.Any], anyscale: AnyscaleClient | None) -> None:
@@ -72,7 +72,7 @@ class AnyscaleReader:
 
     @reads()
     def cloud(self) -> Json:
-        """The cloud's row."""
+        """The cloud as the API returns it."""
         return self._client().cloud(self._known_cloud_id())
 
     @reads()
@@ -82,7 +82,7 @@ class AnyscaleReader:
 
     @reads()
     def primary(self) -> Json:
-        """The resource that counts where none is named."""
+        """The resource that is used where a compute config names none."""
         resources = self.resources.get()
         primary = (
             resources
@@ -91,9 +91,8 @@ class AnyscaleReader:
         )
         if len(primary) != 1:
             raise unknown(
-                f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be "
-                "exactly one.",
-                "Check 'anyscale cloud get' and make one of its resources the default.",
+                f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be one.",
+                "Run 'anyscale cloud get', and make one of its resources the default.",
             )
         return primary[0]
 
@@ -105,8 +104,8 @@ class AnyscaleReader:
             resource_id = resource.get("cloud_resource_id") or resource.get("cloud_deployment_id")
             if resource_id and not compute_config_plan.other_kind(resource):
                 mapping = self._client().iam_mapping(self._known_cloud_id(), resource_id)
-                told = {key: mapping.get(key) for key in ("rules", "fallback_rule")}
-                found.append({"resource": resource.get("name"), **told})
+                rules = {key: mapping.get(key) for key in ("rules", "fallback_rule")}
+                found.append({"resource": resource.get("name"), **rules})
         return [mapping for mapping in found if mapping["rules"]]
 
     @reads()
@@ -123,20 +122,21 @@ class AnyscaleReader:
         arn = config.get("anyscale_iam_role_id") or self.cloud.get().get("credentials")
         if not arn:
             raise unknown(
-                "Anyscale does not tell which role it assumes.", "Look at 'anyscale cloud get'."
+                "Anyscale returned no control-plane role for the cloud.",
+                "Run 'anyscale cloud get', and register the cloud with its control-plane role.",
             )
         return _role_arn(arn, "anyscale_iam_role_id")
 
     @reads()
     def cloud_account(self) -> str:
-        """The account that the cloud is in: as the parameters say, else that of the role that
+        """The account that the cloud is in: the one in the parameters, else that of the role that
         Anyscale assumes.
         """
         return self.params.get("account_id") or account_of(self.control_plane_arn.get())
 
     @reads()
     def default_role(self) -> DefaultRole:
-        """The role that the cloud registered, else the one that Anyscale made for it."""
+        """The role that is registered for the cloud, else the one that Anyscale created for it."""
         registered = (self.primary.get().get("aws_config") or {}).get("cluster_iam_role_id")
         if registered:
             return DefaultRole(_role_arn(registered, "cluster_iam_role_id"), "registered")
@@ -147,7 +147,7 @@ class AnyscaleReader:
 
     @reads()
     def role_wanted(self) -> RoleReference:
-        """The role to look at: the one in the parameters, else the cloud's default."""
+        """The role to check: the one in the parameters, else the cloud's default role."""
         self._expect_virtual_machines()
         if self.params.get("role") is not None:
             return parse_role(self.params["role"])
@@ -157,7 +157,7 @@ class AnyscaleReader:
 
     @reads()
     def bucket(self) -> str:
-        """The bucket to look at: the one in the parameters, else the cloud's."""
+        """The bucket to check: the one in the parameters, else the one registered for the cloud."""
         self._expect_virtual_machines()
         name = (
             parse_bucket(self.params["bucket"])
@@ -165,11 +165,14 @@ class AnyscaleReader:
             else self.registered_bucket.get()
         )
         if name is None:
-            raise unknown(f"Cloud {self.cloud_id} has no bucket of its own.", "Give bucket.")
+            raise unknown(
+                f"No bucket is registered for cloud {self.cloud_id}.",
+                "Set cloud_iam_bucket (the module's option bucket).",
+            )
         return name
 
     def compute_config(self, name: str) -> Json | None:
-        """The newest version of a compute config, ``None`` where there is none of that name."""
+        """The newest version of a compute config, ``None`` where no compute config has that name."""
         return self._client().newest_compute_config(name, self._known_cloud_id())
 
     @functools.cached_property
@@ -181,7 +184,7 @@ class AnyscaleReader:
         return "" if provider in (None, "AWS") else f"its provider is {provider}"
 
     def _expect_virtual_machines(self) -> None:
-        """Spare the reads of what means nothing for any other cloud."""
+        """Skip the reads that only make sense for a cloud on AWS virtual machines."""
         if self.elsewhere:
             raise not_applicable(
                 f"The cloud does not run on AWS virtual machines: {self.elsewhere}."
@@ -189,20 +192,24 @@ class AnyscaleReader:
 
     def _client(self) -> AnyscaleClient:
         if self._anyscale is None:
-            raise unknown("Anyscale was not asked.", "Set anyscale to true.")
+            raise unknown(
+                "Anyscale was not queried.",
+                "Set cloud_iam_publish (the module's option anyscale) to true.",
+            )
         return self._anyscale
 
     def _known_cloud_id(self) -> str:
         return self._found_id.get()
 
     def _find_id(self, name: str) -> Fact[str]:
-        """The id of the cloud of a name. A name that no cloud has is a mistake in the playbook, and
-        ends the task.
+        """The ID of the cloud that has a name. A name that no cloud has is a mistake in the playbook,
+        and ends the task.
         """
         if self._anyscale is None:
             return Fact(
                 obstacle=unknown(
-                    "Without Anyscale, nothing tells the cloud's id.", "Give cloud_id."
+                    "The cloud's ID is not known, since Anyscale was not queried.",
+                    "Set cloud_iam_cloud_id (the module's option cloud_id).",
                 )
             )
         try:
@@ -212,11 +219,11 @@ class AnyscaleReader:
 
 
 def _role_arn(value: str, where: str) -> str:
-    """A role's ARN as Anyscale has it; anything else is no fact to go by."""
+    """A role's ARN as Anyscale has it; any other value leaves the role unknown."""
     role = parse_role(value, f"The cloud's {where}")
     if role.arn is None:
         raise unknown(
             f"The cloud's {where} is {value!r}, which is not an ARN.",
-            "Look at 'anyscale cloud get'.",
+            "Run 'anyscale cloud get', and register the role with its ARN.",
         )
     return str(role.arn)

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read all facts about one cloud, in AWS as well: what is refused makes one fact unknown, and what
-hangs on it.
+"""Read all facts about one cloud, those in AWS as well: a refused read makes only the facts unknown
+that depend on it.
 
 This module util is private to the collection. I/O only, and never a call that writes.
 """
@@ -51,7 +51,7 @@ _REFUSALS = ("AccessDenied", "MethodNotAllowed")
 
 
 class CloudReader(AnyscaleReader):
-    """Reads in the caller's account what is there of the cloud."""
+    """Reads the facts about the cloud that are in the caller's account."""
 
     def __init__(
         self, params: t.Mapping[str, t.Any], session: AwsSession, anyscale: AnyscaleClient | None
@@ -85,13 +85,15 @@ class CloudReader(AnyscaleReader):
 
     @reads("iam")
     def role(self) -> Json | None:
-        """The role, ``None`` where there is none."""
+        """The role, ``None`` where it does not exist."""
         wanted = self.role_wanted.get()
         self._expect_here(wanted.account_id or self.cloud_account.value, f"Role {wanted}")
         role = self._iam.role(wanted.name)
         if role is None and self._is_guessed:
-            reason = f"There is no role {wanted}, and which role the cloud registered is not known."
-            raise unknown(reason, "Give role, or let Anyscale be asked.")
+            raise unknown(
+                f"Role {wanted} does not exist, and the role that the cloud registered is not known.",
+                "Set cloud_iam_role (the module's option role), or let Anyscale be queried.",
+            )
         return role if role is None or wanted.arn is None or role["Arn"] == str(wanted) else None
 
     @reads()
@@ -114,14 +116,14 @@ class CloudReader(AnyscaleReader):
 
     @reads()
     def profile_name(self) -> str:
-        """The name of the instance profile to look at."""
+        """The name of the instance profile to check."""
         return parse_instance_profile(
             self.params.get("instance_profile") or self.role_wanted.get().name
         )
 
     @reads("iam")
     def profile(self) -> Json | None:
-        """That instance profile, ``None`` where there is none."""
+        """The instance profile to check, ``None`` where it does not exist."""
         wanted = self.role_wanted.get()
         self._expect_here(wanted.account_id or self.cloud_account.value, f"Role {wanted}")
         if self._is_guessed:
@@ -135,7 +137,7 @@ class CloudReader(AnyscaleReader):
 
     @reads("iam")
     def control_plane(self) -> Identity | None:
-        """What decides for the role that Anyscale assumes, ``None`` where there is no such role."""
+        """The policies of the role that Anyscale assumes, ``None`` where the role does not exist."""
         arn = self.control_plane_arn.get()
         self._expect_here(account_of(arn), f"Role {arn}")
         role = self._iam.role(role_name_of(arn))
@@ -147,30 +149,32 @@ class CloudReader(AnyscaleReader):
 
     @reads("iam")
     def principals(self) -> dict[str, str]:
-        """The account's principals by their unique ids, where the bucket's policy shows such ids."""
+        """The account's principals by unique ID, where the bucket's policy contains such IDs."""
         return self._iam.principals() if document_unique_ids(self.bucket_policy.get()) else {}
 
     @property
     def _is_guessed(self) -> bool:
-        """Whether the role to look at is the one of Anyscale's convention only because nobody could
-        be asked for another.
+        """Whether the role to check has the name of Anyscale's convention only because the registered
+        role could not be read.
         """
         return self.params.get("role") is None and not self.default_role.is_known
 
     def _expect_here(self, account_id: str | None, what: str) -> None:
-        """Refuse to read in the caller's account what is in another one: the same names may mean
-        others there.
+        """Refuse to read in the caller's account what is in another one: the same name may belong to
+        something else there.
         """
         if account_id and account_id != self.account_id:
             raise unknown(
-                f"{what} is in account {account_id}; the caller is in account {self.account_id}.",
-                "Connect to the cloud's account, with assume_role_arn or profile for example.",
+                f"{what} is in account {account_id}, but the credentials are for account "
+                f"{self.account_id}.",
+                "Use credentials for that account: set cloud_iam_assume_role_arn (the module's "
+                "option assume_role_arn) to a role in it.",
             )
 
     def _live_role(self) -> Json:
         role = self.role.get()
         if role is None:
-            raise not_applicable(f"There is no role {self.role_wanted.get()}.")
+            raise not_applicable(f"Role {self.role_wanted.get()} does not exist.")
         return role
 
     def _policies(self, role: Json) -> tuple[NamedPolicy, ...]:
@@ -192,7 +196,7 @@ class CloudReader(AnyscaleReader):
 
     @reads("s3")
     def bucket_region(self) -> str | None:
-        """Where the bucket is, ``None`` where there is none of its name."""
+        """The region of the bucket, ``None`` where the bucket does not exist."""
         bucket = self._bucket()
         try:
             return bucket.region()
@@ -219,11 +223,11 @@ class CloudReader(AnyscaleReader):
         return Bucket(self._session, self.bucket.get(), self.account_id)
 
     def _found_bucket(self) -> Bucket:
-        """The bucket, unless it is known to be nowhere or somebody else's; it may be there where
-        its region was refused.
+        """The bucket, unless it is known not to exist or to belong to another account. Where its
+        region could not be read, it may exist.
         """
         if self.bucket_region.is_known and self.bucket_region.get() is None:
-            raise not_applicable(f"There is no bucket {self.bucket.get()}.")
+            raise not_applicable(f"Bucket {self.bucket.get()} does not exist.")
         if self.bucket_region.is_not_applicable:
             self.bucket_region.get()
         return self._bucket()

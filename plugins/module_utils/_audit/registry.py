@@ -2,9 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All checks of a cloud, in the order in which a cluster meets what they check.
+"""All checks of a cloud, in the order in which a cluster depends on what they check, and the words
+for each.
 
-This module util is private to the collection. Pure: facts in, the list of checks out.
+This module util is private to the collection. Pure: facts in, the list of outcomes out. The
+documentation's page on checks is written from here.
 """
 
 from __future__ import annotations
@@ -44,53 +46,230 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.ro
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    FAIL,
+    UNKNOWN,
+    WARN,
     Outcome,
     not_applicable,
     outcome_of,
 )
 
-_Judge = t.Callable[[Facts], Outcome]
-
-# The names of the functions are the ids of the checks.
-CHECKS: dict[_Judge, str] = {
-    trust_ec2: "EC2 may assume the role",
-    trust_anyscale_verify: "Anyscale's own verification accepts the trust policy",
-    role_account: "The role is in the cloud's account",
-    permissions_boundary: "The permissions boundary leaves the role the bucket",
-    instance_profile_exists: "The instance profile exists",
-    instance_profile_name: "The instance profile is named like the role",
-    instance_profile_role: "The instance profile holds the role",
-    control_plane_pass_role: "Anyscale may pass the role to EC2",
-    control_plane_get_instance_profile: "Anyscale may look at the instance profile",
-    bucket_access: "The bucket grants the role access",
-    bucket_deny: "No statement denies the role the bucket",
-    bucket_account: "The bucket is in the cloud's account",
-    bucket_region: "The bucket is in the cloud's region",
-    bucket_dangling_principals: "The bucket's policy names no deleted principal",
-    compute_config_override: "The compute config gives every node group the profile",
-    compute_config_arn_kind: "The compute config names the profile by its ARN",
-    effective_profile: "Every node group ends up with the role",
-    document_owner: "No other tool will undo the policies",
-}
+_TRUST, _BUCKET, _CONFIG = "iam_trust_ec2", "s3_cloud_access", "compute_config_profile"
+_ONBOARD = "``ansible-playbook rayfleet.anyscale.onboard --limit <cloud>``"
+# Titles that begin with one of these keep their capital within a sentence.
+_NAMES = ("Anyscale", "EC2")
 
 
-def checked(facts: Facts) -> list[dict[str, t.Any]]:
-    """What all checks come to."""
-    return [_checked(judge, title, facts) for judge, title in CHECKS.items()]
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A check: the function that makes it, whose name is its id, and the words for it.
+
+    title: true where it passes. failing_title: true where it fails, and where it warns.
+    fix: what to do, in reStructuredText, for the documentation; an outcome has a remedy of its own.
+    module, reasons: the module that can fix it, and the reason codes by which that module calls the
+    same problem.
+    """
+
+    judge: t.Callable[[Facts], Outcome]
+    title: str
+    failing_title: str
+    fix: str
+    module: str = ""
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id, which never changes."""
+        return self.judge.__name__
+
+    def title_of(self, status: str) -> str:
+        """The sentence that is true for a status.
+
+        A check that is unknown gets neither title, since it is not known which one is true. A check
+        that does not apply gets the passing title, which says what it would check.
+        """
+        if status in (FAIL, WARN):
+            return self.failing_title
+        if status == UNKNOWN:
+            is_name = self.title.startswith(_NAMES)
+            title = self.title if is_name else self.title[0].lower() + self.title[1:]
+            return f"It is unknown whether {title}"
+        return self.title
 
 
-def _checked(judge: _Judge, title: str, facts: Facts) -> dict[str, t.Any]:
+CHECKS: tuple[Check, ...] = (
+    Check(
+        trust_ec2,
+        "EC2 can assume the role",
+        "EC2 cannot assume the role, or only under a condition",
+        f"{_ONBOARD}. If a statement denies EC2, remove it from the trust policy. If the role does "
+        "not exist, create it, or set ``cloud_iam_role`` to another one.",
+        _TRUST,
+        ("ec2_trust_missing", "ec2_trust_conditional", "statement_differs"),
+    ),
+    Check(
+        trust_anyscale_verify,
+        "The Anyscale CLI accepts the trust policy",
+        "The Anyscale CLI rejects the trust policy, or would rewrite it",
+        f"{_ONBOARD}. If ``anyscale cloud verify`` fails with a traceback, replace the "
+        '``Principal`` ``"*"`` by ``{"AWS": "*"}``, and ``NotPrincipal`` by a ``Principal``. If the '
+        "role is also the control-plane role, set ``cloud_iam_role`` to one that only clusters use.",
+        _TRUST,
+        ("ec2_trust_missing", "action_not_a_string", "statement_differs"),
+    ),
+    Check(
+        role_account,
+        "The cloud's roles are in its account",
+        "A role of the cloud is in another account",
+        "Set ``cloud_iam_role`` to a role in the cloud's account, or correct "
+        "``cloud_iam_account_id``.",
+    ),
+    Check(
+        permissions_boundary,
+        "No permissions boundary limits the role's access to the bucket",
+        "A permissions boundary limits the role's access to the bucket",
+        "Allow the actions on the bucket in the boundary, or remove the boundary from the role.",
+    ),
+    Check(
+        instance_profile_exists,
+        "The instance profile exists",
+        "The instance profile does not exist",
+        f"{_ONBOARD}. If clusters use another one, set ``cloud_iam_instance_profile`` to it.",
+        _CONFIG,
+        ("instance_profile_missing",),
+    ),
+    Check(
+        instance_profile_name,
+        "Anyscale finds the role's instance profile by default",
+        "Anyscale does not find the role's instance profile by default",
+        "Create an instance profile that has the role's name and holds the role, or name one in "
+        "the registration of the cloud, or in every compute config: "
+        f"{_ONBOARD} does the last.",
+    ),
+    Check(
+        instance_profile_role,
+        "The instance profile holds the role",
+        "The instance profile does not hold the role",
+        f"{_ONBOARD} adds the role to an empty one. If it holds another role, set "
+        "``cloud_iam_instance_profile`` to another one, or remove that role from it.",
+        _CONFIG,
+        ("instance_profile_without_role",),
+    ),
+    Check(
+        control_plane_pass_role,
+        "Anyscale can pass the role to EC2",
+        "Anyscale cannot pass the role to EC2, or only under a condition",
+        "Add the statement in the remedy to a policy of the control-plane role, or to its "
+        "permissions boundary. If a statement denies it, exclude the role from that statement.",
+    ),
+    Check(
+        control_plane_get_instance_profile,
+        "Anyscale can read the instance profile",
+        "Anyscale cannot read the instance profile, or only under a condition",
+        "Add the statement in the remedy to a policy of the control-plane role, or to its "
+        "permissions boundary. If a statement denies it, exclude the profile from that statement.",
+    ),
+    Check(
+        bucket_access,
+        "The bucket's policy grants the role access",
+        "The bucket's policy does not grant the role access, or not in the expected form",
+        f"{_ONBOARD}. If ``anyscale cloud verify`` fails with a traceback, replace the "
+        "``NotPrincipal`` of the statement by a ``Principal``.",
+        _BUCKET,
+        ("access_missing", "statement_differs", "duplicate_statement"),
+    ),
+    Check(
+        bucket_deny,
+        "No statement denies the role access to the bucket",
+        "A statement denies, or may deny, the role access to the bucket",
+        "Exclude the role from that statement, or ask its owner to.",
+    ),
+    Check(
+        bucket_account,
+        "The bucket is in the cloud's account",
+        "The bucket does not exist, or is not the cloud's own",
+        "Set ``cloud_iam_bucket`` to the cloud's own bucket.",
+    ),
+    Check(
+        bucket_region,
+        "The bucket is in the cloud's region",
+        "The bucket is in another region than the cloud",
+        "Give the cloud a bucket in its region, and set ``cloud_iam_bucket`` to it.",
+    ),
+    Check(
+        bucket_dangling_principals,
+        "The bucket's policy names only principals that exist",
+        "The bucket's policy names a deleted principal",
+        f"{_ONBOARD[:-2]} -e cloud_iam_prune_dangling_principals=true``",
+        _BUCKET,
+        ("dangling_principal", "dangling_principal_in_other_statement"),
+    ),
+    Check(
+        compute_config_override,
+        "The compute config sets the instance profile for every node group",
+        "The compute config does not set the instance profile for every node group",
+        f"{_ONBOARD}, then restart clusters with the new version. If the compute config is "
+        "archived: ``anyscale compute-config unarchive -n <name>``.",
+        _CONFIG,
+        (
+            "compute_config_missing",
+            "profile_missing",
+            "profile_differs",
+            "profile_by_name",
+            "wrong_arn_kind",
+            "node_group_hides_profile",
+            "node_group_profile_differs",
+        ),
+    ),
+    Check(
+        compute_config_arn_kind,
+        "The compute config names the instance profile by the right kind of ARN",
+        "The compute config names the instance profile by the wrong kind of ARN",
+        f"{_ONBOARD}, then restart clusters with the new version. ``cloud_iam_arn_kind`` is the "
+        "kind that is expected.",
+        _CONFIG,
+        ("profile_by_name", "wrong_arn_kind"),
+    ),
+    Check(
+        effective_profile,
+        "Every node group runs with the role",
+        "A node group does not, or may not, run with the role",
+        f"{_ONBOARD}, then restart clusters with the new version.",
+        _CONFIG,
+        (
+            "profile_missing",
+            "profile_differs",
+            "node_group_hides_profile",
+            "node_group_profile_differs",
+        ),
+    ),
+    Check(
+        document_owner,
+        "No other tool manages the role or the bucket",
+        "Terraform or CloudFormation manages the role or the bucket, and may overwrite its policy",
+        "Add the lines in the remedy to the source of the Terraform configuration or the "
+        "CloudFormation template.",
+    ),
+)
+
+
+def run_checks(facts: Facts) -> list[dict[str, t.Any]]:
+    """The outcome of each check."""
+    return [_run(check, facts) for check in CHECKS]
+
+
+def _run(check: Check, facts: Facts) -> dict[str, t.Any]:
     def on_virtual_machines() -> Outcome:
         if facts.elsewhere:
             raise not_applicable(
                 f"The cloud does not run on AWS virtual machines: {facts.elsewhere}."
             )
-        return judge(facts)
+        return check.judge(facts)
 
     outcome = dataclasses.asdict(outcome_of(on_virtual_machines))
     return {
-        "id": judge.__name__,
-        "title": title,
+        "id": check.id,
+        "title": check.title_of(outcome["status"]),
         **outcome,
         "reason": " ".join(outcome["reason"].split()),
     }

@@ -74,7 +74,7 @@ def to_csv(report: Json) -> str:
 def _not_audited(cloud: Json) -> Json:
     return {
         "id": "audit",
-        "title": "The cloud could be audited",
+        "title": "The cloud could not be audited",
         "status": "error",
         "reason": cloud["error"],
     }

@@ -18,6 +18,8 @@ import string
 import typing as t
 from pathlib import Path
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+
 _FOLDER = Path(__file__).with_name("assets")
 # In their order: later rules win, and what a script calls while it is read comes before it.
 _STYLES = ("base.css", "scorecard.css", "grid.css", "evidence.css", "screens.css", "paper.css")
@@ -83,9 +85,14 @@ def _embedded(data: Json) -> str:
 
 
 def _compact(report: Json) -> dict[str, t.Any]:
-    """The report, with the titles of the checks said once: a fleet has thousands of each."""
+    """The report, with a column for each check. A column is headed by the title of a check that
+    passes, and a check has a title of its own only where that differs: a fleet has thousands.
+    """
+    passing = {check.id: check.title for check in CHECKS}
     titles = {
-        check["id"]: check["title"] for cloud in report["clouds"] for check in cloud["checks"]
+        check["id"]: passing.get(check["id"], check["title"])
+        for cloud in report["clouds"]
+        for check in cloud["checks"]
     }
     return {
         **report,
@@ -94,7 +101,11 @@ def _compact(report: Json) -> dict[str, t.Any]:
             {
                 **cloud,
                 "checks": [
-                    {key: value for key, value in check.items() if key != "title" and value}
+                    {
+                        key: value
+                        for key, value in check.items()
+                        if value and (key, value) != ("title", titles[check["id"]])
+                    }
                     for check in cloud["checks"]
                 ],
             }

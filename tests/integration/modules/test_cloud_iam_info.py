@@ -60,7 +60,7 @@ ASKED: Json = {
 }
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
-IDS = [judge.__name__ for judge in CHECKS]
+IDS = [check.id for check in CHECKS]
 DENY_TO_ALL = {
     "Sid": "Lock",
     "Effect": "Deny",
@@ -817,7 +817,7 @@ def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
 ) -> None:
     checks = look(run_module, anyscale=False, bucket=CLOUD.bucket_name)
     assert checks["trust_ec2"]["status"] == "unknown"
-    assert "which role the cloud registered is not known" in checks["trust_ec2"]["reason"]
+    assert "the role that the cloud registered is not known" in checks["trust_ec2"]["reason"]
     assert {name for name, check in checks.items() if check["status"] != "unknown"} == {
         "bucket_account",
         "bucket_dangling_principals",
@@ -903,7 +903,7 @@ def test_a_cloud_in_another_account_than_the_caller(right: Sandbox, run_module: 
     checks = look(run_module, account_id=None, access_key=key, secret_key="sandbox")
     assert checks["trust_ec2"]["status"] == "unknown"
     assert (
-        f"is in account {ACCOUNT}; the caller is in account {OTHER_ACCOUNT}"
+        f"is in account {ACCOUNT}, but the credentials are for account {OTHER_ACCOUNT}"
         in checks["trust_ec2"]["reason"]
     )
     assert checks["bucket_account"]["status"] == "fail"

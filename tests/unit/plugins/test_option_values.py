@@ -20,9 +20,7 @@ import typing as t
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit import (
-    cluster_identity_info,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit import cluster_identity
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     TRUST_POLICY,
@@ -87,7 +85,7 @@ def refusal_of(module: str, arguments: Json) -> str | None:
             json.loads(json.dumps(arguments))
         )
         if not checked.error_messages:
-            cluster_identity_info.look(checked.validated_parameters)
+            cluster_identity.read_identity(checked.validated_parameters)
         return ", ".join(checked.error_messages) or None
     except TaskError as error:
         return str(error.failure()["msg"])

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the cloud's bucket: whose it is, where it is, and whether the role can use it.
+"""The checks on the cloud's bucket: its account, its region, and whether the role can use it.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what
-the check comes to.
+This module util is private to the collection. Pure: each function takes the facts and returns the
+outcome of its check.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-overview.html
 """
 
@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Outcome,
     failed,
+    onboard,
     passed,
     unknown,
     warned,
@@ -53,11 +54,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     statement_unique_ids,
 )
 
-_CONVERGE = "Run rayfleet.anyscale.s3_cloud_access."
+_CONVERGE = onboard("s3_cloud_access")
 
 
 def bucket_access(facts: Facts) -> Outcome:
-    """Whether the bucket's policy, statement by statement, gives the role all that clusters need."""
+    """Whether the bucket's policy grants the role all actions that clusters need."""
     wanted, document = wanted_access(facts), facts.bucket_policy.get()
     role = wanted.roles[0]
     named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
@@ -73,24 +74,32 @@ def bucket_access(facts: Facts) -> Outcome:
     }
     missing = [pair for pair in wanted.pairs() if not granted_by[pair[0]]]
     if not missing:
-        return _as_seen_by_others(document, wanted, evidence)
-    held = all_of(_held(facts, wanted, action, resource) for action, resource in missing)
+        return _form_of_grant(document, wanted, evidence)
+    has_access = all_of(
+        _has_access(facts, wanted, action, resource) for action, resource in missing
+    )
     what = (
-        f"The policy of bucket {wanted.bucket} does not give the role "
+        f"The policy of bucket {wanted.bucket} does not grant the role "
         f"{', '.join(action for action, _resource in missing)} by name"
     )
-    if held:
+    if has_access:
         return warned(
-            f"{what}; a wildcard there or the role's own policies do.", _CONVERGE, **evidence
+            f"{what}, but a wildcard in it or the role's own policies grant it.",
+            _CONVERGE,
+            **evidence,
         )
-    if held is None:
-        return warned(f"{what}; others may, under a condition.", _CONVERGE, **evidence)
-    return failed(f"{what}, nor does anything else.", _CONVERGE, **evidence)
+    if has_access is None:
+        return warned(
+            f"{what}; whether another statement grants it depends on a condition.",
+            _CONVERGE,
+            **evidence,
+        )
+    return failed(f"{what}, and neither do the role's own policies.", _CONVERGE, **evidence)
 
 
 def bucket_deny(facts: Facts) -> Outcome:
-    """Whether a statement that denies, in the bucket's policy or the role's own, takes the bucket
-    from the role.
+    """Whether a Deny statement, in the bucket's policy or in the role's own policies, denies the
+    role access.
     """
     wanted = wanted_access(facts)
     role = wanted.roles[0]
@@ -102,52 +111,56 @@ def bucket_deny(facts: Facts) -> Outcome:
         )
         for index, raw in enumerate(statements_of(facts.bucket_policy.get()))
     ]
-    surely = _denied([one for one in found if one[0]])
-    if surely:
-        return surely
+    denied = _denied([one for one in found if one[0]])
+    if denied:
+        return denied
     own = [
         (place.applies, str(place), place.raw)
         for action, resource in wanted.pairs()
         for place in _own_places(facts, action, resource)
         if place.effect == "Deny"
     ]
-    surely = _denied([one for one in own if one[0]])
-    if surely:
-        return surely
-    perhaps = [(where, raw) for verdict, where, raw in (*found, *own) if verdict is None]
-    if perhaps:
-        where, raw = perhaps[0]
+    denied = _denied([one for one in own if one[0]])
+    if denied:
+        return denied
+    possible = [(where, raw) for verdict, where, raw in (*found, *own) if verdict is None]
+    if possible:
+        where, raw = possible[0]
         return warned(
-            f"{where} may deny the role the bucket: that depends on each request.",
-            "Check it on a running cluster.",
+            f"{where} may deny the role access to the bucket: that depends on each request.",
+            "Test the access on a running cluster.",
             statement=raw,
         )
-    return passed("No statement denies the role the bucket.")
+    return passed("No statement denies the role access to the bucket.")
 
 
 def bucket_account(facts: Facts) -> Outcome:
-    """Whether the bucket is there, and in the cloud's account."""
+    """Whether the bucket exists, and is in the cloud's account."""
     bucket, account_id = facts.bucket.get(), facts.cloud_account.get()
     if facts.bucket_region.is_not_applicable:
         return failed(
             f"Bucket {bucket} is not in account {facts.account_id}.",
-            "Name the cloud's own bucket: names are shared by all accounts, and what clusters "
-            "write there would be another's.",
+            "Set cloud_iam_bucket (the module's option bucket) to the cloud's own bucket: bucket "
+            "names are global, so this one belongs to another account.",
         )
     if not facts.bucket_policy.is_known and facts.bucket_region.get() is None:
-        return failed(f"There is no bucket {bucket}.", "Make it, or name the cloud's bucket.")
+        return failed(
+            f"Bucket {bucket} does not exist.",
+            "Create it, or set cloud_iam_bucket (the module's option bucket) to the cloud's bucket.",
+        )
     if facts.account_id != account_id:
         return failed(
             f"Bucket {bucket} is in account {facts.account_id}; the cloud is in account "
-            f"{account_id}."
+            f"{account_id}.",
+            "Set cloud_iam_bucket (the module's option bucket) to a bucket in the cloud's account.",
         )
     registered = facts.registered_bucket.value
     if registered not in (None, bucket):
         return warned(
-            f"{bucket} was looked at; the cloud's clusters use {registered}.",
-            "Put bucket right, or leave it out.",
+            f"Bucket {bucket} was checked, but the cloud's clusters use {registered}.",
+            f"Set cloud_iam_bucket (the module's option bucket) to {registered}.",
         )
-    return passed(f"Bucket {bucket} is in account {account_id}, the cloud's.")
+    return passed(f"Bucket {bucket} is in the cloud's account {account_id}.")
 
 
 def bucket_region(facts: Facts) -> Outcome:
@@ -159,22 +172,25 @@ def bucket_region(facts: Facts) -> Outcome:
     )
     registered = (primary.get("object_storage") or {}).get("region") or primary.get("region")
     if primary.get("region") is None:
-        raise unknown("Anyscale does not tell the cloud's region.", "Look at 'anyscale cloud get'.")
+        raise unknown(
+            "Anyscale returned no region for the cloud.",
+            "Run 'anyscale cloud get', and check the region of its primary resource.",
+        )
     evidence = {
         "bucket_region": region,
         "cloud_region": primary.get("region"),
         "registered_region": registered,
     }
     if region == primary.get("region"):
-        return passed(f"Bucket {bucket} is in {region}, as the cloud is.", **evidence)
+        return passed(f"Bucket {bucket} is in the cloud's region {region}.", **evidence)
     if region == registered:
         reason = (
-            f"Bucket {bucket} is in {region}, as registered; the cloud is in "
+            f"Bucket {bucket} is in {region}, as registered, but the cloud is in "
             f"{primary.get('region')}."
         )
         return warned(
             reason,
-            "Transfer between regions is slow and costs: give the cloud a bucket in its region.",
+            "Give the cloud a bucket in its region: transfer between regions is slow and charged.",
             **evidence,
         )
     return failed(
@@ -185,12 +201,10 @@ def bucket_region(facts: Facts) -> Outcome:
 
 
 def bucket_dangling_principals(facts: Facts) -> Outcome:
-    """Whether the bucket's policy names principals that were deleted: S3 then refuses every change
-    to it.
-    """
+    """Whether the bucket's policy names deleted principals: S3 then rejects every change to it."""
     document = facts.bucket_policy.get()
-    shown = document_unique_ids(document)
-    gone = shown - set(facts.principals.get()) if shown else set()
+    unique_ids = document_unique_ids(document)
+    gone = unique_ids - set(facts.principals.get()) if unique_ids else set()
     if not gone:
         return passed("The bucket's policy names no deleted principal.")
     places = {
@@ -199,30 +213,32 @@ def bucket_dangling_principals(facts: Facts) -> Outcome:
         if gone.intersection(statement_unique_ids(raw))
     }
     return warned(
-        f"{', '.join(places)} of the bucket's policy name {', '.join(sorted(gone))}, which no "
-        "role or user of this account has: S3 "
-        "refuses every change of a policy that names a deleted principal.",
-        "Run rayfleet.anyscale.s3_cloud_access with prune_dangling_principals; unique ids are "
-        "never used again.",
+        f"The bucket's policy names {', '.join(sorted(gone))} in {', '.join(places)}. No role or "
+        "user of this account has this unique ID, and S3 rejects every change to a policy that "
+        "names a deleted principal.",
+        onboard(
+            "s3_cloud_access with prune_dangling_principals",
+            " -e cloud_iam_prune_dangling_principals=true",
+        ),
         statements=places,
     )
 
 
 def wanted_access(facts: Facts) -> Wanted:
-    """What the role is to have, with all that is known of the principals that the bucket's policy
-    shows by their ids.
+    """The access that the role should have, with what is known of the principals that the bucket's
+    policy contains by unique ID.
     """
-    role, shown = facts.principal(), document_unique_ids(facts.bucket_policy.get())
+    role, unique_ids = facts.principal(), document_unique_ids(facts.bucket_policy.get())
     arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
-    dangling = frozenset(shown - set(arns)) if facts.principals.is_known else frozenset()
+    dangling = frozenset(unique_ids - set(arns)) if facts.principals.is_known else frozenset()
     return Wanted(
         facts.bucket.get(), (role,), partition=partition_of(role.arn), arns=arns, dangling=dangling
     )
 
 
 def wanted_policy(document: Document, wanted: Wanted) -> Document:
-    """The bucket's policy as the collection would make it, or as it is where the collection would
-    refuse to.
+    """The bucket's policy as the collection would write it, or as it is where the collection refuses
+    to write.
     """
     try:
         return bucket_policy_plan.decide(document, wanted).after
@@ -230,9 +246,9 @@ def wanted_policy(document: Document, wanted: Wanted) -> Document:
         return document
 
 
-def _as_seen_by_others(document: Document, wanted: Wanted, evidence: dict[str, t.Any]) -> Outcome:
-    """Access is there; what the vendor's check and the next convergence make of how it is given is
-    another question.
+def _form_of_grant(document: Document, wanted: Wanted, evidence: dict[str, t.Any]) -> Outcome:
+    """The role has access. Whether 'anyscale cloud verify' can read the policy, and whether the next
+    run changes it.
     """
     raws, role = statements_of(document), wanted.roles[0]
     unnamed = [
@@ -242,31 +258,33 @@ def _as_seen_by_others(document: Document, wanted: Wanted, evidence: dict[str, t
     ]
     if unnamed:
         reason = (
-            "The role has its access, but 'anyscale cloud verify' ends with a traceback at "
+            "The role has access, but 'anyscale cloud verify' fails with a traceback at "
             f"{unnamed[0]}, which has no Principal."
         )
-        return warned(reason, "Name in it whom it allows.", **evidence)
+        return warned(
+            reason, "Replace its NotPrincipal by a Principal that names whom it allows.", **evidence
+        )
     if not all(any(grants(raw, role, *pair, {}) for raw in raws) for pair in wanted.pairs()):
         reason = (
-            f"The role has its access by its unique id {role.unique_id}, which 'anyscale cloud "
-            "verify' does not know."
+            f"The bucket's policy names the role by its unique ID {role.unique_id}. The role has access, "
+            "but 'anyscale cloud verify' looks for its ARN."
         )
         return warned(reason, **evidence)
     if "after" in evidence:
         return warned(
-            "The role has its access, but the statement that gives it is not as the collection "
-            "makes it.",
+            "The role has access, but the collection's statement in the bucket's policy has drifted.",
             _CONVERGE,
             **evidence,
         )
     return passed(
-        f"The policy of bucket {wanted.bucket} gives the role all that clusters need.", **evidence
+        f"The policy of bucket {wanted.bucket} grants the role all actions that clusters need.",
+        **evidence,
     )
 
 
-def _held(facts: Facts, wanted: Wanted, action: str, resource: str) -> bool | None:
-    """Whether the role may take an action by any statement of the bucket's policy, or else by its
-    own policies.
+def _has_access(facts: Facts, wanted: Wanted, action: str, resource: str) -> bool | None:
+    """Whether any statement of the bucket's policy, or else the role's own policies, allow the role
+    an action.
     """
     role = wanted.roles[0]
     in_bucket = any_of(
@@ -285,8 +303,8 @@ def _held(facts: Facts, wanted: Wanted, action: str, resource: str) -> bool | No
 def _allows(
     raw: RawStatement, role: Role, action: str, resource: str, wanted: Wanted
 ) -> bool | None:
-    """Whether a statement of the bucket's policy allows it, be it by a wildcard, under a condition,
-    or in part.
+    """Whether a statement of the bucket's policy allows it, by name or by a wildcard; ``None`` where
+    it does so under a condition or in part.
     """
     statement = canonical(raw, wanted.arns)
     is_named = {("AWS", role.arn), ("AWS", "*")} & (statement.principals or frozenset())
@@ -315,8 +333,8 @@ def _denied(found: list[tuple[bool | None, str, RawStatement]]) -> Outcome | Non
         return None
     _verdict, where, raw = found[0]
     return failed(
-        f"{where} denies the role the bucket, whatever else allows it.",
-        "Take the role out of its reach.",
+        f"{where} denies the role access to the bucket, which overrides every Allow.",
+        "Exclude the role from that statement.",
         statement=raw,
     )
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on compute configs: that clusters made from them run with the role, all nodes of them.
+"""The checks on compute configs: whether all nodes of their clusters run with the role.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what
-the check comes to. https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure: each function takes the facts and returns the
+outcome of its check. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Outcome,
     failed,
     not_applicable,
+    onboard,
     outcome_of,
     passed,
     unknown,
@@ -37,32 +38,35 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
-_CONVERGE = "Run rayfleet.anyscale.compute_config_profile, which publishes a new version."
+_CONVERGE = (
+    f"{onboard('compute_config_profile')} It publishes a new version, which clusters use once they are "
+    "restarted with it."
+)
 _KINDS = {"instance_profile": "an instance profile", "role": "a role"}
 
 
 def compute_config_override(facts: Facts) -> Outcome:
-    """Whether each compute config names the instance profile so that it reaches every node group."""
+    """Whether each compute config sets the instance profile for every node group."""
     return _of_each(facts, _override)
 
 
 def compute_config_arn_kind(facts: Facts) -> Outcome:
-    """Whether each profile that a compute config names is named by an ARN of the right kind."""
+    """Whether compute configs name the profile by the kind of ARN that is configured."""
     return _of_each(facts, _arn_kind)
 
 
 def effective_profile(facts: Facts) -> Outcome:
-    """Whether every node group ends up with a profile that holds the role, whichever layer decides."""
+    """Whether every node group gets a profile that holds the role, whichever layer decides it."""
     outcome = _of_each(facts, _effective) if facts.compute_configs else _default(facts)
     if outcome.status not in (PASS, WARN):
         return outcome
     rules = facts.mappings.get()
     if rules:
         return warned(
-            f"{outcome.reason} But Cloud IAM mapping gives workloads that match its rules other "
-            "profiles.",
-            "See that each role in the rules has its trust, its bucket access and its instance "
-            "profile too.",
+            f"{outcome.reason} But Cloud IAM mapping gives other profiles to workloads that match "
+            "its rules.",
+            "Make sure that each role in the rules has its trust policy, bucket access and "
+            "instance profile as well.",
             **outcome.evidence,
             iam_mappings=rules,
         )
@@ -73,11 +77,13 @@ def _override(facts: Facts, name: str) -> Outcome:
     arn = facts.live_role()["Arn"] if facts.arn_kind == "role" else facts.profile_arn()
     observed = observed_config(facts, name)
     if observed.template is None:
-        return failed(f"{name}: cloud {facts.cloud_id} has no such compute config.", _CONVERGE)
+        return failed(
+            f"{name}: cloud {facts.cloud_id} has no compute config of that name.", _CONVERGE
+        )
     if observed.archived:
         return failed(
             f"{name}: the compute config is archived.",
-            f"Unarchive it ('anyscale compute-config unarchive -n {name}').",
+            f"Run 'anyscale compute-config unarchive -n {name}', or choose another name.",
         )
     try:
         plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
@@ -87,17 +93,17 @@ def _override(facts: Facts, name: str) -> Outcome:
         raise unknown(f"{name}: {error.message}", error.remedy) from error
     version = f"{name}:{observed.template['version']}"
     if not plan.changed:
-        return passed(f"{version}: every node group is given {arn}.")
+        return passed(f"{version}: every node group gets {arn}.")
     evidence = {
         "reasons": list(plan.reasons),
         "overrides": plan.result["overrides"],
         "before": plan.before["compute_config"],
         "after": plan.after["compute_config"],
     }
-    reason = f"{version}: not every node group is given {arn} ({', '.join(plan.reasons)})."
+    reason = f"{version}: not every node group gets {arn} from it ({', '.join(plan.reasons)})."
     groups = effective_profiles(facts, name)
-    if groups and all(_is_right(facts, group) for group in groups):
-        return warned(f"{reason} They all get the role in another way.", _CONVERGE, **evidence)
+    if groups and all(_has_role(facts, group) for group in groups):
+        return warned(f"{reason} They all run with the role nevertheless.", _CONVERGE, **evidence)
     return failed(reason, _CONVERGE, **evidence)
 
 
@@ -113,48 +119,47 @@ def _arn_kind(facts: Facts, name: str) -> Outcome:
             f"{name}: {_listed(wrong)} should have the ARN of {_KINDS[facts.arn_kind]}, but have "
             f"{_profiles(wrong)}."
         )
-        return failed(reason, _CONVERGE, node_groups=_shown(wrong))
+        return failed(reason, _CONVERGE, node_groups=_as_json(wrong))
     return passed(f"{name}: the profile is named by the ARN of {_KINDS[facts.arn_kind]}.")
 
 
 def _effective(facts: Facts, name: str) -> Outcome:
     groups = effective_profiles(facts, name)
     if not groups:
-        raise not_applicable(
-            f"{name}: there is no node group on AWS virtual machines that could use it."
-        )
+        raise not_applicable(f"{name}: it has no node group on AWS virtual machines.")
     wrong = [group for group in groups if not group.is_one_of(facts.role_profiles.get())]
     if wrong:
         reason = (
-            f"{name}: {_listed(wrong)} would not run with the role, but with {_profiles(wrong)}."
+            f"{name}: {_listed(wrong)} run with {_profiles(wrong)}, which does not hold the role."
         )
-        return failed(reason, _CONVERGE, node_groups=_shown(groups))
-    unsure = [group for group in groups if not _is_right(facts, group)]
-    if unsure:
+        return failed(reason, _CONVERGE, node_groups=_as_json(groups))
+    uncertain = [group for group in groups if not _has_role(facts, group)]
+    if uncertain:
         reason = (
-            f"{name}: {_listed(unsure)} should run with the role, if Anyscale takes "
-            f"{_profiles(unsure)} for its instance profile."
+            f"{name}: {_listed(uncertain)} run with the role only if Anyscale accepts "
+            f"{_profiles(uncertain)} as its instance profile."
         )
-        return warned(reason, _CONVERGE, node_groups=_shown(groups))
-    return passed(f"{name}: every node group runs with the role.", node_groups=_shown(groups))
+        return warned(reason, _CONVERGE, node_groups=_as_json(groups))
+    return passed(f"{name}: every node group runs with the role.", node_groups=_as_json(groups))
 
 
 def _default(facts: Facts) -> Outcome:
     group = without_compute_config(facts)
     what = (
-        "Without a compute config that says otherwise, clusters run with "
+        "Clusters whose compute config names no instance profile run with "
         f"{group.instance_profile_arn} ({group.decided_by})"
     )
     if group.is_one_of(facts.role_profiles.get()):
         return passed(f"{what}, which holds the role.")
     return warned(
         f"{what}, which does not hold the role.",
-        "Name the compute configs that are to give clusters the role.",
+        "Set cloud_iam_compute_config (the module's option compute_config) to the compute config "
+        "that gives clusters the role.",
     )
 
 
-def _is_right(facts: Facts, group: Effective) -> bool:
-    """Whether a node group runs with the role beyond doubt."""
+def _has_role(facts: Facts, group: Effective) -> bool:
+    """Whether it is certain that a node group runs with the role."""
     return group.kind in ("instance_profile", facts.arn_kind) and group.is_one_of(
         facts.role_profiles.get()
     )
@@ -170,19 +175,19 @@ def _profiles(groups: t.Iterable[Effective]) -> str:
     )
 
 
-def _shown(groups: t.Iterable[Effective]) -> list[dict[str, t.Any]]:
+def _as_json(groups: t.Iterable[Effective]) -> list[dict[str, t.Any]]:
     return [dataclasses.asdict(group) for group in groups]
 
 
 def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
-    """The verdicts on all compute configs as one: the worst of them counts, and all are told."""
+    """The outcomes for all compute configs as one: the worst status, with the reasons for it."""
     if not facts.compute_configs:
-        raise not_applicable("No compute config was named to be looked at.")
+        raise not_applicable("No compute config was named.")
     outcomes = {
         name: outcome_of(functools.partial(judge, facts, name)) for name in facts.compute_configs
     }
     worst = min(outcomes.values(), key=lambda outcome: BY_WEIGHT.index(outcome.status))
-    telling = [outcome for outcome in outcomes.values() if outcome.status == worst.status]
+    decisive = [outcome for outcome in outcomes.values() if outcome.status == worst.status]
     evidence: dict[str, t.Any] = {
         "compute_configs": {name: _without_documents(outcome) for name, outcome in outcomes.items()}
     }
@@ -192,7 +197,7 @@ def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
     for document in ("before", "after") if changed else ():
         evidence[document] = {name: found[document] for name, found in changed.items()}
     return Outcome(
-        worst.status, " ".join(outcome.reason for outcome in telling), worst.remedy, evidence
+        worst.status, " ".join(outcome.reason for outcome in decisive), worst.remedy, evidence
     )
 
 

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the role that Anyscale assumes to launch clusters: it must be able to hand the
-clusters' role to EC2.
+"""The checks on the role that Anyscale assumes to launch clusters: it must be able to pass the
+cluster role to EC2.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what
-the check comes to. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+This module util is private to the collection. Pure: each function takes the facts and returns the
+outcome of its check. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _GET_PROFILE = "iam:GetInstanceProfile"
 
 
 def control_plane_pass_role(facts: Facts) -> Outcome:
-    """Whether Anyscale may pass the role to EC2; without that, no cluster with the role starts."""
+    """Whether Anyscale can pass the role to EC2; without that, no cluster with the role starts."""
     role_arn = facts.live_role()["Arn"]
     service = ec2_service(partition_of(role_arn))
     statement = {
@@ -59,8 +59,8 @@ def control_plane_pass_role(facts: Facts) -> Outcome:
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
-    """Whether Anyscale may look at the instance profile before it launches instances with it: at
-    each that clusters are given.
+    """Whether Anyscale can read the instance profiles that clusters use, as it does before it
+    launches instances with them.
     """
     arns = [profile["Arn"] for profile in profiles_with_role(facts)] or [facts.profile_arn()]
     statement = {
@@ -73,14 +73,14 @@ def control_plane_get_instance_profile(facts: Facts) -> Outcome:
 
 
 def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str]) -> Outcome:
-    """Whether the control-plane role has what a statement would give it; the statement is the
-    remedy where it has not.
+    """Whether the control-plane role has the permission of a statement; where it has not, the
+    statement is the remedy.
     """
     arn, identity = facts.control_plane_arn.get(), facts.control_plane.get()
     if identity is None:
         return failed(
-            f"There is no role {arn}, which Anyscale's control plane is to assume.",
-            "Register the cloud with one that exists.",
+            f"Role {arn}, which is registered as the cloud's control-plane role, does not exist.",
+            "Create it, or register the cloud with another one.",
         )
     request = Role(arn, account_of(arn)).request() | {
         "aws:resourceaccount": account_of(statement["Resource"]),
@@ -99,11 +99,12 @@ def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str
     }
     what = f"{action.name} on {action.resource}"
     if verdict.answer == ALLOWED:
-        return passed(f"{arn} may {what}.", **evidence)
+        return passed(f"{arn} is allowed {what}.", **evidence)
     if verdict.answer == CONDITIONAL:
-        unsure = next(place for place in verdict.statements if place.applies is None)
+        uncertain = next(place for place in verdict.statements if place.applies is None)
         return warned(
-            f"Whether {arn} may {what} depends on a condition or a variable: {unsure}.", **evidence
+            f"Whether {arn} is allowed {what} depends on a condition or a variable: {uncertain}.",
+            **evidence,
         )
     return _denied(arn, what, verdict, statement, evidence)
 
@@ -111,19 +112,20 @@ def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str
 def _denied(
     arn: str, what: str, verdict: Verdict, statement: RawStatement, evidence: dict[str, t.Any]
 ) -> Outcome:
-    """A statement that denies must go; what nobody allows must be allowed, where the boundary is
-    the one to say so.
+    """A statement that denies must be changed. Else one that allows must be added: to the boundary,
+    where that is what does not allow it.
     """
     if verdict.denying:
         place = verdict.denying[0]
         return failed(
-            f"{place} denies {arn} {what}, whatever else allows it.",
-            "Take it out of that statement's reach.",
+            f"{place} denies {arn} {what}, which overrides every Allow.",
+            "Exclude the role, or the resource, from that statement.",
             **evidence,
         )
     where = "its permissions boundary" if verdict.by_boundary else "a policy of the role"
     return failed(
-        f"{arn} may not {what}: clusters do not start. Add the statement of the remedy to {where}.",
+        f"{arn} is not allowed {what}: clusters do not start. Add the statement in the remedy to "
+        f"{where}.",
         json.dumps(statement, indent=2),
         **evidence,
         statement_to_add=statement,

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check on who else believes to own the documents, and the lines by which that tool keeps what
-the collection adds.
+"""The check on whether another tool manages the policies, and the lines to add to its source so that
+it keeps what the collection adds.
 
 This module util is private to the collection. Pure.
 https://registry.terraform.io/modules/anyscale/anyscale-cloudfoundation-modules/aws
@@ -41,8 +41,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 
 
 def document_owner(facts: Facts) -> Outcome:
-    """Whether Terraform or CloudFormation will put its own document back, for the role or for the
-    bucket.
+    """Whether Terraform or CloudFormation manages the role or the bucket, and will overwrite the
+    policy.
     """
     role = facts.live_role()
     owners = {"role": owner_of(role.get("Tags")), "bucket": owner_of(facts.bucket_tags.value)}
@@ -53,21 +53,21 @@ def document_owner(facts: Facts) -> Outcome:
         lines.append(_bucket_lines(owners["bucket"], facts))
     if not lines:
         facts.bucket_tags.get()
-        return passed("No tag of the role or the bucket says that another tool owns its policy.")
-    told = " and ".join(f"the {what} belongs to {owner}" for what, owner in owners.items() if owner)
-    untold, why = _untold(facts)
+        return passed("No tag of the role or the bucket names a tool that manages it.")
+    managed = " and ".join(f"{owner} manages the {what}" for what, owner in owners.items() if owner)
+    not_read, evidence = _bucket_tags_not_read(facts)
     return warned(
-        f"Tags say that {told}, which puts its own policy back when it is next applied: its "
-        f"source must say what the remedy says.{untold}",
+        f"According to tags, {managed}, and will overwrite the policy when it is next applied. Add "
+        f"the lines in the remedy to its source.{not_read}",
         "\n\n".join(lines),
         owners={what: owner for what, owner in owners.items() if owner},
-        **why,
+        **evidence,
     )
 
 
-def _untold(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
-    """A sentence on why it is not known whether the bucket has an owner, and the facts of that;
-    nothing where there is none to know.
+def _bucket_tags_not_read(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
+    """A sentence on why it is not known whether a tool manages the bucket, and its evidence; nothing
+    where it is known, or the bucket does not exist.
     """
     obstacle = facts.bucket_tags.obstacle
     if obstacle is None or facts.bucket_tags.is_not_applicable:
@@ -78,7 +78,7 @@ def _untold(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
         if "missing_permission" in evidence
         else ""
     )
-    return f" Who owns the bucket could not be read{missing}: {obstacle.outcome.reason}", evidence
+    return f" The bucket's tags could not be read{missing}: {obstacle.outcome.reason}", evidence
 
 
 def _trust_lines(owner: str, facts: Facts) -> str:
@@ -118,13 +118,13 @@ def _bucket_lines(owner: str, facts: Facts) -> str:
 
 
 def _argument(name: str, where: str, document: t.Any) -> str:
-    """An argument in Terraform's language, in which a template begins with a dollar or percent sign
-    and a brace.
+    """An argument in HCL, where a dollar or percent sign before a brace begins a template and is
+    doubled to stand for itself.
     """
     literal = json.dumps(document, indent=2).replace("${", "$${").replace("%{", "%%{")
     return f"# Terraform, {where}\n{name} = jsonencode({literal})"
 
 
 def _template_lines(where: str, statement: t.Any) -> str:
-    """A statement in a template's language, of which JSON is a part."""
+    """A statement for a CloudFormation template, as JSON, which is valid YAML too."""
     return f"# CloudFormation, Statement in the {where}\n{json.dumps([statement], indent=2)}"

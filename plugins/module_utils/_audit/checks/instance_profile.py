@@ -4,8 +4,8 @@
 
 """The checks on the instance profile, by which EC2 gives the role to the instances of a cluster.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what
-the check comes to. https://docs.anyscale.com/configuration/compute/aws
+This module util is private to the collection. Pure: each function takes the facts and returns the
+outcome of its check. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Outcome,
     failed,
     not_applicable,
+    onboard,
     passed,
     warned,
 )
@@ -29,34 +30,35 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
     instance_profile_plan,
 )
 
-_CONVERGE = "Run rayfleet.anyscale.compute_config_profile, which makes it."
+_CONVERGE = onboard("compute_config_profile")
 
 
 def instance_profile_exists(facts: Facts) -> Outcome:
-    """Whether there is the profile that is looked at."""
+    """Whether the instance profile exists."""
     name, profile = facts.profile_name.get(), facts.profile.get()
     if profile is None:
         in_use = [found["InstanceProfileName"] for found in profiles_with_role(facts)]
         if in_use:
             return warned(
-                f"There is no instance profile {name}. Clusters are given {', '.join(in_use)}, "
-                "which holds the role as well.",
-                f"{_CONVERGE} Or name this one as instance_profile.",
+                f"Instance profile {name} does not exist. Clusters use {', '.join(in_use)}, which "
+                "holds the role as well.",
+                f"Set cloud_iam_instance_profile (the module's option instance_profile) to "
+                f"{in_use[0]}. To create {name} instead: {_CONVERGE}",
                 other_profiles=in_use,
             )
         others = [found["InstanceProfileName"] for found in facts.role_profiles.value or []]
         held = f" The role is in {', '.join(others)}." if others else ""
         return failed(
-            f"There is no instance profile {name} in account {facts.account_id}.{held}",
+            f"Instance profile {name} does not exist in account {facts.account_id}.{held}",
             _CONVERGE,
             other_profiles=others,
         )
-    return passed(f"There is an instance profile {name}.", arn=profile["Arn"])
+    return passed(f"Instance profile {name} exists.", arn=profile["Arn"])
 
 
 def instance_profile_name(facts: Facts) -> Outcome:
-    """Whether the role is found by a profile of its own name, which is what Anyscale looks for
-    where nothing names one.
+    """Whether a profile with the role's name holds the role: Anyscale uses that one where no profile
+    is named.
     """
     role_name = facts.live_role()["RoleName"]
     profiles = {
@@ -70,29 +72,31 @@ def instance_profile_name(facts: Facts) -> Outcome:
         )
     held = f"The role is in {', '.join(profiles)}, and in no instance profile named {role_name}"
     remedy = (
-        f"Make an instance profile {role_name} that holds the role, or name one in the cloud or "
-        "in every compute config."
+        f"Create an instance profile {role_name} that holds the role, or name one in the "
+        "registration of the cloud or in every compute config."
     )
     named = facts.primary.value and (facts.primary.value.get("aws_config") or {}).get(
         "cluster_instance_profile_id"
     )
     if named in profiles.values():
-        return passed(f"{held}, but the cloud itself names {named}.", profiles=profiles)
+        return passed(f"{held}, but {named} is registered for the cloud.", profiles=profiles)
     if facts.profile_name.get() in profiles:
         return warned(
-            f"{held}: without a compute config that names one, Anyscale does not find it.",
+            f"{held}: Anyscale finds it only for clusters whose compute config names it.",
             remedy,
             profiles=profiles,
         )
-    return failed(f"{held}, which is the one that Anyscale looks for.", remedy, profiles=profiles)
+    return failed(
+        f"{held}, which is the one that Anyscale uses by default.", remedy, profiles=profiles
+    )
 
 
 def instance_profile_role(facts: Facts) -> Outcome:
-    """Whether the profile holds the role."""
+    """Whether the instance profile holds the role."""
     role = facts.live_role()
     name, profile = facts.profile_name.get(), facts.profile.get()
     if profile is None:
-        raise not_applicable(f"There is no instance profile {name}.")
+        raise not_applicable(f"Instance profile {name} does not exist.")
     held = instance_profile_plan.held_role(profile)
     if instance_profile_plan.holds(
         profile, RoleReference(role["RoleName"], parse_arn(role["Arn"]))
@@ -101,11 +105,11 @@ def instance_profile_role(facts: Facts) -> Outcome:
     if held is None:
         return failed(
             f"Instance profile {name} holds no role.",
-            "Run rayfleet.anyscale.compute_config_profile, which adds it.",
+            _CONVERGE,
         )
     return failed(
         f"Instance profile {name} holds {held}, not {role['Arn']}.",
-        "Name another instance_profile, or empty this one yourself: instances may run with what "
-        "it holds.",
+        "Set cloud_iam_instance_profile (the module's option instance_profile) to another one, or "
+        "remove the role from this one. The collection does not, since instances may run with it.",
         role=held,
     )

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the role: who may assume it, whether the vendor sees that, where it is, and what
-bounds it.
+"""The checks on the role: its trust policy, for AWS and for 'anyscale cloud verify', its account and
+its permissions boundary.
 
-This module util is private to the collection. Pure: each function takes the facts and returns what
-the check comes to. https://docs.anyscale.com/iam/manage-iam-roles
+This module util is private to the collection. Pure: each function takes the facts and returns the
+outcome of its check. https://docs.anyscale.com/iam/manage-iam-roles
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Outcome,
     failed,
+    onboard,
     passed,
     warned,
 )
@@ -46,16 +47,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity
     judge,
 )
 
-_CONVERGE = "Run rayfleet.anyscale.iam_trust_ec2."
-_VENDORS_SERVICE = "ec2.amazonaws.com"
+_CONVERGE = onboard("iam_trust_ec2")
+# What 'anyscale cloud verify' looks for, in every partition.
+_VERIFIED_SERVICE = "ec2.amazonaws.com"
 
 
 def trust_ec2(facts: Facts) -> Outcome:
-    """Whether EC2 may assume the role, as AWS sees it."""
+    """Whether EC2 can assume the role, by the rules of AWS."""
     if facts.role.get() is None:
         return failed(
-            f"There is no role {facts.role_wanted.get()} in account {facts.account_id}.",
-            "Create it first, or set the role that the cloud's clusters run with.",
+            f"Role {facts.role_wanted.get()} does not exist in account {facts.account_id}.",
+            "Create it, or set cloud_iam_role (the module's option role) to the role that clusters "
+            "should run with.",
         )
     service = ec2_service(partition_of(facts.live_role()["Arn"]))
     named = [
@@ -64,42 +67,43 @@ def trust_ec2(facts: Facts) -> Outcome:
     ]
     allowing = [(where, raw) for where, raw in named if trust_policy_plan.allows(raw, service)]
     verdicts = [(trust_policy_plan.denies(raw, service), where, raw) for where, raw in named]
-    surely = [(where, raw) for verdict, where, raw in verdicts if verdict]
-    perhaps = [(where, raw) for verdict, where, raw in verdicts if verdict is None]
-    if surely:
-        where, raw = surely[0]
-        remedy = "Take that statement out, or give it a Condition that leaves EC2 out."
+    denying = [(where, raw) for verdict, where, raw in verdicts if verdict]
+    may_deny = [(where, raw) for verdict, where, raw in verdicts if verdict is None]
+    if denying:
+        where, raw = denying[0]
         return failed(
-            f"{where} of the trust policy denies EC2 the role, which overrides every Allow.",
-            remedy,
+            f"{where} of the trust policy denies EC2 sts:AssumeRole, which overrides every Allow.",
+            "Remove that statement, or give it a Condition that excludes EC2.",
             statement=raw,
         )
     if not allowing:
         return failed(
-            "No statement of the trust policy lets EC2 assume the role.",
+            "No statement of the trust policy allows EC2 to assume the role.",
             _CONVERGE,
             **_change(facts),
         )
     if all(raw.get("Condition") for _where, raw in allowing):
         reason = (
-            f"{allowing[0][0]} lets EC2 assume the role only under a Condition, which may not "
-            "hold for every cluster."
+            f"{allowing[0][0]} allows EC2 to assume the role only under a Condition, which may not "
+            "be met for every cluster."
         )
         return warned(reason, _CONVERGE, **_change(facts))
-    if perhaps:
-        where, raw = perhaps[0]
+    if may_deny:
+        where, raw = may_deny[0]
         return warned(
-            f"{where} of the trust policy may deny EC2 the role: that depends on its Condition.",
+            f"{where} of the trust policy may deny EC2 sts:AssumeRole: that depends on its "
+            "Condition.",
+            "Give that statement a Condition that excludes EC2.",
             statement=raw,
         )
     return passed(
-        f"{next(where for where, raw in allowing if not raw.get('Condition'))} lets EC2 assume "
-        "the role."
+        f"{next(where for where, raw in allowing if not raw.get('Condition'))} allows EC2 to "
+        "assume the role."
     )
 
 
 def trust_anyscale_verify(facts: Facts) -> Outcome:
-    """What 'anyscale cloud verify' makes of the trust policy, which it reads more narrowly than
+    """Whether 'anyscale cloud verify' accepts the trust policy: its rules are narrower than those of
     AWS.
     """
     role = facts.live_role()
@@ -112,30 +116,29 @@ def trust_anyscale_verify(facts: Facts) -> Outcome:
     ]
     if unreadable:
         return failed(
-            f"'anyscale cloud verify' ends with a traceback at {unreadable[0]}: it expects a "
+            f"'anyscale cloud verify' fails with a traceback at {unreadable[0]}: it expects a "
             "Principal that is a JSON object.",
-            'Write {"AWS": "*"} in the place of "*", and Principal in the place of NotPrincipal.',
+            'Replace the Principal "*" by {"AWS": "*"}, and NotPrincipal by a Principal.',
             **change,
         )
     if not any(_is_accepted(raw) for raw in raws):
         return failed(
-            "'anyscale cloud verify' finds no statement that it accepts: one that allows EC2, "
-            f"with the string {trust_policy_plan.ACTION!r} as its whole Action.",
+            "'anyscale cloud verify' does not accept the trust policy: it expects a statement that "
+            f"allows EC2, with the string {trust_policy_plan.ACTION!r} as its Action.",
             _CONVERGE,
             **change,
         )
     if facts.control_plane_arn.value == role["Arn"]:
         return warned(
-            "The role is the one that Anyscale's control plane assumes as well: 'anyscale cloud "
-            "register' rewrites all of its "
-            "statements, with an external ID that EC2 does not send.",
-            "Give clusters a role of their own.",
+            "The role is also the cloud's control-plane role: 'anyscale cloud register' rewrites "
+            "all statements of its trust policy, with an external ID that EC2 does not send.",
+            "Set cloud_iam_role (the module's option role) to a role that only clusters use.",
         )
     return passed("'anyscale cloud verify' accepts the trust policy.")
 
 
 def role_account(facts: Facts) -> Outcome:
-    """Whether the role, and the one that Anyscale assumes, are in the cloud's account."""
+    """Whether the role and the control-plane role are in the cloud's account."""
     cloud_account = facts.cloud_account.get()
     arns = {"role": str(facts.role_wanted.get().arn or facts.live_role()["Arn"])}
     if facts.control_plane_arn.is_known:
@@ -145,17 +148,17 @@ def role_account(facts: Facts) -> Outcome:
             return failed(
                 f"The {kind} {arn} is in account {account_of(arn)}; the cloud is in account "
                 f"{cloud_account}.",
-                "All roles of a cloud must be in its AWS account: name another role, or put "
-                "account_id right.",
+                "All roles of a cloud must be in its AWS account: set cloud_iam_role (the module's "
+                "option role) to a role there, or correct cloud_iam_account_id.",
                 arns=arns,
                 cloud_account=cloud_account,
             )
-    return passed(f"{facts.live_role()['Arn']} is in account {cloud_account}, the cloud's.")
+    return passed(f"{facts.live_role()['Arn']} is in the cloud's account {cloud_account}.")
 
 
 def permissions_boundary(facts: Facts) -> Outcome:
-    """Whether the role's permissions boundary, where it has one, leaves the role what the bucket's
-    policy gives it.
+    """Whether the role's permissions boundary, where it has one, allows what the bucket's policy
+    grants.
     """
     boundary, role = facts.boundary.get(), facts.principal()
     if boundary is None:
@@ -170,9 +173,9 @@ def permissions_boundary(facts: Facts) -> Outcome:
     denied = [name for name, answer in answers.items() if answer == DENIED]
     if denied:
         return failed(
-            f"The permissions boundary {boundary.name} does not allow {', '.join(denied)}; what a "
-            "bucket's policy grants to a role's ARN is limited by the role's boundary.",
-            "Allow these actions on the cloud's bucket in the boundary, or take the boundary off "
+            f"The permissions boundary {boundary.name} does not allow {', '.join(denied)}, which "
+            "also limits what the bucket's policy grants to the role.",
+            "Allow these actions on the cloud's bucket in the boundary, or remove the boundary from "
             "the role.",
             **evidence,
         )
@@ -189,7 +192,7 @@ def permissions_boundary(facts: Facts) -> Outcome:
 
 
 def wanted_trust(facts: Facts) -> Document | None:
-    """The trust policy as the collection would make it; nothing where it would refuse to."""
+    """The trust policy as the collection would write it; ``None`` where it refuses to."""
     partition = partition_of(facts.live_role()["Arn"])
     try:
         return trust_policy_plan.decide(
@@ -201,7 +204,7 @@ def wanted_trust(facts: Facts) -> Document | None:
 
 
 def _change(facts: Facts) -> dict[str, t.Any]:
-    """The policy as it is and as the collection would make it, where these differ."""
+    """The policy as it is and as the collection would write it, where these differ."""
     before, after = facts.trust.get(), wanted_trust(facts)
     return {} if after is None or after == before else {"before": before, "after": after}
 
@@ -212,5 +215,5 @@ def _is_accepted(raw: RawStatement) -> bool:
     return (
         raw["Effect"] == "Allow"
         and raw.get("Action") == trust_policy_plan.ACTION
-        and _VENDORS_SERVICE in services
+        and _VERIFIED_SERVICE in services
     )

@@ -31,7 +31,7 @@ function openEvidence(row, checkId) {
 function tab(id) {
   const check = evidence.row.checks.get(id);
   const kind = check ? check.status : evidence.row.state;
-  const words = check ? titleOf(id) : "The cloud";
+  const words = check ? titleOf(check) : "The cloud";
   const mark = changeMark(check?.change);
   return button(
     {
@@ -48,7 +48,8 @@ function tab(id) {
   );
 }
 
-const titleOf = (id) => columns.find((column) => column.id === id)?.title ?? id;
+/** A check has a title of its own where that is not the one of its column, which is true where it passes. */
+const titleOf = (check) => check.title ?? columns.find((column) => column.id === check.id)?.title ?? check.id;
 
 function choose(id) {
   for (const made of byId("evidence-checks").children) {
@@ -85,7 +86,7 @@ function details(check) {
       changeBadge(check.change),
       element("code", { class: "check-id" }, check.id),
     ),
-    element("h3", {}, titleOf(check.id)),
+    element("h3", {}, titleOf(check)),
     element("p", { class: "reason" }, check.reason),
   ];
   if ("before" in found || "after" in found) parts.push(section("Difference", diffTable(found.before, found.after)));

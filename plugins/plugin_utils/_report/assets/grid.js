@@ -133,7 +133,7 @@ function rowElement(row, place) {
 function checkCell(row, place, column, index) {
   const check = row.checks.get(column.id);
   const change = check?.change ? `, ${WORDS[check.change]}` : "";
-  const words = `${column.title}: ${check ? WORDS[check.status] : "not checked"}${change}`;
+  const words = check ? `${check.title ?? column.title}: ${WORDS[check.status]}${change}` : `${column.title}: not checked`;
   const content = check ? [sign(check.status), changeMark(check.change)] : [];
   return cell(place, FACTS.length + index, { class: checkClass(index), "aria-label": words, title: words }, ...content);
 }

@@ -59,7 +59,7 @@ function cloudOnPaper(row, found) {
       element(
         "div",
         { class: "finding" },
-        element("p", {}, pill(check.status), " ", element("b", {}, titleOf(check.id)), " ", changeBadge(check.change)),
+        element("p", {}, pill(check.status), " ", element("b", {}, titleOf(check)), " ", changeBadge(check.change)),
         element("p", {}, check.reason),
         check.remedy ? element("pre", {}, check.remedy) : null,
       ),

@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
     CHECKS,
-    checked,
+    run_checks,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
@@ -241,9 +241,9 @@ def rows_of(table: t.Mapping[str, t.Mapping[str, Row]]) -> dict[str, tuple[str, 
 
 def checks_of(subject: str) -> set[str]:
     """The names of the checks that are registered from the file of a subject."""
-    return {judge.__name__ for judge in CHECKS if judge.__module__.endswith(f".checks.{subject}")}
+    return {check.id for check in CHECKS if check.judge.__module__.endswith(f".checks.{subject}")}
 
 
 def verdict(check: str, found: Facts) -> Json:
     """What one check comes to."""
-    return next(one for one in checked(found) if one["id"] == check)
+    return next(one for one in run_checks(found) if one["id"] == check)

@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
     CHECKS,
-    checked,
+    run_checks,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
     GONE,
@@ -40,11 +40,11 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     TRUST_LAMBDA,
 )
 
-NAMES = [judge.__name__ for judge in CHECKS]
+NAMES = [check.id for check in CHECKS]
 
 
 def test_all_is_right_with_a_cloud_with_which_all_is_right() -> None:
-    found = checked(facts())
+    found = run_checks(facts())
     assert {one["id"]: one["status"] for one in found} == dict.fromkeys(NAMES, "pass")
     assert [one["id"] for one in found] == NAMES
     assert all(not one["remedy"] and "after" not in one["evidence"] for one in found)
@@ -52,7 +52,7 @@ def test_all_is_right_with_a_cloud_with_which_all_is_right() -> None:
 
 
 def test_nothing_applies_to_a_cloud_elsewhere() -> None:
-    found = checked(facts(elsewhere="k8s-eks is K8S on AWS", role=REFUSED))
+    found = run_checks(facts(elsewhere="k8s-eks is K8S on AWS", role=REFUSED))
     assert {one["status"] for one in found} == {"not_applicable"}
     assert all("k8s-eks is K8S on AWS" in one["reason"] for one in found)
 
@@ -101,7 +101,7 @@ def test_each_fact_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(("name", "unknown"), HANGS_ON.items(), ids=list(HANGS_ON))
 def test_a_fact_that_is_refused(name: str, unknown: set[str]) -> None:
-    found = {one["id"]: one for one in checked(facts(**{name: REFUSED}))}
+    found = {one["id"]: one for one in run_checks(facts(**{name: REFUSED}))}
     assert {check for check, one in found.items() if one["status"] == "unknown"} == unknown
     assert {one["status"] for check, one in found.items() if check not in unknown} <= {"pass"}
     shown = [
@@ -134,5 +134,5 @@ def test_what_would_be_made_of_it_is_right(check: str, changes: Json) -> None:
 def test_reasons_are_on_one_line() -> None:
     wanted = RoleReference("two\nlines")
     assert all(
-        "\n" not in one["reason"] for one in checked(facts(role=GONE, role_wanted=Fact(wanted)))
+        "\n" not in one["reason"] for one in run_checks(facts(role=GONE, role_wanted=Fact(wanted)))
     )

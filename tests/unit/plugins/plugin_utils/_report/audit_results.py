@@ -12,27 +12,11 @@ import json
 import random
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+
 ACCOUNT = "222222222222"
-TITLES = {
-    "trust_ec2": "EC2 may assume the role",
-    "trust_anyscale_verify": "Anyscale's own verification accepts the trust",
-    "role_account": "The role is in the cloud's account",
-    "permissions_boundary": "No permissions boundary limits the role",
-    "instance_profile_exists": "The instance profile exists",
-    "instance_profile_name": "The instance profile is named like the role",
-    "instance_profile_role": "The instance profile holds the role",
-    "control_plane_pass_role": "The control plane may pass the role",
-    "control_plane_get_instance_profile": "The control plane may read the instance profile",
-    "bucket_access": "The bucket grants the role",
-    "bucket_deny": "No Deny hits the role",
-    "bucket_account": "The bucket is in the cloud's account",
-    "bucket_region": "The bucket is in the cloud's region",
-    "bucket_dangling_principals": "The bucket's policy names no deleted principals",
-    "compute_config_override": "The compute config reaches every node group",
-    "compute_config_arn_kind": "The compute config names an instance profile",
-    "effective_profile": "Every node group runs with the role",
-    "document_owner": "No other tool owns the documents",
-}
+WORDS = {check.id: check for check in CHECKS}
+TITLES = {name: words.title for name, words in WORDS.items()}
 
 Json = dict[str, t.Any]
 
@@ -40,7 +24,8 @@ Json = dict[str, t.Any]
 def check(check_id: str = "trust_ec2", status: str = "pass", **more: t.Any) -> Json:
     """One check."""
     told = {"reason": f"It is {status}.", "evidence": {}, "remedy": ""}
-    return {"id": check_id, "title": TITLES[check_id], "status": status, **told, **more}
+    title = WORDS[check_id].title_of(status)
+    return {"id": check_id, "title": title, "status": status, **told, **more}
 
 
 def result(name: str, *checks: Json, **facts: t.Any) -> Json:

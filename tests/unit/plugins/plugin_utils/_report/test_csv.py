@@ -48,7 +48,7 @@ def test_a_row_tells_all_about_a_check() -> None:
         "FINDING_UID": "rayfleet-anyscale-trust_ec2-vision",
         "PROVIDER": "aws",
         "CHECK_ID": "trust_ec2",
-        "CHECK_TITLE": "EC2 may assume the role",
+        "CHECK_TITLE": "EC2 cannot assume the role, or only under a condition",
         "STATUS": "FAIL",
         "STATUS_EXTENDED": "No statement; none.",
         "SERVICE_NAME": "iam",

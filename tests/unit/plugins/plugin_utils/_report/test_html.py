@@ -86,7 +86,7 @@ def test_the_page_holds_the_whole_report() -> None:
     titles = {column["id"]: column["title"] for column in data["columns"]}
     for cloud in data["clouds"]:
         kept = [
-            {"evidence": {}, "remedy": "", **found, "title": titles[found["id"]]}
+            {"evidence": {}, "remedy": "", "title": titles[found["id"]], **found}
             for found in cloud["checks"]
         ]
         assert kept == results[cloud["name"]].get("checks", [])
@@ -108,6 +108,7 @@ def test_a_value_stays_a_value(value: str) -> None:
     assert cloud["name"] == cloud["cloud"]["account_id"] == value
     assert cloud["checks"][0] == {
         "id": "trust_ec2",
+        "title": "EC2 cannot assume the role, or only under a condition",
         "status": "fail",
         "reason": value,
         "remedy": value,

@@ -57,7 +57,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             BUCKET,
         ),
-        "no policy": (access(), "fail", "nor does anything else"),
+        "no policy": (access(), "fail", "neither do the role's own policies"),
         "four of the eight": (
             access(
                 {
@@ -86,17 +86,17 @@ TABLE: dict[str, dict[str, Row]] = {
         "a wildcard": (
             access({**ACCESS, "Sid": "All", "Action": "s3:*"}),
             "warn",
-            "a wildcard there or the role's own policies do",
+            "a wildcard in it or the role's own policies grant it",
         ),
         "a Condition": (
             access({**ACCESS, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}),
             "warn",
-            "under a condition",
+            "depends on a condition",
         ),
         "the role's own policies": (
             {**access(), **own(allow(Action=["s3:*"], Resource=[BUCKET_ARN, OBJECTS_ARN]))},
             "warn",
-            "own policies do",
+            "own policies grant it",
         ),
         "the role's own policies, in part": (
             {**access(), **own(allow(Action="s3:*", Resource=OBJECTS_ARN))},
@@ -111,7 +111,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "a wildcard, with the role's own policies refused": (
             {**access({**ACCESS, "Sid": "All", "Action": "s3:*"}), "identity": REFUSED},
             "warn",
-            "a wildcard there",
+            "a wildcard in it",
         ),
         "the role's own policies, refused where they do not count": (
             {"identity": REFUSED},
@@ -124,12 +124,12 @@ TABLE: dict[str, dict[str, Row]] = {
                 "principals": Fact({ROLE_ID: ROLE}),
             },
             "warn",
-            "by its unique id",
+            "by its unique ID",
         ),
         "ours, edited, beside a grant of others": (
             access({**OURS_EDITED}, {**ACCESS, "Sid": "Team"}),
             "warn",
-            "not as the collection makes it",
+            "has drifted",
         ),
         "a statement without a Principal": (
             access(
@@ -179,7 +179,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "no such bucket": (
             {"bucket_region": GONE, "bucket_policy": Fact(obstacle=not_applicable("none"))},
             "fail",
-            f"no bucket {BUCKET}",
+            f"Bucket {BUCKET} does not exist",
         ),
         "another account's": (
             {"bucket_region": Fact(obstacle=not_applicable("other")), "bucket_policy": REFUSED},
@@ -201,7 +201,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "nobody knows the cloud's bucket": ({"registered_bucket": REFUSED}, "pass", ""),
     },
     "bucket_region": {
-        "no region of the cloud": (on(region=None), "unknown", "does not tell the cloud's region"),
+        "no region of the cloud": (on(region=None), "unknown", "no region for the cloud"),
         "another region": (
             {"bucket_region": Fact("eu-west-1")},
             "fail",
@@ -215,14 +215,14 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "as registered",
         ),
-        "no such bucket": ({"bucket_region": GONE}, "not_applicable", "no bucket"),
+        "no such bucket": ({"bucket_region": GONE}, "not_applicable", "does not exist"),
         "nobody knows the cloud's region": ({"primary": REFUSED}, "unknown", "refused"),
     },
     "bucket_dangling_principals": {
         "a deleted one": (
             access(ACCESS, {**ACCESS, "Sid": "Old", "Principal": {"AWS": FORMER_ID}}),
             "warn",
-            f"Statement 2 (Sid 'Old') of the bucket's policy name {FORMER_ID}",
+            f"names {FORMER_ID} in Statement 2 (Sid 'Old').",
         ),
         "one that exists": (
             {

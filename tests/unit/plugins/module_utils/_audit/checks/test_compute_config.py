@@ -62,16 +62,16 @@ def automatic(**cluster: Json) -> Json:
 # By check: what is the case, the facts that differ, the status, and words of the reason.
 TABLE: dict[str, dict[str, Row]] = {
     "compute_config_override": {
-        "no such compute config": (
+        "no compute config of that name": (
             {"compute_configs": {CONFIG: GONE}},
             "fail",
-            "no such compute config",
+            "no compute config of that name",
         ),
         "archived": (config(archived_at="2026-01-01T00:00:00Z"), "fail", "archived"),
         "another profile": (config(OTHER_PROFILE), "fail", "profile_differs"),
         "the role's ARN": (config(ROLE), "fail", "wrong_arn_kind"),
         "the role's ARN, as wanted": ({**config(ROLE), "arn_kind": "role"}, "pass", ROLE),
-        "no profile": (config(None), "warn", "in another way"),
+        "no profile": (config(None), "warn", "run with the role nevertheless"),
         "hidden from a worker group": (config(PROFILE, DISK), "warn", "node_group_hides_profile"),
         "hidden from a worker group of a cloud with another default": (
             {**config(PROFILE, DISK), **on(cluster_iam_role_id=ROLE_B)},
@@ -128,7 +128,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             "every node group",
         ),
-        "the role's ARN": (config(ROLE), "warn", "if Anyscale takes"),
+        "the role's ARN": (config(ROLE), "warn", "only if Anyscale accepts"),
         "the role's ARN, as wanted": ({**config(ROLE), "arn_kind": "role"}, "pass", ""),
         "a profile of this name in another account": (
             config(PROFILE.replace(ACCOUNT, OTHER_ACCOUNT)),
@@ -163,12 +163,12 @@ TABLE: dict[str, dict[str, Row]] = {
         "hidden from a worker group of a cloud with another role": (
             {**config(PROFILE, DISK), **on(cluster_iam_role_id=ROLE_B)},
             "fail",
-            "node groups cpu would not run with the role",
+            "node groups cpu run with",
         ),
         "workers that Anyscale selects, of a cloud with another role": (
             automatic(),
             "fail",
-            "node groups automatic workers would not run with the role",
+            "node groups automatic workers run with",
         ),
         "workers that Anyscale selects, with the cluster's profile": (
             automatic(advanced_configurations_json={"IamInstanceProfile": {"Arn": PROFILE}}),
@@ -204,7 +204,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "none was named, and the role is the default": (
             {"compute_configs": {}},
             "pass",
-            "Without a compute config",
+            "whose compute config names no instance profile",
         ),
         "none was named, and the role is not the default": (
             {"compute_configs": {}, **on(cluster_iam_role_id=ROLE_B)},

@@ -78,7 +78,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "depends on a condition",
         ),
-        "no such role": ({"control_plane": GONE}, "fail", f"no role {CONTROL}"),
+        "no such role": ({"control_plane": GONE}, "fail", f"Role {CONTROL}"),
         "nobody knows which": ({"control_plane_arn": REFUSED}, "unknown", "refused"),
     },
     "control_plane_get_instance_profile": {

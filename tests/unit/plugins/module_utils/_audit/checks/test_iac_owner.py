@@ -44,24 +44,24 @@ TABLE: dict[str, dict[str, Row]] = {
         "Terraform, of the role": (
             {"role": Fact(role(Tags=TERRAFORM))},
             "warn",
-            "the role belongs to Terraform",
+            "Terraform (module cloudfoundation) manages the role",
         ),
         "Terraform, of the bucket": (
             {"bucket_tags": Fact(TERRAFORM)},
             "warn",
-            "the bucket belongs to Terraform",
+            "manages the bucket",
         ),
         "other tags": ({"role": Fact(role(Tags=[{"Key": "team", "Value": "ray"}]))}, "pass", ""),
         "the bucket's tags are refused": ({"bucket_tags": REFUSED}, "unknown", "refused"),
         "the bucket's tags are refused, but the role is owned": (
             {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
             "warn",
-            "the role belongs",
+            "manages the role",
         ),
         "the bucket's tags are refused, but the role is owned, and both are told": (
             {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
             "warn",
-            "Who owns the bucket could not be read (iam:Anything is missing):",
+            "The bucket's tags could not be read (iam:Anything is missing):",
         ),
         "there is no bucket, but the role is owned": (
             {
@@ -69,7 +69,7 @@ TABLE: dict[str, dict[str, Row]] = {
                 "role": Fact(role(Tags=TERRAFORM)),
             },
             "warn",
-            "the role belongs",
+            "manages the role",
         ),
     },
 }

@@ -38,7 +38,11 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 # By check: what is the case, the facts that differ, the status, and words of the reason.
 TABLE: dict[str, dict[str, Row]] = {
     "instance_profile_exists": {
-        "none": (NO_PROFILE, "fail", f"no instance profile {PROFILE_NAME} in account {ACCOUNT}."),
+        "none": (
+            NO_PROFILE,
+            "fail",
+            f"Instance profile {PROFILE_NAME} does not exist in account {ACCOUNT}.",
+        ),
         "only another one": (
             {"profile": GONE, **OTHER_NAME},
             "fail",
@@ -47,26 +51,26 @@ TABLE: dict[str, dict[str, Row]] = {
         "only another one, which clusters are given": (
             {"profile": GONE, **OTHER_NAME, **GIVEN_BY_CLOUD},
             "warn",
-            "given ray-autoscaler-v1",
+            "Clusters use ray-autoscaler-v1",
         ),
     },
     "instance_profile_name": {
         "none": (NO_PROFILE, "not_applicable", "No instance profile"),
-        "another name": (OTHER_NAME, "fail", "is the one that Anyscale looks for"),
+        "another name": (OTHER_NAME, "fail", "is the one that Anyscale uses by default"),
         "another name that the user gave": (
             {**OTHER_NAME, "profile_name": Fact("ray-autoscaler-v1")},
             "warn",
-            "without a compute config",
+            "whose compute config names it",
         ),
         "another name that the cloud names": (
             {**OTHER_NAME, **on(cluster_instance_profile_id=OTHER_PROFILE)},
             "pass",
-            "the cloud itself names",
+            "is registered for the cloud",
         ),
         "another name beside the right one": (BOTH_HOLD, "pass", ""),
     },
     "instance_profile_role": {
-        "none": (NO_PROFILE, "not_applicable", "no instance profile"),
+        "none": (NO_PROFILE, "not_applicable", "does not exist"),
         "an empty one": ({"profile": Fact(profile(PROFILE))}, "fail", "holds no role"),
         "another role": ({"profile": Fact(profile(PROFILE, ROLE_B))}, "fail", f"holds {ROLE_B}"),
         "a role of the same name in another path": (

@@ -86,7 +86,11 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "may deny",
         ),
-        "no such role": ({"role": GONE}, "fail", f"no role {ROLE} in account {ACCOUNT}"),
+        "no such role": (
+            {"role": GONE},
+            "fail",
+            f"Role {ROLE} does not exist in account {ACCOUNT}",
+        ),
     },
     "trust_anyscale_verify": {
         "a list as Action": (
@@ -113,9 +117,9 @@ TABLE: dict[str, dict[str, Row]] = {
         "the control plane's own role": (
             {"control_plane_arn": Fact(ROLE)},
             "warn",
-            "control plane",
+            "control-plane role",
         ),
-        "no such role": ({"role": GONE}, "not_applicable", "no role"),
+        "no such role": ({"role": GONE}, "not_applicable", "does not exist"),
     },
     "role_account": {
         "the role elsewhere": (
@@ -129,7 +133,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "control-plane role",
         ),
         "a role by its name": ({"role_wanted": Fact(RoleReference(PROFILE_NAME))}, "pass", ROLE),
-        "no such role": ({"role": GONE}, "not_applicable", "no role"),
+        "no such role": ({"role": GONE}, "not_applicable", "does not exist"),
     },
     "permissions_boundary": {
         "all of S3": (
