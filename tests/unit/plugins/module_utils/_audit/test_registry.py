@@ -14,6 +14,9 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
+    wanted_access,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     Facts,
 )
@@ -22,20 +25,39 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
     CHECKS,
+    Check,
     run_checks,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    compute_config_plan,
+    instance_profile_plan,
+    trust_policy_plan,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
+    ACCESS,
+    CLOUD_ID,
+    CONFIG,
     GONE,
+    NO_PROFILE,
+    OTHER_PROFILE,
+    PROFILE,
+    PROFILE_NAME,
     REFUSED,
     TRUST,
     Json,
     access,
+    config,
     facts,
+    profile,
+    template,
     trusting,
     verdict,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ASSUME,
+    FORMER_ID,
+    ROLE,
     TLS_ONLY,
     TRUST_LAMBDA,
 )
@@ -136,3 +158,107 @@ def test_reasons_are_on_one_line() -> None:
     assert all(
         "\n" not in one["reason"] for one in run_checks(facts(role=GONE, role_wanted=Fact(wanted)))
     )
+
+
+# --- titles and reason codes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=NAMES)
+def test_titles(check: Check) -> None:
+    """Each is a sentence that is true for the status, and is not said of another status."""
+    assert check.title_of("pass") == check.title_of("not_applicable") == check.title
+    assert check.title_of("fail") == check.title_of("warn") == check.failing_title != check.title
+    assert all(
+        title[0].isupper() and title[-1] != "." for title in (check.title, check.failing_title)
+    )
+
+
+def test_an_outcome_has_the_title_for_its_status() -> None:
+    """Where the check is unknown, a name keeps its capital."""
+    denied = {one["id"]: one["title"] for one in run_checks(facts(**trusting(TRUST_LAMBDA)))}
+    assert denied["trust_ec2"] == "EC2 cannot assume the role, or only under a condition"
+    assert denied["bucket_access"] == "The bucket's policy grants the role access"
+    unread = {one["id"]: one["title"] for one in run_checks(facts(role=REFUSED))}
+    assert unread["trust_ec2"] == "It is unknown whether EC2 can assume the role"
+    assert (
+        unread["instance_profile_role"]
+        == "It is unknown whether the instance profile holds the role"
+    )
+
+
+OURS = {**TRUST, "Sid": "AnyscaleEC2Trust"}
+CONDITION = {"Condition": {"Bool": {"a:b": "true"}}}
+DISK = {"advanced_configurations_json": {"BlockDeviceMappings": []}}
+GPU = {"advanced_configurations_json": {"IamInstanceProfile": {"Arn": OTHER_PROFILE}}}
+FORMER = {**ACCESS, "Principal": {"AWS": [ROLE, FORMER_ID]}}
+# By module and reason code: the facts for which the module has the code.
+DRIFT: dict[tuple[str, str], Json] = {
+    ("iam_trust_ec2", "ec2_trust_missing"): trusting(TRUST_LAMBDA),
+    ("iam_trust_ec2", "ec2_trust_conditional"): trusting({**TRUST, **CONDITION}),
+    ("iam_trust_ec2", "action_not_a_string"): trusting({**TRUST, "Action": [ASSUME]}),
+    ("iam_trust_ec2", "statement_differs"): trusting({**OURS, **CONDITION}),
+    ("s3_cloud_access", "access_missing"): access(TLS_ONLY),
+    ("s3_cloud_access", "statement_differs"): access({**ACCESS, "Action": ["s3:*"]}),
+    ("s3_cloud_access", "duplicate_statement"): access(ACCESS, ACCESS),
+    ("s3_cloud_access", "dangling_principal"): access(FORMER),
+    ("s3_cloud_access", "dangling_principal_in_other_statement"): access(
+        ACCESS, {**FORMER, "Sid": "Team"}
+    ),
+    ("compute_config_profile", "instance_profile_missing"): {**NO_PROFILE},
+    ("compute_config_profile", "instance_profile_without_role"): {
+        "profile": Fact(profile(PROFILE))
+    },
+    ("compute_config_profile", "compute_config_missing"): {"compute_configs": {CONFIG: GONE}},
+    ("compute_config_profile", "profile_missing"): config(None),
+    ("compute_config_profile", "profile_differs"): config(OTHER_PROFILE),
+    ("compute_config_profile", "profile_by_name"): config({"Name": PROFILE_NAME}),
+    ("compute_config_profile", "wrong_arn_kind"): config(ROLE),
+    ("compute_config_profile", "node_group_hides_profile"): config(PROFILE, DISK),
+    ("compute_config_profile", "node_group_profile_differs"): config(PROFILE, GPU),
+}
+
+
+def reasons_of(found: Facts) -> set[tuple[str, str]]:
+    """The reason codes with which each module would change what is there, with the module."""
+    live = found.compute_configs[CONFIG].get()
+    observed = compute_config_plan.Observed(
+        CONFIG, CLOUD_ID, live, found.resources.get(), template()["config"]
+    )
+    plans = {
+        "iam_trust_ec2": [
+            trust_policy_plan.decide(found.trust.get(), trust_policy_plan.Wanted()),
+        ],
+        "s3_cloud_access": [
+            bucket_policy_plan.decide(
+                found.bucket_policy.get(), dataclasses.replace(wanted_access(found), prune=True)
+            ),
+        ],
+        "compute_config_profile": [
+            instance_profile_plan.decide(
+                found.profile.get(), PROFILE_NAME, found.role_wanted.get(), ROLE, may_create=True
+            ),
+            compute_config_plan.decide(observed, compute_config_plan.Wanted(PROFILE)),
+        ],
+    }
+    return {
+        (module, code) for module, made in plans.items() for plan in made for code in plan.reasons
+    }
+
+
+@pytest.mark.parametrize(("problem", "changes"), DRIFT.items(), ids=list(map(" ".join, DRIFT)))
+def test_what_a_module_would_change_is_reported_by_a_check_with_its_reason_codes(
+    problem: tuple[str, str], changes: Json
+) -> None:
+    found = facts(**changes)
+    reported = {
+        (check.module, code)
+        for check, outcome in zip(CHECKS, run_checks(found), strict=True)
+        if outcome["status"] in ("fail", "warn")
+        for code in check.reasons
+    }
+    assert problem in reasons_of(found) and reasons_of(found) <= reported
+
+
+def test_each_reason_code_of_a_check_is_in_the_table() -> None:
+    assert set(DRIFT) == {(check.module, code) for check in CHECKS for code in check.reasons}
+    assert reasons_of(facts()) == set()
