@@ -74,8 +74,8 @@ options:
     default: instance_profile
   anyscale:
     description:
-      - Whether to query Anyscale. V(false) needs no token. Checks that need a fact from Anyscale are
-        then V(unknown).
+      - Whether to query Anyscale. V(false) needs no token. Checks that need a fact from Anyscale
+        are then V(unknown).
     type: bool
     default: true
 seealso:

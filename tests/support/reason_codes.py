@@ -4,8 +4,8 @@
 
 """The reason codes that modules can return, as their source has them and as they document them.
 
-A code is a constant in the value of anything that is named ``reason`` or ``reasons``: a variable, an
-argument, a field or a parameter. Functions and constants of the same file are followed.
+A code is a constant in the value of anything that is named ``reason`` or ``reasons``: a variable,
+an argument, a field or a parameter. Functions and constants of the same file are followed.
 """
 
 from __future__ import annotations

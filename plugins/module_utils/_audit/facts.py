@@ -36,8 +36,8 @@ Json = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class DefaultRole:
-    """The role that clusters run with unless a compute config sets another one, and how it is known:
-    ``registered`` or ``convention``.
+    """The role that clusters run with unless a compute config sets another one, and how it is
+    known: ``registered`` or ``convention``.
     """
 
     arn: str

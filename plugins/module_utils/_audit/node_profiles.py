@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The instance profile that each node group of a cluster gets, and which of three layers decides it.
+"""The instance profile that each node group of a cluster gets, and which of three layers decides
+it.
 
 This module util is private to the collection. Pure. Anyscale uses the profile in the compute
 config, else the one that is registered for the cloud resource, else the one that is named like the
@@ -66,8 +67,8 @@ class Effective:
         return arn.resource.partition("/")[0].replace("-", "_") if arn else "name"
 
     def is_one_of(self, profiles: t.Iterable[Json]) -> bool:
-        """Whether it is one of these profiles. Paths in ARNs are not compared, since Anyscale does not
-        know them.
+        """Whether it is one of these profiles. Paths in ARNs are not compared, since Anyscale does
+        not know them.
         """
         arn = parse_arn(self.instance_profile_arn)
         own = (arn.account_id if arn else "", self.name)

@@ -68,9 +68,9 @@ def warned(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
 
 
 def onboard(module: str, options: str = "") -> str:
-    """The remedy for what ``onboard`` can fix. Who reads an audit runs playbooks, so the command comes
-    first; the module is for playbooks of the reader's own. ``<cloud>`` is the host, which the module
-    does not know.
+    """The remedy for what ``onboard`` can fix. Who reads an audit runs playbooks, so the command
+    comes first; the module is for playbooks of the reader's own. ``<cloud>`` is the host, which the
+    module does not know.
     """
     command = f"ansible-playbook rayfleet.anyscale.onboard --limit <cloud>{options}"
     return f"Run '{command}', or the module rayfleet.anyscale.{module}."
@@ -119,8 +119,8 @@ class Fact(t.Generic[Value]):
 
 
 def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
-    """The result of a read as a fact. A refusal by ``service``, and nearly any other error, makes it
-    unknown and ends nothing else.
+    """The result of a read as a fact. A refusal by ``service``, and nearly any other error, makes
+    it unknown and ends nothing else.
     """
     try:
         return Fact(read())
@@ -131,8 +131,8 @@ def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
 
 
 def obstacle_of(error: TaskError, service: str = "") -> CheckAborted:
-    """Why a fact is unknown after a read failed. A token that Anyscale does not accept ends the task:
-    it says nothing about the cloud.
+    """Why a fact is unknown after a read failed. A token that Anyscale does not accept ends the
+    task: it says nothing about the cloud.
     """
     if isinstance(error, AnyscaleError) and error.status == _UNAUTHENTICATED:
         raise error

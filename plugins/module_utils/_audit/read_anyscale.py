@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read the facts about one cloud from Anyscale, each on its own: a refused read makes only the facts
-unknown that depend on it.
+"""Read the facts about one cloud from Anyscale, each on its own: a refused read makes only the
+facts unknown that depend on it.
 
 This module util is private to the collection. I/O only, and never a call that writes.
 """
@@ -58,8 +58,8 @@ def reads(
 
 
 class AnyscaleReader:
-    """Reads the facts about the cloud that the parameters name. Without a client, the facts that only
-    Anyscale has are unknown.
+    """Reads the facts about the cloud that the parameters name. Without a client, the facts that
+    only Anyscale has are unknown.
     """
 
     def __init__(self, params: t.Mapping[str, t.Any], anyscale: AnyscaleClient | None) -> None:
@@ -172,7 +172,7 @@ class AnyscaleReader:
         return name
 
     def compute_config(self, name: str) -> Json | None:
-        """The newest version of a compute config, ``None`` where no compute config has that name."""
+        """The newest version of a compute config, ``None`` where none has that name."""
         return self._client().newest_compute_config(name, self._known_cloud_id())
 
     @functools.cached_property
@@ -202,8 +202,8 @@ class AnyscaleReader:
         return self._found_id.get()
 
     def _find_id(self, name: str) -> Fact[str]:
-        """The ID of the cloud that has a name. A name that no cloud has is a mistake in the playbook,
-        and ends the task.
+        """The ID of the cloud that has a name. A name that no cloud has is a mistake in the
+        playbook, and ends the task.
         """
         if self._anyscale is None:
             return Fact(

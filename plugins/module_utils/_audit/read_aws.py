@@ -91,7 +91,8 @@ class CloudReader(AnyscaleReader):
         role = self._iam.role(wanted.name)
         if role is None and self._is_guessed:
             raise unknown(
-                f"Role {wanted} does not exist, and the role that the cloud registered is not known.",
+                f"Role {wanted} does not exist, and the role that the cloud registered is not "
+                "known.",
                 "Set cloud_iam_role (the module's option role), or let Anyscale be queried.",
             )
         return role if role is None or wanted.arn is None or role["Arn"] == str(wanted) else None
@@ -137,7 +138,7 @@ class CloudReader(AnyscaleReader):
 
     @reads("iam")
     def control_plane(self) -> Identity | None:
-        """The policies of the role that Anyscale assumes, ``None`` where the role does not exist."""
+        """The policies of the role that Anyscale assumes, ``None`` where it does not exist."""
         arn = self.control_plane_arn.get()
         self._expect_here(account_of(arn), f"Role {arn}")
         role = self._iam.role(role_name_of(arn))
@@ -154,14 +155,14 @@ class CloudReader(AnyscaleReader):
 
     @property
     def _is_guessed(self) -> bool:
-        """Whether the role to check has the name of Anyscale's convention only because the registered
-        role could not be read.
+        """Whether the role to check has the name of Anyscale's convention only because the
+        registered role could not be read.
         """
         return self.params.get("role") is None and not self.default_role.is_known
 
     def _expect_here(self, account_id: str | None, what: str) -> None:
-        """Refuse to read in the caller's account what is in another one: the same name may belong to
-        something else there.
+        """Refuse to read in the caller's account what is in another one: the same name may belong
+        to something else there.
         """
         if account_id and account_id != self.account_id:
             raise unknown(

@@ -112,8 +112,9 @@ CHECKS: tuple[Check, ...] = (
         "The Anyscale CLI accepts the trust policy",
         "The Anyscale CLI rejects the trust policy, or would rewrite it",
         f"{_ONBOARD}. If ``anyscale cloud verify`` fails with a traceback, replace the "
-        '``Principal`` ``"*"`` by ``{"AWS": "*"}``, and ``NotPrincipal`` by a ``Principal``. If the '
-        "role is also the control-plane role, set ``cloud_iam_role`` to one that only clusters use.",
+        '``Principal`` ``"*"`` by ``{"AWS": "*"}``, and ``NotPrincipal`` by a ``Principal``. If '
+        "the role is also the control-plane role, set ``cloud_iam_role`` to one that only clusters "
+        "use.",
         _TRUST,
         ("ec2_trust_missing", "action_not_a_string", "statement_differs"),
     ),

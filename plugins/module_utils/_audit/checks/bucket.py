@@ -146,7 +146,8 @@ def bucket_account(facts: Facts) -> Outcome:
     if not facts.bucket_policy.is_known and facts.bucket_region.get() is None:
         return failed(
             f"Bucket {bucket} does not exist.",
-            "Create it, or set cloud_iam_bucket (the module's option bucket) to the cloud's bucket.",
+            "Create it, or set cloud_iam_bucket (the module's option bucket) to the cloud's "
+            "bucket.",
         )
     if facts.account_id != account_id:
         return failed(
@@ -237,8 +238,8 @@ def wanted_access(facts: Facts) -> Wanted:
 
 
 def wanted_policy(document: Document, wanted: Wanted) -> Document:
-    """The bucket's policy as the collection would write it, or as it is where the collection refuses
-    to write.
+    """The bucket's policy as the collection would write it, or as it is where the collection
+    refuses to write.
     """
     try:
         return bucket_policy_plan.decide(document, wanted).after
@@ -247,8 +248,8 @@ def wanted_policy(document: Document, wanted: Wanted) -> Document:
 
 
 def _form_of_grant(document: Document, wanted: Wanted, evidence: dict[str, t.Any]) -> Outcome:
-    """The role has access. Whether 'anyscale cloud verify' can read the policy, and whether the next
-    run changes it.
+    """The role has access. Whether 'anyscale cloud verify' can read the policy, and whether the
+    next run changes it.
     """
     raws, role = statements_of(document), wanted.roles[0]
     unnamed = [
@@ -266,13 +267,14 @@ def _form_of_grant(document: Document, wanted: Wanted, evidence: dict[str, t.Any
         )
     if not all(any(grants(raw, role, *pair, {}) for raw in raws) for pair in wanted.pairs()):
         reason = (
-            f"The bucket's policy names the role by its unique ID {role.unique_id}. The role has access, "
-            "but 'anyscale cloud verify' looks for its ARN."
+            f"The bucket's policy names the role by its unique ID {role.unique_id}. The role has "
+            "access, but 'anyscale cloud verify' looks for its ARN."
         )
         return warned(reason, **evidence)
     if "after" in evidence:
         return warned(
-            "The role has access, but the collection's statement in the bucket's policy has drifted.",
+            "The role has access, but the collection's statement in the bucket's policy has "
+            "drifted.",
             _CONVERGE,
             **evidence,
         )
@@ -303,8 +305,8 @@ def _has_access(facts: Facts, wanted: Wanted, action: str, resource: str) -> boo
 def _allows(
     raw: RawStatement, role: Role, action: str, resource: str, wanted: Wanted
 ) -> bool | None:
-    """Whether a statement of the bucket's policy allows it, by name or by a wildcard; ``None`` where
-    it does so under a condition or in part.
+    """Whether a statement of the bucket's policy allows it, by name or by a wildcard; ``None``
+    where it does so under a condition or in part.
     """
     statement = canonical(raw, wanted.arns)
     is_named = {("AWS", role.arn), ("AWS", "*")} & (statement.principals or frozenset())

@@ -39,8 +39,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
 _CONVERGE = (
-    f"{onboard('compute_config_profile')} It publishes a new version, which clusters use once they are "
-    "restarted with it."
+    f"{onboard('compute_config_profile')} It publishes a new version, which clusters use once they "
+    "are restarted with it."
 )
 _KINDS = {"instance_profile": "an instance profile", "role": "a role"}
 

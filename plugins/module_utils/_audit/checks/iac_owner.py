@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The check on whether another tool manages the policies, and the lines to add to its source so that
-it keeps what the collection adds.
+"""The check on whether another tool manages the policies, and the lines to add to its source so
+that it keeps what the collection adds.
 
 This module util is private to the collection. Pure.
 https://registry.terraform.io/modules/anyscale/anyscale-cloudfoundation-modules/aws
@@ -66,8 +66,8 @@ def document_owner(facts: Facts) -> Outcome:
 
 
 def _bucket_tags_not_read(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
-    """A sentence on why it is not known whether a tool manages the bucket, and its evidence; nothing
-    where it is known, or the bucket does not exist.
+    """A sentence on why it is not known whether a tool manages the bucket, and its evidence;
+    nothing where it is known, or the bucket does not exist.
     """
     obstacle = facts.bucket_tags.obstacle
     if obstacle is None or facts.bucket_tags.is_not_applicable:

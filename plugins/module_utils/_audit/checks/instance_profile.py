@@ -57,8 +57,8 @@ def instance_profile_exists(facts: Facts) -> Outcome:
 
 
 def instance_profile_name(facts: Facts) -> Outcome:
-    """Whether a profile with the role's name holds the role: Anyscale uses that one where no profile
-    is named.
+    """Whether a profile with the role's name holds the role: Anyscale uses that one where no
+    profile is named.
     """
     role_name = facts.live_role()["RoleName"]
     profiles = {

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the role: its trust policy, for AWS and for 'anyscale cloud verify', its account and
-its permissions boundary.
+"""The checks on the role: its trust policy, for AWS and for 'anyscale cloud verify', its account
+and its permissions boundary.
 
 This module util is private to the collection. Pure: each function takes the facts and returns the
 outcome of its check. https://docs.anyscale.com/iam/manage-iam-roles
@@ -103,8 +103,8 @@ def trust_ec2(facts: Facts) -> Outcome:
 
 
 def trust_anyscale_verify(facts: Facts) -> Outcome:
-    """Whether 'anyscale cloud verify' accepts the trust policy: its rules are narrower than those of
-    AWS.
+    """Whether 'anyscale cloud verify' accepts the trust policy: its rules are narrower than those
+    of AWS.
     """
     role = facts.live_role()
     raws = statements_of(facts.trust.get())
@@ -175,8 +175,8 @@ def permissions_boundary(facts: Facts) -> Outcome:
         return failed(
             f"The permissions boundary {boundary.name} does not allow {', '.join(denied)}, which "
             "also limits what the bucket's policy grants to the role.",
-            "Allow these actions on the cloud's bucket in the boundary, or remove the boundary from "
-            "the role.",
+            "Allow these actions on the cloud's bucket in the boundary, or remove the boundary "
+            "from the role.",
             **evidence,
         )
     if any(answer != ALLOWED for answer in answers.values()):
