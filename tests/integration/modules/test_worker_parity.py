@@ -85,7 +85,6 @@ CASES: dict[str, Json] = {
     "a change": {TRUST: _in_account(role=CLOUD.role_name)},
     "no change": {TRUST: _in_account(role=CLOUD.role_name)},
     "a warning": {TRUST: _in_account(role=FLEET[4].role_name)},
-    "a bucket": {BUCKET: _in_account(bucket=CLOUD.bucket_name, roles=[CLOUD.role_arn])},
     "a bucket in a loop": {
         BUCKET: _in_account(bucket="{{ item }}", roles=[CLOUD.role_arn]),
         "loop": [CLOUD.bucket_name, FLEET[1].bucket_name],
@@ -100,11 +99,9 @@ CASES: dict[str, Json] = {
         "diff": True,
     },
     "a whole cloud": {WHOLE: _whole(CLOUD)},
-    "a whole cloud that is right": {WHOLE: _whole(CLOUD)},
     "a whole cloud without its bucket": {WHOLE: _whole(RIGHT, bucket=None)},
     "a whole cloud that is refused at its bucket": {WHOLE: _whole(RIGHT, bucket="nobodys-bucket")},
     "the facts of a cloud": {INFO: _whole(RIGHT, compute_config=[RIGHT.compute_config_name])},
-    "the facts of no cloud": {INFO: _in_account(RIGHT, cloud_id="cld_unknown")},
     "a backup that is not there": {RESTORE: {"backup_file": "/nowhere/backup.json"}},
     "a token in the environment": {
         CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id),
