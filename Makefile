@@ -16,9 +16,9 @@ help:
 	@echo "make test       the tests for every change, then a summary; logs are in $(LOGS)"
 	@echo "make test-all   all tests, none of which may be skipped, and their branch coverage (half an hour)"
 	@echo "make CHECK      one of: lint $(CHECKS)"
-	@echo "                ARGS=... are pytest's, such as: make unit ARGS='-k policy'"
+	@echo "                OPTIONS=... are pytest's, such as: make unit OPTIONS='-k policy'"
 	@echo "make soak       the long versions of the tests (an hour or two); writes their figures into the documentation"
-	@echo "make bench      measure against amazon.aws, the AWS CLI and boto3 (an hour or two); ARGS=--quick tries it out"
+	@echo "make bench      measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"
 	@echo "make release    check that the clone can be released, run all tests, build the tarball, and say what is left to do"
 	@echo "make setup      the virtual environment (.venv) with all that the tests need"
 	@echo "make pins       pin the newest releases of the requirements"
@@ -43,7 +43,7 @@ lint: setup
 	@$(NOX) -t lint
 
 $(CHECKS) soak bench: setup
-	@$(NOX) -s $@ -- $(ARGS)
+	@$(NOX) -s $@ -- $(OPTIONS)
 
 setup:
 	@tools/setup.sh test

@@ -202,7 +202,7 @@ def yamllint(session: nox.Session) -> None:
 
 
 @nox.session(tags=["test", "all", "lint"])
-def forms(session: nox.Session) -> None:
+def metadata(session: nox.Session) -> None:
     """The license of each file, and workflows as the forge reads them."""
     workflows = [str(path) for path in sorted((ROOT / ".github/workflows").glob("*.yml"))]
     run(session, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
