@@ -270,7 +270,9 @@ def coverage(session: nox.Session) -> None:
     rcfile = ("--rcfile=pyproject.toml",)
     run(session, "coverage", "combine", "--quiet", *rcfile)
     run(session, "coverage", "html", "--quiet", *rcfile)
-    run(session, "coverage", "report", *rcfile)
+    report = run(session, "coverage", "report", *rcfile)
+    [total] = [line.split()[-1] for line in report.splitlines() if line.startswith("TOTAL")]
+    say(session, f"branch coverage of plugins/: {total}")
 
 
 @nox.session
