@@ -81,7 +81,7 @@ def _table(statements: t.Iterable[Statement]) -> str:
 
 def _row(statement: Statement) -> tuple[str, ...]:
     actions = ", ".join(f"``{action}``" for action in statement.actions)
-    return f"``{statement.sid}``", actions, statement.purpose, statement.dispensable or "Never."
+    return f"``{statement.sid}``", actions, statement.purpose, statement.optional_when or "Never."
 
 
 def _json(document: Document) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write the report on an audit of all hosts of a play. Its documentation is in plugins/modules."""
+"""Write the report of an audit of all hosts of a play. The documentation is in plugins/modules."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {
     "html": to_html,
 }
 _COLLECTION = Path(__file__).parents[2]
-# Facts that the inventory may have too, and the variables that they are in.
-_KNOWN_AS = {
+# Facts that the inventory may have as well, and the variables that hold them.
+_FACT_VARIABLES = {
     "account_id": "cloud_iam_account_id",
     "cloud_id": "cloud_iam_cloud_id",
     "region": "cloud_iam_region",
@@ -56,15 +56,13 @@ Json = dict[str, t.Any]
 
 
 class ActionModule(FleetAction):
-    """Runs once for all hosts of the play, whatever became of them."""
+    """Runs once for all hosts of the play, including those that failed."""
 
     rules = _RULES
     hosts_variable = "ansible_play_hosts_all"
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
-        """Make the report, write it in all formats, and fail for the clouds that the task is to
-        fail for.
-        """
+        """Make the report, write it in all formats, and fail as ``fail_on`` requires."""
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         report = make_report(
@@ -77,14 +75,15 @@ class ActionModule(FleetAction):
         missing = missing_clouds(report, previous) if previous else []
         if missing:
             warnings.append(
-                f"{len(missing)} clouds of previous_report are not in this report: "
-                f"{summarize_names(missing)}. Was there a limit?"
+                f"{len(missing)} clouds of the previous report are missing in this report: "
+                f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
             )
         failed = failed_clouds(report, arguments["fail_on"])
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
             warnings.append(
-                f"{unknown} clouds do not fail the audit, but have checks that could not be told."
+                f"{unknown} clouds do not fail the audit, but have checks with the status unknown. "
+                "Their reasons are in the report."
             )
         return {
             "paths": paths,
@@ -103,7 +102,7 @@ class ActionModule(FleetAction):
 
 
 def _results(names: list[str], hostvars: t.Any, register: str) -> Json:
-    """The results of all hosts of the play, in plain types: Ansible's own carry tags and templates."""
+    """The results of all hosts of the play, in plain types: Ansible's carry tags and templates."""
     hosts = {str(name): hostvars[name] for name in names}
     return {
         host: _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
@@ -112,19 +111,19 @@ def _results(names: list[str], hostvars: t.Any, register: str) -> Json:
 
 
 def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
-    """A host's result; where it has no facts about its cloud, with what the inventory knows."""
+    """A host's result; if it has no facts about its cloud, with those of the inventory."""
     result = result if isinstance(result, dict) else {}
     return result if result.get("cloud") else {**result, "cloud": _inventory_facts(known) or None}
 
 
 def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
-    facts = {fact: host_variable(known, variable) for fact, variable in _KNOWN_AS.items()}
+    facts = {fact: host_variable(known, variable) for fact, variable in _FACT_VARIABLES.items()}
     return {fact: str(value) for fact, value in facts.items() if value}
 
 
 def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
-    """The earlier report. The first audit of a schedule has none yet, which is said but does no
-    harm.
+    """The earlier report, and warnings. The first audit of a schedule has none yet, which must not
+    fail it.
     """
     if path is None:
         return None, []
@@ -132,17 +131,16 @@ def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None, [
-            f"previous_report is {path!r}, which does not exist. This report compares with nothing."
+            f"The previous report {path!r} does not exist, so this report shows no changes. This "
+            "is expected for the first audit."
         ]
     except (OSError, UnicodeDecodeError) as error:
-        raise AnsibleError(
-            f"previous_report is {path!r}, which cannot be read: {error}."
-        ) from error
+        raise AnsibleError(f"The previous report {path!r} cannot be read: {error}.") from error
     return parse_report(text, path), []
 
 
 def _collection_version() -> str:
-    """What is installed has a manifest; a clone has only the file that it is built from."""
+    """An installed collection has a manifest, a clone only the file that it is built from."""
     manifest = _COLLECTION / "MANIFEST.json"
     if manifest.exists():
         return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
@@ -150,23 +148,25 @@ def _collection_version() -> str:
 
 
 def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
-    """Write files for their owner's eyes alone, each all at once: whoever reads meanwhile sees the
-    old or the new one.
+    """Write files that only their owner can read, each atomically, so that a concurrent reader gets
+    either the old or the new one.
     """
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         for path, text in contents.items():
-            # What is no character in UTF-8, as JSON may hold, must not keep the rest from being
-            # written.
+            # JSON strings may hold lone surrogates, which UTF-8 cannot encode. They must not
+            # prevent the rest from being written.
             atomic_write(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
     except OSError as error:
         raise AnsibleError(
-            f"report_dir is {folder!r}, where the report cannot be written: {error.strerror}."
+            f"The report cannot be written to {folder!r}: {error.strerror}. Choose another "
+            "directory (playbook variable audit_report_dir, option report_dir)."
         ) from error
 
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
     what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
     return (
-        f"{len(failed)} of {total} clouds {what}: {summarize_names(failed)}. The report says why."
+        f"{len(failed)} of {total} clouds {what}: {summarize_names(failed)}. The report contains "
+        "the reasons."
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan for all hosts of a batch at once: which of them need a role's tasks. Its documentation is in
+"""Plan for all hosts of a batch at once: which of them need a role's tasks. The documentation is in
 plugins/modules.
 """
 
@@ -80,8 +80,8 @@ warm_up_workers()
 
 
 class ActionModule(FleetAction):
-    """Runs once for all hosts of the batch. It fails for none of them: whom it cannot tell anything
-    about goes on.
+    """Runs once for all hosts of the batch. It fails for none of them: a host that it cannot plan
+    counts as one that may need changes.
     """
 
     rules = _RULES
@@ -89,7 +89,7 @@ class ActionModule(FleetAction):
     def run_for(
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Observe, and say which hosts are to go on, in which order."""
+        """Plan, and return the hosts that need changes, in order."""
         _refuse_contradictions(arguments)
         changed_by = arguments["changed_by"]
         if changed_by:
@@ -126,7 +126,10 @@ class ActionModule(FleetAction):
             },
             "right": len(right),
             "warnings": [
-                *(f"No host is of ring {ring}: none has {_RING}: {ring}." for ring in unassigned),
+                *(
+                    f"No host is in ring {ring}: {_RING} is {ring} for none of them."
+                    for ring in unassigned
+                ),
                 *(
                     _overwritten(name, observed[name])
                     for name in going_on
@@ -142,8 +145,8 @@ class ActionModule(FleetAction):
         }
 
     def _changed(self, names: list[str], hostvars: t.Any, register: str) -> list[str]:
-        """The hosts that a task changed which registered its result by that name; in check mode it
-        changed none.
+        """The hosts that were changed by the task that registered its result under this name. In
+        check mode it changed none.
         """
         if self._task.check_mode:
             return []
@@ -155,10 +158,10 @@ class ActionModule(FleetAction):
         ]
 
     def _observed(self, names: list[str], arguments: dict[str, t.Any]) -> dict[str, Observed]:
-        """What is seen of the hosts, unless they are not to be looked at."""
+        """The plan of each host, unless planning is switched off."""
         few = arguments["observe"] == "auto" and len(names) <= arguments["few"]
         if few or arguments["observe"] == "never":
-            return dict.fromkeys(names, Observed(obstacle="it was not looked at beforehand"))
+            return dict.fromkeys(names, Observed(obstacle="it was not planned"))
         if FORK_IS_UNSAFE:
             return dict.fromkeys(
                 names, Observed(obstacle="a fork after boto3 is unsafe on this system")
@@ -173,7 +176,7 @@ class ActionModule(FleetAction):
             TypeError,
         ) as change:  # of ansible-core: the clouds' own tasks run all the same
             return dict.fromkeys(names, Observed(obstacle=f"{type(change).__name__}: {change}"))
-        # What was written a moment ago may not be on a page yet.
+        # A write of this run may not be visible in bulk reads yet.
         by_the_page = arguments["bulk_reads"] and not arguments["changed_by"]
         pool = SessionPool(
             functools.partial(_session, by_the_page, run_cache(), arguments["threads"])
@@ -184,7 +187,7 @@ class ActionModule(FleetAction):
 
 
 def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
-    """Raise for arguments that have the right types, and yet mean nothing."""
+    """Raise for arguments that have valid types but invalid values."""
     percent = arguments["canary_percent"]
     for name in ("threads", "serial"):
         if arguments[name] is not None and arguments[name] < 1:
@@ -193,8 +196,8 @@ def _refuse_contradictions(arguments: dict[str, t.Any]) -> None:
         raise AnsibleError(f"canary_percent is {percent}. Give a number from 0 to 100.")
     if arguments["part"] == "canary" and not percent:
         raise AnsibleError(
-            "part is canary, but canary_percent is 0, so that there is no canary. Give how many "
-            "percent it is."
+            "part is canary, but canary_percent is 0, so there is no canary. Set canary_percent "
+            "(playbook variable onboard_canary_percent)."
         )
 
 
@@ -205,7 +208,9 @@ def _session(
     params: t.Mapping[str, t.Any],
     account: AwsSession | None,
 ) -> AwsSession:
-    """A session for as many threads. ``account``: one that reads the same account's IAM already."""
+    """A session for this number of threads. ``account``: an existing session of the same account,
+    whose IAM reads it shares.
+    """
     if by_the_page:
         return BulkSession(params, cache=cache, connections=threads, account=account)
     return AwsSession(params, cache=cache, connections=threads)
@@ -213,6 +218,6 @@ def _session(
 
 def _overwritten(name: str, observed: Observed) -> str:
     return (
-        f"{name}: after this run had changed it, somebody else overwrote "
-        f"{', '.join(observed.resources)}."
+        f"{name}: another writer overwrote {', '.join(observed.resources)} after this run had "
+        "changed it."
     )

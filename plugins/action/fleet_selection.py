@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Narrow a play to the clouds that a survey's answers mean. Its documentation is in
+"""Select the clouds of a play by the answers of a survey. The documentation is in
 plugins/modules.
 """
 
@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     host_variable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
-    Place,
+    Location,
     Selection,
     parse_selection,
 )
@@ -40,46 +40,51 @@ class ActionModule(FleetAction):
     def run_for(
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Validate the answers, and say which hosts they mean."""
+        """Validate the answers, and return the hosts that they select."""
         selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
-        if arguments["required"] and selection.is_everything:
+        if arguments["required"] and selection.is_empty:
             raise InputError(
-                "No cloud is chosen",
-                "Give fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* is all clouds.",
+                "No cloud is selected",
+                "Set fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* selects all "
+                "clouds.",
             )
-        hosts, nowhere = _select(selection, names, hostvars)
+        hosts, unlocated = _select(selection, names, hostvars)
         if not hosts and not arguments["may_be_empty"]:
             raise InputError(
-                f"None of {len(names)} clouds is selected by {selection}",
-                "Check the spelling against the inventory.",
+                f"None of the {len(names)} clouds is selected by {selection}",
+                "Compare the spelling with the inventory (ansible-inventory --graph).",
             )
         warnings = [
-            f"{name} is left out: its variables tell no account, or no region." for name in nowhere
+            f"{name} is left out, because its account or region is unknown. Set "
+            "cloud_iam_account_id and cloud_iam_region for this host."
+            for name in unlocated
         ]
         return {"hosts": hosts, "total": len(names), "warnings": warnings}
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:
-    """The hosts that are meant, and those left out for want of a place."""
-    named = [name for name in names if selection.names(name)]
-    if not selection.asks_for_places:
+    """The selected hosts, and those left out because their account or region is unknown."""
+    named = [name for name in names if selection.matches_name(name)]
+    if not selection.needs_locations:
         return named, []
-    places = {name: _place(hostvars[name]) for name in named}
-    hosts = [name for name in named if selection.covers(places[name])]
-    lacks = [
+    locations = {name: _location(hostvars[name]) for name in named}
+    hosts = [name for name in named if selection.matches_location(locations[name])]
+    unlocated = [
         name
         for name in named
-        if (selection.accounts and not places[name].account)
-        or (selection.regions and not places[name].region)
+        if (selection.accounts and not locations[name].account)
+        or (selection.regions and not locations[name].region)
     ]
-    return hosts, lacks
+    return hosts, unlocated
 
 
-def _place(known: t.Mapping[str, t.Any]) -> Place:
-    """Where a host's cloud is. The account is the one that is given, else that of the role's ARN."""
+def _location(known: t.Mapping[str, t.Any]) -> Location:
+    """The account and region of a host's cloud. The account is that of the variable, else that of
+    the role's ARN.
+    """
     role = parse_arn(_text(known, "cloud_iam_role") or "")
     account = _text(known, "cloud_iam_account_id") or (role and role.account_id)
-    return Place(account or None, _text(known, "cloud_iam_region"))
+    return Location(account or None, _text(known, "cloud_iam_region"))
 
 
 def _text(known: t.Mapping[str, t.Any], name: str) -> str | None:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Share out the documents of a run among the hosts that are to put them back. Its documentation is
-in plugins/modules.
+"""Assign the documents of a run to the hosts that are to restore them. The documentation is in
+plugins/modules.
 """
 
 from __future__ import annotations
@@ -41,12 +41,16 @@ _RULES = {
         "run_id": {"type": "str"},
         "paths": {"type": "list", "elements": "path"},
         "backup_dir": {"type": "path", "default": DIRECTORY},
-        "own": {"type": "bool", "default": False},
+        "only_named_documents": {"type": "bool", "default": False},
         "fleet": {"type": "list", "elements": "str", "default": []},
     },
     "required_one_of": [["run_id", "paths"]],
     "mutually_exclusive": [["run_id", "paths"]],
 }
+
+
+# As the variable of the playbook, whose users read the messages, and as the option.
+_SWITCH = "rollback_own (option only_named_documents)"
 
 
 class ActionModule(FleetAction):
@@ -57,57 +61,59 @@ class ActionModule(FleetAction):
     def run_for(
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Read the backups, and say who is to put back what."""
-        # The folder in which a local connection runs modules.
+        """Read the backups, and assign the documents to hosts."""
+        # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
         hosts = {name: _cloud(hostvars[name]) for name in names}
         clouds = (
             sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id})
-            if arguments["own"]
+            if arguments["only_named_documents"]
             else None
         )
-        of_the_run = {cloud for document in documents for cloud in document.clouds}
-        beside = {
+        in_the_run = {cloud for document in documents for cloud in document.clouds}
+        rest_of_fleet = {
             name: _cloud(hostvars[name])
             for name in arguments["fleet"]
             if name not in hosts and name in hostvars
         }
         documents = with_dependents(
             documents,
-            dict(sorted({**hosts, **beside}.items())),
-            of_the_run if clouds is None else clouds,
+            dict(sorted({**hosts, **rest_of_fleet}.items())),
+            in_the_run if clouds is None else clouds,
         )
-        shares = assign(documents, hosts, arguments["own"])
-        unassigned = [document.first.resource for document in shares.unassigned]
-        if unassigned and not arguments["own"]:
+        assignment = assign(documents, hosts, arguments["only_named_documents"])
+        unassigned = [document.first.resource for document in assignment.unassigned]
+        if unassigned and not arguments["only_named_documents"]:
             raise AnsibleError(
-                f"No host of the play is a cloud of the account of "
-                f"{summarize_names(unassigned)}. Add one, or set own to true to leave them out."
+                "No cloud of the play is in the account of these documents: "
+                f"{summarize_names(unassigned)}. Add a cloud of that account to the play, or set "
+                f"{_SWITCH} to true to leave these documents out."
             )
-        if not shares.by_host:
+        if not assignment.by_host:
             raise AnsibleError(
-                f"No document that was found is a cloud's of the play. Found: {summarize_names(unassigned)}. "
-                "Add their clouds to the play, or set own to false so that any cloud of their "
-                "account puts them back."
+                "None of these documents belongs to a cloud of the play: "
+                f"{summarize_names(unassigned)}. Add their clouds to the play, or set {_SWITCH} "
+                "to false so that any cloud of their account restores them."
             )
         return {
             "warnings": [
-                f"Not put back, since no cloud of the play names it: {summarize_names(unassigned)}."
+                "Not restored, because these documents belong to no cloud of the play: "
+                f"{summarize_names(unassigned)}."
             ]
             if unassigned
             else [],
-            "hosts": list(shares.by_host),
+            "hosts": list(assignment.by_host),
             "documents": {
-                name: [document.as_item(clouds) for document in share]
-                for name, share in shares.by_host.items()
+                name: [document.as_item(clouds) for document in assigned]
+                for name, assigned in assignment.by_host.items()
             },
             "left_out": unassigned,
         }
 
 
 def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
-    """The documents that the backups that are asked for are of."""
+    """The documents that the selected backups are of."""
     paths = _paths(arguments)
     if not paths:
         what = (
@@ -115,12 +121,15 @@ def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
             if arguments["run_id"]
             else ", ".join(arguments["paths"])
         )
-        raise AnsibleError(f"There is no backup in {what}.")
+        raise AnsibleError(
+            f"There is no backup in {what}. Check rollback_run, rollback_paths and "
+            "cloud_iam_backup_dir (options run_id, paths and backup_dir)."
+        )
     return documents_of({path: read(path) for path in paths})
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
-    """The backups that are asked for, without those that are asked for twice."""
+    """The selected backups, each once."""
     if arguments["paths"] is None:
         return files_in(check_directory(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
     given = [os.path.abspath(path) for path in arguments["paths"]]

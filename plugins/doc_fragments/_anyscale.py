@@ -14,28 +14,29 @@ class ModuleDocFragment:
 options:
   anyscale_host:
     description:
-      - The address of the Anyscale control plane.
-      - Without it, the environment variable E(ANYSCALE_HOST), then V(https://console.anyscale.com).
-      - Plain http is refused unless the address is a loopback one, since the token would travel
-        unencrypted. See O(anyscale_allow_http).
+      - The URL of the Anyscale control plane.
+      - If not set, the environment variable E(ANYSCALE_HOST) is used, then
+        V(https://console.anyscale.com).
+      - An V(http://) URL is refused unless its host is a loopback address, because the token would
+        be sent unencrypted. See O(anyscale_allow_http).
     type: str
   anyscale_token:
     description:
       - The token for the Anyscale API.
-      - Without it, the environment variable E(ANYSCALE_CLI_TOKEN), then
-        C(~/.anyscale/credentials.json) as C(anyscale login) writes it.
+      - If not set, the environment variable E(ANYSCALE_CLI_TOKEN) is used, then the file
+        C(~/.anyscale/credentials.json), which C(anyscale login) writes.
     type: str
   anyscale_allow_http:
     description:
-      - Whether the token may be sent unencrypted to an O(anyscale_host) that is not this machine,
-        such as one behind a proxy that encrypts.
+      - Whether the token may be sent over V(http://) to an O(anyscale_host) other than a loopback
+        address, for example to a proxy that encrypts the rest of the way.
     type: bool
     default: false
     version_added: 0.4.0
 """
 
-    # For plugins, beside the above: Ansible itself reads these, so that "ansible-doc" can tell
-    # where a value comes from.
+    # In addition to the above, for plugins: Ansible itself reads these variables, so "ansible-doc"
+    # documents them.
     PLUGINS = r"""
 options:
   anyscale_host:

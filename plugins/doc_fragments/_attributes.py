@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation shared by all modules: what each supports."""
+"""Documentation shared by all modules that converge: the attributes that each supports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ attributes:
   platform:
     support: full
     platforms: posix
-    description: The machines that the module can run on; it needs Python with boto3 there.
+    description: The machines that the module can run on. It needs Python with boto3 there.
   action_group:
     support: full
     membership: [rayfleet.anyscale.all]

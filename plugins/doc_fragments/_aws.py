@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of the connection to AWS, named as in amazon.aws, and of the role to assume in a
+    """Options of the connection to AWS, named as in amazon.aws, and of the role to assume in the
     cloud's account.
     """
 
@@ -17,41 +17,44 @@ options:
   access_key:
     description:
       - AWS access key ID.
-      - Where neither this nor O(profile) is given, boto3 looks for credentials in its own way, in
-        the environment (E(AWS_ACCESS_KEY_ID), E(AWS_PROFILE)), in its files, and in the metadata of
-        a container or an instance.
+      - If neither this option nor O(profile) is set, boto3 searches for credentials as described in
+        L(its documentation,
+        https://boto3.amazonaws.com/v1/documentation/api/latest/guide/credentials.html), for example
+        in the environment (E(AWS_ACCESS_KEY_ID), E(AWS_PROFILE)), in the shared AWS files, and in
+        the metadata of a container or an instance.
       - The environment variable E(AWS_ACCESS_KEY) is read as well.
     type: str
     aliases: [aws_access_key_id, aws_access_key]
   secret_key:
     description:
-      - AWS secret access key that goes with O(access_key).
+      - AWS secret access key that belongs to O(access_key).
       - The environment variables E(AWS_SECRET_ACCESS_KEY) and E(AWS_SECRET_KEY) are read as well.
     type: str
     aliases: [aws_secret_access_key, aws_secret_key]
   session_token:
     description:
-      - Session token that goes with a temporary O(access_key).
+      - Session token that belongs to a temporary O(access_key).
       - The environment variable E(AWS_SESSION_TOKEN) is read as well.
     type: str
     aliases: [aws_session_token]
   profile:
     description:
-      - A named profile in the AWS configuration files. Excludes O(access_key), O(secret_key) and
-        O(session_token).
+      - A named profile in the shared AWS files. Mutually exclusive with O(access_key),
+        O(secret_key) and O(session_token).
       - The environment variable E(AWS_PROFILE) is read as well.
     type: str
     aliases: [aws_profile]
   region:
     description:
-      - The AWS region to talk to. IAM is global; for S3, the bucket's own region saves a redirect.
-      - The environment variables E(AWS_REGION) and E(AWS_DEFAULT_REGION) are read as well, then the
-        profile's region. Without any of them, V(us-east-1).
+      - The AWS region to connect to. IAM is global. For S3, the bucket's own region saves a
+        redirect.
+      - If not set, the environment variables E(AWS_REGION) and E(AWS_DEFAULT_REGION) are used, then
+        the profile's region, then V(us-east-1).
     type: str
     aliases: [aws_region]
   endpoint_url:
     description:
-      - A URL to talk to in the place of AWS's own.
+      - A URL to connect to instead of the AWS endpoints.
       - The environment variable E(AWS_URL) is read as well, and those that boto3 reads, such as
         E(AWS_ENDPOINT_URL).
     type: str
@@ -63,37 +66,40 @@ options:
     type: path
   validate_certs:
     description:
-      - Whether TLS certificates are verified. To trust a private CA, set O(aws_ca_bundle) and leave
-        this alone.
+      - Whether TLS certificates are verified. To trust a private CA, set O(aws_ca_bundle) instead
+        of disabling this.
     type: bool
     default: true
   account_id:
     description:
       - The AWS account of the cloud, twelve digits, quoted.
-      - The caller, the role, the instance profile and the bucket must be in this account; where one
-        is not, the module fails before it writes anything. S3 is told to expect the bucket in this
-        account.
-      - Where it is not given, the account of the role stands in for it.
+      - The credentials, the role, the instance profile and the bucket must be in this account. If
+        one of them is not, the module fails before it writes anything. Every S3 call names this
+        account as the
+        L(expected bucket owner,
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html).
+      - If not set, the account of the role is used instead.
     type: str
   assume_role_arn:
     description:
-      - The ARN of a role to assume first, with the credentials found by the other options. All
-        calls are made as that role, so that one set of credentials serves a fleet of accounts.
+      - The ARN of a role to assume first, with the credentials that the other options select. All
+        AWS calls are then made as that role, so that one set of credentials can serve a fleet of
+        accounts.
     type: str
   assume_role_external_id:
     description:
-      - The external ID that the trust policy of O(assume_role_arn) demands.
+      - The external ID that the trust policy of O(assume_role_arn) requires.
     type: str
   assume_role_session_name:
     description:
-      - The name of the assumed role's session, as CloudTrail shows it.
+      - The session name for O(assume_role_arn), which CloudTrail shows.
     type: str
     default: rayfleet-anyscale
   lock_dir:
     description:
-      - A folder for lock files. Tasks on the same machine that change the same role, bucket or
-        compute config wait for one another, so that nothing is lost when many clouds share one.
-      - By default a folder of the user's own under the system's temporary folder.
+      - A directory for lock files. Tasks on the same machine that change the same role, bucket or
+        compute config wait for one another, so that no change is lost where clouds share one.
+      - By default, a directory of the current user under the system's temporary directory.
     type: path
 requirements:
   - python >= 3.10
@@ -101,8 +107,9 @@ requirements:
 notes:
   - Credentials in the environment and in files are those of the machine that the module runs on.
     With C(ansible_connection=local) that is the controller.
-  - An option of the connection that is empty counts as not given, but for O(account_id) and
-    O(assume_role_arn), where that is an error.
-  - An IAM principal that a policy names by its unique id is looked up with C(iam:ListRoles) and
-    C(iam:ListUsers); otherwise these permissions are not needed.
+  - A connection option that is an empty string counts as not set, except O(account_id) and
+    O(assume_role_arn), where an empty string is an error.
+  - C(iam:ListRoles) and C(iam:ListUsers) are needed only where a policy names an IAM principal by
+    its L(unique ID,
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids).
 """

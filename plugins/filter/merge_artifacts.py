@@ -8,25 +8,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: merge_artifacts
-short_description: Add up what the jobs of a workflow of AWX published
+short_description: Add up the artifacts of the jobs of an AWX workflow
 version_added: 0.4.0
 author: Rayfleet contributors (@rayfleet)
 description:
   - Adds up the artifacts that the playbooks C(audit) and C(onboard) publish, step by step.
-  - AWX hands a job what those before it published, by its name. Where two have the same name, only
-    one of them arrives, so that the playbooks put the job's id into it, which each slice of a job
-    has for itself.
+  - AWX passes the artifacts of earlier jobs to a job as variables. If two artifacts have the same
+    name, only one of them is passed. The playbooks therefore include the ID of the job in the name,
+    which is different for each slice of a job.
 positional: _input
 options:
   _input:
     description:
-      - The artifacts, by their names.
+      - A dictionary of artifacts by name.
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: Add up what all jobs before this one published
+- name: Show the sums of all earlier jobs of the workflow
   ansible.builtin.debug:
     msg: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) |
       rayfleet.anyscale.merge_artifacts }}"
@@ -36,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Of each step the number of its jobs, the sums of their counts, and the clouds that
+  description: For each step the number of its jobs, the sums of their counts, and the clouds that
     failed in any of them.
   type: dict
   sample:
@@ -58,7 +58,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artif
 
 
 def _merged(artifacts: t.Any) -> dict[str, t.Any]:
-    # Plain types: Ansible's own carry tags.
+    # Convert to plain types: Ansible's carry tags.
     try:
         return merge_artifacts(json.loads(json.dumps(artifacts)))
     except InputError as error:
@@ -66,8 +66,8 @@ def _merged(artifacts: t.Any) -> dict[str, t.Any]:
 
 
 class FilterModule:
-    """The filters of this file."""
+    """The filter of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """By their names."""
+        """Return the filter by its name."""
         return {"merge_artifacts": _merged}

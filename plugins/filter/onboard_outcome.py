@@ -8,27 +8,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: onboard_outcome
-short_description: Tell what came of an onboarding
+short_description: Summarize an onboarding
 version_added: 0.4.0
 author: Rayfleet contributors (@rayfleet)
 description:
-  - Counts what the playbook C(onboard) did, for its last lines and for what it publishes.
+  - Summarizes what the playbook C(onboard) did, for its report and its artifacts.
 positional: _input, hostvars, failed
 options:
   _input:
     description:
-      - What M(rayfleet.anyscale.fleet_plan) returned; an empty dictionary where no cloud was
+      - The result of M(rayfleet.anyscale.fleet_plan), or an empty dictionary if no cloud was
         selected.
     type: dict
     required: true
   hostvars:
     description:
-      - The variables of all hosts. Those that tasks of the playbook registered are looked at.
+      - The variables of all hosts, including those that tasks of the playbook registered.
     type: dict
     required: true
   failed:
     description:
-      - The hosts that a task failed for.
+      - The hosts for which a task failed.
     type: list
     elements: str
     required: true
@@ -36,11 +36,11 @@ seealso:
   - module: rayfleet.anyscale.fleet_plan
   - plugin: rayfleet.anyscale.merge_artifacts
     plugin_type: filter
-    description: Adds up what the slices of a job counted.
+    description: Adds up the counts of the slices of a job.
 """
 
 EXAMPLES = r"""
-- name: Say how many clouds changed
+- name: Show how many clouds changed
   ansible.builtin.debug:
     msg: "{{ (onboard_plan | rayfleet.anyscale.onboard_outcome(hostvars, failed)).counts.changed }}"
   vars:
@@ -51,8 +51,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The counts, the failed clouds, of each cloud that was not right what became of it, and the
-      folders of backups with the id of their run.
+    - The counts, the failed clouds, the outcome of each cloud that was not in sync, and the
+      directories of the backups with the ID of their run.
   type: dict
   sample:
     counts: {"selected": 500, "changed": 1, "right": 498, "failed": 1, "not_reached": 0, "later": 0}
@@ -69,8 +69,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
 
 
 class FilterModule:
-    """The filters of this file."""
+    """The filter of this file."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """By their names."""
+        """Return the filter by its name."""
         return {"onboard_outcome": outcome}

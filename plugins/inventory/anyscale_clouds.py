@@ -13,34 +13,37 @@ version_added: 0.2.0
 author:
   - Rayfleet contributors (@rayfleet)
 description:
-  - Asks the Anyscale API for all clouds and makes a host of each cloud resource that runs on
-    virtual machines in AWS, with the variables that the role P(rayfleet.anyscale.cloud_iam#role)
-    takes.
-  - What the API cannot know, such as the name of the compute config or a role to assume in the
-    cloud's account, comes from a fleet file (O(fleet_file)), mostly from a few lines of defaults.
+  - Reads all clouds from the Anyscale API, and creates one host for each cloud resource that runs
+    on virtual machines in AWS, with the variables of the role
+    P(rayfleet.anyscale.cloud_iam#role).
+  - Settings that the API does not have, such as the name of the compute config or a role to assume
+    in the cloud's account, come from a fleet file (O(fleet_file)), which often needs only a few
+    lines of defaults.
   - The name of a configuration file must end in V(anyscale_clouds.yml) or V(anyscale_clouds.yaml).
-  - "B(Host names): the cloud's name for the primary (or only) resource of a cloud,
-    V(<cloud>.<resource>) for the others. What is neither a letter of ASCII, a digit, a dot, a dash
-    nor an underscore becomes an underscore, and a host never begins with a dash or a dot. Where
-    several would have the same name, and where a name is Ansible's own (such as V(all)) or could be
-    a group's of this plugin, the cloud's id is appended."
+  - "B(Host names): the name of the cloud for its primary (or only) resource,
+    V(<cloud>.<resource>) for its other resources. Characters other than ASCII letters, digits,
+    dots, dashes and underscores are replaced by an underscore, and a host name never begins with a
+    dash or a dot. The ID of the cloud is appended if several hosts would have the same name, or if
+    the name is reserved by Ansible (such as V(all)) or could be the name of a group of this
+    plugin."
   - "B(Groups): all hosts are in C(anyscale_clouds), and in C(account_<account id>),
-    C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) as far as these are known. There, what
-    is neither a letter, a digit nor an underscore becomes an underscore: C(region_us_west_2)."
+    C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are known. In group names,
+    characters other than letters, digits and underscores are replaced by an underscore, for example
+    C(region_us_west_2)."
   - "B(Variables for the role): C(cloud_iam_cloud_id), C(cloud_iam_account_id) (from the ARN of the
-    clusters' role, else of the control plane's), C(cloud_iam_region) (the bucket's),
-    C(cloud_iam_bucket), C(cloud_iam_role) (the fleet file's, else the registered role's ARN), and
-    what the fleet file names. Hosts of resources that are not primary have
-    C(cloud_iam_manage_compute_config=false), since a compute config belongs to the cloud and its
-    primary's host converges it."
+    clusters' role, else of the control-plane role), C(cloud_iam_region) (of the bucket),
+    C(cloud_iam_bucket), C(cloud_iam_role) (from the fleet file, else the ARN of the registered
+    role), and those of the fleet file. Hosts of other than primary resources have
+    C(cloud_iam_manage_compute_config=false), because a compute config belongs to the cloud and is
+    converged by the host of the primary resource."
   - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
     C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
     C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),
     C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
     C(anyscale_provider), C(anyscale_applicable), and from the fleet file C(anyscale_ring) and
-    C(anyscale_tags). They are V(null) where nothing is known."
+    C(anyscale_tags). An unknown fact is V(null)."
   - "B(Connection): the groups C(anyscale_clouds) and C(anyscale_not_applicable) have
-    C(ansible_connection=local) and, as C(ansible_python_interpreter), the Python that runs
+    C(ansible_connection=local), and C(ansible_python_interpreter) set to the Python that runs
     Ansible."
 extends_documentation_fragment:
   - rayfleet.anyscale._anyscale
@@ -54,85 +57,85 @@ options:
     required: true
     choices: [rayfleet.anyscale.anyscale_clouds]
   validate_certs:
-    description: Whether the control plane's TLS certificate is verified. To trust a private CA, set
-      O(ca_path).
+    description: Whether the TLS certificate of the Anyscale control plane is verified. To trust a
+      private CA, set O(ca_path) instead of disabling this.
     type: bool
     default: true
   ca_path:
-    description: A file of CA certificates to verify the control plane's certificate with.
+    description: A file of CA certificates to verify the TLS certificate with.
     type: path
     env:
       - name: ANYSCALE_SSL_CA_CERT
   fleet_file:
     description:
-      - A YAML file with what is wanted for the clouds. A relative path starts at the folder of the
+      - A YAML file with settings for the clouds. A relative path starts at the directory of the
         configuration file. The file may be encrypted with Ansible Vault.
-      - Its C(defaults) are for all clouds. Its C(clouds) has settings for those that are named by
-        name, id, or V(<cloud>.<resource>), of which the narrower wins. C(tags) and C(variables) are
-        merged, anything else is replaced; V(null) takes a default away. A name that several clouds
-        have is an error; write their ids.
-      - The keys are C(role) (name or ARN), C(compute_config) (name), C(compute_config_spec) (what
-        the compute config must be), C(assume_role_arn), C(assume_role_external_id),
+      - C(defaults) apply to all clouds. C(clouds) has settings for single clouds or resources,
+        under their name, their ID, or V(<cloud>.<resource>); more specific settings take
+        precedence. C(tags) and C(variables) are merged, other settings are replaced, and V(null)
+        removes a default. A name that several clouds have is an error. Use their IDs instead.
+      - The keys are C(role) (name or ARN), C(compute_config) (name), C(compute_config_spec)
+        (required content of the compute config), C(assume_role_arn), C(assume_role_external_id),
         C(instance_profile) (name), C(ring), C(tags) (a mapping), C(variables) (any other variables
-        of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) makes no host).
-      - In its texts, V({account_id}), V({cloud_id}), V({cloud}) (the cloud's name) and V({region})
-        are filled in. Jinja templates are not evaluated but refused.
+        of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) creates no host).
+      - In strings, V({account_id}), V({cloud_id}), V({cloud}) (the name of the cloud) and
+        V({region}) are replaced. Jinja templates are not evaluated; they are an error.
     type: str
   clouds:
     description:
-      - The clouds to make hosts of, by name, id, or shell pattern of either, such as V(*-prod).
-        Without it, all.
-      - The resources of other clouds are not asked for, which saves a call for each.
+      - The clouds to create hosts for, by name, ID, or shell pattern of either, such as V(*-prod).
+        If not set, all clouds.
+      - The resources of other clouds are not read, which saves one call per cloud.
     type: list
     elements: str
     default: []
   not_applicable:
     description:
-      - What becomes of clouds and resources on Kubernetes, on other providers, or hosted by
-        Anyscale, whose clusters have no such role. V(skip) makes no host of them.
-      - V(mark) makes hosts in the group C(anyscale_not_applicable), outside of C(anyscale_clouds),
-        with facts alone.
+      - How to handle clouds and resources on Kubernetes, on other providers, or hosted by Anyscale,
+        whose clusters have no IAM role in the customer's AWS account. V(skip) creates no hosts for
+        them.
+      - V(mark) creates hosts in the group C(anyscale_not_applicable), outside of
+        C(anyscale_clouds), with facts but without variables for the role.
     type: str
     choices: [skip, mark]
     default: skip
   threads:
-    description: How many clouds' resources are asked for at a time.
+    description: How many clouds are read at the same time, 1 to 100.
     type: int
     default: 16
   strict:
     description:
-      - If V(true), it is an error as well when a cloud cannot be read, when the API does not show a
-        role, a bucket or an account, and when the fleet file or O(clouds) names a cloud that there
-        is not. Otherwise each is a warning. A cloud that cannot be read is left out, one with a
-        part unknown is not.
+      - If V(true), problems that otherwise cause a warning are errors. These are a cloud that
+        cannot be read, a role, a bucket or an account that the API does not return, and a cloud in
+        the fleet file or in O(clouds) that does not exist. With V(false), a cloud that cannot be
+        read has no host; a cloud with missing information has one.
 requirements:
   - python >= 3.10
   - boto3 >= 1.34 (the API is called with urllib3, which comes with it)
 notes:
-  - O(anyscale_host) and O(anyscale_token) may be templates, such as a lookup in a vault. The token
-    is neither cached nor shown.
-  - An API that cannot be reached or refuses the token is an error in any case. Ansible goes on with
-    the other inventory sources after one, and without any hosts if there is none, unless
-    E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is set.
-  - The cache holds what the API shows of the clouds, and is kept apart by address, token and
-    O(clouds). The fleet file and the options that construct variables and groups take effect at
-    once. What could not be read in full is not cached.
-  - Values that come from the API are never evaluated as templates, whatever people call their
-    clouds.
-  - The API answers with pages of clouds, then with one cloud's resources to a call.
+  - O(anyscale_host) and O(anyscale_token) may be templates, for example a lookup in a vault. The
+    token is neither cached nor displayed.
+  - An API that cannot be reached or that rejects the token is always an error. After an inventory
+    error, Ansible continues with the other inventory sources, or without hosts if there are none,
+    unless E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED) is set.
+  - The cache contains the responses of the API, separately for each O(anyscale_host),
+    O(anyscale_token) and O(clouds). Changes of the fleet file and of the options that construct
+    variables and groups take effect at once. Incomplete responses are not cached.
+  - Values from the API, such as the names of clouds, are never evaluated as templates.
+  - The plugin makes one API call per page of clouds, and one per cloud for its resources.
 seealso:
   - name: Anyscale clouds
-    description: What a cloud is, and what its resources are.
+    description: Clouds and their resources.
     link: https://docs.anyscale.com/clouds
 """
 
 EXAMPLES = r"""
-# anyscale_clouds.yml: all clouds on AWS that the token may see. The token comes from
+# anyscale_clouds.yml: all clouds on AWS that the token can read. The token comes from
 # ANYSCALE_CLI_TOKEN or from "anyscale login".
 plugin: rayfleet.anyscale.anyscale_clouds
 
 ---
-# prod.anyscale_clouds.yml: some clouds, with what is wanted for them, read anew once an hour
+# prod.anyscale_clouds.yml: some clouds, with settings from a fleet file, cached for one hour
 plugin: rayfleet.anyscale.anyscale_clouds
 clouds: ["*-prod", cld_4fxb3wsbdcq2n1p9]
 fleet_file: fleet_file.yml
@@ -143,7 +146,7 @@ cache_connection: ~/.cache/anyscale-inventory
 cache_timeout: 3600
 
 ---
-# fleet_file.yml, beside it
+# fleet_file.yml, in the same directory
 defaults:
   compute_config: default-with-role
   assume_role_arn: arn:aws:iam::{account_id}:role/anyscale-onboarding
@@ -161,13 +164,13 @@ clouds:
     skip: true
 
 ---
-# team.anyscale_clouds.yml: a token from a vault, and groups and variables of one's own
+# team.anyscale_clouds.yml: a token from a file, and additional groups and variables
 plugin: rayfleet.anyscale.anyscale_clouds
 anyscale_token: "{{ lookup('ansible.builtin.file', '~/.anyscale/robot_token') }}"
 not_applicable: mark
 fleet_file: fleet_file.yml
 keyed_groups:
-  - key: anyscale_tags.team | default('nobody')
+  - key: anyscale_tags.team | default('unassigned')
     prefix: team
 groups:
   production: anyscale_cloud_name.endswith('-prod')
@@ -222,13 +225,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "rayfleet.anyscale.anyscale_clouds"
 
     def verify_file(self, path: str) -> bool:
-        """Whether a file is meant for this plugin, by its name."""
+        """Whether a file is a configuration of this plugin, by its name."""
         return super().verify_file(path) and path.endswith(_SUFFIXES)
 
     def parse(
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
-        """Add the hosts, all or none of them: nothing is added before everything is known."""
+        """Add the hosts. All of them are built before the first one is added, so that an error adds
+        none.
+        """
         super().parse(inventory, loader, path, cache)
         self._refuse_unknown_options(self._read_config_data(path))
         try:
@@ -249,14 +254,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._add_host(host)
 
     def _refuse_unknown_options(self, config: t.Mapping[str, t.Any]) -> None:
-        """Ansible passes over them, and a fleet converged without its misspelt fleet file would be
-        the wrong one.
+        """Ansible ignores them, and with a misspelled fleet_file the wrong settings would be
+        converged.
         """
         unknown = [key for key in config if key not in self._options]
         if unknown:
             raise AnsibleParserError(
-                f"There is no option {', '.join(map(repr, unknown))}. See: ansible-doc -t "
-                f"inventory {self.NAME}"
+                f"Unknown option {', '.join(map(repr, unknown))}. See: ansible-doc -t inventory "
+                f"{self.NAME}"
             )
 
     def _fleet_file(self, config_path: str) -> FleetFile:
@@ -269,17 +274,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except InputError as error:
             raise InputError(f"In the fleet file {path}, {error.message}", error.remedy) from None
         except (AnsibleError, OSError, ValueError, RecursionError) as error:
-            # Where in the file, if Ansible knows it, is in ``obj``; Ansible shows that itself.
+            # ``obj`` has the position in the file if Ansible knows it; Ansible displays it itself.
             text = (
-                f"The fleet file {path} cannot be read: {error} Mend it, or correct the option "
+                f"The fleet file {path} cannot be read: {error} Fix the file or the option "
                 "fleet_file."
             )
             raise AnsibleParserError(text, obj=getattr(error, "obj", None)) from None
 
     def _rows(self, path: str, choice: Choice, cache: bool) -> list[JsonObject]:
-        """The rows of the API, from the cache where there is one and ``--flush-cache`` does not ask
-        for new ones.
-        """
+        """The rows of the API, from the cache if it is enabled and ``--flush-cache`` is not set."""
         host, token = self._credentials()
         if not self.get_option("cache"):
             return self._read(host, token, choice)
@@ -311,7 +314,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             given[option] = self.templar.template(self.get_option(option))
             if not isinstance(given[option], (str, type(None))):
                 raise InputError(
-                    f"{option} is not a text.", "Put it in quotes, or mend the template."
+                    f"{option} is not a string.", "Put it in quotes, or fix the template."
                 )
         allow_http = self.get_option("anyscale_allow_http")
         return resolve_credentials(
@@ -328,8 +331,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_host(self, host: Host) -> None:
         for group in host.groups:
             self.inventory.add_host(host.name, group=self.inventory.add_group(group))
-        # Not the inventory's own method: it would take a group for the host where a constructed
-        # group has its name.
+        # Not the inventory's set_variable(): if a constructed group has the name of the host, that
+        # would set the variable of the group.
         added = self.inventory.get_host(host.name)
         for name, value in host.variables.items():
             added.set_variable(name, value)

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: iam_policy
-short_description: The minimal IAM policy for the caller of a playbook
+short_description: The minimal IAM policy for a playbook of this collection
 version_added: 0.3.0
 author: Rayfleet contributors (@rayfleet)
 description:
-  - The identity-based policy with which whoever runs a playbook of this collection can do all that
-    it does in a cloud's AWS account, and nothing else. It is for the role that is assumed there, or
-    for the caller itself where it is in that account.
-  - Nothing is asked of AWS.
-  - What each statement is for, and how it is when the caller is in another account, is on the page
-    of the documentation L(The permissions that it needs,
+  - Returns the identity-based policy that allows everything that a playbook of this collection does
+    in the AWS account of a cloud, and nothing else. Attach it to the role that is assumed in that
+    account, or to the caller itself if the caller is in that account.
+  - No call is made to AWS.
+  - The purpose of each statement, and the permissions of a caller in another account, are described
+    in L(The permissions that it needs,
     https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst/permissions.rst).
 options:
   _terms:
     description:
       - Playbooks of the collection, V(audit), V(onboard), V(offboard), V(rollback) or
-        V(verify_cluster). Each has a policy of its own.
+        V(verify_cluster). One policy is returned for each of them.
     type: list
     elements: str
     required: true
@@ -32,41 +32,41 @@ options:
     type: str
     required: true
   partition:
-    description: The partition of that account, such as V(aws-cn) or V(aws-us-gov).
+    description: The AWS partition of that account, such as V(aws-cn) or V(aws-us-gov).
     type: str
     default: aws
   roles:
     description:
-      - The roles that clusters run with, by their names or ARNs. The name of a role under a path
-        begins with it, as in V(/ray/team-a).
-      - All names may have IAM's wildcards, V(*) for any text, paths included, and V(?) for one
-        character.
-      - The default is what Anyscale calls the roles that it makes.
+      - The roles that clusters run with, by their names or ARNs. The name of a role with a path
+        begins with the path, as in V(/ray/team-a).
+      - Names may contain the wildcards of IAM policies, V(*) for any text including slashes, and
+        V(?) for one character.
+      - The default matches the roles that Anyscale creates.
     type: list
     elements: str
     default: ["*-cluster_node_role"]
   instance_profiles:
-    description: The instance profiles of these roles, named in the same way. Without it, they are
-      called like O(roles).
+    description: The instance profiles of these roles, in the same notation. If not set, they have
+      the names in O(roles).
     type: list
     elements: str
   control_plane_roles:
-    description: The roles that Anyscale assumes, named in the same way. Only V(audit) reads them.
+    description: The roles that Anyscale assumes, in the same notation. Only V(audit) reads them.
     type: list
     elements: str
     default: ["anyscale-iam-role-*"]
   buckets:
-    description: The clouds' buckets, by their names, ARNs or V(s3://) addresses, with the same
+    description: The clouds' buckets, by their names, ARNs or V(s3://) URIs, with the same
       wildcards.
     type: list
     elements: str
     default: ["anyscale-production-data-*"]
   leave_out:
     description:
-      - Statements to leave out, by their Sids. The page of the documentation tells which ones a
-        playbook can do without, and when; others are refused. C(--check) needs no statements but
-        those whose Sids begin with C(Read) or C(List).
-      - With several playbooks, each of them must be able to do without.
+      - The Sids of statements to leave out. The documentation page describes which statements of a
+        playbook are optional, and when; leaving out any other statement is an error. C(--check)
+        needs only the statements whose Sids begin with C(Read) or C(List).
+      - With several playbooks, the statements must be optional in each of them.
     type: list
     elements: str
     default: []
@@ -75,13 +75,13 @@ seealso:
     description: Which actions can be limited to which resources.
     link: https://docs.aws.amazon.com/service-authorization/latest/reference/list_identityandaccessmanagement.html
 notes:
-  - IAM takes at most 6,144 characters for a managed policy and 10,240 for all inline policies of a
-    role, without white space. For many roles and buckets, use wildcards.
+  - The L(IAM quotas, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)
+    are 6,144 characters for a managed policy and 10,240 for all inline policies of a role, without
+    white space. For many roles and buckets, use wildcards.
 """
 
 EXAMPLES = r"""
-- name: Give the role that onboards clouds what it needs in each account, and the role that audits
-    them no more than that
+- name: Give the onboarding role and the audit role of each account what their playbooks need
   amazon.aws.iam_policy:
     iam_type: role
     iam_name: "anyscale-{{ item }}"
@@ -91,14 +91,14 @@ EXAMPLES = r"""
     state: present
   loop: [onboard, audit]
 
-- name: Print it, without the permission to read all of the account's roles
+- name: Print it, without the permission to read all roles of the account
   ansible.builtin.debug:
     msg: >-
       {{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='123456789012', roles=['ray-team-a'],
                 buckets=['anyscale-production-data-cld-4fxb3wsbdcq2n1p9'],
-                leave_out=['ReadByThePage']) }}
+                leave_out=['ReadInBulk']) }}
 
-- name: Write it to a file, which Terraform takes as policy = file("onboard.json")
+- name: Write it to a file, for Terraform (policy = file("onboard.json"))
   ansible.builtin.copy:
     content: "{{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='123456789012') |
       to_nice_json }}"
@@ -108,7 +108,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The policy of each playbook, a document as IAM takes it.
+  description: The policy of each playbook, as an IAM policy document.
   type: list
   elements: dict
   sample:
@@ -136,25 +136,26 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 
 
 class LookupModule(LookupBase):
-    """Options in, documents out."""
+    """Validates the options, and returns the policies."""
 
     def run(
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[Document]:
-        """The policy of each playbook."""
+        """Return the policy of each playbook."""
         self.set_options(var_options=variables, direct=kwargs)
         options = self.get_options()
-        # Ansible passes over them, and a policy for the default bucket in the place of the misspelt
-        # one would be the wrong one.
+        # Ansible ignores unknown options, and a misspelled one would silently result in a policy
+        # for the default resources.
         unknown = [name for name in kwargs if name not in options]
         if unknown:
             raise AnsibleLookupError(
-                f"There is no option {', '.join(unknown)}. See: ansible-doc -t lookup "
+                f"Unknown option {', '.join(unknown)}. See: ansible-doc -t lookup "
                 "rayfleet.anyscale.iam_policy"
             )
         if not terms:
             raise AnsibleLookupError(
-                "No playbook is named. See: ansible-doc -t lookup rayfleet.anyscale.iam_policy"
+                "The name of a playbook is missing. See: ansible-doc -t lookup "
+                "rayfleet.anyscale.iam_policy"
             )
         leave_out = options.pop("leave_out")
         options.pop("_terms")

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: run_id
-short_description: An id of this run of Ansible
+short_description: The ID of this run of Ansible
 version_added: 0.2.0
 author: Rayfleet contributors (@rayfleet)
 description:
-  - A short text that is the same for all plays, hosts and tasks of one run of C(ansible-playbook),
-    and another one for any other run.
-  - In AWX and in Ansible Automation Platform it is the job's id, from the variable C(awx_job_id)
+  - Returns a short string that is the same for all plays, hosts and tasks of one run of
+    C(ansible-playbook), and different for every other run.
+  - In AWX and Ansible Automation Platform it is the ID of the job, from the variable C(awx_job_id)
     that they set.
 options:
   _terms:
-    description: Takes none.
+    description: None. The lookup takes no terms.
 notes:
-  - Outside of AWX it is what Ansible called its temporary folder for the run.
+  - Outside of AWX it comes from the name of Ansible's temporary directory of the run.
 seealso:
   - module: rayfleet.anyscale.backup_restore
 """
 
 EXAMPLES = r"""
-- name: Keep what is replaced, all under one id
+- name: Back up what is replaced, with one ID for the whole run
   rayfleet.anyscale.iam_trust_ec2:
     role: ray-team-a
     backup: true
@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The id, alone in a list.
+  description: A list with the ID as its only item.
   type: list
   elements: str
   sample: [21333zt9ae9x8]
@@ -49,13 +49,13 @@ from ansible.plugins.lookup import LookupBase
 
 
 class LookupModule(LookupBase):
-    """The same in every worker: they inherit the name of the temporary folder from the process that
-    forks them.
+    """Returns the same ID in every worker, because a worker inherits the name of the temporary
+    directory from the process that forks it.
     """
 
     def run(
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[str]:
-        """The id."""
+        """Return the ID."""
         job_id = (variables or {}).get("awx_job_id")
         return [str(job_id or os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-"))]

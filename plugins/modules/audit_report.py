@@ -9,59 +9,59 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_report
-short_description: Write the report on an audit of a fleet, for people and for machines
+short_description: Write the report of a fleet audit as HTML, JSON and CSV
 version_added: 0.2.0
 description:
-  - Gathers what the module M(rayfleet.anyscale.cloud_iam_info) found for each host of the play, and
-    writes it as JSON, CSV and HTML.
+  - Collects the result of M(rayfleet.anyscale.cloud_iam_info) of each host of the play, and writes
+    one report in three formats.
   - A host without a result, or whose task failed, is in the report with the state V(error) and its
     message. The state of any other cloud is that of its worst check.
-  - The task needs C(run_once=true), which is what gives its result to all hosts.
+  - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   results:
     description:
-      - The name of the variable in which each host's result of M(rayfleet.anyscale.cloud_iam_info)
-        is registered.
+      - The name of the variable in which each host registered its result of
+        M(rayfleet.anyscale.cloud_iam_info).
     type: str
     default: cloud_iam_info_result
   report_dir:
     description:
-      - The folder to write to, on the controller. It is made if there is none, for its owner alone.
-        A relative path begins where Ansible was started.
-      - What an earlier report left there is replaced.
+      - The directory to write to, on the controller. It is created with mode V(0700) if it does not
+        exist. A relative path starts at the directory from which Ansible was started.
+      - The files of an earlier report in it are replaced.
     type: path
     required: true
   previous_report:
     description:
       - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting,
         fixed or gone.
-      - It may be the one in O(report_dir), which is read before it is replaced. Where there is no
-        such file there is a warning, so that the first audit of a schedule needs no other options.
-      - There is a warning, too, if it has clouds that this report has not, as after an audit with
-        C(--limit) over the same file.
+      - It may be the one in O(report_dir), which is read before it is replaced. A file that does
+        not exist causes a warning, so that the first audit of a schedule can use the same options.
+      - Clouds of the earlier report that are missing in this one, as after an audit with
+        C(--limit), cause a warning too.
     type: path
   fail_on:
     description:
-      - For which clouds the task fails, once the report is written.
-      - V(never) is for none; V(error) for those that could not be audited; V(drift) also for those
-        with a check that failed, or with one that warns of a document that onboarding would write
-        anew.
-      - Any other check that only warns, or that could not be told, never fails the task. With
-        V(drift) there is a warning if there are clouds of which it cannot be told. A cloud of which
-        no check could be told counts as not audited.
+      - Which clouds make the task fail, after the report is written.
+      - V(never), none; V(error), those that could not be audited; V(drift), also those with a check
+        that failed, and those with a check that warns or is unknown and whose evidence shows a
+        document that onboarding would change.
+      - Any other check with the status V(warn) or V(unknown) never makes the task fail. With
+        V(drift), clouds with unknown checks cause a warning. A cloud whose applicable checks are
+        all V(unknown) counts as one that could not be audited.
     type: str
     choices: [never, error, drift]
     default: error
 attributes:
   check_mode:
     support: full
-    description: In check mode nothing is written; all else is the same.
+    description: In check mode no file is written. Everything else is the same.
   diff_mode:
     support: none
-    description: A report is no change.
+    description: Writing a report is not reported as a change.
   idempotent:
     support: full
-    description: A report is no change. Each run replaces the files.
+    description: Writing a report is not reported as a change. Each run replaces the files.
   platform:
     support: full
     platforms: posix
@@ -74,9 +74,10 @@ attributes:
     description: Runs once for the play. The strategies P(ansible.builtin.free#strategy) and
       P(ansible.builtin.host_pinned#strategy) refuse it.
 notes:
-  - The files hold policies, ARNs and names. Their mode is C(0600).
-  - The page needs no other file and asks for none. It may be sent by mail or kept as an artifact.
-  - What is in the files is described in R(The audit
+  - The files contain policies, ARNs and names. Their mode is V(0600).
+  - The HTML page is self-contained and makes no request, so it can be sent by mail or stored as an
+    artifact of a job.
+  - The files are described in R(The audit
     report,ansible_collections.rayfleet.anyscale.docsite.report).
 seealso:
   - module: rayfleet.anyscale.cloud_iam_info
@@ -85,12 +86,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Audit all clouds and compare with the last time
+- name: Audit all clouds and compare with the previous audit
   hosts: anyscale_clouds
   connection: local
   gather_facts: false
   tasks:
-    - name: Look at each cloud
+    - name: Audit the cloud
       ansible.builtin.import_role:
         name: rayfleet.anyscale.cloud_iam
         tasks_from: info
@@ -108,7 +109,8 @@ EXAMPLES = r"""
 RETURN = r"""
 paths:
   description:
-    - The files, by their format. In check mode, those that would have been written.
+    - The absolute paths of the files, by format. In check mode, of those that would have been
+      written.
   returned: always
   type: dict
   sample:
@@ -118,25 +120,25 @@ paths:
   contains:
     json:
       description:
-        - The whole report, one JSON object. C(schema_version) is V(1); it changes when a key
-          changes its meaning or goes.
-        - C(generated_at), C(collection_version), C(previous) (C(generated_at) of the earlier
-          report, or C(null)), C(totals) (as in RV(counts)) and C(clouds), a list.
+        - The whole report, one JSON object. C(schema_version) is V(1). It is increased when a key
+          is removed or changes its meaning.
+        - Its other keys are C(generated_at), C(collection_version), C(previous) (C(generated_at) of
+          the earlier report, or C(null)), C(totals) (as in RV(counts)) and C(clouds), a list.
         - Each cloud has C(name) (the host), C(state), C(cloud) (the facts, or C(null)), C(error) (a
           message, or C(null)) and C(checks). Each check has C(id), C(title), C(status), C(reason),
           C(evidence), C(remedy) and C(change).
       returned: always
       type: str
     csv:
-      description: One row for each check, in the columns of Prowler, separated by semicolons.
+      description: One row per check, with the column names of Prowler, separated by semicolons.
       returned: always
       type: str
     html:
-      description: The page for people.
+      description: The report as a page for a browser.
       returned: always
       type: str
 counts:
-  description: How many there are of each kind.
+  description: Numbers of clouds, checks and findings.
   returned: always
   type: dict
   sample:
@@ -145,21 +147,21 @@ counts:
     changes: {"new": 0, "persisting": 2, "fixed": 9, "gone": 0}
   contains:
     clouds:
-      description: Clouds by state, the worst first. A cloud's state is that of its worst check,
-        V(error) where there is none.
+      description: Clouds by state, the worst first. The state of a cloud is the status of its worst
+        check, or V(error) if it could not be audited.
       returned: always
       type: dict
     checks:
-      description: Checks of all clouds by status.
+      description: Checks of all clouds, by status.
       returned: always
       type: dict
     changes:
-      description: Findings, which are checks that fail or warn, by what became of them since
-        O(previous_report).
+      description: Findings (checks with the status V(fail) or V(warn)), by how they changed since
+        O(previous_report). V(gone) are findings whose check no longer applies.
       returned: always
       type: dict
 failed_clouds:
-  description: The hosts that the task fails for, by O(fail_on).
+  description: The hosts that make the task fail, according to O(fail_on).
   returned: always
   type: list
   elements: str

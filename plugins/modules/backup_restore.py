@@ -7,19 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_restore
-short_description: Put a trust policy, bucket policy or compute config back as it was before a run
+short_description: Restore a trust policy, bucket policy or compute config to its state before a run
 version_added: 0.2.0
 description:
-  - Takes the backups that a run left of one document, and makes the live document what it was
-    before the first of them.
-  - A policy is replaced as a whole; a bucket policy that was not there is deleted. Of a compute
-    config, whose versions are immutable, the version before is published as a new one; one that was
-    not there is archived. An instance profile is never deleted.
-  - It is refused where the live document is none that the run found or left, or where somebody else
-    wrote to it between two tasks of the run, since what others wrote would be lost. O(force) does
-    it all the same.
-  - Nothing is written, and no permission to write is needed, where the document is what it was
-    already.
+  - Reads the backups that a run left of one document, and restores the document to its state before
+    the first of them.
+  - A policy is replaced as a whole. A bucket policy that did not exist before is deleted. Versions
+    of a compute config are immutable, so the content of the earlier version is published as a new
+    one; a compute config that did not exist before is archived. An instance profile is never
+    deleted.
+  - The module fails if the live document is neither one that the run found nor one that it wrote,
+    or if another writer changed it between two tasks of the run, because the change of that writer
+    would be lost. O(force) overrides this.
+  - If the document is already in its earlier state, nothing is written and no permission to write
+    is needed.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -28,34 +29,35 @@ extends_documentation_fragment:
 options:
   files:
     description:
-      - The backups of one document, as the O(ignore:backup) of the other modules writes them. Their
-        order is that of their names, which begin with the time.
-      - A file that others than its owner can write to, or that belongs to another user, is refused.
+      - The backups of one document, as the O(ignore:backup) option of the other modules writes
+        them. They are processed in the order of their names, which begin with the time.
+      - A file that belongs to another user, or that other users can write to, is refused.
     type: list
     elements: path
     required: true
   force:
     description:
-      - Whether the document is put back also where others have changed it since, or where it was
-        written for others than O(clouds), or where others need it. What they wrote is lost then.
+      - Whether to restore the document even if another writer has changed it since, if it was
+        written for clouds that are not in O(clouds), or if O(needed_by) is not empty. The changes
+        of other writers, and the access of other clouds, are then lost.
     type: bool
     default: false
   clouds:
     description:
-      - The ids of the clouds to put the document back for. A bucket policy, or a role's trust
-        policy, that was written for other clouds as well is refused, since their clusters would
-        lose what they run with.
-      - Where a backup does not say which cloud it was written for, as those of earlier releases,
-        there is a warning.
-      - Without it, for whom the document was written does not matter.
+      - The IDs of the clouds to restore the document for. A bucket policy, or a role's trust
+        policy, that was also written for other clouds is refused, because their clusters would lose
+        access.
+      - A backup that does not record for which cloud it was written, such as those of earlier
+        releases, causes a warning.
+      - If not set, the document is restored for whichever cloud it was written.
     version_added: 0.3.0
     type: list
     elements: str
   needed_by:
     description:
-      - Who would lose by it, though no backup tells. If there is anybody, the document is put back
-        only with O(force).
-      - M(rayfleet.anyscale.rollback_plan) finds the clouds of an inventory of which that is true.
+      - The names of clouds that would lose access, even though no backup records them. If there are
+        any, the document is restored only with O(force).
+      - M(rayfleet.anyscale.rollback_plan) finds these clouds in an inventory.
     version_added: 0.5.0
     type: list
     elements: str
@@ -70,20 +72,20 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Let EC2 assume the role, and keep what was there
+- name: Let EC2 assume the role, and back up the trust policy
   rayfleet.anyscale.iam_trust_ec2:
     role: ray-team-a
     backup: true
   register: trust
 
-- name: Show what putting it back would change
+- name: Show what restoring it would change
   rayfleet.anyscale.backup_restore:
     files: ["{{ trust.backup_file }}"]
   check_mode: true
   diff: true
   when: trust is changed
 
-- name: Put a bucket policy back, whoever has changed it since
+- name: Restore a bucket policy, even if another writer has changed it since
   rayfleet.anyscale.backup_restore:
     files:
       - ~/.ansible/anyscale_backups/20261124T101500-123456Z.4711.bucket_policy.anyscale-prod-5d41402abc4b.json
@@ -94,78 +96,79 @@ EXAMPLES = r"""
 RETURN = r"""
 reasons:
   description:
-    - Why the document differed from the one before the run. Empty where nothing changed.
-    - V(changed_since_backup), there was another one; V(added_since_backup), there was none;
-      V(removed_since_backup), there was one, and there is none any more.
+    - Why the document differed from its state before the run. Empty if nothing changed.
+    - V(changed_since_backup), its content was different; V(added_since_backup), it did not exist
+      before; V(removed_since_backup), it no longer existed.
   type: list
   elements: str
   returned: success
   sample: [changed_since_backup]
 document:
   description:
-    - The whole document, as it is now or, in check mode, as it would be. V(null) where there is
-      none. A compute config is shown in a normal form.
+    - The whole document as it is now or, in check mode, as it would be. V(null) if it does not
+      exist. A compute config is returned in a normalized form.
   type: dict
   returned: success
 previous:
-  description: The whole document before. V(null) where there was none.
+  description: The whole document before the change. V(null) if it did not exist.
   type: dict
   returned: changed
 compute_config:
-  description: The version for clusters to use, as V(name:version). V(null) where none is left to
-    use.
+  description: The version that clusters are to use, as V(name:version). V(null) if the compute
+    config is archived.
   type: str
-  returned: where the document is a compute config
+  returned: if the document is a compute config
   sample: team-a:5
 backup_file:
-  description: The file with the document before and the one now; the last one, where it was
-    replaced more than once.
+  description: The file with the document before and after the change. If the document had to be
+    written more than once, the last file.
   type: str
   returned: changed, with O(backup=true)
   sample: >-
     /home/ops/.ansible/anyscale_backups/20261124T111500-654321Z.4712.trust_policy.ray-team-a-0cc175b9c0f1.json
 error:
-  description: What to branch on after a failure.
+  description: Details of the failure, for use in conditions.
   type: dict
-  returned: failure, where there is more than a message
+  returned: failure, if there is more than a message
   contains:
     operation:
       description: The AWS operation that failed.
       type: str
       sample: PutBucketPolicy
     code:
-      description: AWS's error code.
+      description: The AWS error code.
       type: str
       sample: AccessDenied
     request_id:
-      description: AWS's request id, for a support case.
+      description: The AWS request ID, for a support case.
       type: str
     method:
-      description: The HTTP method of the call to Anyscale that failed.
+      description: The HTTP method of the Anyscale API call that failed.
       type: str
       sample: POST
     path:
-      description: Its path.
+      description: The path of the Anyscale API call that failed.
       type: str
       sample: /api/v2/compute_templates/
     status:
-      description: The HTTP status of the answer.
+      description: The HTTP status of the response.
       type: int
       sample: 403
     trace_id:
-      description: Anyscale's trace id, for a support case.
+      description: The trace ID of the Anyscale response, for a support case.
       type: str
     principals:
-      description: The unique ids of deleted principals that the policy names.
+      description: The unique IDs of deleted principals that the policy names.
       type: list
       elements: str
     written:
-      description: What had been written by then. Without it, nothing that is known of.
+      description: The resources that were written before the failure. Absent if none are known to
+        have been.
       type: list
       elements: str
       sample: ["policy of bucket anyscale-production-data"]
     backup_file:
-      description: The file with what was replaced by then.
+      description: The file with the document that was replaced before the failure.
       type: str
       sample: >-
         /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: compute_config_profile
-short_description: Name a role's instance profile in an Anyscale compute config
+short_description: Set a role's instance profile in an Anyscale compute config
 version_added: 0.1.0
 description:
-  - Makes the instance profile of an existing IAM role where it is missing, and publishes a version
-    of a compute config whose clusters run with it, on every node.
-  - Compute configs are immutable versions. A new one is published only where something really
-    differs; all else in it is kept, and older versions stay as they are.
-  - A head node or a worker group with an instance configuration of its own ignores that of the
-    cluster entirely, so the instance profile is set there too. Deployments on Kubernetes and on
-    other clouds are left alone.
-  - An instance profile that holds another role is an error; roles are never swapped.
+  - Creates the instance profile of an existing IAM role if it is missing, and publishes a version
+    of a compute config that runs clusters with this instance profile, on every node.
+  - Versions of a compute config are immutable. A new version is published only if its content
+    differs from the newest one. Everything else in the compute config is kept, and older versions
+    are not changed.
+  - A head node or a worker group with its own advanced instance configuration ignores the one of
+    the cluster completely, so the instance profile is set there too. Deployments on Kubernetes and
+    on other providers are not changed.
+  - An instance profile that contains another role is an error. Its role is never replaced.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -31,7 +32,7 @@ options:
     required: true
   cloud_id:
     description:
-      - The id of the Anyscale cloud. Names of compute configs are unique in a cloud only.
+      - The ID of the Anyscale cloud. Names of compute configs are unique only within a cloud.
       - Exactly one of O(cloud_id) and O(cloud) is required.
     type: str
   cloud:
@@ -41,55 +42,57 @@ options:
     type: str
   role:
     description:
-      - The name or ARN of the role that clusters are to run with. Without it, the cloud's default
-        role, named V(<cloud_id>-cluster_node_role).
+      - The name or ARN of the IAM role that the cloud's clusters run with. If not set, the cloud's
+        default role, V(<cloud_id>-cluster_node_role).
     type: str
     aliases: [role_arn, role_name]
   instance_profile:
     description:
-      - The name of the instance profile. Without it, the role's name, which is what Anyscale falls
-        back to.
+      - The name of the instance profile. If not set, the name of the role, which is what Anyscale
+        falls back to.
     type: str
   create_instance_profile:
     description:
-      - Whether the instance profile is made where there is none. Without it, a missing one is an
-        error.
+      - Whether the instance profile is created if it does not exist. With V(false), a missing
+        instance profile is an error.
     type: bool
     default: true
   arn_kind:
     description:
-      - V(instance_profile) writes the ARN of the instance profile, which is what EC2 asks for.
-      - V(role) writes the ARN of the role, as some of the vendor's samples have it.
+      - Which ARN the compute config contains. V(instance_profile) is the ARN of the instance
+        profile, which is what EC2 expects.
+      - V(role) is the ARN of the role, as in some of Anyscale's samples.
     type: str
     choices: [instance_profile, role]
     default: instance_profile
   config:
     description:
-      - What the compute config must be apart from the instance profile, in the schema of the YAML
-        file that C(anyscale compute-config create) reads (C(head_node), C(worker_nodes), C(zones),
-        C(advanced_instance_config) and so on). Keys that are given are enforced, keys that are left
-        out are left alone. Worker groups are matched by name.
-      - Where the compute config does not exist yet, it is made from this, or from the cloud's
-        default without it.
+      - The required content of the compute config apart from the instance profile, in the schema of
+        the YAML file that C(anyscale compute-config create) reads (C(head_node), C(worker_nodes),
+        C(zones), C(advanced_instance_config) and so on). Keys that are given are enforced, keys
+        that are left out are not changed. Worker groups are matched by name.
+      - A compute config that does not exist yet is created from this option, or, if it is not set,
+        from the cloud's default compute config.
     type: dict
   dest:
     description:
-      - A file to write the compute config to as well, as YAML for C(anyscale compute-config
-        create). It must be a compute config already, or not exist; its folder must exist.
+      - A file to which the compute config is written as well, as YAML for C(anyscale compute-config
+        create). An existing file must contain a compute config. The directory must exist.
     type: path
   publish:
     description:
       - Whether the compute config is read from and published to Anyscale. With V(false), only the
-        instance profile and O(dest) are converged and no token is needed.
+        instance profile and O(dest) are converged, and no token is required.
     type: bool
     default: true
   state:
     description:
-      - V(present) converges.
-      - V(absent) publishes a version without this instance profile, where the newest one names it.
-        Other profiles, and the instance profile itself, are left alone.
-      - V(archived) archives the compute config with all its versions, also those that others made.
-        Its name cannot be used until it is unarchived.
+      - V(present) creates the instance profile and publishes a version that contains it, as needed.
+      - V(absent) publishes a version without this instance profile if the newest version contains
+        it. Other instance profiles in the compute config, and the instance profile itself, are
+        kept.
+      - V(archived) archives the compute config with all its versions, including those of other
+        writers. Its name cannot be used until it is unarchived.
     type: str
     choices: [present, absent, archived]
     default: present
@@ -97,16 +100,16 @@ seealso:
   - module: rayfleet.anyscale.iam_trust_ec2
     description: The first step, EC2 in the role's trust policy.
   - module: rayfleet.anyscale.s3_cloud_access
-    description: The step before, access to the cloud's bucket.
+    description: The previous step, access to the cloud's bucket.
   - name: Anyscale, compute configuration on AWS
-    description: What the advanced instance configuration holds, and which node group it is for.
+    description: The content of the advanced instance configuration, and which node groups use it.
     link: https://docs.anyscale.com/configuration/compute/aws
 author:
   - Rayfleet contributors (@rayfleet)
 """
 
 EXAMPLES = r"""
-- name: Let the clusters of a team run with a role of their own
+- name: Run the clusters of a team with a role of their own
   rayfleet.anyscale.compute_config_profile:
     name: team-a
     cloud_id: cld_4fxb3wsbdcq2n1p9
@@ -114,7 +117,7 @@ EXAMPLES = r"""
     account_id: "123456789012"
   register: team_a
 
-- name: Use it for a job
+- name: Submit a job that uses it
   ansible.builtin.command:
     argv: [anyscale, job, submit, --compute-config, "{{ team_a.compute_config }}", --, python, main.py]
   changed_when: true
@@ -132,7 +135,7 @@ EXAMPLES = r"""
           instance_type: g5.4xlarge
           max_nodes: 10
 
-- name: Only make the instance profile and a file for the vendor's command line
+- name: Create only the instance profile and a file for the anyscale command
   rayfleet.anyscale.compute_config_profile:
     name: team-a
     cloud_id: cld_4fxb3wsbdcq2n1p9
@@ -144,32 +147,35 @@ EXAMPLES = r"""
 RETURN = r"""
 reasons:
   description:
-    - Why something differed, one code for each kind of difference. Empty where nothing changed.
-    - V(instance_profile_missing), there was no instance profile; V(instance_profile_without_role),
-      it held none; V(compute_config_missing), there was no compute config; V(profile_missing), it
-      named no instance profile; V(profile_differs), another one; V(profile_by_name), one by its
-      name; V(wrong_arn_kind), a role's ARN in the place of an instance profile's, or the other way
-      round; V(node_group_hides_profile), a node group's own instance configuration hid it;
-      V(node_group_profile_differs), a node group named another one; V(config_differs), O(config)
-      was not what was live; V(dest_differs), the file was not; V(profile_present), it named the
-      instance profile and must not; V(archive_wanted), it was not archived.
+    - Why a change was needed, one code per kind of difference. Empty if nothing changed.
+    - V(instance_profile_missing), the instance profile did not exist;
+      V(instance_profile_without_role), it contained no role; V(compute_config_missing), the compute
+      config did not exist; V(profile_missing), it had no instance profile; V(profile_differs), it
+      had another one; V(profile_by_name), it had the name of the instance profile instead of an
+      ARN; V(wrong_arn_kind), it had the ARN of the role instead of the instance profile, or the
+      other way round; V(node_group_hides_profile), the advanced instance configuration of a node
+      group hid the instance profile; V(node_group_profile_differs), a node group had another
+      instance profile; V(config_differs), the live compute config differed from O(config);
+      V(dest_differs), the file differed; V(profile_present), the compute config had the instance
+      profile, which O(state=absent) removes; V(archive_wanted), it was not archived yet.
   type: list
   elements: str
   returned: success
   sample: [compute_config_missing]
 compute_config:
   description:
-    - The version for clusters to use, as V(name:version). V(null) where none is left to use.
+    - The version that clusters are to use, as V(name:version). V(null) if the compute config does
+      not exist or is archived.
   type: str
   returned: success, unless O(publish=false)
   sample: team-a:4
 compute_config_id:
-  description: Its id. V(null) in check mode, where it does not exist yet.
+  description: The ID of that version. V(null) in check mode if the version does not exist yet.
   type: str
   returned: success, unless O(publish=false)
   sample: cpt_8kfdcvmckjnjqd1xwnctmpldl4
 previous_version:
-  description: The newest version before. V(null) where there was none.
+  description: The newest version before the change. V(null) if there was none.
   type: int
   returned: success, unless O(publish=false)
   sample: 3
@@ -190,82 +196,83 @@ overrides:
       type: str
       sample: gpu
     deployment:
-      description: The cloud resource that the deployment is for.
+      description: The name of the cloud resource of the deployment.
       type: str
       sample: vm-aws-us-west-2
     reason:
-      description: What was wrong, one of the codes above.
+      description: One of the codes in RV(reasons).
       type: str
       sample: node_group_hides_profile
     before:
-      description: What it named.
+      description: The instance profile before the change.
       type: str
     after:
-      description: What it names now.
+      description: The instance profile after the change.
       type: str
 not_applicable:
-  description: The deployments that are not on AWS virtual machines, and so have no instance
-    profile.
+  description: The deployments that do not run on AWS virtual machines and therefore have no
+    instance profile.
   type: list
   elements: dict
   returned: success, unless O(publish=false)
 file:
-  description: The absolute path of the file that O(dest) names.
+  description: The absolute path of O(dest).
   type: str
-  returned: where O(dest) is given
+  returned: if O(dest) is set
 previous:
-  description: The instance profile, the compute config (in a normal form) and the file as they
-    were.
+  description: The instance profile, the compute config (in a normalized form) and the file before
+    the change.
   type: dict
   returned: changed
 backup_file:
-  description: The file with the compute config before and the one now; the last one, where it was
-    replaced more than once.
+  description: The file with the compute config before and after the change. If the compute config
+    had to be written more than once, the last file.
   type: str
-  returned: changed, with O(backup=true), unless the compute config stays as it is
+  returned: changed, with O(backup=true), unless the compute config itself did not change
   sample: >-
     /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.compute_config.team-a-0cc175b9c0f1.json
 error:
-  description: What to branch on after a failure.
+  description: Details of the failure, for use in conditions.
   type: dict
-  returned: failure, where there is more than a message
+  returned: failure, if there is more than a message
   contains:
     operation:
       description: The AWS operation that failed.
       type: str
       sample: CreateInstanceProfile
     code:
-      description: AWS's error code.
+      description: The AWS error code.
       type: str
       sample: AccessDenied
     request_id:
-      description: AWS's request id, for a support case.
+      description: The AWS request ID, for a support case.
       type: str
     method:
-      description: The HTTP method of the call to Anyscale that failed.
+      description: The HTTP method of the Anyscale API call that failed.
       type: str
       sample: POST
     path:
-      description: Its path.
+      description: The path of the Anyscale API call that failed.
       type: str
       sample: /api/v2/compute_templates/
     status:
-      description: The HTTP status of the answer.
+      description: The HTTP status of the response.
       type: int
       sample: 403
     trace_id:
-      description: Anyscale's trace id, for a support case.
+      description: The trace ID of the Anyscale response, for a support case.
       type: str
     written:
-      description: What had been written by then. Without it, nothing that is known of.
+      description: The resources that were written before the failure. Absent if none are known to
+        have been.
       type: list
       elements: str
       sample: ["instance profile ray-team-a"]
     backup_file:
-      description: The file with what was replaced by then.
+      description: The file with the document that was replaced before the failure.
       type: str
       sample: >-
-        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.compute_config.team-a-0cc175b9c0f1.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import Task

@@ -9,50 +9,53 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_selection
-short_description: Tell which clouds of a play are meant, by account, region and name
+short_description: Select the clouds of a play by account, region and name
 version_added: 0.4.0
 description:
-  - Takes the answers of a survey, validates them, and tells which hosts of the batch they mean. A
-    host is one that all of O(accounts), O(regions) and O(clouds) mean.
-  - It does for a job of AWX what a limit does elsewhere. A limit that leaves nothing of a slice
-    makes AWX fail the whole sliced job, whereas a play for none of the slice's hosts just ends.
-  - The task needs C(run_once=true), which is what gives its result to all hosts.
+  - Validates the answers of a survey, and returns the hosts of the batch that they select. A host
+    is selected if O(accounts), O(regions) and O(clouds) all select it.
+  - In AWX this replaces a limit. A limit that matches no host of a slice makes AWX fail the whole
+    sliced job, but a play that selects none of the slice's hosts just ends.
+  - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   accounts:
     description:
-      - AWS accounts. A host's account is C(cloud_iam_account_id), else that of the ARN in
-        C(cloud_iam_role). A host of which it is not known is left out, with a warning.
-      - In this and the next two, a text is split at commas, and nothing means all hosts.
+      - AWS accounts. The account of a host is C(cloud_iam_account_id), else that of the ARN in
+        C(cloud_iam_role). A host whose account is unknown is left out, with a warning.
+      - In this and the next two options, a string is split at commas, and an empty value selects
+        all hosts.
     type: list
     elements: str
     default: []
   regions:
     description:
-      - Regions, as in C(cloud_iam_region).
+      - Regions. The region of a host is C(cloud_iam_region). A host whose region is unknown is left
+        out, with a warning.
     type: list
     elements: str
     default: []
   clouds:
     description:
-      - Names of hosts, in which C(*) stands for any text and C(?) for any character. Those that
-        begin with C(!) leave hosts out.
+      - Names of hosts, in which V(*) stands for any text and V(?) for any character. An item that
+        begins with V(!) leaves hosts out.
     type: list
     elements: str
     default: []
   required:
     description:
-      - Whether it is an error to choose nothing.
+      - Whether it is an error if none of the options above is set.
     type: bool
     default: false
   may_be_empty:
     description:
-      - Whether it is no error if no host is meant, as in one slice of many.
+      - Whether an empty selection is allowed, for example in one slice of many. Otherwise it is an
+        error.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, in check mode or out of it.
+    description: Changes nothing, with or without C(check_mode).
   diff_mode:
     support: none
     description: Changes nothing.
@@ -77,28 +80,28 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Choose
+- name: Select clouds
   rayfleet.anyscale.fleet_selection:
     accounts: "{{ fleet_accounts | default([]) }}"
     clouds: vision-*, !vision-lab
   run_once: true
   register: selection
 
-- name: Remember one of those that are meant, since each of them knows all
+- name: Add one of the selected hosts to a group, since each host has the selection
   ansible.builtin.add_host:
     name: "{{ selection.hosts[0] }}"
     groups: selected
   when: selection.hosts | length > 0
   changed_when: false
 
-# Then, after this play:
-- name: Look only at those
+# In a later play:
+- name: Audit only these clouds
   hosts: "{{ hostvars[groups.selected[0]].selection.hosts if 'selected' in groups else 'all:!all'
     }}"
   connection: local
   gather_facts: false
   tasks:
-    - name: Look at the cloud
+    - name: Audit the cloud
       ansible.builtin.import_role:
         name: rayfleet.anyscale.cloud_iam
         tasks_from: info
@@ -106,14 +109,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 hosts:
-  description: The hosts that are meant, in the order of the inventory. A play can have them as its
-    C(hosts).
+  description: The selected hosts, in the order of the inventory. Can be used as the C(hosts) of a
+    play.
   returned: success
   type: list
   elements: str
   sample: [vision-dev, vision-prod]
 total:
-  description: Of how many.
+  description: The number of hosts that the selection was made from.
   returned: success
   type: int
   sample: 12

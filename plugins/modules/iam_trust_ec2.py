@@ -10,13 +10,13 @@ module: iam_trust_ec2
 short_description: Let EC2 assume an IAM role, so that Anyscale clusters can run with it
 version_added: 0.1.0
 description:
-  - Merges into the trust policy of an existing IAM role the one statement that lets EC2 assume it.
-    Every other statement stays as it is, in its place.
-  - The trust holds where a statement allows V(sts:AssumeRole), written as a string and without a
-    condition, to V(ec2.amazonaws.com). This is what C(anyscale cloud verify) accepts; a list of one
-    action, which AWS takes as well, is rewritten to the string where the statement is for EC2
-    alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust) is appended.
-  - Nothing is written, and no permission to write is needed, where the trust holds already.
+  - Merges the one statement that lets EC2 assume an existing IAM role into the role's trust policy.
+    Every other statement keeps its content and its place.
+  - The trust holds if a statement allows V(sts:AssumeRole), written as a string and without a
+    condition, to V(ec2.amazonaws.com). This is what C(anyscale cloud verify) accepts. A list that
+    contains only this action, which AWS accepts as well, is rewritten to the string if the
+    statement is for EC2 alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust) is appended.
+  - If the trust already holds, nothing is written and no permission to write is needed.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
@@ -24,38 +24,39 @@ extends_documentation_fragment:
 options:
   role:
     description:
-      - The name or the ARN of the role. It must exist; it is never made.
+      - The name or the ARN of the role. It must exist; it is never created.
       - Exactly one of O(role) and O(cloud_id) is required.
     type: str
     aliases: [role_name]
   cloud_id:
     description:
-      - An Anyscale cloud whose default role is meant, the one named
+      - The ID of an Anyscale cloud, which selects its default role,
         V(<cloud_id>-cluster_node_role).
     type: str
   state:
     description:
       - V(present) lets EC2 assume the role.
-      - V(absent) takes EC2 out of every statement that lets it assume the role, under a condition
-        or not. A trust policy cannot be empty, so this fails where nobody else would be left.
+      - V(absent) removes EC2 from every statement that lets it assume the role, with or without a
+        condition. A trust policy cannot be empty, so this fails if EC2 is the only principal in it.
     type: str
     choices: [present, absent]
     default: present
   quota_chars:
     description:
-      - The account's quota for the length of a trust policy, in characters without white space
-        (Service Quotas calls it "Role trust policy length"). A longer policy is refused before it
-        is sent.
+      - The account's quota for the length of a role trust policy, in characters without white space
+        (see L(IAM and STS quotas,
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)). A longer
+        policy is refused before it is sent.
     type: int
     default: 2048
 seealso:
   - module: rayfleet.anyscale.s3_cloud_access
     description: The next step, access to the cloud's bucket.
   - name: Anyscale, manage IAM roles
-    description: The procedure by hand in the console.
+    description: The manual procedure.
     link: https://docs.anyscale.com/iam/manage-iam-roles
   - name: IAM, UpdateAssumeRolePolicy
-    description: The one call that writes.
+    description: The only AWS operation that writes.
     link: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAssumeRolePolicy.html
 author:
   - Rayfleet contributors (@rayfleet)
@@ -67,7 +68,7 @@ EXAMPLES = r"""
     role: ray-team-a
     account_id: "123456789012"
 
-- name: See what would change in the default role of a cloud, in another account
+- name: Predict the change of the default role of a cloud in another account
   rayfleet.anyscale.iam_trust_ec2:
     cloud_id: cld_4fxb3wsbdcq2n1p9
     account_id: "210987654321"
@@ -76,11 +77,11 @@ EXAMPLES = r"""
   diff: true
   register: trust
 
-- name: Say why
+- name: Show why it is needed
   ansible.builtin.debug:
     var: trust.reasons
 
-- name: Clusters no longer run with this role
+- name: No longer let EC2 assume the role
   rayfleet.anyscale.iam_trust_ec2:
     role: arn:aws:iam::123456789012:role/ray-team-a
     state: absent
@@ -89,13 +90,12 @@ EXAMPLES = r"""
 RETURN = r"""
 reasons:
   description:
-    - Why the trust policy differed, one code for each kind of difference. Empty where nothing
-      changed.
-    - V(ec2_trust_missing), nothing let EC2 assume the role; V(ec2_trust_conditional), only under a
-      condition; V(action_not_a_string), with an action that Anyscale does not recognise;
-      V(statement_differs), our own statement was edited; V(unmanaged_statement_lost), another
-      writer wiped out a statement while this ran and it was put back; V(ec2_trust_present), EC2
-      could assume the role and must not.
+    - Why a change was needed, one code per kind of difference. Empty if nothing changed.
+    - V(ec2_trust_missing), no statement let EC2 assume the role; V(ec2_trust_conditional), only one
+      with a condition did; V(action_not_a_string), only one whose action Anyscale does not
+      recognize did; V(statement_differs), the managed statement had been edited;
+      V(unmanaged_statement_lost), another writer removed a statement during the run, and it was
+      restored; V(ec2_trust_present), EC2 could assume the role, which O(state=absent) removes.
   type: list
   elements: str
   returned: success
@@ -111,12 +111,13 @@ role_name:
   returned: success
   sample: ray-team-a
 role_id:
-  description: The role's unique id. A role made anew under the same name has another one.
+  description: The role's unique ID. A role that is deleted and created again under the same name
+    has a different one.
   type: str
   returned: success
   sample: AROAQ3EGSIJTZ5XEXAMPLE
 trust_policy:
-  description: The whole trust policy, as it is now or, in check mode, as it would be.
+  description: The whole trust policy as it is now or, in check mode, as it would be.
   type: dict
   returned: success
   sample:
@@ -127,53 +128,54 @@ trust_policy:
         Principal: {Service: ec2.amazonaws.com}
         Action: sts:AssumeRole
 previous:
-  description: The whole trust policy before, so that it can be put back.
+  description: The whole trust policy before the change, so that it can be restored.
   type: dict
   returned: changed
 sid:
-  description: The Sid of the statement that lets EC2 assume the role. Empty where it has none, and
-    for O(state=absent).
+  description: The Sid of the statement that lets EC2 assume the role. Empty if the statement has
+    none, and with O(state=absent).
   type: str
   returned: success
   sample: AnyscaleEC2Trust
 backup_file:
-  description: The file with the trust policy before and the one now; the last one, where it was
-    replaced more than once.
+  description: The file with the trust policy before and after the change. If the policy had to be
+    written more than once, the last file.
   type: str
   returned: changed, with O(backup=true)
   sample: >-
     /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
 error:
-  description: What to branch on after a failure.
+  description: Details of the failure, for use in conditions.
   type: dict
-  returned: failure, where there is more than a message
+  returned: failure, if there is more than a message
   contains:
     operation:
       description: The AWS operation that failed.
       type: str
       sample: UpdateAssumeRolePolicy
     code:
-      description: AWS's error code.
+      description: The AWS error code.
       type: str
       sample: AccessDenied
     status:
-      description: The HTTP status of AWS's answer.
+      description: The HTTP status of the response.
       type: int
       sample: 403
     request_id:
-      description: AWS's request id, for a support case.
+      description: The AWS request ID, for a support case.
       type: str
       sample: 7a62c49f-347e-4fc4-9331-6e8eEXAMPLE
     statement:
-      description: The statement that stands in the way.
+      description: The statement that prevents the change.
       type: dict
     written:
-      description: What had been written by then. Without it, nothing that is known of.
+      description: The resources that were written before the failure. Absent if none are known to
+        have been.
       type: list
       elements: str
       sample: ["trust policy of arn:aws:iam::123456789012:role/ray-team-a"]
     backup_file:
-      description: The file with what was replaced by then.
+      description: The file with the document that was replaced before the failure.
       type: str
       sample: >-
         /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json

@@ -9,46 +9,45 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback_plan
-short_description: Find the backups of a run, and share them out among the hosts that can put them
-  back
+short_description: Find the backups of a run, and assign them to the hosts that can restore them
 version_added: 0.2.0
 description:
-  - Reads the backups that the modules of this collection left on the controller, and tells for each
-    host, which is a cloud, the documents that it is to put back with
-    M(rayfleet.anyscale.backup_restore). Nothing is put back here.
-  - A document goes to the first host whose own it is by the variables of the role
-    P(rayfleet.anyscale.cloud_iam#role), its role, its bucket or its compute config. One that is
-    nobody's own goes to a host of the same AWS account, which has a connection to it; where there
-    is none, the task fails.
-  - The task needs C(run_once=true), which is what gives its result to all hosts.
+  - Reads the backups that the modules of this collection left on the controller, and returns for
+    each host, which is a cloud, the documents that it is to restore with
+    M(rayfleet.anyscale.backup_restore). Nothing is restored here.
+  - A document is assigned to the first host whose variables of the role
+    P(rayfleet.anyscale.cloud_iam#role) name it, as its role, its bucket or its compute config. A
+    document that no host names is assigned to a host of the same AWS account, which can connect to
+    that account. If there is none, the task fails.
+  - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   run_id:
     description:
-      - The run to put back, as it is called in the names of its backups.
+      - The ID of the run to roll back, as in the names of its backups.
       - Exactly one of O(run_id) and O(paths) is required.
     type: str
   paths:
     description:
-      - The backups to put back. A folder stands for all backups in it.
+      - The backups to restore. A directory stands for all backups in it.
     type: list
     elements: path
   backup_dir:
     description:
-      - The folder on the controller in which the backups of O(run_id) are, an absolute path or one
-        that begins with V(~).
+      - The directory on the controller that contains the backups of O(run_id), as an absolute path
+        or one that begins with V(~).
     type: path
     default: ~/.ansible/anyscale_backups
-  own:
+  only_named_documents:
     description:
-      - Whether only documents are put back that are a host's own. The others are left out, which a
-        warning says; where that is all of them, the task fails.
+      - Whether to restore only documents that the variables of a host name. The others are left
+        out, with a warning. If that leaves none, the task fails.
     type: bool
     default: false
   fleet:
     description:
-      - Hosts that are clouds as well, besides those of the play. What their clusters run with is
-        not to be lost by what is put back, though there is no backup of theirs, since the run, or a
-        later one, found it right already.
+      - Hosts that are also clouds, in addition to those of the play. A document is not restored if
+        their clusters would lose access by that, even though the run left no backup for them
+        because the document was already in sync for them.
     version_added: 0.5.0
     type: list
     elements: str
@@ -56,10 +55,10 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing, in check mode or out of it.
+    description: Changes nothing, with or without C(check_mode).
   diff_mode:
     support: none
-    description: The tasks that put documents back show the differences.
+    description: The tasks that restore documents show the differences.
   idempotent:
     support: full
     description: Changes nothing.
@@ -78,39 +77,42 @@ seealso:
   - module: rayfleet.anyscale.backup_restore
   - plugin: rayfleet.anyscale.run_id
     plugin_type: lookup
-    description: What runs are called.
+    description: Returns the ID of a run.
 author:
   - Rayfleet contributors (@rayfleet)
 """
 
 EXAMPLES = r"""
-- name: Find out what a run replaced
+- name: Find the documents that a run replaced
   rayfleet.anyscale.rollback_plan:
     run_id: "4711"
   run_once: true
   register: plan
 
-- name: Put it back, compute configs first and trust policies last
+- name: Restore them, compute configs first and trust policies last
   rayfleet.anyscale.backup_restore:
     files: "{{ item.files }}"
     account_id: "{{ item.account_id | default(omit, true) }}"
     clouds: "{{ item.clouds if item.clouds is not none else omit }}"
+    needed_by: "{{ item.needed_by }}"
     backup: true
   loop: "{{ plan.documents[inventory_hostname] | default([]) }}"
 """
 
 RETURN = r"""
 hosts:
-  description: The hosts that have anything to put back.
+  description: The hosts that have a document to restore.
   returned: success
   type: list
   elements: str
   sample: [vision-prod]
 documents:
   description:
-    - The documents of each host, first compute configs, then bucket policies, then trust policies;
-      of a kind, the one that was written last first. With O(own=true), their C(clouds) are the ids
-      of the clouds of the play, for M(rayfleet.anyscale.backup_restore).
+    - The documents of each host. Compute configs come first, then bucket policies, then trust
+      policies; within a kind, the one that was written last comes first. C(files) are the backups.
+      C(needed_by) are clouds whose clusters would lose access.
+    - With O(only_named_documents=true), C(clouds) are the IDs of the clouds of the play, else
+      V(null).
   returned: success
   type: dict
   sample:
@@ -121,8 +123,9 @@ documents:
         clouds: null
         files:
           - /srv/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
+        needed_by: []
 left_out:
-  description: The documents that are no host's own, with O(own=true).
+  description: With O(only_named_documents=true), the documents that no host names.
   returned: success
   type: list
   elements: str

@@ -339,8 +339,8 @@ _UNCONFIRMED = "onboard_confirm=false"
 _AS_MODULES = "anyscale_in_worker=false"
 _READ_SECONDS = 0.4  # what a read takes, so that whoever is early is early
 _OVERWRITTEN = (
-    "cloud-000: after this run had changed it, somebody else overwrote policy of bucket "
-    "anyscale-shared-0."
+    "cloud-000: another writer overwrote policy of bucket anyscale-shared-0 after this run had "
+    "changed it."
 )
 _CHANGED = "1 changed, 0 in sync, 0 failed"
 LATE = {

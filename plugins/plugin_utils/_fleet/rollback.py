@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Share out the documents of a run among the clouds that are to put them back, and tell which other
-clouds need them.
+"""Assign the documents of a run to the clouds that are to restore them, and find the other clouds
+that need these documents.
 
-This plugin util is private to the collection. Pure. A document is its cloud's own where the
-variables of the role cloud_iam name it; any other cloud of the same account has a connection that
-leads to it.
+This plugin util is private to the collection. Pure. A document belongs to a cloud if the cloud's
+variables of the role cloud_iam name it. Any other cloud of the same account can connect to the
+account as well, so it can restore the document.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ VARIABLES = (
     "anyscale_default_role_arn",
 )
 
-# What clusters run with was given from the trust policy on: it is taken back the other way round.
+# The reverse of the order in which onboarding writes.
 _ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
 
 _Key = tuple[str, ...]
-_Role = tuple[str, str]  # its account and its name
+_Role = tuple[str, str]  # account ID and name
 
 
 @dataclasses.dataclass(frozen=True)
 class Cloud:
-    """A host: its account, its id at Anyscale, the documents that are its own, and the roles that
-    its clusters may run with.
+    """A host: its account, its ID at Anyscale, the documents that belong to it, and the names of
+    the roles that its clusters may run with.
     """
 
     account_id: str
@@ -68,8 +68,8 @@ class Cloud:
     roles: frozenset[str]
 
     def runs_with(self, roles: t.Iterable[_Role]) -> bool:
-        """Whether one of these is a role of its; where its account is not known, the name alone
-        counts.
+        """Whether its clusters run with one of these roles. If its account is unknown, only the
+        name is compared.
         """
         return any(
             name in self.roles and self.account_id in ("", account) for account, name in roles
@@ -78,8 +78,8 @@ class Cloud:
 
 @dataclasses.dataclass(frozen=True)
 class Restorable:
-    """A document to put back, with its backups in the order of their time, and the ids of the
-    clouds that they were written for.
+    """A document to restore, with its backups ordered by time, and the IDs of the clouds that they
+    were written for.
     """
 
     first: Backup
@@ -90,19 +90,24 @@ class Restorable:
 
     @property
     def latest(self) -> str:
-        """The name of its last backup, which begins with its time."""
+        """The file name of the last backup, which begins with its time."""
         return self.files[-1].rpartition("/")[2]
 
     @property
     def revoked_roles(self) -> set[_Role]:
-        """The roles that lose something by it: that EC2 may assume them, or a bucket's."""
-        given, left = (
-            _given(self.first, document) for document in (self.last.after, self.first.before)
+        """The roles that lose something if the document is restored: the trust in EC2, or the
+        access to a bucket.
+        """
+        now, restored = (
+            _granted_roles(self.first, document)
+            for document in (self.last.after, self.first.before)
         )
-        return given - left
+        return now - restored
 
     def as_item(self, clouds: t.Sequence[str] | None) -> dict[str, t.Any]:
-        """The item of a loop over the module that puts it back; ``clouds``: for which alone."""
+        """The item of a loop over the module that restores it. ``clouds``: the only clouds to
+        restore it for, if it is limited to some.
+        """
         return {
             "resource": self.first.resource,
             "kind": self.first.kind,
@@ -114,17 +119,15 @@ class Restorable:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shares:
-    """What each host is to put back, and what is left to nobody."""
+class Assignment:
+    """The documents that each host is to restore, and those that no host can."""
 
     by_host: dict[str, list[Restorable]]
     unassigned: list[Restorable]
 
 
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
-    """The cloud that a host's variables describe. One that they describe badly has no documents of
-    its own.
-    """
+    """The cloud that a host's variables describe. Values that are not valid name no document."""
     account_id, cloud_id, role, bucket, config, registered = (
         str(variables.get(name) or "") for name in VARIABLES
     )
@@ -140,8 +143,8 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
 
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
-    """The documents that backups, by their paths, are of: by kind, and of a kind the one that was
-    written last first.
+    """The documents that backups, by their paths, are of, ordered by kind, and within a kind the
+    one that was written last first.
     """
     files: dict[str, list[str]] = {}
     for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
@@ -160,25 +163,26 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
 
 
 def with_dependents(
-    documents: t.Iterable[Restorable], fleet: t.Mapping[str, Cloud], taken_back: t.Collection[str]
+    documents: t.Iterable[Restorable], fleet: t.Mapping[str, Cloud], rolled_back: t.Collection[str]
 ) -> list[Restorable]:
-    """The documents, each with the hosts of a fleet whose clusters need what would be lost, and are
-    not among those taken back.
+    """The documents, each with the hosts of a fleet whose clusters need what would be lost, and
+    which are not rolled back themselves.
 
-    A run wrote only what was not right yet: for a cloud that found it right, by another cloud of
-    the run or in a later run, there is no backup that would tell. taken_back: ids of clouds.
+    A run wrote only what was not in sync. If a document was already in sync for a cloud, because of
+    another cloud of the run or in a later run, no backup records that this cloud needs it.
+    rolled_back: IDs of clouds.
     """
-    others = {name: cloud for name, cloud in fleet.items() if cloud.cloud_id not in taken_back}
+    others = {name: cloud for name, cloud in fleet.items() if cloud.cloud_id not in rolled_back}
     return [
-        dataclasses.replace(document, needed_by=tuple(_in_need(document, others)))
+        dataclasses.replace(document, needed_by=tuple(_dependents(document, others)))
         for document in documents
     ]
 
 
-def _in_need(document: Restorable, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
+def _dependents(document: Restorable, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
     revoked_roles, key = document.revoked_roles, _key(document.first)
     for name, cloud in clouds.items():
-        # A backup of its own is looked at where the document is put back.
+        # Clouds that the document was written for are checked by the task that restores it.
         if (
             cloud.cloud_id not in document.clouds
             and cloud.runs_with(revoked_roles)
@@ -187,8 +191,8 @@ def _in_need(document: Restorable, clouds: t.Mapping[str, Cloud]) -> t.Iterator[
             yield name
 
 
-def _given(backup: Backup, document: Document | None) -> set[_Role]:
-    """The roles that a document of a backup gives something."""
+def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
+    """The roles that a document of a backup grants something."""
     raws = statements_of(document) if document and backup.kind != COMPUTE_CONFIG else []
     if backup.kind == TRUST_POLICY:
         arn = backup.target["role_arn"]
@@ -206,9 +210,11 @@ def _given(backup: Backup, document: Document | None) -> set[_Role]:
     return {(account_of(role), role_name_of(role)) for role in roles}
 
 
-def assign(documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], own: bool) -> Shares:
-    """Give each document to the first cloud whose own it is, else, unless only their own is asked
-    for, to one of its account.
+def assign(
+    documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], only_named: bool
+) -> Assignment:
+    """Assign each document to the first cloud that it belongs to, else to the first cloud of its
+    account. ``only_named``: leave the latter documents out.
     """
     owners: dict[_Key, str] = {}
     neighbours: dict[str, str] = {}
@@ -216,15 +222,14 @@ def assign(documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], own
         neighbours.setdefault(cloud.account_id, name)
         for key in cloud.documents:
             owners.setdefault(key, name)
-    shares = Shares({}, [])
+    assignment = Assignment({}, [])
     for document in documents:
         host = owners.get(_key(document.first))
-        if host is None and not own and document.first.account_id:
+        if host is None and not only_named and document.first.account_id:
             host = neighbours.get(document.first.account_id)
-        (shares.unassigned if host is None else shares.by_host.setdefault(host, [])).append(
-            document
-        )
-    return shares
+        target = assignment.unassigned if host is None else assignment.by_host.setdefault(host, [])
+        target.append(document)
+    return assignment
 
 
 def _key(backup: Backup) -> _Key:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In which order clouds are converged: ring by ring, so that a mistake shows on a few before it is
-made on all.
+"""The order in which clouds are converged: ring by ring, so that a mistake affects a few clouds
+before it affects all.
 
 This plugin util is private to the collection. Pure.
 """
@@ -17,8 +17,8 @@ import typing as t
 def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[list[str]]:
     """The clouds of each ring, in the order of the rings; a ring without clouds is left out.
 
-    ``clouds`` tells the ring of each. Those of no ring, or of one that is not among ``rings``, come
-    last, together.
+    ``clouds`` maps each cloud to its ring. Clouds without a ring, or with one that is not in
+    ``rings``, form the last group.
     """
     places = {ring: place for place, ring in enumerate(rings)}
     grouped: dict[int, list[str]] = {}
@@ -28,7 +28,7 @@ def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[
 
 
 def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
-    """The same clouds in batches of so many at the most, none of which has clouds of two."""
+    """The same clouds in batches of at most this size, each from a single batch."""
     return [
         list(batch[start : start + most])
         for batch in batches
@@ -37,10 +37,9 @@ def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
 
 
 def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
-    """The first clouds of the batches, so many percent of all, but one at the least; with 0
-    percent, none.
+    """The first clouds of the batches, so many percent of all, rounded up; with 0 percent, none.
 
-    A batch of them is never of two rings.
+    Each batch of the canary is from a single ring.
     """
     count = math.ceil(sum(map(len, batches)) * percent / 100)
     canary = []
@@ -53,7 +52,7 @@ def canary_of(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[s
 
 
 def canary_first(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[list[str]]:
-    """The batches with those of the canary before the rest, which is as it was but for them."""
+    """The batches of the canary, then the given batches without the canary's clouds."""
     canary = canary_of(batches, percent)
     taken = {name for batch in canary for name in batch}
     rest = [[name for name in batch if name not in taken] for batch in batches]

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which clouds of a play are meant, by account, region and name. Whoever answers a survey is taken
-at his word, or refused.
+"""Which clouds of a play are selected, by account, region and name. An answer that cannot match
+anything is refused, so that a misspelling does not silently select nothing.
 
 This plugin util is private to the collection. Pure.
 """
@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 
 class _Rule(t.NamedTuple):
-    """What an item of an answer is, in words and as a pattern."""
+    """What an item of an answer has to be, in words and as a pattern."""
 
     noun: str
     pattern: re.Pattern[str]
@@ -27,60 +27,60 @@ class _Rule(t.NamedTuple):
 
 _RULES = {
     "accounts": _Rule(
-        "AWS account",
+        "an AWS account ID",
         re.compile(r"[0-9]{12}"),
-        "Give the twelve digits of each, separated by commas.",
+        "Give twelve digits for each account, separated by commas.",
     ),
     "regions": _Rule(
-        "region",
+        "an AWS region",
         re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}"),
         "Give names such as us-west-2, separated by commas.",
     ),
     "clouds": _Rule(
-        "pattern for names of clouds",
+        "a pattern for names of clouds",
         re.compile(r"!?[\w.*?][\w .*?@+-]*"),
-        "Give names with * and ?, separated by commas; one that begins with ! is left out.",
+        "Give names, separated by commas. * and ? are wildcards; ! before a name leaves it out.",
     ),
 }
 
 
-class Place(t.NamedTuple):
-    """Where a cloud is, as far as its variables tell."""
+class Location(t.NamedTuple):
+    """The account and region of a cloud, as far as its variables contain them."""
 
     account: str | None = None
     region: str | None = None
 
 
 class Selection(t.NamedTuple):
-    """What was answered. An empty answer means all."""
+    """The answers. An empty answer selects all clouds."""
 
     accounts: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
     clouds: tuple[str, ...] = ()
 
     @property
-    def is_everything(self) -> bool:
-        """Whether nothing narrows the play."""
+    def is_empty(self) -> bool:
+        """Whether no answer was given, which selects all clouds."""
         return not any(self)
 
     @property
-    def asks_for_places(self) -> bool:
-        """Whether it has to be known where clouds are."""
+    def needs_locations(self) -> bool:
+        """Whether the accounts and regions of clouds have to be known."""
         return bool(self.accounts or self.regions)
 
-    def names(self, cloud: str) -> bool:
-        """Whether a cloud is meant by its name: by one of the patterns, if there are any, and by
+    def matches_name(self, cloud: str) -> bool:
+        """Whether a cloud is selected by its name: by one of the patterns, if there are any, and by
         none of those with ``!``.
         """
-        wanted = [pattern for pattern in self.clouds if not pattern.startswith("!")]
-        unwanted = [pattern[1:] for pattern in self.clouds if pattern.startswith("!")]
-        is_wanted = not wanted or _matches(cloud, wanted)
-        return is_wanted and not _matches(cloud, unwanted)
+        included = [pattern for pattern in self.clouds if not pattern.startswith("!")]
+        excluded = [pattern[1:] for pattern in self.clouds if pattern.startswith("!")]
+        is_included = not included or _matches(cloud, included)
+        return is_included and not _matches(cloud, excluded)
 
-    def covers(self, place: Place) -> bool:
-        """Whether a cloud is meant by its place. One whose place is not known is not."""
-        in_account = not self.accounts or place.account in self.accounts
-        return in_account and (not self.regions or place.region in self.regions)
+    def matches_location(self, location: Location) -> bool:
+        """Whether a cloud is selected by its location. An unknown location matches no answer."""
+        in_account = not self.accounts or location.account in self.accounts
+        return in_account and (not self.regions or location.region in self.regions)
 
     def __str__(self) -> str:
         given = {
@@ -92,24 +92,24 @@ class Selection(t.NamedTuple):
 
 
 def parse_selection(**answers: t.Sequence[str]) -> Selection:
-    """The selection that ``accounts``, ``regions`` and ``clouds`` make. Raises InputError for an
-    item that can mean nothing.
+    """The selection for ``accounts``, ``regions`` and ``clouds``. Raises InputError for an item
+    that cannot match anything.
     """
     parsed = {
         name: [item.strip() for item in items if item.strip()] for name, items in answers.items()
     }
     for name, items in parsed.items():
         for item in items:
-            _refuse_meaningless(name, item)
+            _validate(name, item)
     return Selection(
         frozenset(parsed["accounts"]), frozenset(parsed["regions"]), tuple(parsed["clouds"])
     )
 
 
-def _refuse_meaningless(name: str, item: str) -> None:
+def _validate(name: str, item: str) -> None:
     rule = _RULES[name]
     if not rule.pattern.fullmatch(item):
-        raise InputError(f"fleet_{name} has {item!r}, which is no {rule.noun}", rule.remedy)
+        raise InputError(f"fleet_{name} has {item!r}, which is not {rule.noun}", rule.remedy)
 
 
 def _matches(cloud: str, patterns: t.Iterable[str]) -> bool:

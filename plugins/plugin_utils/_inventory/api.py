@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read an organization's clouds with their resources from the Anyscale API, many clouds at a time.
+"""Read an organization's clouds with their resources from the Anyscale API, with threads.
 
 This plugin util is private to the collection. The API lists clouds without their resources, so each
-cloud costs a call. The rows are plain data in the API's own form, thinned to what an inventory
-needs, and so fit for a cache.
+cloud costs a call. The rows are plain data in the form of the API, reduced to the keys that the
+inventory needs, so that they can be cached.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _AWS_KEYS = ("anyscale_iam_role_id", "cluster_iam_role_id", "cluster_instance_pr
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _GONE_STATES = ("DELETING", "DELETED")
 _UNAUTHORIZED = 401
-# Failures that are seldom one cloud's own, and how many clouds must meet one before the rest is not
-# tried any more.
+# Statuses that rarely concern a single cloud, and for how many clouds they must occur before the
+# other clouds are no longer tried.
 _OUTAGE_STATUSES = frozenset({0, 429, 502, 503, 504})
 _OUTAGE_CLOUDS = 5
 
 
 class Choice:
-    """The clouds to read: those whose name or id is among the patterns; all where there are none."""
+    """The clouds to read: those whose name or ID matches a pattern, or all without patterns."""
 
     def __init__(self, patterns: t.Sequence[str] = ()) -> None:
         self.patterns = tuple(patterns)
@@ -46,13 +46,13 @@ class Choice:
         self._wild = re.compile("|".join(wild)) if wild else None
 
     def takes(self, cloud: JsonObject) -> bool:
-        """Whether a cloud is among them."""
+        """Whether a cloud is selected."""
         return not self.patterns or any(
             name in self._exact or (self._wild and self._wild.match(name)) for name in _names(cloud)
         )
 
     def unmet(self, clouds: t.Iterable[JsonObject]) -> list[str]:
-        """The patterns that no cloud meets."""
+        """The patterns that match no cloud."""
         names = {name for cloud in clouds for name in _names(cloud)}
         return [
             pattern
@@ -65,9 +65,9 @@ def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[Json
     """One row for each cloud that is not being deleted: ``cloud``, ``chosen``, ``resources`` and
     ``failure``.
 
-    ``resources`` is ``None`` where they were not asked for (the cloud was not chosen, or it is not
-    one on AWS), and where they could not be read; then ``failure`` says why. Raises where it is not
-    about a cloud but about the API.
+    ``resources`` is ``None`` if they were not requested (the cloud is not chosen or not on AWS),
+    and if they could not be read; then ``failure`` has the reason. Raises if the failure concerns
+    the API instead of a single cloud.
     """
     pool = concurrent.futures.ThreadPoolExecutor(threads)
     try:
@@ -79,13 +79,13 @@ def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[Json
                 continue
             chosen = choice.takes(cloud)
             rows[cloud_id] = {
-                "cloud": _thinned(cloud, _CLOUD_KEYS),
+                "cloud": _reduced(cloud, _CLOUD_KEYS),
                 "chosen": chosen,
                 "resources": None,
                 "failure": None,
             }
             if not is_id(cloud.get("id")):
-                rows[cloud_id]["failure"] = "The API shows no usable id for it."
+                rows[cloud_id]["failure"] = "The API returned no valid ID for it."
             elif chosen and may_be_on_aws(cloud):
                 reads[pool.submit(client.cloud_resources, cloud_id)] = rows[cloud_id]
         _collect(reads)
@@ -95,26 +95,26 @@ def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[Json
 
 
 def may_be_on_aws(cloud: JsonObject) -> bool:
-    """Whether a cloud can have a resource in an AWS account of the customer's."""
+    """Whether a cloud can have a resource in an AWS account of the customer."""
     return cloud.get("provider") == "AWS" and not cloud.get("is_aioa")
 
 
 def is_id(value: t.Any) -> bool:
-    """Whether a value is an id such as the API gives; nothing else may become part of a path or of
-    a host's name.
+    """Whether a value has the form of an Anyscale ID. Nothing else may become part of a path or a
+    host name.
     """
     return isinstance(value, str) and bool(_ID.match(value))
 
 
 def _collect(reads: dict[concurrent.futures.Future[list[JsonObject]], JsonObject]) -> None:
-    """Put what was read into the rows, in the order in which it comes in, so that an outage ends
-    the wait early.
+    """Add the resources to the rows, in the order in which the reads complete, so that an outage is
+    detected early.
     """
     outages = 0
     for read in concurrent.futures.as_completed(reads):
         row = reads[read]
         try:
-            row["resources"] = [_thinned_resource(resource) for resource in read.result()]
+            row["resources"] = [_reduced_resource(resource) for resource in read.result()]
         except AnyscaleError as error:
             outages += error.status in _OUTAGE_STATUSES
             if error.status == _UNAUTHORIZED or outages == _OUTAGE_CLOUDS:
@@ -122,16 +122,16 @@ def _collect(reads: dict[concurrent.futures.Future[list[JsonObject]], JsonObject
             row["failure"] = error.failure()["msg"]
 
 
-def _thinned_resource(resource: JsonObject) -> JsonObject:
-    storage = _thinned(resource.get("object_storage"), _STORAGE_KEYS)
+def _reduced_resource(resource: JsonObject) -> JsonObject:
+    storage = _reduced(resource.get("object_storage"), _STORAGE_KEYS)
     return {
-        **_thinned(resource, _RESOURCE_KEYS),
+        **_reduced(resource, _RESOURCE_KEYS),
         "object_storage": storage,
-        "aws_config": _thinned(resource.get("aws_config"), _AWS_KEYS),
+        "aws_config": _reduced(resource.get("aws_config"), _AWS_KEYS),
     }
 
 
-def _thinned(row: t.Any, keys: t.Iterable[str]) -> JsonObject:
+def _reduced(row: t.Any, keys: t.Iterable[str]) -> JsonObject:
     return {key: row.get(key) for key in keys} if isinstance(row, dict) else {}
 
 

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleet file: what a user wants for each cloud that the API cannot know, checked key by key.
+"""The fleet file: settings of the user for each cloud that the API does not have, checked key by
+key.
 
-This plugin util is private to the collection. Pure: it gets the document that was in the file.
+This plugin util is private to the collection. Pure: it gets the parsed content of the file.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 _BRACES = re.compile(r"\{[^{}]*\}")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 _DEEPEST = 50
-_LONGEST_SHOWN = 60
+_MAX_VALUE_CHARS = 60
 
 
 @dataclasses.dataclass(frozen=True)
 class FleetFile:
-    """Settings for all clouds, and for those that are named. Later and narrower ones win."""
+    """Settings for all clouds, and for single clouds. More specific settings take precedence."""
 
     defaults: Settings = dataclasses.field(default_factory=dict)
     clouds: dict[str, Settings] = dataclasses.field(default_factory=dict)
 
     def settings(self, names: t.Iterable[str]) -> Settings:
-        """The settings under these names, the last of which wins, over the defaults. ``null`` takes
-        a setting away.
+        """The defaults, overridden by the settings under these names, the last of which takes
+        precedence. ``null`` removes a setting.
         """
         merged = dict(self.defaults)
         for name in names:
@@ -59,12 +60,12 @@ class FleetFile:
 
 
 class UnknownPlaceholder(Exception):
-    """A placeholder stands for something that is not known of this cloud."""
+    """The value of a placeholder is unknown for this cloud."""
 
 
 def filled_in(value: t.Any, known: t.Mapping[str, str | None]) -> t.Any:
-    """A setting with the placeholders in its texts replaced, once: what is put in is not looked at
-    again.
+    """A setting with the placeholders in its strings replaced once, so that placeholders in the
+    inserted values are not replaced.
     """
     if isinstance(value, str):
         return (
@@ -85,9 +86,9 @@ def _known(name: str, known: t.Mapping[str, str | None]) -> str:
 
 
 def parse_fleet_file(document: t.Any) -> FleetFile:
-    """The checked content of a fleet file; the error names the key that is wrong."""
+    """The checked content of a fleet file. An error names the invalid key."""
     sections = _mapping({} if document is None else document, "the document")
-    _refuse_unknown(sections, _SECTIONS, "at the top")
+    _refuse_unknown(sections, _SECTIONS, "at the top level")
     clouds = _mapping(_or_empty(sections.get("clouds")), "clouds")
     return FleetFile(
         _settings(sections.get("defaults"), "defaults"),
@@ -112,7 +113,7 @@ def _refuse_unknown(mapping: t.Mapping[str, t.Any], known: t.Iterable[str], wher
     unknown = [key for key in mapping if key not in known]
     if unknown:
         raise InputError(
-            f"there is no key {', '.join(map(repr, unknown))} {where}.",
+            f"there is an unknown key {', '.join(map(repr, unknown))} {where}.",
             f"The keys there are {', '.join(known)}.",
         )
 
@@ -120,13 +121,13 @@ def _refuse_unknown(mapping: t.Mapping[str, t.Any], known: t.Iterable[str], wher
 def _mapping(value: t.Any, where: str) -> dict[str, t.Any]:
     if not isinstance(value, dict):
         raise InputError(
-            f"{where} is {_shown(value)}, which is not a mapping.",
-            "Write one 'key: value' to a line, indented alike.",
+            f"{where} is {_describe(value)}, which is not a mapping.",
+            "Write one 'key: value' per line, with the same indentation.",
         )
     for key in value:
         if not isinstance(key, str):
             raise InputError(
-                f"{where} has the key {_shown(key)}, which is not text.", "Put it in quotes."
+                f"{where} has the key {_describe(key)}, which is not a string.", "Put it in quotes."
             )
     return value
 
@@ -134,21 +135,21 @@ def _mapping(value: t.Any, where: str) -> dict[str, t.Any]:
 def _text(value: t.Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InputError(
-            f"{where} is {_shown(value)}, which is not a text.",
-            "Write a text, in quotes, or leave the key out.",
+            f"{where} is {_describe(value)}, which is not a string.",
+            "Give a string, in quotes, or omit the key.",
         )
     unknown = [found for found in _BRACES.findall(value) if not _PLACEHOLDER.match(found)]
     if unknown and not _TEMPLATE.search(value):
         names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
         raise InputError(
-            f"{where} has {', '.join(unknown)}, which stands for nothing.",
-            f"What is filled in is {names}.",
+            f"{where} has {', '.join(unknown)}, which is not a placeholder.",
+            f"The placeholders are {names}.",
         )
     return _plain(value, where)
 
 
 def _label(value: t.Any, where: str) -> str:
-    """A ring: people number them as well as name them."""
+    """A ring, which may be a number as well."""
     return (
         str(value)
         if isinstance(value, int) and not isinstance(value, bool)
@@ -159,8 +160,8 @@ def _label(value: t.Any, where: str) -> str:
 def _flag(value: t.Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise InputError(
-            f"{where} is {_shown(value)}, which is neither true nor false.",
-            "Write true or false, without quotes.",
+            f"{where} is {_describe(value)}, which is neither true nor false.",
+            "Give true or false, without quotes.",
         )
     return value
 
@@ -169,8 +170,8 @@ def _tags(value: t.Any, where: str) -> dict[str, t.Any]:
     for key, inner in _mapping(value, where).items():
         if not isinstance(inner, (str, int, float)):
             raise InputError(
-                f"{where}.{key} is {_shown(inner)}, which is not a tag's value.",
-                "Write a text, a number, true or false.",
+                f"{where}.{key} is {_describe(inner)}, which is not a valid tag value.",
+                "Give a string, a number, true or false.",
             )
     return _plain(value, where)
 
@@ -182,11 +183,11 @@ def _variables(value: t.Any, where: str) -> dict[str, t.Any]:
             remedy = (
                 "It comes from the API."
                 if key == "cloud_id"
-                else f"Write the key {key} beside variables."
+                else f"Use the key {key} next to variables."
             )
             raise InputError(f"{where} has {name!r}, which cannot be set there.", remedy)
         if not _VARIABLE.match(name):
-            remedy = "Set other variables in host_vars, in group_vars or by compose."
+            remedy = "Set other variables in host_vars, in group_vars or with compose."
             raise InputError(
                 f"{where} has {name!r}, which is not a variable of the role cloud_iam.", remedy
             )
@@ -198,19 +199,17 @@ def _document(value: t.Any, where: str) -> dict[str, t.Any]:
 
 
 def _plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
-    """The value itself. Raises where something else than texts, numbers, lists and mappings is in
-    it.
-    """
+    """The value itself. Raises if it contains anything but strings, numbers, lists and mappings."""
     if depth > _DEEPEST:
         raise InputError(
-            f"{where} is nested too deeply.", "Look for an alias that refers to what it is in."
+            f"{where} is nested too deeply.", "Remove a YAML alias that refers to its own parent."
         )
     if isinstance(value, str) and _TEMPLATE.search(value):
         remedy = (
-            "Templates belong into group_vars, host_vars or compose; here, {account_id} and the "
-            "like are filled in."
+            "Use templates in group_vars, host_vars or compose. Here, placeholders such as "
+            "{account_id} are replaced."
         )
-        raise InputError(f"{where} holds a template, which is not evaluated.", remedy)
+        raise InputError(f"{where} has a template, which is not evaluated.", remedy)
     if isinstance(value, dict):
         for key, inner in _mapping(value, where).items():
             _plain(inner, f"{where}.{key}", depth + 1)
@@ -219,20 +218,21 @@ def _plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
             _plain(inner, f"{where}[{position}]", depth + 1)
     elif value is not None and not isinstance(value, (str, int, float)):
         raise InputError(
-            f"{where} is {_shown(value)}, which is neither text nor a number.", "Put it in quotes."
+            f"{where} is {_describe(value)}, which is neither a string nor a number.",
+            "Put it in quotes.",
         )
     return value
 
 
-def _shown(value: t.Any) -> str:
-    """A wrong value for an error: what kind it is of, and the value itself where it is short."""
+def _describe(value: t.Any) -> str:
+    """An invalid value, for an error message: its type, or the value itself."""
     if value is None:
         return "empty"
     if isinstance(value, (dict, list)):
         return "a mapping" if isinstance(value, dict) else "a list"
     kind = type(value).__name__.removeprefix("_AnsibleTagged")
-    shown = repr(value) if isinstance(value, (str, int, float)) else f"of the type {kind.lower()}"
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
+    text = repr(value) if isinstance(value, (str, int, float)) else f"of the type {kind.lower()}"
+    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}..."
 
 
 _CHECKS: dict[str, t.Callable[[t.Any, str], t.Any]] = {

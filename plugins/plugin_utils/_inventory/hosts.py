@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the rows of the Anyscale API and the fleet file to hosts: their names, variables and groups.
+"""Build the hosts from the rows of the Anyscale API and the fleet file: names, variables, groups.
 
-This plugin util is private to the collection. Pure, and the same whatever the order in which the
-API lists its clouds.
+This plugin util is private to the collection. Pure. The result does not depend on the order in
+which the API lists clouds.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ CLOUDS_GROUP = "anyscale_clouds"
 NOT_APPLICABLE_GROUP = "anyscale_not_applicable"
 
 _UNSAFE_IN_GROUP = re.compile(r"\W")
-# Names that mean something else: Ansible's own, and those of the groups that are made here.
-_TAKEN = re.compile(
+# Names that a host cannot have: those reserved by Ansible, and those of the groups created here.
+_RESERVED = re.compile(
     rf"(all|ungrouped|localhost|127\.0\.0\.1|{CLOUDS_GROUP}|{NOT_APPLICABLE_GROUP}|account_[0-9]{{12}}|(region|ring|bucket)_.*)\Z"
 )
 
@@ -48,18 +48,18 @@ _NO_PRIMARY = (
     "These clouds do not have exactly one primary resource, so none of their hosts converges a "
     "compute config"
 )
-# What the role cloud_iam cannot do without, and where else it can come from.
-_NEEDED = {
+# The variables that the role cloud_iam requires, and where else they can come from.
+_REQUIRED = {
     "cloud_iam_account_id": (
-        "The API shows no role that tells the AWS account of",
+        "The API returns no role ARN with the AWS account of",
         "Set cloud_iam_account_id under variables in the fleet file.",
     ),
     "cloud_iam_role": (
-        "The API shows no role for the clusters of, so the cloud's default role would be converged",
-        "Name the role in the fleet file.",
+        "The API returns no role for the clusters of, so the default role would be converged",
+        "Set role in the fleet file.",
     ),
     "cloud_iam_bucket": (
-        "The API shows no S3 bucket of",
+        "The API returns no S3 bucket of",
         (
             "Set cloud_iam_bucket, or cloud_iam_manage_bucket_access to false, under variables in the "
             "fleet file."
@@ -79,9 +79,7 @@ class Host:
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """Something that keeps the inventory from being complete (``strict`` makes it an error) or that
-    the user should know.
-    """
+    """A gap in the inventory, which ``strict`` turns into an error, or something to warn about."""
 
     what: str
     who: str
@@ -92,8 +90,8 @@ class Problem:
 def build_fleet(
     rows: t.Iterable[JsonObject], fleet_file: FleetFile, *, mark: bool = False
 ) -> tuple[list[Host], list[Problem]]:
-    """The hosts, sorted by name, and what was met in making them. ``mark``: hosts also for what is
-    not applicable.
+    """The hosts, sorted by name, and the problems found. ``mark``: create hosts also for resources
+    that are not applicable.
     """
     rows = sorted(rows, key=lambda row: str(row["cloud"].get("id")))
     problems: list[Problem] = []
@@ -116,8 +114,8 @@ def build_fleet(
 
 
 def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
-    """A cloud's resources; the cloud alone where there are none: it counts for the names, whatever
-    could be read of it.
+    """A cloud's resources, or only the cloud if there are none: its name must be known to detect
+    duplicates, even if its resources could not be read.
     """
     cloud, rows = row["cloud"], row["resources"]
     readable = {
@@ -128,14 +126,18 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
     alone = CloudResource(cloud, {}, is_listed=row["chosen"] and not may_be_on_aws(cloud))
     if row["failure"]:
         problems.append(
-            Problem(_UNREADABLE, f"{alone.label} ({row['failure']})", "Mend that, then run again.")
+            Problem(
+                _UNREADABLE,
+                f"{alone.label} ({row['failure']})",
+                "Fix the cause, then run again.",
+            )
         )
     elif rows is not None and not readable:
         problems.append(
             Problem(
                 "These clouds have no resources and are left out",
                 alone.label,
-                "Finish or delete them.",
+                "Complete their set-up, or delete them.",
             )
         )
     if not readable:
@@ -146,7 +148,7 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
         if found.get("is_default") is True or len(readable) == 1
     ]
     if len(primary) != 1:
-        problems.append(Problem(_NO_PRIMARY, alone.label, "Ask Anyscale to mend them."))
+        problems.append(Problem(_NO_PRIMARY, alone.label, "Contact Anyscale's support."))
     return [
         CloudResource(cloud, found, is_primary=[key] == primary)
         for key, found in sorted(readable.items())
@@ -154,11 +156,11 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
 
 
 def _host_names(resources: t.Sequence[CloudResource], problems: list[Problem]) -> list[str]:
-    """A name of its own for each: all that would share one take a longer one, so that none depends
-    on an order.
+    """A unique name for each resource. All resources that would share a name get a longer one, so
+    that names do not depend on the order.
     """
     candidates = [resource.host_names() for resource in resources]
-    chosen = [1 if _TAKEN.match(names[0]) else 0 for names in candidates]
+    chosen = [1 if _RESERVED.match(names[0]) else 0 for names in candidates]
     last = 2
     while True:
         names = [each[position] for each, position in zip(candidates, chosen, strict=True)]
@@ -185,8 +187,8 @@ def _host_names(resources: t.Sequence[CloudResource], problems: list[Problem]) -
 def _unmet_names(
     fleet_file: FleetFile, resources: t.Iterable[CloudResource], rows: t.Iterable[JsonObject]
 ) -> list[Problem]:
-    """The names in the fleet file that no cloud has. One that several have is an error: whose
-    settings would they be?
+    """The names in the fleet file that no cloud has. A name that several clouds have is an error,
+    because its settings would be ambiguous.
     """
     if not fleet_file.clouds:
         return []
@@ -199,7 +201,7 @@ def _unmet_names(
             whose = f"{len(owners[name])} clouds: {', '.join(sorted(owners[name]))}"
             raise InputError(
                 f"The fleet file's {name!r} is the name of {whose}.",
-                "Write their ids in its place.",
+                "Use the IDs of the clouds instead.",
             )
     unread = {
         str(row["cloud"].get(key))
@@ -210,15 +212,15 @@ def _unmet_names(
     unmet = [
         name for name in fleet_file.clouds if name not in owners and not _is_within(name, unread)
     ]
-    remedy = "Check them and the organization of the token."
+    remedy = "Check the spelling, and the organization that the token belongs to."
     return [
-        Problem("The fleet file names clouds that the API does not show", name, remedy)
+        Problem("The fleet file has clouds that the API does not return", name, remedy)
         for name in unmet
     ]
 
 
 def _is_within(name: str, clouds: t.Collection[str]) -> bool:
-    """Whether a name may be that of a resource of one of these clouds."""
+    """Whether a name can be that of a resource of one of these clouds."""
     return any(name[: dot.start()] in clouds for dot in re.finditer(r"\.", name))
 
 
@@ -235,15 +237,15 @@ def _host(
         "cloud_iam_region": resource.bucket_region,
         "cloud_iam_bucket": resource.bucket,
         "cloud_iam_role": None if "role" in wanted else resource.arn("cluster_iam_role_id"),
-        # A compute config belongs to the cloud: two hosts that publish the same one would undo each
-        # other's work.
+        # A compute config belongs to the cloud. Two hosts that publish the same one would overwrite
+        # each other's versions.
         "cloud_iam_manage_compute_config": None if resource.is_primary else False,
         **{f"cloud_iam_{key}": settings[key] for key in INPUT_KEYS if key in settings},
         **settings.get("variables", {}),
     }
     problems += [
         Problem(what, name, remedy)
-        for key, (what, remedy) in _NEEDED.items()
+        for key, (what, remedy) in _REQUIRED.items()
         if _is_missing(key, inputs)
     ]
     variables = {
@@ -267,7 +269,7 @@ def _filled_in(
     known = {
         "account_id": resource.account_id,
         "cloud_id": resource.cloud_id,
-        "cloud": _without_folders(resource.cloud_name),
+        "cloud": _safe_in_path(resource.cloud_name),
         "region": resource.region,
     }
     settings = {}
@@ -275,15 +277,17 @@ def _filled_in(
         try:
             settings[key] = filled_in(value, known)
         except UnknownPlaceholder as unknown:
-            shown = "has a folder in it" if str(unknown) == "cloud" else "the API does not show"
-            what = f"The fleet file's {key} needs {{{unknown}}}, which {shown}, so it is not set"
-            problems.append(Problem(what, host, "Write it without the placeholder for them."))
+            why = (
+                "is not usable in a path" if str(unknown) == "cloud" else "the API does not return"
+            )
+            what = f"The fleet file's {key} needs {{{unknown}}}, which {why}, so it is not set"
+            problems.append(Problem(what, host, "Set it without the placeholder for these hosts."))
     return settings
 
 
-def _without_folders(name: str) -> str | None:
-    """A name of somebody else's, unless it would lead to another folder where it becomes a part of
-    a path.
+def _safe_in_path(name: str) -> str | None:
+    """The name, unless it would lead to another directory as a part of a path: users choose the
+    names of clouds.
     """
     return None if "/" in name or name in (".", "..") else name
 
@@ -301,18 +305,18 @@ def _groups(variables: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 
 
 def unmet_patterns(choice: Choice, rows: t.Iterable[JsonObject]) -> list[Problem]:
-    """The patterns of the option ``clouds`` that no cloud meets."""
-    remedy = "Check them and the organization of the token."
+    """The patterns of the option ``clouds`` that match no cloud."""
+    remedy = "Check the spelling, and the organization that the token belongs to."
     unmet = choice.unmet(row["cloud"] for row in rows)
     return [
-        Problem("The option clouds names clouds that the API does not show", pattern, remedy)
+        Problem("The option clouds has clouds that the API does not return", pattern, remedy)
         for pattern in unmet
     ]
 
 
 def summaries(problems: t.Iterable[Problem]) -> list[tuple[str, bool]]:
-    """One text for each kind of problem, naming whom it is about, and whether ``strict`` makes an
-    error of it.
+    """One message for each kind of problem, with the names that it concerns, and whether ``strict``
+    turns it into an error.
     """
     kinds: dict[tuple[str, str, bool], list[str]] = collections.defaultdict(list)
     for problem in problems:
@@ -324,8 +328,8 @@ def summaries(problems: t.Iterable[Problem]) -> list[tuple[str, bool]]:
 
 
 def _enumerated(who: t.Sequence[str]) -> str:
-    """Names for a screen: what people call their clouds may hold anything, and there may be
-    thousands of them.
+    """Names for a message. The names of clouds may contain control characters, and there may be
+    thousands.
     """
     more = f", and {len(who) - _MOST_NAMED} more" if len(who) > _MOST_NAMED else ""
     named = ", ".join(who[:_MOST_NAMED])

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One cloud resource as the Anyscale API shows it: its facts, and the names that it may go by.
+"""One cloud resource as the Anyscale API returns it: its facts, and its possible names.
 
-This plugin util is private to the collection. Pure. The API is not trusted to show anything in the
-form that is expected.
+This plugin util is private to the collection. Pure. The types and values in the API's responses are
+not trusted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclasses.dataclass(frozen=True)
 class CloudResource:
-    """One cloud resource as the API shows it; the cloud alone (``row`` is empty) where its
+    """One cloud resource as the API returns it, or only the cloud (``row`` is empty) if its
     resources were not read.
     """
 
@@ -66,7 +66,7 @@ class CloudResource:
 
     @property
     def is_applicable(self) -> bool:
-        """Whether its clusters run with a role of AWS IAM that the collection can converge."""
+        """Whether its clusters run with an IAM role that the collection can converge."""
         return (
             bool(self.row)
             and may_be_on_aws(self.cloud)
@@ -80,7 +80,7 @@ class CloudResource:
 
     @property
     def bucket_region(self) -> str | None:
-        """The API leaves it out where it is the resource's."""
+        """The region of the bucket. The API omits it if it is the region of the resource."""
         return _text(self.row.get("object_storage"), "region") or self.region
 
     @functools.cached_property
@@ -91,22 +91,20 @@ class CloudResource:
             return None
 
     def arn(self, key: str) -> str | None:
-        """An ARN of the resource's AWS part."""
+        """An ARN of the resource's AWS configuration."""
         value = _text(self.row.get("aws_config"), key)
         return value if value and parse_arn(value) else None
 
     @functools.cached_property
     def account_id(self) -> str | None:
-        """The account of the role of its clusters, else of the role of Anyscale's control plane."""
+        """The account of the clusters' role, else of Anyscale's control-plane role."""
         arns = filter(None, (self.arn("cluster_iam_role_id"), self.arn("anyscale_iam_role_id")))
         return next(
             (found.account_id for found in map(parse_arn, arns) if found and found.account_id), None
         )
 
     def facts(self) -> JsonObject:
-        """What the API shows, for whoever writes groups and conditions; ``None`` where it shows
-        nothing.
-        """
+        """The host's facts, for groups and conditions; ``None`` if the API returns no value."""
         return {
             "anyscale_cloud_id": self.cloud_id,
             "anyscale_cloud_name": self.cloud_name,
@@ -127,20 +125,18 @@ class CloudResource:
         }
 
     def names(self) -> tuple[str, ...]:
-        """What the fleet file may call it, the narrowest last."""
+        """The names that the fleet file may use for it, the most specific last."""
         whole = (self.cloud_name, self.cloud_id)
         return (*whole, *(f"{cloud}.{self.name}" for cloud in whole)) if self.name else whole
 
     def host_names(self) -> tuple[str, ...]:
-        """Names for its host, each less likely than the one before to be another's too; the last
-        one cannot be.
-        """
+        """Names for its host, from the shortest to the most specific. The last one is unique."""
         name = self.cloud_name if self.is_primary else f"{self.cloud_name}.{self.name}"
         safe = _UNSAFE.sub("_", name).strip("-._") or self.cloud_id
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
 
 
 def _text(mapping: t.Any, key: str) -> str | None:
-    """A text that the API may show; ``None`` where it shows nothing, or something else."""
+    """A non-empty string in a response of the API; ``None`` if the value is anything else."""
     value = mapping.get(key) if isinstance(mapping, dict) else None
     return value if isinstance(value, str) and value else None

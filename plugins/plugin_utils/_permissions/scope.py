@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The resources that an IAM policy is for, as users name them and as the policy does.
+"""The resources of an IAM policy, in the notation of users and in that of the policy.
 
-This plugin util is private to the collection. Pure. Names may have IAM's wildcards, ``*`` for any
-text and ``?`` for one character; a star goes on over the slashes of a path.
+This plugin util is private to the collection. Pure. Names may contain IAM's wildcards, ``*`` for
+any text, including the slashes of a path, and ``?`` for one character.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
@@ -21,8 +21,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*\Z")
 _NAME_WITH_PATH = re.compile(r"/?(?:[A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]+\Z")
 _BUCKET = re.compile(r"[a-z0-9.*?-]{1,63}\Z")
+_ARTICLES = {"role": "a role", "instance-profile": "an instance profile"}
 
-# As the vendor's `anyscale cloud setup` names them.
+# The names that `anyscale cloud setup` uses.
 DEFAULT_ROLES = ("*-cluster_node_role",)
 DEFAULT_CONTROL_PLANE_ROLES = ("anyscale-iam-role-*",)
 DEFAULT_BUCKETS = ("anyscale-production-data-*",)
@@ -30,8 +31,8 @@ DEFAULT_BUCKETS = ("anyscale-production-data-*",)
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The account, and the patterns of names in it. Those of roles and instance profiles begin with
-    their path, without a slash.
+    """The account, and patterns for names in it. Those of roles and instance profiles begin with
+    their path, without the leading slash.
     """
 
     account_id: str
@@ -42,33 +43,35 @@ class Scope:
     buckets: tuple[str, ...]
 
     def role_arns(self) -> list[str]:
-        """Of the roles that clusters run with."""
+        """ARNs of the roles that clusters run with."""
         return [f"{_iam(self, 'role')}{name}" for name in self.roles]
 
     def all_role_arns(self) -> list[str]:
-        """Of these, and of those that Anyscale's control plane assumes."""
+        """ARNs of these roles and of those that Anyscale's control plane assumes."""
         return [
             *self.role_arns(),
             *(f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles),
         ]
 
     def instance_profile_arns(self) -> list[str]:
-        """Of the instance profiles, as they are made: under the path of their role."""
+        """ARNs of the instance profiles as they are created, with the path of their role."""
         return [f"{_iam(self, 'instance-profile')}{name}" for name in self.instance_profiles]
 
     def instance_profile_arns_to_read(self) -> list[str]:
-        """The same, and without a path: of a profile that is not there, IAM knows the name alone."""
+        """The same ARNs, and those without a path: IAM authorizes the read of an instance profile
+        that does not exist by its name alone.
+        """
         names = dict.fromkeys(
             [*self.instance_profiles, *(name.rpartition("/")[2] for name in self.instance_profiles)]
         )
         return [f"{_iam(self, 'instance-profile')}{name}" for name in names]
 
     def managed_policy_arns(self) -> list[str]:
-        """Of the account's own managed policies and of AWS's, whatever they are called."""
+        """ARNs of all customer managed policies of the account and of all AWS managed policies."""
         return [f"arn:{self.partition}:iam::{owner}:policy/*" for owner in (self.account_id, "aws")]
 
     def bucket_arns(self) -> list[str]:
-        """Of the buckets, without their objects."""
+        """ARNs of the buckets, without their objects."""
         return [f"arn:{self.partition}:s3:::{name}" for name in self.buckets]
 
 
@@ -80,23 +83,23 @@ def parse_scope(
     instance_profiles: t.Sequence[str] | None = None,
     buckets: t.Sequence[str] = DEFAULT_BUCKETS,
 ) -> Scope:
-    """The scope that options ask for. Instance profiles are named like the roles unless they are
+    """The scope for the options. Instance profiles have the names of the roles unless they are
     given.
     """
     parse_account_id(account_id)
     if not _PARTITION.match(partition):
         raise InputError(
-            f"partition is {partition!r}, which is none of AWS's.",
-            "Give aws, aws-cn or aws-us-gov, for example.",
+            f"partition is {partition!r}, which is not an AWS partition.",
+            "Give for example aws, aws-cn or aws-us-gov.",
         )
     scope = Scope(account_id, partition, (), (), (), ())
-    of_clusters = _names(scope, "role", "roles", roles)
+    cluster_roles = _names(scope, "role", "roles", roles)
     return dataclasses.replace(
         scope,
-        roles=of_clusters,
+        roles=cluster_roles,
         control_plane_roles=_names(scope, "role", "control_plane_roles", control_plane_roles),
         instance_profiles=(
-            of_clusters
+            cluster_roles
             if instance_profiles is None
             else _names(scope, "instance-profile", "instance_profiles", instance_profiles)
         ),
@@ -105,7 +108,7 @@ def parse_scope(
 
 
 def _iam(scope: Scope, kind: str) -> str:
-    """What the ARNs of a kind begin with."""
+    """The prefix of all ARNs of a kind."""
     return f"arn:{scope.partition}:iam::{scope.account_id}:{kind}/"
 
 
@@ -114,14 +117,13 @@ def _names(scope: Scope, kind: str, option: str, values: t.Iterable[str]) -> tup
 
 
 def _name(scope: Scope, kind: str, option: str, value: str) -> str:
-    """A name with its path, from itself or from its ARN."""
+    """A name with its path, from a name or an ARN."""
     name = value.removeprefix(_iam(scope, kind))
     if not _NAME_WITH_PATH.match(name):
         raise InputError(
-            f"{option} has {value!r}, which names no {kind.replace('-', ' ')} of account "
+            f"{option} has {value!r}, which is not the name or ARN of {_ARTICLES[kind]} in account "
             f"{scope.account_id}.",
-            f"Give a name, /path/name or {_iam(scope, kind)}<path/name>, each with * and ? as you "
-            "like.",
+            f"Give a name, /path/name or {_iam(scope, kind)}<path/name>. * and ? are wildcards.",
         )
     return name.removeprefix("/")
 
@@ -130,14 +132,14 @@ def _bucket(scope: Scope, value: str) -> str:
     name = value.removeprefix(f"arn:{scope.partition}:s3:::").removeprefix("s3://")
     if not _BUCKET.match(name):
         raise InputError(
-            f"buckets has {value!r}, which does not name an S3 bucket.",
-            f"Give its name, arn:{scope.partition}:s3:::<name> or s3://<name>, with * and ? as "
-            "you like, and without an object's key.",
+            f"buckets has {value!r}, which is not an S3 bucket.",
+            f"Give its name, arn:{scope.partition}:s3:::<name> or s3://<name>, without an object "
+            "key. * and ? are wildcards.",
         )
     return name
 
 
 def _unique(option: str, names: t.Sequence[str]) -> tuple[str, ...]:
     if not names:
-        raise InputError(f"{option} is an empty list.", "Name at least one, or leave it out.")
+        raise InputError(f"{option} is an empty list.", "Give at least one item, or omit it.")
     return tuple(dict.fromkeys(names))

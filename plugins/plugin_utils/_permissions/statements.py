@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each playbook's caller needs in a cloud's account: the one table, and the IAM policies that
-are made from it.
+"""The permissions that each playbook needs in a cloud's account, in one table, and the IAM policies
+that are generated from it.
 
-This plugin util is private to the collection. Pure. Which resources an action can be limited to is
-AWS's to say:
+This plugin util is private to the collection. Pure. The resources that an action can be limited to
+are documented by AWS:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_identityandaccessmanagement.html
 """
 
@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sco
 Document = dict[str, t.Any]
 _Resources = t.Callable[[Scope], t.Iterable[str]]
 
-# A statement whose Sid begins so reads alone: check mode needs no other.
+# A statement whose Sid begins with one of these only reads. Check mode needs no other statements.
 READING = ("Read", "List")
 
 
@@ -30,19 +30,18 @@ READING = ("Read", "List")
 class Statement:
     """A statement of a playbook's policy.
 
-    purpose: what its actions are for. dispensable: where it can be left out; empty where it never
-    can.
+    purpose: what its actions are for. optional_when: when it can be left out; empty if never.
     """
 
     sid: str
     actions: tuple[str, ...]
     resources: _Resources
     purpose: str
-    dispensable: str = ""
+    optional_when: str = ""
     condition: t.Callable[[Scope], Document] | None = None
 
     def document(self, scope: Scope) -> Document:
-        """The statement as IAM takes it."""
+        """The statement of the policy document."""
         document = {
             "Sid": self.sid,
             "Effect": "Allow",
@@ -55,27 +54,25 @@ class Statement:
 
 
 def policy(playbook: str, scope: Scope, leave_out: t.Collection[str] = ()) -> Document:
-    """The policy of a playbook's caller, without those of the dispensable statements whose Sids are
-    to be left out.
-    """
+    """The policy for a playbook, without the optional statements in ``leave_out``."""
     if playbook not in PLAYBOOKS:
         raise InputError(
-            f"There is no playbook {playbook!r}.", f"Name one of {', '.join(PLAYBOOKS)}."
+            f"There is no playbook {playbook!r}.", f"Give one of {', '.join(PLAYBOOKS)}."
         )
     statements = PLAYBOOKS[playbook]
-    dispensable = [statement.sid for statement in statements if statement.dispensable]
+    optional = [statement.sid for statement in statements if statement.optional_when]
     for sid in leave_out:
-        if sid not in dispensable:
+        if sid not in optional:
             raise InputError(
-                f"leave_out has {sid!r}, which is no statement that {playbook} can do without.",
-                f"It can do without {', '.join(dispensable)}.",
+                f"leave_out has {sid!r}, which is not an optional statement of {playbook}.",
+                f"Its optional statements are {', '.join(optional)}.",
             )
     kept = [statement.document(scope) for statement in statements if statement.sid not in leave_out]
     return {"Version": "2012-10-17", "Statement": kept}
 
 
 def _everything(scope: Scope) -> t.Iterable[str]:
-    """For actions that AWS cannot limit to resources."""
+    """The resource of actions that AWS cannot limit to resources."""
     return ("*",)
 
 
@@ -87,102 +84,102 @@ _READ_ROLES = Statement(
     "ReadRoles",
     ("iam:GetRole",),
     Scope.role_arns,
-    "To see that the role is there, and its trust policy.",
+    "To read the role and its trust policy.",
 )
 _READ_INSTANCE_PROFILES = Statement(
     "ReadInstanceProfiles",
     ("iam:GetInstanceProfile",),
     Scope.instance_profile_arns_to_read,
-    "To see which role a profile holds.",
+    "To read which role an instance profile contains.",
 )
 _READ_BUCKET_POLICIES = Statement(
-    "ReadBucketPolicies", ("s3:GetBucketPolicy",), Scope.bucket_arns, "To see who has the bucket."
+    "ReadBucketPolicies", ("s3:GetBucketPolicy",), Scope.bucket_arns, "To read the bucket policy."
 )
 _LIST_PRINCIPALS = Statement(
     "ListPrincipals",
     ("iam:ListRoles", "iam:ListUsers"),
     _everything,
-    "To tell whose the unique ids are that AWS shows in a policy in the place of a principal that "
-    "was deleted.",
-    "Where no policy has such an id.",
+    "To find out whether a unique ID in a policy, which AWS shows in place of a deleted principal, "
+    "belongs to an existing principal.",
+    "If no policy contains a unique ID.",
 )
-_READ_BY_THE_PAGE = Statement(
-    "ReadByThePage",
+_READ_IN_BULK = Statement(
+    "ReadInBulk",
     ("iam:GetAccountAuthorizationDetails",),
     _everything,
-    "To read many roles and instance profiles at once. It shows the caller all roles of the "
-    "account, with their policies.",
-    "Always, best with fleet_plan_bulk_reads=false. Each is then read by itself, which makes more "
-    "calls.",
+    "To read many roles and instance profiles with one call. The response contains all roles of "
+    "the account, with their policies.",
+    "Always, preferably with fleet_plan_bulk_reads=false. Roles and instance profiles are then "
+    "read one by one, which takes more calls.",
 )
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
     ("iam:UpdateAssumeRolePolicy",),
     Scope.role_arns,
     "To replace a role's trust policy.",
-    "In check mode, and where no trust policy changes.",
+    "In check mode, and if no trust policy changes.",
 )
 _WRITE_BUCKET_POLICIES = Statement(
     "WriteBucketPolicies",
     ("s3:PutBucketPolicy",),
     Scope.bucket_arns,
-    "To replace a bucket's policy.",
-    "In check mode, and where no bucket policy changes.",
+    "To replace a bucket policy.",
+    "In check mode, and if no bucket policy changes.",
 )
 _DELETE_BUCKET_POLICIES = Statement(
     "DeleteBucketPolicies",
     ("s3:DeleteBucketPolicy",),
     Scope.bucket_arns,
-    "To take away a bucket's policy, since a policy without statements cannot be.",
-    "In check mode, and where each bucket's policy has statements that stay.",
+    "To delete a bucket policy, because a policy cannot be without statements.",
+    "In check mode, and if each bucket policy has statements that are kept.",
 )
-_MAKE_INSTANCE_PROFILES = Statement(
-    "MakeInstanceProfiles",
+_CREATE_INSTANCE_PROFILES = Statement(
+    "CreateInstanceProfiles",
     ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile"),
     Scope.instance_profile_arns,
-    "To make an instance profile, and to put the role into it.",
-    "In check mode, and where each profile is there and holds its role.",
+    "To create an instance profile, and to add the role to it.",
+    "In check mode, and if each instance profile exists and contains its role.",
 )
 _PASS_ROLES = Statement(
     "PassRoles",
     ("iam:PassRole",),
     Scope.role_arns,
-    "AWS asks for it where a role is put into an instance profile.",
-    "Wherever MakeInstanceProfiles can be left out.",
+    "AWS requires it to add a role to an instance profile.",
+    "Whenever CreateInstanceProfiles can be left out.",
     _passed_to_ec2,
 )
 _READ_ALL_OF_ROLES = Statement(
     "ReadRoles",
     ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
     Scope.all_role_arns,
-    "To see the trust policy of the clusters' role, and what the policies of that role and of "
-    "Anyscale's control-plane role allow.",
+    "To read the trust policy of the clusters' role, and the policies of that role and of "
+    "Anyscale's control-plane role.",
 )
 _READ_MANAGED_POLICIES = Statement(
     "ReadManagedPolicies",
     ("iam:GetPolicy", "iam:GetPolicyVersion"),
     Scope.managed_policy_arns,
-    "To see what the policies that are attached to these roles allow, and their permissions "
+    "To read the managed policies that are attached to these roles, and their permissions "
     "boundaries.",
 )
 _LIST_INSTANCE_PROFILES = Statement(
     "ListInstanceProfiles",
     ("iam:ListInstanceProfilesForRole",),
     Scope.role_arns,
-    "To see which profiles hold the clusters' role.",
+    "To find the instance profiles that contain the clusters' role.",
 )
 _READ_BUCKETS = Statement(
     "ReadBuckets",
     ("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging"),
     Scope.bucket_arns,
-    "To see where the bucket is, who has it, and which tool made it.",
+    "To read the region of the bucket, its policy, and which tool created it.",
 )
 _READ_OWN_ROLE = Statement(
     "ReadRoles",
     ("iam:GetRole",),
     Scope.role_arns,
-    "To see the path of the role, which its session does not tell. The caller is the cluster's "
-    "node, with that very role.",
+    "To read the path of the role, which its session does not contain. The caller is the cluster's "
+    "node, with that role.",
     "Always. The path is then not compared.",
 )
 
@@ -200,10 +197,10 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_INSTANCE_PROFILES,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,
-        _READ_BY_THE_PAGE,
+        _READ_IN_BULK,
         _WRITE_TRUST_POLICIES,
         _WRITE_BUCKET_POLICIES,
-        _MAKE_INSTANCE_PROFILES,
+        _CREATE_INSTANCE_PROFILES,
         _PASS_ROLES,
     ),
     "offboard": (

@@ -208,7 +208,7 @@ def test_the_task_fails_for_the_clouds_of_fail_on(
 
 def test_drift_that_cannot_be_told_is_warned_about(audit: Audit) -> None:
     """It does not fail the audit, but it must not look right either."""
-    assert "checks that could not be told" in " ".join(
+    assert "checks with the status unknown" in " ".join(
         audit({"speech-lab": UNTOLD}, fail_on="drift").output.split()
     )
 
@@ -242,7 +242,7 @@ def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) 
     """As where a limit leaves them out, and the next audit would call their old findings new."""
     audit(FLEET, previous_report="out/report.json")
     limited = audit({"vision-prod": RIGHT}, previous_report="out/report.json")
-    assert "4 clouds of previous_report are not in this report: search-dev" in " ".join(
+    assert "4 clouds of the previous report are missing in this report: search-dev" in " ".join(
         limited.output.split()
     )
 

@@ -677,9 +677,7 @@ def test_more_than_a_handful_is_looked_at(
     )
     assert onboard_plan(run)["right"] == (chosen if seen else 0)
     assert len([cloud for cloud in clouds if told(run, cloud.name)]) == (0 if seen else chosen)
-    assert set(onboard_plan(run)["unseen"].values()) == (
-        set() if seen else {"it was not looked at beforehand"}
-    )
+    assert set(onboard_plan(run)["unseen"].values()) == (set() if seen else {"it was not planned"})
     assert f"0 changed, {chosen} in sync, 0 failed" in run.output
 
 

@@ -672,7 +672,7 @@ def test_another_cloud_of_the_account_puts_back_what_is_nobodys(
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
     inventory.write_text(hosts.replace(ACCOUNT, OTHER_ACCOUNT))
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
-    assert run.exit_status == 2 and "No host of the play is a cloud of the account of" in run.output
+    assert run.exit_status == 2 and "No cloud of the play is in the account of" in run.output
 
 
 @pytest.mark.long
@@ -696,7 +696,7 @@ def test_a_cloud_of_which_the_run_has_nothing_is_no_success(
         CLOUDS[1].name,
     )
     assert run.exit_status == 2 and run.writes == []
-    assert "No document that was found is a cloud's of the play" in run.output
+    assert "None of these documents belongs to a cloud of the play" in run.output
     assert f"trust policy of {CLOUDS[0].role_arn}" in run.output
 
 

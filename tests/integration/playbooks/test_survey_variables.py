@@ -96,10 +96,10 @@ WRONG = {
     "a template": Wrong(ALL, {"fleet_clouds": "{{ lookup('pipe', 'id') }}"}, "fleet_clouds has "),
     "a command": Wrong(ALL, {"fleet_clouds": "$(id)"}, "fleet_clouds has '$(id)'"),
     "a name of no cloud": Wrong(
-        ALL, {"fleet_clouds": "visoin-*"}, "None of 12 clouds is selected by clouds visoin-*"
+        ALL, {"fleet_clouds": "visoin-*"}, "None of the 12 clouds is selected by clouds visoin-*"
     ),
     "nothing, where something is needed": Wrong(
-        ALL, {"fleet_require_selection": True, "fleet_clouds": ""}, "No cloud is chosen"
+        ALL, {"fleet_require_selection": True, "fleet_clouds": ""}, "No cloud is selected"
     ),
     "a canary of more than all": Wrong(
         ("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"

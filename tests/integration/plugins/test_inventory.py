@@ -333,10 +333,12 @@ WRONG = [
     wrong("no option 'fleetfile'.*ansible-doc", "misspelt option", fleetfile="x.yml"),
     wrong("threads is 0. Give a number", "no threads", threads=0),
     wrong("not_applicable", "no such choice", not_applicable="show"),
-    wrong("anyscale_token.*is not a text", "token that is a number", anyscale_token="{{ 1 }}"),
-    wrong(r"does not show: speach-\*", "pattern without clouds", clouds=["speach-*"], strict=True),
+    wrong("anyscale_token.*is not a string", "token that is a number", anyscale_token="{{ 1 }}"),
     wrong(
-        r"fleet file names clouds that the API does not show: speach",
+        r"does not return: speach-\*", "pattern without clouds", clouds=["speach-*"], strict=True
+    ),
+    wrong(
+        r"fleet file has clouds that the API does not return: speach",
         "cloud that is not there",
         b"clouds: {speach: }",
         strict=True,
@@ -361,13 +363,13 @@ WRONG = [
         b"defaults: {role: !vault x}",
     ),
     wrong(
-        "x.yml, defaults.role holds a template",
+        "x.yml, defaults.role has a template",
         "an unsafe template",
         b"defaults: {role: !unsafe '{{ x }}'}",
     ),
     wrong("x.yml, defaults.ring is of the type date", "a date", b"defaults: {ring: 2026-01-01}"),
     wrong(
-        "x.yml, there is no key 'rol' in clouds.vision-prod.*The keys there",
+        "x.yml, there is an unknown key 'rol' in clouds.vision-prod.*The keys there",
         "misspelt key",
         b"clouds: {vision-prod: {rol: x}}",
     ),

@@ -411,7 +411,7 @@ def test_the_lookup_is_there_for_users(tmp_path: Path) -> None:
     """By its full name, as a dictionary."""
     expression = (
         f"lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='{ACCOUNT}', "
-        "leave_out=['ReadByThePage'])"
+        "leave_out=['ReadInBulk'])"
     )
     command = [
         str(BIN / "ansible"),
@@ -432,4 +432,4 @@ def test_the_lookup_is_there_for_users(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = json.loads(done.stdout.partition("=>")[2])["msg"]
-    assert shown == policy("onboard", parse_scope(ACCOUNT), ["ReadByThePage"])
+    assert shown == policy("onboard", parse_scope(ACCOUNT), ["ReadInBulk"])

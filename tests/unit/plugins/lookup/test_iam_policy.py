@@ -93,16 +93,16 @@ def test_a_number_without_quotes_is_an_account_and_a_single_name_is_a_list() -> 
 
 
 MISTAKES: dict[str, tuple[list[str], dict[str, t.Any], str]] = {
-    "no playbook": ([], {"account_id": ACCOUNT}, "No playbook is named"),
+    "no playbook": ([], {"account_id": ACCOUNT}, "The name of a playbook is missing"),
     "a playbook that there is not": (
         ["onboard", "all"],
         {"account_id": ACCOUNT},
-        "There is no playbook 'all'. Name one of audit,",
+        "There is no playbook 'all'. Give one of audit,",
     ),
     "an option that there is not": (
         ["onboard"],
         {"account_id": ACCOUNT, "bucket": "data"},
-        "There is no option bucket",
+        "Unknown option bucket",
     ),
     "an account id that is none": (["onboard"], {"account_id": "x"}, "account_id is 'x'"),
     "a role that is none": (

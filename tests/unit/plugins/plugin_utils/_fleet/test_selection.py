@@ -14,17 +14,17 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
-    Place,
+    Location,
     Selection,
     parse_selection,
 )
 
 ONE, TWO = "111111111111", "222222222222"
 FLEET = {
-    "vision-prod": Place(ONE, "us-west-2"),
-    "vision-lab": Place(ONE, "eu-central-1"),
-    "speech-prod": Place(TWO, "us-west-2"),
-    "nowhere": Place(),
+    "vision-prod": Location(ONE, "us-west-2"),
+    "vision-lab": Location(ONE, "eu-central-1"),
+    "speech-prod": Location(TWO, "us-west-2"),
+    "nowhere": Location(),
 }
 
 
@@ -72,7 +72,9 @@ def test_a_selection_means(answers: dict[str, list[str]], expected: set[str]) ->
     """These clouds, and no others."""
     selection = parse(**answers)
     assert {
-        name for name, place in FLEET.items() if selection.names(name) and selection.covers(place)
+        name
+        for name, place in FLEET.items()
+        if selection.matches_name(name) and selection.matches_location(place)
     } == expected
 
 
@@ -125,4 +127,4 @@ def test_what_it_says_of_itself_is_what_was_answered() -> None:
         str(parse(accounts=[TWO, ONE], clouds=["b*", "!a"]))
         == f"accounts {ONE}, {TWO}; clouds b*, !a"
     )
-    assert parse().is_everything and not parse(clouds=["*"]).is_everything
+    assert parse().is_empty and not parse(clouds=["*"]).is_empty

@@ -43,12 +43,12 @@ class TestRefused:
             pytest.param([{}], "the document is a list, which is not a mapping", id="a list"),
             pytest.param(
                 {"default": {}},
-                "no key 'default' at the top.*defaults, clouds",
+                "an unknown key 'default' at the top.*defaults, clouds",
                 id="unknown section",
             ),
             pytest.param(
                 {1: {}},
-                "the document has the key 1, which is not text.*quotes",
+                "the document has the key 1, which is not a string.*quotes",
                 id="section that is a number",
             ),
             pytest.param({"clouds": ["speech"]}, "clouds is a list", id="list of clouds"),
@@ -67,17 +67,17 @@ class TestRefused:
             ),
             pytest.param(
                 {"clouds": {"speech": {"rol": "x"}}},
-                "no key 'rol' in clouds.speech.*role, compute_config",
+                "an unknown key 'rol' in clouds.speech.*role, compute_config",
                 id="unknown key",
             ),
             pytest.param(
                 {"defaults": {"bucket": "x"}},
-                "no key 'bucket' in defaults",
+                "an unknown key 'bucket' in defaults",
                 id="key of the role but not of the file",
             ),
             pytest.param(
                 {"defaults": {"role": 5}},
-                "defaults.role is 5, which is not a text",
+                "defaults.role is 5, which is not a string",
                 id="number for a text",
             ),
             pytest.param({"defaults": {"role": " "}}, "defaults.role is ' '", id="blank"),
@@ -98,17 +98,17 @@ class TestRefused:
             ),
             pytest.param(
                 {"defaults": {"role": "{account}"}},
-                r"has \{account\}, which stands for nothing",
+                r"has \{account\}, which is not a placeholder",
                 id="misspelt placeholder",
             ),
             pytest.param(
                 {"defaults": {"role": "{{ x }}"}},
-                "defaults.role holds a template.*group_vars",
+                "defaults.role has a template.*group_vars",
                 id="template",
             ),
             pytest.param(
                 {"defaults": {"compute_config_spec": {"a": ["{% x %}"]}}},
-                r"defaults.compute_config_spec.a\[0\] holds a template",
+                r"defaults.compute_config_spec.a\[0\] has a template",
                 id="template deep down",
             ),
             pytest.param(
@@ -150,7 +150,7 @@ class TestRefused:
             pytest.param({"defaults": {"skip": 1}}, "defaults.skip is 1", id="number for a flag"),
             pytest.param(
                 {"defaults": {"variables": {"cloud_iam_role": "x"}}},
-                "'cloud_iam_role'.*key role beside",
+                "'cloud_iam_role'.*key role next to",
                 id="key as a variable",
             ),
             pytest.param(

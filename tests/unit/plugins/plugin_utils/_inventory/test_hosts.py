@@ -274,7 +274,7 @@ class TestVariables:
             and host.variables["anyscale_ring"] == "us-west-2"
         )
         assert any(
-            "variables needs {cloud}, which has a folder in it, so it is not set" in text
+            "variables needs {cloud}, which is not usable in a path, so it is not set" in text
             for text, _is_problem in told
         )
 
@@ -476,7 +476,7 @@ class TestProblems:
             pytest.param(
                 [row("speech", resource(aws_config=None))],
                 {"defaults": {"role": "ray"}},
-                "no role that tells the AWS account of: speech.*cloud_iam_account_id",
+                "no role ARN with the AWS account of: speech.*cloud_iam_account_id",
                 id="no account",
             ),
             pytest.param(
@@ -500,13 +500,13 @@ class TestProblems:
             pytest.param(
                 [row()],
                 {"clouds": {"speach": {}}},
-                "names clouds.*: speach",
+                "has clouds.*: speach",
                 id="fleet file names no cloud",
             ),
             pytest.param(
                 [row()],
                 {"clouds": {"speech.x": {}}},
-                r"names clouds.*: speech\.x",
+                r"has clouds.*: speech\.x",
                 id="fleet file names no resource",
             ),
         ],

@@ -116,7 +116,7 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     "a partition that is none": ({"partition": "aws:"}, "partition is 'aws:'"),
     "a role of another account": (
         {"roles": ["arn:aws:iam::999999999999:role/ray"]},
-        f"names no role of account {ACCOUNT}",
+        f"is not the name or ARN of a role in account {ACCOUNT}",
     ),
     "a role of another partition": (
         {"roles": [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"]},
@@ -138,7 +138,7 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "the ARN of a role for a profile": (
         {"instance_profiles": [f"{IAM}role/ray"]},
-        "names no instance profile of account",
+        "is not the name or ARN of an instance profile in account",
     ),
     "no profiles": ({"instance_profiles": []}, "instance_profiles is an empty list"),
     "a bucket with a key": ({"buckets": ["s3://data/key"]}, "buckets has 's3://data/key'"),

@@ -100,8 +100,8 @@ def test_roles_are_passed_to_ec2_alone(partition: str) -> None:
 
 
 def test_what_can_be_left_out_is_left_out() -> None:
-    whole, less = statements("onboard"), statements("onboard", "ReadByThePage", "PassRoles")
-    assert set(whole) - set(less) == {"ReadByThePage", "PassRoles"}
+    whole, less = statements("onboard"), statements("onboard", "ReadInBulk", "PassRoles")
+    assert set(whole) - set(less) == {"ReadInBulk", "PassRoles"}
     assert less == {sid: whole[sid] for sid in less}
 
 
@@ -110,8 +110,8 @@ MISTAKES = {
     "what the playbook needs": ("onboard", ["ReadRoles"], "leave_out has 'ReadRoles'"),
     "what the playbook does not have": (
         "audit",
-        ["ReadByThePage"],
-        "leave_out has 'ReadByThePage'",
+        ["ReadInBulk"],
+        "leave_out has 'ReadInBulk'",
     ),
 }
 
