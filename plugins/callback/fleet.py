@@ -14,31 +14,32 @@ version_added: 0.2.0
 author:
   - Rayfleet contributors (@rayfleet)
 description:
-  - Shows what matters where each host is a cloud and there are many of them.
-  - On a terminal a bar shows how many clouds are done, changed and failed and how long the rest
-    will take. Failures are shown at once and in full, above it.
-  - Elsewhere (in CI, in AWX, in a pipe) there is a line for each cloud that changed, with the
-    reasons, and for each that failed, and from time to time one that says how far the run is.
-  - At the end there is a table by account with the totals, and the reasons with the clouds that
-    they are for. Of a loop these are the reasons and the messages of its items. A cloud that
-    P(rayfleet.anyscale.fleet_plan#module) found right counts as right. One for which a check of
-    P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as drifted, else as
-    unknown if one could not be told, and as not audited if the task failed and that was ignored.
-    One that a rollout did not come to, since it stopped before, counts as not finished.
-  - Any playbook can be run with it. Names of plays, messages of P(ansible.builtin.debug#module),
-    warnings, deprecations, failed items, retries and, with C(--diff), differences are shown as
-    P(ansible.builtin.default#callback) shows them. What is left out is hosts for which a task had
-    nothing to do, was skipped, or had no more to say than that it changed something.
+  - Shows the progress of a run in which each host is a cloud and there are many of them.
+  - On a terminal, a bar shows how many clouds are done, changed and failed, and the estimated
+    remaining time. Failures are shown at once and in full, above the bar.
+  - Elsewhere (in CI, in AWX, in a pipe), one line is printed for each cloud that changed, with the
+    reasons, one for each cloud that failed, and periodically one with the progress of the run.
+  - At the end, a table shows the totals by account, followed by the reasons with the clouds that
+    they concern. For a loop, these are the reasons and the messages of its items. A cloud that
+    P(rayfleet.anyscale.fleet_plan#module) found in sync counts as C(in sync). A cloud for which a
+    check of P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as C(drifted),
+    else as C(unknown) if a check is unknown, and as C(not audited) if the task failed and the
+    failure was ignored. A cloud that a rollout did not reach because it stopped counts as C(not
+    finished).
+  - The callback works with any playbook. Names of plays, messages of
+    P(ansible.builtin.debug#module), warnings, deprecations, failed items, retries and, with
+    C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. Results of
+    tasks that were skipped, that changed nothing, or that only report a change are not shown.
   - With C(-v) and more, results are shown as P(ansible.builtin.default#callback) shows them.
-  - Control characters in what is printed are shown as escapes, so that no name or message of others
-    can lead a terminal astray.
+  - Control characters in the output are escaped, so that names and messages from AWS and Anyscale
+    cannot control the terminal.
 notes:
   - A cloud's account is the option C(account_id) of a task of this collection, else the variable
-    C(cloud_iam_account_id) of the host or of one of its groups in the inventory. A file in
-    C(group_vars) or C(host_vars) is not looked into, as that would cost time for each cloud.
-  - "The last line has the totals in the manner of Ansible's own recap: C(clouds=12 right=1
+    C(cloud_iam_account_id) of the host or of one of its groups in the inventory. Files in
+    C(group_vars) and C(host_vars) are not read, because that would take time for each cloud.
+  - "The last line has the totals in the format of Ansible's own recap: C(clouds=12 in_sync=1
     changed=11 failed=0 unreachable=0)."
-  - While a debugger may start (the keyword C(debugger), or C(ANSIBLE_ENABLE_TASK_DEBUGGER)) there
+  - While a debugger may start (the keyword C(debugger), or C(ANSIBLE_ENABLE_TASK_DEBUGGER)), there
     is no bar.
 requirements:
   - Set as C(stdout_callback) in the configuration.
@@ -48,9 +49,9 @@ extends_documentation_fragment:
 options:
   progress:
     description:
-      - V(bar) draws a bar at the bottom of the terminal; V(lines) prints lines alone.
-      - V(auto) draws a bar if the standard output is a terminal that can do so, and neither CI (the
-        environment variable C(CI) is set) nor AWX runs the playbook.
+      - V(bar) draws a bar at the bottom of the terminal; V(lines) only prints lines.
+      - V(auto) draws a bar if the standard output is a terminal that supports it, and neither CI
+        (the environment variable C(CI) is set) nor AWX runs the playbook.
     type: str
     choices: [auto, bar, lines]
     default: auto
@@ -61,8 +62,8 @@ options:
         key: progress
   heartbeat:
     description:
-      - Where there is no bar, after how many seconds a line says how far the run is, again and
-        again. V(0) for never.
+      - The interval, in seconds, between lines with the progress of the run if there is no bar.
+        V(0) disables them.
     type: int
     default: 30
     env:
@@ -115,15 +116,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.termin
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
-# Tasks that tell something of all hosts of a play.
-_CHOICE = f"{_COLLECTION}fleet_selection"
+# Tasks whose result concerns all hosts of a play.
+_SELECTION = f"{_COLLECTION}fleet_selection"
 _PLAN = f"{_COLLECTION}fleet_plan"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
-# Set where a terminal is not looked at by a person: a log keeps every state of the bar.
-_NO_PERSON = ("CI", "AWX_ISOLATED_DATA_DIR")
-# What a failed result says by its kind, or is shown on its own.
-_TOLD = {
+# Set if a terminal is not interactive: a log would contain every state of the bar.
+_NON_INTERACTIVE = ("CI", "AWX_ISOLATED_DATA_DIR")
+# Keys of a failed result that its line already expresses, or that are printed separately.
+_PRINTED_SEPARATELY = {
     "msg",
     "changed",
     "failed",
@@ -135,8 +136,8 @@ _TOLD = {
     "invocation",
     "diff",
 }
-_COLOURS = {
-    Outcome.RIGHT: C.COLOR_OK,
+_COLORS = {
+    Outcome.IN_SYNC: C.COLOR_OK,
     Outcome.DRIFTED: C.COLOR_WARN,
     Outcome.UNKNOWN: C.COLOR_WARN,
     Outcome.UNAUDITED: C.COLOR_ERROR,
@@ -150,8 +151,8 @@ _COLOURS = {
 
 @dataclasses.dataclass
 class _Items:
-    """What became of the items of a host's loop: for each that changed whether that is only
-    predicted and why, and what failed.
+    """The results of the items of a host's loop: for each change whether it is only predicted, and
+    its reasons; and the messages of failed items.
     """
 
     changes: list[tuple[bool, list[str]]] = dataclasses.field(default_factory=list)
@@ -159,7 +160,7 @@ class _Items:
 
 
 class CallbackModule(DefaultCallback):
-    """Ansible's own output with less of it for each host and more for all of them."""
+    """Ansible's default output, with less for each host and more for all of them."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -177,20 +178,20 @@ class CallbackModule(DefaultCallback):
     # Plays
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
-        """See how the run is to be shown. With several playbooks, each is a run."""
+        """Decide how to show the run. With several playbooks, each is a run."""
         self._progress = Progress()
-        # which takes it over, so that already what is printed next is harmless
+        # Creates the screen, so that the following output is already escaped.
         self._screen.erase()
         self._check = bool(context.CLIARGS["check"])
         wanted = self._setting("progress", "auto")
         self._bar = not C.ENABLE_TASK_DEBUGGER and (
-            wanted == "bar" or wanted == "auto" and _is_seen_by_a_person()
+            wanted == "bar" or wanted == "auto" and _is_interactive()
         )
         super().v2_playbook_on_start(playbook)
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
-        """Tell what the play before came to, and begin the next one."""
-        self._tell_changes(self._progress.unreported())
+        """Print the remaining changes of the previous play, and begin the next one."""
+        self._print_changes(self._progress.unreported())
         super().v2_playbook_on_play_start(play)
         accounts = {host.name: _account(host) for host in _hosts(play)}
         self._progress.begin(accounts, _steps(play), time.monotonic())
@@ -200,27 +201,27 @@ class CallbackModule(DefaultCallback):
             self._ticker = Ticker(self._tick, seconds)
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
-        """The play ends before its time."""
+        """Record that the play ends early."""
         self._progress.stop()
         super().v2_playbook_on_no_hosts_remaining()
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
-        """The recap."""
-        self._tell_changes(self._progress.unreported())
+        """Print the recap."""
+        self._print_changes(self._progress.unreported())
         self._stop_ticking()
         self._progress.settle({*stats.failures, *stats.dark})
         if self._display.verbosity:
             super().v2_playbook_on_stats(stats)
-        else:  # without a line for each host
+        else:  # without the line of each host
             super().v2_playbook_on_stats(types.SimpleNamespace(processed={}, custom=stats.custom))
         width = self._screen.width if self._bar else _WIDTH_OF_LOGS
         for line in texts.recap(self._progress, self._noun, self._check, width):
-            self._display.display(_coloured(line))
+            self._display.display(_colored(line))
 
     # Tasks
 
     def _task_start(self, task: Task, prefix: str | None = None) -> None:
-        """Keep the task's name; it is printed once there is something to print below it."""
+        """Keep the task's name, which is printed before the first line that is printed for it."""
         self._progress.task = _title(task)
         if task.debugger:
             self._stop_ticking()
@@ -229,64 +230,63 @@ class CallbackModule(DefaultCallback):
             super()._task_start(task, prefix)
         else:
             self._task_type_cache[task._uuid] = prefix or "TASK"
-            # Where hosts go their own ways, the last task that began is not the one that a result
-            # is of.
+            # With these strategies, a result may belong to another task than the last one started.
             is_free = self._play.strategy.rpartition(".")[2] in ("free", "host_pinned")
             self._last_task_name = None if is_free else task.get_name().strip()
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        """Show what a task has to say, count what it did."""
+        """Show the result if necessary, and count it."""
         if result.is_changed() and not _is_loop(result.task):
             self._progress.change(
                 result.host.get_name(), _reasons(result), bool(result.task.check_mode)
             )
         self._finish_items(result)
-        self._learn(result)
+        self._record(result)
         if self._shows(result):
             super().v2_runner_on_ok(result)
         else:
             self._handle_warnings_and_exception(result)
-        self._over(result)
+        self._task_finished(result)
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
-        """Count it."""
+        """Count the task."""
         if self._display.verbosity:
             super().v2_runner_on_skipped(result)
         else:
             self._handle_warnings_and_exception(result)
-        self._over(result, was_skipped=True)
+        self._task_finished(result, was_skipped=True)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
-        """Show it at once."""
+        """Show the failure at once."""
         message = self._finish_items(result) or _message(result)
         if not ignore_errors:
-            self._learn(result)
+            self._record(result)
             self._progress.fail(result.host.get_name(), message)
         elif _action(result) == _AUDIT:
             self._progress.audit_failed(result.host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)
         else:
-            self._tell_failure(result, message, ignored=ignore_errors)
+            self._print_failure(result, message, ignored=ignore_errors)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
-        """Show it at once."""
+        """Show the failure at once."""
         message = self._finish_items(result) or _message(result)
         if not result.task.ignore_unreachable:
-            self._learn(result)
+            self._record(result)
             self._progress.fail(result.host.get_name(), message, unreachable=True)
         if self._display.verbosity:
             super().v2_runner_on_unreachable(result)
         else:
-            self._tell_failure(
+            self._print_failure(
                 result, message, ignored=bool(result.task.ignore_unreachable), unreachable=True
             )
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
-        """Show what there is to say of an item, keep what it changed."""
+        """Show the item's result if necessary, and keep its change."""
         if result.is_changed():
-            # The task of an item has its keywords evaluated, such as a check mode from a variable;
-            # that of a whole loop has not.
+            # The keywords of an item's task are templated, such as a check mode from a variable.
+            # Those of the task of the whole loop are not.
             self._items_of(result).changes.append((bool(result.task.check_mode), _reasons(result)))
         if self._shows(result):
             super().v2_runner_item_on_ok(result)
@@ -294,56 +294,56 @@ class CallbackModule(DefaultCallback):
             self._handle_warnings_and_exception(result)
 
     def v2_runner_item_on_failed(self, result: t.Any) -> None:
-        """Keep why: of a loop, Ansible says no more than that an item failed."""
+        """Keep the message: the result of the loop only says that an item failed."""
         if result.result.get("msg"):
             self._items_of(result).messages.append(str(result.result["msg"]).strip())
         super().v2_runner_item_on_failed(result)
 
     def v2_runner_item_on_skipped(self, result: t.Any) -> None:
-        """Nothing is to be said of it but warnings."""
+        """Show only warnings."""
         if self._display.verbosity:
             super().v2_runner_item_on_skipped(result)
         else:
             self._handle_warnings_and_exception(result)
 
     def v2_playbook_on_include(self, included_file: t.Any) -> None:
-        """It would name every host."""
+        """Show nothing, because the line would contain the name of every host."""
         if self._display.verbosity:
             super().v2_playbook_on_include(included_file)
 
     def v2_on_file_diff(self, result: t.Any) -> None:
-        """Colours are added to a diff line by line, so that it has to be harmless before."""
+        """Escape the diff before Ansible adds colors to each line."""
         for part in (result.result, *(result.result.get("results") or ())):
             if isinstance(part, dict) and part.get("diff"):
                 part["diff"] = escape_data(part["diff"])
         super().v2_on_file_diff(result)
 
     def _handle_exception(self, result: t.Any, use_stderr: bool = False) -> None:
-        """The cause of a failure has its message in it, which Ansible would show also where the
-        result is hidden.
+        """Remove the exception of a censored result. It contains the message, which Ansible would
+        show although the result is hidden.
         """
         if "censored" in result:
             result.pop("exception", None)
         super()._handle_exception(result, use_stderr)
 
-    # What the above share
+    # Shared by the methods above
 
     @functools.cached_property
     def _screen(self) -> Screen:
-        """Taken over by the plugin that is used: one that another is derived from may be made
-        without being used.
+        """Created at its first use, because Ansible also instantiates callbacks that it does not
+        use.
         """
         return Screen(self._display)
 
     def _setting(self, name: str, default: t.Any) -> t.Any:
-        """An option of this plugin. AWX derives a plugin of its own, which has none of them."""
+        """An option of this plugin. AWX derives its own plugin from it, which has no options."""
         return self.get_option(name) if self.has_option(name) else default
 
     def _tick(self) -> None:
         now = time.monotonic()
         if self._bar:
             self._screen.draw(
-                _coloured(
+                _colored(
                     texts.bar_line(self._progress, self._noun, self._check, self._screen.width, now)
                 )
             )
@@ -358,13 +358,13 @@ class CallbackModule(DefaultCallback):
         self._screen.erase()
 
     def _shows(self, result: t.Any) -> bool:
-        """Whether the default callback is to show a result that is good."""
+        """Whether the default callback is to show a successful result."""
         found = result.result
         has_diff = bool(result.task.diff and found.get("changed") and found.get("diff"))
         return bool(self._display.verbosity or has_diff or found.get("_ansible_verbose_always"))
 
-    def _learn(self, result: t.Any) -> None:
-        """What a task of this collection tells besides its outcome."""
+    def _record(self, result: t.Any) -> None:
+        """Record what the result of a task of this collection contains besides its outcome."""
         action = _action(result)
         if not action.startswith(_COLLECTION):
             return
@@ -380,49 +380,47 @@ class CallbackModule(DefaultCallback):
                 any(check.get("status") == "unknown" for check in checks),
             )
         hosts = result.result.get("hosts")
-        if action in (_CHOICE, _PLAN) and isinstance(hosts, list):
+        if action in (_SELECTION, _PLAN) and isinstance(hosts, list):
             self._noun = "clouds"
-            if action == _CHOICE:
-                self._progress.choose(set(hosts))
+            if action == _SELECTION:
+                self._progress.select(set(hosts))
             else:
-                need_something = {**result.result["differing"], **result.result["unseen"]}
-                is_second_look = bool(result.task.args.get("changed_by"))
-                self._progress.plan(set(hosts), set(need_something) - set(hosts), is_second_look)
+                candidates = {**result.result["differing"], **result.result["unseen"]}
+                is_recheck = bool(result.task.args.get("changed_by"))
+                self._progress.plan(set(hosts), set(candidates) - set(hosts), is_recheck)
 
     def _items_of(self, result: t.Any) -> _Items:
-        return self._items.setdefault(_place(result), _Items())
+        return self._items.setdefault(_key(result), _Items())
 
     def _finish_items(self, result: t.Any) -> str:
-        """A task is over: count what the items of its loop changed, if it has one. Returns why any
-        of them failed.
+        """Count the changes of the items of a finished task's loop, if it has one. Returns the
+        messages of failed items.
         """
-        items = self._items.pop(_place(result), _Items())
+        items = self._items.pop(_key(result), _Items())
         for predicted, reasons in items.changes:
             self._progress.change(result.host.get_name(), reasons, predicted)
         return " ".join(dict.fromkeys(items.messages))
 
-    def _over(self, result: t.Any, was_skipped: bool = False) -> None:
+    def _task_finished(self, result: t.Any, was_skipped: bool = False) -> None:
         name, own = result.host.get_name(), not (was_skipped or result.task.run_once)
         if (
             self._progress.task_finished(name, result.task._uuid, own)
             and self._progress.clouds[name].unreported
         ):
-            self._tell_changes([self._progress.clouds[name]])
+            self._print_changes([self._progress.clouds[name]])
 
-    def _tell_changes(self, clouds: t.Iterable[Cloud]) -> None:
-        """A line for each cloud that changed, where there is no bar that counts them."""
+    def _print_changes(self, clouds: t.Iterable[Cloud]) -> None:
+        """Print a line for each cloud that changed, unless there is a bar that counts them."""
         for cloud in clouds:
             if not self._bar and not self._display.verbosity:
                 self._display.display(texts.changed_line(cloud), color=C.COLOR_CHANGED)
                 self._screen.flush()
             cloud.unreported = []
 
-    def _tell_failure(
+    def _print_failure(
         self, result: t.Any, message: str, ignored: bool, unreachable: bool = False
     ) -> None:
-        """One line with all that is known; where Ansible tells more of the cause than the message,
-        that too.
-        """
+        """Print one line with the whole message, and Ansible's traceback if it adds information."""
         found = result.result
         if _is_explained(result):
             self._handle_warnings(found)
@@ -439,7 +437,7 @@ class CallbackModule(DefaultCallback):
         rest = {
             key: value
             for key, value in found.items()
-            if key not in _TOLD and not key.startswith("_")
+            if key not in _PRINTED_SEPARATELY and not key.startswith("_")
         }
         if rest:
             line = f"{line} => {self._dump_results(rest)}"
@@ -451,29 +449,27 @@ class CallbackModule(DefaultCallback):
         self._screen.flush()
 
 
-def _is_seen_by_a_person() -> bool:
+def _is_interactive() -> bool:
     return (
         sys.stdout.isatty()
         and os.environ.get("TERM", "dumb") != "dumb"
-        and not any(os.environ.get(name) for name in _NO_PERSON)
+        and not any(os.environ.get(name) for name in _NON_INTERACTIVE)
     )
 
 
 def _hosts(play: Play) -> list[t.Any]:
-    """The hosts of the play's batch. Ansible asks the inventory the same in a moment, which keeps
-    its answer.
-    """
+    """The hosts of the play. Ansible makes the same call next, which the inventory caches."""
     return play.get_variable_manager()._inventory.get_hosts(play.hosts)
 
 
 def _steps(play: Play) -> list[str]:
-    """The ids of the play's tasks, as far as they are known beforehand; an include at the end
-    leaves the end open.
+    """The IDs of the play's tasks, as far as they are known beforehand. After an include at the
+    end, the number of tasks is unknown.
     """
     blocks = play.compile()
     try:
         blocks = [block.filter_tagged_tasks({}) for block in blocks]
-    except AnsibleError:  # tags with variables: that many tasks at most
+    except AnsibleError:  # tags with variables: keep all tasks, the maximum
         pass
     tasks = [
         task for block in blocks for task in block.get_tasks() if task.action not in C._ACTION_META
@@ -483,7 +479,7 @@ def _steps(play: Play) -> list[str]:
 
 
 def _account(host: t.Any) -> str:
-    """The account that the inventory has for a host, or for the closest of its groups."""
+    """The account in the inventory for a host, or for the closest of its groups."""
     if _ACCOUNT in host.vars:
         return _as_account(host.vars[_ACCOUNT])
     groups = [group for group in host.get_groups() if _ACCOUNT in group.vars]
@@ -495,12 +491,12 @@ def _account(host: t.Any) -> str:
 
 
 def _as_account(value: t.Any) -> str:
-    """An account id; none where it is something else, such as a template."""
+    """An account ID, or an empty string for any other value, such as a template."""
     return str(value) if re.fullmatch(r"[0-9]{12}", str(value)) else ""
 
 
 def _reasons(result: t.Any) -> list[str]:
-    """Why a task changed something: what it says itself, else that it did."""
+    """The reasons for a change: those in the result, else the name of the task."""
     reasons = result.result.get("reasons")
     return (
         [str(reason) for reason in reasons]
@@ -510,17 +506,17 @@ def _reasons(result: t.Any) -> list[str]:
 
 
 def _action(result: t.Any) -> str:
-    """What a result is of, by its full name where that is known."""
+    """The action of a result's task, by its fully qualified name if that is known."""
     return str(result.task.resolved_action or result.task.action)
 
 
 def _title(task: Task) -> str:
-    """What a task is called, without the role that it is of."""
+    """The name of a task, without the name of its role."""
     return str(task.name or task.get_name()).strip()
 
 
-def _place(result: t.Any) -> tuple[str, str]:
-    """What tells a host's result of a task, or of the task's items, from all others."""
+def _key(result: t.Any) -> tuple[str, str]:
+    """The host and the task of a result, or of the result of an item."""
     return result.host.get_name(), result.task._uuid
 
 
@@ -534,11 +530,11 @@ def _message(result: t.Any) -> str:
 
 
 def _is_explained(result: t.Any) -> bool:
-    """Whether the message is all that is to be known: our own errors say what to do."""
+    """Whether the message is sufficient: errors of this collection contain the fix."""
     event = getattr(result.exception, "event", None)
     is_ours = str(result.task.resolved_action or "").startswith(_COLLECTION)
     return is_ours and not getattr(event, "formatted_traceback", None)
 
 
-def _coloured(line: texts.Line) -> str:
-    return "".join(stringc(text, _COLOURS[outcome]) if outcome else text for text, outcome in line)
+def _colored(line: texts.Line) -> str:
+    return "".join(stringc(text, _COLORS[outcome]) if outcome else text for text, outcome in line)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A message that names what it is about, of which there may be thousands.
+"""Shorten lists of names in messages, because a fleet may have thousands.
 
 This plugin util is private to the collection. Pure.
 """
@@ -15,7 +15,7 @@ _NAMED = 10
 
 
 def summarize_names(names: t.Sequence[str]) -> str:
-    """The first of these names, and how many more there are."""
+    """The first names, and the number of the others."""
     return ", ".join(names[:_NAMED]) + (
         f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     )

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make text of others harmless to a terminal: what would move the cursor or hide other text is
-shown as an escape.
+"""Escape untrusted text for a terminal, so that it cannot move the cursor or hide other text.
 
 This plugin util is private to the collection. Pure.
 """
@@ -14,24 +13,24 @@ import re
 import typing as t
 import unicodedata
 
-# Control characters but line breaks and tabs, and what turns the direction of writing.
+# Control characters except line breaks and tabs, and characters that change the writing direction.
 _CONTROLS = (
     r"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 DOTS = "..."
 _ANY = re.compile(rf"\x1b|{_CONTROLS}")
-_ANY_BUT_COLOURS = re.compile(rf"\x1b(?!\[[0-9;]*m)|{_CONTROLS}")
+_ANY_BUT_COLORS = re.compile(rf"\x1b(?!\[[0-9;]*m)|{_CONTROLS}")
 
 
-def escape_control_chars(text: str, colours: bool = False) -> str:
-    """A text without control characters. ``colours``: those that switch colours stay, for texts
-    that Ansible coloured.
+def escape_control_chars(text: str, colors: bool = False) -> str:
+    """A text with its control characters escaped. ``colors``: keep color codes, for text that
+    Ansible has colored.
     """
-    return (_ANY_BUT_COLOURS if colours else _ANY).sub(lambda found: _escaped(found[0]), text)
+    return (_ANY_BUT_COLORS if colors else _ANY).sub(lambda found: _escaped(found[0]), text)
 
 
 def escape_data(data: t.Any) -> t.Any:
-    """The same for all texts in data of JSON's types."""
+    """JSON data with all strings escaped, except keys."""
     if isinstance(data, str):
         return escape_control_chars(data)
     if isinstance(data, dict):
@@ -40,20 +39,18 @@ def escape_data(data: t.Any) -> t.Any:
 
 
 def on_one_line(text: str, strip: bool = True) -> str:
-    """A harmless text without line breaks; ``strip``: nor more than one space at a place."""
+    """An escaped text without line breaks. ``strip``: also collapse white space."""
     line = escape_control_chars(text)
     return " ".join(line.split()) if strip else re.sub(r"[\t\r\n]", " ", line)
 
 
 def display_width(text: str) -> int:
-    """How wide a text without control characters is on a terminal."""
+    """The number of terminal columns of a text without control characters."""
     return len(text) if text.isascii() else sum(_width(char) for char in text)
 
 
 def truncate(text: str, width: int, dots: str = DOTS) -> str:
-    """The start of a text that is not wider than this, with dots where something is missing and
-    there is room for them.
-    """
+    """A text cut to this width, with dots at its end if it was cut and they fit."""
     if display_width(text) <= width:
         return text
     if len(dots) >= width:

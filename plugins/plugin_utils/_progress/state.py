@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a run over many clouds stands: which are done, which changed and why, which failed, how
-long the rest will take.
+"""The progress of a run over many clouds: which are done, which changed and why, which failed, and
+how long the rest will take.
 
-This plugin util is private to the collection. Pure: it is told what happens, and what time it is.
-What is told for every task of every cloud takes the same time however many clouds there are.
+This plugin util is private to the collection. Pure: its methods are called with each event and the
+time. The methods called for every task of every cloud take constant time.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import dataclasses
 import enum
 import typing as t
 
-# Too early to tell how long something takes.
+# No estimate is made before this number of seconds.
 _EARLY = 2.0
 
 
 class Outcome(enum.Enum):
-    """What a cloud counts as. The values are what people read."""
+    """What a cloud counts as. The values are displayed."""
 
-    RIGHT = "right"
+    IN_SYNC = "in sync"
     DRIFTED = "drifted"
     UNKNOWN = "unknown"
     UNAUDITED = "not audited"
@@ -44,7 +44,7 @@ class Stage(enum.Enum):
 
 @dataclasses.dataclass
 class Cloud:
-    """What is known of a cloud (of a host, in a playbook of another kind)."""
+    """A cloud, or a host in any other playbook."""
 
     name: str
     account: str = ""
@@ -52,8 +52,7 @@ class Cloud:
     step: int = 0
     has_result: bool = False
     planned: bool = False
-    # Whether it waited for its turn when the play began, and whether a task of the play was for it
-    # alone.
+    # Whether it was waiting when the play began, and whether a task of the play was for it alone.
     waited: bool = False
     had_own_task: bool = False
     change: Outcome | None = None
@@ -66,14 +65,14 @@ class Cloud:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waited for its turn when the play began, and waits still: what the play did so
-        far was for all clouds together.
+        """Whether it was waiting when the play began, and still is: all tasks of the play so far
+        were for all clouds together.
         """
         return self.stage is Stage.UNDER_WAY and self.waited and not self.had_own_task
 
     @property
     def outcome(self) -> Outcome | None:
-        """What it counts as once the run is over; nothing where no task was for it."""
+        """What it counts as at the end of the run; ``None`` if no task was for it."""
         if self.failure:
             return self.failure
         if self.stage is not Stage.DONE:
@@ -82,11 +81,11 @@ class Cloud:
             return self.change
         if self.findings:
             return Outcome.DRIFTED
-        return self.uncertainty or (Outcome.RIGHT if self.has_result else None)
+        return self.uncertainty or (Outcome.IN_SYNC if self.has_result else None)
 
 
 class Progress:
-    """A run, told event by event. Its counters may be read by another thread at any time."""
+    """The state of a run, updated by events. Other threads may read its counters at any time."""
 
     def __init__(self) -> None:
         self.clouds: dict[str, Cloud] = {}
@@ -107,9 +106,7 @@ class Progress:
         self._done_at_clock = 0
 
     def begin(self, accounts: t.Mapping[str, str], steps: t.Sequence[str], now: float) -> None:
-        """A play starts, for clouds by name with their accounts, with tasks that are known by their
-        ids.
-        """
+        """A play starts. accounts: of each cloud by name. steps: the IDs of its tasks."""
         self.finish()
         self._places = {step: place for place, step in enumerate(steps, 1)}
         self._steps = max(len(steps), 1)
@@ -131,25 +128,25 @@ class Progress:
         if self._clock is None or not self._is_planned:
             self._clock, self._done_at_clock = now, self.done
 
-    def choose(self, chosen: t.Collection[str]) -> None:
-        """Of the clouds of the play, the run is for these alone."""
-        self._left_out.difference_update(chosen)
-        self._leave_out([cloud.name for cloud in self._batch if cloud.name not in chosen])
+    def select(self, selected: t.Collection[str]) -> None:
+        """Of the clouds of the play, the run is only for these."""
+        self._left_out.difference_update(selected)
+        self._leave_out([cloud.name for cloud in self._batch if cloud.name not in selected])
 
     def plan(
-        self, going_on: t.Collection[str], later: t.Collection[str] = (), again: bool = False
+        self, pending: t.Collection[str], deferred: t.Collection[str] = (), recheck: bool = False
     ) -> None:
-        """The clouds of the play were looked at: some go on to a play of their own, some are for
-        another run, the others are right.
+        """The clouds of the play were planned: some are converged in a later play, some are
+        deferred to another run, the others are in sync.
 
-        again: it was a second look, at those alone that have had their turn.
+        recheck: only clouds that were already converged in this run were planned again.
         """
-        self._leave_out(later)
+        self._leave_out(deferred)
         for cloud in self._batch:
-            if cloud.failure or again and cloud.is_idle:
+            if cloud.failure or recheck and cloud.is_idle:
                 continue
             cloud.planned = True
-            if cloud.name in going_on:
+            if cloud.name in pending:
                 self._move(cloud, Stage.WAITING)
             else:
                 cloud.has_result = True
@@ -158,12 +155,13 @@ class Progress:
         self._taken, self._done_before = 0, self.done
 
     def task_finished(self, name: str, task: str, own: bool = True) -> bool:
-        """A task is over for a cloud; whether it was the cloud's last one, as far as can be told.
+        """A task finished for a cloud. Returns whether it was the cloud's last one, as far as is
+        known.
 
-        own: whether it did something for the cloud itself. One that was skipped did not, nor one
-        for all clouds by way of this one.
+        own: whether the task was for this cloud alone. A skipped task was not, nor one that ran
+        once for all clouds.
         """
-        if name in self._left_out:  # one task for all may be run for it
+        if name in self._left_out:  # a run_once task may run on this host
             return False
         cloud = self._cloud(name)
         cloud.has_result = True
@@ -179,7 +177,7 @@ class Progress:
         return True
 
     def change(self, name: str, reasons: t.Iterable[str], predicted: bool = False) -> None:
-        """A task changed a cloud for these reasons, or would have in earnest."""
+        """A task changed a cloud for these reasons. predicted: it would have, without check mode."""
         cloud = self._cloud(name)
         before = cloud.change
         if before is not Outcome.CHANGED:
@@ -191,9 +189,7 @@ class Progress:
         cloud.unreported += new
 
     def find(self, name: str, findings: t.Iterable[str], unknown: bool = False) -> None:
-        """A look at a cloud found that this is not right with it; whether there is something that
-        it could not tell.
-        """
+        """An audit of a cloud found these failed checks. unknown: whether a check is unknown."""
         cloud = self._cloud(name)
         cloud.findings, cloud.uncertainty = (
             list(dict.fromkeys(findings)),
@@ -201,15 +197,14 @@ class Progress:
         )
 
     def audit_failed(self, name: str) -> None:
-        """A cloud could not be looked at, which does not end its part in the run."""
+        """The audit of a cloud failed, which does not end its part in the run."""
         self._cloud(name).uncertainty = Outcome.UNAUDITED
 
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""
         cloud = self._cloud(name)
-        if (
-            cloud.failure is None
-        ):  # what failed first is why: a later task may only say that something did
+        # The first failure has the reason; a later task may only report that something failed.
+        if cloud.failure is None:
             self.failed += 1
             cloud.message = message
         cloud.failure = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
@@ -218,45 +213,43 @@ class Progress:
         self._move(cloud, Stage.DONE)
 
     def stop(self) -> None:
-        """The play ends before its time, such as when too many clouds of the batch failed."""
+        """The play ends early, for example because too many clouds of the batch failed."""
         for cloud in self._batch:
             if cloud.stage is Stage.UNDER_WAY:
                 self._move(cloud, Stage.STOPPED)
 
     def finish(self) -> None:
-        """The play is over. One that was about all clouds together, or that stopped before it
-        began, was nobody's turn.
-        """
+        """The play is over. Clouds that had no task of their own in it are still waiting."""
         for cloud in self._batch:
             if cloud.stage is Stage.UNDER_WAY:
                 self._move(cloud, Stage.WAITING if cloud.is_idle else Stage.DONE)
         self._batch, self._taken, self._done_before = [], 0, self.done
 
-    def settle(self, troubled: t.Container[str]) -> None:
-        """The run is over. What failed but was rescued does not count as failed, and only Ansible
-        knows.
+    def settle(self, failed: t.Container[str]) -> None:
+        """The run is over. failed: the clouds that failed according to Ansible, which excludes
+        those that were rescued.
         """
         self.finish()
         for cloud in self.clouds.values():
-            if cloud.failure and cloud.name not in troubled:
+            if cloud.failure and cloud.name not in failed:
                 self.failed -= 1
                 cloud.failure, cloud.message = None, ""
 
     def unreported(self) -> list[Cloud]:
-        """The clouds of the play that changed and were not told of yet."""
+        """The clouds of the play with changes that were not printed yet."""
         return [cloud for cloud in self._batch if cloud.unreported]
 
     def share(self) -> float:
-        """How much of the work is done, from 0 to 1; tasks count."""
+        """The completed part of the work, from 0 to 1, counted in tasks."""
         return min((self._done_before + self._taken / self._steps) / max(len(self.clouds), 1), 1.0)
 
     def elapsed(self, now: float) -> float:
-        """For how many seconds the run has been going."""
+        """The seconds since the start of the run."""
         return now - (now if self._started is None else self._started)
 
     def time_left(self, now: float) -> float | None:
-        """How many seconds the rest will take, should it go on like this; nothing while that cannot
-        be told.
+        """The estimated remaining seconds at the present rate; ``None`` while it is too early for
+        an estimate.
         """
         worked = self._done_before - self._done_at_clock + self._taken / self._steps
         if self._clock is None or worked <= 0 or now - self._clock < _EARLY:
@@ -265,7 +258,7 @@ class Progress:
         return (now - self._clock) * rest / worked
 
     def _leave_out(self, names: t.Collection[str]) -> None:
-        """The run is not for these clouds of the play, whatever plays they are in from now on."""
+        """The run is not for these clouds, in this play and in later ones."""
         for name in names:
             self._move(self.clouds.pop(name), None)
         self._left_out.update(names)

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The screen that Ansible writes to: one line stays at its bottom, and whatever is written is
-harmless to a terminal.
+"""The screen that Ansible writes to: keep one line at its bottom, and escape control characters in
+everything that is written.
 
-This plugin util is private to the collection. I/O. All that Ansible prints, also for its worker
-processes, goes through one object (``Display``), whose methods are wrapped. Ansible forks while
-other threads run, so the only lock that is safe to hold here is the one that it takes itself before
-a fork.
+This plugin util is private to the collection. I/O. All output of Ansible, including that of its
+worker processes, goes through one object (``Display``), whose methods are wrapped. Ansible forks
+while other threads run, so the only lock that is safe to hold here is the one that Ansible itself
+acquires before a fork.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PROMPTS = ("prompt", "prompt_until", "do_var_prompt")
 
 
 class Screen:
-    """What ``display`` writes to. Made once for a process, since it wraps what it finds."""
+    """Wraps a ``Display``. Created once per process, because it wraps the methods that it finds."""
 
     def __init__(self, display: Display) -> None:
         self._process = os.getpid()
@@ -50,55 +50,51 @@ class Screen:
 
     @property
     def width(self) -> int:
-        """How wide the bottom line may be: a full line would wrap."""
+        """The maximum width of the bottom line: one less than the terminal, so it does not wrap."""
         try:
             return (os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH) - 1
         except OSError:
             return _USUAL_WIDTH - 1
 
     def draw(self, line: str) -> None:
-        """Let this be the bottom line, unless a person is asked something or another line is not
-        complete.
-        """
+        """Draw the bottom line, unless a prompt is open or another line is incomplete."""
         with self._lock:
             if line != self._drawn and not (self._open_line or self._prompts or self._closed):
                 self._put(_ERASE + line)
                 self._drawn = line
 
     def erase(self) -> None:
-        """Take the bottom line away."""
+        """Erase the bottom line."""
         with self._lock:
             if self._drawn and os.getpid() == self._process:
                 self._put(_ERASE)
                 self._drawn = ""
 
     def flush(self) -> None:
-        """Let what was printed be seen: Ansible itself leaves that to the end of the run where
-        there is no terminal.
-        """
+        """Flush the output. Without a terminal, Ansible flushes it only at the end of the run."""
         self._put("")
 
     def _close(self) -> None:
-        """Leave an empty line to the shell, also while a ticker still ticks."""
+        """Erase the line for the shell, and draw no more even if a ticker is still running."""
         with self._lock:
             self.erase()
             self._closed = True
 
     def _display(self, msg: str, color: str | None = None, *args: t.Any, **options: t.Any) -> None:
-        """Stands in for ``Display.display``."""
-        if os.getpid() != self._process:  # a worker, whose texts come to this process
+        """Replacement of ``Display.display``."""
+        if os.getpid() != self._process:  # a worker, which sends its output to this process
             self._write(msg, color, *args, **options)
             return
         with self._lock:
             self.erase()
-            # Ansible colours a text that comes with a colour later on: whatever is in it by now is
-            # not Ansible's.
-            safe = escape_control_chars(msg, colours=color is None) if isinstance(msg, str) else msg
+            # With ``color``, Ansible colors the text later, so color codes that are already in it
+            # do not come from Ansible.
+            safe = escape_control_chars(msg, colors=color is None) if isinstance(msg, str) else msg
             self._write(safe, color, *args, **options)
             self._open_line = not options.get("newline", True) and not msg.endswith("\n")
 
     def _alone(self, prompt: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
-        """A prompt with nothing drawn while it waits."""
+        """A prompt method during which nothing is drawn."""
 
         @functools.wraps(prompt)
         def asked(*args: t.Any, **options: t.Any) -> t.Any:
@@ -115,13 +111,13 @@ class Screen:
 
     @staticmethod
     def _put(text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any longer
+        with contextlib.suppress(OSError, ValueError):  # the reader has closed the pipe
             sys.stdout.write(text)
             sys.stdout.flush()
 
 
 class Ticker:
-    """Calls a function from time to time, in a thread of its own, until it is stopped."""
+    """Calls a function periodically in its own thread, until it is stopped."""
 
     def __init__(self, function: t.Callable[[], None], seconds: float) -> None:
         self._function = function
@@ -130,10 +126,10 @@ class Ticker:
         threading.Thread(target=self._run, name="rayfleet-ticker", daemon=True).start()
 
     def stop(self) -> None:
-        """Let no further call begin."""
+        """Make no further call."""
         self._stopped.set()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any longer
+        with contextlib.suppress(OSError, ValueError):  # the reader has closed the pipe
             while not self._stopped.wait(self._seconds):
                 self._function()

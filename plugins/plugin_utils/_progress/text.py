@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run's progress in words: the bar, the lines for a cloud, the recap.
+"""The text of a run's progress: the bar, the lines for a cloud, the recap.
 
-This plugin util is private to the collection. Pure: text out of what is known. Texts are made of
-pieces, each with the outcome that it speaks of, if any, for those who colour them.
+This plugin util is private to the collection. Pure. Lines consist of pieces, each with the outcome
+that determines its color, if any.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ Piece = tuple[str, t.Optional[Outcome]]
 Line = list[Piece]
 
 _UNKNOWN = "unknown"
-# Below this a bar would only take the place of what counts.
-_WIDE_ENOUGH_FOR_A_BAR = 60
+# On narrower terminals, a bar would take the room of the numbers.
+_MIN_WIDTH_FOR_BAR = 60
 _MOST_GROUPS = 20
 
 
 def noun(progress: Progress) -> str:
-    """What a host is: a cloud, where any is known to be one."""
+    """The noun for a host: ``clouds`` if any host is known to be a cloud."""
     return (
         "clouds"
         if any(cloud.account or cloud.planned for cloud in progress.clouds.values())
@@ -44,9 +44,9 @@ def noun(progress: Progress) -> str:
 
 
 def bar_line(progress: Progress, what: str, check: bool, width: int, now: float) -> Line:
-    """One line of at most this width that shows how far the run is."""
+    """One line of at most this width with the progress of the run."""
     pieces: Line = []
-    if width >= _WIDE_ENOUGH_FOR_A_BAR:
+    if width >= _MIN_WIDTH_FOR_BAR:
         room = min(width // 4, 30)
         full = int(progress.share() * room)
         pieces.append((f"[{'#' * full}{'.' * (room - full)}] ", None))
@@ -57,26 +57,26 @@ def bar_line(progress: Progress, what: str, check: bool, width: int, now: float)
 
 
 def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
-    """The same where nothing can be drawn over: a line of a log."""
+    """The same as a line of a log, if there is no terminal to draw on."""
     standing = "".join(text for text, _outcome in _standing(progress, what, check, now))
     return f"{standing} | {progress.task}" if progress.task else standing
 
 
 def changed_line(cloud: Cloud) -> str:
-    """That a cloud changed (or would) and why, on one line."""
-    told = cloud.change.value if cloud.change else ""
-    return f"{told}: {_named(cloud)}: {', '.join(map(on_one_line, cloud.unreported))}"
+    """The line for a change or a predicted change of a cloud, with its reasons."""
+    outcome = cloud.change.value if cloud.change else ""
+    return f"{outcome}: {_named(cloud)}: {', '.join(map(on_one_line, cloud.unreported))}"
 
 
 def failed_line(cloud: Cloud, task: str, message: str, unreachable: bool = False) -> str:
-    """That a task failed for a cloud, and all that the message says, on one line."""
-    told = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
-    return f"{told.value}: {_named(cloud)}, {on_one_line(task)}: {on_one_line(message)}"
+    """The line for a failed task of a cloud, with the whole message."""
+    outcome = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
+    return f"{outcome.value}: {_named(cloud)}, {on_one_line(task)}: {on_one_line(message)}"
 
 
 def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
-    """What came of the run: a table by account, why clouds changed, why they failed, and the totals
-    for machines.
+    """The recap of the run: a table by account, the reasons for changes, the failures, and the
+    totals in machine-readable form.
     """
     counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
     if not counted:
@@ -96,20 +96,20 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
         )
         for change in (Outcome.CHANGED, Outcome.WOULD_CHANGE)
     )
-    troubles = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.failure)
+    failures = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.failure)
     return [
         *_table(counted, what, check),
-        *_section("which checks fail", findings, width, None),
-        *_section("why they changed", changed, width, None),
-        *_section("why they would change", predicted, width, None),
-        *_section("why they failed", troubles, width, Outcome.FAILED),
+        *_section("failed checks", findings, width, None),
+        *_section("reasons for changes", changed, width, None),
+        *_section("reasons for predicted changes", predicted, width, None),
+        *_section("failures", failures, width, Outcome.FAILED),
         [("", None)],
         _totals(counted, what, check),
     ]
 
 
 def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
-    """How many are done, changed and failed, how long that took and how long the rest will take."""
+    """The numbers of clouds done, changed and failed, the elapsed and the remaining time."""
     pieces: Line = [
         (
             (
@@ -119,7 +119,7 @@ def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
             None,
         )
     ]
-    # A variable of a playbook may ask for check mode as well.
+    # A variable of a playbook may enable check mode as well.
     only_predicted = check or progress.changed and progress.changed == progress.predicted
     changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
     for count, outcome in ((progress.changed, changed), (progress.failed, Outcome.FAILED)):
@@ -137,7 +137,7 @@ def _clock(seconds: float) -> str:
 
 
 def _cut(pieces: Line, width: int) -> Line:
-    """Pieces up to a width, with dots where something is missing."""
+    """Pieces cut to a width, with dots at the end if something was cut."""
     pieces = [(on_one_line(text, strip=False), outcome) for text, outcome in pieces]
     if sum(display_width(text) for text, _outcome in pieces) <= width:
         return pieces
@@ -156,7 +156,7 @@ def _named(cloud: Cloud) -> str:
 
 
 def _table(clouds: t.Sequence[Cloud], what: str, check: bool) -> list[Line]:
-    """How many clouds of each account came to which outcome, with all of them last."""
+    """The number of clouds by account and outcome, with a last row for all accounts."""
     columns = _columns(clouds, check)
     counts: dict[str, collections.Counter[Outcome | None]] = collections.defaultdict(
         collections.Counter
@@ -185,9 +185,9 @@ def _table(clouds: t.Sequence[Cloud], what: str, check: bool) -> list[Line]:
 
 
 def _columns(clouds: t.Iterable[Cloud], check: bool) -> list[Outcome]:
-    """The outcomes that people look for, and those that came besides."""
+    """The outcomes that are always in the table, and any others that occurred."""
     usual = {
-        Outcome.RIGHT,
+        Outcome.IN_SYNC,
         Outcome.WOULD_CHANGE if check else Outcome.CHANGED,
         Outcome.FAILED,
         Outcome.UNREACHABLE,
@@ -207,12 +207,12 @@ def _grouped(pairs: t.Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
 def _section(
     title: str, groups: t.Sequence[tuple[str, list[str]]], width: int, outcome: Outcome | None
 ) -> list[Line]:
-    """Each text with how many clouds it is for and which, as far as a line goes."""
+    """Each text with the number and the names of its clouds, as far as they fit on one line."""
     if not groups:
         return []
     lines: list[Line] = [[("", None)], [(f"{title}:", None)]]
     for text, names in groups[:_MOST_GROUPS]:
-        # Of a long text and many names, both are to be seen.
+        # Leave room for names beside a long text.
         head = truncate(on_one_line(text), max(width * 2 // 3, 20))
         line = (
             f"{len(names):>6}  {head}: "
@@ -220,12 +220,12 @@ def _section(
         )
         lines.append([(truncate(line, width), outcome)])
     if len(groups) > _MOST_GROUPS:
-        lines.append([(f"        and {len(groups) - _MOST_GROUPS} more like these", None)])
+        lines.append([(f"        and {len(groups) - _MOST_GROUPS} more", None)])
     return lines
 
 
 def _totals(clouds: t.Sequence[Cloud], what: str, check: bool) -> Line:
-    """One line in the manner of Ansible's own recap, which scripts look through for ``changed=``."""
+    """One line in the format of Ansible's own recap, which scripts search for ``changed=``."""
     counts = collections.Counter(cloud.outcome for cloud in clouds)
     columns = {*_columns(clouds, check), Outcome.CHANGED}
     numbers = [

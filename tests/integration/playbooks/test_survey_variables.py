@@ -349,4 +349,4 @@ def test_the_progress_counts_only_the_clouds_that_are_meant(
     run = run_playbook(
         running_sandbox, "onboard", inventory, "-e", json.dumps(answers), variables=callback
     )
-    assert "clouds=2 right=1 changed=1 failed=0 unreachable=0" in run.output
+    assert "clouds=2 in_sync=1 changed=1 failed=0 unreachable=0" in run.output

@@ -285,18 +285,18 @@ def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) ->
         "",
         "PLAY RECAP *",
         "",
-        "account       clouds    right  changed   failed  unreachable",
+        "account       clouds  in sync  changed   failed  unreachable",
         "111111111111       1        0        1        0            0",
         "222222222222       1        0        0        1            0",
         "all                2        0        1        1            0",
         "",
-        "why they changed:",
+        "reasons for changes:",
         "     1  access_missing: vision",
         "",
-        "why they failed:",
+        "failures:",
         "     1  bucket is empty. Set it, or omit it.: speech",
         "",
-        "clouds=2 right=0 changed=1 failed=1 unreachable=0",
+        "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0",
     ]
     assert shown.errors == "" and shown.status == 2
 
@@ -305,7 +305,7 @@ def test_check_mode_is_named(stage: Stage) -> None:
     """Nothing is said to have changed."""
     shown = stage.playbook(CHANGE).in_pipe("--check")
     assert "would change: vision (account 111111111111): access_missing" in shown.output
-    assert "clouds=2 right=1 changed=0 would_change=1 failed=0 unreachable=0" in shown.output
+    assert "clouds=2 in_sync=1 changed=0 would_change=1 failed=0 unreachable=0" in shown.output
 
 
 @pytest.mark.core
@@ -314,13 +314,13 @@ def test_check_mode_is_named(stage: Stage) -> None:
     [
         pytest.param(
             "{{ false }}",
-            "clouds=2 right=0 changed=2 failed=0 unreachable=0",
+            "clouds=2 in_sync=0 changed=2 failed=0 unreachable=0",
             id="for real",
             marks=LONG,
         ),
         pytest.param(
             "{{ true }}",
-            "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0",
+            "clouds=2 in_sync=0 changed=0 would_change=2 failed=0 unreachable=0",
             id="check mode",
         ),
         pytest.param(
@@ -331,7 +331,7 @@ def test_check_mode_is_named(stage: Stage) -> None:
         ),
         pytest.param(
             "{{ item == 'role' }}",
-            "clouds=2 right=0 changed=2 failed=0 unreachable=0",
+            "clouds=2 in_sync=0 changed=2 failed=0 unreachable=0",
             id="of one item",
         ),
     ],
@@ -351,8 +351,8 @@ def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
     )
     shown = stage.playbook(task).in_pipe()
     assert told in shown.output
-    assert ("why they changed:" in shown.output) == (" changed=0 " not in shown.output)
-    assert ("why they would change:" in shown.output) == ("would_change=" in shown.output)
+    assert ("reasons for changes:" in shown.output) == (" changed=0 " not in shown.output)
+    assert ("reasons for predicted changes:" in shown.output) == ("would_change=" in shown.output)
 
 
 @pytest.mark.core
@@ -378,7 +378,7 @@ def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) ->
     shown = stage.playbook(
         task, does("Install", on="speech", loop=["a", "b"], changed=True)
     ).in_pipe()
-    recap = shown.output.partition("why they changed:\n")[2]
+    recap = shown.output.partition("reasons for changes:\n")[2]
     assert "     1  Install: speech\n     1  role_differs: vision\n" in recap
     assert "     1  bad could not be read. worse could not be read.: vision\n" in recap
     assert (
@@ -387,7 +387,7 @@ def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) ->
         "be read.\n"
     ) in shown.output
     assert "One or more items failed" not in shown.output
-    assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.output
+    assert "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in shown.output
 
 
 @pytest.mark.core
@@ -413,7 +413,7 @@ def test_a_playbook_of_another_kind_is_about_hosts(stage: Stage) -> None:
     ).in_pipe()
     assert "changed: web2: Install\n" in shown.output
     assert "unknown       2        0        2" in shown.output
-    assert "hosts=2 right=0 changed=2" in shown.output
+    assert "hosts=2 in_sync=0 changed=2" in shown.output
 
 
 # What people need to see of a task of the first cloud.
@@ -522,8 +522,8 @@ def test_with_v_all_is_shown_as_ansible_shows_it(stage: Stage, arguments: list[s
     )
     body = default.partition("PLAY [Work]")[2].strip()
     assert body in ours
-    assert "clouds=2 right=0 changed=2 failed=1" not in default
-    assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in ours.partition(body)[2]
+    assert "clouds=2 in_sync=0 changed=2 failed=1" not in default
+    assert "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in ours.partition(body)[2]
 
 
 @pytest.mark.core
@@ -557,7 +557,7 @@ def test_a_rescued_cloud_did_not_fail(stage: Stage) -> None:
     }
     shown = stage.playbook(block).in_pipe()
     assert "failed: speech (account 222222222222), Work: no" in shown.output
-    assert "clouds=2 right=1 changed=1 failed=0 unreachable=0" in shown.output
+    assert "clouds=2 in_sync=1 changed=1 failed=0 unreachable=0" in shown.output
 
 
 def test_a_cloud_whose_play_was_cut_short_is_not_called_right(stage: Stage) -> None:
@@ -565,7 +565,7 @@ def test_a_cloud_whose_play_was_cut_short_is_not_called_right(stage: Stage) -> N
     shown = stage.playbook(
         does("Try", on="speech", failed=True, msg="no"), does("Go on"), max_fail_percentage=10
     ).in_pipe()
-    assert "clouds=2 right=0 changed=0 failed=1 unreachable=0 not_finished=1" in shown.output
+    assert "clouds=2 in_sync=0 changed=0 failed=1 unreachable=0 not_finished=1" in shown.output
 
 
 def test_the_account_comes_from_where_it_is_known(stage: Stage) -> None:
@@ -664,7 +664,9 @@ def test_a_terminal_has_a_bar_below_what_is_printed(stage: Stage) -> None:
     )
     assert REMEDY in shown.lines and "[WARNING]: careful" in shown.lines
     assert not [line for line in shown.lines if " done in " in line]
-    assert "clouds=2 right=0 changed=1 failed=1 unreachable=0" in shown.lines and shown.status == 2
+    assert (
+        "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in shown.lines and shown.status == 2
+    )
     assert "changed: vision" not in shown.output, "the bar counts them"
 
 
@@ -777,16 +779,16 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
         run_playbook(running_sandbox, "onboard", fleet_inventory, *more, variables=variables)
         for more in (["--check"], [], ["--check"])
     )
-    assert "clouds=13 right=1 changed=0 would_change=11 failed=1 unreachable=0" in check.output
+    assert "clouds=13 in_sync=1 changed=0 would_change=11 failed=1 unreachable=0" in check.output
     assert "would change: forecast-prod (account 333333333333): profile_differs\n" in check.output
-    assert "clouds=13 right=1 changed=11 failed=1 unreachable=0" in first.output
+    assert "clouds=13 in_sync=1 changed=11 failed=1 unreachable=0" in first.output
     assert re.search(r"^222222222222 +7 +0 +7 +0 +0$", first.output, re.M)
     assert re.search(
         r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not",
         first.output,
         re.M,
     )
-    assert "clouds=13 right=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
+    assert "clouds=13 in_sync=12 changed=0 would_change=0 failed=1 unreachable=0" in second.output
 
 
 @pytest.mark.long
@@ -815,12 +817,12 @@ def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: P
     for predicted in (rollback("--check"), rollback("-e", "fleet_mode=check")):
         assert (
             predicted.writes == []
-            and "clouds=2 right=0 changed=0 would_change=2 failed=0 unreachable=0"
+            and "clouds=2 in_sync=0 changed=0 would_change=2 failed=0 unreachable=0"
             in predicted.output
         )
         assert (
-            "why they would change:" in predicted.output
-            and "why they changed:" not in predicted.output
+            "reasons for predicted changes:" in predicted.output
+            and "reasons for changes:" not in predicted.output
         )
         assert (
             f"would change: {one.name} (account {one.account_id}): added_since_backup, "
@@ -828,10 +830,10 @@ def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: P
         ) in predicted.output
     put_trust(running_sandbox, policy(LAMBDA, PARTNER), one.role_name)
     made = rollback()
-    assert made.writes and "clouds=2 right=0 changed=1 failed=1 unreachable=0" in made.output
+    assert made.writes and "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in made.output
     assert "would" not in made.output and "One or more items failed" not in made.output
-    changed, _heading, failed = made.output.partition("why they changed:")[2].partition(
-        "why they failed:"
+    changed, _heading, failed = made.output.partition("reasons for changes:")[2].partition(
+        "failures:"
     )
     assert re.search(rf"^     2  added_since_backup: .*{one.name}", changed, re.M)
     assert re.search(rf"^     1  changed_since_backup: {other.name}$", changed, re.M)
@@ -849,7 +851,7 @@ def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
     assert int(totals["drifted"]) == report["fail"] > 0
     assert (totals["clouds"], totals["changed"]) == ("13", "0")
-    assert "which checks fail:" in run.output
+    assert "failed checks:" in run.output
 
 
 @pytest.mark.long
@@ -874,6 +876,6 @@ def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(
     )
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
     changed = {cloud.name for cloud in FLEET if run.changed(cloud.name)}
-    assert totals["clouds"] == "13" and totals["failed"] == "1" and totals["right"] == "1"
+    assert totals["clouds"] == "13" and totals["failed"] == "1" and totals["in_sync"] == "1"
     assert int(totals["changed"]) + int(totals["not_finished"]) == 11
     assert 0 < len(changed) < 11 and int(totals["not_finished"]) >= 11 - len(changed)

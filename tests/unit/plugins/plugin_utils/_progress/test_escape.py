@@ -46,7 +46,7 @@ def test_control_characters_are_shown_as_escapes(text: str, expected: str) -> No
 )
 def test_the_colours_of_ansible_may_stay(text: str, expected: str) -> None:
     """On demand."""
-    assert escape_control_chars(text, colours=True) == expected
+    assert escape_control_chars(text, colors=True) == expected
 
 
 def test_data_is_made_harmless_as_deep_as_it_goes() -> None:

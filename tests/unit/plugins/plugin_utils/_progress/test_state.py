@@ -146,7 +146,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         pytest.param(
             [
                 BEGIN,
-                ("choose", {"b"}),
+                ("select", {"b"}),
                 ("task_finished", "a", "trust"),
                 ("task_finished", "b", "trust"),
                 AGAIN,
@@ -159,9 +159,9 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         pytest.param(
             [
                 BEGIN,
-                ("choose", {"b"}),
+                ("select", {"b"}),
                 AGAIN,
-                ("choose", {"a", "c"}),
+                ("select", {"a", "c"}),
                 BEGIN,
                 *_all_over("trust"),
                 ("settle", ()),

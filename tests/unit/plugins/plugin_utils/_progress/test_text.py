@@ -145,21 +145,21 @@ def test_the_recap() -> None:
     progress.task_finished("d", "bucket")
     progress.fail("e", "no route", unreachable=True)
     assert _recap(progress) == [
-        "account       clouds    right  changed   failed  unreachable",
+        "account       clouds  in sync  changed   failed  unreachable",
         "111111111111       3        0        1        1            1",
         "222222222222       1        0        1        0            0",
         "unknown            1        1        0        0            0",
         "all                5        1        2        1            1",
         "",
-        "why they changed:",
+        "reasons for changes:",
         "     2  wrong_arn_kind: a, b",
         "     1  ec2_trust_missing: b",
         "",
-        "why they failed:",
+        "failures:",
         "     1  Role c does not exist.: c",
         "     1  no route: e",
         "",
-        "clouds=5 right=1 changed=2 failed=1 unreachable=1",
+        "clouds=5 in_sync=1 changed=2 failed=1 unreachable=1",
     ]
 
 
@@ -168,13 +168,13 @@ def test_the_recap_of_check_mode() -> None:
     progress = _progress(a="111111111111")
     progress.change("a", ["access_missing"], predicted=True)
     assert _recap(progress, check=True) == [
-        "account       clouds    right  would change   failed  unreachable",
+        "account       clouds  in sync  would change   failed  unreachable",
         "111111111111       1        0             1        0            0",
         "",
-        "why they would change:",
+        "reasons for predicted changes:",
         "     1  access_missing: a",
         "",
-        "clouds=1 right=0 changed=0 would_change=1 failed=0 unreachable=0",
+        "clouds=1 in_sync=0 changed=0 would_change=1 failed=0 unreachable=0",
     ]
 
 
@@ -184,13 +184,13 @@ def test_the_recap_tells_changes_from_predictions() -> None:
     progress.change("a", ["access_missing"], predicted=True)
     progress.change("b", ["ec2_trust_missing"])
     assert _recap(progress)[3:] == [
-        "why they changed:",
+        "reasons for changes:",
         "     1  ec2_trust_missing: b",
         "",
-        "why they would change:",
+        "reasons for predicted changes:",
         "     1  access_missing: a",
         "",
-        "clouds=2 right=0 changed=1 would_change=1 failed=0 unreachable=0",
+        "clouds=2 in_sync=0 changed=1 would_change=1 failed=0 unreachable=0",
     ]
 
 
@@ -203,14 +203,14 @@ def test_the_recap_of_an_audit() -> None:
     for name in "abc":
         progress.task_finished(name, "bucket")
     assert _recap(progress) == [
-        "account       clouds    right  drifted  changed   failed  unreachable",
+        "account       clouds  in sync  drifted  changed   failed  unreachable",
         "111111111111       3        1        2        0        0            0",
         "",
-        "which checks fail:",
+        "failed checks:",
         "     2  trust_policy: a, b",
         "     1  bucket_grants: a",
         "",
-        "clouds=3 right=1 drifted=2 changed=0 failed=0 unreachable=0",
+        "clouds=3 in_sync=1 drifted=2 changed=0 failed=0 unreachable=0",
     ]
 
 
@@ -219,11 +219,11 @@ def test_the_recap_of_a_rollout_that_stopped() -> None:
     progress = _progress(a="111111111111", b="111111111111")
     progress.plan({"b"})
     assert _recap(progress)[:2] == [
-        "account       clouds    right  changed   failed  unreachable  not finished",
+        "account       clouds  in sync  changed   failed  unreachable  not finished",
         "111111111111       2        1        0        0            0             1",
     ]
     assert (
-        _recap(progress)[-1] == "clouds=2 right=1 changed=0 failed=0 unreachable=0 not_finished=1"
+        _recap(progress)[-1] == "clouds=2 in_sync=1 changed=0 failed=0 unreachable=0 not_finished=1"
     )
 
 
@@ -252,7 +252,7 @@ def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
     assert all(": cloud" in line for line in lines if line.startswith("     1  ")), (
         "the names are to be seen too"
     )
-    assert "        and 480 more like these" in lines
+    assert "        and 480 more" in lines
 
 
 @pytest.mark.parametrize(
