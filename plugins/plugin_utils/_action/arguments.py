@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Validate the arguments of a module's task on the controller, as AnsibleModule does where the
-module runs.
+"""Validate the arguments of a module's task on the controller, as AnsibleModule does on the machine
+that the module runs on.
 
 This plugin util is private to the collection.
 """
@@ -23,14 +23,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task i
 
 
 class Validated:
-    """Arguments after validation: the parameters, the values not to show, what to warn of, and what
-    is wrong, if anything is.
+    """The result of a validation: parameters, secret values, warnings, and the error message, if
+    any.
     """
 
     def __init__(
         self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]
     ) -> None:
-        # Plain types, as a module gets them: Ansible's own carry tags and templates.
+        # Plain types, as a module gets them: Ansible's carry tags and templates.
         plain = json.loads(json.dumps(arguments, default=str))
         rules = {
             name: rule

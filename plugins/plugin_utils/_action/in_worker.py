@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run a module's task in Ansible's worker process where nothing could differ, else as the ordinary
+"""Run a module's task in Ansible's worker process if the result is the same, else as an ordinary
 module.
 
-This plugin util is private to the collection. A new Python that imports Ansible, boto3 and the
-service models costs many times what the AWS calls of a task take. With a local connection the
-worker is the same machine, user and Python as the module would have, and it has all of that in
+This plugin util is private to the collection. A new Python process that imports Ansible, boto3 and
+the service models takes many times longer than the AWS calls of a task. With a local connection,
+the worker has the same machine, user and Python as the module would have, and has all of that in
 memory.
 """
 
@@ -39,10 +39,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
 SWITCH = "anyscale_in_worker"
-# What Python and its libraries, the dynamic loader and botocore's loader read when they start, and
-# not again.
+# Variables that Python and its libraries, the dynamic loader and botocore's loader read only at
+# their start.
 _READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "SSL_CERT_", "TMP", "TEMP")
-# There, a process that was forked after boto3 was used is ended by the system.
+# macOS terminates a process that was forked after boto3 was used.
 FORK_IS_UNSAFE = sys.platform == "darwin"
 
 Result = dict[str, t.Any]
@@ -50,15 +50,15 @@ display = Display()
 
 
 class InWorkerAction(ActionBase):
-    """The base of an action plugin that has the name of its module. A subclass names the module's
-    task.
+    """The base of an action plugin with the name of its module. A subclass sets the module's task
+    class.
     """
 
     task_class: t.ClassVar[type[ModuleTask]]
     _supports_async = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
-        """Every action of a module is one that uses AWS."""
+        """Every action of a module uses AWS, so warm up when it is imported."""
         super().__init_subclass__(**kwargs)
         warm_up_workers()
 
@@ -81,7 +81,7 @@ class InWorkerAction(ActionBase):
         return result
 
     def _obstacle(self, task_vars: Result, environment: t.Mapping[str, str]) -> str | None:
-        """Why the task cannot run here with the same outcome as the module; ``None`` where it can."""
+        """Why the task cannot run here with the same result as the module; ``None`` if it can."""
         early = sorted(name for name in environment if name.startswith(_READ_AT_START))
         obstacles = {
             f"{SWITCH} is false": not boolean(
@@ -96,7 +96,7 @@ class InWorkerAction(ActionBase):
             f"its environment sets {', '.join(early)}": bool(early),
             "it has another Python": not self._has_this_python(task_vars),
         }
-        return next((why for why, stands in obstacles.items() if stands), None)
+        return next((why for why, applies in obstacles.items() if applies), None)
 
     def _has_this_python(self, task_vars: Result) -> bool:
         if self._task.delegate_to:
@@ -110,8 +110,8 @@ class InWorkerAction(ActionBase):
         )
 
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
-        gc.freeze()  # what came into memory since this action was imported
-        # The folder in which a local connection runs modules.
+        gc.freeze()  # what was loaded since this action was imported
+        # The directory in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(
                 self.task_class, self._task.resolved_action or self._task.action, self._task.args
@@ -142,7 +142,7 @@ class InWorkerAction(ActionBase):
 
 @contextlib.contextmanager
 def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
-    """The task's ``environment:`` for as long as it runs; the items of a loop share this process."""
+    """Set the task's ``environment:`` while it runs. The items of a loop share this process."""
     before = dict(os.environ)
     os.environ.update({name: str(value) for name, value in variables.items()})
     try:
@@ -153,37 +153,39 @@ def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
 
 
 def warm_up_workers() -> None:
-    """Load what calls of AWS need, for an action that is being imported: Ansible does so before it
-    forks the workers that run it.
+    """Load what AWS calls need. This runs when an action is imported, which is before Ansible forks
+    the workers.
     """
     if not FORK_IS_UNSAFE:
-        # What is wrong with boto3, or with settings, is for the tasks that use them to say.
+        # Errors of boto3 or of settings are reported by the tasks that use them.
         with contextlib.suppress(Exception):
             botocore_loader.warm_up()
             warm_up()
-        # What the collector looked at in a worker would be copied into it, page by page.
+        # A garbage collection in a worker would copy the memory pages that it touches.
         gc.collect()
         gc.freeze()
 
 
 def run_cache(ignore_cached_denials: bool = False) -> SessionCache:
-    """The sessions of this run of Ansible. Its temporary folder is its user's alone, and goes with
-    the run.
+    """The sessions of this run of Ansible. Ansible's temporary directory belongs to its user alone,
+    and is removed with the run.
     """
     return SessionCache(
         os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), ignore_cached_denials
     )
 
 
-def is_this_python(wanted: str) -> bool:
-    """Whether an interpreter setting means this Python. Discovery counts as it: it would find one
-    that may not have boto3.
+def is_this_python(setting: str) -> bool:
+    """Whether an interpreter setting means this Python. Discovery counts as this Python, because it
+    might find one without boto3.
     """
-    return wanted.startswith("auto") or _same_python(wanted, sys.executable)
+    return setting.startswith("auto") or _same_python(setting, sys.executable)
 
 
 def _same_python(one: str, other: str) -> bool:
-    """A virtual environment's python is a link to that of its base, so the folder counts as well."""
+    """Whether two paths are the same Python. The python of a virtual environment is a link to that
+    of its base, so the directories are compared as well.
+    """
 
     def place(path: str) -> tuple[str, str]:
         return os.path.realpath(path), os.path.realpath(os.path.dirname(os.path.abspath(path)))
@@ -192,8 +194,8 @@ def _same_python(one: str, other: str) -> bool:
 
 
 def _shows_invocation() -> bool:
-    """Modules return their arguments always, or as the setting says in releases of ansible-core
-    that have it.
+    """Whether modules return their arguments: the setting, or always in releases of ansible-core
+    without it.
     """
     try:
         return bool(C.config.get_config_value("INJECT_INVOCATION"))

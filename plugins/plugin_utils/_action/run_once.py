@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The base of the actions that run once for all hosts of a play, and tell a later play which of
-them are its hosts.
+"""The base of the actions that run once for all hosts of a play, and return the hosts of a later
+play.
 
 This plugin util is private to the collection.
 """
@@ -23,8 +23,8 @@ Json = dict[str, t.Any]
 
 
 class FleetAction(ActionBase):
-    """An action for all hosts of a batch. A subclass has the rules for its arguments, as
-    AnsibleModule takes them.
+    """An action for all hosts of a batch. A subclass defines the rules for its arguments, in the
+    format of AnsibleModule.
     """
 
     BYPASS_HOST_LOOP = True
@@ -35,7 +35,7 @@ class FleetAction(ActionBase):
     hosts_variable: t.ClassVar[str] = "ansible_play_batch"
 
     def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
-        """Validate the arguments, and run for all hosts. Bad input fails the task with its remedy."""
+        """Validate the arguments, and run for all hosts. Invalid input fails the task."""
         variables = task_vars or {}
         result = super().run(tmp, variables)
         _validation, arguments = self.validate_argument_spec(**self.rules)
@@ -52,15 +52,15 @@ class FleetAction(ActionBase):
 
     @abc.abstractmethod
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
-        """The result. ``hostvars``: the variables of each host, which take milliseconds to gather."""
+        """Return the result. ``hostvars``: variables by host; each access takes milliseconds."""
 
 
 def refuse_patterns(names: t.Iterable[str]) -> None:
-    """Raise for a name that Ansible reads as something else where it is to be a play's host: its
-    cloud would be left out, unsaid.
+    """Raise for a host name that Ansible reads as a pattern in the ``hosts`` of a play, because its
+    cloud would be left out silently.
 
-    One that looks like a glob, a range or a regular expression is no such name: a host of exactly
-    that name comes before these.
+    A name that looks like a glob, a range or a regular expression is allowed, because Ansible
+    prefers a host of exactly that name.
     """
     for name in names:
         if name[0] in "!&" or split_host_pattern(name) != [name]:
@@ -71,9 +71,7 @@ def refuse_patterns(names: t.Iterable[str]) -> None:
 
 
 def host_variable(known: t.Mapping[str, t.Any], variable: str) -> t.Any:
-    """A host's variable. One that cannot be templated tells nothing here, and fails where it is
-    needed.
-    """
+    """A host's variable, or ``None`` if it cannot be templated. It fails the task that needs it."""
     try:
         return known.get(variable)
     except AnsibleError:

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Add up what the jobs of a workflow published, step by step: a sliced step is as many jobs as it
-has slices.
+"""Add up the artifacts of the jobs of a workflow, step by step. A sliced step has one job per
+slice.
 
 This plugin util is private to the collection. Pure.
 """
@@ -18,9 +18,9 @@ Json = dict[str, t.Any]
 
 
 def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:
-    """Of each step how many jobs it had, the sums of their counts, and their failed clouds.
+    """For each step the number of its jobs, the sums of their counts, and their failed clouds.
 
-    ``artifacts`` are by the name that each was published under, which only its job has.
+    ``artifacts`` are by name; each job publishes under a unique name.
     """
     merged: dict[str, Json] = {}
     for name in sorted(artifacts):
@@ -42,14 +42,14 @@ def _checked(name: str, artifact: t.Any) -> Json:
         isinstance(artifact.get(key), kind) for key, kind in wanted.items()
     ):
         raise InputError(
-            f"{name} is not what a playbook of this collection publishes",
-            "Run all jobs with the same release of it.",
+            f"{name} is not an artifact of a playbook of this collection",
+            "Run all jobs with the same release of the collection.",
         )
     return artifact
 
 
 def _sum(name: str, one: Json, other: Json) -> Json:
-    """Numbers are added, at any depth."""
+    """Add up the numbers at any depth."""
     total = dict(one)
     for key, value in other.items():
         if isinstance(value, dict):
@@ -58,7 +58,7 @@ def _sum(name: str, one: Json, other: Json) -> Json:
             total[key] = total.get(key, 0) + value
         else:
             raise InputError(
-                f"{name} counts {key} as {value!r}, which is no number",
-                "Run all jobs with the same release of it.",
+                f"{name} has {value!r} as the count of {key}, which is not a number",
+                "Run all jobs with the same release of the collection.",
             )
     return total

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Observe many clouds at once, in one process: which of them differ from what a role would make of
-them, and why.
+"""Plan many clouds at once, in one process: which of them a role would change, and why.
 
-This plugin util is private to the collection. It decides with the very tasks that converge, so that
-a cloud is never called right that a run for it alone would change.
+This plugin util is private to the collection. It plans with the tasks that converge, so that a
+cloud is never considered in sync if a run for it alone would change it.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_task
     RoleTasks,
 )
 
-# What leads to an account, since the environment is one for all tasks; which account is wanted is
-# for the tasks to check.
+# The options that determine the account, given that all tasks share one environment. The tasks
+# check that it is the expected account.
 _TO_ACCOUNT = tuple(name for name in aws_argument_spec() if name not in ("account_id", "region"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Observed:
-    """What was seen of a cloud: why it differs (nothing: it does not) and in what, or why that
-    cannot be told, and warnings.
+    """The plan of a cloud: the reasons for changes (none if it is in sync) and their resources, or
+    why it could not be planned; and warnings.
     """
 
     reasons: tuple[str, ...] = ()
@@ -59,16 +58,16 @@ class Observed:
 
     @property
     def is_right(self) -> bool:
-        """Whether there is nothing to do for it, beyond doubt."""
+        """Whether it is known to be in sync."""
         return not self.reasons and self.obstacle is None
 
 
 class SessionPool:
-    """One session for all tasks that connect in the same way, so that an account is asked once what
-    all its clouds need.
+    """One session for all tasks that connect in the same way, so that data of an account is read
+    once for all its clouds.
 
-    ``make`` is given parameters, and the account's first session where it has one for another
-    region already.
+    ``make`` gets the parameters, and the first session of the account if there is one for another
+    region.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class SessionPool:
         self._accounts: dict[tuple[t.Any, ...], dict[str | None, AwsSession]] = {}
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
-        """The session that a task's parameters ask for."""
+        """The session for a task's parameters."""
         key = tuple(params.get(option) for option in _TO_ACCOUNT)
         region = params.get("region")
         with self._lock:
@@ -90,23 +89,23 @@ class SessionPool:
 
 
 class Fleet:
-    """The clouds that a role is for, and how to look at them."""
+    """Plans a role for the clouds of a play."""
 
     def __init__(
         self, role: RoleTasks, modules: t.Mapping[str, type[Task]], connect: Connect, folder: str
     ) -> None:
-        """``folder``: where a local connection runs modules."""
+        """``folder``: the directory in which a local connection runs modules."""
         self._role = role
         self._modules = modules
         self._connect = connect
         self._folder = folder
-        # Ansible's templates are not made for threads; one at a time costs nothing, as Python runs
-        # one at a time anyway.
+        # Ansible's templating is not thread-safe. The lock costs no time, because Python runs only
+        # one thread at a time anyway.
         self._templating = threading.Lock()
 
     def observe(self, names: t.Iterable[str], threads: int) -> dict[str, Observed]:
-        """Look at clouds by their names in the inventory, so many at a time. No cloud's trouble is
-        another's.
+        """Plan clouds by their names in the inventory, this many at a time. A failure of one cloud
+        does not affect the others.
         """
         pool = concurrent.futures.ThreadPoolExecutor(threads)
         try:
@@ -118,7 +117,7 @@ class Fleet:
         finally:
             pool.shutdown(
                 wait=False, cancel_futures=True
-            )  # a task that is out of time does not look at the others first
+            )  # a task that has timed out does not wait for the other clouds
 
     def _observed(self, name: str) -> Observed:
         try:
@@ -127,11 +126,11 @@ class Fleet:
             return Observed(obstacle=str(why))
         except (
             Exception
-        ) as error:  # a change in ansible-core, say: the cloud's own tasks run all the same
+        ) as error:  # for example a change in ansible-core: the cloud's own tasks still run
             return Observed(obstacle=f"{type(error).__name__}: {error}")
 
     def _look(self, name: str) -> Observed:
-        """Follow the role's tasks up to the first that would change something."""
+        """Plan the role's tasks up to the first that would change something."""
         warnings: list[str] = []
         calls = self._role.calls(name)
         result: t.Mapping[str, t.Any] | None = None
@@ -148,8 +147,8 @@ class Fleet:
             result = plan.result
 
     def _plan(self, call: Call) -> tuple[Plan, tuple[str, ...]]:
-        """What a call would change, and in what; where that is nothing, its result. As free of
-        secrets as what the module says.
+        """The plan of a call, with its result if it changes nothing, and the names of the resources
+        to change. Secrets are removed as in the output of the module.
         """
         task_class = self._modules[call.action]
         validated = Validated(task_class, call.action, call.arguments)
@@ -169,18 +168,18 @@ class Fleet:
             result = {} if plan.changed else {**task.result_of(plan), "warnings": []}
         except TaskError as error:
             raise NotForeseen(censored(error.failure()["msg"])) from error
-        except Exception as error:  # a bug: the cloud's own task is to show it
+        except Exception as error:  # a bug, which the cloud's own task reports
             raise NotForeseen(censored(f"{type(error).__name__}: {error}")) from error
-        told = dataclasses.replace(
+        reported = dataclasses.replace(
             plan, result=result, warnings=() if call.no_log else tuple(map(censored, plan.warnings))
         )
-        return told, tuple(map(censored, task.changed_resources(plan)))
+        return reported, tuple(map(censored, task.changed_resources(plan)))
 
     def _with_whole_paths(
         self, task_class: type[Task], params: t.Mapping[str, t.Any]
     ) -> dict[str, t.Any]:
-        """Parameters with the paths that the module finds: it starts in another folder than this
-        process, which has but one.
+        """Parameters with absolute paths. The module would resolve relative ones in another
+        directory than this process.
         """
         spec = module_arguments(task_class)["argument_spec"]
         paths = {

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tasks of a role would be given for a host: conditions and arguments, templated as
-Ansible does, but not run.
+"""The conditions and arguments of a role's tasks for a host, templated as Ansible does, without
+running the tasks.
 
-This plugin util is private to the collection. All that it takes from inside ansible-core is used in
-this file alone.
+This plugin util is private to the collection. The internals of ansible-core that it needs are used
+in this file only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     is_this_python,
 )
 
-# What makes more, or something else, of a task than one run of its module with its arguments.
+# Keywords with which a task is more than one run of its module with its arguments.
 _KEYWORDS = (
     "async_val",
     "changed_when",
@@ -40,7 +40,7 @@ _KEYWORDS = (
     "until",
 )
 
-# What stands, in newer releases, behind the name that a task registers its result by.
+# In newer releases, the expression of a variable that registers the whole result of a task.
 _WHOLE_RESULT = "_task.polymorphic_result"
 
 Variables = dict[str, t.Any]
@@ -48,7 +48,7 @@ Result = t.Mapping[str, t.Any]
 
 
 class NotForeseen(Exception):
-    """What a role would do for a host cannot be told without running it; the text says why."""
+    """What a role would do for a host cannot be planned; the text has the reason."""
 
 
 class Call(t.NamedTuple):
@@ -60,18 +60,18 @@ class Call(t.NamedTuple):
 
 
 class RoleTasks:
-    """The tasks of a role's entry point, in the place of the task of an action."""
+    """The tasks of a role's entry point, as if they were included by the task of an action."""
 
     def __init__(
         self, action: ActionBase, role: str, tasks_from: str, modules: t.Collection[str]
     ) -> None:
-        """``modules``: the full names of those that can be foreseen."""
+        """``modules``: the full names of the modules that can be planned."""
         self._task = action._task
         self._templar = _remembering(action._templar.copy_with_new_env(available_variables={}))
         self._play = self._task.get_play()
         self._manager = self._task.get_variable_manager()
         self._hosts = {host.name: host for host in self._manager._inventory.get_hosts()}
-        self._everybody = [
+        self._all_hosts = [
             host.name
             for host in self._manager._inventory.get_hosts(
                 self._play.hosts or "all", ignore_restrictions=True
@@ -82,16 +82,16 @@ class RoleTasks:
             _refuse_unforeseen(task, modules)
 
     def calls(self, name: str) -> t.Generator[Call, Result, None]:
-        """The calls of modules that the role would make for a host. Send back the result of each
-        for the sake of the next.
+        """The module calls that the role would make for a host. Send back the result of each, for
+        the conditions of the next.
 
-        Raises NotForeseen, or AnsibleError for what Ansible would fail with.
+        Raises NotForeseen, or the AnsibleError that Ansible would fail with.
         """
         templar = self._templar
         registered: Variables = {}
         for task in self._tasks:
             variables = {**self._variables(name, task), **registered}
-            templar.available_variables = variables  # meanwhile it was used for other hosts
+            templar.available_variables = variables  # it was used for other hosts in between
             _refuse_elsewhere(task, variables, templar)
             try:
                 runs = all(templar.evaluate_conditional(condition) for condition in task.when)
@@ -107,20 +107,22 @@ class RoleTasks:
 
     def _variables(self, name: str, task: PlayTask) -> Variables:
         """A host's variables, as a task sees them."""
-        # The lists of hosts are handed over: else they are made anew for each host, and a fleet's
-        # time grows with its square.
+        # Pass the lists of hosts. Otherwise Ansible builds them for each host, which takes time
+        # proportional to the square of the fleet.
         return self._manager.get_vars(
             play=self._play,
             host=self._hosts[name],
             task=task,
             _hosts=list(self._hosts),
-            _hosts_all=self._everybody,
+            _hosts_all=self._all_hosts,
         )
 
     def _loaded(self, role: str, tasks_from: str, loader: t.Any) -> list[PlayTask]:
-        """The role's tasks, with what they inherit here. The play is a copy of this process's own."""
-        # Without the task that validates the role's variables: the modules validate what they are
-        # given.
+        """The role's tasks, with the keywords that they inherit here. The play is a copy that only
+        this process has.
+        """
+        # Without the task that validates the role's variables: the modules validate their
+        # arguments.
         statement = {
             "ansible.builtin.include_role": {
                 "name": role,
@@ -138,8 +140,8 @@ class RoleTasks:
 
 
 def _remembering(templar: t.Any) -> t.Any:
-    """A templar that compiles a template once, not once for each host, which would be most of a
-    plan's time.
+    """A templar that compiles each template once instead of once per host, which would take most of
+    the time of a plan.
     """
     environment = templar._engine.environment
     for name in ("from_string", "compile_expression"):
@@ -160,7 +162,7 @@ def _flat(items: t.Iterable[t.Any]) -> t.Iterator[PlayTask]:
 
 
 def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
-    """Raise for a task of which it cannot be told beforehand what it would do."""
+    """Raise for a task that cannot be planned."""
     if task.resolved_action not in modules:
         raise NotForeseen(
             f"the role has a task with {task.resolved_action or task.action}, {task.get_name()}"
@@ -173,7 +175,7 @@ def _refuse_unforeseen(task: PlayTask, modules: t.Collection[str]) -> None:
         if getattr(task, name) not in (None, 0, [], [{}])
     ]
     if context.CLIARGS.get("check") and "check_mode" in keywords:
-        keywords.remove("check_mode")  # what the command line asks for is what is done here anyway
+        keywords.remove("check_mode")  # planning is a check mode anyway
     if keywords:
         raise NotForeseen(f"{task.get_name()} has {', '.join(keywords)}")
 
@@ -195,18 +197,18 @@ def _refuse_elsewhere(task: PlayTask, variables: Variables, templar: t.Any) -> N
         ),
         "it has another Python": not is_this_python(str(interpreter)),
     }
-    for why, stands in obstacles.items():
-        if stands:
+    for why, applies in obstacles.items():
+        if applies:
             raise NotForeseen(why)
 
 
 def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
-    """A task's arguments with the defaults of modules; one that the task omits is no reason for a
-    default.
+    """A task's arguments with ``module_defaults``, which do not apply to arguments that the task
+    omits explicitly.
     """
     from ansible.executor.module_common import (
         _apply_action_arg_defaults,
-    )  # its loss must not keep this file from being imported
+    )  # here, so that this file can be imported even if ansible-core removes it
 
     given = templar.template(task.args)
     completed = _apply_action_arg_defaults(
@@ -218,8 +220,8 @@ def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
 
 
 def _registered(task: PlayTask) -> t.Iterable[str]:
-    """The variables that take a task's result: one name, or in newer releases several, each with
-    what is taken of it.
+    """The variables that register a task's result: one name, or in newer releases several, each
+    with an expression.
     """
     if task.register is None:
         return ()

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of an onboarding: which clouds changed and why, which failed, which were left for
-later.
+"""Summarize an onboarding: which clouds changed and why, which failed, which were deferred.
 
 This plugin util is private to the collection. Pure.
 """
@@ -20,11 +19,11 @@ Variables = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
 def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collection[str]) -> Json:
-    """The counts of clouds, the failed ones, what is to be said of each that went on and was not
-    right, and where backups are.
+    """The counts of clouds, the failed ones, the outcome of each that was converged and was not in
+    sync, and the directories of the backups.
 
-    plan: what the task fleet_plan returned; nothing, where no cloud was selected.
-    variables: those of each host; failed: the hosts that a task failed for.
+    plan: the result of fleet_plan, empty if no cloud was selected. variables: those of each host.
+    failed: the hosts for which a task failed.
     """
     went_on = sorted(plan.get("hosts", ()))
     clouds = {name: _of_cloud(variables[name], name in failed) for name in went_on}
@@ -46,9 +45,7 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
 
 
 def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
-    """What became of a cloud. What changed it in the first place counts, not that it was put back
-    in again.
-    """
+    """The outcome of a cloud. The first change counts, not a later one that restored it."""
     last = known.get("cloud_iam_result") or {}
     first = known.get("onboard_result") or last
     if is_failed:
@@ -65,8 +62,8 @@ def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
 
 
 def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
-    """The folders with what was replaced, and the id by which a rollback knows it: one, unless
-    clouds have settings of their own.
+    """The directories with the backups and the ID of their run: one, unless clouds have settings of
+    their own.
     """
     results = [
         known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")

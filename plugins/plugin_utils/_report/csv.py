@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report as CSV: one row for each check, in the columns of Prowler where it has a name
-for them.
+"""The audit's report as CSV: one row per check, with Prowler's names for the columns that it has.
 
 This plugin util is private to the collection. Pure. As in the reports of Prowler
 (https://docs.prowler.com), semicolons separate the columns.
@@ -15,8 +14,8 @@ import csv
 import io
 import typing as t
 
-# Prowler's, in its order; those of which an audit knows nothing are left out. The last three are
-# our own.
+# Prowler's columns in its order, without those that an audit has no values for. The last three are
+# additions.
 COLUMNS = (
     "TIMESTAMP",
     "ACCOUNT_UID",
@@ -41,20 +40,20 @@ COLUMNS = (
 DELIMITER = ";"
 
 _SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
-# With one of these first, a spreadsheet takes a cell for a formula; the wide ones are what some
-# keyboards give.
+# A spreadsheet evaluates a cell that begins with one of these as a formula. Some keyboards produce
+# the full-width ones.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Json = t.Mapping[str, t.Any]
 
 
 def to_csv(report: Json) -> str:
-    """The whole table with its header. A cloud that could not be audited has one that says so, so
+    """The whole table with its header. A cloud that could not be audited has a row of its own, so
     that it is not overlooked.
     """
     text = io.StringIO()
-    # All cells are quoted: by itself, Python before 3.13 does not quote one that holds only a
-    # carriage return.
+    # Quote all cells, because Python before 3.13 does not quote one that contains only a carriage
+    # return.
     writer = csv.DictWriter(
         text, COLUMNS, delimiter=DELIMITER, lineterminator="\n", quoting=csv.QUOTE_ALL
     )
@@ -67,7 +66,7 @@ def to_csv(report: Json) -> str:
                 **_about_cloud(cloud),
                 **_about_check(cloud, check),
             }
-            writer.writerow({column: _harmless(value) for column, value in row.items()})
+            writer.writerow({column: _escape_formula(value) for column, value in row.items()})
     return text.getvalue()
 
 
@@ -92,7 +91,7 @@ def _about_cloud(cloud: Json) -> dict[str, t.Any]:
 
 def _about_check(cloud: Json, check: Json) -> dict[str, t.Any]:
     return {
-        # Prowler's pattern. It is the same in every audit, so that findings can be followed.
+        # Prowler's pattern. It is the same in every audit, so that findings can be tracked.
         "FINDING_UID": f"rayfleet-anyscale-{check['id']}-{cloud['name']}",
         "CHECK_ID": check["id"],
         "CHECK_TITLE": check["title"],
@@ -106,7 +105,7 @@ def _about_check(cloud: Json, check: Json) -> dict[str, t.Any]:
 
 
 def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
-    """What a finding is about: the bucket, else the role of the clusters."""
+    """The resource of a finding: the bucket, else the role of the clusters."""
     role_arn = (facts.get("role") or {}).get("arn") or facts.get("default_role_arn") or ""
     partition = role_arn.split(":")[1] if role_arn.startswith("arn:") else "aws"
     if check_id.startswith("bucket_"):
@@ -123,9 +122,9 @@ def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
     }
 
 
-def _harmless(value: t.Any) -> str:
-    """A value as text that no spreadsheet runs: what would be a formula gets an apostrophe before
-    it.
+def _escape_formula(value: t.Any) -> str:
+    """A value as text. If a spreadsheet would evaluate it as a formula, it gets a leading
+    apostrophe.
     """
     text = "" if value is None else str(value)
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report as one HTML file that asks for nothing outside itself.
+"""The audit's report as one self-contained HTML file.
 
-This plugin util is private to the collection. Markup, style and script are files of their own in
-the folder ``report``. The data are embedded as JSON, which the script shows as text alone. The
-page's own policy allows it no other script or style than these, by their hashes, and no request.
+This plugin util is private to the collection. Markup, styles and scripts are separate files in the
+directory ``assets``. The data is embedded as JSON, which the scripts display only as text. The
+page's Content-Security-Policy allows only these styles and scripts, by their hashes, and no
+requests.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 
 _FOLDER = Path(__file__).with_name("assets")
-# In their order: later rules win, and what a script calls while it is read comes before it.
+# The order matters: later rules take precedence, and scripts call functions of earlier ones when
+# they are loaded.
 _STYLES = ("base.css", "scorecard.css", "grid.css", "evidence.css", "screens.css", "paper.css")
 _SCRIPTS = (
     "dom.js",
@@ -33,19 +35,19 @@ _SCRIPTS = (
     "paper.js",
     "page.js",
 )
-# What could end the element that the data are in, or begin another one. In JSON these stand only in
-# strings.
+# Characters that could end the element with the data, or begin another one. In JSON they occur only
+# in strings.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 Json = t.Mapping[str, t.Any]
 
 
 def to_html(report: Json) -> str:
-    """The page, with all that it needs."""
+    """The complete page."""
     style = "\n".join(map(_source, _STYLES))
     script = "\n".join(
         ('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();")
-    )  # so that its names are its own
+    )  # a function scope, so that the scripts define no global names
     page = string.Template(_source("page.html"))
     return page.substitute(
         policy=_policy(style, script),
@@ -80,13 +82,14 @@ def _source(name: str) -> str:
 
 
 def _embedded(data: Json) -> str:
-    """JSON for a script element: ASCII alone, so that line separators are escaped too."""
+    """JSON for a script element, in ASCII, so that line separators are escaped too."""
     return json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
 
 
 def _compact(report: Json) -> dict[str, t.Any]:
     """The report, with a column for each check. A column is headed by the title of a check that
-    passes, and a check has a title of its own only where that differs: a fleet has thousands.
+    passes, and a check has a title of its own only where that differs, because a fleet repeats it
+    thousands of times.
     """
     passing = {check.id: check.title for check in CHECKS}
     titles = {

@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report: the state of each cloud, totals, and what is new or fixed since an earlier
-report.
+"""The audit's report: the state of each cloud, totals, and the changes since an earlier report.
 
 This plugin util is private to the collection. Pure: results of the module cloud_iam_info in, one
 JSON document out, from which the other formats are made.
@@ -24,8 +23,8 @@ CHANGES = ("new", "persisting", "fixed", "gone")
 FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "drift": ("error", "fail")}
 
 _FINDINGS = ("fail", "warn")
-_NO_RESULT = "There is no result for this cloud: its task did not run."
-_UNTOLD = {"unknown", "not_applicable"}
+_NO_RESULT = "There is no result for this cloud, because its task did not run."
+_INCONCLUSIVE = {"unknown", "not_applicable"}
 
 Json = dict[str, t.Any]
 Findings = t.Collection[tuple[str, str]]
@@ -37,7 +36,7 @@ def make_report(
     collection_version: str,
     previous: t.Mapping[str, t.Any] | None = None,
 ) -> Json:
-    """The report on the results, one for each host by its name. ``previous`` is an earlier report."""
+    """The report of the results of hosts, by name. ``previous`` is an earlier report."""
     before = None if previous is None else _findings(previous)
     clouds = [_cloud(name, result, before) for name, result in results.items()]
     checks = [check for cloud in clouds for check in cloud["checks"]]
@@ -56,37 +55,37 @@ def make_report(
 
 
 def parse_report(text: str, source: str) -> Json:
-    """An earlier report. Raises where a text is none, or one that cannot be compared with."""
+    """An earlier report. Raises if the text is not a report that this one can be compared with."""
     try:
         report = json.loads(text)
     except ValueError as error:
-        message = f"previous_report is {source!r}, which is not JSON: {error}."
-        raise InputError(message, "Name the report.json of an earlier audit.") from error
-    remedy = "Name a report.json that this version of the collection made."
+        message = f"The previous report {source!r} is not JSON: {error}."
+        raise InputError(message, "Use the report.json of an earlier audit.") from error
+    remedy = "Use a report.json of this version of the collection."
     version = report.get("schema_version") if isinstance(report, dict) else None
     if version != SCHEMA_VERSION:
         found = (
-            "it is no report"
+            "it is not a report"
             if version is None
             else f"its schema_version is {version}, not {SCHEMA_VERSION}"
         )
-        raise InputError(f"previous_report is {source!r}, but {found}.", remedy)
+        raise InputError(f"The previous report {source!r} cannot be used: {found}.", remedy)
     clouds = report.get("clouds")
     if not isinstance(clouds, list) or not all(map(_is_comparable, clouds)):
         raise InputError(
-            f"previous_report is {source!r}, whose clouds are not those of a report.", remedy
+            f"The previous report {source!r} cannot be used: its clouds are not valid.", remedy
         )
     return report
 
 
 def missing_clouds(report: t.Mapping[str, t.Any], previous: t.Mapping[str, t.Any]) -> list[str]:
-    """The clouds of an earlier report that this one has not."""
+    """The clouds of an earlier report that are missing in this one."""
     names = {cloud["name"] for cloud in report["clouds"]}
     return [cloud["name"] for cloud in previous["clouds"] if cloud["name"] not in names]
 
 
 def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
-    """The clouds that an audit fails for, by the key of ``FAIL_ON``."""
+    """The clouds that make an audit fail, by the key of ``FAIL_ON``."""
     return [
         cloud["name"]
         for cloud in report["clouds"]
@@ -97,8 +96,8 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
 
 
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
-    """Whether a check is what onboarding is for: it fails, or it only warns, of a document that the
-    collection would write anew.
+    """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
+    has a document that the collection would change.
     """
     return (
         check["status"] == "fail"
@@ -108,8 +107,8 @@ def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
 
 
 def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
-    """A host whose result has no checks, or none that could be told, was not audited, whatever the
-    reason: it must not look right.
+    """A host whose result has no checks, or only unknown ones, was not audited, for whatever
+    reason. It must not look as if it had passed.
     """
     result = result if isinstance(result, dict) else {}
     if result.get("failed") or not result.get("checks"):
@@ -126,8 +125,8 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
         for check in result["checks"]
     ]
     found = {check["status"] for check in checks}
-    is_unknown = "unknown" in found and found <= _UNTOLD
-    error = _nothing_told(checks) if is_unknown else None
+    is_unknown = "unknown" in found and found <= _INCONCLUSIVE
+    error = _all_unknown(checks) if is_unknown else None
     state = "error" if is_unknown else next(state for state in STATES if state in found)
     return {
         "name": name,
@@ -138,16 +137,16 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
     }
 
 
-def _nothing_told(checks: t.Iterable[Json]) -> str:
+def _all_unknown(checks: t.Iterable[Json]) -> str:
     return (
-        "No check could be told. "
+        "The status of every check is unknown. "
         f"{next(check['reason'] for check in checks if check['status'] == 'unknown')}"
     )
 
 
 def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> str | None:
-    """What became of a finding. One that cannot be told any more is not called fixed, nor is one of
-    what is there no more.
+    """How a finding changed. A finding whose check is now unknown or not applicable is not called
+    fixed.
     """
     if before is None or status == "unknown":
         return None
@@ -159,7 +158,7 @@ def _change(status: str, before: Findings | None, finding: tuple[str, str]) -> s
 
 
 def _is_comparable(cloud: t.Any) -> bool:
-    """Whether an earlier report's cloud has all that is compared with."""
+    """Whether a cloud of an earlier report has the keys that are compared."""
     checks = (
         cloud.get("checks")
         if isinstance(cloud, dict) and isinstance(cloud.get("name"), str)

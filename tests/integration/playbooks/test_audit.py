@@ -251,7 +251,7 @@ def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) 
     ("content", "words"),
     [
         ("{", "not JSON"),
-        ("[]", "it is no report"),
+        ("[]", "it is not a report"),
         ('{"schema_version": 2}', "its schema_version is 2, not 1"),
     ],
     ids=["no JSON", "no report", "of another version"],

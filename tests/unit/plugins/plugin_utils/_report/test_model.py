@@ -125,7 +125,7 @@ def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
         check("role_account", "unknown", reason="iam:GetRole was refused."),
     ]
     [cloud] = report({"vision": result("vision", *checks)})["clouds"]
-    assert cloud["error"] == "No check could be told. iam:GetRole was refused."
+    assert cloud["error"] == "The status of every check is unknown. iam:GetRole was refused."
     assert (cloud["cloud"]["cloud_id"], [found["id"] for found in cloud["checks"]]) == (
         "cld_vision",
         ["trust_ec2", "role_account"],
@@ -241,25 +241,25 @@ def test_a_report_is_read_back_as_it_was() -> None:
     [
         pytest.param("", "not JSON", id="an empty file"),
         pytest.param("STATUS;FAIL", "not JSON", id="the CSV"),
-        pytest.param("[]", "it is no report", id="a list"),
-        pytest.param('{"clouds": []}', "it is no report", id="an object without a version"),
+        pytest.param("[]", "it is not a report", id="a list"),
+        pytest.param('{"clouds": []}', "it is not a report", id="an object without a version"),
         pytest.param(
             '{"schema_version": 2}', "its schema_version is 2, not 1", id="a later version"
         ),
-        pytest.param('{"schema_version": 1}', "whose clouds are not", id="no clouds"),
+        pytest.param('{"schema_version": 1}', "its clouds are not valid", id="no clouds"),
         pytest.param(
             '{"schema_version": 1, "clouds": null}',
-            "whose clouds are not",
+            "its clouds are not valid",
             id="clouds that are null",
         ),
         pytest.param(
             '{"schema_version": 1, "clouds": [{"name": "a"}]}',
-            "whose clouds are not",
+            "its clouds are not valid",
             id="a cloud without checks",
         ),
         pytest.param(
             '{"schema_version": 1, "clouds": [{"name": "a", "checks": [{}]}]}',
-            "whose clouds are not",
+            "its clouds are not valid",
             id="an empty check",
         ),
     ],
