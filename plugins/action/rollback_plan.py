@@ -50,7 +50,7 @@ _RULES = {
 
 
 # As the variable of the playbook, whose users read the messages, and as the option.
-_SWITCH = "rollback_own (option only_named_documents)"
+_SWITCH = "rollback_only_named_documents (option only_named_documents)"
 
 
 class ActionModule(FleetAction):

@@ -84,7 +84,7 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
 @pytest.mark.parametrize(
     ("statuses", "words"),
     [
-        pytest.param(["pass", "pass"], "All 2 clouds are right", id="all right"),
+        pytest.param(["pass", "pass"], "All 2 clouds pass all checks", id="all right"),
         pytest.param(
             ["pass", "not_applicable"],
             "No check applies to 1 of 2 clouds, and none needs attention",
@@ -575,7 +575,7 @@ def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
     left = findings + sum("checks" not in found for found in results.values()) - 200
     assert page.locator("#paper .left-out").all_inner_texts() == [
         f"{left:,} more findings are in report.json.",
-        "1,700 more clouds are in report.json: the table has the first 300.",
+        "1,700 more clouds are in report.json. The table has the first 300.",
     ]
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("#grid-body [role=row]").count() < 80

@@ -2,14 +2,14 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The pictures at the top: clouds by state as a ring, each check as a bar, and what changed.
+// The charts at the top: clouds by state as a donut, each check as a bar, and the changes.
 
 const RADIUS = 52;
 const ROUND = 2 * Math.PI * RADIUS;
 
 const percent = (part, whole) => (whole ? (100 * part) / whole : 0);
 
-/** A part as people say it: neither "0 %" for some nor "100 %" for not all. */
+/** A percentage that is never rounded to "0 %" or "100 %" unless it is exactly that. */
 function share(part, whole) {
   const rounded = Math.round(percent(part, whole));
   if (rounded === 0 && part) return "<1 %";
@@ -58,8 +58,8 @@ function drawCloudLegend(counts) {
 function drawChanges(counts) {
   const previous = report.previous;
   byId("since").textContent = previous
-    ? `Compared with the audit of ${moment(previous.generated_at)}`
-    : "No earlier report was given, so that there is nothing to compare with.";
+    ? `Compared with the audit at ${moment(previous.generated_at)}`
+    : "No previous report was given, so there is nothing to compare with.";
   if (!previous) return;
   const largest = Math.max(1, ...CHANGES.map((change) => counts[change]));
   byId("changes").append(

@@ -2,14 +2,14 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The difference of two documents, line by line, side by side.
+// The difference between two documents, line by line, side by side.
 
 const CONTEXT = 3;
 const LARGEST_TABLE = 9e6;
 
 const linesOf = (document) => (document === null || document === undefined ? [] : JSON.stringify(document, null, 2).split("\n"));
 
-/** Lengths of the longest common subsequences of all ends of two lists. */
+/** Lengths of the longest common subsequences of all suffixes of two lists. */
 function commonLengths(left, right) {
   const width = right.length + 1;
   const lengths = new Uint16Array((left.length + 1) * width);
@@ -24,7 +24,7 @@ function commonLengths(left, right) {
   return (i, j) => lengths[i * width + j];
 }
 
-/** Pairs of line numbers, `null` where one side has no such line; removed and added lines of one place stand side by side. */
+/** Pairs of line numbers, `null` if one side has no such line. Removed and added lines at one position are paired. */
 function paired(left, right) {
   const tooLarge = left.length * right.length > LARGEST_TABLE;
   const common = tooLarge ? () => 0 : commonLengths(left, right);
@@ -49,7 +49,7 @@ function paired(left, right) {
   return pairs;
 }
 
-/** A line's content with what differs from its neighbour marked, where the two have enough in common. */
+/** A line with the part marked that differs from the other side, if the two lines are similar enough. */
 function markedLine(line, other, tag) {
   const whole = [element(tag, { class: "whole" }, line)];
   if (other === null) return whole;
@@ -77,7 +77,7 @@ function diffRow(left, right, [i, j, differs]) {
   return element("tr", {}, ...side(before, after, i, "removed", "del"), ...side(after, before, j, "added", "ins"));
 }
 
-/** Rows of the table; a long stretch without differences is folded away behind a button. */
+/** Rows of the table. A long section without differences is folded behind a button. */
 function diffRows(left, right) {
   const pairs = paired(left, right);
   const near = pairs.map(() => false);
@@ -125,7 +125,7 @@ function diffTable(before, after) {
       element("col", { class: "line-number" }),
       element("col"),
     ),
-    element("thead", {}, element("tr", {}, head("As it is", left), head("As it would be converged", right))),
+    element("thead", {}, element("tr", {}, head("Live", left), head("After converging", right))),
     element("tbody", {}, ...diffRows(left, right)),
   );
 }

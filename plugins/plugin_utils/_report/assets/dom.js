@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Make elements. Text becomes text nodes and nothing else, so that no value of the report is ever read as markup.
+// Create elements. Text becomes text nodes only, so that no value of the report is ever parsed as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -25,14 +25,14 @@ function drawing(name, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
-/** A button; its handler is given apart, since the page's policy allows none in an attribute. */
+/** A button. Its handler is a parameter, because the page's Content-Security-Policy allows none in an attribute. */
 function button(attributes, onClick, ...children) {
   const made = element("button", { type: "button", ...attributes }, ...children);
   made.addEventListener("click", onClick);
   return made;
 }
 
-/** The sign of a state or status: a shape of its own beside the colour. */
+/** The icon of a state or status, which differs in shape as well as in color. */
 function sign(kind) {
   return element(
     "span",
@@ -49,7 +49,7 @@ function changeBadge(change) {
   return change ? element("span", { class: `badge ${change}` }, WORDS[change]) : null;
 }
 
-/** The small sign of what is not as it was last time. */
+/** The small mark of a check that changed since the previous audit. */
 function changeMark(change) {
   return change === "new" || change === "fixed" ? element("span", { class: `mark ${change}` }) : null;
 }

@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The panel of one cloud: what is known of it, and for each check the reason, the difference and the remedy.
+// The panel of one cloud: its facts, and for each check the reason, the difference and the remedy.
 
 const OVERVIEW = null;
 
@@ -100,7 +100,7 @@ function section(title, ...content) {
   return element("section", {}, element("h4", {}, title), ...content);
 }
 
-/** What somebody is to do, in words; anything else is a document or a command, which can be copied. */
+/** Whether a remedy is a sentence. Otherwise it is a document or a command, which can be copied. */
 const isSentence = (text) => /^[A-Z][a-z]* [^\n]*$/.test(text);
 
 function remedy(text) {
@@ -110,17 +110,17 @@ function remedy(text) {
   return element("section", {}, element("div", { class: "remedy-head" }, element("h4", {}, "Remedy"), copy), shown);
 }
 
-/** To the clipboard where the browser lets a page do it; else it is selected, ready to be copied. */
-async function copyText(text, shown, told) {
+/** Copy text to the clipboard if the browser allows it, else select it for copying. */
+async function copyText(text, shown, label) {
   try {
     await navigator.clipboard.writeText(text);
-    told.textContent = "Copied";
+    label.textContent = "Copied";
   } catch {
     getSelection().selectAllChildren(shown);
-    told.textContent = "Selected";
+    label.textContent = "Selected";
   }
   setTimeout(() => {
-    told.textContent = "Copy";
+    label.textContent = "Copy";
   }, 2000);
 }
 
@@ -149,7 +149,7 @@ function overview(row) {
   const head = [element("div", { class: "verdict" }, pill(row.state)), element("h3", {}, "The cloud")];
   if (row.entry.error) {
     const message = element("pre", { class: "remedy", tabindex: 0 }, row.entry.error);
-    return [...head, element("p", { class: "reason" }, "It could not be audited."), section("Error", message)];
+    return [...head, element("p", { class: "reason" }, "The cloud could not be audited."), section("Error", message)];
   }
   const counts = STATUSES.map((status) => [status, row.entry.checks.filter((check) => check.status === status).length]);
   const counted = counts
@@ -170,15 +170,15 @@ function factsOf(facts) {
   return [
     ["cloud name", facts.cloud_name ?? null],
     ["default role", facts.default_role_arn ?? null],
-    ["default role from", facts.default_role_source ?? null],
+    ["default role source", facts.default_role_source ?? null],
     ["role", facts.role?.arn ?? null],
-    ["role id", facts.role?.id ?? null],
+    ["role ID", facts.role?.id ?? null],
     ["permissions boundary", facts.role?.permissions_boundary ?? null],
     ["instance profiles", (facts.instance_profiles || []).map((profile) => profile.arn ?? profile.name)],
     ["control-plane role", facts.control_plane_role_arn ?? null],
     ["bucket", facts.bucket?.name ?? null],
     ["bucket region", facts.bucket?.region ?? null],
-    ["iam mappings", facts.iam_mappings || []],
+    ["Cloud IAM mappings", facts.iam_mappings || []],
   ];
 }
 

@@ -2,9 +2,9 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The table of clouds by checks. Only the rows in view are elements, so that thousands of clouds scroll like ten.
+// The table of clouds and checks. Only the rows in view are elements, so that thousands of clouds scroll smoothly.
 //
-// The focus stays on the scroller, which names the active cell: a row that scrolls out of view cannot take it along.
+// The focus stays on the scroller, which references the active cell, because a row that scrolls out of view would lose it.
 
 const FACTS = [
   { by: "name", label: "Cloud", class: "name" },
@@ -71,10 +71,10 @@ function groupHeads() {
   ];
 }
 
-/** The first column of a group has a line before it. */
+/** The first column of a group has a border. */
 const checkClass = (index) => (index === 0 || columns[index - 1].group !== columns[index].group ? "check first" : "check");
 
-/** Show these rows, from the top, unless what is active is to stay. */
+/** Show these rows, from the top. */
 function showRows(chosen) {
   grid.rows = chosen;
   grid.made.clear();
@@ -88,7 +88,7 @@ function showRows(chosen) {
   renderRows();
 }
 
-/** Bring the elements in line with what is in view; rows that stay are not made anew. */
+/** Create the rows that scrolled into view, and reuse those that still are. */
 function renderRows() {
   const scroller = byId("scroller");
   const first = grid.whole ? 0 : Math.max(0, Math.floor(scroller.scrollTop / grid.rowHeight) - SPARE_ROWS);
@@ -138,7 +138,7 @@ function checkCell(row, place, column, index) {
   return cell(place, FACTS.length + index, { class: checkClass(index), "aria-label": words, title: words }, ...content);
 }
 
-/** In a row without checks the message takes all their columns. */
+/** In a row without checks, the message spans all of their columns. */
 function columnOn(place, column) {
   const isError = place >= 0 && grid.rows[place]?.entry.error;
   return isError ? Math.min(column, FACTS.length) : column;
@@ -155,7 +155,7 @@ function markActive() {
   return found;
 }
 
-/** Narrow screens leave out some columns: the next one that is there, on the way from the active one. */
+/** The next visible column in the direction of the move. Narrow screens hide some columns. */
 function shownColumn(column) {
   const step = column < grid.active.column ? -1 : 1;
   let shown = Math.max(0, Math.min(columnCount() - 1, column));
@@ -203,7 +203,7 @@ function onGridClick(event) {
   act();
 }
 
-/** What Enter or a click does at the active cell: sort by a column, or open a cloud at a check. */
+/** Handle Enter or a click at the active cell: sort by a column, or open a cloud at a check. */
 function act() {
   const { row, column } = grid.active;
   const check = columns[column - FACTS.length]?.id ?? null;

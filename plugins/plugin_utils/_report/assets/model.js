@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The report as the page looks at it: rows with what they are searched and sorted by, and the filters.
+// The model of the page: rows with their search text and sort keys, and the filters.
 
 const STATUSES = ["fail", "unknown", "warn", "pass", "not_applicable"];
 const STATES = ["error", ...STATUSES];
@@ -35,13 +35,13 @@ const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" })
 
 const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
 
-/** "2026-11-25T10:21:03Z" as people write it, in UTC like everything in the report. */
+/** "2026-11-25T10:21:03Z" in a readable form, in UTC like all times in the report. */
 function moment(text) {
   const found = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})/.exec(text || "");
   return found ? `${found[1]} ${found[2]} UTC` : String(text);
 }
 
-/** A column's place in the head of the table, from its id: "bucket_region" is "region" under "Bucket". */
+/** A column's group and label in the head of the table, from its ID: "bucket_region" is "region" under "Bucket". */
 function columnOf({ id, title }) {
   const [prefix, group] = GROUPS.find(([start]) => id.startsWith(start)) || ["", "Outcome"];
   const words = id
@@ -78,7 +78,7 @@ function rowOf(entry) {
   };
 }
 
-/** What somebody has to look at. */
+/** Whether a check needs attention. */
 const isFinding = (status) => status === "fail" || status === "warn" || status === "unknown";
 
 const needsAttention = (row) => row.state === "error" || isFinding(row.state);
@@ -95,17 +95,17 @@ function matches(row, words) {
   if (filters.states.size && !filters.states.has(row.state)) return false;
   if (filters.account && row.account !== filters.account) return false;
   if (filters.region && row.region !== filters.region) return false;
-  if ((filters.check || filters.change) && !row.entry.checks.some(isWanted)) return false;
+  if ((filters.check || filters.change) && !row.entry.checks.some(matchesCheck)) return false;
   return words.every((word) => row.haystack.includes(word));
 }
 
-/** Whether one check is what both of its filters ask for. What became of a finding says that it is one, or was. */
-function isWanted(check) {
+/** Whether a check matches the filters of check and change. A check with a change is, or was, a finding. */
+function matchesCheck(check) {
   if (filters.check && check.id !== filters.check) return false;
   return filters.change ? check.change === filters.change : isFinding(check.status);
 }
 
-/** What rows are sorted by: the worst first, names as people count them. */
+/** The sort order of rows: the worst first, names with numbers in numeric order. */
 function comparison() {
   if (order.by === "state") return (one, other) => STATES.indexOf(one.state) - STATES.indexOf(other.state);
   if (["name", "account", "region"].includes(order.by)) return (one, other) => collator.compare(one[order.by], other[order.by]);
@@ -113,7 +113,7 @@ function comparison() {
   return (one, other) => rank(one) - rank(other);
 }
 
-/** The rows that the filters leave, in order. */
+/** The rows that match the filters, sorted. */
 function chosenRows() {
   const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
   const compare = comparison();

@@ -2,21 +2,21 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// Begin: the words at the top, the filters, and what happens when they change.
+// The start of the page: the headline, the filters, and their event handlers.
 
 const MANY = 500;
 const SEARCH_DELAY = 150; // milliseconds
 
 let searching = 0;
 
-/** How the fleet is. A cloud to which no check applies needs no attention, but nobody knows that it is right. */
+/** The state of the fleet. A cloud without applicable checks needs no attention, but may not be in sync. */
 function headline() {
   const needing = rows.filter(needsAttention).length;
-  const right = rows.filter((row) => row.state === "pass").length;
+  const passing = rows.filter((row) => row.state === "pass").length;
   const all = plural(rows.length, "cloud", "clouds");
   if (needing) return `${number.format(needing)} of ${all} ${needing === 1 ? "needs" : "need"} attention`;
-  if (right < rows.length) return `No check applies to ${number.format(rows.length - right)} of ${all}, and none needs attention`;
-  return `All ${plural(rows.length, "cloud is", "clouds are")} right`;
+  if (passing < rows.length) return `No check applies to ${number.format(rows.length - passing)} of ${all}, and none needs attention`;
+  return rows.length === 1 ? "The cloud passes all checks" : `All ${all} pass all checks`;
 }
 
 function drawHeadline() {
@@ -78,13 +78,13 @@ function drawFilters() {
 function drawKey() {
   const marks = report.previous
     ? ["new", "fixed"].map((change) =>
-        element("li", {}, element("span", { class: `mark ${change}` }), `${WORDS[change]} since last time`),
+        element("li", {}, element("span", { class: `mark ${change}` }), `${WORDS[change]} since the previous audit`),
       )
     : [];
   byId("key").append(...STATUSES.map((status) => element("li", {}, sign(status), WORDS[status])), ...marks);
 }
 
-/** Look for what is typed: at once among a few clouds, among many when the typing pauses. */
+/** Search at once among few clouds; among many, when the typing pauses. */
 function search(text) {
   filters.text = text;
   clearTimeout(searching);
@@ -92,7 +92,7 @@ function search(text) {
   else searching = setTimeout(update, SEARCH_DELAY);
 }
 
-/** Set one filter. ``toggles``: the same again takes it away. */
+/** Set one filter. ``toggles``: setting the same value again clears it. */
 function setFilter(name, value, toggles = false) {
   filters[name] = toggles && filters[name] === value ? "" : value;
   update();
@@ -109,7 +109,7 @@ function sortBy(by) {
   update();
 }
 
-/** Bring the controls and the table in line with the filters and the order. */
+/** Update the controls and the table for the filters and the order. */
 function update() {
   byId("search").value = filters.text;
   for (const name of ["account", "region", "check", "change"]) byId(name).value = filters[name];

@@ -2,8 +2,8 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// What paper cannot open: the rows of the table, and below it each finding with its reason and remedy. Of thousands, which no
-// browser lays out without stalling and nobody reads on paper, the first ones, and how many there are.
+// The printed page: the rows of the table, and below it each finding with its reason and remedy, since panels cannot be opened on
+// paper. Only the first ones are printed, with the number of the others, because browsers cannot lay out thousands.
 
 const PAPER_ROWS = 300;
 const PAPER_FINDINGS = 200;
@@ -37,12 +37,12 @@ function findingsOnPaper() {
   return [...parts, ...leftOut(left)];
 }
 
-/** What paper has no room for, in words; nothing where it has all. */
+/** Notes on the findings and clouds that are not printed, if any. */
 function leftOut(findings) {
   const clouds = Math.max(0, grid.rows.length - PAPER_ROWS);
   return [
     findings && `${plural(findings, "more finding is", "more findings are")} in report.json.`,
-    clouds && `${plural(clouds, "more cloud is", "more clouds are")} in report.json: the table has the first ${PAPER_ROWS}.`,
+    clouds && `${plural(clouds, "more cloud is", "more clouds are")} in report.json. The table has the first ${PAPER_ROWS}.`,
   ]
     .filter(Boolean)
     .map((words) => element("p", { class: "left-out" }, words));
