@@ -34,7 +34,7 @@ from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import SandboxServer, StandInServer
 
 _FORKS = 4 * (os.cpu_count() or 1)  # as AWX reckons what a machine can do
-_THREADS = 8  # what fleet_plan uses by default
+_THREADS = 8  # what fleet_plan_info uses by default
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ description:
     reasons, one for each cloud that failed, and periodically one with the progress of the run.
   - At the end, a table shows the totals by account, followed by the reasons with the clouds that
     they concern. For a loop, these are the reasons and the messages of its items. A cloud that
-    P(rayfleet.anyscale.fleet_plan#module) found in sync counts as C(in sync). A cloud for which a
+    P(rayfleet.anyscale.fleet_plan_info#module) found in sync counts as C(in sync). A cloud for which a
     check of P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as C(drifted),
     else as C(unknown) if a check is unknown, and as C(not audited) if the task failed and the
     failure was ignored. A cloud that a rollout did not reach because it stopped counts as C(not
@@ -117,8 +117,8 @@ _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # Tasks whose result concerns all hosts of a play.
-_SELECTION = f"{_COLLECTION}fleet_selection"
-_PLAN = f"{_COLLECTION}fleet_plan"
+_SELECTION = f"{_COLLECTION}fleet_selection_info"
+_PLAN = f"{_COLLECTION}fleet_plan_info"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set if a terminal is not interactive: a log would contain every state of the bar.

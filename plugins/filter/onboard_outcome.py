@@ -17,7 +17,7 @@ positional: _input, hostvars, failed
 options:
   _input:
     description:
-      - The result of M(rayfleet.anyscale.fleet_plan), or an empty dictionary if no cloud was
+      - The result of M(rayfleet.anyscale.fleet_plan_info), or an empty dictionary if no cloud was
         selected.
     type: dict
     required: true
@@ -33,7 +33,7 @@ options:
     elements: str
     required: true
 seealso:
-  - module: rayfleet.anyscale.fleet_plan
+  - module: rayfleet.anyscale.fleet_plan_info
   - plugin: rayfleet.anyscale.merge_artifacts
     plugin_type: filter
     description: Adds up the counts of the slices of a job.

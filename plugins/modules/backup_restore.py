@@ -57,12 +57,12 @@ options:
     description:
       - The names of clouds that would lose access, even though no backup records them. If there are
         any, the document is restored only with O(force).
-      - M(rayfleet.anyscale.rollback_plan) finds these clouds in an inventory.
+      - M(rayfleet.anyscale.rollback_plan_info) finds these clouds in an inventory.
     version_added: 0.5.0
     type: list
     elements: str
 seealso:
-  - module: rayfleet.anyscale.rollback_plan
+  - module: rayfleet.anyscale.rollback_plan_info
     description: Finds the backups of a run.
   - module: rayfleet.anyscale.iam_trust_ec2
   - module: rayfleet.anyscale.s3_cloud_access

@@ -126,7 +126,7 @@ seealso:
     description: The second step on its own, also for several roles at once.
   - module: rayfleet.anyscale.compute_config_profile
     description: The third step on its own, which can also archive the compute config.
-  - module: rayfleet.anyscale.fleet_plan
+  - module: rayfleet.anyscale.fleet_plan_info
     description: Finds the clouds of a fleet that need this task.
 author:
   - Rayfleet contributors (@rayfleet)

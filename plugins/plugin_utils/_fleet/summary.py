@@ -22,7 +22,7 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
     """The counts of clouds, the failed ones, the outcome of each that was converged and was not in
     sync, and the directories of the backups.
 
-    plan: the result of fleet_plan, empty if no cloud was selected. variables: those of each host.
+    plan: the result of fleet_plan_info, empty if no cloud was selected. variables: those of each host.
     failed: the hosts for which a task failed.
     """
     went_on = sorted(plan.get("hosts", ()))

@@ -43,7 +43,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 Json = dict[str, t.Any]
 Spoil = t.Callable[[Sandbox, Cloud], t.Any]
 
-PLAN = "rayfleet.anyscale.fleet_plan"
+PLAN = "rayfleet.anyscale.fleet_plan_info"
 TRUST, BUCKET, CONFIG = (
     f"rayfleet.anyscale.{name}"
     for name in ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")

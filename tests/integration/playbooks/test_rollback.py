@@ -494,7 +494,7 @@ def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib
     assert {host for host, action, _result, _name in run.results if action.endswith(MODULE)} == {
         name
     }
-    (warning,) = run.result(name, "rollback_plan")["warnings"]
+    (warning,) = run.result(name, "rollback_plan_info")["warnings"]
     assert warning.startswith("Not put back") and f"trust policy of {CLOUDS[1].role_arn}" in warning
     assert f"trust policy of {CLOUDS[0].role_arn}" not in warning
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
@@ -521,7 +521,7 @@ def test_the_documents_of_a_fleet_are_not_all_named(
         FLEET[0].name,
         "--check",
     )
-    plan = run.result(FLEET[0].name, "rollback_plan")
+    plan = run.result(FLEET[0].name, "rollback_plan_info")
     (warning,) = plan["warnings"]
     assert len(plan["left_out"]) > 10
     assert warning.endswith(f" and {len(plan['left_out']) - 10} more.")

@@ -55,7 +55,7 @@ TRUST, BUCKET, CONFIG, WHOLE, INFO, PLAN = (
         "compute_config_profile",
         "cloud_iam",
         "cloud_iam_info",
-        "fleet_plan",
+        "fleet_plan_info",
     )
 )
 NOWHERE, ELSEWHERE = "http://127.0.0.1:1", "http://anyscale.example.com"

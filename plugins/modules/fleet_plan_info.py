@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: fleet_plan
+module: fleet_plan_info
 short_description: Find the hosts of a fleet that a role would change
 version_added: 0.2.0
 description:
@@ -135,7 +135,7 @@ author:
 
 EXAMPLES = r"""
 - name: Find clouds that need changes
-  rayfleet.anyscale.fleet_plan:
+  rayfleet.anyscale.fleet_plan_info:
     role: rayfleet.anyscale.cloud_iam
     observe: always
   run_once: true

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: fleet_selection
+module: fleet_selection_info
 short_description: Select the clouds of a play by account, region and name
 version_added: 0.4.0
 description:
@@ -74,14 +74,14 @@ attributes:
     description: Runs once for the batch. The strategies P(ansible.builtin.free#strategy) and
       P(ansible.builtin.host_pinned#strategy) refuse it.
 seealso:
-  - module: rayfleet.anyscale.fleet_plan
+  - module: rayfleet.anyscale.fleet_plan_info
 author:
   - Rayfleet contributors (@rayfleet)
 """
 
 EXAMPLES = r"""
 - name: Select clouds
-  rayfleet.anyscale.fleet_selection:
+  rayfleet.anyscale.fleet_selection_info:
     accounts: "{{ fleet_accounts | default([]) }}"
     clouds: vision-*, !vision-lab
   run_once: true

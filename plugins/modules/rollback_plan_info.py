@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: rollback_plan
+module: rollback_plan_info
 short_description: Find the backups of a run, and assign them to the hosts that can restore them
 version_added: 0.2.0
 description:
@@ -84,7 +84,7 @@ author:
 
 EXAMPLES = r"""
 - name: Find the documents that a run replaced
-  rayfleet.anyscale.rollback_plan:
+  rayfleet.anyscale.rollback_plan_info:
     run_id: "4711"
   run_once: true
   register: plan
