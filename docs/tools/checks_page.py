@@ -110,7 +110,7 @@ def page() -> str:
 
 
 def _check_row(check: Check) -> tuple[str, ...]:
-    codes = f"{_modules([check.module])}: {_literals(check.reasons)}" if check.reasons else "–"
+    codes = f"{_modules([check.module])}: {_literals(check.reasons)}" if check.reasons else "-"
     return f"``{check.id}``", check.title, check.failing_title, codes, check.fix
 
 

@@ -82,6 +82,7 @@ ansible.cfg: |
   heartbeat = 60
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -185,7 +186,7 @@ class CallbackModule(DefaultCallback):
         self._check = bool(context.CLIARGS["check"])
         wanted = self._setting("progress", "auto")
         self._bar = not C.ENABLE_TASK_DEBUGGER and (
-            wanted == "bar" or wanted == "auto" and _is_interactive()
+            wanted == "bar" or (wanted == "auto" and _is_interactive())
         )
         super().v2_playbook_on_start(playbook)
 
@@ -467,10 +468,8 @@ def _steps(play: Play) -> list[str]:
     end, the number of tasks is unknown.
     """
     blocks = play.compile()
-    try:
+    with contextlib.suppress(AnsibleError):  # tags with variables: keep all tasks, the maximum
         blocks = [block.filter_tagged_tasks({}) for block in blocks]
-    except AnsibleError:  # tags with variables: keep all tasks, the maximum
-        pass
     tasks = [
         task for block in blocks for task in block.get_tasks() if task.action not in C._ACTION_META
     ]

@@ -75,10 +75,8 @@ class AwsApplication:
             call = read_call(environ)
         except Refusal as refusal:
             return refusal.response(unsigned_service(environ))(environ, start_response)
-        if call.is_setup:
-            response = self._carry_out(call, environ)
-        else:
-            response = self._answer(call, environ)
+        respond = self._carry_out if call.is_setup else self._answer
+        response = respond(call, environ)
         _stamp(response, call.service)
         return response(environ, start_response)
 

@@ -84,12 +84,11 @@ def _multi_resource(config: t.Mapping[str, t.Any]) -> list[JsonObject]:
 def _deployment(document: t.Any, path: str) -> JsonObject:
     entry = _translate(document, path, {"cloud": Field("cloud", _text), **_DEPLOYMENT_FIELDS})
     entry.pop("cloud", None)
-    if "worker_node_types" in entry:
-        if entry.setdefault("auto_select_worker_config", False):
-            raise InputError(
-                f"{path} has both auto_select_worker_config and worker_nodes.",
-                "Remove one of them: they are mutually exclusive.",
-            )
+    if "worker_node_types" in entry and entry.setdefault("auto_select_worker_config", False):
+        raise InputError(
+            f"{path} has both auto_select_worker_config and worker_nodes.",
+            "Remove one of them: they are mutually exclusive.",
+        )
     return entry
 
 

@@ -113,6 +113,7 @@ def worker_name(node: t.Mapping[str, t.Any]) -> str:
 
 
 def without_nulls(level: t.Mapping[str, t.Any]) -> JsonObject:
+    """A level without the keys that say nothing: null and the empty object."""
     return {key: value for key, value in level.items() if value is not None and value != {}}
 
 
@@ -223,6 +224,7 @@ def _whole_numbers(value: t.Any) -> t.Any:
 
 
 def schema_error(path: str, value: t.Any, expected: str) -> InputError:
+    """The error for a value of the wrong shape, with its path."""
     text = repr(value)
     return InputError(
         f"{path} is {text if len(text) <= 80 else text[:80] + '...'}.", f"It must be {expected}."
@@ -230,18 +232,21 @@ def schema_error(path: str, value: t.Any, expected: str) -> InputError:
 
 
 def mapping_in(value: t.Any, path: str) -> JsonObject:
+    """A copy of a value that has to be a mapping."""
     if not isinstance(value, t.Mapping) or not all(isinstance(key, str) for key in value):
         raise schema_error(path, value, "a mapping with strings as keys")
     return copy.deepcopy(dict(value))
 
 
 def list_in(value: t.Any, path: str) -> list[t.Any]:
+    """A value that has to be a list."""
     if not isinstance(value, list):
         raise schema_error(path, value, "a list")
     return value
 
 
 def amount_in(value: t.Any, path: str) -> int | float:
+    """A value that has to be a number, 0 or more."""
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
@@ -252,12 +257,14 @@ def amount_in(value: t.Any, path: str) -> int | float:
 
 
 def amounts_in(value: t.Any, path: str) -> JsonObject:
+    """A value that has to be a mapping to numbers, 0 or more."""
     return {
         key: amount_in(number, f"{path}.{key}") for key, number in mapping_in(value, path).items()
     }
 
 
 def zones_in(value: t.Any, path: str) -> list[str]:
+    """A value that has to be a list of availability zones."""
     if not isinstance(value, list) or not value or not all(isinstance(zone, str) for zone in value):
         raise schema_error(path, value, "a list of availability zones, or ['any']")
     return list(value)

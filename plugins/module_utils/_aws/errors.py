@@ -116,6 +116,7 @@ def settings_error(what: str, error: Exception) -> AwsError:
 
 
 def error_of_answer(error: t.Any, operation: str, action: str, about: str) -> AwsError:
+    """The error for a call that AWS answered with an error."""
     answer, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     code, status = str(answer.get("Code") or ""), metadata.get("HTTPStatusCode")
     denied = _DENIED_ACTION.search(str(answer.get("Message") or ""))
@@ -140,6 +141,7 @@ def error_of_answer(error: t.Any, operation: str, action: str, about: str) -> Aw
 
 
 def error_without_answer(error: Exception, operation: str, about: str) -> AwsError:
+    """The error for a call that AWS did not answer, or not in a way that can be read."""
     code = type(error).__name__
     text = _REPLACED_TEXTS.get(code, str(error))
     failure = AwsError(

@@ -37,10 +37,12 @@ class CloudResource:
 
     @functools.cached_property
     def cloud_id(self) -> str:
+        """The cloud's ID."""
         return str(self.cloud.get("id"))
 
     @functools.cached_property
     def cloud_name(self) -> str:
+        """The cloud's name, or its ID where it has none."""
         return _text(self.cloud, "name") or self.cloud_id
 
     @property
@@ -50,18 +52,22 @@ class CloudResource:
 
     @property
     def resource_id(self) -> str | None:
+        """The ID of the resource."""
         return _text(self.row, "cloud_resource_id")
 
     @functools.cached_property
     def name(self) -> str | None:
+        """The name of the resource, or its ID where it has none."""
         return _text(self.row, "name") or self.resource_id
 
     @property
     def provider(self) -> str | None:
+        """The cloud provider, such as ``AWS``."""
         return _text(self.row, "provider") or _text(self.cloud, "provider")
 
     @property
     def compute_stack(self) -> str:
+        """What clusters run on: ``VM``, ``K8S``, ... ``VM`` where the API does not say."""
         return _text(self.row, "compute_stack") or _text(self.cloud, "compute_stack") or "VM"
 
     @property
@@ -76,6 +82,7 @@ class CloudResource:
 
     @property
     def region(self) -> str | None:
+        """The region of the resource."""
         return _text(self.row, "region")
 
     @property
@@ -85,6 +92,7 @@ class CloudResource:
 
     @functools.cached_property
     def bucket(self) -> str | None:
+        """The name of the S3 bucket; ``None`` where there is none, or none with a valid name."""
         try:
             return parse_bucket(_text(self.row.get("object_storage"), "bucket_name") or "")
         except InputError:

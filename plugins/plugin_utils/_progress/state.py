@@ -143,7 +143,7 @@ class Progress:
         """
         self._leave_out(deferred)
         for cloud in self._batch:
-            if cloud.failure or recheck and cloud.is_idle:
+            if cloud.failure or (recheck and cloud.is_idle):
                 continue
             cloud.planned = True
             if cloud.name in pending:

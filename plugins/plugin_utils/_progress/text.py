@@ -120,7 +120,7 @@ def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
         )
     ]
     # A variable of a playbook may enable check mode as well.
-    only_predicted = check or progress.changed and progress.changed == progress.predicted
+    only_predicted = check or (progress.changed and progress.changed == progress.predicted)
     changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
     for count, outcome in ((progress.changed, changed), (progress.failed, Outcome.FAILED)):
         pieces += [(", ", None), (f"{count} {outcome.value}", outcome if count else None)]

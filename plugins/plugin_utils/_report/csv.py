@@ -42,7 +42,7 @@ DELIMITER = ";"
 _SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
 # A spreadsheet evaluates a cell that begins with one of these as a formula. Some keyboards produce
 # the full-width ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 Json = t.Mapping[str, t.Any]
 

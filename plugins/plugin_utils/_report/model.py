@@ -90,8 +90,8 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
         cloud["name"]
         for cloud in report["clouds"]
         if cloud["state"] in FAIL_ON[fail_on]
-        or fail_on == "drift"
-        and any(map(_is_drift, cloud["checks"]))
+        or (fail_on == "drift"
+        and any(map(_is_drift, cloud["checks"])))
     ]
 
 
@@ -101,8 +101,8 @@ def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """
     return (
         check["status"] == "fail"
-        or check["status"] in ("warn", "unknown")
-        and "after" in (check.get("evidence") or {})
+        or (check["status"] in ("warn", "unknown")
+        and "after" in (check.get("evidence") or {}))
     )
 
 
