@@ -94,7 +94,10 @@ def _environ(
     for name, value in headers.items():
         sent[name] = value.decode("latin-1") if isinstance(value, bytes) else value
     message = http.client.HTTPMessage()
+    connection = http.client.HTTPConnection(HOST)  # refuses what no request can hold; never opened
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in sent.items():
+        connection.putheader(name, value)
         message[name] = value
     handler = Handler.__new__(Handler)
     vars(handler).update(
