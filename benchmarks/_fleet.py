@@ -28,7 +28,7 @@ def clouds(count: int) -> tuple[Cloud, ...]:
             trust="cloudformation",
             bucket_policy="complete",
             profile="filled",
-            compute_config="right",
+            compute_config="in_sync",
         )
         for number in range(count)
     )

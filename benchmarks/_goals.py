@@ -20,8 +20,8 @@ from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
     DRIFTED,
+    IN_SYNC,
     LISTED,
-    RIGHT,
     Scenario,
 )
 
@@ -60,8 +60,8 @@ def goals(results: Results) -> list[Goal]:
 
 
 def _against_amazon_aws(results: Results) -> t.Iterator[Goal]:
-    for clouds in results.sizes(RIGHT, 20):
-        ratio = _ratio(results, RIGHT, 20, clouds, AMAZON_AWS, PER_CLOUD)
+    for clouds in results.sizes(IN_SYNC, 20):
+        ratio = _ratio(results, IN_SYNC, 20, clouds, AMAZON_AWS, PER_CLOUD)
         yield Goal(
             f"all right, {clouds} clouds, cloud by cloud: times faster than amazon.aws",
             12,
@@ -81,7 +81,7 @@ def _against_amazon_aws(results: Results) -> t.Iterator[Goal]:
 def _against_boto3(results: Results) -> t.Iterator[Goal]:
     for latency_ms, limit in ((20, 1.5), (0, 4.0)):
         for clouds in (500, 2000):
-            ratio = _ratio(results, RIGHT, latency_ms, clouds, PLAN, BARE_BOTO3)
+            ratio = _ratio(results, IN_SYNC, latency_ms, clouds, PLAN, BARE_BOTO3)
             yield Goal(
                 f"all right, {clouds} clouds, {latency_ms} ms a call, with the plan: times the "
                 "time of bare boto3",
@@ -92,8 +92,8 @@ def _against_boto3(results: Results) -> t.Iterator[Goal]:
 
 def _linear(results: Results) -> t.Iterator[Goal]:
     measured = (
-        (RIGHT, PLAN, 500, 2000),
-        (RIGHT, PER_CLOUD, 500, 2000),
+        (IN_SYNC, PLAN, 500, 2000),
+        (IN_SYNC, PER_CLOUD, 500, 2000),
         (DRIFTED, PLAN, 500, 2000),
         (LISTED, INVENTORY, 500, 2000),
         (LISTED, INVENTORY, 500, 10000),
@@ -111,7 +111,7 @@ def _linear(results: Results) -> t.Iterator[Goal]:
 
 def _memory(results: Results) -> t.Iterator[Goal]:
     """The most that the controller had, and the most that any of its forks had of its own."""
-    for scenario, contender in ((RIGHT, PLAN), (RIGHT, PER_CLOUD), (DRIFTED, PLAN)):
+    for scenario, contender in ((IN_SYNC, PLAN), (IN_SYNC, PER_CLOUD), (DRIFTED, PLAN)):
         found = results.find(scenario, 20, contender, 2000)
         text = f"{scenario.title}, 2000 clouds, {contender.title}: MB"
         yield Goal(f"{text} of the controller", 150, found.controller if found else None)

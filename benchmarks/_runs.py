@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
     Workplace,
 )
 from ansible_collections.rayfleet.anyscale.benchmarks._measure import Measure
-from ansible_collections.rayfleet.anyscale.benchmarks._schedule import RIGHT, Cell
+from ansible_collections.rayfleet.anyscale.benchmarks._schedule import IN_SYNC, Cell
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import Report, Server
 
 _HOST = re.compile(r"\|--([^@:\s]+)$", re.MULTILINE)
@@ -44,7 +44,7 @@ class Runs:
         """Run a contender once for a single cloud: afterwards Python's byte code is there and files
         are in memory.
         """
-        cell = Cell(RIGHT, 1, 0, contender)
+        cell = Cell(IN_SYNC, 1, 0, contender)
         self._stand_in.prepare(cell)
         self._measured(cell, self._stand_in, look_at_memory=False)
 

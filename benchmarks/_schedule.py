@@ -31,7 +31,7 @@ class Scenario:
     drifted_share: float
 
 
-RIGHT = Scenario("all already right", 0.0)
+IN_SYNC = Scenario("all already right", 0.0)
 DRIFTED = Scenario("all drifted", 1.0)
 FEW_DRIFTED = Scenario("1 % drifted", 0.01)
 LISTED = Scenario("the inventory", 0.0)
@@ -79,20 +79,20 @@ def cells(sizes: Sizes) -> list[Cell]:
     """All that one round runs."""
     scheduled = [
         *_cells(
-            RIGHT, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3, ENGINE
+            IN_SYNC, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3, ENGINE
         ),
-        *_cells(RIGHT, sizes, sizes.small, 0, PLAN, BARE_BOTO3),
-        *_cells(RIGHT, sizes, sizes.small, None, PLAN, BARE_BOTO3),
+        *_cells(IN_SYNC, sizes, sizes.small, 0, PLAN, BARE_BOTO3),
+        *_cells(IN_SYNC, sizes, sizes.small, None, PLAN, BARE_BOTO3),
         *_cells(DRIFTED, sizes, sizes.small, 20, PLAN, PER_CLOUD, AMAZON_AWS, CLI, BARE_BOTO3),
         *_cells(FEW_DRIFTED, sizes, sizes.small, 20, PLAN, BARE_BOTO3),
     ]
     for size in sizes.larger:
-        scheduled += _cells(RIGHT, sizes, size, 20, PLAN, PER_CLOUD, BARE_BOTO3)
-        scheduled += _cells(RIGHT, sizes, size, 0, PLAN, BARE_BOTO3)
+        scheduled += _cells(IN_SYNC, sizes, size, 20, PLAN, PER_CLOUD, BARE_BOTO3)
+        scheduled += _cells(IN_SYNC, sizes, size, 0, PLAN, BARE_BOTO3)
         scheduled += _cells(DRIFTED, sizes, size, 20, PLAN, BARE_BOTO3)
         scheduled += _cells(FEW_DRIFTED, sizes, size, 20, PLAN, BARE_BOTO3)
     if sizes.larger:
-        scheduled += _cells(RIGHT, sizes, sizes.larger[0], 20, ENGINE)
+        scheduled += _cells(IN_SYNC, sizes, sizes.larger[0], 20, ENGINE)
     for size in sizes.listed:
         scheduled += _cells(LISTED, sizes, size, 20, INVENTORY)
     return scheduled

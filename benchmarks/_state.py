@@ -52,7 +52,7 @@ class Fleet:
         self.organization = Organization()
         for cloud in self.clouds:
             register(self.organization, cloud)
-        self.right = [self._documents(cloud, with_profile=True) for cloud in self.clouds]
+        self.in_sync = [self._documents(cloud, with_profile=True) for cloud in self.clouds]
         self.drifted = [
             self._documents(_fleet.drifted(cloud), with_profile=False) for cloud in self.clouds
         ]
@@ -108,7 +108,7 @@ class State:
         self.trust: dict[InAccount, str] = dict(fleet.other_roles)
         self.bucket_policies: dict[str, str] = {}
         self.compute_configs: dict[InAccount, list[bytes]] = {}
-        for cloud, found in (*zip(fleet.clouds, fleet.right, strict=True), *self._drifted):
+        for cloud, found in (*zip(fleet.clouds, fleet.in_sync, strict=True), *self._drifted):
             self.trust[cloud.account_id, cloud.role_name] = found.trust
             self.bucket_policies[cloud.bucket_name] = found.bucket_policy
             self.compute_configs[cloud.cloud_id, cloud.compute_config_name] = [found.compute_config]

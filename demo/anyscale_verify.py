@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Judges the seeded fleet from outside: the vendor's own verification code and SDK, and the grants
+"""Judges the seeded fleet from outside: Anyscale's own verification code and SDK, and the grants
 as AWS holds them.
 
 Nothing of the collection's plugins is used. On the command line, in the environment of a sandbox:
@@ -18,7 +18,7 @@ import typing as t
 import anyscale
 import boto3
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, vendor
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, anyscale_verify
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION
 
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
@@ -48,16 +48,16 @@ def session_in(account_id: str) -> boto3.Session:
 def complaints(cloud: Cloud) -> list[str]:
     """What is wrong with a cloud."""
     session = session_in(cloud.account_id)
-    verdict = vendor.judge(session, cloud)
+    verdict = anyscale_verify.verify_cloud(session, cloud)
     if not (verdict.roles and verdict.bucket):
-        return list(verdict.complaints) or ["refused by the vendor"]
+        return list(verdict.complaints) or ["refused by Anyscale"]
     return [
         problem for problem in (missing_grants(cloud, session), wrong_profiles(cloud)) if problem
     ]
 
 
 def missing_grants(cloud: Cloud, session: boto3.Session) -> str:
-    """The actions that no unconditional Allow statement gives to exactly this role: the vendor's
+    """The actions that no unconditional Allow statement gives to exactly this role: Anyscale's
     code checks three of eight.
     """
     document = json.loads(
@@ -81,7 +81,7 @@ def missing_grants(cloud: Cloud, session: boto3.Session) -> str:
 
 
 def wrong_profiles(cloud: Cloud) -> str:
-    """The node groups of the compute config, read through the vendor's SDK, that do not run with
+    """The node groups of the compute config, read through Anyscale's SDK, that do not run with
     the role's profile.
     """
     try:

@@ -22,7 +22,7 @@ import boto3
 
 from ansible_collections.rayfleet.anyscale.demo.demo_report import Look, Outcome
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     Run,
     plugin_inventory,
@@ -38,7 +38,7 @@ SHOWN = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet", "ANSIBLE_DISPLAY_
 
 def main() -> int:
     """0: the audit found drift, the first run put all of it right, the second changed nothing, and
-    the vendor accepts every cloud.
+    Anyscale accepts every cloud.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -48,9 +48,7 @@ def main() -> int:
         flush=True,
     )
     with Sandbox() as sandbox:
-        os.environ.update(
-            sandbox.child_variables()
-        )  # the vendor's verification runs in this process
+        os.environ.update(sandbox.child_variables())  # Anyscale's verification runs in this process
         sandbox.seed(FLEET)
         outcome = Outcome(
             before=_look(
@@ -87,13 +85,15 @@ def main() -> int:
 
 
 def _look(sandbox: Sandbox, title: str, **variables: str) -> Look:
-    """Audit the fleet, and show what the report says; the vendor's verification judges it as well."""
+    """Audit the fleet, and show what the report says; Anyscale's verification judges it as well."""
     run = _timed_run(sandbox, title, "audit", variables)
     if run.exit_status:
         print(run.output)
     report = json.loads((FOLDER / variables["audit_report_dir"] / "report.json").read_text())
     verdicts = {
-        cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud)
+        cloud.name: verify_cloud(
+            boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud
+        )
         for cloud in FLEET
     }
     look = Look(run, report, verdicts)

@@ -11,18 +11,18 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET
-from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import Verdict
+from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import Verdict
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run
 
 Json = dict[str, t.Any]
 
 _FINDINGS = ("fail", "unknown", "warn")  # statuses of checks
-_NOT_RIGHT = ("error", "fail", "unknown")  # states of clouds that were to be put right
+_OUT_OF_SYNC = ("error", "fail", "unknown")  # states of clouds that were to be put right
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How the fleet was at one time: an audit's run and report, and the verdicts of the vendor's
+    """How the fleet was at one time: an audit's run and report, and the verdicts of Anyscale's
     own verification.
     """
 
@@ -54,7 +54,7 @@ class Look:
         ]
 
     def refused(self) -> list[str]:
-        """The clouds that the vendor refuses."""
+        """The clouds that Anyscale refuses."""
         return sorted(
             name
             for name, verdict in self.verdicts.items()
@@ -72,7 +72,7 @@ class Outcome:
     after: Look
 
     def table(self) -> list[str]:
-        """Each cloud by the audits and by the vendor, before and after."""
+        """Each cloud by the audits and by Anyscale, before and after."""
         found = (
             self.before.checks("status", *_FINDINGS),
             self.after.checks("status", *_FINDINGS),
@@ -81,7 +81,7 @@ class Outcome:
         counts = [collections.Counter(name for name, _check in checks) for checks in found]
         lines = [
             f"{'cloud':15}{'account':14}{'findings':10}{'afterwards':12}{'fixed':7}"
-            f"{'vendor before':18}vendor after"
+            f"{'Anyscale before':18}Anyscale after"
         ]
         for cloud in sorted(FLEET, key=lambda cloud: cloud.name):
             found_before, found_after, fixed = (count[cloud.name] for count in counts)
@@ -103,7 +103,7 @@ class Outcome:
                 f"{len(self.second.writes)} calls that write."
             ),
             (
-                "The vendor's own verification (roles, instance profile, bucket) accepts "
+                "Anyscale's own verification (roles, instance profile, bucket) accepts "
                 f"{len(FLEET) - len(refused)} of {len(FLEET)} clouds."
             ),
             *(f"  {name}: {'; '.join(self.after.verdicts[name].complaints)}" for name in refused),
@@ -120,7 +120,7 @@ class Outcome:
             "An audit made calls that write.": any(run.writes for run in audits),
             "The audit before found nothing that fails.": not self.before.checks("status", "fail"),
             "The audit afterwards found what fails, or what it could not tell.": any(
-                states[state] for state in _NOT_RIGHT
+                states[state] for state in _OUT_OF_SYNC
             ),
             "The audit afterwards marked nothing as fixed.": not self.after.checks(
                 "change", "fixed"
@@ -129,7 +129,7 @@ class Outcome:
                 self.second.changed(cloud.name) for cloud in FLEET
             ),
             "The second run made calls that write.": bool(self.second.writes),
-            "The vendor refuses a cloud.": bool(self.after.refused()),
+            "Anyscale refuses a cloud.": bool(self.after.refused()),
         }
         return [problem for problem, is_so in found.items() if is_so]
 

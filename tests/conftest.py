@@ -146,11 +146,11 @@ def run_module(
         ):
             with pytest.raises(SystemExit):
                 main.main()
-            told = list(warnings.get_warning_messages())
+            messages = list(warnings.get_warning_messages())
         output = capsys.readouterr()
         result = json.loads(output.out.splitlines()[-1])
         assert "exception" not in result and output.err == ""
-        return {**result, "warnings": told}
+        return {**result, "warnings": messages}
 
     return run
 

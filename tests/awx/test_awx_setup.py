@@ -158,7 +158,7 @@ def test_what_it_made_is_taken_away_and_nothing_else(cycle: Cycle) -> None:
 
 
 def test_the_token_is_kept_as_a_secret_and_never_shown(cycle: Cycle) -> None:
-    """It reaches jobs as the variables that the plugins and the vendor's CLI read."""
+    """It reaches jobs as the variables that the plugins and Anyscale's CLI read."""
     assert cycle.objects["credential"]["inputs"] == {
         "host": "https://console.anyscale.com",
         "token": ANYSCALE_TOKEN,

@@ -97,7 +97,7 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
         ),
     ],
 )
-def test_the_headline_calls_right_what_was_checked(
+def test_the_headline_counts_only_checked_clouds_as_in_sync(
     open_report: Open, statuses: list[str], words: str
 ) -> None:
     """A cloud to which no check applies is neither right nor wrong."""

@@ -29,8 +29,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import 
     FOR_EVER,
     LONGEST_SECONDS,
     PATIENCE,
+    Failure,
     Tally,
-    Trouble,
     impatient,
     is_write,
     kinds,
@@ -296,12 +296,12 @@ def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
 
 
 @pytest.mark.parametrize("case", list(_cases()))
-def test_a_fault_is_outlasted_or_told(
+def test_a_fault_is_outlasted_or_reported(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
 ) -> None:
     wanted = reference(sandbox, run_module, case.scene)
     SCENES[case.scene].prepare(sandbox)
-    with Trouble(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
+    with Failure(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
         result = run_module(MODULE, **SCENES[case.scene].arguments)
     nothing_lost(sandbox, wanted)
     if result.get("failed"):
@@ -311,7 +311,7 @@ def test_a_fault_is_outlasted_or_told(
     else:
         converged(sandbox, wanted)
     recovered(sandbox, run_module, case.scene, wanted)
-    tally.add(case.operation, case.kind, told=bool(result.get("failed")))
+    tally.add(case.operation, case.kind, reported=bool(result.get("failed")))
 
 
 def test_every_operation_is_in_the_matrix() -> None:
@@ -390,7 +390,7 @@ class Editor:
         and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
     ],
 )
-def test_nobody_is_overwritten_by_another_attempt(
+def test_another_attempt_overwrites_no_other_writer(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, operation: str, kind: str, edit: str
 ) -> None:
     """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be
@@ -429,7 +429,7 @@ _SEEN: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("kind", ["500 after it acts", "reset after it acts"])
 @pytest.mark.parametrize("step", _SEEN)
-def test_a_write_that_was_seen_is_told(
+def test_a_write_that_was_seen_is_reported(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, step: str, kind: str
 ) -> None:
     """Its answer was lost, then it showed, and then nothing could be read any more: it is there,
@@ -479,7 +479,7 @@ def test_stale_reads_are_outlasted(
 @pytest.mark.parametrize(
     "scene", [name for name, scene in SCENES.items() if {*POLICY_WRITES, CREATE} & set(scene.calls)]
 )
-def test_reads_that_stay_stale_are_told(
+def test_reads_that_stay_stale_are_reported(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, scene: str
 ) -> None:
     """What was written and never shows is an error, and is not written for ever."""
@@ -549,7 +549,7 @@ def test_a_version_whose_answer_is_lost_is_not_made_twice(
 
 
 @pytest.mark.parametrize("kind", _LOST_ONCE_MADE)
-def test_a_version_that_does_not_show_in_time_is_told_and_not_made_twice(
+def test_a_version_that_does_not_show_in_time_is_reported_and_not_made_twice(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
 ) -> None:
     """To send it again would make another one, which stays for ever; to run again, once it shows,

@@ -27,12 +27,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
     PLAYBOOKS,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import RIGHT, SCENES
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import IN_SYNC, SCENES
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
     FOR_EVER,
+    Failure,
     Tally,
-    Trouble,
     is_write,
     kinds,
     tallied,
@@ -105,8 +105,8 @@ def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
     )
 
 
-def _trouble(sandbox: Sandbox, clock: QuickTime, case: Case) -> Trouble:
-    return Trouble(sandbox, clock, case.operation, case.kind, case.number, case.times)
+def _failure(sandbox: Sandbox, clock: QuickTime, case: Case) -> Failure:
+    return Failure(sandbox, clock, case.operation, case.kind, case.number, case.times)
 
 
 def _subject(case: Case) -> str:
@@ -130,7 +130,7 @@ def spent(sandbox: Sandbox) -> dict[str, int]:
 # --- looks ----------------------------------------------------------------------------------------
 
 
-def looked(sandbox: Sandbox, run: Run, name: str) -> Seen:
+def read_facts(sandbox: Sandbox, run: Run, name: str) -> Seen:
     """What a look finds in accounts that are ready for it."""
     sandbox.reset()
     LOOKS[name].prepare(sandbox)
@@ -144,7 +144,7 @@ _FOUND: dict[str, Json] = {}
 def found(sandbox: Sandbox, run: Run, name: str) -> Json:
     """What it finds without faults."""
     if name not in _FOUND:
-        seen = looked(sandbox, run, name)
+        seen = read_facts(sandbox, run, name)
         assert seen.facts and not seen.words
         _FOUND[name] = seen.facts
     return _FOUND[name]
@@ -153,7 +153,7 @@ def found(sandbox: Sandbox, run: Run, name: str) -> Json:
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_look_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) -> None:
     """Each so many times and no other, so that none is forgotten below."""
-    looked(sandbox, run_module, name)
+    read_facts(sandbox, run_module, name)
     assert spent(sandbox) == LOOKS[name].calls
     assert sandbox.writes() == []
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_seen_is_not_made_up(
     sandbox.reset()
     look.prepare(sandbox)
     sandbox.clear_calls()
-    with _trouble(sandbox, clock, case).under_way():
+    with _failure(sandbox, clock, case).under_way():
         seen = look.look(sandbox, run_module)
     unknown = [name for name in facts if seen.facts.get(name) == UNKNOWN]
     assert {
@@ -186,7 +186,7 @@ def test_what_cannot_be_seen_is_not_made_up(
     assert sandbox.writes() == []
     sandbox.clear_faults()
     assert look.look(sandbox, run_module).facts == facts
-    tally.add(case.operation, case.kind, told=bool(seen.words))
+    tally.add(case.operation, case.kind, reported=bool(seen.words))
 
 
 # --- changes --------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def state(sandbox: Sandbox) -> State:
     """As it is now."""
     versions = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
     ordered = sorted(versions, key=lambda template: int(template["version"]))
-    return State(trust_of(sandbox), bucket_policy_of(sandbox, RIGHT.bucket_name), ordered)
+    return State(trust_of(sandbox), bucket_policy_of(sandbox, IN_SYNC.bucket_name), ordered)
 
 
 def ready(sandbox: Sandbox, run: Run, name: str) -> Json:
@@ -253,16 +253,16 @@ def test_a_change_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) 
 
 
 @pytest.mark.parametrize("case", list(_cases(CHANGES)))
-def test_a_change_is_made_or_its_failure_told(
+def test_a_change_is_made_or_its_failure_is_reported(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
 ) -> None:
     """What was written is named, the next run converges, and no version is published twice."""
     wanted, module = goal(sandbox, run_module, case.use), CHANGES[case.use].module
     options = ready(sandbox, run_module, case.use)
-    with _trouble(sandbox, clock, case).under_way():
+    with _failure(sandbox, clock, case).under_way():
         result = run_module(module, **options)
     if result.get("failed"):
-        told(sandbox, case, result)
+        assert_reported(sandbox, case, result)
     else:
         assert state(sandbox).alike(wanted)
     assert len(state(sandbox).versions) <= len(wanted.versions)
@@ -271,7 +271,7 @@ def test_a_change_is_made_or_its_failure_told(
     assert [result.get("msg") for result in again if result.get("failed")] == []
     assert again[-1]["changed"] is False
     assert state(sandbox).alike(wanted)
-    tally.add(case.operation, case.kind, told=bool(result.get("failed")))
+    tally.add(case.operation, case.kind, reported=bool(result.get("failed")))
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -292,7 +292,7 @@ def test_a_change_that_shows_late_is_made_once(
     assert state(sandbox).alike(wanted)
 
 
-def told(sandbox: Sandbox, case: Case, result: Json) -> None:
+def assert_reported(sandbox: Sandbox, case: Case, result: Json) -> None:
     """A failure that names the call, what was written before it, and what is to be done next."""
     message, error = failure(result)["msg"], result.get("error", {})
     assert re.search(r"[Rr]un again|Check ", message), message
@@ -338,7 +338,7 @@ def test_every_method_of_anyscales_client_is_used(
     for name, method in methods.items():
         monkeypatch.setattr(AnyscaleClient, name, _noted(method, used))
     for name, look in LOOKS.items():
-        assert looked(sandbox, run_module, name).facts, look
+        assert read_facts(sandbox, run_module, name).facts, look
     for name, change in CHANGES.items():
         run_module(change.module, **ready(sandbox, run_module, name))
     scene = SCENES["nothing created yet"]

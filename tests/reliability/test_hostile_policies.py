@@ -121,7 +121,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
     with.
     """
     nameless = without(one, "Sid")
-    everybody: Json = {
+    public: Json = {
         **one,
         "Principal": "*",
         "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
@@ -195,9 +195,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "a deleted role by its id": Odd(
             policy({**one, "Principal": {"AWS": FORMER_ID}}, other), (FORMER_ID, "was deleted")
         ),
-        "everybody": Odd(
-            policy(everybody, {**everybody, "Sid": "Again", "Principal": {"AWS": "*"}})
-        ),
+        "everybody": Odd(policy(public, {**public, "Sid": "Again", "Principal": {"AWS": "*"}})),
     }
 
 
@@ -357,7 +355,7 @@ def test_an_odd_policy_is_refused_or_kept(
     shown.lay(case.found)
     before = shown.kept()
     if not case.says:
-        right(scene, run_module, module, case)
+        assert_merged(scene, run_module, module, case)
         return
     if case.by_aws:
         message = failure(run_module(module, **OPTIONS[module]))["msg"]
@@ -368,7 +366,7 @@ def test_an_odd_policy_is_refused_or_kept(
     assert shown.kept() == before
 
 
-def right(scene: Sandbox, run_module: Run, module: str, case: Odd) -> None:
+def assert_merged(scene: Sandbox, run_module: Run, module: str, case: Odd) -> None:
     """Our statement is added at the end. All else is byte for byte what it was, in its place, and
     stays so.
     """

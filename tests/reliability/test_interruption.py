@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import backup
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ALL_VERSIONS
-from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
+from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, inventory_file
 from ansible_collections.rayfleet.anyscale.tests.support.processes import MARK, PROC, marked
 from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import record
@@ -287,11 +287,11 @@ def interrupt(
 
 
 def unmet(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
-    """What clouds still lack, as the vendor's own verification and the newest compute configs have
+    """What clouds still lack, as Anyscale's own verification and the newest compute configs have
     it.
     """
     session = boto3.Session(**sandbox.credentials(ACCOUNT, setup=True))
-    verdicts = {cloud: judge(session, cloud) for cloud in fleet}
+    verdicts = {cloud: verify_cloud(session, cloud) for cloud in fleet}
     lacking = [
         f"{cloud.name}: {verdict.complaints}"
         for cloud, verdict in verdicts.items()
@@ -386,7 +386,7 @@ def run_seconds(sandbox: Sandbox) -> float:
 
 @pytest.fixture(name="surrounding_sandbox")
 def _surrounding_sandbox(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox, with an environment that leads the vendor's code to it."""
+    """The sandbox, with an environment that leads Anyscale's code to it."""
     for name, value in running_sandbox.child_variables().items():
         monkeypatch.setenv(name, value)
     return running_sandbox

@@ -442,7 +442,7 @@ _LOCKSTEP_SECONDS = 60.0
     few_of([(_UNCONFIRMED,), (_UNCONFIRMED, _AS_MODULES)], (_UNCONFIRMED,)),
     ids=["in the worker", "as modules"],
 )
-def test_whoever_is_overwritten_by_another_controller_sees_it(
+def test_an_overwrite_by_another_controller_is_reported(
     running_sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -614,8 +614,8 @@ _EDITS, _REPEATED = (
     "writes of the editor",
     "of them overwritten without a trace, and repeated by the editor",
 )
-_MENDED = "clouds that another overwrote after their read-back, and that were converged again"
-_NO_HARM = ("repetitions", _EDITS, _REPEATED, _MENDED)
+_RESTORED = "clouds that another overwrote after their read-back, and that were converged again"
+_NO_HARM = ("repetitions", _EDITS, _REPEATED, _RESTORED)
 
 
 def _figures(outcome: Outcome) -> dict[str, int]:
@@ -628,7 +628,7 @@ def _figures(outcome: Outcome) -> dict[str, int]:
         "statements at the end that nobody wanted": len(outcome.others_new),
         "clouds that failed": sum(len(run.failed()) for run in outcome.runs),
         "runs that failed": sum(run.exit_status > 0 for run in outcome.runs),
-        _MENDED: sum(len(run.named(_AGAIN)) for run in outcome.runs),
+        _RESTORED: sum(len(run.named(_AGAIN)) for run in outcome.runs),
         _EDITS: outcome.edits,
         _REPEATED: outcome.overwritten,
     }

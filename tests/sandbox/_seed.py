@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import Organization
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
-CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as the vendor's command line calls it
+CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as Anyscale's command line calls it
 OWNER_TAGS = {
     "": {},
     "cloudformation": {

@@ -83,7 +83,7 @@ def control_plane_trust(cloud: Cloud) -> Json:
 
 
 def control_plane_policy() -> Json:
-    """What the vendor's set-up allows that role to do with roles and instance profiles."""
+    """What Anyscale's set-up allows that role to do with roles and instance profiles."""
     return policy(
         {
             "Sid": "IAM",
@@ -150,7 +150,7 @@ def _grant(
 
 
 def compute_config(cloud: Cloud) -> Json | None:
-    """The request that made a cloud's compute config, as the vendor's CLI sends it; ``None`` where
+    """The request that made a cloud's compute config, as Anyscale's CLI sends it; ``None`` where
     there is none.
     """
     other = f"arn:aws:iam::{cloud.account_id}:instance-profile/{_OTHER_PROFILE}"
@@ -168,7 +168,7 @@ def compute_config(cloud: Cloud) -> Json | None:
     }
     states: dict[str, Json | None] = {
         "missing": None,
-        "right": _request(cloud, _profile(cloud.instance_profile_arn)),
+        "in_sync": _request(cloud, _profile(cloud.instance_profile_arn)),
         "role_arn": _request(cloud, _profile(cloud.role_arn)),
         "other_profile": _request(cloud, {**_profile(other), **disk}),
         "hidden_by_worker": _request(

@@ -121,7 +121,7 @@ FLEET: tuple[Cloud, ...] = (
         bucket="anyscale-search-shared",
         bucket_policy="foreign_reader",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
     Cloud(
         "search-dev",
@@ -145,7 +145,7 @@ FLEET: tuple[Cloud, ...] = (
         trust="manual_page",
         bucket_policy="complete",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
     Cloud(
         "genomics-dev",

@@ -36,8 +36,12 @@ DEFAULT = "GET /api/v2/compute_templates/default/{id}"
 CREATE = "POST /api/v2/compute_templates/"
 
 NEW = Cloud("orbit", ACCOUNT, role=ROLE, trust="foreign_principal", bucket_policy="foreign_reader")
-RIGHT = dataclasses.replace(
-    NEW, trust="cloudformation", bucket_policy="complete", profile="filled", compute_config="right"
+IN_SYNC = dataclasses.replace(
+    NEW,
+    trust="cloudformation",
+    bucket_policy="complete",
+    profile="filled",
+    compute_config="in_sync",
 )
 EC2 = {**LAMBDA, "Principal": {"Service": "ec2.amazonaws.com"}}
 TOOLING: Json = {
@@ -71,7 +75,7 @@ class Scene:
     def prepare(self, sandbox: Sandbox) -> None:
         """Nothing but this cloud in the sandbox."""
         sandbox.reset()
-        sandbox.seed((dataclasses.replace(RIGHT, **self.changes),))
+        sandbox.seed((dataclasses.replace(IN_SYNC, **self.changes),))
         self.spoil(sandbox)
         sandbox.clear_calls()
 

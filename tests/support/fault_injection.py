@@ -76,7 +76,7 @@ def is_write(operation: str) -> bool:
     return writes("anyscale" if "/" in operation else "aws", operation)
 
 
-class Trouble:
+class Failure:
     """Faults that one operation meets, in time that passes at once: the calls from ``number`` on,
     so many of them.
     """
@@ -142,9 +142,9 @@ class Tally:
         self._operations: set[str] = set()
         self._kinds: set[str] = set()
 
-    def add(self, operation: str, kind: str, *, told: bool) -> None:
+    def add(self, operation: str, kind: str, *, reported: bool) -> None:
         """Count a case. told: it failed, and said so."""
-        self._ends[told] += 1
+        self._ends[reported] += 1
         self._operations.add(operation)
         self._kinds.add(kind)
 

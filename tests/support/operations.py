@@ -28,8 +28,8 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import (
     CREATE,
+    IN_SYNC,
     RESOURCES,
-    RIGHT,
     SEARCH,
     TOOLING,
 )
@@ -56,7 +56,7 @@ READS_PER_PAGE = 10
 
 # As a cloud is before somebody onboards it, and one that has nothing yet.
 OLD = dataclasses.replace(
-    RIGHT, trust="lambda_only", bucket_policy="foreign_reader", compute_config="other_profile"
+    IN_SYNC, trust="lambda_only", bucket_policy="foreign_reader", compute_config="other_profile"
 )
 BARE = dataclasses.replace(OLD, bucket_policy="none", compute_config="missing")
 
@@ -101,30 +101,30 @@ def _seed_for_an_audit(sandbox: Sandbox) -> None:
     """One of each that an audit reads: policies of both kinds, a boundary, a mapping, a reader who
     was deleted.
     """
-    sandbox.seed((RIGHT,))
+    sandbox.seed((IN_SYNC,))
     iam = sandbox.client("iam", ACCOUNT)
     document = policy({"Effect": "Allow", "Action": ["ec2:*", "iam:*", "s3:*"], "Resource": "*"})
     arn = iam.create_policy(PolicyName="everything", PolicyDocument=json.dumps(document))["Policy"][
         "Arn"
     ]
-    iam.attach_role_policy(RoleName=RIGHT.control_plane_role_name, PolicyArn=arn)
+    iam.attach_role_policy(RoleName=IN_SYNC.control_plane_role_name, PolicyArn=arn)
     iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=arn)
-    (resource,) = sandbox.organization.resources[RIGHT.cloud_id]
+    (resource,) = sandbox.organization.resources[IN_SYNC.cloud_id]
     mapping = {
         "mode": "CUSTOMER_MANAGED",
-        "rules": [{"name": "jobs", "value": RIGHT.role_arn}],
+        "rules": [{"name": "jobs", "value": IN_SYNC.role_arn}],
         "fallback_rule": "CLOUD_DEFAULT",
     }
     sandbox.organization.mappings[resource["cloud_resource_id"]] = {
         "dataplane_iam_mapping": mapping
     }
-    _let_somebody_read_who_is_gone(sandbox)
+    _grant_to_a_deleted_principal(sandbox)
 
 
-def _let_somebody_read_who_is_gone(sandbox: Sandbox) -> None:
-    others = (bucket_policy_of(sandbox, RIGHT.bucket_name) or policy())["Statement"]
+def _grant_to_a_deleted_principal(sandbox: Sandbox) -> None:
+    others = (bucket_policy_of(sandbox, IN_SYNC.bucket_name) or policy())["Statement"]
     readers = [make_role(sandbox, "gone"), f"arn:aws:iam::{PARTNER_ACCOUNT}:root"]
-    objects = f"arn:aws:s3:::{RIGHT.bucket_name}/*"
+    objects = f"arn:aws:s3:::{IN_SYNC.bucket_name}/*"
     statement = {
         "Sid": "Readers",
         "Effect": "Allow",
@@ -132,27 +132,27 @@ def _let_somebody_read_who_is_gone(sandbox: Sandbox) -> None:
         "Action": "s3:GetObject",
         "Resource": objects,
     }
-    put_bucket_policy(sandbox, RIGHT.bucket_name, policy(*others, statement))
+    put_bucket_policy(sandbox, IN_SYNC.bucket_name, policy(*others, statement))
     delete_role(sandbox, "gone")
 
 
 def _audit(_sandbox: Sandbox, run: Run) -> Seen:
     result = run(
         "cloud_iam_info",
-        cloud=RIGHT.name,
+        cloud=IN_SYNC.name,
         account_id=ACCOUNT,
-        compute_config=[RIGHT.compute_config_name],
+        compute_config=[IN_SYNC.compute_config_name],
         **TOOLING,
     )
     if result.get("failed"):
         return Seen({}, result["msg"])
-    told = {check["id"]: check for check in result["checks"]}
-    words = " ".join(check["reason"] for check in told.values() if check["status"] == UNKNOWN)
-    return Seen({name: check["status"] for name, check in told.items()}, words)
+    by_id = {check["id"]: check for check in result["checks"]}
+    words = " ".join(check["reason"] for check in by_id.values() if check["status"] == UNKNOWN)
+    return Seen({name: check["status"] for name, check in by_id.items()}, words)
 
 
 def _seed_a_cloud(sandbox: Sandbox) -> None:
-    sandbox.seed((RIGHT,))
+    sandbox.seed((IN_SYNC,))
 
 
 def _seed_a_node(sandbox: Sandbox) -> None:
@@ -263,16 +263,16 @@ LOOKS: dict[str, Look] = {
 
 _WRITERS: dict[str, Json] = {
     "iam_trust_ec2": {"role": ROLE},
-    "s3_cloud_access": {"bucket": RIGHT.bucket_name, "roles": [RIGHT.role_arn]},
+    "s3_cloud_access": {"bucket": IN_SYNC.bucket_name, "roles": [IN_SYNC.role_arn]},
     "compute_config_profile": {
-        "cloud_id": RIGHT.cloud_id,
-        "name": RIGHT.compute_config_name,
+        "cloud_id": IN_SYNC.cloud_id,
+        "name": IN_SYNC.compute_config_name,
         "role": ROLE,
     },
 }
 
 
-def _put_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, Run], Json]:
+def _roll_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, Run], Json]:
     """Let a module change a cloud, once for each state, keeping backups; the options that put these
     back.
     """
@@ -286,7 +286,7 @@ def _put_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, R
 
 
 def _archive(sandbox: Sandbox, _run: Run) -> Json:
-    sandbox.seed((RIGHT,))
+    sandbox.seed((IN_SYNC,))
     return {**_WRITERS["compute_config_profile"], "state": "archived"}
 
 
@@ -294,32 +294,32 @@ CHANGES: dict[str, Change] = {
     "a trust policy that is put back": Change(
         {"GetRole": 3, "UpdateAssumeRolePolicy": 1},
         "backup_restore",
-        _put_back(OLD, "iam_trust_ec2", "present"),
+        _roll_back(OLD, "iam_trust_ec2", "present"),
     ),
     "a bucket policy that is put back": Change(
         {"GetBucketPolicy": 3, "PutBucketPolicy": 1},
         "backup_restore",
-        _put_back(OLD, "s3_cloud_access", "present"),
+        _roll_back(OLD, "s3_cloud_access", "present"),
     ),
     "a bucket policy that is taken away again": Change(
         {"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
         "backup_restore",
-        _put_back(BARE, "s3_cloud_access", "present"),
+        _roll_back(BARE, "s3_cloud_access", "present"),
     ),
     "a compute config that is put back": Change(
         {SEARCH: 3, CREATE: 1},
         "backup_restore",
-        _put_back(OLD, "compute_config_profile", "present"),
+        _roll_back(OLD, "compute_config_profile", "present"),
     ),
     "a compute config that is taken away again": Change(
         {SEARCH: 3, ARCHIVE: 1},
         "backup_restore",
-        _put_back(BARE, "compute_config_profile", "present"),
+        _roll_back(BARE, "compute_config_profile", "present"),
     ),
     "a compute config that comes out of the archive": Change(
         {SEARCH: 3, UNARCHIVE: 1, CREATE: 1},
         "backup_restore",
-        _put_back(OLD, "compute_config_profile", "present", "archived"),
+        _roll_back(OLD, "compute_config_profile", "present", "archived"),
     ),
     "a compute config that is archived": Change(
         {SEARCH: 4, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive

@@ -145,7 +145,7 @@ def test_check_mode_keeps_nothing(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_what_is_right_costs_nothing(
+def test_documents_in_sync_are_not_backed_up(
     seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
 ) -> None:
     """No file, and the calls of a run without a backup."""
@@ -229,7 +229,7 @@ def test_a_folder_that_this_user_cannot_write_to(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_relative_folder_is_refused_before_anything_is_looked_at(
+def test_a_relative_folder_is_refused_before_anything_is_read(
     seeded: Sandbox, run_module: Run, module: str
 ) -> None:
     seeded.clear_calls()
@@ -511,7 +511,7 @@ def test_all_hosts_of_a_run_share_its_id(
     assert run_id != other
 
 
-def test_the_role_keeps_backups_as_it_is_told(
+def test_the_role_keeps_backups_as_configured(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """Under the id of the job in AWX, where another folder is named; and none where that is said."""

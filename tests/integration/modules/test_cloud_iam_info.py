@@ -51,7 +51,7 @@ CLOUD = Cloud(
     trust="manual_page",
     bucket_policy="complete",
     profile="filled",
-    compute_config="right",
+    compute_config="in_sync",
 )
 ASKED: Json = {
     "cloud_id": CLOUD.cloud_id,
@@ -76,7 +76,7 @@ SEARCH = "POST /api/v2/compute_templates/search"
 
 
 def let_anyscale_launch(sandbox: Sandbox) -> None:
-    """What the vendor's module for Terraform gives the control-plane role: an attached policy, here
+    """What Anyscale's module for Terraform gives the control-plane role: an attached policy, here
     in its second version.
     """
     iam = sandbox.client("iam", ACCOUNT)
@@ -142,7 +142,7 @@ def statuses(
 
 
 @pytest.fixture
-def right(sandbox: Sandbox) -> Sandbox:
+def in_sync(sandbox: Sandbox) -> Sandbox:
     """A cloud with which all is right."""
     sandbox.seed((CLOUD,))
     let_anyscale_launch(sandbox)
@@ -154,15 +154,15 @@ def right(sandbox: Sandbox) -> Sandbox:
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["for real", "in check mode"])
-def test_all_is_right(right: Sandbox, run_module: Run, check: bool) -> None:
+def test_a_cloud_in_sync_passes_every_check(in_sync: Sandbox, run_module: Run, check: bool) -> None:
     result = run_module("cloud_iam_info", check=check, **ASKED)
     assert [one["id"] for one in result["checks"]] == IDS
     assert {one["status"] for one in result["checks"]} == {"pass"}
     assert result["changed"] is False and result["warnings"] == []
-    assert right.writes() == []
+    assert in_sync.writes() == []
 
 
-def test_what_is_returned_is_documented(right: Sandbox, run_module: Run) -> None:
+def test_what_is_returned_is_documented(in_sync: Sandbox, run_module: Run) -> None:
     returns = documented_returns("cloud_iam_info")
     result = run_module("cloud_iam_info", **ASKED)
     assert set(result) - {"changed", "warnings", "invocation"} == {"cloud", "checks"}
@@ -179,7 +179,7 @@ def test_what_is_returned_is_documented(right: Sandbox, run_module: Run) -> None
     )
 
 
-def test_what_is_told_of_the_cloud(right: Sandbox, run_module: Run) -> None:
+def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> None:
     by_id, by_name = (
         run_module(
             "cloud_iam_info",
@@ -317,7 +317,7 @@ def no_trust(sandbox: Sandbox) -> None:
     put_trust(sandbox, policy(LAMBDA), CLOUD.role_name)
 
 
-def trust_that_ends_the_vendor_s_check(sandbox: Sandbox) -> None:
+def trust_that_crashes_anyscale_s_check(sandbox: Sandbox) -> None:
     ec2 = {
         "Effect": "Allow",
         "Principal": {"Service": "ec2.amazonaws.com"},
@@ -505,9 +505,9 @@ def _statements(sandbox: Sandbox) -> list[Json]:
 
 NO_LAUNCH = {"control_plane_pass_role": "fail", "control_plane_get_instance_profile": "fail"}
 # What is done, and all that is found then.
-TROUBLE: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
+PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     no_trust: NO_TRUST,
-    trust_that_ends_the_vendor_s_check: {"trust_anyscale_verify": "fail"},
+    trust_that_crashes_anyscale_s_check: {"trust_anyscale_verify": "fail"},
     no_role: {"trust_ec2": "fail", "bucket_dangling_principals": "warn"},
     control_plane_elsewhere: {
         "role_account": "fail",
@@ -544,17 +544,17 @@ TROUBLE: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE, ids=[trouble.__name__ for trouble in TROUBLE])
-def test_trouble_is_found(
-    right: Sandbox, run_module: Run, trouble: t.Callable[[Sandbox], None]
+@pytest.mark.parametrize("problem", PROBLEMS, ids=[problem.__name__ for problem in PROBLEMS])
+def test_a_problem_is_found(
+    in_sync: Sandbox, run_module: Run, problem: t.Callable[[Sandbox], None]
 ) -> None:
-    trouble(right)
-    assert statuses(look(run_module)) == TROUBLE[trouble]
-    assert right.writes() == []
+    problem(in_sync)
+    assert statuses(look(run_module)) == PROBLEMS[problem]
+    assert in_sync.writes() == []
 
 
 def test_each_check_is_found_failing_somewhere() -> None:
-    somewhere = {check for found in (*FOUND.values(), *TROUBLE.values()) for check in found}
+    somewhere = {check for found in (*FOUND.values(), *PROBLEMS.values()) for check in found}
     assert set(IDS) - somewhere == {"bucket_account"}  # which has tests of its own
 
 
@@ -566,17 +566,17 @@ BUCKETS: dict[str, tuple[str, Json]] = {
 
 
 @pytest.mark.parametrize(("bucket", "found"), BUCKETS.values(), ids=list(BUCKETS))
-def test_a_wrong_bucket(right: Sandbox, run_module: Run, bucket: str, found: Json) -> None:
-    make_bucket(right, "others-bucket", account=OTHER_ACCOUNT)
-    make_bucket(right, "spare-bucket")
+def test_a_wrong_bucket(in_sync: Sandbox, run_module: Run, bucket: str, found: Json) -> None:
+    make_bucket(in_sync, "others-bucket", account=OTHER_ACCOUNT)
+    make_bucket(in_sync, "spare-bucket")
     checks = look(run_module, bucket=bucket)
     assert statuses(checks) == found
     assert bucket in checks["bucket_account"]["reason"]
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", REGION])
-def test_the_region_of_a_bucket(right: Sandbox, run_module: Run, region: str) -> None:
-    right.accounts.add_bucket(ACCOUNT, "a-bucket-somewhere", region, None)
+def test_the_region_of_a_bucket(in_sync: Sandbox, run_module: Run, region: str) -> None:
+    in_sync.accounts.add_bucket(ACCOUNT, "a-bucket-somewhere", region, None)
     assert (
         run_module("cloud_iam_info", **ASKED, bucket="a-bucket-somewhere")["cloud"]["bucket"][
             "region"
@@ -585,19 +585,19 @@ def test_the_region_of_a_bucket(right: Sandbox, run_module: Run, region: str) ->
     )
 
 
-def test_a_statement_that_grants_to_the_role_s_id(right: Sandbox, run_module: Run) -> None:
+def test_a_statement_that_grants_to_the_role_s_id(in_sync: Sandbox, run_module: Run) -> None:
     """Once a deleted role is made again: the grant looks right until it is read, and is another's."""
-    iam = right.client("iam", ACCOUNT)
-    no_role(right)
+    iam = in_sync.client("iam", ACCOUNT)
+    no_role(in_sync)
     iam.create_role(RoleName=CLOUD.role_name, AssumeRolePolicyDocument=json.dumps(policy(LAMBDA)))
     assert {"bucket_access": "fail", "bucket_dangling_principals": "warn"}.items() <= statuses(
         look(run_module)
     ).items()
 
 
-def test_the_remedies_put_it_right(right: Sandbox, run_module: Run) -> None:
+def test_the_remedies_fix_the_cloud(in_sync: Sandbox, run_module: Run) -> None:
     """The statements for the control plane, as they are printed; the other modules do the rest."""
-    iam = right.client("iam", ACCOUNT)
+    iam = in_sync.client("iam", ACCOUNT)
     iam.detach_role_policy(
         RoleName=CLOUD.control_plane_role_name,
         PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/vision-control-plane",
@@ -605,7 +605,7 @@ def test_the_remedies_put_it_right(right: Sandbox, run_module: Run) -> None:
     checks = look(run_module)
     assert statuses(checks) == NO_LAUNCH
     put_role_policy(
-        right,
+        in_sync,
         CLOUD.control_plane_role_name,
         *(json.loads(checks[name]["remedy"]) for name in NO_LAUNCH),
     )
@@ -649,13 +649,13 @@ NEEDED: dict[str, list[str]] = {
 
 
 @pytest.fixture
-def thorough(right: Sandbox) -> Sandbox:
+def thorough(in_sync: Sandbox) -> Sandbox:
     """A cloud that is right and has one of each that can be read: a boundary, and a principal shown
     by its unique id.
     """
-    bound(right, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
-    deleted_principal(right)
-    return right
+    bound(in_sync, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+    deleted_principal(in_sync)
+    return in_sync
 
 
 @pytest.mark.parametrize("operation", NEEDED)
@@ -669,8 +669,8 @@ def test_a_refused_read_makes_its_checks_unknown_and_no_others(
     assert set(unknown) == set(NEEDED[operation])
     service = "s3" if "Bucket" in operation else "iam"
     for name in unknown:
-        told = json.dumps(checks[name]["evidence"])
-        assert f'"missing_permission": "{service}:{operation}"' in told, name
+        evidence = json.dumps(checks[name]["evidence"])
+        assert f'"missing_permission": "{service}:{operation}"' in evidence, name
         if name not in ("compute_config_override", "effective_profile"):
             assert f"{service}:{operation}" in checks[name]["remedy"]
     assert {name: check["status"] for name, check in checks.items() if name not in unknown} == {
@@ -712,8 +712,8 @@ def operations() -> set[str]:
     }
 
 
-def test_a_bucket_that_nothing_may_be_read_of(right: Sandbox, run_module: Run) -> None:
-    right.settings(denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging"])
+def test_a_bucket_that_nothing_may_be_read_of(in_sync: Sandbox, run_module: Run) -> None:
+    in_sync.settings(denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging"])
     assert statuses(look(run_module)) == dict.fromkeys(
         [
             "bucket_access",
@@ -728,7 +728,7 @@ def test_a_bucket_that_nothing_may_be_read_of(right: Sandbox, run_module: Run) -
 
 
 # The call, the options beside it, and the checks that a refusal of it makes unknown.
-UNTOLD: dict[str, tuple[str, Json, list[str]]] = {
+UNKNOWN: dict[str, tuple[str, Json, list[str]]] = {
     "the cloud's row": ("GET /api/v2/clouds/{id}", {}, []),
     "the resources": (
         RESOURCES,
@@ -750,11 +750,11 @@ UNTOLD: dict[str, tuple[str, Json, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("operation", "options", "unknown"), UNTOLD.values(), ids=list(UNTOLD))
+@pytest.mark.parametrize(("operation", "options", "unknown"), UNKNOWN.values(), ids=list(UNKNOWN))
 def test_anyscale_refuses(
-    right: Sandbox, run_module: Run, operation: str, options: Json, unknown: list[str]
+    in_sync: Sandbox, run_module: Run, operation: str, options: Json, unknown: list[str]
 ) -> None:
-    right.fault(operation, status=403, message="Permission denied", times=50)
+    in_sync.fault(operation, status=403, message="Permission denied", times=50)
     checks = look(run_module, **options)
     assert statuses(checks) == dict.fromkeys(unknown, "unknown")
     assert all("Permission denied" in checks[name]["reason"] for name in unknown)
@@ -764,9 +764,9 @@ def test_anyscale_refuses(
     "anyscale", [True, False], ids=["where Anyscale refuses", "where Anyscale is not asked"]
 )
 def test_the_cloud_s_id_is_not_needed_for_what_is_named(
-    right: Sandbox, run_module: Run, anyscale: bool
+    in_sync: Sandbox, run_module: Run, anyscale: bool
 ) -> None:
-    right.fault("GET /api/v2/clouds/", status=403, times=50)
+    in_sync.fault("GET /api/v2/clouds/", status=403, times=50)
     named = {
         "role": CLOUD.role_arn,
         "bucket": CLOUD.bucket_name,
@@ -790,7 +790,7 @@ def test_the_cloud_s_id_is_not_needed_for_what_is_named(
     )
 
 
-def test_without_anyscale_the_role_of_the_convention_is_looked_at(
+def test_without_anyscale_the_role_of_the_convention_is_audited(
     sandbox: Sandbox, run_module: Run
 ) -> None:
     cloud = dataclasses.replace(CLOUD, role="")
@@ -813,7 +813,7 @@ def test_without_anyscale_the_role_of_the_convention_is_looked_at(
 
 
 def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
-    right: Sandbox, run_module: Run
+    in_sync: Sandbox, run_module: Run
 ) -> None:
     checks = look(run_module, anyscale=False, bucket=CLOUD.bucket_name)
     assert checks["trust_ec2"]["status"] == "unknown"
@@ -837,20 +837,20 @@ def test_a_cloud_that_registered_no_role(sandbox: Sandbox, run_module: Run) -> N
     )
 
 
-def test_a_role_beside_the_default(right: Sandbox, run_module: Run) -> None:
+def test_a_role_beside_the_default(in_sync: Sandbox, run_module: Run) -> None:
     """Its clusters must be told by a compute config; without one they run with the cloud's own."""
-    make_role(right, "team-b")
+    make_role(in_sync, "team-b")
     checks = look(run_module, role="team-b", compute_config=[])
     assert statuses(checks) == {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, "effective_profile": "warn"}
     assert CLOUD.instance_profile_arn in checks["effective_profile"]["reason"]
 
 
-def test_a_cloud_on_kubernetes(right: Sandbox, run_module: Run) -> None:
-    cloud_id = right.organization.add_cloud("on-eks", compute_stack="K8S", bucket="eks-data")
+def test_a_cloud_on_kubernetes(in_sync: Sandbox, run_module: Run) -> None:
+    cloud_id = in_sync.organization.add_cloud("on-eks", compute_stack="K8S", bucket="eks-data")
     checks = look(run_module, cloud_id=cloud_id, compute_config=["any"])
     assert {check["status"] for check in checks.values()} == {"not_applicable"}
     assert "K8S on AWS" in checks["trust_ec2"]["reason"]
-    assert {call["operation"] for call in right.calls() if call["service"] != "anyscale"} == {
+    assert {call["operation"] for call in in_sync.calls() if call["service"] != "anyscale"} == {
         "GetCallerIdentity"
     }
 
@@ -871,7 +871,7 @@ ERRORS: dict[str, tuple[Json, str]] = {
 
 
 @pytest.mark.parametrize(("options", "words"), ERRORS.values(), ids=list(ERRORS))
-def test_what_cannot_be_asked(right: Sandbox, run_module: Run, options: Json, words: str) -> None:
+def test_what_cannot_be_asked(in_sync: Sandbox, run_module: Run, options: Json, words: str) -> None:
     assert words in failure(run_module("cloud_iam_info", **{**ASKED, **options}))["msg"]
 
 
@@ -879,27 +879,27 @@ def test_what_cannot_be_asked(right: Sandbox, run_module: Run, options: Json, wo
     "cloud", [{"cloud_id": CLOUD.cloud_id}, {"cloud": CLOUD.name}], ids=["by its id", "by its name"]
 )
 def test_a_token_that_anyscale_does_not_accept(
-    right: Sandbox, run_module: Run, cloud: Json
+    in_sync: Sandbox, run_module: Run, cloud: Json
 ) -> None:
     """It is no fact about the cloud: an audit that saw nothing must not look like one that saw no
     failure.
     """
     for operation in ("GET /api/v2/clouds/{id}", "GET /api/v2/clouds/", RESOURCES):
-        right.fault(operation, status=401, message="Token has expired", times=50)
+        in_sync.fault(operation, status=401, message="Token has expired", times=50)
     failed = failure(
         run_module("cloud_iam_info", **cloud, account_id=ACCOUNT, compute_config=["any"])
     )
     assert "Token has expired" in failed["msg"] and "Check the token" in failed["msg"]
 
 
-def test_a_cloud_that_nobody_knows_by_its_name(right: Sandbox, run_module: Run) -> None:
+def test_a_cloud_with_an_unknown_name(in_sync: Sandbox, run_module: Run) -> None:
     assert "There is no cloud 'prod'" in failure(run_module("cloud_iam_info", cloud="prod"))["msg"]
 
 
-def test_a_cloud_in_another_account_than_the_caller(right: Sandbox, run_module: Run) -> None:
+def test_a_cloud_in_another_account_than_the_caller(in_sync: Sandbox, run_module: Run) -> None:
     """Without account_id nothing is read of what has the same name in the caller's account."""
-    key = right.credentials(OTHER_ACCOUNT)["aws_access_key_id"]
-    make_role(right, CLOUD.role_name, account=OTHER_ACCOUNT)
+    key = in_sync.credentials(OTHER_ACCOUNT)["aws_access_key_id"]
+    make_role(in_sync, CLOUD.role_name, account=OTHER_ACCOUNT)
     checks = look(run_module, account_id=None, access_key=key, secret_key="sandbox")
     assert checks["trust_ec2"]["status"] == "unknown"
     assert (

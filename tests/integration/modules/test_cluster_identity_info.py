@@ -227,7 +227,7 @@ def test_the_playbook_fails_for_nodes_with_another_role(
 ) -> None:
     """And says for each why; the one that is right is named with its instance."""
     nodes = {
-        "right": session(sandbox),
+        "instance": session(sandbox),
         "default": session(sandbox, DEFAULT_ROLE),
         "wrong": session(sandbox, "team-b"),
     }
@@ -235,7 +235,7 @@ def test_the_playbook_fails_for_nodes_with_another_role(
     assert run.failed() == {"default", "wrong"} and run.exit_status == 2
     assert f"{INSTANCE} runs with {ROLE_ARN}" in run.output
     reasons = {name: run.result(name, "cluster_identity_info")["reason"] for name in nodes}
-    assert reasons == {"right": "", "default": "another_role", "wrong": "default_role"}
+    assert reasons == {"instance": "", "default": "another_role", "wrong": "default_role"}
     assert run.result("wrong", "cluster_identity_info")["message"] in run.output
     assert run.writes == []
 

@@ -104,7 +104,7 @@ def publish(
     cloud_id: str = CLOUD.cloud_id,
     **more: t.Any,
 ) -> Json:
-    """Publish a version behind the module's back, in the form in which the vendor's CLI does it."""
+    """Publish a version behind the module's back, in the form in which Anyscale's CLI does it."""
     first = {key: value for key, value in deployments[0].items() if key != "cloud_deployment"}
     config = {"cloud_id": cloud_id, **first, "deployment_configs": list(deployments), **more}
     return sandbox.organization.create_template(
@@ -279,8 +279,8 @@ def test_each_seeded_state(sandbox: Sandbox, run_module: Run, state: str) -> Non
     assert versions(sandbox)[:-1] == older
 
 
-def test_the_seeded_state_that_is_right(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, compute_config="right")
+def test_the_seeded_state_that_is_in_sync(sandbox: Sandbox, run_module: Run) -> None:
+    seed(sandbox, compute_config="in_sync")
     result = settled(sandbox, run_module, MODULE, **GIVEN)
     assert (result["compute_config"], result["compute_config_id"]) == (
         f"{NAME}:1",
@@ -316,17 +316,17 @@ def test_other_states(sandbox: Sandbox, run_module: Run, state: str) -> None:
     assert instance_configs(newest(sandbox)) == wanted
 
 
-RIGHT: dict[str, Json] = {
+IN_SYNC: dict[str, Json] = {
     "in the legacy field": {"aws_advanced_configurations_json": profile()},
 }
 
 
-@pytest.mark.parametrize("state", RIGHT)
-def test_a_right_one_in_an_old_form_is_left_alone(
+@pytest.mark.parametrize("state", IN_SYNC)
+def test_a_config_in_sync_in_an_old_form_is_left_alone(
     sandbox: Sandbox, run_module: Run, state: str
 ) -> None:
     seed(sandbox)
-    publish(sandbox, compute(), **RIGHT[state])
+    publish(sandbox, compute(), **IN_SYNC[state])
     settled(sandbox, run_module, MODULE, **GIVEN)
 
 
@@ -382,7 +382,7 @@ def test_the_same_name_in_another_cloud_is_another_compute_config(
 
 
 def test_an_empty_profile_gets_its_role(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, profile="empty", compute_config="right")
+    seed(sandbox, profile="empty", compute_config="in_sync")
     converge(sandbox, run_module, MODULE, ["instance_profile_without_role"], **GIVEN)
     held = sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)[
         "InstanceProfile"
@@ -411,7 +411,7 @@ def test_a_role_with_a_path(sandbox: Sandbox, run_module: Run) -> None:
 
 
 def test_a_profile_of_another_name(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     result = run_module(MODULE, instance_profile="ray-fleet", **GIVEN)
     assert result["reasons"] == ["instance_profile_missing", "profile_differs"]
     assert instance_configs(newest(sandbox)) == {
@@ -428,7 +428,7 @@ def test_the_default_role_of_the_cloud(sandbox: Sandbox, run_module: Run) -> Non
 
 
 def test_the_role_in_the_place_of_the_profile(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     result = converge(
         sandbox, run_module, MODULE, ["wrong_arn_kind"], NOT_IN_CHECK_MODE, arn_kind="role", **GIVEN
     )
@@ -559,7 +559,7 @@ def test_declared_keys_are_enforced_and_others_left_alone(
 def test_a_worker_group_that_is_declared_with_an_instance_configuration_gets_the_profile(
     sandbox: Sandbox, run_module: Run
 ) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     workers = [{"name": "gpu", "instance_type": "g5.4xlarge", "advanced_instance_config": DISK}]
     run_module(MODULE, config={"worker_nodes": workers}, **GIVEN)
     assert instance_configs(newest(sandbox)) == {"cluster": profile(), "gpu": {**DISK, **profile()}}
@@ -661,7 +661,7 @@ def test_nothing_to_take_away(sandbox: Sandbox, run_module: Run, state: str) -> 
 
 
 def test_only_what_was_asked_for_is_archived(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     publish(sandbox, compute(), name="other")
     run_module(MODULE, state="archived", **GIVEN)
     assert write_operations(sandbox) == [ARCHIVE]
@@ -680,7 +680,7 @@ def hold_another_role(sandbox: Sandbox) -> None:
 
 
 def archive(sandbox: Sandbox) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     sandbox.organization.templates.set_archived(versions(sandbox)[0]["id"], True)
 
 
@@ -791,7 +791,7 @@ def test_it_refuses_without_a_token(
 def test_the_token_may_be_in_the_credentials_file(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     monkeypatch.delenv("ANYSCALE_CLI_TOKEN")
     (tmp_path / ".anyscale").mkdir()
     (tmp_path / ".anyscale" / "credentials.json").write_text(f'{{"cli_token": "{sandbox.token}"}}')
@@ -908,7 +908,7 @@ def test_what_may_have_been_made_is_not_made_again(
     settled(sandbox, run_module, MODULE, **GIVEN)
 
 
-def test_a_lost_answer_among_versions_of_others(
+def test_a_lost_answer_among_versions_of_other_writers(
     sandbox: Sandbox, run_module: Run, quick: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed(sandbox, compute_config="role_arn")
@@ -929,7 +929,7 @@ def test_a_lost_answer_among_versions_of_others(
     )
 
 
-def test_a_version_that_overtook_another_is_told(
+def test_a_version_that_overtook_another_is_reported(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody publishes between our look and ours: theirs stays, and the warning says that ours
@@ -952,7 +952,7 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Versions stay for ever: the same one is not published over and over."""
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     monkeypatch.setattr(compute_config, "_VISIBLE_SECONDS", 0.2)
     look = AnyscaleClient.newest_compute_config
 
@@ -997,7 +997,7 @@ def test_a_version_without_a_number_is_an_error(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of whatever answers in the control plane's place."""
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     search = ComputeTemplates.search
 
     def without_versions(self: ComputeTemplates, *arguments: t.Any, **more: t.Any) -> list[Json]:
@@ -1013,14 +1013,14 @@ def test_a_version_without_a_number_is_an_error(
 def test_the_pause_that_the_service_asks_for_is_made(
     sandbox: Sandbox, run_module: Run, quick: list[float]
 ) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     sandbox.fault(SEARCH, status=429, retry_after=17)
     run_module(MODULE, **GIVEN)
     assert len(quick) == 1 and 17 <= quick[0] < 40
 
 
 def test_the_cloud_by_its_name(sandbox: Sandbox, run_module: Run) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     settled(sandbox, run_module, MODULE, name=NAME, cloud=CLOUD.name, role=ROLE)
 
 
@@ -1041,7 +1041,7 @@ def test_older_versions_stay_as_they_are(sandbox: Sandbox, run_module: Run) -> N
 # --- the file -------------------------------------------------------------------------------------
 
 
-def test_the_file_is_one_that_the_vendors_cli_reads(
+def test_the_file_is_one_that_anyscales_cli_reads(
     sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
 ) -> None:
     seed(sandbox, compute_config="hidden_by_worker")
@@ -1087,7 +1087,7 @@ def test_check_mode_writes_no_file(
 def test_a_file_that_says_the_same_is_kept(
     sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
 ) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     dest = tmp_path / "team-a.yaml"
     run_module(MODULE, dest=str(dest), **GIVEN)
     dest.write_text("# a comment\n" + dest.read_text())
@@ -1099,7 +1099,7 @@ def test_a_file_that_says_the_same_is_kept(
 def test_a_file_that_differs_is_replaced_at_once(
     sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seed(sandbox, compute_config="right")
+    seed(sandbox, compute_config="in_sync")
     folder = tmp_path / "files"
     folder.mkdir()
     dest = folder / "team-a.yaml"

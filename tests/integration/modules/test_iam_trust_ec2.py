@@ -59,7 +59,9 @@ def allow(
     return {"Effect": "Allow", "Principal": {"Service": services}, "Action": action, **more}
 
 
-def anybody(effect: str = "Allow", action: str = "sts:AssumeRole", **principal: t.Any) -> Json:
+def wildcard_trust(
+    effect: str = "Allow", action: str = "sts:AssumeRole", **principal: t.Any
+) -> Json:
     condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     return {
         "Sid": "Anybody",
@@ -98,14 +100,14 @@ def test_create_modify_delete(sandbox: Sandbox, run_module: Run, drift: str) -> 
 
     drifted, reason = DRIFTS[drift]
     put_trust(sandbox, drifted)
-    mended = converge(sandbox, run_module, MODULE, [reason], **options)
-    assert before(mended) == drifted
+    restored = converge(sandbox, run_module, MODULE, [reason], **options)
+    assert before(restored) == drifted
     wanted = (
         policy(PARTNER, LAMBDA, OURS)
         if reason == "ec2_trust_missing"
         else policy(PARTNER, OURS, LAMBDA)
     )
-    assert after(mended) == trust_of(sandbox) == wanted
+    assert after(restored) == trust_of(sandbox) == wanted
 
     gone = converge(sandbox, run_module, MODULE, ["ec2_trust_present"], state="absent", **options)
     assert before(gone) == wanted
@@ -376,8 +378,8 @@ def warned(result: Json, *phrases: str) -> bool:
     return any(all(phrase in warning for phrase in phrases) for warning in result["warnings"])
 
 
-def vendor_can_read(document: Json) -> bool:
-    """Whether the vendor's own check of a trust policy comes to a verdict."""
+def anyscale_can_read(document: Json) -> bool:
+    """Whether Anyscale's own check of a trust policy comes to a verdict."""
     try:
         verify_data_plane_role_assume_role_policy(document)
     except (AttributeError, KeyError):
@@ -386,18 +388,18 @@ def vendor_can_read(document: Json) -> bool:
 
 
 UNREADABLE: dict[str, Json] = {
-    "everybody, as a string": anybody(Principal="*"),
+    "everybody, as a string": wildcard_trust(Principal="*"),
 }
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_it_warns_where_the_vendors_check_would_crash(
+def test_it_warns_where_anyscales_check_would_crash(
     sandbox: Sandbox, run_module: Run, kind: str
 ) -> None:
     make_role(sandbox, trust=policy(LAMBDA, UNREADABLE[kind]))
     for check in (True, False, False):
         result = run_module(MODULE, role=ROLE, check=check)
-        assert warned(result, "Anybody", "anyscale cloud verify") is not vendor_can_read(
+        assert warned(result, "Anybody", "anyscale cloud verify") is not anyscale_can_read(
             result["trust_policy"]
         )
 

@@ -64,7 +64,7 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("expected_role", "default_role"), "ARN of another service"),
 }
 # What a hostile value that is right leads to, by option. The connection's are with the unit tests.
-RIGHT: dict[str, str] = {
+VALID: dict[str, str] = {
     **dict.fromkeys(("compute_config", "name"), "shell"),
     "assume_role_external_id": "path",
     "assume_role_session_name": "boolean",
@@ -84,7 +84,7 @@ REFUSED_IN: dict[tuple[str, str], str] = {
     ("iam_trust_ec2", "cloud_id"): "path",
     ("s3_cloud_access", "cloud_id"): "path",
 }
-RIGHT_IN: dict[tuple[str, str], str] = {
+VALID_IN: dict[tuple[str, str], str] = {
     ("cloud_iam_info", "role"): "ARN of another account",
     ("cloud_iam_info", "bucket"): "large number",
     ("cloud_iam_info", "compute_config"): "large",
@@ -105,7 +105,7 @@ REFUSALS = [
 RESULTS = [
     pytest.param(module, option, kind, id=f"{module}-{option}")
     for module, option in OPTIONS
-    if (kind := RIGHT_IN.get((module, option)) or RIGHT.get(option))
+    if (kind := VALID_IN.get((module, option)) or VALID.get(option))
 ]
 
 
@@ -156,7 +156,7 @@ def test_a_refusal_reaches_the_user_and_nothing_is_written(
 
 
 @pytest.mark.parametrize(("module", "option", "kind"), RESULTS)
-def test_a_strange_value_that_is_right_leaves_nothing_to_do(
+def test_an_unusual_but_valid_value_leaves_nothing_to_do(
     scene: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str, option: str, kind: str
 ) -> None:
     value = values_for(module, option)[kind]

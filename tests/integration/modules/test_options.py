@@ -40,7 +40,7 @@ CLOUD = Cloud(
     trust="manual_page",
     bucket_policy="complete",
     profile="filled",
-    compute_config="right",
+    compute_config="in_sync",
 )
 ASSUMED = "onboarding"
 ASSUMED_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ASSUMED}"
@@ -277,7 +277,7 @@ def test_credentials_that_are_missing_are_explained(
     assert "access_key" in message and "profile" in message
 
 
-def test_a_key_that_nobody_has_is_explained(sandbox: Sandbox, run_module: Run) -> None:
+def test_an_unknown_access_key_is_explained(sandbox: Sandbox, run_module: Run) -> None:
     keys = {"access_key": "AKIAUNKNOWN", "secret_key": "sandbox"}
     result = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], **keys))
     assert "access_key" in result["msg"]
@@ -380,7 +380,7 @@ def test_an_answer_without_a_code_is_explained(sandbox: Sandbox, run_module: Run
     assert "HTTP 400" in message and "endpoint_url" in message and CLOUD.role_name in message
 
 
-def test_an_endpoint_that_nobody_answers_at_is_explained(
+def test_an_endpoint_without_a_server_is_explained(
     sandbox: Sandbox, run_module: Run, impatient: None
 ) -> None:
     result = failure(

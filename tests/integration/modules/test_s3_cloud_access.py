@@ -266,9 +266,9 @@ def test_clouds_share_a_bucket_and_a_statement(scene: Sandbox, run_module: Run) 
     third = make_role(scene, "ray-team-0", Path="/lab/")
     for role in (ROLE_ARN, ROLE_B_ARN, third):
         converge(scene, run_module, MODULE, ["access_missing"], bucket=BUCKET, roles=[role])
-    everybody = sorted([ROLE_ARN, ROLE_B_ARN, third])
-    assert stored(scene) == [TLS_ONLY, EXPORT, grant(*everybody)]
-    settled(scene, run_module, MODULE, bucket=BUCKET, roles=everybody)
+    all_roles = sorted([ROLE_ARN, ROLE_B_ARN, third])
+    assert stored(scene) == [TLS_ONLY, EXPORT, grant(*all_roles)]
+    settled(scene, run_module, MODULE, bucket=BUCKET, roles=all_roles)
     converge(
         scene,
         run_module,
@@ -322,7 +322,7 @@ def test_access_that_is_there_is_left_alone(scene: Sandbox, run_module: Run, sta
 
 
 LACKS_ACCESS: dict[str, Json] = {
-    "the vendor's CloudFormation, four actions": {
+    "Anyscale's CloudFormation, four actions": {
         **grant(ROLE_ARN, sid=""),
         "Action": EIGHT[3:6] + EIGHT[:1],
     },
@@ -341,7 +341,7 @@ def test_access_that_is_not_enough_is_completed(
     assert stored(scene) == [*found, grant(ROLE_ARN)]
 
 
-def test_absent_takes_a_role_out_of_statements_of_others(scene: Sandbox, run_module: Run) -> None:
+def test_absent_takes_a_role_out_of_unmanaged_statements(scene: Sandbox, run_module: Run) -> None:
     theirs = grant(ROLE_ARN, ROLE_B_ARN, sid="AllowAnyscaleResources")
     put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, theirs, grant(ROLE_ARN)))
     converge(
@@ -665,7 +665,7 @@ THEIRS: dict[str, tuple[Json, list[Json]]] = {
 
 
 @pytest.mark.parametrize("case", THEIRS)
-def test_a_deleted_principal_of_others_blocks_unless_it_is_pruned(
+def test_a_deleted_principal_in_an_unmanaged_statement_blocks_unless_it_is_pruned(
     scene: Sandbox, run_module: Run, case: str
 ) -> None:
     theirs, left = THEIRS[case]
@@ -685,7 +685,7 @@ def test_a_deleted_principal_of_others_blocks_unless_it_is_pruned(
     assert stored(scene) == [TLS_ONLY, *left, grant(ROLE_ARN)]
 
 
-def test_a_deleted_principal_of_others_does_no_harm_where_nothing_is_written(
+def test_a_deleted_principal_in_an_unmanaged_statement_does_not_matter_where_nothing_is_written(
     scene: Sandbox, run_module: Run
 ) -> None:
     leave_dangling(scene, {**EXPORT, "Principal": {"AWS": FORMER_ARN}}, grant(ROLE_ARN))
@@ -910,7 +910,7 @@ def after_failure(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_write_that_may_have_been_overwritten_is_told(
+def test_a_write_that_may_have_been_overwritten_is_reported(
     scene: Sandbox, run_module: Run, after_failure: Overwrite, fault: str
 ) -> None:
     """What shows is neither what was there nor what was written: it may have been written and is
@@ -923,7 +923,7 @@ def test_a_write_that_may_have_been_overwritten_is_told(
     assert result["error"]["written"] == [f"policy of bucket {BUCKET} (possibly)"]
 
 
-def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
+def test_a_write_with_an_unknown_outcome_is_reported_where_it_cannot_be_read_back(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And not the call that was to tell more of it, whichever that is: here, whom an id in the
@@ -949,7 +949,7 @@ def test_a_write_in_doubt_is_what_is_told_where_it_cannot_be_looked_for(
     )
 
 
-def test_a_write_that_was_refused_is_not_told(
+def test_a_write_that_was_refused_is_not_reported_as_done(
     scene: Sandbox, run_module: Run, after_failure: Overwrite
 ) -> None:
     after_failure(TLS_ONLY, EXPORT, PUBLIC)
@@ -958,7 +958,7 @@ def test_a_write_that_was_refused_is_not_told(
     assert "written" not in failure(run_module(MODULE, **GIVEN))["error"]
 
 
-def test_what_goes_while_a_write_is_in_doubt_is_told_and_not_put_back(
+def test_what_is_lost_while_the_outcome_of_a_write_is_unknown_is_reported_and_not_restored(
     scene: Sandbox, run_module: Run, after_failure: Overwrite
 ) -> None:
     """Nothing tells whether they took it out, or overwrote ours with something old: their last word

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.core
 
 Json = dict[str, t.Any]
 CLOUD = FLEET[0]
-RIGHT = next(cloud for cloud in FLEET if cloud.name == "genomics-prod")
+IN_SYNC = next(cloud for cloud in FLEET if cloud.name == "genomics-prod")
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
 
 TRUST, BUCKET, CONFIG, WHOLE, INFO, RESTORE = (
@@ -91,7 +91,7 @@ CASES: dict[str, Json] = {
     },
     "a compute config": {CONFIG: _in_account(name="parity", cloud_id=CLOUD.cloud_id)},
     "a compute config that is right": {
-        CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id)
+        CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id)
     },
     "a whole cloud in check mode with a diff": {
         WHOLE: _whole(CLOUD),
@@ -99,17 +99,19 @@ CASES: dict[str, Json] = {
         "diff": True,
     },
     "a whole cloud": {WHOLE: _whole(CLOUD)},
-    "a whole cloud without its bucket": {WHOLE: _whole(RIGHT, bucket=None)},
-    "a whole cloud that is refused at its bucket": {WHOLE: _whole(RIGHT, bucket="nobodys-bucket")},
-    "the facts of a cloud": {INFO: _whole(RIGHT, compute_config=[RIGHT.compute_config_name])},
+    "a whole cloud without its bucket": {WHOLE: _whole(IN_SYNC, bucket=None)},
+    "a whole cloud that is refused at its bucket": {
+        WHOLE: _whole(IN_SYNC, bucket="nobodys-bucket")
+    },
+    "the facts of a cloud": {INFO: _whole(IN_SYNC, compute_config=[IN_SYNC.compute_config_name])},
     "a backup that is not there": {RESTORE: {"backup_file": "/nowhere/backup.json"}},
     "a token in the environment": {
-        CONFIG: _in_account(RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id),
+        CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id),
         "environment": {"ANYSCALE_CLI_TOKEN": "aph0_unknown"},
     },
     "module_defaults of the group": {
-        TRUST: {"role": RIGHT.role_name},
-        "module_defaults": {"group/rayfleet.anyscale.all": _in_account(RIGHT)},
+        TRUST: {"role": IN_SYNC.role_name},
+        "module_defaults": {"group/rayfleet.anyscale.all": _in_account(IN_SYNC)},
     },
     "until it succeeds": {
         TRUST: _in_account(role="nobody"),
@@ -119,11 +121,11 @@ CASES: dict[str, Json] = {
         "delay": 0,
     },
     "failed_when": {
-        TRUST: _in_account(RIGHT, role=RIGHT.role_name),
+        TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name),
         "register": "found",
         "failed_when": "found.reasons == []",
     },
-    "delegated": {TRUST: _in_account(RIGHT, role=RIGHT.role_name), "delegate_to": "localhost"},
+    "delegated": {TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name), "delegate_to": "localhost"},
     "a result that looks like a template": {
         BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])
     },
@@ -243,11 +245,11 @@ APART: dict[str, tuple[Json, str]] = {
 def test_what_could_differ_runs_as_a_module(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """And the log says why."""
     running_sandbox.reset()
-    running_sandbox.seed([RIGHT])
+    running_sandbox.seed([IN_SYNC])
     tasks = [
         {
             "name": name,
-            TRUST: _in_account(RIGHT, role=RIGHT.role_name),
+            TRUST: _in_account(IN_SYNC, role=IN_SYNC.role_name),
             "ignore_errors": True,
             "ignore_unreachable": True,
             **keywords,
@@ -255,9 +257,9 @@ def test_what_could_differ_runs_as_a_module(running_sandbox: Sandbox, tmp_path: 
         for name, (keywords, _why) in APART.items()
     ]
     (tmp_path / "play.yml").write_text(
-        yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": tasks}])
+        yaml.safe_dump([{"hosts": IN_SYNC.name, "gather_facts": False, "tasks": tasks}])
     )
-    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
+    inventory = inventory_file(tmp_path, running_sandbox, [IN_SYNC])
     run = run_playbook(running_sandbox, str(tmp_path / "play.yml"), inventory, "-vvv")
     for name, (_keywords, why) in APART.items():
         of_task = run.output.partition(f"TASK [{name}]")[2].partition("TASK [")[0]
@@ -293,8 +295,8 @@ def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) 
     plugin.parent.mkdir()
     plugin.write_text(AS_ON_MACOS)
     running_sandbox.reset()
-    running_sandbox.seed([RIGHT])
-    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
+    running_sandbox.seed([IN_SYNC])
+    inventory = inventory_file(tmp_path, running_sandbox, [IN_SYNC])
     callback = {
         "ANSIBLE_CALLBACK_PLUGINS": str(plugin.parent),
         "ANSIBLE_CALLBACKS_ENABLED": plugin.stem,
@@ -312,10 +314,10 @@ def test_bad_settings_of_aws_are_for_the_task_to_tell(
 ) -> None:
     """They must not end the whole run when the action is imported."""
     running_sandbox.reset()
-    running_sandbox.seed([RIGHT])
-    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT])
+    running_sandbox.seed([IN_SYNC])
+    inventory = inventory_file(tmp_path, running_sandbox, [IN_SYNC])
     run = run_playbook(running_sandbox, "onboard", inventory, variables={"AWS_PROFILE": "nobody"})
-    assert run.failed() == {RIGHT.name}
+    assert run.failed() == {IN_SYNC.name}
     assert "The config profile (nobody) could not be found" in run.output
 
 
@@ -327,16 +329,18 @@ def test_relative_paths_are_those_of_the_play(
     started.
     """
     running_sandbox.reset()
-    running_sandbox.seed([RIGHT])
+    running_sandbox.seed([IN_SYNC])
     folder = tmp_path / "plays"
     folder.mkdir()
     options = _in_account(
-        RIGHT, name=RIGHT.compute_config_name, cloud_id=RIGHT.cloud_id, dest="team.yaml"
+        IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id, dest="team.yaml"
     )
     (folder / "play.yml").write_text(
-        yaml.safe_dump([{"hosts": RIGHT.name, "gather_facts": False, "tasks": [{CONFIG: options}]}])
+        yaml.safe_dump(
+            [{"hosts": IN_SYNC.name, "gather_facts": False, "tasks": [{CONFIG: options}]}]
+        )
     )
-    inventory = inventory_file(tmp_path, running_sandbox, [RIGHT], anyscale_in_worker=in_worker)
+    inventory = inventory_file(tmp_path, running_sandbox, [IN_SYNC], anyscale_in_worker=in_worker)
     run = run_playbook(running_sandbox, str(folder / "play.yml"), inventory)
     assert run.exit_status == 0, run.output
     assert (folder / "team.yaml").exists()

@@ -43,11 +43,11 @@ class Case(t.NamedTuple):
     @property
     def with_tasks(self) -> set[str]:
         """The clouds that have a task of their own."""
-        return self.clouds - {ALREADY_RIGHT} if self.playbook == "onboard" else self.clouds
+        return self.clouds - {IN_SYNC} if self.playbook == "onboard" else self.clouds
 
 
 EVERYWHERE = {cloud.name for cloud in FLEET}
-ALREADY_RIGHT = "genomics-prod"  # has no task of its own when the fleet is onboarded
+IN_SYNC = "genomics-prod"  # has no task of its own when the fleet is onboarded
 LIMITED_LOUD = ("--limit", ",".join(sorted(LIMITED)), "-vvvv")
 CASES = {
     f"{playbook}, {how}": Case(playbook, *case)

@@ -250,7 +250,7 @@ FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", few_of(FREE, "where it is told to"))
-def test_a_role_goes_that_nobody_else_needs(
+def test_a_role_is_deleted_that_no_other_cloud_needs(
     seeded: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:
     of_the_other, arguments = FREE[case]
@@ -267,7 +267,7 @@ def test_a_role_that_its_clouds_share_goes_with_all_of_them(
 
 
 @pytest.mark.long
-def test_the_default_role_goes_where_it_is_told_to(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_the_default_role_is_deleted_on_request(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory = inventory_file(
         tmp_path, seeded, [DEFAULT], anyscale_default_role_arn=DEFAULT.role_arn
     )

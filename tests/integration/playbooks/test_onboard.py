@@ -19,11 +19,11 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     SCIENCE_ACCOUNT,
     VISION_ACCOUNT,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox.vendor import judge
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     BIN,
     Run,
@@ -138,9 +138,11 @@ def _bucket_statements(sandbox: Sandbox, cloud: Cloud) -> list[t.Any]:
 
 
 def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
-    """The clouds whose roles, and whose buckets, the vendor's verification refuses."""
+    """The clouds whose roles, and whose buckets, Anyscale's verification refuses."""
     verdicts = {
-        cloud.name: judge(boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud)
+        cloud.name: verify_cloud(
+            boto3.Session(**sandbox.credentials(cloud.account_id, setup=True)), cloud
+        )
         for cloud in FLEET
     }
     return {
@@ -215,7 +217,7 @@ def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
     assert sum(reads.values()) < 2 * len(FLEET)
 
 
-def test_no_statement_of_others_is_lost_or_changed(fleet: Fleet) -> None:
+def test_no_unmanaged_statement_is_lost_or_changed(fleet: Fleet) -> None:
     """Only a list-form Action for EC2 alone is rewritten, in its place."""
     after = _policies(fleet.sandbox)
     for name, statements in fleet.policies_before.items():
@@ -225,13 +227,13 @@ def test_no_statement_of_others_is_lost_or_changed(fleet: Fleet) -> None:
         assert rewritten == ([] if name != "role speech-dev" else [statements[0]]), name
 
 
-def test_the_vendor_refuses_the_right_clouds_before(fleet: Fleet) -> None:
+def test_anyscale_refuses_the_drifted_clouds_before(fleet: Fleet) -> None:
     """So that its acceptance afterwards means something."""
     assert fleet.refused_before == REFUSED_BEFORE
 
 
-def test_the_vendor_accepts_every_cloud_after(fleet: Fleet) -> None:
-    """Roles, instance profiles and buckets, by the vendor's own verification."""
+def test_anyscale_accepts_every_cloud_after(fleet: Fleet) -> None:
+    """Roles, instance profiles and buckets, by Anyscale's own verification."""
     assert _refused(fleet.sandbox) == {"roles": set(), "bucket": set()}
 
 
@@ -250,7 +252,7 @@ def test_an_audit_has_nothing_left_to_repair(fleet: Fleet) -> None:
     assert fleet.audit.exit_status == 0
 
 
-def test_the_vendors_command_line_shows_the_profile(fleet: Fleet) -> None:
+def test_anyscales_command_line_shows_the_profile(fleet: Fleet) -> None:
     """In the version that the run returned, at the cluster and at the node group that would have
     hidden it.
     """
@@ -390,10 +392,10 @@ def _refusals(
     running_sandbox.seed([cloud])
     inventory = inventory_file(folder, running_sandbox, [cloud])
     group = yaml.safe_load(inventory.read_text())["all"]["children"]["anyscale_clouds"]
-    right = group["hosts"].pop(cloud.name)
+    complete = group["hosts"].pop(cloud.name)
     for variable, kind in VALUES:
         value = HOSTILE[variable][kind][0]
-        others = {name: one for name, one in right.items() if name != variable}
+        others = {name: one for name, one in complete.items() if name != variable}
         group["hosts"][_host(variable, kind)] = {
             **others,
             **({} if value is UNSET else {variable: value}),

@@ -268,7 +268,7 @@ def test_several_tasks_of_a_run_are_put_back_at_once(
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_others_changed_since_is_refused_unless_forced(
+def test_what_another_writer_changed_since_is_refused_unless_forced(
     seeded: Sandbox, run_module: Run, name: str
 ) -> None:
     kind = KINDS[name]
@@ -320,7 +320,7 @@ def test_a_write_that_failed_has_nothing_to_put_back(
     settled(seeded, run_module, MODULE, files=[str(path)])
 
 
-def test_somebody_writes_while_it_is_put_back(
+def test_another_writer_changes_it_during_the_restore(
     seeded: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What they wrote is refused like anything that they wrote before, and is not lost."""
@@ -366,7 +366,7 @@ def test_a_principal_that_is_gone_cannot_be_put_back(seeded: Sandbox, run_module
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check mode", "for real"])
-def test_an_arn_of_somebody_who_is_gone_cannot_be_put_back(
+def test_an_arn_of_a_deleted_principal_cannot_be_restored(
     seeded: Sandbox, run_module: Run, check: bool
 ) -> None:
     """In check mode too; once there is one of that name again, it can."""
@@ -550,7 +550,7 @@ def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(
 
 
 @pytest.mark.long
-def test_what_a_cloud_found_right_is_not_taken_from_it(
+def test_what_a_cloud_found_in_sync_is_not_taken_from_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """Two clouds with one role and one bucket: the run wrote both policies for whichever came
@@ -654,7 +654,7 @@ def test_files_and_folders_in_the_place_of_a_run(
 
 
 @pytest.mark.long
-def test_another_cloud_of_the_account_puts_back_what_is_nobodys(
+def test_another_cloud_of_the_account_restores_an_unassigned_document(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """The cloud was taken out of the inventory; where no cloud of the account is left, the plan

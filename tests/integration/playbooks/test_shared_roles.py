@@ -134,7 +134,7 @@ def test_an_account_that_cannot_be_assumed_is_asked_for_once(street: Street) -> 
     assert assumed == {LOCKED: 1, f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}": 1}
 
 
-def test_nobody_waits_for_what_does_not_come(street: Street) -> None:
+def test_no_cloud_waits_for_an_answer_that_does_not_come(street: Street) -> None:
     """None of these is a reason to try again: each is seen by the plan, and once more by the
     cloud's own task.
     """
@@ -223,8 +223,10 @@ def test_many_clouds_wait_for_one_answer(
     run = run_playbook(running_sandbox, "onboard", inventory)
     seconds = time.monotonic() - begin
     asked = sum(call["resource"] == LOCKED for call in running_sandbox.calls())
-    told = {result["msg"] for _host, _action, result, _task in run.results if result.get("failed")}
-    messages = told - {"This cloud failed. Its error is shown above."}
+    failures = {
+        result["msg"] for _host, _action, result, _task in run.results if result.get("failed")
+    }
+    messages = failures - {"This cloud failed. Its error is shown above."}
     assert run.failed() == {cloud.name for cloud in locked} and run.changed(GOOD.name)
     assert len(messages) == 1 and f"AssumeRole (role {LOCKED}) failed" in messages.pop()
     assert asked <= MOST_CALLS and seconds <= MOST_SECONDS

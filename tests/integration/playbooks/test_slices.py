@@ -189,7 +189,7 @@ def test_a_second_run_of_the_slices_writes_nothing(compared: Comparison) -> None
     assert compared.writes_again == []
 
 
-def test_no_slice_knows_of_others(compared: Comparison) -> None:
+def test_a_slice_does_not_know_the_other_slices(compared: Comparison) -> None:
     """Each reports on its own clouds alone."""
     for job, names in zip(compared.onboard, compared.slices, strict=True):
         assert {host for host, _task, _result in job.results} <= names

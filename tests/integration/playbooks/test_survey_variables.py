@@ -209,14 +209,14 @@ def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_pa
 def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -> None:
     """It counts no others, whether it looks beforehand or not."""
     clouds = CHOSEN[case].clouds
-    looked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
-    assert seen(looked) == clouds & set(NEED_SOMETHING)
-    assert published(looked, "anyscale_onboard")["counts"]["selected"] == len(clouds)
+    checked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
+    assert seen(checked) == clouds & set(NEED_SOMETHING)
+    assert published(checked, "anyscale_onboard")["counts"]["selected"] == len(clouds)
     unseen = play("onboard", **CHOSEN[case].answers, fleet_plan="never", fleet_mode="check")
     assert seen(unseen) == clouds
     assert (
         published(unseen, "anyscale_onboard")["counts"]
-        == published(looked, "anyscale_onboard")["counts"]
+        == published(checked, "anyscale_onboard")["counts"]
     )
 
 

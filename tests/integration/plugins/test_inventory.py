@@ -397,10 +397,10 @@ def said(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> 
         "ansible-inventory", "--list", *sources, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false"
     )
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
-    told = done.stderr.split("[WARNING]: Failed to parse")
+    parts = done.stderr.split("[WARNING]: Failed to parse")
     return {
         run.folder.name: next(
-            (text for text in told if f"Unable to parse {run.path} as" in text), ""
+            (text for text in parts if f"Unable to parse {run.path} as" in text), ""
         )
         for run in runs
     }
@@ -461,7 +461,7 @@ class TestErrors:
 
 @pytest.mark.core
 class TestCredentials:
-    def test_templates_and_the_file_of_the_vendors_cli(self, fleet: Inventories) -> None:
+    def test_templates_and_the_file_of_anyscales_cli(self, fleet: Inventories) -> None:
         (fleet.folder / "token").write_text(f"{fleet.sandbox.token}\n")
         fleet.write(
             anyscale_token="{{ lookup('ansible.builtin.file', '"

@@ -73,7 +73,7 @@ _AS_ONBOARDED: Json = {
     "trust": "many_services",
     "bucket_policy": "complete",
     "profile": "filled",
-    "compute_config": "right",
+    "compute_config": "in_sync",
 }
 OLD = tuple(
     dataclasses.replace(cloud, role=f"{cloud.name}-ray", **_AS_ONBOARDED) for cloud in NEW[:2]

@@ -94,7 +94,7 @@ GOOD, ECHOED, DENIED, LOCKED, MISTAKEN = CLOUDS = [
     _cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken")
 ]
 ASSUMED = f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}"
-NOBODY = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
+MISSING = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
 
 
 class Watch(threading.Thread):
@@ -322,7 +322,7 @@ def fleet_inventory(scene: Scene) -> Path:
     path = inventory_file(scene.folder, scene.sandbox, CLOUDS)
     inventory = yaml.safe_load(path.read_text())
     hosts = inventory["all"]["children"]["anyscale_clouds"]["hosts"]
-    hosts[LOCKED.name]["cloud_iam_assume_role_arn"] = NOBODY
+    hosts[LOCKED.name]["cloud_iam_assume_role_arn"] = MISSING
     hosts[MISTAKEN.name]["cloud_iam_bucket"] = "Not a bucket!"
     path.write_text(yaml.safe_dump(inventory))
     return path
@@ -445,7 +445,7 @@ MORE_TASKS: dict[str, Json] = {
         )
     },
     "a plan": {PLAN: {"role": "rayfleet.anyscale.cloud_iam", "observe": "always"}},
-    "fails: AssumeRole": {TRUST: {**_of(GOOD, role=GOOD.role_name), "assume_role_arn": NOBODY}},
+    "fails: AssumeRole": {TRUST: {**_of(GOOD, role=GOOD.role_name), "assume_role_arn": MISSING}},
     "fails: EndpointConnectionError": {TRUST: _of(GOOD, role=GOOD.role_name, endpoint_url=NOWHERE)},
     "fails: no answer": {
         CONFIG: _of(
@@ -477,7 +477,7 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
     }
     cases = {**TASKS, **MORE_TASKS} if in_worker else TASKS
     tasks = [
-        {"name": name, "ignore_errors": True, "register": "told", **task}
+        {"name": name, "ignore_errors": True, "register": "task_result", **task}
         for name, task in cases.items()
     ]
     play = {"hosts": GOOD.name, "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
@@ -647,7 +647,7 @@ class Encrypted(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def stranger(tmp_path: Path) -> t.Iterator[str]:
+def untrusted_host(tmp_path: Path) -> t.Iterator[str]:
     """The address of a server that speaks TLS with a certificate of its own making."""
     key, certificate = (tmp_path / name for name in ("key.pem", "certificate.pem"))
     subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
@@ -677,7 +677,7 @@ def stranger(tmp_path: Path) -> t.Iterator[str]:
         server.shutdown()
 
 
-STRANGERS: dict[str, tuple[str, str, Json]] = {
+UNTRUSTED_HOSTS: dict[str, tuple[str, str, Json]] = {
     "Anyscale": (
         "compute_config_profile",
         "anyscale_host",
@@ -687,32 +687,32 @@ STRANGERS: dict[str, tuple[str, str, Json]] = {
 }
 
 
-@pytest.mark.parametrize("case", STRANGERS)
-def test_modules_talk_to_no_stranger_unless_told(
+@pytest.mark.parametrize("case", UNTRUSTED_HOSTS)
+def test_modules_call_no_untrusted_host_unless_configured(
     sandbox: Sandbox,
     run_module: RunModule,
     monkeypatch: pytest.MonkeyPatch,
-    stranger: str,
+    untrusted_host: str,
     case: str,
 ) -> None:
     """Certificates are verified by default, before anything is sent."""
     pass_quickly(monkeypatch)
     sandbox.seed([GOOD])
-    module, option, options = STRANGERS[case]
-    refused = run_module(module, **options, **{option: stranger})
+    module, option, options = UNTRUSTED_HOSTS[case]
+    refused = run_module(module, **options, **{option: untrusted_host})
     assert refused.get("failed") and "certificate verify failed" in refused["msg"]
     assert Encrypted.asked == []
-    assert run_module(module, **options, **{option: stranger}, validate_certs=False)["failed"]
+    assert run_module(module, **options, **{option: untrusted_host}, validate_certs=False)["failed"]
     assert Encrypted.asked != []
 
 
 @pytest.mark.parametrize("verified", [True, False], ids=["verified by default", "not verified"])
-def test_the_inventory_talks_to_no_stranger_unless_told(
-    scene: Scene, stranger: str, verified: bool
+def test_the_inventory_calls_no_untrusted_host_unless_configured(
+    scene: Scene, untrusted_host: str, verified: bool
 ) -> None:
     """As modules do."""
     done, _watch = scene.list_inventory(
-        {"ANYSCALE_HOST": stranger}, **({} if verified else {"validate_certs": False})
+        {"ANYSCALE_HOST": untrusted_host}, **({} if verified else {"validate_certs": False})
     )
     assert ("certificate verify failed" in done.stderr, bool(Encrypted.asked)) == (
         verified,

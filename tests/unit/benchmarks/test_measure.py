@@ -63,12 +63,12 @@ def test_processor_time_is_that_of_the_children_too(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not os.path.exists("/proc/self/smaps_rollup"), reason="the kernel does not tell"
 )
-def test_a_fork_is_charged_with_what_it_shares_with_nobody(tmp_path: Path) -> None:
+def test_a_fork_is_charged_with_its_private_pages(tmp_path: Path) -> None:
     measure = run(tmp_path, sys.executable, "-c", FORKING, look_at_memory=True)
     assert 57 <= measure.fork < 75
     assert 14 <= measure.controller < 60
 
 
-def test_memory_is_not_looked_at_unasked(tmp_path: Path) -> None:
+def test_memory_is_measured_only_on_request(tmp_path: Path) -> None:
     measure = run(tmp_path, "sleep", "0.3")
     assert (measure.controller, measure.fork) == (0, 0)

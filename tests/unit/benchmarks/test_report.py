@@ -24,9 +24,9 @@ from ansible_collections.rayfleet.anyscale.benchmarks._measure import Measure
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, row
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
     DRIFTED,
+    IN_SYNC,
     LISTED,
     QUICK,
-    RIGHT,
     WHOLE,
     Cell,
     Scenario,
@@ -65,7 +65,7 @@ def test_a_row_has_the_median_the_ends_and_the_most_memory() -> None:
 
 
 def test_a_slow_contender_is_scaled_and_says_so() -> None:
-    found = results((RIGHT, 50, 20, AMAZON_AWS, 60.0)).find(RIGHT, 20, AMAZON_AWS, 500)
+    found = results((IN_SYNC, 50, 20, AMAZON_AWS, 60.0)).find(IN_SYNC, 20, AMAZON_AWS, 500)
     assert found is not None
     assert (found.seconds, found.clouds, found.scaled_from) == (600.0, 500, 50)
     assert found.calls_per_cloud == 1
@@ -73,17 +73,17 @@ def test_a_slow_contender_is_scaled_and_says_so() -> None:
 
 @pytest.mark.parametrize(
     "scenario, latency_ms, contender",
-    [(RIGHT, 20, PLAN), (RIGHT, 0, AMAZON_AWS), (DRIFTED, 20, AMAZON_AWS)],
+    [(IN_SYNC, 20, PLAN), (IN_SYNC, 0, AMAZON_AWS), (DRIFTED, 20, AMAZON_AWS)],
     ids=["of who is not slow", "at another latency", "in another scenario"],
 )
 def test_nothing_is_scaled(scenario: Scenario, latency_ms: int, contender: Contender) -> None:
-    measured = results((RIGHT, 50, 20, AMAZON_AWS, 60.0), (RIGHT, 50, 20, PLAN, 6.0))
+    measured = results((IN_SYNC, 50, 20, AMAZON_AWS, 60.0), (IN_SYNC, 50, 20, PLAN, 6.0))
     assert measured.find(scenario, latency_ms, contender, 500) is None
 
 
 GOALS = {
     "faster than amazon.aws, scaled": (
-        [(RIGHT, 50, 20, AMAZON_AWS, 60.0), (RIGHT, 500, 20, PER_CLOUD, 40.0)],
+        [(IN_SYNC, 50, 20, AMAZON_AWS, 60.0), (IN_SYNC, 500, 20, PER_CLOUD, 40.0)],
         "all right, 500 clouds, cloud by cloud: times faster than amazon.aws",
         (15.0, "met"),
     ),
@@ -93,12 +93,12 @@ GOALS = {
         (60 / 6.1, "missed"),
     ),
     "as fast as boto3 at a latency": (
-        [(RIGHT, 500, 20, PLAN, 6.0), (RIGHT, 500, 20, BARE_BOTO3, 4.0)],
+        [(IN_SYNC, 500, 20, PLAN, 6.0), (IN_SYNC, 500, 20, BARE_BOTO3, 4.0)],
         "all right, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
         (1.5, "met"),
     ),
     "not as fast without a latency": (
-        [(RIGHT, 2000, 0, PLAN, 41.0), (RIGHT, 2000, 0, BARE_BOTO3, 10.0)],
+        [(IN_SYNC, 2000, 0, PLAN, 41.0), (IN_SYNC, 2000, 0, BARE_BOTO3, 10.0)],
         "all right, 2000 clouds, 0 ms a call, with the plan: times the time of bare boto3",
         (4.1, "missed"),
     ),
@@ -108,17 +108,17 @@ GOALS = {
         (1.2, "met"),
     ),
     "memory of the controller": (
-        [(RIGHT, 2000, 20, PLAN, 20.0)],
+        [(IN_SYNC, 2000, 20, PLAN, 20.0)],
         "all already right, 2000 clouds, onboard, with the plan: MB of the controller",
         (100.0, "met"),
     ),
     "memory of a fork": (
-        [(RIGHT, 2000, 20, PER_CLOUD, 20.0)],
+        [(IN_SYNC, 2000, 20, PER_CLOUD, 20.0)],
         "all already right, 2000 clouds, onboard, cloud by cloud: MB of a fork's own",
         (10.0, "met"),
     ),
     "half measured": (
-        [(RIGHT, 500, 20, PLAN, 6.0)],
+        [(IN_SYNC, 500, 20, PLAN, 6.0)],
         "all right, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
         (None, "not measured"),
     ),
@@ -156,10 +156,10 @@ def report(*timed: tuple[Scenario, int, int | None, Contender, float]) -> str:
 
 def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
     text = report(
-        (RIGHT, 50, 20, PLAN, 6.0),
-        (RIGHT, 50, 20, AMAZON_AWS, 60.0),
-        (RIGHT, 500, 20, PLAN, 8.0),
-        (RIGHT, 500, 20, BARE_BOTO3, 4.0),
+        (IN_SYNC, 50, 20, PLAN, 6.0),
+        (IN_SYNC, 50, 20, AMAZON_AWS, 60.0),
+        (IN_SYNC, 500, 20, PLAN, 8.0),
+        (IN_SYNC, 500, 20, BARE_BOTO3, 4.0),
     )
     lines = {tuple(line.split()) for line in text.splitlines()}
     assert "**All already right, 20 ms a call**" in text
@@ -191,7 +191,9 @@ def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
 def test_the_report_is_valid_restructuredtext() -> None:
     core = pytest.importorskip("docutils.core")
     text = report(
-        (RIGHT, 50, 20, PLAN, 6.0), (RIGHT, 50, None, PLAN, 9.0), (LISTED, 500, 20, INVENTORY, 2.0)
+        (IN_SYNC, 50, 20, PLAN, 6.0),
+        (IN_SYNC, 50, None, PLAN, 9.0),
+        (LISTED, 500, 20, INVENTORY, 2.0),
     )
     core.publish_string(text, settings_overrides={"report_level": 1, "halt_level": 1})
 

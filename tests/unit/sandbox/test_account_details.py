@@ -279,6 +279,6 @@ INVALID: dict[str, tuple[Json, str]] = {
 
 @pytest.mark.parametrize(("parameters", "message"), INVALID.values(), ids=INVALID)
 def test_invalid(aws: t.Any, refused: t.Any, parameters: Json, message: str) -> None:
-    code, status, told = refused(aws("iam").get_account_authorization_details, **parameters)
+    code, status, text = refused(aws("iam").get_account_authorization_details, **parameters)
     assert (code, status) == ("ValidationError", 400)
-    assert re.search(message, told)
+    assert re.search(message, text)

@@ -279,7 +279,7 @@ DURATIONS: dict[str, tuple[int | None, dict[str, int], int]] = {
 
 
 @pytest.mark.parametrize(("setting", "asked", "seconds"), DURATIONS.values(), ids=DURATIONS)
-def test_expiration_is_told(
+def test_expiration_is_returned(
     sandbox: Sandbox, aws: t.Any, setting: int | None, asked: dict[str, int], seconds: int
 ) -> None:
     sandbox.settings(session_seconds=setting)

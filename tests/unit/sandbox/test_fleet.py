@@ -84,7 +84,7 @@ def test_fleet_covers_the_states_of_real_fleets() -> None:
     assert {cloud.account_id for cloud in FLEET} == {"222222222222", "333333333333"}
     assert {cloud.compute_config for cloud in FLEET} == {
         "missing",
-        "right",
+        "in_sync",
         "role_arn",
         "other_profile",
         "hidden_by_worker",
@@ -176,7 +176,7 @@ def test_compute_config(fleet: Sandbox, cloud: Cloud) -> None:
     other = f"arn:aws:iam::{cloud.account_id}:instance-profile/ray-autoscaler-v1"
     states: dict[str, tuple[str, bool] | None] = {
         "missing": None,
-        "right": (profile, False),
+        "in_sync": (profile, False),
         "role_arn": (cloud.role_arn, False),
         "other_profile": (other, False),
         "hidden_by_worker": (profile, True),
@@ -193,7 +193,7 @@ def test_compute_config(fleet: Sandbox, cloud: Cloud) -> None:
     assert found == states[cloud.compute_config]
 
 
-def test_one_cloud_is_right_in_everything(fleet: Sandbox) -> None:
+def test_one_cloud_is_in_sync_in_everything(fleet: Sandbox) -> None:
     cloud = BY_NAME["genomics-prod"]
     granted = {
         (action, statement["Resource"])
@@ -213,7 +213,7 @@ def test_one_cloud_is_right_in_everything(fleet: Sandbox) -> None:
         {},
     )
     assert statement["Principal"] == {"Service": ["ec2.amazonaws.com"]}
-    assert (cloud.profile, cloud.compute_config) == ("filled", "right")
+    assert (cloud.profile, cloud.compute_config) == ("filled", "in_sync")
 
 
 @pytest.mark.parametrize(

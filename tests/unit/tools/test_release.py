@@ -32,7 +32,7 @@ def test_a_clone_that_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         pytest.param(
             {"uncommitted": [" M README.md", "?? new.py"]},
@@ -63,13 +63,13 @@ def test_a_clone_that_is_ready() -> None:
         pytest.param({"tags": ["0.10.0"]}, "0.10.0 is tagged already", id="released before"),
     ],
 )
-def test_what_stands_in_the_way_is_told(change: dict[str, t.Any], told: str) -> None:
+def test_what_blocks_a_release_is_reported(change: dict[str, t.Any], expected: str) -> None:
     """Each by itself."""
     [problem] = problems(dataclasses.replace(READY, **change))
-    assert told in problem
+    assert expected in problem
 
 
-def test_all_that_stands_in_the_way_is_told_at_once() -> None:
+def test_all_that_blocks_a_release_is_reported_at_once() -> None:
     """Not one after the other."""
     assert (
         len(
@@ -112,7 +112,7 @@ def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True)
 
 
-def test_what_is_only_in_the_tarball_is_told(tmp_path: Path) -> None:
+def test_what_is_only_in_the_tarball_is_reported(tmp_path: Path) -> None:
     """Such as a file that git ignores and the build does not; what the build itself adds is none."""
     path = tmp_path / "collection.tar.gz"
     with tarfile.open(path, "w:gz") as archive:

@@ -104,7 +104,7 @@ def test_the_jitter_is_full(number: int) -> None:
         assert abs(shares[100 * tenth] - tenth / 10) < 0.15
 
 
-def test_nobody_is_asked_without_a_pause() -> None:
+def test_no_retry_comes_without_a_pause() -> None:
     """However small the share that chance gives."""
     with mock.patch.object(random, "uniform", lambda low, high: low):
         assert set(run(1.0)[1].pauses) == {SHORTEST}

@@ -12,7 +12,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "expected"),
     [
         pytest.param(0, "", id="none"),
         pytest.param(2, "c0, c1", id="few"),
@@ -20,6 +20,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
         pytest.param(2000, "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 1990 more", id="many"),
     ],
 )
-def test_some_of_many(count: int, told: str) -> None:
+def test_some_of_many(count: int, expected: str) -> None:
     """The first ten are enough to know what it is about."""
-    assert summarize_names([f"c{number}" for number in range(count)]) == told
+    assert summarize_names([f"c{number}" for number in range(count)]) == expected

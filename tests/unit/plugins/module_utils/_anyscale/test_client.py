@@ -701,7 +701,7 @@ class TestPublishing:
         assert made["version"] == 4 and script.waits == [1.0]
 
     @pytest.mark.parametrize("unsent", UNSENT.values(), ids=UNSENT)
-    def test_what_could_not_be_sent_is_not_looked_for(self, unsent: Exception) -> None:
+    def test_what_could_not_be_sent_is_not_searched_for(self, unsent: Exception) -> None:
         script = Script(*[Call("POST", CREATE, raises=unsent)] * 6)
         with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
             script.client().publish_compute_config("team-a", CONFIG, previous_version=3)
@@ -712,7 +712,7 @@ class TestPublishing:
             self.publish(Call("POST", CREATE, raises=UNTRUSTED))
         assert "may have been" not in error.value.remedy
 
-    def test_what_cannot_be_looked_for_is_not_sent_again(self) -> None:
+    def test_what_cannot_be_searched_for_is_not_sent_again(self) -> None:
         with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
             self.publish(Call("POST", CREATE, 500), Call("POST", SEARCH, 403))
         assert "may have been published all the same" in error.value.remedy
@@ -733,7 +733,7 @@ class TestPublishing:
         with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed"):
             self.publish(Call("POST", CREATE, 502), *self.looks(*older))
 
-    def test_ours_is_found_below_somebody_else_s(self) -> None:
+    def test_our_version_is_found_below_one_of_another_writer(self) -> None:
         theirs = {**CONFIG, "flags": {"x": True}}
         made, _script = self.publish(
             Call("POST", CREATE, 504),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two forms of a compute config: translation, what makes no difference, and the vendor's own
+"""The two forms of a compute config: translation, what makes no difference, and Anyscale's own
 classes as the judge.
 """
 
@@ -39,7 +39,7 @@ JsonObject = dict[str, t.Any]
 ARN = "arn:aws:iam::210987654321:instance-profile/team-a-ray"
 GIB = 1024**3
 
-VENDOR_CONFIGS = {
+ANYSCALE_CONFIGS = {
     "a head node alone": {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []},
     "automatic workers": {
         "head_node": {"instance_type": "m5.large"},
@@ -126,8 +126,8 @@ MULTI_RESOURCE: JsonObject = {
 }
 
 
-def sent_by_vendor(config: JsonObject) -> JsonObject:
-    """The deployment config that the vendor's client would send."""
+def sent_by_anyscale(config: JsonObject) -> JsonObject:
+    """The deployment config that Anyscale's client would send."""
     sdk = PrivateComputeConfigSDK.__new__(PrivateComputeConfigSDK)
     model = sdk._convert_single_deployment_compute_config_to_api_model(
         "cld_x", ComputeConfig.from_dict(copy.deepcopy(config))
@@ -142,18 +142,18 @@ def without_injected_zeros(entry: JsonObject) -> JsonObject:
     return {**entry, "head_node_type": head}
 
 
-@pytest.mark.parametrize("config", VENDOR_CONFIGS.values(), ids=VENDOR_CONFIGS.keys())
-class TestAgainstTheVendor:
-    def test_we_send_what_the_vendor_sends(self, config: JsonObject) -> None:
-        theirs = compose({}, [without_injected_zeros(sent_by_vendor(config))])
+@pytest.mark.parametrize("config", ANYSCALE_CONFIGS.values(), ids=ANYSCALE_CONFIGS.keys())
+class TestAgainstAnyscale:
+    def test_we_send_what_anyscale_sends(self, config: JsonObject) -> None:
+        theirs = compose({}, [without_injected_zeros(sent_by_anyscale(config))])
         assert normalise(to_api(config)) == normalise(theirs)
 
-    def test_the_vendor_accepts_what_we_write_and_reads_the_same(self, config: JsonObject) -> None:
-        written = to_yaml_schema(compose({"cloud_id": "cld_x"}, [sent_by_vendor(config)]), "demo")
+    def test_anyscale_accepts_what_we_write_and_reads_the_same(self, config: JsonObject) -> None:
+        written = to_yaml_schema(compose({"cloud_id": "cld_x"}, [sent_by_anyscale(config)]), "demo")
         accepted = ComputeConfig.from_dict(copy.deepcopy(written))
         assert accepted.cloud == "demo"
         assert same_config(
-            compose({}, [sent_by_vendor(config)]), compose({}, [sent_by_vendor(written)])
+            compose({}, [sent_by_anyscale(config)]), compose({}, [sent_by_anyscale(written)])
         )
 
     def test_the_round_trip_loses_nothing(self, config: JsonObject) -> None:
@@ -174,7 +174,7 @@ class TestMultiResource:
     def test_the_first_is_repeated_at_the_top_level(self) -> None:
         assert to_api(MULTI_RESOURCE)["head_node_type"] == {"instance_type": "m5.large"}
 
-    def test_the_vendor_accepts_what_we_write(self) -> None:
+    def test_anyscale_accepts_what_we_write(self) -> None:
         written = to_yaml_schema(to_api(MULTI_RESOURCE), "demo")
         assert isinstance(
             compute_config_type_from_dict(copy.deepcopy(written)), MultiResourceComputeConfig
@@ -496,7 +496,7 @@ def test_foreign_keys_are_kept_and_nulls_are_not_sent() -> None:
     assert "maximum_uptime_minutes" not in body
 
 
-def test_groups_that_share_a_name_are_told_apart_in_the_file() -> None:
+def test_groups_that_share_a_name_are_distinguished_in_the_file() -> None:
     group = {"name": "a", "instance_type": "m5.large"}
     written = to_yaml_schema(
         changed(worker_node_types=[group, group, {"name": "a-2", "instance_type": "m5.large"}]),

@@ -65,7 +65,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 NAMES = [check.id for check in CHECKS]
 
 
-def test_all_is_right_with_a_cloud_with_which_all_is_right() -> None:
+def test_every_check_passes_for_a_cloud_in_sync() -> None:
     found = run_checks(facts())
     assert {one["id"]: one["status"] for one in found} == dict.fromkeys(NAMES, "pass")
     assert [one["id"] for one in found] == NAMES
@@ -137,7 +137,7 @@ def test_a_fact_that_is_refused(name: str, unknown: set[str]) -> None:
 # A check that differs, and where the documents are in its evidence.
 DOCUMENTS: dict[str, tuple[str, Json]] = {
     "the trust policy": ("trust_ec2", trusting(TRUST_LAMBDA)),
-    "the trust policy, for the vendor": (
+    "the trust policy, for Anyscale": (
         "trust_anyscale_verify",
         trusting({**TRUST, "Action": [ASSUME]}),
     ),
@@ -146,7 +146,7 @@ DOCUMENTS: dict[str, tuple[str, Json]] = {
 
 
 @pytest.mark.parametrize(("check", "changes"), DOCUMENTS.values(), ids=list(DOCUMENTS))
-def test_what_would_be_made_of_it_is_right(check: str, changes: Json) -> None:
+def test_the_proposed_document_is_in_sync(check: str, changes: Json) -> None:
     evidence = verdict(check, facts(**changes))["evidence"]
     (name,) = changes
     assert evidence["before"] == changes[name].get()

@@ -287,7 +287,7 @@ def test_everything_else_goes_to_aws(connect: Connect, service: str, method: str
     assert account.counts == {method: 30}
 
 
-def test_threads_get_right_answers_and_no_page_twice(connect: Connect) -> None:
+def test_threads_get_correct_answers_and_no_page_twice(connect: Connect) -> None:
     """Sixteen of them, on an account of several pages."""
     account = Account(200, per_page=30)
     session = connect(account)

@@ -358,13 +358,13 @@ def test_no_name_of_a_file_tells_anything(folder: pathlib.Path) -> None:
     """Names of files show in listings, backups and errors. Nothing half-made stays."""
     SessionCache(str(folder)).assumed(KEY, Sts())
     names = [path.name for path in folder.iterdir()]
-    told = [
+    leaked = [
         word
         for word in (*KEY.values(), "onboarding", "base-secret", *SECRETS)
         for name in names
         if word in name
     ]
-    assert told == []
+    assert leaked == []
     assert sorted(name.rpartition(".")[2] for name in names) == ["json", "lock"]
 
 

@@ -38,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
+    ANYSCALE_CLOUDFORMATION,
     BUCKET,
     BUCKET_ARN,
     CLOUD_FOUNDATION,
@@ -56,7 +57,6 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     ROLE_ID,
     ROOT,
     TLS_ONLY,
-    VENDOR_CLOUDFORMATION,
     Document,
     Raw,
     allow,
@@ -118,7 +118,7 @@ def left(plan: Plan) -> list[Raw]:
 
 
 def assert_ours(raw: Raw, *principals: str) -> None:
-    """Whether a statement is ours for just these principals, in the spelling that the vendor's
+    """Whether a statement is ours for just these principals, in the spelling that Anyscale's
     check reads.
     """
     assert statements_equal(raw, ours(*principals))
@@ -169,7 +169,7 @@ HELD = {
     "split by action": [
         grant(Sid=f"Part{index}", Action=action) for index, action in enumerate(EIGHT)
     ],
-    "split between the vendor's and ours": [VENDOR_CLOUDFORMATION, ours()],
+    "split between Anyscale's and ours": [ANYSCALE_CLOUDFORMATION, ours()],
     "on all resources": [grant(Resource="*")],
     "on resources with a wildcard": [grant(Resource=f"{BUCKET_ARN}*")],
 }
@@ -194,7 +194,7 @@ HELD_BY_UNIQUE_ID = {
 
 
 @pytest.mark.parametrize("raws", HELD_BY_UNIQUE_ID.values(), ids=list(HELD_BY_UNIQUE_ID))
-def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_the_vendors_check_looks_for_the_arn(
+def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_anyscales_check_looks_for_the_arn(
     raws: list[Raw],
 ) -> None:
     plan = decided(policy(*raws))
@@ -204,7 +204,7 @@ def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_the_ven
     assert ROLE_ID in warning
 
 
-def test_a_unique_id_beside_the_arn_or_replaced_by_it_is_no_matter_of_the_vendors_check() -> None:
+def test_a_unique_id_beside_the_arn_or_replaced_by_it_does_not_affect_anyscales_check() -> None:
     assert decided(policy(ours(), grant(Principal={"AWS": ROLE_ID}))).warnings == ()
     assert decided(policy(ours(ROLE_ID, Action="s3:*"))).warnings == ()
     assert absent(policy(ours(ROLE_ID, ROLE_B))).warnings == ()
@@ -213,7 +213,7 @@ def test_a_unique_id_beside_the_arn_or_replaced_by_it_is_no_matter_of_the_vendor
 MISSED = {
     "to nobody": [],
     "to log delivery": [LOG_DELIVERY],
-    "with the four actions of the vendor's CloudFormation": [TLS_ONLY, VENDOR_CLOUDFORMATION],
+    "with the four actions of Anyscale's CloudFormation": [TLS_ONLY, ANYSCALE_CLOUDFORMATION],
     "to another role": [grant(Principal={"AWS": ROLE_B})],
     "to a role whose name contains it": [grant(Principal={"AWS": LOOKALIKE})],
     "to a role of that name in another account": [
@@ -233,7 +233,7 @@ MISSED = {
     "by all but one wildcard spelled out": [
         grant(Action=[*[a for a in EIGHT if a != "s3:GetObject"], "s3:GetObject*"])
     ],
-    "by actions in another case, which the vendor's check does not know": [
+    "by actions in another case, which Anyscale's check does not know": [
         grant(Action=[action.upper() for action in EIGHT])
     ],
     "by NotAction": [grant(Action=None, NotAction="s3:PutBucketPolicy")],
@@ -280,7 +280,7 @@ def test_a_statement_object_is_kept_beside_ours() -> None:
 def test_the_statements_that_grant_are_named_by_sid_or_place() -> None:
     document = policy(
         TLS_ONLY,
-        VENDOR_CLOUDFORMATION,
+        ANYSCALE_CLOUDFORMATION,
         grant(Action="s3:GetObject"),
         grant(Sid="All", Action="s3:*"),
     )
@@ -326,7 +326,7 @@ OURS_EDITED = {
 
 
 @pytest.mark.parametrize("edited", OURS_EDITED.values(), ids=list(OURS_EDITED))
-def test_our_own_statement_is_put_right_in_its_place(edited: Raw) -> None:
+def test_our_own_statement_is_repaired_in_its_place(edited: Raw) -> None:
     plan = decided(policy(TLS_ONLY, edited, LOG_DELIVERY))
     assert [left(plan)[0], left(plan)[2]] == [TLS_ONLY, LOG_DELIVERY]
     assert_ours(left(plan)[1], ROLE)
@@ -336,17 +336,17 @@ def test_our_own_statement_is_put_right_in_its_place(edited: Raw) -> None:
 @pytest.mark.parametrize(
     "principal", ["*", {"AWS": "*"}, {"AWS": [ROLE, "*"]}], ids=["a string", "by kind", "in a list"]
 )
-def test_everybody_never_stays_in_our_statement(principal: t.Any) -> None:
+def test_a_wildcard_principal_never_stays_in_our_statement(principal: t.Any) -> None:
     (raw,) = left(decided(policy(ours(Principal=principal))))
     assert_ours(raw, ROLE)
 
 
-def test_other_roles_stay_in_our_statement_when_it_is_put_right() -> None:
+def test_other_roles_stay_in_our_statement_when_it_is_repaired() -> None:
     (raw,) = left(decided(policy(ours(ROLE, ROLE_B, Action=EIGHT[1:]))))
     assert_ours(raw, ROLE, ROLE_B)
 
 
-OTHERS_WITH_OUR_SID = {
+UNMANAGED_WITH_OUR_SID = {
     "for a service, on a prefix": {**LOG_DELIVERY, "Sid": SID},
     "for another account, one action": grant(
         Sid=SID, Principal={"AWS": OTHER_ACCOUNT}, Action="s3:GetObject"
@@ -377,8 +377,8 @@ OTHERS_WITH_OUR_SID = {
 }
 
 
-@pytest.mark.parametrize("raw", OTHERS_WITH_OUR_SID.values(), ids=list(OTHERS_WITH_OUR_SID))
-def test_a_statement_of_others_with_our_sid_is_not_widened_to_what_roles_get(raw: Raw) -> None:
+@pytest.mark.parametrize("raw", UNMANAGED_WITH_OUR_SID.values(), ids=list(UNMANAGED_WITH_OUR_SID))
+def test_an_unmanaged_statement_with_our_sid_is_not_widened_to_what_roles_get(raw: Raw) -> None:
     plan = decided(policy(raw))
     gained = atoms(plan.after) - atoms(policy(raw))
     lost = atoms(policy(raw)) - atoms(plan.after)
@@ -386,8 +386,8 @@ def test_a_statement_of_others_with_our_sid_is_not_widened_to_what_roles_get(raw
     assert {json.loads(atom)[1][1] for atom in lost} <= {ROLE}
 
 
-@pytest.mark.parametrize("raw", OTHERS_WITH_OUR_SID.values(), ids=list(OTHERS_WITH_OUR_SID))
-def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_a_number_for_all_roles(
+@pytest.mark.parametrize("raw", UNMANAGED_WITH_OUR_SID.values(), ids=list(UNMANAGED_WITH_OUR_SID))
+def test_an_unmanaged_statement_with_our_sid_stays_and_ours_gets_a_number_for_all_roles(
     raw: Raw,
 ) -> None:
     plan = decided(policy(raw, LOG_DELIVERY))
@@ -399,19 +399,19 @@ def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_a_number_for_all
     assert left(decided(edited)) == [raw, ours(ROLE, Sid=f"{SID}2")]
 
 
-def test_our_statement_keeps_its_sid_beside_one_of_others_that_took_it() -> None:
+def test_our_statement_keeps_its_sid_beside_an_unmanaged_one_with_the_same_sid() -> None:
     theirs = {**LOG_DELIVERY, "Sid": SID}
     assert left(decided(policy(theirs, ours()), roles=(TEAM_B,))) == [theirs, ours(ROLE, ROLE_B)]
 
 
-def test_our_statement_is_put_right_even_where_another_grants_access() -> None:
+def test_our_statement_is_repaired_even_where_another_grants_access() -> None:
     plan = decided(policy(grant(), ours(ROLE_B, Action="s3:*")))
     assert left(plan)[0] == grant()
     assert_ours(left(plan)[1], ROLE_B)
     assert plan.reasons == ("statement_differs",)
 
 
-def test_our_statement_is_spelled_as_the_vendors_check_reads_it() -> None:
+def test_our_statement_is_spelled_as_anyscales_check_reads_it() -> None:
     plan = bucket_policy_plan.decide(
         policy(ours(Action=[action.lower() for action in EIGHT])), WANTED
     )
@@ -487,12 +487,12 @@ def test_each_such_statement_is_named_with_its_own_principals() -> None:
     assert list(bucket_policy_plan.blocking_ids(document, wanted).values()) == [{one}, {other}]
 
 
-def test_a_deleted_principal_of_others_is_left_alone_unless_pruning_is_asked_for() -> None:
+def test_a_deleted_principal_in_an_unmanaged_statement_stays_without_pruning() -> None:
     assert left(decided(policy(STALE)))[0] == STALE
     assert not decided(policy(STALE, ours())).changed
 
 
-def test_a_deleted_principal_of_others_is_pruned_where_that_is_asked_for() -> None:
+def test_a_deleted_principal_in_an_unmanaged_statement_is_pruned_on_request() -> None:
     plan = decided(policy(TLS_ONLY, STALE, ours()), prune=True)
     assert left(plan)[0] == TLS_ONLY
     assert statements_equal(left(plan)[1], {**STALE, "Principal": {"AWS": ROLE_B}})
@@ -500,12 +500,12 @@ def test_a_deleted_principal_of_others_is_pruned_where_that_is_asked_for() -> No
     assert plan.reasons == ("dangling_principal_in_other_statement",)
 
 
-def test_a_statement_of_others_with_deleted_principals_alone_is_pruned_as_a_whole() -> None:
+def test_an_unmanaged_statement_with_deleted_principals_alone_is_pruned_as_a_whole() -> None:
     plan = decided(policy({**STALE, "Principal": {"AWS": [FORMER_ID]}}, ours()), prune=True)
     assert left(plan) == [ours()]
 
 
-def test_pruning_takes_out_nobody_who_exists() -> None:
+def test_pruning_takes_out_no_existing_principal() -> None:
     assert not decided(policy(grant(Principal={"AWS": [ROLE_ID, ROLE_B]})), prune=True).changed
 
 
@@ -741,8 +741,8 @@ ABSENT = {
         ["access_in_other_statement"],
     ),
     "from ours and somebody's": (
-        [VENDOR_CLOUDFORMATION, ours()],
-        [{**VENDOR_CLOUDFORMATION, "Principal": {"AWS": CONTROL}}],
+        [ANYSCALE_CLOUDFORMATION, ours()],
+        [{**ANYSCALE_CLOUDFORMATION, "Principal": {"AWS": CONTROL}}],
         ["access_in_other_statement", "access_present"],
     ),
 }
@@ -804,7 +804,9 @@ def test_absent_leaves_alone(raws: list[Raw]) -> None:
     assert not absent(policy(*raws)).changed
 
 
-def test_absent_prunes_deleted_principals_from_ours_and_where_asked_for_from_others() -> None:
+def test_absent_prunes_deleted_principals_from_ours_and_on_request_from_unmanaged_statements() -> (
+    None
+):
     document = policy(STALE, ours(ROLE, ROLE_B, FORMER_ID))
     kept, cleaned = left(absent(document)), left(absent(document, prune=True))
     assert kept[0] == STALE
@@ -849,7 +851,7 @@ def _has_all(document: Document, role: str) -> bool:
 
 
 @given(bucket_policies(), OUR_PART, ROLES)
-def test_merging_keeps_every_statement_of_others_and_adds_just_ours(
+def test_merging_keeps_every_unmanaged_statement_and_adds_just_ours(
     others: Document, there: list[Raw], roles: t.Any
 ) -> None:
     document = _with(others, there)

@@ -468,7 +468,7 @@ class TestResources:
     def test_absent_where_it_cannot_be(self) -> None:
         assert not decide(observed(config(), [K8S]), Wanted(ARN, state="absent")).changed
 
-    def test_a_stack_that_is_not_told_is_virtual_machines(self) -> None:
+    def test_a_stack_that_is_not_given_is_virtual_machines(self) -> None:
         assert decide(observed(config(), [{**VM, "compute_stack": None}]), Wanted(ARN)).changed
 
     def test_a_resource_that_the_cloud_has_no_longer(self) -> None:

@@ -34,11 +34,11 @@ OWNERS = {
         {"aws:cloudformation:logical-id": "ClusterNodeRole"},
         ("CloudFormation",),
     ),
-    "Terraform by the vendor's module": (
+    "Terraform by Anyscale's module": (
         {"tf_module": "aws-anyscale-iam"},
         ("Terraform", "aws-anyscale-iam"),
     ),
-    "Terraform by the vendor's submodule": (
+    "Terraform by Anyscale's submodule": (
         {"tf_sub_module": "aws-anyscale-s3-policy"},
         ("Terraform", "aws-anyscale-s3-policy"),
     ),
@@ -65,7 +65,7 @@ def test_the_owner_is(tags: dict[str, str], words: tuple[str, ...]) -> None:
     assert all(word in owner for word in words)
 
 
-NOBODYS = {
+UNOWNED = {
     "no tags": [],
     "no list of tags": None,
     "tags that say nothing of it": [
@@ -80,6 +80,6 @@ NOBODYS = {
 }
 
 
-@pytest.mark.parametrize("tags", NOBODYS.values(), ids=list(NOBODYS))
+@pytest.mark.parametrize("tags", UNOWNED.values(), ids=list(UNOWNED))
 def test_there_is_no_owner_by(tags: list[dict[str, str]] | None) -> None:
     assert owner_of(tags) is None

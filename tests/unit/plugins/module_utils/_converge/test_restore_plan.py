@@ -42,7 +42,7 @@ def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data")
 NEEDED = ("speech", "vision")
 
 
-def test_what_others_need_is_put_back_by_force_alone() -> None:
+def test_what_other_clouds_need_is_restored_only_by_force() -> None:
     """Whoever wrote it last; where it is back already, there is nothing to lose."""
     backups = chain(("a", "b"))
     with pytest.raises(RefusedError, match="needed_by: speech, vision"):
@@ -105,7 +105,7 @@ DRIFT = {
 
 
 @pytest.mark.parametrize("case", DRIFT)
-def test_what_others_wrote_is_refused(case: str) -> None:
+def test_what_another_writer_wrote_is_refused(case: str) -> None:
     documents, live, words = DRIFT[case]
     with pytest.raises(RefusedError, match=words) as caught:
         decide(chain(*documents), live, same, force=False)

@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import UnsettledError
 
 ROUNDS = 8
-WRONG, RIGHT = Plan("old", "new", reasons=("differs",)), Plan("new", "new")
+WRONG, IN_SYNC = Plan("old", "new", reasons=("differs",)), Plan("new", "new")
 
 
 class Scripted(Task):
@@ -45,7 +45,7 @@ class Scripted(Task):
 
 @pytest.mark.parametrize("writes", [1, 2, ROUNDS - 1, ROUNDS])
 def test_it_is_settled_by_whichever_write_is_the_last_one(tmp_path: Path, writes: int) -> None:
-    task = Scripted(tmp_path, [*[WRONG] * (writes - 1), RIGHT])
+    task = Scripted(tmp_path, [*[WRONG] * (writes - 1), IN_SYNC])
     result = run(task, check_mode=False)
     assert result["changed"] and result["previous"] == "old" and len(task.written) == writes
 
@@ -56,8 +56,8 @@ def test_it_gives_up_after_so_many(tmp_path: Path) -> None:
     assert caught.value.details["written"] == ["the document"]
 
 
-def test_what_somebody_else_wrote_is_no_change_of_ours(tmp_path: Path) -> None:
+def test_what_another_writer_wrote_is_no_change_of_ours(tmp_path: Path) -> None:
     """Just what was wanted, in the moment between the look and the write, which was not made then."""
-    result = run(Scripted(tmp_path, [RIGHT], writes=False), check_mode=False)
+    result = run(Scripted(tmp_path, [IN_SYNC], writes=False), check_mode=False)
     assert (result["changed"], result["reasons"]) == (False, [])
     assert "previous" not in result

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 import pytest
-from anyscale.util import verify_data_plane_role_assume_role_policy as vendor_accepts
+from anyscale.util import verify_data_plane_role_assume_role_policy as anyscale_accepts
 from hypothesis import given
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
@@ -103,7 +103,7 @@ HOLDS = {
 def test_a_trust_that_holds_is_left_as_it_is(document: Document) -> None:
     plan = present(document)
     assert (plan.reasons, plan.warnings) == ((), ())
-    assert vendor_accepts(document)
+    assert anyscale_accepts(document)
 
 
 def test_a_trust_that_holds_is_named_by_its_sid() -> None:
@@ -168,8 +168,8 @@ def test_a_statement_is_appended_to(document: Document, reason: str) -> None:
     assert without(plan.after, "Statement") == without(document, "Statement")
     assert plan.reasons == (reason,)
     assert plan.result["sid"] == "AnyscaleEC2Trust"
-    assert vendor_accepts(plan.after)
-    assert not vendor_accepts(document) or reason == "ec2_trust_conditional"
+    assert anyscale_accepts(plan.after)
+    assert not anyscale_accepts(document) or reason == "ec2_trust_conditional"
 
 
 REWRITTEN = {
@@ -205,7 +205,7 @@ OURS_EDITED = {
 
 
 @pytest.mark.parametrize("edited", OURS_EDITED.values(), ids=list(OURS_EDITED))
-def test_our_own_statement_is_put_right_in_its_place(edited: Raw) -> None:
+def test_our_own_statement_is_repaired_in_its_place(edited: Raw) -> None:
     plan = present(policy(TRUST_LAMBDA, edited, TRUST_CONTROL_PLANE))
     assert plan.after == policy(TRUST_LAMBDA, ours(), TRUST_CONTROL_PLANE)
     assert plan.reasons
@@ -228,14 +228,14 @@ def test_a_condition_that_was_put_into_our_statement_is_not_silently_taken_out()
     assert "also allows EC2" not in warning
 
 
-def test_each_condition_is_told_what_becomes_of_it() -> None:
+def test_the_warning_says_what_becomes_of_each_condition() -> None:
     theirs = ec2(Sid="OnlyFromHome", Condition=SOURCE_ACCOUNT)
-    mended, widened = present(policy({**ours(), "Condition": SOURCE_ACCOUNT}, theirs)).warnings
-    assert "AnyscaleEC2Trust" in mended and "removed" in mended
+    repaired, widened = present(policy({**ours(), "Condition": SOURCE_ACCOUNT}, theirs)).warnings
+    assert "AnyscaleEC2Trust" in repaired and "removed" in repaired
     assert "OnlyFromHome" in widened and "also allows EC2" in widened
 
 
-OTHERS_WITH_OUR_SID = {
+UNMANAGED_WITH_OUR_SID = {
     "for another service": {**TRUST_LAMBDA, "Sid": "AnyscaleEC2Trust"},
     "for an account": {**TRUST_CONTROL_PLANE, "Sid": "AnyscaleEC2Trust"},
     "for EC2 and another service, with a list of actions": {
@@ -255,8 +255,8 @@ OTHERS_WITH_OUR_SID = {
 }
 
 
-@pytest.mark.parametrize("taken", OTHERS_WITH_OUR_SID.values(), ids=list(OTHERS_WITH_OUR_SID))
-def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_another(taken: Raw) -> None:
+@pytest.mark.parametrize("taken", UNMANAGED_WITH_OUR_SID.values(), ids=list(UNMANAGED_WITH_OUR_SID))
+def test_an_unmanaged_statement_with_our_sid_stays_and_ours_gets_another(taken: Raw) -> None:
     plan = present(policy(taken, TRUST_LAMBDA))
     sid = plan.result["sid"]
     assert re.fullmatch("AnyscaleEC2Trust[0-9]+", sid)
@@ -264,7 +264,7 @@ def test_a_statement_of_others_with_our_sid_stays_and_ours_gets_another(taken: R
     assert not present(plan.after).changed
 
 
-def test_ours_with_a_principal_of_others_in_it_holds_as_it_is() -> None:
+def test_our_statement_with_an_unmanaged_principal_in_it_holds_as_it_is() -> None:
     assert not present(policy({**ours(), "Principal": {"Service": [EC2, LAMBDA]}})).changed
 
 
@@ -299,7 +299,7 @@ def test_a_deny_that_covers_ec2_is_an_error_that_names_it(raw: Raw, others: list
     assert caught.value.details["statement"] == raw
 
 
-def everybody_denied(**condition: t.Any) -> Raw:
+def deny_for_all(**condition: t.Any) -> Raw:
     """A Deny of the role for everybody, under a Condition."""
     return deny(Sid="D", Principal="*", Action=ASSUME, Condition=condition)
 
@@ -315,35 +315,35 @@ HARMLESS_DENIES = {
     "of all but all of STS": deny(Sid="D", Principal="*", NotAction="sts:*"),
     "of all but everybody": deny(Sid="D", NotPrincipal="*", Action=ASSUME),
     "of all but EC2": deny(Sid="D", NotPrincipal={"Service": [EC2, LAMBDA]}, Action=ASSUME),
-    "of those who give an external id": everybody_denied(StringEquals={"sts:ExternalId": "x"}),
-    "of those who give one at all": everybody_denied(Null={"sts:ExternalId": "false"}),
-    "of those who have no second factor, but not of services": everybody_denied(
+    "of those who give an external id": deny_for_all(StringEquals={"sts:ExternalId": "x"}),
+    "of those who give one at all": deny_for_all(Null={"sts:ExternalId": "false"}),
+    "of those who have no second factor, but not of services": deny_for_all(
         Bool={"aws:MultiFactorAuthPresent": "false", "aws:PrincipalIsAWSService": "false"}
     ),
-    "of whoever does not use TLS": everybody_denied(Bool={"aws:SecureTransport": "false"}),
-    "of services, but for EC2": everybody_denied(StringNotEquals={"aws:PrincipalServiceName": EC2}),
+    "of whoever does not use TLS": deny_for_all(Bool={"aws:SecureTransport": "false"}),
+    "of services, but for EC2": deny_for_all(StringNotEquals={"aws:PrincipalServiceName": EC2}),
 }
 # EC2 has no external id and no second factor, and a condition that denies a value is met without
 # one.
 CONDITIONAL_DENIES = {
-    "another external id": everybody_denied(StringNotEquals={"sts:ExternalId": "x"}),
-    "another external id, by a pattern": everybody_denied(
+    "another external id": deny_for_all(StringNotEquals={"sts:ExternalId": "x"}),
+    "another external id, by a pattern": deny_for_all(
         StringNotLike={"sts:ExternalId": ["x-*", "y-*"]}
     ),
-    "no external id": everybody_denied(Null={"sts:ExternalId": "true"}),
-    "no second factor, if it is told": everybody_denied(
+    "no external id": deny_for_all(Null={"sts:ExternalId": "true"}),
+    "no second factor, if it is told": deny_for_all(
         BoolIfExists={"aws:MultiFactorAuthPresent": "false"}
     ),
-    "all of no external ids": everybody_denied(
+    "all of no external ids": deny_for_all(
         **{"ForAllValues:StringEquals": {"sts:ExternalId": "x"}}
     ),
-    "services": everybody_denied(Bool={"aws:PrincipalIsAWSService": "true"}),
-    "EC2 by its name": everybody_denied(StringLike={"aws:PrincipalServiceName": "ec2*"}),
+    "services": deny_for_all(Bool={"aws:PrincipalIsAWSService": "true"}),
+    "EC2 by its name": deny_for_all(StringLike={"aws:PrincipalServiceName": "ec2*"}),
 }
 PERHAPS_DENIES = {
-    "an account": everybody_denied(StringNotEquals={"aws:SourceAccount": "222222222222"}),
-    "an organization": everybody_denied(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-1"}),
-    "an address, without an external id": everybody_denied(
+    "an account": deny_for_all(StringNotEquals={"aws:SourceAccount": "222222222222"}),
+    "an organization": deny_for_all(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-1"}),
+    "an address, without an external id": deny_for_all(
         NotIpAddress={"aws:SourceIp": "10.0.0.0/8"}, StringNotEquals={"sts:ExternalId": "x"}
     ),
 }
@@ -386,14 +386,14 @@ CRASHING = {
 
 
 @pytest.mark.parametrize("raw", CRASHING.values(), ids=list(CRASHING))
-def test_a_statement_that_crashes_the_vendors_check_is_named_in_a_warning(raw: Raw) -> None:
+def test_a_statement_that_crashes_anyscales_check_is_named_in_a_warning(raw: Raw) -> None:
     with pytest.raises((AttributeError, KeyError)):
-        vendor_accepts(policy(raw))
+        anyscale_accepts(policy(raw))
     for document in (policy(ours(), raw), policy(raw)):
         assert any("Everybody" in warning for warning in present(document).warnings)
 
 
-HARMLESS_TO_THE_VENDOR = {
+READABLE_BY_ANYSCALE = {
     "everybody by kind": allow(Sid="Everybody", Principal={"AWS": "*"}, Action=ASSUME),
     "a Deny for all but some": deny(Sid="Everybody", NotPrincipal={"Service": EC2}, Action=ASSUME),
     "another action": allow(Sid="Everybody", Principal="*", Action="sts:TagSession"),
@@ -401,9 +401,9 @@ HARMLESS_TO_THE_VENDOR = {
 }
 
 
-@pytest.mark.parametrize("raw", HARMLESS_TO_THE_VENDOR.values(), ids=list(HARMLESS_TO_THE_VENDOR))
-def test_a_statement_that_the_vendors_check_can_read_is_not_warned_of(raw: Raw) -> None:
-    assert vendor_accepts(policy(raw, ours()))
+@pytest.mark.parametrize("raw", READABLE_BY_ANYSCALE.values(), ids=list(READABLE_BY_ANYSCALE))
+def test_a_statement_that_anyscales_check_can_read_is_not_warned_of(raw: Raw) -> None:
+    assert anyscale_accepts(policy(raw, ours()))
     assert present(policy(raw, ours())).warnings == ()
 
 
@@ -436,7 +436,7 @@ def test_the_quota_may_be_used_up_to_its_last_character(document: Document) -> N
     assert "quota_chars" in caught.value.remedy
 
 
-def test_the_quota_is_2048_characters_unless_told_otherwise() -> None:
+def test_the_quota_is_2048_characters_by_default() -> None:
     room = (
         2048
         - _length(present(policy(allow(Principal={"AWS": ROOT}, Action=ASSUME, Sid="x"))).after)
@@ -574,7 +574,7 @@ def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:
 
 
 @given(trust_policies())
-def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Document) -> None:
+def test_merging_keeps_every_unmanaged_statement_and_adds_just_ours(document: Document) -> None:
     plan = present(document)
     before, after = statements_of(document), statements_of(plan.after)
     kept = [*before, *after[len(before) :]]
@@ -589,13 +589,13 @@ def test_merging_keeps_every_statement_of_others_and_adds_just_ours(document: Do
 
 
 @given(trust_policies(("Allow", "Deny")))
-def test_what_is_decided_passes_the_vendors_check_and_is_final(document: Document) -> None:
+def test_the_plan_passes_anyscales_check_and_is_final(document: Document) -> None:
     try:
         plan = present(document)
     except TaskError:
         assert any(raw["Effect"] == "Deny" for raw in statements_of(document))
         return
-    assert vendor_accepts(plan.after)
+    assert anyscale_accepts(plan.after)
     assert any(trust_policy_plan.holds(raw, EC2) for raw in statements_of(plan.after))
     again = present(plan.after)
     assert not again.changed

@@ -94,7 +94,7 @@ def test_a_file_system_whose_folders_cannot_be_synced_is_good_enough(
     assert path.read_text() == "text"
 
 
-def test_a_disk_that_fails_is_told(
+def test_a_disk_failure_is_reported(
     path: pathlib.Path, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "fsync", Synced(folder, errno.EIO))

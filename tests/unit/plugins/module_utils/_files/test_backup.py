@@ -117,15 +117,15 @@ def test_only_the_owner_can_read_it(tmp_path: pathlib.Path) -> None:
     assert (mode(path), mode(path.parent)) == (0o600, 0o700)
 
 
-NOT_KEPT: dict[str, tuple[Backup | None, dict[str, t.Any]]] = {
+NOT_BACKED_UP: dict[str, tuple[Backup | None, dict[str, t.Any]]] = {
     "where no backup is asked for": (ONE, {"backup": False}),
     "where nothing is replaced": (None, {}),
 }
 
 
-@pytest.mark.parametrize("case", NOT_KEPT)
+@pytest.mark.parametrize("case", NOT_BACKED_UP)
 def test_nothing_is_kept(tmp_path: pathlib.Path, case: str) -> None:
-    backup, options = NOT_KEPT[case]
+    backup, options = NOT_BACKED_UP[case]
     assert write_backup(backup, parameters(tmp_path, **options)) == {}
     assert list(tmp_path.iterdir()) == []
 
@@ -299,7 +299,7 @@ def test_what_is_no_backup_is_refused(tmp_path: pathlib.Path, case: str) -> None
         read(str(path))
 
 
-def test_a_backup_that_others_can_write_to_is_refused(tmp_path: pathlib.Path) -> None:
+def test_a_backup_that_other_users_can_write_to_is_refused(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path)
     path.chmod(0o620)
     with pytest.raises(InputError, match="Other users than its owner"):

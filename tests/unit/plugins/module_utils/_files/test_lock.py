@@ -116,7 +116,9 @@ def test_a_lock_that_is_let_go_is_taken(
         pass
 
 
-def test_a_killed_holder_blocks_nobody(folder: pathlib.Path, holder: subprocess.Popen[str]) -> None:
+def test_a_killed_holder_blocks_no_other_process(
+    folder: pathlib.Path, holder: subprocess.Popen[str]
+) -> None:
     holder.kill()
     holder.wait()
     with resource_lock(RESOURCE, str(folder), 5):
@@ -182,7 +184,7 @@ CLEANERS = (_without_its_file, _without_its_folder, _with_another_file)
 
 
 @pytest.mark.parametrize("clean", CLEANERS, ids=lambda clean: clean.__name__.strip("_"))
-def test_the_lock_that_is_held_is_the_one_that_others_find(
+def test_the_lock_that_is_held_is_the_one_that_other_processes_find(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, clean: t.Callable[[pathlib.Path], None]
 ) -> None:
     """Whoever opens a file that is removed before it is locked would hold the lock of nobody else's
@@ -292,7 +294,7 @@ def test_a_folder_of_another_user_is_refused(folder: pathlib.Path) -> None:
         pytest.fail("another user's folder was used")
 
 
-def test_a_folder_that_others_can_write_to_is_refused_or_closed(folder: pathlib.Path) -> None:
+def test_a_folder_that_other_users_can_write_to_is_refused_or_closed(folder: pathlib.Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     try:

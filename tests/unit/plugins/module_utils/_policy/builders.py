@@ -95,7 +95,7 @@ CLOUD_FOUNDATION = allow(
     Action=sorted(EIGHT),
     Resource=[OBJECTS_ARN, BUCKET_ARN],
 )
-VENDOR_CLOUDFORMATION = allow(
+ANYSCALE_CLOUDFORMATION = allow(
     Principal={"AWS": [CONTROL, ROLE]},
     Action=["s3:PutObject", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket"],
     Resource=[BUCKET_ARN, OBJECTS_ARN],

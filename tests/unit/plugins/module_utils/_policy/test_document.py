@@ -122,7 +122,7 @@ def test_other_statements_leave_all_else_in_a_document_alone() -> None:
     assert document == kept
 
 
-def test_a_free_sid_is_the_given_one_or_a_numbered_one_that_nobody_has() -> None:
+def test_a_free_sid_is_the_given_one_or_an_unused_numbered_one() -> None:
     assert free_sid(policy(TLS_ONLY), "Ours") == "Ours"
     taken = [base(Sid="Ours")]
     for _count in range(12):

@@ -183,7 +183,7 @@ def test_a_part_of_the_objects(where: str, answer: str) -> None:
     assert judge(identity, GET_OBJECTS).answer == answer
 
 
-def test_the_statements_are_told_with_their_places() -> None:
+def test_the_statements_are_returned_with_their_places() -> None:
     refusal = deny(Sid="NoEscalation", Action="iam:*", Resource="*")
     verdict = judge(
         Identity(

@@ -93,7 +93,7 @@ def test_a_policy_is_refused_for_the_principals_that_are_gone(
     assert caught.value.remedy
 
 
-def test_the_account_is_not_asked_where_nobody_is_shown_by_a_unique_id() -> None:
+def test_the_account_is_not_read_where_no_principal_is_shown_by_a_unique_id() -> None:
     def principals() -> t.Mapping[str, str]:
         raise AssertionError("The account was asked.")
 

@@ -38,7 +38,7 @@ class Aged(Task):
     }
 
 
-def test_deprecations_are_told() -> None:
+def test_deprecations_are_reported() -> None:
     """As a module in an interpreter of its own tells them."""
     found = Validated(Aged, "iam_trust_ec2", {"role_name": "ray", "old": "x"})
     assert found.complaint is None
@@ -48,7 +48,7 @@ def test_deprecations_are_told() -> None:
     assert ["role_name" in one["msg"] for one in found.deprecations] == [True, False]
 
 
-def test_nothing_is_told_where_nothing_is_old() -> None:
+def test_nothing_is_reported_where_nothing_is_deprecated() -> None:
     """The usual case."""
     found = Validated(Aged, "iam_trust_ec2", {"role": "ray"})
     assert (found.deprecations, found.warnings) == ([], [])
@@ -70,5 +70,5 @@ def test_the_complaint_is_that_of_a_module(capsys: pytest.CaptureFixture[str], c
     name = {"_ansible_module_name": "iam_trust_ec2"}
     with patch_module_args({**WRONG[case], **name}), pytest.raises(SystemExit):
         AnsibleModule(supports_check_mode=True, **module_arguments(Task))
-    told = json.loads(capsys.readouterr().out)["msg"]
-    assert Validated(Task, "iam_trust_ec2", WRONG[case]).complaint == told
+    printed = json.loads(capsys.readouterr().out)["msg"]
+    assert Validated(Task, "iam_trust_ec2", WRONG[case]).complaint == printed

@@ -44,6 +44,6 @@ def test_a_host_of_exactly_that_name_comes_first(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_name_that_stands_for_others_is_refused(name: str) -> None:
+def test_a_name_that_matches_other_hosts_is_refused(name: str) -> None:
     with pytest.raises(AnsibleError, match="Rename it in the inventory"):
         refuse_patterns(["vision", name])

@@ -56,7 +56,7 @@ class FakeTask(Task):
             raise RefusedError(outcome["refuse"], "Mend it.")
         if "crash" in outcome:
             raise ZeroDivisionError(outcome["crash"])
-        result = {"told": outcome.get("told"), "file": self.params["file"]}
+        result = {"arn": outcome.get("arn"), "file": self.params["file"]}
         return Plan(
             None,
             None,
@@ -118,21 +118,21 @@ def step(**outcome: t.Any) -> Step:
     return {"outcome": outcome}
 
 
-RIGHT = step()
+IN_SYNC = step()
 
 
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
         pytest.param([], Observed(), id="no step, nothing to do"),
-        pytest.param([RIGHT, RIGHT], Observed(), id="every step is right"),
+        pytest.param([IN_SYNC, IN_SYNC], Observed(), id="every step is right"),
         pytest.param(
             [step(warnings=["w1"]), step(warnings=["w2", "w3"])],
             Observed(warnings=("w1", "w2", "w3")),
             id="right, with warnings",
         ),
         pytest.param(
-            [RIGHT, step(reasons=["a", "b"])],
+            [IN_SYNC, step(reasons=["a", "b"])],
             Observed(("a", "b"), ("fake",)),
             id="the second step differs",
         ),
@@ -147,12 +147,12 @@ RIGHT = step()
             id="what comes after it is not looked at",
         ),
         pytest.param(
-            [RIGHT, step(refuse="No.")],
+            [IN_SYNC, step(refuse="No.")],
             Observed(obstacle="No. Mend it."),
             id="a step is refused: message and remedy",
         ),
         pytest.param(
-            [RIGHT, NotForeseen("it has another Python")],
+            [IN_SYNC, NotForeseen("it has another Python")],
             Observed(obstacle="it has another Python"),
             id="not foreseen",
         ),
@@ -199,20 +199,20 @@ def test_arguments_are_refused_as_the_module_refuses_them(arguments: Step, words
 
 def test_each_step_hears_what_the_one_before_found() -> None:
     """The role of the first is what the next ones are about."""
-    _seen, role = observe({"cloud": [step(told="arn:1"), {**step(told="arn:2"), "file": "x.yml"}]})
-    assert [result["told"] for result in role.results["cloud"]] == ["arn:1", "arn:2"]
+    _seen, role = observe({"cloud": [step(arn="arn:1"), {**step(arn="arn:2"), "file": "x.yml"}]})
+    assert [result["arn"] for result in role.results["cloud"]] == ["arn:1", "arn:2"]
     assert [result["file"] for result in role.results["cloud"]] == [None, "/play/x.yml"], (
         "found where a run would find it"
     )
     assert role.results["cloud"][0] == {
-        **FakeTask({"outcome": {"told": "arn:1"}, "file": None}, lambda params: None).result(True)
+        **FakeTask({"outcome": {"arn": "arn:1"}, "file": None}, lambda params: None).result(True)
     }
 
 
-def test_no_clouds_trouble_is_anothers() -> None:
+def test_the_failure_of_a_cloud_affects_no_other() -> None:
     """All are told of, in the order in which they were asked for."""
     kinds: list[list[Step | Exception]] = [
-        [RIGHT],
+        [IN_SYNC],
         [step(reasons=["r"])],
         [step(refuse="No.")],
         [RuntimeError("?")],
@@ -276,12 +276,14 @@ def test_no_text_shows_a_secret(steps: list[Step | Exception]) -> None:
 
 def test_templates_are_worked_on_one_at_a_time() -> None:
     """They are not made for threads."""
-    _seen, role = observe({f"cloud-{number}": [RIGHT, RIGHT] for number in range(30)}, threads=8)
+    _seen, role = observe(
+        {f"cloud-{number}": [IN_SYNC, IN_SYNC] for number in range(30)}, threads=8
+    )
     assert role.most_advancing == 1
 
 
 @pytest.mark.parametrize("threads", [1, 5])
-def test_so_many_clouds_are_looked_at_at_a_time(
+def test_so_many_clouds_are_observed_at_a_time(
     monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
     """No fewer, or the barrier breaks, and no more."""
@@ -298,7 +300,7 @@ def test_so_many_clouds_are_looked_at_at_a_time(
         return Plan(None, None)
 
     monkeypatch.setattr(FakeTask, "plan", plan)
-    seen, _role = observe({f"cloud-{number}": [RIGHT] for number in range(4 * threads)}, threads)
+    seen, _role = observe({f"cloud-{number}": [IN_SYNC] for number in range(4 * threads)}, threads)
     assert all(found.is_right for found in seen.values())
     assert most == threads
 

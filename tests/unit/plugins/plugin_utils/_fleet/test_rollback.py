@@ -74,10 +74,10 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
 @pytest.mark.parametrize("case", SHARES)
 @pytest.mark.parametrize("own", [True, False], ids=["only their own", "all"])
 def test_who_puts_it_back(case: str, own: bool) -> None:
-    backup, owner, anybody = SHARES[case]
+    backup, owner, any_cloud = SHARES[case]
     documents = documents_of({"/backups/1.json": backup})
     shares = assign(documents, {name: cloud_of(host) for name, host in HOSTS.items()}, own)
-    taken_by = owner if own else anybody
+    taken_by = owner if own else any_cloud
     assert shares.by_host == ({taken_by: documents} if taken_by else {})
     assert shares.unassigned == ([] if taken_by else documents)
 

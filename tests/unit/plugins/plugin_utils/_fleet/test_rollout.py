@@ -151,7 +151,7 @@ def test_the_canary(
 
 
 @given(sizes=st.lists(st.integers(1, 30), max_size=5), percent=st.integers(0, 100))
-def test_the_canary_changes_no_order_and_loses_nobody(sizes: list[int], percent: int) -> None:
+def test_the_canary_changes_no_order_and_loses_no_cloud(sizes: list[int], percent: int) -> None:
     """Whatever the rings, and however large it is."""
     names = iter(range(sum(sizes)))
     batches = [[str(next(names)) for _each in range(size)] for size in sizes]

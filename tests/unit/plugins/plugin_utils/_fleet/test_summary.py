@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
 Json = dict[str, t.Any]
 
 CHANGED = {"cloud_iam_result": {"changed": True, "reasons": ["ec2_trust_missing"]}}
-RIGHT: Json = {"cloud_iam_result": {"changed": False, "reasons": []}}
+IN_SYNC: Json = {"cloud_iam_result": {"changed": False, "reasons": []}}
 FAILED = {"cloud_iam_result": {"failed": True, "msg": "No such role."}}
 # Somebody overwrote it, and it was put in again, which changed only that.
 AGAIN = {
@@ -71,7 +71,7 @@ BOTH = ["ec2_trust_missing", "access_missing"]
         pytest.param(
             {"cloud_iam_result": None}, False, {"state": "not_reached"}, id="a result that is none"
         ),
-        pytest.param(RIGHT, False, None, id="right after all"),
+        pytest.param(IN_SYNC, False, None, id="right after all"),
     ],
 )
 def test_what_becomes_of_a_cloud(variables: Json, failed: bool, expected: Json | None) -> None:
@@ -84,7 +84,7 @@ def test_every_cloud_counts_once() -> None:
     """Those that were seen to be right, those that went on, and those that are left for another
     run.
     """
-    variables = {"a": CHANGED, "b": RIGHT, "c": FAILED, "d": {}, "e": AGAIN}
+    variables = {"a": CHANGED, "b": IN_SYNC, "c": FAILED, "d": {}, "e": AGAIN}
     found = outcome({"hosts": list("edcba"), "right": 10, "later": 3}, variables, ["c"])
     assert found["counts"] == {
         "selected": 18,

@@ -131,7 +131,7 @@ class TestCalls:
 
 
 class TestRows:
-    def test_plain_data_without_what_nobody_needs(self) -> None:
+    def test_plain_data_without_unused_fields(self) -> None:
         rows = Client([cloud(1)]).rows()
         assert json.loads(json.dumps(rows)) == rows
         assert "secret" not in json.dumps(rows) and "file_storage" not in rows[0]["resources"][0]

@@ -23,7 +23,7 @@ Event = tuple[t.Any, ...]
 BEGIN: Event = ("begin", THREE, TASKS, 0.0)
 
 
-def _told(*events: Event) -> Progress:
+def _after(*events: Event) -> Progress:
     """A run after these events, each a method with its arguments."""
     progress = Progress()
     for method, *arguments in events:
@@ -35,9 +35,9 @@ def _all_over(task: str, names: str = "abc") -> list[Event]:
     return [("task_finished", name, task) for name in names]
 
 
-RIGHT, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
+IN_SYNC, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
 AGAIN: Event = ("begin", {"a": "", "b": "", "c": ""}, ["last"], 1.0)
-GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
+CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
     [
         pytest.param(
             [BEGIN, *_all_over("trust"), ("settle", ())],
-            [RIGHT, RIGHT, RIGHT],
+            [IN_SYNC, IN_SYNC, IN_SYNC],
             id="nothing changed",
         ),
         pytest.param(
             [BEGIN, ("task_finished", "a", "trust"), ("settle", ())],
-            [RIGHT, None, None],
+            [IN_SYNC, None, None],
             id="no task was for the others",
         ),
         pytest.param(
             [BEGIN, ("change", "a", ["x"]), *_all_over("trust"), ("settle", ())],
-            [CHANGED, RIGHT, RIGHT],
+            [CHANGED, IN_SYNC, IN_SYNC],
             id="one changed",
         ),
         pytest.param(
@@ -66,7 +66,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 *_all_over("trust"),
                 ("settle", ()),
             ],
-            [DRIFTED, RIGHT, RIGHT],
+            [DRIFTED, IN_SYNC, IN_SYNC],
             id="one drifted",
         ),
         pytest.param(
@@ -77,7 +77,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 *_all_over("trust"),
                 ("settle", ()),
             ],
-            [DRIFTED, UNKNOWN, RIGHT],
+            [DRIFTED, UNKNOWN, IN_SYNC],
             id="of one not all could be told",
         ),
         pytest.param(
@@ -125,7 +125,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         ),
         pytest.param(
             [BEGIN, *_all_over("trust"), ("fail", "a", "no"), ("settle", ())],
-            [RIGHT, RIGHT, RIGHT],
+            [IN_SYNC, IN_SYNC, IN_SYNC],
             id="failed, but rescued",
         ),
         pytest.param(
@@ -135,12 +135,12 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         ),
         pytest.param(
             [BEGIN, *_all_over("bucket", "a"), ("fail", "b", "no"), ("stop",), ("settle", ("b",))],
-            [RIGHT, FAILED, UNFINISHED],
+            [IN_SYNC, FAILED, UNFINISHED],
             id="stopped when one was done and one had failed",
         ),
         pytest.param(
             [BEGIN, ("plan", {"b"}), ("settle", ())],
-            [RIGHT, UNFINISHED, RIGHT],
+            [IN_SYNC, UNFINISHED, IN_SYNC],
             id="planned and never begun",
         ),
         pytest.param(
@@ -153,7 +153,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 ("task_finished", "a", "last"),
                 ("settle", ()),
             ],
-            [None, RIGHT, None],
+            [None, IN_SYNC, None],
             id="not chosen, though one task for all is run for it",
         ),
         pytest.param(
@@ -166,33 +166,33 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 *_all_over("trust"),
                 ("settle", ()),
             ],
-            [RIGHT, None, RIGHT],
+            [IN_SYNC, None, IN_SYNC],
             id="chosen by the next playbook",
         ),
         pytest.param(
             [
                 BEGIN,
                 ("plan", {"b"}, {"c"}),
-                GOING_ON,
+                CONTINUED,
                 *_all_over("bucket", "b"),
                 AGAIN,
                 *_all_over("last"),
                 ("settle", ()),
             ],
-            [RIGHT, RIGHT, None],
+            [IN_SYNC, IN_SYNC, None],
             id="left for a later run",
         ),
         pytest.param(
             [
                 BEGIN,
                 ("plan", {"b", "c"}),
-                GOING_ON,
+                CONTINUED,
                 ("change", "b", ["x"]),
                 *_all_over("bucket", "bc"),
                 AGAIN,
                 ("settle", ()),
             ],
-            [RIGHT, CHANGED, RIGHT],
+            [IN_SYNC, CHANGED, IN_SYNC],
             id="planned and done",
         ),
         pytest.param(
@@ -203,20 +203,20 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 ("task_finished", "b", "bucket"),
                 ("settle", ()),
             ],
-            [RIGHT, UNFINISHED, RIGHT],
+            [IN_SYNC, UNFINISHED, IN_SYNC],
             id="the cloud for which the plan was made waits like the others",
         ),
         pytest.param(
             [
                 BEGIN,
                 ("plan", {"b", "c"}),
-                GOING_ON,
+                CONTINUED,
                 AGAIN,
                 ("task_finished", "b", "last", False),
                 ("plan", set(), set(), True),
                 ("settle", ()),
             ],
-            [RIGHT, UNFINISHED, UNFINISHED],
+            [IN_SYNC, UNFINISHED, UNFINISHED],
             id=(
                 "planned, and the rollout stopped before it came to them, but not before it "
                 "summed up"
@@ -230,7 +230,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 *(("task_finished", name, "last", False) for name in "ab"),
                 ("settle", ()),
             ],
-            [RIGHT, UNFINISHED, RIGHT],
+            [IN_SYNC, UNFINISHED, IN_SYNC],
             id="planned, and all that came to them was skipped",
         ),
         pytest.param(
@@ -242,12 +242,12 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 AGAIN,
                 ("plan", {"b"}, set(), True),
             ],
-            [RIGHT, UNFINISHED, RIGHT],
+            [IN_SYNC, UNFINISHED, IN_SYNC],
             id="done, and to be done once more",
         ),
         pytest.param(
             [BEGIN, ("fail", "a", "no"), ("plan", {"b"}), ("settle", ("a",))],
-            [FAILED, UNFINISHED, RIGHT],
+            [FAILED, UNFINISHED, IN_SYNC],
             id="failed before the plan",
         ),
         pytest.param(
@@ -259,7 +259,7 @@ GOING_ON: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 )
 def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome | None]) -> None:
     """In the order a, b, c."""
-    progress = _told(*events)
+    progress = _after(*events)
     assert [
         progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"
     ] == expected
@@ -302,12 +302,12 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
             id="who failed does not wait",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("bucket", "b")],
+            [BEGIN, ("plan", {"b", "c"}), CONTINUED, *_all_over("bucket", "b")],
             (2, 0, 0),
             id="after a plan the others are to be done",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), GOING_ON, *_all_over("trust", "bc"), AGAIN],
+            [BEGIN, ("plan", {"b", "c"}), CONTINUED, *_all_over("trust", "bc"), AGAIN],
             (3, 0, 0),
             id="after a plan a later play is no more work",
         ),
@@ -315,7 +315,7 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
 )
 def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None:
     """How many are done, changed and failed."""
-    progress = _told(*events)
+    progress = _after(*events)
     assert (progress.done, progress.changed, progress.failed) == counts
 
 
@@ -370,7 +370,7 @@ def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None
 )
 def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -> None:
     """Tasks count, so that a bar moves while all clouds take a step together."""
-    assert _told(*events).share() == pytest.approx(share)
+    assert _after(*events).share() == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
@@ -410,12 +410,12 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
 )
 def test_the_time_left(events: list[Event], now: float, expected: float | None) -> None:
     """At the speed so far."""
-    assert _told(*events).time_left(now) == (None if expected is None else pytest.approx(expected))
+    assert _after(*events).time_left(now) == (None if expected is None else pytest.approx(expected))
 
 
 def test_the_last_task_tells_that_a_cloud_is_done() -> None:
     """Once."""
-    progress = _told(BEGIN)
+    progress = _after(BEGIN)
     assert [
         progress.task_finished("a", task) for task in ("trust", "bucket", "bucket", "included")
     ] == [
@@ -428,7 +428,7 @@ def test_the_last_task_tells_that_a_cloud_is_done() -> None:
 
 def test_predictions_are_counted_until_they_come_true() -> None:
     """So that it can be told whether all that changed is only predicted."""
-    progress = _told(
+    progress = _after(
         BEGIN,
         ("change", "a", ["x"], True),
         ("change", "a", ["y"], True),
@@ -440,9 +440,9 @@ def test_predictions_are_counted_until_they_come_true() -> None:
     assert (progress.changed, progress.predicted) == (2, 1)
 
 
-def test_reasons_are_told_once() -> None:
+def test_reasons_are_reported_once() -> None:
     """Those that come after a cloud was told of are told on their own; all of them stay known."""
-    progress = _told(BEGIN, ("change", "a", ["x", "y", "x"]))
+    progress = _after(BEGIN, ("change", "a", ["x", "y", "x"]))
     assert [(cloud.name, cloud.unreported) for cloud in progress.unreported()] == [
         ("a", ["x", "y"])
     ]
@@ -455,10 +455,10 @@ def test_reasons_are_told_once() -> None:
 
 def test_an_account_stays_known() -> None:
     """Also where a later play does not know it."""
-    assert _told(BEGIN, AGAIN).clouds["c"].account == "222222222222"
+    assert _after(BEGIN, AGAIN).clouds["c"].account == "222222222222"
 
 
 def test_a_host_that_no_play_named_is_counted() -> None:
     """Such as one that was added while the play ran."""
-    progress = _told(BEGIN, ("change", "d", ["x"]), ("task_finished", "d", "trust"))
+    progress = _after(BEGIN, ("change", "d", ["x"]), ("task_finished", "d", "trust"))
     assert len(progress.clouds) == 4 and progress.changed == 1

@@ -108,9 +108,9 @@ def test_the_bar_speaks_of_predictions_where_there_is_nothing_else() -> None:
 
 def test_the_heartbeat() -> None:
     """The same without the bar, and in full."""
-    told = texts.heartbeat(_halfway(), "clouds", False, 3675.0)
+    text_line = texts.heartbeat(_halfway(), "clouds", False, 3675.0)
     assert (
-        told
+        text_line
         == "1 of 4 clouds done in 1:01:15, 1 changed, 1 failed, 36:45 left | Give the role the bucket"
     )
 
@@ -227,7 +227,7 @@ def test_the_recap_of_a_rollout_that_stopped() -> None:
     )
 
 
-def test_a_run_for_nobody_has_no_recap() -> None:
+def test_a_run_for_no_cloud_has_no_recap() -> None:
     """Nor has one in which no task was for anybody."""
     assert _recap(Progress()) == [] == _recap(_progress(a=""))
 

@@ -23,9 +23,9 @@ Json = dict[str, t.Any]
 
 def check(check_id: str = "trust_ec2", status: str = "pass", **more: t.Any) -> Json:
     """One check."""
-    told = {"reason": f"It is {status}.", "evidence": {}, "remedy": ""}
+    details = {"reason": f"It is {status}.", "evidence": {}, "remedy": ""}
     title = WORDS[check_id].title_of(status)
-    return {"id": check_id, "title": title, "status": status, **told, **more}
+    return {"id": check_id, "title": title, "status": status, **details, **more}
 
 
 def result(name: str, *checks: Json, **facts: t.Any) -> Json:

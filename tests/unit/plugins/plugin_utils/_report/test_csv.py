@@ -77,7 +77,7 @@ def test_a_fleet_has_a_row_for_each_check_and_for_each_error() -> None:
     assert errors and all(row["STATUS_EXTENDED"] and row["CHECK_ID"] == "audit" for row in errors)
 
 
-def test_an_error_comes_before_the_checks_that_could_not_be_told() -> None:
+def test_an_error_comes_before_the_unknown_checks() -> None:
     """So that it is not overlooked either."""
     found = rows({"vision": result("vision", check("trust_ec2", "unknown"))})
     assert [(row["CHECK_ID"], row["STATUS"]) for row in found] == [

@@ -118,7 +118,7 @@ def test_an_error_keeps_what_is_known_of_the_cloud() -> None:
     assert cloud["cloud"] == {"account_id": "222222222222"}
 
 
-def test_a_cloud_of_which_nothing_could_be_told_keeps_what_was_tried() -> None:
+def test_a_cloud_without_any_result_keeps_what_was_tried() -> None:
     """It counts as not audited, and its checks say why, the first of them at once."""
     checks = [
         check("trust_ec2", "not_applicable"),
@@ -219,7 +219,7 @@ def test_the_report_keeps_what_the_module_said() -> None:
 )
 def test_which_clouds_an_audit_fails_for(fail_on: str, expected: list[str]) -> None:
     """Warnings and the unknown fail none, unless the collection would write another document."""
-    states = {"drifted": "fail", "warned": "warn", "untold": "unknown", "right": "pass"}
+    states = {"drifted": "fail", "warned": "warn", "undetermined": "unknown", "in-sync": "pass"}
     found = {name: of_statuses(status, "pass") for name, status in states.items()}
     documents = {"before": {"Statement": []}, "after": {"Statement": [{}]}}
     for name, status in (("narrow", "warn"), ("partly", "unknown")):

@@ -205,7 +205,7 @@ TRUSTS = {
 
 
 @pytest.mark.parametrize("document", TRUSTS.values(), ids=list(TRUSTS))
-def test_the_vendor_is_foretold(document: Json) -> None:
+def test_the_check_predicts_anyscales_verdict(document: Json) -> None:
     """By the function that 'anyscale cloud verify' itself calls."""
     one = verdict("trust_anyscale_verify", facts(trust=Fact(document)))
     try:

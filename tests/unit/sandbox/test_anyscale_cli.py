@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor's real CLI against the stand-in for its control plane."""
+"""Anyscale's real CLI against the stand-in for its control plane."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 
-# The vendor's package takes long to import, so one process runs a list of commands of its CLI.
+# Anyscale's package takes long to import, so one process runs a list of commands of its CLI.
 _RUN_COMMANDS = """
 import json, sys
 from anyscale.scripts import cli

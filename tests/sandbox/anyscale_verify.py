@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor's judgement of a cloud: the checks of ``anyscale cloud verify`` on its roles and its
+"""Anyscale's verdict on a cloud: the checks of ``anyscale cloud verify`` on its roles and its
 bucket.
 
-They are called as the vendor's CLI calls them. Where the CLI only warns that the bucket is closed
+They are called as Anyscale's CLI calls them. Where the CLI only warns that the bucket is closed
 to the clusters' role, the verdict here is a failure.
 """
 
@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION, Cl
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether the vendor accepts the roles with their instance profile, and the bucket; and what it
+    """Whether Anyscale accepts the roles with their instance profile, and the bucket; and what it
     said against them.
     """
 
@@ -36,7 +36,7 @@ class Verdict:
 
 
 class _Listener(CloudSetupLogger):
-    """Keeps what the vendor's code says instead of printing it."""
+    """Keeps what Anyscale's code says instead of printing it."""
 
     def __init__(self) -> None:
         super().__init__(log_output=False)
@@ -52,8 +52,8 @@ class _Listener(CloudSetupLogger):
     error = print_red_error_message = confirm_missing_permission = warning
 
 
-def judge(session: boto3.Session, cloud: Cloud) -> Verdict:
-    """Ask the vendor's code about a cloud, by a session in its account. This process's environment
+def verify_cloud(session: boto3.Session, cloud: Cloud) -> Verdict:
+    """Ask Anyscale's code about a cloud, by a session in its account. This process's environment
     must lead to the sandbox.
     """
     roles = {
