@@ -100,14 +100,14 @@ def _write_documents(folder: Path, cloud: Cloud) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Contender:
-    """Who takes part.
+    """A way to converge the fleet that takes part in the benchmark.
 
     seconds_per_cloud, seconds_per_drifted_cloud: rough guesses, the second on top of the first, for
     the time that is left and the time at which a run is given up.
-    most_clouds: whoever is slow is run on so many at the most, and its time is scaled to more of
+    most_clouds: a slow contender is run on so many at the most, and its time is scaled to more of
     them.
     parts: what of a cloud it converges.
-    has_forks: whether it is one process and its forks, whose memory is worth a look.
+    has_forks: whether it is one process and its forks, whose memory is measured.
     """
 
     title: str

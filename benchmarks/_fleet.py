@@ -35,7 +35,7 @@ def clouds(count: int) -> tuple[Cloud, ...]:
 
 
 def drifted(cloud: Cloud) -> Cloud:
-    """The same cloud after somebody took EC2 out of the trust policy and the role out of the bucket
+    """The same cloud after another writer removed EC2 from the trust policy and the role from the bucket
     policy.
     """
     return dataclasses.replace(cloud, trust="lambda_only", bucket_policy="foreign_reader")

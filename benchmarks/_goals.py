@@ -63,7 +63,7 @@ def _against_amazon_aws(results: Results) -> t.Iterator[Goal]:
     for clouds in results.sizes(IN_SYNC, 20):
         ratio = _ratio(results, IN_SYNC, 20, clouds, AMAZON_AWS, PER_CLOUD)
         yield Goal(
-            f"all right, {clouds} clouds, cloud by cloud: times faster than amazon.aws",
+            f"in sync, {clouds} clouds, cloud by cloud: times faster than amazon.aws",
             12,
             ratio,
             at_least=True,
@@ -83,7 +83,7 @@ def _against_boto3(results: Results) -> t.Iterator[Goal]:
         for clouds in (500, 2000):
             ratio = _ratio(results, IN_SYNC, latency_ms, clouds, PLAN, BARE_BOTO3)
             yield Goal(
-                f"all right, {clouds} clouds, {latency_ms} ms a call, with the plan: times the "
+                f"in sync, {clouds} clouds, {latency_ms} ms a call, with the plan: times the "
                 "time of bare boto3",
                 limit,
                 ratio,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the figures were measured on, for whoever compares them with their own."""
+"""The machine and the versions that the figures were measured on."""
 
 from __future__ import annotations
 

@@ -16,16 +16,16 @@ import time
 import typing as t
 from pathlib import Path
 
-_SECONDS_BETWEEN_LOOKS = 0.1
+_SECONDS_BETWEEN_SAMPLES = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """One run. Memory in megabytes, 0 where nobody looked.
+    """One run. Memory in megabytes, 0 where it was not measured.
 
     controller: the most that the command's own process had in proportional set size, which shares
     out shared pages.
-    fork: the most that any of its children had of its own, pages that it shares with nobody.
+    fork: the most that any of its children had of its own, pages that it shares with no other process.
     """
 
     exit_status: int
@@ -84,7 +84,7 @@ def _end(pid: int) -> None:
 
 
 class _Memory(threading.Thread):
-    """Looks at a process and its children again and again, and remembers the most that they had."""
+    """Samples the memory of a process and its children, and keeps the maximum."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -94,8 +94,8 @@ class _Memory(threading.Thread):
         self.fork = 0.0
 
     def run(self) -> None:
-        """Look until told to stop."""
-        while not self._stopped.wait(_SECONDS_BETWEEN_LOOKS):
+        """Sample until ``stop()`` is called."""
+        while not self._stopped.wait(_SECONDS_BETWEEN_SAMPLES):
             self.controller = max(self.controller, _megabytes(self._pid, "Pss"))
             for child in _children(self._pid):
                 self.fork = max(self.fork, _megabytes(child, "Private_Clean", "Private_Dirty"))

@@ -71,7 +71,7 @@ def row(clouds: int, measures: t.Sequence[Measure], calls: t.Mapping[str, int]) 
 
 
 class Results:
-    """The rows, to be looked up."""
+    """The rows, with methods that find them."""
 
     def __init__(self, rows: t.Mapping[Cell, Row]) -> None:
         self._rows = dict(rows)
@@ -81,7 +81,7 @@ class Results:
         return list(dict.fromkeys((cell.scenario, cell.latency_ms) for cell in self._rows))
 
     def sizes(self, scenario: Scenario, latency_ms: int | None) -> list[int]:
-        """The numbers of clouds that whoever is not slow was run on."""
+        """The numbers of clouds that every contender but the slow ones was run on."""
         return sorted(
             {
                 cell.clouds

@@ -53,7 +53,7 @@ class Runs:
         return self._took.get(cell, cell.expected_seconds)
 
     def run(self, cell: Cell) -> float:
-        """Run a cell once more, and return the seconds that count. Memory is looked at in the first
+        """Run a cell once more, and return the seconds that count. Memory is measured in the first
         run only.
         """
         server = self._sandbox if cell.latency_ms is None else self._stand_in
@@ -99,7 +99,7 @@ class Runs:
                 f"the stand-in server does not know: {', '.join(sorted(set(report.unknown))[:5])}"
             )
         if steady and report.writes:
-            raise RunFailed(f"{report.writes} calls wrote where all was right: {report.calls}")
+            raise RunFailed(f"{report.writes} calls wrote where all was in sync: {report.calls}")
         left = {part: report.drifted.get(part, 0) for part in cell.contender.parts}
         if any(left.values()):
             raise RunFailed(f"clouds were left as they had drifted: {left}")

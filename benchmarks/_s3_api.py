@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""S3's bucket policies, and what else of a bucket is looked at, for the stand-in server.
+"""S3's bucket policies, and what else of a bucket is read, for the stand-in server.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/
 """
@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refu
 
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
-# What a bucket that nobody configured answers, by the part of it that is asked for: the XML, or the
+# What a bucket without any configuration answers, by the part of it that is read: the XML, or the
 # error code.
 _OWNER = "<ID>75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID>"
 _DEFAULTS: dict[str, tuple[str, str]] = {

@@ -31,7 +31,7 @@ class Scenario:
     drifted_share: float
 
 
-IN_SYNC = Scenario("all already right", 0.0)
+IN_SYNC = Scenario("all in sync", 0.0)
 DRIFTED = Scenario("all drifted", 1.0)
 FEW_DRIFTED = Scenario("1 % drifted", 0.01)
 LISTED = Scenario("the inventory", 0.0)
@@ -106,7 +106,7 @@ def _cells(
 
 
 def in_round(scheduled: list[Cell], number: int) -> list[Cell]:
-    """The cells in the order of a round: every second one goes backwards, so that nobody always
+    """The cells in the order of a round: every second one goes backwards, so that no contender always
     runs after the same one.
     """
     return scheduled[::-1] if number % 2 else scheduled

@@ -37,7 +37,7 @@ SHOWN = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet", "ANSIBLE_DISPLAY_
 
 
 def main() -> int:
-    """0: the audit found drift, the first run put all of it right, the second changed nothing, and
+    """0: the audit found drift, the first run fixed all of it, the second changed nothing, and
     Anyscale accepts every cloud.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)

@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Ru
 Json = dict[str, t.Any]
 
 _FINDINGS = ("fail", "unknown", "warn")  # statuses of checks
-_OUT_OF_SYNC = ("error", "fail", "unknown")  # states of clouds that were to be put right
+_OUT_OF_SYNC = ("error", "fail", "unknown")  # states of clouds that were to be fixed
 
 
 @dataclasses.dataclass(frozen=True)

@@ -174,7 +174,7 @@ def _run_in_worker(module: str, arguments: Result, check: bool, folder: pathlib.
         retries=None,
     )
     action._loader = types.SimpleNamespace(get_basedir=os.getcwd)
-    # This process goes on after the task, and the sessions of a run go with it. The invocation is
+    # This process continues after the task, and the sessions of a run go with it. The invocation is
     # shown where that is asked for.
     with (
         mock.patch.object(in_worker.gc, "freeze"),

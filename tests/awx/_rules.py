@@ -137,7 +137,7 @@ def validate_survey(survey: Json) -> None:
             or wrong
             or (default and "choices" in question and default not in question["choices"])
         ):
-            raise Refused(400, {"error": f"Survey question {question} is not right."})
+            raise Refused(400, {"error": f"Survey question {question} is not valid."})
 
 
 def deletable(store: Store, kind: str, item: Json) -> None:

@@ -78,13 +78,13 @@ class Cycle(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
-    """In an AWX where somebody else has an organization with objects of their own."""
+    """In an AWX with another team's organization and its objects."""
     others = awx.add("organizations", name="Others", description="")
     project = awx.add("projects", name="Others fleet", organization=others["id"])
     inventory = awx.add("inventories", name="Anyscale clouds", organization=others["id"])
     awx.add(
         "job_templates",
-        name="Anyscale audit of others",
+        name="Anyscale audit of another team",
         organization=others["id"],
         project=project["id"],
         inventory=inventory["id"],
@@ -143,7 +143,7 @@ def test_the_first_run_makes_exactly_this(cycle: Cycle) -> None:
     assert (
         sum(item["name"] == "Anyscale clouds" for item in cycle.awx.store["inventories"].values())
         == 1
-    ), "that of others"
+    ), "the one of the other team"
 
 
 @pytest.mark.parametrize("second", [pytest.param(1, id="set up"), pytest.param(3, id="taken away")])
@@ -251,22 +251,19 @@ def _head(playbook: Path) -> str:
 
 
 def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle) -> None:
-    """An organization, an execution environment and the type of somebody else's credential; also
-    the project of a later hand.
+    """An organization, an execution environment and the type of another user's credential; also
+    a project that was added later.
     """
     platform = awx.add("organizations", name="Platform", description="Ours since 2019")
-    awx.add("execution_environments", name="Anyscale", image="somebody/elses:2")
+    awx.add("execution_environments", name="Anyscale", image="another/image:2")
     assert run_awx().exit_status == 0
-    awx.add("projects", name="A later hand's", organization=platform["id"])
+    awx.add("projects", name="Added later", organization=platform["id"])
     kind = awx.named("credential_types", "Anyscale")["id"]
-    awx.add("credentials", name="A later hand's", credential_type=kind, organization=platform["id"])
+    awx.add("credentials", name="Added later", credential_type=kind, organization=platform["id"])
     assert run_awx(awx_setup_state="absent").exit_status == 0
     assert awx.named("organizations", "Platform")["description"] == "Ours since 2019"
-    assert awx.named("execution_environments", "Anyscale")["image"] == "somebody/elses:2"
-    assert (
-        "A later hand's" in awx.names()["projects"]
-        and "A later hand's" in awx.names()["credentials"]
-    )
+    assert awx.named("execution_environments", "Anyscale")["image"] == "another/image:2"
+    assert "Added later" in awx.names()["projects"] and "Added later" in awx.names()["credentials"]
     assert "Anyscale" in awx.names()["credential_types"]
     assert awx.names()["job_templates"] == cycle.before["job_templates"]
 

@@ -44,7 +44,7 @@ def test_every_entry_point_is_documented() -> None:
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_tasks_read_what_is_documented(entry_point: str) -> None:
-    """A variable that no task reads, or that nobody documents, is a mistake."""
+    """A variable that no task reads, or that is not documented, is a mistake."""
     text = (ROLE / "tasks" / f"{entry_point}.yml").read_text()
     assert set(re.findall(r"\bcloud_iam_\w+", text)) - INTERNAL == set(
         ENTRY_POINTS[entry_point]["options"]

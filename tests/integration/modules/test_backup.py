@@ -383,7 +383,7 @@ def put(sandbox: Sandbox, module: str, document: Json) -> None:
 
 
 def meet(monkeypatch: pytest.MonkeyPatch, module: str, meeting: t.Callable[[], object]) -> None:
-    """Let somebody else do something right after the first of our writes, whether it failed or not."""
+    """Let another writer act immediately after the first of our writes, whether it failed or not."""
     owner, name, _operation = WRITES[module]
     write, met = getattr(owner, name), []
 
@@ -434,7 +434,7 @@ def test_each_document_that_was_replaced_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     module: str,
 ) -> None:
-    """Somebody wiped ours out and it was written again: the result names the last, which has the
+    """Another writer removed ours and it was written again: the result names the last, which has the
     newcomer.
     """
     found = live(seeded, module)
@@ -461,7 +461,7 @@ def test_to_restore_does_not_take_out_what_was_put_back(
     monkeypatch: pytest.MonkeyPatch,
     module: str,
 ) -> None:
-    """Somebody wiped out ours and a statement of others, which came back with ours: it stays when
+    """Another writer removed ours and an unmanaged statement, which was restored with ours: it stays when
     ours goes.
     """
     found = live(seeded, module)

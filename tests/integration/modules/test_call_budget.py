@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A cloud costs as many calls as its budget says, whatever state it is found in, and a cloud that
-is right the fewest.
+"""A cloud costs as many calls as its budget says, whatever state it is found in, and a cloud
+in sync the fewest.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""cloud_iam_info against the sandbox: the seeded fleet, each check with trouble made on purpose,
+"""cloud_iam_info against the sandbox: the seeded fleet, each check with a problem made on purpose,
 and each read refused.
 """
 
@@ -143,14 +143,14 @@ def statuses(
 
 @pytest.fixture
 def in_sync(sandbox: Sandbox) -> Sandbox:
-    """A cloud with which all is right."""
+    """A cloud in sync."""
     sandbox.seed((CLOUD,))
     let_anyscale_launch(sandbox)
     sandbox.clear_calls()
     return sandbox
 
 
-# --- what is right, and the fleet -----------------------------------------------------------------
+# --- a cloud in sync, and the fleet ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("check", [False, True], ids=["for real", "in check mode"])
@@ -310,7 +310,7 @@ def test_the_role_s_entry_point_in_the_worker(sandbox: Sandbox, tmp_path: Path) 
     assert run.writes == []
 
 
-# --- trouble made on purpose ----------------------------------------------------------------------
+# --- problems made on purpose ---------------------------------------------------------------------
 
 
 def no_trust(sandbox: Sandbox) -> None:
@@ -586,7 +586,7 @@ def test_the_region_of_a_bucket(in_sync: Sandbox, run_module: Run, region: str) 
 
 
 def test_a_statement_that_grants_to_the_role_s_id(in_sync: Sandbox, run_module: Run) -> None:
-    """Once a deleted role is made again: the grant looks right until it is read, and is another's."""
+    """Once a deleted role is made again: the grant seems to match until it is read, and is another's."""
     iam = in_sync.client("iam", ACCOUNT)
     no_role(in_sync)
     iam.create_role(RoleName=CLOUD.role_name, AssumeRolePolicyDocument=json.dumps(policy(LAMBDA)))
@@ -650,7 +650,7 @@ NEEDED: dict[str, list[str]] = {
 
 @pytest.fixture
 def thorough(in_sync: Sandbox) -> Sandbox:
-    """A cloud that is right and has one of each that can be read: a boundary, and a principal shown
+    """A cloud in sync that has one of each that can be read: a boundary, and a principal shown
     by its unique id.
     """
     bound(in_sync, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
@@ -838,7 +838,7 @@ def test_a_cloud_that_registered_no_role(sandbox: Sandbox, run_module: Run) -> N
 
 
 def test_a_role_beside_the_default(in_sync: Sandbox, run_module: Run) -> None:
-    """Its clusters must be told by a compute config; without one they run with the cloud's own."""
+    """Its clusters need a compute config; without one they run with the cloud's default role."""
     make_role(in_sync, "team-b")
     checks = look(run_module, role="team-b", compute_config=[])
     assert statuses(checks) == {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, "effective_profile": "warn"}

@@ -146,7 +146,7 @@ WRONG: dict[str, tuple[t.Callable[[Sandbox], dict[str, str]], Json, str]] = {
         {"expected_role": ROLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)},
         "another_account",
     ),
-    "somebody assumed the role": (
+    "an operator assumed the role": (
         lambda sandbox: session(sandbox, name="jo@example.com"),
         {},
         "not_the_instance",
@@ -179,7 +179,7 @@ def test_a_node_without_credentials(
 
 MISTAKES: dict[str, tuple[dict[str, str], Json, str]] = {
     "an expected role that can be none": ({}, {"expected_role": "no role/"}, "expected_role"),
-    "keys that nobody has": ({"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"}, {}, "InvalidClientTokenId"),
+    "unknown access keys": ({"AWS_ACCESS_KEY_ID": "AKIAUNKNOWN"}, {}, "InvalidClientTokenId"),
 }
 
 
@@ -225,7 +225,7 @@ def _verify(sandbox: Sandbox, tmp_path: pathlib.Path) -> t.Callable[..., Run]:
 def test_the_playbook_fails_for_nodes_with_another_role(
     sandbox: Sandbox, verify: t.Callable[..., Run]
 ) -> None:
-    """And says for each why; the one that is right is named with its instance."""
+    """And says for each why; the one with the expected role is named with its instance."""
     nodes = {
         "instance": session(sandbox),
         "default": session(sandbox, DEFAULT_ROLE),
@@ -272,7 +272,7 @@ def test_the_playbook_needs_a_role_to_expect(
 def test_a_pattern_that_matches_no_node_is_an_error(
     sandbox: Sandbox, verify: t.Callable[..., Run], limit: list[str]
 ) -> None:
-    """No node was asked, which must not look as if all were right."""
+    """No node was asked, which must not look as if all had the expected role."""
     run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
     assert (
         run.exit_status == 4

@@ -157,7 +157,7 @@ Change = t.Callable[[Sandbox], object]
 
 
 def unchanged(sandbox: Sandbox) -> None:
-    """Nobody changes anything."""
+    """No writer changes anything."""
 
 
 MODIFICATIONS: dict[str, tuple[Change, Json, list[str]]] = {
@@ -896,7 +896,7 @@ def test_a_lost_answer_makes_no_second_version(
 def test_what_may_have_been_made_is_not_made_again(
     sandbox: Sandbox, run_module: Run, quick: list[float], fault: str, state: str
 ) -> None:
-    """It is looked for, for about a minute; then it is for the next run to find it, or to make it."""
+    """The module polls for it for about a minute; then the next run finds it, or makes it."""
     seed(sandbox, compute_config=state)
     older = versions(sandbox)
     sandbox.fault(CREATE, **NOT_MADE[fault])
@@ -932,7 +932,7 @@ def test_a_lost_answer_among_versions_of_other_writers(
 def test_a_version_that_overtook_another_is_reported(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody publishes between our look and ours: theirs stays, and the warning says that ours
+    """Another writer publishes between our read and our write: its version stays, and the warning says that ours
     does not have it.
     """
     seed(sandbox, compute_config="other_profile")

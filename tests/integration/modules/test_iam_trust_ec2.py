@@ -64,7 +64,7 @@ def wildcard_trust(
 ) -> Json:
     condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     return {
-        "Sid": "Anybody",
+        "Sid": "Public",
         "Effect": effect,
         **principal,
         "Action": action,
@@ -275,7 +275,7 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         {"role": ROLE, "quota_chars": 200},
         ("200", "quota_chars"),
     ),
-    "nobody else left": (
+    "no other principal left": (
         lambda sandbox: make_role(sandbox, trust=policy(OURS)),
         {"role": ROLE, "state": "absent"},
         ("cannot be empty",),
@@ -399,7 +399,7 @@ def test_it_warns_where_anyscales_check_would_crash(
     make_role(sandbox, trust=policy(LAMBDA, UNREADABLE[kind]))
     for check in (True, False, False):
         result = run_module(MODULE, role=ROLE, check=check)
-        assert warned(result, "Anybody", "anyscale cloud verify") is not anyscale_can_read(
+        assert warned(result, "Public", "anyscale cloud verify") is not anyscale_can_read(
             result["trust_policy"]
         )
 
@@ -467,7 +467,7 @@ def test_a_passing_failure_is_outlasted(sandbox: Sandbox, run_module: Run, fault
 
 @pytest.fixture
 def overwrite(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., None]:
-    """Let somebody else write these trust policies, one right after each of our writes."""
+    """Let another writer put these trust policies, one after each of our writes."""
     put = Iam.put_trust_policy
 
     def prepare(*documents: Json) -> None:
@@ -540,7 +540,7 @@ def test_a_writer_who_never_stops_is_an_error(
 def test_what_was_written_while_this_was_held_up_is_kept(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that comes back after seconds, to a policy that somebody else has written to, looks
+    """A process that resumes after seconds, to a policy that another writer has changed, reads it
     again first.
     """
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Hostile values of options against the sandbox: a refusal reaches the user and nothing is written,
-or the result is right.
+or the value is accepted and has its meaning.
 
 The cloud has everything yet to be made, so that whatever is taken for a good value writes. Which
 values are taken at all is a matter of tests/unit/plugins/test_option_values.py; here is one row an
 option that is refused, by the module's own check or by what AWS or Anyscale has, and one that is
-right.
+valid.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ REFUSED: dict[str, str] = {
     "clouds": "dictionary",
     **dict.fromkeys(("expected_role", "default_role"), "ARN of another service"),
 }
-# What a hostile value that is right leads to, by option. The connection's are with the unit tests.
+# What a hostile but valid value leads to, by option. The connection's are with the unit tests.
 VALID: dict[str, str] = {
     **dict.fromkeys(("compute_config", "name"), "shell"),
     "assume_role_external_id": "path",
@@ -111,7 +111,7 @@ RESULTS = [
 
 @pytest.fixture
 def scene(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The cloud, and time that passes quickly for whoever tries again. What Ansible writes to the
+    """The cloud, and a clock that skips the pauses between retries. What Ansible writes to the
     system's log is its own affair.
     """
     sandbox.seed((NEW,))

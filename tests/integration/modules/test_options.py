@@ -101,7 +101,7 @@ def sandbox(converged: Sandbox, surroundings: None) -> Sandbox:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pauses between the attempts to reach an address that nobody answers at."""
+    """No pauses between the attempts to reach an address without a server."""
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     monkeypatch.setitem(
         t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "sleep", lambda seconds: None

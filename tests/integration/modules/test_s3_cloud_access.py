@@ -123,7 +123,7 @@ def warned(result: Json, *phrases: str) -> bool:
 
 @pytest.fixture
 def scene(sandbox: Sandbox) -> Sandbox:
-    """Two roles and a bucket with statements of others."""
+    """Two roles and a bucket with unmanaged statements."""
     make_role(sandbox, ROLE)
     make_role(sandbox, ROLE_B)
     make_bucket(sandbox, BUCKET, policy(TLS_ONLY, EXPORT))
@@ -375,7 +375,7 @@ def test_absent_for_a_role_that_is_gone(scene: Sandbox, run_module: Run, prune: 
 
 
 def filler(size: int) -> Json:
-    """A statement of somebody else that makes the policy about so many bytes long."""
+    """An unmanaged statement that makes the policy about so many bytes long."""
     resources = [f"{BUCKET_ARN}/{number:06d}{'x' * 400}" for number in range(size // 440)]
     return {**EXPORT, "Sid": "Large", "Resource": resources}
 
@@ -534,7 +534,7 @@ def test_a_refusal_of_the_read_is_explained(scene: Sandbox, run_module: Run) -> 
 
 WRITE_REFUSALS: dict[str, tuple[list[Json], Json, tuple[str, ...]]] = {
     "not allowed": ([TLS_ONLY], {}, (BUCKET, "s3:PutBucketPolicy")),
-    "a public statement of somebody else": ([TLS_ONLY, PUBLIC], {}, ("Website", "public")),
+    "an unmanaged public statement": ([TLS_ONLY, PUBLIC], {}, ("Website", "public")),
     "the last statement": (
         [grant(ROLE_ARN)],
         {"state": "absent"},
@@ -767,7 +767,7 @@ def test_a_passing_failure_is_outlasted(scene: Sandbox, run_module: Run, fault: 
 
 @pytest.fixture
 def overwrite(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., None]:
-    """Let somebody else write these statements, one list of them right after each of our writes."""
+    """Let another writer put these statements, one list of them after each of our writes."""
     put = Bucket.put_policy
 
     def prepare(*policies: list[Json]) -> None:
@@ -852,7 +852,7 @@ def test_a_writer_who_never_stops_is_an_error(
 def test_what_was_written_while_s3_was_busy_is_kept(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A conflict means that somebody else is writing: what was decided before that must not be sent
+    """A conflict means that another writer is active: what was decided before that must not be sent
     again.
     """
     scene.fault(PUT, status=409, code="OperationAborted")
@@ -873,7 +873,7 @@ def test_what_was_written_while_s3_was_busy_is_kept(
 def test_what_was_written_while_this_was_held_up_is_kept(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that comes back after seconds, to a policy that somebody else has written to, looks
+    """A process that resumes after seconds, to a policy that another writer has changed, reads it
     again first.
     """
     hold_up(
@@ -893,7 +893,7 @@ LOST: dict[str, Json] = {
 
 @pytest.fixture
 def after_failure(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., None]:
-    """Let somebody else write these statements as soon as one of our writes has failed."""
+    """Let another writer put these statements as soon as one of our writes has failed."""
     put = Bucket.put_policy
 
     def prepare(*statements: Json) -> None:
@@ -974,7 +974,7 @@ def test_what_is_lost_while_the_outcome_of_a_write_is_unknown_is_reported_and_no
 def test_what_is_lost_after_a_write_without_an_answer_is_put_back(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The write showed, so that it was ours that somebody wiped out, with a statement of others."""
+    """The write was visible, so another writer removed it, with an unmanaged statement."""
     scene.fault(PUT, status=500, after=True)
     read, wiped = Bucket.policy, []
 
@@ -1003,7 +1003,7 @@ def test_a_condition_put_on_our_statement_is_named_when_it_goes(
 def test_a_principal_that_shows_by_its_id_meanwhile_is_not_lost(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AWS may show an ARN as an id right after a write: that is no change by anybody."""
+    """AWS may show an ARN as an id shortly after a write: that is no change by another writer."""
     arn = make_role(scene, "reader")
     role_id = scene.client("iam", ACCOUNT).get_role(RoleName="reader")["Role"]["RoleId"]
     reader = {**EXPORT, "Principal": {"AWS": arn}}

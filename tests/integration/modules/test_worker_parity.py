@@ -90,7 +90,7 @@ CASES: dict[str, Json] = {
         "loop": [CLOUD.bucket_name, FLEET[1].bucket_name],
     },
     "a compute config": {CONFIG: _in_account(name="parity", cloud_id=CLOUD.cloud_id)},
-    "a compute config that is right": {
+    "a compute config in sync": {
         CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id)
     },
     "a whole cloud in check mode with a diff": {
@@ -101,7 +101,7 @@ CASES: dict[str, Json] = {
     "a whole cloud": {WHOLE: _whole(CLOUD)},
     "a whole cloud without its bucket": {WHOLE: _whole(IN_SYNC, bucket=None)},
     "a whole cloud that is refused at its bucket": {
-        WHOLE: _whole(IN_SYNC, bucket="nobodys-bucket")
+        WHOLE: _whole(IN_SYNC, bucket="missing-bucket")
     },
     "the facts of a cloud": {INFO: _whole(IN_SYNC, compute_config=[IN_SYNC.compute_config_name])},
     "a backup that is not there": {RESTORE: {"backup_file": "/nowhere/backup.json"}},
@@ -288,7 +288,7 @@ class CallbackModule(CallbackBase):
 
 
 def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """And nothing is looked at beforehand: there, a fork of a process that has used boto3 is ended
+    """And no plan is made beforehand: there, a fork of a process that has used boto3 is ended
     by the system.
     """
     plugin = tmp_path / "callbacks" / "as_on_macos.py"

@@ -190,9 +190,7 @@ def test_ansible_runner_keeps_the_environment(ran: Ran) -> None:
 
 
 def test_the_counts_arrive(ran: Ran) -> None:
-    """As artifacts, for the next job of a workflow, and the report where the job was told to write
-    it.
-    """
+    """As artifacts, for the next job of a workflow, and the report where the job writes it."""
     if ran.case.playbook == "audit":
         (published,) = [
             value for name, value in ran.job.published.items() if name.startswith("anyscale_audit")

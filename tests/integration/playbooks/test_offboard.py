@@ -155,7 +155,7 @@ SHARED: dict[str, dict[str, t.Any]] = {
     "by its ARN": {"cloud_iam_role": OWN.role_arn},
     "by its name": {"cloud_iam_role": OWN.role_name},
     "by its ARN, which has the account": {"cloud_iam_role": OWN.role_arn, **UNKNOWN_ACCOUNT},
-    "by its name, in an account that nobody knows": {
+    "by its name, in an unknown account": {
         "cloud_iam_role": OWN.role_name,
         **UNKNOWN_ACCOUNT,
     },
@@ -215,8 +215,8 @@ def test_where_its_own_account_is_not_known_the_name_counts(
 def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
-    """The other cloud loses another role, or is refused to lose this one; it loses both only where
-    it is told to.
+    """The other cloud loses another role, or is refused to lose this one; it loses both only on
+    request.
     """
     default = {"anyscale_default_role_arn": OWN.role_arn}
     run = offboard(seeded, _two_clouds(seeded, tmp_path, **default), "--check")
@@ -232,7 +232,7 @@ def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
 
 FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
     "where the other cloud has another one": ({}, []),
-    "where the other cloud has another one, and nobody knows its account": (UNKNOWN_ACCOUNT, []),
+    "where the other cloud has another one, in an unknown account": (UNKNOWN_ACCOUNT, []),
     "where the other one is of another account": (
         {"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"},
         [],
@@ -245,11 +245,14 @@ FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
         [],
     ),
     "where nothing is registered": ({"anyscale_default_role_arn": ""}, []),
-    "where it is told to": ({"cloud_iam_role": OWN.role_arn}, ["-e", "offboard_shared_role=true"]),
+    "where it is requested": (
+        {"cloud_iam_role": OWN.role_arn},
+        ["-e", "offboard_shared_role=true"],
+    ),
 }
 
 
-@pytest.mark.parametrize("case", few_of(FREE, "where it is told to"))
+@pytest.mark.parametrize("case", few_of(FREE, "where it is requested"))
 def test_a_role_is_deleted_that_no_other_cloud_needs(
     seeded: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:

@@ -100,8 +100,8 @@ class Fleet(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Fleet]:
-    """``--check --diff``, then for real, then again, then an audit; each test looks at another side
-    of it.
+    """``--check --diff``, then for real, then again, then an audit; each test checks another
+    aspect of it.
     """
     with pytest.MonkeyPatch.context() as environment:
         for name, value in running_sandbox.child_variables().items():
@@ -154,7 +154,7 @@ def _refused(sandbox: Sandbox) -> dict[str, set[str]]:
 @pytest.mark.core
 @pytest.mark.parametrize("cloud", FLEET, ids=lambda cloud: cloud.name)
 def test_the_first_run_changes_exactly_what_differs(fleet: Fleet, cloud: Cloud) -> None:
-    """Every reason, and no other; the cloud that is right already is not touched."""
+    """Every reason, and no other; the cloud in sync is not touched."""
     assert fleet.first.reasons(cloud.name) == EXPECTED[cloud.name]
     assert fleet.first.changed(cloud.name) == bool(EXPECTED[cloud.name])
 
@@ -384,7 +384,7 @@ def _host(variable: str, kind: str) -> str:
 def _refusals(
     running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Run, Path]:
-    """A run on as many clouds as there are values, each of which is right but for one variable; and
+    """A run on as many clouds as there are values, each of which is valid but for one variable; and
     its home.
     """
     folder, cloud = tmp_path_factory.mktemp("refusals"), FLEET[0]
@@ -542,7 +542,7 @@ def test_a_cloud_moves_to_another_role_in_one_play(
 def test_thirty_clouds_that_share_a_bucket_lose_nothing(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Thirty forks write the same policy; every grant and the statement of others are there in the
+    """Thirty forks write the same policy; every grant and the unmanaged statement are there in the
     end.
     """
     clouds = [

@@ -73,9 +73,7 @@ CREATE = "POST /api/v2/compute_templates/"
 
 
 class Kind(t.NamedTuple):
-    """One kind of document: how it is written, looked at, compared, and changed behind the modules'
-    backs.
-    """
+    """One kind of document: how it is written, read, compared, and changed by another writer."""
 
     module: str
     options: t.Callable[[Cloud], Json]
@@ -351,7 +349,7 @@ def test_a_version_that_does_not_show_is_not_published_twice(
 
 
 def test_a_principal_that_is_gone_cannot_be_put_back(seeded: Sandbox, run_module: Run) -> None:
-    """AWS would refuse the policy; whose it was is told before."""
+    """AWS would refuse the policy; the error names the deleted principal before the write."""
     friend = make_role(seeded, "friend")
     trust = {"Effect": "Allow", "Principal": {"AWS": friend}, "Action": "sts:AssumeRole"}
     put_trust(seeded, policy(LAMBDA, trust), CLOUD.role_name)
@@ -609,7 +607,7 @@ def test_what_a_cloud_found_in_sync_is_not_taken_from_it(
 def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
-    """Somebody uses the compute config: then the role keeps its bucket and its trust, too."""
+    """The compute config is in use: then the role keeps its bucket and its trust, too."""
     inventory, _states = onboarded(running_sandbox, tmp_path)
     _publish(running_sandbox, CLOUDS[0])
     changed = state(running_sandbox, CLOUDS[0])
@@ -722,7 +720,7 @@ def test_a_name_that_is_a_pattern_is_refused(
 
 
 MISTAKES = {
-    "a run that nobody made": (["-e", "rollback_run=nobody"], "There is no backup"),
+    "an unknown run": (["-e", "rollback_run=unknown"], "There is no backup"),
     "a run's id that is a path": (["-e", "rollback_run=../x"], "run_id"),
     "a folder that is not absolute": (
         ["-e", "rollback_run=onboarding", "-e", "cloud_iam_backup_dir=backups"],
@@ -733,7 +731,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("case", few_of(MISTAKES, "a run that nobody made"))
+@pytest.mark.parametrize("case", few_of(MISTAKES, "an unknown run"))
 def test_a_mistake_is_explained(
     running_sandbox: Sandbox, tmp_path: pathlib.Path, case: str
 ) -> None:

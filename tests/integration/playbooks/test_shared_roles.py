@@ -35,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import rec
 
 GOOD = Cloud("good", VISION_ACCOUNT, role="good-ray", trust="foreign_principal")
 THEIR_BUCKET = "of-another-account"
-LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
+LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
 WITHOUT_ROLE = Cloud("without-role", VISION_ACCOUNT, role="misspelt")
 
 # What is wrong with each of the others, as a variable, and how the message says so.

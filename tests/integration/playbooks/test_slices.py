@@ -107,9 +107,7 @@ def _run(
     job_id: int,
     artifacts: Json | None = None,
 ) -> Job:
-    """A job. A slice is small enough for its clouds not to be looked at beforehand, which they are
-    to be here.
-    """
+    """A job. A slice is small enough to run without a plan, which is asked for here."""
     folder.mkdir(parents=True)
     variables = {"audit_report_dir": str(folder), "fleet_plan": "always", **(artifacts or {})}
     environment = sandbox.child_variables()
@@ -125,7 +123,7 @@ def _run(
 
 def _state(sandbox: Sandbox) -> Json:
     """All that the playbook may change, by the names of clouds and buckets. Order within a policy
-    is nobody's.
+    does not count.
     """
     state: Json = {}
     for cloud in CLOUDS:

@@ -259,7 +259,7 @@ def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
 
 @pytest.mark.long
 def test_the_mode_apply_does_not_undo_a_check(play: Play) -> None:
-    """Whoever says --check on the command line means it."""
+    """--check on the command line wins over the answer of a survey."""
     for playbook, answers in {
         "onboard": {},
         "offboard": {"fleet_clouds": "vision-dev", **OFFBOARD},
@@ -316,7 +316,7 @@ def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
 
 @pytest.mark.long
 def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Unless a budget lets it go on."""
+    """Unless a budget lets it continue."""
     for budget, reached in ({}, 3), ({"onboard_max_fail_percentage": 50}, 11):
         running_sandbox.reset()
         running_sandbox.seed(FLEET)
@@ -324,7 +324,7 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
         content = yaml.safe_load(inventory.read_text())
         content["all"]["children"]["anyscale_clouds"]["hosts"][NEED_SOMETHING[0]][
             "cloud_iam_bucket"
-        ] = "no-such-bucket-of-anybody"
+        ] = "no-such-bucket"
         inventory.write_text(yaml.safe_dump(content))
         answers = {"onboard_canary_percent": 25, **t.cast(Json, budget)}
         run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers))
@@ -335,7 +335,7 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
 def test_the_progress_counts_only_the_clouds_that_are_meant(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Nobody is called right whom nobody looked at, and none that is deferred."""
+    """No cloud counts as in sync that was not read, and none that is deferred."""
     running_sandbox.reset()
     running_sandbox.seed(FLEET)
     answers = {

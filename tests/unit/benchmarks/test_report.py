@@ -84,7 +84,7 @@ def test_nothing_is_scaled(scenario: Scenario, latency_ms: int, contender: Conte
 GOALS = {
     "faster than amazon.aws, scaled": (
         [(IN_SYNC, 50, 20, AMAZON_AWS, 60.0), (IN_SYNC, 500, 20, PER_CLOUD, 40.0)],
-        "all right, 500 clouds, cloud by cloud: times faster than amazon.aws",
+        "in sync, 500 clouds, cloud by cloud: times faster than amazon.aws",
         (15.0, "met"),
     ),
     "not fast enough": (
@@ -94,12 +94,12 @@ GOALS = {
     ),
     "as fast as boto3 at a latency": (
         [(IN_SYNC, 500, 20, PLAN, 6.0), (IN_SYNC, 500, 20, BARE_BOTO3, 4.0)],
-        "all right, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
+        "in sync, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
         (1.5, "met"),
     ),
     "not as fast without a latency": (
         [(IN_SYNC, 2000, 0, PLAN, 41.0), (IN_SYNC, 2000, 0, BARE_BOTO3, 10.0)],
-        "all right, 2000 clouds, 0 ms a call, with the plan: times the time of bare boto3",
+        "in sync, 2000 clouds, 0 ms a call, with the plan: times the time of bare boto3",
         (4.1, "missed"),
     ),
     "linear": (
@@ -109,17 +109,17 @@ GOALS = {
     ),
     "memory of the controller": (
         [(IN_SYNC, 2000, 20, PLAN, 20.0)],
-        "all already right, 2000 clouds, onboard, with the plan: MB of the controller",
+        "all in sync, 2000 clouds, onboard, with the plan: MB of the controller",
         (100.0, "met"),
     ),
     "memory of a fork": (
         [(IN_SYNC, 2000, 20, PER_CLOUD, 20.0)],
-        "all already right, 2000 clouds, onboard, cloud by cloud: MB of a fork's own",
+        "all in sync, 2000 clouds, onboard, cloud by cloud: MB of a fork's own",
         (10.0, "met"),
     ),
     "half measured": (
         [(IN_SYNC, 500, 20, PLAN, 6.0)],
-        "all right, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
+        "in sync, 500 clouds, 20 ms a call, with the plan: times the time of bare boto3",
         (None, "not measured"),
     ),
 }
@@ -162,7 +162,7 @@ def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
         (IN_SYNC, 500, 20, BARE_BOTO3, 4.0),
     )
     lines = {tuple(line.split()) for line in text.splitlines()}
-    assert "**All already right, 20 ms a call**" in text
+    assert "**All in sync, 20 ms a call**" in text
     assert (
         "50",
         "onboard,",
@@ -184,7 +184,7 @@ def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
         "amazon.aws",
         *["1", "600.0", "(from", "50)", "600.0", "-", "600.0", "1200.0", "300.0", "150.0", "1.0", "100", "MB", "10", "MB"],
     ) in lines
-    assert "* bare boto3, all already right: GetRole 1" in text.splitlines()
+    assert "* bare boto3, all in sync: GetRole 1" in text.splitlines()
     assert "* processor: one" in text.splitlines()
 
 
