@@ -56,7 +56,7 @@ def _git(root: Path, *arguments: str) -> list[str]:
 
 
 def problems(state: State) -> list[str]:
-    """What has to be put right before this is a release."""
+    """What has to be fixed before this is a release."""
     found = []
     if state.uncommitted:
         found.append(f"not committed: {', '.join(line[3:] for line in state.uncommitted[:10])}")

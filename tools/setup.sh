@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv with the pinned requirements of one size, or leave it alone when it is already right.
+# Make .venv with the pinned requirements of one size, or leave it alone when it is up to date.
 #
 #   setup.sh demo|test
 #

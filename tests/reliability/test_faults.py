@@ -249,7 +249,7 @@ def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None
     assert not any(is_there[step] for step in order[order.index(error["step"]) + 1 :])
     succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
     of_the_step = [operation for operation in succeeded if _step_of(operation) == error["step"]]
-    # Of a write whose answer breaks off each time it is told that it may have been done.
+    # For a write whose answer breaks off each time, the error says that it may have been done.
     in_doubt = error.get("operation") in of_the_step and "may have taken effect" in message
     assert in_doubt or ("written" in error) == bool(of_the_step), (error, of_the_step)
     assert all(name in message for name in (*error["done"], *error.get("written", [])))
@@ -346,7 +346,7 @@ EDITS: dict[str, t.Callable[[list[Json], Json], list[Json]]] = {
 
 
 class Editor:
-    """Somebody who changes a policy, once, when the module pauses between two attempts to write it."""
+    """Another writer that changes a policy, once, when the module pauses between two attempts to write."""
 
     def __init__(self, sandbox: Sandbox, operation: str, edit: str) -> None:
         self._sandbox = sandbox
@@ -384,8 +384,8 @@ class Editor:
         )
         for operation in POLICY_WRITES
         for kind in kinds(operation)
-        # What is no failure, or fails at once; and a policy that was deleted, of which nobody can
-        # take anything out.
+        # What is no failure, or fails at once; and a policy that was deleted, from which another
+        # writer can take nothing out.
         if kind not in ("half an answer", "connections refused")
         and (operation, "after" in kind) != ("DeleteBucketPolicy", True)
     ],
@@ -393,7 +393,7 @@ class Editor:
 def test_another_attempt_overwrites_no_other_writer(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, operation: str, kind: str, edit: str
 ) -> None:
-    """Neither IAM nor S3 has an ETag: what was decided before somebody else's write must not be
+    """Neither IAM nor S3 has an ETag: what was decided before another writer's change must not be
     sent after it.
     """
     scene = _scene_of(operation)
@@ -573,7 +573,7 @@ def test_a_version_that_does_not_show_in_time_is_reported_and_not_made_twice(
 def test_a_version_that_was_not_made_is_made_by_the_next_run(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, kind: str
 ) -> None:
-    """Nothing tells it from one that does not show yet, so that it is told in the same words."""
+    """It cannot be distinguished from one that does not show yet, so the error is the same."""
     scene = "nothing created yet"
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
@@ -587,7 +587,7 @@ def test_a_version_that_was_not_made_is_made_by_the_next_run(
 def test_a_version_that_is_made_late_is_not_made_twice(
     sandbox: Sandbox, run_module: Run, clock: QuickTime
 ) -> None:
-    """The server is still at it when nobody waits for it any longer: nothing tells then whether it
+    """The server still works on it after the client's timeout: it cannot be known then whether it
     will be done.
     """
     scene = "nothing created yet"
@@ -620,7 +620,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, name: str) -> None:
-    """AWS asks for the permission of more than the call: whoever puts a role into a profile has to
+    """AWS asks for the permission of more than the call: a caller that adds a role to a profile has to
     be allowed to pass it on.
     """
     message, action = REFUSALS[name]

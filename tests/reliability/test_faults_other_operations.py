@@ -113,7 +113,7 @@ def _subject(case: Case) -> str:
     """How a message names a call: by its operation, or its path with whatever ids; what is no
     policy at all, by whose it is.
 
-    Once nobody can be reached any more, it can be any call, and a write may have been on its way.
+    Once no server can be reached any more, it can be any call, and a write may have been on its way.
     """
     if case.kind == "connections refused":
         return "Could not connect|Connection was closed|no answer"
@@ -182,7 +182,7 @@ def test_what_cannot_be_seen_is_not_made_up(
         assert re.search(_subject(case), seen.words), seen.words
     else:
         assert set(seen.facts) == set(facts) and not unknown
-        assert case.times == 1 or case.operation in look.spares, "it is not told"
+        assert case.times == 1 or case.operation in look.spares, "it is not reported"
     assert sandbox.writes() == []
     sandbox.clear_faults()
     assert look.look(sandbox, run_module).facts == facts
@@ -278,7 +278,7 @@ def test_a_change_is_made_or_its_failure_is_reported(
 def test_a_change_that_shows_late_is_made_once(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, name: str
 ) -> None:
-    """However often it has to be looked for."""
+    """However often it has to be read."""
     wanted = goal(sandbox, run_module, name)
     options = ready(sandbox, run_module, name)
     clock.sleep(60.0)  # until what it was made ready by shows
@@ -298,7 +298,7 @@ def assert_reported(sandbox: Sandbox, case: Case, result: Json) -> None:
     assert re.search(r"[Rr]un again|Check ", message), message
     assert re.search(_subject(case), message), message
     succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
-    if case.operation not in succeeded:  # a write that answers by half is in doubt
+    if case.operation not in succeeded:  # the outcome of a write with half an answer is unknown
         assert ("written" in error) == bool(succeeded), (message, succeeded)
     assert all(name in message for name in error.get("written", []))
 

@@ -5,7 +5,7 @@
 """Policies that are not what they should be, and random ones that are, through the whole of both
 modules that write policies.
 
-A policy ends in a clear error with nothing written, or in a right result: every statement of others
+A policy ends in a clear error with nothing written, or in a correct result: every unmanaged statement
 is kept as it was, in its place, and the second run changes nothing.
 """
 
@@ -61,9 +61,9 @@ OPTIONS: dict[str, Json] = {TRUST: {"role": ROLE}, BUCKET: {"bucket": NAME, "rol
 class Odd(t.NamedTuple):
     """A policy as AWS shows it, a document or its text, and what comes of it.
 
-    says: what a refusal names; empty where the result is right. by_aws: it is AWS that refuses,
+    says: what a refusal names; empty where the write succeeds. by_aws: it is AWS that refuses,
     when it is to be written.
-    kept: how AWS shows the statements of others from then on, where it respells them.
+    kept: how AWS shows the unmanaged statements from then on, where it respells them.
     """
 
     found: t.Any
@@ -72,7 +72,7 @@ class Odd(t.NamedTuple):
     kept: tuple[Json, ...] | None = None
 
     def statements(self) -> list[Json]:
-        """Those of others at the end."""
+        """The unmanaged ones at the end."""
         document = self.found if isinstance(self.found, dict) else {}
         return list(self.kept if self.kept is not None else document.get("Statement") or [])
 
@@ -146,7 +146,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "a Version that is a number": Odd(
             {**policy(one), "Version": 2012}, ("valid version",), by_aws=True
         ),
-        "an element that nobody knows": Odd(
+        "an unknown element": Odd(
             policy({**one, "Priority": [1]}), ("Unknown field Priority",), by_aws=True
         ),
         "an Effect in lower case": Odd(
@@ -321,7 +321,7 @@ class Shown:
         self._scene.clear_calls()
 
     def kept(self) -> t.Any:
-        """What is in AWS's store, whether anybody can read it or not."""
+        """What is in AWS's store, whether it is readable yet or not."""
         return self._store.get(self._key, 0.0)
 
     def document(self) -> Json:
@@ -332,7 +332,7 @@ class Shown:
         return document or {"Statement": []}
 
     def put(self, document: Json) -> None:
-        """Replace the policy as somebody else does. A policy of a bucket that has no statements is
+        """Replace the policy as another writer does. A policy of a bucket that has no statements is
         none.
         """
         if self._module == TRUST:

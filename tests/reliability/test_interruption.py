@@ -153,7 +153,7 @@ class Controller:
         ]
         for path in self.left():
             if path.suffix == ".lock" and not _is_free(path):
-                wrong.append(f"{path} is locked by nobody who is alive")
+                wrong.append(f"{path} is locked by no living process")
             elif path.parent == self._backups and path.suffix != ".tmp" and not _is_backup(path):
                 wrong.append(f"{path} is not a backup")
             elif path.suffix == ".json" and not _is_json(path):
@@ -312,7 +312,7 @@ def unmet(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
 
 
 def lost(sandbox: Sandbox, fleet: list[Cloud]) -> list[str]:
-    """The policies that were, at any time, without the statement of somebody else that was in them
+    """The policies that were, at any time, without the unmanaged statement that was in them
     before.
     """
     iam = sandbox.client("iam", ACCOUNT)
@@ -379,7 +379,7 @@ def prepared(sandbox: Sandbox) -> list[Cloud]:
 
 
 def run_seconds(sandbox: Sandbox) -> float:
-    """What a run takes that nobody interrupts."""
+    """What a run takes without an interruption."""
     with tempfile.TemporaryDirectory() as folder:
         return Controller(sandbox, Path(folder), prepared(sandbox)).run()
 
@@ -437,7 +437,7 @@ def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
             aftermath.half_written for aftermath in aftermaths
         ),
         "files that others could read, or half written under a final name": 0,
-        "statements of others lost": 0,
+        "unmanaged statements lost": 0,
         "compute configs published twice": 0,
         "clouds not converged by the next run": 0,
     }

@@ -54,8 +54,8 @@ class Size(t.NamedTuple):
 
 
 def _fleet(size: Size) -> list[Cloud]:
-    """Clouds that need everything; the first of a role or of a bucket brings it, with a statement
-    of somebody else in its policy.
+    """Clouds that need everything; the first of a role or of a bucket brings it, with an
+    unmanaged statement in its policy.
     """
     return [
         Cloud(
@@ -71,8 +71,8 @@ def _fleet(size: Size) -> list[Cloud]:
 
 
 class Policies:
-    """The policies of roles and buckets, read and written as somebody does who knows nothing of the
-    collection.
+    """The policies of roles and buckets, read and written by a writer without this collection's
+    locks.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
@@ -119,7 +119,7 @@ class Editor(threading.Thread):
         self.overwritten = 0
 
     def run(self) -> None:
-        """Edit until told to stop."""
+        """Edit until ``stop()`` is called."""
         while not self._stopped.wait(self._random.uniform(0.0, 0.05)):
             resource = self._random.choice(list(self.wanted))
             self._look_after(resource)
@@ -128,7 +128,7 @@ class Editor(threading.Thread):
             self.edits += 1
 
     def stop(self) -> None:
-        """Edit no more, once all is as it was left, now that nobody else writes."""
+        """Edit no more, once all is as it was left, now that no other writer is active."""
         self._stopped.set()
         self.join()
         for resource in self.wanted:
@@ -337,7 +337,7 @@ class Late(t.NamedTuple):
 
 _UNCONFIRMED = "onboard_confirm=false"
 _AS_MODULES = "anyscale_in_worker=false"
-_READ_SECONDS = 0.4  # what a read takes, so that whoever is early is early
+_READ_SECONDS = 0.4  # what a read takes, so that an early write comes before it
 _OVERWRITTEN = (
     "cloud-000: another writer overwrote policy of bucket anyscale-shared-0 after this run had "
     "changed it."
@@ -346,9 +346,7 @@ _CHANGED = "1 changed, 0 in sync, 0 failed"
 LATE = {
     "once, unconfirmed": Late(1, (_UNCONFIRMED,), 0, False, _CHANGED),
     "once": Late(1, (), 0, True, _OVERWRITTEN),
-    "once, where nothing is looked at beforehand": Late(
-        1, ("fleet_plan=never",), 0, True, _OVERWRITTEN
-    ),
+    "once, without a plan": Late(1, ("fleet_plan=never",), 0, True, _OVERWRITTEN),
     "once, where the plan cannot look": Late(1, (_AS_MODULES,), 0, True, _CHANGED),
     "three times": Late(3, (), 0, True, "restored after another writer had overwritten it"),
     "each time": Late(
@@ -372,7 +370,7 @@ def test_what_a_late_write_took_out_is_put_in_again(
     running_sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """A write that was decided on before ours is found: by our read-back where it came before that,
-    else by the look at the end.
+    else by the check at the end of the run.
     """
     late = LATE[name]
     running_sandbox.reset()
@@ -559,7 +557,7 @@ def _versions(sandbox: Sandbox) -> list[int]:
 
 @pytest.mark.parametrize("name", few_of(CROWDS, "two controllers and an editor"))
 def test_nothing_is_lost(running_sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    """Every grant is there at the end, and every statement of others; each compute config has one
+    """Every grant is there at the end, and every unmanaged statement; each compute config has one
     version.
     """
     crowd = CROWDS[name]
@@ -584,7 +582,7 @@ _AGAIN = "Keep the first result"
 def test_many_clouds_two_controllers_and_an_editor(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Time and again, all that anybody wanted is there at the end, and nothing else."""
+    """In each repetition, all that any writer wanted is there at the end, and nothing else."""
     found: collections.Counter[str] = collections.Counter()
     longest = 0.0
     for number in range(int(os.environ.get(NUMBER, MANY))):
@@ -623,9 +621,9 @@ def _figures(outcome: Outcome) -> dict[str, int]:
     return {
         "repetitions": 1,
         "grants missing at the end": len(outcome.grants_missing),
-        "statements of others missing at the end": len(outcome.others_missing)
+        "unmanaged statements missing at the end": len(outcome.others_missing)
         + len(outcome.edits_missing),
-        "statements at the end that nobody wanted": len(outcome.others_new),
+        "unexpected statements at the end": len(outcome.others_new),
         "clouds that failed": sum(len(run.failed()) for run in outcome.runs),
         "runs that failed": sum(run.exit_status > 0 for run in outcome.runs),
         _RESTORED: sum(len(run.named(_AGAIN)) for run in outcome.runs),

@@ -43,7 +43,7 @@ def denied(call: AwsCall, caller: Caller) -> Refusal:
 
 def check_policy(call: AwsCall, caller: Caller, policy: Document) -> None:
     """Refuse a call that takes more than the caller's only policy allows. Policies of buckets and
-    keys are not looked at.
+    keys are not evaluated.
     """
     for permission in permissions_of(call):
         found = effect(policy, permission)
@@ -89,7 +89,7 @@ def _resource(call: AwsCall) -> str:
 def is_trusted(trust: Document | None, caller: Caller, external_id: str | None) -> bool:
     """Whether a bound trust policy lets a caller assume the role.
 
-    Of the conditions, only the external id is looked at; all others count as met.
+    Of the conditions, only the external id is evaluated; all others count as met.
     """
     statements = as_list((trust or {}).get("Statement", []))
     effects = {

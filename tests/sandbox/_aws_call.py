@@ -119,7 +119,7 @@ def _query_operation(environ: dict[str, t.Any], body: bytes) -> tuple[str, dict[
 
 
 def _account_of(access_key: str) -> str | None:
-    """The account that an access key belongs to; ``None`` for a key that nobody has."""
+    """The account that an access key belongs to; ``None`` for an unknown key."""
     if re.fullmatch(rf"({_SETUP_KEY}|{_CALLER_KEY})\d{{12}}", access_key):
         return access_key[-12:]
     for account_id, backends in list(iam_backends.items()):

@@ -32,8 +32,8 @@ class Permission(t.NamedTuple):
 
 
 def check(document: t.Any) -> None:
-    """Raise for a document with anything in it that is not judged here: nobody is to be fooled by
-    what is passed over.
+    """Raise for a document with anything in it that is not evaluated here: no test may pass because
+    an element was ignored.
     """
     for statement in as_list(document["Statement"]):
         unknown = set(statement) - _ELEMENTS | set(statement.get("Condition", {})) - _OPERATORS

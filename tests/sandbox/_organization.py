@@ -52,7 +52,7 @@ def opaque_id(prefix: str, name: str) -> str:
 
 
 class Organization:
-    """The state behind the API. ``lock`` is held by whoever reads or writes it."""
+    """The state behind the API. ``lock`` is held during each read and write."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

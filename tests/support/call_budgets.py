@@ -63,7 +63,7 @@ GIVEN: Json = {
 class Scene:
     """A cloud as it is found, and each call that it takes to converge it.
 
-    changes: of a cloud that is right; spoil: what is done to it then. options: of the module,
+    changes: to a cloud in sync; spoil: what is done to it then. options: of the module,
     beside those of every scene; ``None`` takes one away.
     """
 
@@ -122,7 +122,7 @@ _MAKE = {
     **{SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
 }
 
-# Each step that changes something is looked at again once it is locked, and once more after the
+# Each document that is changed is read again under its lock, and once more after the
 # change.
 SCENES: dict[str, Scene] = {
     "in sync": Scene(_LOOK),

@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Time that passes at once: whoever sleeps, in the collection, in botocore or on the sandbox's
-side, finds that it has.
-"""
+"""A clock that ``sleep()`` advances at once, for the collection, for botocore and for the sandbox."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import _compute_templat
 
 
 class QuickTime:
-    """A clock that sleeping moves. ``slept`` are the seconds that nobody waited for, ``on_pause``
+    """A clock that sleeping advances. ``slept`` are the seconds that were skipped, ``on_pause``
     is called at each pause.
     """
 
@@ -48,7 +46,7 @@ class QuickTime:
 
 
 def pass_quickly(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
-    """Put such a clock wherever the collection, botocore and the sandbox's stores look at one."""
+    """Put such a clock wherever the collection, botocore and the sandbox's stores read one."""
     clock = QuickTime()
     instead: dict[t.Any, t.Any] = {time.sleep: clock.sleep, time.monotonic: clock.monotonic}
 

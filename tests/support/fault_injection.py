@@ -99,8 +99,8 @@ class Failure:
 
     @contextlib.contextmanager
     def under_way(self) -> t.Iterator[None]:
-        """Until the end of the block. Who is hit once is hit, and nobody waits longer or asks more
-        often than is to be borne.
+        """Until the end of the block. The call is made, and the client neither waits longer nor calls
+        more often than its limits.
         """
         self._clock.slept = 0.0
         self._clock.on_pause = self._back_after(2 if self._times == 1 else FOR_EVER)
@@ -123,7 +123,7 @@ class Failure:
         assert self._clock.slept + in_vain <= LONGEST_SECONDS
 
     def _back_after(self, pauses: int) -> t.Callable[[], None]:
-        """Let a server that left come back, after so many pauses of whoever misses it."""
+        """Let a stopped server come back, after so many pauses of its client."""
         counted = collections.Counter[str]()
 
         def pause() -> None:
@@ -143,7 +143,7 @@ class Tally:
         self._kinds: set[str] = set()
 
     def add(self, operation: str, kind: str, *, reported: bool) -> None:
-        """Count a case. told: it failed, and said so."""
+        """Count a case. reported: it failed, and said so."""
         self._ends[reported] += 1
         self._operations.add(operation)
         self._kinds.add(kind)

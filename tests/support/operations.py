@@ -54,7 +54,7 @@ ARCHIVE, UNARCHIVE = (
 UNKNOWN = "unknown"
 READS_PER_PAGE = 10
 
-# As a cloud is before somebody onboards it, and one that has nothing yet.
+# As a cloud is before it is onboarded, and one that has nothing yet.
 OLD = dataclasses.replace(
     IN_SYNC, trust="lambda_only", bucket_policy="foreign_reader", compute_config="other_profile"
 )

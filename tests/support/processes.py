@@ -17,7 +17,7 @@ PROC = Path("/proc")
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What anybody who lists the processes sees of one, and the environment that only its owner
+    """What every user who lists the processes sees of one, and the environment that only its owner
     sees.
     """
 
@@ -34,7 +34,7 @@ def marked(mark: str) -> dict[int, Seen]:
     for folder in PROC.glob("[0-9]*"):
         try:
             seen = Seen((folder / "cmdline").read_bytes(), (folder / "environ").read_bytes())
-        except OSError:  # gone meanwhile, or somebody else's
+        except OSError:  # ended meanwhile, or another user's
             continue
         if wanted in seen.environment.split(b"\0"):
             found[int(folder.name)] = seen

@@ -51,7 +51,7 @@ def _forms(value: str) -> t.Iterator[tuple[str, bytes]]:
         encoded = base64.b64encode(b"\0" * offset + value.encode())
         whole = encoded[
             -(-offset * 4 // 3) : len(encoded) // 4 * 4 - 4
-        ]  # without the characters that hold bits of others
+        ]  # without the characters that hold bits of their neighbours
         yield f"base64 at {offset}", whole
         if (safe := whole.translate(bytes.maketrans(b"+/", b"-_"))) != whole:
             yield f"base64 for URLs at {offset}", safe

@@ -864,7 +864,7 @@ ERRORS: dict[str, tuple[Json, str]] = {
     ),
     "a cloud id that cannot be one": ({"cloud_id": "production"}, "not an Anyscale cloud id"),
     "a role that may not be assumed": (
-        {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"},
+        {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/missing"},
         "AssumeRole",
     ),
 }

@@ -932,8 +932,8 @@ def test_a_lost_answer_among_versions_of_other_writers(
 def test_a_version_that_overtook_another_is_reported(
     sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another writer publishes between our read and our write: its version stays, and the warning says that ours
-    does not have it.
+    """Another writer publishes between our read and our write: its version stays, and the warning
+    says that ours does not include it.
     """
     seed(sandbox, compute_config="other_profile")
     send = AnyscaleClient.publish_compute_config

@@ -430,7 +430,7 @@ NOT_ASSUMED: dict[str, Json] = {
         "assume_role_arn": GUARDED_ARN,
         "assume_role_external_id": "fleet-0000",
     },
-    "a role that does not exist": {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/nobody"},
+    "a role that does not exist": {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/missing"},
 }
 
 

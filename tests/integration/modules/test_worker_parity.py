@@ -66,17 +66,17 @@ CASES: dict[str, Json] = {
     "a secret that would be echoed": {
         TRUST: {"role": "{{ canary }}", "access_key": "AKIA0", "secret_key": "{{ canary }}"}
     },
-    "a task that must not be logged": {TRUST: _in_account(role="nobody"), "no_log": True},
+    "a task that must not be logged": {TRUST: _in_account(role="missing"), "no_log": True},
     "an alias": {TRUST: _in_account(role_name=CLOUD.role_name), "check_mode": True},
     "an option and its alias": {
         TRUST: _in_account(role=CLOUD.role_name, role_name=CLOUD.role_name),
         "check_mode": True,
     },
-    "a role that does not exist": {TRUST: _in_account(role="nobody")},
+    "a role that does not exist": {TRUST: _in_account(role="missing")},
     "an account that is not the caller's": {
         TRUST: {"role": CLOUD.role_name, "account_id": CLOUD.account_id}
     },
-    "a profile that does not exist": {TRUST: {"role": "r", "profile": "nobody"}},
+    "a profile that does not exist": {TRUST: {"role": "r", "profile": "missing"}},
     "check mode with a diff": {
         TRUST: _in_account(role=CLOUD.role_name),
         "check_mode": True,
@@ -114,7 +114,7 @@ CASES: dict[str, Json] = {
         "module_defaults": {"group/rayfleet.anyscale.all": _in_account(IN_SYNC)},
     },
     "until it succeeds": {
-        TRUST: _in_account(role="nobody"),
+        TRUST: _in_account(role="missing"),
         "register": "tried",
         "until": "tried is succeeded",
         "retries": 1,
@@ -316,9 +316,9 @@ def test_bad_settings_of_aws_are_for_the_task_to_tell(
     running_sandbox.reset()
     running_sandbox.seed([IN_SYNC])
     inventory = inventory_file(tmp_path, running_sandbox, [IN_SYNC])
-    run = run_playbook(running_sandbox, "onboard", inventory, variables={"AWS_PROFILE": "nobody"})
+    run = run_playbook(running_sandbox, "onboard", inventory, variables={"AWS_PROFILE": "missing"})
     assert run.failed() == {IN_SYNC.name}
-    assert "The config profile (nobody) could not be found" in run.output
+    assert "The config profile (missing) could not be found" in run.output
 
 
 @pytest.mark.parametrize("in_worker", [True, False], ids=["in the worker", "as a module"])

@@ -95,7 +95,7 @@ class Inventories:
         return hosts, {name: set(group.get("hosts", ())) for name, group in found.items()}
 
     def calls(self) -> collections.Counter[str]:
-        """The calls since the last look at them."""
+        """The calls since the last time that this was asked."""
         made = collections.Counter(call["operation"] for call in self.sandbox.calls())
         self.sandbox.clear_calls()
         return made
@@ -222,7 +222,7 @@ class TestConstructed:
             strict=True,
             compose={"cloud_iam_dest": "'/srv/' ~ inventory_hostname"},
             groups={"production": "anyscale_cloud_name.endswith('-prod')"},
-            keyed_groups=[{"key": "anyscale_tags.team | default('nobody')", "prefix": "team"}],
+            keyed_groups=[{"key": "anyscale_tags.team | default('unassigned')", "prefix": "team"}],
         )
         hosts, groups = fleet.listed()
         assert hosts["search-lab"]["cloud_iam_dest"] == "/srv/search-lab"
@@ -230,7 +230,8 @@ class TestConstructed:
             cloud.name for cloud in FLEET if cloud.name.endswith("-prod")
         }
         assert (
-            groups["team_search"] == {"search-lab"} and len(groups["team_nobody"]) == len(FLEET) - 1
+            groups["team_search"] == {"search-lab"}
+            and len(groups["team_unassigned"]) == len(FLEET) - 1
         )
 
     @pytest.mark.parametrize("strict", [False, True])

@@ -142,7 +142,7 @@ def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
 
 
 def _onboarded(sandbox: Sandbox, run: Run) -> None:
-    """With backups; since then, somebody has changed a bucket's policy."""
+    """With backups; since then, another writer has changed a bucket's policy."""
     failures = _converge(NEW, backup=True, run_id=RUN_ID)(sandbox, run, False)
     assert failures == []
     _read_by_someone_gone(sandbox, run)
@@ -246,7 +246,7 @@ def _verify(sandbox: Sandbox, _run: Run, _check: bool) -> list[str]:
 
 
 def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
-    """In the place of EC2, which nobody can be here."""
+    """In the place of EC2, which the sandbox cannot be."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No token and no key shows anywhere, however it was given, whatever goes wrong, and however much
-Ansible is told to say.
+"""No token and no key shows anywhere, however it was given, whatever goes wrong, and however
+verbose Ansible is.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ TRUST, BUCKET, CONFIG, WHOLE, INFO, PLAN = (
     )
 )
 NOWHERE, ELSEWHERE = "http://127.0.0.1:1", "http://anyscale.example.com"
-# A request fails in a way that nobody foresees, where it is authorized as this variable says; who
+# A request fails in an unforeseen way, where it is authorized as this variable says; who
 # waits does so for a moment.
 DEFECT = "RAYFLEET_TEST_DEFECT"
 ANYSCALE, AWS = "Bearer", "AWS4-HMAC-SHA256"
@@ -94,12 +94,12 @@ GOOD, ECHOED, DENIED, LOCKED, MISTAKEN = CLOUDS = [
     _cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken")
 ]
 ASSUMED = f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}"
-MISSING = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
+MISSING = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
 
 
 class Watch(threading.Thread):
-    """Looks at a run while it lasts, as other users of the machine could: at its processes, and at
-    the sessions that it keeps.
+    """Watches a run while it lasts, as other users of the machine could: its processes, and the
+    sessions that it keeps.
     """
 
     def __init__(self, mark: str, home: Path) -> None:
@@ -453,7 +453,7 @@ MORE_TASKS: dict[str, Json] = {
         )
     },
     "fails: value of state must be one of": {TRUST: _of(GOOD, role=GOOD.role_name, state="gone")},
-    "fails: mutually exclusive": {TRUST: _of(GOOD, role=GOOD.role_name, profile="nobody")},
+    "fails: mutually exclusive": {TRUST: _of(GOOD, role=GOOD.role_name, profile="missing")},
     "fails: access_key": {TRUST: _of(GOOD, role=GOOD.role_name, access_key="")},
     "fails: anyscale_host": {
         CONFIG: _of(
@@ -467,7 +467,7 @@ MORE_TASKS: dict[str, Json] = {
     "in_worker", few_of([True, False], True), ids=["in the worker", "as modules"]
 )
 def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_worker: bool) -> None:
-    """Whether they succeed, are refused, find nobody, or are given something wrong beside it."""
+    """Whether they succeed, are refused, find no role, or are given something wrong beside it."""
     scene.refuse()
     for_aws = {"access_key": scene.sandbox.credentials()["aws_access_key_id"]}
     for_aws |= {option: f"{{{{ {option} }}}}" for option in ("secret_key", "session_token")}
@@ -483,7 +483,7 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
     play = {"hosts": GOOD.name, "gather_facts": False, "module_defaults": defaults, "tasks": tasks}
     (scene.folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
     inventory = inventory_file(scene.folder, scene.sandbox, CLOUDS, anyscale_in_worker=in_worker)
-    # Told to debug, Ansible itself shows the options of all modules that it executes.
+    # With ANSIBLE_DEBUG, Ansible itself shows the options of all modules that it executes.
     debug = str(in_worker).lower()
     run, watch = scene.run(
         str(scene.folder / "play.yml"),
@@ -502,7 +502,7 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
 
 
 def _misses(name: str, result: Json) -> str:
-    """What a task told that its name does not say."""
+    """What a task returned that its name does not announce."""
     expected = name.partition("fails: ")[2]
     said = str(result) if result["failed"] else ""
     return "" if bool(said) == bool(expected) and expected in said else str(result)
@@ -510,7 +510,7 @@ def _misses(name: str, result: Json) -> str:
 
 INVENTORIES: dict[str, tuple[str, str]] = {
     "a token in the environment": ("environment", ""),
-    "a token in a file, for a control plane that nobody answers at": ("files", "no answer"),
+    "a token in a file, for a control plane that does not answer": ("files", "no answer"),
     "a token in a template, which is refused and echoed": ("template", ECHO),
     "a token in the environment, with a defect": ("defect", "a defect"),
 }

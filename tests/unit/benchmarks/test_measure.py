@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A command is run to its end or to its limit, and its processes are looked at."""
+"""A command is run to its end or to its limit, and the memory of its processes is measured."""
 
 from __future__ import annotations
 

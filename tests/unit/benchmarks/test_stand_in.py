@@ -108,7 +108,7 @@ def test_a_read_is_answered_as_by_the_sandbox(
 
 
 REFUSALS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
-    "a role that is not there": ("iam", "get_role", {"RoleName": "nobody"}),
+    "a role that is not there": ("iam", "get_role", {"RoleName": "missing"}),
     "a role of another account": ("iam", "get_role", {"RoleName": ELSEWHERE.role_name}),
     "an instance profile that is not there": (
         "iam",
@@ -263,7 +263,7 @@ def test_a_wrong_token_is_refused(stand_in: StandIn) -> None:
 
 
 def converge(stand_in: StandIn, aws: Aws) -> None:
-    """Put the first cloud right, as any contender would."""
+    """Converge the first cloud, as any contender would."""
     document = json.dumps(documents.trust_policy(CLOUD))
     aws("iam", ACCOUNT).update_assume_role_policy(RoleName=ROLE, PolicyDocument=document)
     policy = compact(documents.bucket_policy(CLOUD))

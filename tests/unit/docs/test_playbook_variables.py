@@ -122,7 +122,7 @@ def test_every_variable_has_a_type_a_default_a_meaning_and_an_example() -> None:
 
 
 def test_variables_are_found_wherever_a_playbook_reads_them(tmp_path: Path) -> None:
-    """In text, in expressions, and in nested values. What the playbook sets itself is told apart."""
+    """In text, in expressions, and in nested values. What the playbook sets itself is excluded."""
     playbook = tmp_path / "play.yml"
     playbook.write_text(
         """

@@ -73,7 +73,7 @@ def no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> No
 
 
 def refusal_of(module: str, arguments: Json) -> str | None:
-    """What a module says of its arguments; ``None`` where it goes on to ask AWS or Anyscale."""
+    """What a module says of its arguments; ``None`` where it continues and calls AWS or Anyscale."""
     found = importlib.import_module(f"{PACKAGE}.{module}")
     try:
         if hasattr(found, "Task"):
@@ -223,7 +223,7 @@ NAMES = (
 def test_an_empty_name_is_a_variable_that_was_not_set(
     module: str, option: str, tmp_path: pathlib.Path
 ) -> None:
-    """To go on without it would be to guess."""
+    """To continue without it would be to guess."""
     arguments = arguments_with(module, given(module, tmp_path), option, "")
     assert f"{option} is empty" in (refusal_of(module, arguments) or "")
 

@@ -74,7 +74,7 @@ EXTERNAL_ID: dict[str, t.Any] = {
 @pytest.mark.parametrize(
     ("given", "granted"),
     [({}, False), ({"ExternalId": "cld_3"}, False), ({"ExternalId": "cld_2"}, True)],
-    ids=["no external id", "wrong external id", "right external id"],
+    ids=["no external id", "wrong external id", "matching external id"],
 )
 def test_external_id(
     sandbox: Sandbox, aws: t.Any, refused: t.Any, given: dict[str, str], granted: bool
@@ -91,12 +91,12 @@ def test_external_id(
 
 
 def test_role_that_does_not_exist_cannot_be_assumed(aws: t.Any, refused: t.Any) -> None:
-    parameters = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/nobody", "RoleSessionName": "test"}
+    parameters = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/missing", "RoleSessionName": "test"}
     code, status, message = refused(aws("sts", TOOLING).assume_role, **parameters)
     assert (code, status) == ("AccessDenied", 403)
     assert (
         "is not authorized to perform: sts:AssumeRole on resource: "
-        "arn:aws:iam::222222222222:role/nobody"
+        "arn:aws:iam::222222222222:role/missing"
     ) in message
 
 
@@ -117,8 +117,8 @@ TRUSTS: dict[str, tuple[list[dict[str, t.Any]], bool]] = {
     "user": ([allow(f"arn:aws:iam::{TOOLING}:user/tooling")], True),
     "one of several": ([allow([PARTNER, ROOT])], True),
     "second statement": ([allow(PARTNER), allow(ROOT)], True),
-    "anybody": ([allow("*")], True),
-    "anybody, short": ([{**allow("*"), "Principal": "*"}], True),
+    "every principal": ([allow("*")], True),
+    "every principal, short": ([{**allow("*"), "Principal": "*"}], True),
     "every action": ([allow(ROOT, action="sts:*")], True),
     "action in capitals": ([allow(ROOT, action=["sts:TagSession", "STS:ASSUMEROLE"])], True),
     "all but another action": (
@@ -421,7 +421,7 @@ def test_request_ids(aws: t.Any, service: str) -> None:
 
 def test_request_id_of_an_error_is_in_header_and_body(aws: t.Any) -> None:
     with pytest.raises(aws("iam").exceptions.NoSuchEntityException) as caught:
-        aws("iam").get_role(RoleName="nobody")
+        aws("iam").get_role(RoleName="missing")
     metadata = caught.value.response["ResponseMetadata"]
     assert metadata["RequestId"] == metadata["HTTPHeaders"]["x-amzn-requestid"]
 

@@ -22,7 +22,7 @@ MEMBER = "aph0_sandboxmember"
         ({"Authorization": f"Bearer {OWNER}"}, 200),
         ({"Cookie": f"cli_token={OWNER}"}, 200),
         ({"Authorization": f"Bearer {MEMBER}"}, 200),
-        ({"Authorization": "Bearer aph0_stranger"}, 401),
+        ({"Authorization": "Bearer aph0_unknown"}, 401),
         ({"Authorization": f"Basic {OWNER}"}, 401),
         ({"Accept": "application/json"}, 401),
     ],

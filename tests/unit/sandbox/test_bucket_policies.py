@@ -93,14 +93,14 @@ MALFORMED = {
         "Action does not apply to any resource(s) in statement",
     ),
     "role that never was": (
-        policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/nobody"})),
+        policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/missing"})),
         "Invalid principal in policy",
     ),
     "role without its path": (
         policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/path/ray"})),
         "Invalid principal in policy",
     ),
-    "unique id of nobody": (
+    "unknown unique id": (
         policy(statement(Principal={"AWS": "AROAXXXXXXXXXXXXXXXXX"})),
         "Invalid principal in policy",
     ),

@@ -59,7 +59,7 @@ EFFECTS: dict[str, tuple[Json, str | None]] = {
     "another resource": (policy(allow(resource=f"{IAM}role/ray/lab/Team-b")), None),
     "the resource in other letters": (policy(allow(resource=ROLE.lower())), None),
     "the role without its path": (policy(allow(resource=f"{IAM}role/Team-a")), None),
-    "a star that goes on over slashes": (policy(allow(resource=f"{IAM}role/*-a")), "Allow"),
+    "a star that matches slashes": (policy(allow(resource=f"{IAM}role/*-a")), "Allow"),
     "a pattern that ends too early": (policy(allow(resource=f"{IAM}role/ray/*/Team")), None),
     "brackets are letters": (policy(allow(resource=f"{IAM}role/ray/lab/[T]eam-a")), None),
     "a dot is a dot": (policy(allow(resource=ROLE.replace("-", "."))), None),
@@ -147,7 +147,7 @@ CALLS: dict[str, Call] = {
         "GetRole", {"RoleName": "Team-a"}, "iam:GetRole", ROLE, "role Team-a"
     ),
     "a role that is not there": Call(
-        "GetRole", {"RoleName": "nobody"}, "iam:GetRole", f"{IAM}role/nobody", "role nobody"
+        "GetRole", {"RoleName": "missing"}, "iam:GetRole", f"{IAM}role/missing", "role missing"
     ),
     "a role's inline policy": Call(
         "GetRolePolicy", ITS_POLICY, "iam:GetRolePolicy", ROLE, "role Team-a"

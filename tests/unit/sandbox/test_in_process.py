@@ -120,7 +120,7 @@ def aws_calls(sandbox: Sandbox) -> t.Iterator[t.Callable[[], t.Any]]:
     yield lambda: s3.delete_bucket_policy(Bucket=bucket)
     yield lambda: sts.get_caller_identity()
     yield lambda: client(
-        sandbox, "iam", **{**sandbox.credentials(ACCOUNT), "aws_access_key_id": "AKIANOBODY"}
+        sandbox, "iam", **{**sandbox.credentials(ACCOUNT), "aws_access_key_id": "AKIAUNKNOWN"}
     ).list_roles()
     yield lambda: as_assumed(sandbox, sts).get_role(RoleName=role)
     sandbox.fault("GetRole", status=503, code="SlowDown", retry_after=7)

@@ -46,7 +46,7 @@ def trust(sandbox: Sandbox, role: str = "ray") -> t.Any:
     ]
 
 
-NOBODY = f"arn:aws:iam::{ACCOUNT}:role/nobody"
+MISSING_ROLE = f"arn:aws:iam::{ACCOUNT}:role/missing"
 SID_PATTERN = "Check that your input satisfies the regular expression [0-9A-Za-z]*"
 MALFORMED = {
     "not JSON": ("{", "This policy contains invalid Json"),
@@ -66,8 +66,8 @@ MALFORMED = {
         "Statement IDs (SID) in a single policy must be unique.",
     ),
     "role that never was": (
-        policy(statement(Principal={"AWS": NOBODY})),
-        f'Invalid principal in policy: "AWS":"{NOBODY}"',
+        policy(statement(Principal={"AWS": MISSING_ROLE})),
+        f'Invalid principal in policy: "AWS":"{MISSING_ROLE}"',
     ),
     "unknown service": (
         policy(statement(Principal={"Service": "ec2"})),
@@ -187,10 +187,10 @@ def test_tags_are_in_get_role(aws: t.Any) -> None:
 
 
 REFUSED: dict[str, tuple[str, dict[str, str], tuple[str, int]]] = {
-    "unknown role": ("get_role", {"RoleName": "nobody"}, ("NoSuchEntity", 404)),
+    "unknown role": ("get_role", {"RoleName": "missing"}, ("NoSuchEntity", 404)),
     "trust of an unknown role": (
         "update_assume_role_policy",
-        {"RoleName": "nobody", "PolicyDocument": policy(statement())},
+        {"RoleName": "missing", "PolicyDocument": policy(statement())},
         ("NoSuchEntity", 404),
     ),
     "role that exists": (
@@ -201,7 +201,7 @@ REFUSED: dict[str, tuple[str, dict[str, str], tuple[str, int]]] = {
     "role in use": ("delete_role", {"RoleName": "ray"}, ("DeleteConflict", 409)),
     "unknown profile": (
         "get_instance_profile",
-        {"InstanceProfileName": "nobody"},
+        {"InstanceProfileName": "missing"},
         ("NoSuchEntity", 404),
     ),
     "profile that exists": (
@@ -221,7 +221,7 @@ REFUSED: dict[str, tuple[str, dict[str, str], tuple[str, int]]] = {
     ),
     "unknown role for a profile": (
         "add_role_to_instance_profile",
-        {"InstanceProfileName": "ray", "RoleName": "nobody"},
+        {"InstanceProfileName": "ray", "RoleName": "missing"},
         ("NoSuchEntity", 404),
     ),
     "role that the profile does not hold": (

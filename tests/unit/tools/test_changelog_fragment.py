@@ -48,7 +48,7 @@ class Clone:
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository right after its release 1.0.0, which is the tag ``base``."""
+    """A repository just after its release 1.0.0, which is the tag ``base``."""
     made = Clone(tmp_path_factory.mktemp("released"))
     made.git("init", "--quiet", "--initial-branch=main")
     made.commit({CHANGELOG: "releases:\n", "plugins/old.py": "", FRAGMENT: ""})

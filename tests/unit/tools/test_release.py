@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in the way of a release is told before anything is built."""
+"""What blocks a release is reported before anything is built."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What AWS answers is told apart: what may pass, and what leaves it open whether a call was carried
-out.
+"""Errors of AWS are classified: transient ones, and those after which the outcome of a call is
+unknown.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ LASTING = {
 
 @pytest.mark.parametrize("code", sorted(REPEATED_BY_BOTOCORE))
 def test_whatever_botocore_repeats_may_pass(code: str) -> None:
-    """A policy must not be written again by botocore, which does not look whether somebody else has
-    written to it meanwhile.
+    """A policy must not be written again by botocore, which does not check whether another writer has
+    changed it meanwhile.
     """
     error = AwsError("It failed.", code=code, status=400)
     assert error.is_transient and not error.outcome_unknown

@@ -680,7 +680,7 @@ class TestPublishing:
 
     @pytest.mark.parametrize("lost", LOST)
     def test_what_may_have_been_done_is_not_sent_again(self, lost: JsonObject) -> None:
-        """However long it does not show: it is looked for, for a minute, and then it is said that
+        """However long it does not show: the client polls for a minute, and then it is said that
         it may be there.
         """
         script = Script(Call("POST", CREATE, **lost), *self.looks(template(3), template(2)))
@@ -721,7 +721,7 @@ class TestPublishing:
         "older",
         [
             pytest.param(
-                (template(4, {**CONFIG, "flags": {"x": True}}), template(3)), id="somebody else's"
+                (template(4, {**CONFIG, "flags": {"x": True}}), template(3)), id="another writer's"
             ),
             pytest.param(
                 (template(3, {**CONFIG, "flags": {"x": True}}), template(2)),

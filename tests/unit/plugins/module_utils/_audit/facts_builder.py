@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The facts of a cloud with which all is right, to be changed one by one."""
+"""The facts of a cloud in sync, to be changed one by one."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def bucket_policy(*raws: Raw) -> Fact[Document]:
 
 
 def facts(**changes: t.Any) -> Facts:
-    """The facts of a cloud with which all is right, but for changes."""
+    """The facts of a cloud in sync, but for changes."""
     whole = Facts(
         account_id=ACCOUNT,
         cloud_id=CLOUD_ID,

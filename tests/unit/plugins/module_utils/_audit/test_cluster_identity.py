@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What STS answers is read for every kind of caller, and a wrong role is told from others that are
+"""What STS answers is read for every kind of caller, and a wrong role is distinguished from roles that are
 wrong in another way.
 """
 
@@ -41,7 +41,7 @@ CALLERS: dict[str, tuple[str, str, str | None, str | None, str | None]] = {
         "i-0abc1234",
         "i-0abc1234",
     ),
-    "somebody who assumed the role": (
+    "an operator who assumed the role": (
         "assumed-role/ray-team-a/jo@example.com",
         "assumed_role",
         "ray-team-a",
@@ -144,7 +144,7 @@ VERDICTS: dict[str, tuple[Identity, str, str | None, str]] = {
         "",
     ),
     "names differ in case": (NODE, "Ray-Team-A", None, "another_role"),
-    "somebody assumed the role": (
+    "an operator assumed the role": (
         dataclasses.replace(NODE, session_name="jo"),
         "ray-team-a",
         None,
@@ -162,7 +162,7 @@ VERDICTS: dict[str, tuple[Identity, str, str | None, str]] = {
         None,
         "no_role",
     ),
-    "nobody": (Identity("none"), "ray-team-a", None, "no_role"),
+    "no identity": (Identity("none"), "ray-team-a", None, "no_role"),
     "a kind that is new": (
         Identity("robot", "arn:aws:sts::222222222222:robot/r2"),
         "ray-team-a",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All checks together: a cloud with which all is right, one elsewhere, and facts that are refused."""
+"""All checks together: a cloud in sync, one elsewhere, and facts that are refused."""
 
 from __future__ import annotations
 

@@ -185,9 +185,7 @@ def test_few_reads_are_made_one_by_one(connect: Connect) -> None:
 def test_pages_are_never_more_than_a_tenth_of_the_reads(
     roles: int, per_page: int, reads: list[tuple[str, int]]
 ) -> None:
-    """At no moment, whatever the account holds and whatever is asked for; and every answer is
-    right.
-    """
+    """At no moment, for any account and any sequence of reads; and every answer is correct."""
     account = Account(roles, per_page)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AwsSession, "call", account.call)
@@ -220,7 +218,7 @@ def test_pages_follow_one_another_to_the_last(connect: Connect) -> None:
 
 @pytest.mark.parametrize("code", ["AccessDenied", "Throttling", "ServiceFailure"])
 def test_a_page_that_is_refused_is_not_asked_for_again(connect: Connect, code: str) -> None:
-    """Nobody is told: single reads need no such permission."""
+    """Without a warning: single reads need no such permission."""
     account = Account(60, page_errors={1: AwsError("No.", code=code)})
     session = connect(account)
     for name in account.roles:
@@ -254,7 +252,7 @@ def test_what_no_page_showed_is_asked_for(connect: Connect) -> None:
     account.profiles["empty"] = {"InstanceProfileName": "empty", "Arn": "arn", "Roles": []}
     assert read(session, "get_role", "role-new") == account.roles["role-new"]
     assert read(session, "get_instance_profile", "empty") == account.profiles["empty"]
-    assert read(session, "get_role", "nobody") is None
+    assert read(session, "get_role", "missing") is None
 
 
 def test_a_role_and_a_profile_of_one_name_are_two_things(connect: Connect) -> None:

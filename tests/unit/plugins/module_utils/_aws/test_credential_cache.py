@@ -68,7 +68,7 @@ def _folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 class Sts:
-    """Answers AssumeRole as it was told to, and counts."""
+    """Answers AssumeRole with a given result, and counts the calls."""
 
     def __init__(self, answer: Exception | None = None, seconds: float = 3600.0) -> None:
         self.asked = 0
@@ -182,7 +182,7 @@ LASTING: dict[str, dict[str, t.Any]] = {
 def test_what_may_pass_is_remembered_for_those_who_wait(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
 ) -> None:
-    """All who waited for one answer have got it within seconds; whoever comes later asks anew."""
+    """All waiting callers get one answer within seconds; a later caller calls AWS again."""
     sts = Sts(AwsError("AssumeRole failed.", **details))
     for passed, asked in ((0.0, 1), (9.0, 1), (2.0, 2)):
         later(monkeypatch, passed)
@@ -195,7 +195,7 @@ def test_what_may_pass_is_remembered_for_those_who_wait(
 def test_what_does_not_pass_is_remembered_for_longer(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, details: dict[str, t.Any]
 ) -> None:
-    """It takes somebody to mend it."""
+    """It stays until an operator fixes it."""
     sts = Sts(AwsError("AssumeRole failed.", **details))
     for passed in (0.0, 50.0):
         later(monkeypatch, passed)
@@ -207,7 +207,7 @@ def test_what_does_not_pass_is_remembered_for_longer(
 def test_after_a_refusal_credentials_are_kept_again(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the trust was mended."""
+    """Once the trust was fixed."""
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
     later(monkeypatch, 61)
@@ -218,8 +218,8 @@ def test_after_a_refusal_credentials_are_kept_again(
 
 
 def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path) -> None:
-    """A task with retries waits for somebody to mend the trust: what it was told the last time is
-    no answer.
+    """A task with retries waits for an operator to fix the trust: the refusal of the last attempt is
+    not reused.
     """
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
@@ -227,7 +227,7 @@ def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path)
 
 
 def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
-    """What it is told is new for all who waited with it."""
+    """Its answer is new for all callers that waited with it."""
     sts, begin = Sts(REFUSAL), threading.Barrier(4)
 
     def slowly() -> Assumed:
@@ -249,7 +249,7 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
     "error", [InputError("An option is wrong."), ValueError("a bug"), KeyboardInterrupt()], ids=repr
 )
 def test_what_is_no_answer_of_aws_is_not_remembered(folder: pathlib.Path, error: Exception) -> None:
-    """It says nothing of the account; nobody is kept waiting by it either."""
+    """It says nothing about the account; no other caller has to wait for it either."""
     with pytest.raises(type(error)):
         SessionCache(str(folder)).assumed(KEY, Sts(error))
     assert SessionCache(str(folder)).assumed(KEY, Sts()).is_fresh
@@ -268,7 +268,7 @@ CONNECTION = {
     [
         {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"},
         {"assume_role_external_id": "tenant-b"},
-        {"assume_role_session_name": "somebody-else"},
+        {"assume_role_session_name": "another-session"},
         {"access_key": "AKIAOTHER", "secret_key": "other"},
         {"session_token": "other"},
         {"profile": "other"},
@@ -329,7 +329,7 @@ def test_what_is_not_of_the_connection_shares(folder: pathlib.Path, same: dict[s
 
 
 def test_a_refusal_is_for_its_own_connection_alone(folder: pathlib.Path) -> None:
-    """The wrong external id of one cloud is not the others' trouble."""
+    """The wrong external id of one cloud does not affect the others."""
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(
             connection_of({**CONNECTION, "assume_role_external_id": "wrong"}), Sts(REFUSAL)
@@ -388,7 +388,7 @@ def test_no_representation_shows_a_secret(shown: t.Callable[[Assumed], str]) -> 
     assert not [secret for secret in SECRETS if secret in text]
 
 
-# --- trouble with the files -----------------------------------------------------------------------
+# --- failures of the files ------------------------------------------------------------------------
 
 WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
 

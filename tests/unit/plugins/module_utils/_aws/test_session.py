@@ -18,14 +18,14 @@ KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "none"}
 
 @pytest.fixture(name="client", params=["iam", "s3", "sts"])
 def _client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> t.Any:
-    # What somebody has set for all of AWS is not what a fleet of thousands needs.
+    # What an operator has set for all of AWS is not what a fleet of thousands needs.
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     return AwsSession(KEYS)._client(request.param)
 
 
 def test_retries_adapt_to_the_rate_that_aws_allows(client: t.Any) -> None:
-    """Many processes share an account's rate: whoever is throttled sends less, instead of the same
+    """Many processes share an account's rate: a client that is throttled sends less, instead of the same
     again and again.
     """
     retries = client.meta.config.retries

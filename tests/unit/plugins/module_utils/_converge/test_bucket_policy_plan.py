@@ -89,10 +89,10 @@ def ours(*principals: str, **elements: t.Any) -> Raw:
 
 
 def grant(**elements: t.Any) -> Raw:
-    """Somebody's statement that gives the role all that it needs, with some elements changed;
+    """An unmanaged statement that gives the role all that it needs, with some elements changed;
     ``None`` takes one out.
     """
-    whole = {**ours(), "Sid": "Somebody", **elements}
+    whole = {**ours(), "Sid": "Unmanaged", **elements}
     return {key: value for key, value in whole.items() if value is not None}
 
 
@@ -151,9 +151,9 @@ HELD = {
             Condition={},
         )
     ],
-    "by somebody's statement": [grant()],
-    "by somebody's statement without a Sid": [grant(Sid=None)],
-    "by somebody's statement with an empty Condition": [grant(Condition={})],
+    "by an unmanaged statement": [grant()],
+    "by an unmanaged statement without a Sid": [grant(Sid=None)],
+    "by an unmanaged statement with an empty Condition": [grant(Condition={})],
     "among other principals": [
         grant(Principal={"AWS": [CONTROL, ROLE], "Service": "logging.s3.amazonaws.com"})
     ],
@@ -185,7 +185,7 @@ def test_access_that_is_held_is_left_as_it_is(raws: list[Raw]) -> None:
 HELD_BY_UNIQUE_ID = {
     "our statement": [ours(ROLE_ID)],
     "our statement, among others": [ours(ROLE_ID, ROLE_B)],
-    "somebody's statement": [grant(Principal={"AWS": ROLE_ID})],
+    "an unmanaged statement": [grant(Principal={"AWS": ROLE_ID})],
     "a part of it": [
         grant(Action=list(ON_BUCKET)),
         grant(Sid="Objects", Principal={"AWS": ROLE_ID}, Action=list(ON_OBJECTS)),
@@ -211,7 +211,7 @@ def test_a_unique_id_beside_the_arn_or_replaced_by_it_does_not_affect_anyscales_
 
 
 MISSED = {
-    "to nobody": [],
+    "to no principal": [],
     "to log delivery": [LOG_DELIVERY],
     "with the four actions of Anyscale's CloudFormation": [TLS_ONLY, ANYSCALE_CLOUDFORMATION],
     "to another role": [grant(Principal={"AWS": ROLE_B})],
@@ -284,8 +284,8 @@ def test_the_statements_that_grant_are_named_by_sid_or_place() -> None:
         grant(Action="s3:GetObject"),
         grant(Sid="All", Action="s3:*"),
     )
-    assert decided(document).result["granted_by"] == {ROLE: ["#2", "Somebody", SID]}
-    assert bucket_policy_plan.granted_by(document, WANTED) == {ROLE: ["#2", "Somebody"]}
+    assert decided(document).result["granted_by"] == {ROLE: ["#2", "Unmanaged", SID]}
+    assert bucket_policy_plan.granted_by(document, WANTED) == {ROLE: ["#2", "Unmanaged"]}
 
 
 def test_roles_share_one_statement_in_sorted_order() -> None:
@@ -304,7 +304,7 @@ def test_roles_share_one_statement_in_sorted_order() -> None:
 def test_only_roles_that_miss_something_are_added() -> None:
     plan = decided(policy(grant()), roles=(TEAM_A, TEAM_B))
     assert_ours(left(plan)[1], ROLE_B)
-    assert plan.result["granted_by"] == {ROLE: ["Somebody"], ROLE_B: [SID]}
+    assert plan.result["granted_by"] == {ROLE: ["Unmanaged"], ROLE_B: [SID]}
 
 
 def test_our_statement_keeps_its_place() -> None:
@@ -447,11 +447,11 @@ STALE = allow(
     Sid="Stale", Principal={"AWS": [FORMER_ID, ROLE_B]}, Action="s3:GetObject", Resource=OBJECTS_ARN
 )
 BLOCKING = {
-    "of others": (policy(TLS_ONLY, STALE), ["Stale"]),
-    "of others, without a Sid": (policy(TLS_ONLY, without(STALE, "Sid")), ["2"]),
-    "of others, alone in it": (policy({**STALE, "Principal": {"AWS": FORMER_ID}}), ["Stale"]),
-    "of others, denied": (policy({**STALE, "Effect": "Deny"}), ["Stale"]),
-    "of others, excepted from a Deny": (
+    "unmanaged": (policy(TLS_ONLY, STALE), ["Stale"]),
+    "unmanaged, without a Sid": (policy(TLS_ONLY, without(STALE, "Sid")), ["2"]),
+    "unmanaged, alone in it": (policy({**STALE, "Principal": {"AWS": FORMER_ID}}), ["Stale"]),
+    "unmanaged, denied": (policy({**STALE, "Effect": "Deny"}), ["Stale"]),
+    "unmanaged, excepted from a Deny": (
         policy(
             deny(
                 Sid="Stale",
@@ -630,7 +630,7 @@ SURE_DENIES = {
 @pytest.mark.parametrize(
     "others",
     [[], [ours()], [CLOUD_FOUNDATION]],
-    ids=["with nothing", "with ours", "with somebody's grant"],
+    ids=["with nothing", "with ours", "with an unmanaged grant"],
 )
 @pytest.mark.parametrize("elements", SURE_DENIES.values(), ids=list(SURE_DENIES))
 def test_a_deny_that_hits_the_role_is_an_error_that_names_it(
@@ -704,43 +704,47 @@ ABSENT = {
         None,
         ["access_present"],
     ),
-    "from somebody's": ([grant(), LOG_DELIVERY], [LOG_DELIVERY], ["access_in_other_statement"]),
-    "from somebody's, others stay in it": (
+    "from an unmanaged one": (
+        [grant(), LOG_DELIVERY],
+        [LOG_DELIVERY],
+        ["access_in_other_statement"],
+    ),
+    "from an unmanaged one, others stay in it": (
         [CLOUD_FOUNDATION],
         [{**CLOUD_FOUNDATION, "Principal": {"AWS": CONTROL}}],
         ["access_in_other_statement"],
     ),
-    "from somebody's, other kinds stay in it": (
+    "from an unmanaged one, other kinds stay in it": (
         [grant(Principal={"AWS": ROLE, "Service": "logging.s3.amazonaws.com"})],
         [grant(Principal={"Service": "logging.s3.amazonaws.com"})],
         ["access_in_other_statement"],
     ),
-    "from somebody's with a wildcard": (
+    "from an unmanaged one with a wildcard": (
         [grant(Action="s3:*"), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from somebody's with NotAction": (
+    "from an unmanaged one with NotAction": (
         [grant(Action=None, NotAction="s3:x"), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from somebody's under a Condition": (
+    "from an unmanaged one under a Condition": (
         [grant(Condition={"Bool": {"aws:SecureTransport": True}}), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from somebody's on a prefix": (
+    "from an unmanaged one on a prefix": (
         [grant(Resource=f"{BUCKET_ARN}/x/*"), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from somebody's, which shows its unique id": (
+    "from an unmanaged one, which shows its unique id": (
         [grant(Principal={"AWS": ROLE_ID}), TLS_ONLY],
         [TLS_ONLY],
         ["access_in_other_statement"],
     ),
-    "from ours and somebody's": (
+    "from ours and an unmanaged one": (
         [ANYSCALE_CLOUDFORMATION, ours()],
         [{**ANYSCALE_CLOUDFORMATION, "Principal": {"AWS": CONTROL}}],
         ["access_in_other_statement", "access_present"],
@@ -775,7 +779,7 @@ def test_a_role_is_taken_out_of_every_kind_of_our_statements() -> None:
 @pytest.mark.parametrize(
     "raw",
     [ours(), grant(), grant(Action="s3:*")],
-    ids=["ours", "somebody's", "somebody's with a wildcard"],
+    ids=["ours", "an unmanaged one", "an unmanaged one with a wildcard"],
 )
 def test_the_last_statement_taken_out_leaves_a_policy_that_is_to_go(raw: Raw) -> None:
     plan = absent(policy(raw))
@@ -790,7 +794,7 @@ NOTHING_TO_TAKE_OUT = {
     "a role whose name contains it": [grant(Principal={"AWS": LOOKALIKE})],
     "another's unique id": [grant(Principal={"AWS": ROLE_B_ID})],
     "the account as a whole": [grant(Principal={"AWS": [ROOT, ACCOUNT]})],
-    "everybody, which names nobody": [grant(Principal="*")],
+    "everybody, which names no role": [grant(Principal="*")],
     "all but the role": [grant(Principal=None, NotPrincipal={"AWS": ROLE})],
     "the role denied": [deny(Principal={"AWS": ROLE}, Action="s3:*", Resource=OBJECTS_ARN)],
     "the role excepted from a Deny": [

@@ -177,8 +177,8 @@ PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObj
     # live config, reasons, and then the instance configurations of the cluster and of the first
     # worker group
     "no instance configuration": (config(None, None, node("w")), ("profile_missing",), OURS, None),
-    "right already": (config(OURS, None, node("w")), (), OURS, None),
-    "right on every node": (config(OURS, OURS, node("w", OURS)), (), OURS, OURS),
+    "in sync already": (config(OURS, None, node("w")), (), OURS, None),
+    "in sync on every node": (config(OURS, OURS, node("w", OURS)), (), OURS, OURS),
     "siblings are kept": (config(DISK), ("profile_missing",), {**DISK, **OURS}, None),
     "another profile": (config(OTHERS), ("profile_differs",), OURS, None),
     "a role's ARN": (
@@ -219,7 +219,7 @@ PRESENT: dict[str, tuple[JsonObject, tuple[str, ...], JsonObject | None, JsonObj
         {**DISK, **OURS},
         None,
     ),
-    "a legacy key that is right": (config(aws_advanced_configurations_json=OURS), (), OURS, None),
+    "a legacy key in sync": (config(aws_advanced_configurations_json=OURS), (), OURS, None),
     "a legacy key of a group": (
         config(OURS, None, node("w", aws_advanced_configurations_json=DISK)),
         ("node_group_hides_profile",),

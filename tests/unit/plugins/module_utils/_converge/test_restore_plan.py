@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A document is put back where nobody else has written to it since, or by force; what is right
-already is left alone.
+"""A document is restored where no other writer has changed it since, or by force; one in sync is
+left alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NEEDED = ("speech", "vision")
 
 
 def test_what_other_clouds_need_is_restored_only_by_force() -> None:
-    """Whoever wrote it last; where it is back already, there is nothing to lose."""
+    """Whichever writer was last; a document that is restored already cannot lose anything."""
     backups = chain(("a", "b"))
     with pytest.raises(RefusedError, match="needed_by: speech, vision"):
         decide(backups, "b", same, False, needed_by=NEEDED)
@@ -88,15 +88,15 @@ def test_why_it_differs(case: str, force: bool) -> None:
 
 
 DRIFT = {
-    "somebody changed it": ([("a", "b")], "x", "by another writer after the run"),
-    "somebody took it away": ([("a", "b")], None, "by another writer after the run"),
-    "somebody made one again": ([("a", None)], "x", "by another writer after the run"),
-    "somebody wrote between two tasks": (
+    "another writer changed it": ([("a", "b")], "x", "by another writer after the run"),
+    "another writer deleted it": ([("a", "b")], None, "by another writer after the run"),
+    "another writer created it again": ([("a", None)], "x", "by another writer after the run"),
+    "another writer changed it between two tasks": (
         [("a", "b"), ("bx", "cx")],
         "cx",
         "while the run wrote to it",
     ),
-    "somebody took it away between two tasks": (
+    "another writer deleted it between two tasks": (
         [("a", "b"), (None, "c")],
         "c",
         "while the run wrote to it",

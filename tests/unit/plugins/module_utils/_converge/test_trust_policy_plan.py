@@ -61,7 +61,7 @@ def ours(sid: str = "AnyscaleEC2Trust", service: str = EC2) -> Raw:
 
 
 def ec2(**elements: t.Any) -> Raw:
-    """Somebody's statement that lets EC2 assume the role, with some elements changed."""
+    """An unmanaged statement that lets EC2 assume the role, with some elements changed."""
     return {**allow(Sid="Instances", Principal={"Service": EC2}, Action=ASSUME), **elements}
 
 
@@ -320,7 +320,7 @@ HARMLESS_DENIES = {
     "of those who have no second factor, but not of services": deny_for_all(
         Bool={"aws:MultiFactorAuthPresent": "false", "aws:PrincipalIsAWSService": "false"}
     ),
-    "of whoever does not use TLS": deny_for_all(Bool={"aws:SecureTransport": "false"}),
+    "of callers without TLS": deny_for_all(Bool={"aws:SecureTransport": "false"}),
     "of services, but for EC2": deny_for_all(StringNotEquals={"aws:PrincipalServiceName": EC2}),
 }
 # EC2 has no external id and no second factor, and a condition that denies a value is met without
@@ -331,7 +331,7 @@ CONDITIONAL_DENIES = {
         StringNotLike={"sts:ExternalId": ["x-*", "y-*"]}
     ),
     "no external id": deny_for_all(Null={"sts:ExternalId": "true"}),
-    "no second factor, if it is told": deny_for_all(
+    "no second factor, if the key is present": deny_for_all(
         BoolIfExists={"aws:MultiFactorAuthPresent": "false"}
     ),
     "all of no external ids": deny_for_all(
@@ -457,7 +457,7 @@ def test_a_trust_that_holds_is_no_matter_of_the_quota() -> None:
 
 ABSENT = {
     "ours": ([TRUST_LAMBDA, ours(), TRUST_CONTROL_PLANE], [TRUST_LAMBDA, TRUST_CONTROL_PLANE]),
-    "somebody's": ([TRUST_OF_CLOUDFORMATION, TRUST_LAMBDA], [TRUST_LAMBDA]),
+    "an unmanaged one": ([TRUST_OF_CLOUDFORMATION, TRUST_LAMBDA], [TRUST_LAMBDA]),
     "the manual's": ([TRUST_OF_THE_MANUAL, TRUST_LAMBDA], [TRUST_LAMBDA]),
     "with a list of actions": (
         [ec2(Action=[ASSUME, "sts:TagSession"]), TRUST_LAMBDA],
@@ -510,7 +510,7 @@ NOTHING_TO_TAKE_OUT = {
     "EC2 with all but this action": policy({**without(ec2(), "Action"), "NotAction": ASSUME}),
     "EC2 denied": policy(TRUST_LAMBDA, deny(Principal={"Service": EC2}, Action=ASSUME)),
     "everybody denied": policy(TRUST_LAMBDA, deny(Principal="*", Action="*")),
-    "everybody allowed, which names nobody": policy(allow(Principal="*", Action=ASSUME)),
+    "everybody allowed, which names no service": policy(allow(Principal="*", Action=ASSUME)),
     "all but EC2 allowed": policy(allow(NotPrincipal={"Service": EC2}, Action=ASSUME)),
     "our Sid on a statement for others": policy({**TRUST_LAMBDA, "Sid": "AnyscaleEC2Trust"}),
 }

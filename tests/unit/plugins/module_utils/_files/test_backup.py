@@ -309,7 +309,7 @@ def test_a_backup_that_other_users_can_write_to_is_refused(tmp_path: pathlib.Pat
 def test_what_another_user_owns_is_not_trusted(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever owns a folder or a file can change it at any time, whatever its mode says now."""
+    """The owner of a folder or a file can change it at any time, whatever its mode is now."""
     path = write(tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(InputError, match="belongs to another user"):
@@ -318,7 +318,7 @@ def test_what_another_user_owns_is_not_trusted(
         write(tmp_path)
 
 
-RELATIVE = ["backups", "./backups", "../backups", "", "~nobody-of-this-name/backups"]
+RELATIVE = ["backups", "./backups", "../backups", "", "~no-such-user/backups"]
 
 
 @pytest.mark.parametrize("directory", RELATIVE)

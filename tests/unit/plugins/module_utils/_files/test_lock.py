@@ -174,7 +174,7 @@ def _without_its_folder(folder: pathlib.Path) -> None:
 
 
 def _with_another_file(folder: pathlib.Path) -> None:
-    """As it is once somebody else came after a cleaner."""
+    """As it is once another process came after a cleaner."""
     for path in folder.iterdir():
         path.unlink()
         path.touch(mode=0o600)
@@ -187,8 +187,8 @@ CLEANERS = (_without_its_file, _without_its_folder, _with_another_file)
 def test_the_lock_that_is_held_is_the_one_that_other_processes_find(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, clean: t.Callable[[pathlib.Path], None]
 ) -> None:
-    """Whoever opens a file that is removed before it is locked would hold the lock of nobody else's
-    file.
+    """A process that opens a file that is removed before it is locked would hold a lock that no other
+    process sees.
     """
     lock, cleaned = fcntl.flock, []
 
@@ -224,7 +224,7 @@ def test_one_who_waits_for_a_file_that_is_removed_waits_for_its_successor(
 
 
 def test_a_lock_file_in_use_is_not_an_old_one(folder: pathlib.Path) -> None:
-    """A cleaner of temporary files goes by their age, and asks nobody whether they are in use."""
+    """A cleaner of temporary files removes them by age, whether they are in use or not."""
     with resource_lock(RESOURCE, str(folder), 1):
         (path,) = folder.iterdir()
     os.utime(path, (0, 0))

@@ -198,7 +198,7 @@ def trust_policies(effects: t.Sequence[str] = ("Allow",)) -> st.SearchStrategy[D
 
 
 def bucket_policies(effects: t.Sequence[str] = ("Allow",)) -> st.SearchStrategy[Document]:
-    """Bucket policies of others: our Sid is in none of them."""
+    """Unmanaged bucket policies: our Sid is in none of them."""
     actions = st.one_of(
         st.just(EIGHT),
         scalar_or_list(st.sampled_from([*EIGHT, "s3:*", "s3:Get*", "s3:PutBucketAcl"])),

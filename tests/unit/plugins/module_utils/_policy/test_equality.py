@@ -227,8 +227,11 @@ UNEQUAL_STATEMENTS = {
     "a role and its account": (BASE, base(Principal={"AWS": ROOT})),
     "an extra principal": (BASE, base(Principal={"AWS": [ROLE, ROLE_B]})),
     "a role and everybody": (BASE, base(Principal="*")),
-    "everybody and nobody": (base(Principal="*"), base(Principal={})),
-    "everybody by kind and nobody": (base(Principal={"AWS": "*"}), base(Principal={"AWS": []})),
+    "everybody and no principal": (base(Principal="*"), base(Principal={})),
+    "everybody by kind and no principal": (
+        base(Principal={"AWS": "*"}),
+        base(Principal={"AWS": []}),
+    ),
     "all services and everybody": (base(Principal={"Service": "*"}), base(Principal={"AWS": "*"})),
     "Principal and NotPrincipal": (BASE, base(Principal=None, NotPrincipal={"AWS": ROLE})),
     "NotPrincipal of everybody and Principal of everybody": (

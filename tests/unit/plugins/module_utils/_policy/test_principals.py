@@ -123,8 +123,8 @@ WITHOUT_PRINCIPALS = {
         EC2,
         {"Federated": EC2},
     ),
-    "nobody goes": ({"AWS": [ROLE_B, ROOT]}, "AWS", ROLE, {"AWS": [ROLE_B, ROOT]}),
-    "another kind is not looked at": ({"AWS": [ROLE]}, "Service", ROLE, {"AWS": [ROLE]}),
+    "no principal is removed": ({"AWS": [ROLE_B, ROOT]}, "AWS", ROLE, {"AWS": [ROLE_B, ROOT]}),
+    "another kind is ignored": ({"AWS": [ROLE]}, "Service", ROLE, {"AWS": [ROLE]}),
     "everybody stays": ("*", "AWS", ROLE, "*"),
 }
 

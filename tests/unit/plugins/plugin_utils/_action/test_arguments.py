@@ -66,7 +66,7 @@ WRONG: dict[str, dict[str, t.Any]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_the_complaint_is_that_of_a_module(capsys: pytest.CaptureFixture[str], case: str) -> None:
-    """To the letter: whoever reads it need not know where the task ran."""
+    """To the letter: the message does not depend on where the task ran."""
     name = {"_ansible_module_name": "iam_trust_ec2"}
     with patch_module_args({**WRONG[case], **name}), pytest.raises(SystemExit):
         AnsibleModule(supports_check_mode=True, **module_arguments(Task))

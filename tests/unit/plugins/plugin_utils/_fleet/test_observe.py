@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How clouds are looked at: what makes one right, whose trouble is whose, and how much is done at
-once. Without Ansible's inside.
+"""How clouds are observed: which are in sync, which cloud a failure belongs to, and how many are
+read at a time. Without Ansible's internals.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class FakeTask(Task):
         """The wanted plan, or the wanted error."""
         outcome = self.params["outcome"]
         if "refuse" in outcome:
-            raise RefusedError(outcome["refuse"], "Mend it.")
+            raise RefusedError(outcome["refuse"], "Fix it.")
         if "crash" in outcome:
             raise ZeroDivisionError(outcome["crash"])
         result = {"arn": outcome.get("arn"), "file": self.params["file"]}
@@ -105,7 +105,7 @@ class FakeRole:
 def observe(
     hosts: dict[str, list[Step | Exception]], threads: int = 4
 ) -> tuple[dict[str, Observed], FakeRole]:
-    """Look at hosts."""
+    """Observe hosts."""
     role = FakeRole(hosts)
     fleet = Fleet(
         t.cast(t.Any, role), {MODULE: FakeTask}, t.cast(t.Any, lambda params: None), "/play"
@@ -125,11 +125,11 @@ IN_SYNC = step()
     ("steps", "expected"),
     [
         pytest.param([], Observed(), id="no step, nothing to do"),
-        pytest.param([IN_SYNC, IN_SYNC], Observed(), id="every step is right"),
+        pytest.param([IN_SYNC, IN_SYNC], Observed(), id="every step is in sync"),
         pytest.param(
             [step(warnings=["w1"]), step(warnings=["w2", "w3"])],
             Observed(warnings=("w1", "w2", "w3")),
-            id="right, with warnings",
+            id="in sync, with warnings",
         ),
         pytest.param(
             [IN_SYNC, step(reasons=["a", "b"])],
@@ -144,11 +144,11 @@ IN_SYNC = step()
         pytest.param(
             [step(reasons=["a"]), step(refuse="No.")],
             Observed(("a",), ("fake",)),
-            id="what comes after it is not looked at",
+            id="what comes after it is not observed",
         ),
         pytest.param(
             [IN_SYNC, step(refuse="No.")],
-            Observed(obstacle="No. Mend it."),
+            Observed(obstacle="No. Fix it."),
             id="a step is refused: message and remedy",
         ),
         pytest.param(
@@ -172,7 +172,7 @@ IN_SYNC = step()
     ],
 )
 def test_what_is_seen_of_a_cloud(steps: list[Step | Exception], expected: Observed) -> None:
-    """A cloud is right only if nothing at all stands against it."""
+    """A cloud is in sync only without reasons and without an obstacle."""
     found = observe({"cloud": steps})[0]["cloud"]
     assert found == expected
     assert found.is_right == (not expected.reasons and expected.obstacle is None)
@@ -210,7 +210,7 @@ def test_each_step_hears_what_the_one_before_found() -> None:
 
 
 def test_the_failure_of_a_cloud_affects_no_other() -> None:
-    """All are told of, in the order in which they were asked for."""
+    """All are returned, in the order in which they were asked for."""
     kinds: list[list[Step | Exception]] = [
         [IN_SYNC],
         [step(reasons=["r"])],
@@ -348,7 +348,7 @@ class Session:
 def test_tasks_share_a_session_only_for_the_same_connection(
     other: dict[str, t.Any], shares: bool
 ) -> None:
-    """Else a cloud would be looked at in another's account."""
+    """Otherwise a cloud would be read in another's account."""
     pool = SessionPool(t.cast(t.Any, Session))
     assert (pool.session(CONNECTION) is pool.session({**CONNECTION, **other})) == shares
 

@@ -151,7 +151,7 @@ NEEDS: dict[str, tuple[Backup, set[str]]] = {
     ),
     "the trust that it took": (TAKES_TRUST, set()),
     "the bucket that it gave": (GIVES_BUCKET, {"beside it", "of an account unknown"}),
-    "the bucket that it gave to somebody else": (WIDENS_BUCKET, set()),
+    "the bucket that it gave to another role": (WIDENS_BUCKET, set()),
     "the bucket that it denied": (
         dataclasses.replace(GIVES_BUCKET, after=of(grant(ARN, effect="Deny"))),
         set(),

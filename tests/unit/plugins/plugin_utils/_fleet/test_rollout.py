@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The canary comes first, rings in the order of the rollout, clouds in a ring in that of the
-inventory; nobody is left out.
+inventory; no cloud is left out.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each cloud of an onboarding counts once, by what became of it, and whoever was not right is
+"""Each cloud of an onboarding counts once, by its outcome, and every cloud that was not in sync is
 named.
 """
 
@@ -19,7 +19,7 @@ Json = dict[str, t.Any]
 CHANGED = {"cloud_iam_result": {"changed": True, "reasons": ["ec2_trust_missing"]}}
 IN_SYNC: Json = {"cloud_iam_result": {"changed": False, "reasons": []}}
 FAILED = {"cloud_iam_result": {"failed": True, "msg": "No such role."}}
-# Somebody overwrote it, and it was put in again, which changed only that.
+# Another writer overwrote it, and it was restored, which changed only that.
 AGAIN = {
     "cloud_iam_result": {"changed": True, "reasons": ["access_missing"]},
     "onboard_result": {"changed": True, "reasons": ["ec2_trust_missing", "access_missing"]},
@@ -52,7 +52,7 @@ BOTH = ["ec2_trust_missing", "access_missing"]
             NOT_AGAIN,
             False,
             {"state": "changed", "reasons": BOTH, "overwritten": False},
-            id="right when it was its turn again",
+            id="in sync on its second turn",
         ),
         pytest.param(FAILED, True, {"state": "failed", "msg": "No such role."}, id="failed"),
         pytest.param(
@@ -71,17 +71,17 @@ BOTH = ["ec2_trust_missing", "access_missing"]
         pytest.param(
             {"cloud_iam_result": None}, False, {"state": "not_reached"}, id="a result that is none"
         ),
-        pytest.param(IN_SYNC, False, None, id="right after all"),
+        pytest.param(IN_SYNC, False, None, id="in sync after all"),
     ],
 )
-def test_what_becomes_of_a_cloud(variables: Json, failed: bool, expected: Json | None) -> None:
-    """A cloud that is right is not spoken of."""
+def test_the_outcome_of_a_cloud(variables: Json, failed: bool, expected: Json | None) -> None:
+    """A cloud in sync is not listed."""
     found = outcome({"hosts": ["one"]}, {"one": variables}, ["one"] if failed else [])
     assert found["clouds"].get("one") == expected
 
 
 def test_every_cloud_counts_once() -> None:
-    """Those that were seen to be right, those that went on, and those that are left for another
+    """Those that the plan found in sync, those that continued, and those that are deferred to another
     run.
     """
     variables = {"a": CHANGED, "b": IN_SYNC, "c": FAILED, "d": {}, "e": AGAIN}

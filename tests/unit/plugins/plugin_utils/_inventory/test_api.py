@@ -52,7 +52,7 @@ class Client:
     def cloud_resources(self, cloud_id: str) -> list[Json]:
         self.asked.append(cloud_id)
         if cloud_id in self._failures:
-            raise AnyscaleError(f"{cloud_id} failed.", "Mend it.", status=self._failures[cloud_id])
+            raise AnyscaleError(f"{cloud_id} failed.", "Fix it.", status=self._failures[cloud_id])
         return [
             {
                 **resource(),
@@ -141,7 +141,7 @@ class TestRows:
     def test_the_failure_of_one_cloud_is_in_its_row(self, status: int) -> None:
         rows = Client([cloud(1), cloud(2)], {"cld_1": status}).rows()
         assert [(row["failure"], bool(row["resources"])) for row in rows] == [
-            ("cld_1 failed. Mend it.", False),
+            ("cld_1 failed. Fix it.", False),
             (None, True),
         ]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of permissions: a policy for every playbook, as IAM takes it. That they are right, the
+"""The table of permissions: a policy for every playbook, as IAM takes it. That they suffice, the
 integration tests show.
 """
 

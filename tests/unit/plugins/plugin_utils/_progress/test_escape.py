@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No text of others moves a terminal's cursor, and no line is wider than is wanted."""
+"""No external text moves a terminal's cursor, and no line is wider than its limit."""
 
 from __future__ import annotations
 

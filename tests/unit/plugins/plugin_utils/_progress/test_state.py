@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Told the events of a run, it knows what each cloud came to, how much is done and how long the
-rest will take.
+"""From the events of a run: the outcome of each cloud, how much is done and how long the rest
+will take.
 """
 
 from __future__ import annotations
@@ -78,17 +78,17 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
                 ("settle", ()),
             ],
             [DRIFTED, UNKNOWN, IN_SYNC],
-            id="of one not all could be told",
+            id="one has an unknown check",
         ),
         pytest.param(
             [BEGIN, ("audit_failed", "a"), ("settle", ())],
             [UNAUDITED, None, None],
-            id="one could not be looked at",
+            id="one could not be audited",
         ),
         pytest.param(
             [BEGIN, ("audit_failed", "a"), ("fail", "a", "no"), ("settle", ("a",))],
             [FAILED, None, None],
-            id="not looked at, then failed",
+            id="not audited, then failed",
         ),
         pytest.param(
             [BEGIN, ("find", "a", ["trust"]), ("fail", "a", "no"), ("settle", ("a",))],
@@ -275,14 +275,16 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
             (2, 0, 0),
             id="two have had their last task",
         ),
-        pytest.param([BEGIN, *_all_over("bucket", "a") * 3], (1, 0, 0), id="nobody is done twice"),
+        pytest.param(
+            [BEGIN, *_all_over("bucket", "a") * 3], (1, 0, 0), id="no cloud is done twice"
+        ),
         pytest.param(
             [BEGIN, ("change", "a", ["x"]), ("change", "a", ["y"])],
             (0, 1, 0),
-            id="nobody changes twice",
+            id="no cloud changes twice",
         ),
         pytest.param(
-            [BEGIN, ("fail", "a", "no"), ("fail", "a", "no")], (1, 0, 1), id="nobody fails twice"
+            [BEGIN, ("fail", "a", "no"), ("fail", "a", "no")], (1, 0, 1), id="no cloud fails twice"
         ),
         pytest.param(
             [BEGIN, ("fail", "a", "no"), ("settle", ())], (3, 0, 0), id="rescued ones did not fail"
@@ -295,7 +297,7 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
         pytest.param(
             [BEGIN, *_all_over("bucket"), AGAIN], (0, 0, 0), id="another play is more work"
         ),
-        pytest.param([BEGIN, ("plan", {"b"})], (2, 0, 0), id="those that are right are done"),
+        pytest.param([BEGIN, ("plan", {"b"})], (2, 0, 0), id="those in sync are done"),
         pytest.param(
             [BEGIN, ("fail", "a", "no"), ("plan", {"a", "b"})],
             (2, 0, 1),
@@ -427,7 +429,7 @@ def test_the_last_task_tells_that_a_cloud_is_done() -> None:
 
 
 def test_predictions_are_counted_until_they_come_true() -> None:
-    """So that it can be told whether all that changed is only predicted."""
+    """So that a run whose changes are all predictions can be distinguished."""
     progress = _after(
         BEGIN,
         ("change", "a", ["x"], True),
@@ -441,7 +443,7 @@ def test_predictions_are_counted_until_they_come_true() -> None:
 
 
 def test_reasons_are_reported_once() -> None:
-    """Those that come after a cloud was told of are told on their own; all of them stay known."""
+    """Those that come after a cloud was reported are reported separately; all of them stay known."""
     progress = _after(BEGIN, ("change", "a", ["x", "y", "x"]))
     assert [(cloud.name, cloud.unreported) for cloud in progress.unreported()] == [
         ("a", ["x", "y"])

@@ -163,7 +163,7 @@ def test_the_line_goes_with_the_process(
 
 
 def test_a_ticker_ticks_until_it_is_stopped() -> None:
-    """Also in the presence of nobody who reads."""
+    """Also when no process reads."""
     ticked = threading.Event()
     ticker = Ticker(ticked.set, 0.001)
     assert ticked.wait(10)

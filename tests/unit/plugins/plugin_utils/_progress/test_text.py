@@ -116,7 +116,7 @@ def test_the_heartbeat() -> None:
 
 
 def test_a_cloud_that_changed() -> None:
-    """Its name, its account where that is known, the reasons that were not told before."""
+    """Its name, its account where that is known, the reasons that were not reported before."""
     progress = _progress(a="111111111111", b="")
     progress.change("a", ["x", "y\n"])
     progress.change("b", ["z"], predicted=True)
@@ -195,7 +195,7 @@ def test_the_recap_tells_changes_from_predictions() -> None:
 
 
 def test_the_recap_of_an_audit() -> None:
-    """A cloud with a check that fails is not called right."""
+    """A cloud with a check that fails does not count as in sync."""
     progress = _progress(a="111111111111", b="111111111111", c="111111111111")
     progress.find("a", ["trust_policy", "bucket_grants"])
     progress.find("b", ["trust_policy"])
@@ -215,7 +215,7 @@ def test_the_recap_of_an_audit() -> None:
 
 
 def test_the_recap_of_a_rollout_that_stopped() -> None:
-    """Who was not come to is counted as that, and not as right."""
+    """A cloud that was not reached is counted as that, and not as in sync."""
     progress = _progress(a="111111111111", b="111111111111")
     progress.plan({"b"})
     assert _recap(progress)[:2] == [
@@ -228,7 +228,7 @@ def test_the_recap_of_a_rollout_that_stopped() -> None:
 
 
 def test_a_run_for_no_cloud_has_no_recap() -> None:
-    """Nor has one in which no task was for anybody."""
+    """Nor has one in which no task was for a cloud."""
     assert _recap(Progress()) == [] == _recap(_progress(a=""))
 
 

@@ -63,7 +63,7 @@ def result(name: str, *checks: Json, **facts: t.Any) -> Json:
 
 
 def fleet(size: int, seed: int = 7, drift: float = 1.0) -> dict[str, Json]:
-    """A fleet in which most clouds are right. ``drift`` scales how many are not; the same seed
+    """A fleet in which most clouds are in sync. ``drift`` scales how many are not; the same seed
     gives the same fleet.
     """
     accounts = [
@@ -120,7 +120,7 @@ def _drawn(check_id: str, name: str, account: str, chance: random.Random, drift:
         return check(
             check_id,
             "unknown",
-            reason=f"iam:GetRolePolicy was refused in account {account}, so this cannot be told.",
+            reason=f"iam:GetRolePolicy was refused in account {account}, so this is unknown.",
         )
     if check_id.startswith("compute_config") and luck > 0.93:
         return check(check_id, "not_applicable", reason="The cloud runs on Kubernetes.")
@@ -191,7 +191,7 @@ def trust_policy(*services: str) -> Json:
 
 
 def bucket_policies(name: str, account: str) -> tuple[Json, Json]:
-    """A bucket's policy with a statement of others, and with the role's access made complete."""
+    """A bucket's policy with an unmanaged statement, and with the role's access made complete."""
     arn = f"arn:aws:s3:::anyscale-{name}-data"
     tls = {
         "Sid": "AllowSSLRequestsOnly",

@@ -107,7 +107,7 @@ def test_the_header_is_there_without_clouds() -> None:
             "bucket_deny",
             {"bucket": None},
             ("s3", "AwsS3Bucket", ""),
-            id="a bucket that nobody knows",
+            id="an unknown bucket",
         ),
         pytest.param(
             "role_account",
@@ -173,7 +173,7 @@ def test_a_formula_is_made_text(start: str) -> None:
 
 
 def test_separators_and_quotes_stay_inside_their_cell() -> None:
-    """Nobody begins a cell or a row of their own."""
+    """No text begins a cell or a row of its own."""
     value = 'a";"=1+1"\r\n;;;"=2'
     [row] = rows({"vision": result("vision", check("trust_ec2", reason=value))})
     assert row["STATUS_EXTENDED"] == value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report's states, totals and changes: nothing that was not seen is called right, and nothing
+"""The report's states, totals and changes: nothing that was not read counts as in sync, and nothing
 unknown is called fixed.
 """
 
@@ -59,11 +59,11 @@ def of_statuses(*statuses: str) -> Json:
         pytest.param(
             of_statuses("warn", "unknown"), "unknown", id="the unknown is worse than a warning"
         ),
-        pytest.param(of_statuses("unknown", "unknown"), "error", id="no check could be told"),
+        pytest.param(of_statuses("unknown", "unknown"), "error", id="every check is unknown"),
         pytest.param(
             of_statuses("unknown", "not_applicable"),
             "error",
-            id="no check that applies could be told",
+            id="every check that applies is unknown",
         ),
         pytest.param(
             of_statuses("unknown", "fail", "warn"), "fail", id="a failure is the worst check"
@@ -146,7 +146,7 @@ def test_a_cloud_without_any_result_keeps_what_was_tried() -> None:
         pytest.param(
             "warn", "not_applicable", "gone", id="what is no longer applicable is not fixed"
         ),
-        pytest.param("fail", "unknown", None, id="what cannot be told any more is not fixed"),
+        pytest.param("fail", "unknown", None, id="what became unknown is not fixed"),
         pytest.param("pass", "pass", None, id="it passes still"),
         pytest.param("unknown", "pass", None, id="it was unknown, and was no finding"),
     ],

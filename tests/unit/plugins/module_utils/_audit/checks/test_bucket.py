@@ -126,7 +126,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "by its unique ID",
         ),
-        "ours, edited, beside a grant of others": (
+        "ours, edited, beside an unmanaged grant": (
             access({**OURS_EDITED}, {**ACCESS, "Sid": "Team"}),
             "warn",
             "has drifted",
@@ -198,7 +198,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "the cloud's clusters use another",
         ),
-        "nobody knows the cloud's bucket": ({"registered_bucket": REFUSED}, "pass", ""),
+        "the cloud's bucket is unknown": ({"registered_bucket": REFUSED}, "pass", ""),
     },
     "bucket_region": {
         "no region of the cloud": (on(region=None), "unknown", "no region for the cloud"),
@@ -216,7 +216,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "as registered",
         ),
         "no such bucket": ({"bucket_region": GONE}, "not_applicable", "does not exist"),
-        "nobody knows the cloud's region": ({"primary": REFUSED}, "unknown", "refused"),
+        "the cloud's region is unknown": ({"primary": REFUSED}, "unknown", "refused"),
     },
     "bucket_dangling_principals": {
         "a deleted one": (
@@ -232,12 +232,12 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             "",
         ),
-        "nobody may look them up": (
+        "they may not be looked up": (
             {**access({**ACCESS, "Principal": {"AWS": FORMER_ID}}), "principals": REFUSED},
             "unknown",
             "refused",
         ),
-        "nobody may look them up, and none is shown": ({"principals": REFUSED}, "pass", ""),
+        "they may not be looked up, and none is shown": ({"principals": REFUSED}, "pass", ""),
     },
 }
 ROWS = rows_of(TABLE)

@@ -83,7 +83,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "unknown",
             "2 primary resources",
         ),
-        "of a shape that nobody knows": (
+        "of an unknown shape": (
             config(config={"deployment_configs": [None]}),
             "unknown",
             "deployment_configs[0] is None",
@@ -196,7 +196,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "unknown",
             "",
         ),
-        "of a shape that nobody knows": (
+        "of an unknown shape": (
             config(config={"worker_node_types": [None]}),
             "unknown",
             "worker_node_types[0] is None",

@@ -79,7 +79,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "depends on a condition",
         ),
         "no such role": ({"control_plane": GONE}, "fail", f"Role {CONTROL}"),
-        "nobody knows which": ({"control_plane_arn": REFUSED}, "unknown", "refused"),
+        "its ARN is unknown": ({"control_plane_arn": REFUSED}, "unknown", "refused"),
     },
     "control_plane_get_instance_profile": {
         "nothing": (plane({**PASS_ROLE, "Action": "iam:PassRole"}), "fail", PROFILE),

@@ -58,7 +58,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "warn",
             "manages the role",
         ),
-        "the bucket's tags are refused, but the role is owned, and both are told": (
+        "the bucket's tags are refused, but the role is owned, and both are reported": (
             {"bucket_tags": REFUSED, "role": Fact(role(Tags=TERRAFORM))},
             "warn",
             "The bucket's tags could not be read (iam:Anything is missing):",

@@ -67,7 +67,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             "is registered for the cloud",
         ),
-        "another name beside the right one": (BOTH_HOLD, "pass", ""),
+        "another name beside the registered one": (BOTH_HOLD, "pass", ""),
     },
     "instance_profile_role": {
         "none": (NO_PROFILE, "not_applicable", "does not exist"),

@@ -104,12 +104,12 @@ TABLE: dict[str, dict[str, Row]] = {
             "fail",
             "traceback at Statement 2",
         ),
-        "all but somebody": (
+        "all but one role": (
             trusting(allow(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME), TRUST),
             "fail",
             "traceback at Statement 1",
         ),
-        "a Deny of all but somebody": (
+        "a Deny of all but one role": (
             trusting(TRUST, deny(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME)),
             "pass",
             "",
@@ -198,8 +198,8 @@ TRUSTS = {
     "everybody for a list of actions beside it": policy(
         TRUST, allow(Principal="*", Action=[ASSUME])
     ),
-    "all but somebody beside it": policy(TRUST, allow(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME)),
-    "all but somebody denied": policy(TRUST, deny(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME)),
+    "all but one role beside it": policy(TRUST, allow(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME)),
+    "all but one role denied": policy(TRUST, deny(NotPrincipal={"AWS": ROLE_B}, Action=ASSUME)),
     "no statement": policy(),
 }
 
