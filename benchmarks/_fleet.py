@@ -35,8 +35,8 @@ def clouds(count: int) -> tuple[Cloud, ...]:
 
 
 def drifted(cloud: Cloud) -> Cloud:
-    """The same cloud after another writer removed EC2 from the trust policy and the role from the bucket
-    policy.
+    """The same cloud after another writer removed EC2 from the trust policy and the role from the
+    bucket policy.
     """
     return dataclasses.replace(cloud, trust="lambda_only", bucket_policy="foreign_reader")
 

@@ -25,7 +25,8 @@ class Measure:
 
     controller: the most that the command's own process had in proportional set size, which shares
     out shared pages.
-    fork: the most that any of its children had of its own, pages that it shares with no other process.
+    fork: the most that any of its children had of its own, pages that it shares with no other
+    process.
     """
 
     exit_status: int

@@ -106,7 +106,7 @@ def _cells(
 
 
 def in_round(scheduled: list[Cell], number: int) -> list[Cell]:
-    """The cells in the order of a round: every second one goes backwards, so that no contender always
-    runs after the same one.
+    """The cells in the order of a round: every second one goes backwards, so that no contender
+    always runs after the same one.
     """
     return scheduled[::-1] if number % 2 else scheduled

@@ -89,8 +89,8 @@ def _figures(row: Row, floor: Row | None) -> tuple[str, ...]:
 
 
 def _calls(results: Results) -> str:
-    """A list, since the names of the operations make long lines. The largest number of clouds that a
-    contender was run on counts.
+    """A list, since the names of the operations make long lines. The largest number of clouds that
+    a contender was run on counts.
     """
     items = []
     for scenario, latency_ms in results.tables():

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of ``make test``: what became of each session, with the last line of each of its commands,
-and the slowest tests. Reads the reports that nox wrote, and the sessions' logs.
+"""The end of ``make test``: what became of each session, with the last line of each of its
+commands, and the slowest tests. Reads the reports that nox wrote, and the sessions' logs.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tarball as others take it: Galaxy imports it, ansible-builder puts it into an image, and it runs
-where nothing else is. The session ``package`` makes the environment of the tools for this.
+"""The tarball as others take it: Galaxy imports it, ansible-builder puts it into an image, and it
+runs where nothing else is. The session ``package`` makes the environment of the tools for this.
 """
 
 from __future__ import annotations

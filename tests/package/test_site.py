@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation as a website, after the session ``docsite`` has built it: whole, and a browser that
-shows a page asks no other host.
+"""The documentation as a website, after the session ``docsite`` has built it: whole, and a browser
+that shows a page asks no other host.
 """
 
 from __future__ import annotations

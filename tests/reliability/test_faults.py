@@ -346,7 +346,9 @@ EDITS: dict[str, t.Callable[[list[Json], Json], list[Json]]] = {
 
 
 class Editor:
-    """Another writer that changes a policy, once, when the module pauses between two attempts to write."""
+    """Another writer that changes a policy, once, when the module pauses between two attempts to
+    write.
+    """
 
     def __init__(self, sandbox: Sandbox, operation: str, edit: str) -> None:
         self._sandbox = sandbox
@@ -620,8 +622,8 @@ REFUSALS = {
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, name: str) -> None:
-    """AWS asks for the permission of more than the call: a caller that adds a role to a profile has to
-    be allowed to pass it on.
+    """AWS asks for the permission of more than the call: a caller that adds a role to a profile has
+    to be allowed to pass it on.
     """
     message, action = REFUSALS[name]
     scene = SCENES["no instance profile"]

@@ -5,8 +5,8 @@
 """Policies that are not what they should be, and random ones that are, through the whole of both
 modules that write policies.
 
-A policy ends in a clear error with nothing written, or in a correct result: every unmanaged statement
-is kept as it was, in its place, and the second run changes nothing.
+A policy ends in a clear error with nothing written, or in a correct result: every unmanaged
+statement is kept as it was, in its place, and the second run changes nothing.
 """
 
 from __future__ import annotations

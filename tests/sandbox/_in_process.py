@@ -5,10 +5,10 @@
 """Requests of this process to the sandbox, answered in the thread that makes them: no sockets, no
 server's thread to wait for.
 
-All clients here send with urllib3: botocore, the Anyscale client, and what uses ``requests``. So one
-method of urllib3 is replaced, and what is above it (signatures, retries, parsers) and below the
-server's handler (rules, accounts, faults, the journal) is the same as over a socket. Child processes
-still come over sockets, to the same state.
+All clients here send with urllib3: botocore, the Anyscale client, and what uses ``requests``. So
+one method of urllib3 is replaced, and what is above it (signatures, retries, parsers) and below the
+server's handler (rules, accounts, faults, the journal) is the same as over a socket. Child
+processes still come over sockets, to the same state.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 def answered_in_process(
     servers: t.Iterable[HttpServer], needs_sockets: t.Callable[[], bool]
 ) -> t.Iterator[None]:
-    """Within, what this process sends to these servers is answered so, but while sockets are needed:
-    for faults of the connection itself.
+    """Within, what this process sends to these servers is answered so, but while sockets are
+    needed: for faults of the connection itself.
     """
     by_port = {server.port: server for server in servers}
     over_socket = urllib3.HTTPConnectionPool.urlopen

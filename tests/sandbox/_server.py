@@ -78,8 +78,8 @@ class Sandbox:
             server.stop()
 
     def in_process(self) -> contextlib.AbstractContextManager[None]:
-        """Within, requests of this process are answered without sockets, those of other processes by
-        the servers.
+        """Within, requests of this process are answered without sockets, those of other processes
+        by the servers.
         """
         return answered_in_process(self._servers, self._faults.need_sockets)
 

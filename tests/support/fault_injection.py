@@ -99,8 +99,8 @@ class Failure:
 
     @contextlib.contextmanager
     def under_way(self) -> t.Iterator[None]:
-        """Until the end of the block. The call is made, and the client neither waits longer nor calls
-        more often than its limits.
+        """Until the end of the block. The call is made, and the client neither waits longer nor
+        calls more often than its limits.
         """
         self._clock.slept = 0.0
         self._clock.on_pause = self._back_after(2 if self._times == 1 else FOR_EVER)

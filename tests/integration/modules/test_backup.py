@@ -434,8 +434,8 @@ def test_each_document_that_was_replaced_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     module: str,
 ) -> None:
-    """Another writer removed ours and it was written again: the result names the last, which has the
-    newcomer.
+    """Another writer removed ours and it was written again: the result names the last, which has
+    the newcomer.
     """
     found = live(seeded, module)
     with_newcomer = policy(*statements(found), NEWCOMERS[module])
@@ -461,8 +461,8 @@ def test_to_restore_does_not_take_out_what_was_put_back(
     monkeypatch: pytest.MonkeyPatch,
     module: str,
 ) -> None:
-    """Another writer removed ours and an unmanaged statement, which was restored with ours: it stays when
-    ours goes.
+    """Another writer removed ours and an unmanaged statement, which was restored with ours: it
+    stays when ours goes.
     """
     found = live(seeded, module)
     put(seeded, module, policy(*statements(found), NEWCOMERS[module]))

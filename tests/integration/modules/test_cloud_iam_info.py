@@ -586,7 +586,9 @@ def test_the_region_of_a_bucket(in_sync: Sandbox, run_module: Run, region: str) 
 
 
 def test_a_statement_that_grants_to_the_role_s_id(in_sync: Sandbox, run_module: Run) -> None:
-    """Once a deleted role is made again: the grant seems to match until it is read, and is another's."""
+    """Once a deleted role is made again: the grant seems to match until it is read, and is
+    another's.
+    """
     iam = in_sync.client("iam", ACCOUNT)
     no_role(in_sync)
     iam.create_role(RoleName=CLOUD.role_name, AssumeRolePolicyDocument=json.dumps(policy(LAMBDA)))

@@ -32,8 +32,8 @@ LASTING = {
 
 @pytest.mark.parametrize("code", sorted(REPEATED_BY_BOTOCORE))
 def test_whatever_botocore_repeats_may_pass(code: str) -> None:
-    """A policy must not be written again by botocore, which does not check whether another writer has
-    changed it meanwhile.
+    """A policy must not be written again by botocore, which does not check whether another writer
+    has changed it meanwhile.
     """
     error = AwsError("It failed.", code=code, status=400)
     assert error.is_transient and not error.outcome_unknown

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What STS answers is read for every kind of caller, and a wrong role is distinguished from roles that are
-wrong in another way.
+"""What STS answers is read for every kind of caller, and a wrong role is distinguished from roles
+that are wrong in another way.
 """
 
 from __future__ import annotations

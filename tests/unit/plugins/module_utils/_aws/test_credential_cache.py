@@ -218,8 +218,8 @@ def test_after_a_refusal_credentials_are_kept_again(
 
 
 def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path) -> None:
-    """A task with retries waits for an operator to fix the trust: the refusal of the last attempt is
-    not reused.
+    """A task with retries waits for an operator to fix the trust: the refusal of the last attempt
+    is not reused.
     """
     with pytest.raises(AwsError):
         SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))

@@ -25,8 +25,8 @@ def _client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_retries_adapt_to_the_rate_that_aws_allows(client: t.Any) -> None:
-    """Many processes share an account's rate: a client that is throttled sends less, instead of the same
-    again and again.
+    """Many processes share an account's rate: a client that is throttled sends less, instead of the
+    same again and again.
     """
     retries = client.meta.config.retries
     assert (retries["mode"], retries["total_max_attempts"]) == ("adaptive", 8)

@@ -187,8 +187,8 @@ CLEANERS = (_without_its_file, _without_its_folder, _with_another_file)
 def test_the_lock_that_is_held_is_the_one_that_other_processes_find(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, clean: t.Callable[[pathlib.Path], None]
 ) -> None:
-    """A process that opens a file that is removed before it is locked would hold a lock that no other
-    process sees.
+    """A process that opens a file that is removed before it is locked would hold a lock that no
+    other process sees.
     """
     lock, cleaned = fcntl.flock, []
 

@@ -81,8 +81,8 @@ def test_the_outcome_of_a_cloud(variables: Json, failed: bool, expected: Json | 
 
 
 def test_every_cloud_counts_once() -> None:
-    """Those that the plan found in sync, those that continued, and those that are deferred to another
-    run.
+    """Those that the plan found in sync, those that continued, and those that are deferred to
+    another run.
     """
     variables = {"a": CHANGED, "b": IN_SYNC, "c": FAILED, "d": {}, "e": AGAIN}
     found = outcome({"hosts": list("edcba"), "right": 10, "later": 3}, variables, ["c"])
