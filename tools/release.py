@@ -83,7 +83,7 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def strangers(tarball: Path, committed: list[str]) -> list[str]:
+def uncommitted_files(tarball: Path, committed: list[str]) -> list[str]:
     """The tarball's files that are not in the repository."""
     with tarfile.open(tarball) as archive:
         files = {member.name for member in archive if not member.isdir()}
@@ -102,7 +102,7 @@ def build_release(state: State) -> list[str]:
     """Build the tarball and say what is left to do; returns what is wrong with it."""
     shutil.rmtree(CACHE / "dist", ignore_errors=True)
     tarball = build_tarball(CACHE / "dist")
-    found = strangers(tarball, _git(ROOT, "ls-files"))
+    found = uncommitted_files(tarball, _git(ROOT, "ls-files"))
     if found:
         return [f"the tarball holds what is not in the repository: {', '.join(found[:10])}"]
     path = tarball.relative_to(ROOT)

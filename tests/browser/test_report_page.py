@@ -84,7 +84,7 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
 @pytest.mark.parametrize(
     ("statuses", "words"),
     [
-        pytest.param(["pass", "pass"], "All 2 clouds pass all checks", id="all right"),
+        pytest.param(["pass", "pass"], "All 2 clouds pass all checks", id="all in sync"),
         pytest.param(
             ["pass", "not_applicable"],
             "No check applies to 1 of 2 clouds, and none needs attention",
@@ -100,7 +100,7 @@ def test_the_scorecard_comes_first_and_counts_everything(open_report: Open) -> N
 def test_the_headline_counts_only_checked_clouds_as_in_sync(
     open_report: Open, statuses: list[str], words: str
 ) -> None:
-    """A cloud to which no check applies is neither right nor wrong."""
+    """A cloud to which no check applies counts neither as in sync nor as drifted."""
     results = {
         f"cloud-{number}": result(f"cloud-{number}", check("trust_ec2", status))
         for number, status in enumerate(statuses)

@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.tools.environment import (
 
 TOOLS = CACHE / "nox/package"
 IN_CONTEXT = "rayfleet-anyscale.tar.gz"
-# The importer goes on without documentation, and its own sanity tests need containers; the session
+# The importer continues without documentation, and its own sanity tests need containers; the session
 # sanity runs them here.
 NOT_READ = ("Error running ansible-doc", "skipping loading of docstrings")
 SETTINGS = "[galaxy-importer]\ncheck_required_tags = true\nrun_ansible_test = false\n"

@@ -40,14 +40,14 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._repo
 
 Json = dict[str, t.Any]
 
-RIGHT = result("vision-prod", check("trust_ec2"), check("bucket_access"))
+IN_SYNC = result("vision-prod", check("trust_ec2"), check("bucket_access"))
 DRIFTED = result("search-dev", check("trust_ec2", "fail"), check("bucket_access", "warn"))
-UNTOLD = result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"))
+UNKNOWN_TRUST = result("speech-lab", check("trust_ec2", "unknown"), check("bucket_access"))
 BROKEN = {"failed": True, "msg": "Role search-lab-ray does not exist."}
 FLEET = {
-    "vision-prod": RIGHT,
+    "vision-prod": IN_SYNC,
     "search-dev": DRIFTED,
-    "speech-lab": UNTOLD,
+    "speech-lab": UNKNOWN_TRUST,
     "search-lab": BROKEN,
     "search-new": None,
 }
@@ -149,7 +149,7 @@ def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
         "search-new": "error",
     }
     assert clouds["search-lab"]["error"] == BROKEN["msg"]
-    assert clouds["vision-prod"]["cloud"] == RIGHT["cloud"]
+    assert clouds["vision-prod"]["cloud"] == IN_SYNC["cloud"]
 
 
 def test_the_files_are_for_their_owner_alone(audit: Audit) -> None:
@@ -206,10 +206,10 @@ def test_the_task_fails_for_the_clouds_of_fail_on(
         assert ", ".join(failed) in audited.returned["msg"]
 
 
-def test_drift_that_cannot_be_told_is_warned_about(audit: Audit) -> None:
-    """It does not fail the audit, but it must not look right either."""
+def test_drift_that_cannot_be_determined_is_warned_about(audit: Audit) -> None:
+    """It does not fail the audit, but it must not look in sync either."""
     assert "checks with the status unknown" in " ".join(
-        audit({"speech-lab": UNTOLD}, fail_on="drift").output.split()
+        audit({"speech-lab": UNKNOWN_TRUST}, fail_on="drift").output.split()
     )
 
 
@@ -241,7 +241,7 @@ def test_an_audit_compares_with_the_report_that_it_replaces(audit: Audit) -> Non
 def test_clouds_that_only_the_earlier_report_has_are_warned_about(audit: Audit) -> None:
     """As where a limit leaves them out, and the next audit would call their old findings new."""
     audit(FLEET, previous_report="out/report.json")
-    limited = audit({"vision-prod": RIGHT}, previous_report="out/report.json")
+    limited = audit({"vision-prod": IN_SYNC}, previous_report="out/report.json")
     assert "4 clouds of the previous report are missing in this report: search-dev" in " ".join(
         limited.output.split()
     )
@@ -360,7 +360,7 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
 @pytest.mark.parametrize("limit", few_of([[], ["--limit", MISNAMED]], []), ids=["all", "limited"])
 @pytest.mark.parametrize(
     "pattern",
-    few_of(["nobody", "anyscale_clouds:!anyscale_clouds"], "nobody"),
+    few_of(["no-such-host", "anyscale_clouds:!anyscale_clouds"], "no-such-host"),
     ids=["a name that none has", "all but all"],
 )
 def test_a_pattern_that_matches_no_cloud_is_an_error(
@@ -415,7 +415,7 @@ WARNED = {
         trust="conditional",
         bucket_policy="complete",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
     "wide": Cloud(
         "wide",
@@ -423,7 +423,7 @@ WARNED = {
         trust="cloudformation",
         bucket_policy="none",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
     "owned": Cloud(
         "owned",
@@ -432,15 +432,15 @@ WARNED = {
         trust="cloudformation",
         bucket_policy="complete",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
-    "right": Cloud(
-        "right",
+    "in-sync": Cloud(
+        "in-sync",
         ACCOUNT,
         trust="cloudformation",
         bucket_policy="complete",
         profile="filled",
-        compute_config="right",
+        compute_config="in_sync",
     ),
 }
 
@@ -466,7 +466,7 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
         cloud["name"]: cloud["state"]
         for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]
     }
-    assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "right": "pass"}
+    assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "in-sync": "pass"}
     assert {name for name in WARNED if onboarding.changed(name)} == {"narrow", "wide"}
     assert (audited.exit_status, _failures(audited)) == (2, {"narrow", "wide"})
     assert "Warnings about what onboarding would change: trust_ec2." in audited.output

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a fleet: it sees what the tasks would do, calls nothing right that they would change,
-and lets the others go on.
+"""The plan of a fleet: it predicts what the tasks would do, counts no cloud as in sync that they
+would change, and lets the others continue.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ EC2_AND_LAMBDA = {
     "Version": "2012-10-17",
     "Statement": [EC2, {**EC2, "Principal": {"Service": "lambda.amazonaws.com"}}],
 }
-ANYBODY = {
-    "Sid": "Anybody",
+PUBLIC_TRUST = {
+    "Sid": "Public",
     "Effect": "Allow",
     "Principal": "*",
     "Action": "sts:AssumeRole",
@@ -78,13 +78,13 @@ ONE_STEP: Json = {"cloud_iam_manage_bucket_access": False, "cloud_iam_manage_com
 # --- fleets, inventories and plays ----------------------------------------------------------------
 
 
-def right(name: str, **changes: t.Any) -> Cloud:
+def in_sync(name: str, **changes: t.Any) -> Cloud:
     """A cloud that needs nothing, unless something is changed about it."""
     as_wanted: Json = {
         "trust": "cloudformation",
         "bucket_policy": "complete",
         "profile": "filled",
-        "compute_config": "right",
+        "compute_config": "in_sync",
     }
     return Cloud(**{"name": name, "account_id": VISION_ACCOUNT, **as_wanted, **changes})
 
@@ -151,7 +151,7 @@ def onboard_plan(run: Run) -> Json:
     return plan_of(run, "Find clouds that need changes")
 
 
-def told(run: Run, host: str) -> list[Json]:
+def task_results(run: Run, host: str) -> list[Json]:
     """The results of a host's own tasks."""
     return [
         result
@@ -191,7 +191,7 @@ def _add_trust(*statements: Json) -> Spoil:
     return spoil
 
 
-def _trust_someone_gone(sandbox: Sandbox, cloud: Cloud) -> None:
+def _trust_a_deleted_principal(sandbox: Sandbox, cloud: Cloud) -> None:
     arn = make_role(sandbox, f"{cloud.name}-gone")
     _add_trust({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})(
         sandbox, cloud
@@ -244,15 +244,15 @@ NESTED = {
     "enable_cross_zone_scaling": "{{ family == 'gpu' }}",
 }
 DRIFTS = {
-    "right": Drift(()),
-    "right-by-another-template": Drift(
+    "in-sync": Drift(()),
+    "in-sync-by-another-template": Drift(
         (), {"trust": "manual_page", "bucket_policy": "cloud_foundation"}
     ),
-    "right-with-anybody-trusted": Drift((), spoil=_add_trust(ANYBODY)),
-    "right-beside-a-condition": Drift((), {"trust": "conditional"}, _add_trust(EC2)),
-    "right-beside-somebody-gone": Drift((), spoil=_trust_someone_gone),
-    "right-in-the-other-account": Drift((), {"account_id": SCIENCE_ACCOUNT}),
-    "right-and-terraform-owned": Drift((), {"owner": "terraform"}),
+    "in-sync-with-public-trust": Drift((), spoil=_add_trust(PUBLIC_TRUST)),
+    "in-sync-beside-a-condition": Drift((), {"trust": "conditional"}, _add_trust(EC2)),
+    "in-sync-beside-a-deleted-principal": Drift((), spoil=_trust_a_deleted_principal),
+    "in-sync-in-the-other-account": Drift((), {"account_id": SCIENCE_ACCOUNT}),
+    "in-sync-and-terraform-owned": Drift((), {"owner": "terraform"}),
     "trust-for-lambda-only": Drift(("ec2_trust_missing",), {"trust": "lambda_only"}),
     "trust-with-a-list": Drift(("action_not_a_string",), {"trust": "list_action"}),
     "trust-conditional": Drift(("ec2_trust_conditional",), {"trust": "conditional"}),
@@ -261,7 +261,9 @@ DRIFTS = {
         {"trust": "many_services", "role_path": "/ray/", "role": "many-ray"},
     ),
     "trust-denied": Drift(None, spoil=_add_trust({**EC2, "Sid": "Never", "Effect": "Deny"})),
-    "trust-blocked-by-somebody-gone": Drift(None, {"trust": "lambda_only"}, _trust_someone_gone),
+    "trust-blocked-by-a-deleted-principal": Drift(
+        None, {"trust": "lambda_only"}, _trust_a_deleted_principal
+    ),
     "trust-over-quota": Drift(
         None, {"trust": "lambda_only"}, variables={"cloud_iam_quota_chars": 100}
     ),
@@ -318,12 +320,12 @@ DRIFTS = {
         variables={"cloud_iam_role": f"arn:aws:iam::{VISION_ACCOUNT}:role/elsewhere/moved-ray"},
     ),
 }
-DRIFTED = {name: right(name, **drift.changes) for name, drift in DRIFTS.items()}
-EVERYBODY = (*FLEET, *DRIFTED.values())
+DRIFTED = {name: in_sync(name, **drift.changes) for name, drift in DRIFTS.items()}
+ALL_CLOUDS = (*FLEET, *DRIFTED.values())
 
 
 class Verdicts(t.NamedTuple):
-    """Two looks at the seeded fleet and the single drifts; of the latter, a run for real and a run
+    """Two plans of the seeded fleet and the single drifts; of the latter, a run for real and a run
     after that.
     """
 
@@ -338,12 +340,12 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     """The plan by itself; every cloud by its own tasks in check mode; then both for real, twice, on
     those that are not run elsewhere.
     """
-    fresh(running_sandbox, EVERYBODY)
+    fresh(running_sandbox, ALL_CLOUDS)
     for name, drift in DRIFTS.items():
         if drift.spoil:
             drift.spoil(running_sandbox, DRIFTED[name])
     own = {name: drift.variables for name, drift in DRIFTS.items()}
-    inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, EVERYBODY, own)
+    inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, ALL_CLOUDS, own)
     plan = run_play(running_sandbox, inventory, [look()])
     modules = run_playbook(
         running_sandbox, "onboard", inventory, "--check", "-e", "fleet_plan=never", "--forks", "8"
@@ -356,8 +358,8 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
 
 
 def _by_plan(plan: Json, host: str) -> tuple[str, ...] | str:
-    """What a plan says of a host: the first reasons, none for one that is right, or why it cannot
-    be seen.
+    """What a plan says of a host: the first reasons, none for one in sync, or why it could not
+    be read.
     """
     assert (host in plan["hosts"]) == (host in plan["differing"] or host in plan["unseen"])
     return (
@@ -369,7 +371,7 @@ def _by_plan(plan: Json, host: str) -> tuple[str, ...] | str:
 
 def _by_modules(run: Run, host: str) -> tuple[str, ...] | str:
     """The same, from the host's own tasks: of the first that would change something, or failed."""
-    results = told(run, host)
+    results = task_results(run, host)
     assert results, "no task ran"
     for result in results:
         if result["failed"]:
@@ -379,7 +381,7 @@ def _by_modules(run: Run, host: str) -> tuple[str, ...] | str:
     return ()
 
 
-@pytest.mark.parametrize("cloud", EVERYBODY, ids=lambda cloud: cloud.name)
+@pytest.mark.parametrize("cloud", ALL_CLOUDS, ids=lambda cloud: cloud.name)
 def test_the_plan_says_what_the_modules_would_do(verdicts: Verdicts, cloud: Cloud) -> None:
     """Why a cloud differs, or that it does not, or the message that its own task fails with."""
     assert _by_plan(plan_of(verdicts.plan), cloud.name) == _by_modules(verdicts.modules, cloud.name)
@@ -393,29 +395,29 @@ def test_a_drift_is_seen_for_what_it_is(verdicts: Verdicts, name: str) -> None:
 
 
 def test_a_look_changes_nothing(verdicts: Verdicts) -> None:
-    """It is not a change, it fails for nobody, and it makes no call that writes."""
+    """It is not a change, it fails no cloud, and it makes no call that writes."""
     assert verdicts.plan.writes == []
     assert verdicts.plan.exit_status == 0
     assert plan_of(verdicts.plan)["changed"] is False
 
 
 def test_a_plan_counts_and_orders_the_clouds(verdicts: Verdicts) -> None:
-    """Those that go on, in the order of the inventory, in one batch; the others as a number."""
+    """Those that continue, in the order of the inventory, in one batch; the others as a number."""
     plan = plan_of(verdicts.plan)
-    going_on = [cloud.name for cloud in EVERYBODY if _by_plan(plan, cloud.name) != ()]
-    assert plan["hosts"] == going_on
-    assert plan["batches"] == [len(going_on)]
-    assert plan["right"] == len(EVERYBODY) - len(going_on)
+    continuing = [cloud.name for cloud in ALL_CLOUDS if _by_plan(plan, cloud.name) != ()]
+    assert plan["hosts"] == continuing
+    assert plan["batches"] == [len(continuing)]
+    assert plan["right"] == len(ALL_CLOUDS) - len(continuing)
 
 
-def test_only_clouds_that_go_on_cost_tasks(verdicts: Verdicts) -> None:
+def test_only_clouds_that_continue_cost_tasks(verdicts: Verdicts) -> None:
     """The others have none of their own."""
-    with_tasks = {cloud.name for cloud in EVERYBODY if told(verdicts.real, cloud.name)}
+    with_tasks = {cloud.name for cloud in ALL_CLOUDS if task_results(verdicts.real, cloud.name)}
     assert with_tasks < set(DRIFTS)
     assert with_tasks == set(onboard_plan(verdicts.real)["hosts"])
 
 
-def test_after_a_run_all_are_right_that_can_be(verdicts: Verdicts) -> None:
+def test_after_a_run_all_clouds_are_in_sync_that_can_be(verdicts: Verdicts) -> None:
     """The second run finds no difference and writes nothing; what fails fails again."""
     beyond_help = {name for name, drift in DRIFTS.items() if drift.seen is None}
     plan = onboard_plan(verdicts.again)
@@ -426,7 +428,7 @@ def test_after_a_run_all_are_right_that_can_be(verdicts: Verdicts) -> None:
 
 
 def test_the_recap_counts_clouds_that_needed_no_task(verdicts: Verdicts) -> None:
-    """As right already, with those whose tasks found nothing to do."""
+    """As in sync, with those whose tasks found nothing to do."""
     beyond_help = sum(drift.seen is None for drift in DRIFTS.values())
     at_once = onboard_plan(verdicts.real)["right"]
     assert (
@@ -434,7 +436,7 @@ def test_the_recap_counts_clouds_that_needed_no_task(verdicts: Verdicts) -> None
     ) in verdicts.real.output
 
 
-def test_what_was_seen_is_shown_where_only_clouds_go_on_that_fail(verdicts: Verdicts) -> None:
+def test_the_plan_is_shown_where_only_failing_clouds_continue(verdicts: Verdicts) -> None:
     """As on every night after: Ansible ends the run with the batch, but how the others are has been
     said by then.
     """
@@ -445,15 +447,17 @@ def test_what_was_seen_is_shown_where_only_clouds_go_on_that_fail(verdicts: Verd
     )
 
 
-def test_warnings_of_clouds_that_are_right_are_shown(verdicts: Verdicts) -> None:
+def test_warnings_of_clouds_in_sync_are_shown(verdicts: Verdicts) -> None:
     """By the plan, with the cloud's name, as its own task would have shown them; of the others, by
     their tasks.
     """
     of_modules = {
         cloud.name: [
-            w for result in told(verdicts.modules, cloud.name) for w in result.get("warnings", [])
+            w
+            for result in task_results(verdicts.modules, cloud.name)
+            for w in result.get("warnings", [])
         ]
-        for cloud in EVERYBODY
+        for cloud in ALL_CLOUDS
     }
     plan = plan_of(verdicts.plan)
     shown = collections.defaultdict(list)
@@ -466,13 +470,13 @@ def test_warnings_of_clouds_that_are_right_are_shown(verdicts: Verdicts) -> None
         assert all(
             whole.endswith(text) for whole, text in zip(expected, shown[name], strict=True)
         ), name
-    assert len(shown["right-with-anybody-trusted"]) == 1
+    assert len(shown["in-sync-with-public-trust"]) == 1
 
 
-# --- clouds of which nothing can be told ----------------------------------------------------------
+# --- clouds that could not be read ----------------------------------------------------------------
 
-LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/nobody"
-TROUBLED: dict[str, tuple[Json, str, str | None]] = {
+LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
+FAILING: dict[str, tuple[Json, str, str | None]] = {
     "no-variable": (
         {"cloud_iam_bucket": "{{ nowhere }}"},
         "'nowhere' is undefined",
@@ -506,9 +510,9 @@ TROUBLED: dict[str, tuple[Json, str, str | None]] = {
     ),
     "no-account": ({"cloud_iam_account_id": "2222"}, "account", "account"),
     "no-role": (
-        {"cloud_iam_role": "nobody"},
-        "Role nobody does not exist",
-        "Role nobody does not exist",
+        {"cloud_iam_role": "missing"},
+        "Role missing does not exist",
+        "Role missing does not exist",
     ),
     "no-cloud": (
         {
@@ -560,54 +564,54 @@ NEIGHBOURS = ("good-1", "good-2", "good-3")
 
 
 @pytest.fixture(scope="module")
-def troubled(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on clouds with a trouble each, between good ones."""
+def failing_run(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on clouds with one failure each, between good ones."""
     named = {"no-cloud": {"role": "no-cloud-ray"}}
-    names = [NEIGHBOURS[0], *TROUBLED, *NEIGHBOURS[1:]]
-    clouds = [right(name, **named.get(name, {})) for name in names]
+    names = [NEIGHBOURS[0], *FAILING, *NEIGHBOURS[1:]]
+    clouds = [in_sync(name, **named.get(name, {})) for name in names]
     fresh(running_sandbox, clouds)
-    own = {name: variables for name, (variables, _why, _own) in TROUBLED.items()}
+    own = {name: variables for name, (variables, _why, _own) in FAILING.items()}
     return run_playbook(
         running_sandbox,
         "onboard",
-        inventory_of(tmp_path_factory.mktemp("troubled"), running_sandbox, clouds, own),
+        inventory_of(tmp_path_factory.mktemp("failing"), running_sandbox, clouds, own),
     )
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("name", TROUBLED)
-def test_what_cannot_be_seen_goes_on(troubled: Run, name: str) -> None:
+@pytest.mark.parametrize("name", FAILING)
+def test_a_cloud_that_cannot_be_read_continues(failing_run: Run, name: str) -> None:
     """And the plan says why, on one line."""
-    plan = onboard_plan(troubled)
+    plan = onboard_plan(failing_run)
     assert name in plan["hosts"]
-    assert TROUBLED[name][1] in plan["unseen"][name]
+    assert FAILING[name][1] in plan["unseen"][name]
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("name", TROUBLED)
-def test_its_own_tasks_show_it(troubled: Run, name: str) -> None:
+@pytest.mark.parametrize("name", FAILING)
+def test_its_own_tasks_show_it(failing_run: Run, name: str) -> None:
     """A cloud that fails, fails with the message of its own task."""
-    message = TROUBLED[name][2]
+    message = FAILING[name][2]
     failures = [
         str(result.get("msg"))
-        for host, _action, result, _task in troubled.results
+        for host, _action, result, _task in failing_run.results
         if host == name and result["failed"]
     ]
     if message is None:
-        assert told(troubled, name), "no task of its own ran"
+        assert task_results(failing_run, name), "no task of its own ran"
     else:
         assert message in failures[0]
         assert set(failures[1:]) <= {"This cloud failed. Its error is shown above.", failures[0]}
 
 
-def test_no_trouble_keeps_the_good_ones_from_being_seen(troubled: Run) -> None:
-    """They are right, and stay out."""
-    assert onboard_plan(troubled)["right"] == len(NEIGHBOURS)
-    assert not any(told(troubled, name) for name in NEIGHBOURS)
+def test_no_failure_keeps_the_good_clouds_from_being_read(failing_run: Run) -> None:
+    """They are in sync, and stay out."""
+    assert onboard_plan(failing_run)["right"] == len(NEIGHBOURS)
+    assert not any(task_results(failing_run, name) for name in NEIGHBOURS)
 
 
 def test_an_account_that_cannot_be_assumed_is_asked_once(
-    troubled: Run, running_sandbox: Sandbox
+    failing_run: Run, running_sandbox: Sandbox
 ) -> None:
     """By the plan, for all of its clouds, and by none of their tasks."""
     assumed = collections.Counter(
@@ -618,7 +622,7 @@ def test_an_account_that_cannot_be_assumed_is_asked_once(
 
 def test_a_call_that_fails_makes_one_cloud_go_on(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """Its own tasks look again, and find nothing to do."""
-    clouds = [right("one"), right("two")]
+    clouds = [in_sync("one"), in_sync("two")]
     fresh(running_sandbox, clouds)
     running_sandbox.fault("POST /api/v2/compute_templates/search", status=500)
     run = run_playbook(
@@ -637,7 +641,7 @@ def test_a_call_that_fails_makes_one_cloud_go_on(running_sandbox: Sandbox, tmp_p
 @pytest.mark.core
 def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """In a play that does not set the interpreter itself, as onboard does."""
-    clouds = [right("this"), right("another"), right("linked"), right("discovered")]
+    clouds = [in_sync("this"), in_sync("another"), in_sync("linked"), in_sync("discovered")]
     fresh(running_sandbox, clouds)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").symlink_to(sys.executable)
@@ -651,7 +655,7 @@ def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path
     assert plan_of(run)["unseen"] == dict.fromkeys(["another", "linked"], "it has another Python")
 
 
-# --- which clouds are looked at -------------------------------------------------------------------
+# --- which clouds are planned first ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -663,11 +667,11 @@ def test_another_python_is_not_this_one(running_sandbox: Sandbox, tmp_path: Path
     ],
     ids=["six", "five, by a limit", "one, always"],
 )
-def test_more_than_a_handful_is_looked_at(
+def test_more_than_a_handful_of_clouds_is_planned_first(
     running_sandbox: Sandbox, tmp_path: Path, options: list[str], chosen: int, seen: bool
 ) -> None:
-    """Else each cloud's tasks look by themselves."""
-    clouds = [right(f"cloud-{number}") for number in range(6)]
+    """Otherwise each cloud's own tasks find out."""
+    clouds = [in_sync(f"cloud-{number}") for number in range(6)]
     fresh(running_sandbox, clouds)
     run = run_playbook(
         running_sandbox,
@@ -676,14 +680,16 @@ def test_more_than_a_handful_is_looked_at(
         *options,
     )
     assert onboard_plan(run)["right"] == (chosen if seen else 0)
-    assert len([cloud for cloud in clouds if told(run, cloud.name)]) == (0 if seen else chosen)
+    assert len([cloud for cloud in clouds if task_results(run, cloud.name)]) == (
+        0 if seen else chosen
+    )
     assert set(onboard_plan(run)["unseen"].values()) == (set() if seen else {"it was not planned"})
     assert f"0 changed, {chosen} in sync, 0 failed" in run.output
 
 
 def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """With the same outcome as without; a nightly look at a fleet is a run in check mode."""
-    clouds = [right("one"), right("two", trust="lambda_only"), right("three")]
+    """With the same outcome as without; a nightly check of a fleet is a run in check mode."""
+    clouds = [in_sync("one"), in_sync("two", trust="lambda_only"), in_sync("three")]
     fresh(running_sandbox, clouds)
     run = run_playbook(
         running_sandbox,
@@ -709,7 +715,7 @@ def test_the_playbook_twice_in_a_run_is_for_its_own_hosts(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Imported for some clouds and then for others: the second time is not for those of the first."""
-    clouds = [right("early", trust="lambda_only"), right("late", trust="lambda_only")]
+    clouds = [in_sync("early", trust="lambda_only"), in_sync("late", trust="lambda_only")]
     fresh(running_sandbox, clouds)
     imports = [
         {
@@ -724,7 +730,10 @@ def test_the_playbook_twice_in_a_run_is_for_its_own_hosts(
         running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always"
     )
     assert run.exit_status == 0, run.output
-    assert {cloud.name: len(told(run, cloud.name)) for cloud in clouds} == {"early": 1, "late": 1}
+    assert {cloud.name: len(task_results(run, cloud.name)) for cloud in clouds} == {
+        "early": 1,
+        "late": 1,
+    }
 
 
 @pytest.mark.parametrize("playbook", few_of(["onboard", "audit"], "onboard"))
@@ -732,7 +741,7 @@ def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(
     running_sandbox: Sandbox, tmp_path: Path, playbook: str
 ) -> None:
     """Ansible ends a run where all hosts of a play fail, also in a play that is there to fail them."""
-    clouds = [right("bad"), right("good"), right("later", trust="lambda_only")]
+    clouds = [in_sync("bad"), in_sync("good"), in_sync("later", trust="lambda_only")]
     fresh(running_sandbox, clouds)
     patterns = ("bad,good", "later")
     imports = [
@@ -745,7 +754,7 @@ def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(
     last = {
         "hosts": "later",
         "gather_facts": False,
-        "tasks": [{"name": "Tell somebody", "ansible.builtin.debug": {"msg": "The end"}}],
+        "tasks": [{"name": "Notify", "ansible.builtin.debug": {"msg": "The end"}}],
     }
     (tmp_path / "site.yml").write_text(yaml.safe_dump([*imports, last]))
     inventory = inventory_of(
@@ -755,7 +764,7 @@ def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(
         running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always"
     )
     assert run.exit_status == 2 and run.failed() == {"bad"}, run.output
-    assert len(told(run, "later")) == (1 if playbook == "onboard" else 0)
+    assert len(task_results(run, "later")) == (1 if playbook == "onboard" else 0)
     assert [result["failed_clouds"] for result in run.named("Write the report")] == (
         [["bad"], []] if playbook == "audit" else []
     )
@@ -769,7 +778,7 @@ RINGS = '{"onboard_rings": ["canary", "early"]}'
 
 def _drifted(**rings: t.Any) -> tuple[list[Cloud], dict[str, Json]]:
     """Clouds whose trust is missing, with the ring of each."""
-    clouds = [right(name.replace("_", "-"), trust="lambda_only") for name in rings]
+    clouds = [in_sync(name.replace("_", "-"), trust="lambda_only") for name in rings]
     own = {
         cloud.name: {"anyscale_ring": ring}
         for cloud, ring in zip(clouds, rings.values(), strict=True)
@@ -793,7 +802,7 @@ def _converged(run: Run) -> list[str]:
 
 
 class Rollout(t.NamedTuple):
-    """A rollout that stopped in its second ring, and its end after that was mended."""
+    """A rollout that stopped in its second ring, and its end after that was fixed."""
 
     stopped: Run
     resumed: Run
@@ -837,16 +846,20 @@ def test_a_failure_stops_the_run_before_the_next_ring(rollout: Rollout) -> None:
     assert rollout.stopped.failed() == {"early-1"}
     assert rollout.stopped.exit_status == 2
     assert set(_converged(rollout.stopped)[:2]) == {"canary-1", "canary-2"}
-    assert not told(rollout.stopped, "no-ring") and not told(rollout.stopped, "mars")
+    assert not task_results(rollout.stopped, "no-ring") and not task_results(
+        rollout.stopped, "mars"
+    )
 
 
 def test_the_next_run_does_only_what_is_left(rollout: Rollout) -> None:
-    """The first ring is right, so it is no batch any more."""
+    """The first ring is in sync, so it is no batch any more."""
     plan = onboard_plan(rollout.resumed)
     left = ["early-1", "no-ring", "mars"]
     assert [name for name in plan["hosts"] if name != "early-2"] == left
     assert plan["batches"] == [len(plan["hosts"]) - 2, 2]
-    assert not told(rollout.resumed, "canary-1") and not told(rollout.resumed, "canary-2")
+    assert not task_results(rollout.resumed, "canary-1") and not task_results(
+        rollout.resumed, "canary-2"
+    )
     assert set(_converged(rollout.resumed)) >= set(left)
     assert (rollout.resumed.failed(), rollout.resumed.exit_status) == (set(), 0)
 
@@ -854,7 +867,7 @@ def test_the_next_run_does_only_what_is_left(rollout: Rollout) -> None:
 def test_smaller_batches_are_never_of_two_rings(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """Else a failure in one ring would come too late for the next."""
     clouds, own = _drifted(canary_1="canary", early_1="early", early_2="early")
-    own["canary-1"]["cloud_iam_role"] = "nobody"
+    own["canary-1"]["cloud_iam_role"] = "missing"
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
     run = run_playbook(
@@ -882,7 +895,7 @@ def test_the_run_tells_what_became_of_all_also_where_it_stops(
 ) -> None:
     """All clouds of a batch fail, and yet there are counts at the end."""
     clouds, own = _drifted(canary_1="canary", early_1="early")
-    own["canary-1"]["cloud_iam_role"] = "nobody"
+    own["canary-1"]["cloud_iam_role"] = "missing"
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
     run = run_playbook(running_sandbox, "onboard", inventory, "-e", RINGS)
@@ -905,7 +918,7 @@ def test_the_run_tells_what_became_of_all_also_where_it_stops(
 def test_a_pattern_that_matches_no_cloud_is_an_error(
     running_sandbox: Sandbox, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """A run for nobody would look like one with nothing to do."""
+    """A run for no cloud would look like one with nothing to do."""
     clouds, own = _drifted(canary_1="canary")
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own)
@@ -931,9 +944,7 @@ def test_a_failure_budget_lets_the_rings_go_on(running_sandbox: Sandbox, tmp_pat
 
 
 @pytest.mark.long
-def test_rings_hold_also_where_nothing_is_looked_at(
-    running_sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_rings_hold_also_without_a_plan(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """With a number for a ring, as YAML gives it."""
     clouds, own = _drifted(early_1=2, canary_1=1)
     fresh(running_sandbox, clouds)
@@ -950,12 +961,12 @@ def test_rings_hold_also_where_nothing_is_looked_at(
     assert _converged(run) == ["canary-1", "early-1"]
 
 
-def test_batches_are_of_clouds_that_go_on(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """With onboard_serial, clouds that are right fill no batch."""
+def test_batches_are_of_clouds_that_continue(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """With onboard_serial, clouds in sync fill no batch."""
     clouds = [
-        right("mars", trust="lambda_only"),
-        *(right(f"good-{number}") for number in range(4)),
-        right("no-ring", trust="lambda_only"),
+        in_sync("mars", trust="lambda_only"),
+        *(in_sync(f"good-{number}") for number in range(4)),
+        in_sync("no-ring", trust="lambda_only"),
     ]
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, **ONE_STEP)
@@ -964,10 +975,8 @@ def test_batches_are_of_clouds_that_go_on(running_sandbox: Sandbox, tmp_path: Pa
     assert _converged(run) == ["mars", "no-ring"]
 
 
-def test_a_ring_that_cannot_be_told_is_that_clouds_trouble(
-    running_sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """It comes last, whether clouds are looked at or not; the plan fails for nobody, least of all
+def test_an_undefined_ring_fails_only_that_cloud(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """It comes last, with and without a plan; the plan fails no cloud, least of all
     where it needs no rings.
     """
     clouds, own = _drifted(mars="{{ nowhere }}", canary_1="canary")
@@ -1030,24 +1039,24 @@ NO_BUCKET_YET = (
     "{{ (trust is defined and trust.role_name is defined) | ternary('fleet-without-policy', "
     "cloud_iam_bucket) }}"
 )
-# Tasks of a role, or its files, and which of the two clouds, of which one is right and one lacks
-# its trust, would change.
+# Tasks of a role, or its files, and which of the two clouds, of which one is in sync and one
+# lacks its trust, would change.
 FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
     "a step": ([_trust()], {"drifted"}),
     "a step that is never done": ([_trust(when=False)], set()),
-    "a step for another host": ([_trust(when="inventory_hostname == 'right'")], set()),
+    "a step for another host": ([_trust(when="inventory_hostname == 'in-sync'")], set()),
     "a step with two conditions": (
         [_trust(when=["true", "inventory_hostname == 'drifted'"])],
         {"drifted"},
     ),
     "a condition of a block": (
-        [{"name": "Block", "when": "inventory_hostname == 'right'", "block": [_trust()]}],
+        [{"name": "Block", "when": "inventory_hostname == 'in-sync'", "block": [_trust()]}],
         set(),
     ),
     "no step": ([], set()),
     "a variable of a step": (
         [_trust(when="false"), _bucket("{{ which }}", vars={"which": "fleet-without-policy"})],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "a variable of a block": (
         [
@@ -1058,7 +1067,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
                 "block": [_bucket("{{ which }}")],
             },
         ],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "a variable of the first step alone": (
         [
@@ -1072,7 +1081,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
             _trust(when="false"),
             _bucket(MY_BUCKET, vars={"cloud_iam_bucket": "fleet-without-policy"}),
         ],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "a condition on a variable of the step": (
         [_trust(when="false"), _trust(when="mine", vars={"mine": True})],
@@ -1080,7 +1089,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
     ),
     "a result that the next step uses": (
         [_trust(register="trust"), _bucket(NO_BUCKET_YET)],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "all that a result has": (
         [
@@ -1089,7 +1098,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
                 "fleet-without-policy", when="trust.reasons is defined and trust.diff is defined"
             ),
         ],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "what a result has of each part": (
         [
@@ -1099,7 +1108,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
                 when="cloud.trust.role_arn is defined and cloud.reasons is defined",
             ),
         ],
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "a result of a step that was skipped": (
         [_trust(register="trust", when=False), _bucket(NO_BUCKET_YET, when="trust is skipped")],
@@ -1114,7 +1123,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
             "tasks/main.yml": [_trust(when="false"), _bucket("{{ which }}")],
             "defaults/main.yml": {"which": "fleet-without-policy"},
         },
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "a role that needs another": (
         {
@@ -1122,7 +1131,7 @@ FORESEEN: dict[str, tuple[list[Json] | dict[str, t.Any], set[str]]] = {
             "vars/main.yml": {"which": "fleet-without-policy"},
             "meta/main.yml": {"dependencies": ["needed"]},
         },
-        {"right", "drifted"},
+        {"in-sync", "drifted"},
     ),
     "imported tasks": (
         {
@@ -1245,9 +1254,9 @@ def own_roles(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
     """
     folder = tmp_path_factory.mktemp("roles")
     clouds = [
-        right("right"),
-        right("drifted", trust="lambda_only"),
-        right("other", bucket="fleet-without-policy", bucket_policy="none"),
+        in_sync("in-sync"),
+        in_sync("drifted", trust="lambda_only"),
+        in_sync("other", bucket="fleet-without-policy", bucket_policy="none"),
     ]
     fresh(running_sandbox, clouds)
     write_role(folder, "needed", [_trust(when="false")])
@@ -1266,8 +1275,8 @@ def own_roles(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.core
 @pytest.mark.parametrize("case", FORESEEN)
 def test_a_role_is_foreseen_as_it_runs(own_roles: Run, case: str) -> None:
-    """Conditions, variables and results of its tasks count; none is called right that the role
-    would change.
+    """Conditions, variables and results of its tasks count; no cloud counts as in sync that the
+    role would change.
     """
     plan = plan_of(own_roles, f"Look {case}")
     changed = {
@@ -1285,17 +1294,17 @@ def test_a_role_is_foreseen_as_it_runs(own_roles: Run, case: str) -> None:
 def test_a_role_that_cannot_be_foreseen_lets_all_go_on(own_roles: Run, case: str) -> None:
     """And the plan says which task, and what of it."""
     plan = plan_of(own_roles, f"Look {case}")
-    assert plan["hosts"] == ["right", "drifted"]
+    assert plan["hosts"] == ["in-sync", "drifted"]
     assert all(UNFORESEEN[case][1] in plan["unseen"][host] for host in plan["hosts"]), plan[
         "unseen"
     ]
 
 
-def test_another_entry_point_is_looked_at_for_itself(
+def test_another_entry_point_is_planned_separately(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A cloud that has everything is one from which everything is yet to be taken back."""
-    clouds = [right("one"), right("two")]
+    clouds = [in_sync("one"), in_sync("two")]
     fresh(running_sandbox, clouds)
     for cloud in clouds:
         put_trust(running_sandbox, EC2_AND_LAMBDA, cloud.role_name)
@@ -1312,7 +1321,7 @@ def test_another_entry_point_is_looked_at_for_itself(
         {"name": "Block", "vars": {"wanted": "absent"}, "block": [step]},
     ]
     write_role(tmp_path, "steps", {"tasks/main.yml": [step], "tasks/back.yml": taking_back})
-    looks = [look("Look", role="steps", tasks_from="back"), look("Look at the other", role="steps")]
+    looks = [look("Look", role="steps", tasks_from="back"), look("Plan the other", role="steps")]
     applied = {"ansible.builtin.include_role": {"name": "steps", "tasks_from": "back"}}
     again = look("Look again", role="steps", tasks_from="back")
     run = run_play(
@@ -1320,18 +1329,18 @@ def test_another_entry_point_is_looked_at_for_itself(
     )
     assert run.changed("one") and run.changed("two")
     assert plan_of(run)["differing"] == {"one": ["ec2_trust_present"], "two": ["ec2_trust_present"]}
-    assert (plan_of(run, "Look at the other")["right"], plan_of(run, "Look again")["right"]) == (
+    assert (plan_of(run, "Plan the other")["right"], plan_of(run, "Look again")["right"]) == (
         2,
         2,
     )
 
 
 @pytest.mark.core
-def test_what_must_not_be_logged_is_not_told(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_task_with_no_log_is_not_reported(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """The message of a task with no_log is censored when the task runs; the plan must not tell it
     either.
     """
-    fresh(running_sandbox, [right("one")])
+    fresh(running_sandbox, [in_sync("one")])
     for name, role in {
         "refused": "classified-name",
         "templated": "{{ 'classified-name' | to_datetime }}",
@@ -1343,7 +1352,7 @@ def test_what_must_not_be_logged_is_not_told(running_sandbox: Sandbox, tmp_path:
         )
     looks = [look("Refused", role="refused"), look("Templated", role="templated")]
     run = run_play(
-        running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), looks, "-vvv"
+        running_sandbox, inventory_of(tmp_path, running_sandbox, [in_sync("one")]), looks, "-vvv"
     )
     assert plan_of(run, "Refused")["hosts"] == plan_of(run, "Templated")["hosts"] == ["one"]
     assert "classified-name" not in run.output
@@ -1363,7 +1372,7 @@ BY_ROLE = {
     "assume_role_arn": "{{ nothing | default(omit) }}",
     "cloud_id": "{{ cloud_iam_cloud_id }}",
 }
-# The defaults of modules, the tasks of a role, and what a cloud that is right is then seen to be.
+# The defaults of modules, the tasks of a role, and what the plan then finds of a cloud in sync.
 DEFAULTED: dict[str, tuple[list[Json], Json, tuple[str, ...] | str]] = {
     "as the tasks need them": (_defaults(), BARE, ()),
     "without them": ([], BARE, "does not exist"),
@@ -1388,7 +1397,7 @@ DEFAULTED: dict[str, tuple[list[Json], Json, tuple[str, ...] | str]] = {
 def defaulted(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """For all of these a plan and the role itself, in a block with these defaults."""
     folder = tmp_path_factory.mktemp("defaulted")
-    clouds = [right("one"), right("two")]
+    clouds = [in_sync("one"), in_sync("two")]
     fresh(running_sandbox, clouds)
     inventory = inventory_of(folder, running_sandbox, clouds, onboarding=ARN)
     for cloud in clouds:
@@ -1425,14 +1434,14 @@ def test_module_defaults_are_those_of_the_tasks(defaulted: Run, case: str) -> No
         assert seen == expected
 
 
-@pytest.mark.parametrize("right_token", few_of([True, False], False), ids=["accepted", "refused"])
-def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_token: bool) -> None:
+@pytest.mark.parametrize("valid_token", few_of([True, False], False), ids=["accepted", "refused"])
+def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, valid_token: bool) -> None:
     """Not one that module_defaults hold, not at -vvv, not in a message that would echo it."""
-    clouds = [right("one"), right("two")]
+    clouds = [in_sync("one"), in_sync("two")]
     fresh(running_sandbox, clouds)
     key, token = (
         running_sandbox.credentials()["aws_access_key_id"],
-        running_sandbox.token if right_token else f"aph0_{SECRET}",
+        running_sandbox.token if valid_token else f"aph0_{SECRET}",
     )
     defaults = [
         {"group/rayfleet.anyscale.all": {"access_key": key, "secret_key": SECRET}},
@@ -1453,7 +1462,7 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
     )
     one = clouds[0].role_name
     own: dict[str, Json] = {
-        "one": {"wanted": one, "profile": one if right_token else token},
+        "one": {"wanted": one, "profile": one if valid_token else token},
         "two": {"wanted": f"role/{SECRET}"},
     }
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own)
@@ -1461,7 +1470,7 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
         running_sandbox, inventory, [look(role="keyed")], "-vvv", module_defaults=defaults
     )
     plan = plan_of(run)
-    assert plan["right"] == (1 if right_token else 0)
+    assert plan["right"] == (1 if valid_token else 0)
     assert "which is not the name of an IAM role" in plan["unseen"]["two"]
     assert SECRET not in run.output and token not in run.output
     assert SECRET not in str(run.results) and token not in str(run.results)
@@ -1469,11 +1478,11 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, right_toke
 
 @pytest.mark.core
 def test_a_strategy_without_batches_is_refused(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """By Ansible, before anything is looked at."""
-    fresh(running_sandbox, [right("one")])
+    """By Ansible, before anything is read."""
+    fresh(running_sandbox, [in_sync("one")])
     run = run_play(
         running_sandbox,
-        inventory_of(tmp_path, running_sandbox, [right("one")]),
+        inventory_of(tmp_path, running_sandbox, [in_sync("one")]),
         [look()],
         strategy="free",
     )
@@ -1494,12 +1503,14 @@ def test_a_wrong_argument_fails_the_plan_itself(running_sandbox: Sandbox, tmp_pa
         "no such choice": ({"observe": "sometimes"}, "observe must be one of: auto, always, never"),
         "no such option": ({"rols": "x"}, "rols"),
     }
-    fresh(running_sandbox, [right("one")])
+    fresh(running_sandbox, [in_sync("one")])
     tasks = [
         {**look(case, **options), "ignore_errors": True}
         for case, (options, _words) in wrong.items()
     ]
-    run = run_play(running_sandbox, inventory_of(tmp_path, running_sandbox, [right("one")]), tasks)
+    run = run_play(
+        running_sandbox, inventory_of(tmp_path, running_sandbox, [in_sync("one")]), tasks
+    )
     messages = {case: plan_of(run, case)["msg"] for case in wrong}
     assert {
         case for case, (_options, words) in wrong.items() if words not in messages[case]
@@ -1514,9 +1525,9 @@ def test_a_wrong_argument_fails_the_plan_itself(running_sandbox: Sandbox, tmp_pa
 def test_a_name_that_is_a_pattern_is_refused(
     running_sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """Before anything is looked at: as the host of a play it would stand for others, or for none."""
-    fresh(running_sandbox, [right("one")])
-    inventory = inventory_of(tmp_path, running_sandbox, [right("one")])
+    """Before anything is read: as the host of a play it would match other hosts, or none."""
+    fresh(running_sandbox, [in_sync("one")])
+    inventory = inventory_of(tmp_path, running_sandbox, [in_sync("one")])
     inventory.write_text(inventory.read_text().replace(" one:", f" '{name}':"))
     run = run_play(running_sandbox, inventory, [look()])
     assert (
@@ -1526,9 +1537,9 @@ def test_a_name_that_is_a_pattern_is_refused(
     assert run.operations == {}
 
 
-# --- what a look costs, and where sessions are kept -----------------------------------------------
+# --- what a plan costs, and where sessions are kept -----------------------------------------------
 
-STEADY = [right(f"steady-{number:02}") for number in range(30)]
+STEADY = [in_sync(f"steady-{number:02}") for number in range(30)]
 SHARED: Json = {
     "cloud_iam_bucket": "{{ prefix }}-{{ inventory_hostname }}-data",
     "cloud_iam_compute_config": "{{ inventory_hostname }}-ray",
@@ -1537,7 +1548,7 @@ SHARED: Json = {
 
 
 class Steady(t.NamedTuple):
-    """One look at a steady fleet of one account: its calls, and what it kept on the disk during the
+    """One plan of a steady fleet of one account: its calls, and what it kept on the disk during the
     run and after it.
     """
 
@@ -1570,7 +1581,7 @@ def steady(
     )
 
 
-def test_every_cloud_is_looked_at_for_itself(steady: Steady) -> None:
+def test_every_cloud_is_planned_with_its_own_variables(steady: Steady) -> None:
     """Each bucket, role and profile once: no host's variables are another's, also where they are
     templates of one another.
     """
@@ -1594,7 +1605,7 @@ def test_no_nested_template_is_filled_in_for_another_host(
     """Of forty clouds, every other one wants another instance type, deep in a dictionary that all
     share.
     """
-    clouds = [right(f"nested-{number:02}") for number in range(40)]
+    clouds = [in_sync(f"nested-{number:02}") for number in range(40)]
     fresh(running_sandbox, clouds)
     own = {cloud.name: {"family": ("m5", "r5")[number % 2]} for number, cloud in enumerate(clouds)}
     steps: Json = {
@@ -1631,7 +1642,7 @@ def test_a_steady_fleet_costs_few_calls(steady: Steady) -> None:
         assert reads == 2 * len(STEADY)
 
 
-def test_denied_pages_are_nobodys_trouble(steady: Steady) -> None:
+def test_denied_pages_fail_no_cloud(steady: Steady) -> None:
     """They show nowhere."""
     assert steady.run.exit_status == 0
     assert "warnings" not in plan_of(steady.run)

@@ -51,7 +51,7 @@ _KEYWORDS = {"check_mode", "delay", "ignore_errors", "loop", "no_log", "retries"
 ERASE = "\r\x1b[K"
 Json = dict[str, t.Any]
 
-# An action that returns what it is told to return, and does what else a worker process may do.
+# An action that returns what its arguments say, and does what else a worker process may do.
 _ACTION = """
 import time
 from ansible.errors import AnsibleConnectionFailure
@@ -149,7 +149,7 @@ class Stage:
         return self
 
     def in_pipe(self, *arguments: str, **variables: str) -> Shown:
-        """Run it where nobody looks on."""
+        """Run it without a terminal."""
         command, environment = self._command(arguments, variables)
         done = subprocess.run(
             command,
@@ -273,7 +273,7 @@ WAIT = does("Wait", seconds=0.6)
 
 @pytest.mark.core
 def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) -> None:
-    """Nothing for those that were right, and nothing that only a terminal understands."""
+    """Nothing for those in sync, and nothing that only a terminal understands."""
     shown = stage.playbook(
         {**NO_BUCKET, "when": "inventory_hostname == 'speech'"}, CHANGE
     ).in_pipe()
@@ -310,7 +310,7 @@ def test_check_mode_is_named(stage: Stage) -> None:
 
 @pytest.mark.core
 @pytest.mark.parametrize(
-    ("checks", "told"),
+    ("checks", "expected"),
     [
         pytest.param(
             "{{ false }}",
@@ -337,7 +337,7 @@ def test_check_mode_is_named(stage: Stage) -> None:
     ],
 )
 def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
-    stage: Stage, checks: str, told: str
+    stage: Stage, checks: str, expected: str
 ) -> None:
     """A task of a loop still has its keywords as they are written; only those of its items are
     evaluated.
@@ -350,7 +350,7 @@ def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
         check_mode=checks,
     )
     shown = stage.playbook(task).in_pipe()
-    assert told in shown.output
+    assert expected in shown.output
     assert ("reasons for changes:" in shown.output) == (" changed=0 " not in shown.output)
     assert ("reasons for predicted changes:" in shown.output) == ("would_change=" in shown.output)
 
@@ -481,7 +481,7 @@ def test_nothing_is_hidden_that_people_need(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "tasks",
     [
-        pytest.param([does("Work")], id="right", marks=LONG),
+        pytest.param([does("Work")], id="in sync", marks=LONG),
         pytest.param([CHANGE], id="changed", marks=LONG),
         pytest.param([does("Work", on="speech", failed=True, msg="no")], id="failed"),
         pytest.param(
@@ -493,7 +493,7 @@ def test_nothing_is_hidden_that_people_need(stage: Stage) -> None:
             marks=LONG,
         ),
         pytest.param(
-            [{"block": [does("Work", failed=True, msg="no")], "rescue": [does("Mend")]}],
+            [{"block": [does("Work", failed=True, msg="no")], "rescue": [does("Fix")]}],
             id="failed, rescued",
             marks=LONG,
         ),
@@ -550,20 +550,20 @@ def test_hidden_results_stay_hidden(stage: Stage) -> None:
 
 @pytest.mark.core
 def test_a_rescued_cloud_did_not_fail(stage: Stage) -> None:
-    """The failure is shown at once, since nobody knows then; the recap knows better."""
+    """The failure is shown at once, before the rescue is known; the recap counts the rescue."""
     block = {
         "block": [does("Work", on="speech", failed=True, msg="no")],
-        "rescue": [does("Mend", changed=True)],
+        "rescue": [does("Fix", changed=True)],
     }
     shown = stage.playbook(block).in_pipe()
     assert "failed: speech (account 222222222222), Work: no" in shown.output
     assert "clouds=2 in_sync=1 changed=1 failed=0 unreachable=0" in shown.output
 
 
-def test_a_cloud_whose_play_was_cut_short_is_not_called_right(stage: Stage) -> None:
-    """Nobody knows what the rest of its tasks would have come to."""
+def test_a_cloud_whose_play_was_cut_short_is_not_counted_as_in_sync(stage: Stage) -> None:
+    """What the rest of its tasks would have done is unknown."""
     shown = stage.playbook(
-        does("Try", on="speech", failed=True, msg="no"), does("Go on"), max_fail_percentage=10
+        does("Try", on="speech", failed=True, msg="no"), does("Continue"), max_fail_percentage=10
     ).in_pipe()
     assert "clouds=2 in_sync=0 changed=0 failed=1 unreachable=0 not_finished=1" in shown.output
 
@@ -588,10 +588,10 @@ def test_the_account_comes_from_where_it_is_known(stage: Stage) -> None:
 
 @pytest.mark.core
 @pytest.mark.parametrize("strategy", few_of(["linear", "free"], "linear"))
-def test_a_cloud_is_told_of_when_its_last_task_is_over(stage: Stage, strategy: str) -> None:
-    """Not at the end of the play; what handlers and included tasks add is told after it."""
+def test_a_cloud_is_reported_when_its_last_task_is_over(stage: Stage, strategy: str) -> None:
+    """Not at the end of the play; what handlers and included tasks add is reported after it."""
     (stage.folder / "more.yml").write_text(yaml.safe_dump([does("Do more", changed=True)]))
-    early = [CHANGE, does("Go on"), does("Wait for one", on="speech", seconds=1)]
+    early = [CHANGE, does("Continue"), does("Wait for one", on="speech", seconds=1)]
     shown = stage.playbook(*early, strategy=strategy).in_pipe(RAYFLEET_HEARTBEAT="0")
     assert shown.output.count("changed: vision (account 111111111111): access_missing\n") == 1
     late = [
@@ -646,7 +646,7 @@ def test_a_log_can_be_followed(stage: Stage) -> None:
 
 @pytest.mark.core
 def test_a_terminal_has_a_bar_below_what_is_printed(stage: Stage) -> None:
-    """It counts as the run goes on, no message is broken by it, and nothing of it is left."""
+    """It counts during the run, no message is broken by it, and nothing of it is left."""
     failing = {**NO_BUCKET, "when": "inventory_hostname == 'speech'"}
     shown = stage.playbook(
         WAIT, does("Warn", on="vision", warnings=["careful"]), CHANGE, WAIT, failing, WAIT
@@ -681,7 +681,7 @@ def test_the_bar_is_not_drawn_more_often_than_a_person_can_see(stage: Stage) -> 
 @pytest.mark.parametrize("width", few_of([20, 40, 132], 20))
 def test_the_bar_fits_the_terminal(stage: Stage, width: int) -> None:
     """A line that wraps could not be erased."""
-    long = does("名前 and a name that goes on for longer than any terminal is wide", seconds=1)
+    long = does("名前 and a name that is longer than any terminal is wide", seconds=1)
     shown = stage.playbook(long, WAIT).on_terminal(width=width)
     assert shown.bars and max(map(display_width, shown.bars)) < width
     assert any(line.startswith("clouds=2") for line in shown.lines)
@@ -711,7 +711,7 @@ def test_colours_are_left_out_on_demand(stage: Stage) -> None:
     ),
     ids=lambda variables: next(iter(variables)),
 )
-def test_there_is_no_bar_where_nobody_would_see_it(stage: Stage, variables: dict[str, str]) -> None:
+def test_there_is_no_bar_without_a_terminal(stage: Stage, variables: dict[str, str]) -> None:
     """But lines, as in a log."""
     shown = stage.playbook(CHANGE, WAIT).on_terminal(**variables)
     assert not shown.bars and ERASE not in shown.output
@@ -735,7 +735,7 @@ def test_an_interrupted_run_leaves_no_bar(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("where", few_of(["in_pipe", "on_terminal"], "on_terminal"))
-def test_texts_of_others_do_a_terminal_no_harm(stage: Stage, where: str) -> None:
+def test_external_texts_cannot_control_a_terminal(stage: Stage, where: str) -> None:
     """Whether they are messages, reasons, warnings, differences or names."""
     evil = "\x1b[8m\x1b[2J\x1b[1;1H\x9b5A\x07good\rbad\u202e"
     diff = {"before": f"{evil}\n", "after": f"x{evil}\n", "before_header": evil}
@@ -773,7 +773,7 @@ def fleet_inventory(running_sandbox: Sandbox, tmp_path: Path) -> Path:
 
 
 def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
-    """Clouds that the plan found right count as right, in the first run and in the second."""
+    """Clouds that the plan found in sync count as such, in the first run and in the second."""
     variables = {"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
     check, first, second = (
         run_playbook(running_sandbox, "onboard", fleet_inventory, *more, variables=variables)
@@ -792,7 +792,7 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
 
 
 @pytest.mark.long
-def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_rollback_is_reported_as_a_rollback(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """Its task is looped and has its check mode from a variable: predicted in two ways, then made
     but for what others changed since.
     """
@@ -841,7 +841,7 @@ def test_a_rollback_is_told_as_what_it_was(running_sandbox: Sandbox, tmp_path: P
 
 
 def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -> None:
-    """Clouds that drifted do not fail an audit, and are not called right."""
+    """Clouds that drifted do not fail an audit, and do not count as in sync."""
     run = run_playbook(
         running_sandbox, "audit", fleet_inventory, variables={"ANSIBLE_STDOUT_CALLBACK": CALLBACK}
     )
@@ -855,7 +855,7 @@ def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -
 
 
 @pytest.mark.long
-def test_clouds_that_a_rollout_did_not_come_to_are_not_called_right(
+def test_clouds_that_a_rollout_did_not_reach_are_not_counted_as_in_sync(
     running_sandbox: Sandbox, fleet_inventory: Path
 ) -> None:
     """The first batch has the broken cloud in it, and the rollout stops."""

@@ -182,7 +182,23 @@ def test_the_report_has_a_line_of_each_contender_at_each_size() -> None:
     assert (
         "500",
         "amazon.aws",
-        *["1", "600.0", "(from", "50)", "600.0", "-", "600.0", "1200.0", "300.0", "150.0", "1.0", "100", "MB", "10", "MB"],
+        *[
+            "1",
+            "600.0",
+            "(from",
+            "50)",
+            "600.0",
+            "-",
+            "600.0",
+            "1200.0",
+            "300.0",
+            "150.0",
+            "1.0",
+            "100",
+            "MB",
+            "10",
+            "MB",
+        ],
     ) in lines
     assert "* bare boto3, all in sync: GetRole 1" in text.splitlines()
     assert "* processor: one" in text.splitlines()

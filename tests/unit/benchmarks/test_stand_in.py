@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The stand-in server's answers are those of the sandbox, and it keeps, counts and resets what it
-is told.
+is set.
 """
 
 from __future__ import annotations

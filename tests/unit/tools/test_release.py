@@ -15,7 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tools.release import State, problems, state_of, strangers
+from ansible_collections.rayfleet.anyscale.tools.release import (
+    State,
+    problems,
+    state_of,
+    uncommitted_files,
+)
 
 READY = State(
     version="0.10.0",
@@ -118,4 +123,4 @@ def test_what_is_only_in_the_tarball_is_reported(tmp_path: Path) -> None:
     with tarfile.open(path, "w:gz") as archive:
         for name in ("MANIFEST.json", "FILES.json", "README.md", "plugins/stray.py"):
             archive.addfile(tarfile.TarInfo(name), io.BytesIO())
-    assert strangers(path, ["README.md", "galaxy.yml"]) == ["plugins/stray.py"]
+    assert uncommitted_files(path, ["README.md", "galaxy.yml"]) == ["plugins/stray.py"]

@@ -48,7 +48,7 @@ def made(
 
 def only(document: t.Any = None, **changes: t.Any) -> Host:
     """The host of the one cloud ``speech``, whose one resource has these changes."""
-    hosts, _told = made([row("speech", resource(**changes))], document)
+    hosts, _messages = made([row("speech", resource(**changes))], document)
     (host,) = hosts.values()
     return host
 
@@ -99,14 +99,14 @@ class TestHostNames:
 
     @given(st.lists(st.text(max_size=6), min_size=1, max_size=8))
     def test_any_names_make_safe_and_different_hosts(self, names: list[str]) -> None:
-        hosts, _told = made(
+        hosts, _messages = made(
             row(name, cloud_id=f"cld_{number}") for number, name in enumerate(names)
         )
         assert len(hosts) == len(names)
         assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) for name in hosts)
 
     def test_other_resources_are_named_after_cloud_and_resource(self) -> None:
-        hosts, told = made(
+        hosts, messages = made(
             [
                 row(
                     "speech",
@@ -116,16 +116,16 @@ class TestHostNames:
                 )
             ]
         )
-        assert list(hosts) == ["speech", "speech.east"] and not told
+        assert list(hosts) == ["speech", "speech.east"] and not messages
 
-    def test_clouds_of_one_name_all_get_their_ids_and_the_user_is_told(self) -> None:
-        hosts, told = made(
+    def test_clouds_of_one_name_all_get_their_ids_and_the_user_is_warned(self) -> None:
+        hosts, messages = made(
             [row("speech"), row("speech", cloud_id="cld_2"), row("vision", cloud_id="cld_3")]
         )
         assert list(hosts) == ["speech-cld_1", "speech-cld_2", "vision"]
         assert [
             (re.search("speech of cld_1, speech of cld_2", text) is not None, is_error)
-            for text, is_error in told
+            for text, is_error in messages
         ] == [(True, False)]
 
     def test_names_that_only_become_one_by_being_made_safe(self) -> None:
@@ -164,7 +164,7 @@ class TestHostNames:
     def test_a_name_does_not_depend_on_what_could_be_read_of_another_cloud(
         self, other: Json
     ) -> None:
-        hosts, _told = made([row("speech"), {**row("speech", cloud_id="cld_2"), **other}])
+        hosts, _messages = made([row("speech"), {**row("speech", cloud_id="cld_2"), **other}])
         assert list(hosts) == ["speech-cld_1"]
 
     def test_the_order_of_the_api_changes_nothing(self) -> None:
@@ -256,15 +256,17 @@ class TestVariables:
             == "us-west-2"
         )
 
-    def test_what_is_filled_in_is_not_looked_at_again(self) -> None:
-        hosts, _told = made([row("{region}{{ 7*7 }}")], {"defaults": {"compute_config": "{cloud}"}})
+    def test_what_is_filled_in_is_not_expanded_again(self) -> None:
+        hosts, _messages = made(
+            [row("{region}{{ 7*7 }}")], {"defaults": {"compute_config": "{cloud}"}}
+        )
         assert (
             hosts["region_7_7-cld_1"].variables["cloud_iam_compute_config"] == "{region}{{ 7*7 }}"
         )
 
     @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a/b", "..", "."])
     def test_no_name_leads_to_another_folder(self, name: str) -> None:
-        hosts, told = made(
+        hosts, messages = made(
             [row(name)],
             {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}},
         )
@@ -275,11 +277,11 @@ class TestVariables:
         )
         assert any(
             "variables needs {cloud}, which is not usable in a path, so it is not set" in text
-            for text, _is_problem in told
+            for text, _is_problem in messages
         )
 
     def test_a_resource_that_is_not_primary_leaves_the_compute_config_alone(self) -> None:
-        hosts, _told = made(
+        hosts, _messages = made(
             [row("speech", resource(), resource(**EAST))], {"defaults": {"compute_config": "ray"}}
         )
         assert hosts["speech.east"].variables["cloud_iam_manage_compute_config"] is False
@@ -418,8 +420,8 @@ class TestNotApplicable:
 
     @pytest.mark.parametrize("cloud", CASES)
     def test_marked(self, cloud: Json) -> None:
-        hosts, told = made([cloud], mark=True)
-        assert hosts["speech"].groups == ("anyscale_not_applicable",) and not told
+        hosts, messages = made([cloud], mark=True)
+        assert hosts["speech"].groups == ("anyscale_not_applicable",) and not messages
         assert hosts["speech"].variables["anyscale_applicable"] is False
         assert not [name for name in hosts["speech"].variables if name.startswith("cloud_iam_")]
 
@@ -511,12 +513,12 @@ class TestProblems:
             ),
         ],
     )
-    def test_told_with_the_name_and_a_remedy(
+    def test_reported_with_the_name_and_a_fix(
         self, rows: list[Json], document: t.Any, expected: str
     ) -> None:
-        _hosts, told = made(rows, document)
-        assert len(told) == 1
-        text, is_error = told[0]
+        _hosts, messages = made(rows, document)
+        assert len(messages) == 1
+        text, is_error = messages[0]
         assert is_error and re.search(expected, text) and text.endswith(".")
 
     def test_what_is_unknown_is_not_set_and_the_host_is_there(self) -> None:
@@ -529,7 +531,7 @@ class TestProblems:
         assert not made([row("speech", resource(object_storage=None))], document)[1]
 
     def test_without_one_primary_resource_no_host_publishes(self) -> None:
-        hosts, _told = made([row("speech", resource(is_default=False), resource(**EAST))])
+        hosts, _messages = made([row("speech", resource(is_default=False), resource(**EAST))])
         assert list(hosts) == ["speech.east", "speech.vm-aws-us-west-2"]
         assert not any(host.variables["cloud_iam_manage_compute_config"] for host in hosts.values())
 
@@ -568,15 +570,17 @@ class TestProblems:
         with pytest.raises(InputError, match=r"2 clouds: cld_1, cld_2"):
             made(rows, {"clouds": {name: {"role": "x"}}})
 
-    def test_a_cloud_of_the_name_on_another_provider_is_in_nobodys_way(self) -> None:
-        hosts, _told = made(
+    def test_a_cloud_of_the_same_name_on_another_provider_does_not_conflict(self) -> None:
+        hosts, _messages = made(
             [row(), unread("cld_2", provider="GCP")], {"clouds": {"speech": {"role": "x"}}}
         )
         assert hosts["speech-cld_1"].variables["cloud_iam_role"] == "x"
 
     def test_patterns_of_the_option_clouds_that_nothing_meets(self) -> None:
-        told = summaries(unmet_patterns(Choice(["speech", "cld_1", "s*", "cld_9", "x*"]), [row()]))
-        assert [re.search(": (.*?)\\. ", text)[1] for text, _is_error in told] == ["cld_9, x*"]
+        messages = summaries(
+            unmet_patterns(Choice(["speech", "cld_1", "s*", "cld_9", "x*"]), [row()])
+        )
+        assert [re.search(": (.*?)\\. ", text)[1] for text, _is_error in messages] == ["cld_9, x*"]
 
     def test_many_are_counted_and_nothing_reaches_the_terminal_raw(self) -> None:
         rows = [
