@@ -120,7 +120,7 @@ def _run(runs: Runs, scheduled: list[tuple[int, Cell]], rounds: int) -> dict[Cel
     failed: dict[Cell, RunFailed] = {}
     for contender in dict.fromkeys(cell.contender for _round, cell in scheduled):
         print(f"Warming up: {contender.title}", flush=True)
-        with contextlib.suppress(RunFailed):  # its cells will tell
+        with contextlib.suppress(RunFailed):  # its cells fail with the same error
             runs.warm_up(contender)
     to_do = collections.deque(scheduled)
     while to_do:

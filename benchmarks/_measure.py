@@ -44,8 +44,8 @@ def run(
     limit: float,
     look_at_memory: bool,
 ) -> Measure:
-    """Run a command with its output in a file, for ``limit`` seconds at the most; looking at memory
-    costs it a little.
+    """Run a command with its output in a file, for ``limit`` seconds at the most; sampling memory slows
+    it a little.
     """
     with output.open("w") as file:
         started = time.monotonic()
@@ -102,7 +102,7 @@ class _Memory(threading.Thread):
                 self.fork = max(self.fork, _megabytes(child, "Private_Clean", "Private_Dirty"))
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the sampling."""
         self._stopped.set()
         if self.is_alive():
             self.join()

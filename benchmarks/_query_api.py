@@ -92,7 +92,7 @@ def _get_account_authorization_details(state: State, account: str, form: Form) -
 
 
 def _assume_role(state: State, account: str, form: Form) -> str:
-    """Credentials whose access key tells the account, as that of the caller does."""
+    """Credentials whose access key contains the account, like that of the caller."""
     target, role = form["RoleArn"].split(":")[4], form["RoleArn"].rpartition("/")[2]
     if (target, role) not in state.trust:
         raise Refusal(

@@ -119,7 +119,7 @@ _ANSWERS: dict[str, t.Callable[[State, str, Request], Answer]] = {
 
 
 def _target(request: Request) -> tuple[str, str]:
-    """The bucket, and the part of it that is meant."""
+    """The bucket, and the part of it that the request names."""
     path, _mark, query = request.target.partition("?")
     return unquote(path.strip("/")), query.partition("&")[0].partition("=")[0]
 

@@ -94,7 +94,7 @@ class StandInServer:
         }
 
     def prepare(self, cell: Cell) -> None:
-        """Generate the fleet anew."""
+        """Generate the fleet again."""
         latency = (cell.latency_ms or 0) / 1000
         self._control(
             "reset",

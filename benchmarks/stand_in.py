@@ -42,7 +42,7 @@ class StandIn:
         self.reset({"clouds": 0, "share": 0.0, "latency": 0.0})
 
     def reset(self, wanted: t.Mapping[str, t.Any]) -> None:
-        """Begin anew, with ``clouds`` of which a ``share`` has drifted, and a ``latency`` in
+        """Start over, with ``clouds`` of which a ``share`` has drifted, and a ``latency`` in
         seconds; forget the calls.
         """
         self._state = State(self._fleet(wanted["clouds"]), wanted["share"])
@@ -76,7 +76,7 @@ class StandIn:
         if request.target == f"{CONTROL}/reset":
             self.reset(json.loads(request.body))
             gc.collect()
-            # the fleet stays: looking through it again and again would show in the latencies
+            # the fleet stays: scanning it repeatedly would show in the latencies
             gc.freeze()
         elif request.target == f"{CONTROL}/forget":
             self.forget_calls()

@@ -20,7 +20,7 @@ import typing as t
 
 import boto3
 
-from ansible_collections.rayfleet.anyscale.demo.demo_report import Look, Outcome
+from ansible_collections.rayfleet.anyscale.demo.demo_report import Snapshot, Outcome
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
@@ -51,7 +51,7 @@ def main() -> int:
         os.environ.update(sandbox.child_variables())  # Anyscale's verification runs in this process
         sandbox.seed(FLEET)
         outcome = Outcome(
-            before=_look(
+            before=_snapshot(
                 sandbox,
                 "1. An audit shows which clouds drifted, and writes nothing but its report",
                 audit_report_dir="before",
@@ -62,7 +62,7 @@ def main() -> int:
                 "changed",
             ),
             second=_onboard(sandbox, "3. The second run looks again, and has nothing to change"),
-            after=_look(
+            after=_snapshot(
                 sandbox,
                 "4. The audit afterwards compares with the one before: what failed then is fixed",
                 audit_report_dir="after",
@@ -84,7 +84,7 @@ def main() -> int:
     return int(bool(problems))
 
 
-def _look(sandbox: Sandbox, title: str, **variables: str) -> Look:
+def _snapshot(sandbox: Sandbox, title: str, **variables: str) -> Snapshot:
     """Audit the fleet, and show what the report says; Anyscale's verification judges it as well."""
     run = _timed_run(sandbox, title, "audit", variables)
     if run.exit_status:
@@ -96,9 +96,9 @@ def _look(sandbox: Sandbox, title: str, **variables: str) -> Look:
         )
         for cloud in FLEET
     }
-    look = Look(run, report, verdicts)
-    print(*look.lines(), sep="\n")
-    return look
+    snapshot = Snapshot(run, report, verdicts)
+    print(*snapshot.lines(), sep="\n")
+    return snapshot
 
 
 def _onboard(sandbox: Sandbox, title: str) -> Run:

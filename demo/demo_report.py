@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the demo's runs came to: in words for people, and what of it is not as it must be."""
+"""The results of the demo's runs: a report for people, and a list of what is not as expected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUT_OF_SYNC = ("error", "fail", "unknown")  # states of clouds that were to be 
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class Snapshot:
     """How the fleet was at one time: an audit's run and report, and the verdicts of Anyscale's
     own verification.
     """
@@ -66,10 +66,10 @@ class Look:
 class Outcome:
     """The demo's four steps."""
 
-    before: Look
+    before: Snapshot
     first: Run
     second: Run
-    after: Look
+    after: Snapshot
 
     def table(self) -> list[str]:
         """Each cloud by the audits and by Anyscale, before and after."""
@@ -86,7 +86,7 @@ class Outcome:
         for cloud in sorted(FLEET, key=lambda cloud: cloud.name):
             found_before, found_after, fixed = (count[cloud.name] for count in counts)
             before, after = (
-                _words(look.verdicts[cloud.name]) for look in (self.before, self.after)
+                _words(snapshot.verdicts[cloud.name]) for snapshot in (self.before, self.after)
             )
             lines.append(
                 f"{cloud.name:15}{cloud.account_id:14}{found_before:<10}{found_after:<12}{fixed:<7}{before:18}{after}"
@@ -94,7 +94,7 @@ class Outcome:
         return lines
 
     def summary(self) -> list[str]:
-        """What it came to as a whole, with all that is left for people."""
+        """The summary, with all that is left for an operator."""
         left, refused = self.after.checks("status", *_FINDINGS), self.after.refused()
         changed = [cloud.name for cloud in FLEET if self.second.changed(cloud.name)]
         return [

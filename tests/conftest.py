@@ -100,7 +100,7 @@ def surroundings(
     monkeypatch.setenv(
         "AWS_ACCESS_KEY_ID", running_sandbox.credentials(ACCOUNT)["aws_access_key_id"]
     )
-    # Nothing here speaks TLS; to read the machine's certificates anew for each call would take half
+    # Nothing here speaks TLS; to read the machine's certificates again for each call would take half
     # of the time.
     monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
     monkeypatch.setenv("HOME", str(tmp_path))

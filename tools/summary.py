@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of ``make test``: what became of each session, with the last line of each of its
+"""The end of ``make test``: the result of each session, with the last line of each of its
 commands, and the slowest tests. Reads the reports that nox wrote, and the sessions' logs.
 """
 
@@ -39,7 +39,7 @@ def closing_lines(log: str) -> list[str]:
 
 
 def slowest(logs: t.Mapping[str, str]) -> list[str]:
-    """The slowest tests of all sessions, as pytest tells them at the end of each."""
+    """The slowest tests of all sessions, as pytest prints them at the end of each."""
     found = [
         (float(match["seconds"]), f"{match['test']} ({match['phase']}, {session})")
         for session, log in logs.items()
@@ -50,7 +50,7 @@ def slowest(logs: t.Mapping[str, str]) -> list[str]:
 
 
 def summary(sessions: t.Sequence[t.Mapping[str, t.Any]], logs: t.Mapping[str, str]) -> list[str]:
-    """What became of each session."""
+    """The result of each session."""
     lines = ["== summary"]
     for session in sessions:
         name, outcome = _name(session), OUTCOMES.get(session["result"], "FAILED")

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the stand-in for AWX knows of each kind of object: defaults, what is refused, and what goes
-along with a removal.
+"""What the stand-in for AWX knows of each kind of object: defaults, what is refused, and what is
+removed with it.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def deletable(store: Store, kind: str, item: Json) -> None:
 
 
 def taken_along(store: Store, kind: str, item: Json) -> list[tuple[str, Json]]:
-    """What goes with an object. With an organization, that is everything in it."""
+    """What is removed with an object. With an organization, that is everything in it."""
     within = {
         (other, number): each
         for other, fields in _CONTAINERS.items()

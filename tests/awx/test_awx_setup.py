@@ -62,7 +62,7 @@ Names = dict[str, set[str]]
 
 
 class Cycle(t.NamedTuple):
-    """Set up twice and taken away twice, with the names of all objects after each pair and before."""
+    """Set up twice and removed twice, with the names of all objects after each pair and before."""
 
     awx: StandIn
     runs: list[Run]

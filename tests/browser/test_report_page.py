@@ -449,7 +449,7 @@ def test_every_control_has_a_visible_focus_and_a_name(open_report: Open) -> None
     ] == []
 
 
-# Scrolls step by step, and tells the median time of a step and the most rows that there were.
+# Scrolls step by step, and returns the median time of a step and the largest number of rows.
 SCROLL = """async () => {
   const scroller = document.querySelector("#scroller"), body = document.querySelector("#grid-body");
   const times = []; let rows = 0;
@@ -465,8 +465,8 @@ SCROLL = """async () => {
 
 
 def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
-    """Only the rows in view are elements, wherever one looks, so that scrolling takes no longer
-    than with few clouds.
+    """Only the rows in view are elements, at every scroll position, so that scrolling takes no
+    longer than with few clouds.
     """
     few = open_report(fleet(100), fleet(100, drift=1.6)).page.evaluate(SCROLL)
     opened = open_report(fleet(2000), fleet(2000, drift=1.6))
@@ -692,7 +692,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_a_difference_stands_one_over_the_other(open_report: Open, scheme: str) -> None:
-    """What goes over what comes, each over the whole width and with its sign; what stays is there
+    """Removed lines above added ones, each over the whole width and with its sign; unchanged lines are there
     once.
     """
     opened = open_report({"search-dev": result("search-dev", DRIFT)}, color_scheme=scheme, **PHONE)

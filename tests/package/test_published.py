@@ -78,7 +78,7 @@ def test_the_image_is_built_with_the_tarball(context: Path, tarball: Path) -> No
 
 @pytest.fixture(scope="module")
 def needs(context: Path, collections: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the collection needs in the image, as the script tells that is run when it is built."""
+    """What the collection needs in the image, as the script prints that is run when it is built."""
     folder = tmp_path_factory.mktemp("needs")
     script = str(context / "_build/scripts/introspect.py")
     pip, packages = str(folder / "requirements.txt"), str(folder / "bindep.txt")

@@ -158,7 +158,7 @@ class Policies(t.NamedTuple):
 
 
 class Reference(t.NamedTuple):
-    """What a scene comes to in a run without faults: the policies, and the versions of the compute
+    """The result of a scene in a run without faults: the policies, and the versions of the compute
     config.
     """
 
@@ -190,7 +190,7 @@ _REFERENCES: dict[str, Reference] = {}
 
 
 def reference(sandbox: Sandbox, run: Run, name: str) -> Reference:
-    """What a scene comes to, found out once."""
+    """The result of a scene without faults, determined once."""
     if name not in _REFERENCES:
         SCENES[name].prepare(sandbox)
         before = policies(sandbox)
@@ -223,7 +223,7 @@ def nothing_lost(sandbox: Sandbox, wanted: Reference) -> None:
 
 
 def converged(sandbox: Sandbox, wanted: Reference) -> None:
-    """The scene has come to what it comes to without faults."""
+    """The scene has the result that it has without faults."""
     assert policies(sandbox) == wanted.policies
     found = versions(sandbox)
     assert len(found) == len(wanted.versions)

@@ -46,7 +46,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 )
 from ansible_collections.rayfleet.anyscale.tests.support.operations import (
     CHANGES,
-    LOOKS,
+    READ_ONLY_USES,
     UNKNOWN,
     Seen,
 )
@@ -127,15 +127,15 @@ def spent(sandbox: Sandbox) -> dict[str, int]:
     return dict(collections.Counter(call["operation"] for call in sandbox.calls()))
 
 
-# --- looks ----------------------------------------------------------------------------------------
+# --- uses that read -------------------------------------------------------------------------------
 
 
 def read_facts(sandbox: Sandbox, run: Run, name: str) -> Seen:
-    """What a look finds in accounts that are ready for it."""
+    """What a use that reads finds in accounts that are prepared for it."""
     sandbox.reset()
-    LOOKS[name].prepare(sandbox)
+    READ_ONLY_USES[name].prepare(sandbox)
     sandbox.clear_calls()
-    return LOOKS[name].look(sandbox, run)
+    return READ_ONLY_USES[name].observe(sandbox, run)
 
 
 _FOUND: dict[str, Json] = {}
@@ -150,27 +150,27 @@ def found(sandbox: Sandbox, run: Run, name: str) -> Json:
     return _FOUND[name]
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", READ_ONLY_USES)
 def test_a_look_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) -> None:
     """Each so many times and no other, so that none is forgotten below."""
     read_facts(sandbox, run_module, name)
-    assert spent(sandbox) == LOOKS[name].calls
+    assert spent(sandbox) == READ_ONLY_USES[name].calls
     assert sandbox.writes() == []
 
 
-@pytest.mark.parametrize("case", list(_cases(LOOKS)))
+@pytest.mark.parametrize("case", list(_cases(READ_ONLY_USES)))
 def test_what_cannot_be_seen_is_not_made_up(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
 ) -> None:
     """Each fact is as it is without the fault, or unknown, and then the words say which call it
     was.
     """
-    facts, look = found(sandbox, run_module, case.use), LOOKS[case.use]
+    facts, use = found(sandbox, run_module, case.use), READ_ONLY_USES[case.use]
     sandbox.reset()
-    look.prepare(sandbox)
+    use.prepare(sandbox)
     sandbox.clear_calls()
     with _failure(sandbox, clock, case).under_way():
-        seen = look.look(sandbox, run_module)
+        seen = use.observe(sandbox, run_module)
     unknown = [name for name in facts if seen.facts.get(name) == UNKNOWN]
     assert {
         name: fact
@@ -182,10 +182,10 @@ def test_what_cannot_be_seen_is_not_made_up(
         assert re.search(_subject(case), seen.words), seen.words
     else:
         assert set(seen.facts) == set(facts) and not unknown
-        assert case.times == 1 or case.operation in look.spares, "it is not reported"
+        assert case.times == 1 or case.operation in use.spares, "it is not reported"
     assert sandbox.writes() == []
     sandbox.clear_faults()
-    assert look.look(sandbox, run_module).facts == facts
+    assert use.observe(sandbox, run_module).facts == facts
     tally.add(case.operation, case.kind, reported=bool(seen.words))
 
 
@@ -234,7 +234,7 @@ _GOALS: dict[str, State] = {}
 
 
 def goal(sandbox: Sandbox, run: Run, name: str) -> State:
-    """What a change comes to without faults."""
+    """The result of a change without faults."""
     if name not in _GOALS:
         options = ready(sandbox, run, name)
         before = state(sandbox)
@@ -317,7 +317,7 @@ def test_every_action_that_a_policy_allows_is_among_the_calls() -> None:
         for action in one.actions
     }
     calls = (
-        [look.calls for look in LOOKS.values()]
+        [use.calls for use in READ_ONLY_USES.values()]
         + [change.calls for change in CHANGES.values()]
         + [one.calls for one in SCENES.values()]
     )
@@ -337,8 +337,8 @@ def test_every_method_of_anyscales_client_is_used(
     }
     for name, method in methods.items():
         monkeypatch.setattr(AnyscaleClient, name, _noted(method, used))
-    for name, look in LOOKS.items():
-        assert read_facts(sandbox, run_module, name).facts, look
+    for name, use in READ_ONLY_USES.items():
+        assert read_facts(sandbox, run_module, name).facts, use
     for name, change in CHANGES.items():
         run_module(change.module, **ready(sandbox, run_module, name))
     scene = SCENES["nothing created yet"]

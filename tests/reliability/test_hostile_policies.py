@@ -468,7 +468,7 @@ def differences(module: str, found: list[Json], made: list[Json]) -> None:
 
 
 def ended(scene: Sandbox, run_module: Run, module: str, options: Json) -> tuple[bool, list[Json]]:
-    """Whether absent came to an end, and the statements then; a refusal leaves them as they were."""
+    """Whether absent succeeded, and the statements then; a refusal leaves them as they were."""
     shown = Shown(scene, module)
     before = shown.document()
     options = {**options, "state": "absent"}

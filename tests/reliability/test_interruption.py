@@ -181,7 +181,7 @@ def _is_json(path: Path) -> bool:
 
 
 def press_ctrl_c(process: subprocess.Popen[bytes], _mark: str) -> None:
-    """A terminal tells the whole foreground group."""
+    """A terminal signals the whole foreground group."""
     os.killpg(process.pid, signal.SIGINT)
 
 
@@ -196,7 +196,7 @@ def kill_group(process: subprocess.Popen[bytes], _mark: str) -> None:
 
 
 def kill_all(process: subprocess.Popen[bytes], mark: str) -> None:
-    """As when a container is taken away: whatever belongs to the run, at once."""
+    """As when a container is removed: every process of the run, at once."""
     process.kill()
     while running := marked(mark):
         for pid in running:

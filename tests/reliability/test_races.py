@@ -100,11 +100,11 @@ class Policies:
 
 
 class Editor(threading.Thread):
-    """Adds, changes and removes statements of its own in shared policies, and looks whether they
-    are there: a careful neighbour.
+    """Another writer that adds, changes and removes its own statements in shared policies, and
+    verifies that they are there.
 
     overwritten: how often its statements were not as it had left them, so that it had to write them
-    once more.
+    again.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ def _is_editors(statement: Json) -> bool:
 
 
 def _by_content(statements: t.Iterable[Json]) -> list[str]:
-    """Statements in an order of their own."""
+    """Statements in a canonical order."""
     return sorted(json.dumps(one, sort_keys=True) for one in statements)
 
 
@@ -322,7 +322,7 @@ class Latecomer(threading.Thread):
 
 
 class Late(t.NamedTuple):
-    """How often a late write takes out a cloud's grant, with which variables, and what comes of it.
+    """How often a late write takes out a cloud's grant, with which variables, and the result.
 
     early: it lands before ours is read back.
     """
@@ -446,8 +446,8 @@ def test_an_overwrite_by_another_controller_is_reported(
     tmp_path: Path,
     variables: tuple[str, ...],
 ) -> None:
-    """Both decide on the same policy, and one write replaces the other: its own look afterwards
-    tells, and no confirmation is needed.
+    """Both decide on the same policy, and one write replaces the other: its own read-back finds
+    it, and no confirmation is needed.
     """
     running_sandbox.reset()
     fleet = _fleet(Size(2, 1, 0, 1))
@@ -574,7 +574,7 @@ def test_nothing_is_lost(running_sandbox: Sandbox, tmp_path: Path, name: str) ->
 LARGE = Crowd(Size(200, 5, 20, 30), 2, edited=True)
 MANY, NUMBER = 20, "RACES"  # how often, and the environment variable for another number
 MOST_SECONDS = 600.0
-# a task of those clouds alone that are converged once more
+# a task of only those clouds that are converged again
 _AGAIN = "Keep the first result"
 
 

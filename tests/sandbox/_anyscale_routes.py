@@ -108,8 +108,8 @@ def _list_clouds(exchange: Exchange) -> Answer:
 
 
 def _found_clouds(organization: Organization, query: t.Any) -> list[Json]:
-    """The clouds that a query asks for. Each page asks anew, so what is not asked for must cost
-    nothing.
+    """The clouds that a query asks for. Each page is a new query, so what is not asked for must
+    cost nothing.
     """
     clouds = list(organization.clouds.values())
     name, creator_id, states = (

@@ -56,7 +56,7 @@ class Callers:
         self._sessions[session.access_key_id] = Caller(
             account_id, session.arn, role_id, session.expiration
         )
-        # With it, moto would look through all roles of the account at each call, to note when this
+        # With it, moto would search all roles of the account at each call, to note when this
         # one was used.
         session.access_key.role_arn = None
 

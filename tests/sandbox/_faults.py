@@ -86,9 +86,7 @@ class Fault:
 
 
 def _half(answer: Response) -> Response:
-    """An answer that breaks off in its middle, where nothing but its text tells that more was to
-    come.
-    """
+    """An answer that breaks off in its middle, where only its text shows that more was to come."""
     text = answer.get_data()
     answer.set_data(text[: len(text) // 2])
     return answer

@@ -92,7 +92,7 @@ class Scene:
         }
 
 
-def _read_by_someone_gone(sandbox: Sandbox) -> None:
+def _readable_by_a_deleted_principal(sandbox: Sandbox) -> None:
     readers = [make_role(sandbox, "gone"), f"arn:aws:iam::{PARTNER_ACCOUNT}:root"]
     objects = f"arn:aws:s3:::{NEW.bucket_name}/*"
     statement = {
@@ -113,9 +113,9 @@ def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
 _NEW = {
     field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
 }
-_LOOK = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
+_READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
-    **_LOOK,
+    **_READS,
     **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 4, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
@@ -125,17 +125,17 @@ _MAKE = {
 # Each document that is changed is read again under its lock, and once more after the
 # change.
 SCENES: dict[str, Scene] = {
-    "in sync": Scene(_LOOK),
+    "in sync": Scene(_READS),
     "EC2 not trusted": Scene(
-        {**_LOOK, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
+        {**_READS, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
     ),
     "no bucket access": Scene(
-        {**_LOOK, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        {**_READS, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket policy": Scene(
         {
-            **_LOOK,
+            **_READS,
             "GetRole": 2,
             "GetBucketPolicy": 3,
             "ListRoles": 1,
@@ -144,11 +144,11 @@ SCENES: dict[str, Scene] = {
         },
         {"bucket_policy": "none"},
         {"prune_dangling_principals": True},
-        _read_by_someone_gone,
+        _readable_by_a_deleted_principal,
     ),
     "no instance profile": Scene(
         {
-            **_LOOK,
+            **_READS,
             "GetRole": 3,
             "GetInstanceProfile": 4,
             SEARCH: 3,
@@ -158,15 +158,15 @@ SCENES: dict[str, Scene] = {
         {"profile": "missing"},
     ),
     "instance profile without its role": Scene(
-        {**_LOOK, "GetRole": 3, "GetInstanceProfile": 4, SEARCH: 3, "AddRoleToInstanceProfile": 1},
+        {**_READS, "GetRole": 3, "GetInstanceProfile": 4, SEARCH: 3, "AddRoleToInstanceProfile": 1},
         {"profile": "empty"},
     ),
     "no compute config": Scene(
-        {**_LOOK, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
+        {**_READS, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
         {"compute_config": "missing"},
     ),
     "another instance profile in the compute config": Scene(
-        {**_LOOK, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},
+        {**_READS, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},
         {"compute_config": "other_profile"},
     ),
     "nothing created yet": Scene(_MAKE, _NEW),
@@ -180,7 +180,7 @@ SCENES: dict[str, Scene] = {
     ),
     "to be offboarded": Scene(
         {
-            **_LOOK,
+            **_READS,
             **{"GetRole": 4, "UpdateAssumeRolePolicy": 1},
             **{"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
             **{"GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},

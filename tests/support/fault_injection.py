@@ -135,7 +135,7 @@ class Failure:
 
 
 class Tally:
-    """What a long run comes to: cases by how they ended, and what they were about."""
+    """The result of a long run: the number of cases by outcome, with their operations and kinds."""
 
     def __init__(self) -> None:
         self._ends = collections.Counter[bool]()

@@ -130,7 +130,7 @@ def hold_up(
     task: type[policy_task.PolicyTask],
     meanwhile: t.Callable[[], object],
 ) -> None:
-    """Let a task be held up, once, for a little more than two seconds between its last look and its
+    """Let a task be held up, once, for a little more than two seconds between its last read and its
     write.
     """
     held: list[float] = []

@@ -62,7 +62,7 @@ BARE = dataclasses.replace(OLD, bucket_policy="none", compute_config="missing")
 
 
 class Seen(t.NamedTuple):
-    """What a look found, each fact by its name, ``UNKNOWN`` where it says so; and its words where
+    """What a read found, each fact by its name, ``UNKNOWN`` where it says so; and its reasons where
     anything is.
     """
 
@@ -71,7 +71,7 @@ class Seen(t.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ReadOnlyUse:
     """A use that writes nothing: how accounts are made ready for it, and what it finds.
 
     spares: operations that it can do without, so that it need not say that they failed.
@@ -79,7 +79,7 @@ class Look:
 
     calls: t.Mapping[str, int]
     prepare: t.Callable[[Sandbox], object]
-    look: t.Callable[[Sandbox, Run], Seen]
+    observe: t.Callable[[Sandbox, Run], Seen]
     spares: tuple[str, ...] = ()
 
 
@@ -94,7 +94,7 @@ class Change:
     prepare: t.Callable[[Sandbox, Run], Json]
 
 
-# --- looks ----------------------------------------------------------------------------------------
+# --- uses that read -------------------------------------------------------------------------------
 
 
 def _seed_for_an_audit(sandbox: Sandbox) -> None:
@@ -167,7 +167,7 @@ def _seed_a_node(sandbox: Sandbox) -> None:
 
 
 def _identify(sandbox: Sandbox, _run: Run) -> Seen:
-    """With the credentials of a node, whose role is under a path, which IAM alone can tell."""
+    """With the credentials of a node, whose role is under a path, which only IAM knows."""
     role_arn = f"arn:aws:iam::{ACCOUNT}:role/ray/node"
     given = sandbox.client("sts", ACCOUNT).assume_role(
         RoleArn=role_arn, RoleSessionName="i-0abc1234def567890"
@@ -217,8 +217,8 @@ def _read_by_the_page(sandbox: Sandbox, _run: Run) -> Seen:
     )
 
 
-LOOKS: dict[str, Look] = {
-    "an audit": Look(
+READ_ONLY_USES: dict[str, ReadOnlyUse] = {
+    "an audit": ReadOnlyUse(
         {
             **{
                 "AssumeRole": 1,
@@ -246,11 +246,11 @@ LOOKS: dict[str, Look] = {
         _audit,
         spares=(ONE_CLOUD,),
     ),
-    "a node's identity": Look(
+    "a node's identity": ReadOnlyUse(
         {"GetCallerIdentity": 1, "GetRole": 1}, _seed_a_node, _identify, spares=("GetRole",)
     ),
-    "the inventory": Look({CLOUDS: 1, RESOURCES: 1}, _seed_a_cloud, _list_the_fleet),
-    "a plan by the page": Look(
+    "the inventory": ReadOnlyUse({CLOUDS: 1, RESOURCES: 1}, _seed_a_cloud, _list_the_fleet),
+    "a plan by the page": ReadOnlyUse(
         {"GetRole": READS_PER_PAGE - 1, "GetAccountAuthorizationDetails": 1},
         _seed_many_roles,
         _read_by_the_page,

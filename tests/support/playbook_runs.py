@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the collection's playbooks as users do, by ansible-playbook, and tells what happened to each
-cloud.
+"""Runs the collection's playbooks as users do, by ansible-playbook, and returns what happened to
+each cloud.
 """
 
 from __future__ import annotations

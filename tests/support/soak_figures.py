@@ -18,7 +18,7 @@ FOLDER = CACHE / "soak"
 def record(
     name: str, title: str, figures: t.Mapping[str, int | float | str], folder: Path = FOLDER
 ) -> None:
-    """Keep what a test came to. name: of the file; title: what was tried, for readers."""
+    """Keep the result of a test. name: of the file; title: what was tried, for readers."""
     folder.mkdir(parents=True, exist_ok=True)
     document = {"name": name, "title": title, "figures": dict(figures)}
     (folder / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")

@@ -462,7 +462,7 @@ def test_to_restore_does_not_take_out_what_was_put_back(
     module: str,
 ) -> None:
     """Another writer removed ours and an unmanaged statement, which was restored with ours: it
-    stays when ours goes.
+    stays when ours is removed.
     """
     found = live(seeded, module)
     put(seeded, module, policy(*statements(found), NEWCOMERS[module]))

@@ -617,8 +617,8 @@ def test_the_remedies_fix_the_cloud(in_sync: Sandbox, run_module: Run) -> None:
 # --- reads that are refused -----------------------------------------------------------------------
 
 PLANE = ["control_plane_pass_role", "control_plane_get_instance_profile"]
-# The operation, and the checks that it makes unknown. What Anyscale or another read tells as well
-# is known all the same.
+# The operation, and the checks that it makes unknown. What Anyscale or another read returns as well
+# is known nevertheless.
 NEEDED: dict[str, list[str]] = {
     "GetRole": [
         *(
@@ -883,8 +883,8 @@ def test_what_cannot_be_asked(in_sync: Sandbox, run_module: Run, options: Json, 
 def test_a_token_that_anyscale_does_not_accept(
     in_sync: Sandbox, run_module: Run, cloud: Json
 ) -> None:
-    """It is no fact about the cloud: an audit that saw nothing must not look like one that saw no
-    failure.
+    """It is no fact about the cloud: an audit that read nothing must not look like one that found
+    no failure.
     """
     for operation in ("GET /api/v2/clouds/{id}", "GET /api/v2/clouds/", RESOURCES):
         in_sync.fault(operation, status=401, message="Token has expired", times=50)

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A node of a cluster tells who it is, and the playbook verify_cluster fails for one that is not
-who it should be.
+"""A node of a cluster reports its identity, and the playbook verify_cluster fails for one with
+another role.
 """
 
 from __future__ import annotations

@@ -499,7 +499,7 @@ OVERWRITES: dict[str, tuple[Json, Json]] = {
 
 
 def by_text(document: Json) -> list[str]:
-    """The statements in an order of their own."""
+    """The statements in a canonical order."""
     return sorted(json.dumps(statement, sort_keys=True) for statement in document["Statement"])
 
 

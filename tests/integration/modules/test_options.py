@@ -4,7 +4,7 @@
 
 """What all modules make of their options: rules, secrets, fallbacks and the role to assume.
 
-The account is converged already, so that a value that does no harm changes nothing, and nothing may
+The account is converged already, so that a harmless value changes nothing, and nothing may
 be written.
 """
 

@@ -803,7 +803,7 @@ OVERWRITES: dict[str, tuple[list[Json], list[Json]]] = {
 
 
 def by_text(statements: list[Json]) -> list[str]:
-    """The statements in an order of their own."""
+    """The statements in a canonical order."""
     return sorted(json.dumps(statement, sort_keys=True) for statement in statements)
 
 
@@ -926,7 +926,7 @@ def test_a_write_that_may_have_been_overwritten_is_reported(
 def test_a_write_with_an_unknown_outcome_is_reported_where_it_cannot_be_read_back(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And not the call that was to tell more of it, whichever that is: here, whom an id in the
+    """And not the read that follows it, whichever that is: here, of the role that an id in the
     policy stands for.
     """
     arn = make_role(scene, "reader")
@@ -961,8 +961,8 @@ def test_a_write_that_was_refused_is_not_reported_as_done(
 def test_what_is_lost_while_the_outcome_of_a_write_is_unknown_is_reported_and_not_restored(
     scene: Sandbox, run_module: Run, after_failure: Overwrite
 ) -> None:
-    """Nothing tells whether they took it out, or overwrote ours with something old: their last word
-    counts.
+    """It cannot be known whether the other writer removed it, or overwrote ours with an older
+    policy: its last write counts.
     """
     after_failure(TLS_ONLY)
     scene.fault(PUT, status=500)

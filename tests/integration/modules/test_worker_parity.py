@@ -347,7 +347,7 @@ def test_relative_paths_are_those_of_the_play(
 
 
 def test_the_models_are_loaded_before_the_fork(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Else each worker would parse them anew, which costs more than all else."""
+    """Otherwise each worker would parse them again, which costs more than everything else."""
     probe = tmp_path / "probe.py"
     probe.write_text(
         "import os, botocore.session\n"

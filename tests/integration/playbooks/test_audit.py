@@ -290,7 +290,7 @@ def test_a_folder_that_cannot_be_made_is_named(audit: Audit, tmp_path: Path) -> 
 
 @pytest.mark.core
 def test_values_reach_the_report_as_they_are(audit: Audit) -> None:
-    """What looks like a template is not one."""
+    """Text with the syntax of a template is not evaluated."""
     reason = "{{ lookup('pipe', 'id') }} {% raw %} </script> ünï \u2028 \"'"
     found = result(
         "vision-prod",

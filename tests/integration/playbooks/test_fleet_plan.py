@@ -621,7 +621,7 @@ def test_an_account_that_cannot_be_assumed_is_asked_once(
 
 
 def test_a_call_that_fails_makes_one_cloud_go_on(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Its own tasks look again, and find nothing to do."""
+    """Its own tasks read it again, and find nothing to do."""
     clouds = [in_sync("one"), in_sync("two")]
     fresh(running_sandbox, clouds)
     running_sandbox.fault("POST /api/v2/compute_templates/search", status=500)
@@ -1337,7 +1337,7 @@ def test_another_entry_point_is_planned_separately(
 
 @pytest.mark.core
 def test_a_task_with_no_log_is_not_reported(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """The message of a task with no_log is censored when the task runs; the plan must not tell it
+    """The message of a task with no_log is censored when the task runs; the plan must not show it
     either.
     """
     fresh(running_sandbox, [in_sync("one")])
@@ -1420,7 +1420,7 @@ def defaulted(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.core
 @pytest.mark.parametrize("case", DEFAULTED)
 def test_module_defaults_are_those_of_the_tasks(defaulted: Run, case: str) -> None:
-    """The plan says what the role's task does, whether that is as it was meant or not."""
+    """The plan says what the role's task does, whether that is intended or not."""
     seen, (result, _other) = (
         _by_plan(plan_of(defaulted, f"Look {case}"), "one"),
         defaulted.named(case),

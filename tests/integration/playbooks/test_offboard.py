@@ -50,7 +50,7 @@ def offboard(sandbox: Sandbox, inventory: pathlib.Path, *arguments: str) -> Run:
 
 @pytest.mark.core
 def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
-    """What onboarding gave goes, what others have stays; the instance profile and the role stay;
+    """What onboarding granted is removed, unmanaged statements stay; the instance profile and the role stay;
     again changes nothing.
     """
     trust, bucket = trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documents of each kind are put back by the module backup_restore, those of a run by the playbook
+"""Documents of each kind are restored by the module backup_restore, those of a run by the playbook
 rollback.
 """
 
@@ -193,7 +193,7 @@ def test_a_document_is_put_back(seeded: Sandbox, run_module: Run, name: str) -> 
 
 @pytest.mark.parametrize("name", ["bucket policy", "compute config"])
 def test_there_was_none(seeded: Sandbox, run_module: Run, name: str) -> None:
-    """It is taken away, and brought back when that is rolled back."""
+    """It is deleted, and created again when that is rolled back."""
     kind = KINDS[name]
     backup = change(run_module, kind, BARE)
     changed = kind.live(seeded, BARE)
@@ -751,7 +751,7 @@ def test_a_mistake_is_explained(
 def test_a_pattern_that_matches_no_cloud_is_an_error(
     running_sandbox: Sandbox, tmp_path: pathlib.Path, limit: list[str]
 ) -> None:
-    """A name that is mistyped must not look like a run that is put back."""
+    """A mistyped name must not look like a run that is rolled back."""
     running_sandbox.reset()
     inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
     run = run_playbook(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A cloud that fails does no harm to its neighbours, and an account that cannot be assumed is asked
+"""A cloud that fails does not affect its neighbours, and an account that cannot be assumed is asked
 for once.
 """
 
@@ -135,7 +135,7 @@ def test_an_account_that_cannot_be_assumed_is_asked_for_once(street: Street) -> 
 
 
 def test_no_cloud_waits_for_an_answer_that_does_not_come(street: Street) -> None:
-    """None of these is a reason to try again: each is seen by the plan, and once more by the
+    """None of these is a reason to try again: each is found by the plan, and again by the
     cloud's own task.
     """
     refused = collections.Counter(

@@ -207,7 +207,7 @@ def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_pa
 
 @pytest.mark.parametrize("case", few_of(CHOSEN, "an account and a name"))
 def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -> None:
-    """It counts no others, whether it looks beforehand or not."""
+    """It counts no others, with and without a plan."""
     clouds = CHOSEN[case].clouds
     checked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
     assert seen(checked) == clouds & set(NEED_SOMETHING)
@@ -284,7 +284,7 @@ def test_an_offboarding_and_a_rollback_can_be_checked(play: Play, tmp_path: Path
 @pytest.mark.core
 def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
     """Of those that need something: a quarter of eleven is three. Each job publishes its counts
-    under a name of its own, by which the report of a workflow tells its steps apart.
+    under a name of its own, by which the report of a workflow distinguishes its steps.
     """
     job = play("onboard", onboard_canary_percent=25, onboard_part="canary", awx_job_id=1)
     rest = play("onboard", onboard_canary_percent=25, onboard_part="all", awx_job_id=2)

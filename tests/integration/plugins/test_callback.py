@@ -570,7 +570,7 @@ def test_a_cloud_whose_play_was_cut_short_is_not_counted_as_in_sync(stage: Stage
 
 def test_the_account_comes_from_where_it_is_known(stage: Stage) -> None:
     """The host's variable, its group's, or the task's option; a template or a file of variables
-    tells nothing.
+    gives none.
     """
     hosts = {
         "own": {"cloud_iam_account_id": "333333333333"},

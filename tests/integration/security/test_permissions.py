@@ -93,8 +93,8 @@ SCOPE = parse_scope(
 class Scene:
     """What makes a playbook do all that it can, and the modules that it runs.
 
-    work: with the modules, or a prediction in check mode; what it came to that should not be,
-    nothing where all is well.
+    work: with the modules, or a prediction in check mode; returns what went wrong, an empty list
+    on success.
     """
 
     clouds: tuple[Cloud, ...]
@@ -110,7 +110,7 @@ class Scene:
         sandbox.clear_calls()
 
 
-def _read_by_someone_gone(sandbox: Sandbox, _run: Run) -> None:
+def _readable_by_a_deleted_principal(sandbox: Sandbox, _run: Run) -> None:
     """A bucket that others read as well: a partner, and a role that was deleted since, which AWS
     shows by its unique id.
     """
@@ -138,14 +138,14 @@ def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
     arn = iam.create_policy(PolicyName="everything", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName=cloud.control_plane_role_name, PolicyArn=arn)
     iam.put_role_permissions_boundary(RoleName=cloud.role_name, PermissionsBoundary=arn)
-    _read_by_someone_gone(sandbox, run)
+    _readable_by_a_deleted_principal(sandbox, run)
 
 
 def _onboarded(sandbox: Sandbox, run: Run) -> None:
     """With backups; since then, another writer has changed a bucket's policy."""
     failures = _converge(NEW, backup=True, run_id=RUN_ID)(sandbox, run, False)
     assert failures == []
-    _read_by_someone_gone(sandbox, run)
+    _readable_by_a_deleted_principal(sandbox, run)
 
 
 def _options(cloud: Cloud) -> Json:
@@ -257,8 +257,8 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
 
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _audit),
-    "onboard": Scene(NEW, _read_by_someone_gone, _onboard, ("-e", "fleet_plan=always")),
-    "offboard": Scene(OLD, _read_by_someone_gone, _converge(OLD, state="absent")),
+    "onboard": Scene(NEW, _readable_by_a_deleted_principal, _onboard, ("-e", "fleet_plan=always")),
+    "offboard": Scene(OLD, _readable_by_a_deleted_principal, _converge(OLD, state="absent")),
     "rollback": Scene(
         NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")
     ),

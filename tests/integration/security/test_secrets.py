@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No token and no key shows anywhere, however it was given, whatever goes wrong, and however
+"""No token and no key shows anywhere, however it was given, whatever fails, and however
 verbose Ansible is.
 """
 
@@ -110,7 +110,7 @@ class Watch(threading.Thread):
         self.sessions: dict[Path, tuple[int, bytes]] = {}
 
     def run(self) -> None:
-        """Look again and again."""
+        """Sample repeatedly."""
         while not self._ended.wait(0.05):
             self.processes |= set(marked(self._mark).values())
             for path in self._home.glob("tmp/ansible-local-*/rayfleet.anyscale/*.json"):
@@ -243,7 +243,7 @@ class Scene:
         return done, watch
 
     def refuse(self) -> None:
-        """What goes wrong for some clouds: a token is refused by an answer that quotes it, and a
+        """The failures of some clouds: a token is refused by an answer that quotes it, and a
         call by AWS.
         """
         self.refuse_token(1000, resource=ECHOED.cloud_id)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The website: what becomes of the first page for its theme."""
+"""The website: how the first page is changed for its theme."""
 
 from __future__ import annotations
 

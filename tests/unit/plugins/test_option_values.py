@@ -146,7 +146,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("default_role", "expected_role"), ("null", *_ROLE_ARNS, *_WORDS)),
     **dict.fromkeys(("cloud", "compute_config", "name"), _LINES),
     "instance_profile": ("null", *_WORDS),
-    # The backup tells no cloud, so that it is of none that is not named.
+    # The backup names no cloud, so that it belongs to none that is not named.
     "clouds": (*_ANY_TEXT, "null", "no elements", "nulls", "nested", "dictionaries", "numbers"),
     "needed_by": (*_ANY_TEXT[2:], "null", "no elements", "nested", "dictionaries", "numbers"),
 }

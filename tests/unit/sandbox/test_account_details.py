@@ -61,7 +61,7 @@ def picked(shown: Json, fields: t.Iterable[str]) -> Json:
 
 @pytest.fixture(name="fleet", scope="module")
 def seeded_fleet(running: Sandbox) -> Sandbox:
-    """The sandbox with the fleet in it; the tests only look."""
+    """The sandbox with the fleet in it; the tests only read."""
     running.reset()
     running.seed()
     return running

@@ -65,7 +65,7 @@ class Outcome(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """What the commands, run one after the other on the seeded fleet, came to."""
+    """The results of the commands, run one after the other on the seeded fleet."""
     running.reset()
     running.seed()
     config = tmp_path_factory.mktemp("cli") / "config.yaml"

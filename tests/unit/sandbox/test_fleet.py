@@ -38,7 +38,7 @@ OBJECT_ACTIONS = {
 
 @pytest.fixture(scope="module")
 def fleet(running: Sandbox) -> Sandbox:
-    """The sandbox with the fleet in it; the tests only look."""
+    """The sandbox with the fleet in it; the tests only read."""
     running.reset()
     running.seed((*FLEET, BROKEN_CLOUD))
     return running

@@ -132,7 +132,7 @@ def test_a_fragment_of_the_base_branch_is_not_that_of_the_change(clone: Clone) -
 
 
 def test_a_deleted_fragment_is_none(clone: Clone) -> None:
-    """It tells of another change, even if it was moved into the one at hand by git's guess."""
+    """It describes another change, even where git takes it for renamed to the one at hand."""
     clone.commit({"changelogs/fragments/earlier.yml": SENTENCE})
     clone.git("tag", "pending")
     clone.commit({"plugins/a.py": "", "changelogs/fragments/earlier.yml": None})
@@ -142,7 +142,7 @@ def test_a_deleted_fragment_is_none(clone: Clone) -> None:
 
 
 def test_what_lacks_a_fragment_is_listed(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    """With where it goes; not without end."""
+    """With the folder for it, and at most so many."""
     clone.commit({f"plugins/{number:02}.py": "" for number in range(SHOWN + 3)})
     assert main(clone.root, ["base"]) == MISSING
     shown = capsys.readouterr().err
@@ -167,7 +167,7 @@ def test_a_base_with_another_history(clone: Clone, capsys: pytest.CaptureFixture
 def test_a_shallow_clone_is_not_judged(
     clone: Clone, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It cannot tell when the last release was: the tool says so, and fails nothing."""
+    """It cannot know when the last release was: the tool says so, and fails nothing."""
     clone.commit({"plugins/a.py": ""})
     clone.git("clone", "--quiet", "--depth=1", f"file://{clone.root}", str(tmp_path / "shallow"))
     assert main(tmp_path / "shallow", []) == COMPLETE

@@ -418,7 +418,7 @@ class TestReading:
     @pytest.mark.parametrize("key", ["version", "id", "config"])
     @pytest.mark.parametrize("value", [None, "", [], True, 1.5])
     def test_a_version_that_lacks_something(self, key: str, value: t.Any) -> None:
-        """Others than those of the name that is asked for do no harm."""
+        """Entries with another name than the requested one are ignored."""
         rows = [template(3), {**template(2), key: value}]
         with pytest.raises(
             AnyscaleError, match=f"compute config team-a without its {key}"

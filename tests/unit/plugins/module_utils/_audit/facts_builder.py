@@ -226,7 +226,7 @@ GIVEN_BY_CLOUD = {**on(cluster_instance_profile_id=OTHER_PROFILE), "compute_conf
 
 # --- rows of a table ------------------------------------------------------------------------------
 
-# The facts that differ, the status that a check comes to, and words of its reason.
+# The facts that differ, the status of a check, and words of its reason.
 Row = tuple[Json, str, str]
 
 
@@ -245,5 +245,5 @@ def checks_of(subject: str) -> set[str]:
 
 
 def verdict(check: str, found: Facts) -> Json:
-    """What one check comes to."""
+    """The result of one check."""
     return next(one for one in run_checks(found) if one["id"] == check)

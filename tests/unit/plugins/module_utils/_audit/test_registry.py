@@ -79,8 +79,8 @@ def test_nothing_applies_to_a_cloud_elsewhere() -> None:
     assert all("k8s-eks is K8S on AWS" in one["reason"] for one in found)
 
 
-# A fact that is refused, and the checks that are unknown then. All others come to the verdict that
-# they come to with it.
+# A fact that is refused, and the checks that are unknown then. All others have the verdict that
+# they have with it.
 HANGS_ON: dict[str, set[str]] = {
     "cloud": set(),
     "resources": {"compute_config_override", "compute_config_arn_kind", "effective_profile"},

@@ -131,7 +131,7 @@ def read(session: BulkSession, method: str, name: str) -> Json | None:
 
 
 def _relevant(answer: Json | None) -> Json | None:
-    """A page tells more of a role than a single read."""
+    """A page has more of a role than a single read."""
     return answer and {key: value for key, value in answer.items() if key != "InstanceProfileList"}
 
 

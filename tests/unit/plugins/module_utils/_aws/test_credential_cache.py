@@ -515,7 +515,7 @@ def test_of_processes_that_ask_at_once_one_does(
 
 
 def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
-    """The plan looks with threads, in one process."""
+    """The plan reads with threads, in one process."""
     sts = Sts()
 
     def assume() -> Assumed:

@@ -148,7 +148,7 @@ def from_server(body: JsonObject) -> JsonObject:
 
 
 def again(before: Observed, wanted: Wanted, plan: ConfigPlan) -> ConfigPlan:
-    """Decide once more, on what the service returns after the plan was applied."""
+    """Decide again, on what the service returns after the plan was applied."""
     assert plan.config is not None
     template = {
         "id": "cpt_4",
@@ -655,7 +655,7 @@ def test_a_contradicting_profile_in_config_is_refused(profile: JsonObject) -> No
         )
 
 
-# --- whatever the config looks like ---------------------------------------------------------------
+# --- any config -----------------------------------------------------------------------------------
 
 profiles = st.sampled_from(
     [

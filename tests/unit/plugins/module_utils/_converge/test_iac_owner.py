@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A resource's tags tell which other tool owns it."""
+"""A resource's tags show which other tool owns it."""
 
 from __future__ import annotations
 

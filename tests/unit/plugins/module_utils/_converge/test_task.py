@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The flow of all tasks: it ends once there is nothing left to do, and tells as a change what it
-wrote itself.
+"""The flow of all tasks: it ends once there is nothing left to do, and reports as a change only
+what it wrote itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WRONG, IN_SYNC = Plan("old", "new", reasons=("differs",)), Plan("new", "new")
 
 
 class Scripted(Task):
-    """A task whose looks, after each write, find what is written down for them."""
+    """A task whose reads return scripted plans."""
 
     def __init__(self, folder: Path, found: list[Plan], writes: bool = True) -> None:
         super().__init__({"lock_dir": str(folder)}, lambda _params: t.cast(t.Any, None))
@@ -57,7 +57,7 @@ def test_it_gives_up_after_so_many(tmp_path: Path) -> None:
 
 
 def test_what_another_writer_wrote_is_no_change_of_ours(tmp_path: Path) -> None:
-    """Just what was wanted, in the moment between the look and the write, which was not made then."""
+    """Just what was wanted, in the moment between the read and the write, which was not made then."""
     result = run(Scripted(tmp_path, [IN_SYNC], writes=False), check_mode=False)
     assert (result["changed"], result["reasons"]) == (False, [])
     assert "previous" not in result

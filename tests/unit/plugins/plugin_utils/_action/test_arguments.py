@@ -39,7 +39,7 @@ class Aged(Task):
 
 
 def test_deprecations_are_reported() -> None:
-    """As a module in an interpreter of its own tells them."""
+    """As a module in its own interpreter reports them."""
     found = Validated(Aged, "iam_trust_ec2", {"role_name": "ray", "old": "x"})
     assert found.complaint is None
     assert [(one["version"], one["collection_name"]) for one in found.deprecations] == [

@@ -66,8 +66,8 @@ class FakeTask(Task):
         )
 
     def apply(self, plan: Plan) -> None:
-        """A look must not come to this."""
-        raise AssertionError("a look wrote")
+        """A plan must not write."""
+        raise AssertionError("a plan wrote")
 
     def verify(self, plan: Plan) -> Plan:
         """Nor to this."""

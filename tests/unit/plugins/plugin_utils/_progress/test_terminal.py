@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One line stays at the bottom of the screen; what Ansible prints goes above it, whole."""
+"""One line stays at the bottom of the screen; what Ansible prints is above it, in full."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_nothing_is_drawn_into_an_open_line(
 def test_nothing_is_drawn_while_a_person_is_asked(
     display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str], prompt: str
 ) -> None:
-    """The line goes away before, and comes back after."""
+    """The line is erased before, and drawn again after."""
     screen.draw("1 of 2")
     assert getattr(display, prompt)("sure?") == "answer to sure?"
     screen.draw("1 of 2")
