@@ -20,7 +20,7 @@ import typing as t
 
 import boto3
 
-from ansible_collections.rayfleet.anyscale.demo.demo_report import Snapshot, Outcome
+from ansible_collections.rayfleet.anyscale.demo.demo_report import Outcome, Snapshot
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
