@@ -23,6 +23,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     same_config,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    ACCOUNT,
+    PARTNER_ACCOUNT,
+    ROLE,
+    Json,
+    bucket_policy_of,
+    policy,
+    put_bucket_policy,
+    put_trust,
+    trust_of,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import CREATE, NEW, SCENES
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
@@ -37,17 +48,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import 
     tallied,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
-    ACCOUNT,
-    PARTNER_ACCOUNT,
-    ROLE,
-    Json,
     Run,
-    bucket_policy_of,
     failure,
-    policy,
-    put_bucket_policy,
-    put_trust,
-    trust_of,
     write_operations,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG

@@ -27,6 +27,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
     PLAYBOOKS,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    Json,
+    bucket_policy_of,
+    trust_of,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import IN_SYNC, SCENES
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
@@ -37,13 +42,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import 
     kinds,
     tallied,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
-    Json,
-    Run,
-    bucket_policy_of,
-    failure,
-    trust_of,
-)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run, failure
 from ansible_collections.rayfleet.anyscale.tests.support.operations import (
     CHANGES,
     READ_ONLY_USES,

@@ -19,8 +19,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, reject, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox, _aws_rules, _principals
-from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     PARTNER,
@@ -28,17 +27,20 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     ROLE,
     ROLE_ARN,
     Json,
-    Run,
     bucket_policy_of,
-    failure,
     make_bucket,
     make_role,
     policy,
     put_bucket_policy,
     put_trust,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    Run,
+    failure,
     refused,
     settled,
-    trust_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy import builders
 

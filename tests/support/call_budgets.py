@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     caller_key,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     PARTNER_ACCOUNT,

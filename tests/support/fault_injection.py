@@ -19,8 +19,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import sess
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import _READ_SECONDS
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import Json
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Json
 from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import record
 
 FOR_EVER = 1000

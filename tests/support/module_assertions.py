@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states that accounts are brought into before a module runs, and the two ways in which a run
-is judged.
+"""Assertions on the runs of modules: what a run that converges, one in sync and one that is refused
+must return and call.
 """
 
 from __future__ import annotations
@@ -20,104 +20,13 @@ import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import Json
 
-Json = dict[str, t.Any]
 Run = t.Callable[..., Json]
 
-ACCOUNT = "222222222222"
-OTHER_ACCOUNT = "333333333333"
-PARTNER_ACCOUNT = "444444444444"
-REGION = "us-west-2"
-ROLE = "ray-team-a"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 MODULES = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
 
-LAMBDA = {
-    "Effect": "Allow",
-    "Principal": {"Service": "lambda.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-}
-PARTNER = {
-    "Sid": "PartnerIngest",
-    "Effect": "Allow",
-    "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"sts:ExternalId": "partner-7f3a"}},
-}
-
 _ALWAYS_RETURNED = {"changed", "diff", "warnings"}
-
-
-# --- accounts -------------------------------------------------------------------------------------
-
-
-def policy(*statements: Json) -> Json:
-    """A policy document of these statements."""
-    return {"Version": "2012-10-17", "Statement": list(statements)}
-
-
-def make_role(
-    sandbox: Sandbox,
-    name: str = ROLE,
-    trust: Json | None = None,
-    account: str = ACCOUNT,
-    **more: t.Any,
-) -> str:
-    """A role, trusted by Lambda alone unless a trust policy is given; returns its ARN."""
-    document = json.dumps(trust or policy(LAMBDA))
-    answer = sandbox.client("iam", account).create_role(
-        RoleName=name, AssumeRolePolicyDocument=document, **more
-    )
-    return str(answer["Role"]["Arn"])
-
-
-def delete_role(sandbox: Sandbox, name: str) -> str:
-    """Delete a role; returns the unique id by which policies show it from now on."""
-    iam = sandbox.client("iam", ACCOUNT)
-    unique_id = str(iam.get_role(RoleName=name)["Role"]["RoleId"])
-    iam.delete_role(RoleName=name)
-    return unique_id
-
-
-def trust_of(sandbox: Sandbox, name: str = ROLE) -> Json:
-    """A role's trust policy."""
-    document: Json = sandbox.client("iam", ACCOUNT).get_role(RoleName=name)["Role"][
-        "AssumeRolePolicyDocument"
-    ]
-    return document
-
-
-def put_trust(sandbox: Sandbox, document: Json, name: str = ROLE) -> None:
-    """Replace a role's trust policy behind the module's back."""
-    sandbox.client("iam", ACCOUNT).update_assume_role_policy(
-        RoleName=name, PolicyDocument=json.dumps(document)
-    )
-
-
-def make_bucket(
-    sandbox: Sandbox, name: str, document: Json | None = None, account: str = ACCOUNT
-) -> None:
-    """A bucket, with a policy if one is given."""
-    s3 = sandbox.client("s3", account)
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    if document:
-        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(document))
-
-
-def bucket_policy_of(sandbox: Sandbox, name: str) -> Json | None:
-    """A bucket's policy, ``None`` where it has none."""
-    s3 = sandbox.client("s3", ACCOUNT)
-    try:
-        return t.cast(Json, json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]))
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
-            raise
-        return None
-
-
-def put_bucket_policy(sandbox: Sandbox, name: str, document: Json) -> None:
-    """Replace a bucket's policy behind the module's back."""
-    sandbox.client("s3", ACCOUNT).put_bucket_policy(Bucket=name, Policy=json.dumps(document))
 
 
 def write_operations(sandbox: Sandbox) -> list[str]:
@@ -147,7 +56,7 @@ def hold_up(
     monkeypatch.setattr(task, "backup", late)
 
 
-# --- judging a run --------------------------------------------------------------------------------
+# --- assertions on a run ---------------------------------------------------------------------------
 
 
 def before(result: Json) -> t.Any:

@@ -26,6 +26,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api i
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    ACCOUNT,
+    PARTNER_ACCOUNT,
+    ROLE,
+    Json,
+    bucket_policy_of,
+    delete_role,
+    make_role,
+    policy,
+    put_bucket_policy,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import (
     CREATE,
     IN_SYNC,
@@ -33,18 +44,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import (
     SEARCH,
     TOOLING,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
-    ACCOUNT,
-    PARTNER_ACCOUNT,
-    ROLE,
-    Json,
-    Run,
-    bucket_policy_of,
-    delete_role,
-    make_role,
-    policy,
-    put_bucket_policy,
-)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 
 CLOUDS, ONE_CLOUD = "GET /api/v2/clouds/", "GET /api/v2/clouds/{id}"
 MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"

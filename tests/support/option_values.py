@@ -16,12 +16,12 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
     module_arguments,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW, TOOLING
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     OTHER_ACCOUNT,
     Json,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW, TOOLING
 
 PACKAGE = "ansible_collections.rayfleet.anyscale.plugins.modules"
 FOLDER = pathlib.Path(__file__).parents[2] / "plugins" / "modules"

@@ -41,8 +41,8 @@ def _found(content: bytes, forms: t.Mapping[str, bytes]) -> list[str]:
 
 
 def _forms(value: str) -> t.Iterator[tuple[str, bytes]]:
-    """A secret as it is, as it is in a URL, and as it is in base64, where the preceding bytes decide
-    its form.
+    """A secret as it is, as it is in a URL, and as it is in base64, where the preceding bytes
+    decide its form.
     """
     yield "plain", value.encode()
     if (quoted := urllib.parse.quote(value, safe="")) != value:

@@ -29,22 +29,24 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     policies_equal,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
-    MODULES,
     ROLE,
     ROLE_ARN,
     Json,
-    Run,
     bucket_policy_of,
-    failure,
     make_bucket,
     make_role,
     policy,
     put_bucket_policy,
     put_trust,
-    settled,
     trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    MODULES,
+    Run,
+    failure,
+    settled,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,

@@ -22,22 +22,24 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import compute_config
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     OTHER_ACCOUNT,
     REGION,
     Json,
-    Run,
     bucket_policy_of,
     delete_role,
-    documented_returns,
-    failure,
     make_bucket,
     make_role,
     policy,
     put_bucket_policy,
     put_trust,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    Run,
+    documented_returns,
+    failure,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,

@@ -20,16 +20,18 @@ from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.rayfleet.anyscale.plugins.modules import cluster_identity_info
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     OTHER_ACCOUNT,
     ROLE,
     ROLE_ARN,
     Json,
-    documented_returns,
-    failure,
     make_role,
     policy,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    documented_returns,
+    failure,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, run_playbook
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of

@@ -25,20 +25,22 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     OTHER_ACCOUNT,
     REGION,
     ROLE,
     ROLE_ARN,
     Json,
+    make_role,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     Run,
     after,
     before,
     converge,
     documented_reasons,
     failure,
-    make_role,
     refused,
     settled,
     write_operations,

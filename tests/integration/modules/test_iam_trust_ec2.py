@@ -16,7 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     OTHER_ACCOUNT,
@@ -24,20 +24,22 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     ROLE,
     ROLE_ARN,
     Json,
+    delete_role,
+    make_role,
+    policy,
+    put_trust,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     Run,
     after,
     before,
     converge,
-    delete_role,
     documented_reasons,
     failure,
     hold_up,
-    make_role,
-    policy,
-    put_trust,
     refused,
     settled,
-    trust_of,
     write_operations,
 )
 

@@ -19,14 +19,14 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW
-from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     Json,
-    Run,
     bucket_policy_of,
     trust_of,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW
+from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 from ansible_collections.rayfleet.anyscale.tests.support.option_values import (
     GIVEN,
     LONGEST_MESSAGE,

@@ -22,15 +22,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
     AnyscaleClient,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
-    MODULES,
     OTHER_ACCOUNT,
     Json,
-    Run,
-    failure,
     make_role,
     policy,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    MODULES,
+    Run,
+    failure,
     settled,
 )
 

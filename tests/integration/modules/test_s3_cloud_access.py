@@ -17,26 +17,28 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import Task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     OTHER_ACCOUNT,
     PARTNER_ACCOUNT,
     ROLE,
     ROLE_ARN,
     Json,
-    Run,
-    after,
-    before,
     bucket_policy_of,
-    converge,
     delete_role,
-    documented_reasons,
-    failure,
-    hold_up,
     make_bucket,
     make_role,
     policy,
     put_bucket_policy,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    Run,
+    after,
+    before,
+    converge,
+    documented_reasons,
+    failure,
+    hold_up,
     refused,
     settled,
     write_operations,

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     policy,
     put_bucket_policy,

@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     SCIENCE_ACCOUNT,
     VISION_ACCOUNT,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     delete_role,
     make_role,
     put_bucket_policy,

@@ -16,10 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
-    bucket_policy_of,
-    trust_of,
-)
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import bucket_policy_of, trust_of
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     Run,
     inventory_file,

@@ -24,29 +24,31 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     OTHER_ACCOUNT,
     PARTNER,
     ROLE,
     Json,
-    Run,
-    after,
-    before,
     bucket_policy_of,
-    check_documented,
-    converge,
     delete_role,
-    documented_reasons,
-    failure,
     make_role,
     policy,
     put_bucket_policy,
     put_trust,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+    Run,
+    after,
+    before,
+    check_documented,
+    converge,
+    documented_reasons,
+    failure,
     refused,
     settled,
-    trust_of,
     write_operations,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (

@@ -21,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     ONBOARDING_ROLE,
     VISION_ACCOUNT,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     OTHER_ACCOUNT,
     Json,
     make_bucket,

@@ -28,7 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape
     display_width,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     LAMBDA,
     PARTNER,
     policy,

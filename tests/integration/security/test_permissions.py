@@ -36,11 +36,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     PARTNER_ACCOUNT,
     Json,
-    Run,
     bucket_policy_of,
     delete_role,
     make_role,
@@ -48,6 +47,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
     put_bucket_policy,
     put_trust,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     BIN,
     inventory_file,

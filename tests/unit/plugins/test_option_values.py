@@ -28,13 +28,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     write_backup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW
-from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
     Json,
     policy,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW
 from ansible_collections.rayfleet.anyscale.tests.support.option_values import (
     GIVEN,
     MODULES,
