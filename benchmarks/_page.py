@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of the documentation that shows the results, as a generated part of a hand-written page.
-"""
+"""The page of the documentation that shows the results, as a generated part of a hand-written page."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The AWS accounts of the tests: roles and buckets that are created, read and changed by plain calls,
-as another writer would.
+"""The AWS accounts of the tests: roles and buckets that are created, read and changed by plain calls
+of the API, as another writer would.
 """
 
 from __future__ import annotations
