@@ -150,7 +150,7 @@ def found(sandbox: Sandbox, run: Run, name: str) -> Json:
 
 
 @pytest.mark.parametrize("name", READ_ONLY_USES)
-def test_a_look_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) -> None:
+def test_a_use_that_reads_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) -> None:
     """Each so many times and no other, so that none is forgotten below."""
     read_facts(sandbox, run_module, name)
     assert spent(sandbox) == READ_ONLY_USES[name].calls

@@ -349,7 +349,7 @@ class Shown:
 
 
 @pytest.mark.parametrize(("module", "kind"), list(cases()))
-def test_an_odd_policy_is_refused_or_kept(
+def test_an_unusual_policy_is_refused_or_kept(
     scene: Sandbox, run_module: Run, module: str, kind: str
 ) -> None:
     """As the table says; whatever is refused is as it was."""

@@ -297,7 +297,7 @@ def test_no_secret_is_in_a_backup(
     assert not [secret for secret in (*SECRETS, key, seeded.token) if secret in text]
 
 
-def test_a_bucket_without_a_policy_and_one_whose_policy_goes(
+def test_a_bucket_without_a_policy_and_one_whose_policy_is_deleted(
     sandbox: Sandbox, run_module: Run, folder: pathlib.Path
 ) -> None:
     make_role(sandbox)
@@ -456,7 +456,7 @@ def test_each_document_that_was_replaced_is_kept(
 
 
 @pytest.mark.parametrize("module", WRITES)
-def test_to_restore_does_not_take_out_what_was_put_back(
+def test_a_restore_does_not_remove_what_was_restored_before(
     seeded: Sandbox,
     run_module: Run,
     folder: pathlib.Path,

@@ -92,7 +92,7 @@ def _look(
 Look = t.Callable[..., Json]
 
 
-def test_a_node_tells_all_that_is_documented(sandbox: Sandbox, look: Look) -> None:
+def test_a_node_returns_all_that_is_documented(sandbox: Sandbox, look: Look) -> None:
     result = look(session(sandbox, path="/ray/"), expected_role=ROLE)
     assert set(result) == {"changed", *documented_returns("cluster_identity_info")}
     assert result.pop("user_id").endswith(f":{INSTANCE}")

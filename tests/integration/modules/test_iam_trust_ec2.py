@@ -117,7 +117,7 @@ def test_create_modify_delete(sandbox: Sandbox, run_module: Run, drift: str) -> 
     assert gone["sid"] == ""
 
 
-def test_the_documents_put_back_what_was_there(sandbox: Sandbox, run_module: Run) -> None:
+def test_the_documents_restore_what_was_there(sandbox: Sandbox, run_module: Run) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     put_trust(sandbox, run_module(MODULE, role=ROLE)["previous"])
     assert trust_of(sandbox) == policy(PARTNER, LAMBDA)
@@ -518,7 +518,7 @@ def test_nothing_is_lost_to_another_writer(
     assert write_operations(sandbox) == [WRITE, WRITE]
 
 
-def test_what_was_taken_out_knowingly_stays_out(
+def test_what_was_removed_deliberately_stays_removed(
     sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]
 ) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
@@ -529,7 +529,7 @@ def test_what_was_taken_out_knowingly_stays_out(
     assert write_operations(sandbox) == [WRITE]
 
 
-def test_a_writer_who_never_stops_is_an_error(
+def test_a_writer_that_never_stops_is_an_error(
     sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]
 ) -> None:
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))

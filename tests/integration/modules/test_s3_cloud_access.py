@@ -507,7 +507,7 @@ HARMLESS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("case", HARMLESS)
-def test_a_deny_that_does_no_harm_is_passed_over(
+def test_a_deny_without_effect_on_the_role_is_ignored(
     scene: Sandbox, run_module: Run, case: str
 ) -> None:
     put_bucket_policy(scene, BUCKET, policy(HARMLESS[case]))
@@ -616,7 +616,7 @@ def test_a_role_just_made_is_waited_for(sandbox: Sandbox, run_module: Run) -> No
     assert stored(sandbox) == [TLS_ONLY, grant(ROLE_ARN)]
 
 
-def test_a_role_that_goes_away_is_not_waited_for(
+def test_a_role_that_is_deleted_is_not_waited_for(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = Bucket.put_policy
@@ -822,7 +822,7 @@ def test_nothing_is_lost_to_another_writer(
     assert write_operations(scene) == [PUT, PUT]
 
 
-def test_what_was_taken_out_knowingly_stays_out(
+def test_what_was_removed_deliberately_stays_removed(
     scene: Sandbox, run_module: Run, overwrite: Overwrite
 ) -> None:
     overwrite([TLS_ONLY, grant(ROLE_ARN)])
@@ -842,7 +842,7 @@ def test_a_newcomer_who_keeps_all_is_left_alone(
     assert write_operations(scene) == [PUT]
 
 
-def test_a_writer_who_never_stops_is_an_error(
+def test_a_writer_that_never_stops_is_an_error(
     scene: Sandbox, run_module: Run, overwrite: Overwrite
 ) -> None:
     overwrite(*[[TLS_ONLY, {**EXPORT, "Sid": f"Round{number}"}] for number in range(50)])
@@ -973,7 +973,7 @@ def test_what_is_lost_while_the_outcome_of_a_write_is_unknown_is_reported_and_no
     assert warned(result, "another writer removed", "AnalyticsExport")
 
 
-def test_what_is_lost_after_a_write_without_an_answer_is_put_back(
+def test_what_is_lost_after_a_write_without_an_answer_is_restored(
     scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The write was visible, so another writer removed it, with an unmanaged statement."""
@@ -991,7 +991,7 @@ def test_what_is_lost_after_a_write_without_an_answer_is_put_back(
     assert by_text(stored(scene)) == by_text([TLS_ONLY, EXPORT, grant(ROLE_ARN)])
 
 
-def test_a_condition_put_on_our_statement_is_named_when_it_goes(
+def test_a_condition_put_on_our_statement_is_named_when_it_is_removed(
     scene: Sandbox, run_module: Run
 ) -> None:
     condition = {"StringEquals": {"aws:SourceVpce": "vpce-0a1b2c3d"}}

@@ -202,7 +202,7 @@ def test_the_same_calls_are_made(both_ways: dict[bool, Run]) -> None:
     assert here == as_modules
 
 
-def test_the_log_tells_the_way_that_was_taken(both_ways: dict[bool, Run]) -> None:
+def test_the_log_names_the_way_that_was_taken(both_ways: dict[bool, Run]) -> None:
     """With -vvv."""
     assert "in the worker process" in both_ways[True].output
     assert "as a module, because anyscale_in_worker is false" in both_ways[False].output
@@ -309,7 +309,7 @@ def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) 
     assert "0 in sync, 0 to change, 1 not read" in run.output
 
 
-def test_bad_settings_of_aws_are_for_the_task_to_tell(
+def test_bad_settings_of_aws_are_reported_by_the_task(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """They must not end the whole run when the action is imported."""

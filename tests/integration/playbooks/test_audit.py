@@ -167,7 +167,7 @@ def test_the_files_are_for_their_owner_alone(audit: Audit) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_all_formats_tell_the_same(audit: Audit) -> None:
+def test_all_formats_contain_the_same(audit: Audit) -> None:
     """From one pass."""
     folder = audit(FLEET).folder / "out"
     with open(folder / "report.csv", newline="") as file:

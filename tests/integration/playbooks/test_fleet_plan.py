@@ -394,7 +394,7 @@ def test_a_drift_is_seen_for_what_it_is(verdicts: Verdicts, name: str) -> None:
     assert (None if isinstance(seen, str) else seen) == DRIFTS[name].seen
 
 
-def test_a_look_changes_nothing(verdicts: Verdicts) -> None:
+def test_a_plan_changes_nothing(verdicts: Verdicts) -> None:
     """It is not a change, it fails no cloud, and it makes no call that writes."""
     assert verdicts.plan.writes == []
     assert verdicts.plan.exit_status == 0
@@ -687,7 +687,7 @@ def test_more_than_a_handful_of_clouds_is_planned_first(
     assert f"0 changed, {chosen} in sync, 0 failed" in run.output
 
 
-def test_check_mode_looks_as_well(running_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_check_mode_plans_as_well(running_sandbox: Sandbox, tmp_path: Path) -> None:
     """With the same outcome as without; a nightly check of a fleet is a run in check mode."""
     clouds = [in_sync("one"), in_sync("two", trust="lambda_only"), in_sync("three")]
     fresh(running_sandbox, clouds)
@@ -890,7 +890,7 @@ def test_smaller_batches_are_never_of_two_rings(running_sandbox: Sandbox, tmp_pa
 
 
 @pytest.mark.long
-def test_the_run_tells_what_became_of_all_also_where_it_stops(
+def test_the_run_reports_the_outcome_of_all_clouds_also_where_it_stops(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """All clouds of a batch fail, and yet there are counts at the end."""

@@ -70,7 +70,7 @@ def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathli
 
 
 @pytest.mark.long
-def test_it_can_be_put_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_it_can_be_rolled_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory = inventory_file(tmp_path, seeded, [OWN])
     run_playbook(seeded, "onboard", inventory)
     trust, bucket = trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)
@@ -259,7 +259,7 @@ def test_a_role_is_deleted_that_no_other_cloud_needs(
     assert run.exit_status == 0 and run.result(OWN.name, "cloud_iam"), run.output
 
 
-def test_a_role_that_its_clouds_share_goes_with_all_of_them(
+def test_a_role_that_its_clouds_share_is_deleted_with_all_of_them(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     run = offboard(seeded, _two_clouds(seeded, tmp_path, cloud_iam_role=OWN.role_arn), "--check")
@@ -277,7 +277,9 @@ def test_the_default_role_is_deleted_on_request(seeded: Sandbox, tmp_path: pathl
 
 
 @pytest.mark.long
-def test_another_role_than_the_registered_one_goes(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_another_role_than_the_registered_one_is_deleted(
+    seeded: Sandbox, tmp_path: pathlib.Path
+) -> None:
     """A registry that knows nothing (null) forbids nothing; the refusal of one cloud is not
     another's.
     """

@@ -175,7 +175,7 @@ def change(run: Run, kind: Kind, cloud: Cloud = CLOUD, **options: t.Any) -> str:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_document_is_put_back(seeded: Sandbox, run_module: Run, name: str) -> None:
+def test_a_document_is_restored(seeded: Sandbox, run_module: Run, name: str) -> None:
     """Predicted, done, and twice nothing left to do; then the rollback is rolled back."""
     kind = KINDS[name]
     wanted = kind.live(seeded, CLOUD)
@@ -254,7 +254,7 @@ def test_an_archived_one_with_another_newest_version_is_published_anew(
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_several_tasks_of_a_run_are_put_back_at_once(
+def test_several_tasks_of_a_run_are_restored_together(
     seeded: Sandbox, run_module: Run, name: str
 ) -> None:
     """In whatever order their backups are named."""
@@ -293,7 +293,7 @@ def test_what_another_writer_changed_since_is_refused_unless_forced(
     assert kind.same(read(forced["backup_file"]).before, theirs)
 
 
-def test_a_later_run_is_to_be_put_back_first(seeded: Sandbox, run_module: Run) -> None:
+def test_a_later_run_has_to_be_rolled_back_first(seeded: Sandbox, run_module: Run) -> None:
     kind = KINDS["trust policy"]
     first, second = change(run_module, kind), change(run_module, kind, state="absent")
     put_trust(seeded, policy(LAMBDA, PARTNER), CLOUD.role_name)
@@ -306,7 +306,7 @@ def test_a_later_run_is_to_be_put_back_first(seeded: Sandbox, run_module: Run) -
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_write_that_failed_has_nothing_to_put_back(
+def test_a_write_that_failed_has_nothing_to_restore(
     seeded: Sandbox, run_module: Run, name: str, tmp_path: pathlib.Path
 ) -> None:
     kind = KINDS[name]
@@ -350,7 +350,7 @@ def test_a_version_that_does_not_show_is_not_published_twice(
     assert write_operations(seeded) == [CREATE]
 
 
-def test_a_principal_that_is_gone_cannot_be_put_back(seeded: Sandbox, run_module: Run) -> None:
+def test_a_deleted_principal_cannot_be_restored(seeded: Sandbox, run_module: Run) -> None:
     """AWS would refuse the policy; the error names the deleted principal before the write."""
     friend = make_role(seeded, "friend")
     trust = {"Effect": "Allow", "Principal": {"AWS": friend}, "Action": "sts:AssumeRole"}
@@ -415,7 +415,7 @@ REFUSED: dict[str, tuple[t.Callable[[Sandbox, list[str]], Json], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_put_back_is_explained(seeded: Sandbox, run_module: Run, case: str) -> None:
+def test_what_cannot_be_restored_is_explained(seeded: Sandbox, run_module: Run, case: str) -> None:
     files = [change(run_module, KINDS["trust policy"]), change(run_module, KINDS["bucket policy"])]
     arrange, words = REFUSED[case]
     refused(seeded, run_module, MODULE, words, **arrange(seeded, files))
@@ -459,7 +459,7 @@ def onboarded(sandbox: Sandbox, folder: pathlib.Path) -> tuple[pathlib.Path, lis
     return inventory, states
 
 
-def test_a_run_is_put_back_and_the_rollback_as_well(
+def test_a_run_is_rolled_back_and_the_rollback_as_well(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
@@ -484,7 +484,7 @@ def test_a_run_is_put_back_and_the_rollback_as_well(
 
 
 @pytest.mark.long
-def test_one_cloud_is_put_back_alone(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_one_cloud_is_rolled_back_alone(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
     changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
     name = CLOUDS[0].name
@@ -606,7 +606,7 @@ def test_what_a_cloud_found_in_sync_is_not_taken_from_it(
 
 
 @pytest.mark.core
-def test_the_last_document_that_was_written_goes_first_and_drift_ends_it(
+def test_the_last_document_that_was_written_is_restored_first_and_drift_ends_it(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """The compute config is in use: then the role keeps its bucket and its trust, too."""

@@ -189,7 +189,7 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize("case", few_of(CHOSEN, "an account and a name"))
-def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_path: Path) -> None:
+def test_an_audit_is_for_the_selected_clouds(play: Play, case: str, tmp_path: Path) -> None:
     """Its report has no others."""
     run = play(
         "audit",
@@ -206,7 +206,7 @@ def test_an_audit_is_for_the_clouds_that_are_meant(play: Play, case: str, tmp_pa
 
 
 @pytest.mark.parametrize("case", few_of(CHOSEN, "an account and a name"))
-def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -> None:
+def test_an_onboarding_is_for_the_selected_clouds(play: Play, case: str) -> None:
     """It counts no others, with and without a plan."""
     clouds = CHOSEN[case].clouds
     checked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
@@ -220,7 +220,7 @@ def test_an_onboarding_is_for_the_clouds_that_are_meant(play: Play, case: str) -
     )
 
 
-def test_an_offboarding_is_for_the_clouds_that_are_meant(play: Play) -> None:
+def test_an_offboarding_is_for_the_selected_clouds(play: Play) -> None:
     """And counts the others as clouds that may share a role."""
     run = play("offboard", fleet_clouds="vision-dev", fleet_require_selection=True, **OFFBOARD)
     assert seen(run) == {"vision-dev"}, run.output
@@ -332,7 +332,7 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
         assert len(seen(run)) == reached, run.output
 
 
-def test_the_progress_counts_only_the_clouds_that_are_meant(
+def test_the_progress_counts_only_the_selected_clouds(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """No cloud counts as in sync that was not read, and none that is deferred."""

@@ -356,7 +356,7 @@ def test_check_mode_of_a_looped_task_is_what_its_items_came_to(
 
 
 @pytest.mark.core
-def test_a_loop_tells_the_reasons_and_the_messages_of_its_items(stage: Stage) -> None:
+def test_a_loop_reports_the_reasons_and_the_messages_of_its_items(stage: Stage) -> None:
     """Once each, also of those that changed something before another one failed; the task is the
     reason of an item without one.
     """

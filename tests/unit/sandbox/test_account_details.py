@@ -255,7 +255,7 @@ def test_pages_go_through_all_lists(sandbox: Sandbox) -> None:
     assert counts == [(2, 0, 0, 0), (0, 1, 1, 0), (0, 0, 2, 0), (0, 0, 0, 1)]
 
 
-def test_role_that_goes_between_pages_hides_no_other(sandbox: Sandbox) -> None:
+def test_role_deleted_between_pages_hides_no_other(sandbox: Sandbox) -> None:
     iam = furnish(sandbox, 4)
     first = iam.get_account_authorization_details(Filter=["Role"], MaxItems=2)
     iam.delete_role(RoleName="ray-0001")

@@ -219,7 +219,7 @@ def test_deleted_policy(aws: t.Any, refused: t.Any) -> None:
     assert refused(aws("s3").get_bucket_policy, Bucket=BUCKET)[:2] == ("NoSuchBucketPolicy", 404)
 
 
-def test_policy_goes_with_its_bucket(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
+def test_policy_is_deleted_with_its_bucket(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> None:
     aws("s3").put_bucket_policy(Bucket=BUCKET, Policy=policy(statement()))
     aws("s3").delete_bucket(Bucket=BUCKET)
     assert refused(aws("s3").get_bucket_policy, Bucket=BUCKET)[:2] == ("NoSuchBucket", 404)

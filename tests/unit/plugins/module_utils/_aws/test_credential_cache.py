@@ -354,7 +354,7 @@ def test_folder_and_files_are_their_owners_alone(folder: pathlib.Path) -> None:
     assert set(modes.values()) == {"0o600"}, modes
 
 
-def test_no_name_of_a_file_tells_anything(folder: pathlib.Path) -> None:
+def test_file_names_contain_no_secret(folder: pathlib.Path) -> None:
     """Names of files show in listings, backups and errors. Nothing half-made stays."""
     SessionCache(str(folder)).assumed(KEY, Sts())
     names = [path.name for path in folder.iterdir()]

@@ -679,7 +679,7 @@ HARMLESS_DENIES = {
 
 
 @pytest.mark.parametrize("raw", HARMLESS_DENIES.values(), ids=list(HARMLESS_DENIES))
-def test_a_deny_does_no_harm(raw: Raw) -> None:
+def test_a_deny_without_effect(raw: Raw) -> None:
     plan = decided(policy(raw))
     assert left(plan)[0] == raw
     assert_ours(left(plan)[1], ROLE)
@@ -753,9 +753,7 @@ ABSENT = {
 
 
 @pytest.mark.parametrize(("before", "after", "reasons"), ABSENT.values(), ids=list(ABSENT))
-def test_a_role_is_taken_out(
-    before: list[Raw], after: list[Raw] | None, reasons: list[str]
-) -> None:
+def test_a_role_is_removed(before: list[Raw], after: list[Raw] | None, reasons: list[str]) -> None:
     plan = absent(policy(*before))
     if after is not None:
         assert policies_equal(plan.after, policy(*after))
@@ -769,7 +767,7 @@ def test_a_role_is_taken_out(
     assert not absent(plan.after).changed
 
 
-def test_a_role_is_taken_out_of_every_kind_of_our_statements() -> None:
+def test_a_role_is_removed_from_every_kind_of_our_statements() -> None:
     both = decided(decided(EMPTY, actions=("s3:GetBucketAcl",)).after).after
     assert len(both["Statement"]) == 2
     for actions in (tuple(EIGHT), ("s3:GetBucketAcl",)):
@@ -781,7 +779,7 @@ def test_a_role_is_taken_out_of_every_kind_of_our_statements() -> None:
     [ours(), grant(), grant(Action="s3:*")],
     ids=["ours", "an unmanaged one", "an unmanaged one with a wildcard"],
 )
-def test_the_last_statement_taken_out_leaves_a_policy_that_is_to_go(raw: Raw) -> None:
+def test_the_last_statement_removed_leaves_a_policy_to_delete(raw: Raw) -> None:
     plan = absent(policy(raw))
     assert plan.changed
     assert left(plan) == []

@@ -221,7 +221,7 @@ def test_an_edit_of_our_own_statement_is_given_as_the_reason(edited: Raw) -> Non
     assert "statement_differs" in present(policy(TRUST_LAMBDA, edited)).reasons
 
 
-def test_a_condition_that_was_put_into_our_statement_is_not_silently_taken_out() -> None:
+def test_a_condition_that_was_put_into_our_statement_is_not_silently_removed() -> None:
     (warning,) = present(policy(TRUST_LAMBDA, {**ours(), "Condition": SOURCE_ACCOUNT})).warnings
     assert "aws:SourceAccount" in warning
     assert "the Condition is removed" in warning
@@ -490,7 +490,7 @@ ABSENT = {
 
 
 @pytest.mark.parametrize(("before", "after"), ABSENT.values(), ids=list(ABSENT))
-def test_ec2_is_taken_out_of_a_statement(before: list[Raw], after: list[Raw]) -> None:
+def test_ec2_is_removed_from_a_statement(before: list[Raw], after: list[Raw]) -> None:
     plan = absent(policy(*before))
     assert plan.after == policy(*after)
     assert plan.reasons == ("ec2_trust_present",)
@@ -529,7 +529,7 @@ LAST_ONES = {
 
 
 @pytest.mark.parametrize("document", LAST_ONES.values(), ids=list(LAST_ONES))
-def test_the_last_statement_cannot_be_taken_out(document: Document) -> None:
+def test_the_last_statement_cannot_be_removed(document: Document) -> None:
     with pytest.raises(TaskError, match="cannot be empty") as caught:
         absent(document)
     assert caught.value.remedy
@@ -553,7 +553,7 @@ def test_in_china_a_list_of_the_one_action_is_rewritten_too() -> None:
     assert present(policy(listed), partition="aws-cn").after == policy({**listed, "Action": ASSUME})
 
 
-def test_in_china_both_names_of_ec2_are_taken_out() -> None:
+def test_in_china_both_names_of_ec2_are_removed() -> None:
     assert absent(
         policy(TRUST_LAMBDA, ours(), ours("Two", EC2_CHINA)), partition="aws-cn"
     ).after == policy(TRUST_LAMBDA)

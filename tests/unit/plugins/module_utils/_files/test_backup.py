@@ -183,7 +183,7 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -
 
 
 @given(name=st.text(min_size=1), other=st.text(min_size=1))
-def test_names_are_plain_and_tell_documents_apart(name: str, other: str) -> None:
+def test_names_are_plain_and_distinguish_documents(name: str, other: str) -> None:
     one, another = (
         files_backup._file_label(
             Backup("compute_config", {"cloud_id": "cld_1", "name": text}, "", None, None)

@@ -271,7 +271,7 @@ def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
     ],
     ids=["all but an id", "an id"],
 )
-def test_only_a_request_can_tell_whether_a_role_of_unknown_id_is_hit(raw: t.Any) -> None:
+def test_only_a_request_can_decide_whether_a_role_of_unknown_id_is_denied(raw: t.Any) -> None:
     assert policy_deny.denies(raw, NAMELESS, NEEDED) is None
 
 
@@ -316,7 +316,7 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("raw", VARIABLES.values(), ids=list(VARIABLES))
-def test_only_a_request_can_tell_what_a_policy_variable_stands_for(raw: t.Any) -> None:
+def test_only_a_request_can_decide_the_value_of_a_policy_variable(raw: t.Any) -> None:
     assert policy_deny.denies(raw, TEAM_A, NEEDED) is None
 
 

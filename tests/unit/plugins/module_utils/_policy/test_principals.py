@@ -148,7 +148,7 @@ def test_without_principals(
         assert without(shorter, element) == without(raw, element)
 
 
-def test_principals_are_not_taken_out_of_those_excepted_unless_that_is_asked_for() -> None:
+def test_principals_are_not_removed_from_those_excepted_unless_that_is_asked_for() -> None:
     raw = base(Principal=None, NotPrincipal={"AWS": [ROLE, ROLE_B]})
     assert without_principals(raw, "AWS", lambda value: value == ROLE) == raw
 

@@ -197,7 +197,7 @@ def test_arguments_are_refused_as_the_module_refuses_them(arguments: Step, words
     assert not found.is_right
 
 
-def test_each_step_hears_what_the_one_before_found() -> None:
+def test_each_step_gets_the_result_of_the_one_before() -> None:
     """The role of the first is what the next ones are about."""
     _seen, role = observe({"cloud": [step(arn="arn:1"), {**step(arn="arn:2"), "file": "x.yml"}]})
     assert [result["arn"] for result in role.results["cloud"]] == ["arn:1", "arn:2"]

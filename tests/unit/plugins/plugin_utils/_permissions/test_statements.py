@@ -61,7 +61,7 @@ def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_the_sid_tells_what_reads_alone(playbook: str) -> None:
+def test_the_sid_names_statements_that_only_read(playbook: str) -> None:
     for sid, statement in statements(playbook).items():
         assert sid.startswith(READING) == all(
             _READS.fullmatch(action) for action in statement["Action"]

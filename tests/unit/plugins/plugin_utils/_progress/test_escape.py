@@ -49,7 +49,7 @@ def test_the_colours_of_ansible_may_stay(text: str, expected: str) -> None:
     assert escape_control_chars(text, colors=True) == expected
 
 
-def test_data_is_made_harmless_as_deep_as_it_goes() -> None:
+def test_data_is_escaped_at_every_depth() -> None:
     """Whatever else is in it."""
     data = [{"before": "\x1b[2J", "lines": ["\x07", 1]}, None, True]
     assert escape_data(data) == [{"before": "\\x1b[2J", "lines": ["\\x07", 1]}, None, True]

@@ -415,7 +415,7 @@ def test_the_time_left(events: list[Event], now: float, expected: float | None) 
     assert _after(*events).time_left(now) == (None if expected is None else pytest.approx(expected))
 
 
-def test_the_last_task_tells_that_a_cloud_is_done() -> None:
+def test_a_cloud_is_done_after_its_last_task() -> None:
     """Once."""
     progress = _after(BEGIN)
     assert [

@@ -62,7 +62,7 @@ def screen(display: _Display, at_exit: list[t.Callable[[], None]]) -> Screen:
     return display.screen
 
 
-def test_a_message_goes_where_the_bottom_line_was(
+def test_a_message_is_printed_where_the_bottom_line_was(
     display: _Display, screen: Screen, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And the line is drawn again below it."""
@@ -125,7 +125,7 @@ def test_nothing_is_drawn_while_a_person_is_asked(
         ),
     ],
 )
-def test_what_is_printed_is_harmless(
+def test_what_is_printed_is_escaped(
     display: _Display,
     screen: Screen,
     capsys: pytest.CaptureFixture[str],
@@ -151,7 +151,7 @@ def test_another_process_neither_draws_nor_erases(
     assert capsys.readouterr().out == f"{ERASE}1 of 2\x07\n"
 
 
-def test_the_line_goes_with_the_process(
+def test_the_line_is_erased_with_the_process(
     screen: Screen, at_exit: list[t.Callable[[], None]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And does not come back, though a ticker may still be ticking."""

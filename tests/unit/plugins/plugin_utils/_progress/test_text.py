@@ -178,7 +178,7 @@ def test_the_recap_of_check_mode() -> None:
     ]
 
 
-def test_the_recap_tells_changes_from_predictions() -> None:
+def test_the_recap_distinguishes_changes_from_predictions() -> None:
     """Also where there are both, each with its own reasons."""
     progress = _progress(a="111111111111", b="111111111111")
     progress.change("a", ["access_missing"], predicted=True)

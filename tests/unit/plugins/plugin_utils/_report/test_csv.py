@@ -32,7 +32,7 @@ def rows(results: Json, previous: Json | None = None) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), delimiter=";"))
 
 
-def test_a_row_tells_all_about_a_check() -> None:
+def test_a_row_contains_all_about_a_check() -> None:
     """In the columns that other tools know."""
     [row] = rows(
         {
@@ -143,7 +143,7 @@ def test_the_resource_that_a_finding_is_about(
     assert (row["SERVICE_NAME"], row["RESOURCE_TYPE"], row["RESOURCE_UID"]) == expected
 
 
-def test_a_finding_keeps_its_id_and_tells_its_change() -> None:
+def test_a_finding_keeps_its_id_and_names_its_change() -> None:
     """From one audit to the next."""
     before, now = (
         {"vision": result("vision", check("trust_ec2", status))} for status in ("fail", "pass")

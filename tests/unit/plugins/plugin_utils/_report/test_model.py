@@ -151,7 +151,7 @@ def test_a_cloud_without_any_result_keeps_what_was_tried() -> None:
         pytest.param("unknown", "pass", None, id="it was unknown, and was no finding"),
     ],
 )
-def test_what_became_of_a_check(before: str, now: str, change: str | None) -> None:
+def test_the_change_of_a_check(before: str, now: str, change: str | None) -> None:
     """Against an earlier report on the same cloud."""
     earlier = result(
         "vision",
