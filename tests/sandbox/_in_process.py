@@ -5,117 +5,103 @@
 """Requests of this process to the sandbox, answered in the thread that makes them: no sockets, no
 server's thread to wait for.
 
-All clients here send with urllib3: botocore, the Anyscale client, and what uses ``requests``. So
-one method of urllib3 is replaced, and what is above it (signatures, retries, parsers) and below the
-server's handler (rules, accounts, faults, the journal) is the same as over a socket. Child
+All clients here send with urllib3: botocore, the Anyscale client, and what uses ``requests``. So the
+one method of urllib3 is replaced that opens a connection. What is sent is handed to the server's own
+handler, byte by byte as over a socket, and what the handler answers is what the client reads. Child
 processes still come over sockets, to the same state.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
+import functools
 import io
 import os
+import socket
 import typing as t
 from unittest import mock
 
-import urllib3
-from werkzeug.test import run_wsgi_app
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HOST, Handler, HttpServer
-
-_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 @contextlib.contextmanager
 def answered_in_process(
     servers: t.Iterable[HttpServer], needs_sockets: t.Callable[[], bool]
 ) -> t.Iterator[None]:
-    """Within, what this process sends to these servers is answered so, but while sockets are
-    needed: for faults of the connection itself.
+    """Within, what this process sends to these servers is answered so, but while sockets are needed:
+    for faults of the connection itself.
     """
     by_port = {server.port: server for server in servers}
-    over_socket = urllib3.HTTPConnectionPool.urlopen
+    open_socket = HTTPConnection._new_conn
     process = os.getpid()
 
-    def urlopen(
-        pool: urllib3.HTTPConnectionPool,
-        method: str,
-        url: str,
-        body: t.Any = None,
-        headers: t.Mapping[str, str | bytes] | None = None,
-        *positional: t.Any,
-        **options: t.Any,
-    ) -> t.Any:
-        server = by_port.get(pool.port or 0) if pool.host == HOST and not pool.proxy else None
-        # A forked process has a copy of the state, and the sandbox is elsewhere.
-        if server is None or os.getpid() != process or needs_sockets():
-            return over_socket(
-                pool, method, url, body, t.cast(t.Any, headers), *positional, **options
-            )
-        return _answer(server, method, url, _bytes(body), headers or {}, options)
+    def new_connection(connection: HTTPConnection) -> t.Any:
+        server = by_port.get(connection.port or 0) if connection.host == HOST else None
+        if (
+            server is None
+            or isinstance(connection, HTTPSConnection)
+            or os.getpid() != process  # a forked process has a copy of the state
+            or needs_sockets()
+        ):
+            return open_socket(connection)
+        return _CallersEnd(server)
 
-    with mock.patch.object(urllib3.HTTPConnectionPool, "urlopen", urlopen):
+    with mock.patch.object(HTTPConnection, "_new_conn", new_connection):
         yield
 
 
-def _answer(
-    server: HttpServer,
-    method: str,
-    target: str,
-    body: bytes,
-    headers: t.Mapping[str, str | bytes],
-    options: t.Mapping[str, t.Any],
-) -> urllib3.HTTPResponse:
-    environ = _environ(server, method, target, body, headers)
-    content, status, answered = run_wsgi_app(server.application, environ, buffered=True)
-    return urllib3.HTTPResponse(
-        io.BytesIO(b"".join(content)),
-        urllib3.HTTPHeaderDict(answered.items()),
-        int(status.split()[0]),
-        preload_content=options.get("preload_content", True),
-        decode_content=options.get("decode_content", True),
-        request_method=method,
-    )
+@functools.cache
+def _at_its_end() -> socket.socket:
+    one, other = socket.socketpair()
+    other.close()
+    return one
 
 
-def _environ(
-    server: HttpServer,
-    method: str,
-    target: str,
-    body: bytes,
-    headers: t.Mapping[str, str | bytes],
-) -> dict[str, t.Any]:
-    """What the server's own handler makes of a request, with the headers that urllib3 adds."""
-    sent = urllib3.HTTPHeaderDict({"Host": f"{HOST}:{server.port}", "Accept-Encoding": "identity"})
-    if body or method in _METHODS_WITH_BODY:
-        sent["Content-Length"] = str(len(body))
-    for name, value in headers.items():
-        sent[name] = value.decode("latin-1") if isinstance(value, bytes) else value
-    message = http.client.HTTPMessage()
-    connection = http.client.HTTPConnection(HOST)  # refuses what no request can hold; never opened
-    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
-    for name, value in sent.items():
-        connection.putheader(name, value)
-        message[name] = value
-    handler = Handler.__new__(Handler)
-    vars(handler).update(
-        server=server.listener,
-        command=method,
-        path=f"/{target.lstrip('/')}",  # as the standard library's handler shortens it
-        request_version="HTTP/1.1",
-        headers=message,
-        rfile=io.BytesIO(body),
-        connection=None,
-        client_address=(HOST, 0),
-    )
-    return handler.make_environ()
+class _End:
+    """As much of a socket as clients and handlers use: what is sent into it, and no more."""
+
+    def __init__(self) -> None:
+        self.sent = bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Answers come at once."""
+
+    def setsockopt(self, *option: int) -> None:
+        """There is nothing to tune."""
+
+    def close(self) -> None:
+        """There is nothing to free."""
 
 
-def _bytes(body: t.Any) -> bytes:
-    if body is None:
-        return b""
-    if hasattr(body, "read"):
-        body = body.read()
-    return body.encode() if isinstance(body, str) else bytes(body)
+class _CallersEnd(_End):
+    """The request is answered when the answer is read."""
+
+    def __init__(self, server: HttpServer) -> None:
+        super().__init__()
+        self._server = server
+
+    def makefile(self, _mode: str, _buffering: int | None = None) -> io.BytesIO:
+        """The whole answer: the server's handler ends each connection after one."""
+        end = _HandlersEnd(bytes(self.sent))
+        Handler(t.cast(t.Any, end), (HOST, 0), self._server.listener)
+        return io.BytesIO(end.sent)
+
+
+class _HandlersEnd(_End):
+    """The request is there as a whole, and its end."""
+
+    def __init__(self, request: bytes) -> None:
+        super().__init__()
+        self._request = request
+
+    def fileno(self) -> int:
+        """Of a socket at its end, for the handler, which looks whether there is more to read."""
+        return _at_its_end().fileno()
+
+    def makefile(self, _mode: str, _buffering: int | None = None) -> io.BytesIO:
+        return io.BytesIO(self._request)

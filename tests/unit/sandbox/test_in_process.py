@@ -113,14 +113,17 @@ def aws_calls(sandbox: Sandbox) -> t.Iterator[t.Callable[[], t.Any]]:
     yield lambda: s3.head_bucket(Bucket="no-such-bucket")
     yield lambda: s3.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner=ACCOUNT)
     yield lambda: s3.put_bucket_policy(Bucket=bucket, Policy="no policy")
-    yield lambda: s3.put_object(
-        Bucket=bucket, Key="a key/ü", Body=b"\x00\xff", Metadata={"a_b": "c"}
+    yield lambda: s3.put_bucket_tagging(
+        Bucket=bucket, Tagging={"TagSet": [{"Key": "ü", "Value": "<&>"}]}
     )
-    yield lambda: s3.get_object(Bucket=bucket, Key="a key/ü")["Body"].read()
+    yield lambda: s3.get_bucket_tagging(Bucket=bucket)
     yield lambda: s3.delete_bucket_policy(Bucket=bucket)
     yield lambda: sts.get_caller_identity()
     yield lambda: client(
         sandbox, "iam", **{**sandbox.credentials(ACCOUNT), "aws_access_key_id": "AKIAUNKNOWN"}
+    ).list_roles()
+    yield lambda: client(  # no header can hold it
+        sandbox, "iam", **sandbox.credentials(ACCOUNT), aws_session_token="a\nb"
     ).list_roles()
     yield lambda: as_assumed(sandbox, sts).get_role(RoleName=role)
     sandbox.fault("GetRole", status=503, code="SlowDown", retry_after=7)
