@@ -214,11 +214,13 @@ def test_it_is_as_over_sockets(sandbox: Sandbox, spy: Spy, calls: Calls) -> None
     (answers, requests, journal, threads), (own_answers, own_requests, own_journal, own_threads) = (
         seen
     )
-    assert own_journal == journal and len(journal) > 5
+    assert own_journal == journal
+    assert len(journal) > 5
     assert own_answers == answers
     for own_request, request in zip(own_requests, requests, strict=True):
         assert own_request == request
-    assert own_threads == {threading.get_ident()} and not threads & own_threads
+    assert own_threads == {threading.get_ident()}
+    assert not threads & own_threads
 
 
 def test_faults_of_the_connection_come_over_sockets(sandbox: Sandbox, spy: Spy) -> None:

@@ -433,7 +433,8 @@ class TestReading:
             .client()
             .newest_compute_config("team-a", "cld_x")
         )
-        assert found is not None and found["version"] == 3
+        assert found is not None
+        assert found["version"] == 3
 
 
 class TestRetries:
@@ -467,7 +468,8 @@ class TestRetries:
         script = Script(Call("GET", "/api/v2/clouds/cld_x", status, {"error": {"detail": "No."}}))
         with pytest.raises(AnyscaleError) as error:
             script.client().cloud("cld_x")
-        assert error.value.status == status and script.waits == []
+        assert error.value.status == status
+        assert script.waits == []
 
     def test_the_number_of_attempts_is_bounded(self) -> None:
         script = Script(*[Call("GET", "/api/v2/clouds/cld_x", 503)] * 6)
@@ -608,7 +610,7 @@ class TestErrors:
             )
         )
         with pytest.raises(
-            AnyscaleError, match="redirects to https://elsewhere.example.com"
+            AnyscaleError, match=r"redirects to https://elsewhere\.example\.com"
         ) as error:
             script.client().cloud("cld_x")
         assert "anyscale_host" in error.value.remedy
@@ -635,7 +637,8 @@ class TestPublishing:
         made, script = self.publish(
             Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY)
         )
-        assert made["version"] == 4 and script.waits == []
+        assert made["version"] == 4
+        assert script.waits == []
 
     LOST: t.ClassVar[list[t.Any]] = [
         *(pytest.param({"raises": error}, id=name) for name, error in UNANSWERED.items()),
@@ -686,11 +689,10 @@ class TestPublishing:
         script = Script(Call("POST", CREATE, **lost), *self.looks(template(3), template(2)))
         with pytest.raises(AnyscaleError, match=f"POST {CREATE}") as error:
             script.client().publish_compute_config("team-a", CONFIG, previous_version=3)
-        assert not script.calls and script.waits == self.WAITS
-        assert (
-            "may have been published all the same" in error.value.remedy
-            and "run again" in error.value.remedy
-        )
+        assert not script.calls
+        assert script.waits == self.WAITS
+        assert "may have been published all the same" in error.value.remedy
+        assert "run again" in error.value.remedy
 
     @pytest.mark.parametrize("unsent", UNSENT.values(), ids=UNSENT)
     def test_what_was_not_sent_is_sent_again(self, unsent: Exception) -> None:
@@ -698,14 +700,16 @@ class TestPublishing:
             Call("POST", CREATE, raises=unsent),
             Call("POST", CREATE, 201, {"result": template(4)}, body=self.BODY),
         )
-        assert made["version"] == 4 and script.waits == [1.0]
+        assert made["version"] == 4
+        assert script.waits == [1.0]
 
     @pytest.mark.parametrize("unsent", UNSENT.values(), ids=UNSENT)
     def test_what_could_not_be_sent_is_not_searched_for(self, unsent: Exception) -> None:
         script = Script(*[Call("POST", CREATE, raises=unsent)] * 6)
         with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
             script.client().publish_compute_config("team-a", CONFIG, previous_version=3)
-        assert not script.calls and "may have been" not in error.value.remedy
+        assert not script.calls
+        assert "may have been" not in error.value.remedy
 
     def test_a_control_plane_that_is_not_the_one_is_not_asked_again(self) -> None:
         with pytest.raises(AnyscaleError, match="self-signed certificate") as error:
@@ -752,7 +756,8 @@ class TestPublishing:
             Call("POST", CREATE, 429, headers={"Retry-After": "60"}),
             Call("POST", CREATE, 201, {"result": template(4)}),
         )
-        assert made["version"] == 4 and script.waits == [61.0]
+        assert made["version"] == 4
+        assert script.waits == [61.0]
 
 
 class TestArchiving:

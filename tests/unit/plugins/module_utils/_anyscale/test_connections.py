@@ -220,7 +220,8 @@ class TestConnections:
     ) -> None:
         client_of(address(server)).cloud(segment)
         path = lines()[0].split()[1].removeprefix("/api/v2/clouds/")
-        assert "/" not in path and path not in (".", "..")
+        assert "/" not in path
+        assert path not in (".", "..")
 
     def test_threads_share_them(self, server: http.server.ThreadingHTTPServer) -> None:
         client = client_of(address(server))
@@ -244,7 +245,8 @@ class TestConnections:
         if not child:
             os._exit(0 if client.cloud("plain") else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert client.cloud("plain") and used() == [0, 1, 0]
+        assert client.cloud("plain")
+        assert used() == [0, 1, 0]
 
     def test_an_error_leaves_it_open_and_its_text_is_read(
         self, server: http.server.ThreadingHTTPServer
@@ -252,7 +254,8 @@ class TestConnections:
         client = client_of(address(server))
         with pytest.raises(AnyscaleError, match=r"HTTP 403.*cld_x"):
             client.cloud("forbidden")
-        assert client.cloud("plain") and used() == [0, 0]
+        assert client.cloud("plain")
+        assert used() == [0, 0]
 
     def test_nothing_is_sent_over_one_that_the_server_has_closed(
         self, server: http.server.ThreadingHTTPServer
@@ -298,14 +301,17 @@ class TestConnections:
         with pytest.raises(AnyscaleError, match="no answer"):
             client.cloud("half")
         assert lines() == ["GET /api/v2/clouds/half HTTP/1.1"] * 6
-        assert client.cloud("plain") == CLOUD and len(set(used())) == len(used())
+        assert client.cloud("plain") == CLOUD
+        assert len(set(used())) == len(used())
 
     def test_a_server_that_is_not_there(self, server: http.server.ThreadingHTTPServer) -> None:
         """The operating system's own words, without urllib3's."""
         with pytest.raises(AnyscaleError, match=r"no answer\): .*Connection refused\.$") as error:
             client_of("http://127.0.0.1:1").cloud("plain")
-        assert "0x" not in error.value.message and "urllib3" not in error.value.message
-        assert error.value.status == 0 and "anyscale_host" in error.value.remedy
+        assert "0x" not in error.value.message
+        assert "urllib3" not in error.value.message
+        assert error.value.status == 0
+        assert "anyscale_host" in error.value.remedy
 
     def test_a_name_that_is_none(
         self, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
@@ -373,7 +379,8 @@ class TestProxies:
     ) -> None:
         monkeypatch.setenv("http_proxy", form.format(f"127.0.0.1:{server.server_port}"))
         client = client_of("http://anyscale.invalid")
-        assert client.cloud("plain") and client.cloud("plain")
+        assert client.cloud("plain")
+        assert client.cloud("plain")
         assert lines() == ["GET http://anyscale.invalid/api/v2/clouds/plain HTTP/1.1"] * 2
         assert used() == [0, 0]
         assert Handler.seen[1][2]["Proxy-Authorization"] == "Basic bWU6c0BjcmV0"
@@ -386,7 +393,8 @@ class TestProxies:
             client_of("https://anyscale.invalid").cloud("plain")
         assert {line.split()[1] for line in lines()} == {"anyscale.invalid:443"}
         headers = Handler.seen[0][2]
-        assert headers["Proxy-Authorization"] == "Basic bWU6c2VjcmV0" and TOKEN not in str(headers)
+        assert headers["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
+        assert TOKEN not in str(headers)
 
     def test_no_proxy_names_what_does_not(
         self, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
@@ -403,9 +411,10 @@ class TestProxies:
         scheme: str,
     ) -> None:
         monkeypatch.setenv(f"{scheme}_proxy", "http://me:secret@127.0.0.1:1")
-        with pytest.raises(AnyscaleError, match="through the proxy: .*refused") as error:
+        with pytest.raises(AnyscaleError, match=r"through the proxy: .*refused") as error:
             publish(client_of(f"{scheme}://anyscale.invalid"))
-        assert "may have been" not in error.value.remedy and "secret" not in str(error.value)
+        assert "may have been" not in error.value.remedy
+        assert "secret" not in str(error.value)
 
     @pytest.mark.parametrize(
         "proxy",
@@ -425,7 +434,8 @@ class TestProxies:
         monkeypatch.setenv("https_proxy", proxy)
         with pytest.raises(InputError, match="is not the address of an HTTP proxy") as error:
             client_of("https://anyscale.invalid").cloud("plain")
-        assert "https_proxy" in error.value.remedy and "secret" not in str(error.value.failure())
+        assert "https_proxy" in error.value.remedy
+        assert "secret" not in str(error.value.failure())
 
 
 @pytest.fixture(scope="module")
@@ -478,13 +488,16 @@ class TestTls:
         )
         with pytest.raises(AnyscaleError, match="CERTIFICATE_VERIFY_FAILED") as error:
             publish(client)
-        assert not Handler.seen and "may have been" not in error.value.remedy
+        assert not Handler.seen
+        assert "may have been" not in error.value.remedy
 
     def test_a_known_one_is_trusted_and_one_handshake_serves_all_calls(
         self, tls_server: http.server.ThreadingHTTPServer, certificate: pathlib.Path
     ) -> None:
         client = client_of(address(tls_server, "https"), ca_path=str(certificate))
-        assert client.cloud("plain") and client.cloud("plain") and used() == [0, 0]
+        assert client.cloud("plain")
+        assert client.cloud("plain")
+        assert used() == [0, 0]
 
     def test_any_is_where_certificates_are_not_to_be_verified(
         self, tls_server: http.server.ThreadingHTTPServer
@@ -504,7 +517,7 @@ class TestTls:
         client = client_of(
             host, ca_path=str(certificate), sleep=lambda _seconds: pytest.fail("It is tried again.")
         )
-        with pytest.raises(AnyscaleError, match="(?i)hostname.*match"):
+        with pytest.raises(AnyscaleError, match=r"(?i)hostname.*match"):
             client.cloud("plain")
         assert not Handler.seen
 
@@ -544,7 +557,8 @@ class TestTls:
         monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{proxy.server_port}")
         with serving(proxy):
             client = client_of(address(tls_server, "https"), ca_path=str(certificate))
-            assert client.cloud("plain") and client.cloud("plain")
+            assert client.cloud("plain")
+            assert client.cloud("plain")
             with pytest.raises(AnyscaleError, match="CERTIFICATE_VERIFY_FAILED"):
                 client_of(address(tls_server, "https")).cloud("plain")
         assert [
@@ -581,4 +595,5 @@ def test_without_boto3_the_error_says_so() -> None:
         [sys.executable, "-c", WITHOUT_URLLIB3], capture_output=True, text=True, check=False
     )
     assert "required Python library (boto3)" in done.stdout, done.stderr
-    assert "ansible_python_interpreter" in done.stdout and done.stderr == ""
+    assert "ansible_python_interpreter" in done.stdout
+    assert done.stderr == ""
