@@ -33,7 +33,9 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
     "encryption": (
         "GetBucketEncryption",
         "<ServerSideEncryptionConfiguration "
-        f"{_NAMESPACE}><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
+        f"{_NAMESPACE}><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256"
+        "</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false"
+        "</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
     ),
     "inventory": (
         "ListBucketInventoryConfigurations",
@@ -48,13 +50,16 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
         "GetBucketOwnershipControls",
         (
             "<OwnershipControls "
-            f"{_NAMESPACE}><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"
+            f"{_NAMESPACE}><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"
+            "</OwnershipControls>"
         ),
     ),
     "publicAccessBlock": (
         "GetPublicAccessBlock",
         "<PublicAccessBlockConfiguration "
-        f"{_NAMESPACE}><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+        f"{_NAMESPACE}><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true"
+        "</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>"
+        "true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
     ),
     "requestPayment": (
         "GetBucketRequestPayment",

@@ -149,7 +149,8 @@ def run_module(
             messages = list(warnings.get_warning_messages())
         output = capsys.readouterr()
         result = json.loads(output.out.splitlines()[-1])
-        assert "exception" not in result and output.err == ""
+        assert "exception" not in result
+        assert output.err == ""
         return {**result, "warnings": messages}
 
     return run
@@ -177,14 +178,10 @@ def _run_in_worker(module: str, arguments: Result, check: bool, folder: pathlib.
     # This process continues after the task, and the sessions of a run go with it. The invocation is
     # shown where that is asked for.
     with (
+        tempfile.TemporaryDirectory(dir=folder) as sessions,
         mock.patch.object(in_worker.gc, "freeze"),
-        mock.patch.object(in_worker, "_shows_invocation", lambda: True),
+        mock.patch.object(in_worker, "_shows_invocation", return_value=True),
+        mock.patch.object(in_worker, "run_cache", functools.partial(SessionCache, sessions)),
     ):
-        with tempfile.TemporaryDirectory(dir=folder) as sessions:
-            with mock.patch.object(
-                in_worker,
-                "run_cache",
-                lambda ignore_cached_denials=False: SessionCache(sessions, ignore_cached_denials),
-            ):
-                result = {"changed": False, **action._run_here({})}
+        result = {"changed": False, **action._run_here({})}
     return t.cast(Result, json.loads(json.dumps(result)))

@@ -183,11 +183,9 @@ def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:
 
 def test_the_inventory_is_read_anew_before_jobs(cycle: Cycle) -> None:
     source = cycle.objects["source"]
-    assert (
-        source["update_on_launch"] is True
-        and source["overwrite"] is True
-        and source["overwrite_vars"] is True
-    )
+    assert source["update_on_launch"] is True
+    assert source["overwrite"] is True
+    assert source["overwrite_vars"] is True
     assert (PROJECT / source["source_path"]).is_file()
 
 
@@ -204,7 +202,8 @@ def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
 
 def test_events_stay_few_and_runs_do_not_meet(cycle: Cycle) -> None:
     for name, template in cycle.templates.items():
-        assert template["verbosity"] == 0 and template["allow_simultaneous"] is False, name
+        assert template["verbosity"] == 0, name
+        assert template["allow_simultaneous"] is False, name
 
 
 def test_templates_leave_what_jobs_know_to_the_jobs(cycle: Cycle) -> None:
@@ -263,7 +262,8 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     assert run_awx(awx_setup_state="absent").exit_status == 0
     assert awx.named("organizations", "Platform")["description"] == "Ours since 2019"
     assert awx.named("execution_environments", "Anyscale")["image"] == "another/image:2"
-    assert "Added later" in awx.names()["projects"] and "Added later" in awx.names()["credentials"]
+    assert "Added later" in awx.names()["projects"]
+    assert "Added later" in awx.names()["credentials"]
     assert "Anyscale" in awx.names()["credential_types"]
     assert awx.names()["job_templates"] == cycle.before["job_templates"]
 
@@ -283,5 +283,6 @@ def test_a_wrong_variable_is_refused_before_anything(
     run_awx: RunAwx, variables: dict[str, t.Any], named: str
 ) -> None:
     run = run_awx(**variables)
-    assert run.exit_status == 2 and named in run.output
+    assert run.exit_status == 2
+    assert named in run.output
     assert run.writes == []

@@ -168,7 +168,8 @@ def test_each_filter_and_its_reset(
 ) -> None:
     """What is left is said in words, for those who cannot see it change."""
     opened = open_report(SMALL, EARLIER)
-    assert opened.names() == WORST_FIRST and opened.shown() == "4 clouds"
+    assert opened.names() == WORST_FIRST
+    assert opened.shown() == "4 clouds"
     act(opened.page)
     assert opened.names() == left
     assert opened.shown() == f"{len(left)} of 4 clouds"
@@ -219,7 +220,8 @@ def test_among_many_clouds_the_search_waits_for_a_pause(open_report: Open) -> No
     assert page.evaluate("window.updates") == 1
     page.fill("#search", "cloud-49")
     page.click("#states [data-state=pass]")
-    assert opened.shown() == "10 of 501 clouds" and page.input_value("#search") == "cloud-49"
+    assert opened.shown() == "10 of 501 clouds"
+    assert page.input_value("#search") == "cloud-49"
 
 
 def test_filters_work_together_and_states_add_up(open_report: Open) -> None:
@@ -475,9 +477,8 @@ def test_two_thousand_clouds_do_not_stall_it(open_report: Open) -> None:
     assert page.get_attribute("#scroller", "aria-rowcount") == "2002"
     page.fill("#search", "vision-prod-0")
     page.locator("#shown", has_text=" of 2,000 clouds").wait_for(timeout=5000)
-    assert len(opened.names()) < 80 and all(
-        name.startswith("vision-prod-0") for name in opened.names()
-    )
+    assert len(opened.names()) < 80
+    assert all(name.startswith("vision-prod-0") for name in opened.names())
     page.fill("#search", "")
     page.locator("#shown", has_text=re.compile(r"^2,000 clouds$")).wait_for(timeout=5000)
     page.focus("#scroller")
@@ -584,10 +585,8 @@ def test_paper_has_no_room_for_thousands(open_report: Open) -> None:
 def test_paper_that_has_all_says_nothing_of_more(open_report: Open) -> None:
     page = open_report(SMALL).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert (
-        page.locator("#paper .finding").count() == 3
-        and page.locator("#paper .left-out").count() == 0
-    )
+    assert page.locator("#paper .finding").count() == 3
+    assert page.locator("#paper .left-out").count() == 0
 
 
 HOSTILE = [
@@ -701,7 +700,8 @@ def test_on_a_phone_a_difference_stands_one_over_the_other(open_report: Open, sc
     gone, come = (
         dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added")
     )
-    assert gone["x"] == come["x"] and gone["y"] + gone["height"] <= come["y"]
+    assert gone["x"] == come["x"]
+    assert gone["y"] + gone["height"] <= come["y"]
     assert min(gone["width"], come["width"]) > 270
     assert [
         dialog.locator(f"td.same:nth-child({place})").first.is_visible() for place in (2, 4)
@@ -719,7 +719,8 @@ def test_on_a_wide_screen_a_difference_stands_side_by_side(open_report: Open) ->
     gone, come = (
         dialog.locator(f".line.{kind}").first.bounding_box() for kind in ("removed", "added")
     )
-    assert gone["y"] == come["y"] and gone["x"] + gone["width"] <= come["x"]
+    assert gone["y"] == come["y"]
+    assert gone["x"] + gone["width"] <= come["x"]
 
 
 def test_on_a_phone_the_checks_are_in_view(open_report: Open) -> None:
@@ -733,7 +734,8 @@ def test_on_a_phone_the_checks_are_in_view(open_report: Open) -> None:
     page.locator("#scroller").scroll_into_view_if_needed()
     boxes = [head.bounding_box() for head in page.locator(".names .check .head-label").all()]
     assert sum(box["x"] + box["width"] < 390 for box in boxes) >= 3
-    assert not page.is_visible(".names .account") and not page.is_visible("#grid-body .region")
+    assert not page.is_visible(".names .account")
+    assert not page.is_visible("#grid-body .region")
     page.focus("#scroller")
     for key in ("Home", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
@@ -753,4 +755,5 @@ def test_no_title_of_a_check_is_cut(open_report: Open, width: int) -> None:
         "() => [...document.querySelectorAll('.bar-name')].filter((on) => on.scrollWidth > "
         "on.clientWidth).length"
     )
-    assert page.locator(".bar-name").count() == len(TITLES) and page.evaluate(cut) == 0
+    assert page.locator(".bar-name").count() == len(TITLES)
+    assert page.evaluate(cut) == 0

@@ -448,11 +448,9 @@ def test_a_write_that_was_seen_is_reported(
     assert policies(sandbox) == wanted.policies
     assert (result["error"]["step"], result["error"]["done"]) == (step, [])
     (written,) = result["error"]["written"]
-    assert (
-        "policy of" in written
-        and "possibly" not in written
-        and f"Already written: {written}." in result["msg"]
-    )
+    assert "policy of" in written
+    assert "possibly" not in written
+    assert f"Already written: {written}." in result["msg"]
     recovered(sandbox, run_module, scene, wanted)
 
 
@@ -511,10 +509,8 @@ def test_an_instance_profile_that_does_not_show(
     sandbox.fault("GetInstanceProfile", status=404, code="NoSuchEntity", skip=2, times=times)
     result = run_module(MODULE, **SCENES[scene].arguments)
     made = collections.Counter(call["operation"] for call in sandbox.writes())
-    assert (
-        made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0)
-        and made["AddRoleToInstanceProfile"] == 1
-    )
+    assert made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0)
+    assert made["AddRoleToInstanceProfile"] == 1
     assert clock.slept <= LONGEST_SECONDS
     if times == FOR_EVER:
         assert f"role {ROLE} in instance profile {ROLE}" in failure(result)["error"]["written"]
@@ -567,7 +563,8 @@ def test_a_version_that_does_not_show_in_time_is_reported_and_not_made_twice(
     before = clock.slept
     with impatient(kind):
         result = failure(run_module(MODULE, **SCENES[scene].arguments))
-    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert "may have been published all the same" in result["msg"]
+    assert "run again" in result["msg"]
     assert write_operations(sandbox) == [CREATE]
     assert 60 <= clock.slept - before < 80
     recovered(sandbox, run_module, scene, wanted)
@@ -583,7 +580,8 @@ def test_a_version_that_was_not_made_is_made_by_the_next_run(
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
     result = failure(run_module(MODULE, **SCENES[scene].arguments))
-    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert "may have been published all the same" in result["msg"]
+    assert "run again" in result["msg"]
     assert versions(sandbox) == []
     recovered(sandbox, run_module, scene, wanted)
 
@@ -600,7 +598,8 @@ def test_a_version_that_is_made_late_is_not_made_twice(
     sandbox.fault(CREATE, delay=3 * PATIENCE)
     with impatient("no answer"):
         result = failure(run_module(MODULE, **SCENES[scene].arguments))
-    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert "may have been published all the same" in result["msg"]
+    assert "run again" in result["msg"]
     assert result["error"]["done"] == ["trust", "bucket_access"]
     end = time.monotonic() + 30
     while not versions(sandbox) and time.monotonic() < end:

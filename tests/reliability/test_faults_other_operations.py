@@ -144,7 +144,8 @@ def found(sandbox: Sandbox, run: Run, name: str) -> Json:
     """What it finds without faults."""
     if name not in _FOUND:
         seen = read_facts(sandbox, run, name)
-        assert seen.facts and not seen.words
+        assert seen.facts
+        assert not seen.words
         _FOUND[name] = seen.facts
     return _FOUND[name]
 
@@ -180,7 +181,8 @@ def test_what_cannot_be_seen_is_not_made_up(
         assert unknown or not seen.facts
         assert re.search(_subject(case), seen.words), seen.words
     else:
-        assert set(seen.facts) == set(facts) and not unknown
+        assert set(seen.facts) == set(facts)
+        assert not unknown
         assert case.times == 1 or case.operation in use.spares, "it is not reported"
     assert sandbox.writes() == []
     sandbox.clear_faults()

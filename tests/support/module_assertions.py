@@ -127,7 +127,8 @@ def refused(sandbox: Sandbox, run: Run, module: str, *phrases: str, **options: t
 def failure(result: Json) -> Json:
     """A result that must be a failure with a message of one line."""
     assert result.get("failed") is True, "it did not fail"
-    assert result["msg"] and "\n" not in result["msg"]
+    assert result["msg"]
+    assert "\n" not in result["msg"]
     return result
 
 

@@ -124,7 +124,7 @@ _BESIDE: dict[str, Json] = {
     **dict.fromkeys(
         ("assume_role_arn", "assume_role_external_id", "assume_role_session_name"), TOOLING
     ),
-    **dict.fromkeys(("backup_dir", "run_id"), {"backup": True}),
+    **{key: {"backup": True} for key in ("backup_dir", "run_id")},
 }
 _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("iam_trust_ec2", "cloud_id"): ("role",),
@@ -206,7 +206,8 @@ def check_refusal(module: str, option: str, value: t.Any, message: str) -> None:
     message = message.replace("*" * 8, " ")  # where a blank is a secret
     by_ansible = message.startswith(_BY_ANSIBLE)
     assert by_ansible or (len(message) <= LONGEST_MESSAGE and "\n" not in message)
-    assert "Traceback" not in message and "Unexpected" not in message
+    assert "Traceback" not in message
+    assert "Unexpected" not in message
     words = [
         option,
         *options_of(module)[option].get("aliases", []),

@@ -90,8 +90,7 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
         cloud["name"]
         for cloud in report["clouds"]
         if cloud["state"] in FAIL_ON[fail_on]
-        or (fail_on == "drift"
-        and any(map(_is_drift, cloud["checks"])))
+        or (fail_on == "drift" and any(map(_is_drift, cloud["checks"])))
     ]
 
 
@@ -99,10 +98,8 @@ def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
     has a document that the collection would change.
     """
-    return (
-        check["status"] == "fail"
-        or (check["status"] in ("warn", "unknown")
-        and "after" in (check.get("evidence") or {}))
+    return check["status"] == "fail" or (
+        check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {})
     )
 
 

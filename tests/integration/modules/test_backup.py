@@ -125,16 +125,16 @@ def test_a_change_keeps_what_was_there_and_what_it_left(
     before = live(seeded, module)
     result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder), run_id="4711")
     path = pathlib.Path(result["backup_file"])
-    assert result["changed"] and [path] == list(folder.iterdir())
+    assert result["changed"]
+    assert [path] == list(folder.iterdir())
     assert f".4711.{KINDS[module]}." in path.name
     assert [stat.S_IMODE(found.stat().st_mode) for found in (path, folder)] == [0o600, 0o700]
     backup = read(str(path))
     assert (backup.kind, backup.account_id) == (KINDS[module], ACCOUNT)
     assert result["diff"]["after_header"] == f"{backup.resource} (after)"
     assert same(module, backup.before, before)
-    assert same(module, backup.after, live(seeded, module)) and not same(
-        module, backup.after, before
-    )
+    assert same(module, backup.after, live(seeded, module))
+    assert not same(module, backup.after, before)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -142,7 +142,8 @@ def test_check_mode_keeps_nothing(
     seeded: Sandbox, run_module: Run, folder: pathlib.Path, module: str
 ) -> None:
     result = run_module(module, check=True, **GIVEN[module], backup=True, backup_dir=str(folder))
-    assert result["changed"] and "backup_file" not in result
+    assert result["changed"]
+    assert "backup_file" not in result
     assert not folder.exists()
 
 
@@ -165,7 +166,8 @@ def test_no_backup_is_made_unless_asked_for(
     seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str
 ) -> None:
     result = run_module(module, **GIVEN[module], backup_dir=str(tmp_path / "backups"))
-    assert result["changed"] and "backup_file" not in result
+    assert result["changed"]
+    assert "backup_file" not in result
     assert not list(tmp_path.glob("**/*.json"))
 
 
@@ -201,10 +203,8 @@ def test_without_a_backup_nothing_is_changed(
     options = {**GIVEN[module], "backup": True, "backup_dir": str(place(folder))}
     seeded.clear_calls()
     message = failure(run_module(module, **options))["msg"]
-    assert (
-        "was not changed, because its backup cannot be written" in message
-        and "backup_dir" in message
-    )
+    assert "was not changed, because its backup cannot be written" in message
+    assert "backup_dir" in message
     assert failure(run_module(module, check=True, **options))["msg"] == message
     assert seeded.writes() == []
 
@@ -266,9 +266,8 @@ def test_the_backup_is_there_before_the_write(
     seeded.fault("POST /api/v2/compute_templates/", status=403, code="forbidden")
     failure(run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder)))
     (path,) = folder.iterdir()
-    assert same(module, read(str(path)).before, before) and same(
-        module, live(seeded, module), before
-    )
+    assert same(module, read(str(path)).before, before)
+    assert same(module, live(seeded, module), before)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -305,8 +304,10 @@ def test_a_bucket_without_a_policy_and_one_whose_policy_is_deleted(
     given = {"bucket": "fleet-data", "roles": [ROLE_ARN], "backup": True, "backup_dir": str(folder)}
     made = read(run_module("s3_cloud_access", **given)["backup_file"])
     gone = read(run_module("s3_cloud_access", **given, state="absent")["backup_file"])
-    assert made.before is None and gone.after is None
-    assert policies_equal(made.after, gone.before) and made.after["Statement"]
+    assert made.before is None
+    assert gone.after is None
+    assert policies_equal(made.after, gone.before)
+    assert made.after["Statement"]
 
 
 def test_a_compute_config_that_is_made_and_one_that_is_archived(
@@ -320,7 +321,8 @@ def test_a_compute_config_that_is_made_and_one_that_is_archived(
     }
     made = read(run_module("compute_config_profile", **given)["backup_file"])
     archived = read(run_module("compute_config_profile", **given, state="archived")["backup_file"])
-    assert made.before is None and archived.after is None
+    assert made.before is None
+    assert archived.after is None
     assert same_config(made.after, archived.before)
 
 
@@ -335,7 +337,8 @@ def test_a_file_is_none_of_its_documents(
     run_module("compute_config_profile", **GIVEN["compute_config_profile"])
     given = {**GIVEN["compute_config_profile"], **options, "dest": "team.yaml"}
     result = run_module("compute_config_profile", **given, backup=True, backup_dir=str(folder))
-    assert result["reasons"] == ["dest_differs"] and "backup_file" not in result
+    assert result["reasons"] == ["dest_differs"]
+    assert "backup_file" not in result
     assert not folder.exists()
 
 
@@ -349,7 +352,8 @@ def test_hostile_names_of_compute_configs(
                 "backup_file"
             ]
         )
-        assert path.parent == folder and path.is_file()
+        assert path.parent == folder
+        assert path.is_file()
         assert read(str(path)).target["name"] == name
     assert len(list(folder.iterdir())) == 4
 
@@ -421,9 +425,8 @@ def test_it_is_of_what_was_replaced_and_not_of_what_was_seen_first(
     (path,) = folder.iterdir()
     assert result["backup_file"] == str(path)
     backup = read(str(path))
-    assert policies_equal(backup.before, with_newcomer) and policies_equal(
-        backup.after, live(seeded, module)
-    )
+    assert policies_equal(backup.before, with_newcomer)
+    assert policies_equal(backup.after, live(seeded, module))
     run_module("backup_restore", files=[str(path)])
     assert policies_equal(live(seeded, module), with_newcomer)
 
@@ -446,9 +449,8 @@ def test_each_document_that_was_replaced_is_kept(
     first, last = sorted(folder.iterdir())
     assert result["backup_file"] == str(last)
     assert policies_equal(read(str(first)).before, found)
-    assert policies_equal(read(str(last)).before, with_newcomer) and policies_equal(
-        read(str(last)).after, live(seeded, module)
-    )
+    assert policies_equal(read(str(last)).before, with_newcomer)
+    assert policies_equal(read(str(last)).after, live(seeded, module))
     refusal = failure(run_module("backup_restore", files=[str(first), str(last)]))
     assert "was changed by another writer while the run wrote to it" in refusal["msg"]
     run_module("backup_restore", files=[str(last)])
@@ -506,7 +508,8 @@ def test_all_hosts_of_a_run_share_its_id(
         )
     )
     backups = _backups(folder)
-    assert files == set(map(str, folder.glob("*.json"))) and len(files) == 6
+    assert files == set(map(str, folder.glob("*.json")))
+    assert len(files) == 6
     (run_id,) = {backup["run_id"] for backup in backups}
     run_playbook(running_sandbox, "rollback", inventory, "-e", f"rollback_run={run_id}")
     (other,) = {backup["run_id"] for backup in _backups(folder)[6:]}
@@ -532,7 +535,8 @@ def test_the_role_keeps_backups_as_configured(
     del hosts[without.name]["cloud_iam_backup_dir"]
     inventory.write_text(yaml.safe_dump(content))
     run = run_playbook(running_sandbox, "onboard", inventory, "-e", "awx_job_id=4711")
-    assert run.changed(with_backup.name) and run.changed(without.name)
+    assert run.changed(with_backup.name)
+    assert run.changed(without.name)
     kept = _backups(tmp_path / "kept")
     assert {backup["run_id"] for backup in kept} == {"4711"}
     assert len(kept) == 3, "those of the one cloud alone"

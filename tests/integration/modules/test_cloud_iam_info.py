@@ -160,7 +160,8 @@ def test_a_cloud_in_sync_passes_every_check(in_sync: Sandbox, run_module: Run, c
     result = run_module("cloud_iam_info", check=check, **ASKED)
     assert [one["id"] for one in result["checks"]] == IDS
     assert {one["status"] for one in result["checks"]} == {"pass"}
-    assert result["changed"] is False and result["warnings"] == []
+    assert result["changed"] is False
+    assert result["warnings"] == []
     assert in_sync.writes() == []
 
 
@@ -193,7 +194,8 @@ def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> 
     )
     assert by_id == by_name
     role_id, config_id = by_id["role"].pop("id"), by_id["compute_configs"][0].pop("id")
-    assert role_id.startswith("AROA") and config_id.startswith("cpt_")
+    assert role_id.startswith("AROA")
+    assert config_id.startswith("cpt_")
     group = {
         "deployment": f"vm-aws-{REGION}",
         "instance_profile_arn": CLOUD.instance_profile_arn,
@@ -893,7 +895,8 @@ def test_a_token_that_anyscale_does_not_accept(
     failed = failure(
         run_module("cloud_iam_info", **cloud, account_id=ACCOUNT, compute_config=["any"])
     )
-    assert "Token has expired" in failed["msg"] and "Check the token" in failed["msg"]
+    assert "Token has expired" in failed["msg"]
+    assert "Check the token" in failed["msg"]
 
 
 def test_a_cloud_with_an_unknown_name(in_sync: Sandbox, run_module: Run) -> None:

@@ -114,7 +114,8 @@ def test_a_node_returns_all_that_is_documented(sandbox: Sandbox, look: Look) -> 
 
 def test_without_an_expectation_there_is_no_verdict(sandbox: Sandbox, look: Look) -> None:
     result = look(session(sandbox), check=True)
-    assert result["role_name"] == ROLE and "matches" not in result
+    assert result["role_name"] == ROLE
+    assert "matches" not in result
 
 
 def test_where_iam_may_not_be_read_the_path_is_left_open(sandbox: Sandbox, look: Look) -> None:
@@ -162,7 +163,8 @@ def test_who_is_not_expected(sandbox: Sandbox, look: Look, case: str) -> None:
     enter, options, reason = WRONG[case]
     result = look(enter(sandbox), **{"expected_role": ROLE, **options})
     assert (result["matches"], result["reason"]) == (False, reason)
-    assert result["message"] and "\n" not in result["message"]
+    assert result["message"]
+    assert "\n" not in result["message"]
 
 
 def test_a_node_without_credentials(
@@ -234,7 +236,8 @@ def test_the_playbook_fails_for_nodes_with_another_role(
         "wrong": session(sandbox, "team-b"),
     }
     run = verify(nodes, "-e", f"verify_expected_role={ROLE}", "-e", "verify_default_role=team-b")
-    assert run.failed() == {"default", "wrong"} and run.exit_status == 2
+    assert run.failed() == {"default", "wrong"}
+    assert run.exit_status == 2
     assert f"{INSTANCE} runs with {ROLE_ARN}" in run.output
     reasons = {name: run.result(name, "cluster_identity_info")["reason"] for name in nodes}
     assert reasons == {"instance": "", "default": "another_role", "wrong": "default_role"}
@@ -267,7 +270,8 @@ def test_the_playbook_needs_a_role_to_expect(
     sandbox: Sandbox, verify: t.Callable[..., Run], answer: list[str]
 ) -> None:
     run = verify({"head": session(sandbox)}, *answer)
-    assert run.exit_status == 2 and "Set verify_expected_role" in run.output
+    assert run.exit_status == 2
+    assert "Set verify_expected_role" in run.output
 
 
 @pytest.mark.parametrize("limit", few_of([[], ["--limit", "head"]], []), ids=["all", "limited"])
@@ -276,10 +280,8 @@ def test_a_pattern_that_matches_no_node_is_an_error(
 ) -> None:
     """No node was asked, which must not look as if all had the expected role."""
     run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
-    assert (
-        run.exit_status == 4
-        and "No host in the inventory matches haed: there is no node to verify." in run.output
-    )
+    assert run.exit_status == 4
+    assert "No host in the inventory matches haed: there is no node to verify." in run.output
 
 
 def test_an_inventory_without_the_group_is_an_error(
@@ -288,14 +290,15 @@ def test_an_inventory_without_the_group_is_an_error(
     inventory = tmp_path / "nodes.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": {"head": None}}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
+    assert run.exit_status == 4
     assert (
-        run.exit_status == 4
-        and "No host in the inventory matches anyscale_clusters: there is no node to verify."
+        "No host in the inventory matches anyscale_clusters: there is no node to verify."
         in run.output
     )
     inventory.write_text(yaml.safe_dump({"all": {}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
-    assert run.exit_status == 2 and "The inventory has no hosts." in run.output
+    assert run.exit_status == 2
+    assert "The inventory has no hosts." in run.output
 
 
 def test_a_node_that_verifies_itself_needs_no_inventory(

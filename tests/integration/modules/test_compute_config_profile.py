@@ -603,7 +603,8 @@ def test_each_deployment_on_virtual_machines_gets_the_profile(
     first, second = newest(two_resources)["deployment_configs"]
     assert (instance_configs(first), instance_configs(second)) == ({"cluster": profile()}, {})
     (other,) = result["not_applicable"]
-    assert other["deployment"] == SECOND and "K8S" in other["reason"]
+    assert other["deployment"] == SECOND
+    assert "K8S" in other["reason"]
 
 
 def test_one_of_several_deployments_is_declared(two_resources: Sandbox, run_module: Run) -> None:
@@ -835,7 +836,8 @@ def test_a_refusal_of_the_publication_is_explained(
     seed(sandbox)
     sandbox.fault(CREATE, status=status, message="Said by the service.", times=100)
     result = failure(run_module(MODULE, **GIVEN))
-    assert str(status) in result["msg"] and "Said by the service" in result["msg"]
+    assert str(status) in result["msg"]
+    assert "Said by the service" in result["msg"]
     assert (result["error"]["status"], result["error"]["method"]) == (status, "POST")
     assert result["error"]["trace_id"]
     assert write_operations(sandbox) == [CREATE]
@@ -848,7 +850,8 @@ def test_a_refusal_of_iam_is_explained(sandbox: Sandbox, run_module: Run) -> Non
         "CreateInstanceProfile", status=403, code="AccessDenied", message="is not authorized"
     )
     result = failure(run_module(MODULE, **GIVEN))
-    assert "iam:CreateInstanceProfile" in result["msg"] and ROLE in result["msg"]
+    assert "iam:CreateInstanceProfile" in result["msg"]
+    assert ROLE in result["msg"]
     error = result["error"]
     assert (error["operation"], error["code"], error["status"]) == (
         "CreateInstanceProfile",
@@ -903,7 +906,8 @@ def test_what_may_have_been_made_is_not_made_again(
     older = versions(sandbox)
     sandbox.fault(CREATE, **NOT_MADE[fault])
     result = failure(run_module(MODULE, **GIVEN))
-    assert "may have been published all the same" in result["msg"] and "run again" in result["msg"]
+    assert "may have been published all the same" in result["msg"]
+    assert "run again" in result["msg"]
     assert (versions(sandbox), write_operations(sandbox)) == (older, [CREATE])
     assert 60 <= sum(quick) < 80
     assert run_module(MODULE, **GIVEN)["compute_config"] == f"{NAME}:{len(older) + 1}"
@@ -968,7 +972,8 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
 
     monkeypatch.setattr(AnyscaleClient, "newest_compute_config", without_flags)
     result = failure(run_module(MODULE, **GIVEN, config={"max_resources": {"CPU": 64}}))
-    assert "still differs" in result["msg"] and "config_differs" in result["msg"]
+    assert "still differs" in result["msg"]
+    assert "config_differs" in result["msg"]
     assert [version["version"] for version in versions(sandbox)] == [1, 2]
 
 
@@ -980,7 +985,8 @@ def test_a_first_version_that_does_not_show_is_published_once(
     monkeypatch.setattr(compute_config, "_VISIBLE_SECONDS", 0.2)
     monkeypatch.setattr(AnyscaleClient, "newest_compute_config", lambda *arguments: None)
     result = failure(run_module(MODULE, **GIVEN))
-    assert "Version 1 " in result["msg"] and "was published" in result["msg"]
+    assert "Version 1 " in result["msg"]
+    assert "was published" in result["msg"]
     assert [version["version"] for version in versions(sandbox)] == [1]
 
 
@@ -1018,7 +1024,8 @@ def test_the_pause_that_the_service_asks_for_is_made(
     seed(sandbox, compute_config="in_sync")
     sandbox.fault(SEARCH, status=429, retry_after=17)
     run_module(MODULE, **GIVEN)
-    assert len(quick) == 1 and 17 <= quick[0] < 40
+    assert len(quick) == 1
+    assert 17 <= quick[0] < 40
 
 
 def test_the_cloud_by_its_name(sandbox: Sandbox, run_module: Run) -> None:
@@ -1114,7 +1121,8 @@ def test_a_file_that_differs_is_replaced_at_once(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", no_space)
         result = failure(run_module(MODULE, dest=str(dest), **GIVEN))
-    assert "dest" in result["msg"] and "No space left" in result["msg"]
+    assert "dest" in result["msg"]
+    assert "No space left" in result["msg"]
     assert dest.read_text() == "cloud: other\n"
     result = run_module(MODULE, dest=str(dest), **GIVEN)
     assert result["reasons"] == ["dest_differs"]

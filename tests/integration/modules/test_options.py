@@ -182,7 +182,8 @@ def test_a_credential_that_cannot_be_sent_is_not_shown(
         secret == "access_key"
     ):  # which is an identifier: modules may return it with what they were called with
         result.pop("invocation", None)
-    assert secret in result["msg"] and CANARY not in shown(result)
+    assert secret in result["msg"]
+    assert CANARY not in shown(result)
     assert sandbox.calls() == []
 
 
@@ -191,7 +192,8 @@ def test_a_credential_of_the_environment_that_cannot_be_sent_is_not_shown(
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{CANARY}\n")
     result = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"]))
-    assert "session_token" in result["msg"] and CANARY not in shown(result)
+    assert "session_token" in result["msg"]
+    assert CANARY not in shown(result)
 
 
 def test_the_token_of_anyscale_is_never_shown(sandbox: Sandbox, run_module: Run) -> None:
@@ -276,7 +278,8 @@ def test_credentials_that_are_missing_are_explained(
     sandbox: Sandbox, run_module: Run, without_credentials: pathlib.Path, module: str
 ) -> None:
     message = failure(run_module(module, **GIVEN[module]))["msg"]
-    assert "access_key" in message and "profile" in message
+    assert "access_key" in message
+    assert "profile" in message
 
 
 def test_an_unknown_access_key_is_explained(sandbox: Sandbox, run_module: Run) -> None:
@@ -379,7 +382,9 @@ def test_an_answer_without_a_code_is_explained(sandbox: Sandbox, run_module: Run
     """Botocore makes the status the code of an answer in which it finds none."""
     sandbox.fault("GetRole", status=400, code="400")
     message = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"]))["msg"]
-    assert "HTTP 400" in message and "endpoint_url" in message and CLOUD.role_name in message
+    assert "HTTP 400" in message
+    assert "endpoint_url" in message
+    assert CLOUD.role_name in message
 
 
 def test_an_endpoint_without_a_server_is_explained(
@@ -388,7 +393,8 @@ def test_an_endpoint_without_a_server_is_explained(
     result = failure(
         run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], endpoint_url="http://127.0.0.1:1")
     )
-    assert "endpoint_url" in result["msg"] and "127.0.0.1:1" in result["msg"]
+    assert "endpoint_url" in result["msg"]
+    assert "127.0.0.1:1" in result["msg"]
     assert result["error"] == {"operation": "GetRole", "code": "EndpointConnectionError"}
 
 
@@ -443,9 +449,8 @@ def test_a_role_that_cannot_be_assumed(
 ) -> None:
     for check in (True, False):
         result = failure(run_module(module, check=check, **GIVEN[module], **NOT_ASSUMED[case]))
-        assert (
-            NOT_ASSUMED[case]["assume_role_arn"] in result["msg"] and "AssumeRole" in result["msg"]
-        )
+        assert NOT_ASSUMED[case]["assume_role_arn"] in result["msg"]
+        assert "AssumeRole" in result["msg"]
         assert (result["error"]["operation"], result["error"]["code"]) == (
             "AssumeRole",
             "AccessDenied",
@@ -461,5 +466,6 @@ def test_a_role_of_another_account_leads_there(sandbox: Sandbox, run_module: Run
         result = failure(
             run_module(module, **GIVEN[module], account_id=ACCOUNT, assume_role_arn=arn)
         )
-        assert ACCOUNT in result["msg"] and OTHER_ACCOUNT in result["msg"]
+        assert ACCOUNT in result["msg"]
+        assert OTHER_ACCOUNT in result["msg"]
     assert sandbox.writes() == []

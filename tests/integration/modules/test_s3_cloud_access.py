@@ -295,9 +295,8 @@ def test_other_actions_get_a_statement_of_their_own(scene: Sandbox, run_module: 
         roles=[ROLE_B],
         actions=reading,
     )
-    assert (
-        made["sid"].startswith("AnyscaleClusterAccess") and made["sid"] != "AnyscaleClusterAccess"
-    )
+    assert made["sid"].startswith("AnyscaleClusterAccess")
+    assert made["sid"] != "AnyscaleClusterAccess"
     assert stored(scene)[:3] == [TLS_ONLY, EXPORT, grant(ROLE_ARN)]
     assert stored(scene)[3] == {**grant(ROLE_B_ARN, sid=made["sid"]), "Action": reading}
     settled(
@@ -847,7 +846,8 @@ def test_a_writer_that_never_stops_is_an_error(
 ) -> None:
     overwrite(*[[TLS_ONLY, {**EXPORT, "Sid": f"Round{number}"}] for number in range(50)])
     result = failure(run_module(MODULE, **GIVEN))
-    assert BUCKET in result["msg"] and "another writer" in result["msg"]
+    assert BUCKET in result["msg"]
+    assert "another writer" in result["msg"]
     assert len(write_operations(scene)) < 20
 
 
@@ -945,10 +945,8 @@ def test_a_write_with_an_unknown_outcome_is_reported_where_it_cannot_be_read_bac
     scene.fault(PUT, status=500, after=True)
     scene.fault("ListRoles", status=403, code="AccessDenied")
     result = failure(run_module(MODULE, **GIVEN))
-    assert (
-        result["error"]["operation"] == PUT
-        and "The call may have taken effect nevertheless." in result["msg"]
-    )
+    assert result["error"]["operation"] == PUT
+    assert "The call may have taken effect nevertheless." in result["msg"]
 
 
 def test_a_write_that_was_refused_is_not_reported_as_done(

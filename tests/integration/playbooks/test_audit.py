@@ -262,7 +262,8 @@ def test_what_is_no_earlier_report_is_refused(
     """Before anything is written."""
     (tmp_path / "previous.json").write_text(content)
     audited = audit(FLEET, previous_report="previous.json")
-    assert audited.returned["failed"] and words in audited.returned["msg"]
+    assert audited.returned["failed"]
+    assert words in audited.returned["msg"]
     assert not (tmp_path / "out").exists()
 
 

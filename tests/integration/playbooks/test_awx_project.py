@@ -98,7 +98,7 @@ def _ran(
             variables=variables,
             environment=environment,
         )
-    yield Ran(case, job, secrets)
+    return Ran(case, job, secrets)
 
 
 def _keys(case: Case, access_key: str, secret_key: str, folder: Path) -> dict[str, str]:

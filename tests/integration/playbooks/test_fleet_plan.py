@@ -763,7 +763,8 @@ def test_a_cloud_that_fails_does_not_end_the_playbooks_after_it(
     run = run_playbook(
         running_sandbox, str(tmp_path / "site.yml"), inventory, "-e", "fleet_plan=always"
     )
-    assert run.exit_status == 2 and run.failed() == {"bad"}, run.output
+    assert run.exit_status == 2, run.output
+    assert run.failed() == {"bad"}, run.output
     assert len(task_results(run, "later")) == (1 if playbook == "onboard" else 0)
     assert [result["failed_clouds"] for result in run.named("Write the report")] == (
         [["bad"], []] if playbook == "audit" else []
@@ -846,9 +847,8 @@ def test_a_failure_stops_the_run_before_the_next_ring(rollout: Rollout) -> None:
     assert rollout.stopped.failed() == {"early-1"}
     assert rollout.stopped.exit_status == 2
     assert set(_converged(rollout.stopped)[:2]) == {"canary-1", "canary-2"}
-    assert not task_results(rollout.stopped, "no-ring") and not task_results(
-        rollout.stopped, "mars"
-    )
+    assert not task_results(rollout.stopped, "no-ring")
+    assert not task_results(rollout.stopped, "mars")
 
 
 def test_the_next_run_does_only_what_is_left(rollout: Rollout) -> None:
@@ -857,9 +857,8 @@ def test_the_next_run_does_only_what_is_left(rollout: Rollout) -> None:
     left = ["early-1", "no-ring", "mars"]
     assert [name for name in plan["hosts"] if name != "early-2"] == left
     assert plan["batches"] == [len(plan["hosts"]) - 2, 2]
-    assert not task_results(rollout.resumed, "canary-1") and not task_results(
-        rollout.resumed, "canary-2"
-    )
+    assert not task_results(rollout.resumed, "canary-1")
+    assert not task_results(rollout.resumed, "canary-2")
     assert set(_converged(rollout.resumed)) >= set(left)
     assert (rollout.resumed.failed(), rollout.resumed.exit_status) == (set(), 0)
 
@@ -881,12 +880,15 @@ def test_smaller_batches_are_never_of_two_rings(running_sandbox: Sandbox, tmp_pa
         "-e",
         "fleet_plan=always",
     )
-    assert run.failed() == {"canary-1"} and _converged(run) == []
+    assert run.failed() == {"canary-1"}
+    assert _converged(run) == []
     assert "early-1 was not reached" in run.output
     refused = run_playbook(
         running_sandbox, "onboard", inventory, "-e", RINGS, "-e", "onboard_serial=50%"
     )
-    assert "serial" in refused.output and refused.exit_status != 0 and refused.operations == {}
+    assert "serial" in refused.output
+    assert refused.exit_status != 0
+    assert refused.operations == {}
 
 
 @pytest.mark.long
@@ -1327,7 +1329,8 @@ def test_another_entry_point_is_planned_separately(
     run = run_play(
         running_sandbox, inventory_of(tmp_path, running_sandbox, clouds), [*looks, applied, again]
     )
-    assert run.changed("one") and run.changed("two")
+    assert run.changed("one")
+    assert run.changed("two")
     assert plan_of(run)["differing"] == {"one": ["ec2_trust_present"], "two": ["ec2_trust_present"]}
     assert (plan_of(run, "Plan the other")["right"], plan_of(run, "Look again")["right"]) == (
         2,
@@ -1427,7 +1430,8 @@ def test_module_defaults_are_those_of_the_tasks(defaulted: Run, case: str) -> No
     )
     expected = DEFAULTED[case][2]
     if isinstance(expected, str):
-        assert result["failed"] and expected in result["msg"]
+        assert result["failed"]
+        assert expected in result["msg"]
         assert expected in seen
     else:
         assert tuple(result["reasons"]) == expected
@@ -1472,8 +1476,10 @@ def test_no_secret_is_shown(running_sandbox: Sandbox, tmp_path: Path, valid_toke
     plan = plan_of(run)
     assert plan["right"] == (1 if valid_token else 0)
     assert "which is not the name of an IAM role" in plan["unseen"]["two"]
-    assert SECRET not in run.output and token not in run.output
-    assert SECRET not in str(run.results) and token not in str(run.results)
+    assert SECRET not in run.output
+    assert token not in run.output
+    assert SECRET not in str(run.results)
+    assert token not in str(run.results)
 
 
 @pytest.mark.core

@@ -116,7 +116,8 @@ def test_the_default_role_of_a_cloud_is_refused(
 ) -> None:
     cloud, variables = DEFAULTS[case]
     run = offboard(seeded, inventory_file(tmp_path, seeded, [cloud], **variables))
-    assert run.failed() == {cloud.name} and run.exit_status == 2
+    assert run.failed() == {cloud.name}
+    assert run.exit_status == 2
     assert f"{cloud.role_name} is the default role of cloud {cloud.cloud_id}" in run.output
     assert "offboard_default_role" in run.output
     assert not any(
@@ -182,11 +183,10 @@ def test_a_role_that_another_cloud_needs_is_refused(
         **SHARED[case],
     )
     run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}")
-    assert run.failed() == {OWN.name} and run.exit_status == 2, run.output
-    assert (
-        f"{name} is also a role of {OTHER.name}, according to" in run.output
-        and "offboard_shared_role" in run.output
-    )
+    assert run.failed() == {OWN.name}, run.output
+    assert run.exit_status == 2, run.output
+    assert f"{name} is also a role of {OTHER.name}, according to" in run.output
+    assert "offboard_shared_role" in run.output
     assert (run.writes, run.operations) == ([], {})
 
 
@@ -203,9 +203,8 @@ def test_where_its_own_account_is_not_known_the_name_counts(
         "-e",
         f"offboard_hosts={OWN.name}",
     )
-    assert (
-        run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, according to" in run.output
-    )
+    assert run.failed() == {OWN.name}
+    assert f"is also a role of {OTHER.name}, according to" in run.output
 
 
 @pytest.mark.long
@@ -217,9 +216,8 @@ def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
     """
     default = {"anyscale_default_role_arn": OWN.role_arn}
     run = offboard(seeded, _two_clouds(seeded, tmp_path, **default), "--check")
-    assert (
-        run.failed() == {OWN.name} and f"is also a role of {OTHER.name}, according to" in run.output
-    )
+    assert run.failed() == {OWN.name}
+    assert f"is also a role of {OTHER.name}, according to" in run.output
     inventory = _two_clouds(seeded, tmp_path, **default, cloud_iam_role=OWN.role_arn)
     run = offboard(seeded, inventory, "--check")
     assert run.failed() == {OWN.name, OTHER.name}
@@ -256,7 +254,8 @@ def test_a_role_is_deleted_that_no_other_cloud_needs(
     of_the_other, arguments = FREE[case]
     inventory = _two_clouds(seeded, tmp_path, **of_the_other)
     run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}", "--check", *arguments)
-    assert run.exit_status == 0 and run.result(OWN.name, "cloud_iam"), run.output
+    assert run.exit_status == 0, run.output
+    assert run.result(OWN.name, "cloud_iam"), run.output
 
 
 def test_a_role_that_its_clouds_share_is_deleted_with_all_of_them(
@@ -273,7 +272,8 @@ def test_the_default_role_is_deleted_on_request(seeded: Sandbox, tmp_path: pathl
     )
     run_playbook(seeded, "onboard", inventory)
     run = offboard(seeded, inventory, "-e", "offboard_default_role=true")
-    assert run.exit_status == 0 and len(run.writes) == 3, run.output
+    assert run.exit_status == 0, run.output
+    assert len(run.writes) == 3, run.output
 
 
 @pytest.mark.long
@@ -302,7 +302,8 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     run = offboard(
         seeded, inventory_file(tmp_path, seeded, [OWN]), "-e", "offboard_hosts=serach-dev", *limit
     )
-    assert run.exit_status == 4 and run.operations == {}
+    assert run.exit_status == 4
+    assert run.operations == {}
     assert (
         "No host in the inventory matches serach-dev: there is no cloud to offboard." in run.output
     )

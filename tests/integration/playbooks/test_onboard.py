@@ -348,8 +348,9 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_region": {"a template": (TEMPLATE, "region")},
     "cloud_iam_assume_role_arn": {"a template": (TEMPLATE, "lookup")},
     "cloud_iam_assume_role_external_id": {"a template": (TEMPLATE, "assume_role_external_id")},
-    **dict.fromkeys(
-        (
+    **{
+        key: {"a template": (TEMPLATE, "lookup")}
+        for key in (
             "cloud_iam_create_instance_profile",
             "cloud_iam_publish",
             "cloud_iam_manage_trust",
@@ -357,9 +358,8 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "cloud_iam_manage_compute_config",
             "cloud_iam_prune_dangling_principals",
             "cloud_iam_backup",
-        ),
-        {"a template": (TEMPLATE, "lookup")},
-    ),
+        )
+    },
 }
 VALUES = [(variable, kind) for variable, kinds in HOSTILE.items() for kind in kinds]
 
@@ -422,7 +422,8 @@ def test_a_bad_variable_is_refused(refusals: tuple[Run, Path], variable: str, ki
     ]
     assert messages, "it was not refused"
     assert HOSTILE[variable][kind][1] in messages[0]
-    assert "Traceback" not in messages[0] and len(messages[0]) < LONGEST_MESSAGE
+    assert "Traceback" not in messages[0]
+    assert len(messages[0]) < LONGEST_MESSAGE
 
 
 def test_nothing_is_written_where_a_variable_is_bad(refusals: tuple[Run, Path]) -> None:
@@ -528,7 +529,8 @@ def test_a_cloud_moves_to_another_role_in_one_play(
     run = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
     assert run.exit_status == 0, run.output
     granted = json.dumps(_bucket_statements(running_sandbox, cloud))
-    assert f"role/{new}" in granted and cloud.role_arn not in granted
+    assert f"role/{new}" in granted
+    assert cloud.role_arn not in granted
     assert "ec2.amazonaws.com" in json.dumps(
         iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"]
     )

@@ -182,7 +182,8 @@ def test_a_document_is_restored(seeded: Sandbox, run_module: Run, name: str) -> 
     backup = change(run_module, kind)
     changed = kind.live(seeded, CLOUD)
     made = converge(seeded, run_module, MODULE, ["changed_since_backup"], files=[backup])
-    assert kind.same(kind.live(seeded, CLOUD), wanted) and not kind.same(wanted, changed)
+    assert kind.same(kind.live(seeded, CLOUD), wanted)
+    assert not kind.same(wanted, changed)
     assert made["diff"]["before_header"] == f"{read(backup).resource} (before)"
     own = run_module(MODULE, files=[change(run_module, kind)], backup=True, run_id="back")[
         "backup_file"
@@ -201,11 +202,9 @@ def test_there_was_none(seeded: Sandbox, run_module: Run, name: str) -> None:
     changed = kind.live(seeded, BARE)
     made = run_module(MODULE, files=[backup], backup=True)
     check_documented(MODULE, made)
-    assert (
-        made["reasons"] == ["added_since_backup"]
-        and made["document"] is None
-        and after(made) is None
-    )
+    assert made["reasons"] == ["added_since_backup"]
+    assert made["document"] is None
+    assert after(made) is None
     assert kind.live(seeded, BARE) is None
     settled(seeded, run_module, MODULE, files=[backup])
     assert run_module(MODULE, files=[made["backup_file"]])["reasons"] == ["removed_since_backup"]
@@ -229,9 +228,8 @@ def test_a_version_is_published_once_and_the_older_ones_stay(
     backup = change(run_module, KINDS["compute config"])
     assert run_module(MODULE, files=[backup])["compute_config"] == f"{CLOUD.compute_config_name}:3"
     first, second, third = _versions(seeded, CLOUD)
-    assert same_config(first["config"], third["config"]) and not same_config(
-        second["config"], third["config"]
-    )
+    assert same_config(first["config"], third["config"])
+    assert not same_config(second["config"], third["config"])
 
 
 def test_what_was_archived_comes_out_of_the_archive(seeded: Sandbox, run_module: Run) -> None:
@@ -378,7 +376,8 @@ def test_an_arn_of_a_deleted_principal_cannot_be_restored(
     delete_role(seeded, "friend")
     seeded.clear_calls()
     message = failure(run_module(MODULE, files=[backup], force=True, check=check))["msg"]
-    assert friend in message and "was deleted" in message
+    assert friend in message
+    assert "was deleted" in message
     assert seeded.writes() == []
     make_role(seeded, "friend")
     assert run_module(MODULE, files=[backup], force=True)["changed"]
@@ -495,7 +494,8 @@ def test_one_cloud_is_rolled_back_alone(running_sandbox: Sandbox, tmp_path: path
         name
     }
     (warning,) = run.result(name, "rollback_plan_info")["warnings"]
-    assert warning.startswith("Not put back") and f"trust policy of {CLOUDS[1].role_arn}" in warning
+    assert warning.startswith("Not put back")
+    assert f"trust policy of {CLOUDS[1].role_arn}" in warning
     assert f"trust policy of {CLOUDS[0].role_arn}" not in warning
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
     for cloud, wanted in list(zip(CLOUDS, changed, strict=True))[1:]:
@@ -540,12 +540,15 @@ def test_a_bucket_that_another_cloud_uses_is_not_taken_from_it(
     shared = bucket_policy_of(running_sandbox, one.bucket_name)
     options = ("-e", "rollback_run=onboarding", "--limit", one.name)
     run = run_playbook(running_sandbox, "rollback", inventory, *options)
-    assert run.exit_status == 2 and "other clouds" in run.output and other.cloud_id in run.output
+    assert run.exit_status == 2
+    assert "other clouds" in run.output
+    assert other.cloud_id in run.output
     assert policies_equal(bucket_policy_of(running_sandbox, one.bucket_name), shared)
     run = run_playbook(
         running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"
     )
-    assert run.exit_status == 0 and other.cloud_id in run.output, run.output
+    assert run.exit_status == 0, run.output
+    assert other.cloud_id in run.output, run.output
     assert same_state(state(running_sandbox, one), states[CLOUDS.index(one)])
 
 
@@ -582,10 +585,8 @@ def test_what_a_cloud_found_in_sync_is_not_taken_from_it(
         run = run_playbook(
             running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit
         )
-        assert (
-            run.failed() == {"castor"}
-            and "is also used by other hosts (needed_by: pollux)" in run.output
-        ), run.output
+        assert run.failed() == {"castor"}, run.output
+        assert "is also used by other hosts (needed_by: pollux)" in run.output
         assert [
             kind.live(running_sandbox, twins[0])
             for kind in (KINDS["trust policy"], KINDS["bucket policy"])
@@ -615,7 +616,8 @@ def test_the_last_document_that_was_written_is_restored_first_and_drift_ends_it(
     changed = state(running_sandbox, CLOUDS[0])
     options = ("-e", "rollback_run=onboarding")
     run = run_playbook(running_sandbox, "rollback", inventory, *options)
-    assert run.failed() == {CLOUDS[0].name} and run.exit_status == 2
+    assert run.failed() == {CLOUDS[0].name}
+    assert run.exit_status == 2
     assert "was changed by another writer after the run" in run.output
     assert same_state(state(running_sandbox, CLOUDS[0]), changed)
     forced = run_playbook(
@@ -672,7 +674,8 @@ def test_another_cloud_of_the_account_restores_an_unassigned_document(
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])
     inventory.write_text(hosts.replace(ACCOUNT, OTHER_ACCOUNT))
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
-    assert run.exit_status == 2 and "No cloud of the play is in the account of" in run.output
+    assert run.exit_status == 2
+    assert "No cloud of the play is in the account of" in run.output
 
 
 @pytest.mark.long
@@ -695,7 +698,8 @@ def test_a_cloud_of_which_the_run_has_nothing_is_no_success(
         "--limit",
         CLOUDS[1].name,
     )
-    assert run.exit_status == 2 and run.writes == []
+    assert run.exit_status == 2
+    assert run.writes == []
     assert "None of these documents belongs to a cloud of the play" in run.output
     assert f"trust policy of {CLOUDS[0].role_arn}" in run.output
 
@@ -709,7 +713,8 @@ def test_a_name_that_is_a_pattern_is_refused(
     hosts = inventory.read_text()
     inventory.write_text(hosts.replace(f" {CLOUDS[0].name}:", " '!vision':"))
     run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
-    assert run.exit_status == 2 and run.writes == []
+    assert run.exit_status == 2
+    assert run.writes == []
     assert "Host '!vision' has a name that Ansible reads as a pattern" in run.output
     inventory.write_text(
         hosts.replace(f" {CLOUDS[0].name}:", " '*':").replace(f" {CLOUDS[1].name}:", " '~.*':")
@@ -743,7 +748,8 @@ def test_a_mistake_is_explained(
     run = run_playbook(
         running_sandbox, "rollback", inventory_file(tmp_path, running_sandbox, CLOUDS), *arguments
     )
-    assert run.exit_status == 2 and words in " ".join(run.output.split())
+    assert run.exit_status == 2
+    assert words in " ".join(run.output.split())
     assert run.writes == []
 
 
@@ -766,5 +772,6 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
         "rollback_hosts=visoin",
         *limit,
     )
-    assert run.exit_status == 4 and run.operations == {}
+    assert run.exit_status == 4
+    assert run.operations == {}
     assert "No host in the inventory matches visoin: there is no cloud to roll back." in run.output

@@ -42,7 +42,7 @@ WITHOUT_ROLE = Cloud("without-role", VISION_ACCOUNT, role="misspelt")
 BAD: dict[str, tuple[Json, str]] = {
     WITHOUT_ROLE.name: (
         {},
-        f"Role misspelt does not exist in account {VISION_ACCOUNT}. Make it first",
+        f"Role misspelt does not exist in account {VISION_ACCOUNT}. Create it first",
     ),
     "bucket-elsewhere": (
         {"cloud_iam_bucket": THEIR_BUCKET},
@@ -110,7 +110,8 @@ def test_each_of_the_others_says_once_what_is_wrong(street: Street, name: str) -
         if host == name and result.get("failed")
     ]
     assert messages[1:] == ["This cloud failed. Its error is shown above."]
-    assert BAD[name][1] in messages[0] and "\n" not in messages[0]
+    assert BAD[name][1] in messages[0]
+    assert "\n" not in messages[0]
 
 
 def test_no_bad_one_is_half_described(street: Street) -> None:
@@ -181,7 +182,8 @@ def test_a_task_with_retries_asks_again(running_sandbox: Sandbox, tmp_path: Path
         running_sandbox, str(playbook), inventory_file(tmp_path, running_sandbox, [GOOD])
     )
     assert run.exit_status == 0, run.output
-    assert run.operations["AssumeRole"] == 2 and run.changed(GOOD.name)
+    assert run.operations["AssumeRole"] == 2
+    assert run.changed(GOOD.name)
 
 
 # --- an account that gives no answer --------------------------------------------------------------
@@ -227,9 +229,12 @@ def test_many_clouds_wait_for_one_answer(
         result["msg"] for _host, _action, result, _task in run.results if result.get("failed")
     }
     messages = failures - {"This cloud failed. Its error is shown above."}
-    assert run.failed() == {cloud.name for cloud in locked} and run.changed(GOOD.name)
-    assert len(messages) == 1 and f"AssumeRole (role {LOCKED}) failed" in messages.pop()
-    assert asked <= MOST_CALLS and seconds <= MOST_SECONDS
+    assert run.failed() == {cloud.name for cloud in locked}
+    assert run.changed(GOOD.name)
+    assert len(messages) == 1
+    assert f"AssumeRole (role {LOCKED}) failed" in messages.pop()
+    assert asked <= MOST_CALLS
+    assert seconds <= MOST_SECONDS
     figures = {
         "clouds": LOCKED_CLOUDS,
         "calls of AssumeRole": asked,

@@ -157,7 +157,8 @@ def test_an_answer_that_means_nothing_is_refused(play: Play, playbook: str, case
     run = play(playbook, **WRONG[case].answers)
     assert run.exit_status != 0, run.output
     assert WRONG[case].named in run.output, run.output
-    assert "Traceback" not in run.output and "uid=" not in run.output
+    assert "Traceback" not in run.output
+    assert "uid=" not in run.output
     assert run.writes == []
     if case != "an audit that fails for something else":
         assert run.operations == {}
@@ -228,7 +229,8 @@ def test_an_offboarding_is_for_the_selected_clouds(play: Play) -> None:
 
 def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -> None:
     run = play("offboard", fleet_clouds="vision-dev", **{**OFFBOARD, "offboard_default_role": "no"})
-    assert run.failed() == {"vision-dev"} and run.writes == [], run.output
+    assert run.failed() == {"vision-dev"}, run.output
+    assert run.writes == [], run.output
 
 
 @pytest.mark.parametrize("playbook", few_of(ALL, "onboard"))

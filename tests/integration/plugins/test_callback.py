@@ -298,7 +298,8 @@ def test_a_log_has_a_line_for_each_cloud_that_changed_or_failed(stage: Stage) ->
         "",
         "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0",
     ]
-    assert shown.errors == "" and shown.status == 2
+    assert shown.errors == ""
+    assert shown.status == 2
 
 
 def test_check_mode_is_named(stage: Stage) -> None:
@@ -614,7 +615,8 @@ def test_a_log_has_a_heartbeat(stage: Stage) -> None:
     beats = re.findall(
         r"^0 of 2 clouds done in 0:0(\d), 0 changed, 0 failed \| Be patient$", output, re.M
     )
-    assert len(beats) >= 3 and beats == sorted(set(beats))
+    assert len(beats) >= 3
+    assert beats == sorted(set(beats))
     assert " done in " not in stage.in_pipe(RAYFLEET_HEARTBEAT="0").output
 
 
@@ -662,11 +664,11 @@ def test_a_terminal_has_a_bar_below_what_is_printed(stage: Stage) -> None:
         re.match(r"\[#{12,}\.+\] 1 of 2 clouds done in 0:0\d, 1 changed, 1 failed", line)
         for line in shown.bars
     )
-    assert REMEDY in shown.lines and "[WARNING]: careful" in shown.lines
+    assert REMEDY in shown.lines
+    assert "[WARNING]: careful" in shown.lines
     assert not [line for line in shown.lines if " done in " in line]
-    assert (
-        "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in shown.lines and shown.status == 2
-    )
+    assert "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in shown.lines
+    assert shown.status == 2
     assert "changed: vision" not in shown.output, "the bar counts them"
 
 
@@ -683,7 +685,8 @@ def test_the_bar_fits_the_terminal(stage: Stage, width: int) -> None:
     """A line that wraps could not be erased."""
     long = does("名前 and a name that is longer than any terminal is wide", seconds=1)
     shown = stage.playbook(long, WAIT).on_terminal(width=width)
-    assert shown.bars and max(map(display_width, shown.bars)) < width
+    assert shown.bars
+    assert max(map(display_width, shown.bars)) < width
     assert any(line.startswith("clouds=2") for line in shown.lines)
 
 
@@ -693,7 +696,8 @@ def test_colours_are_left_out_on_demand(stage: Stage) -> None:
     assert "\x1b[0;33m1 changed\x1b[0m" in stage.on_terminal().output
     for name in ("NO_COLOR", "ANSIBLE_NOCOLOR"):
         shown = stage.on_terminal(**{name: "1"})
-        assert shown.bars and not re.search(r"\x1b\[[0-9;]*m", shown.output)
+        assert shown.bars
+        assert not re.search(r"\x1b\[[0-9;]*m", shown.output)
 
 
 @pytest.mark.parametrize(
@@ -714,7 +718,8 @@ def test_colours_are_left_out_on_demand(stage: Stage) -> None:
 def test_there_is_no_bar_without_a_terminal(stage: Stage, variables: dict[str, str]) -> None:
     """But lines, as in a log."""
     shown = stage.playbook(CHANGE, WAIT).on_terminal(**variables)
-    assert not shown.bars and ERASE not in shown.output
+    assert not shown.bars
+    assert ERASE not in shown.output
     assert "changed: vision (account 111111111111): access_missing" in shown.lines
 
 
@@ -724,13 +729,15 @@ def test_the_bar_makes_way_for_questions(stage: Stage) -> None:
     shown = stage.playbook(WAIT, question, WAIT).on_terminal(keys="of course\r")
     typed = shown.output.index("of course")
     assert " done in " not in shown.output[shown.output.index("Sure?") : typed]
-    assert " done in " in shown.output[:typed] and " done in " in shown.output[typed:]
+    assert " done in " in shown.output[:typed]
+    assert " done in " in shown.output[typed:]
 
 
 def test_an_interrupted_run_leaves_no_bar(stage: Stage) -> None:
     """The shell's prompt comes on a line of its own."""
     shown = stage.playbook(does("Wait", seconds=30)).on_terminal(interrupt=" done in 0:01")
-    assert shown.bars and shown.lines[-1] == ""
+    assert shown.bars
+    assert shown.lines[-1] == ""
     assert shown.status != 0
 
 
@@ -750,7 +757,8 @@ def test_external_texts_cannot_control_a_terminal(stage: Stage, where: str) -> N
         shown = getattr(stage.playbook(*tasks), where)(
             *arguments, ANSIBLE_CALLBACK_RESULT_FORMAT="yaml"
         )
-        assert "good\\rbad\\u202e" in shown.output and "\x1b[8m" not in shown.output + shown.errors
+        assert "good\\rbad\\u202e" in shown.output
+        assert "\x1b[8m" not in shown.output + shown.errors
         _left_on_screen(shown.output + shown.errors)
 
 
@@ -815,23 +823,22 @@ def test_a_rollback_is_reported_as_a_rollback(running_sandbox: Sandbox, tmp_path
 
     one, other = FLEET[:2]
     for predicted in (rollback("--check"), rollback("-e", "fleet_mode=check")):
+        assert predicted.writes == []
         assert (
-            predicted.writes == []
-            and "clouds=2 in_sync=0 changed=0 would_change=2 failed=0 unreachable=0"
-            in predicted.output
+            "clouds=2 in_sync=0 changed=0 would_change=2 failed=0 unreachable=0" in predicted.output
         )
-        assert (
-            "reasons for predicted changes:" in predicted.output
-            and "reasons for changes:" not in predicted.output
-        )
+        assert "reasons for predicted changes:" in predicted.output
+        assert "reasons for changes:" not in predicted.output
         assert (
             f"would change: {one.name} (account {one.account_id}): added_since_backup, "
             "changed_since_backup\n"
         ) in predicted.output
     put_trust(running_sandbox, policy(LAMBDA, PARTNER), one.role_name)
     made = rollback()
-    assert made.writes and "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in made.output
-    assert "would" not in made.output and "One or more items failed" not in made.output
+    assert made.writes
+    assert "clouds=2 in_sync=0 changed=1 failed=1 unreachable=0" in made.output
+    assert "would" not in made.output
+    assert "One or more items failed" not in made.output
     changed, _heading, failed = made.output.partition("reasons for changes:")[2].partition(
         "failures:"
     )
@@ -876,6 +883,9 @@ def test_clouds_that_a_rollout_did_not_reach_are_not_counted_as_in_sync(
     )
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
     changed = {cloud.name for cloud in FLEET if run.changed(cloud.name)}
-    assert totals["clouds"] == "13" and totals["failed"] == "1" and totals["in_sync"] == "1"
+    assert totals["clouds"] == "13"
+    assert totals["failed"] == "1"
+    assert totals["in_sync"] == "1"
     assert int(totals["changed"]) + int(totals["not_finished"]) == 11
-    assert 0 < len(changed) < 11 and int(totals["not_finished"]) >= 11 - len(changed)
+    assert 0 < len(changed) < 11
+    assert int(totals["not_finished"]) >= 11 - len(changed)

@@ -84,9 +84,8 @@ class Inventories:
         groups.
         """
         done = self.run("ansible-inventory", "--list", *arguments, **variables)
-        assert done.returncode == 0 and (
-            re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr
-        ), done.stderr
+        assert done.returncode == 0, done.stderr
+        assert re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr
         # Ansible marks texts that are not to be evaluated, which are all of the plugin's.
         found = json.loads(
             done.stdout, object_hook=lambda mapping: mapping.get("__ansible_unsafe", mapping)
@@ -152,9 +151,8 @@ class TestListing:
             assert groups[f"account_{account}"] == {
                 cloud.name for cloud in FLEET if cloud.account_id == account
             }
-        assert groups["ring_canary"] == {"search-lab"} and groups["ring_2"] == everyone - {
-            "search-lab"
-        }
+        assert groups["ring_canary"] == {"search-lab"}
+        assert groups["ring_2"] == everyone - {"search-lab"}
         assert groups["bucket_anyscale_search_shared"] == {
             "search-prod",
             "search-dev",
@@ -184,14 +182,13 @@ class TestListing:
         organization.add_cloud("elsewhere", provider="GCP")
         empty.write(not_applicable="mark")
         hosts, groups = empty.listed()
-        assert len(groups["anyscale_clouds"]) == 120 and groups["anyscale_not_applicable"] == {
+        assert len(groups["anyscale_clouds"]) == 120
+        assert groups["anyscale_not_applicable"] == {
             "k8s",
             "elsewhere",
         }
-        assert (
-            hosts["k8s"]["ansible_connection"] == "local"
-            and "cloud_iam_cloud_id" not in hosts["k8s"]
-        )
+        assert hosts["k8s"]["ansible_connection"] == "local"
+        assert "cloud_iam_cloud_id" not in hosts["k8s"]
         assert empty.calls() == {"GET /api/v2/clouds/": 3, RESOURCES: 121}
 
     def test_several_resources_of_a_cloud(self, fleet: Inventories) -> None:
@@ -229,10 +226,8 @@ class TestConstructed:
         assert groups["production"] == {
             cloud.name for cloud in FLEET if cloud.name.endswith("-prod")
         }
-        assert (
-            groups["team_search"] == {"search-lab"}
-            and len(groups["team_unassigned"]) == len(FLEET) - 1
-        )
+        assert groups["team_search"] == {"search-lab"}
+        assert len(groups["team_unassigned"]) == len(FLEET) - 1
 
     @pytest.mark.parametrize("strict", [False, True])
     def test_an_expression_that_fails_is_an_error_where_that_is_asked_for(
@@ -264,7 +259,8 @@ class TestUntrusted:
             shown = empty.run(
                 "ansible", "anyscale_clouds", "-m", "ansible.builtin.debug", "-a", f"var={variable}"
             )
-            assert shown.returncode == 0 and "{{ lookup(" in shown.stdout
+            assert shown.returncode == 0
+            assert "{{ lookup(" in shown.stdout
         assert not mark.exists()
 
 
@@ -291,7 +287,8 @@ class TestCache:
         before, _groups = cached.listed()
         self.write(cached, {"defaults": {"compute_config": "other"}}, groups={"every": "true"})
         after, groups = cached.listed()
-        assert not cached.calls() and len(groups["every"]) == len(FLEET)
+        assert not cached.calls()
+        assert len(groups["every"]) == len(FLEET)
         assert before["vision-prod"]["cloud_iam_compute_config"] == "vision-prod-ray"
         assert after["vision-prod"]["cloud_iam_compute_config"] == "other"
 
@@ -310,7 +307,9 @@ class TestCache:
 
     def test_no_secret_is_in_it(self, cached: Inventories) -> None:
         kept = "".join(path.name + path.read_text() for path in (cached.folder / "cache").iterdir())
-        assert "vision-prod" in kept and cached.sandbox.token not in kept and "secret" not in kept
+        assert "vision-prod" in kept
+        assert cached.sandbox.token not in kept
+        assert "secret" not in kept
 
     def test_what_could_not_be_read_in_full_is_not_kept(self, fleet: Inventories) -> None:
         self.write(fleet)
@@ -447,11 +446,9 @@ class TestErrors:
     def test_no_way_in(self, fleet: Inventories, variables: dict[str, str], message: str) -> None:
         fleet.write()
         done = fleet.run("ansible-inventory", "--graph", **variables)
-        assert (
-            done.returncode != 0
-            and re.search(message, done.stderr)
-            and "wrong" not in done.stderr.replace("it is wrong", "")
-        )
+        assert done.returncode != 0
+        assert re.search(message, done.stderr)
+        assert "wrong" not in done.stderr.replace("it is wrong", "")
 
     @pytest.mark.parametrize(("source", "_options", "_content", "message"), WRONG)
     def test_wrong_options_and_fleet_files(

@@ -401,7 +401,8 @@ def test_without_a_statement_something_is_missing(
     sandbox.settings(identity_policies={ACCOUNT: kept(playbook, lambda sid: sid != left_out.sid)})
     assert scene.work(sandbox, run_module, False) != []
     refused = made(sandbox, ACCOUNT, 403)
-    assert refused and refused <= operations(left_out.actions)
+    assert refused
+    assert refused <= operations(left_out.actions)
 
 
 # --- as users get them ----------------------------------------------------------------------------

@@ -395,7 +395,8 @@ def test_a_rollback_shows_no_secret_and_sessions_are_kept_for_a_run_alone(scene:
     assert [path for path in during.sessions if path.exists()] == []
     scene.refuse_token(2)  # of two clouds, whichever come first
     rollback, watch = scene.run("rollback", inventory, "-e", "rollback_run=first", **variables)
-    assert len(rollback.failed()) == 2 and ECHO in rollback.output, rollback.output
+    assert len(rollback.failed()) == 2, rollback.output
+    assert ECHO in rollback.output, rollback.output
     assert (
         scene.found(
             onboard.output, rollback.output, json.dumps([onboard.results, rollback.results])
@@ -473,7 +474,7 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
     for_aws |= {option: f"{{{{ {option} }}}}" for option in ("secret_key", "session_token")}
     defaults = {
         "group/rayfleet.anyscale.all": for_aws,
-        **dict.fromkeys((CONFIG, WHOLE, INFO), {"anyscale_token": "{{ token }}"}),
+        **{key: {"anyscale_token": "{{ token }}"} for key in (CONFIG, WHOLE, INFO)},
     }
     cases = {**TASKS, **MORE_TASKS} if in_worker else TASKS
     tasks = [
@@ -529,7 +530,8 @@ def test_the_inventory_shows_no_secret(scene: Scene, case: str) -> None:
         scene.refuse_token(1)
         options["anyscale_token"] = "{{ lookup('ansible.builtin.env', 'ANYSCALE_CLI_TOKEN') }}"
     done, watch = scene.list_inventory(variables, **options)
-    assert words in done.stderr and (GOOD.name in done.stdout) == (not words), done.stderr
+    assert words in done.stderr, done.stderr
+    assert (GOOD.name in done.stdout) == (not words), done.stderr
     assert scene.found(done.stdout, done.stderr) == []
     assert leaked_by_processes(watch, scene.canaries) == []
 
@@ -604,11 +606,9 @@ def test_modules_send_the_token_unencrypted_where_that_is_allowed_alone(
     monkeypatch.setenv("http_proxy", sandbox.anyscale_url)
     options = {**ANYSCALE_MODULES[module], "account_id": VISION_ACCOUNT, "anyscale_host": ELSEWHERE}
     refused = run_module(module, **options)
-    assert (
-        refused.get("failed")
-        and "unencrypted" in refused["msg"]
-        and "anyscale_allow_http" in refused["msg"]
-    )
+    assert refused.get("failed")
+    assert "unencrypted" in refused["msg"]
+    assert "anyscale_allow_http" in refused["msg"]
     assert sandbox.calls() == []
     assert not run_module(module, **options, anyscale_allow_http=True).get("failed")
     assert "anyscale" in {call["service"] for call in sandbox.calls()}
@@ -700,7 +700,8 @@ def test_modules_call_no_untrusted_host_unless_configured(
     sandbox.seed([GOOD])
     module, option, options = UNTRUSTED_HOSTS[case]
     refused = run_module(module, **options, **{option: untrusted_host})
-    assert refused.get("failed") and "certificate verify failed" in refused["msg"]
+    assert refused.get("failed")
+    assert "certificate verify failed" in refused["msg"]
     assert Encrypted.asked == []
     assert run_module(module, **options, **{option: untrusted_host}, validate_certs=False)["failed"]
     assert Encrypted.asked != []

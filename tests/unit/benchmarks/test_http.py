@@ -51,7 +51,8 @@ def test_a_request_is_answered_when_it_is_whole(size: int) -> None:
     )
     headers = {"host": "here", "x-one": "1", "content-length": "5"}
     assert requests == [Request("POST", "/x?y=1", headers, b"hello")]
-    assert written.startswith(b"HTTP/1.1 200 OK\r\n") and written.endswith(b"\r\n\r\nfine")
+    assert written.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert written.endswith(b"\r\n\r\nfine")
 
 
 def test_a_request_that_is_not_whole_is_not_answered() -> None:
@@ -69,7 +70,7 @@ def test_a_client_that_waits_for_leave_to_send_its_body_gets_it() -> None:
     assert len(received(head, body)[0]) == 1
 
 
-@pytest.mark.parametrize("method, ending", [("GET", b"\r\n\r\nbody"), ("HEAD", b"\r\n\r\n")])
+@pytest.mark.parametrize(("method", "ending"), [("GET", b"\r\n\r\nbody"), ("HEAD", b"\r\n\r\n")])
 def test_only_a_head_request_is_answered_without_the_body(method: str, ending: bytes) -> None:
     encoded = Answer(404, b"body", "text/plain").encoded(method)
     assert encoded.startswith(

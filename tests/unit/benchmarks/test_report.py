@@ -72,7 +72,7 @@ def test_a_slow_contender_is_scaled_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "scenario, latency_ms, contender",
+    ("scenario", "latency_ms", "contender"),
     [(IN_SYNC, 20, PLAN), (IN_SYNC, 0, AMAZON_AWS), (DRIFTED, 20, AMAZON_AWS)],
     ids=["of who is not slow", "at another latency", "in another scenario"],
 )
@@ -125,7 +125,7 @@ GOALS = {
 }
 
 
-@pytest.mark.parametrize("timed, text, expected", GOALS.values(), ids=GOALS)
+@pytest.mark.parametrize(("timed", "text", "expected"), GOALS.values(), ids=GOALS)
 def test_goals(
     timed: list[tuple[Scenario, int, int | None, Contender, float]],
     text: str,
@@ -224,7 +224,8 @@ def test_a_report_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     assert written.count("The second.") == 1
     before = _page.PAGE.read_text().partition(".. BEGIN report")[0]
     after = _page.PAGE.read_text().partition(".. END report")[2]
-    assert page.read_text().startswith(before) and page.read_text().endswith(after)
+    assert page.read_text().startswith(before)
+    assert page.read_text().endswith(after)
 
 
 def test_a_page_without_its_place_is_left_alone(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ READS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
 }
 
 
-@pytest.mark.parametrize("service, method, arguments", READS.values(), ids=READS)
+@pytest.mark.parametrize(("service", "method", "arguments"), READS.values(), ids=READS)
 def test_a_read_is_answered_as_by_the_sandbox(
     aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]
 ) -> None:
@@ -126,7 +126,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
 }
 
 
-@pytest.mark.parametrize("service, method, arguments", REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(("service", "method", "arguments"), REFUSALS.values(), ids=REFUSALS)
 def test_a_refusal_is_that_of_the_sandbox(
     aws: Aws, sandbox: Sandbox, service: str, method: str, arguments: dict[str, t.Any]
 ) -> None:
@@ -239,7 +239,7 @@ ANYSCALE_READS: dict[str, tuple[str, str, t.Any]] = {
 }
 
 
-@pytest.mark.parametrize("method, path, body", ANYSCALE_READS.values(), ids=ANYSCALE_READS)
+@pytest.mark.parametrize(("method", "path", "body"), ANYSCALE_READS.values(), ids=ANYSCALE_READS)
 def test_anyscale_is_answered_as_by_the_sandbox(
     stand_in: StandIn, sandbox: Sandbox, method: str, path: str, body: t.Any
 ) -> None:
@@ -295,7 +295,7 @@ def test_all_versions_come_newest_first(stand_in: StandIn, aws: Aws) -> None:
 
 
 @pytest.mark.parametrize(
-    "clouds, share, drifted",
+    ("clouds", "share", "drifted"),
     [(50, 0.0, 0), (50, 1.0, 50), (50, 0.01, 1), (500, 0.01, 5), (2000, 0.01, 20)],
     ids=["none", "all", "at least one", "1 % of 500", "1 % of 2000"],
 )

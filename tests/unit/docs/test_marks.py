@@ -41,7 +41,8 @@ def test_a_part_is_replaced(name: str) -> None:
     assert part_of(page, name) == text
     indented = textwrap.indent(text, " " * 3 * (name == "two"))
     kept_before, kept_after = PAGE.split(f".. BEGIN {name}")[0], PAGE.split(f".. END {name}")[1]
-    assert page.startswith(kept_before) and page.endswith(kept_after)
+    assert page.startswith(kept_before)
+    assert page.endswith(kept_after)
     assert f"\n\n{indented}\n\n" in page
     assert replace_part(page, name, text) == page
     assert replace_part(page, name, "old") == PAGE
@@ -62,5 +63,5 @@ def test_parts_are_listed_in_their_order() -> None:
     ids=["no marks", "another name", "no end", "an end with another indentation"],
 )
 def test_a_page_without_the_marks_is_an_error(page: str) -> None:
-    with pytest.raises(ValueError, match="lacks the marks '.. BEGIN one' and '.. END one'"):
+    with pytest.raises(ValueError, match=r"lacks the marks '.. BEGIN one' and '.. END one'"):
         replace_part(page, "one", "new")

@@ -35,7 +35,9 @@ def test_the_figures_have_their_shape() -> None:
     """The day and the machine, then a table of two columns."""
     where, head, rows = part_of(PAGE.read_text(), PART).partition(HEAD)
     assert tuple(re.findall(r"^:(\w+): \S", where, re.MULTILINE)) == _WHERE
-    assert head and len(_ROW.findall(rows)) > 1 and _ROW.sub("", rows).strip() == ""
+    assert head
+    assert len(_ROW.findall(rows)) > 1
+    assert _ROW.sub("", rows).strip() == ""
 
 
 def test_the_figures_of_a_long_run(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def test_every_profile_of_the_fleet_is_shown_as_by_get_instance_profile(
     filled = [
         profile for profile in iam.list_instance_profiles()["InstanceProfiles"] if profile["Roles"]
     ]
-    assert filled and set(shown) == {profile["Arn"] for profile in filled}
+    assert filled
+    assert set(shown) == {profile["Arn"] for profile in filled}
     for found in shown.values():
         profile = iam.get_instance_profile(InstanceProfileName=found["InstanceProfileName"])[
             "InstanceProfile"
@@ -214,7 +215,8 @@ FILTERS: dict[str, tuple[list[str], tuple[int, int, int, int]]] = {
 def test_filter(sandbox: Sandbox, types: list[str], counts: tuple[int, int, int, int]) -> None:
     answer = furnish(sandbox, 3).get_account_authorization_details(Filter=types)
     assert tuple(len(answer[name]) for name in LISTS) == counts
-    assert not answer["IsTruncated"] and "Marker" not in answer
+    assert not answer["IsTruncated"]
+    assert "Marker" not in answer
 
 
 PAGES: dict[str, tuple[int, Json, list[int]]] = {

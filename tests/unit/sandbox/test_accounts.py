@@ -416,7 +416,8 @@ def test_calls_are_recorded(sandbox: Sandbox, aws: t.Any, refused: t.Any) -> Non
 def test_request_ids(aws: t.Any, service: str) -> None:
     call = getattr(aws(service), {"iam": "list_roles", "s3": "list_buckets"}[service])
     ids = [call()["ResponseMetadata"]["RequestId"] for _attempt in range(2)]
-    assert all(ids) and ids[0] != ids[1]
+    assert all(ids)
+    assert ids[0] != ids[1]
 
 
 def test_request_id_of_an_error_is_in_header_and_body(aws: t.Any) -> None:

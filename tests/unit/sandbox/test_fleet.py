@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import typing as t
 
@@ -304,12 +305,10 @@ def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
 def bucket_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     """Make a cloud's bucket and its policy by calls of AWS's API."""
     s3 = sandbox.client("s3", cloud.account_id)
-    try:
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(
             Bucket=cloud.bucket_name, CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
         )
-    except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass
     document = _seed_documents.bucket_policy(cloud)
     if document:
         s3.put_bucket_policy(Bucket=cloud.bucket_name, Policy=json.dumps(document))

@@ -36,24 +36,28 @@ def test_whatever_botocore_repeats_may_pass(code: str) -> None:
     has changed it meanwhile.
     """
     error = AwsError("It failed.", code=code, status=400)
-    assert error.is_transient and not error.outcome_unknown
+    assert error.is_transient
+    assert not error.outcome_unknown
 
 
 def test_too_many_requests_may_pass_whatever_their_code() -> None:
     """A gateway in front of AWS may say so in its own words."""
     error = AwsError("It failed.", code="429", status=429)
-    assert error.is_transient and not error.outcome_unknown
+    assert error.is_transient
+    assert not error.outcome_unknown
 
 
 @pytest.mark.parametrize("name", LOST)
 def test_what_may_have_been_done(name: str) -> None:
     code, status = LOST[name]
     error = AwsError("It failed.", code=code, status=status)
-    assert error.is_transient and error.outcome_unknown
+    assert error.is_transient
+    assert error.outcome_unknown
 
 
 @pytest.mark.parametrize("name", LASTING)
 def test_what_does_not_pass(name: str) -> None:
     code, status = LASTING[name]
     error = AwsError("It failed.", code=code, status=status)
-    assert not error.is_transient and not error.outcome_unknown
+    assert not error.is_transient
+    assert not error.outcome_unknown

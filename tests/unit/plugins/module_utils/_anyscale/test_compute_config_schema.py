@@ -432,7 +432,8 @@ def test_what_the_api_never_gives_is_refused(
     """By the place where it is: it would otherwise end the whole task with a traceback."""
     with pytest.raises(InputError) as caught:
         read(document)
-    assert words in caught.value.message and caught.value.remedy
+    assert words in caught.value.message
+    assert caught.value.remedy
 
 
 DIFFERENT = {

@@ -87,7 +87,7 @@ def test_the_partition_is_kept() -> None:
 
 
 def test_an_answer_that_is_not_of_aws() -> None:
-    with pytest.raises(TaskError, match="endpoint_url|not an ARN"):
+    with pytest.raises(TaskError, match=r"endpoint_url|not an ARN"):
         parse_identity("<html>", "")
 
 

@@ -126,7 +126,7 @@ def read(session: BulkSession, method: str, name: str) -> Json | None:
     try:
         return t.cast(Json, session.call("iam", method, **{name_key: name})[answer_key])
     except AwsError as error:
-        assert error.code == "NoSuchEntity"
+        assert error.code == "NoSuchEntity"  # noqa: PT017
         return None
 
 

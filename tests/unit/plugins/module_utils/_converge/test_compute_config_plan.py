@@ -328,7 +328,8 @@ def test_absent(live: JsonObject, reasons: tuple[str, ...], cluster: JsonObject 
     assert plan.reasons == reasons
     assert plan.config is not None
     assert plan.config.get("advanced_configurations_json") == cluster
-    assert ARN not in str(plan.config) and ROLE_ARN not in str(plan.config)
+    assert ARN not in str(plan.config)
+    assert ROLE_ARN not in str(plan.config)
     check_settled(before, wanted, plan)
 
 
@@ -336,7 +337,8 @@ def test_absent_says_whose_profile_stays() -> None:
     (warning,) = decide(
         observed(config(None, None, node("w", OTHERS))), Wanted(ARN, state="absent")
     ).warnings
-    assert "'w'" in warning and OTHER_ARN in warning
+    assert "'w'" in warning
+    assert OTHER_ARN in warning
 
 
 @pytest.mark.parametrize("state", ["absent", "archived"])
@@ -352,9 +354,8 @@ def test_nothing_to_do(state: str, before: Observed) -> None:
 def test_archiving_is_wanted() -> None:
     plan = decide(observed(config()), Wanted(ARN, state="archived"))
     assert plan.reasons == ("archive_wanted",)
-    assert plan.before == {"compute_config": normalise(config())} and plan.after == {
-        "compute_config": None
-    }
+    assert plan.before == {"compute_config": normalise(config())}
+    assert plan.after == {"compute_config": None}
 
 
 def test_an_archived_name_cannot_be_used() -> None:
@@ -373,7 +374,8 @@ class TestMissing:
         plan = decide(before, wanted)
         assert plan.reasons == ("compute_config_missing",)
         assert plan.before == {"compute_config": None}
-        assert plan.config is not None and plan.config["cloud_id"] == "cld_x"
+        assert plan.config is not None
+        assert plan.config["cloud_id"] == "cld_x"
         assert plan.config["worker_node_types"][0]["advanced_configurations_json"] == {
             **DISK,
             **OURS,
@@ -401,7 +403,8 @@ class TestMissing:
             observed(None),
             Wanted(ARN, {"head_node": {"instance_type": "m5.large"}, "worker_nodes": []}),
         )
-        assert plan.config is not None and "resources" not in plan.config["head_node_type"]
+        assert plan.config is not None
+        assert "resources" not in plan.config["head_node_type"]
 
     def test_an_undeclared_head_node_comes_from_the_default_config(self) -> None:
         default = {"head_node_type": node(instance_type="m6i.large", resources={"cpu": 8})}
@@ -458,7 +461,8 @@ class TestResources:
     def test_the_top_level_follows_the_first(self) -> None:
         live = config(DISK, deployment_configs=[entry("eks"), entry("vm-west")])
         plan = decide(observed(live, ALL_RESOURCES), Wanted(ARN))
-        assert plan.config is not None and plan.config["advanced_configurations_json"] == DISK
+        assert plan.config is not None
+        assert plan.config["advanced_configurations_json"] == DISK
 
     @pytest.mark.parametrize("resource", [K8S, GCP], ids=["Kubernetes", "GCP"])
     def test_no_virtual_machines_of_aws_at_all(self, resource: JsonObject) -> None:
@@ -580,7 +584,8 @@ def test_a_declared_instance_type_ends_a_shape() -> None:
         head_node_type=node(instance_type="custom", required_resources={"cpu": 4, "memory": 2**33}),
     )
     plan = decide(observed(live), Wanted(ARN, {"head_node": {"instance_type": "m5.large"}}))
-    assert plan.config is not None and "required_resources" not in plan.config["head_node_type"]
+    assert plan.config is not None
+    assert "required_resources" not in plan.config["head_node_type"]
 
 
 class TestDeclaredDeployments:
@@ -600,7 +605,8 @@ class TestDeclaredDeployments:
 
     def test_unnamed_is_the_primary(self) -> None:
         plan = decide(observed(self.LIVE, ALL_RESOURCES), Wanted(ARN, {"zones": ["us-west-2a"]}))
-        assert plan.config is not None and plan.config["allowed_azs"] == ["us-west-2a"]
+        assert plan.config is not None
+        assert plan.config["allowed_azs"] == ["us-west-2a"]
 
     def test_one_that_is_not_there(self) -> None:
         with pytest.raises(InputError, match="does not say to which one"):

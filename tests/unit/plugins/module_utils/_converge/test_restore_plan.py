@@ -48,7 +48,8 @@ def test_what_other_clouds_need_is_restored_only_by_force() -> None:
     with pytest.raises(RefusedError, match="needed_by: speech, vision"):
         decide(backups, "b", same, False, needed_by=NEEDED)
     reason, warnings = decide(backups, "b", same, True, needed_by=NEEDED)
-    assert reason == "changed_since_backup" and "speech, vision" in warnings[0]
+    assert reason == "changed_since_backup"
+    assert "speech, vision" in warnings[0]
     assert decide(backups, "a", same, False, needed_by=NEEDED) == ("", ())
 
 
@@ -109,7 +110,8 @@ def test_what_another_writer_wrote_is_refused(case: str) -> None:
     documents, live, words = DRIFT[case]
     with pytest.raises(RefusedError, match=words) as caught:
         decide(chain(*documents), live, same, force=False)
-    assert "fleet-data" in caught.value.message and "force" in caught.value.remedy
+    assert "fleet-data" in caught.value.message
+    assert "force" in caught.value.remedy
 
 
 @pytest.mark.parametrize("case", DRIFT)
@@ -168,7 +170,8 @@ def test_what_other_clouds_use_is_refused_unless_forced(case: str) -> None:
 
 def test_a_backup_that_does_not_say_for_which_cloud_it_is_is_warned_about() -> None:
     verdict = decide(shared(("cld_1",), ()), "c", same, False, ["cld_1"])
-    assert verdict.reason and "may have been written for other clouds" in verdict.warnings[0]
+    assert verdict.reason
+    assert "may have been written for other clouds" in verdict.warnings[0]
     assert written_for(shared(("cld_1",), ())) == ()
     assert written_for(shared(("cld_2",), ("cld_1",))) == ("cld_1", "cld_2")
 

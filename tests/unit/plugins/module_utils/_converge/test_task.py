@@ -47,7 +47,9 @@ class Scripted(Task):
 def test_it_is_settled_by_whichever_write_is_the_last_one(tmp_path: Path, writes: int) -> None:
     task = Scripted(tmp_path, [*[WRONG] * (writes - 1), IN_SYNC])
     result = run(task, check_mode=False)
-    assert result["changed"] and result["previous"] == "old" and len(task.written) == writes
+    assert result["changed"]
+    assert result["previous"] == "old"
+    assert len(task.written) == writes
 
 
 def test_it_gives_up_after_so_many(tmp_path: Path) -> None:

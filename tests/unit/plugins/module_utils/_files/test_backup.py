@@ -190,7 +190,8 @@ def test_names_are_plain_and_distinguish_documents(name: str, other: str) -> Non
         )
         for text in (name, other)
     )
-    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", one) and len(one) < 60
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", one)
+    assert len(one) < 60
     assert (one == another) == (name == other)
 
 
@@ -314,7 +315,7 @@ def test_what_another_user_owns_is_not_trusted(
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(InputError, match="belongs to another user"):
         read(str(path))
-    with pytest.raises(TaskError, match="was not changed.* belongs to another user"):
+    with pytest.raises(TaskError, match=r"was not changed.* belongs to another user"):
         write(tmp_path)
 
 
@@ -324,7 +325,7 @@ RELATIVE = ["backups", "./backups", "../backups", "", "~no-such-user/backups"]
 @pytest.mark.parametrize("directory", RELATIVE)
 def test_a_folder_that_is_not_absolute_is_refused(directory: str) -> None:
     """It would be another one wherever a task runs."""
-    with pytest.raises(InputError, match="backup_dir .* is not an absolute path"):
+    with pytest.raises(InputError, match=r"backup_dir .* is not an absolute path"):
         check_backup_options({"backup": True, "backup_dir": directory})
 
 

@@ -301,7 +301,7 @@ def test_a_folder_that_other_users_can_write_to_is_refused_or_closed(folder: pat
         with resource_lock(RESOURCE, str(folder), 1):
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     except TaskError as error:
-        assert str(folder) in error.message
+        assert str(folder) in error.message  # noqa: PT017
 
 
 def test_a_file_in_the_place_of_the_folder_is_an_error_that_names_it(folder: pathlib.Path) -> None:

@@ -127,7 +127,8 @@ def test_a_free_sid_is_the_given_one_or_an_unused_numbered_one() -> None:
     taken = [base(Sid="Ours")]
     for _count in range(12):
         sid = free_sid(policy(*taken), "Ours")
-        assert sid.startswith("Ours") and sid[len("Ours") :].isdigit()
+        assert sid.startswith("Ours")
+        assert sid[len("Ours") :].isdigit()
         assert sid not in [raw["Sid"] for raw in taken]
         taken.append(base(Sid=sid))
 

@@ -364,7 +364,9 @@ def test_another_region_of_an_account_asks_the_same_iam() -> None:
             {"assume_role_arn": "arn:aws:iam::333333333333:role/onboarding"},
         )
     )
-    assert first.account is None and other.account is first and elsewhere.account is None
+    assert first.account is None
+    assert other.account is first
+    assert elsewhere.account is None
 
 
 def test_threads_make_one_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,8 @@ def test_a_meaningless_answer_is_refused(option: str, item: str) -> None:
     """The variable is named, what was given, and what to give."""
     with pytest.raises(InputError) as raised:
         parse(**{option: [item]})
-    assert f"fleet_{option}" in raised.value.message and repr(item) in raised.value.message
+    assert f"fleet_{option}" in raised.value.message
+    assert repr(item) in raised.value.message
     assert raised.value.remedy
 
 
@@ -127,4 +128,5 @@ def test_what_it_says_of_itself_is_what_was_answered() -> None:
         str(parse(accounts=[TWO, ONE], clouds=["b*", "!a"]))
         == f"accounts {ONE}, {TWO}; clouds b*, !a"
     )
-    assert parse().is_empty and not parse(clouds=["*"]).is_empty
+    assert parse().is_empty
+    assert not parse(clouds=["*"]).is_empty

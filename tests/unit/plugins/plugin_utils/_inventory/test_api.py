@@ -93,7 +93,8 @@ class TestCalls:
 
     def test_a_cloud_listed_twice_is_one(self) -> None:
         client = Client([cloud(1), cloud(2), cloud(1)])
-        assert len(client.rows()) == 2 and sorted(client.asked) == ["cld_1", "cld_2"]
+        assert len(client.rows()) == 2
+        assert sorted(client.asked) == ["cld_1", "cld_2"]
 
     @pytest.mark.parametrize(
         ("patterns", "asked"),
@@ -111,7 +112,8 @@ class TestCalls:
         client = Client([cloud(number) for number in (1, 2, 3)])
         rows = client.rows(*patterns)
         assert sorted(client.asked) == asked
-        assert [row["cloud"]["id"] for row in rows if row["chosen"]] == asked and len(rows) == 3
+        assert [row["cloud"]["id"] for row in rows if row["chosen"]] == asked
+        assert len(rows) == 3
 
     def test_a_name_with_the_signs_of_a_pattern_can_be_given(self) -> None:
         assert Client([cloud(1, name="a[1]")]).rows("a[1]")[0]["chosen"]
@@ -134,7 +136,8 @@ class TestRows:
     def test_plain_data_without_unused_fields(self) -> None:
         rows = Client([cloud(1)]).rows()
         assert json.loads(json.dumps(rows)) == rows
-        assert "secret" not in json.dumps(rows) and "file_storage" not in rows[0]["resources"][0]
+        assert "secret" not in json.dumps(rows)
+        assert "file_storage" not in rows[0]["resources"][0]
         assert rows[0]["resources"] == [resource()]
 
     @pytest.mark.parametrize("status", [400, 403, 404, 500, 503, 0])

@@ -174,7 +174,8 @@ class TestRefused:
         with pytest.raises(InputError) as error:
             parse_fleet_file(document)
         text = error.value.failure()["msg"]
-        assert re.search(message, text) and error.value.remedy.endswith(".")
+        assert re.search(message, text)
+        assert error.value.remedy.endswith(".")
 
     def test_a_long_value_is_not_shown_whole(self) -> None:
         with pytest.raises(InputError) as error:

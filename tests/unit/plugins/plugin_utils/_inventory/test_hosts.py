@@ -116,7 +116,8 @@ class TestHostNames:
                 )
             ]
         )
-        assert list(hosts) == ["speech", "speech.east"] and not messages
+        assert list(hosts) == ["speech", "speech.east"]
+        assert not messages
 
     def test_clouds_of_one_name_all_get_their_ids_and_the_user_is_warned(self) -> None:
         hosts, messages = made(
@@ -271,10 +272,8 @@ class TestVariables:
             {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}},
         )
         [host] = hosts.values()
-        assert (
-            "cloud_iam_dest" not in host.variables
-            and host.variables["anyscale_ring"] == "us-west-2"
-        )
+        assert "cloud_iam_dest" not in host.variables
+        assert host.variables["anyscale_ring"] == "us-west-2"
         assert any(
             "variables needs {cloud}, which is not usable in a path, so it is not set" in text
             for text, _is_problem in messages
@@ -307,10 +306,8 @@ class TestVariables:
                 }
             }
         )
-        assert (
-            host.variables["cloud_iam_account_id"] == "333333333333"
-            and "cloud_iam_region" not in host.variables
-        )
+        assert host.variables["cloud_iam_account_id"] == "333333333333"
+        assert "cloud_iam_region" not in host.variables
         assert host.variables["anyscale_account_id"] == ACCOUNT
 
     @pytest.mark.parametrize(
@@ -361,7 +358,7 @@ class TestVariables:
 
 
 class TestPrecedence:
-    NARROWER = {
+    NARROWER = {  # noqa: RUF012
         "defaults": {"role": "default", "tags": {"a": "default", "b": "default"}},
         "clouds": {
             "speech.vm-aws-us-west-2": {"role": "resource of name"},
@@ -407,7 +404,7 @@ def unread(cloud_id: str = "cld_1", **cloud: t.Any) -> Json:
 
 
 class TestNotApplicable:
-    CASES = [
+    CASES = [  # noqa: RUF012
         pytest.param(row("speech", k8s()), id="Kubernetes on AWS"),
         pytest.param(row("speech", resource(provider="GCP")), id="resource on another provider"),
         pytest.param(unread(provider="GCP"), id="cloud on another provider"),
@@ -421,7 +418,8 @@ class TestNotApplicable:
     @pytest.mark.parametrize("cloud", CASES)
     def test_marked(self, cloud: Json) -> None:
         hosts, messages = made([cloud], mark=True)
-        assert hosts["speech"].groups == ("anyscale_not_applicable",) and not messages
+        assert hosts["speech"].groups == ("anyscale_not_applicable",)
+        assert not messages
         assert hosts["speech"].variables["anyscale_applicable"] is False
         assert not [name for name in hosts["speech"].variables if name.startswith("cloud_iam_")]
 
@@ -519,7 +517,9 @@ class TestProblems:
         _hosts, messages = made(rows, document)
         assert len(messages) == 1
         text, is_error = messages[0]
-        assert is_error and re.search(expected, text) and text.endswith(".")
+        assert is_error
+        assert re.search(expected, text)
+        assert text.endswith(".")
 
     def test_what_is_unknown_is_not_set_and_the_host_is_there(self) -> None:
         host = only({"defaults": {"role": "ray-{region}"}}, region=None, object_storage=None)
@@ -588,4 +588,5 @@ class TestProblems:
             for number in range(60)
         ]
         ((text, _is_error),) = made(rows)[1]
-        assert "a?[31m000 (cld_000), a?[31m001" in text and "and 10 more." in text
+        assert "a?[31m000 (cld_000), a?[31m001" in text
+        assert "and 10 more." in text

@@ -159,4 +159,5 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
 def test_a_mistake_is_explained(options: dict[str, t.Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_scope(**{"account_id": ACCOUNT, **options})
-    assert words in caught.value.message and caught.value.remedy
+    assert words in caught.value.message
+    assert caught.value.remedy

@@ -50,7 +50,8 @@ def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
     document = policy(playbook, SCOPE)
     sids = [statement["Sid"] for statement in document["Statement"]]
     assert document["Version"] == "2012-10-17"
-    assert len(set(sids)) == len(sids) and all(sid.isalnum() for sid in sids)
+    assert len(set(sids)) == len(sids)
+    assert all(sid.isalnum() for sid in sids)
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
         assert all(re.fullmatch(r"(iam|s3):[A-Za-z]+", action) for action in statement["Action"])
@@ -120,4 +121,5 @@ MISTAKES = {
 def test_a_mistake_is_explained(playbook: str, leave_out: list[str], words: str) -> None:
     with pytest.raises(InputError) as caught:
         policy(playbook, SCOPE, leave_out)
-    assert words in caught.value.message and caught.value.remedy
+    assert words in caught.value.message
+    assert caught.value.remedy

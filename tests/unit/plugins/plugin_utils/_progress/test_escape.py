@@ -66,7 +66,8 @@ def test_a_cut_text_is_its_start_and_no_wider(text: str, width: int) -> None:
 @given(st.text())
 def test_one_line_is_one_line(text: str) -> None:
     """For any text."""
-    assert not {"\n", "\r", "\t", "\x1b"} & set(on_one_line(text)) and not {
+    assert not {"\n", "\r", "\t", "\x1b"} & set(on_one_line(text))
+    assert not {
         "\n",
         "\r",
         "\t",

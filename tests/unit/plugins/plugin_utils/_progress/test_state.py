@@ -463,4 +463,5 @@ def test_an_account_stays_known() -> None:
 def test_a_host_that_no_play_named_is_counted() -> None:
     """Such as one that was added while the play ran."""
     progress = _after(BEGIN, ("change", "d", ["x"]), ("task_finished", "d", "trust"))
-    assert len(progress.clouds) == 4 and progress.changed == 1
+    assert len(progress.clouds) == 4
+    assert progress.changed == 1

@@ -87,7 +87,8 @@ def test_the_bar_is_never_wider_than_the_terminal(task: str, width: int) -> None
     progress = _halfway()
     progress.task = task
     line = _plain(texts.bar_line(progress, "clouds", False, width, 75.0))
-    assert display_width(line) <= width and line.isprintable()
+    assert display_width(line) <= width
+    assert line.isprintable()
 
 
 def test_the_bar_speaks_of_check_mode() -> None:
@@ -247,7 +248,8 @@ def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
             * 3,
         )
     lines = _recap(progress, width=width)
-    assert len(lines) < 40 and max(map(display_width, lines[3:-1])) <= width
+    assert len(lines) < 40
+    assert max(map(display_width, lines[3:-1])) <= width
     assert lines[4].startswith("   500  access_missing: cloud-0, ")
     assert all(": cloud" in line for line in lines if line.startswith("     1  ")), (
         "the names are to be seen too"

@@ -74,7 +74,8 @@ def test_a_fleet_has_a_row_for_each_check_and_for_each_error() -> None:
     assert [row["CLOUD_NAME"] for row in errors] == [
         name for name, outcome in results.items() if outcome.get("failed")
     ]
-    assert errors and all(row["STATUS_EXTENDED"] and row["CHECK_ID"] == "audit" for row in errors)
+    assert errors
+    assert all(row["STATUS_EXTENDED"] and row["CHECK_ID"] == "audit" for row in errors)
 
 
 def test_an_error_comes_before_the_unknown_checks() -> None:

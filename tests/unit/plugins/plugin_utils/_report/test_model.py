@@ -268,5 +268,6 @@ def test_what_cannot_be_compared_with_is_refused(text: str, words: str) -> None:
     """With the file's name, and what to name instead."""
     with pytest.raises(InputError) as caught:
         parse_report(text, "old/report.json")
-    assert "old/report.json" in caught.value.message and words in caught.value.message
+    assert "old/report.json" in caught.value.message
+    assert words in caught.value.message
     assert caught.value.remedy
