@@ -679,7 +679,7 @@ HARMLESS_DENIES = {
 
 
 @pytest.mark.parametrize("raw", HARMLESS_DENIES.values(), ids=list(HARMLESS_DENIES))
-def test_a_deny_without_effect(raw: Raw) -> None:
+def test_a_harmless_deny_is_no_warning(raw: Raw) -> None:
     plan = decided(policy(raw))
     assert left(plan)[0] == raw
     assert_ours(left(plan)[1], ROLE)
