@@ -12,7 +12,7 @@ import typing as t
 project = html_title = html_short_title = "rayfleet.anyscale"
 copyright = "Rayfleet contributors"
 # Without intersphinx no other site is asked, so that references to Ansible's own documentation lead
-# nowhere here. Those to our own pages are looked at by antsibull-docs' lint.
+# nowhere here. Those to our own pages are checked by antsibull-docs' lint.
 extensions = ["sphinx_antsibull_ext"]
 suppress_warnings = ["ref.ref", "ref.envvar"]
 default_role = "any"
