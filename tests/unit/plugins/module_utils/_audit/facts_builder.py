@@ -247,3 +247,12 @@ def checks_of(subject: str) -> set[str]:
 def verdict(check: str, found: Facts) -> Json:
     """The result of one check."""
     return next(one for one in run_checks(found) if one["id"] == check)
+
+
+def assert_verdict(check: str, changes: Json, status: str, words: str) -> None:
+    """A check comes to this status, and to a reason with these words, if the facts of a cloud that
+    is in sync are changed in this way.
+    """
+    found = verdict(check, facts(**changes))
+    assert found["status"] == status, found["reason"]
+    assert words in found["reason"]
