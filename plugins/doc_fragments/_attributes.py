@@ -33,3 +33,21 @@ attributes:
       modules at once.
 options: {}
 """
+
+    # What runs once on the controller, for all hosts.
+    RUN_ONCE = r"""
+attributes:
+  platform:
+    support: full
+    platforms: posix
+    description: Runs on the controller.
+  action:
+    support: full
+    description: Runs on the controller.
+  bypass_host_loop:
+    support: full
+    description: Runs once for all hosts of the play, or of each batch of a play with C(serial). The
+      strategies P(ansible.builtin.free#strategy) and P(ansible.builtin.host_pinned#strategy) refuse
+      it.
+options: {}
+"""

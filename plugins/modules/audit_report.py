@@ -52,6 +52,8 @@ options:
     type: str
     choices: [never, error, drift]
     default: error
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
 attributes:
   check_mode:
     support: full
@@ -62,17 +64,6 @@ attributes:
   idempotent:
     support: full
     description: Writing a report is not reported as a change. Each run replaces the files.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
-  action:
-    support: full
-    description: Runs on the controller.
-  bypass_host_loop:
-    support: full
-    description: Runs once for the play. The strategies P(ansible.builtin.free#strategy) and
-      P(ansible.builtin.host_pinned#strategy) refuse it.
 notes:
   - The files contain policies, ARNs and names. Their mode is V(0600).
   - The HTML page is self-contained and makes no request, so it can be sent by mail or stored as an

@@ -27,6 +27,8 @@ description:
     environment of their own. With any other task, all hosts count as ones that may need changes.
     The role's argument specification is not evaluated.
   - The task requires C(run_once=true), which also gives its result to all hosts.
+requirements:
+  - boto3 (on the controller)
 options:
   role:
     description:
@@ -102,6 +104,8 @@ options:
       - A host that needs changes again causes a warning.
     type: str
     version_added: 0.4.0
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
 attributes:
   check_mode:
     support: full
@@ -112,17 +116,6 @@ attributes:
   idempotent:
     support: full
     description: Changes nothing.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller, which needs boto3.
-  action:
-    support: full
-    description: Runs on the controller.
-  bypass_host_loop:
-    support: full
-    description: Runs once for the batch. The strategies P(ansible.builtin.free#strategy) and
-      P(ansible.builtin.host_pinned#strategy) refuse it.
 seealso:
   - module: rayfleet.anyscale.cloud_iam
     description: The task of the role that the playbook C(rayfleet.anyscale.onboard) plans.

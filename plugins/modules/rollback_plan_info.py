@@ -52,6 +52,8 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
 attributes:
   check_mode:
     support: full
@@ -62,17 +64,6 @@ attributes:
   idempotent:
     support: full
     description: Changes nothing.
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
-  action:
-    support: full
-    description: Runs on the controller.
-  bypass_host_loop:
-    support: full
-    description: Runs once for the batch. The strategies P(ansible.builtin.free#strategy) and
-      P(ansible.builtin.host_pinned#strategy) refuse it.
 seealso:
   - module: rayfleet.anyscale.backup_restore
   - plugin: rayfleet.anyscale.run_id
