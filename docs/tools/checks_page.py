@@ -50,7 +50,7 @@ UNCOVERED = (
     ),
     Uncovered(
         ("compute_config_profile",),
-        ("archive_wanted",),
+        ("not_archived",),
         "With ``state: archived``: the compute config is not archived yet.",
     ),
     Uncovered(

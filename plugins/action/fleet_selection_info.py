@@ -26,8 +26,8 @@ _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {
     "argument_spec": {
         **{name: {"type": "list", "elements": "str", "default": []} for name in _ANSWERS},
-        "required": {"type": "bool", "default": False},
-        "may_be_empty": {"type": "bool", "default": False},
+        "require_selection": {"type": "bool", "default": False},
+        "allow_empty_selection": {"type": "bool", "default": False},
     }
 }
 
@@ -42,14 +42,14 @@ class ActionModule(FleetAction):
     ) -> dict[str, t.Any]:
         """Validate the answers, and return the hosts that they select."""
         selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
-        if arguments["required"] and selection.is_empty:
+        if arguments["require_selection"] and selection.is_empty:
             raise InputError(
                 "No cloud is selected",
                 "Set fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* selects all "
                 "clouds.",
             )
         hosts, unlocated = _select(selection, names, hostvars)
-        if not hosts and not arguments["may_be_empty"]:
+        if not hosts and not arguments["allow_empty_selection"]:
             raise InputError(
                 f"None of the {len(names)} clouds is selected by {selection}",
                 "Compare the spelling with the inventory (ansible-inventory --graph).",

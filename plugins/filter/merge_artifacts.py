@@ -42,7 +42,7 @@ _value:
   sample:
     onboard:
       jobs: 4
-      counts: {"selected": 500, "changed": 12, "right": 487, "failed": 1, "not_reached": 0, "later": 0}
+      counts: {"selected": 500, "changed": 12, "in_sync": 487, "failed": 1, "not_reached": 0, "deferred": 0}
       failed_clouds: [vision-lab]
 """
 

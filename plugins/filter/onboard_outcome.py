@@ -55,7 +55,7 @@ _value:
       directories of the backups with the ID of their run.
   type: dict
   sample:
-    counts: {"selected": 500, "changed": 1, "right": 498, "failed": 1, "not_reached": 0, "later": 0}
+    counts: {"selected": 500, "changed": 1, "in_sync": 498, "failed": 1, "not_reached": 0, "deferred": 0}
     failed_clouds: [vision-lab]
     clouds:
       vision-lab: {"state": "failed", "msg": "Role vision-lab-ray does not exist in account 222222222222."}

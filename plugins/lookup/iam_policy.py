@@ -17,7 +17,7 @@ description:
     account, or to the caller itself if the caller is in that account.
   - No call is made to AWS.
   - The purpose of each statement, and the permissions of a caller in another account, are described
-    in L(The permissions that it needs,
+    in L(Required permissions,
     https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst/permissions.rst).
 options:
   _terms:

@@ -157,7 +157,7 @@ reasons:
       group hid the instance profile; V(node_group_profile_differs), a node group had another
       instance profile; V(config_differs), the live compute config differed from O(config);
       V(dest_differs), the file differed; V(profile_present), the compute config had the instance
-      profile, which O(state=absent) removes; V(archive_wanted), it was not archived yet.
+      profile, which O(state=absent) removes; V(not_archived), it was not archived yet.
   type: list
   elements: str
   returned: success

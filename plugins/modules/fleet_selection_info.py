@@ -41,12 +41,12 @@ options:
     type: list
     elements: str
     default: []
-  required:
+  require_selection:
     description:
       - Whether it is an error if none of the options above is set.
     type: bool
     default: false
-  may_be_empty:
+  allow_empty_selection:
     description:
       - Whether an empty selection is allowed, for example in one slice of many. Otherwise it is an
         error.

@@ -154,7 +154,7 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
         return _plan(observed, None, ())
     if wanted.state == "absent":
         return _absent(observed, observed.config, wanted.arn)
-    return _plan(observed, None, ("archive_wanted",))
+    return _plan(observed, None, ("not_archived",))
 
 
 def node_groups(observed: Observed) -> list[NodeGroup]:

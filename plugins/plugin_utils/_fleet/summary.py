@@ -28,18 +28,18 @@ def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collect
     went_on = sorted(plan.get("hosts", ()))
     clouds = {name: _of_cloud(variables[name], name in failed) for name in went_on}
     states = [cloud["state"] for cloud in clouds.values()]
-    right = plan.get("right", 0) + states.count("right")
+    in_sync = plan.get("right", 0) + states.count("in_sync")
     counts = {state: states.count(state) for state in ("changed", "failed", "not_reached")}
-    later = plan.get("later", 0)
+    deferred = plan.get("later", 0)
     return {
         "counts": {
-            "selected": plan.get("right", 0) + len(went_on) + later,
+            "selected": plan.get("right", 0) + len(went_on) + deferred,
             **counts,
-            "right": right,
-            "later": later,
+            "in_sync": in_sync,
+            "deferred": deferred,
         },
         "failed_clouds": [name for name in went_on if name in failed],
-        "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "right"},
+        "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "in_sync"},
         "backups": _backups([variables[name] for name in went_on]),
     }
 
@@ -58,7 +58,7 @@ def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
             "reasons": first.get("reasons", []),
             "overwritten": bool(known.get("onboard_overwritten")),
         }
-    return {"state": "right"}
+    return {"state": "in_sync"}
 
 
 def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:

@@ -232,9 +232,7 @@ def test_create_modify_delete_archive(sandbox: Sandbox, run_module: Run, modific
     )
     assert sandbox.client("iam", ACCOUNT).get_instance_profile(InstanceProfileName=ROLE)
 
-    archived = converge(
-        sandbox, run_module, MODULE, ["archive_wanted"], state="archived", **options
-    )
+    archived = converge(sandbox, run_module, MODULE, ["not_archived"], state="archived", **options)
     assert (archived["compute_config"], archived["compute_config_id"]) == (None, None)
     assert all(version["archived_at"] for version in versions(sandbox))
 
@@ -1226,7 +1224,7 @@ REASONS: dict[str, tuple[Change, Json]] = {
     ),
     "dest_differs": (with_config(advanced=profile()), {"dest": "team-a.yaml"}),
     "profile_present": (with_config(advanced=profile()), {"state": "absent"}),
-    "archive_wanted": (with_config(), {"state": "archived"}),
+    "not_archived": (with_config(), {"state": "archived"}),
 }
 
 

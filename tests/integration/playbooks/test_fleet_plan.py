@@ -908,8 +908,8 @@ def test_the_run_reports_the_outcome_of_all_clouds_also_where_it_stops(
         "changed": 0,
         "failed": 1,
         "not_reached": 1,
-        "right": 0,
-        "later": 0,
+        "in_sync": 0,
+        "deferred": 0,
     }
     assert run.exit_status == 2
 

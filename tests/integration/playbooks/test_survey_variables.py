@@ -303,16 +303,16 @@ def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
         "changed": 3,
         "failed": 0,
         "not_reached": 0,
-        "right": 1,
-        "later": 8,
+        "in_sync": 1,
+        "deferred": 8,
     }
     assert rest_counts["counts"] == {
         "selected": 12,
         "changed": 8,
         "failed": 0,
         "not_reached": 0,
-        "right": 4,
-        "later": 0,
+        "in_sync": 4,
+        "deferred": 0,
     }
 
 

@@ -353,7 +353,7 @@ def test_nothing_to_do(state: str, before: Observed) -> None:
 
 def test_archiving_is_wanted() -> None:
     plan = decide(observed(config()), Wanted(ARN, state="archived"))
-    assert plan.reasons == ("archive_wanted",)
+    assert plan.reasons == ("not_archived",)
     assert plan.before == {"compute_config": normalise(config())}
     assert plan.after == {"compute_config": None}
 

@@ -89,10 +89,10 @@ def test_every_cloud_counts_once() -> None:
     assert found["counts"] == {
         "selected": 18,
         "changed": 2,
-        "right": 11,
+        "in_sync": 11,
         "failed": 1,
         "not_reached": 1,
-        "later": 3,
+        "deferred": 3,
     }
     assert found["failed_clouds"] == ["c"]
     assert list(found["clouds"]) == ["a", "c", "d", "e"], "by name"
@@ -100,7 +100,9 @@ def test_every_cloud_counts_once() -> None:
 
 def test_without_a_plan_there_is_nothing() -> None:
     """As where no cloud was selected."""
-    nothing = dict.fromkeys(("selected", "changed", "right", "failed", "not_reached", "later"), 0)
+    nothing = dict.fromkeys(
+        ("selected", "changed", "in_sync", "failed", "not_reached", "deferred"), 0
+    )
     assert outcome({}, {}, []) == {
         "counts": nothing,
         "failed_clouds": [],
