@@ -30,14 +30,14 @@ demo:
 
 test: setup
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)
-	@$(NOX) -t test --parallel 2 --report $(LOGS)/report.json; \
-	$(SUMMARY) $(LOGS)/report.json
+	@$(NOX) -t test --parallel 2 --report $(LOGS)/report.json; status=$$?; \
+	$(SUMMARY) $(LOGS)/report.json && exit $$status
 
 test-all: setup
 	@rm -rf $(LOGS) .cache/coverage && mkdir -p $(LOGS)
-	@WHOLE=1 $(NOX) -t all --parallel 2 --report $(LOGS)/report.json; \
+	@WHOLE=1 $(NOX) -t all --parallel 2 --report $(LOGS)/report.json; status=$$?; \
 	$(NOX) -s coverage --report $(LOGS)/coverage.json; \
-	$(SUMMARY) --whole $(LOGS)/report.json $(LOGS)/coverage.json
+	$(SUMMARY) --whole $(LOGS)/report.json $(LOGS)/coverage.json && exit $$status
 
 lint: setup
 	@$(NOX) -t lint

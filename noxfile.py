@@ -36,7 +36,9 @@ nox.needs_version = ">=2026"
 nox.options.allow_parallel = True
 nox.options.default_venv_backend = "none"  # .venv, which tools/setup.sh makes
 nox.options.envdir = str(CACHE / "nox")
-nox.options.error_on_missing_interpreters = False  # skipped, which `make test-all` takes for failed
+nox.options.error_on_missing_interpreters = (
+    False  # skipped, which `make test-all` treats as a failure
+)
 nox.options.reuse_venv = "yes"
 nox.options.tags = ["test"]
 
@@ -52,10 +54,10 @@ PYTEST_OF_VENV = (str(VENV / "bin/python"), "-m", *PYTEST)
 WHOLE = bool(os.environ.get("WHOLE"))  # set by `make test-all`
 LINES_OF_A_FAILURE = 40
 # With a profile alone, without `enable_list: [args]`, ansible-lint finds nothing here. It still
-# overlooks a misspelt option beside a templated choice, such as a templated `state`: there only
+# overlooks a misspelled option beside a templated choice, such as a templated `state`: there only
 # running the task tells.
-MISSPELT = """---
-- name: A play that is right but for one misspelt option
+MISSPELLED = """---
+- name: A play that is right but for one misspelled option
   hosts: localhost
   gather_facts: false
   tasks:
@@ -161,19 +163,19 @@ def pylint_all(session: nox.Session) -> None:
 
 @nox.session(tags=["test", "all", "lint"])
 def ansible_lint(session: nox.Session) -> None:
-    """Ansible style and misspelt module options, with the proof that those are looked for."""
+    """Ansible style and misspelled module options, with the proof that those are looked for."""
     # ansible-lint checks no options of a module that has an action plugin of its name.
     copy = copied_clone(session, without="plugins/action/")
     env = {"ANSIBLE_COLLECTIONS_PATH": str(copy.parents[2])}
     run(session, "ansible-lint", cwd=copy, env=env)
-    misspelt = CACHE / "misspelt"
-    shutil.rmtree(misspelt, ignore_errors=True)
-    misspelt.mkdir()
-    (misspelt / "misspelt.yml").write_text(MISSPELT)
+    misspelled = CACHE / "misspelled"
+    shutil.rmtree(misspelled, ignore_errors=True)
+    misspelled.mkdir()
+    (misspelled / "misspelled.yml").write_text(MISSPELLED)
     config = ("--config-file", str(ROOT / ".ansible-lint"))
-    command = ("ansible-lint", *config, "misspelt.yml")
-    run(session, *command, cwd=misspelt, env=env, status=2, must_say="Unsupported parameters")
-    say(session, "ansible-lint refused a misspelt option, as it must")
+    command = ("ansible-lint", *config, "misspelled.yml")
+    run(session, *command, cwd=misspelled, env=env, status=2, must_say="Unsupported parameters")
+    say(session, "ansible-lint refused a misspelled option, as it must")
 
 
 @nox.session(tags=["test", "all", "lint"])
@@ -432,7 +434,7 @@ def link(path: Path, target: Path) -> None:
 def copied_clone(session: nox.Session, without: str = "") -> Path:
     """A copy of the clone's files, in a tree of collections and a git work tree of its own.
 
-    Without that, tools that ask git would be told that all of .cache is ignored, and test nothing.
+    Without that, tools that ask git find that all of .cache is ignored, and test nothing.
     """
     copy = CACHE / session.name / HERE.replace(".", "/")
     shutil.rmtree(copy, ignore_errors=True)
@@ -447,7 +449,7 @@ def copied_clone(session: nox.Session, without: str = "") -> Path:
 
 
 def ansible_test_sanity(session: nox.Session, *arguments: str) -> None:
-    """Sanity tests on a copy, without ignore files. A run that looked at nothing is a failure."""
+    """Sanity tests on a copy, without ignore files. A run that checked nothing is a failure."""
     copy = copied_clone(session)
     if ignored := sorted(path.name for path in (copy / "tests/sanity").glob("ignore-*.txt")):
         session.error(f"tests/sanity has ignore files: {', '.join(ignored)}")

@@ -48,7 +48,7 @@ def arrows(plugins: Path = PLUGINS) -> Arrows:
     for path in sorted(plugins.rglob("*.py")):
         source = _room(path.relative_to(plugins).with_suffix("").parts)
         if source not in _DRAWN_ELSEWHERE:
-            targets = {_room(parts) for parts in _imported(path, plugins)}
+            targets = {_room(parts) for parts in _imported(path, plugins) if parts}
             found.setdefault(source, set()).update(targets - {source})
     return found
 
@@ -57,12 +57,18 @@ def _imported(path: Path, plugins: Path) -> t.Iterator[tuple[str, ...]]:
     """What a file imports from plugins/, as the parts of the path below it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            parts = tuple(node.module.split("."))
-            if parts[: len(_PACKAGE)] == _PACKAGE:
-                below = parts[len(_PACKAGE) :]
-                for alias in node.names:
-                    is_file = plugins.joinpath(*below, f"{alias.name}.py").is_file()
-                    yield (*below, alias.name) if is_file else below
+            for alias in node.names:
+                below = _below(node.module)
+                is_file = plugins.joinpath(*below, f"{alias.name}.py").is_file()
+                yield (*below, alias.name) if is_file else below
+        elif isinstance(node, ast.Import):
+            yield from (_below(alias.name) for alias in node.names)
+
+
+def _below(module: str) -> tuple[str, ...]:
+    """The parts of a module's name below plugins/; none for what is not there."""
+    parts = tuple(module.split("."))
+    return parts[len(_PACKAGE) :] if parts[: len(_PACKAGE)] == _PACKAGE else ()
 
 
 def _room(parts: tuple[str, ...]) -> str:

@@ -144,3 +144,10 @@ def _shorten(line: str) -> str:
 
 def _with_full_stop(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def option(name: str, variable: str = "") -> str:
+    """An option for a message that users of the module and of the playbooks read: by its name, and
+    by the variable that sets it in playbooks.
+    """
+    return f"{name} ({variable or f'cloud_iam_{name}'} in playbooks)"

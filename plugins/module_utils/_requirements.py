@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said where a Python library is missing that the collection needs.
+"""The error for a Python library that is missing.
 
 This module util is private to the collection. Pure.
 """

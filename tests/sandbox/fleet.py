@@ -175,7 +175,7 @@ FLEET: tuple[Cloud, ...] = (
     ),
 )
 
-BROKEN_CLOUD = Cloud("robotics-lab", SCIENCE_ACCOUNT, role="robotics-lab-ray-misspelt")
+BROKEN_CLOUD = Cloud("robotics-lab", SCIENCE_ACCOUNT, role="robotics-lab-ray-misspelled")
 
 
 def inventory(sandbox: Sandbox, fleet: t.Iterable[Cloud] = FLEET) -> dict[str, t.Any]:

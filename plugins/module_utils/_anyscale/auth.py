@@ -98,7 +98,7 @@ def _stored_token(path: str) -> str:
         # Neither the file's content nor json's error text, which may quote it.
         raise InputError(
             f"The credentials file {path} cannot be read ({type(error).__name__}).",
-            "Remove it, and let 'anyscale login' write it anew.",
+            "Delete it and run 'anyscale login' again.",
         ) from None
     token = stored.get("cli_token") if isinstance(stored, dict) else None
     return token if isinstance(token, str) else ""

@@ -84,7 +84,7 @@ def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> J
     return copy.deepcopy({**kept, **repeated, "deployment_configs": list(entries)})
 
 
-def normalise(config: t.Mapping[str, t.Any]) -> JsonObject:
+def normalize(config: t.Mapping[str, t.Any]) -> JsonObject:
     """Normalize a config for comparison: nulls, Anyscale's defaults, legacy keys and the order of
     worker groups do not matter.
 
@@ -102,8 +102,8 @@ def normalise(config: t.Mapping[str, t.Any]) -> JsonObject:
 
 def same_config(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
     """Whether two configs mean the same. Compared as JSON: in Python ``True == 1``."""
-    return json.dumps(normalise(one), sort_keys=True) == json.dumps(
-        normalise(other), sort_keys=True
+    return json.dumps(normalize(one), sort_keys=True) == json.dumps(
+        normalize(other), sort_keys=True
     )
 
 

@@ -63,8 +63,8 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     except OSError as error:
         raise InputError(
             f"The CA bundle {settings.ca_path} cannot be used: {error.strerror or error}.",
-            "Correct aws_ca_bundle, or the environment variable ANYSCALE_SSL_CA_CERT or "
-            "AWS_CA_BUNDLE.",
+            "Correct aws_ca_bundle (ca_path of the inventory plugin), or the environment variable "
+            "ANYSCALE_SSL_CA_CERT or AWS_CA_BUNDLE.",
         ) from error
 
 
@@ -134,7 +134,7 @@ os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _proxy_of(url: str) -> str | None:
-    """The proxy for a URL by the variables that Ansible's own modules heed: ``https_proxy``,
+    """The proxy for a URL by the variables that Ansible's own modules use: ``https_proxy``,
     ``http_proxy`` and ``no_proxy``.
     """
     parts = urllib.parse.urlsplit(url)

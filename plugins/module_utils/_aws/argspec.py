@@ -4,7 +4,7 @@
 
 """The AWS connection options, named as in amazon.aws, and their validation.
 
-This module util is private to the collection. Pure.
+This module util is private to the collection.
 """
 
 from __future__ import annotations

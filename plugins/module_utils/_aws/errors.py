@@ -5,7 +5,7 @@
 """Convert exceptions of AWS and botocore into the collection's errors: what failed, the error code
 and message of the service, and how to fix it.
 
-This module util is private to the collection. Pure.
+This module util is private to the collection. It makes no call of its own.
 https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 
 _MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
 
@@ -68,8 +68,8 @@ _REMEDIES = {
     "MalformedPolicyDocument": _REFUSED,
     "LimitExceeded": "Request a quota increase in Service Quotas, or delete what is no longer needed.",
     "UpdateAssumeRolePolicy LimitExceeded": (
-        "Request an increase of the quota 'Role trust policy length' and set quota_chars to it, "
-        "or remove statements that are no longer needed."
+        f"Request an increase of the quota 'Role trust policy length' and set "
+        f"{option('quota_chars')} to it, or remove statements that are no longer needed."
     ),
     "Throttling": _TOO_FAST,
     "SlowDown": _TOO_FAST,

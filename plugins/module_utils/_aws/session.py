@@ -51,10 +51,10 @@ except ImportError:
     HAS_BOTO3 = False
 
     class BotoCoreError(Exception):  # type: ignore[no-redef]
-        """A placehlegacy if botocore is not installed; never raised."""
+        """A placeholder for when botocore is not installed; never raised."""
 
     class ClientError(Exception):  # type: ignore[no-redef]
-        """A placehlegacy if botocore is not installed; never raised."""
+        """A placeholder for when botocore is not installed; never raised."""
 
 
 _DEFAULT_REGION = "us-east-1"

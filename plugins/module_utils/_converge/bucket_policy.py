@@ -36,7 +36,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     refuse_caller,
     refuse_other_account,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    InputError,
+    option,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
     Backup,
@@ -220,8 +224,8 @@ class Task(PolicyTask):
                 statement,
                 self.resource,
                 deleted,
-                "Set prune_dangling_principals to true, or remove it from that statement. AWS "
-                "never reuses a unique id.",
+                f"Set {option('prune_dangling_principals')} to true, or remove it from that "
+                "statement. AWS never reuses a unique ID.",
             )
 
 

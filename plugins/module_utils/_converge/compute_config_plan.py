@@ -28,7 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     JsonObject,
     compose,
     deployments,
-    normalise,
+    normalize,
     same_config,
     worker_name,
 )
@@ -37,11 +37,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
+    option,
 )
 
 PROFILE = "IamInstanceProfile"
 HEAD = "head_node"
 _AUTOMATIC = "automatic workers"
+_SPEC = "cloud_iam_compute_config_spec"
 
 # https://docs.anyscale.com/configuration/compute/aws: the keys that Anyscale sets itself when it
 # launches an instance.
@@ -247,8 +249,8 @@ def _plan(
         dataclasses.asdict(finding) for finding in findings if finding.node_group is not None
     ]
     return ConfigPlan(
-        before={"compute_config": None if observed.config is None else normalise(observed.config)},
-        after={"compute_config": None if config is None else normalise(config)},
+        before={"compute_config": None if observed.config is None else normalize(observed.config)},
+        after={"compute_config": None if config is None else normalize(config)},
         reasons=tuple(dict.fromkeys(reasons)),
         warnings=tuple(warnings),
         result={
@@ -279,7 +281,7 @@ def _starting_point(
         raise InputError(
             f"The compute config {observed.name!r} does not exist, and there is no config to "
             "create it from.",
-            "Set config, at least with a head_node.",
+            f"Set {option('config', _SPEC)}, at least with a head_node.",
         )
     return {**observed.default_config, **cloud}, deployments(observed.default_config)
 
@@ -323,7 +325,8 @@ def _enforced(entries: list[JsonObject], wanted: Wanted, observed: Observed) -> 
         raise InputError(
             f"The compute config {observed.name!r} has several deployments ({names}), and config "
             "does not say to which one it applies.",
-            "Set cloud_resource in config to one of them, or declare all of them in configs.",
+            f"Set cloud_resource in {option('config', _SPEC)} to one of them, or declare all of "
+            "them in its configs.",
         )
     return [
         _enforced_entry(entry, declared[0], observed) if entry is target else entry

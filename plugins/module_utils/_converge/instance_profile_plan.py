@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, option
 
 MISSING = "instance_profile_missing"
 EMPTY = "instance_profile_without_role"
@@ -57,13 +57,13 @@ def decide(
         raise RefusedError(
             f"Instance profile {name} contains {held}, not {wanted}.",
             "The role of an instance profile is never replaced, since instances may be using it: "
-            "set instance_profile to another name, or remove the role from this one.",
+            f"set {option('instance_profile')} to another name, or remove the role from this one.",
             role_arn=held,
         )
     if profile is None and not may_create:
         raise RefusedError(
             f"Instance profile {name} does not exist.",
-            "Set create_instance_profile to true, or create the instance profile first.",
+            f"Set {option('create_instance_profile')} to true, or create the instance profile first.",
         )
     role_arn = held or role_arn
     arn = profile["Arn"] if profile else new_arn(name, role_arn or "")

@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     compose,
     deployments,
-    normalise,
+    normalize,
     same_config,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
@@ -229,12 +229,12 @@ class _ComputeConfigRestore(_DocumentRestore):
         version = template["version"] if template else 0
         publishes = bool(wanted) and not (template and same_config(template["config"], wanted))
         return _ConfigPlan(
-            before=live and normalise(live),
-            after=wanted and normalise(wanted),
+            before=live and normalize(live),
+            after=wanted and normalize(wanted),
             reasons=(verdict.reason,) if verdict.reason else (),
             warnings=verdict.warnings,
             result={
-                "document": wanted and normalise(wanted),
+                "document": wanted and normalize(wanted),
                 "compute_config": f"{name}:{version + publishes}" if wanted else None,
             },
             template=template,

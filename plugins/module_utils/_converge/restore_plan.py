@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 
@@ -99,8 +100,8 @@ def decide(
 def _needs_force(resource: str, obstacle: str) -> RefusedError:
     return RefusedError(
         f"The {resource} {obstacle}.",
-        "Run with force in check mode to see the difference. force restores the backup, and "
-        "discards what other writers changed or other clouds need.",
+        f"To see the difference, run in check mode with {option('force', 'rollback_force')}, which "
+        "restores the backup and discards what other writers changed or other clouds need.",
     )
 
 

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     PolicyError,
     RefusedError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import are_met
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
@@ -163,7 +164,8 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
     if not kept:
         raise PolicyError(
             "Only EC2 may assume the role, and a trust policy cannot be empty.",
-            "Allow another principal to assume the role first, or delete the role.",
+            "Allow another principal to assume the role first, delete the role, or leave its trust "
+            "policy as it is (cloud_iam_manage_trust=false in playbooks).",
         )
     after = with_statements(document, kept)
     return Plan(document, after, reasons=("ec2_trust_present",), result=_result(after, None))
@@ -257,7 +259,7 @@ def _refuse_length(document: Document, quota_chars: int) -> None:
             f"The trust policy would have {length} characters without white space; the quota is "
             f"{quota_chars}.",
             "Remove statements that are no longer needed, or request an increase of the quota "
-            "'Role trust policy length' in Service Quotas and set quota_chars to it.",
+            f"'Role trust policy length' in Service Quotas and set {option('quota_chars')} to it.",
             length=length,
             quota_chars=quota_chars,
         )

@@ -28,7 +28,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_cloud_id,
     parse_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+    option,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
 
@@ -53,8 +57,8 @@ _NAME = re.compile(
 )
 _WRITABLE_BY_OTHERS = 0o022
 _OTHER_DIRECTORY = (
-    "Set backup_dir to another directory (it is created if it does not exist), or set backup to "
-    "false."
+    f"Set {option('backup_dir')} to another directory (it is created if it does not exist), or set "
+    f"{option('backup')} to false."
 )
 
 
@@ -174,8 +178,8 @@ def read(path: str) -> Backup:
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"The backup {path[:_MAX_PATH_LENGTH]!r} in files cannot be read: {why}.",
-            "Set files to readable files.",
+            f"The backup {path[:_MAX_PATH_LENGTH]!r} cannot be read: {why}.",
+            f"Set {option('files', 'rollback_paths')} to readable files.",
         ) from error
     if found.st_uid != os.geteuid():
         raise InputError(
@@ -192,7 +196,7 @@ def read(path: str) -> Backup:
     except (KeyError, TypeError, AttributeError, TaskError) as error:
         raise InputError(
             f"{path} is not a backup that this release can read ({error}).",
-            "Set files to backups that this collection wrote.",
+            f"Set {option('files', 'rollback_paths')} to backups that this collection wrote.",
         ) from error
 
 
@@ -212,7 +216,7 @@ def files_in(directory: str, run_id: str | None = None) -> list[str]:
         raise InputError(
             f"The directory {directory} cannot be read: "
             f"{getattr(error, 'strerror', None) or error}.",
-            "Use another directory.",
+            f"Set {option('backup_dir')} to the directory with the backups.",
         ) from error
     found = [(name, match["run_id"]) for name in names if (match := _NAME.match(name))]
     return [os.path.join(directory, name) for name, run in found if run_id in (None, run)]

@@ -72,7 +72,7 @@ def _open(path: str) -> int:
     except OSError as error:
         raise TaskError(
             f"The lock file {path} cannot be opened: {error.strerror}.",
-            "Set lock_dir to another directory.",
+            "Set lock_dir, or the environment variable TMPDIR, to another directory.",
         ) from error
 
 
@@ -85,13 +85,13 @@ def _private_directory(directory: str | None) -> str:
         why = getattr(error, "strerror", None) or error
         raise TaskError(
             f"The lock directory {path!r} cannot be used: {why}.",
-            "Set lock_dir to another directory.",
+            "Set lock_dir, or the environment variable TMPDIR, to another directory.",
         ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise TaskError(
             f"The lock directory {path} must be a directory that the current user owns and no "
             "other user can write to.",
-            "Remove it, or set lock_dir to another directory.",
+            "Remove it, or set lock_dir, or the environment variable TMPDIR, to another one.",
         )
     return path
 
@@ -106,7 +106,7 @@ def _is_locked(handle: int, path: str) -> bool:
             return False
         raise TaskError(
             f"The lock file {path} cannot be locked: {error.strerror}.",
-            "Set lock_dir to a local directory.",
+            "Set lock_dir, or the environment variable TMPDIR, to a local directory.",
         ) from error
 
 

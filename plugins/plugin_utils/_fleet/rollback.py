@@ -217,16 +217,16 @@ def assign(
     account. ``only_named``: leave the latter documents out.
     """
     owners: dict[_Key, str] = {}
-    neighbours: dict[str, str] = {}
+    neighbors: dict[str, str] = {}
     for name, cloud in clouds.items():
-        neighbours.setdefault(cloud.account_id, name)
+        neighbors.setdefault(cloud.account_id, name)
         for key in cloud.documents:
             owners.setdefault(key, name)
     assignment = Assignment({}, [])
     for document in documents:
         host = owners.get(_key(document.first))
         if host is None and not only_named and document.first.account_id:
-            host = neighbours.get(document.first.account_id)
+            host = neighbors.get(document.first.account_id)
         target = assignment.unassigned if host is None else assignment.by_host.setdefault(host, [])
         target.append(document)
     return assignment

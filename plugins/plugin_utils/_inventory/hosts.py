@@ -148,7 +148,13 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
         if found.get("is_default") is True or len(readable) == 1
     ]
     if len(primary) != 1:
-        problems.append(Problem(_NO_PRIMARY, alone.label, "Contact Anyscale's support."))
+        problems.append(
+            Problem(
+                _NO_PRIMARY,
+                alone.label,
+                "Check 'anyscale cloud get' and make one of its resources the default.",
+            )
+        )
     return [
         CloudResource(cloud, found, is_primary=[key] == primary)
         for key, found in sorted(readable.items())

@@ -298,7 +298,7 @@ def test_a_broken_cloud_fails_alone(running_sandbox: Sandbox, tmp_path: Path) ->
     )
     assert run.failed() == {BROKEN_CLOUD.name}
     assert run.reasons(neighbour.name) == EXPECTED[neighbour.name]
-    assert "Role robotics-lab-ray-misspelt does not exist in account 333333333333" in run.output
+    assert "Role robotics-lab-ray-misspelled does not exist in account 333333333333" in run.output
     assert "1 changed, 0 in sync, 1 failed" in run.output
     assert run.exit_status == 2
 

@@ -36,13 +36,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import rec
 GOOD = Cloud("good", VISION_ACCOUNT, role="good-ray", trust="foreign_principal")
 THEIR_BUCKET = "of-another-account"
 LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
-WITHOUT_ROLE = Cloud("without-role", VISION_ACCOUNT, role="misspelt")
+WITHOUT_ROLE = Cloud("without-role", VISION_ACCOUNT, role="misspelled")
 
 # What is wrong with each of the others, as a variable, and how the message says so.
 BAD: dict[str, tuple[Json, str]] = {
     WITHOUT_ROLE.name: (
         {},
-        f"Role misspelt does not exist in account {VISION_ACCOUNT}. Create it first",
+        f"Role misspelled does not exist in account {VISION_ACCOUNT}. Create it first",
     ),
     "bucket-elsewhere": (
         {"cloud_iam_bucket": THEIR_BUCKET},

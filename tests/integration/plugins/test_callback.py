@@ -792,7 +792,7 @@ def test_the_onboarding_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Pa
     assert "clouds=13 in_sync=1 changed=11 failed=1 unreachable=0" in first.output
     assert re.search(r"^222222222222 +7 +0 +7 +0 +0$", first.output, re.M)
     assert re.search(
-        r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelt does not",
+        r"^failed: robotics-lab \(account 333333333333\), .*: Role robotics-lab-ray-misspelled does not",
         first.output,
         re.M,
     )

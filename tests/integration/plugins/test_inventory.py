@@ -330,7 +330,7 @@ def wrong(message: str, id: str, content: bytes | None = None, **options: t.Any)
 
 
 WRONG = [
-    wrong("Unknown option 'fleetfile'.*ansible-doc", "misspelt option", fleetfile="x.yml"),
+    wrong("Unknown option 'fleetfile'.*ansible-doc", "misspelled option", fleetfile="x.yml"),
     wrong("threads is 0. Give a number", "no threads", threads=0),
     wrong("not_applicable", "no such choice", not_applicable="show"),
     wrong("anyscale_token.*is not a string", "token that is a number", anyscale_token="{{ 1 }}"),
@@ -370,7 +370,7 @@ WRONG = [
     wrong("x.yml, defaults.ring is of the type date", "a date", b"defaults: {ring: 2026-01-01}"),
     wrong(
         "x.yml, there is an unknown key 'rol' in clouds.vision-prod.*The keys there",
-        "misspelt key",
+        "misspelled key",
         b"clouds: {vision-prod: {rol: x}}",
     ),
 ]

@@ -90,11 +90,19 @@ def test_rooms_beside_each_other_do_not_import_from_each_other() -> None:
         pytest.param("tests.sandbox import Sandbox", set(), id="what is not in plugins"),
     ],
 )
-def test_the_arrows_of_a_file(tmp_path: Path, statement: str, expected: set[str]) -> None:
+@pytest.mark.parametrize("form", ["from", "import"])
+def test_the_arrows_of_a_file(
+    tmp_path: Path, statement: str, expected: set[str], form: str
+) -> None:
     for name in ("modules/ping.py", "module_utils/_errors.py", "module_utils/_aws/iam.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "modules/pong.py").write_text(f"def run():\n    from {_COLLECTION}.{statement}\n")
+    line = f"from {_COLLECTION}.{statement}"
+    if form == "import":
+        module, _import, name = statement.partition(" import ")
+        module = module if name[0].isupper() or name == "main" else f"{module}.{name}"
+        line = f"import {_COLLECTION}.{module}"
+    (tmp_path / "modules/pong.py").write_text(f"def run():\n    {line}\n")
     assert arrows(tmp_path)["modules"] == expected
 
 

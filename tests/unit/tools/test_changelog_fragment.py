@@ -151,7 +151,7 @@ def test_what_lacks_a_fragment_is_listed(clone: Clone, capsys: pytest.CaptureFix
 
 
 def test_a_base_that_does_not_exist(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
-    """Nothing passes by a misspelt name."""
+    """Nothing passes by a misspelled name."""
     assert main(clone.root, ["mian"]) == NO_BASE
     assert "cannot compare with mian" in capsys.readouterr().err
 

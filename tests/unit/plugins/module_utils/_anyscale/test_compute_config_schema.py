@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     compose,
     deployments,
-    normalise,
+    normalize,
     same_config,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
@@ -146,7 +146,7 @@ def without_injected_zeros(entry: JsonObject) -> JsonObject:
 class TestAgainstAnyscale:
     def test_we_send_what_anyscale_sends(self, config: JsonObject) -> None:
         theirs = compose({}, [without_injected_zeros(sent_by_anyscale(config))])
-        assert normalise(to_api(config)) == normalise(theirs)
+        assert normalize(to_api(config)) == normalize(theirs)
 
     def test_anyscale_accepts_what_we_write_and_reads_the_same(self, config: JsonObject) -> None:
         written = to_yaml_schema(compose({"cloud_id": "cld_x"}, [sent_by_anyscale(config)]), "demo")
@@ -157,7 +157,7 @@ class TestAgainstAnyscale:
         )
 
     def test_the_round_trip_loses_nothing(self, config: JsonObject) -> None:
-        assert normalise(to_api(to_yaml_schema(to_api(config), "demo"))) == normalise(
+        assert normalize(to_api(to_yaml_schema(to_api(config), "demo"))) == normalize(
             to_api(config)
         )
 
@@ -179,7 +179,7 @@ class TestMultiResource:
         assert isinstance(
             compute_config_type_from_dict(copy.deepcopy(written)), MultiResourceComputeConfig
         )
-        assert normalise(to_api(written)) == normalise(to_api(MULTI_RESOURCE))
+        assert normalize(to_api(written)) == normalize(to_api(MULTI_RESOURCE))
 
     def test_one_resource_has_one_config(self) -> None:
         with pytest.raises(InputError, match="same cloud_resource more than once"):
@@ -424,7 +424,7 @@ MISSHAPEN = {
 }
 
 
-@pytest.mark.parametrize("read", [deployments, normalise], ids=["deployments", "normalise"])
+@pytest.mark.parametrize("read", [deployments, normalize], ids=["deployments", "normalise"])
 @pytest.mark.parametrize(("document", "words"), MISSHAPEN.values(), ids=MISSHAPEN.keys())
 def test_what_the_api_never_gives_is_refused(
     document: t.Any, words: str, read: t.Callable[[t.Any], t.Any]

@@ -17,7 +17,7 @@ from hypothesis import example, given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     deployments,
-    normalise,
+    normalize,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
     UNSUPPORTED_KEYS,
@@ -354,7 +354,7 @@ def test_nothing_to_do(state: str, before: Observed) -> None:
 def test_archiving_is_wanted() -> None:
     plan = decide(observed(config()), Wanted(ARN, state="archived"))
     assert plan.reasons == ("not_archived",)
-    assert plan.before == {"compute_config": normalise(config())}
+    assert plan.before == {"compute_config": normalize(config())}
     assert plan.after == {"compute_config": None}
 
 
@@ -563,7 +563,7 @@ def test_declared_keys_are_enforced_and_others_left_alone(
     assert plan.reasons == (("config_differs",) if changed else ())
     assert plan.config is not None
     expected = {**deployments(live)[0], **then}
-    assert normalise({"deployment_configs": plan.config["deployment_configs"]}) == normalise(
+    assert normalize({"deployment_configs": plan.config["deployment_configs"]}) == normalize(
         {"deployment_configs": [expected]}
     )
     assert plan.config["idle_termination_minutes"] == 30

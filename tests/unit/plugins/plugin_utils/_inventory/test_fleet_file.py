@@ -99,7 +99,7 @@ class TestRefused:
             pytest.param(
                 {"defaults": {"role": "{account}"}},
                 r"has \{account\}, which is not a placeholder",
-                id="misspelt placeholder",
+                id="misspelled placeholder",
             ),
             pytest.param(
                 {"defaults": {"role": "{{ x }}"}},
