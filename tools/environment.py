@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things are in the clone, and the environment that every tool runs in: nothing of the
-caller's changes a result.
+"""Paths in the clone, and the clean environment that every tool runs in.
 
-On the command line: run the command that follows in this environment.
+Nothing of the caller changes a result. On the command line: run the command that follows in this
+environment.
 """
 
 from __future__ import annotations
@@ -34,9 +34,8 @@ def clean_environment(venv: Path = VENV) -> dict[str, str]:
         "HOME": str(HOME),
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(CACHE / "hypothesis"),
-        "GIT_CEILING_DIRECTORIES": str(
-            venv
-        ),  # collections in site-packages are not part of the clone's git
+        # Collections in site-packages are not part of the clone's git
+        "GIT_CEILING_DIRECTORIES": str(venv),
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "160",
         "NO_COLOR": "1",

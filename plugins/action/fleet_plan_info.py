@@ -170,11 +170,8 @@ class ActionModule(FleetAction):
             role = RoleTasks(self, arguments["role"], arguments["tasks_from"], _MODULES)
         except NotForeseen as why:
             return dict.fromkeys(names, Observed(obstacle=str(why)))
-        except (
-            AttributeError,
-            ImportError,
-            TypeError,
-        ) as change:  # of ansible-core: the clouds' own tasks run all the same
+        except (AttributeError, ImportError, TypeError) as change:
+            # of ansible-core: the clouds' own tasks run all the same
             return dict.fromkeys(names, Observed(obstacle=f"{type(change).__name__}: {change}"))
         # A write of this run may not be visible in bulk reads yet.
         by_the_page = arguments["bulk_reads"] and not arguments["changed_by"]

@@ -17,27 +17,22 @@ _MAX_MESSAGE_LENGTH = 1200
 # Error codes of calls that AWS rejected without doing anything, and accepts later: all those that
 # botocore itself retries.
 _RETRYABLE = (
-    *(
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "EC2ThrottledException",
-        "RequestThrottled",
-        "SlowDown",
-    ),
-    *(
-        "RequestThrottledException",
-        "RequestLimitExceeded",
-        "LimitExceededException",
-        "BandwidthLimitExceeded",
-        "TooManyRequestsException",
-    ),
-    *(
-        "ProvisionedThroughputExceededException",
-        "TransactionInProgressException",
-        "PriorRequestNotComplete",
-    ),
-    *("RequestTimeout", "RequestTimeoutException"),
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "EC2ThrottledException",
+    "RequestThrottled",
+    "SlowDown",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "BandwidthLimitExceeded",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
 )
 _TOO_MANY_REQUESTS = 429
 # What botocore raises if there is no response, or one that it cannot parse.

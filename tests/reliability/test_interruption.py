@@ -44,10 +44,8 @@ OTHERS = ("PartnerIngest", "AnalyticsExport")  # the Sids of those who were ther
 ANSWER_SECONDS = 0.03  # about what AWS takes, so that writes take a good part of a run
 MOST_RUN_SECONDS = 120.0
 MOST_GONE_SECONDS = 30.0
-SEED, NUMBER = (
-    "INTERRUPTION_SEED",
-    "INTERRUPTIONS",
-)  # environment variables: to repeat a failure, and how many a long run has
+# environment variables: to repeat a failure, and how many a long run has
+SEED, NUMBER = ("INTERRUPTION_SEED", "INTERRUPTIONS")
 
 pytestmark = pytest.mark.skipif(
     not (PROC / "self/environ").exists(), reason="the processes of a run are found in /proc"

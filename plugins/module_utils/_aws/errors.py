@@ -17,8 +17,6 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 
 _MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
-
-
 _READS = ("Get", "List", "AssumeRole")
 # The kind of resource, by the argument that names it.
 SUBJECTS = {

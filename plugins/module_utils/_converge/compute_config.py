@@ -312,9 +312,8 @@ class Task(BaseTask):
         observed = dataclasses.replace(observed, resources=self._resources)
         if observed.template is not None or self.params["state"] != "present":
             return observed
-        compute_config_plan.refuse_without_vms(
-            observed
-        )  # such a cloud may have no default compute config
+        # Such a cloud may have no default compute config
+        compute_config_plan.refuse_without_vms(observed)
         if self._default is None:
             self._default = client.default_compute_config(observed.cloud_id)
         return dataclasses.replace(observed, default_config=self._default)

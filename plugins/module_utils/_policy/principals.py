@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Principals of policies. AWS shows a deleted one as its unique id, and rejects a new policy that
-names it.
+"""Find, remove and check the principals of policies.
+
+AWS shows a deleted principal as its unique ID, and rejects a new policy that names one.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids

@@ -115,18 +115,16 @@ class Fleet:
             }
             return {name: look.result() for name, look in looks.items()}
         finally:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # a task that has timed out does not wait for the other clouds
+            # A task that has timed out does not wait for the other clouds
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _observed(self, name: str) -> Observed:
         try:
             return self._look(name)
         except (NotForeseen, AnsibleError) as why:
             return Observed(obstacle=str(why))
-        except (
-            Exception
-        ) as error:  # for example a change in ansible-core: the cloud's own tasks still run
+        except Exception as error:
+            # for example a change in ansible-core: the cloud's own tasks still run
             return Observed(obstacle=f"{type(error).__name__}: {error}")
 
     def _look(self, name: str) -> Observed:

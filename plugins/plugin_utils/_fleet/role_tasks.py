@@ -206,9 +206,8 @@ def _arguments(task: PlayTask, templar: t.Any) -> dict[str, t.Any]:
     """A task's arguments with ``module_defaults``, which do not apply to arguments that the task
     omits explicitly.
     """
-    from ansible.executor.module_common import (
-        _apply_action_arg_defaults,
-    )  # here, so that this file can be imported even if ansible-core removes it
+    # here, so that this file can be imported even if ansible-core removes it
+    from ansible.executor.module_common import _apply_action_arg_defaults
 
     given = templar.template(task.args)
     completed = _apply_action_arg_defaults(

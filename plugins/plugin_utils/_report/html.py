@@ -45,9 +45,8 @@ Json = t.Mapping[str, t.Any]
 def to_html(report: Json) -> str:
     """The complete page."""
     style = "\n".join(map(_source, _STYLES))
-    script = "\n".join(
-        ('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();")
-    )  # a function scope, so that the scripts define no global names
+    # A function scope, so that the scripts define no global names
+    script = "\n".join(('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();"))
     page = string.Template(_source("page.html"))
     return page.substitute(
         policy=_policy(style, script),

@@ -178,9 +178,8 @@ def test_a_credential_that_cannot_be_sent_is_not_shown(
     """A line break at its end is what one read from a file often has."""
     options = {**GIVEN["iam_trust_ec2"], **KEYS, secret: f"{CANARY}\n"}
     result = failure(run_module("iam_trust_ec2", **options))
-    if (
-        secret == "access_key"
-    ):  # which is an identifier: modules may return it with what they were called with
+    # which is an identifier: modules may return it with what they were called with
+    if secret == "access_key":
         result.pop("invocation", None)
     assert secret in result["msg"]
     assert CANARY not in shown(result)

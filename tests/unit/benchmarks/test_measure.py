@@ -44,9 +44,8 @@ def test_a_run_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path: P
     sleeper = Path(f"/proc/{(tmp_path / 'output').read_text().strip()}/stat")
     assert measure.exit_status < 0
     assert 0.2 <= measure.seconds <= time.monotonic() - started < 30
-    while (
-        sleeper.exists() and " (sleep) Z " not in sleeper.read_text()
-    ):  # dead, but perhaps not buried
+    # dead, but perhaps not buried
+    while sleeper.exists() and " (sleep) Z " not in sleeper.read_text():
         assert time.monotonic() - started < 10
         time.sleep(0.01)
 

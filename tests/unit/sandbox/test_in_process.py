@@ -101,9 +101,8 @@ def aws_calls(sandbox: Sandbox) -> t.Iterator[t.Callable[[], t.Any]]:
     trust = json.dumps(TRUST)
     yield lambda: iam.get_role(RoleName=role)
     yield lambda: iam.get_role(RoleName="no-such-role")
-    yield lambda: iam.create_role(
-        RoleName="ü&=+ %", AssumeRolePolicyDocument=trust
-    )  # refused by its name
+    # refused by its name
+    yield lambda: iam.create_role(RoleName="ü&=+ %", AssumeRolePolicyDocument=trust)
     yield lambda: iam.create_role(
         RoleName="made", AssumeRolePolicyDocument=trust, Description="ü & = + %"
     )

@@ -75,9 +75,8 @@ def fleet(size: int, seed: int = 7, drift: float = 1.0) -> dict[str, Json]:
     names = [f"{team}-{stage}" for team in teams for stage in ("prod", "dev", "lab")]
     made = {}
     for number in range(size):
-        chance = random.Random(
-            f"{seed} {number}"
-        )  # of its own: a cloud is the same whatever the others draw
+        # of its own: a cloud is the same whatever the others draw
+        chance = random.Random(f"{seed} {number}")
         name = names[number] if size <= len(names) else f"{names[number % len(names)]}-{number:04}"
         account, region = chance.choice(accounts), chance.choice(regions)
         if chance.random() < 0.02 * drift:
