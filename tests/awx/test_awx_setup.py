@@ -18,6 +18,9 @@ import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.awx.conftest import ANYSCALE_TOKEN, Run, RunAwx
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
+    documented_variables,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PROJECT = ROOT / "examples/awx_project"
@@ -220,14 +223,12 @@ def test_the_project_has_the_playbook(cycle: Cycle, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(MADE["job_templates"]))
 def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name: str) -> None:
-    """Each variable is in the head of the collection's playbook, or one of the role's."""
-    head = _head(_imported(PROJECT / cycle.templates[name]["playbook"]))
+    """Each variable is on the documentation's page for the playbook, or one of the role's."""
+    playbook = _imported(PROJECT / cycle.templates[name]["playbook"])
     asked = {question["variable"] for question in cycle.surveys[name]} | set(
         json.loads(cycle.templates[name]["extra_vars"] or "{}")
     )
-    assert {variable for variable in asked if not re.search(rf"\b{variable}\b", head)} - {
-        "cloud_iam_backup_dir"
-    } == set()
+    assert asked - {*documented_variables(playbook), "cloud_iam_backup_dir"} == set()
 
 
 def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:
@@ -236,17 +237,10 @@ def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:
     assert asked <= {question["variable"] for question in cycle.surveys["Anyscale onboard"]}
 
 
-def _imported(playbook: Path) -> Path:
+def _imported(playbook: Path) -> str:
+    """The name of the collection's playbook that one of the project imports."""
     [play] = yaml.safe_load(playbook.read_text())
-    return (
-        ROOT
-        / "playbooks"
-        / f"{play['ansible.builtin.import_playbook'].removeprefix('rayfleet.anyscale.')}.yml"
-    )
-
-
-def _head(playbook: Path) -> str:
-    return "\n".join(line for line in playbook.read_text().splitlines() if line.startswith("#"))
+    return str(play["ansible.builtin.import_playbook"]).removeprefix("rayfleet.anyscale.")
 
 
 def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle) -> None:

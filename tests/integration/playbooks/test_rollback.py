@@ -494,7 +494,7 @@ def test_one_cloud_is_rolled_back_alone(running_sandbox: Sandbox, tmp_path: path
         name
     }
     (warning,) = run.result(name, "rollback_plan_info")["warnings"]
-    assert warning.startswith("Not put back")
+    assert warning.startswith("Not restored")
     assert f"trust policy of {CLOUDS[1].role_arn}" in warning
     assert f"trust policy of {CLOUDS[0].role_arn}" not in warning
     assert same_state(state(running_sandbox, CLOUDS[0]), states[0])

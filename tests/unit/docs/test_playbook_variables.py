@@ -16,19 +16,21 @@ import jinja2.nodes
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
+    ROW,
+    SHARED,
+    documented_variables,
+    sections,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PLAYBOOKS = ROOT / "playbooks"
-PAGE = ROOT / "docs/docsite/rst/playbook_variables.rst"
-SHARED = "Variables of several playbooks"
 NAMES = sorted(path.stem for path in PLAYBOOKS.glob("*.yml"))
 # Keywords and options whose values are expressions without braces.
 EXPRESSIONS = {"when", "that", "failed_when", "changed_when", "break_when", "until"}
 ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit", "query", "undef"}
 FROM_AWX = {"awx_job_id"}
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
-_ROW = re.compile(r"^   \* - ``(\w+)``\n((?:     .*\n)+)", re.MULTILINE)
-_SECTION = re.compile(r"^(?P<title>.+)\n-+\n(?P<text>(?:.*\n(?!.+\n-+\n))*)", re.MULTILINE)
 
 
 class Variables:
@@ -92,31 +94,16 @@ def _used(playbook: str) -> set[str]:
     return {name for name in names if not name.startswith("ansible_")}
 
 
-def _sections() -> dict[str, str]:
-    return {found["title"]: found["text"] for found in _SECTION.finditer(PAGE.read_text())}
-
-
-def _documented(playbook: str) -> list[str]:
-    sections = _sections()
-    own = [name for name, _cells in _ROW.findall(sections[f"The playbook {playbook}"])]
-    shared = [
-        name
-        for name, cells in _ROW.findall(sections[SHARED])
-        if playbook in re.split(r", ", cells.splitlines()[-1].removeprefix("     - "))
-    ]
-    return own + shared
-
-
 @pytest.mark.parametrize("playbook", NAMES)
 def test_the_page_documents_the_variables_of(playbook: str) -> None:
     """No more and no fewer, and each of them once."""
-    assert sorted(_documented(playbook)) == sorted(_used(playbook))
+    assert sorted(documented_variables(playbook)) == sorted(_used(playbook))
 
 
 def test_every_variable_has_a_type_a_default_a_meaning_and_an_example() -> None:
     """Those of several playbooks also say which these are."""
-    for title, text in _sections().items():
-        for name, cells in _ROW.findall(text):
+    for title, text in sections().items():
+        for name, cells in ROW.findall(text):
             number = len(re.findall(r"^     - \S", cells, re.MULTILINE))
             assert number == (5 if title == SHARED else 4), name
 
