@@ -8,7 +8,6 @@ calls.
 
 from __future__ import annotations
 
-import functools
 import re
 import threading
 import typing as t
@@ -39,10 +38,15 @@ _REQUEST_ID_ELEMENT = re.compile(rb"<(RequestI[dD])(/>|>[^<]*</\1>)")
 class _Dispatcher(DomainDispatcherApplication):
     """Moto's dispatcher, which would search all its services at each call."""
 
-    @functools.cache  # noqa: B019 - there is one dispatcher in a process
+    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
+        super().__init__(*arguments, **options)
+        self._found: dict[str | None, t.Any] = {}
+
     def get_backend_for_host(self, host: str | None) -> t.Any:
         """The service at a host."""
-        return super().get_backend_for_host(host)
+        if host not in self._found:
+            self._found[host] = super().get_backend_for_host(host)
+        return self._found[host]
 
 
 class AwsApplication:

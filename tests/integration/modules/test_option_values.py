@@ -102,10 +102,11 @@ REFUSALS = [
     pytest.param(module, option, refused(module, option), id=f"{module}-{option}")
     for module, option in OPTIONS
 ]
+_KINDS = {pair: VALID_IN.get(pair) or VALID.get(pair[1]) for pair in OPTIONS}
 RESULTS = [
     pytest.param(module, option, kind, id=f"{module}-{option}")
-    for module, option in OPTIONS
-    if (kind := VALID_IN.get((module, option)) or VALID.get(option))
+    for (module, option), kind in _KINDS.items()
+    if kind
 ]
 
 

@@ -40,7 +40,8 @@ def test_a_part_is_replaced(name: str) -> None:
     page = replace_part(PAGE, name, text)
     assert part_of(page, name) == text
     indented = textwrap.indent(text, " " * 3 * (name == "two"))
-    kept_before, kept_after = PAGE.split(f".. BEGIN {name}")[0], PAGE.split(f".. END {name}")[1]
+    kept_before = PAGE.partition(f".. BEGIN {name}")[0]
+    kept_after = PAGE.partition(f".. END {name}")[2]
     assert page.startswith(kept_before)
     assert page.endswith(kept_after)
     assert f"\n\n{indented}\n\n" in page

@@ -117,7 +117,7 @@ def aws_calls(sandbox: Sandbox) -> t.Iterator[t.Callable[[], t.Any]]:
     )
     yield lambda: s3.get_bucket_tagging(Bucket=bucket)
     yield lambda: s3.delete_bucket_policy(Bucket=bucket)
-    yield lambda: sts.get_caller_identity()
+    yield sts.get_caller_identity
     yield lambda: client(
         sandbox, "iam", **{**sandbox.credentials(ACCOUNT), "aws_access_key_id": "AKIAUNKNOWN"}
     ).list_roles()
