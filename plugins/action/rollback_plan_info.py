@@ -85,17 +85,9 @@ class ActionModule(FleetAction):
         assignment = assign(documents, hosts, arguments["only_named_documents"])
         unassigned = [document.first.resource for document in assignment.unassigned]
         if unassigned and not arguments["only_named_documents"]:
-            raise AnsibleError(
-                "No cloud of the play is in the account of these documents: "
-                f"{summarize_names(unassigned)}. Add a cloud of that account to the play, or set "
-                f"{_SWITCH} to true to leave these documents out."
-            )
+            raise _without_account(unassigned)
         if not assignment.by_host:
-            raise AnsibleError(
-                "None of these documents belongs to a cloud of the play: "
-                f"{summarize_names(unassigned)}. Add their clouds to the play, or set {_SWITCH} "
-                "to false so that any cloud of their account restores them."
-            )
+            raise _without_cloud(unassigned)
         return {
             "warnings": [
                 "Not restored, because these documents belong to no cloud of the play: "
@@ -110,6 +102,22 @@ class ActionModule(FleetAction):
             },
             "left_out": unassigned,
         }
+
+
+def _without_account(unassigned: list[str]) -> AnsibleError:
+    return AnsibleError(
+        "No cloud of the play is in the account of these documents: "
+        f"{summarize_names(unassigned)}. Add a cloud of that account to the play, or set "
+        f"{_SWITCH} to true to leave these documents out."
+    )
+
+
+def _without_cloud(unassigned: list[str]) -> AnsibleError:
+    return AnsibleError(
+        "None of these documents belongs to a cloud of the play: "
+        f"{summarize_names(unassigned)}. Add their clouds to the play, or set {_SWITCH} "
+        "to false so that any cloud of their account restores them."
+    )
 
 
 def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:

@@ -142,19 +142,12 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
         )
     if not readable:
         return [alone]
-    primary = [
-        key
-        for key, found in readable.items()
-        if found.get("is_default") is True or len(readable) == 1
-    ]
+    primary = [key for key, found in readable.items() if found.get("is_default") is True]
+    if len(readable) == 1:
+        primary = list(readable)
     if len(primary) != 1:
-        problems.append(
-            Problem(
-                _NO_PRIMARY,
-                alone.label,
-                "Check 'anyscale cloud get' and make one of its resources the default.",
-            )
-        )
+        remedy = "Check 'anyscale cloud get' and make one of its resources the default."
+        problems.append(Problem(_NO_PRIMARY, alone.label, remedy))
     return [
         CloudResource(cloud, found, is_primary=[key] == primary)
         for key, found in sorted(readable.items())

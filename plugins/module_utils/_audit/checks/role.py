@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    FAIL,
     Outcome,
     failed,
     onboard,
@@ -66,16 +67,9 @@ def trust_ec2(facts: Facts) -> Outcome:
         for index, raw in enumerate(statements_of(facts.trust.get()))
     ]
     allowing = [(where, raw) for where, raw in named if trust_policy_plan.allows(raw, service)]
-    verdicts = [(trust_policy_plan.denies(raw, service), where, raw) for where, raw in named]
-    denying = [(where, raw) for verdict, where, raw in verdicts if verdict]
-    may_deny = [(where, raw) for verdict, where, raw in verdicts if verdict is None]
-    if denying:
-        where, raw = denying[0]
-        return failed(
-            f"{where} of the trust policy denies EC2 sts:AssumeRole, which overrides every Allow.",
-            "Remove that statement, or give it a Condition that excludes EC2.",
-            statement=raw,
-        )
+    denying = _denying(named, service)
+    if denying and denying.status == FAIL:
+        return denying
     if not allowing:
         return failed(
             "No statement of the trust policy allows EC2 to assume the role.",
@@ -88,18 +82,31 @@ def trust_ec2(facts: Facts) -> Outcome:
             "be met for every cluster."
         )
         return warned(reason, _CONVERGE, **_change(facts))
-    if may_deny:
-        where, raw = may_deny[0]
-        return warned(
-            f"{where} of the trust policy may deny EC2 sts:AssumeRole: that depends on its "
-            "Condition.",
-            "Give that statement a Condition that excludes EC2.",
-            statement=raw,
-        )
-    return passed(
+    return denying or passed(
         f"{next(where for where, raw in allowing if not raw.get('Condition'))} allows EC2 to "
         "assume the role."
     )
+
+
+def _denying(named: t.Iterable[tuple[str, RawStatement]], service: str) -> Outcome | None:
+    """The outcome for the statement that denies EC2 the role, or that may: the first that does."""
+    verdicts = [(trust_policy_plan.denies(raw, service), where, raw) for where, raw in named]
+    for verdict, where, raw in sorted(verdicts, key=lambda one: one[0] is None):
+        if verdict:
+            return failed(
+                f"{where} of the trust policy denies EC2 sts:AssumeRole, which overrides every "
+                "Allow.",
+                "Remove that statement, or give it a Condition that excludes EC2.",
+                statement=raw,
+            )
+        if verdict is None:
+            return warned(
+                f"{where} of the trust policy may deny EC2 sts:AssumeRole: that depends on its "
+                "Condition.",
+                "Give that statement a Condition that excludes EC2.",
+                statement=raw,
+            )
+    return None
 
 
 def trust_anyscale_verify(facts: Facts) -> Outcome:
