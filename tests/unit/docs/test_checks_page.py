@@ -31,11 +31,19 @@ MODULES = sorted(
 )
 
 
+# A row of the table of reason codes without a check: codes, modules, meaning.
+_ROW = re.compile(r"^   \* - (``.*)\n     - (:ansplugin:.*)\n     - \S.*$", re.MULTILINE)
+
+
 def codes_on_page(module: str) -> set[str]:
     """The reason codes of a module that the page's tables have."""
     of_checks = {code for check in CHECKS if check.module == module for code in check.reasons}
+    others = checks_page.PAGE.read_text().partition("Reason codes without a check\n---")[2]
     return of_checks | {
-        code for row in checks_page.UNCOVERED if module in row.modules for code in row.codes
+        code
+        for codes, modules in _ROW.findall(others)
+        if f"<rayfleet.anyscale.{module}#module>" in modules
+        for code in re.findall(r"``(\w+)``", codes)
     }
 
 
