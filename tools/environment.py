@@ -10,6 +10,7 @@ environment.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -50,7 +51,8 @@ def _make_home() -> None:
     settings, link = Path.home() / ".config/pip", HOME / ".config/pip"
     if settings.is_dir() and not link.exists() and settings != link:
         link.parent.mkdir(exist_ok=True)
-        link.symlink_to(settings)
+        with contextlib.suppress(FileExistsError):  # another session made it at the same time
+            link.symlink_to(settings)
 
 
 if __name__ == "__main__":
