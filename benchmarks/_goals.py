@@ -25,8 +25,6 @@ from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
     Scenario,
 )
 
-Judge = t.Callable[[float, float], bool]
-
 
 @dataclasses.dataclass(frozen=True)
 class Goal:

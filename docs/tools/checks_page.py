@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.rayfleet.anyscale.docs.tools.marks import replace_part
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS, Check
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PAGE = ROOT / "docs/docsite/rst/checks.rst"
 
-_HEAD = ".. list-table::\n   :header-rows: 1\n   :widths: {widths}\n"
+_HEAD = ".. list-table::\n   :header-rows: 1\n   :widths: 16 18 18 20 28\n"
 
 
 def table_of_checks() -> str:
     """A row for each check, in the order of an audit."""
     head = ("check", "title when it passes", "title when it fails", "reason codes", "fix")
-    return _table("16 18 18 20 28", head, map(_check_row, CHECKS))
+    rows = ("   * - " + "\n     - ".join(row) for row in (head, *map(_check_row, CHECKS)))
+    return "\n".join((_HEAD, *rows))
 
 
 def page() -> str:
@@ -33,11 +32,6 @@ def _check_row(check: Check) -> tuple[str, ...]:
     literals = ", ".join(f"``{name}``" for name in check.reasons)
     codes = f"{module}: {literals}" if check.reasons else "-"
     return f"``{check.id}``", check.title, check.failing_title, codes, check.fix
-
-
-def _table(widths: str, head: t.Sequence[str], rows: t.Iterable[t.Sequence[str]]) -> str:
-    lines = ("   * - " + "\n     - ".join(row) for row in (head, *rows))
-    return "\n".join((_HEAD.format(widths=widths), *lines))
 
 
 if __name__ == "__main__":
