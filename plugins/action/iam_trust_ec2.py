@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    TrustPolicyModule,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
     InWorkerAction,
 )
@@ -15,4 +17,4 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 class ActionModule(InWorkerAction):
     """Runs what the module of the same name runs."""
 
-    task_class = Task
+    module_class = TrustPolicyModule

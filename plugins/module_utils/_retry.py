@@ -17,12 +17,23 @@ import typing as t
 _MIN_PAUSE = 0.01
 
 
+class Clock:
+    """The time that waits and limits are measured with. Injected, so that tests need not wait."""
+
+    def now(self) -> float:
+        """Seconds since some moment; it never goes back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+SYSTEM_CLOCK = Clock()
+
+
 def backoff(
-    seconds: float,
-    first: float = 0.1,
-    longest: float = 3.0,
-    sleep: t.Callable[[float], None] = time.sleep,
-    clock: t.Callable[[], float] = time.monotonic,
+    seconds: float, first: float = 0.1, longest: float = 3.0, clock: Clock = SYSTEM_CLOCK
 ) -> t.Iterator[int]:
     """Yield attempt numbers from 0, with a pause before each but the first, until the time is up.
 
@@ -30,10 +41,11 @@ def backoff(
     callers that were throttled together do not retry together. There are always at least two
     attempts.
     """
-    end = clock() + seconds
+    end = clock.now() + seconds
     number, bound = 0, first
     yield number
-    while number < 1 or clock() < end:
-        sleep(min(random.uniform(min(_MIN_PAUSE, bound), bound), max(0.0, end - clock()) + first))
+    while number < 1 or clock.now() < end:
+        rest = max(0.0, end - clock.now()) + first
+        clock.sleep(min(random.uniform(min(_MIN_PAUSE, bound), bound), rest))
         number, bound = number + 1, min(2 * bound, longest)
         yield number

@@ -174,13 +174,15 @@ error:
         /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.trust_policy.ray-team-a-5d41402abc4b.json
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import Task
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import run_module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import (
+    RestoreModule,
+)
 
 
 def main() -> None:
     """Run as a module."""
-    run_module(Task)
+    run_module(RestoreModule)
 
 
 if __name__ == "__main__":

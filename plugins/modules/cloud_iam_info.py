@@ -285,13 +285,13 @@ error:
       type: str
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import Task
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import CloudInfoModule
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import run_module
 
 
 def main() -> None:
     """Run as a module."""
-    run_module(Task)
+    run_module(CloudInfoModule)
 
 
 if __name__ == "__main__":

@@ -275,13 +275,15 @@ error:
         /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.compute_config.team-a-0cc175b9c0f1.json
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import Task
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import run_module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
+    ComputeConfigModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import run_module
 
 
 def main() -> None:
     """Run as a module."""
-    run_module(Task)
+    run_module(ComputeConfigModule)
 
 
 if __name__ == "__main__":

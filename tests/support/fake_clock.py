@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _compute_templates, _policy_store
 
 
@@ -57,11 +57,8 @@ def pass_quickly(monkeypatch: pytest.MonkeyPatch) -> QuickTime:
             clock.sleep(timeout or 0.0)
             return False
 
-    monkeypatch.setattr(
-        backoff,
-        "__defaults__",
-        tuple(instead.get(value, value) for value in t.cast(t.Any, backoff).__defaults__),
-    )
+    monkeypatch.setattr(SYSTEM_CLOCK, "now", clock.monotonic)
+    monkeypatch.setattr(SYSTEM_CLOCK, "sleep", clock.sleep)
     keywords = t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__
     for name, value in keywords.items():
         monkeypatch.setitem(keywords, name, instead.get(value, value))

@@ -11,14 +11,13 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import time
-import types
 import typing as t
 
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import Json
 
@@ -36,24 +35,23 @@ def write_operations(sandbox: Sandbox) -> list[str]:
 
 def hold_up(
     monkeypatch: pytest.MonkeyPatch,
-    task: type[policy_task.PolicyTask],
+    store: type[policy_reconciler.PolicyStore[t.Any]],
     meanwhile: t.Callable[[], object],
 ) -> None:
-    """Let a task be held up, once, for a little more than two seconds between its last read and its
-    write.
+    """Let a module be held up, once, for a little more than two seconds between its last read and
+    its write.
     """
     held: list[float] = []
-    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(held))
-    backup = task.backup
+    now, backup = SYSTEM_CLOCK.now, store.backup
 
-    def late(self: policy_task.PolicyTask, plan: t.Any) -> t.Any:
+    def late(self: policy_reconciler.PolicyStore[t.Any], *arguments: t.Any) -> t.Any:
         if not held:
             held.append(2.1)
             meanwhile()
-        return backup(self, plan)
+        return backup(self, *arguments)
 
-    monkeypatch.setattr(policy_task, "time", clock)
-    monkeypatch.setattr(task, "backup", late)
+    monkeypatch.setattr(SYSTEM_CLOCK, "now", lambda: now() + sum(held))
+    monkeypatch.setattr(store, "backup", late)
 
 
 # --- assertions on a run ---------------------------------------------------------------------------

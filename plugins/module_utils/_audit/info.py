@@ -36,12 +36,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 
-class Task(ModuleTask):
+class CloudInfoModule(Module):
     """The checks of one cloud."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {

@@ -9,13 +9,17 @@ This module util is private to the collection.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
-    default_role_name,
     parse_bucket,
     parse_role,
     partition_of,
@@ -27,18 +31,27 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Options,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
-    PolicyTask,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+    PolicyPlanner,
+    PolicyReconciler,
+    PolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
     refuse_other_account,
+    wanted_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     InputError,
+    TaskError,
     option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
@@ -62,47 +75,63 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
 _ACTION = re.compile(r"s3:[A-Za-z]+\Z")
 
 
-class Task(PolicyTask):
-    """A bucket's policy."""
+@dataclasses.dataclass(frozen=True)
+class LiveBucketPolicy(LivePolicy):
+    """A live bucket policy, with the roles that it is planned for, or the error of a role that
+    could not be read.
+    """
 
-    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        "bucket": {"type": "str", "required": True},
-        "roles": {"type": "list", "elements": "str"},
-        "cloud_id": {"type": "str"},
-        "actions": {"type": "list", "elements": "str", "default": list(bucket_policy_plan.ACTIONS)},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "prune_dangling_principals": {"type": "bool", "default": False},
-    }
-    rules: t.ClassVar[dict[str, t.Any]] = {
-        "required_one_of": [["roles", "cloud_id"]],
-        "mutually_exclusive": [["roles", "cloud_id"]],
-    }
+    roles: t.Mapping[RoleReference, Role | TaskError] = dataclasses.field(default_factory=dict)
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
-        super().__init__(params, connect)
-        self._name = parse_bucket(params["bucket"])
-        self._actions = _parse_actions(params["actions"])
-        self._references = _wanted_roles(params)
-        self._iam = Iam(self.session)
+    def role(self, reference: RoleReference) -> Role:
+        """A role. Raises if it could not be read."""
+        role = self.roles[reference]
+        if isinstance(role, TaskError):
+            raise role
+        return role
+
+
+class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
+    """The policy of a bucket, for roles of one account."""
+
+    def __init__(
+        self,
+        session: AwsSession,
+        bucket: str,
+        roles: t.Sequence[RoleReference],
+        account_id: str | None,
+        must_exist: bool = True,
+    ) -> None:
+        """account_id: the account of the cloud, if an option names it. must_exist: whether a role
+        that the policy is planned for must exist, also if its ARN is known.
+        """
+        self.bucket = bucket
+        self._session = session
+        self._iam = Iam(session)
+        self._references = roles
+        self._account_id = account_id
+        self._must_exist = must_exist
         self._live_roles: dict[str, dict[str, t.Any]] = {}
 
     @property
     def resource(self) -> str:
         """The bucket's policy, as a resource name."""
-        return f"policy of bucket {self._name}"
+        return f"policy of bucket {self.bucket}"
 
-    def display_document(self, document: t.Any) -> t.Any:
-        """A policy without statements is displayed as none."""
-        return document if statements_of(document) else None
-
-    def read(self) -> Document:
-        """The live bucket policy."""
+    def load(self) -> LiveBucketPolicy:
+        """The live bucket policy, and the roles as far as the plan needs them."""
         try:
-            return parse_policy(self._bucket().policy(), self.resource)
+            document = parse_policy(self._bucket().policy(), self.resource)
         except AwsError as error:
             raise self._with_likely_causes(error) from error
+        needs_ids = document_unique_ids(document) or "userid" in compact_json(document).lower()
+        roles = {
+            reference: self._role_or_error(reference, bool(needs_ids))
+            for reference in self._references
+        }
+        return LiveBucketPolicy(self.resource, document, roles=roles)
 
-    def write(self, document: Document) -> None:
+    def write(self, live: LiveBucketPolicy, document: Document) -> None:
         """Replace the bucket policy, or delete it if it has no statements left."""
         if not statements_of(document):
             self._bucket().delete_policy()
@@ -112,95 +141,63 @@ class Task(PolicyTask):
         except AwsError as error:
             raise _with_public_access_hint(error, document) from error
 
-    def decide(self, document: Document) -> Plan:
-        """Plan the bucket policy."""
-        return bucket_policy_plan.decide(document, self._wanted(document))
+    def principals(self, *documents: Document) -> t.Mapping[str, str]:
+        """The principals of the bucket's account."""
+        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
-    def backup(self, plan: Plan) -> Backup:
+    def backup(self, live: LiveBucketPolicy, before: Document, after: Document) -> Backup:
         """The bucket's policy."""
-        before, after = (
-            self.display_document(self.replaced_by(plan)),
-            self.display_document(plan.after),
-        )
-        return Backup(
-            BUCKET_POLICY, {"bucket": self._name}, self._owner(), before, after, self.clouds
-        )
+        target = {"bucket": self.bucket}
+        before, after = self.display(before), self.display(after)
+        return Backup(BUCKET_POLICY, target, self._owner(), before, after)
 
-    def arns(self, document: Document) -> t.Mapping[str, str]:
-        """The principals of the bucket's account. They are listed only if the document contains a
-        unique id.
-        """
-        return self._iam.principals() if document_unique_ids(document) else {}
-
-    def guard(self, plan: Plan) -> None:
-        """The credentials must be for the bucket's account, the roles must exist, and the policy
-        must not name deleted principals.
-        """
-        self._refuse_caller()
-        if self.params["state"] == "present":
-            for reference in self._references:
-                self._live(reference)
-        self._refuse_blocked(plan)
+    def display(self, document: t.Any) -> t.Any:
+        """A policy without statements is displayed as none."""
+        return document if statements_of(document) else None
 
     def is_transient(self, error: AwsError) -> bool:
         """S3 rejects a new role until it has propagated; one that does not exist in IAM is rejected
         for good.
         """
         if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
-            return all(self._iam.role(reference.name) for reference in self._references)
+            names = [reference.name for reference in self._references]
+            return bool(names) and all(map(self._iam.role, names))
         return super().is_transient(error)
 
-    def _wanted(self, document: Document) -> bucket_policy_plan.Wanted:
-        unique_ids = document_unique_ids(document)
-        needs_ids = unique_ids or "userid" in compact_json(document).lower()
-        roles = tuple(self._role(reference, bool(needs_ids)) for reference in self._references)
-        arns = self.arns(document)
-        return bucket_policy_plan.Wanted(
-            bucket=self._name,
-            roles=roles,
-            state=self.params["state"],
-            partition=partition_of(roles[0].arn),
-            actions=self._actions,
-            arns=arns,
-            dangling=frozenset(unique_ids - set(arns)),
-            prune=self.params["prune_dangling_principals"],
-        )
+    def refuse_caller(self, **details: t.Any) -> None:
+        """Raise if the credentials are for another account than the bucket's."""
+        named_by = None if self._account_id else self._references[0]
+        refuse_caller(self._session.account_id(), self._owner(), named_by, **details)
+
+    def live_role(self, reference: RoleReference) -> dict[str, t.Any]:
+        """A role as IAM has it. Raises if it does not exist."""
+        if reference.name not in self._live_roles:
+            self._live_roles[reference.name] = live_role(self._iam, reference, self._account_id)
+        return self._live_roles[reference.name]
+
+    def _role_or_error(self, reference: RoleReference, needs_id: bool) -> Role | TaskError:
+        try:
+            return self._role(reference, needs_id)
+        except TaskError as error:
+            return error
 
     def _role(self, reference: RoleReference, needs_id: bool) -> Role:
-        """A role for the plan. IAM is called only if the parameters do not say enough for this
+        """A role for the plan. IAM is called only if the reference does not say enough for this
         policy.
         """
-        if reference.arn is not None and not needs_id:
-            return Role(str(reference), reference.arn.account_id)
-        if (
-            self.params["state"] == "absent"
-            and reference.arn is not None
-            and self._iam.role(reference.name) is None
-        ):
-            return Role(str(reference), reference.arn.account_id)
-        live = self._live(reference)
+        if reference.arn is not None:
+            is_gone = not self._must_exist and needs_id and not self._iam.role(reference.name)
+            if is_gone or not needs_id:
+                return Role(str(reference), reference.arn.account_id)
+        live = self.live_role(reference)
         return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
-
-    def _live(self, reference: RoleReference) -> dict[str, t.Any]:
-        if reference.name not in self._live_roles:
-            self._live_roles[reference.name] = live_role(
-                self._iam, reference, self.params.get("account_id")
-            )
-        return self._live_roles[reference.name]
 
     def _owner(self) -> str:
         """The account that must own the bucket: the cloud's, which is also that of its roles."""
-        return (
-            self.params.get("account_id")
-            or self._role(self._references[0], needs_id=False).account_id
-        )
+        return self._account_id or self._role(self._references[0], needs_id=False).account_id
 
     def _bucket(self) -> Bucket:
-        return Bucket(self.session, self._name, self._owner())
-
-    def _refuse_caller(self, **details: t.Any) -> None:
-        named_by = None if self.params.get("account_id") else self._references[0]
-        refuse_caller(self.session.account_id(), self._owner(), named_by, **details)
+        return Bucket(self._session, self.bucket, self._owner())
 
     def _with_likely_causes(self, error: AwsError) -> AwsError:
         """S3 returns the same error for a missing permission and for an unexpected bucket owner:
@@ -208,30 +205,130 @@ class Task(PolicyTask):
         """
         if error.code not in ("AccessDenied", "MethodNotAllowed"):
             return error
-        self._refuse_caller(**error.details)
+        self.refuse_caller(**error.details)
         other_owner = (
             f"The bucket may also belong to another account than {self._owner()}: bucket names "
             "are global."
         )
         return AwsError(error.message, f"{error.remedy} {other_owner}", **error.details)
 
-    def _refuse_blocked(self, plan: Plan) -> None:
-        wanted = self._wanted(plan.after)
-        blocking = bucket_policy_plan.blocking_ids(plan.after, wanted)
+
+@dataclasses.dataclass(frozen=True)
+class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
+    """Roles have (or no longer have) access to the bucket."""
+
+    store: BucketPolicyStore = dataclasses.field(compare=False)
+    roles: tuple[RoleReference, ...]
+    state: str = "present"
+    actions: tuple[str, ...] = bucket_policy_plan.ACTIONS
+    prune: bool = False
+
+    def plan(self, live: LiveBucketPolicy) -> Plan:
+        """Plan the bucket policy."""
+        return bucket_policy_plan.decide(live.document, self._wanted(live, live.document))
+
+    def guard(self, live: LiveBucketPolicy, plan: Plan) -> None:
+        """The credentials must be for the bucket's account, the roles must exist, and the policy
+        must not name deleted principals.
+        """
+        self.store.refuse_caller()
+        if self.state == "present":
+            for reference in self.roles:
+                self.store.live_role(reference)
+        blocking = bucket_policy_plan.blocking_ids(plan.after, self._wanted(live, plan.after))
         if blocking:
             statement, deleted = next(iter(blocking.items()))
             raise dangling_error(
                 statement,
-                self.resource,
+                live.resource,
                 deleted,
                 f"Set {option('prune_dangling_principals')} to true, or remove it from that "
                 "statement. AWS never reuses a unique ID.",
             )
 
+    def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_policy_plan.Wanted:
+        roles = tuple(live.role(reference) for reference in self.roles)
+        return bucket_policy_plan.Wanted(
+            bucket=self.store.bucket,
+            roles=roles,
+            state=self.state,
+            partition=partition_of(roles[0].arn),
+            actions=self.actions,
+            arns=live.arns,
+            dangling=frozenset(document_unique_ids(document) - set(live.arns)),
+            prune=self.prune,
+        )
+
+
+def merged_planners(planners: t.Iterable[BucketPlanner]) -> list[BucketPlanner]:
+    """The planners of a bucket with those for the same purpose put together, so that the policy is
+    planned once for all their roles.
+    """
+
+    def purpose(planner: BucketPlanner) -> tuple[t.Any, ...]:
+        return (planner.state, planner.actions, planner.prune)
+
+    groups = itertools.groupby(sorted(planners, key=purpose, reverse=True), purpose)
+    merged = []
+    for _purpose, group in groups:
+        first, *others = group
+        roles = [role for planner in (first, *others) for role in planner.roles]
+        merged.append(dataclasses.replace(first, roles=tuple(dict.fromkeys(roles))))
+    return merged
+
+
+class BucketPolicyModule(ConvergingModule):
+    """The module s3_cloud_access."""
+
+    options: t.ClassVar[Options] = {
+        "bucket": {"type": "str", "required": True},
+        "roles": {"type": "list", "elements": "str"},
+        "cloud_id": {"type": "str"},
+        "actions": {"type": "list", "elements": "str", "default": list(bucket_policy_plan.ACTIONS)},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "prune_dangling_principals": {"type": "bool", "default": False},
+        **anyscale_argument_spec(),
+    }
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "required_one_of": [["roles", "cloud_id"]],
+        "mutually_exclusive": [["roles", "cloud_id"]],
+    }
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
+        self._bucket = parse_bucket(params["bucket"])
+        self._actions = _parse_actions(params["actions"])
+        self._roles = _wanted_roles(params)
+
+    def reconciler(self) -> PolicyReconciler[LiveBucketPolicy]:
+        """The policy of the bucket."""
+        store = self.store(self._roles)
+        return PolicyReconciler(store, [self.planner(store)], self.clouds)
+
+    def store(self, roles: t.Sequence[RoleReference]) -> BucketPolicyStore:
+        """The policy of the bucket, for these roles."""
+        return BucketPolicyStore(
+            self.session,
+            self._bucket,
+            roles,
+            self.params.get("account_id"),
+            must_exist=self.params["state"] == "present",
+        )
+
+    def planner(self, store: BucketPolicyStore) -> BucketPlanner:
+        """What the parameters want."""
+        return BucketPlanner(
+            store,
+            tuple(self._roles),
+            self.params["state"],
+            self._actions,
+            self.params["prune_dangling_principals"],
+        )
+
 
 def _wanted_roles(params: t.Mapping[str, t.Any]) -> list[RoleReference]:
     if params.get("roles") is None:
-        return [RoleReference(default_role_name(params["cloud_id"]))]
+        return [wanted_role(params)]
     if not params["roles"]:
         raise InputError("roles is an empty list.", "Set at least one role.")
     references = [parse_role(value, "roles") for value in params["roles"]]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge an instance profile and the compute config that names it, for
+"""Converge the compute config that names an instance profile, and a file with it, for
 ``compute_config_profile``.
 
 This module util is private to the collection. Versions of a compute config are immutable, so that
@@ -36,7 +36,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
-    default_role_name,
     parse_cloud_id,
     parse_instance_profile,
 )
@@ -45,22 +44,31 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
-    compute_config_plan,
-    instance_profile_plan,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    ConfigPlan,
+    Observed,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
+    Journal,
+    execute,
+    result_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
+    InstanceProfileReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
-    live_role,
-    refuse_caller,
-    refuse_service_linked,
-    wanted_role,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+    Saved,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
-    Task as BaseTask,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import wanted_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
-    AwsError,
     InputError,
     UnsettledError,
 )
@@ -69,25 +77,281 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     COMPUTE_CONFIG,
     Backup,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
+    SYSTEM_CLOCK,
+    Clock,
+    backoff,
+)
 
-_USABLE_SECONDS = 60.0
 _VISIBLE_SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
-class ProfilePlan(Plan):
-    """The plans for the instance profile in IAM, the compute config, and the file."""
+class LiveConfig(Live):
+    """The newest version of the compute config with what its plan needs to know of the cloud, and
+    the content of the file.
+    """
 
-    profile: Plan = Plan(None, None)
-    config: compute_config_plan.ConfigPlan = compute_config_plan.ConfigPlan(None, None)
-    file: Plan = Plan(None, None)
+    observed: Observed
+    file: t.Any = None
 
 
-class Task(BaseTask):
-    """An instance profile, the compute config that names it, and a file with this compute config."""
+@dataclasses.dataclass(frozen=True)
+class _Published(Saved):
+    """A save that may have published a version; 0 if it published none."""
 
-    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+    version: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _WithFile(Plan):
+    """The plans for the compute config and for the file."""
+
+    config: ConfigPlan
+    file: Plan
+
+
+class ComputeConfigStore:
+    """A compute config and its cloud at Anyscale. What only a change needs is read once."""
+
+    def __init__(self, client: AnyscaleClient, name: str, cloud_id: str) -> None:
+        self.client = client
+        self.name = name
+        self.cloud_id = cloud_id
+
+    def newest(self) -> dict[str, t.Any] | None:
+        """The newest version, archived or not."""
+        return self.client.newest_compute_config(self.name, self.cloud_id)
+
+    @functools.cached_property
+    def resources(self) -> list[dict[str, t.Any]]:
+        """The cloud's resources."""
+        return self.client.cloud_resources(self.cloud_id)
+
+    @functools.cached_property
+    def default_config(self) -> dict[str, t.Any]:
+        """The config that clusters of the cloud get when none is named."""
+        return self.client.default_compute_config(self.cloud_id)
+
+    @functools.cached_property
+    def cloud_name(self) -> str | None:
+        """The cloud's name."""
+        return self.client.cloud(self.cloud_id).get("name")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigWant:
+    """What is wanted: the ARN in the config, the declared part of it, the state, and the file.
+
+    name, cloud_id: of the compute config. cloud_name: for the file, if it is known. account_id: of
+    the instance profile, for the backup.
+    """
+
+    name: str
+    cloud_id: str
+    arn: str
+    config: t.Mapping[str, t.Any] | None = None
+    state: str = "present"
+    dest: str | None = None
+    cloud_name: str | None = None
+    account_id: str = ""
+
+
+class ComputeConfigReconciler(Reconciler[LiveConfig]):
+    """The compute config, and the file. Without a store the config is only written to the file."""
+
+    def __init__(
+        self,
+        want: ConfigWant,
+        store: ComputeConfigStore | None,
+        clouds: t.Iterable[str] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._want = want
+        self._wanted = compute_config_plan.Wanted(want.arn, want.config, want.state)
+        self._store = store
+        self._clock = clock
+        self.clouds = tuple(clouds)
+
+    def load(self) -> LiveConfig:
+        """Read the newest version, and what the plan needs to know of the cloud."""
+        resource = f"compute config {self._want.name} of cloud {self._want.cloud_id}"
+        file = yaml.read(self._want.dest, KEYS) if self._want.dest is not None else None
+        observed = Observed(self._want.name, self._want.cloud_id)
+        if self._store is None:
+            return LiveConfig(resource, observed, file)
+        observed = dataclasses.replace(observed, template=self._store.newest())
+        return LiveConfig(resource, self._with_surroundings(observed, self._store), file)
+
+    def plan(self, live: LiveConfig) -> Plan:
+        """Plan the config, and the file with it."""
+        config = self._plan_of_config(live.observed)
+        file = self._plan_of_file(config, live.file)
+        return _WithFile(
+            before={**config.before, "file": file.before},
+            after={**config.after, "file": file.after},
+            reasons=(*config.reasons, *file.reasons),
+            warnings=(*config.warnings, *file.warnings),
+            result={**config.result, **file.result},
+            config=config,
+            file=file,
+        )
+
+    def guard(self, live: LiveConfig, plan: Plan) -> None:
+        """The file must be writable."""
+        if t.cast(_WithFile, plan).file.changed:
+            yaml.refuse_unwritable(str(self._want.dest))
+
+    def backup(self, live: LiveConfig, plan: Plan) -> Backup | None:
+        """The compute config, if it is written."""
+        config, want = t.cast(_WithFile, plan).config, self._want
+        if self._store is None or not config.changed:
+            return None
+        target = {"cloud_id": want.cloud_id, "name": want.name}
+        before = config.live and compose(config.live, deployments(config.live))
+        return Backup(
+            COMPUTE_CONFIG, target, want.account_id, before, config.config, (want.cloud_id,)
+        )
+
+    def save(self, live: LiveConfig, plan: Plan, written: list[str]) -> Saved:
+        """Publish the config, then write the file."""
+        parts, version = t.cast(_WithFile, plan), 0
+        if parts.config.changed and self._store is not None:
+            version = self._publish(self._store, live, parts.config, written)
+        if parts.file.changed:
+            yaml.write(str(self._want.dest), parts.file.after)
+            written.append(f"file {self._want.dest}")
+        return _Published(version=version)
+
+    def read_back(self, live: LiveConfig, plan: Plan, saved: Saved) -> tuple[LiveConfig, Plan]:
+        """Read until everything that was written is visible."""
+        published = t.cast(_Published, saved).version
+        for _attempt in backoff(_VISIBLE_SECONDS, clock=self._clock):
+            live = self.load()
+            current = self.plan(live)
+            if not current.changed:
+                names = {
+                    key: current.result[key]
+                    for key in ("compute_config", "compute_config_id")
+                    if key in current.result
+                }
+                settled = dataclasses.replace(
+                    plan,
+                    reasons=(),
+                    warnings=_warn_of_other_version(plan, published),
+                    result={**plan.result, **names},
+                )
+                return live, settled
+        _refuse_another_version(live, current, published)
+        return live, current
+
+    def _with_surroundings(self, observed: Observed, store: ComputeConfigStore) -> Observed:
+        """Add what only a change needs: the cloud's resources, and the default compute config."""
+        if observed.config is not None:
+            plan = compute_config_plan.decide(observed, self._wanted)
+            if not plan.changed and len(deployments(observed.config)) == 1:
+                return observed
+        observed = dataclasses.replace(observed, resources=store.resources)
+        if observed.template is not None or self._want.state != "present":
+            return observed
+        # Such a cloud may have no default compute config
+        compute_config_plan.refuse_without_vms(observed)
+        return dataclasses.replace(observed, default_config=store.default_config)
+
+    def _plan_of_config(self, observed: Observed) -> ConfigPlan:
+        if self._store is None:
+            return self._unpublished(observed)
+        plan = compute_config_plan.decide(observed, self._wanted)
+        return _with_version(plan, observed, publishes=self._want.state != "archived")
+
+    def _unpublished(self, observed: Observed) -> ConfigPlan:
+        """Plan without publishing: the live state is not known, and the config is only written to
+        the file.
+        """
+        unknown = ConfigPlan({"compute_config": None}, {"compute_config": None})
+        if self._want.dest is None:
+            return unknown
+        declared = dataclasses.replace(self._wanted, config=self._wanted.config or {})
+        made = compute_config_plan.decide(observed, declared)
+        return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
+
+    def _plan_of_file(self, config: ConfigPlan, before: t.Any) -> Plan:
+        if self._want.dest is None or config.config is None:
+            return Plan(None, None)
+        name = self._want.cloud_name
+        if name is None and self._store is not None:
+            name = self._store.cloud_name
+        after = to_yaml_schema(config.config, name)
+        reasons = () if before == after else ("dest_differs",)
+        return Plan(before, after, reasons, result={"file": os.path.abspath(self._want.dest)})
+
+    def _publish(
+        self, store: ComputeConfigStore, live: LiveConfig, plan: ConfigPlan, written: list[str]
+    ) -> int:
+        """Archive the config, or publish a version. Returns its number, or 0."""
+        if self._want.state == "archived":
+            template = live.observed.template
+            if template is not None:
+                store.client.archive_compute_config(template["id"])
+                written.append(f"{live.resource} (archived)")
+            return 0
+        published = store.client.publish_compute_config(
+            store.name,
+            t.cast(t.Any, plan.config),
+            previous_version=plan.result["previous_version"] or 0,
+        )
+        written.append(f"version {published['version']} of {live.resource}")
+        return int(published["version"])
+
+
+def _with_version(plan: ConfigPlan, observed: Observed, publishes: bool) -> ConfigPlan:
+    """Add the version that clusters should use, ``name:version``, to the plan."""
+    previous = observed.template["version"] if observed.template else 0
+    publishes = publishes and plan.changed
+    usable = plan.config is not None
+    names = {
+        "compute_config": f"{observed.name}:{previous + publishes}" if usable else None,
+        "compute_config_id": observed.template["id"]
+        if usable and observed.template and not publishes
+        else None,
+    }
+    return dataclasses.replace(plan, result={**plan.result, **names})
+
+
+def _refuse_another_version(live: LiveConfig, plan: Plan, published: int) -> None:
+    """Versions cannot be deleted: another one is published only if another writer published a
+    newer one.
+    """
+    config = t.cast(_WithFile, plan).config
+    if config.changed and published and published >= (config.result["previous_version"] or 0):
+        raise UnsettledError(
+            f"Version {published} of {live.resource} was published, but the live "
+            f"compute config still differs after {_VISIBLE_SECONDS:.0f} s: "
+            f"{', '.join(config.reasons)}.",
+            "Compare it with config: Anyscale may have changed a value.",
+            reasons=list(config.reasons),
+        )
+
+
+def _warn_of_other_version(plan: Plan, published: int) -> tuple[str, ...]:
+    """Warn if another writer published a version between our read and our publication."""
+    expected = (plan.result.get("previous_version") or 0) + 1
+    if published <= expected:
+        return ()
+    return (
+        (
+            f"Another writer published version {expected} at the same time; version "
+            f"{published}, which this task published, does not contain its changes."
+        ),
+    )
+
+
+class ComputeConfigModule(ConvergingModule):
+    """The module compute_config_profile: an instance profile, the compute config that names it,
+    and a file with this compute config.
+    """
+
+    options: t.ClassVar[Options] = {
         "name": {"type": "str", "required": True},
         "cloud_id": {"type": "str"},
         "cloud": {"type": "str"},
@@ -121,312 +385,92 @@ class Task(BaseTask):
                 f"publish is false, but state is {params['state']}.",
                 "There would be nothing to do: omit publish.",
             )
-        self._iam = Iam(self.session)
-        self._anyscale = anyscale_client(params) if params["publish"] else None
-        self._published = 0
-        self._resources: list[dict[str, t.Any]] | None = None
-        self._default: dict[str, t.Any] | None = None
+        self.anyscale = anyscale_client(params) if params["publish"] else None
 
-    @property
-    def resource(self) -> str:
-        """The compute config, as a resource name."""
-        return f"compute config {self.params['name']} of cloud {self._cloud_id}"
+    def reconciler(self) -> ComputeConfigReconciler:
+        """The compute config, once the instance profile exists."""
+        return self.config_reconciler(self.arn_to_write(Plan(None, None)))
 
-    def plan(self) -> Plan:
-        """Plan all parts from the live state in IAM and Anyscale."""
-        return self._plan_with(self._plan_of_profile())
-
-    def _plan_with(self, profile: Plan) -> ProfilePlan:
-        config = self._plan_of_config(self._arn_to_write(profile))
-        file = self._plan_of_file(config)
-        parts = (profile, config, file)
-        return ProfilePlan(
-            before={"instance_profile": profile.before, **config.before, "file": file.before},
-            after={"instance_profile": profile.after, **config.after, "file": file.after},
-            reasons=tuple(dict.fromkeys(reason for part in parts for reason in part.reasons)),
-            warnings=tuple(warning for part in parts for warning in part.warnings),
-            result={**profile.result, **config.result, **file.result},
-            profile=profile,
-            config=config,
-            file=file,
-        )
-
-    def apply(self, plan: Plan) -> None:
-        """Make the profile usable first: clusters could not start with a version that names an
-        unusable one.
+    def result(self, check_mode: bool) -> dict[str, t.Any]:
+        """Converge the instance profile first: clusters could not start with a version that names
+        an unusable one.
         """
-        parts = t.cast(ProfilePlan, plan)
-        if parts.profile.changed:
-            self._make_profile(parts.profile)
-        if parts.config.changed and self._anyscale is not None:
-            self._publish(self._anyscale, parts.config)
-        if parts.file.changed:
-            yaml.write(self.params["dest"], parts.file.after)
-            self.written.append(f"file {self.params['dest']}")
-
-    def backup(self, plan: Plan) -> Backup | None:
-        """The compute config, if it is written: creating an instance profile replaces nothing."""
-        config = t.cast(ProfilePlan, plan).config
-        if self._anyscale is None or not config.changed:
-            return None
-        profile_arn = plan.result.get("instance_profile_arn")
-        account_id = self.params.get("account_id") or (
-            account_of(profile_arn) if profile_arn else ""
-        )
-        target = {"cloud_id": self._cloud_id, "name": self.params["name"]}
-        before = config.live and compose(config.live, deployments(config.live))
-        return Backup(COMPUTE_CONFIG, target, account_id, before, config.config, (self._cloud_id,))
-
-    def verify(self, plan: Plan) -> Plan:
-        """Read until everything that was written is visible."""
-        written = t.cast(ProfilePlan, plan)
-        for _attempt in backoff(_VISIBLE_SECONDS):
-            current = self._plan_with(
-                self._plan_of_profile() if written.profile.changed else written.profile
+        journal, profile_plan = Journal(), Plan(None, None)
+        profile = None if self.params["state"] == "archived" else self.profile_reconciler()
+        if profile is not None:
+            live_profile = profile.load()
+            profile_plan = profile.checked(live_profile)
+        config = self.config_reconciler(self.arn_to_write(profile_plan))
+        live = config.load()
+        config_plan = config.checked(live)
+        if profile is not None:
+            profile_plan = execute(
+                profile, live_profile, profile_plan, self.params, check_mode, journal
             )
-            if not current.changed:
-                live = {
-                    key: current.result[key]
-                    for key in ("compute_config", "compute_config_id")
-                    if key in current.result
-                }
-                return dataclasses.replace(
-                    plan,
-                    reasons=(),
-                    warnings=self._warn_of_other_version(plan),
-                    result={**plan.result, **live},
-                )
-        self._refuse_another_version(current.config)
-        return current
+        config_plan = execute(config, live, config_plan, self.params, check_mode, journal)
+        return result_of(config, live.resource, _together(profile_plan, config_plan))
 
-    # --- the instance profile ---------------------------------------------------------------------
-
-    def _plan_of_profile(self) -> Plan:
-        if self.params["state"] == "archived":
-            return Plan(None, None)
-        profile = self._iam.instance_profile(self._profile_name)
-        if self.params["state"] == "absent":
-            return self._plan_unchanged_profile(profile)
-        role_arn = None
-        if profile is None or not instance_profile_plan.holds(profile, self._role):
-            role_arn = live_role(self._iam, self._role, self.params.get("account_id"))["Arn"]
-            refuse_service_linked(role_arn)
-        plan = instance_profile_plan.decide(
-            profile,
-            self._profile_name,
-            self._role,
-            role_arn,
-            self.params["create_instance_profile"],
-        )
-        self._refuse_account(plan.result["instance_profile_arn"])
-        return plan
-
-    def _plan_unchanged_profile(self, profile: t.Mapping[str, t.Any] | None) -> Plan:
-        """The profile unchanged, since other clouds may use it. Only its ARN is needed, even if the
-        profile does not exist.
-        """
-        if profile is None:
-            role_arn = str(
-                self._role.arn
-                or live_role(self._iam, self._role, self.params.get("account_id"))["Arn"]
-            )
-            return Plan(
-                None,
-                None,
-                result={
-                    "instance_profile_arn": instance_profile_plan.new_arn(
-                        self._profile_name, role_arn
-                    )
-                },
-            )
-        self._refuse_account(profile["Arn"])
-        document = {
-            "name": self._profile_name,
-            "arn": profile["Arn"],
-            "role_arn": instance_profile_plan.held_role(profile),
-        }
-        return Plan(document, document, result={"instance_profile_arn": profile["Arn"]})
-
-    def _refuse_account(self, profile_arn: str) -> None:
-        account_id = self.params.get("account_id")
-        wanted, named_by = account_id or self._role.account_id, None if account_id else self._role
-        if wanted:
-            refuse_caller(account_of(profile_arn), wanted, named_by)
-
-    def _make_profile(self, plan: Plan) -> None:
-        name = plan.after["name"]
-        if plan.before is None:
-            self._iam.create_instance_profile(
-                name, "/" + plan.after["arn"].partition("/")[2].removesuffix(name)
-            )
-            self.written.append(f"instance profile {name}")
-        try:
-            self._iam.add_role_to_instance_profile(self._role.name, name)
-        except AwsError as error:
-            # The response to an earlier attempt was lost, or a task for another cloud was faster:
-            # then the profile contains the role.
-            if error.code != "LimitExceeded" or not instance_profile_plan.holds(
-                self._iam.instance_profile(name), self._role
-            ):
-                raise
-        self.written.append(f"role {self._role.name} in instance profile {name}")
-        for _attempt in backoff(_USABLE_SECONDS):
-            if instance_profile_plan.holds(self._iam.instance_profile(name), self._role):
-                return
-        raise UnsettledError(
-            f"Instance profile {name} still does not contain its role after {_USABLE_SECONDS:.0f} "
-            "s.",
-            "Run again.",
+    def profile_reconciler(self) -> InstanceProfileReconciler:
+        """The instance profile of the role."""
+        name = parse_instance_profile(self.params.get("instance_profile") or self.role.name)
+        return InstanceProfileReconciler(
+            Iam(self.session),
+            name,
+            self.role,
+            self.params.get("account_id"),
+            state=self.params["state"],
+            may_create=self.params["create_instance_profile"],
         )
 
-    def _arn_to_write(self, profile: Plan) -> str:
+    def config_reconciler(
+        self, arn: str, store: ComputeConfigStore | None = None
+    ) -> ComputeConfigReconciler:
+        """The compute config with an ARN."""
+        name = self.params["name"]
+        if store is None and self.anyscale is not None:
+            store = ComputeConfigStore(self.anyscale, name, self.cloud_id)
+        want = ConfigWant(
+            name,
+            self.cloud_id,
+            arn,
+            self.params.get("config"),
+            self.params["state"],
+            self.params.get("dest"),
+            self.params.get("cloud"),
+            self.params.get("account_id") or (account_of(arn) if arn else ""),
+        )
+        return ComputeConfigReconciler(want, store, self.clouds)
+
+    def arn_to_write(self, profile: Plan) -> str:
+        """The ARN that the compute config is to contain, from the plan of the profile."""
         if self.params["arn_kind"] == "role" and profile.after:
-            return profile.after["role_arn"]
-        return profile.result.get("instance_profile_arn", "")
-
-    # --- the compute config -----------------------------------------------------------------------
-
-    def _plan_of_config(self, arn: str) -> compute_config_plan.ConfigPlan:
-        wanted = compute_config_plan.Wanted(arn, self.params.get("config"), self.params["state"])
-        if self._anyscale is None:
-            return self._unpublished(wanted)
-        name, cloud_id = self.params["name"], self._cloud_id
-        observed = compute_config_plan.Observed(
-            name, cloud_id, self._anyscale.newest_compute_config(name, cloud_id)
-        )
-        if observed.config is not None:
-            plan = compute_config_plan.decide(observed, wanted)
-            if not plan.changed and len(deployments(observed.config)) == 1:
-                return self._with_version(plan, observed)
-        return self._with_version(
-            compute_config_plan.decide(self._with_surroundings(self._anyscale, observed), wanted),
-            observed,
-        )
-
-    def _with_surroundings(
-        self, client: AnyscaleClient, observed: compute_config_plan.Observed
-    ) -> compute_config_plan.Observed:
-        """Add what only a change needs: the cloud's resources, and the default compute config."""
-        if self._resources is None:
-            self._resources = client.cloud_resources(observed.cloud_id)
-        observed = dataclasses.replace(observed, resources=self._resources)
-        if observed.template is not None or self.params["state"] != "present":
-            return observed
-        # Such a cloud may have no default compute config
-        compute_config_plan.refuse_without_vms(observed)
-        if self._default is None:
-            self._default = client.default_compute_config(observed.cloud_id)
-        return dataclasses.replace(observed, default_config=self._default)
-
-    def _unpublished(self, wanted: compute_config_plan.Wanted) -> compute_config_plan.ConfigPlan:
-        """Plan without publishing: the live state is not read, and the config is only written to
-        the file.
-        """
-        unknown = compute_config_plan.ConfigPlan({"compute_config": None}, {"compute_config": None})
-        if self.params.get("dest") is None:
-            return unknown
-        declared = dataclasses.replace(wanted, config=wanted.config or {})
-        observed = compute_config_plan.Observed(
-            self.params["name"], self.params.get("cloud_id") or ""
-        )
-        made = compute_config_plan.decide(observed, declared)
-        return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
-
-    def _with_version(
-        self, plan: compute_config_plan.ConfigPlan, observed: compute_config_plan.Observed
-    ) -> compute_config_plan.ConfigPlan:
-        """Add the version that clusters should use, ``name:version``, to the plan."""
-        previous = observed.template["version"] if observed.template else 0
-        publishes = plan.changed and self.params["state"] != "archived"
-        version = previous + 1 if publishes else previous
-        usable = plan.config is not None
-        names = {
-            "compute_config": f"{observed.name}:{version}" if usable else None,
-            "compute_config_id": observed.template["id"]
-            if usable and observed.template and not publishes
-            else None,
-        }
-        return dataclasses.replace(plan, result={**plan.result, **names})
-
-    def _publish(self, client: AnyscaleClient, plan: compute_config_plan.ConfigPlan) -> None:
-        name, previous = self.params["name"], plan.result["previous_version"] or 0
-        if self.params["state"] == "archived":
-            template = client.newest_compute_config(name, self._cloud_id)
-            if template is not None:
-                client.archive_compute_config(template["id"])
-                self.written.append(f"{self.resource} (archived)")
-        elif plan.config is not None:
-            self._published = client.publish_compute_config(
-                name, plan.config, previous_version=previous
-            )["version"]
-            self.written.append(f"version {self._published} of {self.resource}")
-
-    def _refuse_another_version(self, live: compute_config_plan.ConfigPlan) -> None:
-        """Versions cannot be deleted: another one is published only if another writer published a
-        newer one.
-        """
-        if (
-            live.changed
-            and self._published
-            and self._published >= (live.result["previous_version"] or 0)
-        ):
-            raise UnsettledError(
-                f"Version {self._published} of {self.resource} was published, but the live "
-                f"compute config still differs after {_VISIBLE_SECONDS:.0f} s: "
-                f"{', '.join(live.reasons)}.",
-                "Compare it with config: Anyscale may have changed a value.",
-                reasons=list(live.reasons),
-            )
-
-    def _warn_of_other_version(self, plan: Plan) -> tuple[str, ...]:
-        """Warn if another writer published a version between our read and our publication."""
-        expected = (plan.result.get("previous_version") or 0) + 1
-        if self._published <= expected:
-            return ()
-        return (
-            (
-                f"Another writer published version {expected} at the same time; version "
-                f"{self._published}, which this task published, does not contain its changes."
-            ),
-        )
-
-    # --- the file ---------------------------------------------------------------------------------
-
-    def _plan_of_file(self, config: compute_config_plan.ConfigPlan) -> Plan:
-        if self.params.get("dest") is None or config.config is None:
-            return Plan(None, None)
-        before = yaml.read(self.params["dest"], KEYS)
-        after = to_yaml_schema(config.config, self._cloud_name)
-        reasons = () if before == after else ("dest_differs",)
-        if reasons:
-            yaml.refuse_unwritable(self.params["dest"])
-        return Plan(before, after, reasons, result={"file": os.path.abspath(self.params["dest"])})
-
-    # --- names ------------------------------------------------------------------------------------
+            return str(profile.after["role_arn"])
+        return str(profile.result.get("instance_profile_arn", ""))
 
     @functools.cached_property
-    def _cloud_id(self) -> str:
+    def cloud_id(self) -> str:
+        """The cloud's ID, asked of Anyscale if only its name is given."""
         if self.params.get("cloud_id"):
             return parse_cloud_id(self.params["cloud_id"])
-        return self._anyscale.find_cloud(self.params["cloud"])["id"] if self._anyscale else ""
+        return self.anyscale.find_cloud(self.params["cloud"])["id"] if self.anyscale else ""
 
     @functools.cached_property
-    def _cloud_name(self) -> str | None:
-        if self.params.get("cloud") or self._anyscale is None:
-            return self.params.get("cloud")
-        return self._anyscale.cloud(self._cloud_id).get("name")
-
-    @functools.cached_property
-    def _role(self) -> RoleReference:
-        if self.params.get("role") is not None:
-            return wanted_role(self.params)
-        if not self._cloud_id:
+    def role(self) -> RoleReference:
+        """The role that the instance profile contains."""
+        if self.params.get("role") is None and not self.cloud_id:
             raise InputError(
                 "role is not set, and without cloud_id there is no default role.",
                 "Set role or cloud_id.",
             )
-        return RoleReference(default_role_name(self._cloud_id))
+        return wanted_role({**self.params, "cloud_id": self.cloud_id})
 
-    @functools.cached_property
-    def _profile_name(self) -> str:
-        return parse_instance_profile(self.params.get("instance_profile") or self._role.name)
+
+def _together(profile: Plan, config: Plan) -> Plan:
+    """The plans of the profile and of the compute config, as one."""
+    return Plan(
+        before={"instance_profile": profile.before, **config.before},
+        after={"instance_profile": profile.after, **config.after},
+        reasons=tuple(dict.fromkeys((*profile.reasons, *config.reasons))),
+        warnings=(*profile.warnings, *config.warnings),
+        result={**profile.result, **config.result},
+    )

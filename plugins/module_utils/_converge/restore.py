@@ -4,8 +4,8 @@
 
 """Restore a document to its state before a run, for the module ``backup_restore``.
 
-This module util is private to the collection. The flow is that of all converging tasks. The
-resource name, and so the lock, is that of the task that wrote the document.
+This module util is private to the collection. Policies are kept where the modules that wrote them
+keep them; only what is wanted of them differs. The resource name, and so the lock, is the same too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth i
     anyscale_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
     anyscale_client,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
@@ -27,14 +28,28 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
+    BucketPolicyStore,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Options,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
-    PolicyTask,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+    PolicyPlanner,
+    PolicyReconciler,
+    PolicyStore,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+    Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     Same,
@@ -44,256 +59,219 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     written_for,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
-    live_role,
     refuse_service_linked,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
-    Task as BaseTask,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    TrustPolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     UnsettledError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    BUCKET_POLICY,
     COMPUTE_CONFIG,
     TRUST_POLICY,
     Backup,
     read,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
-    Document,
     parse_policy,
-    statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
-    document_unique_ids,
     refuse_dangling,
     refuse_deleted_arns,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
+    SYSTEM_CLOCK,
+    Clock,
+    backoff,
+)
 
 _VISIBLE_SECONDS = 30.0
 _EMPTY = parse_policy(None, "")
 
 
-class _DocumentRestore(BaseTask):
-    """A task whose resource is the document of its backups."""
+@dataclasses.dataclass(frozen=True)
+class _Restore:
+    """What is wanted: the document as it was before the first of its backups.
 
-    def __init__(
-        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
-    ) -> None:
-        super().__init__(params, connect)
-        self._backups = backups
-        self._first = backups[0]
+    clouds: those to restore it for, if not all that it was written for. needed_by: the hosts that
+    need the current document.
+    """
 
-    @property
-    def resource(self) -> str:
-        """The resource name that the task that wrote the document uses."""
-        return self._first.resource
-
-    def _verdict(self, live: t.Any, same: Same) -> Verdict:
-        needed_by = self.params.get("needed_by") or ()
-        return decide(
-            self._backups, live, same, self.params["force"], self.params.get("clouds"), needed_by
-        )
-
-    def _replaced(self, before: t.Any, after: t.Any) -> Backup:
-        return dataclasses.replace(
-            self._first, before=before, after=after, clouds=written_for(self._backups)
-        )
-
-
-class _PolicyRestore(_DocumentRestore, PolicyTask):
-    """Restore a policy document to its state before the first backup."""
-
-    def __init__(
-        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
-    ) -> None:
-        super().__init__(params, connect, backups)
-        self._iam = Iam(self.session)
-
-    def display_document(self, document: t.Any) -> t.Any:
-        """A policy without statements is displayed as none."""
-        return document if statements_of(document) else None
-
-    def decide(self, document: Document) -> Plan:
-        """Plan the policy: its earlier state, unless another writer has changed it since."""
-        arns = self.arns(document)
-        verdict = self._verdict(
-            self.display_document(document), lambda one, other: policies_equal(one, other, arns)
-        )
-        wanted = (self._first.before or _EMPTY) if verdict.reason else document
-        reasons = (verdict.reason,) if verdict.reason else ()
-        return Plan(
-            document, wanted, reasons, verdict.warnings, {"document": self.display_document(wanted)}
-        )
-
-    def backup(self, plan: Plan) -> Backup:
-        """The policy before the restore."""
-        return self._replaced(
-            self.display_document(self.replaced_by(plan)), self.display_document(plan.after)
-        )
-
-    def arns(self, document: Document) -> t.Mapping[str, str]:
-        """The principals of the account. They are listed only if a document contains a unique id."""
-        documents = [
-            document,
-            *(
-                version
-                for backup in self._backups
-                for version in (backup.before, backup.after)
-                if version
-            ),
-        ]
-        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
-
-    def guard(self, plan: Plan) -> None:
-        """Raise if the policy names principals that were deleted since: AWS would reject it."""
-        refuse_dangling(plan.after, self.resource, self._iam.principals)
-        refuse_deleted_arns(
-            plan.before, plan.after, self.resource, self._first.account_id, self._iam.principals
-        )
-
-
-class _TrustPolicyRestore(_PolicyRestore):
-    """A role's trust policy."""
-
-    def read(self) -> Document:
-        """The live trust policy."""
-        # The account is in the ARN; the option account_id is not what names it here.
-        role = live_role(self._iam, parse_role(self._first.target["role_arn"]), account_id=None)
-        return parse_policy(role["AssumeRolePolicyDocument"], self.resource)
-
-    def write(self, document: Document) -> None:
-        """Replace the trust policy."""
-        self._iam.put_trust_policy(parse_role(self._first.target["role_arn"]).name, document)
-
-    def guard(self, plan: Plan) -> None:
-        """A service-linked role cannot be changed either."""
-        refuse_service_linked(self._first.target["role_arn"])
-        super().guard(plan)
-
-
-class _BucketPolicyRestore(_PolicyRestore):
-    """A bucket's policy."""
-
-    def read(self) -> Document:
-        """The live bucket policy."""
-        return parse_policy(self._bucket.policy(), self.resource)
-
-    def write(self, document: Document) -> None:
-        """Replace the bucket policy, or delete it if there was none."""
-        if statements_of(document):
-            self._bucket.put_policy(document)
-        else:
-            self._bucket.delete_policy()
+    backups: t.Sequence[Backup]
+    force: bool
+    clouds: t.Collection[str] | None
+    needed_by: t.Sequence[str]
 
     @property
-    def _bucket(self) -> Bucket:
-        return Bucket(self.session, self._first.target["bucket"], self._first.account_id)
+    def first(self) -> Backup:
+        """The first backup, whose earlier document is wanted."""
+        return self.backups[0]
+
+    def verdict(self, live: t.Any, same: Same) -> Verdict:
+        """Whether the live document is to be restored. Raises if that is refused."""
+        return decide(self.backups, live, same, self.force, self.clouds, self.needed_by)
 
 
 @dataclasses.dataclass(frozen=True)
-class _ConfigPlan(Plan):
-    """A plan with the newest version of the compute config, and whether a new one is to be
-    published.
-    """
+class _PolicyRestorer(PolicyPlanner[LivePolicy]):
+    """Plan a policy document: its earlier state, unless another writer has changed it since."""
 
-    template: t.Mapping[str, t.Any] | None = None
-    publishes: bool = False
+    wanted: _Restore
+    store: PolicyStore[t.Any]
+    iam: Iam
+
+    def plan(self, live: LivePolicy) -> Plan:
+        """Plan the policy."""
+        display = self.store.display
+        verdict = self.wanted.verdict(
+            display(live.document), lambda one, other: policies_equal(one, other, live.arns)
+        )
+        document = (self.wanted.first.before or _EMPTY) if verdict.reason else live.document
+        reasons = (verdict.reason,) if verdict.reason else ()
+        result = {"document": display(document)}
+        return Plan(live.document, document, reasons, verdict.warnings, result)
+
+    def guard(self, live: LivePolicy, plan: Plan) -> None:
+        """Raise if the policy names principals that were deleted since: AWS would reject it. A
+        service-linked role cannot be changed either.
+        """
+        first = self.wanted.first
+        if first.kind == TRUST_POLICY:
+            refuse_service_linked(first.target["role_arn"])
+        refuse_dangling(plan.after, live.resource, self.iam.principals)
+        refuse_deleted_arns(
+            plan.before, plan.after, live.resource, first.account_id, self.iam.principals
+        )
 
 
-class _ComputeConfigRestore(_DocumentRestore):
+def _policy_reconciler(wanted: _Restore, session: AwsSession) -> Reconciler[t.Any]:
+    iam, first = Iam(session), wanted.first
+    store: PolicyStore[t.Any]
+    if first.kind == TRUST_POLICY:
+        # The account is in the ARN; the option account_id is not what names it here.
+        store = TrustPolicyStore(iam, parse_role(first.target["role_arn"]), account_id=None)
+    else:
+        store = BucketPolicyStore(session, first.target["bucket"], (), first.account_id)
+    versions = [
+        version for backup in wanted.backups for version in (backup.before, backup.after) if version
+    ]
+    return PolicyReconciler(
+        store, [_PolicyRestorer(wanted, store, iam)], written_for(wanted.backups), versions
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _LiveConfig(Live):
+    """The newest version of the compute config, archived or not; ``None`` if there is none."""
+
+    template: t.Mapping[str, t.Any] | None
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether it exists, but is archived."""
+        return bool(self.template and self.template.get("archived_at"))
+
+    @property
+    def config(self) -> t.Mapping[str, t.Any] | None:
+        """The config that clusters can use."""
+        return self.template["config"] if self.template and not self.is_archived else None
+
+
+class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
     """Restore a compute config. Versions are immutable: the earlier content is published again, or
     the compute config is archived if there was none.
     """
 
     def __init__(
-        self, params: t.Mapping[str, t.Any], connect: Connect, backups: t.Sequence[Backup]
+        self, wanted: _Restore, anyscale: AnyscaleClient, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        super().__init__(params, connect, backups)
-        self._anyscale = anyscale_client(params)
+        self._wanted = wanted
+        self._anyscale = anyscale
+        self._clock = clock
+        self._name = wanted.first.target["name"]
+        self.clouds = written_for(wanted.backups)
 
-    def plan(self) -> Plan:
+    def load(self) -> _LiveConfig:
+        """Read the newest version."""
+        first = self._wanted.first
+        template = self._anyscale.newest_compute_config(self._name, first.target["cloud_id"])
+        return _LiveConfig(first.resource, template)
+
+    def plan(self, live: _LiveConfig) -> Plan:
         """Plan from the newest version."""
-        name, wanted = self._first.target["name"], self._first.before
-        template = self._anyscale.newest_compute_config(name, self._first.target["cloud_id"])
-        live = None if template is None or template.get("archived_at") else template["config"]
-        verdict = self._verdict(live, same_config)
-        if not verdict.reason:
-            wanted = live
-        version = template["version"] if template else 0
-        publishes = bool(wanted) and not (template and same_config(template["config"], wanted))
-        return _ConfigPlan(
-            before=live and normalize(live),
+        verdict = self._wanted.verdict(live.config, same_config)
+        wanted = self._wanted.first.before if verdict.reason else live.config
+        version = live.template["version"] if live.template else 0
+        version += self._publishes(live, wanted)
+        return Plan(
+            before=live.config and normalize(live.config),
             after=wanted and normalize(wanted),
             reasons=(verdict.reason,) if verdict.reason else (),
             warnings=verdict.warnings,
             result={
                 "document": wanted and normalize(wanted),
-                "compute_config": f"{name}:{version + publishes}" if wanted else None,
+                "compute_config": f"{self._name}:{version}" if wanted else None,
             },
-            template=template,
-            publishes=publishes,
         )
 
-    def backup(self, plan: Plan) -> Backup:
-        """The compute config before the restore."""
-        template = t.cast(_ConfigPlan, plan).template
-        live = template["config"] if template and plan.before else None
-        return self._replaced(live and compose(live, deployments(live)), self._first.before)
+    def guard(self, live: _LiveConfig, plan: Plan) -> None:
+        """Nothing else is needed."""
 
-    def apply(self, plan: Plan) -> None:
+    def backup(self, live: _LiveConfig, plan: Plan) -> Backup:
+        """The compute config before the restore."""
+        before = live.config and compose(live.config, deployments(live.config))
+        first = self._wanted.first
+        return dataclasses.replace(first, before=before, after=first.before, clouds=self.clouds)
+
+    def save(self, live: _LiveConfig, plan: Plan, written: list[str]) -> Saved:
         """Archive, or unarchive and publish, as needed."""
-        parts, wanted = t.cast(_ConfigPlan, plan), self._first.before
-        template = parts.template or {}
+        wanted, template = self._wanted.first.before, live.template or {}
         if wanted is None:
             self._anyscale.archive_compute_config(template["id"])
-            self.written.append(f"{self.resource} (archived)")
-            return
-        if template.get("archived_at"):
+            written.append(f"{live.resource} (archived)")
+            return Saved()
+        if live.is_archived:
             self._anyscale.unarchive_compute_config(template["id"])
-            self.written.append(f"{self.resource} (unarchived)")
-        if parts.publishes:
-            config, name, previous = (
-                compose(wanted, deployments(wanted)),
-                self._first.target["name"],
-                template.get("version", 0),
-            )
+            written.append(f"{live.resource} (unarchived)")
+        if self._publishes(live, wanted):
+            config, previous = compose(wanted, deployments(wanted)), template.get("version", 0)
             published = self._anyscale.publish_compute_config(
-                name, config, previous_version=previous
+                self._name, config, previous_version=previous
             )
-            self.written.append(f"version {published['version']} of {self.resource}")
+            written.append(f"version {published['version']} of {live.resource}")
+        return Saved()
 
-    def verify(self, plan: Plan) -> Plan:
+    def read_back(self, live: _LiveConfig, plan: Plan, saved: Saved) -> tuple[_LiveConfig, Plan]:
         """Read until the change is visible. Versions cannot be deleted, so none is published twice."""
-        for _attempt in backoff(_VISIBLE_SECONDS):
-            current = self.plan()
+        for _attempt in backoff(_VISIBLE_SECONDS, clock=self._clock):
+            live = self.load()
+            current = self.plan(live)
             if not current.changed:
-                return dataclasses.replace(plan, reasons=(), warnings=(), result=current.result)
+                settled = dataclasses.replace(plan, reasons=(), warnings=(), result=current.result)
+                return live, settled
         raise UnsettledError(
-            f"The {self.resource} was restored, but the live one still differs after "
+            f"The {live.resource} was restored, but the live one still differs after "
             f"{_VISIBLE_SECONDS:.0f} s.",
             "Another writer may have published another version at the same time: check it, then "
             "run again.",
         )
 
+    @staticmethod
+    def _publishes(live: _LiveConfig, wanted: t.Mapping[str, t.Any] | None) -> bool:
+        """Whether the newest version, archived or not, has other content."""
+        template = live.template
+        return bool(wanted) and not (template and same_config(template["config"], wanted))
 
-_KINDS: dict[str, type[_PolicyRestore] | type[_ComputeConfigRestore]] = {
-    TRUST_POLICY: _TrustPolicyRestore,
-    BUCKET_POLICY: _BucketPolicyRestore,
-    COMPUTE_CONFIG: _ComputeConfigRestore,
-}
 
+class RestoreModule(ConvergingModule):
+    """The module backup_restore, for documents of any kind."""
 
-class Task(BaseTask):
-    """The document of the backups, of any kind."""
-
-    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+    options: t.ClassVar[Options] = {
         "files": {"type": "list", "elements": "path", "required": True},
         "force": {"type": "bool", "default": False},
         "clouds": {"type": "list", "elements": "str"},
@@ -314,33 +292,16 @@ class Task(BaseTask):
                 f"{first.account_id}.",
                 "Use credentials for that account and set account_id to it, or omit account_id.",
             )
-        self._restore = _KINDS[first.kind](params, connect, backups)
-        self.written = self._restore.written
+        self._wanted = _Restore(
+            backups, params["force"], params.get("clouds"), params.get("needed_by") or ()
+        )
+        self._anyscale = anyscale_client(params) if first.kind == COMPUTE_CONFIG else None
 
-    @property
-    def resource(self) -> str:
-        """The resource name that the task that wrote the document uses."""
-        return self._restore.resource
-
-    def display_document(self, document: t.Any) -> t.Any:
-        """Delegate to the kind of document."""
-        return self._restore.display_document(document)
-
-    def backup(self, plan: Plan) -> Backup | None:
-        """The document before the restore, so that a restore can be undone too."""
-        return self._restore.backup(plan)
-
-    def plan(self) -> Plan:
-        """Plan from the live document."""
-        return self._restore.plan()
-
-    def apply(self, plan: Plan) -> None:
-        """Write the document of the first backup."""
-        self._restore.apply(plan)
-
-    def verify(self, plan: Plan) -> Plan:
-        """Read back until the change is visible."""
-        return self._restore.verify(plan)
+    def reconciler(self) -> Reconciler[t.Any]:
+        """The document of the backups."""
+        if self._anyscale is not None:
+            return _ComputeConfigReconciler(self._wanted, self._anyscale)
+        return _policy_reconciler(self._wanted, self.session)
 
 
 def _time_of(path: str) -> str:

@@ -12,7 +12,11 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
     account_of,
     partition_of,
 )
@@ -23,9 +27,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Options,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_task import (
-    PolicyTask,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+    PolicyPlanner,
+    PolicyReconciler,
+    PolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
@@ -47,14 +58,90 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
 )
 
 
-class Task(PolicyTask):
-    """A role's trust policy."""
+@dataclasses.dataclass(frozen=True)
+class LiveTrust(LivePolicy):
+    """A live trust policy, with the role as ``GetRole`` returns it."""
 
-    options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
+    role: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def role_arn(self) -> str:
+        """The role's ARN."""
+        return str(self.role["Arn"])
+
+
+class TrustPolicyStore(PolicyStore[LiveTrust]):
+    """The trust policy of an existing role."""
+
+    def __init__(self, iam: Iam, role: RoleReference, account_id: str | None) -> None:
+        """``account_id``: the account that the role must be in, if an option names it."""
+        self._iam = iam
+        self._role = role
+        self._account_id = account_id
+
+    def load(self) -> LiveTrust:
+        """The live trust policy."""
+        role = live_role(self._iam, self._role, self._account_id)
+        resource = f"trust policy of {role['Arn']}"
+        document = parse_policy(
+            role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}"
+        )
+        return LiveTrust(resource, document, role=role)
+
+    def write(self, live: LiveTrust, document: Document) -> None:
+        """Replace the trust policy."""
+        self._iam.put_trust_policy(live.role["RoleName"], document)
+
+    def principals(self, *documents: Document) -> t.Mapping[str, str]:
+        """The principals of the role's account."""
+        return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
+
+    def backup(self, live: LiveTrust, before: Document, after: Document) -> Backup:
+        """The trust policy."""
+        arn = live.role_arn
+        return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), before, after)
+
+    def guard(self, live: LiveTrust, plan: Plan) -> None:
+        """Neither a service-linked role nor a policy that names deleted principals can be changed."""
+        refuse_service_linked(live.role_arn)
+        refuse_dangling(plan.after, live.resource, self._iam.principals)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrustPlanner(PolicyPlanner[LiveTrust]):
+    """EC2 may (or may no longer) assume the role."""
+
+    store: TrustPolicyStore = dataclasses.field(compare=False)
+    state: str = "present"
+    quota_chars: int = trust_policy_plan.DEFAULT_QUOTA_CHARS
+
+    def plan(self, live: LiveTrust) -> Plan:
+        """Plan the trust policy."""
+        wanted = trust_policy_plan.Wanted(self.state, partition_of(live.role_arn), self.quota_chars)
+        plan = trust_policy_plan.decide(live.document, wanted)
+        role = {
+            "role_arn": live.role_arn,
+            "role_name": live.role["RoleName"],
+            "role_id": live.role["RoleId"],
+        }
+        owner = owner_of(live.role.get("Tags")) if plan.changed else None
+        warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
+        return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
+
+    def guard(self, live: LiveTrust, plan: Plan) -> None:
+        """What any change of the role's trust policy needs."""
+        self.store.guard(live, plan)
+
+
+class TrustPolicyModule(ConvergingModule):
+    """The module iam_trust_ec2."""
+
+    options: t.ClassVar[Options] = {
         "role": {"type": "str", "aliases": ["role_name"]},
         "cloud_id": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "quota_chars": {"type": "int", "default": trust_policy_plan.DEFAULT_QUOTA_CHARS},
+        **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
         "required_one_of": [["role", "cloud_id"]],
@@ -63,68 +150,18 @@ class Task(PolicyTask):
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
-        self._wanted_role = wanted_role(params)
         if params["quota_chars"] < 1:
             raise InputError(
                 f"quota_chars is {params['quota_chars']}.",
                 "Set it to the account's quota, a positive number of characters.",
             )
-        self._iam = Iam(self.session)
-        self._role: dict[str, t.Any] = {}
+        self._role = wanted_role(params)
 
-    @property
-    def resource(self) -> str:
-        """The trust policy, as a resource name."""
-        return f"trust policy of {self._role['Arn']}"
-
-    def read(self) -> Document:
-        """The live trust policy. Loads the role too."""
-        self._role = live_role(self._iam, self._wanted_role, self.params.get("account_id"))
-        return parse_policy(
-            self._role["AssumeRolePolicyDocument"], f"trust policy of role {self._role['RoleName']}"
-        )
-
-    def write(self, document: Document) -> None:
-        """Replace the trust policy."""
-        self._iam.put_trust_policy(self._role["RoleName"], document)
-
-    def decide(self, document: Document) -> Plan:
-        """Plan the trust policy."""
-        wanted = trust_policy_plan.Wanted(
-            self.params["state"], partition_of(self._role["Arn"]), self.params["quota_chars"]
-        )
-        plan = trust_policy_plan.decide(document, wanted)
-        role = {
-            "role_arn": self._role["Arn"],
-            "role_name": self._role["RoleName"],
-            "role_id": self._role["RoleId"],
-        }
-        owner = owner_of(self._role.get("Tags")) if plan.changed else None
-        warnings = (*plan.warnings, *([_owner_warning(owner)] if owner else []))
-        return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
-
-    def backup(self, plan: Plan) -> Backup:
-        """The trust policy."""
-        arn = self._role["Arn"]
-        return Backup(
-            TRUST_POLICY,
-            {"role_arn": arn},
-            account_of(arn),
-            self.replaced_by(plan),
-            plan.after,
-            self.clouds,
-        )
-
-    def arns(self, document: Document) -> t.Mapping[str, str]:
-        """The principals of the role's account. They are listed only if the document contains a
-        unique id.
-        """
-        return self._iam.principals() if document_unique_ids(document) else {}
-
-    def guard(self, plan: Plan) -> None:
-        """Neither a service-linked role nor a policy that names deleted principals can be changed."""
-        refuse_service_linked(self._role["Arn"])
-        refuse_dangling(plan.after, self.resource, self._iam.principals)
+    def reconciler(self) -> PolicyReconciler[LiveTrust]:
+        """The trust policy of the role."""
+        store = TrustPolicyStore(Iam(self.session), self._role, self.params.get("account_id"))
+        planner = TrustPlanner(store, self.params["state"], self.params["quota_chars"])
+        return PolicyReconciler(store, [planner], self.clouds)
 
 
 def _owner_warning(owner: str) -> str:

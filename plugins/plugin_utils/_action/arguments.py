@@ -16,8 +16,8 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
-    ModuleTask,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    Module,
     module_arguments,
 )
 
@@ -28,13 +28,13 @@ class Validated:
     """
 
     def __init__(
-        self, task_class: type[ModuleTask], action: str, arguments: t.Mapping[str, t.Any]
+        self, module_class: type[Module], action: str, arguments: t.Mapping[str, t.Any]
     ) -> None:
         # Plain types, as a module gets them: Ansible's carry tags and templates.
         plain = json.loads(json.dumps(arguments, default=str))
         rules = {
             name: rule
-            for name, rule in module_arguments(task_class).items()
+            for name, rule in module_arguments(module_class).items()
             if name != "supports_check_mode"
         }
         found = ArgumentSpecValidator(**rules).validate(plain)

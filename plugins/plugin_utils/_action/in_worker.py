@@ -34,7 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_
     SessionCache,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import ModuleTask
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
@@ -54,7 +54,7 @@ class InWorkerAction(ActionBase):
     class.
     """
 
-    task_class: t.ClassVar[type[ModuleTask]]
+    module_class: t.ClassVar[type[Module]]
     _supports_async = True
 
     def __init_subclass__(cls, **kwargs: t.Any) -> None:
@@ -114,7 +114,7 @@ class InWorkerAction(ActionBase):
         # The directory in which a local connection runs modules.
         with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(
-                self.task_class, self._task.resolved_action or self._task.action, self._task.args
+                self.module_class, self._task.resolved_action or self._task.action, self._task.args
             )
             result: Result = (
                 {"failed": True, "msg": validated.complaint}
@@ -133,7 +133,7 @@ class InWorkerAction(ActionBase):
     def _outcome(self, params: Result) -> Result:
         try:
             cache = run_cache(ignore_cached_denials=bool(self._task.until or self._task.retries))
-            return self.task_class(params, functools.partial(AwsSession, cache=cache)).result(
+            return self.module_class(params, functools.partial(AwsSession, cache=cache)).result(
                 self._task.check_mode
             )
         except TaskError as error:

@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
@@ -403,7 +403,7 @@ def meet(monkeypatch: pytest.MonkeyPatch, module: str, meeting: t.Callable[[], o
     monkeypatch.setattr(owner, name, write_and_meet)
     # What was there before our write may also be an old answer: it is waited for, here not as long
     # as for AWS.
-    monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
+    monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize("module", WRITES)

@@ -13,8 +13,10 @@ import pytest
 from anyscale.util import verify_data_plane_role_assume_role_policy
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    TrustPolicyStore,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
@@ -483,7 +485,7 @@ def overwrite(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[.
         monkeypatch.setattr(Iam, "put_trust_policy", put_and_lose)
         # What was there before our write may also be an old answer: it is waited for, here not as
         # long as for AWS.
-        monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
+        monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
 
@@ -547,7 +549,9 @@ def test_what_was_written_while_this_was_held_up_is_kept(
     again first.
     """
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
-    hold_up(monkeypatch, Task, lambda: put_trust(sandbox, policy(PARTNER, LAMBDA, OTHER)))
+    hold_up(
+        monkeypatch, TrustPolicyStore, lambda: put_trust(sandbox, policy(PARTNER, LAMBDA, OTHER))
+    )
     run_module(MODULE, role=ROLE)
     assert trust_of(sandbox) == policy(PARTNER, LAMBDA, OTHER, OURS)
 

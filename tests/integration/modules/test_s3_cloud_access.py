@@ -13,8 +13,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_task
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
+    BucketPolicyStore,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
@@ -782,7 +784,7 @@ def overwrite(scene: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[...
         monkeypatch.setattr(Bucket, "put_policy", put_and_lose)
         # What was there before our write may also be an old answer: it is waited for, here not as
         # long as for AWS.
-        monkeypatch.setattr(policy_task, "_VISIBLE_SECONDS", 0.5)
+        monkeypatch.setattr(policy_reconciler, "_VISIBLE_SECONDS", 0.5)
 
     return prepare
 
@@ -880,7 +882,7 @@ def test_what_was_written_while_this_was_held_up_is_kept(
     """
     hold_up(
         monkeypatch,
-        Task,
+        BucketPolicyStore,
         lambda: put_bucket_policy(scene, BUCKET, policy(TLS_ONLY, EXPORT, PUBLIC)),
     )
     run_module(MODULE, **GIVEN)

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Converge the instance profile of a role. It is created, and never deleted or given another role.
+
+This module util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    account_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    instance_profile_plan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+    Saved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    live_role,
+    refuse_caller,
+    refuse_service_linked,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    UnsettledError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
+    SYSTEM_CLOCK,
+    Clock,
+    backoff,
+)
+
+_USABLE_SECONDS = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LiveProfile(Live):
+    """The profile as ``GetInstanceProfile`` returns it, ``None`` if there is none; and the ARN of
+    the wanted role, if the profile does not say it.
+    """
+
+    profile: t.Mapping[str, t.Any] | None
+    role_arn: str | None = None
+
+
+class InstanceProfileReconciler(Reconciler[LiveProfile]):
+    """An instance profile that contains the role. With ``state`` absent it is only read, since
+    other clouds may use it.
+    """
+
+    def __init__(
+        self,
+        iam: Iam,
+        name: str,
+        role: RoleReference,
+        account_id: str | None,
+        *,
+        state: str = "present",
+        may_create: bool = True,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self._iam = iam
+        self._account_id = account_id
+        self._state = state
+        self._may_create = may_create
+        self._clock = clock
+
+    def load(self) -> LiveProfile:
+        """Read the profile. IAM is asked for the role only if the profile does not contain it."""
+        resource = f"instance profile {self.name}"
+        profile = self._iam.instance_profile(self.name)
+        if self._state == "absent":
+            known = profile is not None or self.role.arn is not None
+            return LiveProfile(
+                resource, profile, str(self.role) if known else self._live_role_arn()
+            )
+        if instance_profile_plan.holds(profile, self.role):
+            return LiveProfile(resource, profile)
+        role_arn = self._live_role_arn()
+        refuse_service_linked(role_arn)
+        return LiveProfile(resource, profile, role_arn)
+
+    def plan(self, live: LiveProfile) -> Plan:
+        """Plan the profile. Its ARN is in the result, even if the profile does not exist yet."""
+        plan = self._unchanged(live) if self._state == "absent" else self._present(live)
+        account_id, named_by = self._account_id, None if self._account_id else self.role
+        if live.profile is not None or self._state == "present":
+            wanted = account_id or self.role.account_id
+            if wanted:
+                refuse_caller(account_of(plan.result["instance_profile_arn"]), wanted, named_by)
+        return plan
+
+    def guard(self, live: LiveProfile, plan: Plan) -> None:
+        """Nothing else is needed."""
+
+    def save(self, live: LiveProfile, plan: Plan, written: list[str]) -> Saved:
+        """Create the profile, and put the role into it."""
+        if plan.before is None:
+            path = "/" + plan.after["arn"].partition("/")[2].removesuffix(self.name)
+            self._iam.create_instance_profile(self.name, path)
+            written.append(live.resource)
+        try:
+            self._iam.add_role_to_instance_profile(self.role.name, self.name)
+        except AwsError as error:
+            # The response to an earlier attempt was lost, or a task for another cloud was faster:
+            # then the profile contains the role.
+            if error.code != "LimitExceeded" or not self._is_usable():
+                raise
+        written.append(f"role {self.role.name} in {live.resource}")
+        return Saved()
+
+    def read_back(self, live: LiveProfile, plan: Plan, saved: Saved) -> tuple[LiveProfile, Plan]:
+        """Read until the profile contains the role: clusters could not start with one that does
+        not.
+        """
+        for _attempt in backoff(_USABLE_SECONDS, clock=self._clock):
+            if self._is_usable():
+                return live, dataclasses.replace(plan, reasons=())
+        raise UnsettledError(
+            f"Instance profile {self.name} still does not contain its role after "
+            f"{_USABLE_SECONDS:.0f} s.",
+            "Run again.",
+        )
+
+    def _is_usable(self) -> bool:
+        return instance_profile_plan.holds(self._iam.instance_profile(self.name), self.role)
+
+    def _live_role_arn(self) -> str:
+        return str(live_role(self._iam, self.role, self._account_id)["Arn"])
+
+    def _present(self, live: LiveProfile) -> Plan:
+        return instance_profile_plan.decide(
+            live.profile, self.name, self.role, live.role_arn, self._may_create
+        )
+
+    def _unchanged(self, live: LiveProfile) -> Plan:
+        if live.profile is None:
+            arn = instance_profile_plan.new_arn(self.name, live.role_arn or "")
+            return Plan(None, None, result={"instance_profile_arn": arn})
+        arn = live.profile["Arn"]
+        held = instance_profile_plan.held_role(live.profile)
+        document = {"name": self.name, "arn": arn, "role_arn": held}
+        return Plan(document, document, result={"instance_profile_arn": arn})

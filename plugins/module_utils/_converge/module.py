@@ -1,0 +1,159 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules have in common: their options, the check of these, and the result.
+
+This module util is private to the collection. The same class runs as a module, in a worker process
+of Ansible, and for the fleet engine.
+"""
+
+from __future__ import annotations
+
+import abc
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
+    AWS_RULES,
+    aws_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Reconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    backup_argument_spec,
+    check_backup_options,
+)
+
+# Options that are names. An empty one is a variable that was not set, and means neither all nor the
+# default.
+_NAMES = (
+    "account_id",
+    "assume_role_arn",
+    "bucket",
+    "cloud",
+    "cloud_id",
+    "dest",
+    "instance_profile",
+    "name",
+    "role",
+)
+# Longer than any valid name or path.
+_LONGEST_NAME = 4096
+
+Json = dict[str, t.Any]
+Options = dict[str, dict[str, t.Any]]
+
+
+class Module(abc.ABC):
+    """What a module does. Created from its parameters and a way to connect; raises only TaskError."""
+
+    options: t.ClassVar[Options] = {}
+    shared_options: t.ClassVar[Options] = {}
+    rules: t.ClassVar[Json] = {}
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        self.params = params
+        for option in _NAMES:
+            if isinstance(params.get(option), str):
+                _refuse_no_name(option, params[option])
+        self._refuse_null()
+        self.session = connect(params)
+
+    @abc.abstractmethod
+    def result(self, check_mode: bool) -> Json:
+        """Run the module. Returns its result with its ``warnings``."""
+
+    def _refuse_null(self) -> None:
+        """Raise if a required option is null: Ansible's own validation accepts that."""
+        needed = [option for option, rule in self.options.items() if rule.get("required")]
+        for switch, value, options in self.rules.get("required_if", ()):
+            needed += options if self.params.get(switch) == value else ()
+        for option in needed:
+            if self.params.get(option) is None:
+                raise InputError(f"{option} is null.", "Set it to a value.")
+        for options in self.rules.get("required_one_of", ()):
+            if all(self.params.get(option) is None for option in options):
+                raise InputError(f"{' and '.join(options)} are null.", "Set one of them.")
+
+
+class ConvergingModule(Module):
+    """A module that converges one resource. ``clouds`` are the ids of the clouds that it converges
+    it for, if known.
+    """
+
+    shared_options = backup_argument_spec()
+
+    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+        super().__init__(params, connect)
+        check_backup_options(params)
+        self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
+
+    @abc.abstractmethod
+    def reconciler(self) -> Reconciler[t.Any]:
+        """The resource and what the parameters want of it."""
+
+    def result(self, check_mode: bool) -> Json:
+        """Converge the resource."""
+        return converge(self.reconciler(), self.params, check_mode)
+
+
+def run_module(module_class: type[Module]) -> None:
+    """The whole ``main()`` of a module. The diff, the longest part of the result, is returned only
+    with --diff.
+    """
+    module = AnsibleModule(supports_check_mode=True, **module_arguments(module_class))
+    try:
+        result = module_class(module.params).result(module.check_mode)
+    except TaskError as error:
+        module.fail_json(**error.failure())
+    if not module._diff:
+        result.pop("diff", None)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+def module_arguments(module_class: type[Module]) -> Json:
+    """The arguments of AnsibleModule for a module's options."""
+    lock_dir = {"lock_dir": {"type": "path"}}
+    arguments: Json = {
+        "argument_spec": {
+            **aws_argument_spec(),
+            **lock_dir,
+            **module_class.shared_options,
+            **module_class.options,
+        }
+    }
+    for rules in (AWS_RULES, module_class.rules):
+        for name, rule in rules.items():
+            arguments[name] = (
+                {**arguments.get(name, {}), **rule}
+                if isinstance(rule, dict)
+                else [*arguments.get(name, []), *rule]
+            )
+    return arguments
+
+
+def _refuse_no_name(option: str, name: str) -> None:
+    """Raise if a text cannot be the name of anything."""
+    if not name.strip():
+        raise InputError(f"{option} is empty.", "Set it, or omit it.")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        what = (
+            f"has {len(name)} characters"
+            if name.isprintable()
+            else "contains a line break or another control character"
+        )
+        raise InputError(f"{option} {what}: {name[:80]!r}.", "Set it to the name only.")

@@ -1,0 +1,310 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Converge a policy document that has other writers: replace the whole document without losing
+their statements.
+
+This module util is private to the collection. IAM and S3 have no version or ETag for a policy. The
+only way to find out whether a write was overwritten, or overwrote another one, is to read back and
+compare.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    NOT_SAVED,
+    Live,
+    Reconciler,
+    Saved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    RawStatement,
+    describe_statement,
+    statements_of,
+    with_statements,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    missing_statements,
+    policies_equal,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
+    SYSTEM_CLOCK,
+    Clock,
+    backoff,
+)
+
+_CONFLICTS = (
+    "OperationAborted",
+    "ConcurrentModification",
+    "ConcurrentModificationException",
+    "EntityTemporarilyUnmodifiable",
+)
+_BUSY_SECONDS = 60.0
+# Half of it on average, so that there are about a dozen attempts.
+_LONGEST_PAUSE = 16.0
+_VISIBLE_SECONDS = 30.0
+# A document read longer ago than this is read again before it is overwritten, since this process
+# may have been suspended.
+_FRESH_SECONDS = 2.0
+# After this time, which includes one second for the call itself, another controller has written
+# what it had planned before.
+SETTLED_SECONDS = _FRESH_SECONDS + 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LivePolicy(Live):
+    """A live policy document.
+
+    arns: the ARNs of existing principals that the document shows as unique ids, by unique id.
+    read_at: the time on the reconciler's clock.
+    """
+
+    document: Document
+    arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    read_at: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Restoring(Plan):
+    """A plan that also restores statements that another writer removed by accident."""
+
+    restored: tuple[RawStatement, ...] = ()
+
+
+PolicyState = t.TypeVar("PolicyState", bound=LivePolicy)
+
+
+class PolicyStore(abc.ABC, t.Generic[PolicyState]):
+    """Where one policy document is kept: its reads and its write."""
+
+    @abc.abstractmethod
+    def load(self) -> PolicyState:
+        """The live document."""
+
+    @abc.abstractmethod
+    def write(self, live: PolicyState, document: Document) -> None:
+        """Replace the live document."""
+
+    @abc.abstractmethod
+    def principals(self, *documents: Document) -> t.Mapping[str, str]:
+        """The ARNs of the account's principals by unique id. They are listed only if one of the
+        documents contains a unique id.
+        """
+
+    @abc.abstractmethod
+    def backup(self, live: PolicyState, before: Document, after: Document) -> Backup:
+        """The backup of the document, without the clouds."""
+
+    def is_transient(self, error: AwsError) -> bool:
+        """Whether AWS will accept the same write later."""
+        return error.is_transient or error.code in _CONFLICTS
+
+    def display(self, document: t.Any) -> t.Any:
+        """A document as the user sees it; ``None`` if it means that there is none."""
+        return document
+
+
+class PolicyPlanner(abc.ABC, t.Generic[PolicyState]):
+    """What is wanted of a policy document."""
+
+    @abc.abstractmethod
+    def plan(self, live: PolicyState) -> Plan:
+        """Plan the document. Pure."""
+
+    @abc.abstractmethod
+    def guard(self, live: PolicyState, plan: Plan) -> None:
+        """Raise if the change is not permitted."""
+
+
+class PolicyReconciler(Reconciler[PolicyState]):
+    """A policy document, and all that is wanted of it: the planners plan one after the other."""
+
+    def __init__(
+        self,
+        store: PolicyStore[PolicyState],
+        planners: t.Sequence[PolicyPlanner[PolicyState]],
+        clouds: t.Iterable[str] = (),
+        compared: t.Sequence[Document] = (),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """``compared``: other documents that the planners compare the live one with."""
+        self._store = store
+        self._planners = planners
+        self.clouds = tuple(clouds)
+        self._compared = compared
+        self._clock = clock
+
+    def load(self) -> PolicyState:
+        """Read the live document and record the time."""
+        live = self._store.load()
+        arns = self._store.principals(live.document, *self._compared)
+        return dataclasses.replace(live, arns=arns, read_at=self._clock.now())
+
+    def plan(self, live: PolicyState) -> Plan:
+        """Plan the document for everything that is wanted of it."""
+        first, *others = self._planners
+        plan = first.plan(live)
+        for planner in others:
+            plan = _followed_by(plan, planner.plan(dataclasses.replace(live, document=plan.after)))
+        return plan
+
+    def guard(self, live: PolicyState, plan: Plan) -> None:
+        """As the planners permit it."""
+        for planner in self._planners:
+            planner.guard(live, plan)
+
+    def backup(self, live: PolicyState, plan: Plan) -> Backup:
+        """The document that a plan replaces. It includes the unmanaged statements that the plan
+        restores, so that restoring the backup does not remove them.
+        """
+        restored = plan.restored if isinstance(plan, _Restoring) else ()
+        before = _with_more(plan.before, restored)
+        backup = self._store.backup(live, before, plan.after)
+        return dataclasses.replace(backup, clouds=self.clouds or backup.clouds)
+
+    def display(self, document: t.Any) -> t.Any:
+        """As the store displays it."""
+        return self._store.display(document)
+
+    def save(self, live: PolicyState, plan: Plan, written: list[str]) -> Saved:
+        """Write the wanted document. Retry on transient errors, and if it is unknown whether the
+        write took effect.
+
+        Before a retry, or if the plan is old, the document is read again: another writer may have
+        changed it, and then the plan must not be applied.
+        """
+        refusals: list[AwsError] = []
+        for _attempt in self._pauses(_BUSY_SECONDS, first=0.2, longest=_LONGEST_PAUSE):
+            if refusals or self._clock.now() - live.read_at > _FRESH_SECONDS:
+                live, arns = self._load_again(live, plan, refusals)
+                if not policies_equal(live.document, plan.before, arns):
+                    is_visible = policies_equal(live.document, plan.after, arns)
+                    return _uncertain(live.resource, refusals, is_visible, written)
+            try:
+                self._store.write(live, plan.after)
+                written.append(live.resource)
+                return Saved()
+            except AwsError as error:
+                if not self._store.is_transient(error):
+                    raise
+                refusals.append(error)
+        raise refusals[-1]
+
+    def read_back(self, live: PolicyState, plan: Plan, saved: Saved) -> tuple[PolicyState, Plan]:
+        """Read until the write is visible. If the document has changed in another way, plan again
+        from it.
+        """
+        for _attempt in self._pauses(_VISIBLE_SECONDS):
+            live = self.load()
+            arns = self._arns_of(live, plan)
+            if policies_equal(live.document, plan.after, arns):
+                return live, dataclasses.replace(plan, reasons=(), warnings=())
+            if not policies_equal(live.document, plan.before, arns):
+                break
+        again = self._plan_again(live, plan, saved)
+        if again.changed:
+            self.guard(live, again)
+        return live, again
+
+    def _plan_again(self, live: PolicyState, written: Plan, saved: Saved) -> Plan:
+        """If another writer kept our change, it removed other statements on purpose. If it
+        overwrote our change, it may have overwritten other statements by accident, which are
+        restored.
+
+        If it is unknown whether our change was written, missing statements are only reported.
+        """
+        plan = self.plan(live)
+        if not saved.may_be_written:
+            return plan
+        lost = _lost(written, live.document, self._arns_of(live, written))
+        if not lost:
+            return plan
+        if not (plan.changed and saved.is_written):
+            places = statements_of(written.after)
+            names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
+            return dataclasses.replace(
+                plan,
+                warnings=(*plan.warnings, f"While this task ran, another writer removed {names}."),
+            )
+        complete = dataclasses.replace(live, document=_with_more(live.document, lost))
+        restored = self.plan(complete)
+        return _Restoring(
+            before=live.document,
+            after=restored.after,
+            reasons=(*plan.reasons, "unmanaged_statement_lost"),
+            warnings=restored.warnings,
+            result=restored.result,
+            restored=tuple(lost),
+        )
+
+    def _load_again(
+        self, live: PolicyState, plan: Plan, refusals: t.Sequence[AwsError]
+    ) -> tuple[PolicyState, t.Mapping[str, str]]:
+        """The live document before a retry, with the ARNs of its principals. If reading fails, the
+        error that caused the retry is raised.
+        """
+        try:
+            live = self.load()
+            return live, self._arns_of(live, plan)
+        except TaskError as error:
+            if not refusals:
+                raise
+            raise refusals[-1] from error
+
+    def _arns_of(self, live: PolicyState, plan: Plan) -> t.Mapping[str, str]:
+        """The ARNs for all documents of a plan and the live one: AWS may show a principal as its id
+        in one and as its ARN in another.
+        """
+        return self._store.principals(plan.before, plan.after, live.document)
+
+    def _pauses(self, seconds: float, **bounds: float) -> t.Iterator[int]:
+        return backoff(seconds, clock=self._clock, **bounds)
+
+
+def _followed_by(one: Plan, other: Plan) -> Plan:
+    """Two plans of a document, of which the second starts from the result of the first."""
+    return dataclasses.replace(
+        other,
+        before=one.before,
+        after=other.after if other.changed else one.after,
+        reasons=tuple(dict.fromkeys((*one.reasons, *other.reasons))),
+        warnings=tuple(dict.fromkeys((*one.warnings, *other.warnings))),
+    )
+
+
+def _uncertain(
+    resource: str, refusals: t.Sequence[AwsError], is_visible: bool, written: list[str]
+) -> Saved:
+    """The outcome if the document has changed since it was planned: if a write of unknown outcome
+    is visible now, it took effect.
+
+    If the document changed in another way, the write may have taken effect and been overwritten
+    since, which is recorded too.
+    """
+    if not any(error.outcome_unknown for error in refusals):
+        return NOT_SAVED
+    written.append(resource if is_visible else f"{resource} (possibly)")
+    return Saved(is_written=is_visible)
+
+
+def _with_more(document: Document, raws: t.Sequence[RawStatement]) -> Document:
+    return with_statements(document, [*statements_of(document), *raws]) if raws else document
+
+
+def _lost(written: Plan, live: Document, arns: t.Mapping[str, str]) -> list[RawStatement]:
+    """The unmanaged statements that were written and are missing now. One whose Sid still exists
+    was changed, not lost.
+    """
+    others = missing_statements(statements_of(written.after), written.before)
+    kept = [raw for raw in statements_of(written.after) if raw not in others]
+    sids = {raw.get("Sid") for raw in statements_of(live) if raw.get("Sid")}
+    return [raw for raw in missing_statements(kept, live, arns) if raw.get("Sid") not in sids]

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables ``cloud_iam_*`` of a cloud: parsed in one place, and passed on as the options of
+each module.
+
+This module util is private to the collection. Pure, but for the environment variables that the
+connection options fall back to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
+    aws_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    ACTIONS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy_plan import (
+    DEFAULT_QUOTA_CHARS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
+
+PREFIX = "cloud_iam_"
+Json = dict[str, t.Any]
+
+
+def _text(default: str | None = None) -> t.Any:
+    return _option("str", default)
+
+
+def _flag(default: bool) -> t.Any:
+    return _option("bool", default)
+
+
+def _option(kind: str, default: t.Any = None, **rules: t.Any) -> t.Any:
+    return dataclasses.field(default=default, metadata={"type": kind, **rules})
+
+
+@dataclasses.dataclass(frozen=True)
+class CloudSettings:
+    """What the variables of a cloud say. They are documented as options of the role cloud_iam.
+
+    account_id is required, so that no other account is ever changed. A role of ``None`` is the one
+    that is registered for the cloud at Anyscale.
+    """
+
+    account_id: str = _text()
+    cloud_id: str | None = _text()
+    role: str | None = _text()
+    bucket: str | None = _text()
+    compute_config: str | None = _text()
+    compute_config_spec: Json | None = _option("dict")
+    instance_profile: str | None = _text()
+    create_instance_profile: bool = _flag(True)
+    arn_kind: str = _option("str", "instance_profile", choices=["instance_profile", "role"])
+    dest: str | None = _option("path")
+    publish: bool = _flag(True)
+    manage_trust: bool = _flag(True)
+    manage_bucket_access: bool = _flag(True)
+    manage_compute_config: bool = _flag(True)
+    prune_dangling_principals: bool = _flag(False)
+    quota_chars: int = _option("int", DEFAULT_QUOTA_CHARS)
+    backup: bool = _flag(True)
+    backup_dir: str = _option("path", DIRECTORY)
+    run_id: str | None = _text()
+    lock_dir: str | None = _option("path")
+    connection: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    def trust_options(self, state: str) -> Json:
+        """The options of the module iam_trust_ec2."""
+        return {
+            **self._shared(),
+            "role": self.role,
+            "cloud_id": self._cloud_id_without_role(),
+            "quota_chars": self.quota_chars,
+            "state": state,
+        }
+
+    def bucket_options(self, state: str) -> Json:
+        """The options of the module s3_cloud_access."""
+        return {
+            **self._shared(),
+            "bucket": self.bucket,
+            "roles": None if self.role is None else [self.role],
+            "cloud_id": self._cloud_id_without_role(),
+            "actions": list(ACTIONS),
+            "prune_dangling_principals": self.prune_dangling_principals,
+            "state": state,
+        }
+
+    def compute_config_options(self, state: str) -> Json:
+        """The options of the module compute_config_profile."""
+        return {
+            **self._shared(),
+            "name": self.compute_config,
+            "cloud": None,
+            "cloud_id": self.cloud_id,
+            "role": self.role,
+            "instance_profile": self.instance_profile,
+            "create_instance_profile": self.create_instance_profile,
+            "arn_kind": self.arn_kind,
+            "config": self.compute_config_spec,
+            "dest": self.dest,
+            "publish": self.publish,
+            "state": state,
+        }
+
+    def _shared(self) -> Json:
+        return {
+            **self.connection,
+            "account_id": self.account_id,
+            "backup": self.backup,
+            "backup_dir": self.backup_dir,
+            "run_id": self.run_id,
+            "lock_dir": self.lock_dir,
+        }
+
+    def _cloud_id_without_role(self) -> str | None:
+        return self.cloud_id if self.role is None else None
+
+
+def connection_rules() -> Json:
+    """The rules of the connection options, which are variables as well, by their names as
+    options.
+    """
+    rules = {**aws_argument_spec(), **anyscale_argument_spec()}
+    return {name: rule for name, rule in rules.items() if name != "account_id"}
+
+
+def variable_rules() -> Json:
+    """The rules of all variables, in the format of AnsibleModule, by their whole names."""
+    rules = {
+        field.name: {**field.metadata, "default": field.default}
+        for field in dataclasses.fields(CloudSettings)
+        if field.metadata
+    }
+    return {
+        PREFIX + name: {key: value for key, value in rule.items() if key != "aliases"}
+        for name, rule in {**rules, **connection_rules()}.items()
+    }
+
+
+@functools.cache
+def _validator() -> ArgumentSpecValidator:
+    return ArgumentSpecValidator(variable_rules())
+
+
+def parse_settings(variables: t.Mapping[str, t.Any]) -> CloudSettings:
+    """The settings of a cloud. Raises InputError for a variable that has an invalid value.
+
+    variables: those of the host in plain types; others than ``cloud_iam_*`` are ignored.
+    """
+    known = variable_rules()
+    found = _validator().validate({name: variables[name] for name in known if name in variables})
+    if found.error_messages:
+        raise InputError(found.error_messages[0], "Correct the variable of this cloud.")
+    values = {
+        name.removeprefix(PREFIX): value for name, value in found.validated_parameters.items()
+    }
+    if not str(values["account_id"] or "").strip():
+        raise InputError(
+            f"{PREFIX}account_id is not set.",
+            "Set it to the AWS account of the cloud, twelve digits in quotes.",
+        )
+    connection = {name: values.pop(name) for name in connection_rules()}
+    return CloudSettings(**values, connection=connection)
