@@ -14,9 +14,8 @@ import typing as t
 
 _MAX_MESSAGE_LENGTH = 1200
 
-# Error codes of calls that AWS rejected without doing anything, and accepts later: all those that
-# botocore itself retries.
-_RETRYABLE = (
+# Error codes of calls that AWS rejected because there were too many of them.
+_THROTTLING = (
     "Throttling",
     "ThrottlingException",
     "ThrottledException",
@@ -29,6 +28,11 @@ _RETRYABLE = (
     "BandwidthLimitExceeded",
     "TooManyRequestsException",
     "ProvisionedThroughputExceededException",
+)
+# Error codes of calls that AWS rejected without doing anything, and accepts later: all those that
+# botocore itself retries.
+_RETRYABLE = (
+    *_THROTTLING,
     "TransactionInProgressException",
     "PriorRequestNotComplete",
     "RequestTimeout",
@@ -101,7 +105,11 @@ class AwsError(TaskError):
     @property
     def is_transient(self) -> bool:
         """Whether the same call may succeed later."""
-        return self.outcome_unknown or self.code in _RETRYABLE or self._status == _TOO_MANY_REQUESTS
+        return (
+            self.outcome_unknown
+            or self.code in _RETRYABLE
+            or is_throttling(self.code, self._status)
+        )
 
     @property
     def _status(self) -> int:
@@ -121,6 +129,13 @@ class AnyscaleError(TaskError):
 
 class UnsettledError(TaskError):
     """A write did not become visible in time, or another writer keeps overwriting it."""
+
+
+def is_throttling(code: str, status: int) -> bool:
+    """Whether an error code, or the HTTP status that came with it, says that there are too many
+    calls.
+    """
+    return code in _THROTTLING or status == _TOO_MANY_REQUESTS
 
 
 def _single_line(text: str) -> str:

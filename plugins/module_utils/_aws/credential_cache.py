@@ -33,11 +33,11 @@ _TRANSIENT_SECONDS = 10.0
 
 @dataclasses.dataclass(frozen=True)
 class Assumed:
-    """The result of AssumeRole: the account, and credentials with which a task may start until
-    ``good_until`` (seconds since the epoch).
+    """The result of AssumeRole: the ARN of the caller with the role, and credentials with which a
+    task may start until ``good_until`` (seconds since the epoch).
     """
 
-    account_id: str
+    caller_arn: str
     access_key: str = dataclasses.field(repr=False)
     secret_key: str = dataclasses.field(repr=False)
     session_token: str = dataclasses.field(repr=False)

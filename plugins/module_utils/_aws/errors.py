@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 
 _MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
-_READS = ("Get", "List", "AssumeRole")
 # The kind of resource, by the argument that names it.
 SUBJECTS = {
     "RoleName": "role",
@@ -153,7 +153,7 @@ def error_without_answer(error: Exception, operation: str, about: str) -> AwsErr
 
 def _with_uncertainty(failure: AwsError, operation: str) -> AwsError:
     """Add a warning if the error leaves the outcome of a write unknown."""
-    if failure.outcome_unknown and not operation.startswith(_READS):
+    if failure.outcome_unknown and not is_read(operation):
         failure.remedy += " The call may have taken effect nevertheless."
     return failure
 

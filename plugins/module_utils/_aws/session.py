@@ -37,6 +37,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors impo
     error_without_answer,
     settings_error,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import AccountLimits
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
+    is_read,
+    record_write,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
@@ -73,22 +78,28 @@ class AwsSession:
     first request.
 
     ``cache`` shares the credentials of assumed roles with other tasks; ``connections`` is the size
-    of the connection pool of a service.
+    of the connection pool of a service; ``limits`` are those of the account, where other sessions
+    call it at the same time.
     """
 
     def __init__(
-        self, params: t.Mapping[str, t.Any], cache: SessionCache | None = None, connections: int = 1
+        self,
+        params: t.Mapping[str, t.Any],
+        cache: SessionCache | None = None,
+        connections: int = 1,
+        limits: AccountLimits | None = None,
     ) -> None:
         if not HAS_BOTO3:
             raise missing_boto3()
         self._params = check_connection(params)
         self._cache = cache
         self._connections = connections
+        self._limits = limits
         self._lock = threading.RLock()
         self._clients: dict[str, t.Any] = {}
         self._session: t.Any = None
         self._assumed: Assumed | None = None
-        self._account_id: str | None = None
+        self._caller_arn: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """Call an AWS operation by its boto3 name. Raises AwsError with the error code, the request
@@ -98,15 +109,23 @@ class AwsSession:
         that overwrite.
         """
         client = self._client(service)
-        return _call(self._session, client, method, arguments)
+        is_iam_write = service == "iam" and not is_read(client.meta.method_to_api_mapping[method])
+        with self._limits.in_flight(is_iam_write) if self._limits else contextlib.nullcontext():
+            return _call(self._session, client, method, arguments)
 
     def account_id(self) -> str:
-        """The account of the session: one STS call, unless a role was assumed."""
+        """The account of the session."""
+        return account_of(self.caller_arn())
+
+    def caller_arn(self) -> str:
+        """The ARN of the user or the role's session that makes the calls: one STS call, unless a
+        role was assumed.
+        """
         with self._lock:
             self._connected()
-            if self._account_id is None:
-                self._account_id = self.call("sts", "get_caller_identity")["Account"]
-            return self._account_id
+            if self._caller_arn is None:
+                self._caller_arn = str(self.call("sts", "get_caller_identity")["Arn"])
+            return self._caller_arn
 
     def _client(self, service: str) -> t.Any:
         with self._lock:
@@ -147,7 +166,7 @@ class AwsSession:
         assumed = (
             self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
         )
-        self._assumed, self._account_id = assumed, assumed.account_id
+        self._assumed, self._caller_arn = assumed, assumed.caller_arn
         return boto3.session.Session(
             botocore_session=core_session(),
             aws_access_key_id=assumed.access_key,
@@ -167,7 +186,7 @@ class AwsSession:
         answer = _call(base, self._create_client(base, "sts"), "assume_role", arguments)
         credentials = answer["Credentials"]
         return Assumed(
-            account_id=account_of(answer["AssumedRoleUser"]["Arn"]),
+            caller_arn=answer["AssumedRoleUser"]["Arn"],
             access_key=credentials["AccessKeyId"],
             secret_key=credentials["SecretAccessKey"],
             session_token=credentials["SessionToken"],
@@ -194,6 +213,8 @@ class AwsSession:
             )
         except (BotoCoreError, ValueError) as error:
             raise settings_error(f"A client for {service}", error) from error
+        if self._limits:
+            client.meta.events.register(f"response-received.{service}", self._limits.notice_answer)
         for operation in _OVERWRITES:
             client.meta.events.register_last(
                 f"needs-retry.{service}.{operation}", _raise_instead_of_retry
@@ -245,17 +266,23 @@ def _call(
 
 def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
     operation = client.meta.method_to_api_mapping[method]
-    action = f"{client.meta.service_model.service_name}:{operation}"
+    service = client.meta.service_model.service_name
     about = ", ".join(
         f"{SUBJECTS[name]} {value}" for name, value in arguments.items() if name in SUBJECTS
     )
     for _attempt in backoff(_TRUNCATED_RESPONSE_SECONDS):
         try:
-            return getattr(client, method)(**arguments)
+            answer = getattr(client, method)(**arguments)
         except ClientError as error:
-            raise error_of_answer(error, operation, action, about) from error
+            refusal = error_of_answer(error, operation, f"{service}:{operation}", about)
+            if refusal.outcome_unknown:
+                record_write(service, operation, refusal.details.get("request_id"))
+            raise refusal from error
         except Exception as error:  # botocore's parsers raise other exceptions than BotoCoreError
             failure = error_without_answer(error, operation, about)
+        else:
+            record_write(service, operation, answer["ResponseMetadata"].get("RequestId"))
+            return answer
         # Botocore retries all transient errors except a truncated response.
         if operation in _OVERWRITES or failure.code != "ResponseParserError":
             break

@@ -106,7 +106,7 @@ def test_many_tasks_ask_once(folder: pathlib.Path) -> None:
     assert sts.asked == 1
     assert all(found[0] == other for other in found)
     assert (
-        found[0].account_id,
+        found[0].caller_arn,
         found[0].access_key,
         found[0].secret_key,
         found[0].session_token,

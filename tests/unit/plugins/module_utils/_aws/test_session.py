@@ -2,18 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The clients of AWS that a session makes: how patient they are. No call is made."""
+"""The clients of AWS that a session makes: how patient they are, how they keep to an account's
+limits, and who calls with them. No request leaves the process.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import time
 import typing as t
 
 import pytest
 from botocore.retries.adaptive import ClientRateLimiter
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+    Assumed,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import AccountLimits
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-
-KEYS = {"access_key": "AKIAIOSFODNN7EXAMPLE", "secret_key": "none"}
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.tests.support.aws_answers import (
+    ACCOUNT,
+    KEYS,
+    USER,
+    Answers,
+)
 
 
 @pytest.fixture(name="client", params=["iam", "s3", "sts"])
@@ -42,3 +55,86 @@ def test_the_rate_is_limited_before_each_call(client: t.Any) -> None:
 
 def test_no_call_waits_for_ever(client: t.Any) -> None:
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 30)
+
+
+# --- the limits of an account ---------------------------------------------------------------------
+
+
+def test_throttling_that_botocore_retries_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call succeeds, and nobody sees an error; yet there are too many calls."""
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    limits = AccountLimits(clock=lambda: 0.0)
+    session = AwsSession(KEYS, limits=limits)
+    answers = Answers(ListRoles=[(400, "Throttling"), None])
+    answers.attach(session, "iam")
+    session.call("iam", "list_roles")
+    assert answers.requests == ["ListRoles", "ListRoles"]
+    assert limits._share_at(0.0) == 0.5
+
+
+def test_throttling_of_a_write_that_is_not_retried_is_noticed() -> None:
+    """As where the document has to be read again first."""
+    limits = AccountLimits(clock=lambda: 0.0)
+    session = AwsSession(KEYS, limits=limits)
+    answers = Answers(UpdateAssumeRolePolicy=[(400, "Throttling")])
+    answers.attach(session, "iam")
+    with pytest.raises(AwsError, match="Throttling"):
+        session.call("iam", "update_assume_role_policy", RoleName="ray", PolicyDocument="{}")
+    assert answers.requests == ["UpdateAssumeRolePolicy"]
+    assert limits._share_at(0.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "arguments", "is_iam_write"),
+    [
+        ("iam", "list_roles", {}, False),
+        ("iam", "create_instance_profile", {"InstanceProfileName": "ray"}, True),
+        ("sts", "get_caller_identity", {}, False),
+        ("s3", "put_bucket_policy", {"Bucket": "data", "Policy": "{}"}, False),
+    ],
+)
+def test_each_call_counts_while_it_is_in_flight(
+    service: str, method: str, arguments: dict[str, str], is_iam_write: bool
+) -> None:
+    """A write of IAM as that too."""
+    seen = []
+
+    class Watched(AccountLimits):
+        @contextlib.contextmanager
+        def in_flight(self, is_iam_write: bool) -> t.Iterator[None]:
+            seen.append(is_iam_write)
+            yield
+
+    session = AwsSession(KEYS, limits=Watched())
+    Answers().attach(session, service)
+    session.call(service, method, **arguments)
+    assert seen == [is_iam_write]
+
+
+# --- who calls ------------------------------------------------------------------------------------
+
+
+def test_the_caller_is_asked_for_once() -> None:
+    """The account is a part of the answer."""
+    session = AwsSession(KEYS)
+    answers = Answers()
+    answers.attach(session, "sts")
+    assert (session.caller_arn(), session.account_id()) == (USER, ACCOUNT)
+    assert (session.account_id(), session.caller_arn()) == (ACCOUNT, USER)
+    assert answers.requests == ["GetCallerIdentity"]
+
+
+def test_an_assumed_role_is_its_own_answer() -> None:
+    """``AssumeRole`` says who the caller is now; nobody asks again."""
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/audit/rayfleet-anyscale"
+
+    class Cache:
+        def assumed(self, _key: t.Any, _assume: t.Any) -> Assumed:
+            return Assumed(arn, "ASIA", "secret", "token", time.time() + 600)
+
+    params = {**KEYS, "assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/audit"}
+    session = AwsSession(params, t.cast(t.Any, Cache()))
+    answers = Answers(GetCallerIdentity=[(403, "AccessDenied")])
+    answers.attach(session, "sts")
+    assert (session.caller_arn(), session.account_id()) == (arn, ACCOUNT)
+    assert answers.requests == []
