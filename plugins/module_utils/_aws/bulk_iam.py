@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session for many tasks in one account. It reads roles and instance profiles in pages where that
-needs fewer calls.
+"""A session for many tasks in one account. It reads roles, instance profiles and policies in pages
+where that needs fewer calls.
 
 This module util is private to the collection.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
@@ -14,85 +14,229 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
-# For each read operation, by its boto3 name: the parameter that names the resource, and the key in
-# the response.
-_READS = {
-    "get_role": ("RoleName", "Role"),
-    "get_instance_profile": ("InstanceProfileName", "InstanceProfile"),
+Json = dict[str, t.Any]
+# A read: the operation by its boto3 name, and the values of its arguments that name a resource.
+Read = tuple[str, ...]
+Answers = t.Iterator[tuple[Read, Json]]
+
+# The arguments of each operation that a page answers.
+_READS_OF_ROLES = {
+    "get_role": ("RoleName",),
+    "get_instance_profile": ("InstanceProfileName",),
+    "list_instance_profiles_for_role": ("RoleName",),
+    "list_role_policies": ("RoleName",),
+    "get_role_policy": ("RoleName", "PolicyName"),
+    "list_attached_role_policies": ("RoleName",),
 }
+_READS_OF_POLICIES = {
+    "get_policy": ("PolicyArn",),
+    "get_policy_version": ("PolicyArn", "VersionId"),
+}
+_READS = {**_READS_OF_ROLES, **_READS_OF_POLICIES}
+# The arguments that name what a write changes.
+_CHANGED = ("RoleName", "InstanceProfileName", "PolicyArn")
 # At most one page is read per this many requested reads, however many roles an account has.
 _READS_PER_PAGE = 10
 # A whole page is in memory while it is read. AWS allows up to 1000.
-_ROLES_PER_PAGE = 300
-# Keys of a role in a page that GetRole does not return.
+_PER_PAGE = 300
+# Keys of a role in a page that GetRole does not return, and of a policy that GetPolicy does not.
 _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
+_VERSIONS = "PolicyVersionList"
+
+
+class _Pages:
+    """The pages of one kind of resource in one account, and what they answer."""
+
+    def __init__(
+        self,
+        kind: str,
+        read_page: t.Callable[..., Json],
+        answers_of: t.Callable[[Json], Answers],
+    ) -> None:
+        """``kind`` is the filter of the operation; ``read_page`` calls it; ``answers_of`` returns
+        what a page answers.
+        """
+        self._kind = kind
+        self._call = read_page
+        self._answers_of = answers_of
+        self._lock = threading.Lock()
+        # What this run has changed, which a page that is being read may show as it was before.
+        self._changed: set[str] = set()
+        self._restart()
+
+    def answer(self, read: Read) -> Json | None:
+        """The answer of a read, if a page has it; may load further pages to find it."""
+        with self._lock:
+            self._reads += 1
+            while (
+                read not in self._answers
+                and self._next_page is not None
+                and self._pages < self._reads // _READS_PER_PAGE
+            ):
+                self._load(self._next_page)
+            return None if self._changed.intersection(read) else self._answers.get(read)
+
+    def forget(self, names: t.Iterable[str]) -> None:
+        """Do not answer from a page what names one of these."""
+        # Without the lock, so that a write does not wait for a page that is being read.
+        self._changed.update(names)
+
+    def forget_all(self) -> None:
+        """Start again with the first page."""
+        with self._lock:
+            self._changed.clear()
+            self._restart()
+
+    def _restart(self) -> None:
+        self._reads = 0
+        self._pages = 0
+        self._next_page: dict[str, str] | None = {}
+        self._answers: dict[Read, Json] = {}
+
+    def _load(self, marker: dict[str, str]) -> None:
+        """Load another page. Without the permission to do so, resources are read one by one."""
+        self._pages += 1
+        self._next_page = None
+        try:
+            page = self._call(
+                "iam",
+                "get_account_authorization_details",
+                Filter=[self._kind],
+                MaxItems=_PER_PAGE,
+                **marker,
+            )
+        except AwsError:
+            return
+        self._answers.update(self._answers_of(page))
+        if page.get("IsTruncated"):
+            self._next_page = {"Marker": page["Marker"]}
+
+
+class AwsManagedPolicies:
+    """The policies that AWS manages, which are the same in all accounts of a partition: each is
+    read once in a run.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[Read, Json] = {}
+
+    def answer(self, read: Read, call: t.Callable[[], Json]) -> Json:
+        """The answer of a read. Threads that ask at the same time may each make the call."""
+        found = self._answers.get(read)
+        if found is None:
+            found = self._answers[read] = call()
+        return found
+
+    def forget_all(self) -> None:
+        """Read them again."""
+        self._answers.clear()
+
+    @staticmethod
+    def has(read: Read) -> bool:
+        """Whether a read is of a policy that AWS manages."""
+        return read[0] in _READS_OF_POLICIES and ":iam::aws:" in read[1]
 
 
 class BulkSession(AwsSession):
     """An AwsSession that answers reads from the pages it has loaded, and otherwise calls AWS.
 
     ``account``: another session in the same account. IAM has no regions, so that a session for
-    another region delegates its IAM calls to that one.
+    another region delegates its IAM calls to that one. ``aws_managed`` is shared with the sessions
+    of other accounts.
     """
 
     def __init__(
-        self, *arguments: t.Any, account: AwsSession | None = None, **options: t.Any
+        self,
+        *arguments: t.Any,
+        account: AwsSession | None = None,
+        aws_managed: AwsManagedPolicies | None = None,
+        **options: t.Any,
     ) -> None:
         super().__init__(*arguments, **options)
         self._account = account
-        self._page_lock = threading.Lock()
-        self._reads = 0
-        self._pages = 0
-        self._next_page: dict[str, str] | None = {}
-        self._loaded: dict[tuple[str, str], dict[str, t.Any]] = {}
+        self._aws_managed = aws_managed or AwsManagedPolicies()
+        self._of_roles = _Pages("Role", super().call, _answers_about_roles)
+        self._of_policies = _Pages("LocalManagedPolicy", super().call, _answers_about_policies)
 
-    def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
+    def call(self, service: str, method: str, **arguments: t.Any) -> Json:
         """Answer a read from a page, or call AWS."""
-        if service == "iam" and self._account is not None:
+        if service != "iam":
+            return super().call(service, method, **arguments)
+        if self._account is not None:
             return self._account.call(service, method, **arguments)
-        if service == "iam" and method in _READS:
-            name_key, answer_key = _READS[method]
-            found = self._from_page(method, arguments[name_key])
-            if found is not None:
-                return {answer_key: found}
-        return super().call(service, method, **arguments)
+        names = _READS.get(method)
+        # Other arguments, such as the marker of a page, make it another read.
+        if names is None or set(arguments) != set(names):
+            return self._call_iam(method, arguments)
+        read = (method, *(str(arguments[name]) for name in names))
+        if self._aws_managed.has(read):
+            return self._aws_managed.answer(read, lambda: self._call_iam(method, arguments))
+        pages = self._of_roles if method in _READS_OF_ROLES else self._of_policies
+        found = pages.answer(read)
+        return self._call_iam(method, arguments) if found is None else found
 
-    def _from_page(self, method: str, name: str) -> dict[str, t.Any] | None:
-        with self._page_lock:
-            self._reads += 1
-            while (
-                (method, name) not in self._loaded
-                and self._next_page is not None
-                and self._pages < self._reads // _READS_PER_PAGE
-            ):
-                self._read_page(self._next_page)
-            return self._loaded.get((method, name))
+    def caller_arn(self) -> str:
+        """The ARN of the caller, for the account's sessions together."""
+        return self._account.caller_arn() if self._account is not None else super().caller_arn()
 
-    def _read_page(self, marker: dict[str, str]) -> None:
-        """Load another page. Without the permission to do so, roles are read one by one."""
-        self._pages += 1
-        self._next_page = None
-        try:
-            page = super().call(
-                "iam",
-                "get_account_authorization_details",
-                Filter=["Role"],
-                MaxItems=_ROLES_PER_PAGE,
-                **marker,
+    def forget_reads(self) -> None:
+        """Read anew what was read by the page, as after writes: a page from before them would hide
+        them. This session's own writes are never hidden.
+        """
+        self._of_roles.forget_all()
+        self._of_policies.forget_all()
+
+    def _call_iam(self, method: str, arguments: Json) -> Json:
+        names = [arguments[name] for name in _CHANGED if name in arguments]
+        if not _is_read(method):
+            self._of_roles.forget(names)
+            self._of_policies.forget(names)
+        return super().call("iam", method, **arguments)
+
+
+def _is_read(method: str) -> bool:
+    """Whether an operation, by its boto3 name, changes nothing."""
+    return is_read(method.title().replace("_", ""))
+
+
+def _answers_about_roles(page: Json) -> Answers:
+    for listed in page["RoleDetailList"]:
+        role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
+        name = role["RoleName"]
+        # The same dict, so that the role is in memory once.
+        profiles = [{**profile, "Roles": [role]} for profile in listed["InstanceProfileList"]]
+        yield ("get_role", name), {"Role": role}
+        yield ("list_instance_profiles_for_role", name), _whole("InstanceProfiles", profiles)
+        for profile in profiles:
+            yield (
+                ("get_instance_profile", profile["InstanceProfileName"]),
+                {"InstanceProfile": profile},
             )
-        except AwsError:
-            return
-        for listed in page["RoleDetailList"]:
-            role = {name: value for name, value in listed.items() if name not in _PAGE_ONLY}
-            self._loaded["get_role", role["RoleName"]] = role
-            for profile in listed["InstanceProfileList"]:
-                # The same dict, so that the role is in memory once.
-                self._loaded["get_instance_profile", profile["InstanceProfileName"]] = {
-                    **profile,
-                    "Roles": [role],
-                }
-        if page.get("IsTruncated"):
-            self._next_page = {"Marker": page["Marker"]}
+        inline = listed["RolePolicyList"]
+        names = [policy["PolicyName"] for policy in inline]
+        yield ("list_role_policies", name), _whole("PolicyNames", names)
+        for policy in inline:
+            yield ("get_role_policy", name, policy["PolicyName"]), {"RoleName": name, **policy}
+        attached = listed["AttachedManagedPolicies"]
+        yield ("list_attached_role_policies", name), _whole("AttachedPolicies", attached)
+
+
+def _answers_about_policies(page: Json) -> Answers:
+    """Of each policy only its default version: nobody asks for the others."""
+    for listed in page["Policies"]:
+        policy = {name: value for name, value in listed.items() if name != _VERSIONS}
+        arn, default = policy["Arn"], policy["DefaultVersionId"]
+        versions = [version for version in listed[_VERSIONS] if version.get("VersionId") == default]
+        # A policy without its document would be answered half by the page, half by AWS.
+        if versions:
+            yield ("get_policy", arn), {"Policy": policy}
+            yield ("get_policy_version", arn, default), {"PolicyVersion": versions[0]}
+
+
+def _whole(key: str, items: list[t.Any]) -> Json:
+    """A list as an operation returns it that has pages of its own."""
+    return {key: items, "IsTruncated": False}

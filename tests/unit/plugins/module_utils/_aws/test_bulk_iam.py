@@ -18,7 +18,10 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import (
+    AwsManagedPolicies,
+    BulkSession,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
@@ -26,6 +29,15 @@ PAGE = "get_account_authorization_details"
 READS = {
     "get_role": ("RoleName", "Role"),
     "get_instance_profile": ("InstanceProfileName", "InstanceProfile"),
+}
+# The other reads that pages answer, with the arguments that name a resource.
+OTHER_READS = {
+    "list_instance_profiles_for_role": ("RoleName",),
+    "list_role_policies": ("RoleName",),
+    "get_role_policy": ("RoleName", "PolicyName"),
+    "list_attached_role_policies": ("RoleName",),
+    "get_policy": ("PolicyArn",),
+    "get_policy_version": ("PolicyArn", "VersionId"),
 }
 Json = dict[str, t.Any]
 
@@ -47,6 +59,10 @@ class Account:
             f"role-{number:03}": _role(f"role-{number:03}", number) for number in range(roles)
         }
         self.profiles = {name: _profile(name, role) for name, role in self.roles.items()}
+        self.policies = [_policy(number) for number in range(roles)]
+        self.others: dict[tuple[str, ...], Json] = {}
+        for role, policy in zip(self.roles, self.policies, strict=True):
+            self.others |= _other_reads(role, self.profiles[role], policy)
 
     def call(self, service: str, method: str, **arguments: t.Any) -> Json:
         """Answer as AWS does."""
@@ -57,6 +73,11 @@ class Account:
             number = len(self.pages)
         if method == PAGE:
             return self._page(arguments, number)
+        if method in OTHER_READS:
+            read = (method, *(arguments[name] for name in OTHER_READS[method]))
+            if read not in self.others:
+                raise AwsError(f"There is no {read}.", code="NoSuchEntity")
+            return copy.deepcopy(self.others[read])
         if method not in READS:
             return {"echo": (service, method, arguments)}
         name_key, answer_key = READS[method]
@@ -71,21 +92,45 @@ class Account:
             raise self._page_errors[number]
         start = int(arguments.get("Marker", 0))
         end = start + min(self._per_page, arguments["MaxItems"])
-        details = [
-            {**role, "InstanceProfileList": [self.profiles[name]]}
-            for name, role in self.roles.items()
-        ]
+        details = (
+            [self._role_detail(name) for name in self.roles]
+            if arguments["Filter"] == ["Role"]
+            else [_policy_detail(policy) for policy in self.policies]
+        )
         more: Json = (
             {"IsTruncated": True, "Marker": str(end)}
             if end < len(details)
             else {"IsTruncated": False}
         )
-        return {"RoleDetailList": copy.deepcopy(details[start:end]), "UserDetailList": [], **more}
+        key, other = (
+            ("RoleDetailList", "Policies")
+            if arguments["Filter"] == ["Role"]
+            else ("Policies", "RoleDetailList")
+        )
+        return {key: copy.deepcopy(details[start:end]), other: [], "UserDetailList": [], **more}
+
+    def _role_detail(self, name: str) -> Json:
+        names = self.others.get(("list_role_policies", name), {"PolicyNames": []})["PolicyNames"]
+        inline = [self.others["get_role_policy", name, policy] for policy in names]
+        attached = self.others.get(("list_attached_role_policies", name), {"AttachedPolicies": []})
+        return {
+            **self.roles[name],
+            "InstanceProfileList": [self.profiles[name]] if name in self.profiles else [],
+            "RolePolicyList": [
+                {key: policy[key] for key in ("PolicyName", "PolicyDocument")} for policy in inline
+            ],
+            "AttachedManagedPolicies": attached["AttachedPolicies"],
+        }
 
     @property
     def singles(self) -> int:
         """The reads of one role or one profile."""
         return sum(self.counts[method] for method in READS)
+
+    @property
+    def other_singles(self) -> int:
+        """The single reads of everything else that pages answer."""
+        return sum(self.counts[method] for method in OTHER_READS)
 
 
 def _role(name: str, number: int) -> Json:
@@ -105,6 +150,54 @@ def _profile(name: str, role: Json) -> Json:
         "InstanceProfileName": name,
         "Arn": f"arn:aws:iam::222222222222:instance-profile/{name}",
         "Roles": [role],
+    }
+
+
+def _document(number: int) -> Json:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": f"s3:{number}"}]}
+
+
+def _policy(number: int) -> Json:
+    return {
+        "PolicyName": f"policy-{number:03}",
+        "Arn": f"arn:aws:iam::222222222222:policy/policy-{number:03}",
+        "DefaultVersionId": f"v{number % 5 + 1}",
+    }
+
+
+def _version(policy: Json) -> Json:
+    number = int(policy["PolicyName"][-3:])
+    return {
+        "Document": _document(number),
+        "VersionId": policy["DefaultVersionId"],
+        "IsDefaultVersion": True,
+    }
+
+
+def _policy_detail(policy: Json) -> Json:
+    older = {"Document": {"Statement": []}, "VersionId": "v0", "IsDefaultVersion": False}
+    return {**policy, "PolicyVersionList": [older, _version(policy)]}
+
+
+def _other_reads(role: str, profile: Json, policy: Json) -> dict[tuple[str, ...], Json]:
+    """What single reads return about a role, and about the policy that is attached to it."""
+    inline = {"RoleName": role, "PolicyName": "own", "PolicyDocument": _document(0)}
+    attached = {"PolicyName": policy["PolicyName"], "PolicyArn": policy["Arn"]}
+    return {
+        ("list_instance_profiles_for_role", role): {
+            "InstanceProfiles": [profile],
+            "IsTruncated": False,
+        },
+        ("list_role_policies", role): {"PolicyNames": ["own"], "IsTruncated": False},
+        ("get_role_policy", role, "own"): inline,
+        ("list_attached_role_policies", role): {
+            "AttachedPolicies": [attached],
+            "IsTruncated": False,
+        },
+        ("get_policy", policy["Arn"]): {"Policy": policy},
+        ("get_policy_version", policy["Arn"], policy["DefaultVersionId"]): {
+            "PolicyVersion": _version(policy)
+        },
     }
 
 
@@ -128,6 +221,12 @@ def read(session: BulkSession, method: str, name: str) -> Json | None:
     except AwsError as error:
         assert error.code == "NoSuchEntity"  # noqa: PT017
         return None
+
+
+def read_other(session: AwsSession, read_: tuple[str, ...]) -> Json:
+    """Any other read."""
+    method, *names = read_
+    return session.call("iam", method, **dict(zip(OTHER_READS[method], names, strict=True)))
 
 
 def _relevant(answer: Json | None) -> Json | None:
@@ -299,3 +398,127 @@ def test_threads_get_correct_answers_and_no_page_twice(connect: Connect) -> None
     markers = [page.get("Marker") for page in account.pages]
     assert len(markers) == len(set(markers)) == 7
     assert account.singles + len(markers) < len(wanted) / 2
+
+
+# --- what an audit reads --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("per_page", [1000, 7], ids=["one page", "many pages"])
+def test_policies_are_those_of_single_reads(connect: Connect, per_page: int) -> None:
+    """Inline, attached and managed ones, and the profiles of a role; from a page or not."""
+    account = Account(60, per_page)
+    session = connect(account)
+    for _round in range(2):
+        for read_, answer in account.others.items():
+            assert read_other(session, read_) == answer
+    assert account.other_singles < len(account.others) / (1 if per_page == 7 else 10)
+
+
+def test_an_audit_of_many_clouds_costs_pages_alone(connect: Connect) -> None:
+    """Roles and policies have pages of their own kind, each once there were ten reads of it."""
+    account = Account(100)
+    session = connect(account)
+    for read_ in account.others:
+        read_other(session, read_)
+    assert [page["Filter"] for page in account.pages] == [["Role"], ["LocalManagedPolicy"]]
+    assert account.other_singles == 9 + 9
+
+
+def test_a_version_that_is_not_the_default_is_asked_for(connect: Connect) -> None:
+    """A page has it, but no task asks for it, so it is not held in memory."""
+    account = Account(20)
+    session = connect(account)
+    old = ("get_policy_version", account.policies[3]["Arn"], "v0")
+    account.others[old] = {"PolicyVersion": {"VersionId": "v0", "Document": {"Statement": []}}}
+    for read_ in account.others:
+        assert read_other(session, read_) == account.others[read_]
+    assert account.counts["get_policy_version"] > 0
+    before = account.counts["get_policy_version"]
+    read_other(session, old)
+    assert account.counts["get_policy_version"] == before + 1
+
+
+def test_the_next_page_of_a_list_is_asked_for(connect: Connect) -> None:
+    """With a marker it is another read than the one that a page answers."""
+    account = Account(20)
+    session = connect(account)
+    for name in account.roles:
+        read(session, "get_role", name)
+    account.counts.clear()
+    session.call("iam", "list_role_policies", RoleName="role-001", Marker="x")
+    assert account.counts == {"list_role_policies": 1}
+
+
+def test_policies_of_aws_are_read_once_for_all_accounts(connect: Connect) -> None:
+    """They are the same for all, and in no account's pages."""
+    account = Account(0)
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    reads = {
+        ("get_policy", arn): {"Policy": {"Arn": arn, "DefaultVersionId": "v9"}},
+        ("get_policy_version", arn, "v9"): {"PolicyVersion": {"Document": _document(9)}},
+    }
+    account.others |= reads
+    connect(account)
+    shared = AwsManagedPolicies()
+    for _account in range(5):
+        session = BulkSession({}, aws_managed=shared)
+        for read_, answer in reads.items():
+            assert read_other(session, read_) == answer
+    assert account.counts == {"get_policy": 1, "get_policy_version": 1}
+
+
+def test_a_refused_policy_of_aws_is_asked_for_again(connect: Connect) -> None:
+    """Another account's caller may read it."""
+    account = Account(0)
+    session = connect(account)
+    read_ = ("get_policy", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+    with pytest.raises(AwsError):
+        read_other(session, read_)
+    account.others[read_] = {"Policy": {"Arn": read_[1]}}
+    assert read_other(session, read_) == account.others[read_]
+
+
+# --- writes ---------------------------------------------------------------------------------------
+
+
+def test_a_write_is_never_hidden_by_a_page(connect: Connect) -> None:
+    """What the session itself has changed is AWS's to answer, by any of its regions."""
+    account = Account(40)
+    session = connect(account)
+    for name in account.roles:
+        read(session, "get_role", name)
+    account.roles["role-003"] = {**account.roles["role-003"], "Description": "changed"}
+    BulkSession({}, account=session).call("iam", "update_assume_role_policy", RoleName="role-003")
+    assert read(session, "get_role", "role-003") == account.roles["role-003"]
+    single = account.counts["get_role"]
+    read(session, "get_role", "role-004")
+    assert account.counts["get_role"] == single, "another role's page is as good as before"
+
+
+def test_a_page_that_is_read_during_a_write_does_not_hide_it(connect: Connect) -> None:
+    """It may show the role as it was."""
+    account = Account(40)
+    session = connect(account)
+    before = copy.deepcopy(account.roles["role-039"])
+    session.call("iam", "update_assume_role_policy", RoleName="role-039")
+    for name in list(account.roles)[:20]:
+        read(session, "get_role", name)
+    assert account.counts[PAGE] == 1
+    account.roles["role-039"]["Description"] = "changed"
+    assert read(session, "get_role", "role-039") == {**before, "Description": "changed"}
+
+
+def test_reads_can_be_forgotten_as_a_whole(connect: Connect) -> None:
+    """What anybody has changed since is then read by the page again, for the same price."""
+    account = Account(40)
+    session = connect(account)
+    for name in account.roles:
+        read(session, "get_role", name)
+    session.call("iam", "update_assume_role_policy", RoleName="role-030")
+    for role in account.roles.values():
+        role["Description"] = "changed"
+    session.forget_reads()
+    account.counts.clear()
+    for name in account.roles:
+        assert _relevant(read(session, "get_role", name)) == account.roles[name]
+    assert account.counts == {"get_role": 9, PAGE: 1}
