@@ -65,6 +65,11 @@ class AccountSessions:
                 of_account[region] = self._new_session(params, limits, first)
             return of_account[region]
 
+    def fresh_session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
+        """The same session, of which every read is a call: nothing is answered from bulk reads."""
+        session = self.session(params)
+        return session.unbuffered if isinstance(session, BulkSession) else session
+
     def forget_reads(self) -> None:
         """Read anew what was read by the page, as after writes: a page from before them would hide
         them.

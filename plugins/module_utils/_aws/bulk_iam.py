@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 
 from __future__ import annotations
 
+import functools
 import threading
 import typing as t
 
@@ -179,6 +180,19 @@ class BulkSession(AwsSession):
         found = pages.answer(read)
         return self._call_iam(method, arguments) if found is None else found
 
+    @functools.cached_property
+    def unbuffered(self) -> AwsSession:
+        """This session, of which every read is a call."""
+        return _Unbuffered(self)
+
+    def call_unbuffered(self, service: str, method: str, **arguments: t.Any) -> Json:
+        """Call AWS, whatever the pages have. A write is noticed."""
+        if service != "iam":
+            return super().call(service, method, **arguments)
+        if isinstance(self._account, BulkSession):
+            return self._account.call_unbuffered(service, method, **arguments)
+        return self._call_iam(method, arguments)
+
     def caller_arn(self) -> str:
         """The ARN of the caller, for the account's sessions together."""
         return self._account.caller_arn() if self._account is not None else super().caller_arn()
@@ -196,6 +210,22 @@ class BulkSession(AwsSession):
             self._of_roles.forget(names)
             self._of_policies.forget(names)
         return super().call("iam", method, **arguments)
+
+
+class _Unbuffered(AwsSession):
+    """A BulkSession whose pages are passed by."""
+
+    def __init__(self, session: BulkSession) -> None:
+        # Not that of the base: clients and credentials are those of the other session.
+        self._bulk = session
+
+    def call(self, service: str, method: str, **arguments: t.Any) -> Json:
+        """Call AWS."""
+        return self._bulk.call_unbuffered(service, method, **arguments)
+
+    def caller_arn(self) -> str:
+        """The ARN of the caller."""
+        return self._bulk.caller_arn()
 
 
 def _is_read(method: str) -> bool:

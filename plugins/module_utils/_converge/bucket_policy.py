@@ -296,20 +296,20 @@ class BucketPolicyModule(ConvergingModule):
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
-        self._bucket = parse_bucket(params["bucket"])
+        self.bucket = parse_bucket(params["bucket"])
         self._actions = _parse_actions(params["actions"])
-        self._roles = _wanted_roles(params)
+        self.roles = _wanted_roles(params)
 
     def reconciler(self) -> PolicyReconciler[LiveBucketPolicy]:
         """The policy of the bucket."""
-        store = self.store(self._roles)
+        store = self.store(self.roles)
         return PolicyReconciler(store, [self.planner(store)], self.clouds)
 
     def store(self, roles: t.Sequence[RoleReference]) -> BucketPolicyStore:
         """The policy of the bucket, for these roles."""
         return BucketPolicyStore(
             self.session,
-            self._bucket,
+            self.bucket,
             roles,
             self.params.get("account_id"),
             must_exist=self.params["state"] == "present",
@@ -319,7 +319,7 @@ class BucketPolicyModule(ConvergingModule):
         """What the parameters want."""
         return BucketPlanner(
             store,
-            tuple(self._roles),
+            tuple(self.roles),
             self.params["state"],
             self._actions,
             self.params["prune_dangling_principals"],

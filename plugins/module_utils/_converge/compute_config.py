@@ -167,7 +167,7 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         clouds: t.Iterable[str] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._want = want
+        self.want = want
         self._wanted = compute_config_plan.Wanted(want.arn, want.config, want.state)
         self._store = store
         self._clock = clock
@@ -175,9 +175,9 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
 
     def load(self) -> LiveConfig:
         """Read the newest version, and what the plan needs to know of the cloud."""
-        resource = f"compute config {self._want.name} of cloud {self._want.cloud_id}"
-        file = yaml.read(self._want.dest, KEYS) if self._want.dest is not None else None
-        observed = Observed(self._want.name, self._want.cloud_id)
+        resource = f"compute config {self.want.name} of cloud {self.want.cloud_id}"
+        file = yaml.read(self.want.dest, KEYS) if self.want.dest is not None else None
+        observed = Observed(self.want.name, self.want.cloud_id)
         if self._store is None:
             return LiveConfig(resource, observed, file)
         observed = dataclasses.replace(observed, template=self._store.newest())
@@ -200,11 +200,11 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
     def guard(self, live: LiveConfig, plan: Plan) -> None:
         """The file must be writable."""
         if t.cast(_WithFile, plan).file.changed:
-            yaml.refuse_unwritable(str(self._want.dest))
+            yaml.refuse_unwritable(str(self.want.dest))
 
     def backup(self, live: LiveConfig, plan: Plan) -> Backup | None:
         """The compute config, if it is written."""
-        config, want = t.cast(_WithFile, plan).config, self._want
+        config, want = t.cast(_WithFile, plan).config, self.want
         if self._store is None or not config.changed:
             return None
         target = {"cloud_id": want.cloud_id, "name": want.name}
@@ -219,8 +219,8 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         if parts.config.changed and self._store is not None:
             version = self._publish(self._store, live, parts.config, written)
         if parts.file.changed:
-            yaml.write(str(self._want.dest), parts.file.after)
-            written.append(f"file {self._want.dest}")
+            yaml.write(str(self.want.dest), parts.file.after)
+            written.append(f"file {self.want.dest}")
         return _Published(version=version)
 
     def read_back(self, live: LiveConfig, plan: Plan, saved: Saved) -> tuple[LiveConfig, Plan]:
@@ -252,7 +252,7 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
             if not plan.changed and len(deployments(observed.config)) == 1:
                 return observed
         observed = dataclasses.replace(observed, resources=store.resources)
-        if observed.template is not None or self._want.state != "present":
+        if observed.template is not None or self.want.state != "present":
             return observed
         # Such a cloud may have no default compute config
         compute_config_plan.refuse_without_vms(observed)
@@ -262,34 +262,34 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         if self._store is None:
             return self._unpublished(observed)
         plan = compute_config_plan.decide(observed, self._wanted)
-        return _with_version(plan, observed, publishes=self._want.state != "archived")
+        return _with_version(plan, observed, publishes=self.want.state != "archived")
 
     def _unpublished(self, observed: Observed) -> ConfigPlan:
         """Plan without publishing: the live state is not known, and the config is only written to
         the file.
         """
         unknown = ConfigPlan({"compute_config": None}, {"compute_config": None})
-        if self._want.dest is None:
+        if self.want.dest is None:
             return unknown
         declared = dataclasses.replace(self._wanted, config=self._wanted.config or {})
         made = compute_config_plan.decide(observed, declared)
         return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
 
     def _plan_of_file(self, config: ConfigPlan, before: t.Any) -> Plan:
-        if self._want.dest is None or config.config is None:
+        if self.want.dest is None or config.config is None:
             return Plan(None, None)
-        name = self._want.cloud_name
+        name = self.want.cloud_name
         if name is None and self._store is not None:
             name = self._store.cloud_name
         after = to_yaml_schema(config.config, name)
         reasons = () if before == after else ("dest_differs",)
-        return Plan(before, after, reasons, result={"file": os.path.abspath(self._want.dest)})
+        return Plan(before, after, reasons, result={"file": os.path.abspath(self.want.dest)})
 
     def _publish(
         self, store: ComputeConfigStore, live: LiveConfig, plan: ConfigPlan, written: list[str]
     ) -> int:
         """Archive the config, or publish a version. Returns its number, or 0."""
-        if self._want.state == "archived":
+        if self.want.state == "archived":
             template = live.observed.template
             if template is not None:
                 store.client.archive_compute_config(template["id"])
@@ -412,10 +412,9 @@ class ComputeConfigModule(ConvergingModule):
 
     def profile_reconciler(self) -> InstanceProfileReconciler:
         """The instance profile of the role."""
-        name = parse_instance_profile(self.params.get("instance_profile") or self.role.name)
         return InstanceProfileReconciler(
             Iam(self.session),
-            name,
+            self.profile_name,
             self.role,
             self.params.get("account_id"),
             state=self.params["state"],
@@ -453,6 +452,11 @@ class ComputeConfigModule(ConvergingModule):
         if self.params.get("cloud_id"):
             return parse_cloud_id(self.params["cloud_id"])
         return self.anyscale.find_cloud(self.params["cloud"])["id"] if self.anyscale else ""
+
+    @functools.cached_property
+    def profile_name(self) -> str:
+        """The name of the instance profile: if not set, that of the role."""
+        return parse_instance_profile(self.params.get("instance_profile") or self.role.name)
 
     @functools.cached_property
     def role(self) -> RoleReference:

@@ -95,12 +95,12 @@ def execute(
 
 
 def save_once(
-    reconciler: Reconciler[t.Any], live: Live, params: Params, journal: Journal
+    reconciler: Reconciler[t.Any], resource: str, params: Params, journal: Journal
 ) -> tuple[Plan, Unconfirmed | None]:
     """Save without reading back, for callers that read many resources back later. Returns the plan
     of the change, and what is to be confirmed if anything was written.
     """
-    with _noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
+    with _noting_what_was_written(journal), resource_lock(resource, params.get("lock_dir")):
         for _round in range(_ROUNDS):
             live = reconciler.load()
             plan = reconciler.checked(live)

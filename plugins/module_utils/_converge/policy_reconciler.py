@@ -205,15 +205,18 @@ class PolicyReconciler(Reconciler[PolicyState]):
         """
         for _attempt in self._pauses(_VISIBLE_SECONDS):
             live = self.load()
-            arns = self._arns_of(live, plan)
-            if policies_equal(live.document, plan.after, arns):
+            if self.shows(live, plan):
                 return live, dataclasses.replace(plan, reasons=(), warnings=())
-            if not policies_equal(live.document, plan.before, arns):
+            if not policies_equal(live.document, plan.before, self._arns_of(live, plan)):
                 break
         again = self._plan_again(live, plan, saved)
         if again.changed:
             self.guard(live, again)
         return live, again
+
+    def shows(self, live: PolicyState, plan: Plan) -> bool:
+        """Whether the live document is the one that a plan wanted."""
+        return policies_equal(live.document, plan.after, self._arns_of(live, plan))
 
     def _plan_again(self, live: PolicyState, written: Plan, saved: Saved) -> Plan:
         """If another writer kept our change, it removed other statements on purpose. If it

@@ -11,11 +11,19 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    anyscale_client,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+    read_registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     SERVICE_LINKED_ROLE_PATH,
     RoleReference,
     account_of,
     default_role_name,
+    parse_cloud_id,
     parse_role,
     role_path_of,
 )
@@ -29,10 +37,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 def wanted_role(params: t.Mapping[str, t.Any], option: str = "role") -> RoleReference:
     """The role that the parameters name, else the default role of their cloud."""
     if params.get(option) is None:
-        return RoleReference(default_role_name(params["cloud_id"]))
+        cloud_id = parse_cloud_id(params["cloud_id"])
+        return default_role(cloud_id, read_registration(anyscale_client(params), cloud_id))
     role = parse_role(params[option], option)
     refuse_other_account(role, params.get("account_id"), option)
     return role
+
+
+def default_role(cloud_id: str, registration: Registration) -> RoleReference:
+    """The role of a cloud's clusters if a compute config names none: the registered one, else the
+    one that Anyscale created.
+    """
+    if registration.role_arn:
+        return parse_role(registration.role_arn, "The cluster_iam_role_id of the cloud at Anyscale")
+    return RoleReference(default_role_name(cloud_id))
 
 
 def refuse_other_account(role: RoleReference, account_id: str | None, option: str) -> None:

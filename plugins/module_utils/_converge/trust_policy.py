@@ -155,13 +155,20 @@ class TrustPolicyModule(ConvergingModule):
                 f"quota_chars is {params['quota_chars']}.",
                 "Set it to the account's quota, a positive number of characters.",
             )
-        self._role = wanted_role(params)
+        self.role = wanted_role(params)
 
     def reconciler(self) -> PolicyReconciler[LiveTrust]:
         """The trust policy of the role."""
-        store = TrustPolicyStore(Iam(self.session), self._role, self.params.get("account_id"))
-        planner = TrustPlanner(store, self.params["state"], self.params["quota_chars"])
-        return PolicyReconciler(store, [planner], self.clouds)
+        store = self.store()
+        return PolicyReconciler(store, [self.planner(store)], self.clouds)
+
+    def store(self) -> TrustPolicyStore:
+        """Where the trust policy is kept."""
+        return TrustPolicyStore(Iam(self.session), self.role, self.params.get("account_id"))
+
+    def planner(self, store: TrustPolicyStore) -> TrustPlanner:
+        """What the parameters want."""
+        return TrustPlanner(store, self.params["state"], self.params["quota_chars"])
 
 
 def _owner_warning(owner: str) -> str:

@@ -1,0 +1,319 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Converge the resources of many clouds in one process: plan all of them before the first write,
+write by threads, and confirm what was written.
+
+This plugin util is private to the collection. It runs the reconcilers of the modules, so that
+nothing is decided twice.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import contextvars
+import dataclasses
+import threading
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
+    Write,
+    recorded_writes,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
+    Journal,
+    Unconfirmed,
+    confirm,
+    execute,
+    save_once,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    SETTLED_SECONDS,
+    PolicyReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    TaskError,
+    UnsettledError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    KINDS,
+    STAGES,
+    TRUST,
+    Cloud,
+    Resource,
+    resources_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+
+# How often what another writer overwrote is converged again.
+_MOST_RESTORATIONS = 3
+
+Item = t.TypeVar("Item")
+
+
+@dataclasses.dataclass(eq=False)
+class Done:
+    """What was done to a resource, or would be, for the clouds that needed it.
+
+    plan: from what was there first to what is there now. overwritten: whether another writer
+    overwrote it, so that it was converged again.
+    """
+
+    resource: Resource
+    clouds: list[Cloud]
+    plan: Plan
+    journal: Journal = dataclasses.field(default_factory=Journal)
+    writes: list[Write] = dataclasses.field(default_factory=list)
+    unconfirmed: Unconfirmed | None = None
+    written_at: float = 0.0
+    overwritten: bool = False
+
+
+class Engine:
+    """Plans and converges clouds."""
+
+    def __init__(
+        self,
+        services: Services,
+        *,
+        state: str,
+        stages: t.Collection[str],
+        threads: int,
+        clock: Clock = SYSTEM_CLOCK,
+        on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None,
+    ) -> None:
+        """stages: the kinds of resources. on_cloud: called for each cloud that is planned, and that
+        is written, from any thread.
+        """
+        self._services = services
+        self._state = state
+        self._kinds = [kind for kind in KINDS if kind.stage in stages]
+        self._threads = threads
+        self._clock = clock
+        self._on_cloud = on_cloud
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Let no new save begin."""
+        self._stopped.set()
+
+    # --- plan -------------------------------------------------------------------------------------
+
+    def plan(self, clouds: t.Sequence[Cloud]) -> None:
+        """Plan all clouds. Afterwards each has its plans, or an error: then nothing of it is to be
+        written.
+        """
+        for cloud in clouds:
+            cloud.plans.clear()
+        self._each(self._find_role, clouds, lambda cloud: [cloud])
+        for kind in self._kinds:
+            able = [cloud for cloud in clouds if not cloud.error and cloud.manages(kind.stage)]
+            resources = resources_of(kind, able, self._services, self._state)
+            self._each(self._plan_resource, resources, lambda resource: resource.clouds)
+        for resource in _resources(STAGES, clouds):
+            self._plan_together(resource)
+
+    def _find_role(self, cloud: Cloud) -> None:
+        if cloud.settings.role is None:
+            role = self._services.default_role(cloud.settings, cloud.registered_role)
+            cloud.settings = dataclasses.replace(cloud.settings, role=role)
+
+    def _plan_resource(self, resource: Resource) -> None:
+        """Load a resource, and plan what each of its clouds wants of it."""
+        resource.live = resource.reconciler(resource.clouds).load()
+        for cloud in resource.clouds:
+            with _refusing([cloud]):
+                plan = resource.plan_own(cloud)
+                cloud.plans[resource.stage] = resource, plan
+                if resource.stage == TRUST:
+                    # The steps after it need not ask IAM for the role again.
+                    role = plan.result["role_arn"]
+                    cloud.settings = dataclasses.replace(cloud.settings, role=role)
+            if resource.stage == self._kinds[-1].stage:
+                self._on_cloud(cloud)
+
+    @staticmethod
+    def _plan_together(resource: Resource) -> None:
+        """Plan what several clouds want of one resource together, which may be too much for it."""
+        wanting = [cloud for cloud in resource.clouds if not cloud.error]
+        pending = _pending(resource, wanting)
+        if len(wanting) > 1 and pending:
+            with _refusing(pending):
+                resource.reconciler(wanting).plan(t.cast(Live, resource.live))
+
+    # --- predict and converge ---------------------------------------------------------------------
+
+    def predict(self, clouds: t.Collection[Cloud]) -> list[Done]:
+        """What converging these planned clouds would do. Nothing is written."""
+        done: list[Done] = []
+        for resource in _resources(STAGES, clouds):
+            pending = _pending(resource, clouds)
+            if pending:
+                with _refusing(pending):
+                    done.append(_predicted(resource, pending, clouds))
+        return done
+
+    def converge(self, clouds: t.Collection[Cloud]) -> list[Done]:
+        """Converge these planned clouds, kind by kind of resource.
+
+        With state absent the order is the opposite one: first no new cluster starts with the role,
+        then the role loses what clusters need.
+        """
+        done: list[Done] = []
+        unsaved = {cloud: sum(plan.changed for _, plan in cloud.plans.values()) for cloud in clouds}
+
+        def save(resource: Resource) -> None:
+            pending = _pending(resource, clouds)
+            if pending and not self._stopped.is_set():
+                done.append(self._saved(resource, pending, clouds))
+                for cloud in pending:
+                    unsaved[cloud] -= 1
+                    if not unsaved[cloud]:
+                        self._on_cloud(cloud)
+
+        for stage in STAGES if self._state == "present" else reversed(STAGES):
+            resources = _resources([stage], clouds)
+            self._each(save, resources, lambda resource: _pending(resource, clouds))
+        return done
+
+    def _saved(
+        self, resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]
+    ) -> Done:
+        """Write a resource for all clouds that want it."""
+        reconciler = resource.reconciler(_wanting(resource, clouds), fresh=True)
+        name, params = t.cast(Live, resource.live).resource, _params_of(pending)
+        journal, unconfirmed = Journal(), None
+        with recorded_writes() as writes:
+            if resource.stage in (TRUST, BUCKET):
+                plan, unconfirmed = save_once(reconciler, name, params, journal)
+            else:
+                live = reconciler.load()
+                plan = reconciler.checked(live)
+                plan = execute(reconciler, live, plan, params, False, journal)
+        now = self._clock.now()
+        return Done(resource, pending, plan, journal, writes, unconfirmed, written_at=now)
+
+    # --- confirm ----------------------------------------------------------------------------------
+
+    def confirm(self, done: t.Iterable[Done]) -> None:
+        """Read back what was written, after the time that another controller needs to write what
+        it had planned before. What was overwritten is converged again, and read back again.
+        """
+        waiting = sorted((one for one in done if one.unconfirmed), key=lambda one: one.written_at)
+        for _round in range(_MOST_RESTORATIONS):
+            if not waiting:
+                return
+            self._services.sessions.forget_reads()
+            self._each(self._confirm, waiting, lambda one: one.clouds)
+            waiting = [one for one in waiting if one.unconfirmed]
+        self._each(self._give_up, waiting, lambda one: one.clouds)
+
+    def _confirm(self, one: Done) -> None:
+        unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
+        one.unconfirmed = None
+        if self._is_visible(one, unconfirmed):
+            return
+        clouds = [cloud for cloud in one.clouds if not cloud.error]
+        reconciler = one.resource.reconciler(clouds, fresh=True)
+        with recorded_writes() as writes:
+            again = confirm(reconciler, unconfirmed, _params_of(clouds), one.journal)
+        one.writes += writes
+        if again.changed:
+            one.overwritten, one.written_at = True, self._clock.now()
+            one.unconfirmed = dataclasses.replace(unconfirmed, plan=again)
+
+    def _give_up(self, one: Done) -> None:
+        if not self._is_visible(one, t.cast(Unconfirmed, one.unconfirmed)):
+            raise UnsettledError(
+                f"Another writer keeps overwriting the {t.cast(Live, one.resource.live).resource}. "
+                f"It was restored {_MOST_RESTORATIONS} times, and overwritten again each time.",
+                "Find the other writer in CloudTrail, then run again.",
+            )
+
+    def _is_visible(self, one: Done, unconfirmed: Unconfirmed) -> bool:
+        """Whether what was written is there after the time has passed."""
+        self._clock.sleep(max(0.0, one.written_at + SETTLED_SECONDS - self._clock.now()))
+        reconciler = t.cast("PolicyReconciler[t.Any]", one.resource.reconciler(one.clouds))
+        return reconciler.shows(reconciler.load(), unconfirmed.plan)
+
+    # --- threads ----------------------------------------------------------------------------------
+
+    def _each(
+        self,
+        work: t.Callable[[Item], None],
+        items: t.Sequence[Item],
+        clouds_of: t.Callable[[Item], t.Sequence[Cloud]],
+    ) -> None:
+        """Do something for each item, by threads. An error fails the clouds of the item."""
+
+        def guarded(item: Item) -> None:
+            with _refusing(clouds_of(item)):
+                work(item)
+
+        pool = concurrent.futures.ThreadPoolExecutor(self._threads)
+        try:
+            context = contextvars.copy_context
+            for future in [pool.submit(context().run, guarded, item) for item in items]:
+                future.result()
+        finally:
+            # A task that has timed out does not wait for the other clouds
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
+    """An error is one of these clouds, and of no other."""
+    try:
+        yield
+    except TaskError as error:
+        failure = error
+    except Exception as error:
+        # A bug must not end the run of the other clouds.
+        failure = TaskError(f"{type(error).__name__}: {error}", "Report this as a bug.")
+    else:
+        return
+    for cloud in clouds:
+        cloud.error = cloud.error or failure
+
+
+def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
+    reconciler, live = resource.reconciler(_wanting(resource, clouds)), t.cast(Live, resource.live)
+    plan = execute(
+        reconciler, live, reconciler.plan(live), _params_of(pending), True, Journal()
+    )
+    return Done(resource, pending, plan)
+
+
+def _resources(stages: t.Iterable[str], clouds: t.Iterable[Cloud]) -> list[Resource]:
+    """The resources of the clouds, each once, stage by stage."""
+    return list(
+        dict.fromkeys(
+            cloud.plans[stage][0] for stage in stages for cloud in clouds if stage in cloud.plans
+        )
+    )
+
+
+def _wanting(resource: Resource, clouds: t.Collection[Cloud]) -> list[Cloud]:
+    """Those of the clouds that want something of a resource, and have not failed."""
+    return [cloud for cloud in resource.clouds if cloud in clouds and not cloud.error]
+
+
+def _pending(resource: Resource, clouds: t.Collection[Cloud]) -> list[Cloud]:
+    """Those of the clouds that need a change of a resource, and have not failed."""
+    return [
+        cloud
+        for cloud in _wanting(resource, clouds)
+        if (plan := cloud.plan(resource.stage)) and plan.changed
+    ]
+
+
+def _params_of(clouds: t.Sequence[Cloud]) -> t.Mapping[str, t.Any]:
+    """The options for the backup and the lock: with a backup if one of the clouds wants one."""
+    settings = [cloud.settings for cloud in clouds]
+    return next((one for one in settings if one.backup), settings[0]).trust_options("present")

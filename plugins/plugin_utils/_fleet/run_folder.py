@@ -1,0 +1,59 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The folder of a run in Ansible's temporary directory: what the tasks of a playbook pass to later
+ones without passing it through the events of the run.
+
+This plugin util is private to the collection. Ansible's temporary directory belongs to its user
+alone, and is removed with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import typing as t
+
+from ansible import constants as C
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+
+_TOKEN = re.compile(r"[0-9a-f]{8}\Z")
+
+
+def new_token() -> str:
+    """A name for a run that is unique also if a playbook is imported twice."""
+    return secrets.token_hex(4)
+
+
+class RunFolder:
+    """The folder of the run with a token. It is created when something is written."""
+
+    def __init__(self, token: str) -> None:
+        if not _TOKEN.match(token):
+            raise InputError(
+                f"run is {token!r}.", "Set it to what the task that selects the clouds returns."
+            )
+        self.path = os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale", f"run-{token}")
+
+    def create(self) -> str:
+        """Make the folder. Returns its path."""
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        return self.path
+
+    def write(self, name: str, data: t.Any) -> None:
+        """Write data that later tasks of the run read."""
+        self.create()
+        atomic_write(os.path.join(self.path, f"{name}.json"), json.dumps(data))
+
+    def read(self, name: str, default: t.Any = None) -> t.Any:
+        """Read what a task of the run has written, or the default if none has."""
+        try:
+            with open(os.path.join(self.path, f"{name}.json"), encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return default

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all threads of a run share: the sessions in AWS accounts, and what was read of Anyscale.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    anyscale_client,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_pages import (
+    ComputeConfigPages,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+    read_registration,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_cloud_id
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
+    ComputeConfigModule,
+    ComputeConfigStore,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import default_role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+_TO_ANYSCALE = (*anyscale_argument_spec(), "validate_certs", "aws_ca_bundle")
+
+
+class Services:
+    """The sessions, the clients and the bulk reads of a run."""
+
+    def __init__(self, sessions: AccountSessions, clouds: int) -> None:
+        """``clouds``: how many the run is for."""
+        self.sessions = sessions
+        self._clouds = clouds
+        self._lock = threading.Lock()
+        self._anyscale: dict[str, _Anyscale] = {}
+
+    def connect(self, fresh: bool) -> Connect:
+        """How a module connects to AWS. fresh: whether nothing is answered from bulk reads."""
+        return self.sessions.fresh_session if fresh else self.sessions.session
+
+    def default_role(self, settings: CloudSettings, registered: str | None) -> str:
+        """The role of a cloud whose variables name none: the registered one, which is asked of
+        Anyscale unless the inventory has read it.
+        """
+        if registered:
+            return registered
+        if not settings.cloud_id:
+            raise InputError(
+                "Neither cloud_iam_role nor cloud_iam_cloud_id is set.", "Set one of them."
+            )
+        organization = self._of_organization(settings.trust_options("present"))
+        cloud_id = parse_cloud_id(settings.cloud_id, "cloud_iam_cloud_id")
+        return str(default_role(cloud_id, organization.registration(cloud_id)))
+
+    def config_store(self, module: ComputeConfigModule, fresh: bool) -> ComputeConfigStore:
+        """Where a compute config is read and published. fresh: whether it is never read by the
+        page.
+        """
+        organization = self._of_organization(module.params)
+        name, cloud_id = module.params["name"], module.cloud_id
+        return _SharedStore(organization, name, cloud_id, None if fresh else self._clouds)
+
+    def _of_organization(self, params: t.Mapping[str, t.Any]) -> _Anyscale:
+        key = json.dumps([params.get(name) for name in _TO_ANYSCALE])
+        with self._lock:
+            if key not in self._anyscale:
+                self._anyscale[key] = _Anyscale(params)
+            return self._anyscale[key]
+
+
+class _Anyscale:
+    """What is read of one Anyscale organization."""
+
+    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
+        self.client = anyscale_client(params)
+        self.pages = ComputeConfigPages(self.client)
+        self._registrations: dict[str, Registration] = {}
+
+    def registration(self, cloud_id: str) -> Registration:
+        """What is registered for a cloud. Threads that ask at the same time may each read it."""
+        if cloud_id not in self._registrations:
+            self._registrations[cloud_id] = read_registration(self.client, cloud_id)
+        return self._registrations[cloud_id]
+
+
+class _SharedStore(ComputeConfigStore):
+    """A compute config that is first read by the page, for so many clouds, and then singly."""
+
+    def __init__(
+        self, organization: _Anyscale, name: str, cloud_id: str, clouds: int | None
+    ) -> None:
+        super().__init__(organization.client, name, cloud_id)
+        self._organization = organization
+        self._clouds = clouds
+
+    def newest(self) -> dict[str, t.Any] | None:
+        """The newest version."""
+        if self._clouds is None:
+            return super().newest()
+        return self._organization.pages.newest(self.name, self.cloud_id, self._clouds)
+
+    @functools.cached_property
+    def resources(self) -> list[dict[str, t.Any]]:
+        """The cloud's resources, as they were read for its registration."""
+        return list(self._organization.registration(self.cloud_id).resources)
