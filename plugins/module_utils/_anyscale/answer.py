@@ -14,11 +14,16 @@ import dataclasses
 import datetime
 import email.utils
 import json
+import re
 import typing as t
 
 _LONGEST_RETRY_AFTER = 120.0
 _LONGEST_BACKOFF = 20.0
 _LONGEST_TEXT = 1000
+# What reads a document may go down in it, and each level takes several calls of Python's.
+_DEEPEST_LEVEL = 64
+# An escape that makes half a character, unless the other half follows.
+_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 NO_ANSWER = 0
 _TOO_MANY_REQUESTS = 429
 _GATEWAY_TIMEOUT = 504
@@ -61,7 +66,10 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What came back for one attempt; the status is 0 where no complete answer did."""
+    """What came back for one attempt; the status is 0 where no complete answer did.
+
+    A status and a failure: the answer began, and then exceeded a limit.
+    """
 
     status: int
     body: bytes = b""
@@ -75,6 +83,11 @@ class Answer:
         if self.failure is not None:
             return self.failure.text.replace(secret, "***")
         return _server_text(self.body.decode("utf-8", "replace").replace(secret, "***"))
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the call was done, and its answer is complete."""
+        return self.failure is None and 200 <= self.status < 300
 
     @property
     def is_unsent(self) -> bool:
@@ -118,7 +131,7 @@ def _server_text(body: str) -> str:
     """The readable part of an error body: ``error.detail``, ``error.message``, ``detail``, else the
     body itself.
     """
-    document = load_json(body)
+    document = load_json(body.encode())
     outer = document if isinstance(document, dict) else {}
     error = outer.get("error")
     inner = error if isinstance(error, dict) else {}
@@ -128,11 +141,29 @@ def _server_text(body: str) -> str:
     return body.strip()[:_LONGEST_TEXT] or "no text"
 
 
-def load_json(text: str | bytes) -> t.Any:
-    """The document of a JSON text; ``None`` where the text is no JSON, or nested too deeply to
-    read.
+def load_json(text: bytes) -> t.Any:
+    """The document of a JSON text; ``None`` where the text is no JSON, nested too deeply to work
+    with, or holds what is no Unicode and could be neither sent nor shown.
     """
     try:
-        return json.loads(text)
+        decoded = text.decode("utf-8-sig")
+        document = json.loads(decoded)
+        if _HALF_A_CHARACTER.search(decoded):
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    brackets = decoded.count("{") + decoded.count("[")
+    return None if brackets > _DEEPEST_LEVEL and _is_deep(document) else document
+
+
+def _is_deep(document: t.Any) -> bool:
+    """Whether a document has more levels than allowed."""
+    level = [document]
+    for _number in range(_DEEPEST_LEVEL):
+        level = [
+            part
+            for value in level
+            if isinstance(value, (dict, list))
+            for part in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, (dict, list)) for value in level)

@@ -24,6 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer
     Answer,
     Failure,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.limits import (
+    Allowance,
+    BoundedResponse,
+    LimitError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 
@@ -44,6 +49,11 @@ except ImportError:
 
 # As many as the inventory plugin may use threads; a connection is only made when one is needed.
 _MAX_CONNECTIONS = 100
+# How much of a body is read, and decoded, at once: a small part of a compressed one may be large.
+_PIECE_SIZE = 16 * 1024
+# None is asked for. A server that compresses nevertheless is understood, but not two layers, nor a
+# format whose few bytes stand for any number of them.
+_ENCODINGS = ("", "identity", "gzip", "deflate")
 
 
 class TlsSettings(t.NamedTuple):
@@ -86,24 +96,58 @@ def send(
     *,
     headers: t.Mapping[str, str],
     body: bytes | None,
-    timeout: float,
+    allowance: Allowance,
 ) -> Answer:
     """Send one request, once. A redirect is an answer: to follow it would carry the token to
     another host.
     """
     try:
-        response = pool.request(
-            method,
-            url,
-            headers=headers,
-            body=body,
-            timeout=timeout,
-            redirect=False,
-            retries=False,
-        )
+        timeout = allowance.wait()
+    except LimitError as error:
+        return Answer(NO_ANSWER, failure=Failure(str(error), is_unsent=True, is_final=True))
+    try:
+        with allowance.applied():
+            response = pool.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                timeout=timeout,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                enforce_content_length=True,
+            )
     except (HTTPError, OSError) as error:
         return Answer(NO_ANSWER, failure=_failure(error))
-    return Answer(response.status, response.data, response.headers)
+    return _complete(response, allowance)
+
+
+def _complete(response: t.Any, allowance: Allowance) -> Answer:
+    """The answer that a response begins. One that breaks off is none; of one that exceeds a limit
+    the status still counts.
+    """
+    try:
+        content = _content(response, allowance)
+    except (HTTPError, OSError) as error:
+        response.close()  # what is left of it would be read as the next answer
+        failure = _failure(error)
+        status = response.status if failure.is_final else NO_ANSWER
+        return Answer(status, headers=response.headers, failure=failure)
+    response.release_conn()
+    return Answer(response.status, content, response.headers)
+
+
+def _content(response: t.Any, allowance: Allowance) -> bytes:
+    """The decoded body. Its size is checked as it grows."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise LimitError(f"the answer is encoded as {encoding[:40]!r}")
+    content = bytearray()
+    for piece in response.stream(_PIECE_SIZE):
+        content += piece
+        allowance.check_size(len(content))
+    return bytes(content)
 
 
 @functools.cache
@@ -119,14 +163,33 @@ def _pool(settings: TlsSettings | None, proxy: str | None) -> t.Any:
         if not settings.validate_certs:
             urllib3.disable_warnings(InsecureRequestWarning)  # the option is the operator's word
     if proxy is None:
-        return urllib3.PoolManager(**options)
-    address, headers = _without_password(proxy)
-    return urllib3.ProxyManager(
-        address,
-        proxy_headers=headers,
-        proxy_ssl_context=options.get("ssl_context"),
-        **options,
-    )
+        pool = urllib3.PoolManager(**options)
+    else:
+        address, headers = _without_password(proxy)
+        pool = urllib3.ProxyManager(
+            address,
+            proxy_headers=headers,
+            proxy_ssl_context=options.get("ssl_context"),
+            **options,
+        )
+    pool.pool_classes_by_scheme = _bounded_pools()
+    return pool
+
+
+def _bounded_pools() -> dict[str, type]:
+    """urllib3's own pools, but that their connections read answers within an allowance."""
+    pools: dict[str, t.Any] = {
+        "http": urllib3.HTTPConnectionPool,
+        "https": urllib3.HTTPSConnectionPool,
+    }
+    return {
+        scheme: type(pool.__name__, (pool,), {"ConnectionCls": _bounded(pool.ConnectionCls)})
+        for scheme, pool in pools.items()
+    }
+
+
+def _bounded(connection: type) -> type:
+    return type(connection.__name__, (connection,), {"response_class": BoundedResponse})
 
 
 # Two processes that write to one connection would read each other's answers.
@@ -174,7 +237,8 @@ def _failure(error: BaseException) -> Failure:
     """Why there is no answer, and what is certain of it.
 
     Nothing was sent where there was no connection, and where the other end's certificate was
-    refused. What else goes wrong may do so after the request was read.
+    refused. What else goes wrong may do so after the request was read. An answer that exceeds a
+    limit would do so again.
     """
     is_proxy = isinstance(error, ProxyError)
     first = t.cast(t.Any, error).original_error if is_proxy else error
@@ -186,7 +250,7 @@ def _failure(error: BaseException) -> Failure:
     return Failure(
         f"through the proxy: {text}" if is_proxy else text,
         is_unsent=is_untrusted or isinstance(first, (NewConnectionError, ConnectTimeoutError)),
-        is_final=is_untrusted,
+        is_final=is_untrusted or isinstance(cause, LimitError),
     )
 
 

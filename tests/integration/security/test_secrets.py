@@ -9,6 +9,7 @@ verbose Ansible is.
 from __future__ import annotations
 
 import http.server
+import io
 import json
 import ssl
 import subprocess
@@ -542,7 +543,7 @@ def test_a_token_that_an_answer_is_cut_in_does_not_show_in_part() -> None:
     page = f"{'x' * (1000 - len(token) // 2)}{token}"
 
     def refuse(*_request: t.Any, **_options: t.Any) -> urllib3.HTTPResponse:
-        return urllib3.HTTPResponse(page.encode(), status=403)
+        return urllib3.HTTPResponse(io.BytesIO(page.encode()), status=403, preload_content=False)
 
     pool = types.SimpleNamespace(request=refuse)
     with pytest.raises(AnyscaleError, match="HTTP 403") as refused:

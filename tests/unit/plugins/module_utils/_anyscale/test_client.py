@@ -135,7 +135,13 @@ class Script:
         call = self.calls.pop(0)
         assert (method, url) == (call.method, HOST + call.path)
         assert headers["Authorization"] == f"Bearer {TOKEN}"
-        assert transport == {"timeout": 60, "redirect": False, "retries": False}
+        assert transport == {
+            "timeout": 60,
+            "redirect": False,
+            "retries": False,
+            "preload_content": False,
+            "enforce_content_length": True,
+        }
         sent = None if body is None else json.loads(body)
         self.sent.append(sent)
         if call.body is not None:
@@ -146,7 +152,10 @@ class Script:
             call.answer if isinstance(call.answer, bytes) else json.dumps(call.answer).encode()
         )
         return urllib3.HTTPResponse(
-            io.BytesIO(b"" if call.answer is None else content), call.headers, call.status
+            io.BytesIO(b"" if call.answer is None else content),
+            call.headers,
+            call.status,
+            preload_content=False,
         )
 
     def sleep(self, seconds: float) -> None:
@@ -182,6 +191,14 @@ def template(version: int, config: JsonObject | None = None, **keys: t.Any) -> J
         },
         **keys,
     }
+
+
+def nested(levels: int) -> JsonObject:
+    """A document so deep."""
+    document: JsonObject = {}
+    for _level in range(levels - 1):
+        document = {"a": document}
+    return document
 
 
 class TestCredentials:
@@ -436,6 +453,18 @@ class TestReading:
         assert found is not None
         assert found["version"] == 3
 
+    @pytest.mark.parametrize("levels", [1, 30, 63])
+    def test_a_document_with_levels(self, levels: int) -> None:
+        """Its own is one of 64."""
+        config = nested(levels)
+        script = Script(Call("GET", "/api/v2/clouds/cld_x", answer={"result": config}))
+        assert script.client().cloud("cld_x") == config
+
+    def test_characters_of_two_halves(self) -> None:
+        body = b'{"result": {"name": "\\ud83d\\ude00"}}'
+        script = Script(Call("GET", "/api/v2/clouds/cld_x", answer=body))
+        assert script.client().cloud("cld_x") == {"name": "\U0001f600"}
+
 
 class TestRetries:
     @pytest.mark.parametrize(
@@ -588,6 +617,11 @@ class TestErrors:
             {},
             b"",
             pytest.param(b"[" * 100_000, id="nested"),
+            pytest.param({"result": nested(100)}, id="nested less deeply, but too deeply to use"),
+            pytest.param(b'{"result": {"id": "\\ud800"}}', id="half a character, escaped"),
+            pytest.param(b'{"result": {"id": "\xed\xa0\x80"}}', id="half a character"),
+            pytest.param(b'{"result": {"id": "\xff"}}', id="no Unicode"),
+            pytest.param(b'{"result": {"id": ' + b"9" * 5000 + b"}}", id="a number without an end"),
         ],
     )
     def test_an_answer_that_is_none(self, answer: t.Any) -> None:
@@ -599,6 +633,36 @@ class TestErrors:
     def test_a_page_that_is_none(self, answer: JsonObject) -> None:
         with pytest.raises(AnyscaleError, match="a page without results"):
             list(Script(Call("GET", "/api/v2/clouds/?count=50", answer=answer)).client().clouds())
+
+    @pytest.mark.parametrize("token", [7, 1.5, True, ["a"], {"a": "b"}])
+    def test_a_paging_token_that_is_no_text(self, token: t.Any) -> None:
+        answer = {"results": [], "metadata": {"next_paging_token": token}}
+        script = Script(Call("GET", "/api/v2/clouds/?count=50", answer=answer))
+        with pytest.raises(AnyscaleError, match="a paging token that is not text") as error:
+            list(script.client().clouds())
+        assert "anyscale_host" in error.value.remedy
+
+    @pytest.mark.parametrize("spec", ["text", 7, ["rules"]])
+    def test_a_mapping_that_is_none(self, spec: t.Any) -> None:
+        answer = {"result": {"spec": {"dataplane_iam_mapping": spec}}}
+        script = Script(
+            Call("GET", "/api/v2/clouds/cld_x/deployment/cldrsrc_x/config", answer=answer)
+        )
+        with pytest.raises(AnyscaleError, match="mapping that is no object"):
+            script.client().iam_mapping("cld_x", "cldrsrc_x")
+
+    @pytest.mark.parametrize("level", [30, 200, 900, 100_000])
+    def test_an_error_that_is_nested(self, level: int) -> None:
+        body = b'{"error": ' + b"[" * level + b"]" * level + b"}"
+        with pytest.raises(AnyscaleError, match="HTTP 403"):
+            Script(Call("GET", "/api/v2/clouds/cld_x", 403, body)).client().cloud("cld_x")
+
+    @pytest.mark.parametrize("location", ["http://[::1", "//[", "https://a]b/", "http://[x]/"])
+    def test_a_redirect_to_what_is_no_address(self, location: str) -> None:
+        script = Script(Call("GET", "/api/v2/clouds/cld_x", 302, headers={"Location": location}))
+        with pytest.raises(AnyscaleError, match="redirects to an address that is none") as error:
+            script.client().cloud("cld_x")
+        assert "anyscale_host" in error.value.remedy
 
     def test_redirects_are_not_followed(self) -> None:
         script = Script(
