@@ -16,6 +16,11 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+    read_registration,
+    registration_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -78,23 +83,19 @@ class AnyscaleReader:
     @reads()
     def resources(self) -> list[Json]:
         """The cloud's resources."""
-        return self._client().cloud_resources(self._known_cloud_id())
+        return list(read_registration(self._client(), self._known_cloud_id()).resources)
 
     @reads()
     def primary(self) -> Json:
         """The resource that is used where a compute config names none."""
-        resources = self.resources.get()
-        primary = (
-            resources
-            if len(resources) == 1
-            else [resource for resource in resources if resource.get("is_default")]
-        )
-        if len(primary) != 1:
+        registration = self._registered
+        if registration.primary is None:
             raise unknown(
-                f"Cloud {self.cloud_id} has {len(primary)} primary resources; there must be one.",
+                f"Cloud {self.cloud_id} has {len(registration.primaries)} primary resources; "
+                "there must be one.",
                 "Run 'anyscale cloud get', and make one of its resources the default.",
             )
-        return primary[0]
+        return registration.primary
 
     @reads()
     def mappings(self) -> list[Json]:
@@ -111,16 +112,15 @@ class AnyscaleReader:
     @reads()
     def registered_bucket(self) -> str | None:
         """The bucket of the primary resource."""
-        address = (self.primary.get().get("object_storage") or {}).get("bucket_name")
+        address = self._registered_primary.bucket
         return parse_bucket(address, "The cloud's bucket") if address else None
 
     @reads()
     def control_plane_arn(self) -> str:
         """The role that Anyscale assumes to launch clusters."""
         self._expect_virtual_machines()
-        config = self.primary.get().get("aws_config") or {}
-        arn = config.get("anyscale_iam_role_id") or self.cloud.get().get("credentials")
-        if not arn:
+        arn = self._registered_primary.control_plane_arn or self.cloud.get().get("credentials")
+        if not arn or not isinstance(arn, str):
             raise unknown(
                 "Anyscale returned no control-plane role for the cloud.",
                 "Run 'anyscale cloud get', and register the cloud with its control-plane role.",
@@ -137,8 +137,8 @@ class AnyscaleReader:
     @reads()
     def default_role(self) -> DefaultRole:
         """The role that is registered for the cloud, else the one that Anyscale created for it."""
-        registered = (self.primary.get().get("aws_config") or {}).get("cluster_iam_role_id")
-        if registered:
+        registered = self._registered_primary.role_arn
+        if registered is not None:
             return DefaultRole(_role_arn(registered, "cluster_iam_role_id"), "registered")
         place = f"arn:{partition_of(self.control_plane_arn.get())}:iam::{self.cloud_account.get()}"
         return DefaultRole(
@@ -182,6 +182,16 @@ class AnyscaleReader:
             return compute_config_plan.other_kind(self.primary.get()) or ""
         provider = self.cloud.get().get("provider") if self.cloud.is_known else None
         return "" if provider in (None, "AWS") else f"its provider is {provider}"
+
+    @property
+    def _registered(self) -> Registration:
+        return registration_of(self.resources.get())
+
+    @property
+    def _registered_primary(self) -> Registration:
+        """What is registered for the primary resource, which there has to be."""
+        self.primary.get()
+        return self._registered
 
     def _expect_virtual_machines(self) -> None:
         """Skip the reads that only make sense for a cloud on AWS virtual machines."""
