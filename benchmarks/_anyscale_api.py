@@ -78,25 +78,31 @@ def _search(state: State, path: str, query: dict[str, str], body: t.Any) -> tupl
     name, cloud_id = (body.get("name") or {}).get("equals"), body.get("cloud_id")
     if name and cloud_id:
         lineages = [state.compute_configs.get((cloud_id, name), [])]
+    elif not name and not cloud_id:
+        lineages = list(state.compute_configs.values())[::-1]
     else:
         lineages = [
             versions
             for (found_in, found), versions in state.compute_configs.items()
             if cloud_id in (None, found_in) and name in (None, found)
         ]
-    oldest = 0 if body.get("version") == _ALL_VERSIONS else -1
-    return _page([row for versions in lineages for row in reversed(versions[oldest:])], query)
+    if body.get("version") == _ALL_VERSIONS:
+        return _page([row for versions in lineages for row in reversed(versions)], query)
+    return _page([versions[-1] for versions in lineages if versions], query)
 
 
 def _create(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
     check_shape(body)
     cloud_id = body["config"]["cloud_id"]
     state.fleet.organization.primary_resource(cloud_id)
-    versions = state.compute_configs.setdefault((cloud_id, body["name"]), [])
+    key = cloud_id, body["name"]
+    versions = state.compute_configs.get(key, [])
     if versions and not body.get("new_version"):
         raise ApiError(409, f"A compute config with the name {body['name']} already exists.")
     template = state.fleet.template(body, len(versions) + 1)
-    versions.append(state.fleet.row(template))
+    # The newest is the last one: searches show it first.
+    state.compute_configs.pop(key, None)
+    state.compute_configs[key] = [*versions, state.fleet.row(template)]
     return 201, json.dumps({"result": template}).encode()
 
 

@@ -8,7 +8,9 @@ is set.
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import typing as t
 import urllib.error
 import urllib.request
@@ -256,6 +258,40 @@ def test_clouds_come_in_pages(stand_in: StandIn) -> None:
         names += [cloud["name"] for cloud in page["results"]]
         token = page["metadata"]["next_paging_token"]
     assert names == [cloud.name for cloud in FLEET]
+
+
+def newest_of_all(ask: t.Callable[..., tuple[int, t.Any]], count: int) -> list[t.Any]:
+    """The newest version of each compute config, by pages of a search without a name."""
+    rows: list[t.Any] = []
+    token = ""
+    while token is not None:
+        path = f"{SEARCH.partition('?')[0]}?count={count}{token and f'&paging_token={token}'}"
+        status, page = ask("POST", path, {"version": -1, "archive_status": "ALL"})
+        assert (status, page["metadata"]["total"]) == (200, CLOUDS)
+        rows += page["results"]
+        token = page["metadata"]["next_paging_token"]
+    return rows
+
+
+def test_newest_versions_come_in_pages_as_from_the_sandbox(
+    stand_in: StandIn, sandbox: Sandbox
+) -> None:
+    found = newest_of_all(functools.partial(anyscale, stand_in), 7)
+    expected = newest_of_all(functools.partial(of_sandbox, sandbox), 100)
+    by_cloud = operator.itemgetter("cloud_id")
+    assert sorted((row["config"] for row in comparable(found)), key=by_cloud) == sorted(
+        (row["config"] for row in comparable(expected)), key=by_cloud
+    )
+    assert {row["name"] for row in found} == {cloud.compute_config_name for cloud in FLEET}
+
+
+def test_a_new_version_comes_first_and_takes_the_place_of_the_older(
+    stand_in: StandIn, aws: Aws
+) -> None:
+    converge(stand_in, aws)
+    found = newest_of_all(functools.partial(anyscale, stand_in), 7)
+    assert (found[0]["name"], found[0]["version"]) == (CLOUD.compute_config_name, 2)
+    assert {row["version"] for row in found[1:]} == {1}
 
 
 def test_a_wrong_token_is_refused(stand_in: StandIn) -> None:

@@ -289,6 +289,38 @@ def test_search_comes_in_pages_by_query(sandbox: Sandbox, api: t.Any) -> None:
     assert len(api("POST", f"{SEARCH}?count=12", {}).body["results"]) == 12
 
 
+def test_newest_versions_of_all_compute_configs_come_in_pages(api: t.Any) -> None:
+    """Without a name or a cloud, one row for each name in each cloud: version -1 "will return only
+    the latest version of each Compute Template", says ComputeTemplateQuery of Anyscale's client.
+    Archived ones by request alone, and what has no name of its own neither way.
+    """
+    for number in range(6):
+        for cloud in ("cld_one", "cld_two"):
+            api("POST", CREATE, request(f"team-{number}", cloud))
+    for _version in range(2):
+        newest = api("POST", CREATE, request("team-3", "cld_two")).body["result"]
+    api("POST", CREATE, {**request(), "name": None, "anonymous": True})
+    api("POST", f"{CREATE}{newest['id']}/archive")
+
+    def found(**search: t.Any) -> list[tuple[str, str, int]]:
+        rows: list[tuple[str, str, int]] = []
+        token = ""
+        while token is not None:
+            path = f"{SEARCH}?count=5{token and f'&paging_token={token}'}"
+            page = api("POST", path, {"version": -1, **search}).body
+            assert page["metadata"]["total"] == (12 if search else 11)
+            rows += [
+                (row["name"], row["config"]["cloud_id"], row["version"]) for row in page["results"]
+            ]
+            token = page["metadata"]["next_paging_token"]
+        return rows
+
+    each = {(f"team-{number}", cloud, 1) for number in range(6) for cloud in ("cld_one", "cld_two")}
+    in_use = each - {("team-3", "cld_two", 1)}
+    assert sorted(found()) == sorted(in_use)
+    assert sorted(found(archive_status="ALL")) == sorted(in_use | {("team-3", "cld_two", 3)})
+
+
 def test_archive_is_for_the_whole_lineage(api: t.Any) -> None:
     first, second, other = (
         api("POST", CREATE, request("team-a", cloud)).body["result"]["id"]
