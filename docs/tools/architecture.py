@@ -22,8 +22,8 @@ PLUGINS = ROOT / "plugins"
 # From the top: a room may import from those on layers below its own, and from no other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup", "filter"),
-    ("_fleet", "_inventory", "_permissions", "_report", "_progress"),
-    ("_action", "_text"),
+    ("_fleet", "_inventory", "_permissions", "_report"),
+    ("_action", "_progress", "_text"),
     ("_audit",),
     ("_converge",),
     ("_aws", "_anyscale"),

@@ -20,12 +20,14 @@ description:
   - Elsewhere (in CI, in AWX, in a pipe), one line is printed for each cloud that changed, with the
     reasons, one for each cloud that failed, and periodically one with the progress of the run.
   - At the end, a table shows the totals by account, followed by the reasons with the clouds that
-    they concern. For a loop, these are the reasons and the messages of its items. A cloud that
-    P(rayfleet.anyscale.fleet_plan_info#module) found in sync counts as C(in sync). A cloud for which a
-    check of P(rayfleet.anyscale.cloud_iam_info#module) fails, as in an audit, counts as C(drifted),
-    else as C(unknown) if a check is unknown, and as C(not audited) if the task failed and the
-    failure was ignored. A cloud that a rollout did not reach because it stopped counts as C(not
-    finished).
+    they concern. For a loop, these are the reasons and the messages of its items. A cloud for which
+    a check fails, as in an audit, counts as C(drifted), else as C(unknown) if a check is unknown, and
+    as C(not audited) if the audit of the cloud failed. A cloud that a rollout did not reach because
+    it stopped counts as C(not finished).
+  - While P(rayfleet.anyscale.fleet_converge#module) or P(rayfleet.anyscale.fleet_audit#module) works
+    for all clouds at once, the callback also shows the stage of the work. Clouds are counted, and
+    changes and failures are shown, when the task is done with the cloud. Clouds that are in sync
+    count as well, although they have no task of their own.
   - The callback works with any playbook. Names of plays, messages of
     P(ansible.builtin.debug#module), warnings, deprecations, failed items, retries and, with
     C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. Results of
@@ -104,6 +106,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
     escape_data,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
+    CloudDone,
+    StageBegan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import (
+    FeedReader,
+    runs_folder,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
     Outcome,
@@ -117,9 +127,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.termin
 _ACCOUNT = "cloud_iam_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
-# Tasks whose result concerns all hosts of a play.
+# Tasks that work for all hosts of a play. The engines report each cloud while they work, and their
+# own results are about no host. A later task has the outcome of one cloud as its result.
 _SELECTION = f"{_COLLECTION}fleet_selection_info"
-_PLAN = f"{_COLLECTION}fleet_plan_info"
+_ENGINES = (f"{_COLLECTION}fleet_converge", f"{_COLLECTION}fleet_audit")
+_OUTCOME = f"{_COLLECTION}fleet_outcome"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set if a terminal is not interactive: a log would contain every state of the bar.
@@ -171,6 +183,7 @@ class CallbackModule(DefaultCallback):
         super().__init__()
         self._progress = Progress()
         self._ticker: Ticker | None = None
+        self._engine: Ticker | None = None
         self._bar = False
         self._check = False
         self._noun = "hosts"
@@ -208,6 +221,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """Print the recap."""
+        self._end_engine()
         self._print_changes(self._progress.unreported())
         self._stop_ticking()
         self._progress.settle({*stats.failures, *stats.dark})
@@ -224,6 +238,8 @@ class CallbackModule(DefaultCallback):
     def _task_start(self, task: Task, prefix: str | None = None) -> None:
         """Keep the task's name, which is printed before the first line that is printed for it."""
         self._progress.task = _title(task)
+        if _action(task) in _ENGINES:
+            self._start_engine()
         if task.debugger:
             self._stop_ticking()
             self._bar = False
@@ -237,7 +253,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         """Show the result if necessary, and count it."""
-        if result.is_changed() and not _is_loop(result.task):
+        self._end_engine_of(result)
+        if self._is_counted(result) and result.is_changed() and not _is_loop(result.task):
             self._progress.change(
                 result.host.get_name(), _reasons(result), bool(result.task.check_mode)
             )
@@ -251,6 +268,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_skipped(self, result: t.Any) -> None:
         """Count the task."""
+        self._end_engine_of(result)
         if self._display.verbosity:
             super().v2_runner_on_skipped(result)
         else:
@@ -259,19 +277,26 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         """Show the failure at once."""
+        self._end_engine_of(result)
+        cloud = self._progress.clouds.get(result.host.get_name())
+        # The engine has reported it.
+        is_shown = bool(_action(result.task) == _OUTCOME and cloud and cloud.message)
         message = self._finish_items(result) or _message(result)
         if not ignore_errors:
             self._record(result)
             self._progress.fail(result.host.get_name(), message)
-        elif _action(result) == _AUDIT:
+        elif _action(result.task) == _AUDIT:
             self._progress.audit_failed(result.host.get_name())
         if self._display.verbosity:
             super().v2_runner_on_failed(result, ignore_errors)
+        elif is_shown:
+            self._handle_warnings(result.result)
         else:
             self._print_failure(result, message, ignored=ignore_errors)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         """Show the failure at once."""
+        self._end_engine_of(result)
         message = self._finish_items(result) or _message(result)
         if not result.task.ignore_unreachable:
             self._record(result)
@@ -285,7 +310,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_item_on_ok(self, result: t.Any) -> None:
         """Show the item's result if necessary, and keep its change."""
-        if result.is_changed():
+        if self._is_counted(result) and result.is_changed():
             # The keywords of an item's task are templated, such as a check mode from a variable.
             # Those of the task of the whole loop are not.
             self._items_of(result).changes.append((bool(result.task.check_mode), _reasons(result)))
@@ -340,6 +365,56 @@ class CallbackModule(DefaultCallback):
         """An option of this plugin. AWX derives its own plugin from it, which has no options."""
         return self.get_option(name) if self.has_option(name) else default
 
+    @functools.cached_property
+    def _feeds(self) -> FeedReader:
+        return FeedReader(runs_folder())
+
+    def _start_engine(self) -> None:
+        """Read what the engine reports until its result is there."""
+        self._noun = "clouds"
+        self._progress.start_engine()
+        self._feeds.announce()
+        self._engine = self._engine or Ticker(self._read_reports, _REDRAW_SECONDS)
+
+    def _end_engine_of(self, result: t.Any) -> None:
+        if _action(result.task) in _ENGINES:
+            self._end_engine()
+
+    def _end_engine(self) -> None:
+        if self._engine:
+            self._engine.stop()
+            self._engine = None
+            self._read_reports()
+            self._progress.end_engine()
+
+    def _read_reports(self) -> None:
+        """Count the clouds that the engine has reported, and print changes and failures."""
+        with self._screen.lock:
+            for event in self._feeds.poll():
+                if isinstance(event, StageBegan):
+                    self._progress.begin_stage(event, time.monotonic())
+                else:
+                    self._show_report(event)
+
+    def _show_report(self, event: CloudDone) -> None:
+        cloud = self._progress.report(event)
+        if cloud and event.result == "failed" and not self._display.verbosity:
+            stage = self._progress.engine_stage
+            line = texts.failed_line(cloud, stage.name if stage else "", event.message)
+            to_stderr = self.get_option("display_failed_stderr")
+            self._display.display(line, color=C.COLOR_ERROR, stderr=to_stderr)
+            self._screen.flush()
+        elif cloud and cloud.unreported:
+            self._print_changes([cloud])
+
+    def _is_counted(self, result: t.Any) -> bool:
+        """Whether the host's change is not known yet. A report of an engine also says whether the
+        change is predicted, which the task that returns the outcome later does not.
+        """
+        action = _action(result.task)
+        cloud = self._progress.clouds.get(result.host.get_name())
+        return action not in _ENGINES and not (action == _OUTCOME and cloud and cloud.reported)
+
     def _tick(self) -> None:
         now = time.monotonic()
         if self._bar:
@@ -366,7 +441,7 @@ class CallbackModule(DefaultCallback):
 
     def _record(self, result: t.Any) -> None:
         """Record what the result of a task of this collection contains besides its outcome."""
-        action = _action(result)
+        action = _action(result.task)
         if not action.startswith(_COLLECTION):
             return
         cloud = self._progress.clouds.get(result.host.get_name())
@@ -381,14 +456,9 @@ class CallbackModule(DefaultCallback):
                 any(check.get("status") == "unknown" for check in checks),
             )
         hosts = result.result.get("hosts")
-        if action in (_SELECTION, _PLAN) and isinstance(hosts, list):
+        if action == _SELECTION and isinstance(hosts, list):
             self._noun = "clouds"
-            if action == _SELECTION:
-                self._progress.select(set(hosts))
-            else:
-                candidates = {**result.result["differing"], **result.result["unseen"]}
-                is_recheck = bool(result.task.args.get("changed_by"))
-                self._progress.plan(set(hosts), set(candidates) - set(hosts), is_recheck)
+            self._progress.select(set(hosts))
 
     def _items_of(self, result: t.Any) -> _Items:
         return self._items.setdefault(_key(result), _Items())
@@ -504,9 +574,9 @@ def _reasons(result: t.Any) -> list[str]:
     )
 
 
-def _action(result: t.Any) -> str:
-    """The action of a result's task, by its fully qualified name if that is known."""
-    return str(result.task.resolved_action or result.task.action)
+def _action(task: Task) -> str:
+    """The action of a task, by its fully qualified name if that is known."""
+    return str(task.resolved_action or task.action)
 
 
 def _title(task: Task) -> str:

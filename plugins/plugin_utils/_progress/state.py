@@ -6,7 +6,8 @@
 how long the rest will take.
 
 This plugin util is private to the collection. Pure: its methods are called with each event and the
-time. The methods called for every task of every cloud take constant time.
+time. The methods called for every task of every cloud take constant time. A task that works for all
+clouds of a play at once is an engine here: it reports each cloud itself.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
+    AUDIT,
+    CloudDone,
+    StageBegan,
+)
 
 # No estimate is made before this number of seconds.
 _EARLY = 2.0
@@ -51,10 +58,8 @@ class Cloud:
     stage: Stage | None = None
     step: int = 0
     has_result: bool = False
-    planned: bool = False
-    # Whether it was waiting when the play began, and whether a task of the play was for it alone.
-    waited: bool = False
-    had_own_task: bool = False
+    # What an engine reported of it, except that it was pending.
+    reported: Outcome | None = None
     change: Outcome | None = None
     failure: Outcome | None = None
     message: str = ""
@@ -62,13 +67,6 @@ class Cloud:
     unreported: list[str] = dataclasses.field(default_factory=list)
     findings: list[str] = dataclasses.field(default_factory=list)
     uncertainty: Outcome | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it was waiting when the play began, and still is: all tasks of the play so far
-        were for all clouds together.
-        """
-        return self.stage is Stage.UNDER_WAY and self.waited and not self.had_own_task
 
     @property
     def outcome(self) -> Outcome | None:
@@ -84,6 +82,23 @@ class Cloud:
         return self.uncertainty or (Outcome.IN_SYNC if self.has_result else None)
 
 
+@dataclasses.dataclass
+class EngineStage:
+    """A stage of an engine: for how many clouds it is, and how many are through with it."""
+
+    name: str
+    clouds: int
+    started: float
+    done: int = 0
+
+    def time_left(self, now: float) -> float | None:
+        """The estimated remaining seconds; ``None`` while it is too early for an estimate."""
+        taken = now - self.started
+        if not self.done or taken < _EARLY:
+            return None
+        return taken * max(self.clouds - self.done, 0) / self.done
+
+
 class Progress:
     """The state of a run, updated by events. Other threads may read its counters at any time."""
 
@@ -94,13 +109,14 @@ class Progress:
         self.predicted = 0
         self.failed = 0
         self.task = ""
+        self.has_engine = False
+        self.engine_stage: EngineStage | None = None
         self._batch: list[Cloud] = []
         self._left_out: set[str] = set()
         self._places: dict[str, int] = {}
         self._steps = 1
         self._taken = 0
         self._done_before = 0
-        self._is_planned = False
         self._started: float | None = None
         self._clock: float | None = None
         self._done_at_clock = 0
@@ -115,17 +131,15 @@ class Progress:
                 continue
             cloud = self._cloud(name)
             cloud.account = cloud.account or account
+            cloud.step = 0
             self._batch.append(cloud)
-            if not cloud.failure and not (cloud.planned and cloud.stage is Stage.DONE):
-                cloud.step, cloud.waited, cloud.had_own_task = (
-                    0,
-                    cloud.stage is Stage.WAITING,
-                    False,
-                )
+            # After an engine, plays show what was done, or have tasks for clouds that wait. A cloud
+            # may also only stand by in them.
+            if not cloud.failure and not (self.has_engine and cloud.stage):
                 self._move(cloud, Stage.UNDER_WAY)
         self._done_before = self.done
         self._started = now if self._started is None else self._started
-        if self._clock is None or not self._is_planned:
+        if self._clock is None or not self.has_engine:
             self._clock, self._done_at_clock = now, self.done
 
     def select(self, selected: t.Collection[str]) -> None:
@@ -133,26 +147,40 @@ class Progress:
         self._left_out.difference_update(selected)
         self._leave_out([cloud.name for cloud in self._batch if cloud.name not in selected])
 
-    def plan(
-        self, pending: t.Collection[str], deferred: t.Collection[str] = (), recheck: bool = False
-    ) -> None:
-        """The clouds of the play were planned: some are converged in a later play, some are
-        deferred to another run, the others are in sync.
-
-        recheck: only clouds that were already converged in this run were planned again.
-        """
-        self._leave_out(deferred)
+    def start_engine(self) -> None:
+        """An engine starts: each cloud of the play waits for its report."""
+        self.has_engine, self._clock = True, None
         for cloud in self._batch:
-            if cloud.failure or (recheck and cloud.is_idle):
-                continue
-            cloud.planned = True
-            if cloud.name in pending:
+            if cloud.stage is Stage.UNDER_WAY:
                 self._move(cloud, Stage.WAITING)
-            else:
-                cloud.has_result = True
-                self._move(cloud, Stage.DONE)
-        self._is_planned, self._clock = True, None
         self._taken, self._done_before = 0, self.done
+
+    def end_engine(self) -> None:
+        """The engine has ended. Clouds that are pending wait for tasks of their own."""
+        self.engine_stage = None
+
+    def begin_stage(self, event: StageBegan, now: float) -> None:
+        """A stage of the engine begins."""
+        self.engine_stage = EngineStage(event.name, event.clouds, now)
+
+    def report(self, event: CloudDone) -> Cloud | None:
+        """The engine reports a cloud. Returns the cloud if the run is for it."""
+        if self.engine_stage:
+            self.engine_stage.done += 1
+        if event.result == "deferred":
+            self._leave_out([event.cloud])
+        if event.cloud in self._left_out:
+            return None
+        cloud = self._cloud(event.cloud)
+        cloud.account = cloud.account or event.account
+        if event.result == "pending":
+            self._move(cloud, Stage.WAITING)
+        else:
+            cloud.has_result, cloud.reported = True, Outcome[event.result.upper()]
+            self._record(cloud, event)
+            self._move(cloud, Stage.DONE)
+        self._done_before = self.done
+        return cloud
 
     def task_finished(self, name: str, task: str, own: bool = True) -> bool:
         """A task finished for a cloud. Returns whether it was the cloud's last one, as far as is
@@ -165,13 +193,14 @@ class Progress:
             return False
         cloud = self._cloud(name)
         cloud.has_result = True
-        cloud.had_own_task = cloud.had_own_task or own
+        if own and cloud.stage is Stage.WAITING:
+            self._move(cloud, Stage.UNDER_WAY)
         place = self._places.get(task, 0)
         if cloud.stage is not Stage.UNDER_WAY or place <= cloud.step:
             return False
         self._taken += place - cloud.step
         cloud.step = place
-        if place < self._steps or cloud.is_idle:
+        if place < self._steps:
             return False
         self._move(cloud, Stage.DONE)
         return True
@@ -203,12 +232,8 @@ class Progress:
     def fail(self, name: str, message: str, unreachable: bool = False) -> None:
         """A task failed for a cloud, which ends the cloud's part in the run."""
         cloud = self._cloud(name)
-        # The first failure has the reason; a later task may only report that something failed.
-        if cloud.failure is None:
-            self.failed += 1
-            cloud.message = message
-        cloud.failure = Outcome.UNREACHABLE if unreachable else Outcome.FAILED
-        if cloud.stage is Stage.UNDER_WAY:
+        self._fail(cloud, message, Outcome.UNREACHABLE if unreachable else Outcome.FAILED)
+        if cloud.stage in (Stage.UNDER_WAY, Stage.WAITING):
             self._taken += self._steps - cloud.step
         self._move(cloud, Stage.DONE)
 
@@ -219,19 +244,20 @@ class Progress:
                 self._move(cloud, Stage.STOPPED)
 
     def finish(self) -> None:
-        """The play is over. Clouds that had no task of their own in it are still waiting."""
+        """The play is over. Clouds that wait and had no task of their own in it still wait."""
         for cloud in self._batch:
             if cloud.stage is Stage.UNDER_WAY:
-                self._move(cloud, Stage.WAITING if cloud.is_idle else Stage.DONE)
+                self._move(cloud, Stage.DONE)
         self._batch, self._taken, self._done_before = [], 0, self.done
 
     def settle(self, failed: t.Container[str]) -> None:
         """The run is over. failed: the clouds that failed according to Ansible, which excludes
-        those that were rescued.
+        those that were rescued, and those that failed in an engine and had no task of their own.
         """
         self.finish()
         for cloud in self.clouds.values():
-            if cloud.failure and cloud.name not in failed:
+            is_rescued = cloud.name not in failed and cloud.reported is not Outcome.FAILED
+            if cloud.failure and is_rescued:
                 self.failed -= 1
                 cloud.failure, cloud.message = None, ""
 
@@ -257,12 +283,30 @@ class Progress:
         rest = len(self.clouds) * (1 - self.share())
         return (now - self._clock) * rest / worked
 
+    def _record(self, cloud: Cloud, event: CloudDone) -> None:
+        if cloud.reported in (Outcome.CHANGED, Outcome.WOULD_CHANGE):
+            self.change(cloud.name, event.reasons, cloud.reported is Outcome.WOULD_CHANGE)
+        elif cloud.reported is not Outcome.FAILED:
+            findings = event.reasons if cloud.reported is Outcome.DRIFTED else ()
+            self.find(cloud.name, findings, cloud.reported is Outcome.UNKNOWN)
+        elif self.engine_stage and self.engine_stage.name == AUDIT:
+            cloud.reported, cloud.message = Outcome.UNAUDITED, event.message
+            self.audit_failed(cloud.name)
+        else:
+            self._fail(cloud, event.message, Outcome.FAILED)
+
+    def _fail(self, cloud: Cloud, message: str, outcome: Outcome) -> None:
+        # The first failure has the reason; a later task may only report that something failed.
+        if cloud.failure is None:
+            self.failed += 1
+            cloud.message = message
+        cloud.failure = outcome
+
     def _leave_out(self, names: t.Collection[str]) -> None:
         """The run is not for these clouds, in this play and in later ones."""
         for name in names:
-            self._move(self.clouds.pop(name), None)
+            self._move(self.clouds.pop(name, Cloud(name)), None)
         self._left_out.update(names)
-        self._batch = [cloud for cloud in self._batch if cloud.name not in self._left_out]
 
     def _cloud(self, name: str) -> Cloud:
         return self.clouds.setdefault(name, Cloud(name))

@@ -37,7 +37,8 @@ class Screen:
 
     def __init__(self, display: Display) -> None:
         self._process = os.getpid()
-        self._lock = display._lock
+        # Reentrant.
+        self.lock = display._lock
         self._drawn = ""
         self._open_line = False
         self._prompts = 0
@@ -58,14 +59,14 @@ class Screen:
 
     def draw(self, line: str) -> None:
         """Draw the bottom line, unless a prompt is open or another line is incomplete."""
-        with self._lock:
+        with self.lock:
             if line != self._drawn and not (self._open_line or self._prompts or self._closed):
                 self._put(_ERASE + line)
                 self._drawn = line
 
     def erase(self) -> None:
         """Erase the bottom line."""
-        with self._lock:
+        with self.lock:
             if self._drawn and os.getpid() == self._process:
                 self._put(_ERASE)
                 self._drawn = ""
@@ -76,7 +77,7 @@ class Screen:
 
     def _close(self) -> None:
         """Erase the line for the shell, and draw no more even if a ticker is still running."""
-        with self._lock:
+        with self.lock:
             self.erase()
             self._closed = True
 
@@ -85,7 +86,7 @@ class Screen:
         if os.getpid() != self._process:  # a worker, which sends its output to this process
             self._write(msg, color, *args, **options)
             return
-        with self._lock:
+        with self.lock:
             self.erase()
             # With ``color``, Ansible colors the text later, so color codes that are already in it
             # do not come from Ansible.

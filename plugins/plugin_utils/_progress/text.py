@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
+    EngineStage,
     Outcome,
     Progress,
 )
@@ -36,11 +37,8 @@ _MOST_GROUPS = 20
 
 def noun(progress: Progress) -> str:
     """The noun for a host: ``clouds`` if any host is known to be a cloud."""
-    return (
-        "clouds"
-        if any(cloud.account or cloud.planned for cloud in progress.clouds.values())
-        else "hosts"
-    )
+    is_fleet = progress.has_engine or any(cloud.account for cloud in progress.clouds.values())
+    return "clouds" if is_fleet else "hosts"
 
 
 def bar_line(progress: Progress, what: str, check: bool, width: int, now: float) -> Line:
@@ -51,15 +49,22 @@ def bar_line(progress: Progress, what: str, check: bool, width: int, now: float)
         full = int(progress.share() * room)
         pieces.append((f"[{'#' * full}{'.' * (room - full)}] ", None))
     pieces += _standing(progress, what, check, now)
-    if progress.task:
-        pieces.append((f" | {progress.task}", None))
-    return _cut(pieces, width)
+    return _cut([*pieces, (_doing(progress, now), None)], width)
 
 
 def heartbeat(progress: Progress, what: str, check: bool, now: float) -> str:
     """The same as a line of a log, if there is no terminal to draw on."""
     standing = "".join(text for text, _outcome in _standing(progress, what, check, now))
-    return f"{standing} | {progress.task}" if progress.task else standing
+    return standing + _doing(progress, now)
+
+
+def stage_heartbeat(progress: Progress, stage: EngineStage, now: float) -> str:
+    """The same where only the reports of an engine are known, as a line about its stage."""
+    counts = "".join(text for text, _outcome in _counts(progress, check=False))
+    return (
+        f"{stage.name}: {stage.done} of {stage.clouds} clouds in {_clock(now - stage.started)}"
+        f"{counts}{_left(stage.time_left(now))}"
+    )
 
 
 def changed_line(cloud: Cloud) -> str:
@@ -119,15 +124,32 @@ def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:
             None,
         )
     ]
+    pieces += _counts(progress, check)
+    pieces.append((_left(progress.time_left(now)), None))
+    return pieces
+
+
+def _counts(progress: Progress, check: bool) -> Line:
     # A variable of a playbook may enable check mode as well.
     only_predicted = check or (progress.changed and progress.changed == progress.predicted)
     changed = Outcome.WOULD_CHANGE if only_predicted else Outcome.CHANGED
+    pieces: Line = []
     for count, outcome in ((progress.changed, changed), (progress.failed, Outcome.FAILED)):
         pieces += [(", ", None), (f"{count} {outcome.value}", outcome if count else None)]
-    left = progress.time_left(now)
-    if left is not None:
-        pieces.append((f", {_clock(left)} left", None))
     return pieces
+
+
+def _doing(progress: Progress, now: float) -> str:
+    """The stage of the engine that is at work, else the task."""
+    stage = progress.engine_stage
+    if stage:
+        left = _left(stage.time_left(now))
+        return f" | {stage.name}: {stage.done} of {stage.clouds}{left}"
+    return f" | {progress.task}" if progress.task else ""
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f", {_clock(seconds)} left"
 
 
 def _clock(seconds: float) -> str:

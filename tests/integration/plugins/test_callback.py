@@ -41,6 +41,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     run_playbook,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG, few_of
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 CALLBACK = "rayfleet.anyscale.fleet"
 ACCOUNTS = {"vision": "111111111111", "speech": "222222222222"}
@@ -69,6 +70,40 @@ class ActionModule(ActionBase):
             raise AnsibleConnectionFailure(arguments["unreachable"])
         return {"changed": False, **arguments}
 """
+
+# An action that reports clouds as an engine does, and returns something else.
+_ENGINE = """
+import threading
+import time
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import (
+    Feed, runs_folder
+)
+
+
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        folder = runs_folder() / "run"
+        folder.mkdir(parents=True, exist_ok=True)
+        with Feed(folder, Display().display, heartbeat=1) as feed:
+            thread = threading.Thread(target=self._report, args=(feed,))
+            thread.start()
+            thread.join()
+        return dict(self._task.args["result"])
+
+    def _report(self, feed):
+        for event in self._task.args["reports"]:
+            if "stage" in event:
+                feed.stage(event["stage"], event["clouds"])
+            elif "seconds" in event:
+                time.sleep(event["seconds"])
+            else:
+                feed.done(**event)
+"""
+
+_ENGINES = {"fleet_converge": _ENGINE, "fleet_audit": _ENGINE, "fleet_outcome": _ACTION}
+_REAL_ACTIONS = [ROOT / "plugins/action/fleet_selection_info.py"]
 
 # As a plugin that takes over from another one, which AWX does: of the other one's options it has
 # only Ansible's own.
@@ -136,6 +171,42 @@ class Stage:
         (self.folder / "hosts.yml").write_text(
             yaml.safe_dump({"all": {"hosts": dict(hosts), "vars": common}})
         )
+
+    def fleet(self, reports: list[Json], *plays: Json, **engine: t.Any) -> Stage:
+        """A play in which an engine reports the selected clouds, and other plays after it."""
+        self._replace_engines()
+        selection = {"clouds": ["in-sync", "vision", "speech", "own"]}
+        work = {
+            "name": "Converge clouds",
+            "rayfleet.anyscale.fleet_converge": {
+                "reports": "{{ item }}",
+                "result": engine.pop("result", {"changed": True}),
+            },
+            "loop": [reports],
+            "run_once": True,
+            **engine,
+        }
+        select = {
+            "name": "Select clouds",
+            "rayfleet.anyscale.fleet_selection_info": selection,
+            "run_once": True,
+        }
+        common = {"gather_facts": False}
+        whole = [{"name": "Work", "hosts": "all", "tasks": [select, work]}, *plays]
+        (self.folder / "play.yml").write_text(yaml.safe_dump([common | play for play in whole]))
+        hosts = ("other", "in-sync", "vision", "speech", "own")
+        self.inventory({name: {"cloud_iam_account_id": "111111111111"} for name in hosts})
+        return self
+
+    def _replace_engines(self) -> None:
+        """Beside the playbook, a collection with the actions of this file and the real plugins."""
+        copy = self.folder / "collections/ansible_collections/rayfleet/anyscale"
+        (copy / "plugins/action").mkdir(parents=True)
+        for path in (ROOT / "meta", *(ROOT / "plugins").iterdir(), *_REAL_ACTIONS):
+            if path.name != "action":
+                (copy / path.relative_to(ROOT)).symlink_to(path)
+        for name, content in _ENGINES.items():
+            (copy / f"plugins/action/{name}.py").write_text(content)
 
     def playbook(self, *tasks: Json, **play: t.Any) -> Stage:
         """One play, with these tasks."""
@@ -769,6 +840,223 @@ def test_a_plugin_may_be_derived_from_it(stage: Stage) -> None:
     derived = stage.in_pipe(ANSIBLE_STDOUT_CALLBACK="derived")
     assert "Callback dispatch" not in derived.errors
     assert sorted(derived.output.splitlines()) == sorted(stage.in_pipe().output.splitlines())
+
+
+def _done(cloud: str, outcome: str, *reasons: str, message: str = "") -> Json:
+    """An engine's report."""
+    return {
+        "cloud": cloud,
+        "account": "111111111111",
+        "outcome": outcome,
+        "reasons": list(reasons),
+        "message": message,
+    }
+
+
+NO_ROLE = f"Role speech does not exist.{' It really does not.' * 20}"
+PLAN: list[Json] = [
+    {"stage": "Plan", "clouds": 4},
+    _done("in-sync", "in_sync"),
+    _done("vision", "pending"),
+    _done("speech", "failed", message=NO_ROLE),
+    _done("own", "pending"),
+]
+CONVERGE: list[Json] = [
+    {"stage": "Converge", "clouds": 1},
+    _done("vision", "changed", "trust_missing", "access_missing"),
+]
+# The play of the clouds that an engine leaves to tasks of their own.
+OWN: Json = {
+    "name": "Converge cloud by cloud",
+    "hosts": "own",
+    "tasks": [does("Converge", changed=True, reasons=["access_missing"])],
+}
+
+
+def _report(**outcomes: Json) -> Json:
+    """The play that returns the outcome of each cloud. One cloud stands by."""
+    tasks = [
+        {
+            "name": "Show the outcome",
+            "rayfleet.anyscale.fleet_outcome": outcome,
+            "when": f"inventory_hostname == '{name}'",
+        }
+        for name, outcome in outcomes.items()
+    ]
+    return {"name": "Report", "hosts": [*outcomes, "in-sync"], "tasks": tasks}
+
+
+REPORT = _report(
+    vision={"changed": True, "reasons": ["trust_missing", "access_missing"], "diff": DIFF},
+    speech={"failed": True, "msg": NO_ROLE, "warnings": ["careful with speech"]},
+)
+
+
+@pytest.mark.core
+def test_an_engine_reports_clouds_that_have_no_event(stage: Stage) -> None:
+    """Each cloud counts once. A change or a failure is printed once, when the engine reports it."""
+    shown = stage.fleet([*PLAN, *CONVERGE], OWN, REPORT).in_pipe()
+    assert re.sub(r"\*+", "*", shown.output).splitlines() == [
+        "",
+        "PLAY [Work] *",
+        f"failed: speech (account 111111111111), Plan: {NO_ROLE}",
+        "changed: vision (account 111111111111): trust_missing, access_missing",
+        "",
+        "PLAY [Converge cloud by cloud] *",
+        "changed: own (account 111111111111): access_missing",
+        "",
+        "PLAY [Report] *",
+        "",
+        "PLAY RECAP *",
+        "",
+        "account       clouds  in sync  changed   failed  unreachable",
+        "111111111111       4        1        2        1            0",
+        "",
+        "reasons for changes:",
+        "     2  access_missing: own, vision",
+        "     1  trust_missing: vision",
+        "",
+        "failures:",
+        f"     1  {NO_ROLE[:103]}...: speech",
+        "",
+        "clouds=4 in_sync=1 changed=2 failed=1 unreachable=0",
+    ]
+    assert shown.errors.count("careful with speech") == 1
+    assert shown.status == 2
+
+
+@pytest.mark.core
+def test_with_another_callback_the_engine_displays_its_progress_itself(stage: Stage) -> None:
+    """The same lines, and a heartbeat."""
+    reports = [*PLAN, {"seconds": 1.5}, *CONVERGE]
+    shown = stage.fleet(reports, REPORT).in_pipe(ANSIBLE_STDOUT_CALLBACK="default")
+    work = shown.output.partition("TASK [Converge clouds]")[2].partition("PLAY [Report]")[0]
+    assert [line for line in work.splitlines() if line and "*" not in line][:3] == [
+        f"failed: speech (account 111111111111), Plan: {NO_ROLE}",
+        "Plan: 4 of 4 clouds in 0:01, 0 changed, 1 failed",
+        "changed: vision (account 111111111111): trust_missing, access_missing",
+    ]
+    assert " done in " not in shown.output
+
+
+@pytest.mark.core
+def test_a_log_shows_the_progress_of_an_engine_while_it_works(stage: Stage) -> None:
+    """A line comes at once and not with the engine's result. The heartbeat has the stage."""
+    stage.fleet([*PLAN, {"stage": "Converge", "clouds": 1}, {"seconds": 4}, *CONVERGE[1:]], REPORT)
+    command, environment = stage._command([], {"RAYFLEET_HEARTBEAT": "1"})
+    seen: dict[str, float] = {}
+    with subprocess.Popen(
+        command,
+        cwd=stage.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        for line in t.cast(t.IO[str], process.stdout):
+            seen.setdefault(re.sub(r"0:\d\d", "0:00", line.rstrip()), time.monotonic())
+    failed = seen[f"failed: speech (account 111111111111), Plan: {NO_ROLE}"]
+    beat = seen["2 of 4 clouds done in 0:00, 0 changed, 1 failed | Converge: 0 of 1"]
+    changed = seen["changed: vision (account 111111111111): trust_missing, access_missing"]
+    assert failed < beat < changed
+    assert changed - failed > 3
+
+
+def test_a_terminal_shows_the_stage_of_an_engine(stage: Stage) -> None:
+    """The bar counts clouds while the engine works, and stays full afterwards."""
+    reports = [*PLAN, {"seconds": 0.5}, *CONVERGE, {"seconds": 0.5}]
+    report = _report(vision={"changed": True, "reasons": ["trust_missing"], "seconds": 0.5})
+    shown = stage.fleet(reports, OWN, report).on_terminal(width=120)
+    assert any(
+        "2 of 4 clouds done in 0:00, 0 changed, 1 failed | Plan: 4 of 4" in line
+        for line in shown.bars
+    )
+    assert any(
+        re.search(r"3 of 4 clouds done in 0:0\d, 1 changed, 1 failed \| Converge: 1 of 1", line)
+        for line in shown.bars
+    )
+    last = [line for line in shown.bars if line.endswith("| Show the outcome")]
+    assert last
+    assert all(line.startswith(f"[{'#' * 29}] 4 of 4 clouds done in ") for line in last)
+    assert f"failed: speech (account 111111111111), Plan: {NO_ROLE}" in shown.lines
+    assert "changed: vision" not in shown.output, "the bar counts it"
+    assert "clouds=4 in_sync=1 changed=2 failed=1 unreachable=0" in shown.lines
+
+
+def test_differences_and_results_are_shown_by_the_tasks_after_an_engine(stage: Stage) -> None:
+    """With -v, the lines of the engine are left out, because these tasks print the same."""
+    stage.fleet([*PLAN, *CONVERGE], REPORT)
+    quiet, loud = stage.in_pipe("--diff"), stage.in_pipe("-v", "--diff")
+    for shown in (quiet, loud):
+        assert shown.output.count("+new\n") == 1
+        assert "clouds=4 in_sync=1 changed=1 failed=1 unreachable=0 not_finished=1" in shown.output
+    assert quiet.output.count(NO_ROLE) == 1
+    assert "fatal: [speech]: FAILED! => " in loud.output
+    assert "failed: speech (account" not in loud.output
+
+
+@pytest.mark.core
+def test_an_engine_knows_what_is_only_predicted(stage: Stage) -> None:
+    """The task that returns the outcome later does not."""
+    reports = [*PLAN[:2], _done("vision", "would_change", "trust_missing")]
+    outcome = _report(vision={"changed": True, "reasons": ["trust_missing"]})
+    shown = stage.fleet(reports, outcome).in_pipe()
+    line = "would change: vision (account 111111111111): trust_missing\n"
+    assert shown.output.count(line) == 1
+    assert "clouds=4 in_sync=1 changed=0 would_change=1" in shown.output
+
+
+def test_an_engine_audits(stage: Stage) -> None:
+    """A cloud that drifted has no line, unless the audit fails for it."""
+    reports = [
+        {"stage": "Audit", "clouds": 4},
+        _done("in-sync", "in_sync"),
+        _done("vision", "drifted", "trust_policy"),
+        _done("speech", "failed", message=NO_ROLE),
+        _done("own", "unknown"),
+    ]
+    stage.fleet(reports)
+    totals = "clouds=4 in_sync=1 drifted={} unknown=1 not_audited={} changed=0 failed={}"
+    tolerant = stage.in_pipe()
+    assert totals.format(1, 1, 0) in tolerant.output
+    assert tolerant.output.count(f"failed: speech (account 111111111111), Audit: {NO_ROLE}\n") == 1
+    assert "vision (account" not in tolerant.output
+    (stage.folder / "collections").rename(stage.folder / "unused")
+    report = _report(
+        vision={"failed": True, "msg": "Failed checks: trust_policy."},
+        speech={"failed": True, "msg": NO_ROLE},
+    )
+    strict = stage.fleet(reports, report).in_pipe()
+    assert "clouds=4 in_sync=1 unknown=1 changed=0 failed=2" in strict.output
+    line = "failed: vision (account 111111111111), Show the outcome: Failed checks: trust_policy.\n"
+    assert strict.output.count(line) == 1
+    assert strict.output.count(f"failed: speech (account 111111111111), Audit: {NO_ROLE}\n") == 1
+    assert strict.output.count("failed: speech") == 1
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [
+        pytest.param(
+            {"result": {"failed": True, "msg": "Unknown tag."}},
+            "clouds=4 in_sync=0 changed=0 failed=1 unreachable=0 not_finished=3",
+            id="fails",
+            marks=LONG,
+        ),
+        pytest.param(
+            {"when": False},
+            "clouds=4 in_sync=0 changed=1 failed=0 unreachable=0 not_finished=3",
+            id="is skipped",
+        ),
+    ],
+)
+def test_clouds_that_an_engine_does_not_report_are_not_in_sync(
+    stage: Stage, engine: Json, expected: str
+) -> None:
+    """Unless tasks of their own follow."""
+    shown = stage.fleet([], OWN, **engine).in_pipe()
+    assert expected in shown.output
 
 
 @pytest.fixture

@@ -12,7 +12,12 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
+    CloudDone,
+    StageBegan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    EngineStage,
     Outcome,
     Progress,
 )
@@ -35,6 +40,20 @@ def _all_over(task: str, names: str = "abc") -> list[Event]:
     return [("task_finished", name, task) for name in names]
 
 
+def _engine(stage: str = "Plan", **results: str) -> list[Event]:
+    """What an engine reports in one stage: a result for each cloud by name."""
+    return [
+        ("begin_stage", StageBegan(stage, len(results)), 1.0),
+        *(
+            ("report", CloudDone(name, "111111111111", result, (f"{name}_differs",), "no"))
+            for name, result in results.items()
+        ),
+    ]
+
+
+START: Event = ("start_engine",)
+END: Event = ("end_engine",)
+REPORT: Event = ("begin", {"a": "", "b": ""}, ["report"], 1.0)
 IN_SYNC, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
 AGAIN: Event = ("begin", {"a": "", "b": "", "c": ""}, ["last"], 1.0)
 CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
@@ -139,11 +158,6 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="stopped when one was done and one had failed",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b"}), ("settle", ())],
-            [IN_SYNC, UNFINISHED, IN_SYNC],
-            id="planned and never begun",
-        ),
-        pytest.param(
             [
                 BEGIN,
                 ("select", {"b"}),
@@ -170,87 +184,6 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             id="chosen by the next playbook",
         ),
         pytest.param(
-            [
-                BEGIN,
-                ("plan", {"b"}, {"c"}),
-                CONTINUED,
-                *_all_over("bucket", "b"),
-                AGAIN,
-                *_all_over("last"),
-                ("settle", ()),
-            ],
-            [IN_SYNC, IN_SYNC, None],
-            id="left for a later run",
-        ),
-        pytest.param(
-            [
-                BEGIN,
-                ("plan", {"b", "c"}),
-                CONTINUED,
-                ("change", "b", ["x"]),
-                *_all_over("bucket", "bc"),
-                AGAIN,
-                ("settle", ()),
-            ],
-            [IN_SYNC, CHANGED, IN_SYNC],
-            id="planned and done",
-        ),
-        pytest.param(
-            [
-                BEGIN,
-                ("task_finished", "b", "trust"),
-                ("plan", {"b"}),
-                ("task_finished", "b", "bucket"),
-                ("settle", ()),
-            ],
-            [IN_SYNC, UNFINISHED, IN_SYNC],
-            id="the cloud for which the plan was made waits like the others",
-        ),
-        pytest.param(
-            [
-                BEGIN,
-                ("plan", {"b", "c"}),
-                CONTINUED,
-                AGAIN,
-                ("task_finished", "b", "last", False),
-                ("plan", set(), set(), True),
-                ("settle", ()),
-            ],
-            [IN_SYNC, UNFINISHED, UNFINISHED],
-            id=(
-                "planned, and the rollout stopped before it came to them, but not before it "
-                "summed up"
-            ),
-        ),
-        pytest.param(
-            [
-                BEGIN,
-                ("plan", {"b"}),
-                ("begin", {"a": "", "b": ""}, ["last"], 1.0),
-                *(("task_finished", name, "last", False) for name in "ab"),
-                ("settle", ()),
-            ],
-            [IN_SYNC, UNFINISHED, IN_SYNC],
-            id="planned, and all that came to them was skipped",
-        ),
-        pytest.param(
-            [
-                BEGIN,
-                ("plan", {"b"}),
-                ("begin", {"b": ""}, TASKS, 1.0),
-                *_all_over("bucket", "b"),
-                AGAIN,
-                ("plan", {"b"}, set(), True),
-            ],
-            [IN_SYNC, UNFINISHED, IN_SYNC],
-            id="done, and to be done once more",
-        ),
-        pytest.param(
-            [BEGIN, ("fail", "a", "no"), ("plan", {"b"}), ("settle", ("a",))],
-            [FAILED, UNFINISHED, IN_SYNC],
-            id="failed before the plan",
-        ),
-        pytest.param(
             [BEGIN, ("fail", "a", "no"), AGAIN, ("settle", ("a",))],
             [FAILED, None, None],
             id="failed in an earlier play",
@@ -259,10 +192,146 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 )
 def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome | None]) -> None:
     """In the order a, b, c."""
+    assert _outcomes(events) == expected
+
+
+def _outcomes(events: list[Event]) -> list[Outcome | None]:
     progress = _after(*events)
-    assert [
-        progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"
-    ] == expected
+    return [progress.clouds[name].outcome if name in progress.clouds else None for name in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param(
+            [*_engine(a="in_sync", b="changed", c="failed"), END],
+            [IN_SYNC, CHANGED, FAILED],
+            id="each is done",
+        ),
+        pytest.param(
+            [*_engine(a="in_sync", b="would_change", c="unknown"), END],
+            [IN_SYNC, WOULD, UNKNOWN],
+            id="predicted, unknown",
+        ),
+        pytest.param(
+            [*_engine("Audit", a="in_sync", b="drifted", c="failed"), END],
+            [IN_SYNC, DRIFTED, UNAUDITED],
+            id="an audit",
+        ),
+        pytest.param(
+            [
+                *_engine("Audit", b="drifted", c="failed"),
+                END,
+                ("fail", "b", "x"),
+                ("fail", "c", "x"),
+            ],
+            [UNFINISHED, FAILED, FAILED],
+            id="an audit, and the outcome of two is a failure",
+        ),
+        pytest.param([], [UNFINISHED] * 3, id="the engine ended at once"),
+        pytest.param(
+            [
+                *_engine(a="in_sync", b="pending", c="pending"),
+                *_engine("Converge", b="changed"),
+                END,
+            ],
+            [IN_SYNC, CHANGED, UNFINISHED],
+            id="the engine stopped before it came to one",
+        ),
+        pytest.param(
+            [
+                *_engine("Converge", a="changed", b="changed", c="changed"),
+                *_engine("Confirm", a="in_sync", b="pending", c="pending"),
+                *_engine("Converge", b="changed", c="failed"),
+                END,
+            ],
+            [CHANGED, CHANGED, FAILED],
+            id="two are overwritten, and one of them cannot be restored",
+        ),
+        pytest.param(
+            [
+                *_engine(a="in_sync", b="pending", c="deferred"),
+                *_engine("Converge", b="changed"),
+                END,
+                AGAIN,
+                *_all_over("last"),
+            ],
+            [IN_SYNC, CHANGED, None],
+            id="left to another run",
+        ),
+        pytest.param(
+            [
+                *_engine(a="in_sync", b="pending", c="pending"),
+                END,
+                CONTINUED,
+                ("change", "b", ["x"]),
+                *_all_over("bucket", "bc"),
+            ],
+            [IN_SYNC, CHANGED, IN_SYNC],
+            id="two had tasks of their own",
+        ),
+        pytest.param(
+            [*_engine(a="in_sync", b="pending"), END, CONTINUED, ("fail", "b", "no"), ("stop",)],
+            [IN_SYNC, FAILED, UNFINISHED],
+            id="one had tasks of its own, and failed",
+        ),
+        pytest.param(
+            [
+                *_engine(a="in_sync", b="pending", c="pending"),
+                *(END, CONTINUED, *_all_over("trust", "bc"), ("stop",)),
+                *(AGAIN, *_all_over("last", "bc")),
+            ],
+            [IN_SYNC, UNFINISHED, UNFINISHED],
+            id="two were stopped in the midst of their own tasks, and stand by in the last play",
+        ),
+        pytest.param(
+            [END, AGAIN, *(("task_finished", name, "last", False) for name in "abc")],
+            [UNFINISHED] * 3,
+            id="all that came to them was skipped",
+        ),
+        pytest.param(
+            [
+                *_engine(a="in_sync", b="changed", c="failed"),
+                END,
+                REPORT,
+                ("change", "b", ["b_differs"]),
+                *_all_over("report", "b"),
+                ("fail", "c", "no"),
+            ],
+            [IN_SYNC, CHANGED, FAILED],
+            id="reported by tasks as well",
+        ),
+    ],
+)
+def test_what_each_cloud_of_an_engine_counts_as(
+    events: list[Event], expected: list[Outcome | None]
+) -> None:
+    """In the order a, b, c. For Ansible, those fail that had a task which failed."""
+    failed = [event[1] for event in events if event[0] == "fail"]
+    assert _outcomes([BEGIN, START, *events, ("settle", failed)]) == expected
+
+
+def test_a_cloud_that_failed_before_the_engine_started_stays_failed() -> None:
+    """The engine does not report it."""
+    events = [BEGIN, ("fail", "a", "no"), START, *_engine(b="in_sync"), END, ("settle", ("a",))]
+    assert _outcomes(events) == [FAILED, IN_SYNC, UNFINISHED]
+
+
+def test_what_an_engine_says_of_a_cloud_is_kept() -> None:
+    """The message of a failure is whole, the account is known, reasons are reported once."""
+    progress = _after(
+        BEGIN, START, *_engine(b="changed", c="failed", d="changed"), *_engine(b="changed"), END
+    )
+    assert progress.clouds["c"].message == "no"
+    assert progress.clouds["d"].account == "111111111111"
+    assert progress.clouds["b"].unreported == ["b_differs"]
+
+
+def test_a_cloud_that_was_not_selected_cannot_be_reported() -> None:
+    """The engine's count of the stage includes it, since it was told how many there are."""
+    progress = _after(BEGIN, ("select", {"b"}), START, *_engine(b="in_sync"))
+    assert progress.report(CloudDone("a", "", "changed")) is None
+    assert set(progress.clouds) == {"b"}
 
 
 @pytest.mark.parametrize(
@@ -297,21 +366,65 @@ def test_what_each_cloud_counts_as(events: list[Event], expected: list[Outcome |
         pytest.param(
             [BEGIN, *_all_over("bucket"), AGAIN], (0, 0, 0), id="another play is more work"
         ),
-        pytest.param([BEGIN, ("plan", {"b"})], (2, 0, 0), id="those in sync are done"),
+        pytest.param([BEGIN, *_all_over("trust"), START], (0, 0, 0), id="an engine starts"),
         pytest.param(
-            [BEGIN, ("fail", "a", "no"), ("plan", {"a", "b"})],
+            [BEGIN, ("fail", "a", "no"), START, *_engine(b="in_sync"), END, START],
             (2, 0, 1),
-            id="who failed does not wait",
+            id="an engine starts again in the same play, which had failures before",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), CONTINUED, *_all_over("bucket", "b")],
-            (2, 0, 0),
-            id="after a plan the others are to be done",
+            [BEGIN, START, *_engine(a="in_sync", b="failed", c="pending")],
+            (2, 0, 1),
+            id="an engine has looked at all",
         ),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"}), CONTINUED, *_all_over("trust", "bc"), AGAIN],
+            [BEGIN, START, *_engine(b="pending"), *_engine("Converge", b="changed") * 2],
+            (1, 1, 0),
+            id="an engine has changed one",
+        ),
+        pytest.param(
+            [BEGIN, START, *_engine(a="changed", b="changed"), *_engine("Confirm", b="pending")],
+            (1, 2, 0),
+            id="one of two is overwritten",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                START,
+                *_engine(a="in_sync", b="changed", c="failed"),
+                END,
+                REPORT,
+                ("change", "b", ["b_differs"]),
+                ("fail", "c", "no"),
+                ("finish",),
+            ],
+            (3, 1, 1),
+            id="reported by tasks as well",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                START,
+                *_engine(a="in_sync", b="pending", c="pending"),
+                END,
+                CONTINUED,
+                *_all_over("trust", "bc"),
+            ],
+            (1, 0, 0),
+            id="two have tasks of their own",
+        ),
+        pytest.param(
+            [
+                BEGIN,
+                START,
+                *_engine(a="in_sync", b="pending", c="pending"),
+                END,
+                CONTINUED,
+                *_all_over("bucket", "bc"),
+                AGAIN,
+            ],
             (3, 0, 0),
-            id="after a plan a later play is no more work",
+            id="after an engine a later play is no more work",
         ),
     ],
 )
@@ -353,19 +466,26 @@ def test_the_counters(events: list[Event], counts: tuple[int, int, int]) -> None
             id="nothing is undone by an earlier task",
         ),
         pytest.param(
-            [BEGIN, ("task_finished", "a", "trust"), ("plan", {"b"})],
-            2 / 3,
-            id="planned, and nothing is done yet",
+            [BEGIN, ("task_finished", "a", "trust"), START, *_engine(a="in_sync", b="pending")],
+            1 / 3,
+            id="an engine is done with one",
         ),
         pytest.param(
             [
                 BEGIN,
-                ("plan", {"b"}),
+                START,
+                *_engine(a="in_sync", b="pending", c="in_sync"),
+                END,
                 ("begin", {"b": ""}, TASKS, 1.0),
                 ("task_finished", "b", "trust"),
             ],
             5 / 6,
-            id="after a plan",
+            id="tasks of its own for the one that is left",
+        ),
+        pytest.param(
+            [BEGIN, START, *_engine(a="failed", b="pending"), END, CONTINUED, ("fail", "b", "no")],
+            2 / 3,
+            id="one failed in the engine, and one in a task of its own",
         ),
         pytest.param([BEGIN, *_all_over("bucket"), ("finish",)], 1, id="at the end"),
     ],
@@ -384,23 +504,27 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
         pytest.param([BEGIN, *_all_over("trust")], 10.0, 10.0, id="half is done"),
         pytest.param([BEGIN, *_all_over("bucket", "a")], 10.0, 20.0, id="a third is done"),
         pytest.param(
-            [BEGIN, ("plan", {"b", "c"})], 10.0, None, id="planned, and nothing is done yet"
+            [BEGIN, START, *_engine(a="in_sync", b="pending")],
+            10.0,
+            None,
+            id="an engine is at work",
         ),
         pytest.param(
             [
                 BEGIN,
-                ("plan", {"b", "c"}),
+                START,
+                *_engine(a="in_sync", b="pending", c="pending"),
+                END,
                 ("begin", {"b": ""}, TASKS, 100.0),
                 ("task_finished", "b", "trust"),
             ],
             110.0,
             30.0,
-            id="the plan's time does not count",
+            id="the engine's time does not count",
         ),
         pytest.param(
             [
-                BEGIN,
-                ("plan", {"b", "c"}),
+                *(BEGIN, START, *_engine(a="in_sync", b="pending", c="pending"), END),
                 *(("begin", {"b": ""}, TASKS, 100.0), ("task_finished", "b", "trust")),
                 ("begin", {"c": ""}, TASKS, 110.0),
             ],
@@ -413,6 +537,21 @@ def test_the_share_of_the_work_that_is_done(events: list[Event], share: float) -
 def test_the_time_left(events: list[Event], now: float, expected: float | None) -> None:
     """At the speed so far."""
     assert _after(*events).time_left(now) == (None if expected is None else pytest.approx(expected))
+
+
+@pytest.mark.parametrize(
+    ("done", "now", "expected"),
+    [
+        pytest.param(0, 9.0, None, id="nothing is done"),
+        pytest.param(1, 2.0, None, id="too early"),
+        pytest.param(1, 11.0, 30.0, id="a quarter is done"),
+        pytest.param(4, 11.0, 0.0, id="all is done"),
+        pytest.param(5, 11.0, 0.0, id="more than was expected"),
+    ],
+)
+def test_the_time_left_of_a_stage(done: int, now: float, expected: float | None) -> None:
+    """At the speed of this stage, which has nothing to do with the others."""
+    assert EngineStage("Plan", 4, 1.0, done).time_left(now) == expected
 
 
 def test_a_cloud_is_done_after_its_last_task() -> None:

@@ -14,6 +14,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
     display_width,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
+    CloudDone,
+    StageBegan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,
     Progress,
@@ -114,6 +118,28 @@ def test_the_heartbeat() -> None:
         text_line
         == "1 of 4 clouds done in 1:01:15, 1 changed, 1 failed, 36:45 left | Give the role the bucket"
     )
+
+
+def test_the_stage_of_an_engine() -> None:
+    """Instead of the task, with its own estimate; alone, where nothing else is known."""
+    progress = _progress(a="111111111111", b="111111111111", c="", d="")
+    progress.task = "Converge clouds"
+    progress.start_engine()
+    progress.begin_stage(StageBegan("Plan", 4), 10.0)
+    progress.report(CloudDone("a", "", "in_sync"))
+    stage = "Plan: 1 of 4, 0:30 left"
+    assert (
+        texts.heartbeat(progress, "clouds", False, 20.0)
+        == f"1 of 4 clouds done in 0:20, 0 changed, 0 failed | {stage}"
+    )
+    assert _plain(texts.bar_line(progress, "clouds", False, 120, 20.0)).endswith(f" | {stage}")
+    assert progress.engine_stage
+    assert (
+        texts.stage_heartbeat(progress, progress.engine_stage, 20.0)
+        == "Plan: 1 of 4 clouds in 0:10, 0 changed, 0 failed, 0:30 left"
+    )
+    progress.end_engine()
+    assert texts.heartbeat(progress, "clouds", False, 20.0).endswith(" 0 failed | Converge clouds")
 
 
 def test_a_cloud_that_changed() -> None:
@@ -218,7 +244,9 @@ def test_the_recap_of_an_audit() -> None:
 def test_the_recap_of_a_rollout_that_stopped() -> None:
     """A cloud that was not reached is counted as that, and not as in sync."""
     progress = _progress(a="111111111111", b="111111111111")
-    progress.plan({"b"})
+    progress.start_engine()
+    progress.report(CloudDone("a", "", "in_sync"))
+    progress.end_engine()
     assert _recap(progress)[:2] == [
         "account       clouds  in sync  changed   failed  unreachable  not finished",
         "111111111111       2        1        0        0            0             1",
@@ -258,16 +286,16 @@ def test_the_lines_of_a_recap_of_many_fit(width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("account", "planned", "noun"),
+    ("account", "has_engine", "noun"),
     [
         pytest.param("", False, "hosts", id="any playbook"),
         pytest.param("111111111111", False, "clouds", id="one has an account"),
-        pytest.param("", True, "clouds", id="they were planned as clouds"),
+        pytest.param("", True, "clouds", id="an engine works for them"),
     ],
 )
-def test_what_hosts_are_called(account: str, planned: bool, noun: str) -> None:
+def test_what_hosts_are_called(account: str, has_engine: bool, noun: str) -> None:
     """Clouds, where they are."""
     progress = _progress(a="", b=account)
-    if planned:
-        progress.plan(())
+    if has_engine:
+        progress.start_engine()
     assert texts.noun(progress) == noun
