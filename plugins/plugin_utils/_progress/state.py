@@ -92,11 +92,13 @@ class EngineStage:
     done: int = 0
 
     def time_left(self, now: float) -> float | None:
-        """The estimated remaining seconds; ``None`` while it is too early for an estimate."""
-        taken = now - self.started
-        if not self.done or taken < _EARLY:
+        """The estimated remaining seconds; ``None`` while it is too early for an estimate, and at
+        the end.
+        """
+        taken, rest = now - self.started, self.clouds - self.done
+        if not self.done or rest <= 0 or taken < _EARLY:
             return None
-        return taken * max(self.clouds - self.done, 0) / self.done
+        return taken * rest / self.done
 
 
 class Progress:

@@ -928,12 +928,13 @@ def test_an_engine_reports_clouds_that_have_no_event(stage: Stage) -> None:
 @pytest.mark.core
 def test_with_another_callback_the_engine_displays_its_progress_itself(stage: Stage) -> None:
     """The same lines, and a heartbeat."""
-    reports = [*PLAN, {"seconds": 1.5}, *CONVERGE]
+    reports = [*PLAN, {"seconds": 2.5}, *CONVERGE]
     shown = stage.fleet(reports, REPORT).in_pipe(ANSIBLE_STDOUT_CALLBACK="default")
     work = shown.output.partition("TASK [Converge clouds]")[2].partition("PLAY [Report]")[0]
-    assert [line for line in work.splitlines() if line and "*" not in line][:3] == [
+    lines = [re.sub(r"0:\d\d", "0:00", line) for line in work.splitlines() if line]
+    assert list(dict.fromkeys(lines))[1:4] == [
         f"failed: speech (account 111111111111), Plan: {NO_ROLE}",
-        "Plan: 4 of 4 clouds in 0:01, 0 changed, 1 failed",
+        "Plan: 4 of 4 clouds in 0:00, 0 changed, 1 failed",
         "changed: vision (account 111111111111): trust_missing, access_missing",
     ]
     assert " done in " not in shown.output
@@ -968,7 +969,7 @@ def test_a_terminal_shows_the_stage_of_an_engine(stage: Stage) -> None:
     report = _report(vision={"changed": True, "reasons": ["trust_missing"], "seconds": 0.5})
     shown = stage.fleet(reports, OWN, report).on_terminal(width=120)
     assert any(
-        "2 of 4 clouds done in 0:00, 0 changed, 1 failed | Plan: 4 of 4" in line
+        re.search(r"2 of 4 clouds done in 0:0\d, 0 changed, 1 failed \| Plan: 4 of 4", line)
         for line in shown.bars
     )
     assert any(

@@ -545,8 +545,8 @@ def test_the_time_left(events: list[Event], now: float, expected: float | None) 
         pytest.param(0, 9.0, None, id="nothing is done"),
         pytest.param(1, 2.0, None, id="too early"),
         pytest.param(1, 11.0, 30.0, id="a quarter is done"),
-        pytest.param(4, 11.0, 0.0, id="all is done"),
-        pytest.param(5, 11.0, 0.0, id="more than was expected"),
+        pytest.param(4, 11.0, None, id="all is done"),
+        pytest.param(5, 11.0, None, id="more than was expected"),
     ],
 )
 def test_the_time_left_of_a_stage(done: int, now: float, expected: float | None) -> None:
