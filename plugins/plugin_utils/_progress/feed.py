@@ -51,7 +51,7 @@ class Feed:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         display: t.Callable[..., None],
         clock: t.Callable[[], float] = time.monotonic,
         heartbeat: float = 30,
@@ -59,6 +59,7 @@ class Feed:
         self._display = display
         self._clock = clock
         self._lock = threading.Lock()
+        folder = Path(folder)
         descriptor = os.open(folder / _FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file: t.TextIO | None = os.fdopen(descriptor, "w", encoding="utf-8")
         self._shown = None if (folder.parent / _WATCHED).exists() else Progress()

@@ -47,7 +47,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def _feed(run: Path, shown: Shown, **options: t.Any) -> Feed:
-    return Feed(run, lambda msg, color=None: shown.append((msg, color)), **options)
+    return Feed(str(run), lambda msg, color=None: shown.append((msg, color)), **options)
 
 
 def test_events_are_read_once(run: Path, shown: Shown) -> None:
