@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import new_token
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
     Location,
     Selection,
@@ -59,7 +60,7 @@ class ActionModule(FleetAction):
             "cloud_iam_account_id and cloud_iam_region for this host."
             for name in unlocated
         ]
-        return {"hosts": hosts, "total": len(names), "warnings": warnings}
+        return {"run": new_token(), "hosts": hosts, "total": len(names), "warnings": warnings}
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:

@@ -65,7 +65,7 @@ attributes:
     support: full
     description: Changes nothing.
 seealso:
-  - module: rayfleet.anyscale.fleet_plan_info
+  - module: rayfleet.anyscale.fleet_converge
 author:
   - Rayfleet contributors (@rayfleet)
 """
@@ -78,30 +78,26 @@ EXAMPLES = r"""
   run_once: true
   register: selection
 
-- name: Add one of the selected hosts to a group, since each host has the selection
-  ansible.builtin.add_host:
-    name: "{{ selection.hosts[0] }}"
-    groups: selected
-  when: selection.hosts | length > 0
-  changed_when: false
-
-# In a later play:
-- name: Audit only these clouds
-  hosts: "{{ hostvars[groups.selected[0]].selection.hosts if 'selected' in groups else 'all:!all'
-    }}"
-  connection: local
-  gather_facts: false
-  tasks:
-    - name: Audit the cloud
-      ansible.builtin.import_role:
-        name: rayfleet.anyscale.cloud_iam
-        tasks_from: info
+- name: Converge them
+  rayfleet.anyscale.fleet_converge:
+    run: "{{ selection.run }}"
+    hosts: "{{ selection.hosts }}"
+    step: "{{ item }}"
+  loop: "{{ range(selection.hosts | length + 1) | list }}"
+  loop_control:
+    break_when: step.finished
+  run_once: true
+  register: step
 """
 
 RETURN = r"""
+run:
+  description: A name for what is done with the selection, for the tasks that do it.
+  returned: success
+  type: str
+  sample: 0f3a9c41
 hosts:
-  description: The selected hosts, in the order of the inventory. Can be used as the C(hosts) of a
-    play.
+  description: The selected hosts, in the order of the inventory.
   returned: success
   type: list
   elements: str

@@ -33,18 +33,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
 
 PREFIX = "cloud_iam_"
+ARN_KINDS = ("instance_profile", "role")
 Json = dict[str, t.Any]
 
 
-def _text(default: str | None = None) -> t.Any:
-    return _option("str", default)
-
-
-def _flag(default: bool) -> t.Any:
-    return _option("bool", default)
-
-
-def _option(kind: str, default: t.Any = None, **rules: t.Any) -> t.Any:
+def _field(kind: str, default: t.Any = None, **rules: t.Any) -> t.Any:
+    """A variable of this type, with its default and further rules of AnsibleModule."""
     return dataclasses.field(default=default, metadata={"type": kind, **rules})
 
 
@@ -56,32 +50,39 @@ class CloudSettings:
     that is registered for the cloud at Anyscale.
     """
 
-    account_id: str = _text()
-    cloud_id: str | None = _text()
-    role: str | None = _text()
-    bucket: str | None = _text()
-    compute_config: str | None = _text()
-    compute_config_spec: Json | None = _option("dict")
-    instance_profile: str | None = _text()
-    create_instance_profile: bool = _flag(True)
-    arn_kind: str = _option("str", "instance_profile", choices=["instance_profile", "role"])
-    dest: str | None = _option("path")
-    publish: bool = _flag(True)
-    manage_trust: bool = _flag(True)
-    manage_bucket_access: bool = _flag(True)
-    manage_compute_config: bool = _flag(True)
-    prune_dangling_principals: bool = _flag(False)
-    quota_chars: int = _option("int", DEFAULT_QUOTA_CHARS)
-    backup: bool = _flag(True)
-    backup_dir: str = _option("path", DIRECTORY)
-    run_id: str | None = _text()
-    lock_dir: str | None = _option("path")
+    account_id: str = _field("str")
+    cloud_id: str | None = _field("str")
+    role: str | None = _field("str")
+    bucket: str | None = _field("str")
+    compute_config: str | None = _field("str")
+    compute_config_spec: Json | None = _field("dict")  # noqa: RUF009
+    instance_profile: str | None = _field("str")
+    create_instance_profile: bool = _field("bool", True)
+    arn_kind: str = _field("str", "instance_profile", choices=ARN_KINDS)
+    dest: str | None = _field("path")
+    publish: bool = _field("bool", True)
+    manage_trust: bool = _field("bool", True)
+    manage_bucket_access: bool = _field("bool", True)
+    manage_compute_config: bool = _field("bool", True)
+    prune_dangling_principals: bool = _field("bool", False)
+    quota_chars: int = _field("int", DEFAULT_QUOTA_CHARS)
+    backup: bool = _field("bool", True)
+    backup_dir: str = _field("path", DIRECTORY)
+    run_id: str | None = _field("str")
+    lock_dir: str | None = _field("path")
     connection: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def secrets(self) -> set[str]:
+        """The values that no output may show."""
+        rules = connection_rules()
+        values = (value for name, value in self.connection.items() if rules[name].get("no_log"))
+        return {str(value) for value in values if value}
 
     def trust_options(self, state: str) -> Json:
         """The options of the module iam_trust_ec2."""
         return {
-            **self._shared(),
+            **self.shared_options(),
             "role": self.role,
             "cloud_id": self._cloud_id_without_role(),
             "quota_chars": self.quota_chars,
@@ -91,7 +92,7 @@ class CloudSettings:
     def bucket_options(self, state: str) -> Json:
         """The options of the module s3_cloud_access."""
         return {
-            **self._shared(),
+            **self.shared_options(),
             "bucket": self.bucket,
             "roles": None if self.role is None else [self.role],
             "cloud_id": self._cloud_id_without_role(),
@@ -103,7 +104,7 @@ class CloudSettings:
     def compute_config_options(self, state: str) -> Json:
         """The options of the module compute_config_profile."""
         return {
-            **self._shared(),
+            **self.shared_options(),
             "name": self.compute_config,
             "cloud": None,
             "cloud_id": self.cloud_id,
@@ -117,7 +118,8 @@ class CloudSettings:
             "state": state,
         }
 
-    def _shared(self) -> Json:
+    def shared_options(self) -> Json:
+        """The options that all modules have."""
         return {
             **self.connection,
             "account_id": self.account_id,

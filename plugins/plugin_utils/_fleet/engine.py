@@ -182,9 +182,7 @@ class Engine:
             self._each(save, resources, lambda resource: _pending(resource, clouds))
         return done
 
-    def _saved(
-        self, resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]
-    ) -> Done:
+    def _saved(self, resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
         """Write a resource for all clouds that want it."""
         reconciler = resource.reconciler(_wanting(resource, clouds), fresh=True)
         name, params = t.cast(Live, resource.live).resource, _params_of(pending)
@@ -284,9 +282,7 @@ def _refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
 
 def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
     reconciler, live = resource.reconciler(_wanting(resource, clouds)), t.cast(Live, resource.live)
-    plan = execute(
-        reconciler, live, reconciler.plan(live), _params_of(pending), True, Journal()
-    )
+    plan = execute(reconciler, live, reconciler.plan(live), _params_of(pending), True, Journal())
     return Done(resource, pending, plan)
 
 
@@ -316,4 +312,4 @@ def _pending(resource: Resource, clouds: t.Collection[Cloud]) -> list[Cloud]:
 def _params_of(clouds: t.Sequence[Cloud]) -> t.Mapping[str, t.Any]:
     """The options for the backup and the lock: with a backup if one of the clouds wants one."""
     settings = [cloud.settings for cloud in clouds]
-    return next((one for one in settings if one.backup), settings[0]).trust_options("present")
+    return next((one for one in settings if one.backup), settings[0]).shared_options()

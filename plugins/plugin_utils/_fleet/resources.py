@@ -99,7 +99,7 @@ class Resource(abc.ABC):
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """What these clouds want together. fresh: whether nothing is answered from bulk reads."""
 
-    def refuse_contradiction(self, cloud: Cloud) -> None:
+    def refuse_contradiction(self, cloud: Cloud) -> None:  # noqa: B027 - for most there is none
         """Raise if another cloud wants something that excludes what this cloud wants."""
 
     def plan_own(self, cloud: Cloud) -> Plan:

@@ -57,3 +57,18 @@ def canary_first(batches: t.Sequence[t.Sequence[str]], percent: int) -> list[lis
     taken = {name for batch in canary for name in batch}
     rest = [[name for name in batch if name not in taken] for batch in batches]
     return [*canary, *(batch for batch in rest if batch)]
+
+
+def batches_of(
+    clouds: t.Mapping[str, str | None],
+    rings: t.Sequence[str],
+    canary_percent: int,
+    only: str,
+    serial: int | None,
+) -> list[list[str]]:
+    """The clouds, each with its ring, in the batches of a rollout. ``only``: ``canary`` leaves out
+    all others.
+    """
+    by_rings = by_ring(clouds, rings)
+    chosen = canary_of if only == "canary" else canary_first
+    return cut(chosen(by_rings, canary_percent), serial or len(clouds) or 1)

@@ -59,6 +59,10 @@ class Services:
         """How a module connects to AWS. fresh: whether nothing is answered from bulk reads."""
         return self.sessions.fresh_session if fresh else self.sessions.session
 
+    def caller_arn(self, settings: CloudSettings) -> str:
+        """The ARN of who makes the calls for a cloud."""
+        return self.sessions.session(settings.shared_options()).caller_arn()
+
     def default_role(self, settings: CloudSettings, registered: str | None) -> str:
         """The role of a cloud whose variables name none: the registered one, which is asked of
         Anyscale unless the inventory has read it.
@@ -69,7 +73,7 @@ class Services:
             raise InputError(
                 "Neither cloud_iam_role nor cloud_iam_cloud_id is set.", "Set one of them."
             )
-        organization = self._of_organization(settings.trust_options("present"))
+        organization = self._of_organization(settings.shared_options())
         cloud_id = parse_cloud_id(settings.cloud_id, "cloud_iam_cloud_id")
         return str(default_role(cloud_id, organization.registration(cloud_id)))
 

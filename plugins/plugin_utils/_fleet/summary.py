@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Summarize an onboarding: which clouds changed and why, which failed, which were deferred.
+"""Summarize a run over many clouds: the counts, and the lines that the operator reads last.
 
 This plugin util is private to the collection. Pure.
 """
@@ -12,68 +12,88 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import run_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    DIRECTORY,
+    run_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    CHANGED,
+    DEFERRED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    WOULD_CHANGE,
+)
+
+_MOST_LINES = 200
 
 Json = dict[str, t.Any]
-Variables = t.Mapping[str, t.Mapping[str, t.Any]]
+Outcomes = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
-def outcome(plan: t.Mapping[str, t.Any], variables: Variables, failed: t.Collection[str]) -> Json:
-    """The counts of clouds, the failed ones, the outcome of each that was converged and was not in
-    sync, and the directories of the backups.
-
-    plan: the result of fleet_plan_info, empty if no cloud was selected. variables: those of each host.
-    failed: the hosts for which a task failed.
-    """
-    went_on = sorted(plan.get("hosts", ()))
-    clouds = {name: _of_cloud(variables[name], name in failed) for name in went_on}
-    states = [cloud["state"] for cloud in clouds.values()]
-    in_sync = plan.get("right", 0) + states.count("in_sync")
-    counts = {state: states.count(state) for state in ("changed", "failed", "not_reached")}
-    deferred = plan.get("later", 0)
+def counts_of(outcomes: Outcomes) -> dict[str, int]:
+    """How many clouds have which outcome. A predicted change counts as one."""
+    states = [outcome["state"] for outcome in outcomes.values()]
     return {
-        "counts": {
-            "selected": plan.get("right", 0) + len(went_on) + deferred,
-            **counts,
-            "in_sync": in_sync,
-            "deferred": deferred,
-        },
-        "failed_clouds": [name for name in went_on if name in failed],
-        "clouds": {name: cloud for name, cloud in clouds.items() if cloud["state"] != "in_sync"},
-        "backups": _backups([variables[name] for name in went_on]),
+        "selected": len(states),
+        CHANGED: states.count(CHANGED) + states.count(WOULD_CHANGE),
+        **{state: states.count(state) for state in (FAILED, NOT_REACHED, IN_SYNC, DEFERRED)},
     }
 
 
-def _of_cloud(known: t.Mapping[str, t.Any], is_failed: bool) -> Json:
-    """The outcome of a cloud. The first change counts, not a later one that restored it."""
-    last = known.get("cloud_iam_result") or {}
-    first = known.get("onboard_result") or last
-    if is_failed:
-        return {"state": "failed", "msg": last.get("msg", "its message is above")}
-    if "changed" not in first:
-        return {"state": "not_reached"}
-    if first["changed"]:
-        return {
-            "state": "changed",
-            "reasons": first.get("reasons", []),
-            "overwritten": bool(known.get("onboard_overwritten")),
-        }
-    return {"state": "in_sync"}
+def failed_clouds(outcomes: Outcomes) -> list[str]:
+    """The clouds that failed, by name."""
+    return sorted(name for name, outcome in outcomes.items() if outcome["state"] == FAILED)
 
 
-def _backups(clouds: t.Iterable[t.Mapping[str, t.Any]]) -> list[dict[str, str]]:
+def backups_of(outcomes: Outcomes) -> list[dict[str, str]]:
     """The directories with the backups and the ID of their run: one, unless clouds have settings of
     their own.
     """
-    results = [
-        known.get(name) or {} for known in clouds for name in ("cloud_iam_result", "onboard_result")
-    ]
-    parts = [part for result in results for part in result.values() if isinstance(part, dict)]
-    files = [
-        file
-        for part in parts
-        for file in (*part.get("backup_files", ()), part.get("backup_file"))
-        if file
-    ]
+    files = [file for outcome in outcomes.values() for file in outcome.get("backup_files", ())]
     places = sorted({(os.path.dirname(file), run_of(file)) for file in files})
     return [{"folder": folder, "run": run} for folder, run in places]
+
+
+def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
+    """The summary: one line of counts, one for each cloud that was not in sync, and how to restore
+    what was replaced.
+    """
+    counts, changed = counts_of(outcomes), "would change" if check_mode else "changed"
+    head = f"{counts[CHANGED]} {changed}, {counts[IN_SYNC]} in sync, {counts[FAILED]} failed"
+    more = {NOT_REACHED: "not reached", DEFERRED: "deferred"}
+    head += "".join(f", {counts[state]} {text}" for state, text in more.items() if counts[state])
+    shown = sorted(
+        name for name, one in outcomes.items() if one["state"] not in (IN_SYNC, DEFERRED)
+    )
+    lines = [_line(name, outcomes[name], changed) for name in shown[:_MOST_LINES]]
+    if len(shown) > _MOST_LINES:
+        lines.append(f"and {len(shown) - _MOST_LINES} more")
+    if counts[IN_SYNC]:
+        lines.append("Clouds in sync are not in the recap of hosts.")
+    return [head, *lines, *map(_how_to_restore, backups_of(outcomes))]
+
+
+def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
+    if outcome["state"] == FAILED:
+        return f"{name} failed: {outcome.get('msg', '')}"
+    if outcome["state"] == NOT_REACHED:
+        return f"{name} was not reached"
+    again = (
+        ", and restored after another writer had overwritten it"
+        if outcome.get("overwritten")
+        else ""
+    )
+    return f"{name} {changed}: {', '.join(outcome['reasons'])}{again}"
+
+
+def _how_to_restore(backup: t.Mapping[str, str]) -> str:
+    home = os.path.expanduser("~")
+    folder = backup["folder"]
+    if folder.startswith(f"{home}/"):
+        folder = f"~{folder.removeprefix(home)}"
+    elsewhere = "" if folder == DIRECTORY else f" -e cloud_iam_backup_dir={folder}"
+    return (
+        f"Backups of the replaced documents are in {folder}. To restore them: ansible-playbook "
+        f"rayfleet.anyscale.rollback -e rollback_run={backup['run']}{elsewhere}"
+    )

@@ -1,0 +1,142 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Converge a fleet of clouds in this worker process, a step for each item of a loop. The
+documentation is in plugins/modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import typing as t
+
+from ansible import context
+from ansible.utils.display import Display
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    run_cache,
+    warm_up_workers,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
+    CloudVariables,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
+    finishing_on_signals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+
+_RULES = {
+    "argument_spec": {
+        "run": {"type": "str", "required": True},
+        "step": {"type": "int", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "refused": {"type": "dict", "default": {}},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
+        "engine": {"type": "bool", "default": True},
+        "threads": {"type": "int", "default": 16},
+        "bulk_reads": {"type": "bool", "default": True},
+        "confirm": {"type": "bool", "default": True},
+        "rings": {"type": "list", "elements": "str", "default": []},
+        "canary_percent": {"type": "int", "default": 0},
+        "only": {"type": "str", "choices": ["all", "canary"], "default": "all"},
+        "serial": {"type": "int"},
+        "max_fail_percentage": {"type": "float"},
+    }
+}
+# The runs of this process: the items of a loop share it.
+_runs: dict[str, Run] = {}
+
+Json = dict[str, t.Any]
+
+warm_up_workers()
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts. It does not fail for what happens to clouds: their outcomes say so."""
+
+    rules = _RULES
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Do one step, and record the outcomes so far."""
+        gc.freeze()
+        folder = RunFolder(arguments["run"])
+        # The directory in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            counts, run = self._step(folder, arguments)
+        if run.is_finished:
+            run.end()
+            _runs.pop(arguments["run"], None)
+        folder.write("outcomes", {"clouds": run.outcomes, "for_role": run.role_clouds})
+        warnings, run.warnings = run.warnings, []
+        return {
+            **counts,
+            "finished": run.is_finished,
+            "stopped": run.stopped,
+            "left_to_tasks": len(run.role_clouds),
+            "tolerated_percentage": run.options.tolerated_percentage,
+            "check_mode": run.options.check_mode,
+            "warnings": warnings,
+        }
+
+    def _step(self, folder: RunFolder, arguments: Json) -> tuple[Json, Run]:
+        run = _runs.get(arguments["run"])
+        if run is None:
+            run, engine = self._new_run(folder, arguments)
+            _runs[arguments["run"]] = run
+            with finishing_on_signals(engine.stop):
+                return run.plan(), run
+        with finishing_on_signals(run.stop):
+            return run.converge_next(), run
+
+    def _new_run(self, folder: RunFolder, arguments: Json) -> tuple[Run, Engine]:
+        options = _options(
+            arguments,
+            check_mode=self._task.check_mode or arguments["mode"] == "check",
+            diff=bool(self._task.diff),
+        )
+        stages = chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
+        variables = CloudVariables(self, self._task.get_play().connection)
+        clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
+        sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
+        services = Services(sessions, len(clouds.for_engine))
+        engine = Engine(
+            services, state=arguments["state"], stages=stages, threads=arguments["threads"]
+        )
+        feed = Feed(folder.create(), Display().display)
+        return Run(engine, options, clouds, feed, services), engine
+
+
+def _options(arguments: Json, check_mode: bool, diff: bool) -> RunOptions:
+    """The options of the rollout. Raises for values that are valid alone, and contradict each
+    other.
+    """
+    for name in ("threads", "serial"):
+        if arguments[name] is not None and arguments[name] < 1:
+            raise InputError(f"{name} is {arguments[name]}.", "Give a positive number.")
+    percent = arguments["canary_percent"]
+    if not 0 <= percent <= 100:
+        raise InputError(f"canary_percent is {percent}.", "Give a number from 0 to 100.")
+    if arguments["only"] == "canary" and not percent:
+        raise InputError(
+            "only is canary, but canary_percent is 0, so there is no canary.",
+            "Set canary_percent (onboard_canary_percent in playbooks).",
+        )
+    names = ("rings", "canary_percent", "only", "serial", "max_fail_percentage", "confirm")
+    return RunOptions(**{name: arguments[name] for name in names}, check_mode=check_mode, diff=diff)

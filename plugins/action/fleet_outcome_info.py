@@ -1,0 +1,52 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Return a cloud's own outcome of a run of the fleet engine. The documentation is in
+plugins/modules.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
+    role_outcome,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+
+_RULES = {"argument_spec": {"run": {"type": "str", "required": True}}}
+
+Json = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """Fails for a cloud that failed, so that the run's recap and exit status say so."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
+        """Return the outcome."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(**_RULES)
+        name = str(variables["inventory_hostname"])
+        try:
+            found = RunFolder(arguments["run"]).read("outcomes", {"clouds": {}, "for_role": []})
+        except TaskError as error:
+            raise AnsibleError(error.failure()["msg"]) from error
+        outcome = found["clouds"].get(name)
+        if name in found["for_role"]:
+            # The cloud's own tasks have shown the rest.
+            outcome = {**role_outcome(variables), "changed": False}
+        if outcome is None:
+            outcome = {"state": "in_sync", "changed": False, "reasons": []}
+        if not self._task.diff:
+            outcome.pop("diff", None)
+        return {**result, **outcome, "failed": outcome["state"] == FAILED}

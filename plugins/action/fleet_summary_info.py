@@ -1,0 +1,43 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Summarize a run of the fleet engine. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
+    role_outcome,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+    counts_of,
+    failed_clouds,
+    lines_of,
+)
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts."""
+
+    rules: t.ClassVar[dict[str, t.Any]] = {
+        "argument_spec": {"run": {"type": "str", "required": True}}
+    }
+
+    def run_for(
+        self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        """Count the outcomes, those of the role's tasks included."""
+        found = RunFolder(arguments["run"]).read("outcomes", {"clouds": {}, "for_role": []})
+        by_role = {name: role_outcome(hostvars[name]) for name in found["for_role"]}
+        outcomes = {**found["clouds"], **by_role}
+        return {
+            "counts": counts_of(outcomes),
+            "failed_clouds": failed_clouds(outcomes),
+            "lines": lines_of(outcomes, self._task.check_mode),
+        }

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lookup plugin fleet_hosts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_hosts
+short_description: The hosts of a play for a fleet, which must exist
+version_added: 0.7.0
+author: Rayfleet contributors (@rayfleet)
+description:
+  - Returns a host pattern as it is, if hosts of the inventory match it. Otherwise it is an error,
+    because Ansible skips a play without hosts, and a run without hosts looks like one with nothing
+    to do.
+  - With C(--syntax-check), which needs no inventory, any pattern is returned.
+options:
+  _terms:
+    description: The pattern.
+    type: str
+    required: true
+  variable:
+    description: The variable that sets the pattern, for the error message.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Onboard the clouds of a team
+  hosts: "{{ query('rayfleet.anyscale.fleet_hosts', team_hosts | default('anyscale_clouds'),
+    variable='team_hosts') }}"
+  connection: local
+  gather_facts: false
+"""
+
+RETURN = r"""
+_raw:
+  description: A list with the pattern as its only item.
+  type: list
+  elements: str
+  sample: [anyscale_clouds]
+"""
+
+import typing as t
+
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.loader import lookup_loader
+from ansible.plugins.lookup import LookupBase
+
+
+class LookupModule(LookupBase):
+    """Returns the pattern, or raises an error that says what to check."""
+
+    def run(
+        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+    ) -> list[str]:
+        """Return the pattern."""
+        self.set_options(var_options=variables, direct=kwargs)
+        [pattern] = terms
+        pattern = ",".join(pattern) if isinstance(pattern, list) else str(pattern)
+        if context.CLIARGS.get("syntax") or self._matching(pattern, variables or {}):
+            return [pattern]
+        if not self._names("all", variables or {}):
+            raise AnsibleLookupError(
+                "The inventory has no hosts. Pass an inventory with -i, and check it with: "
+                "ansible-inventory --graph"
+            )
+        raise AnsibleLookupError(
+            f"No host in the inventory matches {pattern}. Check the inventory (ansible-inventory "
+            f"--graph), --limit, and {self.get_option('variable')}."
+        )
+
+    def _matching(self, pattern: str, variables: dict[str, t.Any]) -> set[str]:
+        """The hosts of the pattern, within the limit of the command line."""
+        names = self._names(pattern, variables)
+        limit = str(context.CLIARGS.get("subset") or "")
+        # Of a limit from a file, Ansible itself has checked that it leaves hosts.
+        return names & self._names(limit, variables) if limit and limit[0] != "@" else names
+
+    def _names(self, pattern: str, variables: dict[str, t.Any]) -> set[str]:
+        finder = lookup_loader.get(
+            "ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar
+        )
+        return set(finder.run([pattern], variables))

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done on the controller, by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_converge
+short_description: Converge the IAM set-up of many Anyscale clouds in one process
+version_added: 0.7.0
+description:
+  - Does for many hosts, each of which is a cloud, what the role P(rayfleet.anyscale.cloud_iam#role)
+    does for one, in one process and by threads. The variables of the role mean the same. It is the
+    task of the playbooks C(rayfleet.anyscale.onboard) and C(rayfleet.anyscale.offboard).
+  - All clouds of a batch are planned before anything is written. A cloud of which one step would be
+    refused is not changed at all. A role or a bucket that several clouds share is read, planned and
+    written once for all clouds of the batch.
+  - Written policies are read back after three seconds, in which another controller, which shares no
+    locks with this one, has written what it had planned before. What was overwritten is restored,
+    up to three times.
+  - The task is one step of a run, the item of a loop. The first item plans all hosts, each further
+    one converges a batch. The loop ends when RV(finished) is true. The task requires
+    C(run_once=true).
+  - The task does not fail for what happens to a cloud, so that the run continues for the others.
+    M(rayfleet.anyscale.fleet_outcome_info) returns the outcome of each cloud, and fails for those
+    that failed.
+  - Hosts whose modules would not run on the controller, as the same user and with the same Python,
+    are left to tasks of their own, see P(rayfleet.anyscale.fleet_run#lookup).
+  - C(module_defaults) and C(environment) are not used. Each connection option has a variable
+    instead.
+  - Tags of the command line choose the parts V(trust), V(bucket) and V(compute_config). Another tag
+    is an error, because the run would do nothing.
+  - If the run is interrupted, nothing further is written, and what is being written is finished,
+    which takes ten seconds at most. Another run continues.
+requirements:
+  - boto3 (on the controller)
+options:
+  run:
+    description:
+      - The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection.
+    type: str
+    required: true
+  step:
+    description:
+      - The number of the step, from 0. Each task does the next step, whatever its number.
+    type: int
+    required: true
+  hosts:
+    description:
+      - The hosts to converge, of those of the play.
+    type: list
+    elements: str
+    required: true
+  refused:
+    description:
+      - Hosts that fail without being read, each with the message.
+    type: dict
+    default: {}
+  state:
+    description:
+      - V(present) gives the roles what clusters need. V(absent) removes it again, in reverse order.
+    type: str
+    choices: [present, absent]
+    default: present
+  mode:
+    description:
+      - V(check) only predicts, as C(--check) does.
+    type: str
+    choices: [check, apply]
+    default: apply
+  engine:
+    description:
+      - V(false) leaves all hosts to tasks of their own.
+    type: bool
+    default: true
+  threads:
+    description:
+      - How many resources are read or written at the same time. In one AWS account, at most eight
+        calls are made at the same time, of them four that write to IAM, and fewer while AWS
+        throttles them.
+    type: int
+    default: 16
+  bulk_reads:
+    description:
+      - Whether roles, policies and instance profiles are read in pages with
+        C(iam:GetAccountAuthorizationDetails), and compute configs in pages of a search, where that
+        takes fewer calls. Credentials without this permission read them one by one.
+    type: bool
+    default: true
+  confirm:
+    description:
+      - Whether written policies are read back.
+    type: bool
+    default: true
+  rings:
+    description:
+      - The rings of a rollout, in order. The ring of a host is its variable C(anyscale_ring). Hosts
+        without a ring in this list come last.
+    type: list
+    elements: str
+    default: []
+  canary_percent:
+    description:
+      - The size of the canary in percent of the hosts that need changes, rounded up to whole hosts.
+        The canary is a batch of its own, which comes first. Its hosts are taken from the first
+        ring, then from the next, and so on.
+    type: int
+    default: 0
+  only:
+    description:
+      - V(canary) converges only the hosts of the canary.
+    type: str
+    choices: [all, canary]
+    default: all
+  serial:
+    description:
+      - The maximum size of a batch. If not set, the canary and each ring are one batch each.
+    type: int
+  max_fail_percentage:
+    description:
+      - If more hosts of a batch fail, no further batch is converged. If not set, V(0) with
+        O(rings) or O(canary_percent), else V(100).
+    type: float
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
+attributes:
+  check_mode:
+    support: full
+    description: Predicts the outcomes without changing anything.
+  diff_mode:
+    support: full
+    description: The differences are part of the outcome of each cloud.
+  idempotent:
+    support: full
+    description: When run twice in a row, the second run changes nothing.
+seealso:
+  - module: rayfleet.anyscale.fleet_selection_info
+  - module: rayfleet.anyscale.fleet_outcome_info
+  - module: rayfleet.anyscale.fleet_summary_info
+author:
+  - Rayfleet contributors (@rayfleet)
+"""
+
+EXAMPLES = r"""
+- name: Select clouds
+  rayfleet.anyscale.fleet_selection_info:
+    regions: us-west-2
+  run_once: true
+  register: selection
+
+- name: Converge them
+  rayfleet.anyscale.fleet_converge:
+    run: "{{ selection.run }}"
+    hosts: "{{ selection.hosts }}"
+    step: "{{ item }}"
+    canary_percent: 5
+  loop: "{{ range(selection.hosts | length + 1) | list }}"
+  loop_control:
+    break_when: step.finished
+  run_once: true
+  register: step
+
+- name: Summarize the run
+  rayfleet.anyscale.fleet_summary_info:
+    run: "{{ selection.run }}"
+  run_once: true
+  register: summary
+
+- name: Show which clouds changed and why
+  ansible.builtin.debug:
+    var: summary.lines
+  run_once: true
+"""
+
+RETURN = r"""
+counts:
+  description: How many hosts of the step have which outcome. The plan counts all hosts, a batch its
+    own.
+  returned: success
+  type: dict
+  sample: {"pending": 12, "in_sync": 488, "failed": 0, "deferred": 0}
+batches:
+  description: The number of batches.
+  returned: for the first step
+  type: int
+  sample: 1
+finished:
+  description: Whether there is no further step.
+  returned: success
+  type: bool
+  sample: true
+stopped:
+  description: Whether too many hosts have failed.
+  returned: success
+  type: bool
+  sample: false
+left_to_tasks:
+  description: How many hosts are left to tasks of their own.
+  returned: success
+  type: int
+  sample: 0
+tolerated_percentage:
+  description: The failures in a batch that do not end the rollout.
+  returned: success
+  type: float
+  sample: 100.0
+check_mode:
+  description: Whether the outcomes are predicted.
+  returned: success
+  type: bool
+  sample: false
+"""

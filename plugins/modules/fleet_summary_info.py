@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done on the controller, by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_summary_info
+short_description: Summarize a run of the fleet engine
+version_added: 0.7.0
+description:
+  - Counts the outcomes of all selected clouds, those in sync included, which are not in Ansible's
+    own recap.
+  - The task requires C(run_once=true), which also gives its result to all hosts.
+options:
+  run:
+    description:
+      - The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection.
+    type: str
+    required: true
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, with or without C(check_mode).
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
+seealso:
+  - module: rayfleet.anyscale.fleet_converge
+  - plugin: rayfleet.anyscale.merge_artifacts
+    plugin_type: filter
+    description: Adds up the counts of the slices of a job.
+author:
+  - Rayfleet contributors (@rayfleet)
+"""
+
+EXAMPLES = r"""
+- name: Summarize the run
+  rayfleet.anyscale.fleet_summary_info:
+    run: "{{ hostvars.localhost.run }}"
+  run_once: true
+  register: summary
+
+- name: Show which clouds changed and why
+  ansible.builtin.debug:
+    msg: "{{ summary.lines }}"
+  run_once: true
+"""
+
+RETURN = r"""
+counts:
+  description: How many clouds have which outcome. C(changed) counts predicted changes as well.
+  returned: success
+  type: dict
+  sample: {"selected": 500, "changed": 1, "failed": 1, "not_reached": 0, "in_sync": 498, "deferred": 0}
+failed_clouds:
+  description: The clouds that failed.
+  returned: success
+  type: list
+  elements: str
+  sample: [vision-lab]
+lines:
+  description: The summary for people, with one line for each of the first 200 clouds that were not
+    in sync, and the command that restores what was replaced.
+  returned: success
+  type: list
+  elements: str
+  sample: ["1 changed, 498 in sync, 1 failed", "vision-prod changed: ec2_trust_missing"]
+"""

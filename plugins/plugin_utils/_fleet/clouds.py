@@ -1,0 +1,96 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The clouds of a run, from the variables of their hosts.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+    parse_settings,
+    variable_rules,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    RefusedError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+    HostVariables,
+    Variables,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+
+_RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
+_NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE)
+
+
+@dataclasses.dataclass
+class Clouds:
+    """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
+    each with the reason; and the ring of each.
+    """
+
+    for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
+    for_role: dict[str, str] = dataclasses.field(default_factory=dict)
+    rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
+
+
+class CloudVariables:
+    """Reads the variables of clouds as the tasks of a play see them."""
+
+    def __init__(self, action: ActionBase, connection: str | None) -> None:
+        """``connection``: that of the play."""
+        self._hosts = HostVariables(action)
+        self._connection = connection
+
+    def read(
+        self, names: t.Iterable[str], uses_engine: bool, refused: t.Mapping[str, str]
+    ) -> Clouds:
+        """The clouds of these hosts. refused: those that are not converged, each with the reason."""
+        clouds = Clouds()
+        for name in names:
+            variables = self._hosts.of(name)
+            cloud, ring = self._cloud(name, variables)
+            clouds.rings[name] = ring
+            obstacle = "fleet_engine is false"
+            if name in refused:
+                cloud.error, obstacle = RefusedError(refused[name]), ""
+            elif uses_engine:
+                obstacle = self._hosts.obstacle(variables, self._connection)
+            if obstacle:
+                clouds.for_role[name] = obstacle
+            else:
+                clouds.for_engine[name] = cloud
+        return clouds
+
+    def _cloud(self, name: str, variables: Variables) -> tuple[Cloud, str | None]:
+        """A cloud, and its ring. A cloud with invalid variables has an error."""
+        values: Variables = {}
+        try:
+            values = self._hosts.templated(variables, _NAMES)
+            settings = parse_settings(values)
+        except TaskError as error:
+            account_id = str(values.get("cloud_iam_account_id") or "")
+            return Cloud(name, CloudSettings(account_id), error=error), values.get(_RING)
+        if settings.run_id is None:
+            settings = dataclasses.replace(settings, run_id=run_id(variables))
+        return Cloud(name, settings, values.get(_REGISTERED_ROLE)), values.get(_RING)
+
+
+def run_id(variables: t.Mapping[str, t.Any]) -> str:
+    """The ID of this run of Ansible: that of AWX's job, else from the name of Ansible's temporary
+    directory of the run.
+    """
+    job_id = variables.get("awx_job_id")
+    return str(job_id or os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-"))

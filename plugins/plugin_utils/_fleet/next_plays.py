@@ -1,0 +1,45 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hosts that the plays after the fleet engine are for.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    CHANGED,
+    FAILED,
+    WOULD_CHANGE,
+)
+
+TASKS, REPORT = "tasks", "report"
+
+
+def hosts_of_next_plays(
+    outcomes: t.Mapping[str, t.Mapping[str, t.Any]],
+    for_role: t.Sequence[str],
+    selected: t.Sequence[str],
+) -> dict[str, list[str]]:
+    """The hosts of the play with tasks for single clouds, and of the report.
+
+    The report is for the clouds that changed or failed, and for those with tasks of their own. A
+    play without hosts would be skipped, and one in which all hosts fail would end the run: one
+    cloud that did not fail stands by.
+    """
+    failed = {name for name, outcome in outcomes.items() if outcome["state"] == FAILED}
+    reported = [
+        name
+        for name, outcome in outcomes.items()
+        if outcome["state"] in (CHANGED, WOULD_CHANGE, FAILED)
+    ]
+    healthy = [name for name in selected if name not in failed and name not in for_role]
+    standby = (healthy or list(selected))[:1]
+    report = [*reported, *for_role]
+    if not set(report) - failed - set(for_role):
+        report = [*report, *(name for name in standby if name not in report)]
+    return {TASKS: list(for_role) or standby, REPORT: report}

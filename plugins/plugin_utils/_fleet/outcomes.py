@@ -1,0 +1,138 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The outcome of each cloud of a run, from what was done to the resources that it wants.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.parameters import remove_values
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import diff_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+
+IN_SYNC, CHANGED, WOULD_CHANGE = "in_sync", "changed", "would_change"
+FAILED, NOT_REACHED, DEFERRED = "failed", "not_reached", "deferred"
+# The facts of a cloud that playbooks need after it was converged.
+_FACTS = ("role_arn", "instance_profile_arn", "compute_config")
+
+Json = dict[str, t.Any]
+
+
+def planned_outcome(cloud: Cloud) -> Json:
+    """The outcome of a cloud that needs no change, or that is refused."""
+    return {**_base(cloud), "state": FAILED if cloud.error else IN_SYNC, **_failure(cloud)}
+
+
+def outcome_of(
+    cloud: Cloud, done: t.Sequence[Done], check_mode: bool, principal: str | None = None
+) -> Json:
+    """The outcome of a cloud that needed changes.
+
+    done: what was done to its resources, in the order of the documents in the diff. principal: the
+    ARN of who made the calls.
+    """
+    changed = [one for one in done if one.plan.changed]
+    writes = [write for one in done for write in one.writes]
+    backups = [backup["backup_file"] for one in done for backup in one.journal.backups]
+    return {
+        **_base(cloud),
+        "state": _state(cloud, done, changed, check_mode),
+        "changed": bool(changed),
+        "reasons": list(
+            dict.fromkeys(reason for one in changed for reason in _reasons(cloud, one))
+        ),
+        "resources": [t.cast(Live, one.resource.live).resource for one in changed],
+        "warnings": _warnings(cloud, done),
+        "backup_files": list(dict.fromkeys(backups)),
+        "writes": writes,
+        **({"principal": principal} if writes and principal else {}),
+        "overwritten": any(one.overwritten for one in done),
+        **_facts(cloud, done),
+        **_failure(cloud),
+    }
+
+
+def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
+    """What changed, document by document. A document that several clouds share is displayed for
+    the first of them.
+    """
+    diffs: list[Json] = []
+    for one in done:
+        resource = t.cast(Live, one.resource.live).resource
+        if not one.plan.changed:
+            continue
+        if one.clouds[0] is cloud:
+            display = one.resource.reconciler(one.clouds).display
+            diffs.append(diff_of(resource, display(one.plan.before), display(one.plan.after)))
+        else:
+            diffs.append({"prepared": f"{resource}: displayed for {one.clouds[0].name}\n"})
+    return diffs
+
+
+def warnings_of(cloud: Cloud) -> list[str]:
+    """The warnings of the plans of a cloud that needs no change."""
+    return _warnings(cloud, [])
+
+
+def _base(cloud: Cloud) -> Json:
+    return {"changed": False, "account_id": cloud.settings.account_id, "reasons": []}
+
+
+def _state(
+    cloud: Cloud, done: t.Sequence[Done], changed: t.Sequence[Done], check_mode: bool
+) -> str:
+    if cloud.error:
+        return FAILED
+    reached = {one.resource for one in done}
+    if any(plan.changed and found not in reached for found, plan in cloud.plans.values()):
+        return NOT_REACHED
+    if not changed:
+        return IN_SYNC
+    return WOULD_CHANGE if check_mode else CHANGED
+
+
+def _reasons(cloud: Cloud, one: Done) -> t.Iterable[str]:
+    """Why a resource was changed for a cloud: if others share it, what the cloud itself needed."""
+    if len(one.clouds) == 1:
+        return one.plan.reasons
+    plan = cloud.plan(one.resource.stage)
+    return plan.reasons if plan else ()
+
+
+def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
+    """The warnings of the cloud's own plans, and of what was done."""
+    found = [
+        f"{t.cast(Live, resource.live).resource}: {warning}"
+        for resource, plan in cloud.plans.values()
+        for warning in plan.warnings
+    ]
+    found += [
+        f"{t.cast(Live, one.resource.live).resource}: {warning}"
+        for one in done
+        if len(one.clouds) == 1
+        for warning in one.plan.warnings
+    ]
+    return _censored(cloud, list(dict.fromkeys(found)))
+
+
+def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:
+    results = [plan.result for _resource, plan in cloud.plans.values()]
+    results += [one.plan.result for one in done if one.resource.stage != "bucket"]
+    return {name: result[name] for result in results for name in _FACTS if name in result}
+
+
+def _failure(cloud: Cloud) -> Json:
+    return _censored(cloud, cloud.error.failure()) if cloud.error else {}
+
+
+def _censored(cloud: Cloud, found: t.Any) -> t.Any:
+    """What is displayed, without the secrets among the variables of the cloud."""
+    return remove_values(found, cloud.settings.secrets)

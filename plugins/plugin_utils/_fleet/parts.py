@@ -1,0 +1,44 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The parts of a cloud's set-up that the tags of a run choose.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    CONFIG,
+    PROFILE,
+    TRUST,
+)
+
+# By tag, as on the tasks of the role cloud_iam.
+_STAGES = {"trust": (TRUST,), "bucket": (BUCKET,), "compute_config": (PROFILE, CONFIG)}
+# Those of Ansible itself. Tasks with "always" run with any tag.
+_ALL = {"all", "always", "tagged"}
+_NONE = {"never", "untagged"}
+
+
+def chosen_stages(
+    tags: t.Collection[str] | None, skipped: t.Collection[str] | None = None
+) -> list[str]:
+    """The kinds of resources for the tags of the command line. Raises for an unknown one: the run
+    would do nothing, and look like one with nothing to do.
+    """
+    tags, skipped = tags or ("all",), skipped or ()
+    for tag in (*tags, *skipped):
+        if tag not in {*_STAGES, *_ALL, *_NONE}:
+            raise InputError(
+                f"{tag!r} is not a tag of this playbook.", f"Use {', '.join(sorted(_STAGES))}."
+            )
+    chosen = {tag for tag in _STAGES if tag in tags or _ALL.intersection(tags) - {"always"}}
+    return [
+        stage for tag, stages in _STAGES.items() if tag in chosen - set(skipped) for stage in stages
+    ]

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run of the fleet engine, step by step: first the plan of all clouds, then one batch after the
+other, until all are through or too many have failed.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    DEFERRED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    diffs_of,
+    outcome_of,
+    planned_outcome,
+    warnings_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import batches_of
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+
+Json = dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How clouds are rolled out.
+
+    rings: in order. canary_percent: of the pending clouds. only: ``canary`` for the canary alone.
+    serial: the largest batch. max_fail_percentage: of a batch; with more failures the rollout ends.
+    confirm: whether written policies are read back after a time. diff: whether documents are
+    displayed.
+    """
+
+    rings: t.Sequence[str] = ()
+    canary_percent: int = 0
+    only: str = "all"
+    serial: int | None = None
+    max_fail_percentage: float | None = None
+    confirm: bool = True
+    check_mode: bool = False
+    diff: bool = False
+
+    @property
+    def tolerated_percentage(self) -> float:
+        """The failures that do not end the rollout: none in a rollout in steps, unless the operator
+        says otherwise.
+        """
+        if self.max_fail_percentage is not None:
+            return self.max_fail_percentage
+        return 0.0 if self.rings or self.canary_percent else 100.0
+
+
+class Run:
+    """The clouds of a run, and their outcomes so far."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        options: RunOptions,
+        clouds: Clouds,
+        feed: Feed,
+        services: Services,
+    ) -> None:
+        self._engine = engine
+        self.options = options
+        self._clouds = clouds.for_engine
+        self._for_role = clouds.for_role
+        self._rings = clouds.rings
+        self._feed = feed
+        self._services = services
+        self._batches: list[list[str]] = []
+        self._next = 0
+        self.outcomes: dict[str, Json] = {}
+        self.warnings: list[str] = []
+        self.stopped = False
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is no batch left."""
+        return self.stopped or self._next >= len(self._batches)
+
+    @property
+    def role_clouds(self) -> list[str]:
+        """The clouds that tasks of their own are to converge now."""
+        if self.stopped:
+            return []
+        return [name for name in self._for_role if name not in self.outcomes]
+
+    def plan(self) -> Json:
+        """Plan all clouds, and divide the pending ones into batches. Returns the counts."""
+        clouds = list(self._clouds.values())
+        self._feed.stage("Plan", len(clouds))
+        self._engine.plan(clouds)
+        for cloud in clouds:
+            if not cloud.is_pending:
+                self._finish(cloud, planned_outcome(cloud))
+                if not cloud.error:
+                    self.warnings += [f"{cloud.name}: {text}" for text in warnings_of(cloud)]
+        pending = [name for name, cloud in self._clouds.items() if cloud.is_pending]
+        self._divide(pending)
+        states = [outcome["state"] for outcome in self.outcomes.values()]
+        counts = {state: states.count(state) for state in (IN_SYNC, FAILED, DEFERRED)}
+        return {"counts": {"pending": len(pending), **counts}, "batches": len(self._batches)}
+
+    def converge_next(self) -> Json:
+        """Converge the next batch. Returns its counts."""
+        clouds = [self._clouds[name] for name in self._batches[self._next]]
+        self._next += 1
+        if self._next > 1 and not self.options.check_mode:
+            # The plan of the run is older than the batches before this one.
+            self._engine.plan(clouds)
+        done = self._carried_out(clouds)
+        for cloud in clouds:
+            self._finish(cloud, self._outcome(cloud, done))
+        states = [self.outcomes[cloud.name]["state"] for cloud in clouds]
+        if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(clouds):
+            self.stopped = True
+        return {"counts": {state: states.count(state) for state in dict.fromkeys(states)}}
+
+    def stop(self) -> None:
+        """Let no new save begin."""
+        self._engine.stop()
+
+    def end(self) -> None:
+        """Record what the run did not reach."""
+        unreached = {*self._clouds, *(self._for_role if self.stopped else ())}
+        for name in sorted(unreached - set(self.outcomes)):
+            self.outcomes[name] = {"state": NOT_REACHED, "changed": False, "reasons": []}
+
+    def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
+        batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)
+        if self.options.check_mode:
+            return self._engine.predict(batch)
+        self._feed.stage("Converge", len(clouds))
+        done = self._engine.converge(batch)
+        if self.options.confirm:
+            self._engine.confirm(done)
+        return done
+
+    def _outcome(self, cloud: Cloud, done: t.Sequence[Done]) -> Json:
+        own = [one for one in done if cloud in one.clouds]
+        writes = any(one.writes for one in own)
+        principal = self._services.caller_arn(cloud.settings) if writes else None
+        outcome = outcome_of(cloud, own, self.options.check_mode, principal)
+        if self.options.diff:
+            outcome["diff"] = diffs_of(cloud, own)
+        return outcome
+
+    def _finish(self, cloud: Cloud, outcome: Json) -> None:
+        self.outcomes[cloud.name] = outcome
+        state = outcome["state"]
+        if state != NOT_REACHED:
+            self._feed.done(
+                cloud.name,
+                cloud.settings.account_id,
+                state,
+                outcome["reasons"],
+                outcome.get("msg", ""),
+            )
+
+    def _divide(self, pending: t.Sequence[str]) -> None:
+        """Divide the pending clouds into batches, and defer those that are not to be in this run."""
+        options = self.options
+        names = [*pending, *self._for_role]
+        batches = batches_of(
+            {name: self._rings.get(name) for name in names},
+            options.rings,
+            options.canary_percent,
+            options.only,
+            options.serial,
+        )
+        chosen = {name for batch in batches for name in batch}
+        for name in names:
+            if name not in chosen:
+                self.outcomes[name] = {"state": DEFERRED, "changed": False, "reasons": []}
+        own = [[name for name in batch if name in self._clouds] for batch in batches]
+        self._batches = [batch for batch in own if batch]
