@@ -21,6 +21,12 @@ _CLOUDS = "/api/v2/clouds/"
 _TEMPLATES = "/api/v2/compute_templates/"
 _ALL_VERSIONS = -2
 _PAGE = 10
+# By the path after a cloud's id, without the id of a resource.
+_OF_A_CLOUD = {
+    "": "GetCloud",
+    "resources": "ListCloudResources",
+    "deployment/config": "GetIamMapping",
+}
 
 Handler = t.Callable[[State, str, dict[str, str], t.Any], tuple[int, bytes]]
 
@@ -33,10 +39,13 @@ def operation(request: Request) -> str:
             f"{_TEMPLATES}search": "SearchComputeConfigs",
             _TEMPLATES: "CreateComputeConfig",
         }.get(path, "Unknown")
+    if request.method != "GET":
+        return "Unknown"
     if path == _CLOUDS:
         return "ListClouds"
-    if path.startswith(_CLOUDS) and path.endswith("/resources"):
-        return "ListCloudResources"
+    if path.startswith(_CLOUDS):
+        parts = path.removeprefix(_CLOUDS).split("/")
+        return _OF_A_CLOUD.get("/".join(parts[1:2] + parts[3:]), "Unknown")
     return "GetDefaultComputeConfig" if path.startswith(f"{_TEMPLATES}default/") else "Unknown"
 
 
@@ -71,6 +80,18 @@ def _list_resources(
     cloud_id = path.removeprefix(_CLOUDS).removesuffix("/resources")
     state.fleet.organization.cloud(cloud_id)
     return _page(state.fleet.resource_rows[cloud_id], query)
+
+
+def _get_cloud(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    cloud = state.fleet.organization.cloud(path.removeprefix(_CLOUDS))
+    return 200, json.dumps({"result": cloud}).encode()
+
+
+def _get_mapping(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
+    cloud_id, _deployment, resource_id, _config = path.removeprefix(_CLOUDS).split("/")
+    if (cloud_id, resource_id) not in state.fleet.mappings:
+        raise not_found(resource_id)
+    return 200, state.fleet.mappings[cloud_id, resource_id]
 
 
 def _search(state: State, path: str, query: dict[str, str], body: t.Any) -> tuple[int, bytes]:
@@ -118,6 +139,8 @@ def _default(state: State, path: str, query: dict[str, str], body: t.Any) -> tup
 _HANDLERS: dict[str, Handler] = {
     "ListClouds": _list_clouds,
     "ListCloudResources": _list_resources,
+    "GetCloud": _get_cloud,
+    "GetIamMapping": _get_mapping,
     "SearchComputeConfigs": _search,
     "CreateComputeConfig": _create,
     "GetDefaultComputeConfig": _default,

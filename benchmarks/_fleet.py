@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleets that are measured: any number of clouds over ten accounts, as they should be or
+"""The fleets that are measured: any number of clouds over some accounts, as they should be or
 drifted, and their inventory.
 """
 
@@ -19,13 +19,26 @@ Json = dict[str, t.Any]
 ACCOUNTS = tuple(f"{210_000_000_000 + number}" for number in range(10))
 
 
-def clouds(count: int) -> tuple[Cloud, ...]:
-    """That many clouds, each with all that the onboarding would give it."""
+class Shape(t.NamedTuple):
+    """How many clouds a fleet has and how many accounts they are in; ``buckets``: how many buckets
+    all of them share, 0 where each has its own.
+    """
+
+    clouds: int
+    accounts: int = len(ACCOUNTS)
+    buckets: int = 0
+
+
+def clouds(count: int, accounts: int = len(ACCOUNTS), buckets: int = 0) -> tuple[Cloud, ...]:
+    """The clouds of a shape, each with all that the onboarding would give it."""
+    if buckets % accounts:
+        raise ValueError(f"{buckets} buckets in {accounts} accounts: clouds would share across two")
     return tuple(
         Cloud(
             f"cloud-{number:05}",
-            ACCOUNTS[number % len(ACCOUNTS)],
+            ACCOUNTS[number % accounts],
             trust="cloudformation",
+            bucket=f"anyscale-shared-{number % buckets}-data" if buckets else "",
             bucket_policy="complete",
             profile="filled",
             compute_config="in_sync",

@@ -51,6 +51,29 @@ def _get_role(state: State, account: str, form: Form) -> str:
     return f"<Role>{_role(account, form['RoleName'], _trust(state, account, form))}<RoleLastUsed/></Role>"
 
 
+def _list_role_policies(state: State, account: str, form: Form) -> str:
+    _trust(state, account, form)
+    names = state.fleet.inline_policies.get((account, form["RoleName"]), {})
+    members = "".join(f"<member>{name}</member>" for name in names)
+    return f"<PolicyNames>{members}</PolicyNames>{_NOT_TRUNCATED}"
+
+
+def _get_role_policy(state: State, account: str, form: Form) -> str:
+    _trust(state, account, form)
+    role, name = form["RoleName"], form["PolicyName"]
+    found = state.fleet.inline_policies.get((account, role), {})
+    if name not in found:
+        raise Refusal("NoSuchEntity", 404, f"The role policy with name {name} cannot be found.")
+    return f"<RoleName>{role}</RoleName>{_inline_policy(name, found[name])}"
+
+
+def _list_instance_profiles_for_role(state: State, account: str, form: Form) -> str:
+    trust, name = _trust(state, account, form), form["RoleName"]
+    has_profile = (account, name) in state.fleet.profiles
+    member = f"<member>{_profile(account, name, trust)}</member>" if has_profile else ""
+    return f"<InstanceProfiles>{member}</InstanceProfiles>{_NOT_TRUNCATED}"
+
+
 def _list_attached_role_policies(state: State, account: str, form: Form) -> str:
     _trust(state, account, form)
     return f"{_NOT_TRUNCATED}<AttachedPolicies/>"
@@ -78,7 +101,11 @@ def _get_account_authorization_details(state: State, account: str, form: Form) -
     end = start + min(int(form.get("MaxItems", _PAGE)), _LARGEST_PAGE)
     page = (
         _role_detail(
-            account, role, state.trust[account, role], (account, role) in state.fleet.profiles
+            account,
+            role,
+            state.trust[account, role],
+            (account, role) in state.fleet.profiles,
+            tuple(state.fleet.inline_policies.get((account, role), {}).items()),
         )
         for role in roles[start:end]
     )
@@ -116,6 +143,9 @@ def _get_caller_identity(state: State, account: str, form: Form) -> str:
 OPERATIONS: dict[str, t.Callable[[State, str, Form], str]] = {
     "GetRole": _get_role,
     "ListAttachedRolePolicies": _list_attached_role_policies,
+    "ListRolePolicies": _list_role_policies,
+    "GetRolePolicy": _get_role_policy,
+    "ListInstanceProfilesForRole": _list_instance_profiles_for_role,
     "UpdateAssumeRolePolicy": _update_assume_role_policy,
     "GetInstanceProfile": _get_instance_profile,
     "GetAccountAuthorizationDetails": _get_account_authorization_details,
@@ -150,11 +180,22 @@ def _profile(account: str, name: str, trust: str) -> str:
     )
 
 
+def _inline_policy(name: str, document: str) -> str:
+    return (
+        f"<PolicyName>{name}</PolicyName>"
+        f"<PolicyDocument>{quote(document, safe='')}</PolicyDocument>"
+    )
+
+
 @functools.cache
-def _role_detail(account: str, name: str, trust: str, has_profile: bool) -> str:
+def _role_detail(
+    account: str, name: str, trust: str, has_profile: bool, policies: tuple[tuple[str, str], ...]
+) -> str:
     profiles = f"<member>{_profile(account, name, trust)}</member>" if has_profile else ""
     role = _role(account, name, trust).removesuffix("<MaxSessionDuration>3600</MaxSessionDuration>")
-    lists = f"<InstanceProfileList>{profiles}</InstanceProfileList><RolePolicyList/>"
+    inline = "".join(f"<member>{_inline_policy(*policy)}</member>" for policy in policies)
+    lists = f"<InstanceProfileList>{profiles}</InstanceProfileList>"
+    lists += f"<RolePolicyList>{inline}</RolePolicyList>"
     lists += "<AttachedManagedPolicies/><Tags/><RoleLastUsed/>"
     return f"<member>{role}{lists}</member>"
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ansible_collections.rayfleet.anyscale.benchmarks._http import Answer, Request
 from ansible_collections.rayfleet.anyscale.benchmarks._state import State
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION
 
 _NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
@@ -43,6 +44,10 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
             "<ListInventoryConfigurationsResult "
             f"{_NAMESPACE}><IsTruncated>false</IsTruncated></ListInventoryConfigurationsResult>"
         ),
+    ),
+    "location": (
+        "GetBucketLocation",
+        f"<LocationConstraint {_NAMESPACE}>{REGION}</LocationConstraint>",
     ),
     "logging": ("GetBucketLogging", f"<BucketLoggingStatus {_NAMESPACE}/>"),
     "object-lock": ("GetObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"),

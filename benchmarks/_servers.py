@@ -98,7 +98,7 @@ class StandInServer:
         latency = (cell.latency_ms or 0) / 1000
         self._control(
             "reset",
-            {"clouds": cell.clouds, "share": cell.scenario.drifted_share, "latency": latency},
+            {"shape": [cell.clouds], "share": cell.scenario.drifted_share, "latency": latency},
         )
 
     def forget_calls(self) -> None:

@@ -19,7 +19,10 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     OWNER,
     Organization,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import register
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
+    CONTROL_PLANE_POLICY,
+    register,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, Cloud
 
 Json = dict[str, t.Any]
@@ -45,10 +48,10 @@ class Documents(t.NamedTuple):
 
 
 class Fleet:
-    """A number of clouds, the documents of each in both of its states, and what stays as it is."""
+    """The clouds of a shape, the documents of each in both of its states, and what stays as it is."""
 
-    def __init__(self, count: int) -> None:
-        self.clouds = _fleet.clouds(count)
+    def __init__(self, shape: _fleet.Shape) -> None:
+        self.clouds = _fleet.clouds(*shape)
         self.organization = Organization()
         for cloud in self.clouds:
             register(self.organization, cloud)
@@ -64,9 +67,18 @@ class Fleet:
             cloud_id: [_encoded(one) for one in found]
             for cloud_id, found in self.organization.resources.items()
         }
+        self.mappings = {
+            (cloud_id, resource["cloud_resource_id"]): _encoded(_without_mapping(resource))
+            for cloud_id, found in self.organization.resources.items()
+            for resource in found
+        }
         self.owners = {cloud.bucket_name: cloud.account_id for cloud in self.clouds}
         self.profiles = {(cloud.account_id, cloud.role_name) for cloud in self.clouds}
         self.other_roles = dict(_other_roles(self.clouds))
+        policies = {CONTROL_PLANE_POLICY: compact(documents.control_plane_policy())}
+        self.inline_policies = {
+            (cloud.account_id, cloud.control_plane_role_name): policies for cloud in self.clouds
+        }
         self.roles: dict[str, list[str]] = {account: [] for account in _fleet.ACCOUNTS}
         for account, role in sorted({*self.profiles, *self.other_roles}):
             self.roles[account].append(role)
@@ -106,12 +118,14 @@ class State:
             step - 1 :: step
         ] or self._last(share)
         self.trust: dict[InAccount, str] = dict(fleet.other_roles)
-        self.bucket_policies: dict[str, str] = {}
         self.compute_configs: dict[InAccount, list[bytes]] = {}
-        for cloud, found in (*zip(fleet.clouds, fleet.in_sync, strict=True), *self._drifted):
+        policies: dict[str, dict[str, None]] = {}
+        found_of = dict(zip(fleet.clouds, fleet.in_sync, strict=True)) | dict(self._drifted)
+        for cloud, found in found_of.items():
             self.trust[cloud.account_id, cloud.role_name] = found.trust
-            self.bucket_policies[cloud.bucket_name] = found.bucket_policy
+            policies.setdefault(cloud.bucket_name, {})[found.bucket_policy] = None
             self.compute_configs[cloud.cloud_id, cloud.compute_config_name] = [found.compute_config]
+        self.bucket_policies = {bucket: _merged(list(texts)) for bucket, texts in policies.items()}
 
     def still_drifted(self) -> dict[str, int]:
         """How many of the clouds that had drifted are as they were, in each of their parts."""
@@ -121,8 +135,8 @@ class State:
                 for cloud, found in self._drifted
             ),
             "bucket": sum(
-                self.bucket_policies[cloud.bucket_name] == found.bucket_policy
-                for cloud, found in self._drifted
+                cloud.role_arn not in self.bucket_policies[cloud.bucket_name]
+                for cloud, _found in self._drifted
             ),
             "compute_config": sum(
                 self._newest(cloud) is found.compute_config for cloud, found in self._drifted
@@ -139,6 +153,29 @@ class State:
 def compact(document: t.Any) -> str:
     """A document as text without blanks, as AWS counts its size."""
     return json.dumps(document, separators=(",", ":"))
+
+
+def _merged(policies: list[str]) -> str:
+    """One bucket policy with the statements of several, without their Sids, which would repeat."""
+    if len(policies) == 1:
+        return policies[0]
+    statements = [
+        {key: value for key, value in statement.items() if key != "Sid"}
+        for policy in policies
+        for statement in json.loads(policy)["Statement"]
+    ]
+    return compact(documents.policy(*statements))
+
+
+def _without_mapping(resource: Json) -> Json:
+    """What the service answers about the Cloud IAM mapping of a resource without any rules."""
+    spec = {
+        "cloud_deployment_id": resource["cloud_resource_id"],
+        "cloud_provider": resource["provider"],
+        "compute_stack": resource["compute_stack"],
+        "dataplane_iam_mapping": {},
+    }
+    return {"result": {"spec": spec}}
 
 
 def _encoded(document: Json) -> bytes:

@@ -21,7 +21,12 @@ import sys
 import typing as t
 from urllib.parse import parse_qsl
 
-from ansible_collections.rayfleet.anyscale.benchmarks import _anyscale_api, _query_api, _s3_api
+from ansible_collections.rayfleet.anyscale.benchmarks import (
+    _anyscale_api,
+    _fleet,
+    _query_api,
+    _s3_api,
+)
 from ansible_collections.rayfleet.anyscale.benchmarks._http import Answer, Connection, Request
 from ansible_collections.rayfleet.anyscale.benchmarks._state import Fleet, State
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
@@ -39,13 +44,13 @@ class StandIn:
 
     def __init__(self) -> None:
         self._fleet = functools.cache(Fleet)
-        self.reset({"clouds": 0, "share": 0.0, "latency": 0.0})
+        self.reset({"shape": [0], "share": 0.0, "latency": 0.0})
 
     def reset(self, wanted: t.Mapping[str, t.Any]) -> None:
-        """Start over, with ``clouds`` of which a ``share`` has drifted, and a ``latency`` in
-        seconds; forget the calls.
+        """Start over, with clouds of a ``shape`` of which a ``share`` has drifted, and a
+        ``latency`` in seconds; forget the calls.
         """
-        self._state = State(self._fleet(wanted["clouds"]), wanted["share"])
+        self._state = State(self._fleet(_fleet.Shape(*wanted["shape"])), wanted["share"])
         self._latency = wanted["latency"]
         self.forget_calls()
 

@@ -33,7 +33,7 @@ class _Raw(io.BytesIO):
 def stand_in() -> StandIn:
     """A stand-in with 12 clouds, so that two of the ten accounts have two."""
     server = StandIn()
-    server.reset({"clouds": CLOUDS, "share": 0.0, "latency": 0.0})
+    server.reset({"shape": [CLOUDS], "share": 0.0, "latency": 0.0})
     return server
 
 

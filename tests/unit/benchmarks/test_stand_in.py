@@ -30,7 +30,9 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     TOOLING_ACCOUNT,
     caller_key,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import opaque_id
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.benchmarks.conftest import CLOUDS
 
 Aws = t.Callable[..., t.Any]
@@ -38,6 +40,8 @@ Aws = t.Callable[..., t.Any]
 FLEET = _fleet.clouds(CLOUDS)
 CLOUD, ELSEWHERE = FLEET[0], FLEET[1]
 ACCOUNT, ROLE, BUCKET = CLOUD.account_id, CLOUD.role_name, CLOUD.bucket_name
+CONTROL_PLANE = {"RoleName": CLOUD.control_plane_role_name}
+RESOURCE = opaque_id("cldrsrc", f"{CLOUD.cloud_id}/vm-aws-{REGION}")
 ONBOARDING = f"arn:aws:iam::{ACCOUNT}:role/{ONBOARDING_ROLE}"
 # What no two servers answer alike, and what moto leaves out or adds.
 DIFFERING = {
@@ -47,6 +51,7 @@ DIFFERING = {
     "RoleId",
     "InstanceProfileId",
     "RoleLastUsed",
+    "IsTruncated",
     "Tags",
     "Description",
     "BucketRegion",
@@ -80,9 +85,31 @@ READS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
     "GetRole of the control plane": (
         "iam",
         "get_role",
-        {"RoleName": CLOUD.control_plane_role_name},
+        CONTROL_PLANE,
     ),
     "ListAttachedRolePolicies": ("iam", "list_attached_role_policies", {"RoleName": ROLE}),
+    "ListRolePolicies": ("iam", "list_role_policies", {"RoleName": ROLE}),
+    "ListRolePolicies of the control plane": ("iam", "list_role_policies", CONTROL_PLANE),
+    "GetRolePolicy": (
+        "iam",
+        "get_role_policy",
+        {**CONTROL_PLANE, "PolicyName": CONTROL_PLANE_POLICY},
+    ),
+    "ListInstanceProfilesForRole": (
+        "iam",
+        "list_instance_profiles_for_role",
+        {"RoleName": ROLE},
+    ),
+    "ListInstanceProfilesForRole of the control plane": (
+        "iam",
+        "list_instance_profiles_for_role",
+        CONTROL_PLANE,
+    ),
+    "GetBucketLocation": (
+        "s3",
+        "get_bucket_location",
+        {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT},
+    ),
     "GetInstanceProfile": ("iam", "get_instance_profile", {"InstanceProfileName": ROLE}),
     "GetBucketPolicy": (
         "s3",
@@ -116,6 +143,16 @@ REFUSALS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
         "iam",
         "get_instance_profile",
         {"InstanceProfileName": "nothing"},
+    ),
+    "an inline policy that is not there": (
+        "iam",
+        "get_role_policy",
+        {"RoleName": ROLE, "PolicyName": "missing"},
+    ),
+    "inline policies of a role that is not there": (
+        "iam",
+        "list_role_policies",
+        {"RoleName": "missing"},
     ),
     "a bucket that is not there": ("s3", "get_bucket_policy", {"Bucket": "nowhere-at-all"}),
     "a bucket of another owner": (
@@ -171,6 +208,24 @@ def test_account_details_show_what_get_role_and_get_instance_profile_show(aws: A
     assert {key: detail[key] for key in ("Arn", "RoleId", "AssumeRolePolicyDocument")} == {
         key: role[key] for key in ("Arn", "RoleId", "AssumeRolePolicyDocument")
     }
+
+
+def test_account_details_have_the_policies_that_a_read_of_each_role_has(
+    aws: Aws, sandbox: Sandbox
+) -> None:
+    details = [
+        client.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        for client in (aws("iam", ACCOUNT), sandbox.client("iam", ACCOUNT))
+    ]
+    keys = ("RoleName", "RolePolicyList", "AttachedManagedPolicies")
+    policies = [sorted(str([role[key] for key in keys]) for role in roles) for roles in details]
+    inline = aws("iam", ACCOUNT).get_role_policy(**CONTROL_PLANE, PolicyName=CONTROL_PLANE_POLICY)
+    assert policies[0] == policies[1]
+    assert [
+        role["RolePolicyList"]
+        for role in details[0]
+        if role["RoleName"] == CLOUD.control_plane_role_name
+    ] == [[{key: inline[key] for key in ("PolicyName", "PolicyDocument")}]]
 
 
 def test_the_keys_of_an_assumed_role_are_of_its_account(aws: Aws, sandbox: Sandbox) -> None:
@@ -236,6 +291,18 @@ ANYSCALE_READS: dict[str, tuple[str, str, t.Any]] = {
     "search for what is not there": ("POST", SEARCH, search("nothing")),
     "resources": ("GET", f"/api/v2/clouds/{CLOUD.cloud_id}/resources", None),
     "resources of an unknown cloud": ("GET", "/api/v2/clouds/cld_0/resources", None),
+    "cloud": ("GET", f"/api/v2/clouds/{CLOUD.cloud_id}", None),
+    "unknown cloud": ("GET", "/api/v2/clouds/cld_0", None),
+    "Cloud IAM mapping": (
+        "GET",
+        f"/api/v2/clouds/{CLOUD.cloud_id}/deployment/{RESOURCE}/config",
+        None,
+    ),
+    "Cloud IAM mapping of an unknown resource": (
+        "GET",
+        f"/api/v2/clouds/{CLOUD.cloud_id}/deployment/cldrsrc_0/config",
+        None,
+    ),
     "clouds by name": ("GET", f"/api/v2/clouds/?name={CLOUD.name}", None),
     "default compute config": ("GET", f"/api/v2/compute_templates/default/{CLOUD.cloud_id}", None),
 }
@@ -311,7 +378,7 @@ def converge(stand_in: StandIn, aws: Aws) -> None:
 
 
 def test_what_was_written_is_read_and_counts_as_converged(stand_in: StandIn, aws: Aws) -> None:
-    stand_in.reset({"clouds": CLOUDS, "share": 1.0, "latency": 0.0})
+    stand_in.reset({"shape": [CLOUDS], "share": 1.0, "latency": 0.0})
     converge(stand_in, aws)
     trust = aws("iam", ACCOUNT).get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
     found = anyscale(stand_in, "POST", SEARCH, search())[1]["results"]
@@ -338,8 +405,51 @@ def test_all_versions_come_newest_first(stand_in: StandIn, aws: Aws) -> None:
 def test_the_share_that_has_drifted(
     stand_in: StandIn, clouds: int, share: float, drifted: int
 ) -> None:
-    stand_in.reset({"clouds": clouds, "share": share, "latency": 0.0})
+    stand_in.reset({"shape": [clouds], "share": share, "latency": 0.0})
     assert set(stand_in.report()["drifted"].values()) == {drifted}
+
+
+SHARED = _fleet.Shape(12, accounts=2, buckets=4)
+
+
+def test_clouds_that_share_a_bucket_are_in_one_account() -> None:
+    fleet = _fleet.clouds(*SHARED)
+    owners: dict[str, set[str]] = {}
+    for cloud in fleet:
+        owners.setdefault(cloud.bucket_name, set()).add(cloud.account_id)
+    assert len(owners) == SHARED.buckets
+    assert {len(accounts) for accounts in owners.values()} == {1}
+    with pytest.raises(ValueError, match="would share across two"):
+        _fleet.clouds(12, accounts=2, buckets=3)
+
+
+@pytest.mark.parametrize(
+    ("share", "drifted"), [(0.0, 0), (0.5, 6), (1.0, 12)], ids=["none", "half", "all"]
+)
+def test_a_shared_bucket_has_what_each_of_its_clouds_has(
+    stand_in: StandIn, aws: Aws, share: float, drifted: int
+) -> None:
+    stand_in.reset({"shape": SHARED, "share": share, "latency": 0.0})
+    fleet = _fleet.clouds(*SHARED)
+    roles = sum(cloud.role_arn in policy_of(aws, cloud) for cloud in fleet)
+    assert roles == len(fleet) - drifted
+    assert stand_in.report()["drifted"]["bucket"] == drifted
+
+
+def test_a_cloud_whose_statement_is_in_a_shared_bucket_is_converged(
+    stand_in: StandIn, aws: Aws
+) -> None:
+    stand_in.reset({"shape": SHARED, "share": 1.0, "latency": 0.0})
+    cloud = _fleet.clouds(*SHARED)[0]
+    aws("s3", cloud.account_id).put_bucket_policy(
+        Bucket=cloud.bucket_name, Policy=compact(documents.bucket_policy(cloud))
+    )
+    assert stand_in.report()["drifted"]["bucket"] == SHARED.clouds - 1
+
+
+def policy_of(aws: Aws, cloud: Cloud) -> str:
+    """The policy of a cloud's bucket."""
+    return str(aws("s3", cloud.account_id).get_bucket_policy(Bucket=cloud.bucket_name)["Policy"])
 
 
 def test_calls_are_counted_by_operation_and_forgotten(stand_in: StandIn, aws: Aws) -> None:
@@ -374,6 +484,6 @@ def test_an_unsigned_call_is_refused(stand_in: StandIn) -> None:
 
 
 def test_services_wait_and_the_control_does_not(stand_in: StandIn) -> None:
-    stand_in.reset({"clouds": 1, "share": 0.0, "latency": 0.02})
+    stand_in.reset({"shape": [1], "share": 0.0, "latency": 0.02})
     assert stand_in.answer(Request("GET", "/api/v2/clouds/", {}, b"")).delay == 0.02
     assert stand_in.answer(Request("POST", f"{CONTROL}/report", {}, b"")).delay == 0
