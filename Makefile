@@ -18,7 +18,7 @@ help:
 	@echo "make CHECK      one of: lint $(CHECKS)"
 	@echo "                OPTIONS=... are pytest's, such as: make unit OPTIONS='-k policy'"
 	@echo "make soak       the long versions of the tests (an hour or two); writes their figures into the documentation"
-	@echo "make bench      measure against amazon.aws, the AWS CLI and boto3 (an hour or two); OPTIONS=--quick tries it out"
+	@echo "make bench      measure against amazon.aws, the AWS CLI and boto3 (45 minutes); OPTIONS=--quick tries it out"
 	@echo "make release    check that the clone can be released, run all tests, build the tarball, and say what is left to do"
 	@echo "make setup      the virtual environment (.venv) with all that the tests need"
 	@echo "make pins       pin the newest releases of the requirements"

@@ -13,53 +13,43 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import dataclasses
 import os
+import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _goals, _machine, _page, _tables
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import Workplace
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, row
 from ansible_collections.rayfleet.anyscale.benchmarks._runs import RunFailed, Runs
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import (
     QUICK,
     WHOLE,
     Cell,
+    all_rounds,
     cells,
-    in_round,
 )
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import SandboxServer, StandInServer
+from ansible_collections.rayfleet.anyscale.benchmarks._workplace import Workplace
 
 _FORKS = 4 * (os.cpu_count() or 1)  # as AWX reckons what a machine can do
-_THREADS = 8  # what fleet_plan_info uses by default
+_THREADS = 16  # what the fleet engine uses by default
 
 
 def main() -> int:
     """Run the benchmark that the command line asks for."""
     options = _options()
-    rounds = options.rounds or (2 if options.quick else 5)
-    sizes = QUICK if options.quick else WHOLE
-    scheduled = cells(
-        dataclasses.replace(
-            sizes, larger=tuple(size for size in sizes.larger if size <= options.largest)
-        )
-    )
-    to_do = [
-        (number, cell)
-        for number in range(rounds)
-        for cell in in_round(scheduled, number)
-        if not number or cell.clouds < options.once
-    ]
+    rounds = options.rounds or (1 if options.quick else 5)
+    sizes = (QUICK if options.quick else WHOLE).up_to(options.largest)
+    scheduled = [cell for cell in cells(sizes) if re.search(options.only, str(cell))]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         place = Workplace(folder, options.forks, options.threads)
         runs = Runs(
             place, stack.enter_context(StandInServer()), stack.enter_context(SandboxServer())
         )
-        failed = _run(runs, to_do, rounds)
+        failed = _run(runs, all_rounds(scheduled, rounds), rounds)
     results = Results(
         {
             cell: row(cell.clouds, runs.measures[cell], runs.calls[cell])
@@ -68,12 +58,15 @@ def main() -> int:
         }
     )
     report = _tables.report(
-        results, _goals.goals(results), _machine.describe(options.forks, options.threads), rounds
+        results,
+        _goals.goals(results, sizes),
+        _machine.describe(options.forks, options.threads),
+        rounds,
     )
     print(f"\n{report}")
     for cell, failure in failed.items():
         print(f"\nFAILED: {cell}: {failure}")
-    if not options.quick and not failed:
+    if sizes == WHOLE and not options.only and not failed:
         _page.write(report)
         print(f"\nWritten into {_page.PAGE}")
     return int(bool(failed))
@@ -84,31 +77,31 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--rounds",
         type=int,
-        help="how many measures each median is of (default: 5, with --quick 2)",
+        help="how many measures each median is of (default: 5, with --quick 1); "
+        "long runs have fewer",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="few clouds: tries the benchmark out, and writes no documentation",
+        help="all rows with few clouds: tries the benchmark out, and writes no documentation",
     )
     parser.add_argument(
         "--largest",
         type=int,
-        default=max(WHOLE.larger),
-        help="leave out fleets of more clouds, which take longest",
+        default=WHOLE.largest,
+        help="leave out fleets of more clouds, which take longest; writes no documentation",
     )
     parser.add_argument(
-        "--once",
-        type=int,
-        default=sys.maxsize,
-        metavar="N",
-        help="measure fleets of N clouds and more in one round only",
+        "--only",
+        default="",
+        metavar="REGEX",
+        help="run only what matches, such as 'audit|2000 clouds'; writes no documentation",
     )
     parser.add_argument(
         "--forks", type=int, default=_FORKS, help="of Ansible, and of the shell script"
     )
     parser.add_argument(
-        "--threads", type=int, default=_THREADS, help="of bare boto3, and of the plan"
+        "--threads", type=int, default=_THREADS, help="of bare boto3, and of the fleet engine"
     )
     return parser.parse_args()
 

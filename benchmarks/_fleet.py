@@ -37,7 +37,7 @@ def clouds(count: int, accounts: int = len(ACCOUNTS), buckets: int = 0) -> tuple
         Cloud(
             f"cloud-{number:05}",
             ACCOUNTS[number % accounts],
-            trust="cloudformation",
+            trust="ec2_and_lambda",
             bucket=f"anyscale-shared-{number % buckets}-data" if buckets else "",
             bucket_policy="complete",
             profile="filled",
@@ -45,6 +45,14 @@ def clouds(count: int, accounts: int = len(ACCOUNTS), buckets: int = 0) -> tuple
         )
         for number in range(count)
     )
+
+
+def drifted_numbers(count: int, share: float) -> t.Sequence[int]:
+    """Which clouds have drifted: a share of them, evenly spread; at least one, if any."""
+    if not share:
+        return ()
+    step = round(1 / share)
+    return range(step - 1, count, step) or (count - 1,)
 
 
 def drifted(cloud: Cloud) -> Cloud:

@@ -16,7 +16,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import AWSCLI_BIN
+from ansible_collections.rayfleet.anyscale.benchmarks._workplace import AWSCLI_BIN
 
 _PACKAGES = ("ansible-core", "boto3")
 
@@ -28,7 +28,7 @@ def describe(forks: int, threads: int) -> dict[str, str]:
         "software": ", ".join([software(), _amazon_aws(), _awscli()]),
         "settings": (
             f"{forks} forks for all that Ansible runs and for the AWS CLI, {threads} threads for "
-            "the plan and for bare boto3"
+            "the fleet engine and for bare boto3"
         ),
         "date": today(),
     }

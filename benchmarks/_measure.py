@@ -17,6 +17,7 @@ import typing as t
 from pathlib import Path
 
 _SECONDS_BETWEEN_SAMPLES = 0.1
+_FIELDS = ("Pss", "Private_Clean", "Private_Dirty")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,8 +26,9 @@ class Measure:
 
     controller: the most that the command's own process had in proportional set size, which shares
     out shared pages.
-    fork: the most that any of its children had of its own, pages that it shares with no other
+    fork: the most that any process below it had of its own, pages that it shares with no other
     process.
+    together: the most that all of them had at once, in proportional set size.
     """
 
     exit_status: int
@@ -34,6 +36,7 @@ class Measure:
     cpu_seconds: float
     controller: float = 0.0
     fork: float = 0.0
+    together: float = 0.0
 
 
 def run(
@@ -74,7 +77,12 @@ def run(
             memory.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
     return Measure(
-        process.returncode, seconds, used.ru_utime + used.ru_stime, memory.controller, memory.fork
+        process.returncode,
+        seconds,
+        used.ru_utime + used.ru_stime,
+        memory.controller,
+        memory.fork,
+        memory.together,
     )
 
 
@@ -85,7 +93,7 @@ def _end(pid: int) -> None:
 
 
 class _Memory(threading.Thread):
-    """Samples the memory of a process and its children, and keeps the maximum."""
+    """Samples the memory of a process and of all below it, and keeps the maximum."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -93,13 +101,18 @@ class _Memory(threading.Thread):
         self._stopped = threading.Event()
         self.controller = 0.0
         self.fork = 0.0
+        self.together = 0.0
 
     def run(self) -> None:
         """Sample until ``stop()`` is called."""
         while not self._stopped.wait(_SECONDS_BETWEEN_SAMPLES):
-            self.controller = max(self.controller, _megabytes(self._pid, "Pss"))
-            for child in _children(self._pid):
-                self.fork = max(self.fork, _megabytes(child, "Private_Clean", "Private_Dirty"))
+            controller = _megabytes(self._pid)
+            below = [_megabytes(pid) for pid in _descendants(self._pid)]
+            self.controller = max(self.controller, controller["Pss"])
+            self.fork = max(
+                [self.fork, *(one["Private_Clean"] + one["Private_Dirty"] for one in below)]
+            )
+            self.together = max(self.together, sum(one["Pss"] for one in (controller, *below)))
 
     def stop(self) -> None:
         """End the sampling."""
@@ -108,19 +121,22 @@ class _Memory(threading.Thread):
             self.join()
 
 
-def _children(pid: int) -> list[int]:
+def _descendants(pid: int) -> t.Iterator[int]:
+    """The processes below one, those that a thread other than the main one started left out."""
     try:
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
-        return []
+        return
+    for child in map(int, children):
+        yield child
+        yield from _descendants(child)
 
 
-def _megabytes(pid: int, *fields: str) -> float:
-    """The sum of some fields of a process's memory; nothing of one that has ended."""
+def _megabytes(pid: int) -> dict[str, float]:
+    """The sizes of a process; nothing of one that has ended."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.partition(":")[0] in fields) / 1024
+        return dict.fromkeys(_FIELDS, 0.0)
+    sizes = {line.partition(":")[0]: float(line.split()[1]) / 1024 for line in lines}
+    return {field: sizes[field] for field in _FIELDS}

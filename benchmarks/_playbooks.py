@@ -24,6 +24,7 @@ AMAZON_AWS = """\
       Version: "2012-10-17"
       Statement:
         - {Sid: Allow, Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}
+        - {Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: "sts:AssumeRole"}
     bucket_policy:
       Version: "2012-10-17"
       Statement:

@@ -30,6 +30,7 @@ class Row:
     cpu_seconds: float
     controller: float
     fork: float
+    together: float
     calls: dict[str, float]
     runs: int = 1
     scaled_from: int = 0
@@ -65,6 +66,7 @@ def row(clouds: int, measures: t.Sequence[Measure], calls: t.Mapping[str, int]) 
         cpu_seconds=statistics.median(measure.cpu_seconds for measure in measures),
         controller=max(measure.controller for measure in measures),
         fork=max(measure.fork for measure in measures),
+        together=max(measure.together for measure in measures),
         calls={name: count / clouds for name, count in sorted(calls.items())},
         runs=len(measures),
     )
@@ -100,6 +102,13 @@ class Results:
                 if (cell.scenario, cell.latency_ms) == (scenario, latency_ms)
             )
         )
+
+    def floor(self, scenario: Scenario, latency_ms: int | None, clouds: int) -> Row | None:
+        """The row that the others are compared with; ``None`` if there is none."""
+        for contender in self.contenders(scenario, latency_ms):
+            if contender.is_floor:
+                return self.find(scenario, latency_ms, contender, clouds)
+        return None
 
     def find(
         self, scenario: Scenario, latency_ms: int | None, contender: Contender, clouds: int

@@ -8,20 +8,16 @@ to have been done.
 
 from __future__ import annotations
 
-import re
+import shutil
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _measure
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
-    INVENTORY,
-    Contender,
-    Workplace,
-)
+from ansible_collections.rayfleet.anyscale.benchmarks._contenders import Contender
 from ansible_collections.rayfleet.anyscale.benchmarks._measure import Measure
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import IN_SYNC, Cell
 from ansible_collections.rayfleet.anyscale.benchmarks._servers import Report, Server
+from ansible_collections.rayfleet.anyscale.benchmarks._workplace import AUDIT_FOLDER, Workplace
 
-_HOST = re.compile(r"\|--([^@:\s]+)$", re.MULTILINE)
 _LINES_OF_A_FAILURE = 15
 
 
@@ -61,8 +57,9 @@ class Runs:
         server.prepare(cell)
         measure = self._measured(cell, server, look_at_memory=is_first and cell.contender.has_forks)
         report = server.report()
-        self._check(cell, report, steady=not cell.scenario.drifted_share)
-        if is_first and cell.scenario.drifted_share:
+        converges = bool(cell.scenario.drifted_share and cell.contender.parts)
+        self._check(cell, report, steady=not converges)
+        if is_first and converges:
             server.forget_calls()
             self._measured(cell, server, look_at_memory=False)
             self._check(cell, server.report(), steady=True)
@@ -72,9 +69,10 @@ class Runs:
         return measure.seconds
 
     def _measured(self, cell: Cell, server: Server, look_at_memory: bool) -> Measure:
-        command = cell.contender.command(self._place, cell.clouds)
+        command = cell.contender.command(self._place, cell.shape)
         env = self._place.environment(server.variables())
-        limit = 60 + 5 * cell.expected_seconds
+        limit = 120 + 10 * cell.expected_seconds
+        shutil.rmtree(self._place.folder / AUDIT_FOLDER, ignore_errors=True)
         measure = _measure.run(
             command, env, self._place.folder, self._output, limit, look_at_memory
         )
@@ -105,7 +103,7 @@ class Runs:
             raise RunFailed(f"clouds were left as they had drifted: {left}")
         if cell.contender.parts and sum(report.calls.values()) < len(cell.contender.parts):
             raise RunFailed(f"only these calls were made: {report.calls}")
-        if cell.contender is INVENTORY:
-            listed = len(set(_HOST.findall(self._output.read_text())))
-            if listed != cell.clouds:
-                raise RunFailed(f"{listed} hosts were listed, for {cell.clouds} clouds")
+        output = self._output.read_text(errors="replace")
+        wrong = cell.contender.proof(self._place.folder, output, cell.clouds, cell.drifted)
+        if wrong:
+            raise RunFailed(wrong)

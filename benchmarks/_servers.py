@@ -98,7 +98,7 @@ class StandInServer:
         latency = (cell.latency_ms or 0) / 1000
         self._control(
             "reset",
-            {"shape": [cell.clouds], "share": cell.scenario.drifted_share, "latency": latency},
+            {"shape": cell.shape, "share": cell.scenario.drifted_share, "latency": latency},
         )
 
     def forget_calls(self) -> None:
@@ -125,7 +125,7 @@ class SandboxServer:
     def __enter__(self) -> SandboxServer:
         self._sandbox = Sandbox()
         self._sandbox.__enter__()
-        self._seeded = 0
+        self._seeded = _fleet.Shape(0)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -137,10 +137,10 @@ class SandboxServer:
 
     def prepare(self, cell: Cell) -> None:
         """Fill it, if that has not been done."""
-        if self._seeded != cell.clouds:
+        if self._seeded != cell.shape:
             self._sandbox.reset()
-            self._sandbox.seed(_fleet.clouds(cell.clouds))
-            self._seeded = cell.clouds
+            self._sandbox.seed(_fleet.clouds(*cell.shape))
+            self._seeded = cell.shape
         self.forget_calls()
 
     def forget_calls(self) -> None:

@@ -113,10 +113,10 @@ class State:
     def __init__(self, fleet: Fleet, share: float) -> None:
         """share: of the clouds, evenly spread, how many have drifted; at least one, if any."""
         self.fleet = fleet
-        step = round(1 / share) if share else len(fleet.clouds) + 1
-        self._drifted = list(zip(fleet.clouds, fleet.drifted, strict=True))[
-            step - 1 :: step
-        ] or self._last(share)
+        self._drifted = [
+            (fleet.clouds[number], fleet.drifted[number])
+            for number in _fleet.drifted_numbers(len(fleet.clouds), share)
+        ]
         self.trust: dict[InAccount, str] = dict(fleet.other_roles)
         self.compute_configs: dict[InAccount, list[bytes]] = {}
         policies: dict[str, dict[str, None]] = {}
@@ -145,9 +145,6 @@ class State:
 
     def _newest(self, cloud: Cloud) -> bytes:
         return self.compute_configs[cloud.cloud_id, cloud.compute_config_name][-1]
-
-    def _last(self, share: float) -> list[tuple[Cloud, Documents]]:
-        return [(self.fleet.clouds[-1], self.fleet.drifted[-1])] if share else []
 
 
 def compact(document: t.Any) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.benchmarks._contenders import BARE_BOTO3
 from ansible_collections.rayfleet.anyscale.benchmarks._goals import Goal
 from ansible_collections.rayfleet.anyscale.benchmarks._results import Results, Row
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import Scenario
@@ -26,6 +25,7 @@ _HEAD = (
     "calls",
     "controller",
     "fork",
+    "together",
 )
 _GOALS_HEAD = ("goal", "limit", "figure", "outcome")
 
@@ -64,7 +64,7 @@ def _title(scenario: Scenario, latency_ms: int | None) -> str:
 def _times(results: Results, scenario: Scenario, latency_ms: int | None) -> str:
     rows = []
     for clouds in results.sizes(scenario, latency_ms):
-        floor = results.find(scenario, latency_ms, BARE_BOTO3, clouds)
+        floor = results.floor(scenario, latency_ms, clouds)
         for contender in results.contenders(scenario, latency_ms):
             row = results.find(scenario, latency_ms, contender, clouds)
             if row is not None:
@@ -85,6 +85,7 @@ def _figures(row: Row, floor: Row | None) -> tuple[str, ...]:
         f"{row.calls_per_cloud:.1f}",
         f"{row.controller:.0f} MB" if row.controller else "-",
         f"{row.fork:.0f} MB" if row.fork else "-",
+        f"{row.together:.0f} MB" if row.together else "-",
     )
 
 
@@ -106,7 +107,7 @@ def _calls(results: Results) -> str:
                 )
                 items.append(
                     textwrap.fill(
-                        f"* {contender.title}, {scenario.title}: {calls}",
+                        f"* {scenario.of(contender)}: {calls}",
                         120,
                         subsequent_indent="  ",
                     )

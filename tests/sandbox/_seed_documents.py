@@ -56,6 +56,7 @@ def trust_policy(cloud: Cloud) -> Json:
         "lambda_only": policy(_LAMBDA),
         "manual_page": policy(_service_trust(["ec2.amazonaws.com"], Condition={})),
         "cloudformation": policy(_service_trust("ec2.amazonaws.com", Sid="Allow")),
+        "ec2_and_lambda": policy(_service_trust("ec2.amazonaws.com", Sid="Allow"), _LAMBDA),
         "list_action": policy(_service_trust("ec2.amazonaws.com", ["sts:AssumeRole"])),
         "conditional": policy(
             _service_trust("ec2.amazonaws.com", Sid="OnlyThisAccount", Condition=only_here)

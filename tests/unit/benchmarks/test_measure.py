@@ -66,8 +66,24 @@ def test_a_fork_is_charged_with_its_private_pages(tmp_path: Path) -> None:
     measure = run(tmp_path, sys.executable, "-c", FORKING, look_at_memory=True)
     assert 57 <= measure.fork < 75
     assert 14 <= measure.controller < 60
+    assert 87 <= measure.together < 130
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/smaps_rollup"), reason="the kernel does not tell"
+)
+def test_memory_of_a_process_that_a_child_started_counts(tmp_path: Path) -> None:
+    below = "import time; held = bytearray(60_000_000); time.sleep(0.5)"
+    measure = run(
+        tmp_path,
+        *("sh", "-c", f"sh -c \"'{sys.executable}' -c '{below}'; true\"; true"),
+        look_at_memory=True,
+    )
+    assert 57 <= measure.fork < 90
+    assert measure.controller < 5
+    assert measure.together >= measure.fork
 
 
 def test_memory_is_measured_only_on_request(tmp_path: Path) -> None:
     measure = run(tmp_path, "sleep", "0.3")
-    assert (measure.controller, measure.fork) == (0, 0)
+    assert (measure.controller, measure.fork, measure.together) == (0, 0, 0)
