@@ -114,8 +114,8 @@ def _get_account_authorization_details(state: State, account: str, form: Form) -
         if end < len(roles)
         else _NOT_TRUNCATED
     )
-    roles = f"<RoleDetailList>{''.join(page)}</RoleDetailList>"
-    return f"{more}<UserDetailList/><GroupDetailList/>{roles}<Policies/>"
+    details = f"<RoleDetailList>{''.join(page)}</RoleDetailList>"
+    return f"{more}<UserDetailList/><GroupDetailList/>{details}<Policies/>"
 
 
 def _assume_role(state: State, account: str, form: Form) -> str:
