@@ -96,7 +96,8 @@ def _get_instance_profile(state: State, account: str, form: Form) -> str:
 
 def _get_account_authorization_details(state: State, account: str, form: Form) -> str:
     """One page of all roles; the account has no users, no groups and no policies of its own."""
-    roles = state.fleet.roles[account]
+    kinds = [value for name, value in form.items() if name.startswith("Filter.member.")]
+    roles = state.fleet.roles[account] if "Role" in kinds or not kinds else []
     start = int(form.get("Marker", 0))
     end = start + min(int(form.get("MaxItems", _PAGE)), _LARGEST_PAGE)
     page = (

@@ -193,6 +193,19 @@ def test_account_details_have_every_role_once_whatever_the_page_is(aws: Aws, pag
     assert all(len(one["RoleDetailList"]) <= page for one in pages)
 
 
+@pytest.mark.parametrize("kinds", [["Role"], ["LocalManagedPolicy"], ["User", "Role"]], ids=str)
+def test_account_details_have_the_kinds_that_are_asked_for(
+    aws: Aws, sandbox: Sandbox, kinds: list[str]
+) -> None:
+    answers = [
+        client.get_account_authorization_details(Filter=kinds)
+        for client in (aws("iam", ACCOUNT), sandbox.client("iam", ACCOUNT))
+    ]
+    lists = ("RoleDetailList", "UserDetailList", "GroupDetailList", "Policies")
+    counts = [[len(answer[name]) for name in lists] for answer in answers]
+    assert counts[0] == counts[1]
+
+
 def test_account_details_show_what_get_role_and_get_instance_profile_show(aws: Aws) -> None:
     iam = aws("iam", ACCOUNT)
     role, profile = (
