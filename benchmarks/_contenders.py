@@ -61,7 +61,7 @@ class Contender:
 def _playbook(name: str, *arguments: str) -> Command:
     def command(place: Workplace, shape: Shape) -> list[str]:
         inventory, forks = place.inventory(shape), str(place.forks)
-        variables = f"fleet_threads={place.threads} fleet_plan_threads={place.threads}"
+        variables = f"fleet_threads={place.threads}"
         return [
             *("ansible-playbook", "--inventory", inventory, "--forks", forks),
             *("--extra-vars", variables, *arguments, name),
@@ -89,13 +89,13 @@ def _ansible_inventory(place: Workplace, shape: Shape) -> list[str]:
 
 ONBOARD = Contender(
     "onboard",
-    _playbook("rayfleet.anyscale.onboard", "--extra-vars", "fleet_plan=always"),
+    _playbook("rayfleet.anyscale.onboard", "--extra-vars", "fleet_engine=true"),
     0.005,
     0.018,
 )
 ROLE = Contender(
     "the role, cloud by cloud",
-    _playbook("rayfleet.anyscale.onboard", "--extra-vars", "fleet_plan=never"),
+    _playbook("rayfleet.anyscale.onboard", "--extra-vars", "fleet_engine=false"),
     0.09,
     0.15,
 )
