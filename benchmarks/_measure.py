@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -61,29 +62,32 @@ def run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        timer = threading.Timer(limit, _end, (process.pid,))
-        memory = _Memory(process.pid)
-        timer.start()
-        if look_at_memory:
-            memory.start()
-        try:
-            _pid, status, used = os.wait4(process.pid, 0)
-        except BaseException:  # an interrupt does not reach a process group of its own
-            _end(process.pid)
-            raise
-        finally:
-            seconds = time.monotonic() - started
-            timer.cancel()
-            memory.stop()
+    memory = _Memory(process.pid)
+    if look_at_memory:
+        memory.start()
+    try:
+        status, used = _wait(process.pid, limit)
+    finally:
+        seconds = time.monotonic() - started
+        memory.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Measure(
-        process.returncode,
-        seconds,
-        used.ru_utime + used.ru_stime,
-        memory.controller,
-        memory.fork,
-        memory.together,
-    )
+    cpu_seconds = used.ru_utime + used.ru_stime
+    found = (memory.controller, memory.fork, memory.together)
+    return Measure(process.returncode, seconds, cpu_seconds, *found)
+
+
+def _wait(pid: int, limit: float) -> tuple[int, resource.struct_rusage]:
+    """The status of a command and what it used, once it has ended or was ended at its limit."""
+    timer = threading.Timer(limit, _end, (pid,))
+    timer.start()
+    try:
+        _pid, status, used = os.wait4(pid, 0)
+    except BaseException:  # an interrupt does not reach a process group of its own
+        _end(pid)
+        raise
+    finally:
+        timer.cancel()
+    return status, used
 
 
 def _end(pid: int) -> None:
