@@ -141,7 +141,6 @@ class ComputeConfigPages:
                 if page.next_token is None:
                     fresh.ended_at = self._clock()
                     self._snapshot = fresh
-                    self._pages_needed = fresh.pages
                     return
                 self._pages_needed = _pages_in_all(page.total, len(page.rows), fresh.pages)
                 if self._pages_needed > most_pages:

@@ -102,17 +102,13 @@ def send(
     another host.
     """
     try:
-        timeout = allowance.wait()
-    except LimitError as error:
-        return Answer(NO_ANSWER, failure=Failure(str(error), is_unsent=True, is_final=True))
-    try:
         with allowance.applied():
             response = pool.request(
                 method,
                 url,
                 headers=headers,
                 body=body,
-                timeout=timeout,
+                timeout=allowance.wait(),
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -130,7 +126,7 @@ def _complete(response: t.Any, allowance: Allowance) -> Answer:
     try:
         content = _content(response, allowance)
     except (HTTPError, OSError) as error:
-        response.close()  # what is left of it would be read as the next answer
+        response.close()  # or the server would go on sending
         failure = _failure(error)
         status = response.status if failure.is_final else NO_ANSWER
         return Answer(status, headers=response.headers, failure=failure)

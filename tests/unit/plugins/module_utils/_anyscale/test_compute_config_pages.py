@@ -175,9 +175,9 @@ def test_of_several_versions_the_same_is_taken_as_by_a_search(usable_first: bool
     organization = Organization(20)
     usable = organization.publish("ray", "cld_x", version=3)
     archived = organization.publish("ray", "cld_x", version=7, archived_at="2026-01-01T00:00:00Z")
-    both = [usable, archived] if usable_first else [archived, usable]
-    organization.configs["cld_x", "ray"] = both[:1]
-    organization.configs["cld_x", "again"] = both[1:]  # a second row of the same config
+    usable["created_at"], archived["created_at"] = (2000, 1000) if usable_first else (1000, 2000)
+    organization.configs["cld_x", "ray"] = [usable]
+    organization.configs["cld_x", "again"] = [archived]  # a second row of the same config
     assert organization.reader().newest("ray", "cld_x", 20) == usable
 
 
@@ -328,6 +328,21 @@ class TestAge:
             version = organization.publish(name, cloud_id)
             assert pages.newest(name, cloud_id, 100, max_age=0.0) == version
         assert (len(organization.pages), len(organization.singles)) == (1, 100)
+
+    def test_pages_are_not_read_for_what_must_be_fresher_than_any(self) -> None:
+        organization = Organization(50)
+        organization.read_all(organization.reader(), max_age=0.0)
+        assert (len(organization.pages), len(organization.singles)) == (0, 50)
+
+    def test_pages_that_are_soon_too_old_are_read_as_seldom_as_any(self) -> None:
+        """Each time they answer more reads than they cost, and yet not ten times as many."""
+        organization = Organization(40, largest_page=20)
+        pages = organization.reader()
+        for asked in range(1, 400):
+            organization.now += 1.0
+            assert pages.newest("ray", f"cld_{asked % 40:04}", 40, max_age=5.0)
+            assert len(organization.pages) * 10 <= max(asked, 40)
+        assert len(organization.pages) > 30
 
     def test_the_age_counts_from_the_first_page_on(self) -> None:
         """What is published while pages are read may be missing in those that were."""

@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import itertools
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -25,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.limits import (
     Allowance,
+    BoundedResponse,
     LimitError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
@@ -66,6 +68,7 @@ class Handler(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         server = t.cast("Server", self.server)
+        server.connections += 1
         with contextlib.suppress(OSError):
             while request := self._request():
                 server.seen.append(request)
@@ -99,6 +102,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[str] = []
+        self.connections = 0
         self.answers: Answers = lambda: [whole(BODY)]
 
     @property
@@ -145,10 +149,6 @@ def large(body: bytes, *headers: bytes) -> Answers:
     return lambda: [whole(body, *headers)]
 
 
-def deflated_twice() -> bytes:
-    return gzip.compress(gzip.compress(b" " * 10 * SIZE))
-
-
 LARGE: dict[str, Answers] = {
     "a long body": large(b" " * (SIZE + 1)),
     "headers without an end": lambda: for_ever(OK, b"X-Header: y\r\n" * 8, pause=0.0),
@@ -164,7 +164,12 @@ LARGE: dict[str, Answers] = {
         gzip.compress(b" " * (SIZE + 1)), b"Content-Encoding: gzip"
     ),
     "the same, deflated": large(zlib.compress(b" " * (SIZE + 1)), b"Content-Encoding: deflate"),
-    "one that grows twice": large(deflated_twice(), b"Content-Encoding: gzip, gzip"),
+    "interim answers without an end": lambda: for_ever(
+        b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100, pause=0.0
+    ),
+    "trailers without an end": lambda: for_ever(
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Trailer: y\r\n" * 100, pause=0.0
+    ),
 }
 
 
@@ -181,16 +186,38 @@ def test_a_slow_answer_ends_with_the_call(server: Server, answers: Answers) -> N
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("answers", LARGE.values(), ids=LARGE)
-def test_a_large_answer_is_not_read_to_its_end(server: Server, answers: Answers) -> None:
-    server.answers = answers
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_answer_is_not_read_to_its_end(server: Server, name: str) -> None:
+    """Once, but for what the standard library refuses by itself, as it would a broken answer."""
+    server.answers = LARGE[name]
     begun = time.monotonic()
-    with pytest.raises(
-        AnyscaleError, match=r"larger than 0\.25 MiB|encoded as|header|chunk size"
-    ) as error:
+    with pytest.raises(AnyscaleError, match=r"larger than 0\.25 MiB|header|chunk size") as error:
         client_of(server.address).cloud("x")
     assert time.monotonic() - begun < 4 * SECONDS
     assert "anyscale_host" in error.value.remedy
+    if "larger" in error.value.message:
+        assert len(server.seen) == 1
+    if "bod" in name:
+        assert (error.value.status, len(server.seen)) == (200, 1)
+
+
+@pytest.mark.parametrize("encoding", [b"gzip, gzip", b"br", b"zstd", b"identity, gzip"])
+def test_an_encoding_that_could_stand_for_any_size(server: Server, encoding: bytes) -> None:
+    """A few bytes of it."""
+    server.answers = large(gzip.compress(gzip.compress(BODY)), b"Content-Encoding: " + encoding)
+    with pytest.raises(AnyscaleError, match=f"encoded as '{encoding.decode()}'"):
+        client_of(server.address).cloud("x")
+    assert len(server.seen) == 1
+
+
+def test_a_create_that_was_refused_at_length_is_known_to_be(server: Server) -> None:
+    server.answers = lambda: [whole(b" " * (SIZE + 1), status=b"HTTP/1.1 403 Forbidden\r\n")]
+    with pytest.raises(AnyscaleError, match=r"HTTP 403\): the answer is larger") as error:
+        client_of(server.address).publish_compute_config(
+            "team-a", {"cloud_id": "cld_x"}, previous_version=0
+        )
+    assert "may have been" not in error.value.remedy
+    assert server.seen == [CREATE]
 
 
 @pytest.mark.parametrize("answers", [*SLOW.values(), *LARGE.values()], ids=[*SLOW, *LARGE])
@@ -246,6 +273,15 @@ def test_answers_within_the_limits(server: Server, answer: bytes) -> None:
     server.answers = lambda: [answer]
     client = client_of(server.address)
     assert [client.cloud("x") for _call in range(3)] == [CLOUD] * 3
+    assert server.connections == 1
+
+
+def test_an_answer_without_a_body(server: Server) -> None:
+    """Its connection is used again too."""
+    server.answers = lambda: [b"HTTP/1.1 204 No Content\r\n\r\n"]
+    for _call in range(3):
+        client_of(server.address).archive_compute_config("cpt_x")
+    assert (len(server.seen), server.connections) == (3, 1)
 
 
 def test_as_much_as_is_allowed(server: Server) -> None:
@@ -272,6 +308,19 @@ def test_a_listing_is_bounded_as_a_whole(server: Server, monkeypatch: pytest.Mon
     with pytest.raises(AnyscaleError, match="larger than"):
         list(client_of(server.address).clouds())
     assert len(server.seen) < 80
+
+
+def test_a_response_that_is_closed_leaves_no_socket_open() -> None:
+    """Though its connection was closed before, which leaves the socket to the response."""
+    ours, theirs = socket.socketpair()
+    with theirs, Allowance(10.0, 100, 4.0).applied():
+        response = BoundedResponse(ours)
+        still_held = response.fp  # or its end would close the socket too
+        ours.close()
+        response.close()
+        assert still_held.closed
+        theirs.settimeout(2.0)
+        assert theirs.recv(1) == b""
 
 
 class TestAllowance:
