@@ -83,7 +83,8 @@ class ActionModule(FleetAction):
         if run.is_finished:
             run.end()
             _runs.pop(arguments["run"], None)
-        folder.write("outcomes", {"clouds": run.outcomes, "for_role": run.role_clouds})
+        folder.write_outcomes(run.outcomes)
+        folder.write("left_to_tasks", run.role_clouds)
         warnings, run.warnings = run.warnings, []
         return {
             **counts,

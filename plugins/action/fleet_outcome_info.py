@@ -38,15 +38,13 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(**_RULES)
         name = str(variables["inventory_hostname"])
         try:
-            found = RunFolder(arguments["run"]).read("outcomes", {"clouds": {}, "for_role": []})
+            folder = RunFolder(arguments["run"])
         except TaskError as error:
             raise AnsibleError(error.failure()["msg"]) from error
-        outcome = found["clouds"].get(name)
-        if name in found["for_role"]:
-            # The cloud's own tasks have shown the rest.
-            outcome = {**role_outcome(variables), "changed": False}
+        outcome = folder.read_outcome(name)
         if outcome is None:
-            outcome = {"state": "in_sync", "changed": False, "reasons": []}
+            # The cloud's own tasks have shown what they changed.
+            outcome = {**role_outcome(variables), "changed": False}
         if not self._task.diff:
             outcome.pop("diff", None)
         return {**result, **outcome, "failed": outcome["state"] == FAILED}

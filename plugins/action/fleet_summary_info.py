@@ -33,9 +33,9 @@ class ActionModule(FleetAction):
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """Count the outcomes, those of the role's tasks included."""
-        found = RunFolder(arguments["run"]).read("outcomes", {"clouds": {}, "for_role": []})
-        by_role = {name: role_outcome(hostvars[name]) for name in found["for_role"]}
-        outcomes = {**found["clouds"], **by_role}
+        folder = RunFolder(arguments["run"])
+        by_role = {name: role_outcome(hostvars[name]) for name in folder.read("left_to_tasks", [])}
+        outcomes = {**folder.read_outcomes(), **by_role}
         return {
             "counts": counts_of(outcomes),
             "failed_clouds": failed_clouds(outcomes),

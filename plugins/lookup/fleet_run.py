@@ -71,10 +71,12 @@ class LookupModule(LookupBase):
         self.set_options(var_options=variables, direct=kwargs)
         [run] = terms
         try:
-            found = RunFolder(str(run)).read("outcomes", {"clouds": {}, "for_role": []})
+            folder = RunFolder(str(run))
         except TaskError as error:
             raise AnsibleLookupError(error.failure()["msg"]) from error
-        groups = hosts_of_next_plays(found["clouds"], found["for_role"], self.get_option("standby"))
+        groups = hosts_of_next_plays(
+            folder.read_outcomes(), folder.read("left_to_tasks", []), self.get_option("standby")
+        )
         return [
             {"name": name, "group": f"fleet_{run}_{group}"}
             for group, names in groups.items()

@@ -76,10 +76,15 @@ class _Pages:
             while (
                 read not in self._answers
                 and self._next_page is not None
-                and self._pages < self._reads // _READS_PER_PAGE
+                and self._pages < max(self._reads, self._expected) // _READS_PER_PAGE
             ):
                 self._load(self._next_page)
             return None if self._changed.intersection(read) else self._answers.get(read)
+
+    def expect(self, reads: int) -> None:
+        """Note that so many more reads are going to be requested, so that pages are read at once."""
+        with self._lock:
+            self._expected += reads
 
     def forget(self, names: t.Iterable[str]) -> None:
         """Do not answer from a page what names one of these."""
@@ -94,6 +99,7 @@ class _Pages:
 
     def _restart(self) -> None:
         self._reads = 0
+        self._expected = 0
         self._pages = 0
         self._next_page: dict[str, str] | None = {}
         self._answers: dict[Read, Json] = {}
@@ -196,6 +202,13 @@ class BulkSession(AwsSession):
     def caller_arn(self) -> str:
         """The ARN of the caller, for the account's sessions together."""
         return self._account.caller_arn() if self._account is not None else super().caller_arn()
+
+    def expect_reads(self, roles: int) -> None:
+        """Note that so many reads of roles and instance profiles are going to be requested."""
+        if isinstance(self._account, BulkSession):
+            self._account.expect_reads(roles)
+        else:
+            self._of_roles.expect(roles)
 
     def forget_reads(self) -> None:
         """Read anew what was read by the page, as after writes: a page from before them would hide

@@ -101,9 +101,11 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         roles: t.Sequence[RoleReference],
         account_id: str | None,
         must_exist: bool = True,
+        existing: t.Collection[RoleReference] = (),
     ) -> None:
         """account_id: the account of the cloud, if an option names it. must_exist: whether a role
-        that the policy is planned for must exist, also if its ARN is known.
+        that the policy is planned for must exist, also if its ARN is known. existing: the roles
+        that are known to exist.
         """
         self.bucket = bucket
         self._session = session
@@ -111,6 +113,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         self._references = roles
         self._account_id = account_id
         self._must_exist = must_exist
+        self._existing = existing
         self._live_roles: dict[str, dict[str, t.Any]] = {}
 
     @property
@@ -168,6 +171,11 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         """Raise if the credentials are for another account than the bucket's."""
         named_by = None if self._account_id else self._references[0]
         refuse_caller(self._session.account_id(), self._owner(), named_by, **details)
+
+    def refuse_missing_role(self, reference: RoleReference) -> None:
+        """Raise if a role does not exist: S3 would reject the policy."""
+        if reference not in self._existing:
+            self.live_role(reference)
 
     def live_role(self, reference: RoleReference) -> dict[str, t.Any]:
         """A role as IAM has it. Raises if it does not exist."""
@@ -234,7 +242,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         self.store.refuse_caller()
         if self.state == "present":
             for reference in self.roles:
-                self.store.live_role(reference)
+                self.store.refuse_missing_role(reference)
         blocking = bucket_policy_plan.blocking_ids(plan.after, self._wanted(live, plan.after))
         if blocking:
             statement, deleted = next(iter(blocking.items()))
@@ -305,14 +313,17 @@ class BucketPolicyModule(ConvergingModule):
         store = self.store(self.roles)
         return PolicyReconciler(store, [self.planner(store)], self.clouds)
 
-    def store(self, roles: t.Sequence[RoleReference]) -> BucketPolicyStore:
-        """The policy of the bucket, for these roles."""
+    def store(
+        self, roles: t.Sequence[RoleReference], existing: t.Collection[RoleReference] = ()
+    ) -> BucketPolicyStore:
+        """The policy of the bucket, for these roles, of which some are known to exist."""
         return BucketPolicyStore(
             self.session,
             self.bucket,
             roles,
             self.params.get("account_id"),
             must_exist=self.params["state"] == "present",
+            existing=existing,
         )
 
     def planner(self, store: BucketPolicyStore) -> BucketPlanner:

@@ -90,10 +90,13 @@ _VISIBLE_SECONDS = 30.0
 class LiveConfig(Live):
     """The newest version of the compute config with what its plan needs to know of the cloud, and
     the content of the file.
+
+    plan: of the compute config, where it was needed to find out what else to read.
     """
 
     observed: Observed
     file: t.Any = None
+    plan: ConfigPlan | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,11 +184,15 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         if self._store is None:
             return LiveConfig(resource, observed, file)
         observed = dataclasses.replace(observed, template=self._store.newest())
+        if observed.config is not None:
+            plan = compute_config_plan.decide(observed, self._wanted)
+            if not plan.changed and len(deployments(observed.config)) == 1:
+                return LiveConfig(resource, observed, file, plan)
         return LiveConfig(resource, self._with_surroundings(observed, self._store), file)
 
     def plan(self, live: LiveConfig) -> Plan:
         """Plan the config, and the file with it."""
-        config = self._plan_of_config(live.observed)
+        config = self._plan_of_config(live)
         file = self._plan_of_file(config, live.file)
         return _WithFile(
             before={**config.before, "file": file.before},
@@ -247,10 +254,6 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
 
     def _with_surroundings(self, observed: Observed, store: ComputeConfigStore) -> Observed:
         """Add what only a change needs: the cloud's resources, and the default compute config."""
-        if observed.config is not None:
-            plan = compute_config_plan.decide(observed, self._wanted)
-            if not plan.changed and len(deployments(observed.config)) == 1:
-                return observed
         observed = dataclasses.replace(observed, resources=store.resources)
         if observed.template is not None or self.want.state != "present":
             return observed
@@ -258,10 +261,11 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         compute_config_plan.refuse_without_vms(observed)
         return dataclasses.replace(observed, default_config=store.default_config)
 
-    def _plan_of_config(self, observed: Observed) -> ConfigPlan:
+    def _plan_of_config(self, live: LiveConfig) -> ConfigPlan:
+        observed = live.observed
         if self._store is None:
             return self._unpublished(observed)
-        plan = compute_config_plan.decide(observed, self._wanted)
+        plan = live.plan or compute_config_plan.decide(observed, self._wanted)
         return _with_version(plan, observed, publishes=self.want.state != "archived")
 
     def _unpublished(self, observed: Observed) -> ConfigPlan:

@@ -248,10 +248,14 @@ def _plan(
     overrides = [
         dataclasses.asdict(finding) for finding in findings if finding.node_group is not None
     ]
+    reasons = tuple(dict.fromkeys(reasons))
+    before = None if observed.config is None else normalize(observed.config)
+    is_other = bool(reasons) or before is None
+    after = before if not is_other else None if config is None else normalize(config)
     return ConfigPlan(
-        before={"compute_config": None if observed.config is None else normalize(observed.config)},
-        after={"compute_config": None if config is None else normalize(config)},
-        reasons=tuple(dict.fromkeys(reasons)),
+        before={"compute_config": before},
+        after={"compute_config": after},
+        reasons=reasons,
         warnings=tuple(warnings),
         result={
             "previous_version": observed.template["version"] if observed.template else None,

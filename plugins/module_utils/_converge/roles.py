@@ -31,16 +31,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
+    option,
 )
 
 
-def wanted_role(params: t.Mapping[str, t.Any], option: str = "role") -> RoleReference:
+def wanted_role(params: t.Mapping[str, t.Any]) -> RoleReference:
     """The role that the parameters name, else the default role of their cloud."""
-    if params.get(option) is None:
+    if params.get("role") is None:
         cloud_id = parse_cloud_id(params["cloud_id"])
         return default_role(cloud_id, read_registration(anyscale_client(params), cloud_id))
-    role = parse_role(params[option], option)
-    refuse_other_account(role, params.get("account_id"), option)
+    role = parse_role(params["role"])
+    refuse_other_account(role, params.get("account_id"), "role")
     return role
 
 
@@ -50,14 +51,21 @@ def default_role(cloud_id: str, registration: Registration) -> RoleReference:
     """
     if registration.role_arn:
         return parse_role(registration.role_arn, "The cluster_iam_role_id of the cloud at Anyscale")
+    if registration.resources and registration.primary is None:
+        raise RefusedError(
+            f"Cloud {cloud_id} has {len(registration.primaries)} primary resources at Anyscale, so "
+            "that its role is not known; there must be exactly one.",
+            f"Set {option('role')}, or make one of its resources the default ('anyscale cloud get' "
+            "lists them).",
+        )
     return RoleReference(default_role_name(cloud_id))
 
 
-def refuse_other_account(role: RoleReference, account_id: str | None, option: str) -> None:
+def refuse_other_account(role: RoleReference, account_id: str | None, name: str) -> None:
     """Raise if a role's ARN is of another account than the cloud's."""
     if account_id and role.account_id and role.account_id != account_id:
         raise InputError(
-            f"{option} is {role}, which is in account {role.account_id}, but account_id is "
+            f"{name} is {role}, which is in account {role.account_id}, but account_id is "
             f"{account_id}.",
             "A cluster's role must be in the AWS account of its cloud.",
         )

@@ -111,6 +111,7 @@ class Engine:
         """
         for cloud in clouds:
             cloud.plans.clear()
+            self._services.expect_reads(cloud.settings)
         self._each(self._find_role, clouds, lambda cloud: [cloud])
         for kind in self._kinds:
             able = [cloud for cloud in clouds if not cloud.error and cloud.manages(kind.stage)]
@@ -191,9 +192,11 @@ class Engine:
             if resource.stage in (TRUST, BUCKET):
                 plan, unconfirmed = save_once(reconciler, name, params, journal)
             else:
-                live = reconciler.load()
-                plan = reconciler.checked(live)
-                plan = execute(reconciler, live, plan, params, False, journal)
+                live, own = (
+                    t.cast(Live, resource.live),
+                    t.cast(Plan, pending[0].plan(resource.stage)),
+                )
+                plan = execute(reconciler, live, own, params, False, journal)
         now = self._clock.now()
         return Done(resource, pending, plan, journal, writes, unconfirmed, written_at=now)
 
@@ -208,6 +211,8 @@ class Engine:
             if not waiting:
                 return
             self._services.sessions.forget_reads()
+            for one in waiting:
+                self._services.expect_reads(one.clouds[0].settings)
             self._each(self._confirm, waiting, lambda one: one.clouds)
             waiting = [one for one in waiting if one.unconfirmed]
         self._each(self._give_up, waiting, lambda one: one.clouds)

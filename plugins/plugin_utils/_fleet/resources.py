@@ -14,6 +14,7 @@ import abc
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyModule,
     merged_planners,
@@ -133,6 +134,10 @@ class BucketPolicy(Resource):
 
     stage = BUCKET
 
+    def __init__(self, services: Services, state: str) -> None:
+        super().__init__(services, state)
+        self._existing: set[RoleReference] = set()
+
     def key(self, cloud: Cloud) -> Key:
         """The bucket, in the account."""
         return cloud.settings.account_id, self._module(cloud).bucket
@@ -140,11 +145,17 @@ class BucketPolicy(Resource):
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The bucket's policy, planned for the roles of all these clouds."""
         modules = [self._module(cloud, fresh) for cloud in clouds]
-        store = modules[0].store(
-            list(dict.fromkeys(role for module in modules for role in module.roles))
-        )
+        roles = list(dict.fromkeys(role for module in modules for role in module.roles))
+        store = modules[0].store(roles, self._existing)
         planners = merged_planners([module.planner(store) for module in modules])
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def plan_own(self, cloud: Cloud) -> Plan:
+        """Plan what one cloud wants. If that is a change, its role was found to exist."""
+        plan = super().plan_own(cloud)
+        if plan.changed:
+            self._existing.update(self._module(cloud).roles)
+        return plan
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> BucketPolicyModule:
         options = cloud.settings.bucket_options(self.state)

@@ -12,6 +12,7 @@ alone, and is removed with the run.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ from ansible import constants as C
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 
+_OUTCOMES = "outcomes.jsonl"
+Json = dict[str, t.Any]
 _TOKEN = re.compile(r"[0-9a-f]{8}\Z")
 
 
@@ -57,3 +60,37 @@ class RunFolder:
                 return json.load(file)
         except FileNotFoundError:
             return default
+
+    def write_outcomes(self, outcomes: t.Mapping[str, Json]) -> None:
+        """Write the outcome of each cloud, on a line of its own, which begins with the name."""
+        self.create()
+        lines = [f"\n{json.dumps(name)} {json.dumps(one)}" for name, one in outcomes.items()]
+        atomic_write(os.path.join(self.path, _OUTCOMES), "".join(lines) + "\n")
+
+    def read_outcomes(self) -> dict[str, Json]:
+        """Read the outcomes of all clouds; none if no task has written them."""
+        try:
+            with open(os.path.join(self.path, _OUTCOMES), encoding="utf-8") as file:
+                lines = file.read().split("\n")
+        except FileNotFoundError:
+            return {}
+        parse = json.JSONDecoder().raw_decode
+        return {
+            name: json.loads(line[end:]) for line in lines if line for name, end in [parse(line)]
+        }
+
+    def read_outcome(self, name: str) -> Json | None:
+        """Read the outcome of one cloud. Each cloud has a task that does so, so that the lines of
+        the others are not parsed.
+        """
+        try:
+            with (
+                open(os.path.join(self.path, _OUTCOMES), "rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            ):
+                head = f"\n{json.dumps(name)} ".encode()
+                start = content.find(head)
+                line = content[start + len(head) : content.find(b"\n", start + 1)]
+        except FileNotFoundError:
+            return None
+        return t.cast(Json, json.loads(line)) if start >= 0 else None

@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import par
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
     ComputeConfigModule,
@@ -58,6 +59,12 @@ class Services:
     def connect(self, fresh: bool) -> Connect:
         """How a module connects to AWS. fresh: whether nothing is answered from bulk reads."""
         return self.sessions.fresh_session if fresh else self.sessions.session
+
+    def expect_reads(self, settings: CloudSettings) -> None:
+        """Note that a cloud's role and instance profile are going to be read."""
+        session = self.sessions.session(settings.shared_options())
+        if isinstance(session, BulkSession):
+            session.expect_reads(2)
 
     def caller_arn(self, settings: CloudSettings) -> str:
         """The ARN of who makes the calls for a cloud."""
