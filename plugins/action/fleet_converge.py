@@ -99,14 +99,13 @@ class ActionModule(FleetAction):
     def _step(self, folder: RunFolder, arguments: Json) -> tuple[Json, Run]:
         run = _runs.get(arguments["run"])
         if run is None:
-            run, engine = self._new_run(folder, arguments)
+            run = self._new_run(folder, arguments)
             _runs[arguments["run"]] = run
-            with finishing_on_signals(engine.stop):
-                return run.plan(), run
+            return run.plan(), run
         with finishing_on_signals(run.stop):
             return run.converge_next(), run
 
-    def _new_run(self, folder: RunFolder, arguments: Json) -> tuple[Run, Engine]:
+    def _new_run(self, folder: RunFolder, arguments: Json) -> Run:
         options = _options(
             arguments,
             check_mode=self._task.check_mode or arguments["mode"] == "check",
@@ -121,7 +120,7 @@ class ActionModule(FleetAction):
             services, state=arguments["state"], stages=stages, threads=arguments["threads"]
         )
         feed = Feed(folder.create(), Display().display)
-        return Run(engine, options, clouds, feed, services), engine
+        return Run(engine, options, clouds, feed, services)
 
 
 def _options(arguments: Json, check_mode: bool, diff: bool) -> RunOptions:

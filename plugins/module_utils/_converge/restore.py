@@ -264,8 +264,9 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
     @staticmethod
     def _publishes(live: _LiveConfig, wanted: t.Mapping[str, t.Any] | None) -> bool:
         """Whether the newest version, archived or not, has other content."""
-        template = live.template
-        return bool(wanted) and not (template and same_config(template["config"], wanted))
+        if not wanted:
+            return False
+        return not (live.template and same_config(live.template["config"], wanted))
 
 
 class RestoreModule(ConvergingModule):

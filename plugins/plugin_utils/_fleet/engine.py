@@ -86,21 +86,19 @@ class Engine:
         stages: t.Collection[str],
         threads: int,
         clock: Clock = SYSTEM_CLOCK,
-        on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None,
     ) -> None:
-        """stages: the kinds of resources. on_cloud: called for each cloud that is planned, and that
-        is written, from any thread.
-        """
+        """``stages``: the kinds of resources."""
         self._services = services
         self._state = state
         self._kinds = [kind for kind in KINDS if kind.stage in stages]
         self._threads = threads
         self._clock = clock
-        self._on_cloud = on_cloud
+        # Called for each cloud that is planned, and that is written, from any thread.
+        self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Let no new save begin."""
+        """Let no new save begin, and nothing be read any more."""
         self._stopped.set()
 
     # --- plan -------------------------------------------------------------------------------------
@@ -137,7 +135,7 @@ class Engine:
                     role = plan.result["role_arn"]
                     cloud.settings = dataclasses.replace(cloud.settings, role=role)
             if resource.stage == self._kinds[-1].stage:
-                self._on_cloud(cloud)
+                self.on_cloud(cloud)
 
     @staticmethod
     def _plan_together(resource: Resource) -> None:
@@ -171,12 +169,12 @@ class Engine:
 
         def save(resource: Resource) -> None:
             pending = _pending(resource, clouds)
-            if pending and not self._stopped.is_set():
+            if pending:
                 done.append(self._saved(resource, pending, clouds))
                 for cloud in pending:
                     unsaved[cloud] -= 1
                     if not unsaved[cloud]:
-                        self._on_cloud(cloud)
+                        self.on_cloud(cloud)
 
         for stage in STAGES if self._state == "present" else reversed(STAGES):
             resources = _resources([stage], clouds)
@@ -256,8 +254,9 @@ class Engine:
         """Do something for each item, by threads. An error fails the clouds of the item."""
 
         def guarded(item: Item) -> None:
-            with _refusing(clouds_of(item)):
-                work(item)
+            if not self._stopped.is_set():
+                with _refusing(clouds_of(item)):
+                    work(item)
 
         pool = concurrent.futures.ThreadPoolExecutor(self._threads)
         try:

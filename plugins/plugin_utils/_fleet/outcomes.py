@@ -16,9 +16,13 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import diff_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    STAGES,
+    Cloud,
+)
 
 IN_SYNC, CHANGED, WOULD_CHANGE = "in_sync", "changed", "would_change"
+PENDING = "pending"  # between the plan and the batch
 FAILED, NOT_REACHED, DEFERRED = "failed", "not_reached", "deferred"
 # The facts of a cloud that playbooks need after it was converged.
 _FACTS = ("role_arn", "instance_profile_arn", "compute_config")
@@ -77,6 +81,12 @@ def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
     return diffs
 
 
+def reasons_of(cloud: Cloud) -> list[str]:
+    """Why a cloud needs changes, as planned."""
+    plans = [cloud.plan(stage) for stage in STAGES]
+    return list(dict.fromkeys(reason for plan in plans if plan for reason in plan.reasons))
+
+
 def warnings_of(cloud: Cloud) -> list[str]:
     """The warnings of the plans of a cloud that needs no change."""
     return _warnings(cloud, [])
@@ -111,7 +121,9 @@ def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
     """The warnings of the cloud's own plans, and of what was done."""
     found = [
         f"{t.cast(Live, resource.live).resource}: {warning}"
-        for resource, plan in cloud.plans.values()
+        for stage in STAGES
+        if stage in cloud.plans
+        for resource, plan in [cloud.plans[stage]]
         for warning in plan.warnings
     ]
     found += [

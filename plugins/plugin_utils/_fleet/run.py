@@ -16,13 +16,16 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    CHANGED,
     DEFERRED,
     FAILED,
     IN_SYNC,
     NOT_REACHED,
+    PENDING,
     diffs_of,
     outcome_of,
     planned_outcome,
+    reasons_of,
     warnings_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
@@ -80,6 +83,8 @@ class Run:
         self._rings = clouds.rings
         self._feed = feed
         self._services = services
+        engine.on_cloud = self._announce
+        self._announced: dict[str, str] = {}
         self._batches: list[list[str]] = []
         self._next = 0
         self.outcomes: dict[str, Json] = {}
@@ -101,15 +106,20 @@ class Run:
     def plan(self) -> Json:
         """Plan all clouds, and divide the pending ones into batches. Returns the counts."""
         clouds = list(self._clouds.values())
-        self._feed.stage("Plan", len(clouds))
+        self._begin("Plan", len(clouds))
         self._engine.plan(clouds)
         for cloud in clouds:
+            self._announce(cloud)
             if not cloud.is_pending:
-                self._finish(cloud, planned_outcome(cloud))
+                self.outcomes[cloud.name] = planned_outcome(cloud)
                 if not cloud.error:
                     self.warnings += [f"{cloud.name}: {text}" for text in warnings_of(cloud)]
+                    cloud.plans.clear()  # the documents of a whole fleet need much memory
         pending = [name for name, cloud in self._clouds.items() if cloud.is_pending]
-        self._divide(pending)
+        # A cloud that is refused takes its place in the rollout, which it may end.
+        self._divide(
+            [name for name, cloud in self._clouds.items() if cloud.is_pending or cloud.error]
+        )
         states = [outcome["state"] for outcome in self.outcomes.values()]
         counts = {state: states.count(state) for state in (IN_SYNC, FAILED, DEFERRED)}
         return {"counts": {"pending": len(pending), **counts}, "batches": len(self._batches)}
@@ -123,7 +133,8 @@ class Run:
             self._engine.plan(clouds)
         done = self._carried_out(clouds)
         for cloud in clouds:
-            self._finish(cloud, self._outcome(cloud, done))
+            if cloud.plans:
+                self._finish(cloud, self._outcome(cloud, done))
         states = [self.outcomes[cloud.name]["state"] for cloud in clouds]
         if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(clouds):
             self.stopped = True
@@ -143,7 +154,7 @@ class Run:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)
         if self.options.check_mode:
             return self._engine.predict(batch)
-        self._feed.stage("Converge", len(clouds))
+        self._begin("Converge", len(batch))
         done = self._engine.converge(batch)
         if self.options.confirm:
             self._engine.confirm(done)
@@ -158,17 +169,31 @@ class Run:
             outcome["diff"] = diffs_of(cloud, own)
         return outcome
 
+    def _begin(self, stage: str, clouds: int) -> None:
+        self._announced.clear()
+        self._feed.stage(stage, clouds)
+
+    def _announce(self, cloud: Cloud) -> None:
+        """Show that a cloud is planned, or written."""
+        outcome = planned_outcome(cloud)
+        if cloud.is_pending:
+            is_planned = self._next == 0
+            outcome["state"] = PENDING if is_planned else CHANGED
+            outcome["reasons"] = [] if is_planned else reasons_of(cloud)
+        self._show(cloud, outcome)
+
     def _finish(self, cloud: Cloud, outcome: Json) -> None:
         self.outcomes[cloud.name] = outcome
+        if outcome["state"] != NOT_REACHED:
+            self._show(cloud, outcome)
+
+    def _show(self, cloud: Cloud, outcome: Json) -> None:
+        """Show the state of a cloud, unless it was shown before in this stage."""
         state = outcome["state"]
-        if state != NOT_REACHED:
-            self._feed.done(
-                cloud.name,
-                cloud.settings.account_id,
-                state,
-                outcome["reasons"],
-                outcome.get("msg", ""),
-            )
+        if self._announced.get(cloud.name) != state:
+            self._announced[cloud.name] = state
+            account_id, message = cloud.settings.account_id, outcome.get("msg", "")
+            self._feed.done(cloud.name, account_id, state, outcome["reasons"], message)
 
     def _divide(self, pending: t.Sequence[str]) -> None:
         """Divide the pending clouds into batches, and defer those that are not to be in this run."""
@@ -185,5 +210,6 @@ class Run:
         for name in names:
             if name not in chosen:
                 self.outcomes[name] = {"state": DEFERRED, "changed": False, "reasons": []}
+                self._feed.done(name, "", DEFERRED)
         own = [[name for name in batch if name in self._clouds] for batch in batches]
         self._batches = [batch for batch in own if batch]
