@@ -1,0 +1,159 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find the clouds of a fleet whose clusters may run with a role, and refuse to take a role away from
+them.
+
+This plugin util is private to the collection. Pure. A cloud's clusters run with the role that its
+variables name, or with its default role where a compute config names none. Roles are compared by
+account and name; where an account is unknown, by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    default_role_name,
+    parse_arn,
+    role_name_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+VARIABLES = (
+    "cloud_iam_account_id",
+    "cloud_iam_cloud_id",
+    "cloud_iam_role",
+    "anyscale_default_role_arn",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """What a host's variables say about the roles of its cloud. Text that is unknown is empty.
+
+    account_id: from the variable, else from the ARN of one of the roles. role: the name of the role
+    that clusters are to run with. default_roles: the names of the roles that clusters may run with
+    if a compute config names none: the one that is registered at Anyscale, and the one that
+    Anyscale creates, since what is registered may not be known.
+    """
+
+    account_id: str = ""
+    cloud_id: str = ""
+    role: str = ""
+    default_roles: frozenset[str] = frozenset()
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The names of all roles that its clusters may run with."""
+        return self.default_roles | ({self.role} if self.role else frozenset())
+
+    def may_be_in(self, account_id: str) -> bool:
+        """Whether it may be in an account. An unknown account may be any."""
+        return not self.account_id or account_id in ("", self.account_id)
+
+    def may_run_with(self, account_id: str, role: str) -> bool:
+        """Whether its clusters may run with the role of this name in this account."""
+        return role in self.roles and self.may_be_in(account_id)
+
+
+def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
+    """The cloud that a host's variables describe. Values that are not valid name no default role."""
+    account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in VARIABLES)
+    default_roles = {role_name_of(registered)} if registered else set()
+    usual = ""
+    with contextlib.suppress(InputError):
+        usual = default_role_name(cloud_id)
+        default_roles.add(usual)
+    arns = filter(None, map(parse_arn, (role, registered)))
+    return Cloud(
+        account_id or next((arn.account_id for arn in arns), ""),
+        cloud_id,
+        role_name_of(role) if role else usual,
+        frozenset(default_roles),
+    )
+
+
+def refusals(
+    fleet: t.Mapping[str, Cloud],
+    selected: t.Collection[str],
+    *,
+    default_role: bool,
+    shared_role: bool,
+) -> dict[str, str]:
+    """The selected hosts that must not be offboarded, each with a message for the operator of the
+    playbook offboard.
+
+    fleet: all clouds that are known, among them the selected ones. default_role, shared_role:
+    offboard also a cloud's default role, and a role that other clouds need.
+    """
+    needs = _needs_after(fleet, selected, default_role)
+
+    @functools.cache  # a role that a whole fleet shares is looked up once, not once for each cloud
+    def users(account_id: str, role: str) -> list[str]:
+        return [user for user in needs.get(role, ()) if fleet[user].may_be_in(account_id)]
+
+    messages = {}
+    for name in selected:
+        cloud = fleet[name]
+        refusal = "" if default_role else _default_role_refusal(cloud)
+        if not refusal and not shared_role:
+            # The cloud itself is not among the users: it would need the role as its default role.
+            refusal = _shared_role_refusal(cloud, users(cloud.account_id, cloud.role))
+        if refusal:
+            messages[name] = refusal
+    return messages
+
+
+def _needs_after(
+    fleet: t.Mapping[str, Cloud], selected: t.Collection[str], default_role: bool
+) -> dict[str, list[str]]:
+    """The hosts that need the role of a name once the selected ones are offboarded.
+
+    A selected cloud loses the role that its variables name. It needs its default roles all the
+    same: one of these is lost only on request.
+    """
+    chosen = frozenset(selected)
+    needs: dict[str, list[str]] = {}
+    for name, cloud in fleet.items():
+        roles = cloud.roles
+        if name in chosen:
+            roles = cloud.default_roles - ({cloud.role} if default_role else frozenset())
+        for role in roles:
+            needs.setdefault(role, []).append(name)
+    return needs
+
+
+def _default_role_refusal(cloud: Cloud) -> str:
+    """Why the role must not be taken from the cloud itself, else nothing."""
+    if cloud.role and not cloud.default_roles:
+        return (
+            f"Whether {cloud.role} is the default role of this cloud is unknown, because "
+            "cloud_iam_cloud_id is not set to a cloud's ID. Set it, or run with -e "
+            "offboard_default_role=true."
+        )
+    if cloud.role not in cloud.default_roles:
+        return ""
+    which = f"cloud {cloud.cloud_id}" if cloud.cloud_id else "this cloud"
+    return (
+        f"{cloud.role} is the default role of {which}: without it, none of the cloud's clusters "
+        "would start. Set cloud_iam_role to another role, or run with -e "
+        "offboard_default_role=true."
+    )
+
+
+def _shared_role_refusal(cloud: Cloud, users: t.Sequence[str]) -> str:
+    """Why the role must not be taken from other clouds, else nothing."""
+    if not users:
+        return ""
+    return (
+        f"{cloud.role} is also a role of {summarize_names(users)}, according to the inventory. "
+        "Clusters of these clouds would lose their access. To offboard these clouds as well, "
+        "select them too. If they are in another account, set their cloud_iam_account_id. To "
+        "offboard the role all the same, run with -e offboard_shared_role=true."
+    )
