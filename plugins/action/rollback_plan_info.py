@@ -27,11 +27,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
-    Cloud,
+    Host,
     Restorable,
     assign,
-    cloud_of,
     documents_of,
+    host_of,
     with_dependents,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
@@ -65,15 +65,15 @@ class ActionModule(FleetAction):
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
-        hosts = {name: _cloud(hostvars[name]) for name in names}
+        hosts = {name: _host(hostvars[name]) for name in names}
         clouds = (
-            sorted({cloud.cloud_id for cloud in hosts.values() if cloud.cloud_id})
+            sorted({host.cloud.cloud_id for host in hosts.values() if host.cloud.cloud_id})
             if arguments["only_named_documents"]
             else None
         )
         in_the_run = {cloud for document in documents for cloud in document.clouds}
         rest_of_fleet = {
-            name: _cloud(hostvars[name])
+            name: _host(hostvars[name])
             for name in arguments["fleet"]
             if name not in hosts and name in hostvars
         }
@@ -148,5 +148,5 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
     )
 
 
-def _cloud(variables: t.Mapping[str, t.Any]) -> Cloud:
-    return cloud_of({name: host_variable(variables, name) for name in VARIABLES})
+def _host(variables: t.Mapping[str, t.Any]) -> Host:
+    return host_of({name: host_variable(variables, name) for name in VARIABLES})

@@ -18,11 +18,9 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
-    default_role_name,
     ec2_service,
     parse_arn,
     parse_bucket,
-    parse_role,
     partition_of,
     role_name_of,
 )
@@ -39,15 +37,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
-
-VARIABLES = (
-    "cloud_iam_account_id",
-    "cloud_iam_cloud_id",
-    "cloud_iam_role",
-    "cloud_iam_bucket",
-    "cloud_iam_compute_config",
-    "anyscale_default_role_arn",
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import role_users
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
+    Cloud,
+    cloud_of,
 )
+
+VARIABLES = (*role_users.VARIABLES, "cloud_iam_bucket", "cloud_iam_compute_config")
 
 # The reverse of the order in which onboarding writes.
 _ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
@@ -57,23 +53,14 @@ _Role = tuple[str, str]  # account ID and name
 
 
 @dataclasses.dataclass(frozen=True)
-class Cloud:
-    """A host: its account, its ID at Anyscale, the documents that belong to it, and the names of
-    the roles that its clusters may run with.
+class Host:
+    """A host: its cloud, the account that the operator says it can connect to, and the documents
+    that belong to the cloud.
     """
 
+    cloud: Cloud
     account_id: str
-    cloud_id: str
     documents: frozenset[_Key]
-    roles: frozenset[str]
-
-    def runs_with(self, roles: t.Iterable[_Role]) -> bool:
-        """Whether its clusters run with one of these roles. If its account is unknown, only the
-        name is compared.
-        """
-        return any(
-            name in self.roles and self.account_id in ("", account) for account, name in roles
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,20 +113,19 @@ class Assignment:
     unassigned: list[Restorable]
 
 
-def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
-    """The cloud that a host's variables describe. Values that are not valid name no document."""
-    account_id, cloud_id, role, bucket, config, registered = (
-        str(variables.get(name) or "") for name in VARIABLES
+def host_of(variables: t.Mapping[str, t.Any]) -> Host:
+    """The host of these variables. Values that are not valid name no document."""
+    cloud = cloud_of(variables)
+    account_id, bucket, config = (
+        str(variables.get(f"cloud_iam_{name}") or "")
+        for name in ("account_id", "bucket", "compute_config")
     )
-    documents: set[_Key] = {(COMPUTE_CONFIG, cloud_id, config)}
-    roles = {role_name_of(registered)} if registered else set()
-    with contextlib.suppress(InputError):
-        name = parse_role(role).name if role else default_role_name(cloud_id)
-        documents.add((TRUST_POLICY, account_id, name))
-        roles.add(name)
+    documents: set[_Key] = {(COMPUTE_CONFIG, cloud.cloud_id, config)}
+    if cloud.role:
+        documents.add((TRUST_POLICY, account_id, cloud.role))
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
-    return Cloud(account_id, cloud_id, frozenset(documents), frozenset(roles))
+    return Host(cloud, account_id, frozenset(documents))
 
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
@@ -163,7 +149,7 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
 
 
 def with_dependents(
-    documents: t.Iterable[Restorable], fleet: t.Mapping[str, Cloud], rolled_back: t.Collection[str]
+    documents: t.Iterable[Restorable], fleet: t.Mapping[str, Host], rolled_back: t.Collection[str]
 ) -> list[Restorable]:
     """The documents, each with the hosts of a fleet whose clusters need what would be lost, and
     which are not rolled back themselves.
@@ -172,21 +158,21 @@ def with_dependents(
     another cloud of the run or in a later run, no backup records that this cloud needs it.
     rolled_back: IDs of clouds.
     """
-    others = {name: cloud for name, cloud in fleet.items() if cloud.cloud_id not in rolled_back}
+    others = {name: host for name, host in fleet.items() if host.cloud.cloud_id not in rolled_back}
     return [
         dataclasses.replace(document, needed_by=tuple(_dependents(document, others)))
         for document in documents
     ]
 
 
-def _dependents(document: Restorable, clouds: t.Mapping[str, Cloud]) -> t.Iterator[str]:
+def _dependents(document: Restorable, hosts: t.Mapping[str, Host]) -> t.Iterator[str]:
     revoked_roles, key = document.revoked_roles, _key(document.first)
-    for name, cloud in clouds.items():
+    for name, host in hosts.items():
         # Clouds that the document was written for are checked by the task that restores it.
         if (
-            cloud.cloud_id not in document.clouds
-            and cloud.runs_with(revoked_roles)
-            and (key[0] != BUCKET_POLICY or key in cloud.documents)
+            host.cloud.cloud_id not in document.clouds
+            and any(host.cloud.may_run_with(account, role) for account, role in revoked_roles)
+            and (key[0] != BUCKET_POLICY or key in host.documents)
         ):
             yield name
 
@@ -211,23 +197,25 @@ def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
 
 
 def assign(
-    documents: t.Iterable[Restorable], clouds: t.Mapping[str, Cloud], only_named: bool
+    documents: t.Iterable[Restorable], hosts: t.Mapping[str, Host], only_named: bool
 ) -> Assignment:
     """Assign each document to the first cloud that it belongs to, else to the first cloud of its
     account. ``only_named``: leave the latter documents out.
     """
     owners: dict[_Key, str] = {}
     neighbors: dict[str, str] = {}
-    for name, cloud in clouds.items():
-        neighbors.setdefault(cloud.account_id, name)
-        for key in cloud.documents:
+    for name, host in hosts.items():
+        neighbors.setdefault(host.account_id, name)
+        for key in host.documents:
             owners.setdefault(key, name)
     assignment = Assignment({}, [])
     for document in documents:
-        host = owners.get(_key(document.first))
-        if host is None and not only_named and document.first.account_id:
-            host = neighbors.get(document.first.account_id)
-        target = assignment.unassigned if host is None else assignment.by_host.setdefault(host, [])
+        taker = owners.get(_key(document.first))
+        if taker is None and not only_named and document.first.account_id:
+            taker = neighbors.get(document.first.account_id)
+        target = (
+            assignment.unassigned if taker is None else assignment.by_host.setdefault(taker, [])
+        )
         target.append(document)
     return assignment
 

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     assign,
-    cloud_of,
     documents_of,
+    host_of,
     with_dependents,
 )
 
@@ -54,6 +54,7 @@ HOSTS = {
     "second": variables(2, role="ray-b", bucket="s3://bucket-1"),
     "third": variables(3, OTHER, role=f"arn:aws:iam::{OTHER}:role/ray/ray-b"),
     "bare": {},
+    "no account": variables(4, "", role=f"arn:aws:iam::{'5' * 12}:role/ray-c"),
     "odd": {"cloud_iam_role": "no role/", "cloud_iam_bucket": 7, "cloud_iam_account_id": None},
 }
 
@@ -67,6 +68,11 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
     "a compute config": (config("team", "cld_2"), "second", "second"),
     "a compute config of another name": (config("former", "cld_2"), None, "first"),
     "an account without a cloud": (trust("r", "444444444444"), None, None),
+    "a role of a cloud whose account its operator does not name": (
+        trust("ray-c", "5" * 12),
+        None,
+        None,
+    ),
     "a compute config of an unknown account": (config("former", "cld_9", ""), None, None),
 }
 
@@ -76,7 +82,7 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
 def test_who_puts_it_back(case: str, own: bool) -> None:
     backup, owner, any_cloud = SHARES[case]
     documents = documents_of({"/backups/1.json": backup})
-    shares = assign(documents, {name: cloud_of(host) for name, host in HOSTS.items()}, own)
+    shares = assign(documents, {name: host_of(host) for name, host in HOSTS.items()}, own)
     taken_by = owner if own else any_cloud
     assert shares.by_host == ({taken_by: documents} if taken_by else {})
     assert shares.unassigned == ([] if taken_by else documents)
@@ -142,12 +148,21 @@ FLEET = {
     "falls back to it": variables(5, role="own") | {"anyscale_default_role_arn": ARN},
     "of an account unknown": variables(6, "", role="shared", bucket="bucket-1"),
     "with a role of its own": variables(7, role="own", bucket="bucket-1"),
+    "in the other account of its role": variables(
+        8, "", role=ARN.replace(ACCOUNT, OTHER), bucket="bucket-1"
+    ),
     "bare": {},
 }
 NEEDS: dict[str, tuple[Backup, set[str]]] = {
     "the trust that it gave": (
         GIVES_TRUST,
         {"beside it", "elsewhere", "falls back to it", "of an account unknown"},
+    ),
+    "the trust that it gave to the usual role of a cloud that runs with another one": (
+        dataclasses.replace(
+            trust("cld_7-cluster_node_role"), before=of(LAMBDA), after=of(LAMBDA, EC2)
+        ),
+        {"with a role of its own"},
     ),
     "the trust that it took": (TAKES_TRUST, set()),
     "the bucket that it gave": (GIVES_BUCKET, {"beside it", "of an account unknown"}),
@@ -166,7 +181,7 @@ def test_who_needs_what_would_be_lost(case: str) -> None:
     back to it.
     """
     backup, expected = NEEDS[case]
-    fleet = {name: cloud_of(host) for name, host in FLEET.items()}
+    fleet = {name: host_of(host) for name, host in FLEET.items()}
     (document,) = with_dependents(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
     assert set(document.needed_by) == expected
     assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]
