@@ -38,9 +38,10 @@ class Cloud:
     """What a host's variables say about the roles of its cloud. Text that is unknown is empty.
 
     account_id: from the variable, else from the ARN of one of the roles. role: the name of the role
-    that clusters are to run with. default_roles: the names of the roles that clusters may run with
-    if a compute config names none: the one that is registered at Anyscale, and the one that
-    Anyscale creates, since what is registered may not be known.
+    that clusters are to run with, which is the registered one if the variables name none.
+    default_roles: the names of the roles that clusters may run with if a compute config names none:
+    the one that is registered at Anyscale, and the one that Anyscale creates, since what is
+    registered may not be known.
     """
 
     account_id: str = ""
@@ -65,17 +66,15 @@ class Cloud:
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     """The cloud that a host's variables describe. Values that are not valid name no default role."""
     account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in VARIABLES)
-    default_roles = {role_name_of(registered)} if registered else set()
-    usual = ""
+    defaults = [role_name_of(registered)] if registered else []
     with contextlib.suppress(InputError):
-        usual = default_role_name(cloud_id)
-        default_roles.add(usual)
+        defaults.append(default_role_name(cloud_id))
     arns = filter(None, map(parse_arn, (role, registered)))
     return Cloud(
         account_id or next((arn.account_id for arn in arns), ""),
         cloud_id,
-        role_name_of(role) if role else usual,
-        frozenset(default_roles),
+        role_name_of(role) if role else next(iter(defaults), ""),
+        frozenset(defaults),
     )
 
 

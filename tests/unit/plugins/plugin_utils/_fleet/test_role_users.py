@@ -51,7 +51,8 @@ DEFAULT: dict[str, tuple[Variables, str]] = {
     "the usual one, because an empty role is named": ({"role": ""}, USUAL),
     "the usual one, by its name": ({"role": USUAL}, USUAL),
     "the usual one, by its ARN": ({"role": f"arn:aws:iam::{ACCOUNT}:role/{USUAL}"}, USUAL),
-    "the usual one, where another one is registered": ({"registered": ARN}, USUAL),
+    "the usual one, where another one is registered": ({"role": USUAL, "registered": ARN}, USUAL),
+    "the registered one, because no role is named": ({"registered": ARN}, ROLE),
     "the registered one, by its name": ({"role": ROLE, "registered": ARN}, ROLE),
     "the registered one, by its ARN with a path": ({"role": ARN, "registered": ARN}, ROLE),
     "the registered one, where the path is given differently": (
@@ -223,6 +224,12 @@ BOTH = {
         {"role": ARN, "registered": ARN},
         {"one", "other"},
         set(),
+    ),
+    "the registered role of the other one, which names no role": Both(
+        {"role": ARN}, {"registered": ARN}, {"one", "other"}, set()
+    ),
+    "the usual role of the other one, which names no role and loses the registered one": Both(
+        {"role": OTHER_USUAL}, {"registered": ARN}, {"one", "other"}, {"one"}
     ),
     "the default role of the other one, in another account": Both(
         {"role": ARN}, {"role": ROLE, "registered": ARN, "account_id": ELSEWHERE}, {"other"}, set()
