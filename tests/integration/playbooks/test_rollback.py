@@ -13,6 +13,7 @@ import pathlib
 import typing as t
 
 import pytest
+import yaml
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
     same_config,
@@ -624,6 +625,48 @@ def test_the_last_document_that_was_written_is_restored_first_and_drift_ends_it(
         running_sandbox, "rollback", inventory, *options, "-e", "rollback_force=true"
     )
     assert forced.exit_status == 0, forced.output
+
+
+@pytest.mark.core
+def test_two_runs_are_rolled_back_one_after_the_other(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """By one playbook that imports this one twice. The first rollback is refused for all clouds that
+    it is for; the second one is made all the same.
+    """
+    one, other = CLOUDS[0], CLOUDS[2]
+    running_sandbox.reset()
+    running_sandbox.seed(CLOUDS)
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
+    before = state(running_sandbox, other)
+    for cloud in (one, other):
+        run = run_playbook(
+            running_sandbox,
+            "onboard",
+            inventory,
+            "--limit",
+            cloud.name,
+            "-e",
+            f"cloud_iam_run_id={cloud.name}",
+        )
+        assert run.exit_status == 0, run.output
+    _publish(running_sandbox, one)
+    playbook = tmp_path / "both.yml"
+    playbook.write_text(
+        yaml.safe_dump(
+            [
+                {
+                    "import_playbook": "rayfleet.anyscale.rollback",
+                    "vars": {"rollback_run": cloud.name},
+                }
+                for cloud in (one, other)
+            ]
+        )
+    )
+    run = run_playbook(running_sandbox, str(playbook), inventory)
+    assert (run.exit_status, run.failed()) == (2, {one.name}), run.output
+    assert same_state(state(running_sandbox, other), before)
+    assert "no hosts matched" not in run.output
 
 
 @pytest.mark.long
