@@ -131,9 +131,9 @@ def run_module(
 
     def run(module: str, /, check: bool = False, **options: t.Any) -> Result:
         main = importlib.import_module(f"{MODULES}.{module}")
-        locks = {"lock_dir": str(tmp_path / "locks")} if hasattr(main, "Task") else {}
+        locks = {"lock_dir": str(tmp_path / "locks")} if hasattr(main, "run_module") else {}
         arguments = {**locks, **options}
-        if hasattr(main, "Task") and request.config.getoption(IN_WORKER):
+        if hasattr(main, "run_module") and request.config.getoption(IN_WORKER):
             return _run_in_worker(module, arguments, check, tmp_path)
         modes = {"_ansible_check_mode": check, "_ansible_diff": True}
         # A module's own interpreter knows nothing of the controller; this one does once another

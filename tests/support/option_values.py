@@ -13,7 +13,8 @@ import pathlib
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    Module,
     module_arguments,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
@@ -24,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
 from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import NEW, TOOLING
 
 PACKAGE = "ansible_collections.rayfleet.anyscale.plugins.modules"
+_ACTIONS = "ansible_collections.rayfleet.anyscale.plugins.action"
 FOLDER = pathlib.Path(__file__).parents[2] / "plugins" / "modules"
 PWNED = pathlib.Path("/tmp/pwned-by-a-test")
 LARGE = "A" * 2**20
@@ -134,7 +136,6 @@ _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
 }
 _CLOUD: Json = {"cloud_id": NEW.cloud_id, "account_id": ACCOUNT, "role": NEW.role_name}
 GIVEN: dict[str, Json] = {
-    "cloud_iam": {**_CLOUD, "bucket": NEW.bucket_name, "compute_config": NEW.compute_config_name},
     "cloud_iam_info": {
         **_CLOUD,
         "bucket": NEW.bucket_name,
@@ -147,20 +148,28 @@ GIVEN: dict[str, Json] = {
 }
 
 
+def module_class_of(module: str) -> type[Module] | None:
+    """The class that does the work of a module, if it has an action that runs the same."""
+    if not hasattr(importlib.import_module(f"{PACKAGE}.{module}"), "run_module"):
+        return None
+    action = importlib.import_module(f"{_ACTIONS}.{module}").ActionModule
+    return t.cast("type[Module]", action.module_class)
+
+
 def options_of(module: str) -> dict[str, Json]:
     """What a module's options are validated with."""
-    found = importlib.import_module(f"{PACKAGE}.{module}")
+    found = module_class_of(module)
     specification = (
-        module_arguments(found.Task)["argument_spec"]
-        if hasattr(found, "Task")
-        else found.ARGUMENT_SPEC
+        importlib.import_module(f"{PACKAGE}.{module}").ARGUMENT_SPEC
+        if found is None
+        else module_arguments(found)["argument_spec"]
     )
     return t.cast("dict[str, Json]", specification)
 
 
 # Most options are those of several modules, by the same code. One module has nearly all; others are
 # tried on those alone that it has not, or that name something.
-_WHOLE = "cloud_iam"
+_WHOLE = "compute_config_profile"
 _NAMES = ("bucket", "cloud_id", "instance_profile", "name", "role")
 OPTIONS = [
     (module, option)

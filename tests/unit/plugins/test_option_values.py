@@ -42,6 +42,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.option_values import (
     PACKAGE,
     arguments_with,
     check_refusal,
+    module_class_of,
     options_of,
     values_for,
 )
@@ -74,16 +75,15 @@ def no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> No
 
 def refusal_of(module: str, arguments: Json) -> str | None:
     """What a module says of its arguments; ``None`` where it continues and calls AWS or Anyscale."""
-    found = importlib.import_module(f"{PACKAGE}.{module}")
+    found = module_class_of(module)
     try:
-        if hasattr(found, "Task"):
-            validated = Validated(found.Task, module, arguments)
+        if found is not None:
+            validated = Validated(found, module, arguments)
             if validated.complaint is None:
-                found.Task(validated.params).result(check_mode=True)
+                found(validated.params).result(check_mode=True)
             return validated.complaint
-        checked = ArgumentSpecValidator(found.ARGUMENT_SPEC).validate(
-            json.loads(json.dumps(arguments))
-        )
+        rules = importlib.import_module(f"{PACKAGE}.{module}").ARGUMENT_SPEC
+        checked = ArgumentSpecValidator(rules).validate(json.loads(json.dumps(arguments)))
         if not checked.error_messages:
             cluster_identity.read_identity(checked.validated_parameters)
         return ", ".join(checked.error_messages) or None
@@ -151,11 +151,6 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "needed_by": (*_ANY_TEXT[2:], "null", "no elements", "nested", "dictionaries", "numbers"),
 }
 TAKEN_IN: dict[tuple[str, str], tuple[str, ...]] = {
-    # The role is named, and the steps that come first do not ask for the cloud nor the profile.
-    ("cloud_iam", "cloud_id"): _LINES,
-    ("cloud_iam", "instance_profile"): ("null", *_LINES),
-    ("cloud_iam", "role"): ("null", *_WORDS, "ARN of another partition"),
-    ("compute_config_profile", "cloud_id"): _LINES,
     ("compute_config_profile", "role"): ("null", *_WORDS, "ARN of another partition"),
     # An audit takes what it cannot find, or finds elsewhere, as one of its facts.
     ("cloud_iam_info", "role"): ("null", *_WORDS, *_ROLE_ARNS),
@@ -323,11 +318,12 @@ ALIASES: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("module", ALIASES)
 def test_each_alias_stands_for_its_option(module: str, tmp_path: pathlib.Path) -> None:
-    task = importlib.import_module(f"{PACKAGE}.{module}").Task
+    found = module_class_of(module)
+    assert found is not None
     assert ALIASES[module]
     for alias, option in ALIASES[module].items():
         others = {name: one for name, one in given(module, tmp_path).items() if name != option}
         keys = {} if option == "profile" else {**KEYS, "session_token": "token"}
         keys.pop(option, None)
-        validated = Validated(task, module, {**others, **keys, alias: "a-value"})
+        validated = Validated(found, module, {**others, **keys, alias: "a-value"})
         assert (validated.complaint, validated.params[option]) == (None, "a-value"), alias

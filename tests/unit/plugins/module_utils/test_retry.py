@@ -13,24 +13,24 @@ from unittest import mock
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock, backoff
 
 SHORTEST = 0.01
 
 
-class Time:
+class Time(Clock):
     """A clock that only sleeping moves, or the work between two attempts."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.seconds = 1000.0
         self.pauses: list[float] = []
 
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
-        self.now += seconds
+        self.seconds += seconds
 
-    def clock(self) -> float:
-        return self.now
+    def now(self) -> float:
+        return self.seconds
 
 
 def run(
@@ -39,9 +39,9 @@ def run(
     """The numbers of all attempts, each of which takes its time to work."""
     time = Time()
     numbers = []
-    for number in backoff(seconds, first, longest, sleep=time.sleep, clock=time.clock):
+    for number in backoff(seconds, first, longest, time):
         numbers.append(number)
-        time.now += work
+        time.seconds += work
         if number > 100_000:
             break
     return numbers, time
@@ -64,8 +64,8 @@ def test_the_time_is_used_but_not_exceeded_by_more_than_one_attempt(
     seconds: float, work: float
 ) -> None:
     _numbers, time = run(seconds, work=work)
-    assert seconds - 3.0 <= time.now - 1000 + work
-    assert time.now - 1000 <= seconds + 3.0 + 2 * work
+    assert seconds - 3.0 <= time.seconds - 1000 + work
+    assert time.seconds - 1000 <= seconds + 3.0 + 2 * work
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_there_are_two_attempts_even_without_time(work: float) -> None:
 
 def test_the_first_attempt_comes_at_once() -> None:
     time = Time()
-    assert next(backoff(10, sleep=time.sleep, clock=time.clock)) == 0
+    assert next(backoff(10, clock=time)) == 0
     assert time.pauses == []
 
 

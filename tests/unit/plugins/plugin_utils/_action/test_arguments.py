@@ -13,10 +13,12 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.task import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     module_arguments,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import Task
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    TrustPolicyModule,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 
 pytestmark = pytest.mark.core
@@ -24,17 +26,20 @@ pytestmark = pytest.mark.core
 OF_US = {"version": "9.0.0", "collection_name": "rayfleet.anyscale"}
 
 
-class Aged(Task):
+class Aged(TrustPolicyModule):
     """A module with an option and an alias that are going to be removed."""
 
     options: t.ClassVar[dict[str, dict[str, t.Any]]] = {
-        **Task.options,
+        **TrustPolicyModule.options,
         "old": {
             "type": "str",
             "removed_in_version": "9.0.0",
             "removed_from_collection": "rayfleet.anyscale",
         },
-        "role": {**Task.options["role"], "deprecated_aliases": [{"name": "role_name", **OF_US}]},
+        "role": {
+            **TrustPolicyModule.options["role"],
+            "deprecated_aliases": [{"name": "role_name", **OF_US}],
+        },
     }
 
 
@@ -69,6 +74,6 @@ def test_the_complaint_is_that_of_a_module(capsys: pytest.CaptureFixture[str], c
     """To the letter: the message does not depend on where the task ran."""
     name = {"_ansible_module_name": "iam_trust_ec2"}
     with patch_module_args({**WRONG[case], **name}), pytest.raises(SystemExit):
-        AnsibleModule(supports_check_mode=True, **module_arguments(Task))
+        AnsibleModule(supports_check_mode=True, **module_arguments(TrustPolicyModule))
     printed = json.loads(capsys.readouterr().out)["msg"]
-    assert Validated(Task, "iam_trust_ec2", WRONG[case]).complaint == printed
+    assert Validated(TrustPolicyModule, "iam_trust_ec2", WRONG[case]).complaint == printed
