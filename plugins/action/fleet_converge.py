@@ -84,7 +84,7 @@ class ActionModule(FleetAction):
             run.end()
             _runs.pop(arguments["run"], None)
         folder.write_outcomes(run.outcomes)
-        folder.write("left_to_tasks", run.role_clouds)
+        folder.write("run", {"step": _label(arguments), "left_to_tasks": run.role_clouds})
         warnings, run.warnings = run.warnings, []
         return {
             **counts,
@@ -121,6 +121,13 @@ class ActionModule(FleetAction):
         )
         feed = Feed(folder.create(), Display().display)
         return Run(engine, options, clouds, feed, services)
+
+
+def _label(arguments: Json) -> str:
+    """The name of the step of a workflow that the run is."""
+    if arguments["state"] == "absent":
+        return "offboard"
+    return "onboard canary" if arguments["only"] == "canary" else "onboard"
 
 
 def _options(arguments: Json, check_mode: bool, diff: bool) -> RunOptions:

@@ -34,10 +34,13 @@ class ActionModule(FleetAction):
     ) -> dict[str, t.Any]:
         """Count the outcomes, those of the role's tasks included."""
         folder = RunFolder(arguments["run"])
-        by_role = {name: role_outcome(hostvars[name]) for name in folder.read("left_to_tasks", [])}
+        run = folder.read("run", {"step": "", "left_to_tasks": []})
+        by_role = {name: role_outcome(hostvars[name]) for name in run["left_to_tasks"]}
         outcomes = {**folder.read_outcomes(), **by_role}
+        counts, failed = counts_of(outcomes), failed_clouds(outcomes)
         return {
-            "counts": counts_of(outcomes),
-            "failed_clouds": failed_clouds(outcomes),
+            "counts": counts,
+            "failed_clouds": failed,
+            "artifact": {"step": run["step"], "counts": counts, "failed_clouds": failed},
             "lines": lines_of(outcomes, self._task.check_mode),
         }

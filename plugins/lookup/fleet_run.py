@@ -75,7 +75,9 @@ class LookupModule(LookupBase):
         except TaskError as error:
             raise AnsibleLookupError(error.failure()["msg"]) from error
         groups = hosts_of_next_plays(
-            folder.read_outcomes(), folder.read("left_to_tasks", []), self.get_option("standby")
+            folder.read_outcomes(),
+            folder.read("run", {}).get("left_to_tasks", []),
+            self.get_option("standby"),
         )
         return [
             {"name": name, "group": f"fleet_{run}_{group}"}

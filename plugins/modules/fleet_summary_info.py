@@ -67,6 +67,12 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-lab]
+artifact:
+  description: The counts and the failed clouds with the name of the step, for
+    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it.
+  returned: success
+  type: dict
+  sample: {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab]}
 lines:
   description: The summary for people, with one line for each of the first 200 clouds that were not
     in sync, and the command that restores what was replaced.
