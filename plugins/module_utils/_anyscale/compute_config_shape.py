@@ -10,7 +10,6 @@ https://docs.anyscale.com/configuration/compute
 
 from __future__ import annotations
 
-import copy
 import json
 import typing as t
 
@@ -81,7 +80,7 @@ def compose(config: t.Mapping[str, t.Any], entries: t.Sequence[JsonObject]) -> J
         key: value for key, value in config.items() if key not in replaced and value is not None
     }
     repeated = {key: entries[0][key] for key in _REPEATED if key in entries[0]}
-    return copy.deepcopy({**kept, **repeated, "deployment_configs": list(entries)})
+    return json_copy({**kept, **repeated, "deployment_configs": list(entries)})
 
 
 def normalize(config: t.Mapping[str, t.Any]) -> JsonObject:
@@ -231,9 +230,20 @@ def schema_error(path: str, value: t.Any, expected: str) -> InputError:
     )
 
 
+def json_copy(value: t.Any) -> t.Any:
+    """A copy of a JSON document: several times faster than ``copy.deepcopy``, and configs are copied
+    often.
+    """
+    if isinstance(value, dict):
+        return {key: json_copy(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [json_copy(part) for part in value]
+    return value
+
+
 def mapping_in(value: t.Any, path: str) -> JsonObject:
     """A copy of a value that has to be a mapping."""
-    return copy.deepcopy(dict(_checked_mapping(value, path)))
+    return json_copy(dict(_checked_mapping(value, path)))
 
 
 def _checked_mapping(value: t.Any, path: str) -> t.Mapping[str, t.Any]:
