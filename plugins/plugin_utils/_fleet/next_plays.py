@@ -27,9 +27,9 @@ def hosts_of_next_plays(
 ) -> dict[str, list[str]]:
     """The hosts of the play with tasks for single clouds, and of the report.
 
-    The report is for the clouds that changed or failed, and for those with tasks of their own. A
-    play without hosts would be skipped, and one in which all hosts fail would end the run: one
-    cloud that did not fail stands by.
+    The report is for the clouds that changed or failed. Those with tasks of their own join it if
+    they fail. A play without hosts would be skipped, and one in which all hosts fail would end the
+    run: one cloud that did not fail stands by.
     """
     failed = {name for name, outcome in outcomes.items() if outcome["state"] == FAILED}
     reported = [
@@ -39,7 +39,6 @@ def hosts_of_next_plays(
     ]
     healthy = [name for name in selected if name not in failed and name not in for_role]
     standby = (healthy or list(selected))[:1]
-    report = [*reported, *for_role]
-    if not set(report) - failed - set(for_role):
-        report = [*report, *(name for name in standby if name not in report)]
-    return {TASKS: list(for_role) or standby, REPORT: report}
+    if not set(reported) - failed and not (for_role and not healthy):
+        reported += [name for name in standby if name not in reported]
+    return {TASKS: list(for_role) or standby, REPORT: reported}

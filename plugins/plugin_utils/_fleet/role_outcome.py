@@ -16,8 +16,6 @@ RESULTS = (
     "cloud_iam_bucket_access_result",
     "cloud_iam_compute_config_result",
 )
-# What the playbooks set if a task of the role has failed.
-ERROR = "cloud_iam_error"
 
 Json = dict[str, t.Any]
 
@@ -34,8 +32,9 @@ def role_outcome(variables: t.Mapping[str, t.Any]) -> Json:
         ),
         "backup_files": [result["backup_file"] for result in ran if "backup_file" in result],
     }
-    if variables.get(ERROR):
-        return {**outcome, "state": "failed", "msg": str(variables[ERROR])}
+    failed = [result for result in ran if result.get("failed")]
+    if failed:
+        return {**outcome, "state": "failed", "msg": str(failed[0].get("msg", ""))}
     if not results:
         return {**outcome, "state": "not_reached"}
     return {**outcome, "state": "changed" if changed else "in_sync"}
