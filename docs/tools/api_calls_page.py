@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.docs.tools.marks import replace_part
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import SCENES
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import ALL_SCENES
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PAGE = ROOT / "docs/docsite/rst/api_calls.rst"
@@ -28,7 +28,7 @@ def _table() -> t.Iterator[str]:
     yield _row(
         "state of the cloud", "AWS calls that read", "AWS calls that write", "Anyscale calls"
     )
-    for name, scene in SCENES.items():
+    for name, scene in ALL_SCENES.items():
         anyscale = {
             operation: count for operation, count in scene.calls.items() if "/" in operation
         }

@@ -2,21 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states that a cloud is found in, and the calls that the module ``cloud_iam`` may make for it
-in each: its budget.
+"""The states that a cloud is found in, and the calls that the fleet engine and each module may make
+for it in each: their budgets.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
+from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     TOOLING_ACCOUNT,
     caller_key,
 )
+from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.support import engine_runs
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
@@ -29,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_bucket_policy,
     put_trust,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 
 SEARCH = "POST /api/v2/compute_templates/search"
 RESOURCES = "GET /api/v2/clouds/{id}/resources"
@@ -55,7 +59,18 @@ GIVEN: Json = {
     "role": ROLE,
     "bucket": NEW.bucket_name,
     "compute_config": NEW.compute_config_name,
-    **TOOLING,
+}
+# What a module is given instead.
+OF_MODULES: dict[str, Json] = {
+    "iam_trust_ec2": {"cloud_id": None, "bucket": None, "compute_config": None},
+    "s3_cloud_access": {
+        **{"cloud_id": None, "role": None, "compute_config": None},
+        "roles": [NEW.role_arn],
+    },
+    "compute_config_profile": {
+        **{"bucket": None, "compute_config": None},
+        "name": NEW.compute_config_name,
+    },
 }
 
 
@@ -63,14 +78,16 @@ GIVEN: Json = {
 class Scene:
     """A cloud as it is found, and each call that it takes to converge it.
 
-    changes: to a cloud in sync; spoil: what is done to it then. options: of the module,
-    beside those of every scene; ``None`` takes one away.
+    changes: to a cloud in sync; spoil: what is done to it then. options: of the module or of the
+    engine's cloud, beside those of every scene; ``None`` takes one away. module: what converges it;
+    by default the engine, for one cloud.
     """
 
     calls: t.Mapping[str, int]
     changes: Json = dataclasses.field(default_factory=dict)
     options: Json = dataclasses.field(default_factory=dict)
     spoil: t.Callable[[Sandbox], None] = lambda sandbox: None
+    module: str = ""
 
     def prepare(self, sandbox: Sandbox) -> None:
         """Nothing but this cloud in the sandbox."""
@@ -80,16 +97,24 @@ class Scene:
         sandbox.clear_calls()
 
     @property
+    def changes_something(self) -> bool:
+        """Whether the cloud is found in another state than it is to have."""
+        return any(writes("anyscale" if "/" in call else "aws", call) for call in self.calls)
+
+    @property
     def takes_out(self) -> bool:
         """Whether statements go that were there."""
         return "state" in self.options or "prune_dangling_principals" in self.options
 
-    @property
-    def arguments(self) -> Json:
-        """The module's options."""
-        return {
-            name: value for name, value in {**GIVEN, **self.options}.items() if value is not None
-        }
+    def run(self, run_module: Run, check: bool = False) -> Json:
+        """Converge the cloud. Returns the result, of the engine or of the module."""
+        given = {**GIVEN, **TOOLING, **OF_MODULES.get(self.module, {}), **self.options}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.module:
+            return run_module(self.module, check=check, **given)
+        state = given.pop("state", "present")
+        variables = {**given, "lock_dir": str(Path.home() / "locks")}
+        return engine_runs.converge({NEW.name: variables}, state, check_mode=check)[NEW.name]
 
 
 def _readable_by_a_deleted_principal(sandbox: Sandbox) -> None:
@@ -116,11 +141,12 @@ _NEW = {
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
-    **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
+    **{"GetRole": 7, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
-    **{"GetInstanceProfile": 4, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
-    **{SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
+    **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
+    **{SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
 }
+_NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 
 # Each document that is changed is read again under its lock, and once more after the
 # change.
@@ -130,17 +156,14 @@ SCENES: dict[str, Scene] = {
         {**_READS, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
     ),
     "no bucket access": Scene(
-        {**_READS, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        {**_READS, "GetRole": 3, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket policy": Scene(
         {
             **_READS,
-            "GetRole": 2,
-            "GetBucketPolicy": 3,
-            "ListRoles": 1,
-            "ListUsers": 1,
-            "PutBucketPolicy": 1,
+            **{"GetRole": 4, "ListRoles": 3, "ListUsers": 3},
+            **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
         },
         {"bucket_policy": "none"},
         {"prune_dangling_principals": True},
@@ -149,24 +172,21 @@ SCENES: dict[str, Scene] = {
     "no instance profile": Scene(
         {
             **_READS,
-            "GetRole": 3,
-            "GetInstanceProfile": 4,
-            SEARCH: 3,
-            "CreateInstanceProfile": 1,
-            "AddRoleToInstanceProfile": 1,
+            **{"GetRole": 3, "GetInstanceProfile": 3},
+            **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },
         {"profile": "missing"},
     ),
     "instance profile without its role": Scene(
-        {**_READS, "GetRole": 3, "GetInstanceProfile": 4, SEARCH: 3, "AddRoleToInstanceProfile": 1},
+        {**_READS, "GetRole": 3, "GetInstanceProfile": 3, "AddRoleToInstanceProfile": 1},
         {"profile": "empty"},
     ),
     "no compute config": Scene(
-        {**_READS, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, DEFAULT: 1, CREATE: 1},
+        {**_READS, SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
         {"compute_config": "missing"},
     ),
     "another instance profile in the compute config": Scene(
-        {**_READS, "GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},
+        {**_READS, SEARCH: 3, RESOURCES: 1, CREATE: 1},
         {"compute_config": "other_profile"},
     ),
     "nothing created yet": Scene(_MAKE, _NEW),
@@ -176,17 +196,81 @@ SCENES: dict[str, Scene] = {
             **{name: count for name, count in _MAKE.items() if name != "AssumeRole"},
         },
         _NEW,
-        dict.fromkeys(TOOLING),
+        _NO_ROLE_TO_ASSUME,
     ),
+    "in sync, with the registered role": Scene({**_READS, RESOURCES: 1}, {}, {"role": None}),
     "to be offboarded": Scene(
         {
             **_READS,
-            **{"GetRole": 4, "UpdateAssumeRolePolicy": 1},
+            **{"GetRole": 3, "UpdateAssumeRolePolicy": 1},
             **{"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
-            **{"GetInstanceProfile": 2, SEARCH: 3, RESOURCES: 1, CREATE: 1},
+            **{SEARCH: 3, RESOURCES: 1, CREATE: 1},
         },
         {},
         {"state": "absent"},
         _trusted_by_lambda_too,
     ),
+}
+_TRUST, _BUCKET, _CONFIG = OF_MODULES
+_READ_TRUST = {"AssumeRole": 1, "GetRole": 1}
+_READ_BUCKET = {"AssumeRole": 1, "GetBucketPolicy": 1}
+_READ_CONFIG = {"AssumeRole": 1, "GetInstanceProfile": 1, SEARCH: 1}
+_WRITE_TRUST = {**_READ_TRUST, "GetRole": 3, "UpdateAssumeRolePolicy": 1}
+_WRITE_BUCKET = {**_READ_BUCKET, "GetRole": 1, "GetBucketPolicy": 3, "PutBucketPolicy": 1}
+_WRITE_CONFIG = {**_READ_CONFIG, SEARCH: 3, RESOURCES: 1, CREATE: 1}
+
+# The modules, as tasks of their own and in the role.
+MODULE_SCENES: dict[str, Scene] = {
+    "trust in sync": Scene(_READ_TRUST, module=_TRUST),
+    "trust missing": Scene(_WRITE_TRUST, {"trust": "foreign_principal"}, module=_TRUST),
+    "trust of the registered role, in sync": Scene(
+        {**_READ_TRUST, RESOURCES: 1},
+        options={"role": None, "cloud_id": NEW.cloud_id},
+        module=_TRUST,
+    ),
+    "trust to be removed": Scene(
+        _WRITE_TRUST, {}, {"state": "absent"}, _trusted_by_lambda_too, _TRUST
+    ),
+    "access in sync": Scene(_READ_BUCKET, module=_BUCKET),
+    "access missing": Scene(_WRITE_BUCKET, {"bucket_policy": "foreign_reader"}, module=_BUCKET),
+    "access missing, and a deleted principal": Scene(
+        {**_WRITE_BUCKET, "ListRoles": 1, "ListUsers": 1},
+        {"bucket_policy": "none"},
+        {"prune_dangling_principals": True},
+        _readable_by_a_deleted_principal,
+        _BUCKET,
+    ),
+    "access of the registered role, in sync": Scene(
+        {**_READ_BUCKET, RESOURCES: 1},
+        options={"roles": None, "cloud_id": NEW.cloud_id},
+        module=_BUCKET,
+    ),
+    "access to be removed": Scene(
+        {**_READ_BUCKET, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
+        options={"state": "absent"},
+        module=_BUCKET,
+    ),
+    "compute config in sync": Scene(_READ_CONFIG, module=_CONFIG),
+    "compute config missing": Scene(
+        {**_WRITE_CONFIG, DEFAULT: 1}, {"compute_config": "missing"}, module=_CONFIG
+    ),
+    "compute config missing, and the instance profile": Scene(
+        {
+            **_WRITE_CONFIG,
+            **{"GetRole": 2, "GetInstanceProfile": 3, DEFAULT: 1},
+            **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
+        },
+        {"profile": "missing", "compute_config": "missing"},
+        module=_CONFIG,
+    ),
+    "compute config with another instance profile": Scene(
+        _WRITE_CONFIG, {"compute_config": "other_profile"}, module=_CONFIG
+    ),
+    "compute config from which the instance profile is to be removed": Scene(
+        _WRITE_CONFIG, options={"state": "absent"}, module=_CONFIG
+    ),
+}
+ALL_SCENES = {
+    **SCENES,
+    **{f"{scene.module}, {name}": scene for name, scene in MODULE_SCENES.items()},
 }
