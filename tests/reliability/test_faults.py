@@ -34,7 +34,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_trust,
     trust_of,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import CREATE, NEW, SCENES
+from ansible_collections.rayfleet.anyscale.tests.support.call_budgets import (
+    ALL_SCENES,
+    CREATE,
+    NEW,
+    OF_MODULES,
+    SCENES,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime, pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.support.fault_injection import (
     FOR_EVER,
@@ -54,9 +60,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG
 
-MODULE = "cloud_iam"
 POLICY_WRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
-STEPS = ("trust", "bucket_access", "compute_config_profile")
+STEPS = ("trust", "bucket", "instance profile", "compute config")
 
 # What each run of the tests has of reads, of faults that last, and of writes that others come
 # between.
@@ -94,7 +99,7 @@ class Case:
         """
         write = is_write(self.operation)
         typical = _LASTING if self.times > 1 else _TYPICAL
-        if self.number != SCENES[self.scene].calls[self.operation]:
+        if self.number != ALL_SCENES[self.scene].calls[self.operation]:
             return (pytest.mark.soak,)
         if self.times == 1 and write:
             return ()
@@ -130,22 +135,37 @@ class Case:
 
 
 def _scene_of(operation: str) -> str:
-    """Where an operation is called: where everything is made, as far as it is."""
+    """Where the engine makes a call: where everything is made, as far as it is."""
     scenes = sorted(SCENES, key=lambda name: name != "nothing created yet")
     return next(name for name in scenes if operation in SCENES[name].calls)
 
 
+def _scenes_of(operation: str) -> list[str]:
+    """Where the engine makes a call, and each module that makes it."""
+    found = [_scene_of(operation)]
+    for module in OF_MODULES:
+        scenes = [
+            name
+            for name, scene in ALL_SCENES.items()
+            if scene.module == module and operation in scene.calls
+        ]
+        found += sorted(scenes, key=lambda name: -sum(ALL_SCENES[name].calls.values()))[:1]
+    return found
+
+
+OPERATIONS = list(
+    dict.fromkeys(operation for scene in ALL_SCENES.values() for operation in scene.calls)
+)
+
+
 def _cases() -> t.Iterator[t.Any]:
-    for operation in dict.fromkeys(
-        operation for scene in SCENES.values() for operation in scene.calls
-    ):
-        scene = _scene_of(operation)
-        count = SCENES[scene].calls[operation]
+    for operation, scene in ((one, name) for one in OPERATIONS for name in _scenes_of(one)):
+        count, who = ALL_SCENES[scene].calls[operation], ALL_SCENES[scene].module or "engine"
         for number in range(1, count + 1):
             for kind in kinds(operation):
                 for times, often in ((1, "once"), (FOR_EVER, "for ever")):
                     case = Case(scene, operation, number, kind, times)
-                    name = f"{operation} {number} of {count}, {kind}, {often}"
+                    name = f"{who}, {operation} {number} of {count}, {kind}, {often}"
                     yield pytest.param(case, id=name, marks=case.marks)
 
 
@@ -194,11 +214,11 @@ _REFERENCES: dict[str, Reference] = {}
 def reference(sandbox: Sandbox, run: Run, name: str) -> Reference:
     """The result of a scene without faults, determined once."""
     if name not in _REFERENCES:
-        SCENES[name].prepare(sandbox)
+        ALL_SCENES[name].prepare(sandbox)
         before = policies(sandbox)
-        assert run(MODULE, **SCENES[name].arguments)["changed"]
+        assert ALL_SCENES[name].run(run)["changed"] is ALL_SCENES[name].changes_something
         now = policies(sandbox)
-        if not SCENES[name].takes_out:
+        if not ALL_SCENES[name].takes_out:
             assert [
                 raw
                 for raw in (*before.trust, *before.bucket)
@@ -236,34 +256,41 @@ def clean(sandbox: Sandbox, scene: str, wanted: Reference, result: Json) -> None
     """A failure that says what is to be done next, and truly what was done and what was not."""
     message, error = failure(result)["msg"], result.get("error", {})
     assert re.search(r"[Rr]un again|Check ", message), message
-    if "step" not in error:
-        assert sandbox.writes() == []
-        return
-    order = STEPS if SCENES[scene].options.get("state") != "absent" else STEPS[::-1]
-    assert error["done"] == list(order[: order.index(error["step"])])
+    written = error.get("written", [])
+    assert all(name in message for name in written)
+    # What was done before the failure, and what the failed part has written.
+    named = {_step_named(name) for name in (*result.get("resources", []), *written)}
+    succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
+    made = {_step_of(operation) for operation in succeeded}
+    # For a write whose answer breaks off each time, the error says that it may have been done.
+    if "may have taken effect" in message or "may have been published" in message:
+        made -= {_step_of(error.get("operation", CREATE))} - named
+    assert named == made, (error, succeeded)
     now = policies(sandbox)
     is_there = {
         "trust": now.trust == wanted.policies.trust,
-        "bucket_access": now.bucket == wanted.policies.bucket,
-        "compute_config_profile": len(versions(sandbox)) == len(wanted.versions),
+        "bucket": now.bucket == wanted.policies.bucket,
+        "compute config": len(versions(sandbox)) == len(wanted.versions),
     }
-    assert all(is_there[step] for step in error["done"])
-    assert not any(is_there[step] for step in order[order.index(error["step"]) + 1 :])
-    succeeded = [call["operation"] for call in sandbox.writes() if 200 <= call["status"] < 300]
-    of_the_step = [operation for operation in succeeded if _step_of(operation) == error["step"]]
-    # For a write whose answer breaks off each time, the error says that it may have been done.
-    in_doubt = error.get("operation") in of_the_step and "may have taken effect" in message
-    assert in_doubt or ("written" in error) == bool(of_the_step), (error, of_the_step)
-    assert all(name in message for name in (*error["done"], *error.get("written", [])))
+    changed = {_step_named(name) for name in result.get("resources", [])}
+    assert all(is_there.get(step, True) for step in changed)
+    if not ALL_SCENES[scene].module:
+        assert result["changed"] is bool(named)
+
+
+def _step_named(name: str) -> str:
+    return next(step for step in STEPS if step in name)
 
 
 def _step_of(operation: str) -> str:
     return (
         "trust"
         if "AssumeRole" in operation
-        else "bucket_access"
+        else "bucket"
         if "Bucket" in operation
-        else "compute_config_profile"
+        else "instance profile"
+        if "InstanceProfile" in operation
+        else "compute config"
     )
 
 
@@ -283,7 +310,7 @@ def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None
     results: list[Json] = []
     while not results or (results[-1]["changed"] and len(results) < 2):
         sandbox.clear_calls()
-        results.append(run(MODULE, **SCENES[scene].arguments))
+        results.append(ALL_SCENES[scene].run(run))
         assert not results[-1].get("failed"), results[-1]["msg"]
     assert (results[-1]["changed"], results[-1]["reasons"], sandbox.writes()) == (False, [], [])
     nothing_lost(sandbox, wanted)
@@ -293,7 +320,9 @@ def recovered(sandbox: Sandbox, run: Run, scene: str, wanted: Reference) -> None
 @pytest.fixture(scope="module", name="tally")
 def _tally(request: pytest.FixtureRequest) -> t.Iterator[Tally]:
     yield from tallied(
-        request, "faults-cloud_iam", "Each call of cloud_iam failing in each way, once and for ever"
+        request,
+        "faults-onboarding",
+        "Each call of the fleet engine and of each module failing in each way, once and for ever",
     )
 
 
@@ -302,9 +331,9 @@ def test_a_fault_is_outlasted_or_reported(
     sandbox: Sandbox, run_module: Run, clock: QuickTime, tally: Tally, case: Case
 ) -> None:
     wanted = reference(sandbox, run_module, case.scene)
-    SCENES[case.scene].prepare(sandbox)
+    ALL_SCENES[case.scene].prepare(sandbox)
     with Failure(sandbox, clock, case.operation, case.kind, case.number, case.times).under_way():
-        result = run_module(MODULE, **SCENES[case.scene].arguments)
+        result = ALL_SCENES[case.scene].run(run_module)
     nothing_lost(sandbox, wanted)
     if result.get("failed"):
         assert case.times > 1 or not case.is_outlasted, result["msg"]
@@ -317,18 +346,18 @@ def test_a_fault_is_outlasted_or_reported(
 
 
 def test_every_operation_is_in_the_matrix() -> None:
-    """Whatever the budget has, with every kind of fault, in each of its calls, once and for ever."""
+    """Whatever the budgets have, with every kind of fault, in each of its calls, once and for ever."""
     cases = [parameter.values[0] for parameter in _cases()]
-    operations = {operation for scene in SCENES.values() for operation in scene.calls}
-    assert {case.operation for case in cases} == operations
-    for operation in operations:
-        found = [case for case in cases if case.operation == operation]
-        assert {(case.kind, case.times) for case in found} == {
-            (kind, times) for kind in kinds(operation) for times in (1, FOR_EVER)
-        }
-        assert {case.number for case in found} == set(
-            range(1, SCENES[found[0].scene].calls[operation] + 1)
-        )
+    assert {case.operation for case in cases} == set(OPERATIONS)
+    for operation in OPERATIONS:
+        for scene in _scenes_of(operation):
+            found = [case for case in cases if (case.operation, case.scene) == (operation, scene)]
+            assert {(case.number, case.kind, case.times) for case in found} == {
+                (number, kind, times)
+                for number in range(1, ALL_SCENES[scene].calls[operation] + 1)
+                for kind in kinds(operation)
+                for times in (1, FOR_EVER)
+            }
 
 
 # --- others who write meanwhile -------------------------------------------------------------------
@@ -407,7 +436,7 @@ def test_another_attempt_overwrites_no_other_writer(
     clock.on_pause = editor
     sandbox.fault(operation, **kinds(operation)[kind])
     with impatient(kind):
-        result = run_module(MODULE, **SCENES[scene].arguments)
+        result = SCENES[scene].run(run_module)
     assert not result.get("failed"), result["msg"]
     assert editor.statements is not None
     now, (goal, found) = policies(sandbox), (wanted.policies, editor.statements)
@@ -427,7 +456,7 @@ def test_another_attempt_overwrites_no_other_writer(
 
 _SEEN: dict[str, tuple[str, str, str]] = {
     "trust": ("EC2 not trusted", "UpdateAssumeRolePolicy", "GetRole"),
-    "bucket_access": ("no bucket access", "PutBucketPolicy", "GetBucketPolicy"),
+    "bucket": ("no bucket access", "PutBucketPolicy", "GetBucketPolicy"),
 }
 
 
@@ -444,11 +473,11 @@ def test_a_write_that_was_seen_is_reported(
     SCENES[scene].prepare(sandbox)
     sandbox.fault(write, **kinds(write)[kind])
     sandbox.fault(read, **kinds(read)["503"], skip=3, times=FOR_EVER)
-    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    result = failure(SCENES[scene].run(run_module))
     assert policies(sandbox) == wanted.policies
-    assert (result["error"]["step"], result["error"]["done"]) == (step, [])
     (written,) = result["error"]["written"]
-    assert "policy of" in written
+    assert result["resources"] == [written]
+    assert _step_named(written) == step
     assert "possibly" not in written
     assert f"Already written: {written}." in result["msg"]
     recovered(sandbox, run_module, scene, wanted)
@@ -468,7 +497,7 @@ def test_stale_reads_are_outlasted(
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.settings(consistency_delay=lag)
-    result = run_module(MODULE, **SCENES[scene].arguments)
+    result = SCENES[scene].run(run_module)
     assert not result.get("failed"), result["msg"]
     written = collections.Counter(call["operation"] for call in sandbox.writes())
     assert written == {
@@ -488,7 +517,7 @@ def test_reads_that_stay_stale_are_reported(
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.settings(consistency_delay=100_000.0)
-    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    result = failure(SCENES[scene].run(run_module))
     assert clock.slept <= LONGEST_SECONDS
     assert result["error"]["written"]
     nothing_lost(sandbox, wanted)
@@ -507,7 +536,7 @@ def test_an_instance_profile_that_does_not_show(
     SCENES[scene].prepare(sandbox)
     before = len(versions(sandbox))
     sandbox.fault("GetInstanceProfile", status=404, code="NoSuchEntity", skip=2, times=times)
-    result = run_module(MODULE, **SCENES[scene].arguments)
+    result = SCENES[scene].run(run_module)
     made = collections.Counter(call["operation"] for call in sandbox.writes())
     assert made["CreateInstanceProfile"] == SCENES[scene].calls.get("CreateInstanceProfile", 0)
     assert made["AddRoleToInstanceProfile"] == 1
@@ -542,7 +571,7 @@ def test_a_version_whose_answer_is_lost_is_not_made_twice(
     sandbox.settings(consistency_delay=lag)
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
     with impatient(kind):
-        result = run_module(MODULE, **SCENES[scene].arguments)
+        result = SCENES[scene].run(run_module)
     assert not result.get("failed"), result["msg"]
     converged(sandbox, wanted)
     recovered(sandbox, run_module, scene, wanted)
@@ -562,7 +591,7 @@ def test_a_version_that_does_not_show_in_time_is_reported_and_not_made_twice(
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
     before = clock.slept
     with impatient(kind):
-        result = failure(run_module(MODULE, **SCENES[scene].arguments))
+        result = failure(SCENES[scene].run(run_module))
     assert "may have been published all the same" in result["msg"]
     assert "run again" in result["msg"]
     assert write_operations(sandbox) == [CREATE]
@@ -579,7 +608,7 @@ def test_a_version_that_was_not_made_is_made_by_the_next_run(
     wanted = reference(sandbox, run_module, scene)
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, **kinds(CREATE)[kind])
-    result = failure(run_module(MODULE, **SCENES[scene].arguments))
+    result = failure(SCENES[scene].run(run_module))
     assert "may have been published all the same" in result["msg"]
     assert "run again" in result["msg"]
     assert versions(sandbox) == []
@@ -597,10 +626,11 @@ def test_a_version_that_is_made_late_is_not_made_twice(
     SCENES[scene].prepare(sandbox)
     sandbox.fault(CREATE, delay=3 * PATIENCE)
     with impatient("no answer"):
-        result = failure(run_module(MODULE, **SCENES[scene].arguments))
+        result = failure(SCENES[scene].run(run_module))
     assert "may have been published all the same" in result["msg"]
     assert "run again" in result["msg"]
-    assert result["error"]["done"] == ["trust", "bucket_access"]
+    done = [_step_named(name) for name in result["resources"]]
+    assert done == ["trust", "bucket", "instance profile"]
     end = time.monotonic() + 30
     while not versions(sandbox) and time.monotonic() < end:
         time.sleep(0.05)
@@ -630,6 +660,6 @@ def test_a_refusal_names_the_action_to_allow(sandbox: Sandbox, run_module: Run, 
     scene = SCENES["no instance profile"]
     scene.prepare(sandbox)
     sandbox.fault("AddRoleToInstanceProfile", status=403, code="AccessDenied", message=message)
-    result = failure(run_module(MODULE, **scene.arguments))
+    result = failure(scene.run(run_module))
     assert f"Grant {action} to the caller." in result["msg"]
     assert result["error"]["written"] == [f"instance profile {ROLE}"]

@@ -103,3 +103,8 @@ def bucket_policy_of(sandbox: Sandbox, name: str) -> Json | None:
 def put_bucket_policy(sandbox: Sandbox, name: str, document: Json) -> None:
     """Replace a bucket's policy behind the module's back."""
     sandbox.client("s3", ACCOUNT).put_bucket_policy(Bucket=name, Policy=json.dumps(document))
+
+
+def register_cloud(sandbox: Sandbox, role_arn: str | None = None) -> str:
+    """A cloud with the role that is registered for it at Anyscale, if any; returns its id."""
+    return sandbox.organization.add_cloud("apollo", aws_config={"cluster_iam_role_id": role_arn})

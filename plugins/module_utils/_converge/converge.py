@@ -88,7 +88,7 @@ def execute(
     if check_mode:
         check_writable(reconciler.backup(live, plan), params)
         return plan
-    with _noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
+    with noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
         live = reconciler.load()
         plan = _settled(reconciler, live, reconciler.checked(live), params, journal)
     return dataclasses.replace(plan, result={**plan.result, **journal.last_backup})
@@ -100,7 +100,7 @@ def save_once(
     """Save without reading back, for callers that read many resources back later. Returns the plan
     of the change, and what is to be confirmed if anything was written.
     """
-    with _noting_what_was_written(journal), resource_lock(resource, params.get("lock_dir")):
+    with noting_what_was_written(journal), resource_lock(resource, params.get("lock_dir")):
         for _round in range(_ROUNDS):
             live = reconciler.load()
             plan = reconciler.checked(live)
@@ -121,9 +121,22 @@ def confirm(
     live, plan = _read_back(reconciler, unconfirmed)
     if not plan.changed:
         return plan
-    with _noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
+    with noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
         live, plan = _read_back(reconciler, unconfirmed)
         return _settled(reconciler, live, plan, params, journal)
+
+
+@contextlib.contextmanager
+def noting_what_was_written(journal: Journal) -> t.Iterator[None]:
+    """Add to an error what was written before it, and the backup of what that replaced."""
+    try:
+        yield
+    except TaskError as error:
+        written = list(_unique(journal.written))
+        if written and "written" not in error.details:
+            error.details |= {"written": written, **journal.last_backup}
+            error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
+        raise
 
 
 def result_of(reconciler: Reconciler[t.Any], resource: str, plan: Plan) -> Json:
@@ -202,19 +215,6 @@ def _unsettled(live: Live, plan: Plan) -> UnsettledError:
         "Find the other writer (for AWS, in CloudTrail), then run again.",
         reasons=list(plan.reasons),
     )
-
-
-@contextlib.contextmanager
-def _noting_what_was_written(journal: Journal) -> t.Iterator[None]:
-    """Add to an error what was written before it, and the backup of what that replaced."""
-    try:
-        yield
-    except TaskError as error:
-        written = list(_unique(journal.written))
-        if written:
-            error.details |= {"written": written, **journal.last_backup}
-            error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
-        raise
 
 
 def _unique(texts: t.Iterable[str]) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ def wanted_role(params: t.Mapping[str, t.Any]) -> RoleReference:
     """The role that the parameters name, else the default role of their cloud."""
     if params.get("role") is None:
         cloud_id = parse_cloud_id(params["cloud_id"])
-        return default_role(cloud_id, read_registration(anyscale_client(params), cloud_id))
+        role = default_role(cloud_id, read_registration(anyscale_client(params), cloud_id))
+        refuse_other_account(role, params.get("account_id"), f"The role of cloud {cloud_id}")
+        return role
     role = parse_role(params["role"])
     refuse_other_account(role, params.get("account_id"), "role")
     return role

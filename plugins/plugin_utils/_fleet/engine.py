@@ -27,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     Unconfirmed,
     confirm,
     execute,
+    noting_what_was_written,
     save_once,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
@@ -61,13 +62,13 @@ Item = t.TypeVar("Item")
 class Done:
     """What was done to a resource, or would be, for the clouds that needed it.
 
-    plan: from what was there first to what is there now. overwritten: whether another writer
-    overwrote it, so that it was converged again.
+    plan: from what was there first to what is there now; without a change if that failed.
+    overwritten: whether another writer overwrote it, so that it was converged again.
     """
 
     resource: Resource
     clouds: list[Cloud]
-    plan: Plan
+    plan: Plan = Plan(None, None)
     journal: Journal = dataclasses.field(default_factory=Journal)
     writes: list[Write] = dataclasses.field(default_factory=list)
     unconfirmed: Unconfirmed | None = None
@@ -100,6 +101,11 @@ class Engine:
     def stop(self) -> None:
         """Let no new save begin, and nothing be read any more."""
         self._stopped.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether what was begun last may be incomplete."""
+        return self._stopped.is_set()
 
     # --- plan -------------------------------------------------------------------------------------
 
@@ -170,7 +176,9 @@ class Engine:
         def save(resource: Resource) -> None:
             pending = _pending(resource, clouds)
             if pending:
-                done.append(self._saved(resource, pending, clouds))
+                one = Done(resource, pending)
+                done.append(one)  # before it can fail: it may have written a part
+                self._save(one, clouds)
                 for cloud in pending:
                     unsaved[cloud] -= 1
                     if not unsaved[cloud]:
@@ -181,22 +189,18 @@ class Engine:
             self._each(save, resources, lambda resource: _pending(resource, clouds))
         return done
 
-    def _saved(self, resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
+    def _save(self, one: Done, clouds: t.Collection[Cloud]) -> None:
         """Write a resource for all clouds that want it."""
+        resource, journal, params = one.resource, one.journal, _params_of(one.clouds)
         reconciler = resource.reconciler(_wanting(resource, clouds), fresh=True)
-        name, params = t.cast(Live, resource.live).resource, _params_of(pending)
-        journal, unconfirmed = Journal(), None
-        with recorded_writes() as writes:
+        live = t.cast(Live, resource.live)
+        with _recording(one):
             if resource.stage in (TRUST, BUCKET):
-                plan, unconfirmed = save_once(reconciler, name, params, journal)
+                one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
-                live, own = (
-                    t.cast(Live, resource.live),
-                    t.cast(Plan, pending[0].plan(resource.stage)),
-                )
-                plan = execute(reconciler, live, own, params, False, journal)
-        now = self._clock.now()
-        return Done(resource, pending, plan, journal, writes, unconfirmed, written_at=now)
+                own = t.cast(Plan, one.clouds[0].plan(resource.stage))
+                one.plan = execute(reconciler, live, own, params, False, journal)
+        one.written_at = self._clock.now()
 
     # --- confirm ----------------------------------------------------------------------------------
 
@@ -206,7 +210,7 @@ class Engine:
         """
         waiting = sorted((one for one in done if one.unconfirmed), key=lambda one: one.written_at)
         for _round in range(_MOST_RESTORATIONS):
-            if not waiting:
+            if not waiting or self.is_stopped:
                 return
             self._services.sessions.forget_reads()
             for one in waiting:
@@ -218,24 +222,26 @@ class Engine:
     def _confirm(self, one: Done) -> None:
         unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
         one.unconfirmed = None
-        if self._is_visible(one, unconfirmed):
-            return
-        clouds = [cloud for cloud in one.clouds if not cloud.error]
-        reconciler = one.resource.reconciler(clouds, fresh=True)
-        with recorded_writes() as writes:
+        # What was written for a cloud that has failed since is put back as well
+        clouds = [cloud for cloud in one.clouds if not cloud.error] or one.clouds
+        with _recording(one):
+            if self._is_visible(one, unconfirmed) or self.is_stopped:
+                return
+            reconciler = one.resource.reconciler(clouds, fresh=True)
             again = confirm(reconciler, unconfirmed, _params_of(clouds), one.journal)
-        one.writes += writes
         if again.changed:
             one.overwritten, one.written_at = True, self._clock.now()
             one.unconfirmed = dataclasses.replace(unconfirmed, plan=again)
 
     def _give_up(self, one: Done) -> None:
-        if not self._is_visible(one, t.cast(Unconfirmed, one.unconfirmed)):
-            raise UnsettledError(
-                f"Another writer keeps overwriting the {t.cast(Live, one.resource.live).resource}. "
-                f"It was restored {_MOST_RESTORATIONS} times, and overwritten again each time.",
-                "Find the other writer in CloudTrail, then run again.",
-            )
+        unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
+        with _recording(one):
+            if not self._is_visible(one, unconfirmed):
+                raise UnsettledError(
+                    f"Another writer keeps overwriting the {unconfirmed.live.resource}. It was "
+                    f"restored {_MOST_RESTORATIONS} times, and overwritten again each time.",
+                    "Find the other writer in CloudTrail, then run again.",
+                )
 
     def _is_visible(self, one: Done, unconfirmed: Unconfirmed) -> bool:
         """Whether what was written is there after the time has passed."""
@@ -251,10 +257,12 @@ class Engine:
         items: t.Sequence[Item],
         clouds_of: t.Callable[[Item], t.Sequence[Cloud]],
     ) -> None:
-        """Do something for each item, by threads. An error fails the clouds of the item."""
+        """Do something for each item, by threads, until the engine is stopped. An error fails the
+        clouds of the item.
+        """
 
         def guarded(item: Item) -> None:
-            if not self._stopped.is_set():
+            if not self.is_stopped:
                 with _refusing(clouds_of(item)):
                     work(item)
 
@@ -266,6 +274,16 @@ class Engine:
         finally:
             # A task that has timed out does not wait for the other clouds
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _recording(one: Done) -> t.Iterator[None]:
+    """Add the writes to what was done, and to an error what was written before it."""
+    with noting_what_was_written(one.journal), recorded_writes() as writes:
+        try:
+            yield
+        finally:
+            one.writes += writes
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ def outcome_of(
     return {
         **_base(cloud),
         "state": _state(cloud, done, changed, check_mode),
-        "changed": bool(changed),
+        "changed": any(one.plan.changed or one.journal.written for one in done),
         "reasons": list(
             dict.fromkeys(reason for one in changed for reason in _reasons(cloud, one))
         ),

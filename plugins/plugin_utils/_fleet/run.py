@@ -108,6 +108,8 @@ class Run:
         clouds = list(self._clouds.values())
         self._begin("Plan", len(clouds))
         self._engine.plan(clouds)
+        if self._engine.is_stopped:
+            self.stopped, clouds = True, []
         for cloud in clouds:
             self._announce(cloud)
             if not cloud.is_pending:
@@ -132,8 +134,11 @@ class Run:
             # The plan of the run is older than the batches before this one.
             self._engine.plan(clouds)
         done = self._carried_out(clouds)
+        if self._engine.is_stopped:
+            self.stopped = True
+            clouds = [cloud for cloud in clouds if any(cloud in one.clouds for one in done)]
         for cloud in clouds:
-            if cloud.plans:
+            if cloud.plans or cloud.error:
                 self._finish(cloud, self._outcome(cloud, done))
         states = [self.outcomes[cloud.name]["state"] for cloud in clouds]
         if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(clouds):

@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_
     TrustPolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import opaque_id
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
@@ -30,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     make_role,
     policy,
     put_trust,
+    register_cloud,
     trust_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
@@ -47,7 +49,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 
 MODULE = "iam_trust_ec2"
 WRITE = "UpdateAssumeRolePolicy"
-CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
+CLOUD_ID = opaque_id("cld", "apollo")
+DEFAULT_ROLE = f"{CLOUD_ID}-cluster_node_role"
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 OURS = {"Sid": "AnyscaleEC2Trust", **EC2}
 ONLY_HERE = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
@@ -199,9 +202,14 @@ def test_a_role_can_be_named(sandbox: Sandbox, run_module: Run, how: str) -> Non
     assert trust_of(sandbox) == policy(LAMBDA, OURS)
 
 
-def test_a_cloud_stands_for_its_default_role(sandbox: Sandbox, run_module: Run) -> None:
-    make_role(sandbox, name=f"{CLOUD_ID}-cluster_node_role")
-    assert run_module(MODULE, cloud_id=CLOUD_ID)["role_name"] == f"{CLOUD_ID}-cluster_node_role"
+@pytest.mark.parametrize("is_registered", [True, False], ids=["registered", "by its name"])
+def test_a_cloud_stands_for_its_role(
+    sandbox: Sandbox, run_module: Run, is_registered: bool
+) -> None:
+    """The one that is registered for it at Anyscale, else the one that Anyscale created."""
+    arn = make_role(sandbox, name="customers" if is_registered else DEFAULT_ROLE)
+    assert register_cloud(sandbox, arn if is_registered else None) == CLOUD_ID
+    assert run_module(MODULE, cloud_id=CLOUD_ID)["role_arn"] == arn
 
 
 def test_a_role_with_a_path(sandbox: Sandbox, run_module: Run) -> None:
@@ -235,9 +243,20 @@ Arrange = t.Callable[[Sandbox], object]
 REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "role does not exist": (nothing, {"role": ROLE}, (ROLE, "does not exist", "Create it first")),
     "default role does not exist": (
-        nothing,
+        register_cloud,
         {"cloud_id": CLOUD_ID},
-        (f"{CLOUD_ID}-cluster_node_role", "does not exist"),
+        (DEFAULT_ROLE, "does not exist"),
+    ),
+    "registered role does not exist": (
+        lambda sandbox: register_cloud(sandbox, ROLE_ARN),
+        {"cloud_id": CLOUD_ID},
+        (ROLE, "does not exist"),
+    ),
+    "cloud does not exist": (nothing, {"cloud_id": CLOUD_ID}, (CLOUD_ID, "HTTP 404")),
+    "registered role of another account": (
+        lambda sandbox: register_cloud(sandbox, f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"),
+        {"cloud_id": CLOUD_ID, "account_id": ACCOUNT},
+        (OTHER_ACCOUNT, ACCOUNT, "account"),
     ),
     "role of another account": (
         make_role,

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import opaque_id
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -32,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     make_role,
     policy,
     put_bucket_policy,
+    register_cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     Run,
@@ -48,7 +50,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 
 MODULE = "s3_cloud_access"
 PUT, DELETE = "PutBucketPolicy", "DeleteBucketPolicy"
-CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
+CLOUD_ID = opaque_id("cld", "apollo")
+DEFAULT_ROLE = f"{CLOUD_ID}-cluster_node_role"
 BUCKET = "anyscale-production-data"
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
 BOTH = [BUCKET_ARN, f"{BUCKET_ARN}/*"]
@@ -259,8 +262,11 @@ def test_the_same_by_other_names(scene: Sandbox, run_module: Run, how: str) -> N
     assert (result["bucket"], list(result["granted_by"])) == (BUCKET, [ROLE_ARN])
 
 
-def test_a_cloud_stands_for_its_default_role(scene: Sandbox, run_module: Run) -> None:
-    arn = make_role(scene, f"{CLOUD_ID}-cluster_node_role")
+@pytest.mark.parametrize("is_registered", [True, False], ids=["registered", "by its name"])
+def test_a_cloud_stands_for_its_role(scene: Sandbox, run_module: Run, is_registered: bool) -> None:
+    """The one that is registered for it at Anyscale, else the one that Anyscale created."""
+    arn = make_role(scene, "customers" if is_registered else DEFAULT_ROLE)
+    assert register_cloud(scene, arn if is_registered else None) == CLOUD_ID
     assert run_module(MODULE, bucket=BUCKET, cloud_id=CLOUD_ID)["granted_by"] == {
         arn: ["AnyscaleClusterAccess"]
     }
@@ -427,9 +433,14 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         ("ray-team-z", "does not exist", "Create it first"),
     ),
     "default role does not exist": (
-        nothing,
+        register_cloud,
         {"roles": None, "cloud_id": CLOUD_ID},
-        (f"{CLOUD_ID}-cluster_node_role", "does not exist"),
+        (DEFAULT_ROLE, "does not exist"),
+    ),
+    "registered role of another account": (
+        lambda sandbox: register_cloud(sandbox, f"arn:aws:iam::{OTHER_ACCOUNT}:role/{ROLE}"),
+        {"roles": None, "cloud_id": CLOUD_ID, "account_id": ACCOUNT},
+        (OTHER_ACCOUNT, ACCOUNT),
     ),
     "role with another path": (
         nothing,
