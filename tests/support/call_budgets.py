@@ -141,7 +141,7 @@ _NEW = {
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
-    **{"GetRole": 7, "UpdateAssumeRolePolicy": 1},
+    **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
     **{SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
@@ -156,7 +156,7 @@ SCENES: dict[str, Scene] = {
         {**_READS, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
     ),
     "no bucket access": Scene(
-        {**_READS, "GetRole": 3, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        {**_READS, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket policy": Scene(
