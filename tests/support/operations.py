@@ -2,9 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all but the module ``cloud_iam`` uses AWS and Anyscale for, and the calls that each use
-makes.
-"""
+"""What all but the fleet engine uses AWS and Anyscale for, and the calls that each use makes."""
 
 from __future__ import annotations
 
@@ -322,6 +320,6 @@ CHANGES: dict[str, Change] = {
         _roll_back(OLD, "compute_config_profile", "present", "archived"),
     ),
     "a compute config that is archived": Change(
-        {SEARCH: 4, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive
+        {SEARCH: 3, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive
     ),
 }

@@ -31,13 +31,12 @@ CLOUD = FLEET[0]
 IN_SYNC = next(cloud for cloud in FLEET if cloud.name == "genomics-prod")
 SECRET = "wJalrXUtnFEMI/K7MDENG/canary"
 
-TRUST, BUCKET, CONFIG, WHOLE, INFO, RESTORE = (
+TRUST, BUCKET, CONFIG, INFO, RESTORE = (
     f"rayfleet.anyscale.{name}"
     for name in (
         "iam_trust_ec2",
         "s3_cloud_access",
         "compute_config_profile",
-        "cloud_iam",
         "cloud_iam_info",
         "backup_restore",
     )
@@ -47,15 +46,6 @@ TRUST, BUCKET, CONFIG, WHOLE, INFO, RESTORE = (
 def _in_account(cloud: t.Any = CLOUD, **options: t.Any) -> Json:
     assumed = f"arn:aws:iam::{cloud.account_id}:role/{ONBOARDING_ROLE}"
     return {"account_id": cloud.account_id, "assume_role_arn": assumed, **options}
-
-
-def _whole(cloud: t.Any, **options: t.Any) -> Json:
-    names = {
-        "cloud_id": cloud.cloud_id,
-        "bucket": cloud.bucket_name,
-        "compute_config": cloud.compute_config_name,
-    }
-    return _in_account(cloud, **{**names, **options})
 
 
 # Each is a task. Their names are the cases; they run in this order, and later ones see what earlier
@@ -93,17 +83,26 @@ CASES: dict[str, Json] = {
     "a compute config in sync": {
         CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id)
     },
-    "a whole cloud in check mode with a diff": {
-        WHOLE: _whole(CLOUD),
+    "a compute config in check mode with a diff": {
+        CONFIG: _in_account(FLEET[1], name="parity", cloud_id=FLEET[1].cloud_id),
         "check_mode": True,
         "diff": True,
     },
-    "a whole cloud": {WHOLE: _whole(CLOUD)},
-    "a whole cloud without its bucket": {WHOLE: _whole(IN_SYNC, bucket=None)},
-    "a whole cloud that is refused at its bucket": {
-        WHOLE: _whole(IN_SYNC, bucket="missing-bucket")
+    "the registered role": {TRUST: _in_account(cloud_id=CLOUD.cloud_id)},
+    "a bucket for the registered role": {
+        BUCKET: _in_account(IN_SYNC, bucket=IN_SYNC.bucket_name, cloud_id=IN_SYNC.cloud_id)
     },
-    "the facts of a cloud": {INFO: _whole(IN_SYNC, compute_config=[IN_SYNC.compute_config_name])},
+    "a bucket that does not exist": {
+        BUCKET: _in_account(bucket="missing-bucket", roles=[CLOUD.role_arn])
+    },
+    "the facts of a cloud": {
+        INFO: _in_account(
+            IN_SYNC,
+            cloud_id=IN_SYNC.cloud_id,
+            bucket=IN_SYNC.bucket_name,
+            compute_config=[IN_SYNC.compute_config_name],
+        )
+    },
     "a backup that is not there": {RESTORE: {"backup_file": "/nowhere/backup.json"}},
     "a token in the environment": {
         CONFIG: _in_account(IN_SYNC, name=IN_SYNC.compute_config_name, cloud_id=IN_SYNC.cloud_id),
@@ -288,7 +287,7 @@ class CallbackModule(CallbackBase):
 
 
 def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """And no plan is made beforehand: there, a fork of a process that has used boto3 is ended
+    """And the engine converges no cloud: there, a fork of a process that has used boto3 is ended
     by the system.
     """
     plugin = tmp_path / "callbacks" / "as_on_macos.py"
@@ -301,12 +300,11 @@ def test_on_macos_all_runs_as_modules(running_sandbox: Sandbox, tmp_path: Path) 
         "ANSIBLE_CALLBACK_PLUGINS": str(plugin.parent),
         "ANSIBLE_CALLBACKS_ENABLED": plugin.stem,
     }
-    run = run_playbook(
-        running_sandbox, "onboard", inventory, "-vvv", "-e", "fleet_plan=always", variables=callback
-    )
+    run = run_playbook(running_sandbox, "onboard", inventory, "-vvv", variables=callback)
     assert run.exit_status == 0, run.output
     assert "as a module, because a fork after boto3 is unsafe on this system" in run.output
-    assert "0 in sync, 0 to change, 1 not read" in run.output
+    assert "in the worker process" not in run.output
+    assert run.result(IN_SYNC.name, "iam_trust_ec2")["changed"] is False
 
 
 def test_bad_settings_of_aws_are_reported_by_the_task(
