@@ -1,0 +1,303 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of a cloud are what the role documents, and reach the reconcilers of the fleet engine
+as the tasks of the role pass them to the modules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    module_arguments,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    PREFIX,
+    CloudSettings,
+    connection_rules,
+    parse_settings,
+    variable_rules,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+pytestmark = pytest.mark.core
+
+ROLE = pathlib.Path(__file__).parents[5] / "roles" / "cloud_iam"
+ACTIONS = "ansible_collections.rayfleet.anyscale.plugins.action"
+ACCOUNT = {"cloud_iam_account_id": "123456789012"}
+ENVIRONMENT = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_URL", "AWS_CA_BUNDLE")
+Json = dict[str, t.Any]
+
+
+def read(path: str) -> t.Any:
+    """A YAML file of the role."""
+    return yaml.safe_load((ROLE / path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+# --- variables ------------------------------------------------------------------------------------
+
+VALUES: dict[str, tuple[str, t.Any, t.Any]] = {
+    "a name": ("role", "ray", "ray"),
+    "an account ID without quotes": ("account_id", 123456789012, "123456789012"),
+    "a boolean as text": ("publish", "no", False),
+    "a number as text": ("quota_chars", "4096", 4096),
+    "a dictionary": ("compute_config_spec", {"zones": ["a"]}, {"zones": ["a"]}),
+    "a dictionary as text": ("compute_config_spec", '{"zones": ["a"]}', {"zones": ["a"]}),
+    "a choice": ("arn_kind", "role", "role"),
+    "nothing": ("role", None, None),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "parsed"), VALUES.values(), ids=VALUES)
+def test_a_variable_has_its_type(name: str, value: t.Any, parsed: t.Any) -> None:
+    assert getattr(parse_settings({**ACCOUNT, PREFIX + name: value}), name) == parsed
+
+
+def test_paths_are_expanded(tmp_path: pathlib.Path) -> None:
+    """On the controller, where the files are."""
+    settings = parse_settings({**ACCOUNT, "cloud_iam_dest": "~/config.yml"})
+    assert settings.dest == f"{tmp_path}/config.yml"
+    assert settings.backup_dir == f"{tmp_path}/.ansible/anyscale_backups"
+
+
+def test_other_variables_are_ignored() -> None:
+    """A host has many, and an option of a module is no variable."""
+    settings = parse_settings({**ACCOUNT, "role": "other", "cloud_iam_no_such": 1, "region": "x"})
+    assert settings == parse_settings(ACCOUNT)
+
+
+def test_connection_options_are_variables() -> None:
+    """Each by its name, with its type and the default of the modules."""
+    given = {"region": "us-west-2", "validate_certs": "no", "anyscale_host": "https://example.com"}
+    settings = parse_settings(
+        {**ACCOUNT, **{PREFIX + name: value for name, value in given.items()}}
+    )
+    assert settings.connection == {
+        **{name: rule.get("default") for name, rule in connection_rules().items()},
+        **given,
+        "validate_certs": False,
+    }
+
+
+def test_connection_options_fall_back_to_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of the modules."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert parse_settings(ACCOUNT).connection["region"] == "eu-west-1"
+
+
+def test_secrets_are_known() -> None:
+    """So that no message shows them."""
+    names = ("secret_key", "session_token", "anyscale_token", "access_key", "profile")
+    settings = parse_settings({**ACCOUNT, **{PREFIX + name: f"the {name}" for name in names}})
+    assert settings.secrets == {"the secret_key", "the session_token", "the anyscale_token"}
+    assert parse_settings(ACCOUNT).secrets == set()
+
+
+MISTAKES: dict[str, tuple[Json, str]] = {
+    "no account": ({}, "cloud_iam_account_id is not set"),
+    "an account that is null": ({"cloud_iam_account_id": None}, "cloud_iam_account_id is not set"),
+    "an empty account": ({"cloud_iam_account_id": ""}, "cloud_iam_account_id is not set"),
+    "a blank account": ({"cloud_iam_account_id": " "}, "cloud_iam_account_id is not set"),
+    "a boolean that is null": ({"cloud_iam_backup": None}, "cloud_iam_backup"),
+    "a text for a boolean": ({"cloud_iam_publish": "perhaps"}, "cloud_iam_publish"),
+    "a text for a number": ({"cloud_iam_quota_chars": "many"}, "cloud_iam_quota_chars"),
+    "a text for a dictionary": ({"cloud_iam_compute_config_spec": "x"}, "_compute_config_spec"),
+    "what is no choice": ({"cloud_iam_arn_kind": "both"}, "cloud_iam_arn_kind"),
+    "a connection option": ({"cloud_iam_validate_certs": "x"}, "cloud_iam_validate_certs"),
+}
+
+
+@pytest.mark.parametrize(("variables", "words"), MISTAKES.values(), ids=MISTAKES)
+def test_an_error_names_the_variable(variables: Json, words: str) -> None:
+    """The operator sees no option of a module."""
+    account = {} if "cloud_iam_account_id" in words else ACCOUNT
+    with pytest.raises(InputError, match=words) as caught:
+        parse_settings({**account, **variables})
+    assert caught.value.remedy
+
+
+# --- the role -------------------------------------------------------------------------------------
+
+SPECS = read("meta/argument_specs.yml")["argument_specs"]
+DEFAULTS = read("defaults/main.yml")
+
+
+@pytest.mark.parametrize("entry_point", ["main", "absent"])
+def test_the_role_documents_these_variables(entry_point: str) -> None:
+    """All of them, and no others."""
+    assert set(SPECS[entry_point]["options"]) == set(variable_rules())
+    fields = {field.name for field in dataclasses.fields(CloudSettings)} - {"connection"}
+    assert fields | set(connection_rules()) == {
+        name.removeprefix(PREFIX) for name in variable_rules()
+    }
+
+
+@pytest.mark.parametrize("name", variable_rules())
+def test_the_role_documents_the_type_and_the_choices(name: str) -> None:
+    documented, rule = SPECS["main"]["options"][name], variable_rules()[name]
+    assert documented["type"] == rule["type"]
+    assert set(documented.get("choices", ())) == set(rule.get("choices", ()))
+    assert documented.get("required", False) == (name == "cloud_iam_account_id")
+
+
+def test_the_role_has_the_same_defaults() -> None:
+    """Each documented. The ID of the run is another in each run, and a connection option without a
+    variable has the default of the modules.
+    """
+    documented = {
+        name: option["default"]
+        for name, option in SPECS["main"]["options"].items()
+        if "default" in option
+    }
+    assert documented == DEFAULTS
+    settings = {
+        PREFIX + field.name: field.default
+        for field in dataclasses.fields(CloudSettings)
+        if field.default not in (None, dataclasses.MISSING)
+    }
+    assert settings == {
+        name: value for name, value in DEFAULTS.items() if name != "cloud_iam_run_id"
+    }
+
+
+# --- the tasks of the role ------------------------------------------------------------------------
+
+MODULES = {
+    "rayfleet.anyscale.iam_trust_ec2": ("trust_options", "manage_trust"),
+    "rayfleet.anyscale.s3_cloud_access": ("bucket_options", "manage_bucket_access"),
+    "rayfleet.anyscale.compute_config_profile": ("compute_config_options", "manage_compute_config"),
+}
+NAMES: Json = {
+    **ACCOUNT,
+    "cloud_iam_cloud_id": "cld_1",
+    "cloud_iam_bucket": "data",
+    "cloud_iam_compute_config": "default",
+    "cloud_iam_run_id": "4711",
+}
+EVERYTHING: Json = {
+    **NAMES,
+    "cloud_iam_role": "ray",
+    "cloud_iam_compute_config_spec": {"zones": ["us-west-2a"]},
+    "cloud_iam_instance_profile": "shared",
+    "cloud_iam_create_instance_profile": False,
+    "cloud_iam_arn_kind": "role",
+    "cloud_iam_dest": "~/config.yml",
+    "cloud_iam_publish": False,
+    "cloud_iam_manage_trust": False,
+    "cloud_iam_manage_bucket_access": False,
+    "cloud_iam_manage_compute_config": False,
+    "cloud_iam_prune_dangling_principals": True,
+    "cloud_iam_quota_chars": 4096,
+    "cloud_iam_backup": False,
+    "cloud_iam_backup_dir": "/var/backups",
+    "cloud_iam_lock_dir": "~/locks",
+    "cloud_iam_access_key": "AKIAIOSFODNN7EXAMPLE",
+    "cloud_iam_secret_key": "secret",
+    "cloud_iam_session_token": "session",
+    "cloud_iam_region": "us-west-2",
+    "cloud_iam_endpoint_url": "http://localhost:1",
+    "cloud_iam_aws_ca_bundle": "~/ca.pem",
+    "cloud_iam_validate_certs": False,
+    "cloud_iam_assume_role_arn": "arn:aws:iam::123456789012:role/onboarding",
+    "cloud_iam_assume_role_external_id": "external",
+    "cloud_iam_assume_role_session_name": "onboarding",
+    "cloud_iam_anyscale_host": "https://example.com",
+    "cloud_iam_anyscale_token": "token",
+    "cloud_iam_anyscale_allow_http": True,
+}
+CASES: dict[str, Json] = {
+    "only what is required": NAMES,
+    "a role": {**NAMES, "cloud_iam_role": "ray"},
+    "everything": EVERYTHING,
+    "a profile of credentials": {**NAMES, "cloud_iam_profile": "onboarding"},
+    "booleans and numbers as texts": {
+        **NAMES,
+        "cloud_iam_publish": "no",
+        "cloud_iam_manage_trust": "false",
+        "cloud_iam_backup": "yes",
+        "cloud_iam_quota_chars": "4096",
+    },
+    **{
+        f"without {switch}": {**NAMES, f"cloud_iam_manage_{switch}": False}
+        for switch in ("trust", "bucket_access", "compute_config")
+    },
+    "an account ID without quotes": {**NAMES, "cloud_iam_account_id": 123456789012},
+    "variables that are null": {
+        **NAMES,
+        "cloud_iam_instance_profile": None,
+        "cloud_iam_compute_config_spec": None,
+        "cloud_iam_dest": None,
+        "cloud_iam_region": None,
+        "cloud_iam_lock_dir": None,
+    },
+    "an empty role": {**NAMES, "cloud_iam_role": ""},
+    "a role that is null": {**NAMES, "cloud_iam_role": None},
+}
+
+
+def trusted(value: t.Any) -> t.Any:
+    """Texts as Ansible reads them from a playbook, so that it templates them."""
+    if isinstance(value, dict):
+        return {name: trusted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [trusted(one) for one in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def templar_of(variables: Json) -> Templar:
+    """With the variables of a host and the defaults of the role."""
+    return Templar(loader=DataLoader(), variables=trusted({**DEFAULTS, **variables}))
+
+
+def validated(module: str, arguments: Json) -> Json:
+    """The options that a module gets."""
+    name = module.rpartition(".")[2]
+    rules = module_arguments(importlib.import_module(f"{ACTIONS}.{name}").ActionModule.module_class)
+    found = ArgumentSpecValidator(**rules).validate(arguments)
+    assert found.error_messages == []
+    return t.cast(Json, found.validated_parameters)
+
+
+@pytest.mark.parametrize("variables", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("file", "state"), [("main", "present"), ("absent", "absent")])
+def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
+    """Option by option."""
+    settings, templar = parse_settings(variables), templar_of(variables)
+    tasks = read(f"tasks/{file}.yml")
+    assert len(tasks) == len(MODULES)
+    for task in tasks:
+        [module] = set(task) & set(MODULES)
+        options, switch = MODULES[module]
+        arguments = templar.template(trusted(task[module]))
+        assert getattr(settings, options)(state) == validated(module, arguments), module
+        condition = templar.template(trusted(f"{{{{ {task['when']} }}}}"))
+        assert condition == getattr(settings, switch)
+
+
+def test_every_variable_is_tried() -> None:
+    """With another value than its default."""
+    changed = {
+        name
+        for case in CASES.values()
+        for name, value in case.items()
+        if value != variable_rules()[name].get("default")
+    }
+    assert changed == set(variable_rules())
