@@ -2,145 +2,151 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each cloud of an onboarding counts once, by its outcome, and every cloud that was not in sync is
-named.
-"""
+"""Each cloud of a run counts once, by its outcome, and every cloud that was not in sync is named."""
 
 from __future__ import annotations
 
 import typing as t
 
 import pytest
+from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import outcome
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+    backups_of,
+    counts_of,
+    failed_clouds,
+    lines_of,
+)
+
+pytestmark = pytest.mark.core
 
 Json = dict[str, t.Any]
 
-CHANGED = {"cloud_iam_result": {"changed": True, "reasons": ["ec2_trust_missing"]}}
-IN_SYNC: Json = {"cloud_iam_result": {"changed": False, "reasons": []}}
-FAILED = {"cloud_iam_result": {"failed": True, "msg": "No such role."}}
-# Another writer overwrote it, and it was restored, which changed only that.
-AGAIN = {
-    "cloud_iam_result": {"changed": True, "reasons": ["access_missing"]},
-    "onboard_result": {"changed": True, "reasons": ["ec2_trust_missing", "access_missing"]},
-    "onboard_overwritten": True,
+STATES = ("changed", "would_change", "failed", "not_reached", "in_sync", "deferred")
+CHANGED: Json = {"state": "changed", "reasons": ["ec2_trust_missing", "access_missing"]}
+IN_SYNC: Json = {"state": "in_sync", "reasons": []}
+FAILED: Json = {"state": "failed", "reasons": [], "msg": "No such role."}
+OUTCOMES: dict[str, Json] = {
+    "e": {**CHANGED, "overwritten": True},
+    "d": {"state": "not_reached", "reasons": []},
+    "c": FAILED,
+    "b": IN_SYNC,
+    "a": CHANGED,
+    "f": {"state": "deferred", "reasons": []},
 }
-NOT_AGAIN = {
-    **AGAIN,
-    "cloud_iam_result": {"changed": False, "reasons": []},
-    "onboard_overwritten": False,
-}
-BOTH = ["ec2_trust_missing", "access_missing"]
-
-
-@pytest.mark.parametrize(
-    ("variables", "failed", "expected"),
-    [
-        pytest.param(
-            CHANGED,
-            False,
-            {"state": "changed", "reasons": ["ec2_trust_missing"], "overwritten": False},
-            id="changed",
-        ),
-        pytest.param(
-            AGAIN,
-            False,
-            {"state": "changed", "reasons": BOTH, "overwritten": True},
-            id="overwritten, and changed again",
-        ),
-        pytest.param(
-            NOT_AGAIN,
-            False,
-            {"state": "changed", "reasons": BOTH, "overwritten": False},
-            id="in sync on its second turn",
-        ),
-        pytest.param(FAILED, True, {"state": "failed", "msg": "No such role."}, id="failed"),
-        pytest.param(
-            CHANGED,
-            True,
-            {"state": "failed", "msg": "its message is above"},
-            id="changed, then failed",
-        ),
-        pytest.param(
-            {},
-            True,
-            {"state": "failed", "msg": "its message is above"},
-            id="failed without a result",
-        ),
-        pytest.param({}, False, {"state": "not_reached"}, id="no task was for it"),
-        pytest.param(
-            {"cloud_iam_result": None}, False, {"state": "not_reached"}, id="a result that is none"
-        ),
-        pytest.param(IN_SYNC, False, None, id="in sync after all"),
-    ],
-)
-def test_the_outcome_of_a_cloud(variables: Json, failed: bool, expected: Json | None) -> None:
-    """A cloud in sync is not listed."""
-    found = outcome({"hosts": ["one"]}, {"one": variables}, ["one"] if failed else [])
-    assert found["clouds"].get("one") == expected
+STAMP = "20270105T090000-000000Z"
 
 
 def test_every_cloud_counts_once() -> None:
-    """Those that the plan found in sync, those that continued, and those that are deferred to
-    another run.
-    """
-    variables = {"a": CHANGED, "b": IN_SYNC, "c": FAILED, "d": {}, "e": AGAIN}
-    found = outcome({"hosts": list("edcba"), "right": 10, "later": 3}, variables, ["c"])
-    assert found["counts"] == {
-        "selected": 18,
+    assert counts_of(OUTCOMES) == {
+        "selected": 6,
         "changed": 2,
-        "in_sync": 11,
         "failed": 1,
         "not_reached": 1,
-        "deferred": 3,
+        "in_sync": 1,
+        "deferred": 1,
     }
-    assert found["failed_clouds"] == ["c"]
-    assert list(found["clouds"]) == ["a", "c", "d", "e"], "by name"
 
 
-def test_without_a_plan_there_is_nothing() -> None:
+def test_a_predicted_change_counts_as_one() -> None:
+    """So that a run with --check and the run itself have the same counts."""
+    predicted = {name: {**one, "state": "would_change"} for name, one in OUTCOMES.items()}
+    assert counts_of(predicted)["changed"] == 6
+
+
+@given(st.lists(st.sampled_from(STATES), max_size=20))
+def test_no_cloud_is_left_out_of_the_counts(states: list[str]) -> None:
+    counts = counts_of({str(n): {"state": state} for n, state in enumerate(states)})
+    assert counts.pop("selected") == len(states) == sum(counts.values())
+
+
+def test_without_clouds_the_counts_are_there() -> None:
     """As where no cloud was selected."""
-    nothing = dict.fromkeys(
-        ("selected", "changed", "in_sync", "failed", "not_reached", "deferred"), 0
-    )
-    assert outcome({}, {}, []) == {
-        "counts": nothing,
-        "failed_clouds": [],
-        "clouds": {},
-        "backups": [],
-    }
+    assert set(counts_of({}).values()) == {0}
+    assert lines_of({}, check_mode=False) == ["0 changed, 0 in sync, 0 failed"]
+
+
+def test_failed_clouds_are_named_in_order() -> None:
+    assert failed_clouds({"z": FAILED, "y": CHANGED, "x": FAILED}) == ["x", "z"]
+
+
+def test_every_cloud_that_was_not_in_sync_has_a_line() -> None:
+    """By name. One that is deferred to another run is only counted."""
+    assert lines_of(OUTCOMES, check_mode=False) == [
+        "2 changed, 1 in sync, 1 failed, 1 not reached, 1 deferred",
+        "a changed: ec2_trust_missing, access_missing",
+        "c failed: No such role.",
+        "d was not reached",
+        "e changed: ec2_trust_missing, access_missing, and restored after another writer had "
+        "overwritten it",
+        "Clouds in sync are not in the recap of hosts.",
+    ]
+
+
+def test_a_prediction_reads_as_one() -> None:
+    lines = lines_of({"a": {**CHANGED, "state": "would_change"}}, check_mode=True)
+    assert lines == [
+        "1 would change, 0 in sync, 0 failed",
+        "a would change: ec2_trust_missing, access_missing",
+    ]
+
+
+@pytest.mark.parametrize(("clouds", "shown", "last"), [(200, 200, None), (203, 200, "and 3 more")])
+def test_a_large_fleet_has_a_bounded_summary(clouds: int, shown: int, last: str | None) -> None:
+    """What is left out is counted."""
+    _head, *lines = lines_of({f"{n:04}": FAILED for n in range(clouds)}, check_mode=False)
+    assert len([line for line in lines if "failed" in line]) == shown
+    assert lines[shown:] == ([last] if last else [])
+
+
+def _backup(folder: str, run: str = "4711", name: str = "ray-6f93b71c3b65") -> str:
+    return f"{folder}/{STAMP}.{run}.trust_policy.{name}.json"
 
 
 def test_backups_are_named_once_for_each_run_and_folder() -> None:
-    """Whichever step of whichever cloud made them, in the first place or again."""
-    one, other = (
-        f"{folder}/20270105T090000-000000Z.4711.trust_policy.ray-6f93b71c3b65.json"
-        for folder in ("/one", "/other")
-    )
-    variables: Json = {
-        "a": {
-            "cloud_iam_result": {
-                "changed": True,
-                "trust": {"backup_file": one},
-                "bucket_access": {"backup_file": one},
-            }
-        },
-        "b": {
-            "cloud_iam_result": {"changed": False, "trust": {}},
-            "onboard_result": {"changed": True, "trust": {"backup_file": other}},
-        },
-        "c": {
-            "cloud_iam_result": {
-                "failed": True,
-                "msg": "Denied.",
-                "error": {"backup_files": [one], "backup_file": other},
-            }
-        },
+    """Whichever cloud and resource they are of."""
+    outcomes = {
+        "a": {**CHANGED, "backup_files": [_backup("/one"), _backup("/one", name="b-6f93b71c3b65")]},
+        "b": {**CHANGED, "backup_files": [_backup("/other")]},
+        "c": {**FAILED, "backup_files": [_backup("/one")]},
         "d": FAILED,
-        "e": {},
     }
-    found = outcome({"hosts": list("abcde")}, variables, ["c", "d"])
-    assert found["backups"] == [
+    assert backups_of(outcomes) == [
         {"folder": "/one", "run": "4711"},
         {"folder": "/other", "run": "4711"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "displayed", "options"),
+    [
+        pytest.param(
+            "{home}/{default}", "~/{default}", "-e rollback_run=4711", id="the default directory"
+        ),
+        pytest.param(
+            "/var/b",
+            "/var/b",
+            "-e rollback_run=4711 -e cloud_iam_backup_dir=/var/b",
+            id="another directory",
+        ),
+        pytest.param(
+            "{home}/b",
+            "~/b",
+            "-e rollback_run=4711 -e cloud_iam_backup_dir=~/b",
+            id="another directory of the user",
+        ),
+    ],
+)
+def test_the_command_that_restores_the_backups(
+    monkeypatch: pytest.MonkeyPatch, folder: str, displayed: str, options: str
+) -> None:
+    """It can be copied as it is."""
+    monkeypatch.setenv("HOME", "/home/jo")
+    default = DIRECTORY.removeprefix("~/")
+    place = folder.format(home="/home/jo", default=default)
+    line = lines_of({"a": {**CHANGED, "backup_files": [_backup(place)]}}, check_mode=False)[-1]
+    assert line == (
+        f"Backups of the replaced documents are in {displayed.format(default=default)}. To restore "
+        f"them: ansible-playbook rayfleet.anyscale.rollback {options}"
+    )
