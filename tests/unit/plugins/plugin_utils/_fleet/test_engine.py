@@ -1,0 +1,542 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet engine plans everything before the first write, writes each resource once for all clouds
+that want it, and fails the clouds of what failed, and no others.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    RefusedError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as subject
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    STAGES,
+    Cloud,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
+    KINDS,
+    InMemory,
+    World,
+    arn_of,
+    cloud_of,
+    in_sync_world,
+)
+
+pytestmark = pytest.mark.core
+
+SETTLED_SECONDS = 3.0
+RESTORATIONS = 3
+
+
+@pytest.fixture(autouse=True)
+def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "KINDS", KINDS)
+
+
+def engine_of(world: World, **options: t.Any) -> Engine:
+    """An engine for a world, in one thread unless a test is about threads."""
+    options = {"state": "present", "stages": STAGES, "threads": 1, **options}
+    return Engine(InMemory(world), clock=world.clock, **options)
+
+
+def converged(world: World, clouds: list[Cloud], **options: t.Any) -> list[Done]:
+    """Plan and converge these clouds."""
+    engine = engine_of(world, **options)
+    engine.plan(clouds)
+    return engine.converge(dict.fromkeys(cloud for cloud in clouds if cloud.is_pending))
+
+
+def failures(clouds: list[Cloud]) -> dict[str, str]:
+    """What happened to the clouds that failed."""
+    return {cloud.name: cloud.error.message for cloud in clouds if cloud.error}
+
+
+# --- plan -----------------------------------------------------------------------------------------
+
+
+def test_everything_is_planned_and_nothing_written(tmp_path: Path) -> None:
+    """Each resource is read once."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b")]
+    engine_of(world).plan(clouds)
+    assert all(cloud.is_pending and set(cloud.plans) == set(STAGES) for cloud in clouds)
+    assert sorted(world.names("load")) == sorted(
+        f"{stage} {name}" for stage in STAGES for name in ("a", "b")
+    )
+    assert world.names("write") == []
+
+
+def test_clouds_in_sync_are_not_pending(tmp_path: Path) -> None:
+    """What only a change needs is not read for them."""
+    world, cloud = in_sync_world("a"), cloud_of("a", tmp_path)
+    engine_of(world).plan([cloud])
+    assert not cloud.is_pending
+    assert world.names("guard") == []
+
+
+def test_a_shared_resource_is_read_once(tmp_path: Path) -> None:
+    world = World()
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b", "c")]
+    engine_of(world).plan(clouds)
+    assert world.names("load").count("bucket data") == 1
+    assert len({cloud.plans["bucket"][0] for cloud in clouds}) == 1
+
+
+@pytest.mark.parametrize("stages", [["trust"], ["bucket"], ["instance_profile", "compute_config"]])
+def test_only_the_chosen_parts_are_planned(tmp_path: Path, stages: list[str]) -> None:
+    """By the tags of the run."""
+    world, cloud = World(), cloud_of("a", tmp_path)
+    engine_of(world, stages=stages).plan([cloud])
+    assert list(cloud.plans) == stages
+    assert {name.partition(" ")[0] for name in world.names("load")} == set(stages)
+
+
+@pytest.mark.parametrize(
+    ("switch", "stages"),
+    [
+        ("manage_trust", {"trust"}),
+        ("manage_bucket_access", {"bucket"}),
+        ("manage_compute_config", {"instance_profile", "compute_config"}),
+    ],
+)
+def test_a_cloud_has_only_the_parts_that_it_wants(
+    tmp_path: Path, switch: str, stages: set[str]
+) -> None:
+    """By its variables; another one has all."""
+    world, clouds = World(), [cloud_of("a", tmp_path, **{switch: False}), cloud_of("b", tmp_path)]
+    engine_of(world).plan(clouds)
+    assert set(clouds[0].plans) == set(STAGES) - stages
+    assert set(clouds[1].plans) == set(STAGES)
+
+
+def test_a_cloud_without_a_role_has_the_registered_one(tmp_path: Path) -> None:
+    """Which a cloud without a registered one has not, and fails alone."""
+    world, clouds = World(), [cloud_of(name, tmp_path, role=None) for name in ("a", "b")]
+    clouds[0].registered_role = arn_of("of-a")
+    engine_of(world).plan(clouds)
+    assert "trust of-a" in world.names("load")
+    assert failures(clouds) == {
+        "b": "Neither cloud_iam_role nor cloud_iam_cloud_id is set.",
+    }
+    assert clouds[1].plans == {}
+
+
+def test_the_role_that_was_read_is_not_read_again(tmp_path: Path) -> None:
+    """The steps after the trust policy get its ARN."""
+    cloud = cloud_of("a", tmp_path)
+    engine_of(World()).plan([cloud])
+    assert cloud.settings.role == arn_of("a")
+
+
+def test_a_cloud_is_planned_anew(tmp_path: Path) -> None:
+    """From what is there then, without what was planned before."""
+    world, cloud = World(), cloud_of("a", tmp_path)
+    engine = engine_of(world)
+    engine.plan([cloud])
+    world.documents |= in_sync_world("a").documents
+    engine.plan([cloud])
+    assert not cloud.is_pending
+    engine_of(world, stages=["trust"]).plan([cloud])
+    assert list(cloud.plans) == ["trust"]
+
+
+def test_invalid_variables_fail_their_cloud_alone(tmp_path: Path) -> None:
+    world = World()
+    clouds = [cloud_of("a", tmp_path, bucket=None), cloud_of("b", tmp_path)]
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "bucket is null."}
+    assert all(" a" not in name for name in world.names("write"))
+    assert len(world.names("write")) == len(STAGES)
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+DENIED = AwsError("Denied.", code="AccessDenied", status=403)
+BUG = KeyError("no such key")
+ERRORS: dict[str, tuple[str, Exception, str]] = {
+    "a read that is denied": ("load", DENIED, "Denied."),
+    "a change that is refused": ("guard", RefusedError("No."), "No."),
+    "a bug": ("load", BUG, "KeyError: 'no such key'"),
+    "a bug in the check of a change": ("guard", BUG, "KeyError: 'no such key'"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("case", ERRORS)
+def test_a_refused_cloud_is_not_written_at_all(tmp_path: Path, case: str, stage: str) -> None:
+    """Also the resources of it that could be written. Another cloud is."""
+    step, error, message = ERRORS[case]
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    world.errors[step, f"{stage} a"] = error
+    done = converged(world, clouds)
+    assert failures(clouds) == {"a": message}
+    assert sorted(world.names("write")) == sorted(f"{stage} b" for stage in STAGES)
+    assert len(done) == len(STAGES)
+
+
+def test_a_bug_asks_to_be_reported(tmp_path: Path) -> None:
+    """As an error of its cloud."""
+    world, cloud = World(), cloud_of("a", tmp_path)
+    world.errors["load", "trust a"] = BUG
+    engine_of(world).plan([cloud])
+    assert t.cast(TaskError, cloud.error).remedy == "Report this as a bug."
+
+
+def test_a_shared_resource_that_fails_fails_all_that_want_it(tmp_path: Path) -> None:
+    """And no other cloud."""
+    world = World()
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    clouds.append(cloud_of("c", tmp_path))
+    world.errors["load", "bucket data"] = DENIED
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "Denied.", "b": "Denied."}
+    assert sorted(world.names("write")) == sorted(f"{stage} c" for stage in STAGES)
+
+
+@pytest.mark.parametrize("where", [("plan", "a"), ("load", "compute_config a")])
+def test_a_refused_cloud_wants_nothing_of_a_shared_resource(
+    tmp_path: Path, where: tuple[str, str]
+) -> None:
+    """Whether it is refused for what it wants of it, or for anything else."""
+    world = World(bucket__data=["other"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    world.errors[where] = RefusedError("No.")
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "No."}
+    assert world.documents["bucket data"] == ["other", "b"]
+
+
+def test_what_is_too_much_together_is_refused_before_any_write(tmp_path: Path) -> None:
+    """Each of two clouds would fit alone. One in sync is not refused, nor is one elsewhere."""
+    world = in_sync_world("c")
+    world.documents["bucket data"], world.limit = ["c"], 2
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b", "c")]
+    clouds.append(cloud_of("d", tmp_path))
+    converged(world, clouds)
+    assert failures(clouds) == dict.fromkeys("ab", "bucket data has room for 2 roles.")
+    assert sorted(world.names("write")) == sorted(f"{stage} d" for stage in STAGES)
+
+
+def test_who_is_refused_for_something_else_leaves_its_room_to_others(tmp_path: Path) -> None:
+    """Its wants do not count."""
+    world = World()
+    world.limit = 1
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    world.errors["load", "compute_config a"] = DENIED
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "Denied."}
+    assert world.documents["bucket data"] == ["b"]
+
+
+# --- predict --------------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_what_would_be_done(tmp_path: Path) -> None:
+    """Resource by resource, each once, and nothing is written."""
+    world = in_sync_world("a")
+    world.documents["bucket data"] = ["other"]
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    engine = engine_of(world)
+    engine.plan(clouds)
+    predicted = engine.predict(dict.fromkeys(clouds))
+    assert (world.names("write"), list(tmp_path.iterdir())) == ([], [])
+    done = converged(world, clouds)
+    assert [one.resource.stage for one in predicted] == [*STAGES]
+    for one, other in zip(predicted, done, strict=True):
+        assert (one.plan.before, one.plan.after, one.plan.reasons) == (
+            other.plan.before,
+            other.plan.after,
+            other.plan.reasons,
+        )
+        assert [cloud.name for cloud in one.clouds] == [cloud.name for cloud in other.clouds]
+
+
+def test_a_prediction_includes_the_errors_of_backups(tmp_path: Path) -> None:
+    """Of the cloud with the directory that cannot be used."""
+    (tmp_path / "file").write_text("")
+    clouds = [cloud_of("a", tmp_path, backup_dir=f"{tmp_path}/file"), cloud_of("b", tmp_path)]
+    engine = engine_of(World())
+    engine.plan(clouds)
+    engine.predict(dict.fromkeys(clouds))
+    assert list(failures(clouds)) == ["a"]
+    assert "backup cannot be written" in failures(clouds)["a"]
+
+
+# --- converge -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "stages"),
+    [("present", list(STAGES)), ("absent", list(reversed(STAGES)))],
+)
+def test_the_order_of_the_writes(tmp_path: Path, state: str, stages: list[str]) -> None:
+    """Kind by kind: with absent, first no new cluster starts with the role."""
+    world = World() if state == "present" else in_sync_world("a", "b")
+    clouds = [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    done = converged(world, clouds, state=state)
+    assert [name.partition(" ")[0] for name in world.names("write")] == [
+        stage for stage in stages for _cloud in clouds
+    ]
+    assert [one.resource.stage for one in done] == [stage for stage in stages for _ in clouds]
+    wanted = {"a": ["a"], "b": ["b"]} if state == "present" else {"a": [], "b": []}
+    assert all(
+        world.documents[f"{stage} {name}"] == wanted[name] for stage in STAGES for name in "ab"
+    )
+
+
+def test_a_shared_resource_is_written_once_for_all(tmp_path: Path) -> None:
+    """With one backup, of what was there before, which names the clouds."""
+    world = World(bucket__data=["other"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b", "c")]
+    done = converged(world, clouds, stages=["bucket"], threads=8)
+    assert world.names("write") == ["bucket data"]
+    assert world.documents["bucket data"] == ["other", "a", "b", "c"]
+    [one] = done
+    assert (one.clouds, len(one.journal.backups)) == (clouds, 1)
+    assert one.writes == [{"operation": "fake:Put", "request_id": "request bucket data"}]
+    backup = Path(one.journal.last_backup["backup_file"]).read_text(encoding="utf-8")
+    assert '"other"' in backup
+    assert all(f'"cld_{name}"' in backup for name in "abc")
+
+
+def test_a_cloud_in_sync_keeps_what_it_wants_of_a_shared_resource(tmp_path: Path) -> None:
+    """If it is in the batch. What is done is done for the others."""
+    world = in_sync_world("a")
+    world.documents["bucket data"] = ["a"]
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+    world.documents["bucket data"] = []
+    [one] = engine.converge(dict.fromkeys(clouds))
+    assert one.clouds == [clouds[1]]
+    assert world.documents["bucket data"] == ["a", "b"]
+
+
+def test_writes_are_planned_from_fresh_reads(tmp_path: Path) -> None:
+    """Not from those that many clouds share."""
+    world = World()
+    engine = engine_of(world)
+    engine.plan([cloud := cloud_of("a", tmp_path)])
+    assert world.names("fresh") == []
+    engine.converge([cloud])
+    assert sorted(world.names("fresh")) == sorted(f"{stage} a" for stage in STAGES)
+
+
+def test_what_another_writer_has_done_meanwhile_is_not_written(tmp_path: Path) -> None:
+    world, cloud = World(), cloud_of("a", tmp_path)
+    engine = engine_of(world)
+    engine.plan([cloud])
+    world.documents |= in_sync_world("a").documents
+    done = engine.converge([cloud])
+    assert world.names("write") == []
+    assert not any(one.plan.changed for one in done)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("failed", STAGES)
+def test_a_write_that_fails_is_the_last_one_of_its_cloud(
+    tmp_path: Path, state: str, failed: str
+) -> None:
+    """The steps after it are not taken. Other clouds are converged."""
+    world = World() if state == "present" else in_sync_world("a", "b")
+    clouds = [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    world.errors["write", f"{failed} a"] = DENIED
+    done = converged(world, clouds, state=state)
+    order = list(STAGES if state == "present" else reversed(STAGES))
+    before = order[: order.index(failed) + 1]
+    assert [name for name in world.names("write") if name.endswith(" a")] == [
+        f"{stage} a" for stage in before
+    ]
+    assert len([name for name in world.names("write") if name.endswith(" b")]) == len(STAGES)
+    assert failures(clouds) == {"a": "Denied."}
+    assert [one.resource.stage for one in done if clouds[0] in one.clouds] == before[:-1]
+
+
+def test_who_failed_before_wants_nothing_of_a_shared_resource(tmp_path: Path) -> None:
+    """It is written for the others, without it."""
+    world = World()
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    world.errors["write", "trust a"] = DENIED
+    converged(world, clouds)
+    assert world.documents["bucket data"] == ["b"]
+
+
+def test_a_shared_write_that_fails_fails_who_needed_it(tmp_path: Path) -> None:
+    """One in sync needed nothing."""
+    world = in_sync_world("c")
+    world.documents["bucket data"] = ["c"]
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b", "c")]
+    world.errors["write", "bucket data"] = DENIED
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "Denied.", "b": "Denied."}
+
+
+def test_a_bug_in_a_write_fails_its_cloud_alone(tmp_path: Path) -> None:
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    world.errors["write", "trust a"] = BUG
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "KeyError: 'no such key'"}
+    assert world.documents["trust b"] == ["b"]
+
+
+def test_a_backup_is_made_if_one_of_the_clouds_wants_one(tmp_path: Path) -> None:
+    world = World(bucket__data=["other"])
+    clouds = [
+        cloud_of("a", tmp_path, bucket="data", backup=False),
+        cloud_of("b", tmp_path, bucket="data"),
+    ]
+    [one] = converged(world, clouds, stages=["bucket"])
+    assert len(one.journal.backups) == 1
+    [one] = converged(World(), [cloud_of("c", tmp_path, backup=False)], stages=["bucket"])
+    assert one.journal.backups == []
+
+
+def test_no_new_save_begins_after_a_stop(tmp_path: Path) -> None:
+    """The one that is being made is finished, and the clouds have no error."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b", "c")]
+    engine = engine_of(world)
+    engine.plan(clouds)
+    world.meanwhile = lambda step, _name: engine.stop() if step == "write" else None
+    done = engine.converge(dict.fromkeys(clouds))
+    assert world.names("write") == ["trust a"]
+    assert [one.clouds for one in done] == [[clouds[0]]]
+    assert failures(clouds) == {}
+
+
+def test_threads_work_at_the_same_time(tmp_path: Path) -> None:
+    """As many as there are to be, in reads and in writes."""
+    clouds = [cloud_of(name, tmp_path) for name in ("a", "b", "c")]
+    barrier = threading.Barrier(3, timeout=20)
+
+    class Meeting(World):
+        def step(self, step: str, name: str) -> None:
+            if (step, name.partition(" ")[0]) in (("load", "trust"), ("write", "trust")):
+                barrier.wait()
+            super().step(step, name)
+
+    world = Meeting()
+    converged(world, clouds, threads=3, stages=["trust"])
+    assert failures(clouds) == {}
+    assert sorted(world.names("write")) == ["trust a", "trust b", "trust c"]
+
+
+# --- confirm --------------------------------------------------------------------------------------
+
+
+def confirmed(
+    world: World, clouds: list[Cloud], name: str = "", times: int = 0
+) -> tuple[list[Done], InMemory]:
+    """Converge clouds, and confirm it, while another writer overwrites a resource so often: first
+    after the save, which is not read back at once, then after each restoration was read back.
+    """
+    engine = engine_of(world)
+    engine.plan(clouds)
+    done = engine.converge(dict.fromkeys(clouds))
+    if times:
+        world.documents[name] = ["Theirs"]
+    reads = dict.fromkeys(world.documents, 0)
+
+    def overwrite(step: str, one: str) -> None:
+        nonlocal times  # the second read after a write is that of the next confirmation
+        if one != name:
+            return
+        if step == "written":
+            reads[name] = 1
+        elif step == "load" and reads[name]:
+            reads[name] += 1
+            if reads[name] == 3 and times > 1:
+                times -= 1
+                world.documents[name] = ["Theirs"]
+
+    world.meanwhile = overwrite
+    world.calls.clear()
+    world.clock.slept = 0.0
+    engine.confirm(done)
+    return done, t.cast(InMemory, engine._services)
+
+
+def test_what_is_there_is_confirmed(tmp_path: Path) -> None:
+    """By one read of each policy, once another controller has written what it had planned. What is
+    never overwritten by whole documents is not read again.
+    """
+    world, clouds = World(), [cloud_of("a", tmp_path)]
+    done, services = confirmed(world, clouds)
+    assert sorted(world.names("load")) == ["bucket a", "trust a"]
+    assert world.names("write") == []
+    assert world.clock.slept == pytest.approx(SETTLED_SECONDS)
+    assert services.forgotten == 1
+    assert not any(one.overwritten for one in done)
+
+
+def test_what_was_not_written_is_not_confirmed(tmp_path: Path) -> None:
+    world = in_sync_world("a")
+    confirmed(world, [cloud_of("a", tmp_path)])
+    assert (world.calls, world.clock.slept) == ([], 0.0)
+
+
+@pytest.mark.parametrize("times", range(1, RESTORATIONS + 1))
+def test_what_was_overwritten_is_restored(tmp_path: Path, times: int) -> None:
+    """And read back again after the time, up to three times. Nothing of the other writer is lost."""
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    done, _services = confirmed(world, clouds, "bucket a", times)
+    assert failures(clouds) == {}
+    assert world.names("write") == ["bucket a"] * times
+    assert world.documents["bucket a"] == ["Theirs", "a"]
+    assert {one.resource.stage for one in done if one.overwritten} == {"bucket"}
+    [one] = [one for one in done if one.overwritten]
+    assert (one.clouds, len(one.writes), len(one.journal.backups)) == (
+        [clouds[0]],
+        times + 1,
+        times + 1,
+    )
+    assert world.clock.slept >= (times + 1) * SETTLED_SECONDS - 0.01
+
+
+def test_what_is_overwritten_again_and_again_fails(tmp_path: Path) -> None:
+    """After three restorations; the cloud, and not the other one."""
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    confirmed(world, clouds, "bucket a", RESTORATIONS + 1)
+    assert world.names("write") == ["bucket a"] * RESTORATIONS
+    assert list(failures(clouds)) == ["a"]
+    assert "restored 3 times, and overwritten again each time" in failures(clouds)["a"]
+
+
+@pytest.mark.parametrize("step", ["load", "write"])
+@pytest.mark.parametrize("error", [DENIED, BUG], ids=["an error", "a bug"])
+def test_a_confirmation_that_fails_fails_the_clouds_of_the_resource(
+    tmp_path: Path, step: str, error: Exception
+) -> None:
+    """The others are confirmed."""
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    engine = engine_of(world)
+    engine.plan(clouds)
+    done = engine.converge(dict.fromkeys(clouds))
+    world.documents |= {"trust a": ["Theirs"], "trust b": ["Theirs"]}
+    world.errors[step, "trust a"] = error
+    engine.confirm(done)
+    assert list(failures(clouds)) == ["a"]
+    assert world.documents["trust b"] == ["Theirs", "b"]
+
+
+def test_a_cloud_that_failed_is_not_restored(tmp_path: Path) -> None:
+    """Its error says what is to be fixed before it is converged again."""
+    world, clouds = World(), [cloud_of("a", tmp_path)]
+    world.errors["write", "bucket a"] = DENIED
+    engine = engine_of(world)
+    engine.plan(clouds)
+    done = engine.converge(dict.fromkeys(clouds))
+    world.documents["trust a"] = ["Theirs"]
+    engine.confirm(done)
+    assert world.documents["trust a"] == ["Theirs"]
+    assert failures(clouds) == {"a": "Denied."}
