@@ -128,7 +128,9 @@ class Run:
 
     def converge_next(self) -> Json:
         """Converge the next batch. Returns its counts."""
-        clouds = [self._clouds[name] for name in self._batches[self._next]]
+        names = self._batches[self._next]
+        # Those that the plan refused have their outcomes, and count as failures of the batch.
+        clouds = [self._clouds[name] for name in names if name not in self.outcomes]
         self._next += 1
         if self._next > 1 and not self.options.check_mode:
             # The plan of the run is older than the batches before this one.
@@ -138,10 +140,9 @@ class Run:
             self.stopped = True
             clouds = [cloud for cloud in clouds if any(cloud in one.clouds for one in done)]
         for cloud in clouds:
-            if cloud.plans or cloud.error:
-                self._finish(cloud, self._outcome(cloud, done))
-        states = [self.outcomes[cloud.name]["state"] for cloud in clouds]
-        if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(clouds):
+            self._finish(cloud, self._outcome(cloud, done))
+        states = [self.outcomes[name]["state"] for name in names if name in self.outcomes]
+        if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(names):
             self.stopped = True
         return {"counts": {state: states.count(state) for state in dict.fromkeys(states)}}
 
