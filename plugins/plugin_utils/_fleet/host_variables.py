@@ -50,7 +50,6 @@ class HostVariables:
         return self._manager.get_vars(
             play=self._play,
             host=self._hosts[name],
-            include_hostvars=False,
             _hosts=list(self._hosts),
             _hosts_all=self._all_hosts,
         )
