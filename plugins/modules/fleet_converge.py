@@ -86,8 +86,8 @@ options:
   bulk_reads:
     description:
       - Whether roles, policies and instance profiles are read in pages with
-        C(iam:GetAccountAuthorizationDetails), and compute configs in pages of a search, where that
-        takes fewer calls. Credentials without this permission read them one by one.
+        C(iam:GetAccountAuthorizationDetails), where that takes fewer calls. Credentials without
+        this permission read them one by one.
     type: bool
     default: true
   confirm:

@@ -107,10 +107,10 @@ _READ_IN_BULK = Statement(
     "ReadInBulk",
     ("iam:GetAccountAuthorizationDetails",),
     _everything,
-    "To read many roles and instance profiles with one call. The response contains all roles of "
-    "the account, with their policies.",
-    "Always, preferably with fleet_plan_bulk_reads=false. Roles and instance profiles are then "
-    "read one by one, which takes more calls.",
+    "To read many roles, policies and instance profiles with one call. The response contains all "
+    "roles of the account, with their policies.",
+    "Always, preferably with fleet_bulk_reads=false. They are then read one by one, which takes "
+    "more calls.",
 )
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
