@@ -131,7 +131,7 @@ _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # own results are about no host. A later task has the outcome of one cloud as its result.
 _SELECTION = f"{_COLLECTION}fleet_selection_info"
 _ENGINES = (f"{_COLLECTION}fleet_converge", f"{_COLLECTION}fleet_audit")
-_OUTCOME = f"{_COLLECTION}fleet_outcome"
+_OUTCOME = f"{_COLLECTION}fleet_outcome_info"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set if a terminal is not interactive: a log would contain every state of the bar.

@@ -42,8 +42,8 @@ options:
     type: str
   role:
     description:
-      - The name or ARN of the IAM role that the cloud's clusters run with. If not set, the cloud's
-        default role, V(<cloud_id>-cluster_node_role).
+      - The name or ARN of the IAM role that the cloud's clusters run with. If not set, the role that
+        the cloud was registered with at Anyscale, else V(<cloud_id>-cluster_node_role).
     type: str
     aliases: [role_arn, role_name]
   instance_profile:

@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
+  - rayfleet.anyscale._anyscale
   - rayfleet.anyscale._backup
 options:
   role:
@@ -30,8 +31,8 @@ options:
     aliases: [role_name]
   cloud_id:
     description:
-      - The ID of an Anyscale cloud, which selects its default role,
-        V(<cloud_id>-cluster_node_role).
+      - The ID of an Anyscale cloud, which selects the role that the cloud was registered with at
+        Anyscale, else V(<cloud_id>-cluster_node_role). Anyscale is only called for this.
     type: str
   state:
     description:

@@ -175,8 +175,8 @@ def test_the_token_is_kept_as_a_secret_and_never_shown(cycle: Cycle) -> None:
 
 def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
     assert cycle.links == LINKS
-    assert cycle.node_answers["canary"] == {"fleet_mode": "apply", "onboard_part": "canary"}
-    assert cycle.node_answers["rest"] == {"fleet_mode": "apply", "onboard_part": "all"}
+    assert cycle.node_answers["canary"] == {"fleet_mode": "apply", "onboard_only": "canary"}
+    assert cycle.node_answers["rest"] == {"fleet_mode": "apply", "onboard_only": "all"}
 
 
 def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:

@@ -102,7 +102,7 @@ class ActionModule(ActionBase):
                 feed.done(**event)
 """
 
-_ENGINES = {"fleet_converge": _ENGINE, "fleet_audit": _ENGINE, "fleet_outcome": _ACTION}
+_ENGINES = {"fleet_converge": _ENGINE, "fleet_audit": _ENGINE, "fleet_outcome_info": _ACTION}
 _REAL_ACTIONS = [ROOT / "plugins/action/fleet_selection_info.py"]
 
 # As a plugin that takes over from another one, which AWX does: of the other one's options it has
@@ -878,7 +878,7 @@ def _report(**outcomes: Json) -> Json:
     tasks = [
         {
             "name": "Show the outcome",
-            "rayfleet.anyscale.fleet_outcome": outcome,
+            "rayfleet.anyscale.fleet_outcome_info": outcome,
             "when": f"inventory_hostname == '{name}'",
         }
         for name, outcome in outcomes.items()
