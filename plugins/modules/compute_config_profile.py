@@ -82,7 +82,7 @@ options:
   publish:
     description:
       - Whether the compute config is read from and published to Anyscale. With V(false), only the
-        instance profile and O(dest) are converged, and no token is required.
+        instance profile and O(dest) are converged, and no token is required if O(role) is set.
     type: bool
     default: true
   state:
