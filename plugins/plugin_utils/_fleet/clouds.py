@@ -67,7 +67,10 @@ class CloudVariables:
             if name in refused:
                 cloud.error, obstacle = RefusedError(refused[name]), ""
             elif uses_engine:
-                obstacle = self._hosts.obstacle(variables, self._connection)
+                try:
+                    obstacle = self._hosts.obstacle(variables, self._connection)
+                except TaskError as error:
+                    cloud.error, obstacle = cloud.error or error, ""
             if obstacle:
                 clouds.for_role[name] = obstacle
             else:

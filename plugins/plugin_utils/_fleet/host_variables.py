@@ -75,8 +75,17 @@ class HostVariables:
         """Why a module for this host would not run on this machine, as this user and with this
         Python, so that its cloud is left to tasks of its own; empty if it would.
 
-        connection: of the play.
+        connection: of the play. Raises InputError for a setting that cannot be templated.
         """
+        try:
+            return self._obstacle(variables, connection)
+        except AnsibleError as error:
+            raise InputError(
+                f"A connection setting of the host (ansible_*) has no value: {error}",
+                "Correct it.",
+            ) from error
+
+    def _obstacle(self, variables: Variables, connection: str | None) -> str:
         template = self._templar.template
         self._templar.available_variables = variables
         used = str(template(variables.get("ansible_connection", connection)))

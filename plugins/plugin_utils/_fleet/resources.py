@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    PREFIX,
     CloudSettings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
@@ -140,6 +141,7 @@ class BucketPolicy(Resource):
 
     def key(self, cloud: Cloud) -> Key:
         """The bucket, in the account."""
+        _require(cloud.settings, "bucket", switch="manage_bucket_access")
         return cloud.settings.account_id, self._module(cloud).bucket
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
@@ -181,6 +183,7 @@ class _OfComputeConfig(Resource):
         """What the cloud wants."""
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> ComputeConfigModule:
+        _require(cloud.settings, "cloud_id", "compute_config", switch="manage_compute_config")
         options = cloud.settings.compute_config_options(self.state)
         return ComputeConfigModule(options, self.services.connect(fresh))
 
@@ -258,6 +261,15 @@ def _refuse_contradictions(resource: Resource) -> None:
         except TaskError as error:
             cloud.error = error
     resource.clouds = [cloud for cloud in resource.clouds if cloud.error is None]
+
+
+def _require(settings: CloudSettings, *names: str, switch: str) -> None:
+    """Raise if one of these variables is not set, which a switch makes necessary."""
+    for name in names:
+        if getattr(settings, name) is None:
+            raise InputError(
+                f"{PREFIX}{name} is not set.", f"Set it, or set {PREFIX}{switch} to false."
+            )
 
 
 def _cloud_ids(clouds: t.Iterable[Cloud]) -> list[str]:
