@@ -90,7 +90,7 @@ class ActionModule(FleetAction):
             **counts,
             "finished": run.is_finished,
             "stopped": run.stopped,
-            "left_to_tasks": len(run.role_clouds),
+            "left_to_tasks": [len(batch) for batch in run.role_batches],
             "tolerated_percentage": run.options.tolerated_percentage,
             "check_mode": run.options.check_mode,
             "warnings": warnings,

@@ -44,7 +44,8 @@ class ActionModule(ActionBase):
         outcome = folder.read_outcome(name)
         if outcome is None:
             # The cloud's own tasks have shown what they changed.
-            outcome = {**role_outcome(variables), "changed": False}
+            outcome = role_outcome(variables, arguments["run"], self._task.check_mode)
+            outcome["changed"] = False
         if not self._task.diff:
             outcome.pop("diff", None)
         return {**result, **outcome, "failed": outcome["state"] == FAILED}

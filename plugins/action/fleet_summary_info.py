@@ -35,7 +35,10 @@ class ActionModule(FleetAction):
         """Count the outcomes, those of the role's tasks included."""
         folder = RunFolder(arguments["run"])
         run = folder.read("run", {"step": "", "left_to_tasks": []})
-        by_role = {name: role_outcome(hostvars[name]) for name in run["left_to_tasks"]}
+        by_role = {
+            name: role_outcome(hostvars[name], arguments["run"], self._task.check_mode)
+            for name in run["left_to_tasks"]
+        }
         outcomes = {**folder.read_outcomes(), **by_role}
         counts, failed = counts_of(outcomes), failed_clouds(outcomes)
         return {

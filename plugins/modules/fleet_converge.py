@@ -198,10 +198,11 @@ stopped:
   type: bool
   sample: false
 left_to_tasks:
-  description: How many hosts are left to tasks of their own.
+  description: How many hosts each batch has that is left to tasks of their own.
   returned: success
-  type: int
-  sample: 0
+  type: list
+  elements: int
+  sample: []
 tolerated_percentage:
   description: The failures in a batch that do not end the rollout.
   returned: success

@@ -18,6 +18,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 )
 
 TASKS, REPORT = "tasks", "report"
+# The group to which playbooks add the clouds for which tasks of their own failed.
+FAILED_GROUP = "fleet_{run}_failed"
 
 
 def hosts_of_next_plays(

@@ -11,6 +11,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+    FAILED_GROUP,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    CHANGED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    WOULD_CHANGE,
+)
+
 RESULTS = (
     "cloud_iam_trust_result",
     "cloud_iam_bucket_access_result",
@@ -20,8 +31,11 @@ RESULTS = (
 Json = dict[str, t.Any]
 
 
-def role_outcome(variables: t.Mapping[str, t.Any]) -> Json:
-    """The outcome in the form of those of the fleet engine. variables: those of the host."""
+def role_outcome(variables: t.Mapping[str, t.Any], run: str, check_mode: bool) -> Json:
+    """The outcome in the form of those of the fleet engine.
+
+    variables: those of the host. run: whose failures count: a playbook may import others twice.
+    """
     results = [found for name in RESULTS if isinstance(found := variables.get(name), dict)]
     ran = [result for result in results if not result.get("skipped")]
     changed = [result for result in ran if result.get("changed")]
@@ -32,9 +46,11 @@ def role_outcome(variables: t.Mapping[str, t.Any]) -> Json:
         ),
         "backup_files": [result["backup_file"] for result in ran if "backup_file" in result],
     }
-    failed = [result for result in ran if result.get("failed")]
-    if failed:
-        return {**outcome, "state": "failed", "msg": str(failed[0].get("msg", ""))}
+    if FAILED_GROUP.format(run=run) in variables.get("group_names", ()):
+        failed = [result for result in ran if result.get("failed") or result.get("unreachable")]
+        message = failed[0].get("msg", "") if failed else "Its message is above."
+        return {**outcome, "state": FAILED, "msg": str(message)}
     if not results:
-        return {**outcome, "state": "not_reached"}
-    return {**outcome, "state": "changed" if changed else "in_sync"}
+        return {**outcome, "state": NOT_REACHED}
+    would_change = WOULD_CHANGE if check_mode else CHANGED
+    return {**outcome, "state": would_change if changed else IN_SYNC}

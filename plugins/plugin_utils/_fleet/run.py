@@ -86,6 +86,7 @@ class Run:
         engine.on_cloud = self._announce
         self._announced: dict[str, str] = {}
         self._batches: list[list[str]] = []
+        self._role_batches: list[list[str]] = []
         self._next = 0
         self.outcomes: dict[str, Json] = {}
         self.warnings: list[str] = []
@@ -98,10 +99,13 @@ class Run:
 
     @property
     def role_clouds(self) -> list[str]:
-        """The clouds that tasks of their own are to converge now."""
-        if self.stopped:
-            return []
-        return [name for name in self._for_role if name not in self.outcomes]
+        """The clouds that tasks of their own are to converge now, in order."""
+        return [name for batch in self.role_batches for name in batch]
+
+    @property
+    def role_batches(self) -> list[list[str]]:
+        """The same, in batches. They come after those of the engine."""
+        return [] if self.stopped else self._role_batches
 
     def plan(self) -> Json:
         """Plan all clouds, and divide the pending ones into batches. Returns the counts."""
@@ -217,5 +221,7 @@ class Run:
             if name not in chosen:
                 self.outcomes[name] = {"state": DEFERRED, "changed": False, "reasons": []}
                 self._feed.done(name, "", DEFERRED)
-        own = [[name for name in batch if name in self._clouds] for batch in batches]
-        self._batches = [batch for batch in own if batch]
+        self._batches, self._role_batches = (
+            [part for batch in batches if (part := [name for name in batch if name in those])]
+            for those in (self._clouds, self._for_role)
+        )
