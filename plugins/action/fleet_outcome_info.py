@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         try:
             folder = RunFolder(arguments["run"])
         except TaskError as error:
-            raise AnsibleError(error.failure()["msg"]) from error
+            raise AnsibleError(error.failure()["msg"]) from None
         outcome = folder.read_outcome(name)
         if outcome is None:
             # The cloud's own tasks have shown what they changed.

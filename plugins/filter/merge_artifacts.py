@@ -62,7 +62,7 @@ def _merged(artifacts: t.Any) -> dict[str, t.Any]:
     try:
         return merge_artifacts(json.loads(json.dumps(artifacts)))
     except InputError as error:
-        raise AnsibleFilterError(error.failure()["msg"]) from error
+        raise AnsibleFilterError(error.failure()["msg"]) from None
 
 
 class FilterModule:

@@ -73,7 +73,7 @@ class LookupModule(LookupBase):
         try:
             folder = RunFolder(str(run))
         except TaskError as error:
-            raise AnsibleLookupError(error.failure()["msg"]) from error
+            raise AnsibleLookupError(error.failure()["msg"]) from None
         groups = hosts_of_next_plays(
             folder.read_outcomes(),
             folder.read("run", {}).get("left_to_tasks", []),

@@ -48,7 +48,7 @@ class FleetAction(ActionBase):
                 **self.run_for(names, variables["hostvars"], arguments),
             }
         except TaskError as error:
-            raise AnsibleError(error.failure()["msg"]) from error
+            raise AnsibleError(error.failure()["msg"]) from None
 
     @abc.abstractmethod
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
