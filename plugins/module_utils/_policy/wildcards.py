@@ -12,11 +12,17 @@ from __future__ import annotations
 
 import re
 
+_LITERAL = re.compile(r"[^*?]*")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 def matches_pattern(pattern: str, text: str) -> bool:
     """Whether a pattern with the IAM wildcards ``*`` and ``?`` matches an entire string."""
+    # Most patterns have no wildcard, or one at the end.
+    literal = _LITERAL.match(pattern)[0]  # type: ignore[index]  # matches any string
+    if not text.startswith(literal):
+        return False
+    pattern, text = pattern[len(literal) :], text[len(literal) :]
     positions = _skip_stars({0}, pattern)
     for char in text:
         positions = _advance(positions, pattern, char)
