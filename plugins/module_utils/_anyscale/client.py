@@ -102,7 +102,12 @@ class AnyscaleClient:
 
     def clouds(self) -> t.Iterator[JsonObject]:
         """All clouds that the token may see."""
-        return self.api.rows("GET", _CLOUDS, {"count": _CLOUDS_PER_PAGE})
+        return (cloud for page in self.cloud_pages() for cloud in page)
+
+    def cloud_pages(self) -> t.Iterator[list[JsonObject]]:
+        """All clouds that the token may see, by the page: a call for each."""
+        pages = self.api.pages("GET", _CLOUDS, {"count": _CLOUDS_PER_PAGE})
+        return (page.rows for page in pages)
 
     def cloud(self, cloud_id: str) -> JsonObject:
         """One cloud, by its id."""
@@ -243,14 +248,16 @@ class AnyscaleClient:
             )
 
 
-def anyscale_client(params: t.Mapping[str, t.Any]) -> AnyscaleClient:
+def anyscale_client(
+    params: t.Mapping[str, t.Any], make: t.Callable[..., AnyscaleClient] = AnyscaleClient
+) -> AnyscaleClient:
     """A session with the control plane that a module's parameters lead to."""
     allow_http = bool(params.get("anyscale_allow_http"))
     host, token = resolve_credentials(
         params.get("anyscale_host"), params.get("anyscale_token"), os.environ, allow_http=allow_http
     )
     tls = _tls_settings(params["validate_certs"], params.get("aws_ca_bundle"))
-    return AnyscaleClient(host, token, **tls._asdict())
+    return make(host, token, **tls._asdict())
 
 
 def warm_up() -> None:
