@@ -20,11 +20,16 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
+    read_results,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     FAIL_ON,
     failed_clouds,
+    failure_of,
     make_report,
     missing_clouds,
     parse_report,
@@ -34,6 +39,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 _RULES = {
     "argument_spec": {
         "results": {"type": "str", "default": "cloud_iam_info_result"},
+        "run": {"type": "str"},
+        "hosts": {"type": "list", "elements": "str"},
         "report_dir": {"type": "path", "required": True},
         "previous_report": {"type": "path"},
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
@@ -65,9 +72,9 @@ class ActionModule(FleetAction):
         """Make the report, write it in all formats, and fail as ``fail_on`` requires."""
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        report = make_report(
-            _results(names, hostvars, arguments["results"]), now, _collection_version(), previous
-        )
+        names = names if arguments["hosts"] is None else arguments["hosts"]
+        results = _results(names, hostvars, arguments["results"], arguments["run"])
+        report = make_report(results, now, _collection_version(), previous)
         folder = os.path.abspath(arguments["report_dir"])
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
         if not self._task.check_mode:
@@ -79,6 +86,7 @@ class ActionModule(FleetAction):
                 f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
             )
         failed = failed_clouds(report, arguments["fail_on"])
+        failing = frozenset(failed)
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
             warnings.append(
@@ -89,6 +97,11 @@ class ActionModule(FleetAction):
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
+            "failures": {
+                cloud["name"]: failure_of(cloud)
+                for cloud in report["clouds"]
+                if cloud["name"] in failing
+            },
             "warnings": warnings,
             **(
                 {
@@ -101,13 +114,18 @@ class ActionModule(FleetAction):
         }
 
 
-def _results(names: list[str], hostvars: t.Any, register: str) -> Json:
-    """The results of all hosts of the play, in plain types: Ansible's carry tags and templates."""
-    hosts = {str(name): hostvars[name] for name in names}
+def _results(names: list[str], hostvars: t.Any, register: str, run: str | None) -> Json:
+    """The results of all hosts, by name: those of a run, else those that the hosts registered."""
+    stored = read_results(RunFolder(run)) if run else {}
     return {
-        host: _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
-        for host, known in hosts.items()
+        str(name): stored[name] if name in stored else _registered(hostvars[name], register)
+        for name in names
     }
+
+
+def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:
+    """The result that a host registered, in plain types: Ansible's carry tags and templates."""
+    return _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
 
 
 def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:

@@ -12,8 +12,8 @@ module: audit_report
 short_description: Write the report of a fleet audit as HTML, JSON and CSV
 version_added: 0.2.0
 description:
-  - Collects the result of M(rayfleet.anyscale.cloud_iam_info) of each host of the play, and writes
-    one report in three formats.
+  - Collects the result of M(rayfleet.anyscale.fleet_audit) or of M(rayfleet.anyscale.cloud_iam_info)
+    of each host of the play, and writes one report in three formats.
   - A host without a result, or whose task failed, is in the report with the state V(error) and its
     message. The state of any other cloud is that of its worst check.
   - The task requires C(run_once=true), which also gives its result to all hosts.
@@ -24,6 +24,18 @@ options:
         M(rayfleet.anyscale.cloud_iam_info).
     type: str
     default: cloud_iam_info_result
+  run:
+    description:
+      - The RV(rayfleet.anyscale.fleet_audit#module:run) of M(rayfleet.anyscale.fleet_audit). The
+        results of the hosts that it audited are those of the report.
+    type: str
+    version_added: 0.7.0
+  hosts:
+    description:
+      - The hosts of the report, in its order. Without it, all hosts of the play.
+    type: list
+    elements: str
+    version_added: 0.7.0
   report_dir:
     description:
       - The directory to write to, on the controller. It is created with mode V(0700) if it does not
@@ -71,6 +83,7 @@ notes:
   - The files are described in R(The audit
     report,ansible_collections.rayfleet.anyscale.docsite.report).
 seealso:
+  - module: rayfleet.anyscale.fleet_audit
   - module: rayfleet.anyscale.cloud_iam_info
 author:
   - Rayfleet contributors (@rayfleet)
@@ -157,4 +170,9 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-prod]
+failures:
+  description: Why the task fails for each of RV(failed_clouds), a message by host.
+  returned: always
+  type: dict
+  sample: {"vision-prod": "Failed checks: trust_ec2."}
 """

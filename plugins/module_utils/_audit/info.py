@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth i
     anyscale_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
     anyscale_client,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
@@ -39,6 +40,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+
+ConnectAnyscale = t.Callable[[t.Mapping[str, t.Any]], AnyscaleClient]
 
 
 class CloudInfoModule(Module):
@@ -64,10 +67,15 @@ class CloudInfoModule(Module):
         "mutually_exclusive": [["cloud_id", "cloud"]],
     }
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        connect: Connect = AwsSession,
+        connect_anyscale: ConnectAnyscale = anyscale_client,
+    ) -> None:
         super().__init__(params, connect)
         _check_names(params)
-        self._anyscale = anyscale_client(params) if params["anyscale"] else None
+        self._anyscale = connect_anyscale(params) if params["anyscale"] else None
 
     def result(self, check_mode: bool) -> Json:
         """The facts and the outcome of each check; the same in check mode."""

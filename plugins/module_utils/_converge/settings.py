@@ -118,6 +118,23 @@ class CloudSettings:
             "state": state,
         }
 
+    def info_options(self) -> Json:
+        """The options of the module cloud_iam_info."""
+        config = self.compute_config if self.manage_compute_config else None
+        return {
+            **self.connection,
+            "account_id": self.account_id,
+            "lock_dir": self.lock_dir,
+            "cloud_id": self.cloud_id,
+            "cloud": None,
+            "role": self.role,
+            "instance_profile": self.instance_profile,
+            "bucket": self.bucket if self.manage_bucket_access else None,
+            "compute_config": None if config is None else [config],
+            "arn_kind": self.arn_kind,
+            "anyscale": self.publish,
+        }
+
     def shared_options(self) -> Json:
         """The options that all modules have."""
         return {

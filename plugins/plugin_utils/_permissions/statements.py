@@ -107,10 +107,10 @@ _READ_IN_BULK = Statement(
     "ReadInBulk",
     ("iam:GetAccountAuthorizationDetails",),
     _everything,
-    "To read many roles, policies and instance profiles with one call. The response contains all "
-    "roles of the account, with their policies.",
-    "Always, preferably with fleet_bulk_reads=false. They are then read one by one, which takes "
-    "more calls.",
+    "To read many roles, instance profiles and policies with one call. The response contains all "
+    "roles of the account, with their policies, and its managed policies.",
+    "Always, preferably with fleet_bulk_reads=false. Roles, instance profiles and policies are then "
+    "read one by one, which takes more calls.",
 )
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
@@ -191,6 +191,7 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _LIST_INSTANCE_PROFILES,
         _READ_BUCKETS,
         _LIST_PRINCIPALS,
+        _READ_IN_BULK,
     ),
     "onboard": (
         _READ_ROLES,

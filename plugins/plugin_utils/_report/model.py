@@ -94,6 +94,21 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
     ]
 
 
+def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
+    """Why an audit fails for a cloud of a report, for the task that fails for it."""
+    if cloud["state"] == "error":
+        return str(cloud["error"])
+    failed = [check["id"] for check in cloud["checks"] if check["status"] == "fail"]
+    drifted = [
+        check["id"] for check in cloud["checks"] if check["status"] != "fail" and _is_drift(check)
+    ]
+    sentences = (
+        f"Failed checks: {', '.join(failed)}." if failed else "",
+        f"Warnings about what onboarding would change: {', '.join(drifted)}." if drifted else "",
+    )
+    return " ".join(filter(None, sentences))
+
+
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
     has a document that the collection would change.

@@ -323,6 +323,18 @@ def run_audit(sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
     return lambda *arguments: run_playbook(sandbox, "audit", inventory, *arguments, variables=shown)
 
 
+def _audits(run: Run) -> list[str]:
+    """What has audited, a name for each task of each host."""
+    names = (action.rpartition(".")[2] for _host, action, _result, _name in run.results)
+    return sorted(name for name in names if name in ("cloud_iam_info", "fleet_audit"))
+
+
+def _clouds_after(run: Run, folder: Path) -> list[Json]:
+    """The clouds of the report that a run has written."""
+    assert run.exit_status == 2
+    return json.loads((folder / "anyscale-audit/report.json").read_text())["clouds"]
+
+
 def _failures(run: Run) -> set[str]:
     """The clouds that the recap counts a failure for."""
     return set(re.findall(r"^(\S+) +: .* failed=[1-9]", run.output, re.MULTILINE))
@@ -332,7 +344,7 @@ def _failures(run: Run) -> set[str]:
 def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
     run_audit: t.Callable[..., Run], tmp_path: Path
 ) -> None:
-    """One task for each cloud; the one that cannot be audited stops no other, and is the only one
+    """One task for all clouds; the one that cannot be audited stops no other, and is the only one
     that fails.
     """
     run = run_audit()
@@ -350,12 +362,26 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
     assert run.writes == []
     assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
     assert "999999999999" in run.output
-    hosts = [
-        host
-        for host, action, _result, _name in run.results
-        if action.endswith(("cloud_iam_info", "validate_argument_spec"))
-    ]
-    assert sorted(hosts) == sorted(cloud.name for cloud in CLOUDS)
+    assert _audits(run) == ["fleet_audit"]
+    assert "skipping: no hosts matched" not in run.output
+
+
+@pytest.mark.core
+def test_a_cloud_that_another_process_has_to_audit_is_left_to_the_role(
+    run_audit: t.Callable[..., Run], tmp_path: Path
+) -> None:
+    """It has a task of its own, in the same run; the report is the same for all."""
+    every = _clouds_after(run_audit(), tmp_path)
+    by_role = run_audit("-e", "fleet_engine=false")
+    assert _audits(by_role) == ["cloud_iam_info"] * len(CLOUDS) + ["fleet_audit"]
+    assert _clouds_after(by_role, tmp_path) == every
+    left = UNTOUCHED[0]
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / f"host_vars/{left}.yml").write_text("anyscale_in_worker: false\n")
+    mixed = run_audit()
+    assert _audits(mixed) == ["cloud_iam_info", "fleet_audit"]
+    assert _clouds_after(mixed, tmp_path) == every
+    assert (mixed.exit_status, _failures(mixed)) == (2, {MISNAMED})
 
 
 @pytest.mark.parametrize("limit", few_of([[], ["--limit", MISNAMED]], []), ids=["all", "limited"])

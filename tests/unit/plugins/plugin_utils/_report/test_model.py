@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     STATES,
     failed_clouds,
+    failure_of,
     make_report,
     missing_clouds,
     parse_report,
@@ -271,3 +272,37 @@ def test_what_cannot_be_compared_with_is_refused(text: str, words: str) -> None:
     assert "old/report.json" in caught.value.message
     assert words in caught.value.message
     assert caught.value.remedy
+
+
+# --- why the audit fails for a cloud --------------------------------------------------------------
+
+DRIFT = {"evidence": {"after": {}}}
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({"failed": True, "msg": "AWS said no."}, "AWS said no."),
+        (None, "There is no result for this cloud, because its task did not run."),
+        (of_statuses("unknown"), "The status of every check is unknown. It is unknown."),
+        (of_statuses("fail", "pass", "fail"), "Failed checks: trust_ec2, bucket_deny."),
+        (
+            result("vision", check("trust_ec2"), check("bucket_access", "warn", **DRIFT)),
+            "Warnings about what onboarding would change: bucket_access.",
+        ),
+        (
+            result("vision", check("trust_ec2", "fail", **DRIFT), check("role_account", "warn")),
+            "Failed checks: trust_ec2.",
+        ),
+        (
+            result("vision", check("trust_ec2", "fail"), check("bucket_deny", "unknown", **DRIFT)),
+            "Failed checks: trust_ec2. Warnings about what onboarding would change: bucket_deny.",
+        ),
+    ],
+    ids=["failed", "no result", "all unknown", "fail", "warn", "both in one", "both"],
+)
+def test_a_cloud_that_fails_the_audit_says_why(found: Json | None, message: str) -> None:
+    """In one line, which also stands in the recap."""
+    made = report({"vision": found})
+    assert failed_clouds(made, "drift") == ["vision"]
+    assert failure_of(made["clouds"][0]) == message

@@ -1,0 +1,275 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The audit of a fleet by threads: each cloud has its own result, whatever happens to the others.
+What the module reads and checks is its own tests' subject.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleUndefinedVariable
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import CloudInfoModule
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
+    Audited,
+    Elsewhere,
+    FleetAudit,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import CloudDone
+
+Json = dict[str, t.Any]
+Read = t.Callable[[Json], Json]
+
+ACCOUNT = "123456789012"
+
+
+def variables(name: str) -> Json:
+    """Those of a cloud that can be audited."""
+    return {
+        "cloud_iam_account_id": ACCOUNT,
+        "cloud_iam_cloud_id": f"cld_{name}",
+        "cloud_iam_region": "us-west-2",
+        "cloud_iam_bucket": f"{name}-data",
+        "cloud_iam_compute_config": f"{name}-ray",
+        "cloud_iam_publish": "no",
+    }
+
+
+def found(params: Json) -> Json:
+    """A module's result."""
+    return {
+        "changed": False,
+        "cloud": {"cloud_id": params["cloud_id"]},
+        "checks": [],
+        "warnings": [],
+    }
+
+
+def connect(_params: t.Any) -> t.Any:
+    """In the place of what threads share."""
+
+
+@pytest.fixture(name="audit")
+def _audit(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, Audited]]:
+    """Audit hosts with given variables (or errors, in their place); ``read`` stands for the module."""
+
+    def run(hosts: t.Mapping[str, Json | Exception], read: Read = found) -> dict[str, Audited]:
+        def of_host(name: str) -> Json:
+            value = hosts[name]
+            if isinstance(value, Exception):
+                raise value
+            return value
+
+        def result(module: CloudInfoModule, check_mode: bool) -> Json:
+            return read(t.cast(Json, module.params))
+
+        monkeypatch.setattr(CloudInfoModule, "result", result)
+        fleet = FleetAudit(of_host, connect, connect)
+        audited = list(fleet.audit(hosts, 4))
+        assert len(audited) == len(hosts)
+        return {one.name: one for one in audited}
+
+    return run
+
+
+Audit = t.Callable[..., dict[str, Audited]]
+
+
+def test_every_cloud_has_the_result_of_the_module(audit: Audit) -> None:
+    """Each with its own variables, in whatever order they were done."""
+    names = [f"cloud-{number}" for number in range(50)]
+    audited = audit({name: variables(name) for name in names})
+    assert {name: one.result for name, one in audited.items()} == {
+        name: found({"cloud_id": f"cld_{name}"}) for name in names
+    }
+
+
+def test_the_options_are_those_of_the_role(audit: Audit) -> None:
+    """What is not managed is not checked; types are those of the module."""
+    seen: list[Json] = []
+    audit(
+        {
+            "whole": variables("whole"),
+            "part": {
+                **variables("part"),
+                "cloud_iam_manage_bucket_access": "false",
+                "cloud_iam_manage_compute_config": False,
+                "cloud_iam_publish": True,
+                "cloud_iam_anyscale_token": "sss_token",
+            },
+        },
+        lambda params: seen.append(params) or found(params),
+    )
+    options = {params["cloud_id"]: params for params in seen}
+    asked = ("bucket", "compute_config", "anyscale", "account_id", "region")
+    assert [options["cld_whole"][name] for name in asked] == [
+        "whole-data",
+        ["whole-ray"],
+        False,
+        ACCOUNT,
+        "us-west-2",
+    ]
+    assert [options["cld_part"][name] for name in asked[:3]] == [None, None, True]
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (AwsError("GetRole failed: no.", "Grant it."), "GetRole failed: no. Grant it."),
+        (KeyError("a bug"), "KeyError: 'a bug'"),
+    ],
+    ids=["an error of AWS", "a bug"],
+)
+def test_a_failure_is_the_result_of_its_cloud_alone(
+    audit: Audit, failure: Exception, message: str
+) -> None:
+    """The others are audited."""
+
+    def read(params: Json) -> Json:
+        if params["cloud_id"] == "cld_bad":
+            raise failure
+        return found(params)
+
+    audited = audit({name: variables(name) for name in ("one", "bad", "two")}, read)
+    bad = audited["bad"].result
+    assert bad is not None
+    assert (bad["failed"], bad["msg"]) == (True, message)
+    assert [audited[name].result for name in ("one", "two")] == [
+        found({"cloud_id": "cld_one"}),
+        found({"cloud_id": "cld_two"}),
+    ]
+
+
+def test_a_cloud_that_could_not_be_audited_shows_what_is_known_of_it(audit: Audit) -> None:
+    """From its variables; as far as they go."""
+
+    def refuse(_params: Json) -> Json:
+        raise AwsError("No.")
+
+    hosts = {
+        "all": variables("all"),
+        "few": {"cloud_iam_account_id": ACCOUNT, "cloud_iam_cloud_id": "cld_few"},
+    }
+    audited = audit(hosts, refuse)
+    assert {name: (one.result or {})["cloud"] for name, one in audited.items()} == {
+        "all": {"account_id": ACCOUNT, "cloud_id": "cld_all", "region": "us-west-2"},
+        "few": {"account_id": ACCOUNT, "cloud_id": "cld_few"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"cloud_iam_cloud_id": None}, "cloud_iam_cloud_id is not set."),
+        ({"cloud_iam_account_id": None}, "cloud_iam_account_id is not set."),
+        ({"cloud_iam_publish": "perhaps"}, "cloud_iam_publish"),
+        ({"cloud_iam_bucket": "No_Bucket/"}, "bucket"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_invalid_variables_are_an_error_of_their_cloud(
+    audit: Audit, change: Json, words: str
+) -> None:
+    """Which names the variable."""
+    result = audit({"bad": {**variables("bad"), **change}})["bad"].result
+    assert result is not None
+    assert result["failed"]
+    assert words in result["msg"]
+
+
+@pytest.mark.parametrize("error", [AnsibleUndefinedVariable, InputError])
+def test_variables_that_cannot_be_templated_are_an_error_of_their_cloud(
+    audit: Audit, error: type[Exception]
+) -> None:
+    """As the role's task would say."""
+    result = audit({"bad": error("'x' is undefined")})["bad"].result
+    assert result is not None
+    assert result["failed"]
+    assert "'x' is undefined" in result["msg"]
+
+
+def test_a_cloud_of_another_process_is_left(audit: Audit) -> None:
+    """With the reason."""
+    audited = audit({"there": Elsewhere("the connection is ssh"), "here": variables("here")})
+    assert audited["there"] == Audited("there", None, "the connection is ssh")
+    assert audited["here"].result
+
+
+def test_no_result_shows_a_secret(audit: Audit) -> None:
+    """Whatever a server quotes."""
+    secrets = {
+        "cloud_iam_secret_key": "secret-key-4711",
+        "cloud_iam_session_token": "session-0815",
+        "cloud_iam_anyscale_token": "sss_token_2357",
+    }
+
+    def quote(_params: Json) -> Json:
+        raise AwsError(f"The proxy says {' '.join(secrets.values())}.")
+
+    hosts = {"one": {**variables("one"), **secrets, "cloud_iam_access_key": "AKIAIOSFODNN7EXAMPLE"}}
+    result = audit(hosts, quote)["one"].result
+    assert result is not None
+    assert "The proxy says" in result["msg"]
+    assert not [secret for secret in secrets.values() if secret in str(result)]
+
+
+def test_results_are_handed_on_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audit of a large fleet does not hold them all; nor does it go on where nobody takes them."""
+    begun: list[str] = []
+    lock = threading.Lock()
+
+    def result(module: CloudInfoModule, check_mode: bool) -> Json:
+        with lock:
+            begun.append(module.params["cloud_id"])
+        return found(t.cast(Json, module.params))
+
+    monkeypatch.setattr(CloudInfoModule, "result", result)
+    fleet = FleetAudit(variables, connect, connect)
+    audited = fleet.audit((f"cloud-{number}" for number in range(1000)), 3)
+    for _one in range(10):
+        next(audited)
+    audited.close()
+    assert len(begun) < 50
+
+
+def checked(**statuses: str) -> Json:
+    """A result with these checks."""
+    checks = [{"id": name, "status": status} for name, status in statuses.items()]
+    return {"cloud": {"account_id": ACCOUNT}, "checks": checks}
+
+
+@pytest.mark.parametrize(
+    ("audited", "event"),
+    [
+        (
+            Audited("one", checked(trust="pass", bucket="warn", role="not_applicable")),
+            CloudDone("one", ACCOUNT, "in_sync"),
+        ),
+        (
+            Audited("one", checked(trust="fail", bucket="unknown", role="fail")),
+            CloudDone("one", ACCOUNT, "drifted", ("trust", "role")),
+        ),
+        (
+            Audited("one", checked(trust="pass", bucket="unknown")),
+            CloudDone("one", ACCOUNT, "unknown"),
+        ),
+        (
+            Audited("one", {"failed": True, "msg": "No.", "cloud": None}),
+            CloudDone("one", "", "failed", message="No."),
+        ),
+        (
+            Audited("one", elsewhere="the connection is ssh"),
+            CloudDone("one", "", "pending", ("the connection is ssh",)),
+        ),
+    ],
+    ids=lambda value: value.result if isinstance(value, CloudDone) else None,
+)
+def test_the_progress_shows_what_became_of_a_cloud(audited: Audited, event: CloudDone) -> None:
+    """In the words of the callback."""
+    assert audited.event() == event

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results on their way to the report: as they are, and for their owner alone."""
+
+from __future__ import annotations
+
+import pathlib
+import stat
+
+import pytest
+from ansible import constants as C
+from ansible.errors import AnsibleError
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
+    AuditResults,
+    read_results,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+    RunFolder,
+    new_token,
+)
+
+RESULTS = {
+    "plain": {"checks": [{"id": "trust_ec2", "evidence": {"before": [None, True, 1.5]}}]},
+    "ünï\u2028": {"failed": True, "msg": "{{ 6 * 7 }}\n\ud800 {% raw %}"},
+    "empty": {},
+}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path))
+
+
+def stored() -> RunFolder:
+    """The folder of a run with the results."""
+    run = RunFolder(new_token())
+    with AuditResults(run) as results:
+        for name, result in RESULTS.items():
+            results.add(name, result)
+    return run
+
+
+def test_what_is_stored_is_read() -> None:
+    """In any characters; two audits do not mix."""
+    assert read_results(stored()) == read_results(stored()) == RESULTS
+
+
+def test_the_file_is_for_its_owner_alone() -> None:
+    """It holds policies; and its folder."""
+    (path,) = pathlib.Path(stored().path).iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [None, "[", '["one"]', "[1, 2]\n7"])
+def test_a_file_that_is_gone_or_damaged_is_an_error(content: str | None) -> None:
+    """Not an audit of fewer clouds."""
+    run = stored()
+    (path,) = pathlib.Path(run.path).iterdir()
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(AnsibleError, match="results of the audit cannot be read"):
+        read_results(run)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: pathlib.Path) -> None:
+    """With the reason."""
+    (tmp_path / "rayfleet.anyscale").write_text("a file")
+    with pytest.raises(AnsibleError, match="cannot be stored"):
+        AuditResults(RunFolder(new_token()))
