@@ -77,6 +77,9 @@ class ActionModule(FleetAction):
         report = make_report(results, now, _collection_version(), previous)
         folder = os.path.abspath(arguments["report_dir"])
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
+        failed = failed_clouds(report, arguments["fail_on"])
+        if arguments["run"]:
+            _record_outcomes(RunFolder(arguments["run"]), report, failed)
         if not self._task.check_mode:
             _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
         missing = missing_clouds(report, previous) if previous else []
@@ -85,8 +88,6 @@ class ActionModule(FleetAction):
                 f"{len(missing)} clouds of the previous report are missing in this report: "
                 f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
             )
-        failed = failed_clouds(report, arguments["fail_on"])
-        failing = frozenset(failed)
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
             warnings.append(
@@ -97,11 +98,6 @@ class ActionModule(FleetAction):
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
-            "failures": {
-                cloud["name"]: failure_of(cloud)
-                for cloud in report["clouds"]
-                if cloud["name"] in failing
-            },
             "warnings": warnings,
             **(
                 {
@@ -121,6 +117,18 @@ def _results(names: list[str], hostvars: t.Any, register: str, run: str | None) 
         str(name): stored[name] if name in stored else _registered(hostvars[name], register)
         for name in names
     }
+
+
+def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str]) -> None:
+    """Record which clouds the last play of a run fails for, and why."""
+    failing = frozenset(failed)
+    outcomes = {
+        cloud["name"]: {"state": "failed", "changed": False, "msg": failure_of(cloud)}
+        if cloud["name"] in failing
+        else {"state": cloud["state"], "changed": False}
+        for cloud in report["clouds"]
+    }
+    folder.write("outcomes", {"clouds": outcomes, "for_role": []})
 
 
 def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:

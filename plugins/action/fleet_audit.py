@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import typing as t
 
-from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.shared_clients import (
@@ -17,99 +18,74 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.shared
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
-    variable_rules,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
     run_cache,
     warm_up_workers,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
-    Elsewhere,
-    FleetAudit,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import FleetAudit
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
     AuditResults,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
-    HostVariables,
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
+    CloudVariables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
-    RunFolder,
-    new_token,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 
 _RULES = {
     "argument_spec": {
-        "hosts": {"type": "list", "elements": "str"},
+        "run": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
         "engine": {"type": "bool", "default": True},
         "threads": {"type": "int", "default": 16},
         "bulk_reads": {"type": "bool", "default": True},
     }
 }
 
+Json = dict[str, t.Any]
+
 warm_up_workers()
 
 
 class ActionModule(FleetAction):
-    """Runs once for all hosts of the batch. It fails for none of them: a host that it cannot audit
-    is left to a task of its own.
-    """
+    """Runs once for all hosts. It does not fail for what happens to clouds: their results say so."""
 
     rules = _RULES
 
-    def run_for(
-        self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
-    ) -> dict[str, t.Any]:
-        """Audit, and return where the results are and which hosts are left."""
-        threads = arguments["threads"]
-        if threads < 1:
-            raise AnsibleError(f"threads is {threads}. Give a positive number.")
-        names = names if arguments["hosts"] is None else arguments["hosts"]
-        token = new_token()
-        left = (
-            self._audit(names, arguments, RunFolder(token))
-            if arguments["engine"]
-            else dict.fromkeys(names, "fleet_engine is false")
-        )
-        return {
-            "run": token if len(left) < len(names) else None,
-            "left": [name for name in names if name in left],
-            "obstacles": left,
-        }
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Audit, and return the hosts that are left."""
+        gc.freeze()
+        if arguments["threads"] < 1:
+            raise InputError(f"threads is {arguments['threads']}.", "Give a positive number.")
+        folder = RunFolder(arguments["run"])
+        # The directory in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            found = self._audit(arguments, folder)
+        left = {name: found[name] for name in arguments["hosts"] if name in found}
+        folder.write("outcomes", {"clouds": {}, "for_role": list(left)})
+        return {"left": list(left), "obstacles": left}
 
-    def _audit(
-        self, names: list[str], arguments: dict[str, t.Any], run: RunFolder
-    ) -> dict[str, str]:
+    def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:
         """Audit, and return the hosts that are left, each with the reason."""
-        threads = arguments["threads"]
+        names, threads = arguments["hosts"], arguments["threads"]
+        variables = CloudVariables(self, self._task.get_play().connection)
         sessions = AccountSessions(run_cache(), threads, arguments["bulk_reads"])
-        clients = SharedClients(configs_wanted=len(names))
-        fleet = FleetAudit(self._variables_of(), sessions.session, clients.client)
+        fleet = FleetAudit(
+            lambda name: variables.read([name], arguments["engine"], {}),
+            sessions.session,
+            SharedClients(configs_wanted=len(names)).client,
+        )
         left: dict[str, str] = {}
-        with AuditResults(run) as results, Feed(run.path, Display().display) as feed:
+        with AuditResults(folder) as results, Feed(folder.path, Display().display) as feed:
             feed.stage(AUDIT, len(names))
             for audited in fleet.audit(names, threads):
                 if audited.result is None:
-                    left[audited.name] = audited.elsewhere
+                    left[audited.name] = audited.obstacle
                 else:
                     results.add(audited.name, audited.result)
                 event = audited.event()
                 feed.done(event.cloud, event.account, event.result, event.reasons, event.message)
         return left
-
-    def _variables_of(self) -> t.Callable[[str], t.Mapping[str, t.Any]]:
-        hosts, names = HostVariables(self), tuple(variable_rules())
-        connection = self._task.get_play().connection
-
-        def of_host(name: str) -> t.Mapping[str, t.Any]:
-            known = hosts.of(name)
-            obstacle = hosts.obstacle(known, connection)
-            if obstacle:
-                raise Elsewhere(obstacle)
-            return hosts.templated(known, names)
-
-        return of_host

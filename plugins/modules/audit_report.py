@@ -26,8 +26,9 @@ options:
     default: cloud_iam_info_result
   run:
     description:
-      - The RV(rayfleet.anyscale.fleet_audit#module:run) of M(rayfleet.anyscale.fleet_audit). The
-        results of the hosts that it audited are those of the report.
+      - The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection. The results are
+        then those of M(rayfleet.anyscale.fleet_audit), for the hosts that it audited, and
+        M(rayfleet.anyscale.fleet_outcome_info) fails for each of RV(failed_clouds).
     type: str
     version_added: 0.7.0
   hosts:
@@ -170,9 +171,4 @@ failed_clouds:
   type: list
   elements: str
   sample: [vision-prod]
-failures:
-  description: Why the task fails for each of RV(failed_clouds), a message by host.
-  returned: always
-  type: dict
-  sample: {"vision-prod": "Failed checks: trust_ec2."}
 """

@@ -28,11 +28,17 @@ description:
 requirements:
   - boto3 (on the controller)
 options:
+  run:
+    description:
+      - The RV(rayfleet.anyscale.fleet_selection_info#module:run) of the selection.
+    type: str
+    required: true
   hosts:
     description:
-      - The hosts to audit. Without it, all hosts of the batch.
+      - The hosts to audit.
     type: list
     elements: str
+    required: true
   engine:
     description:
       - V(false) leaves all hosts.
@@ -64,6 +70,7 @@ attributes:
     support: full
     description: Changes nothing.
 seealso:
+  - module: rayfleet.anyscale.fleet_selection_info
   - module: rayfleet.anyscale.cloud_iam_info
   - module: rayfleet.anyscale.audit_report
 author:
@@ -78,8 +85,15 @@ EXAMPLES = r"""
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
   tasks:
+    - name: Select clouds
+      rayfleet.anyscale.fleet_selection_info:
+      run_once: true
+      register: selection
+
     - name: Read and check all clouds
       rayfleet.anyscale.fleet_audit:
+        run: "{{ selection.run }}"
+        hosts: "{{ selection.hosts }}"
       run_once: true
       register: audited
 
@@ -92,19 +106,12 @@ EXAMPLES = r"""
 
     - name: Write the report
       rayfleet.anyscale.audit_report:
-        run: "{{ audited.run | default(omit, true) }}"
+        run: "{{ selection.run }}"
         report_dir: reports
       run_once: true
 """
 
 RETURN = r"""
-run:
-  description:
-    - Where the results are, for O(rayfleet.anyscale.audit_report#module:run). It is V(null) if all
-      hosts are left.
-  returned: always
-  type: str
-  sample: 1f0c9b7a
 left:
   description: The hosts that were not audited, in order.
   returned: always

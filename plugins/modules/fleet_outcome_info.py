@@ -15,6 +15,8 @@ description:
   - Returns what M(rayfleet.anyscale.fleet_converge) did for the host, or what its own tasks did,
     and fails if that failed, so that the recap and the exit status of the run are those of its
     clouds.
+  - After M(rayfleet.anyscale.audit_report) it fails for each cloud that the audit fails for, with
+    the reason. The state of another cloud is then that in the report.
 options:
   run:
     description:

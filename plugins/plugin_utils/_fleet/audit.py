@@ -27,15 +27,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info impo
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import FAIL, UNKNOWN
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
-    PREFIX,
     CloudSettings,
-    connection_rules,
-    parse_settings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import CloudDone
 
 Json = dict[str, t.Any]
@@ -49,13 +48,13 @@ class Audited:
 
     name: str
     result: Json | None = None
-    elsewhere: str = ""
+    obstacle: str = ""
 
     def event(self) -> CloudDone:
         """What the progress of the run shows of it."""
         result = self.result
         if result is None:
-            return CloudDone(self.name, "", "pending", (self.elsewhere,))
+            return CloudDone(self.name, "", "pending", (self.obstacle,))
         account = str((result.get("cloud") or {}).get("account_id") or "")
         if result.get("failed"):
             return CloudDone(self.name, account, "failed", message=str(result["msg"]))
@@ -66,24 +65,19 @@ class Audited:
         return CloudDone(self.name, account, "unknown" if UNKNOWN in found.values() else "in_sync")
 
 
-class Elsewhere(Exception):
-    """The tasks of a host do not run in this process. The text says why."""
-
-
 class FleetAudit:
     """Audits the clouds of a play."""
 
     def __init__(
         self,
-        variables_of: t.Callable[[str], t.Mapping[str, t.Any]],
+        read: t.Callable[[str], Clouds],
         connect: Connect,
         connect_anyscale: ConnectAnyscale,
     ) -> None:
-        """variables_of: the variables ``cloud_iam_*`` of a host; raises Elsewhere, or an error of
-        the cloud. connect: the session for the parameters of a cloud; connect_anyscale: the client.
-        Threads share what these return.
+        """read: the cloud of a host, from its variables. connect: the session for the parameters of
+        a cloud; connect_anyscale: the client. Threads share what these return.
         """
-        self._variables_of = variables_of
+        self._read = read
         self._module = functools.partial(
             CloudInfoModule, connect=connect, connect_anyscale=connect_anyscale
         )
@@ -115,45 +109,40 @@ class FleetAudit:
     def _prepared(self, name: str) -> t.Callable[[], Audited]:
         """What a thread has to do for a cloud. Ansible's templating is not for several threads."""
         try:
-            variables = self._variables_of(name)
-        except Elsewhere as why:
-            audited = Audited(name, elsewhere=str(why))
-        except TaskError as error:
-            audited = Audited(name, {"failed": True, **error.failure()})
+            clouds = self._read(name)
         except AnsibleError as error:
-            audited = Audited(name, {"failed": True, "msg": str(error)})
-        else:
-            return functools.partial(self._audited, name, variables)
-        return lambda: audited
+            audited = Audited(name, {"failed": True, "msg": str(error), "cloud": None})
+            return lambda: audited
+        if name in clouds.for_role:
+            audited = Audited(name, obstacle=clouds.for_role[name])
+            return lambda: audited
+        return functools.partial(self._audited, clouds.for_engine[name])
 
-    def _audited(self, name: str, variables: t.Mapping[str, t.Any]) -> Audited:
+    def _audited(self, cloud: Cloud) -> Audited:
         try:
-            result = self._result(parse_settings(variables))
+            result = self._result(cloud)
         except TaskError as error:
             result = {"failed": True, **error.failure()}
         except Exception as error:  # a bug must not take the other clouds' audit away
             result = {"failed": True, "msg": f"{type(error).__name__}: {error}"}
         if not result.get("cloud"):
-            result["cloud"] = _known_facts(variables) or None
-        secrets = _secrets(variables)
-        return Audited(name, remove_values(result, secrets) if secrets else result)
+            result["cloud"] = _known_facts(cloud.settings) or None
+        secrets = cloud.settings.secrets
+        return Audited(cloud.name, remove_values(result, secrets) if secrets else result)
 
-    def _result(self, settings: CloudSettings) -> Json:
-        if settings.cloud_id is None:
+    def _result(self, cloud: Cloud) -> Json:
+        if cloud.error:
+            raise cloud.error
+        if cloud.settings.cloud_id is None:
             raise InputError("cloud_iam_cloud_id is not set.", "Set it to the ID of the cloud.")
-        return self._module(settings.info_options()).result(check_mode=False)
+        return self._module(cloud.settings.info_options()).result(check_mode=False)
 
 
-def _known_facts(variables: t.Mapping[str, t.Any]) -> dict[str, str]:
+def _known_facts(settings: CloudSettings) -> dict[str, str]:
     """What a report shows of a cloud that could not be audited."""
     facts = {
-        fact: variables.get(f"{PREFIX}{fact}") for fact in ("account_id", "cloud_id", "region")
+        "account_id": settings.account_id,
+        "cloud_id": settings.cloud_id,
+        "region": settings.connection.get("region"),
     }
     return {fact: str(value) for fact, value in facts.items() if value}
-
-
-def _secrets(variables: t.Mapping[str, t.Any]) -> set[str]:
-    """The values that must not appear anywhere."""
-    secret = [name for name, rule in connection_rules().items() if rule.get("no_log")]
-    values = (variables.get(f"{PREFIX}{name}") for name in secret)
-    return {str(value) for value in values if value}

@@ -396,32 +396,29 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     """Nothing was audited, which must not look as if nothing had been found."""
     run = run_audit("-e", f"audit_hosts={pattern}", *limit)
     assert run.exit_status == 4
-    assert f"No host in the inventory matches {pattern}: there is no cloud to audit." in run.output
+    assert f"No host in the inventory matches {pattern}." in run.output
     assert not (tmp_path / "anyscale-audit").exists()
 
 
-def test_a_limit_that_leaves_none_of_the_pattern_is_no_error(
+def test_a_limit_that_leaves_none_of_the_pattern_is_an_error(
     run_audit: t.Callable[..., Run],
 ) -> None:
-    """As in a run of several imports, of which the limit is for one."""
+    """Which names the limit."""
     run = run_audit("-e", f"audit_hosts={MISNAMED}", "--limit", UNTOUCHED[0])
-    assert (run.exit_status, run.operations) == (0, {})
+    assert (run.exit_status, run.operations) == (4, {})
+    assert "--limit" in run.output
 
 
 @pytest.mark.parametrize(
-    ("limit", "status"),
-    [([], 2), pytest.param(["--limit", "x"], 4, marks=LONG)],
-    ids=["all", "limited"],
+    "limit", [[], pytest.param(["--limit", "x"], marks=LONG)], ids=["all", "limited"]
 )
 def test_an_inventory_without_a_host_is_an_error(
-    sandbox: Sandbox, tmp_path: Path, limit: list[str], status: int
+    sandbox: Sandbox, tmp_path: Path, limit: list[str]
 ) -> None:
     """The more so."""
     run = run_playbook(sandbox, "audit", inventory_file(tmp_path, sandbox, []), *limit)
-    assert run.exit_status == status
-    assert (
-        "No host in the inventory matches" if limit else "The inventory has no hosts."
-    ) in run.output
+    assert run.exit_status == 4
+    assert "The inventory has no hosts." in run.output
 
 
 @pytest.mark.parametrize(

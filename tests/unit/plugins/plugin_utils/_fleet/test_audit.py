@@ -15,12 +15,17 @@ import pytest
 from ansible.errors import AnsibleUndefinedVariable
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import CloudInfoModule
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+    parse_settings,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
     Audited,
-    Elsewhere,
     FleetAudit,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import CloudDone
 
 Json = dict[str, t.Any]
@@ -55,23 +60,28 @@ def connect(_params: t.Any) -> t.Any:
     """In the place of what threads share."""
 
 
+def cloud(name: str, values: Json) -> Clouds:
+    """A cloud with these variables."""
+    return Clouds(for_engine={name: Cloud(name, parse_settings(values))})
+
+
 @pytest.fixture(name="audit")
 def _audit(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, Audited]]:
-    """Audit hosts with given variables (or errors, in their place); ``read`` stands for the module."""
+    """Audit hosts with given variables, or with what reading these gives; ``read`` stands for the
+    module.
+    """
 
-    def run(hosts: t.Mapping[str, Json | Exception], read: Read = found) -> dict[str, Audited]:
-        def of_host(name: str) -> Json:
-            value = hosts[name]
-            if isinstance(value, Exception):
-                raise value
-            return value
+    def run(hosts: t.Mapping[str, t.Any], read: Read = found) -> dict[str, Audited]:
+        def of_host(name: str) -> Clouds:
+            if isinstance(hosts[name], Exception):
+                raise hosts[name]
+            return hosts[name] if isinstance(hosts[name], Clouds) else cloud(name, hosts[name])
 
         def result(module: CloudInfoModule, check_mode: bool) -> Json:
             return read(t.cast(Json, module.params))
 
         monkeypatch.setattr(CloudInfoModule, "result", result)
-        fleet = FleetAudit(of_host, connect, connect)
-        audited = list(fleet.audit(hosts, 4))
+        audited = list(FleetAudit(of_host, connect, connect).audit(hosts, 4))
         assert len(audited) == len(hosts)
         return {one.name: one for one in audited}
 
@@ -163,40 +173,45 @@ def test_a_cloud_that_could_not_be_audited_shows_what_is_known_of_it(audit: Audi
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"cloud_iam_cloud_id": None}, "cloud_iam_cloud_id is not set."),
-        ({"cloud_iam_account_id": None}, "cloud_iam_account_id is not set."),
-        ({"cloud_iam_publish": "perhaps"}, "cloud_iam_publish"),
-        ({"cloud_iam_bucket": "No_Bucket/"}, "bucket"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
-)
-def test_invalid_variables_are_an_error_of_their_cloud(
-    audit: Audit, change: Json, words: str
-) -> None:
+def test_a_cloud_without_an_id_is_an_error(audit: Audit) -> None:
     """Which names the variable."""
-    result = audit({"bad": {**variables("bad"), **change}})["bad"].result
+    result = audit({"bad": {**variables("bad"), "cloud_iam_cloud_id": None}})["bad"].result
     assert result is not None
-    assert result["failed"]
-    assert words in result["msg"]
+    assert "cloud_iam_cloud_id is not set." in result["msg"]
 
 
-@pytest.mark.parametrize("error", [AnsibleUndefinedVariable, InputError])
-def test_variables_that_cannot_be_templated_are_an_error_of_their_cloud(
-    audit: Audit, error: type[Exception]
-) -> None:
+def test_invalid_variables_are_an_error_of_their_cloud(audit: Audit) -> None:
+    """Those that could not be parsed, and those that are no names of anything."""
+    unparsed = Cloud("unparsed", CloudSettings(ACCOUNT), error=InputError("cloud_iam_role is 7."))
+    hosts = {
+        "unparsed": Clouds(for_engine={"unparsed": unparsed}),
+        "misnamed": {**variables("misnamed"), "cloud_iam_bucket": "No_Bucket/"},
+        "fine": variables("fine"),
+    }
+    results = {name: one.result or {} for name, one in audit(hosts).items()}
+    assert results["unparsed"] == {
+        "failed": True,
+        "msg": "cloud_iam_role is 7.",
+        "cloud": {"account_id": ACCOUNT},
+    }
+    assert "bucket" in results["misnamed"]["msg"]
+    assert "failed" not in results["fine"]
+
+
+def test_variables_that_cannot_be_read_are_an_error_of_their_cloud(audit: Audit) -> None:
     """As the role's task would say."""
-    result = audit({"bad": error("'x' is undefined")})["bad"].result
-    assert result is not None
-    assert result["failed"]
-    assert "'x' is undefined" in result["msg"]
+    audited = audit({"bad": AnsibleUndefinedVariable("'x' is undefined"), "ok": variables("ok")})
+    bad = audited["bad"].result
+    assert bad is not None
+    assert bad["failed"]
+    assert "'x' is undefined" in bad["msg"]
+    assert audited["ok"].result == found({"cloud_id": "cld_ok"})
 
 
 def test_a_cloud_of_another_process_is_left(audit: Audit) -> None:
     """With the reason."""
-    audited = audit({"there": Elsewhere("the connection is ssh"), "here": variables("here")})
+    there = Clouds(for_role={"there": "the connection is ssh"})
+    audited = audit({"there": there, "here": variables("here")})
     assert audited["there"] == Audited("there", None, "the connection is ssh")
     assert audited["here"].result
 
@@ -230,7 +245,7 @@ def test_results_are_handed_on_as_they_come(monkeypatch: pytest.MonkeyPatch) -> 
         return found(t.cast(Json, module.params))
 
     monkeypatch.setattr(CloudInfoModule, "result", result)
-    fleet = FleetAudit(variables, connect, connect)
+    fleet = FleetAudit(lambda name: cloud(name, variables(name)), connect, connect)
     audited = fleet.audit((f"cloud-{number}" for number in range(1000)), 3)
     for _one in range(10):
         next(audited)
@@ -264,7 +279,7 @@ def checked(**statuses: str) -> Json:
             CloudDone("one", "", "failed", message="No."),
         ),
         (
-            Audited("one", elsewhere="the connection is ssh"),
+            Audited("one", obstacle="the connection is ssh"),
             CloudDone("one", "", "pending", ("the connection is ssh",)),
         ),
     ],
