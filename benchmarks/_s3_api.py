@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/
 from __future__ import annotations
 
 import typing as t
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from ansible_collections.rayfleet.anyscale.benchmarks._http import Answer, Request
 from ansible_collections.rayfleet.anyscale.benchmarks._state import State
@@ -81,7 +81,9 @@ _POLICY_OPERATIONS = {"GET": "GetBucketPolicy", "PUT": "PutBucketPolicy"}
 
 def operation(request: Request) -> str:
     """The name of the operation that a request asks for."""
-    _bucket, part = _target(request)
+    bucket, part = _target(request)
+    if request.method == "GET" and not bucket:
+        return "ListBuckets"
     if part == "policy":
         return _POLICY_OPERATIONS.get(request.method, "Unknown")
     if request.method == "HEAD" and not part:
@@ -94,8 +96,10 @@ def answer(state: State, account: str, request: Request) -> Answer:
     was not answered.
     """
     bucket, part = _target(request)
-    _check_access(state, account, bucket, request.headers)
     name = operation(request)
+    if name == "ListBuckets":
+        return _list(state, account, request)
+    _check_access(state, account, bucket, request.headers)
     if name in _ANSWERS:
         return _ANSWERS[name](state, bucket, request)
     if name == "Unknown":
@@ -106,6 +110,25 @@ def answer(state: State, account: str, request: Request) -> Answer:
     if not default.startswith("<"):
         raise Refusal(default, 404, f"The {part} of the bucket does not exist")
     return Answer(body=default.encode(), content_type="application/xml")
+
+
+def _list(state: State, account: str, request: Request) -> Answer:
+    """A page of an account's buckets. The token is the number of those before it."""
+    query = dict(parse_qsl(request.target.partition("?")[2]))
+    names = [name for name, owner in state.fleet.owners.items() if owner == account]
+    start = int(query.get("continuation-token", 0))
+    end = start + int(query["max-buckets"])
+    shown = "".join(
+        f"<Bucket><Name>{name}</Name><CreationDate>2026-01-01T00:00:00Z</CreationDate>"
+        f"<BucketRegion>{REGION}</BucketRegion></Bucket>"
+        for name in names[start:end]
+    )
+    token = f"<ContinuationToken>{end}</ContinuationToken>" if end < len(names) else ""
+    content = (
+        f"<ListAllMyBucketsResult {_NAMESPACE}><Buckets>{shown}</Buckets>{token}"
+        "</ListAllMyBucketsResult>"
+    )
+    return Answer(body=content.encode(), content_type="application/xml")
 
 
 def _get_policy(state: State, bucket: str, request: Request) -> Answer:

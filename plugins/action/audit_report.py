@@ -128,7 +128,8 @@ def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str])
         else {"state": cloud["state"], "changed": False}
         for cloud in report["clouds"]
     }
-    folder.write("outcomes", {"clouds": outcomes, "for_role": []})
+    folder.write_outcomes(outcomes)
+    folder.write("left_to_tasks", [])
 
 
 def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:

@@ -65,7 +65,7 @@ class ActionModule(FleetAction):
         with contextlib.chdir(self._loader.get_basedir()):
             found = self._audit(arguments, folder)
         left = {name: found[name] for name in arguments["hosts"] if name in found}
-        folder.write("outcomes", {"clouds": {}, "for_role": list(left)})
+        folder.write("left_to_tasks", list(left))
         return {"left": list(left), "obstacles": left}
 
     def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:

@@ -53,8 +53,9 @@ options:
   bulk_reads:
     description:
       - Whether roles, instance profiles and policies are read with
-        C(iam:GetAccountAuthorizationDetails) where that takes fewer calls. Without that permission
-        they are read one by one.
+        C(iam:GetAccountAuthorizationDetails), and the regions of buckets with
+        C(s3:ListAllMyBuckets), where that takes fewer calls. Without these permissions they are read
+        one by one.
     type: bool
     default: true
 extends_documentation_fragment:

@@ -109,7 +109,8 @@ def _s3_operation(environ: dict[str, t.Any]) -> tuple[str, dict[str, str]]:
         operation, parameters = get_service_router("s3").match(Request(environ))
     except NotFound:
         return "Unknown", {}
-    return str(operation.name), dict(parameters)
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    return str(operation.name), {**query, **parameters}
 
 
 def _query_operation(environ: dict[str, t.Any], body: bytes) -> tuple[str, dict[str, str]]:

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     _aws_account_details,
     _aws_authorization,
+    _aws_bucket_list,
     _principals,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
@@ -89,6 +90,8 @@ class AwsRules:
         """The answer to a call that moto would not answer as AWS does; ``None`` leaves the call to
         moto.
         """
+        if call.operation == _aws_bucket_list.OPERATION:
+            return _aws_bucket_list.answer(s3_backends[call.account_id][PARTITION], call.parameters)
         if call.operation != _aws_account_details.OPERATION:
             return None
         page = _aws_account_details.read_page(

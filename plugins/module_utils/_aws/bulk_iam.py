@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A session for many tasks in one account. It reads roles, instance profiles and policies in pages
-where that needs fewer calls.
+"""A session for many tasks in one account. It reads roles, instance profiles, policies and the
+regions of buckets in pages where that needs fewer calls.
 
 This module util is private to the collection.
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import typing as t
@@ -23,6 +25,7 @@ Json = dict[str, t.Any]
 # A read: the operation by its boto3 name, and the values of its arguments that name a resource.
 Read = tuple[str, ...]
 Answers = t.Iterator[tuple[Read, Json]]
+Marker = dict[str, str]
 
 # The arguments of each operation that a page answers.
 _READS_OF_ROLES = {
@@ -44,6 +47,7 @@ _CHANGED = ("RoleName", "InstanceProfileName", "PolicyArn")
 _READS_PER_PAGE = 10
 # A whole page is in memory while it is read. AWS allows up to 1000.
 _PER_PAGE = 300
+_BUCKETS_PER_PAGE = 1000
 # Keys of a role in a page that GetRole does not return, and of a policy that GetPolicy does not.
 _PAGE_ONLY = ("RolePolicyList", "AttachedManagedPolicies", "InstanceProfileList")
 _VERSIONS = "PolicyVersionList"
@@ -52,18 +56,9 @@ _VERSIONS = "PolicyVersionList"
 class _Pages:
     """The pages of one kind of resource in one account, and what they answer."""
 
-    def __init__(
-        self,
-        kind: str,
-        read_page: t.Callable[..., Json],
-        answers_of: t.Callable[[Json], Answers],
-    ) -> None:
-        """``kind`` is the filter of the operation; ``read_page`` calls it; ``answers_of`` returns
-        what a page answers.
-        """
-        self._kind = kind
-        self._call = read_page
-        self._answers_of = answers_of
+    def __init__(self, read_page: t.Callable[[Marker], tuple[Answers, Marker | None]]) -> None:
+        """``read_page`` returns what the page at a marker answers, and the marker of the next."""
+        self._read_page = read_page
         self._lock = threading.Lock()
         # What this run has changed, which a page that is being read may show as it was before.
         self._changed: set[str] = set()
@@ -101,26 +96,16 @@ class _Pages:
         self._reads = 0
         self._expected = 0
         self._pages = 0
-        self._next_page: dict[str, str] | None = {}
+        self._next_page: Marker | None = {}
         self._answers: dict[Read, Json] = {}
 
-    def _load(self, marker: dict[str, str]) -> None:
+    def _load(self, marker: Marker) -> None:
         """Load another page. Without the permission to do so, resources are read one by one."""
         self._pages += 1
         self._next_page = None
-        try:
-            page = self._call(
-                "iam",
-                "get_account_authorization_details",
-                Filter=[self._kind],
-                MaxItems=_PER_PAGE,
-                **marker,
-            )
-        except AwsError:
-            return
-        self._answers.update(self._answers_of(page))
-        if page.get("IsTruncated"):
-            self._next_page = {"Marker": page["Marker"]}
+        with contextlib.suppress(AwsError):
+            answers, self._next_page = self._read_page(marker)
+            self._answers.update(answers)
 
 
 class AwsManagedPolicies:
@@ -166,13 +151,17 @@ class BulkSession(AwsSession):
         super().__init__(*arguments, **options)
         self._account = account
         self._aws_managed = aws_managed or AwsManagedPolicies()
-        self._of_roles = _Pages("Role", super().call, _answers_about_roles)
-        self._of_policies = _Pages("LocalManagedPolicy", super().call, _answers_about_policies)
+        self._of_roles = _Pages(self._read_roles)
+        self._of_policies = _Pages(self._read_policies)
+        self._of_buckets: _Pages = (
+            account._of_buckets if isinstance(account, BulkSession) else _Pages(self._read_buckets)
+        )
 
     def call(self, service: str, method: str, **arguments: t.Any) -> Json:
         """Answer a read from a page, or call AWS."""
         if service != "iam":
-            return super().call(service, method, **arguments)
+            found = self._location(**arguments) if method == "get_bucket_location" else None
+            return super().call(service, method, **arguments) if found is None else found
         if self._account is not None:
             return self._account.call(service, method, **arguments)
         names = _READS.get(method)
@@ -216,6 +205,35 @@ class BulkSession(AwsSession):
         """
         self._of_roles.forget_all()
         self._of_policies.forget_all()
+
+    def _location(self, Bucket: str, ExpectedBucketOwner: str = "") -> Json | None:  # noqa: N803
+        """The region of a bucket of this account, if a page has it."""
+        is_own = ExpectedBucketOwner == self.account_id()
+        return self._of_buckets.answer(("get_bucket_location", Bucket)) if is_own else None
+
+    def _read_roles(self, marker: Marker) -> tuple[Answers, Marker | None]:
+        page, following = self._read_details("Role", marker)
+        return _answers_about_roles(page), following
+
+    def _read_policies(self, marker: Marker) -> tuple[Answers, Marker | None]:
+        page, following = self._read_details("LocalManagedPolicy", marker)
+        return _answers_about_policies(page), following
+
+    def _read_details(self, kind: str, marker: Marker) -> tuple[Json, Marker | None]:
+        page = super().call(
+            "iam",
+            "get_account_authorization_details",
+            Filter=[kind],
+            MaxItems=_PER_PAGE,
+            **marker,
+        )
+        return page, {"Marker": page["Marker"]} if page.get("IsTruncated") else None
+
+    def _read_buckets(self, marker: Marker) -> tuple[Answers, Marker | None]:
+        # AWS returns regions only to calls that say how many buckets they want.
+        page = super().call("s3", "list_buckets", MaxBuckets=_BUCKETS_PER_PAGE, **marker)
+        token = page.get("ContinuationToken")
+        return _answers_about_buckets(page), {"ContinuationToken": token} if token else None
 
     def _call_iam(self, method: str, arguments: Json) -> Json:
         names = [arguments[name] for name in _CHANGED if name in arguments]
@@ -278,6 +296,15 @@ def _answers_about_policies(page: Json) -> Answers:
         if versions:
             yield ("get_policy", arn), {"Policy": policy}
             yield ("get_policy_version", arn, default), {"PolicyVersion": versions[0]}
+
+
+def _answers_about_buckets(page: Json) -> Answers:
+    for bucket in page["Buckets"]:
+        if bucket.get("BucketRegion"):
+            yield (
+                ("get_bucket_location", bucket["Name"]),
+                {"LocationConstraint": bucket["BucketRegion"]},
+            )
 
 
 def _whole(key: str, items: list[t.Any]) -> Json:

@@ -112,6 +112,15 @@ _READ_IN_BULK = Statement(
     "Always, preferably with fleet_bulk_reads=false. Roles, instance profiles and policies are then "
     "read one by one, which takes more calls.",
 )
+_LIST_BUCKETS = Statement(
+    "ListBuckets",
+    ("s3:ListAllMyBuckets",),
+    _everything,
+    "To read the regions of many buckets with one call. The response contains the names of all "
+    "buckets of the account.",
+    "Always, preferably with fleet_bulk_reads=false. The regions are then read one by one, which "
+    "takes more calls.",
+)
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
     ("iam:UpdateAssumeRolePolicy",),
@@ -192,6 +201,7 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_BUCKETS,
         _LIST_PRINCIPALS,
         _READ_IN_BULK,
+        _LIST_BUCKETS,
     ),
     "onboard": (
         _READ_ROLES,

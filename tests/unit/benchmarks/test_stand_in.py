@@ -110,6 +110,7 @@ READS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
         "get_bucket_location",
         {"Bucket": BUCKET, "ExpectedBucketOwner": ACCOUNT},
     ),
+    "ListBuckets": ("s3", "list_buckets", {"MaxBuckets": 1000}),
     "GetInstanceProfile": ("iam", "get_instance_profile", {"InstanceProfileName": ROLE}),
     "GetBucketPolicy": (
         "s3",

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam im
     AwsManagedPolicies,
     BulkSession,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
@@ -522,3 +523,113 @@ def test_reads_can_be_forgotten_as_a_whole(connect: Connect) -> None:
     for name in account.roles:
         assert _relevant(read(session, "get_role", name)) == account.roles[name]
     assert account.counts == {"get_role": 9, PAGE: 1}
+
+
+# --- buckets --------------------------------------------------------------------------------------
+
+
+class Buckets:
+    """S3 of one account, in the place of ``AwsSession.call``: buckets by their region, one of them
+    in a page without it; counts the calls.
+    """
+
+    def __init__(self, buckets: int, error: AwsError | None = None) -> None:
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.regions = {f"bucket-{n:03}": ("us-east-1", "eu-west-1")[n % 2] for n in range(buckets)}
+        self._error = error
+        self._lock = threading.Lock()
+
+    def call(self, service: str, method: str, **arguments: t.Any) -> Json:
+        """Answer as AWS does."""
+        with self._lock:
+            self.counts[method] += 1
+        if method == "get_caller_identity":
+            return {"Arn": "arn:aws:iam::222222222222:user/auditor"}
+        if method == "get_bucket_location":
+            region = self.regions[arguments["Bucket"]]
+            return {"LocationConstraint": None if region == "us-east-1" else region}
+        assert (service, method, arguments["MaxBuckets"]) == ("s3", "list_buckets", 1000)
+        if self._error:
+            raise self._error
+        start = int(arguments.get("ContinuationToken", 0))
+        names = list(self.regions)[start : start + 30]
+        more = {"ContinuationToken": str(start + 30)} if start + 30 < len(self.regions) else {}
+        return {
+            "Buckets": [
+                {
+                    "Name": name,
+                    **({"BucketRegion": self.regions[name]} if name[-3:] != "007" else {}),
+                }
+                for name in names
+            ],
+            **more,
+        }
+
+
+OWN = "222222222222"
+
+
+@pytest.fixture(name="of_buckets")
+def _of_buckets(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Buckets], BulkSession]:
+    def connect(buckets: Buckets) -> BulkSession:
+        monkeypatch.setattr(AwsSession, "call", buckets.call)
+        monkeypatch.setattr(AwsSession, "_connected", lambda _session: None)
+        return BulkSession({})
+
+    return connect
+
+
+OfBuckets = t.Callable[[Buckets], BulkSession]
+
+
+def test_regions_of_buckets_are_those_of_single_reads(of_buckets: OfBuckets) -> None:
+    """From the pages, but for the bucket whose region they lack."""
+    buckets = Buckets(70)
+    session = of_buckets(buckets)
+    found = {name: Bucket(session, name, OWN).region() for name in buckets.regions}
+    assert found == buckets.regions
+    assert buckets.counts["list_buckets"] == 3
+    assert buckets.counts["get_bucket_location"] < 30
+    buckets.counts.clear()
+    found = {name: Bucket(session, name, OWN).region() for name in buckets.regions}
+    assert found == buckets.regions
+    assert buckets.counts == {"get_bucket_location": 1}
+
+
+def test_sessions_of_an_account_share_its_buckets(of_buckets: OfBuckets) -> None:
+    """A list of them has no region."""
+    buckets = Buckets(30)
+    first = of_buckets(buckets)
+    sessions = [first, BulkSession({}, account=first)]
+    for number, name in enumerate(buckets.regions):
+        assert Bucket(sessions[number % 2], name, OWN).region() == buckets.regions[name]
+    assert buckets.counts["list_buckets"] == 1
+
+
+@pytest.mark.parametrize("owner", ["333333333333", None], ids=["another account", "no owner"])
+def test_whose_bucket_it_is_is_for_aws_to_say(of_buckets: OfBuckets, owner: str | None) -> None:
+    """A page has the account's own alone."""
+    buckets = Buckets(30)
+    session = of_buckets(buckets)
+    for name in buckets.regions:
+        arguments = {"Bucket": name, **({"ExpectedBucketOwner": owner} if owner else {})}
+        session.call("s3", "get_bucket_location", **arguments)
+    assert (buckets.counts["get_bucket_location"], buckets.counts["list_buckets"]) == (30, 0)
+
+
+def test_buckets_that_cannot_be_listed_are_read_one_by_one(of_buckets: OfBuckets) -> None:
+    """The list is not asked for again."""
+    buckets = Buckets(30, AwsError("No.", code="AccessDenied"))
+    session = of_buckets(buckets)
+    found = {name: Bucket(session, name, OWN).region() for name in buckets.regions}
+    assert found == buckets.regions
+    assert (buckets.counts["get_bucket_location"], buckets.counts["list_buckets"]) == (30, 1)
+
+
+def test_a_session_that_reads_nothing_in_bulk_reads_no_list(of_buckets: OfBuckets) -> None:
+    """Every read is a call there."""
+    buckets = Buckets(30)
+    session = of_buckets(buckets).unbuffered
+    for name in buckets.regions:
+        assert Bucket(session, name, OWN).region() == buckets.regions[name]
+    assert buckets.counts["list_buckets"] == 0

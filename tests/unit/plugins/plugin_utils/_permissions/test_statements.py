@@ -77,12 +77,17 @@ def test_only_what_aws_cannot_limit_is_about_everything() -> None:
         if "*" in one["Resource"]
         for action in one["Action"]
     }
-    assert found == {"iam:ListRoles", "iam:ListUsers", "iam:GetAccountAuthorizationDetails"}
+    assert found == {
+        "iam:ListRoles",
+        "iam:ListUsers",
+        "iam:GetAccountAuthorizationDetails",
+        "s3:ListAllMyBuckets",
+    }
 
 
 def test_an_audit_needs_what_its_module_says() -> None:
     """And what reads many of them at once, which it does not."""
-    needed = statements("audit", "ReadInBulk").values()
+    needed = statements("audit", "ReadInBulk", "ListBuckets").values()
     found = {action for statement in needed for action in statement["Action"]}
     assert found == set(re.findall(r"C\(((?:iam|s3):\w+)\)", cloud_iam_info.DOCUMENTATION))
 
