@@ -129,7 +129,7 @@ def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str])
         for cloud in report["clouds"]
     }
     folder.write_outcomes(outcomes)
-    folder.write("left_to_tasks", [])
+    folder.write("run", {"left_to_tasks": []})
 
 
 def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:

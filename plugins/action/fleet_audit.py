@@ -65,8 +65,8 @@ class ActionModule(FleetAction):
         with contextlib.chdir(self._loader.get_basedir()):
             found = self._audit(arguments, folder)
         left = {name: found[name] for name in arguments["hosts"] if name in found}
-        folder.write("left_to_tasks", list(left))
-        return {"left": list(left), "obstacles": left}
+        folder.write("run", {"left_to_tasks": list(left)})
+        return {"hosts": arguments["hosts"], "left": list(left), "obstacles": left}
 
     def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:
         """Audit, and return the hosts that are left, each with the reason."""

@@ -113,6 +113,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+hosts:
+  description: The value of O(hosts), for the plays after this one.
+  returned: always
+  type: list
+  elements: str
+  sample: [vision-prod, speech-lab]
 left:
   description: The hosts that were not audited, in order.
   returned: always

@@ -43,7 +43,7 @@ class Case(t.NamedTuple):
     @property
     def with_tasks(self) -> set[str]:
         """The clouds that have a task of their own."""
-        return self.clouds - {IN_SYNC} if self.playbook == "onboard" else self.clouds
+        return self.clouds - {IN_SYNC} if self.playbook == "onboard" else set()
 
 
 EVERYWHERE = {cloud.name for cloud in FLEET}
