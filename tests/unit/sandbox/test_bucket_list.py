@@ -21,9 +21,7 @@ def test_a_page_has_the_regions_and_only_the_account_s_own(
     s3 = aws("s3")
     pages = list(s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 2}))
     assert [len(page["Buckets"]) for page in pages[:-1]] == [2] * (len(pages) - 1)
-    found = {
-        bucket["Name"]: bucket["BucketRegion"] for page in pages for bucket in page["Buckets"]
-    }
+    found = {bucket["Name"]: bucket["BucketRegion"] for page in pages for bucket in page["Buckets"]}
     assert found == {
         cloud.bucket_name: s3.get_bucket_location(Bucket=cloud.bucket_name)["LocationConstraint"]
         for cloud in FLEET

@@ -263,8 +263,9 @@ def trusted(value: t.Any) -> t.Any:
 
 
 def templar_of(variables: Json) -> Templar:
-    """With the variables of a host and the defaults of the role."""
-    return Templar(loader=DataLoader(), variables=trusted({**DEFAULTS, **variables}))
+    """With the variables of a host, and the defaults and variables of the role."""
+    of_role = {**DEFAULTS, **variables, **read("vars/main.yml")}
+    return Templar(loader=DataLoader(), variables=trusted(of_role))
 
 
 def validated(module: str, arguments: Json) -> Json:
