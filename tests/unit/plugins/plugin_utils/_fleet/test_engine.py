@@ -204,17 +204,40 @@ def test_a_shared_resource_that_fails_fails_all_that_want_it(tmp_path: Path) -> 
     assert sorted(world.names("write")) == sorted(f"{stage} c" for stage in STAGES)
 
 
-@pytest.mark.parametrize("where", [("plan", "a"), ("load", "compute_config a")])
+OF_THE_BUCKET = (["bucket"], ("plan", "a"))
+OF_ANOTHER_RESOURCE = (STAGES, ("load", "compute_config a"))
+WHY = pytest.mark.parametrize(
+    ("stages", "where"),
+    [OF_THE_BUCKET, OF_ANOTHER_RESOURCE],
+    ids=["for what it wants of it", "for anything else"],
+)
+
+
+@WHY
 def test_a_refused_cloud_wants_nothing_of_a_shared_resource(
-    tmp_path: Path, where: tuple[str, str]
+    tmp_path: Path, stages: list[str], where: tuple[str, str]
 ) -> None:
-    """Whether it is refused for what it wants of it, or for anything else."""
+    """The others do."""
     world = World(bucket__data=["other"])
     clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
     world.errors[where] = RefusedError("No.")
-    converged(world, clouds)
+    converged(world, clouds, stages=stages)
     assert failures(clouds) == {"a": "No."}
     assert world.documents["bucket data"] == ["other", "b"]
+
+
+@WHY
+def test_a_refused_cloud_leaves_its_room_to_others(
+    tmp_path: Path, stages: list[str], where: tuple[str, str]
+) -> None:
+    """What it wants is not counted."""
+    world = World()
+    world.limit = 1
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    world.errors[where] = RefusedError("No.")
+    converged(world, clouds, stages=stages)
+    assert failures(clouds) == {"a": "No."}
+    assert world.documents["bucket data"] == ["b"]
 
 
 def test_what_is_too_much_together_is_refused_before_any_write(tmp_path: Path) -> None:
@@ -226,17 +249,6 @@ def test_what_is_too_much_together_is_refused_before_any_write(tmp_path: Path) -
     converged(world, clouds)
     assert failures(clouds) == dict.fromkeys("ab", "bucket data has room for 2 roles.")
     assert sorted(world.names("write")) == sorted(f"{stage} d" for stage in STAGES)
-
-
-def test_who_is_refused_for_something_else_leaves_its_room_to_others(tmp_path: Path) -> None:
-    """Its wants do not count."""
-    world = World()
-    world.limit = 1
-    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
-    world.errors["load", "compute_config a"] = DENIED
-    converged(world, clouds)
-    assert failures(clouds) == {"a": "Denied."}
-    assert world.documents["bucket data"] == ["b"]
 
 
 # --- predict --------------------------------------------------------------------------------------
