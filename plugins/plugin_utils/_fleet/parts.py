@@ -38,7 +38,14 @@ def chosen_stages(
             raise InputError(
                 f"{tag!r} is not a tag of this playbook.", f"Use {', '.join(sorted(_STAGES))}."
             )
-    chosen = {tag for tag in _STAGES if tag in tags or _ALL.intersection(tags) - {"always"}}
     return [
-        stage for tag, stages in _STAGES.items() if tag in chosen - set(skipped) for stage in stages
+        stage
+        for tag, stages in _STAGES.items()
+        if _includes(tags, tag) and not _includes(skipped, tag)
+        for stage in stages
     ]
+
+
+def _includes(tags: t.Collection[str], tag: str) -> bool:
+    """Whether these tags of the command line mean a task with a tag."""
+    return tag in tags or bool(_ALL.intersection(tags) - {"always"})

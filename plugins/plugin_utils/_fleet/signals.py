@@ -37,10 +37,10 @@ def finishing_on_signals(
     timer.daemon = True
 
     def handle(number: int, _frame: t.Any) -> None:
-        if not received:
+        received.append(number)  # first: another signal may come while this one is handled
+        if len(received) == 1:
             stop()
             timer.start()
-        received.append(number)
 
     for number in _SIGNALS:
         signal.signal(number, handle)

@@ -335,6 +335,19 @@ def test_a_cloud_in_sync_keeps_what_it_wants_of_a_shared_resource(tmp_path: Path
     assert world.documents["bucket data"] == ["a", "b"]
 
 
+def test_a_batch_writes_nothing_for_clouds_of_later_batches(tmp_path: Path) -> None:
+    """Also of a resource that they share: a canary must not change what is not one."""
+    world = World()
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    engine = engine_of(world)
+    engine.plan(clouds)
+    [one] = [one for one in engine.predict([clouds[0]]) if one.resource.stage == "bucket"]
+    assert (one.clouds, one.plan.reasons) == ([clouds[0]], ("bucket_without_a",))
+    done = engine.converge([clouds[0]])
+    assert world.documents["bucket data"] == ["a"]
+    assert all(one.clouds == [clouds[0]] for one in done)
+
+
 def test_writes_are_planned_from_fresh_reads(tmp_path: Path) -> None:
     """Not from those that many clouds share."""
     world = World()

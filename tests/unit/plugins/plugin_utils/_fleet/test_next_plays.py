@@ -1,0 +1,69 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plays after the fleet engine are for the clouds that they are about, and never for none, nor only
+for clouds that fail.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+    REPORT,
+    TASKS,
+    hosts_of_next_plays,
+)
+
+pytestmark = pytest.mark.core
+
+STATES = ("changed", "would_change", "failed", "in_sync", "not_reached", "deferred")
+CASES: dict[str, tuple[dict[str, str], list[str], list[str], list[str]]] = {
+    "all in sync": ({"a": "in_sync", "b": "in_sync"}, [], ["a"], ["a"]),
+    "some changed": ({"a": "in_sync", "b": "changed", "c": "changed"}, [], ["a"], ["b", "c"]),
+    "some would change": ({"a": "in_sync", "b": "would_change"}, [], ["a"], ["b"]),
+    "one failed": ({"a": "failed", "b": "in_sync"}, [], ["b"], ["a", "b"]),
+    "one failed, and one changed": (
+        {"a": "failed", "b": "in_sync", "c": "changed"},
+        [],
+        ["b"],
+        ["a", "c"],
+    ),
+    "all failed": ({"a": "failed", "b": "failed"}, [], ["a"], ["a", "b"]),
+    "not reached, and deferred": ({"a": "not_reached", "b": "deferred"}, [], ["a"], ["a"]),
+    "one for the role": ({"a": "in_sync"}, ["b"], ["b"], ["b", "a"]),
+    "one for the role, and one changed": ({"a": "changed"}, ["b"], ["b"], ["a", "b"]),
+    "all for the role": ({}, ["a", "b"], ["a", "b"], ["a", "b"]),
+}
+
+
+@pytest.mark.parametrize(("states", "for_role", "tasks", "report"), CASES.values(), ids=CASES)
+def test_the_hosts(
+    states: dict[str, str], for_role: list[str], tasks: list[str], report: list[str]
+) -> None:
+    """Of the play with tasks for single clouds, and of the report."""
+    outcomes = {name: {"state": state} for name, state in states.items()}
+    found = hosts_of_next_plays(outcomes, for_role, sorted({*states, *for_role}))
+    assert found == {TASKS: tasks, REPORT: report}
+
+
+@given(states=st.lists(st.sampled_from([*STATES, "for the role"]), min_size=1, max_size=8))
+def test_no_play_is_skipped_or_ends_the_run(states: list[str]) -> None:
+    """Ansible ends a run in which all hosts of a play have failed. In the report those fail that
+    failed before; those of the role may.
+    """
+    names = {f"c{place}": state for place, state in enumerate(states)}
+    for_role = [name for name, state in names.items() if state == "for the role"]
+    outcomes = {name: {"state": one} for name, one in names.items() if name not in for_role}
+    found = hosts_of_next_plays(outcomes, for_role, list(names))
+    assert found[TASKS]
+    assert found[TASKS] == for_role or len(found[TASKS]) == 1
+    assert len(set(found[REPORT])) == len(found[REPORT])
+    failing = {name for name, state in names.items() if state == "failed"} | set(for_role)
+    if set(names) - failing:
+        assert set(found[REPORT]) - failing
+    told = {name for name, state in names.items() if state in ("changed", "would_change", "failed")}
+    assert told | set(for_role) <= set(found[REPORT])
+    assert len(found[REPORT]) <= len(told | set(for_role)) + 1

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tags of a run choose parts as they choose the tasks of the role, and an unknown one is refused:
+the run would do nothing, and look like one with nothing to do.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+from ansible.playbook.block import Block
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    CONFIG,
+    PROFILE,
+    TRUST,
+)
+
+pytestmark = pytest.mark.core
+
+TASKS = pathlib.Path(__file__).parents[5] / "roles" / "cloud_iam" / "tasks"
+STAGES = {"trust": [TRUST], "bucket": [BUCKET], "compute_config": [PROFILE, CONFIG]}
+EVERYTHING = [TRUST, BUCKET, PROFILE, CONFIG]
+CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "no tags": ([], [], EVERYTHING),
+    "all": (["all"], [], EVERYTHING),
+    "all with a part": (["all", "trust"], [], EVERYTHING),
+    "one part": (["bucket"], [], [BUCKET]),
+    "two parts, in any order": (["compute_config", "trust"], [], [TRUST, PROFILE, CONFIG]),
+    "tagged": (["tagged"], [], EVERYTHING),
+    "always": (["always"], [], []),
+    "untagged": (["untagged"], [], []),
+    "never": (["never"], [], []),
+    "all but one part": (["all"], ["trust"], [BUCKET, PROFILE, CONFIG]),
+    "a part that is skipped": (["trust", "bucket"], ["trust"], [BUCKET]),
+    "every part skipped": ([], ["trust", "bucket", "compute_config"], []),
+    "everything skipped that has a tag": ([], ["tagged"], []),
+    "everything skipped": ([], ["all"], []),
+    "what has no tags skipped": ([], ["untagged"], EVERYTHING),
+}
+
+
+def runs(tag: str, tags: list[str], skipped: list[str]) -> bool:
+    """Whether Ansible runs a task with a tag."""
+    task = Task(block=Block(play=Play()))
+    task.tags = [tag]
+    return bool(task.evaluate_tags(tags or ["all"], skipped, {}))
+
+
+@pytest.mark.parametrize(("tags", "skipped", "stages"), CASES.values(), ids=CASES)
+def test_the_chosen_parts(tags: list[str], skipped: list[str], stages: list[str]) -> None:
+    """Each as Ansible chooses a task with its tag."""
+    assert chosen_stages(tags, skipped) == stages
+    assert [
+        stage for tag, own in STAGES.items() if runs(tag, tags, skipped) for stage in own
+    ] == stages
+
+
+def test_without_a_command_line_everything_is_chosen() -> None:
+    """As where Ansible runs from Python."""
+    assert chosen_stages(None, None) == EVERYTHING
+
+
+@pytest.mark.parametrize("file", ["main.yml", "absent.yml"])
+def test_the_tasks_of_the_role_have_these_tags(file: str) -> None:
+    tasks = yaml.safe_load((TASKS / file).read_text(encoding="utf-8"))
+    assert sorted(task["tags"] for task in tasks) == sorted(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("tags", "skipped"),
+    [(["buckets"], []), (["trust", "buckets"], []), ([], ["buckets"]), (["all"], ["buckets"])],
+)
+def test_an_unknown_tag_is_refused(tags: list[str], skipped: list[str]) -> None:
+    """Also one to skip: more would be done than was meant."""
+    with pytest.raises(InputError, match="'buckets' is not a tag of this playbook") as caught:
+        chosen_stages(tags, skipped)
+    assert caught.value.remedy == "Use bucket, compute_config, trust."

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tasks of a run find what earlier ones wrote, nobody else does, and no name leads elsewhere."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import stat
+
+import pytest
+from ansible import constants as C
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+    RunFolder,
+    new_token,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import runs_folder
+
+pytestmark = pytest.mark.core
+
+TOKEN = "0f3a9c41"
+
+
+@pytest.fixture(autouse=True)
+def _folder(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path))
+
+
+def test_what_was_written_is_read() -> None:
+    """By another object, as in another task; the last of each name."""
+    data = {"clouds": {"größe": {"reasons": ["a"]}}, "for_role": []}
+    RunFolder(TOKEN).write("outcomes", {"clouds": {}})
+    RunFolder(TOKEN).write("outcomes", data)
+    RunFolder(TOKEN).write("other", 1)
+    assert RunFolder(TOKEN).read("outcomes") == data
+
+
+def test_what_was_not_written_is_the_default() -> None:
+    assert RunFolder(TOKEN).read("outcomes") is None
+    assert RunFolder(TOKEN).read("outcomes", {"clouds": {}}) == {"clouds": {}}
+
+
+def test_reading_creates_nothing(tmp_path: pathlib.Path) -> None:
+    RunFolder(TOKEN).read("outcomes")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_user_can_read_it(tmp_path: pathlib.Path) -> None:
+    """Outcomes have the messages of errors."""
+    RunFolder(TOKEN).write("outcomes", {})
+    [folder] = (tmp_path / "rayfleet.anyscale").iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "outcomes.json").stat().st_mode) == 0o600
+
+
+def test_runs_have_folders_of_their_own() -> None:
+    """A playbook may be imported twice."""
+    tokens = {new_token() for _run in range(50)}
+    assert len(tokens) == 50
+    assert all(re.fullmatch("[0-9a-f]{8}", token) for token in tokens)
+    one, other = list(tokens)[:2]
+    RunFolder(one).write("outcomes", 1)
+    assert RunFolder(other).read("outcomes") is None
+
+
+def test_progress_is_looked_for_where_it_is_written() -> None:
+    """By the callback, which knows no token."""
+    assert pathlib.Path(RunFolder(TOKEN).create()).parent == pathlib.Path(runs_folder())
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "..", "0f3a9c4", "0f3a9c411", "0F3A9C41", "0f3a9c41\n", "../0f3a9c41", "0f3a/c41", "*"],
+)
+def test_what_is_no_token_is_refused(token: str) -> None:
+    """It would be part of a path."""
+    with pytest.raises(InputError, match=re.escape(f"run is {token!r}")):
+        RunFolder(token)

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A signal lets the work in progress end, for a limited time, and then does what it did before.
+
+Each case is a process of its own, which a signal may end.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+PROGRAM = """
+import signal, threading, time
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
+    finishing_on_signals,
+)
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+stopped = threading.Event()
+def stop():
+    print("stop", flush=True)
+    stopped.set()
+"""
+
+
+class Program:
+    """A process that runs a program; ``lines`` are what it printed so far."""
+
+    def __init__(self, body: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM + textwrap.dedent(body)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def wait_for(self, line: str) -> None:
+        """Wait for a line."""
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == f"{line}\n"
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def end(self, seconds: float = 20.0) -> tuple[int, list[str]]:
+        """The exit status, and the other lines."""
+        output, _errors = self._process.communicate(timeout=seconds)
+        return self._process.returncode, output.splitlines()
+
+
+FINISHING = """
+with finishing_on_signals(stop):
+    print("working", flush=True)
+    stopped.wait(20)
+    time.sleep(0.2)
+    print("finished", flush=True)
+print("never", flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_work_is_finished_first(number: int) -> None:
+    """Then the signal ends the process, as it would have."""
+    program = Program(FINISHING)
+    program.wait_for("working")
+    program.send(number)
+    assert program.end() == (-number, ["stop", "finished"])
+
+
+def test_a_second_signal_does_not_cut_the_work() -> None:
+    """Terminals send one for each key, and Ansible passes them on."""
+    program = Program(FINISHING)
+    program.wait_for("working")
+    program.send(signal.SIGINT)
+    program.wait_for("stop")
+    program.send(signal.SIGTERM)
+    program.send(signal.SIGINT)
+    assert program.end() == (-signal.SIGINT, ["finished"])
+
+
+def test_work_that_does_not_end_is_ended() -> None:
+    """After the time."""
+    program = Program(
+        """
+        with finishing_on_signals(stop, seconds=0.5):
+            print("working", flush=True)
+            time.sleep(60)
+        """
+    )
+    program.wait_for("working")
+    began = time.monotonic()
+    program.send(signal.SIGTERM)
+    assert program.end() == (-signal.SIGKILL, ["stop"])
+    assert 0.4 < time.monotonic() - began < 15
+
+
+def test_without_a_signal_nothing_happens() -> None:
+    """And the handlers are those of before."""
+    program = Program(
+        """
+        def handle(number, frame):
+            print("before", flush=True)
+        signal.signal(signal.SIGTERM, handle)
+        with finishing_on_signals(stop, seconds=0.1):
+            pass
+        assert signal.getsignal(signal.SIGTERM) is handle
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        time.sleep(0.3)
+        print("end", flush=True)
+        """
+    )
+    assert program.end() == (0, ["end"])
+
+
+def test_what_handled_the_signal_before_handles_it_after_the_work() -> None:
+    """Once."""
+    program = Program(
+        """
+        def handle(number, frame):
+            print("before", number, flush=True)
+        signal.signal(signal.SIGTERM, handle)
+        with finishing_on_signals(stop):
+            print("working", flush=True)
+            stopped.wait(20)
+        print("end", flush=True)
+        """
+    )
+    program.wait_for("working")
+    program.send(signal.SIGTERM)
+    assert program.end() == (0, ["stop", f"before {int(signal.SIGTERM)}", "end"])
+
+
+def test_an_error_of_the_work_restores_the_handlers() -> None:
+    program = Program(
+        """
+        try:
+            with finishing_on_signals(stop):
+                raise KeyError
+        except KeyError:
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+            print("end", flush=True)
+        """
+    )
+    assert program.end() == (0, ["end"])
