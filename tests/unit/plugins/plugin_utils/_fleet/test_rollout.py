@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import (
+    batches_of,
     by_ring,
     canary_first,
     canary_of,
@@ -176,3 +177,51 @@ def test_the_canary_changes_no_order_and_loses_no_cloud(sizes: list[int], percen
 def test_smaller_batches(most: int, expected: list[list[str]]) -> None:
     """A failure stops what comes after the batch, so that a ring must not share one with the next."""
     assert cut(TWO_RINGS, most) == expected
+
+
+CLOUDS = {"a": "early", "b": "canary", "c": None, "d": "early", "e": "canary"}
+
+
+@pytest.mark.parametrize(
+    ("rings", "percent", "only", "serial", "expected"),
+    [
+        pytest.param([], 0, "all", None, ["abcde"], id="without steps one batch of all"),
+        pytest.param([], 0, "all", 2, ["ab", "cd", "e"], id="a largest batch"),
+        pytest.param(RINGS, 0, "all", None, ["be", "ad", "c"], id="ring by ring"),
+        pytest.param(RINGS, 0, "all", 1, list("beadc"), id="rings with a largest batch"),
+        pytest.param([], 20, "all", None, ["a", "bcde"], id="a canary first"),
+        pytest.param(RINGS, 20, "all", None, ["b", "e", "ad", "c"], id="the canary of rings"),
+        pytest.param(RINGS, 60, "canary", None, ["be", "a"], id="the canary alone, ring by ring"),
+        pytest.param(RINGS, 60, "canary", 1, ["b", "e", "a"], id="and with a largest batch"),
+        pytest.param([], 100, "canary", None, ["abcde"], id="a canary of all"),
+    ],
+)
+def test_the_batches_of_a_rollout(
+    rings: list[str], percent: int, only: str, serial: int | None, expected: list[str]
+) -> None:
+    assert batches_of(CLOUDS, rings, percent, only, serial) == [list(batch) for batch in expected]
+
+
+@pytest.mark.parametrize("only", ["all", "canary"])
+def test_without_clouds_there_are_no_batches(only: str) -> None:
+    assert batches_of({}, RINGS, 10, only, None) == []
+
+
+@given(
+    clouds=st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.none() | _names),
+    rings=st.lists(_names, unique=True),
+    percent=st.integers(0, 100),
+    only=st.sampled_from(["all", "canary"]),
+    serial=st.none() | st.integers(1, 5),
+)
+def test_no_cloud_is_in_two_batches_and_none_of_a_whole_rollout_is_left_out(
+    clouds: dict[str, str | None], rings: list[str], percent: int, only: str, serial: int | None
+) -> None:
+    """Whatever the steps."""
+    batches = batches_of(clouds, rings, percent, only, serial)
+    order = list(itertools.chain.from_iterable(batches))
+    whole = list(itertools.chain.from_iterable(by_ring(clouds, rings)))
+    assert order == (whole if only == "all" else whole[: len(order)])
+    assert all(1 <= len(batch) <= (serial or len(clouds)) for batch in batches)
+    for batch in batches:
+        assert len({clouds[name] if clouds[name] in rings else None for name in batch}) == 1

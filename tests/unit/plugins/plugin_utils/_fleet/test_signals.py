@@ -88,6 +88,24 @@ def test_a_second_signal_does_not_cut_the_work() -> None:
     assert program.end() == (-signal.SIGINT, ["finished"])
 
 
+def test_a_signal_while_another_one_is_handled_does_not_cut_the_work() -> None:
+    """As from a terminal and from Ansible at once."""
+    program = Program(
+        """
+        def stop_and_signal():
+            stop()
+            signal.raise_signal(signal.SIGTERM)
+        with finishing_on_signals(stop_and_signal):
+            print("working", flush=True)
+            stopped.wait(20)
+            print("finished", flush=True)
+        """
+    )
+    program.wait_for("working")
+    program.send(signal.SIGINT)
+    assert program.end() == (-signal.SIGINT, ["stop", "finished"])
+
+
 def test_work_that_does_not_end_is_ended() -> None:
     """After the time."""
     program = Program(

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A pattern of hosts is returned only if it leaves hosts for a play: Ansible would skip a play without,
+and the run would look like one with nothing to do.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import typing as t
+
+import pytest
+import yaml
+from ansible import constants as C, context
+from ansible.errors import AnsibleError, AnsibleLookupError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.lookup import inventory_hostnames
+
+from ansible_collections.rayfleet.anyscale.plugins.lookup import fleet_hosts
+
+pytestmark = pytest.mark.core
+
+NAME = "rayfleet.anyscale.fleet_hosts"
+OPTIONS: dict[str, t.Any] = yaml.safe_load(fleet_hosts.DOCUMENTATION)["options"]
+GROUPS = {
+    "all": ["vision", "speech", "web"],
+    "ungrouped": ["web"],
+    "anyscale_clouds": ["vision", "speech"],
+    "empty": [],
+}
+NOT_ALL = "No host in the inventory matches {}. Check the inventory (ansible-inventory --graph)"
+
+
+@pytest.fixture(autouse=True)
+def _found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of Ansible's loader, which is for a process that has its collections, the one plugin."""
+
+    def get(name: str, **arguments: t.Any) -> inventory_hostnames.LookupModule:
+        assert name == "ansible.builtin.inventory_hostnames"
+        return inventory_hostnames.LookupModule(**arguments)
+
+    monkeypatch.setattr(fleet_hosts.lookup_loader, "get", get)
+
+
+def look_up(
+    monkeypatch: pytest.MonkeyPatch,
+    pattern: t.Any,
+    groups: dict[str, list[str]] = GROUPS,
+    **arguments: t.Any,
+) -> list[str]:
+    """As Ansible does it for a play, with these arguments of the command line."""
+    monkeypatch.setattr(context, "CLIARGS", arguments)
+    C.config.initialize_plugin_configuration_definitions("lookup", NAME, OPTIONS)
+    plugin = fleet_hosts.LookupModule(loader=DataLoader(), templar=None)
+    plugin._load_name = NAME
+    return plugin.run([pattern], {"groups": groups}, variable="onboard_hosts")
+
+
+FOUND: dict[str, tuple[t.Any, str | None, str]] = {
+    "a group": ("anyscale_clouds", None, "anyscale_clouds"),
+    "a host": ("vision", None, "vision"),
+    "all": ("all", None, "all"),
+    "several": ("vision,web", None, "vision,web"),
+    "a list": (["vision", "web"], None, "vision,web"),
+    "a glob": ("vis*", None, "vis*"),
+    "a regular expression": ("~v.*n", None, "~v.*n"),
+    "one of several": ("vision,nothing", None, "vision,nothing"),
+    "all but some": ("all,!web", None, "all,!web"),
+    "within the limit": ("anyscale_clouds", "vision", "anyscale_clouds"),
+    "a limit of a group": ("vision", "anyscale_clouds", "vision"),
+    "a limit that only excludes": ("anyscale_clouds", "!vision", "anyscale_clouds"),
+    "a limit in a file": ("anyscale_clouds", "@hosts.txt", "anyscale_clouds"),
+    "an empty limit": ("anyscale_clouds", "", "anyscale_clouds"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "limit", "found"), FOUND.values(), ids=FOUND)
+def test_a_pattern_with_hosts(
+    monkeypatch: pytest.MonkeyPatch, pattern: t.Any, limit: str | None, found: str
+) -> None:
+    """Is returned as it is."""
+    assert look_up(monkeypatch, pattern, subset=limit) == [found]
+
+
+MISSING: dict[str, tuple[str, str | None]] = {
+    "no such host": ("nothing", None),
+    "an empty group": ("empty", None),
+    "a glob of none": ("x*", None),
+    "all are excluded": ("vision,!vision", None),
+    "none is within the limit": ("anyscale_clouds", "web"),
+    "a limit of none": ("anyscale_clouds", "nothing"),
+    "a limit that excludes all": ("vision", "!vision"),
+}
+
+
+@pytest.mark.parametrize(("pattern", "limit"), MISSING.values(), ids=MISSING)
+@pytest.mark.filterwarnings("ignore")
+def test_a_pattern_without_hosts(
+    monkeypatch: pytest.MonkeyPatch, pattern: str, limit: str | None
+) -> None:
+    """The message names the variable that sets it."""
+    with pytest.raises(AnsibleLookupError, match=re.escape(NOT_ALL.format(pattern))) as caught:
+        look_up(monkeypatch, pattern, subset=limit)
+    assert "--limit, and onboard_hosts." in str(caught.value)
+
+
+@pytest.mark.parametrize("groups", [{}, {"all": []}], ids=["nothing", "no hosts"])
+def test_an_empty_inventory(monkeypatch: pytest.MonkeyPatch, groups: dict[str, list[str]]) -> None:
+    """Has an error of its own."""
+    with pytest.raises(AnsibleLookupError, match=r"The inventory has no hosts\. Pass an inventory"):
+        look_up(monkeypatch, "anyscale_clouds", groups)
+
+
+@pytest.mark.parametrize("groups", [{}, GROUPS], ids=["no inventory", "an inventory"])
+def test_a_syntax_check_needs_no_inventory(
+    monkeypatch: pytest.MonkeyPatch, groups: dict[str, list[str]]
+) -> None:
+    """Nor that the pattern matches."""
+    assert look_up(monkeypatch, "nothing", groups, syntax=True) == ["nothing"]
+
+
+def test_the_variable_must_be_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    """The message would be of no use without."""
+    monkeypatch.setattr(context, "CLIARGS", {})
+    C.config.initialize_plugin_configuration_definitions("lookup", NAME, OPTIONS)
+    plugin = fleet_hosts.LookupModule(loader=DataLoader(), templar=None)
+    plugin._load_name = NAME
+    with pytest.raises(AnsibleError, match="variable"):
+        plugin.run(["all"], {"groups": GROUPS})
