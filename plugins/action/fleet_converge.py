@@ -117,7 +117,11 @@ class ActionModule(FleetAction):
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
         services = Services(sessions, len(clouds.for_engine))
         engine = Engine(
-            services, state=arguments["state"], stages=stages, threads=arguments["threads"]
+            services,
+            state=arguments["state"],
+            stages=stages,
+            threads=arguments["threads"],
+            keeps_documents=options.check_mode or options.diff,
         )
         feed = Feed(folder.create(), Display().display)
         return Run(engine, options, clouds, feed, services)

@@ -33,3 +33,14 @@ class Plan:
     def changed(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.reasons)
+
+    def without_documents(self) -> Plan:
+        """The same plan for those who only need to know what it comes to: thousands of documents
+        need much memory.
+        """
+        single = {
+            name: value
+            for name, value in self.result.items()
+            if value is None or isinstance(value, (str, int))
+        }
+        return Plan(None, None, self.reasons, self.warnings, single)

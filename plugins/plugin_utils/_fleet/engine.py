@@ -44,6 +44,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SY
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     KINDS,
+    PROFILE,
     STAGES,
     TRUST,
     Cloud,
@@ -86,13 +87,17 @@ class Engine:
         state: str,
         stages: t.Collection[str],
         threads: int,
+        keeps_documents: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """``stages``: the kinds of resources."""
+        """stages: the kinds of resources. keeps_documents: whether plans are needed with their
+        documents, to predict or to display them.
+        """
         self._services = services
         self._state = state
         self._kinds = [kind for kind in KINDS if kind.stage in stages]
         self._threads = threads
+        self._keeps_documents = keeps_documents
         self._clock = clock
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
@@ -123,6 +128,10 @@ class Engine:
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
         for resource in _resources(STAGES, clouds):
             self._plan_together(resource)
+        # Whatever is written is read again first.
+        self._services.sessions.forget_reads()
+        if not self._keeps_documents:
+            _drop_documents(clouds)
 
     def _find_role(self, cloud: Cloud) -> None:
         if cloud.settings.role is None:
@@ -199,7 +208,7 @@ class Engine:
                 one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
                 own = t.cast(Plan, one.clouds[0].plan(resource.stage))
-                one.plan = execute(reconciler, live, own, params, False, journal)
+                one.plan = self._kept(execute(reconciler, live, own, params, False, journal))
         one.written_at = self._clock.now()
 
     # --- confirm ----------------------------------------------------------------------------------
@@ -226,6 +235,7 @@ class Engine:
         clouds = [cloud for cloud in one.clouds if not cloud.error] or one.clouds
         with _recording(one):
             if self._is_visible(one, unconfirmed) or self.is_stopped:
+                one.plan = self._kept(one.plan)
                 return
             reconciler = one.resource.reconciler(clouds, fresh=True)
             again = confirm(reconciler, unconfirmed, _params_of(clouds), one.journal)
@@ -248,6 +258,9 @@ class Engine:
         self._clock.sleep(max(0.0, one.written_at + SETTLED_SECONDS - self._clock.now()))
         reconciler = t.cast("PolicyReconciler[t.Any]", one.resource.reconciler(one.clouds))
         return reconciler.shows(reconciler.load(), unconfirmed.plan)
+
+    def _kept(self, plan: Plan) -> Plan:
+        return plan if self._keeps_documents else plan.without_documents()
 
     # --- threads ----------------------------------------------------------------------------------
 
@@ -300,6 +313,17 @@ def _refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
         return
     for cloud in clouds:
         cloud.error = cloud.error or failure
+
+
+def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
+    """Free the memory of documents that are read again before they are written. The plan of an
+    instance profile is needed whole, for the ARN in the compute config.
+    """
+    for cloud in clouds:
+        for stage, (resource, plan) in cloud.plans.items():
+            if stage != PROFILE:
+                cloud.plans[stage] = resource, plan.without_documents()
+            resource.live = Live(t.cast(Live, resource.live).resource)
 
 
 def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
