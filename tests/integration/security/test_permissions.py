@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.support import engine_runs
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     PARTNER_ACCOUNT,
@@ -162,17 +163,21 @@ def _failures(results: t.Iterable[Json]) -> list[str]:
 
 
 def _converge(
-    clouds: tuple[Cloud, ...], **more: t.Any
+    clouds: tuple[Cloud, ...], state: str = "present", **more: t.Any
 ) -> t.Callable[[Sandbox, Run, bool], list[str]]:
-    def work(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
-        options = [
-            {**_options(cloud), "compute_config": cloud.compute_config_name, **more}
+    def work(_sandbox: Sandbox, _run: Run, check: bool) -> list[str]:
+        variables = {
+            cloud.name: {
+                **_options(cloud),
+                "compute_config": cloud.compute_config_name,
+                "prune_dangling_principals": True,
+                "lock_dir": str(Path.home() / "locks"),
+                **more,
+            }
             for cloud in clouds
-        ]
-        return _failures(
-            run("cloud_iam", check=check, prune_dangling_principals=True, **given)
-            for given in options
-        )
+        }
+        outcomes = engine_runs.converge(variables, state, check_mode=check)
+        return _failures(outcomes.values())
 
     return work
 
@@ -257,7 +262,7 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
 
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _audit),
-    "onboard": Scene(NEW, _readable_by_a_deleted_principal, _onboard, ("-e", "fleet_plan=always")),
+    "onboard": Scene(NEW, _readable_by_a_deleted_principal, _onboard),
     "offboard": Scene(OLD, _readable_by_a_deleted_principal, _converge(OLD, state="absent")),
     "rollback": Scene(
         NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")

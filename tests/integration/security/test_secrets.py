@@ -8,6 +8,7 @@ verbose Ansible is.
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import io
 import json
@@ -48,15 +49,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import cana
 Json = dict[str, t.Any]
 RunModule = t.Callable[..., Json]
 
-TRUST, BUCKET, CONFIG, WHOLE, INFO, PLAN = (
+TRUST, BUCKET, CONFIG, INFO = (
     f"rayfleet.anyscale.{name}"
     for name in (
         "iam_trust_ec2",
         "s3_cloud_access",
         "compute_config_profile",
-        "cloud_iam",
         "cloud_iam_info",
-        "fleet_plan_info",
     )
 )
 NOWHERE, ELSEWHERE = "http://127.0.0.1:1", "http://anyscale.example.com"
@@ -100,7 +99,7 @@ MISSING = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
 
 class Watch(threading.Thread):
     """Watches a run while it lasts, as other users of the machine could: its processes, and the
-    sessions that it keeps.
+    sessions, outcomes and progress that it keeps.
     """
 
     def __init__(self, mark: str, home: Path) -> None:
@@ -109,16 +108,19 @@ class Watch(threading.Thread):
         self._ended = threading.Event()
         self.processes: set[Seen] = set()
         self.sessions: dict[Path, tuple[int, bytes]] = {}
+        self.outcomes: dict[Path, tuple[int, bytes]] = {}
 
     def run(self) -> None:
         """Sample repeatedly."""
         while not self._ended.wait(0.05):
             self.processes |= set(marked(self._mark).values())
-            for path in self._home.glob("tmp/ansible-local-*/rayfleet.anyscale/*.json"):
-                try:
-                    self.sessions[path] = path.stat().st_mode & 0o777, path.read_bytes()
-                except FileNotFoundError:  # the run has ended
-                    continue
+            self._read("*.json", self.sessions)
+            self._read("run-*/*", self.outcomes)
+
+    def _read(self, pattern: str, found: dict[Path, tuple[int, bytes]]) -> None:
+        for path in self._home.glob(f"tmp/ansible-local-*/rayfleet.anyscale/{pattern}"):
+            with contextlib.suppress(FileNotFoundError):  # the run has ended
+                found[path] = path.stat().st_mode & 0o777, path.read_bytes()
 
     def __enter__(self) -> Watch:
         self.start()
@@ -315,12 +317,24 @@ def scene(
 
 
 ALL = {cloud.name for cloud in CLOUDS}
-PLANNED = ("-e", "fleet_plan=always")
+ECHO = "The token *** is not valid"
+BY_THE_ROLE = ("-e", "fleet_engine=false")
+SAID = (ECHO, "AccessDenied", "Not a bucket!")
 
 
-def fleet_inventory(scene: Scene) -> Path:
+def given_as_host_variables(scene: Scene) -> Json:
+    """The connection of a cloud, in variables of which a vault holds the secrets."""
+    return {
+        "cloud_iam_access_key": scene.sandbox.credentials()["aws_access_key_id"],
+        "cloud_iam_secret_key": "{{ secret_key }}",
+        "cloud_iam_session_token": "{{ session_token }}",
+        "cloud_iam_anyscale_token": "{{ token }}",
+    }
+
+
+def fleet_inventory(scene: Scene, **variables: t.Any) -> Path:
     """The clouds, of which one cannot be reached and one has a setting that is wrong."""
-    path = inventory_file(scene.folder, scene.sandbox, CLOUDS)
+    path = inventory_file(scene.folder, scene.sandbox, CLOUDS, **variables)
     inventory = yaml.safe_load(path.read_text())
     hosts = inventory["all"]["children"]["anyscale_clouds"]["hosts"]
     hosts[LOCKED.name]["cloud_iam_assume_role_arn"] = MISSING
@@ -329,25 +343,22 @@ def fleet_inventory(scene: Scene) -> Path:
     return path
 
 
-ECHO = "The token *** is not valid"
 # The playbook with its variables, where the secrets are given, the clouds that it is to fail for,
 # and what it is to say then.
 PLAYBOOKS: dict[str, tuple[str, tuple[str, ...], str, set[str], tuple[str, ...]]] = {
-    "onboard": (
+    "onboard": ("onboard", (), "environment", ALL - {GOOD.name}, SAID),
+    "onboard, with a diff": ("onboard", ("--diff",), "environment", ALL - {GOOD.name}, SAID),
+    "onboard, with credentials files": ("onboard", (), "files", ALL - {GOOD.name}, SAID),
+    "onboard, with variables": ("onboard", (), "variables", ALL - {GOOD.name}, SAID),
+    "onboard, with a defect": ("onboard", (), "defect", ALL, ("RuntimeError: a defect",)),
+    "onboard by the role": ("onboard", BY_THE_ROLE, "environment", ALL - {GOOD.name}, SAID),
+    "onboard by the role, with variables": (
         "onboard",
-        PLANNED,
-        "environment",
+        BY_THE_ROLE,
+        "variables",
         ALL - {GOOD.name},
-        (ECHO, "AccessDenied", "Not a bucket!"),
+        SAID,
     ),
-    "onboard, with credentials files": (
-        "onboard",
-        PLANNED,
-        "files",
-        ALL - {GOOD.name},
-        (ECHO, "AccessDenied", "Not a bucket!"),
-    ),
-    "onboard, with a defect": ("onboard", PLANNED, "defect", ALL, ("RuntimeError: a defect",)),
     "audit": (
         "audit",
         (),
@@ -364,12 +375,26 @@ def test_playbooks_show_no_secret(scene: Scene, case: str) -> None:
     name, arguments, source, failing, words = PLAYBOOKS[case]
     scene.refuse()
     variables = scene.given_in_files() if source == "files" else scene.given_in_the_environment()
+    if source == "variables":
+        variables, inventory = {}, fleet_inventory(scene, **given_as_host_variables(scene))
+        arguments = (*arguments, "-e", f"@{scene.given_as_variables()}")
+    else:
+        inventory = fleet_inventory(scene)
     defect = {DEFECT: ANYSCALE} if source == "defect" else {}
-    run, watch = scene.run(name, fleet_inventory(scene), *arguments, **variables, **defect)
+    run, watch = scene.run(name, inventory, *arguments, **variables, **defect)
     assert run.failed() == failing, run.output
     assert [text for text in words if text not in run.output] == []
     assert scene.found(run.output, json.dumps(run.results)) == []
     assert leaked_by_processes(watch, scene.all_canaries()) == []
+    assert outcomes_seen(watch, scene) == []
+    assert bool(watch.outcomes) is (name == "onboard")
+
+
+def outcomes_seen(watch: Watch, scene: Scene) -> list[str]:
+    """The canaries in what a run keeps until its end, for its user's eyes alone."""
+    assert {mode for mode, _content in watch.outcomes.values()} <= {0o600}
+    contents = b"".join(content for _mode, content in watch.outcomes.values())
+    return leaks(contents, scene.all_canaries())
 
 
 def test_a_rollback_shows_no_secret_and_sessions_are_kept_for_a_run_alone(scene: Scene) -> None:
@@ -380,9 +405,7 @@ def test_a_rollback_shows_no_secret_and_sessions_are_kept_for_a_run_alone(scene:
         inventory_file(scene.folder, scene.sandbox, CLOUDS),
         scene.given_in_the_environment(),
     )
-    onboard, during = scene.run(
-        "onboard", inventory, *PLANNED, "-e", "cloud_iam_run_id=first", **variables
-    )
+    onboard, during = scene.run("onboard", inventory, "-e", "cloud_iam_run_id=first", **variables)
     assert onboard.exit_status == 0, onboard.output
     assert {mode for mode, _content in during.sessions.values()} == {0o600}
     kept = leaks(
@@ -412,24 +435,27 @@ def _of(cloud: Cloud, **options: t.Any) -> Json:
     return {"account_id": cloud.account_id, "assume_role_arn": ASSUMED, **options}
 
 
-def _whole(cloud: Cloud, **options: t.Any) -> Json:
-    names = {
-        "cloud_id": cloud.cloud_id,
-        "role": cloud.role_name,
-        "bucket": cloud.bucket_name,
-        "compute_config": cloud.compute_config_name,
-    }
-    return _of(cloud, **{**names, **options})
+def _config(cloud: Cloud, **options: t.Any) -> Json:
+    names = {"cloud_id": cloud.cloud_id, "role": cloud.role_name}
+    return {CONFIG: _of(cloud, name=cloud.compute_config_name, **{**names, **options})}
 
 
 # Each is a task whose name says what happens: with "fails:" what it says then, else it succeeds.
 TASKS: dict[str, Json] = {
-    "a whole cloud": {WHOLE: _whole(GOOD, backup=True)},
-    "the facts": {INFO: _whole(GOOD, compute_config=[GOOD.compute_config_name])},
-    f"fails: {ECHO}": {WHOLE: _whole(ECHOED)},
+    "a compute config": _config(GOOD, backup=True),
+    "the facts": {
+        INFO: _of(
+            GOOD,
+            cloud_id=GOOD.cloud_id,
+            role=GOOD.role_name,
+            bucket=GOOD.bucket_name,
+            compute_config=[GOOD.compute_config_name],
+        )
+    },
+    f"fails: {ECHO}": {TRUST: _of(ECHOED, cloud_id=ECHOED.cloud_id)},
     "fails: AccessDenied": {TRUST: _of(DENIED, role=DENIED.role_name)},
-    "fails: a defect": {WHOLE: _whole(GOOD), "environment": {DEFECT: ANYSCALE}},
-    "fails: the HTTP client cannot": {WHOLE: _whole(GOOD), "environment": {DEFECT: AWS}},
+    "fails: a defect": {**_config(GOOD), "environment": {DEFECT: ANYSCALE}},
+    "fails: the HTTP client cannot": {**_config(GOOD), "environment": {DEFECT: AWS}},
     "fails: quota_chars": {TRUST: _of(GOOD, role=GOOD.role_name, quota_chars="{{ secret_key }}")},
     "fails: Unsupported parameters": {TRUST: _of(GOOD, role=GOOD.role_name, rolle="x")},
     "fails: not the name of an IAM role": {TRUST: _of(GOOD, role="{{ secret_key }}+")},
@@ -441,12 +467,6 @@ TASKS: dict[str, Json] = {
 MORE_TASKS: dict[str, Json] = {
     "a role": {TRUST: _of(GOOD, role=GOOD.role_name)},
     "a bucket": {BUCKET: _of(GOOD, bucket=GOOD.bucket_name, roles=[GOOD.role_arn])},
-    "a compute config": {
-        CONFIG: _of(
-            GOOD, name=GOOD.compute_config_name, cloud_id=GOOD.cloud_id, role=GOOD.role_name
-        )
-    },
-    "a plan": {PLAN: {"role": "rayfleet.anyscale.cloud_iam", "observe": "always"}},
     "fails: AssumeRole": {TRUST: {**_of(GOOD, role=GOOD.role_name), "assume_role_arn": MISSING}},
     "fails: EndpointConnectionError": {TRUST: _of(GOOD, role=GOOD.role_name, endpoint_url=NOWHERE)},
     "fails: no answer": {
@@ -475,7 +495,7 @@ def test_modules_show_no_secret_that_is_given_as_an_option(scene: Scene, in_work
     for_aws |= {option: f"{{{{ {option} }}}}" for option in ("secret_key", "session_token")}
     defaults = {
         "group/rayfleet.anyscale.all": for_aws,
-        **{key: {"anyscale_token": "{{ token }}"} for key in (CONFIG, WHOLE, INFO)},
+        **{key: {"anyscale_token": "{{ token }}"} for key in (TRUST, BUCKET, CONFIG, INFO)},
     }
     cases = {**TASKS, **MORE_TASKS} if in_worker else TASKS
     tasks = [
@@ -584,13 +604,8 @@ def test_keys_that_an_answer_in_the_place_of_aws_quotes_are_not_shown(
 # --- how secrets travel ---------------------------------------------------------------------------
 
 ANYSCALE_MODULES: dict[str, Json] = {
-    "cloud_iam": {
-        "cloud_id": GOOD.cloud_id,
-        "compute_config": "x",
-        "trust": False,
-        "bucket_access": False,
-        "role": GOOD.role_name,
-    },
+    "iam_trust_ec2": {"cloud_id": GOOD.cloud_id},
+    "s3_cloud_access": {"cloud_id": GOOD.cloud_id, "bucket": GOOD.bucket_name},
     "cloud_iam_info": {"cloud": GOOD.name},
     "compute_config_profile": {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name},
 }
