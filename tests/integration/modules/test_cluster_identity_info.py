@@ -281,7 +281,7 @@ def test_a_pattern_that_matches_no_node_is_an_error(
     """No node was asked, which must not look as if all had the expected role."""
     run = verify({"head": {}}, "-e", "verify_hosts=haed", *limit)
     assert run.exit_status == 4
-    assert "No host in the inventory matches haed: there is no node to verify." in run.output
+    assert "No host in the inventory matches haed." in run.output
 
 
 def test_an_inventory_without_the_group_is_an_error(
@@ -291,13 +291,10 @@ def test_an_inventory_without_the_group_is_an_error(
     inventory.write_text(yaml.safe_dump({"all": {"hosts": {"head": None}}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
     assert run.exit_status == 4
-    assert (
-        "No host in the inventory matches anyscale_clusters: there is no node to verify."
-        in run.output
-    )
+    assert "No host in the inventory matches anyscale_clusters." in run.output
     inventory.write_text(yaml.safe_dump({"all": {}}))
     run = run_playbook(sandbox, "verify_cluster", inventory)
-    assert run.exit_status == 2
+    assert run.exit_status == 4
     assert "The inventory has no hosts." in run.output
 
 
