@@ -32,6 +32,8 @@ class _Engine:
     refused: from the first plan on. vanished: from the second one.
     """
 
+    is_stopped = False
+
     def __init__(self, refused: t.Collection[str], vanished: t.Collection[str] = ()) -> None:
         self._refused = refused
         self._vanished = vanished
