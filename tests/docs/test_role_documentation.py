@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
 ENTRY_POINTS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
 OPTIONS = ENTRY_POINTS["main"]["options"]
-# What the tasks leave behind, and the module that one of them is of.
+# What the tasks leave behind, what is found from it, and the module that one of them is of.
 INTERNAL = {
+    *yaml.safe_load((ROLE / "vars/main.yml").read_text()),
     "cloud_iam_trust_result",
     "cloud_iam_bucket_access_result",
     "cloud_iam_compute_config_result",

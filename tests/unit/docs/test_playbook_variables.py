@@ -61,8 +61,9 @@ class Variables:
             self._include(PLAYBOOKS / value)
         elif key == "ansible.builtin.import_role":
             tasks = value.get("tasks_from", "main")
-            role = value["name"].rpartition(".")[2]
-            self._include(ROOT / "roles" / role / "tasks" / f"{tasks}.yml")
+            role = ROOT / "roles" / value["name"].rpartition(".")[2]
+            self._include(role / "tasks" / f"{tasks}.yml")
+            self.set.update(yaml.safe_load((role / "vars/main.yml").read_text()))
 
     def _include(self, path: Path) -> None:
         included = Variables(path)
