@@ -13,6 +13,7 @@ the sandbox's caller. Without arguments all pages are recorded, otherwise the na
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,6 +36,9 @@ _BLOCK = re.compile(
 )
 _COMMAND = re.compile(r"^(?:ray@(?P<cloud>[\w-]+)-head:~)?\$ (?P<line>(?:.*\\\n)*.*)", re.MULTILINE)
 _INSTANCE = "i-0abc1234def567890"
+_ONE_THREAD = """#!/bin/sh
+exec {} -e fleet_threads=1 "$@"
+"""
 _HIDDEN = (  # values that differ from run to run
     (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
@@ -76,6 +80,11 @@ class _Reader:
         self._home = home / "jo"
         self._folder = self._home / "clouds"
         self._folder.mkdir(parents=True)
+        self._programs = home / "bin"
+        self._programs.mkdir()
+        script = self._programs / "ansible-playbook"
+        script.write_text(_ONE_THREAD.format(Path(sys.prefix) / "bin" / script.name))
+        script.chmod(0o700)
 
     def follow(self, block: re.Match[str]) -> str:
         """Write the block's file, or run its commands. Returns the block with their output."""
@@ -100,8 +109,8 @@ class _Reader:
         return "\n".join([command[0], *self._lines(done.stdout)])
 
     def _environment(self, cloud: str | None) -> dict[str, str]:
-        """The variables of a person's shell, or of a cloud's node. One fork, so that the order of the
-        clouds is the same in every run.
+        """The variables of a person's shell, or of a cloud's node. One fork and one thread, so that
+        the order of the clouds is the same in every run.
         """
         variables = {
             **clean_environment(Path(sys.prefix)),
@@ -109,6 +118,7 @@ class _Reader:
             "HOME": str(self._home),
             "ANSIBLE_FORKS": "1",
         }
+        variables["PATH"] = f"{self._programs}{os.pathsep}{variables['PATH']}"
         del variables["ANSIBLE_HOME"]
         return {**variables, **self._credentials(cloud)} if cloud else variables
 
