@@ -53,6 +53,38 @@ class Run:
         """The results of the task of a name, one for each host."""
         return [result for _host, _action, result, found in self.results if found == name]
 
+    @property
+    def outcomes(self) -> dict[str, Json]:
+        """What the report of the playbook onboard returned for each cloud that is in it."""
+        return {
+            host: result
+            for host, action, result, _name in self.results
+            if action == "rayfleet.anyscale.fleet_outcome_info"
+        }
+
+    @property
+    def counts(self) -> Json:
+        """The counts of the summary of the playbook onboard."""
+        [summary] = self.named("Summarize the run")
+        return t.cast(Json, summary["counts"])
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the summary of the playbook onboard."""
+        [summary] = self.named("Summarize the run")
+        return t.cast("list[str]", summary["lines"])
+
+    def tasks_of_role(self, host: str) -> list[Json]:
+        """The results of the tasks of the role cloud_iam for a host, without skipped ones."""
+        modules = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
+        return [
+            result
+            for found, action, result, _name in self.results
+            if found == host
+            and action.removeprefix("rayfleet.anyscale.") in modules
+            and not result.get("skipped")
+        ]
+
     def reasons(self, host: str) -> set[str]:
         """The reasons for all changes of a host."""
         return {

@@ -1,0 +1,594 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet engine in the playbook onboard: it decides as the role cloud_iam does, plans all clouds
+before the first write, and writes what clouds share once.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    bucket_policy_of,
+    delete_role,
+    make_role,
+    put_bucket_policy,
+    put_trust,
+    trust_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.fleets import (
+    ONE_STEP,
+    fresh,
+    in_sync,
+    inventory_of,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, run_playbook
+
+Json = dict[str, t.Any]
+Spoil = t.Callable[[Sandbox, Cloud], t.Any]
+
+EC2: Json = {
+    "Effect": "Allow",
+    "Principal": {"Service": "ec2.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+PUBLIC_TRUST = {
+    "Sid": "Public",
+    "Effect": "Allow",
+    "Principal": "*",
+    "Action": "sts:AssumeRole",
+    "Condition": {"Bool": {"aws:Wish": "true"}},
+}
+CONVERGE = "rayfleet.anyscale.fleet_converge"
+# What is written is not read back again after a time, which tests/reliability tests.
+FAST = ("-e", "onboard_confirm=false")
+
+# --- the engine against the role ------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """One way in which a cloud is found.
+
+    reasons: of all changes; ``None`` where the cloud cannot be converged.
+    changes: of the cloud as it is seeded; spoil: what is done to it then; variables: the host's
+    own.
+    """
+
+    reasons: tuple[str, ...] | None
+    changes: Json = dataclasses.field(default_factory=dict)
+    spoil: Spoil | None = None
+    variables: Json = dataclasses.field(default_factory=dict)
+
+
+def _add_trust(*statements: Json) -> Spoil:
+    def spoil(sandbox: Sandbox, cloud: Cloud) -> None:
+        document = trust_of(sandbox, cloud.role_name)
+        put_trust(
+            sandbox,
+            {**document, "Statement": [*document["Statement"], *statements]},
+            cloud.role_name,
+        )
+
+    return spoil
+
+
+def _trust_a_deleted_principal(sandbox: Sandbox, cloud: Cloud) -> None:
+    arn = make_role(sandbox, f"{cloud.name}-gone")
+    _add_trust({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"})(
+        sandbox, cloud
+    )
+    delete_role(sandbox, f"{cloud.name}-gone")
+
+
+def _deny_in_bucket(sandbox: Sandbox, cloud: Cloud) -> None:
+    objects = f"arn:aws:s3:::{cloud.bucket_name}/*"
+    statement = {
+        "Sid": "Closed",
+        "Effect": "Deny",
+        "Principal": {"AWS": cloud.role_arn},
+        "Action": "s3:PutObject",
+        "Resource": objects,
+    }
+    put_bucket_policy(
+        sandbox, cloud.bucket_name, {"Version": "2012-10-17", "Statement": [statement]}
+    )
+
+
+def _drop_role(sandbox: Sandbox, cloud: Cloud) -> None:
+    iam = sandbox.client("iam", cloud.account_id)
+    iam.remove_role_from_instance_profile(
+        InstanceProfileName=cloud.role_name, RoleName=cloud.role_name
+    )
+    delete_role(sandbox, cloud.role_name)
+
+
+def _drop_bucket(sandbox: Sandbox, cloud: Cloud) -> None:
+    sandbox.client("s3", cloud.account_id).delete_bucket(Bucket=cloud.bucket_name)
+
+
+def _swap_role_in_profile(sandbox: Sandbox, cloud: Cloud) -> None:
+    make_role(sandbox, f"{cloud.name}-other")
+    sandbox.client("iam", cloud.account_id).add_role_to_instance_profile(
+        InstanceProfileName=cloud.role_name, RoleName=f"{cloud.name}-other"
+    )
+
+
+def _archive_config(sandbox: Sandbox, cloud: Cloud) -> None:
+    template = sandbox.organization.templates.search(
+        {"name": {"equals": cloud.compute_config_name}}
+    )[0]
+    sandbox.organization.templates.set_archived(template["id"], True)
+
+
+NESTED = {
+    "head_node": {"instance_type": "{{ family }}.2xlarge"},
+    "enable_cross_zone_scaling": "{{ family == 'gpu' }}",
+}
+DRIFTS = {
+    "in-sync": Drift(()),
+    "in-sync-by-another-template": Drift(
+        (), {"trust": "manual_page", "bucket_policy": "cloud_foundation"}
+    ),
+    "in-sync-with-public-trust": Drift((), spoil=_add_trust(PUBLIC_TRUST)),
+    "in-sync-beside-a-condition": Drift((), {"trust": "conditional"}, _add_trust(EC2)),
+    "in-sync-beside-a-deleted-principal": Drift((), spoil=_trust_a_deleted_principal),
+    "in-sync-in-the-other-account": Drift((), {"account_id": SCIENCE_ACCOUNT}),
+    "in-sync-and-terraform-owned": Drift((), {"owner": "terraform"}),
+    "trust-for-lambda-only": Drift(("ec2_trust_missing",), {"trust": "lambda_only"}),
+    "trust-with-a-list": Drift(("action_not_a_string",), {"trust": "list_action"}),
+    "trust-conditional": Drift(("ec2_trust_conditional",), {"trust": "conditional"}),
+    "trust-with-many-services": Drift(
+        ("action_not_a_string",),
+        {"trust": "many_services", "role_path": "/ray/", "role": "many-ray"},
+    ),
+    "trust-denied": Drift(None, spoil=_add_trust({**EC2, "Sid": "Never", "Effect": "Deny"})),
+    "trust-blocked-by-a-deleted-principal": Drift(
+        None, {"trust": "lambda_only"}, _trust_a_deleted_principal
+    ),
+    "trust-over-quota": Drift(
+        None, {"trust": "lambda_only"}, variables={"cloud_iam_quota_chars": 100}
+    ),
+    "trust-switched-off": Drift(
+        (), {"trust": "lambda_only"}, variables={"cloud_iam_manage_trust": False}
+    ),
+    "bucket-without-policy": Drift(("access_missing",), {"bucket_policy": "none"}),
+    "bucket-by-template": Drift(("access_missing",), {"bucket_policy": "cloudformation"}),
+    "bucket-denied": Drift(None, spoil=_deny_in_bucket),
+    "bucket-gone": Drift(None, {"bucket_policy": "none"}, _drop_bucket),
+    "bucket-switched-off": Drift(
+        (), {"bucket_policy": "none"}, variables={"cloud_iam_manage_bucket_access": False}
+    ),
+    "profile-missing": Drift(("instance_profile_missing",), {"profile": "missing"}),
+    "profile-empty": Drift(("instance_profile_without_role",), {"profile": "empty"}),
+    "profile-of-another-role": Drift(None, {"profile": "empty"}, _swap_role_in_profile),
+    "profile-not-to-be-made": Drift(
+        None, {"profile": "missing"}, variables={"cloud_iam_create_instance_profile": False}
+    ),
+    "profile-of-another-name": Drift(
+        ("instance_profile_missing", "profile_differs"),
+        variables={"cloud_iam_instance_profile": "shared-ray"},
+    ),
+    "config-missing": Drift(("compute_config_missing",), {"compute_config": "missing"}),
+    "config-archived": Drift(None, spoil=_archive_config),
+    "config-with-the-role": Drift(("wrong_arn_kind",), {"compute_config": "role_arn"}),
+    "config-with-another-profile": Drift(("profile_differs",), {"compute_config": "other_profile"}),
+    "config-hidden-by-a-worker": Drift(
+        ("node_group_hides_profile",), {"compute_config": "hidden_by_worker"}
+    ),
+    "config-of-the-other-kind": Drift(
+        ("wrong_arn_kind",), variables={"cloud_iam_arn_kind": "role"}
+    ),
+    "config-with-a-nested-template": Drift(
+        ("config_differs",), variables={"cloud_iam_compute_config_spec": NESTED, "family": "r5"}
+    ),
+    "config-as-it-is": Drift(
+        (), variables={"cloud_iam_compute_config_spec": NESTED, "family": "m5"}
+    ),
+    "config-in-a-file": Drift(
+        ("dest_differs",),
+        variables={"cloud_iam_dest": "{{ inventory_dir }}/{{ inventory_hostname }}.yaml"},
+    ),
+    "config-switched-off": Drift(
+        (), {"compute_config": "missing"}, variables={"cloud_iam_manage_compute_config": False}
+    ),
+    "config-not-published": Drift(
+        (), {"compute_config": "missing"}, variables={"cloud_iam_publish": False}
+    ),
+    "registered-role": Drift(
+        ("ec2_trust_missing",),
+        {"role": "registered-ray", "trust": "lambda_only"},
+        variables={"cloud_iam_role": None},
+    ),
+    "role-gone": Drift(None, spoil=_drop_role),
+    "role-of-another-path": Drift(
+        None,
+        {"role": "moved-ray"},
+        variables={"cloud_iam_role": f"arn:aws:iam::{VISION_ACCOUNT}:role/elsewhere/moved-ray"},
+    ),
+}
+DRIFTED = {name: in_sync(name, **drift.changes) for name, drift in DRIFTS.items()}
+
+
+class Verdicts(t.NamedTuple):
+    """The single drifts, each a cloud: by the engine and by the role in check mode, then converged,
+    and then once more.
+    """
+
+    engine: Run
+    role: Run
+    real: Run
+    again: Run
+
+
+@pytest.fixture(scope="module")
+def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
+    """A cloud that the role converges has its own tasks, as one of any other playbook."""
+    clouds = list(DRIFTED.values())
+    fresh(running_sandbox, clouds)
+    for name, drift in DRIFTS.items():
+        if drift.spoil:
+            drift.spoil(running_sandbox, DRIFTED[name])
+    own = {name: drift.variables for name, drift in DRIFTS.items()}
+    inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, clouds, own)
+    options = [("--check",), ("--check", "-e", "fleet_engine=false", "--forks", "8"), FAST, FAST]
+    return Verdicts(*(run_playbook(running_sandbox, "onboard", inventory, *one) for one in options))
+
+
+BEYOND_HELP = {name for name, drift in DRIFTS.items() if drift.reasons is None}
+IN_SYNC = {name for name, drift in DRIFTS.items() if drift.reasons == ()}
+
+
+def _verdict(outcome: Json | None) -> tuple[str, ...] | str:
+    """Why a cloud is changed, or the message that it fails with."""
+    if outcome is None:
+        return ()
+    return str(outcome["msg"]) if outcome["state"] == "failed" else tuple(outcome["reasons"])
+
+
+def _by_role(run: Run, name: str) -> tuple[str, ...] | str:
+    """The same, from the cloud's own tasks."""
+    results = run.tasks_of_role(name)
+    failed = [str(result["msg"]) for result in results if result["failed"]]
+    reasons = [reason for result in results for reason in result.get("reasons", ())]
+    return failed[0] if failed else tuple(dict.fromkeys(reasons))
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", DRIFTS)
+def test_the_engine_decides_as_the_role_does(verdicts: Verdicts, name: str) -> None:
+    """The same reasons, or the same message."""
+    engine = _verdict(verdicts.engine.outcomes.get(name))
+    assert engine == _by_role(verdicts.role, name)
+    assert (None if isinstance(engine, str) else engine) == DRIFTS[name].reasons
+
+
+def test_check_mode_predicts_the_run(verdicts: Verdicts) -> None:
+    """The same outcomes, but that nothing is written."""
+    predicted = {name: _verdict(outcome) for name, outcome in verdicts.engine.outcomes.items()}
+    assert {
+        name: _verdict(outcome) for name, outcome in verdicts.real.outcomes.items()
+    } == predicted
+    assert verdicts.engine.writes == verdicts.role.writes == []
+    assert verdicts.real.writes != []
+
+
+def test_only_clouds_that_changed_or_failed_are_reported(verdicts: Verdicts) -> None:
+    """The others are counted, and cost no event of their own."""
+    assert set(verdicts.real.outcomes) == set(DRIFTS) - IN_SYNC
+    assert verdicts.real.counts == {
+        "selected": len(DRIFTS),
+        "changed": len(DRIFTS) - len(IN_SYNC) - len(BEYOND_HELP),
+        "failed": len(BEYOND_HELP),
+        "not_reached": 0,
+        "in_sync": len(IN_SYNC),
+        "deferred": 0,
+    }
+
+
+def test_after_a_run_all_clouds_are_in_sync_that_can_be(verdicts: Verdicts) -> None:
+    """The next run writes nothing, what fails fails again, and the rest is reported all the same."""
+    assert verdicts.real.failed() == verdicts.again.failed() == BEYOND_HELP
+    assert verdicts.again.writes == []
+    assert verdicts.again.counts["in_sync"] == len(DRIFTS) - len(BEYOND_HELP)
+    assert [run.exit_status for run in verdicts] == [2, 2, 2, 2]
+
+
+def test_a_cloud_that_fails_is_left_untouched(verdicts: Verdicts, running_sandbox: Sandbox) -> None:
+    """All is planned before the first write, whichever of its steps is refused."""
+    written = " ".join(str(call["resource"]) for call in verdicts.real.writes)
+    assert [name for name in BEYOND_HELP if DRIFTED[name].role_name in written] == []
+
+
+def test_warnings_of_clouds_in_sync_are_shown(verdicts: Verdicts) -> None:
+    """They have no event of their own, so the engine's task has them, with the cloud's name."""
+    [plan] = [
+        result for _host, action, result, _name in verdicts.again.results if action == CONVERGE
+    ]
+    warnings = [text for step in plan["results"] for text in step.get("warnings", ())]
+    [public] = [text for text in warnings if text.startswith("in-sync-with-public-trust: ")]
+    assert "Public" in public
+    assert public in " ".join(verdicts.again.output.split())
+
+
+def test_a_registered_role_is_used_where_the_inventory_names_none(verdicts: Verdicts) -> None:
+    """Not the default role, which does not exist in this account."""
+    outcome = verdicts.real.outcomes["registered-role"]
+    assert outcome["role_arn"] == DRIFTED["registered-role"].role_arn
+
+
+# --- clouds that share resources ------------------------------------------------------------------
+
+
+SHARED_BUCKET, SHARED_ROLE = "anyscale-shared-by-many", "shared-ray"
+SHARING = {"bucket": SHARED_BUCKET, "bucket_policy": "foreign_reader"}
+SHARED = {
+    # Two clouds with one role, which the first is seeded with, in one bucket with the others.
+    "pair-1": in_sync("pair-1", role=SHARED_ROLE, **{**SHARING, "trust": "lambda_only"}),
+    "pair-2": in_sync("pair-2", role=SHARED_ROLE, **{**SHARING, "trust": "", "profile": "missing"}),
+    "own-role": in_sync("own-role", role="own-ray", **SHARING),
+    # Refused for a step of its own, so that it withdraws what it wants of the bucket.
+    "refused": in_sync("refused", role="refused-ray", trust="lambda_only", **SHARING),
+    # Two clouds whose roles cannot both be in one instance profile.
+    "either": in_sync("either", role="either-ray", **SHARING),
+    "or": in_sync("or", role="or-ray", **SHARING),
+}
+CONTRADICTION: Json = {"cloud_iam_instance_profile": "either-or"}
+CONVERGED = ("pair-1", "pair-2", "own-role")
+
+
+class Sharing(t.NamedTuple):
+    """A run on clouds that share resources, and the bucket's policy before and after it."""
+
+    run: Run
+    before: Json
+    after: Json
+    backups: list[str]
+
+
+@pytest.fixture(scope="module")
+def sharing(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sharing:
+    """In three batches: the bucket is written once in each that has something to add."""
+    folder = tmp_path_factory.mktemp("sharing")
+    fresh(running_sandbox, SHARED.values())
+    own = {
+        "refused": {"cloud_iam_quota_chars": 100},
+        "either": CONTRADICTION,
+        "or": CONTRADICTION,
+    }
+    inventory = inventory_of(folder, running_sandbox, list(SHARED.values()), own)
+    before = t.cast(Json, bucket_policy_of(running_sandbox, SHARED_BUCKET))
+    run = run_playbook(running_sandbox, "onboard", inventory, "--diff", *FAST)
+    backups = [path.name for path in (folder / ".ansible/anyscale_backups").iterdir()]
+    after = t.cast(Json, bucket_policy_of(running_sandbox, SHARED_BUCKET))
+    return Sharing(run, before, after, backups)
+
+
+def test_what_clouds_share_is_written_once(sharing: Sharing) -> None:
+    """For all of them, with one backup; each cloud is changed for its own reasons."""
+    assert [(call["operation"], call["resource"]) for call in sharing.run.writes] == [
+        ("UpdateAssumeRolePolicy", SHARED_ROLE),
+        ("PutBucketPolicy", SHARED_BUCKET),
+    ]
+    kinds = collections.Counter(name.split(".")[2] for name in sharing.backups)
+    assert kinds == {"trust_policy": 1, "bucket_policy": 1}
+    assert {name: _verdict(sharing.run.outcomes[name]) for name in CONVERGED} == {
+        "pair-1": ("ec2_trust_missing", "access_missing"),
+        "pair-2": ("ec2_trust_missing", "access_missing"),
+        "own-role": ("access_missing",),
+    }
+
+
+def test_a_refused_cloud_withdraws_what_it_wants(sharing: Sharing) -> None:
+    """The bucket gives its role nothing, and the statements of others are kept."""
+    assert sharing.after["Statement"][:-1] == sharing.before["Statement"]
+    assert sharing.after["Statement"][-1]["Principal"]["AWS"] == sorted(
+        {SHARED[name].role_arn for name in CONVERGED}
+    )
+    assert "quota is 100" in _verdict(sharing.run.outcomes["refused"])
+
+
+def test_wants_that_contradict_each_other_fail_their_clouds_alone(sharing: Sharing) -> None:
+    """Each names the other, and nobody else fails."""
+    assert sharing.run.failed() == {"refused", "either", "or"}
+    for name, other in (("either", "or"), ("or", "either")):
+        message = _verdict(sharing.run.outcomes[name])
+        assert f"{name} and {other} have the same instance profile" in message
+        assert "Give each of these clouds its own, or the same variables." in message
+
+
+def test_the_diff_of_a_shared_document_is_displayed_once(sharing: Sharing) -> None:
+    """For one cloud; the others name it."""
+    documents = {
+        name: [diff.get("after_header") or diff["prepared"] for diff in outcome.get("diff", ())]
+        for name, outcome in sharing.run.outcomes.items()
+    }
+    shown_for = " ".join(documents["pair-2"])
+    assert shown_for.count("displayed for pair-1") == 2
+    assert not any("displayed for" in text for text in documents["pair-1"])
+    assert sharing.run.output.count('+      "Sid": "AnyscaleEC2Trust"') == 1
+    assert sharing.run.output.count('+      "Sid": "AnyscaleClusterAccess"') == 1
+
+
+def test_each_write_can_be_traced(sharing: Sharing) -> None:
+    """By the request ID and the principal, as CloudTrail has them, for each cloud that it is for."""
+    for name in ("pair-1", "pair-2"):
+        outcome = sharing.run.outcomes[name]
+        assert [write["operation"] for write in outcome["writes"]] == [
+            "iam:UpdateAssumeRolePolicy",
+            "s3:PutBucketPolicy",
+        ]
+        assert all(write["request_id"] for write in outcome["writes"])
+        assert outcome["principal"].startswith(f"arn:aws:sts::{VISION_ACCOUNT}:assumed-role/")
+        assert len(outcome["backup_files"]) == 2
+
+
+def _nearly_full(bucket: str) -> Json:
+    """A policy of others to which a role can be added, but no three roles."""
+    document: Json = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{VISION_ACCOUNT}:root"},
+                "Action": "s3:GetBucketTagging",
+                "Resource": f"arn:aws:s3:::{bucket}",
+                "Condition": {"StringEquals": {"aws:PrincipalTag/team": ["x"]}},
+            }
+        ],
+    }
+    used = len(json.dumps(document, separators=(",", ":")))
+    teams = document["Statement"][0]["Condition"]["StringEquals"]["aws:PrincipalTag/team"]
+    teams[0] += "x" * (19_880 - used)
+    return document
+
+
+def test_the_size_is_that_of_all_clouds_of_the_run(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Each cloud alone fits into the policy; all together do not, which is said in check mode too,
+    and before the first ring is written.
+    """
+    bucket = "anyscale-full"
+    clouds = [
+        in_sync(name, role=f"{name}-{'x' * 50}", bucket=bucket)
+        for name in ("large-1", "large-2", "large-3")
+    ]
+    other = in_sync("other", bucket_policy="none")
+    fresh(running_sandbox, [*clouds, other])
+    put_bucket_policy(running_sandbox, bucket, _nearly_full(bucket))
+    own = {cloud.name: {"anyscale_ring": cloud.name} for cloud in clouds}
+    steps = {"cloud_iam_manage_trust": False, "cloud_iam_manage_compute_config": False}
+    inventory = inventory_of(tmp_path, running_sandbox, [*clouds, other], own, **steps)
+    rings = (
+        '{"onboard_rings": ["large-1", "large-2", "large-3"], "onboard_max_fail_percentage": 100}'
+    )
+    run = run_playbook(running_sandbox, "onboard", inventory, "--check", "-e", rings)
+    assert run.failed() == {cloud.name for cloud in clouds}, run.output
+    assert all("at most 20480" in run.outcomes[name]["msg"] for name in run.failed())
+    assert _verdict(run.outcomes["other"]) == ("access_missing",)
+    alone = run_playbook(
+        running_sandbox, "onboard", inventory, "--check", "--limit", "large-2", "-e", rings
+    )
+    assert (alone.failed(), alone.counts["changed"]) == (set(), 1), alone.output
+
+
+# --- clouds with errors, and clouds that the engine leaves to the role ----------------------------
+
+LOCKED = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
+# The variables of a cloud that fails, and what its message says.
+FAILING: dict[str, tuple[Json, str]] = {
+    "no-variable": ({"cloud_iam_bucket": "{{ nowhere }}"}, "'nowhere' is undefined"),
+    "no-nested-variable": (
+        {"cloud_iam_compute_config_spec": {"head_node": {"instance_type": "{{ nowhere }}"}}},
+        "'nowhere' is undefined",
+    ),
+    "no-bucket": ({"cloud_iam_bucket": None}, "cloud_iam_bucket is not set. Set it, or set"),
+    "not-a-number": ({"cloud_iam_quota_chars": "many"}, "cloud_iam_quota_chars"),
+    "not-positive": ({"cloud_iam_quota_chars": 0}, "quota_chars is 0. Set"),
+    "role-elsewhere": (
+        {"cloud_iam_role": f"arn:aws:iam::{SCIENCE_ACCOUNT}:role/r"},
+        f"in account {SCIENCE_ACCOUNT}, but account_id is {VISION_ACCOUNT}",
+    ),
+    "account-elsewhere": (
+        {"cloud_iam_account_id": SCIENCE_ACCOUNT},
+        f"but account_id is {SCIENCE_ACCOUNT}",
+    ),
+    "no-account": ({"cloud_iam_account_id": "2222"}, "2222"),
+    "no-role": ({"cloud_iam_role": "missing"}, "Role missing does not exist"),
+    "no-cloud": (
+        {"cloud_iam_cloud_id": "cld_unknown", "cloud_iam_compute_config": "new"},
+        "cld_unknown",
+    ),
+    "locked-1": ({"cloud_iam_assume_role_arn": LOCKED}, f"AssumeRole (role {LOCKED}) failed"),
+    "locked-2": ({"cloud_iam_assume_role_arn": LOCKED}, f"AssumeRole (role {LOCKED}) failed"),
+    "bad-ring": ({"cloud_iam_role": "missing", "anyscale_ring": "{{ nowhere }}"}, "nowhere"),
+    "bad-setting": ({"ansible_become": "{{ nowhere }}"}, "'nowhere' is undefined"),
+    "by-ssh": (
+        {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1},
+        "127.0.0.1",
+    ),
+}
+SU = {"ansible_become": True, "ansible_become_method": "ansible.builtin.su"}
+# Clouds that tasks of their own converge. Their trust policies lack EC2.
+LEFT: dict[str, Json] = {
+    "another-user": {**ONE_STEP, **SU},
+    "as-a-module": {**ONE_STEP, "anyscale_in_worker": False},
+    "by-template": {**ONE_STEP, "anyscale_in_worker": "{{ nope }}", "nope": "no"},
+}
+TO_ROLE = {*LEFT, "by-ssh"}
+NEIGHBOURS = ("good-1", "good-2", "good-3")
+
+
+@pytest.fixture(scope="module")
+def mixed(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on clouds with one error each, and on those of the role, between good ones."""
+    names = [*LEFT, NEIGHBOURS[0], *FAILING, *NEIGHBOURS[1:]]
+    changes = {
+        "no-cloud": {"role": "no-cloud-ray"},
+        **{name: {"trust": "lambda_only"} for name in LEFT},
+    }
+    clouds = [in_sync(name, **changes.get(name, {})) for name in names]
+    fresh(running_sandbox, clouds)
+    own = {**LEFT, **{name: variables for name, (variables, _message) in FAILING.items()}}
+    own["no-cloud"]["cloud_iam_role"] = "no-cloud-ray"
+    inventory = inventory_of(tmp_path_factory.mktemp("mixed"), running_sandbox, clouds, own)
+    return run_playbook(running_sandbox, "onboard", inventory, *FAST)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", FAILING)
+def test_a_cloud_that_fails_says_why(mixed: Run, name: str) -> None:
+    """In its own event and in the summary."""
+    outcome = mixed.outcomes[name]
+    assert outcome["state"] == "failed"
+    assert FAILING[name][1] in outcome["msg"]
+    assert f"{name} failed: {outcome['msg']}" in mixed.lines
+    assert "Report this as a bug" not in outcome["msg"]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", LEFT)
+def test_a_cloud_of_the_role_is_converged_by_its_own_tasks(mixed: Run, name: str) -> None:
+    """Which show what they changed, and it is in the summary like the others."""
+    [trust] = mixed.tasks_of_role(name)
+    assert trust["reasons"] == ["ec2_trust_missing"]
+    assert f"{name} changed: ec2_trust_missing" in mixed.lines
+
+
+@pytest.mark.core
+def test_no_failure_keeps_the_good_clouds_from_being_read(mixed: Run) -> None:
+    """They are in sync, and no cloud but those of the role has tasks."""
+    assert mixed.counts == {
+        "selected": len(FAILING) + len(LEFT) + len(NEIGHBOURS),
+        "changed": len(LEFT),
+        "failed": len(FAILING),
+        "not_reached": 0,
+        "in_sync": len(NEIGHBOURS),
+        "deferred": 0,
+    }
+    assert mixed.failed() == set(FAILING)
+    with_tasks = {name for name in (*FAILING, *LEFT, *NEIGHBOURS) if mixed.tasks_of_role(name)}
+    assert with_tasks <= TO_ROLE
+    assert mixed.exit_status == 2
+
+
+def test_an_account_that_cannot_be_assumed_is_asked_once(
+    mixed: Run, running_sandbox: Sandbox
+) -> None:
+    """For all of its clouds."""
+    assumed = [call["resource"] for call in running_sandbox.calls()]
+    assert assumed.count(LOCKED) == 1
