@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     make_report,
     missing_clouds,
     parse_report,
+    to_json,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
@@ -46,8 +47,8 @@ _RULES = {
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
     }
 }
-_FORMATS: dict[str, t.Callable[[t.Mapping[str, t.Any]], str]] = {
-    "json": json.dumps,
+_FORMATS: dict[str, t.Callable[[dict[str, t.Any]], t.Iterator[str]]] = {
+    "json": to_json,
     "csv": to_csv,
     "html": to_html,
 }
@@ -174,16 +175,18 @@ def _collection_version() -> str:
     return str(yaml_load((_COLLECTION / "galaxy.yml").read_text(encoding="utf-8"))["version"])
 
 
-def _write_all(contents: t.Mapping[str, str], folder: str) -> None:
+def _write_all(contents: t.Mapping[str, t.Iterable[str]], folder: str) -> None:
     """Write files that only their owner can read, each atomically, so that a concurrent reader gets
     either the old or the new one.
     """
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        for path, text in contents.items():
+        for path, parts in contents.items():
             # JSON strings may hold lone surrogates, which UTF-8 cannot encode. They must not
             # prevent the rest from being written.
-            atomic_write(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+            atomic_write(
+                path, (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
+            )
     except OSError as error:
         raise AnsibleError(
             f"The report cannot be written to {folder!r}: {error.strerror}. Choose another "

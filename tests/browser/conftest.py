@@ -87,7 +87,8 @@ def open_report(browser: t.Any, tmp_path: Path) -> t.Iterator[Open]:
         )
         path = tmp_path / "report.html"
         path.write_text(
-            to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before)), encoding="utf-8"
+            "".join(to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before))),
+            encoding="utf-8",
         )
         page = browser.new_page(**{"viewport": {"width": 1440, "height": 1000}, **settings})
         opened.append(Opened(page, path.as_uri()))

@@ -13,12 +13,16 @@ import contextlib
 import errno
 import os
 import tempfile
+import typing as t
 
 
-def atomic_write(path: str, text: str, mode: int | None = None, durable: bool = False) -> None:
+def atomic_write(
+    path: str, text: str | t.Iterable[str], mode: int | None = None, durable: bool = False
+) -> None:
     """Replace a file's content. Raises OSError or UnicodeError, and then leaves no partial file
     behind.
 
+    text: the content, or its parts, which are not in memory together.
     mode: the file's permissions; by default, only the owner can read it.
     durable: return only after the content and the name are on the disk.
     """
@@ -26,7 +30,7 @@ def atomic_write(path: str, text: str, mode: int | None = None, durable: bool = 
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

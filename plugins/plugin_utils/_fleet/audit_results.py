@@ -10,6 +10,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import typing as t
@@ -22,6 +23,7 @@ Json = dict[str, t.Any]
 
 
 _FILE = "audit.jsonl"
+_CHUNK = 200
 
 
 class AuditResults:
@@ -50,6 +52,12 @@ def read_results(run: RunFolder) -> dict[str, Json]:
     """The results that were stored, by the names of the clouds."""
     try:
         with open(os.path.join(run.path, _FILE), encoding="ascii") as file:
-            return dict(json.loads(line) for line in file)
+            # Together, so that the keys of a chunk are in memory once.
+            chunks = iter(lambda: list(itertools.islice(file, _CHUNK)), [])
+            return {
+                name: result
+                for chunk in chunks
+                for name, result in json.loads(f"[{','.join(chunk)}]")
+            }
     except (OSError, TypeError, ValueError) as error:
         raise AnsibleError(f"The results of the audit cannot be read: {error}.") from error

@@ -47,9 +47,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 Json = t.Mapping[str, t.Any]
 
 
-def to_csv(report: Json) -> str:
-    """The whole table with its header. A cloud that could not be audited has a row of its own, so
-    that it is not overlooked.
+def to_csv(report: Json) -> t.Iterator[str]:
+    """The whole table with its header, cloud by cloud. One that could not be audited has a row of
+    its own, so that it is not overlooked.
     """
     text = io.StringIO()
     # Quote all cells, because Python before 3.13 does not quote one that contains only a carriage
@@ -59,6 +59,9 @@ def to_csv(report: Json) -> str:
     )
     writer.writeheader()
     for cloud in report["clouds"]:
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
         for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
             row = {
                 "TIMESTAMP": report["generated_at"],
@@ -67,7 +70,7 @@ def to_csv(report: Json) -> str:
                 **_about_check(cloud, check),
             }
             writer.writerow({column: _escape_formula(value) for column, value in row.items()})
-    return text.getvalue()
+    yield text.getvalue()
 
 
 def _not_audited(cloud: Json) -> Json:

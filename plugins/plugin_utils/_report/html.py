@@ -20,6 +20,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import json_parts
 
 _FOLDER = Path(__file__).with_name("assets")
 # The order matters: later rules take precedence, and scripts call functions of earlier ones when
@@ -37,23 +38,23 @@ _SCRIPTS = (
 )
 # Characters that could end the element with the data, or begin another one. In JSON they occur only
 # in strings.
+_HERE = "\0"  # where the data is put
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 Json = t.Mapping[str, t.Any]
 
 
-def to_html(report: Json) -> str:
-    """The complete page."""
+def to_html(report: Json) -> t.Iterator[str]:
+    """The complete page, cloud by cloud."""
     style = "\n".join(map(_source, _STYLES))
     # A function scope, so that the scripts define no global names
     script = "\n".join(('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();"))
     page = string.Template(_source("page.html"))
-    return page.substitute(
-        policy=_policy(style, script),
-        style=style,
-        script=script,
-        report=_embedded(_compact(report)),
-    )
+    text = page.substitute(policy=_policy(style, script), style=style, script=script, report=_HERE)
+    before, _here, after = text.partition(_HERE)
+    yield before
+    yield from json_parts(_compact(report), "clouds", _embedded)
+    yield after
 
 
 def _policy(style: str, script: str) -> str:
@@ -80,7 +81,7 @@ def _source(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _embedded(data: Json) -> str:
+def _embedded(data: t.Any) -> str:
     """JSON for a script element, in ASCII, so that line separators are escaped too."""
     return json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
 
@@ -99,7 +100,7 @@ def _compact(report: Json) -> dict[str, t.Any]:
     return {
         **report,
         "columns": [{"id": check_id, "title": title} for check_id, title in titles.items()],
-        "clouds": [
+        "clouds": (
             {
                 **cloud,
                 "checks": [
@@ -112,5 +113,5 @@ def _compact(report: Json) -> dict[str, t.Any]:
                 ],
             }
             for cloud in report["clouds"]
-        ],
+        ),
     }

@@ -109,6 +109,24 @@ def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
     return " ".join(filter(None, sentences))
 
 
+def json_parts(
+    document: t.Mapping[str, t.Any], key: str, dump: t.Callable[[t.Any], str] = json.dumps
+) -> t.Iterator[str]:
+    """An object as JSON, of which the items of one key are serialized one at a time: the text of a
+    large fleet is never in memory as a whole.
+    """
+    rest = dump({name: value for name, value in document.items() if name != key})
+    yield f"{rest[:-1]}{', ' if len(rest) > len('{}') else ''}{dump(key)}: ["
+    for number, item in enumerate(document[key]):
+        yield f"{', ' if number else ''}{dump(item)}"
+    yield "]}"
+
+
+def to_json(report: Json) -> t.Iterator[str]:
+    """The whole report, cloud by cloud."""
+    return json_parts(report, "clouds")
+
+
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
     has a document that the collection would change.

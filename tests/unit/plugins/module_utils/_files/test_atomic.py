@@ -133,3 +133,21 @@ def test_a_text_that_cannot_be_written_leaves_nothing(path: pathlib.Path) -> Non
     with pytest.raises(UnicodeError):
         atomic_write(str(path), "half a character: \ud800", durable=True)
     assert list(path.parent.iterdir()) == []
+
+
+def test_a_text_in_parts_is_there_as_a_whole(path: pathlib.Path) -> None:
+    """As it is made."""
+    atomic_write(str(path), (f"line {number}\n" for number in range(3)))
+    assert path.read_text() == "line 0\nline 1\nline 2\n"
+
+
+def test_a_part_that_cannot_be_made_leaves_nothing(path: pathlib.Path) -> None:
+    """Also where others have been written."""
+
+    def parts() -> t.Iterator[str]:
+        yield "begun"
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        atomic_write(str(path), parts())
+    assert list(path.parent.iterdir()) == []

@@ -72,3 +72,13 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: pathlib.Path) -> Non
     (tmp_path / "rayfleet.anyscale").write_text("a file")
     with pytest.raises(AnsibleError, match="cannot be stored"):
         AuditResults(RunFolder(new_token()))
+
+
+def test_a_large_fleet_is_read_as_a_whole() -> None:
+    """Also where it is read in chunks."""
+    results = {f"cloud-{number}": {"number": number} for number in range(450)}
+    run = RunFolder(new_token())
+    with AuditResults(run) as file:
+        for name, result in results.items():
+            file.add(name, result)
+    assert list(read_results(run).items()) == list(results.items())

@@ -28,7 +28,7 @@ Json = dict[str, t.Any]
 
 def rows(results: Json, previous: Json | None = None) -> list[dict[str, str]]:
     """The rows, read as Prowler's readers do."""
-    text = to_csv(make_report(results, NOW, "0.2.0", previous))
+    text = "".join(to_csv(make_report(results, NOW, "0.2.0", previous)))
     return list(csv.DictReader(io.StringIO(text), delimiter=";"))
 
 
@@ -90,7 +90,7 @@ def test_an_error_comes_before_the_unknown_checks() -> None:
 def test_the_header_is_there_without_clouds() -> None:
     """An empty table is a table."""
     assert (
-        to_csv(make_report({}, NOW, "0.2.0"))
+        "".join(to_csv(make_report({}, NOW, "0.2.0")))
         == ";".join(f'"{column}"' for column in COLUMNS) + "\n"
     )
 

@@ -71,7 +71,7 @@ class Page(html.parser.HTMLParser):
 
 def page(results: dict[str, t.Any]) -> str:
     """The page on these results."""
-    return to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0"))
+    return "".join(to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0")))
 
 
 def embedded(text: str) -> t.Any:

@@ -18,9 +18,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     STATES,
     failed_clouds,
     failure_of,
+    json_parts,
     make_report,
     missing_clouds,
     parse_report,
+    to_json,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
     check,
@@ -306,3 +308,23 @@ def test_a_cloud_that_fails_the_audit_says_why(found: Json | None, message: str)
     made = report({"vision": found})
     assert failed_clouds(made, "drift") == ["vision"]
     assert failure_of(made["clouds"][0]) == message
+
+
+# --- as JSON --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_the_report_as_json_is_the_report(size: int) -> None:
+    """Of a cloud after the other, whatever there is of them."""
+    made = report(fleet(size), report(fleet(2)))
+    parts = list(to_json(made))
+    assert json.loads("".join(parts)) == made
+    assert len(parts) == size + 2
+
+
+@pytest.mark.parametrize("rest", [{}, {"a": [1, {"b": "]}"}], "ü": None}], ids=["alone", "more"])
+def test_one_key_of_an_object_is_serialized_by_the_item(rest: Json) -> None:
+    """The others as they are."""
+    document = {**rest, "items": (item for item in (1, "two", {"three": []}))}
+    text = "".join(json_parts(document, "items"))
+    assert json.loads(text) == {**rest, "items": [1, "two", {"three": []}]}
