@@ -120,10 +120,13 @@ class Engine:
         """
         for cloud in clouds:
             cloud.plans.clear()
+        # Of a cloud that is refused nothing is read.
+        readable = [cloud for cloud in clouds if not cloud.error]
+        for cloud in readable:
             self._services.expect_reads(cloud.settings)
-        self._each(self._find_role, clouds, lambda cloud: [cloud])
+        self._each(self._find_role, readable, lambda cloud: [cloud])
         for kind in self._kinds:
-            able = [cloud for cloud in clouds if not cloud.error and cloud.manages(kind.stage)]
+            able = [cloud for cloud in readable if not cloud.error and cloud.manages(kind.stage)]
             resources = resources_of(kind, able, self._services, self._state)
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
         for resource in _resources(STAGES, clouds):
