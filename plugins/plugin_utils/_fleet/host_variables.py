@@ -36,21 +36,25 @@ class HostVariables:
         self._play = action._task.get_play()
         self._manager = action._task.get_variable_manager()
         self._templar = action._templar.copy_with_new_env(available_variables={})
-        inventory = self._manager._inventory
-        self._hosts = {host.name: host for host in inventory.get_hosts()}
+        self._inventory = self._manager._inventory
+        self._hosts = [host.name for host in self._inventory.get_hosts()]
         self._all_hosts = [
             host.name
-            for host in inventory.get_hosts(self._play.hosts or "all", ignore_restrictions=True)
+            for host in self._inventory.get_hosts(
+                self._play.hosts or "all", ignore_restrictions=True
+            )
         ]
 
     def of(self, name: str) -> Variables:
-        """All variables of a host, not templated."""
+        """All variables of a host, not templated. It need not be in the play, nor in the limit of
+        the run.
+        """
         # With the lists of hosts. Otherwise Ansible builds them for each host, which takes time
         # proportional to the square of the fleet.
         return self._manager.get_vars(
             play=self._play,
-            host=self._hosts[name],
-            _hosts=list(self._hosts),
+            host=self._inventory.get_host(name),
+            _hosts=self._hosts,
             _hosts_all=self._all_hosts,
         )
 

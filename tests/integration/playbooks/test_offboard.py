@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import typing as t
 
 import pytest
 import yaml
@@ -22,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
-from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG, few_of
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 OWN = next(cloud for cloud in FLEET if cloud.name == "search-dev")
 DEFAULT = next(cloud for cloud in FLEET if cloud.name == "vision-prod")
@@ -84,189 +83,87 @@ def test_it_can_be_rolled_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     )
 
 
-DEFAULTS: dict[str, tuple[t.Any, dict[str, t.Any]]] = {
-    "by convention, when no role is named": (DEFAULT, {}),
-    "by convention, by its name": (DEFAULT, {"cloud_iam_role": DEFAULT.role_name}),
-    "by convention, by its ARN": (DEFAULT, {"cloud_iam_role": DEFAULT.role_arn}),
-    "by convention, where another one is registered": (
-        DEFAULT,
-        {"anyscale_default_role_arn": OTHER.role_arn},
-    ),
-    "as it is registered, by its name": (
-        OTHER,
-        {"cloud_iam_role": OTHER.role_name, "anyscale_default_role_arn": OTHER.role_arn},
-    ),
-    "as it is registered, by its ARN with a path": (
-        OTHER,
-        {"anyscale_default_role_arn": OTHER.role_arn},
-    ),
-}
+# Which roles are refused is a pure function, whose unit tests have all cases.
 
 
-@pytest.mark.parametrize(
-    "case",
-    few_of(
-        DEFAULTS,
-        "by convention, when no role is named",
-        "as it is registered, by its ARN with a path",
-    ),
-)
-def test_the_default_role_of_a_cloud_is_refused(
-    seeded: Sandbox, tmp_path: pathlib.Path, case: str
-) -> None:
-    cloud, variables = DEFAULTS[case]
-    run = offboard(seeded, inventory_file(tmp_path, seeded, [cloud], **variables))
-    assert run.failed() == {cloud.name}
+def test_the_default_role_of_a_cloud_is_refused(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """Before anything is read. The other clouds are offboarded."""
+    run = offboard(seeded, inventory_file(tmp_path, seeded, [DEFAULT, OWN]), "--check")
+    assert run.failed() == {DEFAULT.name}
     assert run.exit_status == 2
-    assert f"{cloud.role_name} is the default role of cloud {cloud.cloud_id}" in run.output
+    assert f"{DEFAULT.role_name} is the default role of cloud {DEFAULT.cloud_id}" in run.output
     assert "offboard_default_role" in run.output
-    assert not any(
-        action == "rayfleet.anyscale.cloud_iam" for _host, action, _result, _name in run.results
-    )
-    assert (run.writes, run.operations) == ([], {})
+    resources = {call["resource"] for call in seeded.calls()}
+    assert OWN.role_name in resources
+    assert not {DEFAULT.role_name, DEFAULT.bucket_name, DEFAULT.cloud_id} & resources
 
 
-Variables = t.Mapping[str, t.Any]
-
-
-def _two_clouds(
-    sandbox: Sandbox,
-    folder: pathlib.Path,
-    of_the_first: Variables | None = None,
-    /,
-    **of_the_other: t.Any,
-) -> pathlib.Path:
-    """An inventory of two clouds with other variables than their own; ``None`` takes one away."""
-    inventory = inventory_file(folder, sandbox, [OWN, OTHER])
-    content = yaml.safe_load(inventory.read_text())
-    hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
-    for name, variables in ((OWN.name, of_the_first or {}), (OTHER.name, of_the_other)):
-        hosts[name] = {
-            key: value for key, value in {**hosts[name], **variables}.items() if value is not None
-        }
-    inventory.write_text(yaml.safe_dump(content))
-    return inventory
-
-
-UNKNOWN_ACCOUNT = {"cloud_iam_account_id": None}
-SHARED: dict[str, dict[str, t.Any]] = {
-    "by its ARN": {"cloud_iam_role": OWN.role_arn},
-    "by its name": {"cloud_iam_role": OWN.role_name},
-    "by its ARN, which has the account": {"cloud_iam_role": OWN.role_arn, **UNKNOWN_ACCOUNT},
-    "by its name, in an unknown account": {
-        "cloud_iam_role": OWN.role_name,
-        **UNKNOWN_ACCOUNT,
-    },
-    "as its default role": {"anyscale_default_role_arn": OWN.role_arn},
-    "as its default role, which has the account": {
-        "anyscale_default_role_arn": OWN.role_arn,
-        "cloud_iam_role": "r",
-        **UNKNOWN_ACCOUNT,
-    },
-    "as its default role, and runs with it": {
-        "anyscale_default_role_arn": OWN.role_arn,
-        "cloud_iam_role": None,
-    },
-    "as its default role by convention": {"cloud_iam_cloud_id": "cld_other"},
-}
-
-
-@pytest.mark.parametrize("case", few_of(SHARED, "by its ARN", "as its default role by convention"))
-def test_a_role_that_another_cloud_needs_is_refused(
-    seeded: Sandbox, tmp_path: pathlib.Path, case: str
+@pytest.mark.parametrize("allowed", [False, True], ids=["refused", "on request"])
+def test_a_role_that_another_cloud_needs(
+    seeded: Sandbox, tmp_path: pathlib.Path, allowed: bool
 ) -> None:
-    name = "cld_other-cluster_node_role" if "convention" in case else OWN.role_name
-    inventory = _two_clouds(
-        seeded,
-        tmp_path,
-        {"cloud_iam_role": OWN.role_arn.replace(OWN.role_name, name)},
-        **SHARED[case],
-    )
-    run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}")
-    assert run.failed() == {OWN.name}, run.output
-    assert run.exit_status == 2, run.output
-    assert f"{name} is also a role of {OTHER.name}, according to" in run.output
-    assert "offboard_shared_role" in run.output
-    assert (run.writes, run.operations) == ([], {})
-
-
-@pytest.mark.long
-def test_where_its_own_account_is_not_known_the_name_counts(
-    seeded: Sandbox, tmp_path: pathlib.Path
-) -> None:
-    """A role of that name may be the other cloud's, whatever account that one is of."""
-    unknown = {"cloud_iam_role": OWN.role_name, **UNKNOWN_ACCOUNT}
-    elsewhere = {"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"}
-    run = offboard(
-        seeded,
-        _two_clouds(seeded, tmp_path, unknown, **elsewhere),
-        "-e",
-        f"offboard_hosts={OWN.name}",
-    )
-    assert run.failed() == {OWN.name}
-    assert f"is also a role of {OTHER.name}, according to" in run.output
-
-
-@pytest.mark.long
-def test_the_default_role_of_a_cloud_of_the_play_is_not_taken_by_another_one(
-    seeded: Sandbox, tmp_path: pathlib.Path
-) -> None:
-    """The other cloud loses another role, or is refused to lose this one; it loses both only on
-    request.
+    """Refused before anything is read, unless it is requested. The other cloud counts although the
+    run is limited to this one.
     """
-    default = {"anyscale_default_role_arn": OWN.role_arn}
-    run = offboard(seeded, _two_clouds(seeded, tmp_path, **default), "--check")
-    assert run.failed() == {OWN.name}
-    assert f"is also a role of {OTHER.name}, according to" in run.output
-    inventory = _two_clouds(seeded, tmp_path, **default, cloud_iam_role=OWN.role_arn)
-    run = offboard(seeded, inventory, "--check")
-    assert run.failed() == {OWN.name, OTHER.name}
-    run = offboard(seeded, inventory, "--check", "-e", "offboard_default_role=true")
-    assert run.exit_status == 0, run.output
+    inventory = inventory_file(tmp_path, seeded, [OWN, OTHER], cloud_iam_role=OWN.role_arn)
+    switch = ["-e", "offboard_shared_role=true"] if allowed else []
+    run = offboard(seeded, inventory, "--limit", OWN.name, "--check", *switch)
+    if allowed:
+        assert (run.exit_status, run.failed()) == (0, set()), run.output
+        assert run.operations
+        return
+    assert (run.exit_status, run.failed()) == (2, {OWN.name}), run.output
+    assert f"{OWN.role_name} is also a role of {OTHER.name}, according to" in run.output
+    assert "offboard_shared_role" in run.output
+    assert run.operations == {}
 
 
-FREE: dict[str, tuple[dict[str, t.Any], list[str]]] = {
-    "where the other cloud has another one": ({}, []),
-    "where the other cloud has another one, in an unknown account": (UNKNOWN_ACCOUNT, []),
-    "where the other one is of another account": (
-        {"cloud_iam_role": OWN.role_name, "cloud_iam_account_id": "999999999999"},
-        [],
-    ),
-    "where the other one's default role is of another account": (
-        {
-            "anyscale_default_role_arn": OWN.role_arn.replace(OWN.account_id, "999999999999"),
-            "cloud_iam_account_id": "999999999999",
-        },
-        [],
-    ),
-    "where nothing is registered": ({"anyscale_default_role_arn": ""}, []),
-    "where it is requested": (
-        {"cloud_iam_role": OWN.role_arn},
-        ["-e", "offboard_shared_role=true"],
-    ),
-}
-
-
-@pytest.mark.parametrize("case", few_of(FREE, "where it is requested"))
-def test_a_role_is_deleted_that_no_other_cloud_needs(
-    seeded: Sandbox, tmp_path: pathlib.Path, case: str
-) -> None:
-    of_the_other, arguments = FREE[case]
-    inventory = _two_clouds(seeded, tmp_path, **of_the_other)
-    run = offboard(seeded, inventory, "-e", f"offboard_hosts={OWN.name}", "--check", *arguments)
-    assert run.exit_status == 0, run.output
-    assert run.result(OWN.name, "cloud_iam"), run.output
-
-
-def test_a_role_that_its_clouds_share_is_deleted_with_all_of_them(
+def test_the_registered_role_of_a_cloud_that_names_none_is_asked_of_anyscale(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
-    run = offboard(seeded, _two_clouds(seeded, tmp_path, cloud_iam_role=OWN.role_arn), "--check")
-    assert run.exit_status == 0, run.output
+    """It is the one that the cloud would lose, and that other clouds may need."""
+    inventory = inventory_file(tmp_path, seeded, [OWN, OTHER], cloud_iam_role=OWN.role_arn)
+    hosts = yaml.safe_load(inventory.read_text())
+    del hosts["all"]["children"]["anyscale_clouds"]["hosts"][OWN.name]["cloud_iam_role"]
+    inventory.write_text(yaml.safe_dump(hosts))
+    arguments = ["--limit", OWN.name, "-e", "offboard_default_role=true"]
+    run = offboard(seeded, inventory, *arguments)
+    assert (run.exit_status, run.failed()) == (2, {OWN.name}), run.output
+    assert f"{OWN.role_name} is also a role of {OTHER.name}, according to" in run.output
+    assert run.operations == {"GET /api/v2/clouds/{id}/resources": 1}
 
 
 @pytest.mark.long
-def test_the_default_role_is_deleted_on_request(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+def test_a_variable_without_a_value_ends_the_run(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """It may name the role that another cloud is to lose."""
+    inventory = inventory_file(tmp_path, seeded, [OWN, OTHER])
+    inventory.write_text(
+        inventory.read_text().replace(
+            f"{OTHER.name}:",
+            f"{OTHER.name}:\n          anyscale_default_role_arn: '{{{{ gone }}}}'",
+        )
+    )
+    run = offboard(seeded, inventory, "--limit", OWN.name)
+    assert (run.exit_status, run.operations) == (2, {})
+    assert f"{OTHER.name}: The variable anyscale_default_role_arn has no value" in run.output
+
+
+@pytest.mark.core
+def test_clouds_that_share_a_role_are_offboarded_together(
+    seeded: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """Each document that they share is written once."""
+    inventory = inventory_file(tmp_path, seeded, [OWN, OTHER], cloud_iam_role=OWN.role_arn)
+    run_playbook(seeded, "onboard", inventory)
+    run = offboard(seeded, inventory)
+    assert run.exit_status == 0, run.output
+    assert sorted(call["operation"] for call in run.writes) == sorted(
+        [CONFIG, CONFIG, BUCKET, TRUST]
+    )
+
+
+@pytest.mark.long
+def test_the_default_role_is_offboarded_on_request(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory = inventory_file(
         tmp_path, seeded, [DEFAULT], anyscale_default_role_arn=DEFAULT.role_arn
     )
@@ -277,7 +174,7 @@ def test_the_default_role_is_deleted_on_request(seeded: Sandbox, tmp_path: pathl
 
 
 @pytest.mark.long
-def test_another_role_than_the_registered_one_is_deleted(
+def test_another_role_than_the_registered_one_is_offboarded(
     seeded: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """A registry that knows nothing (null) forbids nothing; the refusal of one cloud is not
@@ -304,21 +201,14 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     )
     assert run.exit_status == 4
     assert run.operations == {}
-    assert (
-        "No host in the inventory matches serach-dev: there is no cloud to offboard." in run.output
-    )
+    assert "No host in the inventory matches serach-dev. Check the inventory" in run.output
+    assert "offboard_hosts" in run.output
 
 
-@pytest.mark.parametrize(
-    ("limit", "status"),
-    [([], 2), pytest.param(["--limit", OWN.name], 4, marks=LONG)],
-    ids=["all", "limited"],
-)
+@pytest.mark.parametrize("limit", few_of([[], ["--limit", OWN.name]], []), ids=["all", "limited"])
 def test_an_inventory_without_a_host_is_an_error(
-    seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str], status: int
+    seeded: Sandbox, tmp_path: pathlib.Path, limit: list[str]
 ) -> None:
     run = offboard(seeded, inventory_file(tmp_path, seeded, []), *limit)
-    assert run.exit_status == status
-    assert (
-        "No host in the inventory matches" if limit else "The inventory has no hosts."
-    ) in run.output
+    assert run.exit_status == 4
+    assert "The inventory has no hosts." in run.output

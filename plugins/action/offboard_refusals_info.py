@@ -1,0 +1,110 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find the clouds that must not be offboarded, before anything of them is read. The documentation
+is in plugins/modules.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    parse_settings,
+    variable_rules,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    run_cache,
+    warm_up_workers,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+    HostVariables,
+    Variables,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
+    VARIABLES,
+    cloud_of,
+    refusals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+
+_RULES = {
+    "argument_spec": {
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "fleet": {"type": "list", "elements": "str", "default": []},
+        "default_role": {"type": "bool", "default": False},
+        "shared_role": {"type": "bool", "default": False},
+    }
+}
+_THREADS = 16
+# A cloud without these is offboarded with the role that is registered at Anyscale.
+_ROLES = ("cloud_iam_role", "anyscale_default_role_arn")
+
+Json = dict[str, t.Any]
+
+warm_up_workers()
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts."""
+
+    rules = _RULES
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Return the refused hosts, each with the message."""
+        selected, hosts = arguments["hosts"], HostVariables(self)
+        # Where a variable has no value, which role it would name is unknown: that ends the run.
+        fleet = {
+            name: _values(hosts, name, VARIABLES)
+            for name in dict.fromkeys([*arguments["fleet"], *selected])
+        }
+        switches = {name: arguments[name] for name in ("default_role", "shared_role")}
+        unread: dict[str, str] = {}
+        if switches["default_role"] and not switches["shared_role"]:
+            unnamed = [name for name in selected if not any(map(fleet[name].get, _ROLES))]
+            registered, unread = _registered_roles(hosts, unnamed)
+            for name, role in registered.items():
+                fleet[name]["anyscale_default_role_arn"] = role
+        clouds = {name: cloud_of(values) for name, values in fleet.items()}
+        return {"refused": {**refusals(clouds, selected, **switches), **unread}}
+
+
+def _values(hosts: HostVariables, name: str, variables: t.Iterable[str]) -> Variables:
+    try:
+        return hosts.templated(hosts.of(name), variables)
+    except InputError as error:
+        raise InputError(f"{name}: {error.message}", error.remedy) from error
+
+
+def _registered_roles(
+    hosts: HostVariables, names: t.Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The roles that are registered at Anyscale for hosts whose variables name none, and why those
+    of other hosts could not be read.
+    """
+    services = Services(AccountSessions(run_cache(), _THREADS), len(names))
+
+    def registered_role(values: Variables) -> str | TaskError:
+        try:
+            return services.default_role(parse_settings(values), None)
+        except TaskError as error:
+            return error
+
+    # One after the other, because the templar is not for several threads.
+    values = [_values(hosts, name, variable_rules()) for name in names]
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        found = dict(zip(names, pool.map(registered_role, values), strict=True))
+    return (
+        {name: role for name, role in found.items() if isinstance(role, str)},
+        {name: e.failure()["msg"] for name, e in found.items() if isinstance(e, TaskError)},
+    )

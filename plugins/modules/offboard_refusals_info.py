@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done on the controller, by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: offboard_refusals_info
+short_description: Find the Anyscale clouds that must not be offboarded
+version_added: 0.7.0
+description:
+  - Each host is a cloud. Returns the hosts whose role must not be taken away, because their
+    clusters fall back to it, or because another cloud needs it. Nothing is changed.
+  - The role of a host is C(cloud_iam_role), else the one that is registered at Anyscale, which the
+    variable C(anyscale_default_role_arn) names. If a host names neither and O(default_role=true),
+    the registered role is asked of Anyscale.
+  - A default role of a cloud is the registered one, and V(<cloud_id>-cluster_node_role).
+  - Roles are compared by account and name. The account of a cloud is C(cloud_iam_account_id), else
+    that of one of the ARNs above. If the account of one of the clouds is not known, roles are
+    compared by name.
+  - The task requires C(run_once=true).
+options:
+  hosts:
+    description:
+      - The hosts to offboard.
+    type: list
+    elements: str
+    required: true
+  fleet:
+    description:
+      - Hosts that are also clouds, in addition to O(hosts), whether or not the run is limited to
+        others.
+    type: list
+    elements: str
+    default: []
+  default_role:
+    description:
+      - Whether to offboard the default role of a cloud too.
+    type: bool
+    default: false
+  shared_role:
+    description:
+      - Whether to offboard roles that other clouds need too.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, with or without C(check_mode).
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
+seealso:
+  - module: rayfleet.anyscale.fleet_converge
+author:
+  - Rayfleet contributors (@rayfleet)
+"""
+
+EXAMPLES = r"""
+- name: Refuse to offboard roles that clusters need
+  rayfleet.anyscale.offboard_refusals_info:
+    hosts: "{{ selection.hosts }}"
+    fleet: "{{ groups.anyscale_clouds }}"
+  run_once: true
+  register: guard
+
+- name: Offboard the other clouds
+  rayfleet.anyscale.fleet_converge:
+    run: "{{ selection.run }}"
+    hosts: "{{ selection.hosts }}"
+    refused: "{{ guard.refused }}"
+    state: absent
+    step: "{{ item }}"
+  loop: "{{ range(selection.hosts | length + 1) | list }}"
+  loop_control:
+    break_when: step.finished
+  run_once: true
+  register: step
+"""
+
+RETURN = r"""
+refused:
+  description: The hosts that must not be offboarded, each with the reason.
+  returned: success
+  type: dict
+  sample:
+    vision-prod: "ray-team-a is also a role of vision-lab, according to the inventory. ..."
+"""
