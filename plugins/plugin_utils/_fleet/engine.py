@@ -96,6 +96,9 @@ class Engine:
         self._services = services
         self._state = state
         self._kinds = [kind for kind in KINDS if kind.stage in stages]
+        # With state absent, first no new cluster starts with the role, then the role loses what
+        # clusters need.
+        self._order = STAGES if state == "present" else STAGES[::-1]
         self._threads = threads
         self._keeps_documents = keeps_documents
         self._clock = clock
@@ -169,7 +172,7 @@ class Engine:
     def predict(self, clouds: t.Collection[Cloud]) -> list[Done]:
         """What converging these planned clouds would do. Nothing is written."""
         done: list[Done] = []
-        for resource in _resources(STAGES, clouds):
+        for resource in _resources(self._order, clouds):
             pending = _pending(resource, clouds)
             if pending:
                 with _refusing(pending):
@@ -177,11 +180,7 @@ class Engine:
         return done
 
     def converge(self, clouds: t.Collection[Cloud]) -> list[Done]:
-        """Converge these planned clouds, kind by kind of resource.
-
-        With state absent the order is the opposite one: first no new cluster starts with the role,
-        then the role loses what clusters need.
-        """
+        """Converge these planned clouds, kind by kind of resource."""
         done: list[Done] = []
         unsaved = {cloud: sum(plan.changed for _, plan in cloud.plans.values()) for cloud in clouds}
 
@@ -196,7 +195,7 @@ class Engine:
                     if not unsaved[cloud]:
                         self.on_cloud(cloud)
 
-        for stage in STAGES if self._state == "present" else reversed(STAGES):
+        for stage in self._order:
             resources = _resources([stage], clouds)
             self._each(save, resources, lambda resource: _pending(resource, clouds))
         return done

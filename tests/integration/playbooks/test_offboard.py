@@ -57,6 +57,11 @@ def test_a_role_is_taken_off_in_the_safe_order(seeded: Sandbox, tmp_path: pathli
     run = offboard(seeded, inventory)
     assert run.exit_status == 0, run.output
     assert [call["operation"] for call in run.writes] == [CONFIG, BUCKET, TRUST]
+    for made in (check, run):
+        assert [
+            text.split(" of ")[0]
+            for text in made.result(OWN.name, "fleet_outcome_info")["resources"]
+        ] == [f"compute config {OWN.compute_config_name}", "policy", "trust policy"]
     assert (trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)) == (
         trust,
         bucket,
