@@ -166,9 +166,7 @@ class PolicyReconciler(Reconciler[PolicyState]):
         """The document that a plan replaces. It includes the unmanaged statements that the plan
         restores, so that restoring the backup does not remove them.
         """
-        restored = plan.restored if isinstance(plan, _Restoring) else ()
-        before = _with_more(plan.before, restored)
-        backup = self._store.backup(live, before, plan.after)
+        backup = self._store.backup(live, _replaced(plan), plan.after)
         return dataclasses.replace(backup, clouds=self.clouds or backup.clouds)
 
     def display(self, document: t.Any) -> t.Any:
@@ -220,24 +218,18 @@ class PolicyReconciler(Reconciler[PolicyState]):
 
     def _plan_again(self, live: PolicyState, written: Plan, saved: Saved) -> Plan:
         """If another writer kept our change, it removed other statements on purpose. If it
-        overwrote our change, it may have overwritten other statements by accident, which are
-        restored.
+        overwrote our change, it may have overwritten other statements by accident. These are
+        restored as they were before our change, which is then planned again.
 
         If it is unknown whether our change was written, missing statements are only reported.
         """
-        plan = self.plan(live)
-        if not saved.may_be_written:
-            return plan
-        lost = _lost(written, live.document, self._arns_of(live, written))
+        plan, arns = self.plan(live), self._arns_of(live, written)
+        if not (plan.changed and saved.is_written):
+            kept = _unchanged(written) if saved.may_be_written else []
+            return _with_warning(plan, written, _lost(kept, live.document, arns))
+        lost = _lost(statements_of(_replaced(written)), live.document, arns)
         if not lost:
             return plan
-        if not (plan.changed and saved.is_written):
-            places = statements_of(written.after)
-            names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
-            return dataclasses.replace(
-                plan,
-                warnings=(*plan.warnings, f"While this task ran, another writer removed {names}."),
-            )
         complete = dataclasses.replace(live, document=_with_more(live.document, lost))
         restored = self.plan(complete)
         return _Restoring(
@@ -299,15 +291,34 @@ def _uncertain(
     return Saved(is_written=is_visible)
 
 
+def _replaced(plan: Plan) -> Document:
+    """The document that a plan replaces, with the unmanaged statements that it restores."""
+    return _with_more(plan.before, plan.restored if isinstance(plan, _Restoring) else ())
+
+
 def _with_more(document: Document, raws: t.Sequence[RawStatement]) -> Document:
     return with_statements(document, [*statements_of(document), *raws]) if raws else document
 
 
-def _lost(written: Plan, live: Document, arns: t.Mapping[str, str]) -> list[RawStatement]:
-    """The unmanaged statements that were written and are missing now. One whose Sid still exists
-    was changed, not lost.
-    """
-    others = missing_statements(statements_of(written.after), written.before)
-    kept = [raw for raw in statements_of(written.after) if raw not in others]
+def _unchanged(written: Plan) -> list[RawStatement]:
+    """The unmanaged statements that a write left as they were."""
+    ours = missing_statements(statements_of(written.after), written.before)
+    return [raw for raw in statements_of(written.after) if raw not in ours]
+
+
+def _lost(
+    raws: t.Sequence[RawStatement], live: Document, arns: t.Mapping[str, str]
+) -> list[RawStatement]:
+    """The statements that are missing now. One whose Sid still exists was changed, not lost."""
     sids = {raw.get("Sid") for raw in statements_of(live) if raw.get("Sid")}
-    return [raw for raw in missing_statements(kept, live, arns) if raw.get("Sid") not in sids]
+    return [raw for raw in missing_statements(raws, live, arns) if raw.get("Sid") not in sids]
+
+
+def _with_warning(plan: Plan, written: Plan, lost: t.Sequence[RawStatement]) -> Plan:
+    """The plan with a warning of the statements that another writer removed on purpose."""
+    if not lost:
+        return plan
+    places = statements_of(written.after)
+    names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
+    warning = f"While this task ran, another writer removed {names}."
+    return dataclasses.replace(plan, warnings=(*plan.warnings, warning))
