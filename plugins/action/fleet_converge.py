@@ -83,8 +83,8 @@ class ActionModule(FleetAction):
         if run.is_finished:
             run.end()
             _runs.pop(arguments["run"], None)
-        folder.write_outcomes(run.outcomes)
-        folder.write("run", {"step": _label(arguments), "left_to_tasks": run.role_clouds})
+            folder.write_outcomes(run.outcomes)
+            folder.write("run", {"step": _label(arguments), "left_to_tasks": run.role_clouds})
         warnings, run.warnings = run.warnings, []
         return {
             **counts,
@@ -122,9 +122,10 @@ class ActionModule(FleetAction):
             stages=stages,
             threads=arguments["threads"],
             keeps_documents=options.check_mode or options.diff,
+            confirms=options.confirm,
         )
         feed = Feed(folder.create(), Display().display)
-        return Run(engine, options, clouds, feed, services)
+        return Run(engine, options, clouds, feed)
 
 
 def _label(arguments: Json) -> str:

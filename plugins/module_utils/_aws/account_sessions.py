@@ -32,7 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 
 # The options that determine the account, given that the whole run has one environment. Whether it
 # is the expected account is for the work on a cloud to check.
-_TO_ACCOUNT = tuple(name for name in aws_argument_spec() if name not in ("account_id", "region"))
+TO_ACCOUNT = tuple(name for name in aws_argument_spec() if name not in ("account_id", "region"))
 
 Key = tuple[t.Any, ...]
 
@@ -55,7 +55,7 @@ class AccountSessions:
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
         """The session for the connection options among the parameters of a module."""
-        key = tuple(params.get(option) for option in _TO_ACCOUNT)
+        key = tuple(params.get(option) for option in TO_ACCOUNT)
         region = params.get("region")
         with self._lock:
             of_account = self._sessions.setdefault(key, {})

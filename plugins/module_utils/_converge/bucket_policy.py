@@ -163,7 +163,8 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         for good.
         """
         if error.code == "MalformedPolicy" and "invalid principal" in error.message.lower():
-            names = [reference.name for reference in self._references]
+            # Those that the write adds, if that is known: many clouds may share the bucket.
+            names = [reference.name for reference in self._existing or self._references]
             return bool(names) and all(map(self._iam.role, names))
         return super().is_transient(error)
 

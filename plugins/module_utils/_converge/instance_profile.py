@@ -80,7 +80,8 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
 
     def load(self) -> LiveProfile:
         """Read the profile. IAM is asked for the role only if the profile does not contain it."""
-        resource = f"instance profile {self.name}"
+        # The lock is one for each account.
+        resource = f"instance profile {self.name} in account {self._account_id or 'of the caller'}"
         profile = self._iam.instance_profile(self.name)
         if self._state == "absent":
             known = profile is not None or self.role.arn is not None
@@ -111,7 +112,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         if plan.before is None:
             path = "/" + plan.after["arn"].partition("/")[2].removesuffix(self.name)
             self._iam.create_instance_profile(self.name, path)
-            written.append(live.resource)
+            written.append(f"instance profile {self.name}")
         try:
             self._iam.add_role_to_instance_profile(self.role.name, self.name)
         except AwsError as error:
@@ -119,7 +120,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
             # then the profile contains the role.
             if error.code != "LimitExceeded" or not self._is_usable():
                 raise
-        written.append(f"role {self.role.name} in {live.resource}")
+        written.append(f"role {self.role.name} in instance profile {self.name}")
         return Saved()
 
     def read_back(self, live: LiveProfile, plan: Plan, saved: Saved) -> tuple[LiveProfile, Plan]:

@@ -48,6 +48,8 @@ _CONFLICTS = (
     "ConcurrentModificationException",
     "EntityTemporarilyUnmodifiable",
 )
+# The reason code of a restoration.
+STATEMENT_LOST = "unmanaged_statement_lost"
 _BUSY_SECONDS = 60.0
 # Half of it on average, so that there are about a dozen attempts.
 _LONGEST_PAUSE = 16.0
@@ -235,7 +237,7 @@ class PolicyReconciler(Reconciler[PolicyState]):
         return _Restoring(
             before=live.document,
             after=restored.after,
-            reasons=(*plan.reasons, "unmanaged_statement_lost"),
+            reasons=(*plan.reasons, STATEMENT_LOST),
             warnings=restored.warnings,
             result=restored.result,
             restored=tuple(lost),

@@ -91,12 +91,17 @@ def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[s
     arn = role["Arn"]
     if where:
         refuse_caller(account_of(arn), where, named_by)
+    refuse_other_role(wanted, arn)
+    return role
+
+
+def refuse_other_role(wanted: RoleReference, arn: str) -> None:
+    """Raise if the role of that name has another ARN than the wanted one."""
     if wanted.arn is not None and str(wanted.arn) != arn:
         raise RefusedError(
             f"There is no role {wanted}; the role of that name is {arn}.",
             "Check the path in the ARN.",
         )
-    return role
 
 
 def refuse_caller(

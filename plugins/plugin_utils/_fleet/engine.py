@@ -33,10 +33,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     SETTLED_SECONDS,
+    LivePolicy,
     PolicyReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    RefusedError,
     TaskError,
     UnsettledError,
 )
@@ -49,6 +51,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     TRUST,
     Cloud,
     Resource,
+    refusing,
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
@@ -63,18 +66,23 @@ Item = t.TypeVar("Item")
 class Done:
     """What was done to a resource, or would be, for the clouds that needed it.
 
-    plan: from what was there first to what is there now; without a change if that failed.
-    overwritten: whether another writer overwrote it, so that it was converged again.
+    wanting: all clouds whose wants were written. plan: from what was there first to what is there
+    now; without a change if that failed. principal: the ARN of the caller, if it is known.
+    overwritten: whether another writer overwrote it, so that it was converged again; found: the
+    reasons and warnings of that.
     """
 
     resource: Resource
     clouds: list[Cloud]
+    wanting: list[Cloud] = dataclasses.field(default_factory=list)
     plan: Plan = Plan(None, None)
     journal: Journal = dataclasses.field(default_factory=Journal)
     writes: list[Write] = dataclasses.field(default_factory=list)
+    principal: str | None = None
     unconfirmed: Unconfirmed | None = None
     written_at: float = 0.0
     overwritten: bool = False
+    found: Plan = Plan(None, None)
 
 
 class Engine:
@@ -88,10 +96,12 @@ class Engine:
         stages: t.Collection[str],
         threads: int,
         keeps_documents: bool = True,
+        confirms: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """stages: the kinds of resources. keeps_documents: whether plans are needed with their
-        documents, to predict or to display them.
+        documents, to predict or to display them. confirms: whether written policies are read back
+        after a time, instead of at once.
         """
         self._services = services
         self._state = state
@@ -101,6 +111,7 @@ class Engine:
         self._order = STAGES if state == "present" else STAGES[::-1]
         self._threads = threads
         self._keeps_documents = keeps_documents
+        self._confirms = confirms
         self._clock = clock
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
@@ -125,21 +136,23 @@ class Engine:
             cloud.plans.clear()
         # Of a cloud that is refused nothing is read.
         readable = [cloud for cloud in clouds if not cloud.error]
-        for cloud in readable:
-            self._services.expect_reads(cloud.settings)
-        self._each(self._find_role, readable, lambda cloud: [cloud])
+        self._each(self._prepare, readable, lambda cloud: [cloud])
         for kind in self._kinds:
             able = [cloud for cloud in readable if not cloud.error and cloud.manages(kind.stage)]
             resources = resources_of(kind, able, self._services, self._state)
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
-        for resource in _resources(STAGES, clouds):
-            self._plan_together(resource)
-        # Whatever is written is read again first.
-        self._services.sessions.forget_reads()
+        for resources in _by_document(_resources(STAGES, clouds)):
+            _plan_together(resources)
+        if self._state == "absent":
+            _refuse_with_others_of_role(clouds)
+        # Whatever is written, or planned again, is read again first.
+        self._services.forget_reads()
         if not self._keeps_documents:
             _drop_documents(clouds)
 
-    def _find_role(self, cloud: Cloud) -> None:
+    def _prepare(self, cloud: Cloud) -> None:
+        """Find out the role of a cloud, and what is going to be read."""
+        self._services.expect_reads(cloud.settings)
         if cloud.settings.role is None:
             role = self._services.default_role(cloud.settings, cloud.registered_role)
             cloud.settings = dataclasses.replace(cloud.settings, role=role)
@@ -148,7 +161,7 @@ class Engine:
         """Load a resource, and plan what each of its clouds wants of it."""
         resource.live = resource.reconciler(resource.clouds).load()
         for cloud in resource.clouds:
-            with _refusing([cloud]):
+            with refusing([cloud]):
                 plan = resource.plan_own(cloud)
                 cloud.plans[resource.stage] = resource, plan
                 if resource.stage == TRUST:
@@ -158,15 +171,6 @@ class Engine:
             if resource.stage == self._kinds[-1].stage:
                 self.on_cloud(cloud)
 
-    @staticmethod
-    def _plan_together(resource: Resource) -> None:
-        """Plan what several clouds want of one resource together, which may be too much for it."""
-        wanting = [cloud for cloud in resource.clouds if not cloud.error]
-        pending = _pending(resource, wanting)
-        if len(wanting) > 1 and pending:
-            with _refusing(pending):
-                resource.reconciler(wanting).plan(t.cast(Live, resource.live))
-
     # --- predict and converge ---------------------------------------------------------------------
 
     def predict(self, clouds: t.Collection[Cloud]) -> list[Done]:
@@ -175,8 +179,10 @@ class Engine:
         for resource in _resources(self._order, clouds):
             pending = _pending(resource, clouds)
             if pending:
-                with _refusing(pending):
-                    done.append(_predicted(resource, pending, clouds))
+                with refusing(pending):
+                    one = _predicted(resource, pending, clouds)
+                    _predict_for_others(one, clouds)
+                    done.append(one)
         return done
 
     def converge(self, clouds: t.Collection[Cloud]) -> list[Done]:
@@ -203,15 +209,19 @@ class Engine:
     def _save(self, one: Done, clouds: t.Collection[Cloud]) -> None:
         """Write a resource for all clouds that want it."""
         resource, journal, params = one.resource, one.journal, _params_of(one.clouds)
-        reconciler = resource.reconciler(_wanting(resource, clouds), fresh=True)
+        one.wanting = _wanting(resource, clouds)
+        reconciler = resource.reconciler(one.wanting, fresh=True)
         live = t.cast(Live, resource.live)
         with _recording(one):
-            if resource.stage in (TRUST, BUCKET):
+            if resource.stage in (TRUST, BUCKET) and self._confirms:
                 one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
                 own = t.cast(Plan, one.clouds[0].plan(resource.stage))
                 one.plan = self._kept(execute(reconciler, live, own, params, False, journal))
         one.written_at = self._clock.now()
+        with contextlib.suppress(TaskError):
+            if one.writes:
+                one.principal = self._services.caller_arn(one.wanting[0].settings)
 
     # --- confirm ----------------------------------------------------------------------------------
 
@@ -219,47 +229,57 @@ class Engine:
         """Read back what was written, after the time that another controller needs to write what
         it had planned before. What was overwritten is converged again, and read back again.
         """
-        waiting = sorted((one for one in done if one.unconfirmed), key=lambda one: one.written_at)
+        waiting = [one for one in done if one.unconfirmed]
         for _round in range(_MOST_RESTORATIONS):
             if not waiting or self.is_stopped:
                 return
-            self._services.sessions.forget_reads()
-            for one in waiting:
-                self._services.expect_reads(one.clouds[0].settings)
+            self._wait_until_settled(waiting)
             self._each(self._confirm, waiting, lambda one: one.clouds)
             waiting = [one for one in waiting if one.unconfirmed]
-        self._each(self._give_up, waiting, lambda one: one.clouds)
+        if waiting:
+            self._wait_until_settled(waiting)
+            self._each(self._give_up, waiting, lambda one: one.clouds)
+
+    def _wait_until_settled(self, waiting: t.Sequence[Done]) -> None:
+        """Wait until the last write is old enough. What was read before that is forgotten: one page
+        of a bulk read has the documents of many clouds.
+        """
+        settled_at = max(one.written_at for one in waiting) + SETTLED_SECONDS
+        self._clock.sleep(max(0.0, settled_at - self._clock.now()))
+        self._services.forget_reads()
+        for one in waiting:
+            with contextlib.suppress(TaskError):
+                self._services.expect_reads(one.clouds[0].settings)
 
     def _confirm(self, one: Done) -> None:
         unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
         one.unconfirmed = None
-        # What was written for a cloud that has failed since is put back as well
-        clouds = [cloud for cloud in one.clouds if not cloud.error] or one.clouds
         with _recording(one):
-            if self._is_visible(one, unconfirmed) or self.is_stopped:
+            if _is_visible(one, unconfirmed) or self.is_stopped:
                 one.plan = self._kept(one.plan)
                 return
-            reconciler = one.resource.reconciler(clouds, fresh=True)
-            again = confirm(reconciler, unconfirmed, _params_of(clouds), one.journal)
+            # What was written for a cloud that has failed since is put back as well.
+            reconciler = one.resource.reconciler(one.wanting, fresh=True)
+            again = confirm(reconciler, unconfirmed, _params_of(one.wanting), one.journal)
+        one.found = dataclasses.replace(
+            one.found,
+            reasons=tuple(dict.fromkeys((*one.found.reasons, *again.reasons))),
+            warnings=tuple(dict.fromkeys((*one.found.warnings, *again.warnings))),
+        )
         if again.changed:
             one.overwritten, one.written_at = True, self._clock.now()
+            one.plan = dataclasses.replace(one.plan, after=again.after)
             one.unconfirmed = dataclasses.replace(unconfirmed, plan=again)
 
     def _give_up(self, one: Done) -> None:
         unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
         with _recording(one):
-            if not self._is_visible(one, unconfirmed):
+            if not _is_visible(one, unconfirmed):
                 raise UnsettledError(
                     f"Another writer keeps overwriting the {unconfirmed.live.resource}. It was "
                     f"restored {_MOST_RESTORATIONS} times, and overwritten again each time.",
                     "Find the other writer in CloudTrail, then run again.",
                 )
-
-    def _is_visible(self, one: Done, unconfirmed: Unconfirmed) -> bool:
-        """Whether what was written is there after the time has passed."""
-        self._clock.sleep(max(0.0, one.written_at + SETTLED_SECONDS - self._clock.now()))
-        reconciler = t.cast("PolicyReconciler[t.Any]", one.resource.reconciler(one.clouds))
-        return reconciler.shows(reconciler.load(), unconfirmed.plan)
 
     def _kept(self, plan: Plan) -> Plan:
         return plan if self._keeps_documents else plan.without_documents()
@@ -278,7 +298,7 @@ class Engine:
 
         def guarded(item: Item) -> None:
             if not self.is_stopped:
-                with _refusing(clouds_of(item)):
+                with refusing(clouds_of(item)):
                     work(item)
 
         pool = concurrent.futures.ThreadPoolExecutor(self._threads)
@@ -301,20 +321,64 @@ def _recording(one: Done) -> t.Iterator[None]:
             one.writes += writes
 
 
-@contextlib.contextmanager
-def _refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
-    """An error is one of these clouds, and of no other."""
-    try:
-        yield
-    except TaskError as error:
-        failure = error
-    except Exception as error:
-        # A bug must not end the run of the other clouds.
-        failure = TaskError(f"{type(error).__name__}: {error}", "Report this as a bug.")
-    else:
-        return
+def _is_visible(one: Done, unconfirmed: Unconfirmed) -> bool:
+    """Whether what was written is there."""
+    reconciler = t.cast("PolicyReconciler[t.Any]", one.resource.reconciler(one.wanting))
+    return reconciler.shows(reconciler.load(), unconfirmed.plan)
+
+
+def _by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
+    """The resources that are the same document: clouds that connect in different ways have a
+    resource each.
+    """
+    documents: dict[str, list[Resource]] = {}
+    for resource in resources:
+        documents.setdefault(t.cast(Live, resource.live).resource, []).append(resource)
+    return documents.values()
+
+
+def _plan_together(resources: t.Sequence[Resource]) -> None:
+    """Plan what several clouds want of one document together, which may be too much for it."""
+    wanting = [cloud for resource in resources for cloud in resource.clouds if not cloud.error]
+    pending = [cloud for resource in resources for cloud in _pending(resource, wanting)]
+    if len(wanting) > 1 and pending:
+        with refusing(pending):
+            resources[0].reconciler(wanting).plan(t.cast(Live, resources[0].live))
+
+
+def _refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
+    """Refuse to revoke the access of a role that is also that of a refused cloud: the clusters of
+    that cloud, which is to be left as it is, would lose it too.
+    """
+    of_role: dict[tuple[str, str], list[Cloud]] = {}
     for cloud in clouds:
-        cloud.error = cloud.error or failure
+        name = str(cloud.settings.role or "").rpartition("/")[2]
+        of_role.setdefault((cloud.settings.account_id, name), []).append(cloud)
+    for (_account, name), sharing in of_role.items():
+        refused = [cloud.name for cloud in sharing if cloud.error]
+        if name and refused:
+            message = (
+                f"Role {name} is also that of {', '.join(refused)}, which cannot be offboarded."
+            )
+            for cloud in sharing:
+                cloud.error = cloud.error or RefusedError(message, "Correct that first.")
+
+
+def _predict_for_others(one: Done, clouds: t.Collection[Cloud]) -> None:
+    """Plan what other clouds, of later batches, will find once a resource is changed."""
+    resource, live = one.resource, t.cast(Live, one.resource.live)
+    others = [cloud for cloud in resource.clouds if cloud not in clouds and not cloud.error]
+    if resource.stage == BUCKET:
+        resource.live = dataclasses.replace(t.cast(LivePolicy, live), document=one.plan.after)
+    for cloud in others:
+        plan = t.cast(Plan, cloud.plan(resource.stage))
+        if resource.stage == BUCKET:
+            plan = resource.reconciler([cloud]).plan(resource.live)
+        # All clouds want the same of any other resource.
+        cloud.plans[resource.stage] = (
+            resource,
+            plan if resource.stage == BUCKET else dataclasses.replace(plan, reasons=()),
+        )
 
 
 def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
@@ -331,7 +395,7 @@ def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
 def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
     reconciler, live = resource.reconciler(_wanting(resource, clouds)), t.cast(Live, resource.live)
     plan = execute(reconciler, live, reconciler.plan(live), _params_of(pending), True, Journal())
-    return Done(resource, pending, plan)
+    return Done(resource, pending, plan=plan)
 
 
 def _resources(stages: t.Iterable[str], clouds: t.Iterable[Cloud]) -> list[Resource]:

@@ -14,6 +14,9 @@ import typing as t
 from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import diff_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    STATEMENT_LOST,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
@@ -35,14 +38,11 @@ def planned_outcome(cloud: Cloud) -> Json:
     return {**_base(cloud), "state": FAILED if cloud.error else IN_SYNC, **_failure(cloud)}
 
 
-def outcome_of(
-    cloud: Cloud, done: t.Sequence[Done], check_mode: bool, principal: str | None = None
-) -> Json:
-    """The outcome of a cloud that needed changes.
-
-    done: what was done to its resources, in the order of the documents in the diff. principal: the
-    ARN of who made the calls.
+def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
+    """The outcome of a cloud that needed changes. ``done``: what was done to its resources, in the
+    order of the documents in the diff.
     """
+    principals = [one.principal for one in done if one.principal]
     changed = [one for one in done if one.plan.changed]
     writes = [write for one in done for write in one.writes]
     backups = [backup["backup_file"] for one in done for backup in one.journal.backups]
@@ -57,7 +57,7 @@ def outcome_of(
         "warnings": _warnings(cloud, done),
         "backup_files": list(dict.fromkeys(backups)),
         "writes": writes,
-        **({"principal": principal} if writes and principal else {}),
+        **({"principal": principals[0]} if principals else {}),
         "overwritten": any(one.overwritten for one in done),
         **_facts(cloud, done),
         **_failure(cloud),
@@ -111,10 +111,9 @@ def _state(
 
 def _reasons(cloud: Cloud, one: Done) -> t.Iterable[str]:
     """Why a resource was changed for a cloud: if others share it, what the cloud itself needed."""
-    if len(one.clouds) == 1:
-        return one.plan.reasons
-    plan = cloud.plan(one.resource.stage)
-    return plan.reasons if plan else ()
+    plan = one.plan if len(one.clouds) == 1 else cloud.plan(one.resource.stage)
+    restored = [reason for reason in one.found.reasons if reason == STATEMENT_LOST]
+    return [*(plan.reasons if plan else ()), *restored]
 
 
 def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
@@ -129,14 +128,17 @@ def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
     found += [
         f"{t.cast(Live, one.resource.live).resource}: {warning}"
         for one in done
-        if len(one.clouds) == 1
-        for warning in one.plan.warnings
+        # Those of a resource that several clouds share are about other clouds as well.
+        for plan in ([one.plan] if len(one.clouds) == 1 else []) + [one.found]
+        for warning in plan.warnings
     ]
     return _censored(cloud, list(dict.fromkeys(found)))
 
 
 def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:
-    results = [plan.result for _resource, plan in cloud.plans.values()]
+    # What is planned for a cloud that has failed is not there.
+    planned = [] if cloud.error else cloud.plans.values()
+    results = [plan.result for _resource, plan in planned]
     results += [one.plan.result for one in done if one.resource.stage != "bucket"]
     return {name: result[name] for result in results for name in _FACTS if name in result}
 

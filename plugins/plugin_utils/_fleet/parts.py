@@ -38,12 +38,18 @@ def chosen_stages(
             raise InputError(
                 f"{tag!r} is not a tag of this playbook.", f"Use {', '.join(sorted(_STAGES))}."
             )
-    return [
+    chosen = [
         stage
         for tag, stages in _STAGES.items()
         if _includes(tags, tag) and not _includes(skipped, tag)
         for stage in stages
     ]
+    if not chosen:
+        raise InputError(
+            "The tags of the command line choose nothing to do.",
+            f"Use {', '.join(sorted(_STAGES))}.",
+        )
+    return chosen
 
 
 def _includes(tags: t.Collection[str], tag: str) -> bool:

@@ -11,10 +11,15 @@ resource: it is read, planned and written once for all of them.
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
+import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    TO_ACCOUNT,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyModule,
     merged_planners,
@@ -30,15 +35,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Live,
     Reconciler,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    refuse_other_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     PREFIX,
     CloudSettings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    LiveTrust,
     TrustPolicyModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 TRUST, BUCKET, PROFILE, CONFIG = "trust", "bucket", "instance_profile", "compute_config"
 # The order in which they are written for state present.
@@ -101,8 +111,9 @@ class Resource(abc.ABC):
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """What these clouds want together. fresh: whether nothing is answered from bulk reads."""
 
-    def refuse_contradiction(self, cloud: Cloud) -> None:  # noqa: B027 - for most there is none
-        """Raise if another cloud wants something that excludes what this cloud wants."""
+    def contradictions(self) -> dict[Cloud, TaskError]:
+        """The clouds whose wants exclude each other. Of most kinds of resources there are none."""
+        return {}
 
     def plan_own(self, cloud: Cloud) -> Plan:
         """Plan what one cloud wants, and check that a change is permitted."""
@@ -115,8 +126,8 @@ class TrustPolicy(Resource):
     stage = TRUST
 
     def key(self, cloud: Cloud) -> Key:
-        """The role, in the account."""
-        return cloud.settings.account_id, self._module(cloud).role.name
+        """The role, in the account, and how the cloud connects."""
+        return *_connection(cloud), self._module(cloud).role.name
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The trust policy, planned for each different want."""
@@ -124,6 +135,13 @@ class TrustPolicy(Resource):
         store = modules[0].store()
         planners = list(dict.fromkeys(module.planner(store) for module in modules))
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def plan_own(self, cloud: Cloud) -> Plan:
+        """Plan what one cloud wants. Its variables may name the role by another ARN than those of
+        the cloud that the role was read for.
+        """
+        refuse_other_role(self._module(cloud).role, t.cast(LiveTrust, self.live).role_arn)
+        return super().plan_own(cloud)
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> TrustPolicyModule:
         options = cloud.settings.trust_options(self.state)
@@ -140,9 +158,9 @@ class BucketPolicy(Resource):
         self._existing: set[RoleReference] = set()
 
     def key(self, cloud: Cloud) -> Key:
-        """The bucket, in the account."""
+        """The bucket, in the account, and how the cloud connects."""
         _require(cloud.settings, "bucket", switch="manage_bucket_access")
-        return cloud.settings.account_id, self._module(cloud).bucket
+        return *_connection(cloud), self._module(cloud).bucket
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The bucket's policy, planned for the roles of all these clouds."""
@@ -167,20 +185,24 @@ class BucketPolicy(Resource):
 class _OfComputeConfig(Resource):
     """A resource of the module compute_config_profile. Clouds that share it must want the same."""
 
-    def refuse_contradiction(self, cloud: Cloud) -> None:
-        """Raise if another cloud does not want the same."""
-        want = self._want(cloud)
-        for other in self.clouds:
-            if other is not cloud and self._want(other) != want:
-                raise InputError(
-                    f"{cloud.name} and {other.name} have the same {_WORDS[self.stage]}, and want "
-                    f"different things of it: {want}, and {self._want(other)}.",
-                    "Give each of these clouds its own, or the same variables.",
-                )
+    def contradictions(self) -> dict[Cloud, TaskError]:
+        """All the clouds, if they do not want the same."""
+        wants = {cloud: self._want(cloud) for cloud in self.clouds}
+        first, *others = wants.values()
+        differing = [key for key in first if any(want[key] != first[key] for want in others)]
+        if not differing:
+            return {}
+        names = summarize_names([cloud.name for cloud in self.clouds])
+        error = InputError(
+            f"{names} have the same {_WORDS[self.stage]}, and want different things of it: they "
+            f"differ in {', '.join(differing)}.",
+            "Give each of these clouds its own, or the same variables.",
+        )
+        return dict.fromkeys(wants, error)
 
     @abc.abstractmethod
-    def _want(self, cloud: Cloud) -> t.Any:
-        """What the cloud wants."""
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        """What the cloud wants, by the names of what says so. The values may be secrets."""
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> ComputeConfigModule:
         _require(cloud.settings, "cloud_id", "compute_config", switch="manage_compute_config")
@@ -194,15 +216,15 @@ class InstanceProfile(_OfComputeConfig):
     stage = PROFILE
 
     def key(self, cloud: Cloud) -> Key:
-        """The profile, in the account."""
-        return cloud.settings.account_id, self._module(cloud).profile_name
+        """The profile, in the account, and how the cloud connects."""
+        return *_connection(cloud), self._module(cloud).profile_name
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""
         return self._module(clouds[0], fresh).profile_reconciler()
 
-    def _want(self, cloud: Cloud) -> str:
-        return f"role {self._module(cloud).role.name}"
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        return {"cloud_iam_role": self._module(cloud).role.name}
 
 
 class ComputeConfig(_OfComputeConfig):
@@ -220,9 +242,14 @@ class ComputeConfig(_OfComputeConfig):
         store = self.services.config_store(module, fresh) if module.anyscale else None
         return module.config_reconciler(self._arn(module, clouds[0]), store)
 
-    def _want(self, cloud: Cloud) -> t.Any:
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
         module = self._module(cloud)
-        return module.config_reconciler(self._arn(module, cloud)).want
+        want = module.config_reconciler(self._arn(module, cloud)).want
+        return {
+            "cloud_iam_instance_profile": want.arn,
+            "cloud_iam_compute_config_spec": want.config,
+            "cloud_iam_dest": want.dest,
+        }
 
     @staticmethod
     def _arn(module: ComputeConfigModule, cloud: Cloud) -> str:
@@ -240,27 +267,39 @@ def resources_of(
     """The resources of a kind that clouds want. A cloud with invalid variables is refused."""
     found: dict[Key, Resource] = {}
     for cloud in clouds:
-        try:
+        with refusing([cloud]):
             new = kind(services, state)
-            resource = found.setdefault(new.key(cloud), new)
-            resource.clouds.append(cloud)
-        except TaskError as error:
-            cloud.error = error
+            found.setdefault(new.key(cloud), new).clouds.append(cloud)
     for resource in found.values():
-        _refuse_contradictions(resource)
-    return list(found.values())
+        if len(resource.clouds) > 1:
+            with refusing(resource.clouds):
+                for cloud, error in resource.contradictions().items():
+                    cloud.error = error
+            resource.clouds = [cloud for cloud in resource.clouds if not cloud.error]
+    return [resource for resource in found.values() if resource.clouds]
 
 
-def _refuse_contradictions(resource: Resource) -> None:
-    """Refuse the clouds that want contradicting things of a resource, and no other cloud."""
-    if len(resource.clouds) < 2:
+@contextlib.contextmanager
+def refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
+    """An error is one of these clouds, and of no other."""
+    try:
+        yield
+    except TaskError as error:
+        failure = error
+    except Exception as error:
+        # A bug must not end the run of the other clouds.
+        failure = TaskError(f"{type(error).__name__}: {error}", "Report this as a bug.")
+    else:
         return
-    for cloud in resource.clouds:
-        try:
-            resource.refuse_contradiction(cloud)
-        except TaskError as error:
-            cloud.error = error
-    resource.clouds = [cloud for cloud in resource.clouds if cloud.error is None]
+    for cloud in clouds:
+        cloud.error = cloud.error or failure
+
+
+def _connection(cloud: Cloud) -> Key:
+    """The account, and how the cloud connects: each way has its own guards."""
+    settings = cloud.settings
+    options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
+    return settings.account_id, json.dumps(options)
 
 
 def _require(settings: CloudSettings, *names: str, switch: str) -> None:

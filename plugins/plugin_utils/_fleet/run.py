@@ -30,7 +30,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import batches_of
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 
 Json = dict[str, t.Any]
@@ -74,7 +73,6 @@ class Run:
         options: RunOptions,
         clouds: Clouds,
         feed: Feed,
-        services: Services,
     ) -> None:
         self._engine = engine
         self.options = options
@@ -82,7 +80,6 @@ class Run:
         self._for_role = clouds.for_role
         self._rings = clouds.rings
         self._feed = feed
-        self._services = services
         engine.on_cloud = self._announce
         self._announced: dict[str, str] = {}
         self._batches: list[list[str]] = []
@@ -142,9 +139,11 @@ class Run:
         done = self._carried_out(clouds)
         if self._engine.is_stopped:
             self.stopped = True
-            clouds = [cloud for cloud in clouds if any(cloud in one.clouds for one in done)]
+            clouds = [cloud for cloud in clouds if cloud in _by_cloud(done)]
+        done_for = _by_cloud(done)
         for cloud in clouds:
-            self._finish(cloud, self._outcome(cloud, done))
+            self._finish(cloud, self._outcome(cloud, done_for.get(cloud, [])))
+            cloud.plans.clear()  # the documents of a whole fleet need much memory
         states = [self.outcomes[name]["state"] for name in names if name in self.outcomes]
         if states.count(FAILED) * 100 > self.options.tolerated_percentage * len(names):
             self.stopped = True
@@ -171,12 +170,9 @@ class Run:
         return done
 
     def _outcome(self, cloud: Cloud, done: t.Sequence[Done]) -> Json:
-        own = [one for one in done if cloud in one.clouds]
-        writes = any(one.writes for one in own)
-        principal = self._services.caller_arn(cloud.settings) if writes else None
-        outcome = outcome_of(cloud, own, self.options.check_mode, principal)
+        outcome = outcome_of(cloud, done, self.options.check_mode)
         if self.options.diff:
-            outcome["diff"] = diffs_of(cloud, own)
+            outcome["diff"] = diffs_of(cloud, done)
         return outcome
 
     def _begin(self, stage: str, clouds: int) -> None:
@@ -225,3 +221,11 @@ class Run:
             [part for batch in batches if (part := [name for name in batch if name in those])]
             for those in (self._clouds, self._for_role)
         )
+
+
+def _by_cloud(done: t.Iterable[Done]) -> dict[Cloud, list[Done]]:
+    found: dict[Cloud, list[Done]] = {}
+    for one in done:
+        for cloud in one.clouds:
+            found.setdefault(cloud, []).append(one)
+    return found

@@ -66,6 +66,13 @@ class Services:
         if isinstance(session, BulkSession):
             session.expect_reads(2)
 
+    def forget_reads(self) -> None:
+        """Read anew what was read in bulk."""
+        self.sessions.forget_reads()
+        with self._lock:
+            for organization in self._anyscale.values():
+                organization.forget_reads()
+
     def caller_arn(self, settings: CloudSettings) -> str:
         """The ARN of who makes the calls for a cloud."""
         return self.sessions.session(settings.shared_options()).caller_arn()
@@ -107,6 +114,10 @@ class _Anyscale:
         self.client = anyscale_client(params)
         self.pages = ComputeConfigPages(self.client)
         self._registrations: dict[str, Registration] = {}
+
+    def forget_reads(self) -> None:
+        """Read compute configs anew."""
+        self.pages = ComputeConfigPages(self.client)
 
     def registration(self, cloud_id: str) -> Registration:
         """What is registered for a cloud. Threads that ask at the same time may each read it."""
