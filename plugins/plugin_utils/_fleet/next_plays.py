@@ -34,12 +34,13 @@ def hosts_of_next_plays(
     run: one cloud that did not fail stands by.
     """
     failed = {name for name, outcome in outcomes.items() if outcome["state"] == FAILED}
+    may_fail = failed.union(for_role)
     reported = [
         name
         for name, outcome in outcomes.items()
         if outcome["state"] in (CHANGED, WOULD_CHANGE, FAILED)
     ]
-    healthy = [name for name in selected if name not in failed and name not in for_role]
+    healthy = [name for name in selected if name not in may_fail]
     standby = (healthy or list(selected))[:1]
     if not set(reported) - failed and not (for_role and not healthy):
         reported += [name for name in standby if name not in reported]

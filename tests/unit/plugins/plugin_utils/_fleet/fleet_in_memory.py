@@ -179,6 +179,9 @@ class InMemory(Services):
         """As the sessions of a run do it."""
         self.forgotten += 1
 
+    def expect_reads(self, settings: CloudSettings) -> None:
+        """Nothing is read by the page."""
+
     def default_role(self, settings: CloudSettings, registered: str | None) -> str:
         """The registered role. A cloud without one is an error."""
         if registered is None:

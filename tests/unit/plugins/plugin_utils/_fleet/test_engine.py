@@ -385,7 +385,9 @@ def test_a_write_that_fails_is_the_last_one_of_its_cloud(
     ]
     assert len([name for name in world.names("write") if name.endswith(" b")]) == len(STAGES)
     assert failures(clouds) == {"a": "Denied."}
-    assert [one.resource.stage for one in done if clouds[0] in one.clouds] == before[:-1]
+    own = [one for one in done if clouds[0] in one.clouds]
+    assert [one.resource.stage for one in own] == before
+    assert [one.plan.changed for one in own] == [True] * (len(before) - 1) + [False]
 
 
 def test_who_failed_before_wants_nothing_of_a_shared_resource(tmp_path: Path) -> None:
@@ -437,6 +439,35 @@ def test_no_new_save_begins_after_a_stop(tmp_path: Path) -> None:
     assert world.names("write") == ["trust a"]
     assert [one.clouds for one in done] == [[clouds[0]]]
     assert failures(clouds) == {}
+
+
+def test_nothing_is_read_after_a_stop(tmp_path: Path) -> None:
+    """Of the plan of a large fleet. What was begun is incomplete."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b", "c")]
+    engine = engine_of(world)
+    world.meanwhile = lambda _step, _name: engine.stop()
+    assert not engine.is_stopped
+    engine.plan(clouds)
+    assert (world.names("load"), engine.is_stopped) == (["trust a"], True)
+
+
+def test_clouds_are_announced_once_planned_and_once_written(tmp_path: Path) -> None:
+    """When all of a cloud is written, not the first of its resources; a refused one is not."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b", "c")]
+    world.errors = {("load", "trust b"): DENIED, ("write", "compute_config c"): DENIED}
+    engine = engine_of(world)
+    announced: list[str] = []
+    engine.on_cloud = lambda cloud: announced.append(cloud.name)
+    engine.plan(clouds)
+    assert announced == ["a", "c"]
+    announced.clear()
+    world.meanwhile = lambda step, name: announced.append(name) if step == "written" else None
+    engine.converge(dict.fromkeys(cloud for cloud in clouds if cloud.is_pending))
+    assert [name for name in announced if name.endswith("a")] == [
+        *(f"{stage} a" for stage in STAGES),
+        "a",
+    ]
+    assert "c" not in announced
 
 
 def test_threads_work_at_the_same_time(tmp_path: Path) -> None:
@@ -554,8 +585,8 @@ def test_a_confirmation_that_fails_fails_the_clouds_of_the_resource(
     assert world.documents["trust b"] == ["Theirs", "b"]
 
 
-def test_a_cloud_that_failed_is_not_restored(tmp_path: Path) -> None:
-    """Its error says what is to be fixed before it is converged again."""
+def test_what_was_written_for_a_cloud_that_failed_is_restored_too(tmp_path: Path) -> None:
+    """It is there, and its outcome says so."""
     world, clouds = World(), [cloud_of("a", tmp_path)]
     world.errors["write", "bucket a"] = DENIED
     engine = engine_of(world)
@@ -563,5 +594,5 @@ def test_a_cloud_that_failed_is_not_restored(tmp_path: Path) -> None:
     done = engine.converge(dict.fromkeys(clouds))
     world.documents["trust a"] = ["Theirs"]
     engine.confirm(done)
-    assert world.documents["trust a"] == ["Theirs"]
+    assert world.documents["trust a"] == ["Theirs", "a"]
     assert failures(clouds) == {"a": "Denied."}

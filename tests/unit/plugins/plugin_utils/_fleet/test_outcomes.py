@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     diffs_of,
     outcome_of,
     planned_outcome,
+    reasons_of,
     warnings_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
@@ -109,6 +110,13 @@ def test_a_cloud_that_was_changed(tmp_path: Path) -> None:
     }
 
 
+def test_why_a_cloud_needs_changes(tmp_path: Path) -> None:
+    """In the order of the writes, whichever was planned first."""
+    cloud = cloud_of("a", tmp_path)
+    done_of(World(), [cloud], check_mode=True)
+    assert reasons_of(cloud) == [f"{stage}_without_a" for stage in STAGES]
+
+
 def test_a_cloud_that_would_be_changed(tmp_path: Path) -> None:
     """The same, but for backups and requests."""
     cloud = cloud_of("a", tmp_path)
@@ -146,7 +154,8 @@ def test_a_cloud_that_failed_says_what_was_changed_before(tmp_path: Path) -> Non
         True,
     )
     assert outcome["resources"] == ["trust a"]
-    assert (len(outcome["backup_files"]), len(outcome["writes"])) == (1, 1)
+    assert outcome["writes"] == [{"operation": "fake:Put", "request_id": "request trust a"}]
+    assert Path(outcome["backup_files"][0]).is_file()
 
 
 def test_a_cloud_of_which_a_part_was_not_reached(tmp_path: Path) -> None:
@@ -171,6 +180,15 @@ def test_a_shared_resource_has_the_reasons_of_each_cloud(tmp_path: Path) -> None
     outcomes = [outcome_of(cloud, done, check_mode=False) for cloud in clouds]
     assert [one["reasons"] for one in outcomes] == [["bucket_without_a"], ["bucket_without_b"]]
     assert outcomes[0]["backup_files"] == outcomes[1]["backup_files"] != []
+
+
+def test_the_writes_before_a_failure_are_a_change(tmp_path: Path) -> None:
+    """Of a resource of which only a part was written."""
+    cloud = cloud_of("a", tmp_path)
+    done = done_of(World(), [cloud], stages=["bucket"])
+    done[0].plan, cloud.error = Plan(None, None), DENIED
+    outcome = outcome_of(cloud, done, check_mode=False)
+    assert (outcome["state"], outcome["changed"], outcome["resources"]) == ("failed", True, [])
 
 
 def test_what_was_overwritten_is_said(tmp_path: Path) -> None:

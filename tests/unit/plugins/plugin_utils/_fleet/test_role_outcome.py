@@ -11,12 +11,15 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
-    ERROR,
     RESULTS,
     role_outcome,
 )
 
+pytestmark = pytest.mark.core
+
 TRUST, BUCKET, CONFIG = RESULTS
+RUN = "0f3a9c41"
+FAILED = {"group_names": ["clouds", f"fleet_{RUN}_failed"]}
 Json = dict[str, t.Any]
 
 IN_SYNC: Json = {"changed": False, "reasons": []}
@@ -54,12 +57,12 @@ CASES: dict[str, tuple[Json, Json]] = {
     ),
     "parts without their tags": ({TRUST: IN_SYNC}, {"state": "in_sync", "changed": False}),
     "failed before any change": (
-        {ERROR: "Denied.", TRUST: {"failed": True, "changed": False, "msg": "Denied."}},
+        {**FAILED, TRUST: {"failed": True, "changed": False, "msg": "Denied."}},
         {"state": "failed", "changed": False, "msg": "Denied."},
     ),
     "failed after a change": (
         {
-            ERROR: "Denied.",
+            **FAILED,
             TRUST: {"changed": True, "reasons": ["a"], "backup_file": "/one"},
             BUCKET: {"failed": True, "msg": "Denied."},
         },
@@ -71,9 +74,17 @@ CASES: dict[str, tuple[Json, Json]] = {
             "msg": "Denied.",
         },
     ),
+    "unreachable": (
+        {**FAILED, TRUST: {"unreachable": True, "changed": False, "msg": "No route."}},
+        {"state": "failed", "changed": False, "msg": "No route."},
+    ),
     "failed without a result": (
-        {ERROR: "The role was not found."},
-        {"state": "failed", "changed": False, "msg": "The role was not found."},
+        FAILED,
+        {"state": "failed", "changed": False, "msg": "Its message is above."},
+    ),
+    "failed in another run of this playbook": (
+        {**dict.fromkeys(RESULTS, IN_SYNC), "group_names": ["fleet_ffffffff_failed"]},
+        {"state": "in_sync", "changed": False},
     ),
     "no task was for it": ({}, {"state": "not_reached", "changed": False}),
     "variables that are no results": (
@@ -89,4 +100,11 @@ CASES: dict[str, tuple[Json, Json]] = {
 
 @pytest.mark.parametrize(("variables", "expected"), CASES.values(), ids=CASES)
 def test_the_outcome(variables: Json, expected: Json) -> None:
-    assert role_outcome(variables) == {"reasons": [], "backup_files": [], **expected}
+    outcome = role_outcome(variables, RUN, check_mode=False)
+    assert outcome == {"reasons": [], "backup_files": [], **expected}
+
+
+def test_check_mode_predicts() -> None:
+    variables = {TRUST: {"changed": True, "reasons": ["a"]}}
+    assert role_outcome(variables, RUN, check_mode=True)["state"] == "would_change"
+    assert role_outcome({TRUST: IN_SYNC}, RUN, check_mode=True)["state"] == "in_sync"

@@ -125,7 +125,12 @@ def test_the_plan_has_the_outcome_of_who_is_not_pending(tmp_path: Path) -> None:
     assert fleet.run.warnings == ["old: bucket old: old is old."]
     assert world.names("write") == []
     assert fleet.events.stages == [("Plan", 4)]
-    assert fleet.events.clouds == [("a", "in_sync"), ("b", "failed"), ("old", "in_sync")]
+    assert sorted(fleet.events.clouds) == [
+        ("a", "in_sync"),
+        ("b", "failed"),
+        ("c", "pending"),
+        ("old", "in_sync"),
+    ]
 
 
 def test_without_pending_clouds_there_is_nothing_to_do(tmp_path: Path) -> None:
@@ -140,7 +145,9 @@ def test_a_run_without_steps_is_one_batch(tmp_path: Path) -> None:
     assert fleet.order == ["a", "b", "c"]
     assert fleet.states == dict.fromkeys("abc", "changed")
     assert fleet.events.stages == [("Plan", 3), ("Converge", 3)]
-    assert fleet.events.clouds == [(name, "changed") for name in "abc"]
+    assert fleet.events.clouds == [
+        (name, state) for state in ("pending", "changed") for name in "abc"
+    ]
 
 
 # --- batches --------------------------------------------------------------------------------------
@@ -253,15 +260,6 @@ def test_too_many_failures_end_the_run(
     assert fleet.run.stopped == (rest == "not_reached")
 
 
-def test_refused_clouds_are_not_failures_of_a_batch(tmp_path: Path) -> None:
-    """The plan found them, and no batch has them."""
-    world = World()
-    world.errors["load", "bucket a"] = DENIED
-    fleet = Fleet(world, clouds_of("abc", tmp_path), RunOptions(serial=1, max_fail_percentage=0))
-    fleet.finish()
-    assert fleet.states == {"a": "failed", "b": "changed", "c": "changed"}
-
-
 def test_what_a_later_plan_refuses_is_a_failure_of_its_batch(tmp_path: Path) -> None:
     world = World()
     fleet = Fleet(world, clouds_of("abc", tmp_path), RunOptions(serial=1, max_fail_percentage=0))
@@ -340,13 +338,21 @@ def test_who_made_the_writes_is_named(tmp_path: Path) -> None:
     assert fleet.run.outcomes["a"]["principal"] == CALLER
 
 
+def test_a_stopped_plan_has_no_outcomes(tmp_path: Path) -> None:
+    """It is incomplete: nobody is in sync for sure."""
+    fleet = Fleet(in_sync_world("a", "b"), clouds_of("ab", tmp_path), for_role=["x"])
+    fleet.world.meanwhile = lambda _step, _name: fleet.run.stop()
+    fleet.finish()
+    assert fleet.states == dict.fromkeys("abx", "not_reached")
+
+
 def test_a_stop_leaves_clouds_unreached(tmp_path: Path) -> None:
     """And they are not reported as done."""
     fleet = Fleet(World(), clouds_of("ab", tmp_path))
     fleet.world.meanwhile = lambda step, _name: fleet.run.stop() if step == "write" else None
     fleet.finish()
     assert fleet.states == {"a": "changed", "b": "not_reached"}
-    assert fleet.events.clouds == [("a", "changed")]
+    assert [event for event in fleet.events.clouds if event[1] != "pending"] == [("a", "changed")]
 
 
 # --- whatever happens -----------------------------------------------------------------------------
@@ -389,4 +395,4 @@ def test_every_cloud_has_one_outcome(
     assert sorted([*fleet.states, *fleet.run.role_clouds]) == sorted(names)
     assert len(set(fleet.order)) == len(fleet.order)
     counted = itertools.chain.from_iterable(step["counts"].values() for step in steps[1:])
-    assert sum(counted) <= steps[0]["counts"]["pending"]
+    assert sum(counted) <= steps[0]["counts"]["pending"] + steps[0]["counts"]["failed"]
