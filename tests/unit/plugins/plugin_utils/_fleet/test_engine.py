@@ -518,8 +518,10 @@ def confirmed(
     world.meanwhile = overwrite
     world.calls.clear()
     world.clock.slept = 0.0
+    services = t.cast(InMemory, engine._services)
+    services.forgotten = 0
     engine.confirm(done)
-    return done, t.cast(InMemory, engine._services)
+    return done, services
 
 
 def test_what_is_there_is_confirmed(tmp_path: Path) -> None:
