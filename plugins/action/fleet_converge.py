@@ -122,7 +122,6 @@ class ActionModule(FleetAction):
             stages=stages,
             threads=arguments["threads"],
             keeps_documents=options.check_mode or options.diff,
-            confirms=options.confirm,
         )
         feed = Feed(folder.create(), Display().display)
         return Run(engine, options, clouds, feed)

@@ -92,7 +92,9 @@ options:
     default: true
   confirm:
     description:
-      - Whether written policies are read back.
+      - Whether written policies are read back once another writer that does not use the same locks
+        has had the time to overwrite them, which takes three seconds per batch. Otherwise they are
+        read back at once.
     type: bool
     default: true
   rings:

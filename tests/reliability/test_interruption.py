@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates impo
 from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, inventory_file
 from ansible_collections.rayfleet.anyscale.tests.support.processes import MARK, PROC, marked
+from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import record
 
 Json = dict[str, t.Any]
@@ -39,7 +40,7 @@ Json = dict[str, t.Any]
 ACCOUNT = "222222222222"
 SHARED_ROLE = "ray-shared"
 CLOUDS, BUCKETS, OF_ONE_ROLE, FORKS = 12, 2, 4, 6
-FEW, MANY = 2, 50
+FEW, MANY = 3, 50
 OTHERS = ("PartnerIngest", "AnalyticsExport")  # the Sids of those who were there before
 ANSWER_SECONDS = 0.03  # about what AWS takes, so that writes take a good part of a run
 MOST_RUN_SECONDS = 120.0
@@ -82,7 +83,7 @@ class Controller:
             folder, sandbox, fleet, cloud_iam_backup_dir=str(self._backups)
         )
 
-    def start(self, mark: str) -> subprocess.Popen[bytes]:
+    def start(self, mark: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Begin a run in a process group of its own, as a shell does, for a user whose umask hides
         nothing.
         """
@@ -100,6 +101,7 @@ class Controller:
                     "rayfleet.anyscale.onboard",
                     "--forks",
                     str(FORKS),
+                    *arguments,
                 ],
                 cwd=self._folder,
                 env={**self._sandbox.environment(), **home, MARK: mark},
@@ -139,6 +141,10 @@ class Controller:
             self._temporary,
         )
         return sorted(path for root in roots for path in root.rglob("*") if path.is_file())
+
+    def backups(self) -> list[Path]:
+        """The backups of what was replaced."""
+        return sorted(self._backups.glob("*.json"))
 
     def wrong_files(self) -> list[str]:
         """What is wrong with these: they can be read by others, are half written, or keep others
@@ -183,6 +189,11 @@ def press_ctrl_c(process: subprocess.Popen[bytes], _mark: str) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def terminate_controller(process: subprocess.Popen[bytes], _mark: str) -> None:
+    """As a service manager ends a service."""
+    process.terminate()
+
+
 def kill_controller(process: subprocess.Popen[bytes], _mark: str) -> None:
     """The workers are left alone with what they are at."""
     process.kill()
@@ -204,7 +215,10 @@ def kill_all(process: subprocess.Popen[bytes], mark: str) -> None:
     process.wait()
 
 
-WAYS = {way.__name__: way for way in (press_ctrl_c, kill_controller, kill_all, kill_group)}
+WAYS = {
+    way.__name__: way
+    for way in (press_ctrl_c, terminate_controller, kill_controller, kill_all, kill_group)
+}
 
 
 class Interruption(t.NamedTuple):
@@ -412,6 +426,82 @@ def test_a_run_that_is_broken_off_is_made_good_by_the_next(surrounding_sandbox: 
     assert not all(aftermath.was_through for aftermath in aftermaths), "no run was broken off"
 
 
+# --- what is being written ------------------------------------------------------------------------
+
+WRITE_SECONDS = 1.5
+FINISH_SECONDS = 10.0
+# After which time a process is gone that ends at once, on a busy machine.
+LEEWAY_SECONDS = 8.0
+THREADS = 2
+_ENDED: dict[str, t.Callable[[subprocess.Popen[bytes], str], None]] = {
+    "SIGINT": press_ctrl_c,
+    "SIGTERM": terminate_controller,
+}
+
+
+def broken_off_amid_a_write(
+    sandbox: Sandbox,
+    controller: Controller,
+    end: t.Callable[[subprocess.Popen[bytes], str], None],
+) -> tuple[float, int]:
+    """Break a run off while it makes its first writes. Returns the seconds until its processes are
+    gone, and its exit status.
+    """
+    mark = uuid.uuid4().hex
+    process = controller.start(mark, "-e", f"fleet_threads={THREADS}")
+    try:
+        latest = time.monotonic() + MOST_RUN_SECONDS
+        while not controller.backups() and time.monotonic() < latest:
+            time.sleep(0.02)
+        time.sleep(WRITE_SECONDS / 3)
+        end(process, mark)
+        ended = time.monotonic()
+        while marked(mark) and time.monotonic() - ended < MOST_GONE_SECONDS:
+            time.sleep(0.05)
+            process.poll()
+        return time.monotonic() - ended, process.wait()
+    finally:
+        kill_all(process, mark)
+
+
+@pytest.mark.parametrize("name", few_of(_ENDED, "SIGINT"))
+def test_what_is_being_written_is_finished_and_nothing_new_begins(
+    surrounding_sandbox: Sandbox, name: str
+) -> None:
+    """Each thread ends what it has begun, and then the run ends, before the next stage."""
+    fleet = prepared(surrounding_sandbox)
+    surrounding_sandbox.fault("UpdateAssumeRolePolicy", delay=WRITE_SECONDS, times=10**6)
+    with tempfile.TemporaryDirectory() as folder:
+        controller = Controller(surrounding_sandbox, Path(folder), fleet)
+        seconds, status = broken_off_amid_a_write(surrounding_sandbox, controller, _ENDED[name])
+        assert status not in (0, 2), controller.output
+        assert seconds < WRITE_SECONDS + LEEWAY_SECONDS
+        written = surrounding_sandbox.writes()
+        assert [call["status"] for call in written] == [200] * len(written)
+        assert {call["operation"] for call in written} == {"UpdateAssumeRolePolicy"}
+        assert len(written) == len(controller.backups()) <= THREADS
+        assert controller.wrong_files() == []
+        surrounding_sandbox.clear_faults()
+        controller.run()
+    assert unmet(surrounding_sandbox, fleet) == []
+
+
+@pytest.mark.long
+def test_a_write_that_does_not_end_is_given_up(surrounding_sandbox: Sandbox) -> None:
+    """After ten seconds."""
+    fleet = prepared(surrounding_sandbox)
+    surrounding_sandbox.fault("UpdateAssumeRolePolicy", delay=40.0, times=THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        controller = Controller(surrounding_sandbox, Path(folder), fleet)
+        seconds, status = broken_off_amid_a_write(surrounding_sandbox, controller, press_ctrl_c)
+        assert status not in (0, 2), controller.output
+        assert FINISH_SECONDS - 1 < seconds < FINISH_SECONDS + LEEWAY_SECONDS
+        assert controller.wrong_files() == []
+        surrounding_sandbox.clear_faults()
+        controller.run()
+    assert unmet(surrounding_sandbox, fleet) == []
+
+
 @pytest.mark.soak
 def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
     """At moments all over the run, of which some are amid its writes."""
@@ -441,6 +531,6 @@ def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
     }
     record(
         "interruption",
-        "Onboarding a fleet, broken off at random moments by SIGINT and SIGKILL",
+        "Onboarding a fleet, broken off at random moments by SIGINT, SIGTERM and SIGKILL",
         figures,
     )

@@ -96,12 +96,10 @@ class Engine:
         stages: t.Collection[str],
         threads: int,
         keeps_documents: bool = True,
-        confirms: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """stages: the kinds of resources. keeps_documents: whether plans are needed with their
-        documents, to predict or to display them. confirms: whether written policies are read back
-        after a time, instead of at once.
+        documents, to predict or to display them.
         """
         self._services = services
         self._state = state
@@ -111,7 +109,6 @@ class Engine:
         self._order = STAGES if state == "present" else STAGES[::-1]
         self._threads = threads
         self._keeps_documents = keeps_documents
-        self._confirms = confirms
         self._clock = clock
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
@@ -185,8 +182,10 @@ class Engine:
                     done.append(one)
         return done
 
-    def converge(self, clouds: t.Collection[Cloud]) -> list[Done]:
-        """Converge these planned clouds, kind by kind of resource."""
+    def converge(self, clouds: t.Collection[Cloud], read_back: bool = False) -> list[Done]:
+        """Converge these planned clouds, kind by kind of resource. read_back: whether policies are
+        read back at once, and not by ``confirm()``.
+        """
         done: list[Done] = []
         unsaved = {cloud: sum(plan.changed for _, plan in cloud.plans.values()) for cloud in clouds}
 
@@ -195,7 +194,7 @@ class Engine:
             if pending:
                 one = Done(resource, pending)
                 done.append(one)  # before it can fail: it may have written a part
-                self._save(one, clouds)
+                self._save(one, clouds, read_back)
                 for cloud in pending:
                     unsaved[cloud] -= 1
                     if not unsaved[cloud]:
@@ -206,14 +205,14 @@ class Engine:
             self._each(save, resources, lambda resource: _pending(resource, clouds))
         return done
 
-    def _save(self, one: Done, clouds: t.Collection[Cloud]) -> None:
+    def _save(self, one: Done, clouds: t.Collection[Cloud], read_back: bool) -> None:
         """Write a resource for all clouds that want it."""
         resource, journal, params = one.resource, one.journal, _params_of(one.clouds)
         one.wanting = _wanting(resource, clouds)
         reconciler = resource.reconciler(one.wanting, fresh=True)
         live = t.cast(Live, resource.live)
         with _recording(one):
-            if resource.stage in (TRUST, BUCKET) and self._confirms:
+            if resource.stage in (TRUST, BUCKET) and not read_back:
                 one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
                 own = t.cast(Plan, one.clouds[0].plan(resource.stage))

@@ -164,7 +164,7 @@ class Run:
         if self.options.check_mode:
             return self._engine.predict(batch)
         self._begin("Converge", len(batch))
-        done = self._engine.converge(batch)
+        done = self._engine.converge(batch, read_back=not self.options.confirm)
         if self.options.confirm:
             self._engine.confirm(done)
         return done
