@@ -382,10 +382,14 @@ def survive(sandbox: Sandbox, interruption: Interruption, run_seconds: float) ->
     return aftermath
 
 
-def prepared(sandbox: Sandbox) -> list[Cloud]:
-    """A fleet that differs, in an AWS that takes its time."""
+def prepared(sandbox: Sandbox, write_seconds: float = 0.0) -> list[Cloud]:
+    """A fleet that differs, in an AWS that takes its time. write_seconds: to write trust policies,
+    which are written first.
+    """
     sandbox.reset()
     sandbox.seed(FLEET)
+    if write_seconds:
+        sandbox.fault("UpdateAssumeRolePolicy", delay=write_seconds, times=10**6)
     sandbox.fault("*", delay=ANSWER_SECONDS, times=10**6)
     return FLEET
 
@@ -469,8 +473,7 @@ def test_what_is_being_written_is_finished_and_nothing_new_begins(
     surrounding_sandbox: Sandbox, name: str
 ) -> None:
     """Each thread ends what it has begun, and then the run ends, before the next stage."""
-    fleet = prepared(surrounding_sandbox)
-    surrounding_sandbox.fault("UpdateAssumeRolePolicy", delay=WRITE_SECONDS, times=10**6)
+    fleet = prepared(surrounding_sandbox, WRITE_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         controller = Controller(surrounding_sandbox, Path(folder), fleet)
         seconds, status = broken_off_amid_a_write(surrounding_sandbox, controller, _ENDED[name])
@@ -489,8 +492,7 @@ def test_what_is_being_written_is_finished_and_nothing_new_begins(
 @pytest.mark.long
 def test_a_write_that_does_not_end_is_given_up(surrounding_sandbox: Sandbox) -> None:
     """After ten seconds."""
-    fleet = prepared(surrounding_sandbox)
-    surrounding_sandbox.fault("UpdateAssumeRolePolicy", delay=40.0, times=THREADS)
+    fleet = prepared(surrounding_sandbox, 4 * FINISH_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         controller = Controller(surrounding_sandbox, Path(folder), fleet)
         seconds, status = broken_off_amid_a_write(surrounding_sandbox, controller, press_ctrl_c)
