@@ -356,13 +356,10 @@ LATE = {
         False,
         "Another writer keeps overwriting the policy of bucket anyscale-shared-0.",
     ),
-    "each time, before it is read back": Late(
-        99, (), 2, False, "another writer keeps changing it", early=True
-    ),
 }
 
 
-@pytest.mark.parametrize("name", few_of(LATE, "once", "once, unconfirmed", "each time"))
+@pytest.mark.parametrize("name", few_of(LATE, "once", "once, unconfirmed"))
 def test_what_a_late_write_took_out_is_put_in_again(
     running_sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
@@ -390,11 +387,10 @@ def test_what_a_late_write_took_out_is_put_in_again(
     assert [text for text in after if Latecomer.grant["Sid"] not in text] == before
     assert len(after) == len(before) + 1
     assert late.says in run.output, run.output
-    assert re.search(
-        rf"^cloud-000 .* changed=[1-9].* failed={int(late.exit_status > 0)} ",
-        run.output,
-        re.MULTILINE,
-    ), run.output
+    changed = "" if late.exit_status else "changed=[1-9].* "  # Ansible does not count both
+    failed = int(late.exit_status > 0)
+    recap = rf"^cloud-000 .* {changed}.*failed={failed} "
+    assert re.search(recap, run.output, re.MULTILINE), run.output
 
 
 def _set(*variables: str) -> list[str]:
