@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_argument_spec,
@@ -65,9 +66,11 @@ class Module(abc.ABC):
 
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         self.params = params
-        for option in _NAMES:
-            if isinstance(params.get(option), str):
-                _refuse_no_name(option, params[option])
+        for name in _NAMES:
+            if isinstance(params.get(name), str):
+                # In playbooks, the option of a common name has a variable of another name.
+                named = option(name, "cloud_iam_compute_config") if name == "name" else name
+                _refuse_no_name(named, params[name])
         self._refuse_null()
         self.session = connect(params)
 
@@ -77,14 +80,14 @@ class Module(abc.ABC):
 
     def _refuse_null(self) -> None:
         """Raise if a required option is null: Ansible's own validation accepts that."""
-        needed = [option for option, rule in self.options.items() if rule.get("required")]
+        needed = [name for name, rule in self.options.items() if rule.get("required")]
         for switch, value, options in self.rules.get("required_if", ()):
             needed += options if self.params.get(switch) == value else ()
-        for option in needed:
-            if self.params.get(option) is None:
-                raise InputError(f"{option} is null.", "Set it to a value.")
+        for name in needed:
+            if self.params.get(name) is None:
+                raise InputError(f"{name} is null.", "Set it to a value.")
         for options in self.rules.get("required_one_of", ()):
-            if all(self.params.get(option) is None for option in options):
+            if all(self.params.get(name) is None for name in options):
                 raise InputError(f"{' and '.join(options)} are null.", "Set one of them.")
 
 
@@ -146,14 +149,14 @@ def module_arguments(module_class: type[Module]) -> Json:
     return arguments
 
 
-def _refuse_no_name(option: str, name: str) -> None:
+def _refuse_no_name(named: str, name: str) -> None:
     """Raise if a text cannot be the name of anything."""
     if not name.strip():
-        raise InputError(f"{option} is empty.", "Set it, or omit it.")
+        raise InputError(f"{named} is empty.", "Set it, or omit it.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
         what = (
             f"has {len(name)} characters"
             if name.isprintable()
             else "contains a line break or another control character"
         )
-        raise InputError(f"{option} {what}: {name[:80]!r}.", "Set it to the name only.")
+        raise InputError(f"{named} {what}: {name[:80]!r}.", "Set it to the name only.")

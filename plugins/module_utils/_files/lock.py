@@ -22,6 +22,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
     TaskError,
     UnsettledError,
 )
@@ -77,6 +78,10 @@ def _open(path: str) -> int:
 
 
 def _private_directory(directory: str | None) -> str:
+    if directory and not os.path.isabs(directory):
+        raise InputError(
+            f"lock_dir {directory!r} is not an absolute path.", "Start it with / or ~."
+        )
     path = directory or os.path.join(tempfile.gettempdir(), f"rayfleet.anyscale-{os.getuid()}")
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)

@@ -32,6 +32,8 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
+Json = dict[str, t.Any]
+
 EXPECTED = {
     "vision-prod": {
         "ec2_trust_missing",
@@ -181,10 +183,7 @@ def test_check_mode_predicts_the_run_and_writes_nothing(fleet: Fleet) -> None:
 def test_check_mode_predicts_the_compute_config_to_use(fleet: Fleet, cloud: Cloud) -> None:
     """Down to the version."""
     if EXPECTED[cloud.name]:
-        predicted, real = (
-            run.result(cloud.name, "cloud_iam")["compute_config_profile"]
-            for run in (fleet.check, fleet.first)
-        )
+        predicted, real = (run.outcomes[cloud.name] for run in (fleet.check, fleet.first))
         assert predicted["compute_config"] == real["compute_config"]
 
 
@@ -200,21 +199,17 @@ def test_the_second_run_changes_nothing_and_makes_no_write_call(fleet: Fleet) ->
     assert not any(fleet.second.changed(cloud.name) for cloud in FLEET)
 
 
-def test_a_converged_cloud_costs_four_reads(fleet: Fleet) -> None:
-    """And each account one session; where an account has many of the clouds, a page of it takes the
-    place of single reads.
+def test_a_fleet_in_sync_costs_few_reads(fleet: Fleet) -> None:
+    """One for each bucket, and one for each cloud whose role is not in the inventory. Roles, profiles
+    and compute configs are read by the page, and each account has one session.
     """
-    operations = dict(fleet.second.operations)
-    reads = {
-        name: operations.pop(name)
-        for name in ("GetAccountAuthorizationDetails", "GetInstanceProfile", "GetRole")
-    }
-    assert operations == {
+    assert fleet.second.operations == {
         "AssumeRole": 2,
-        "GetBucketPolicy": len(FLEET),
-        "POST /api/v2/compute_templates/search": len(FLEET),
+        "GetAccountAuthorizationDetails": 2,
+        "GetBucketPolicy": len({cloud.bucket_name for cloud in FLEET}),
+        "GET /api/v2/clouds/{id}/resources": sum(not cloud.role for cloud in FLEET),
+        "POST /api/v2/compute_templates/search": 1,
     }
-    assert sum(reads.values()) < 2 * len(FLEET)
 
 
 def test_no_unmanaged_statement_is_lost_or_changed(fleet: Fleet) -> None:
@@ -257,9 +252,7 @@ def test_anyscales_command_line_shows_the_profile(fleet: Fleet) -> None:
     hidden it.
     """
     cloud = next(cloud for cloud in FLEET if cloud.name == "genomics-dev")
-    version = fleet.first.result(cloud.name, "cloud_iam")["compute_config_profile"][
-        "compute_config"
-    ]
+    version = fleet.first.outcomes[cloud.name]["compute_config"]
     command = [
         str(BIN / "anyscale"),
         "compute-config",
@@ -314,11 +307,10 @@ UNSET = object()  # the variable is not defined at all
 # refuses it as tests/unit/plugins/test_option_values.py shows for all kinds of values. No text is a
 # template but those that Ansible was given as such.
 HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
-    "cloud_iam_state": {"a template": (TEMPLATE, "value of state must be one of")},
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "another account": (SCIENCE_ACCOUNT, f"account_id of this cloud is {SCIENCE_ACCOUNT}"),
+        "another account": (SCIENCE_ACCOUNT, f"but account_id is {SCIENCE_ACCOUNT}"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {
@@ -326,12 +318,12 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
         "a template": (TEMPLATE, "is not the name of an IAM role"),
     },
     "cloud_iam_bucket": {
-        "undefined": (UNSET, "'cloud_iam_bucket' is undefined"),
+        "undefined": (UNSET, "cloud_iam_bucket is not set"),
         "a template": (TEMPLATE, "does not name an S3 bucket"),
     },
     "cloud_iam_compute_config": {
-        "undefined": (UNSET, "'cloud_iam_compute_config' is undefined"),
-        "two lines": ("ray\nray", "compute_config contains a line break"),
+        "undefined": (UNSET, "cloud_iam_compute_config is not set"),
+        "two lines": ("ray\nray", "(cloud_iam_compute_config in playbooks) contains a line"),
     },
     "cloud_iam_compute_config_spec": {
         "a template": (TEMPLATE, "config"),
@@ -340,17 +332,34 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_instance_profile": {
         "a template": (TEMPLATE, "is not the name of an IAM instance profile")
     },
-    "cloud_iam_arn_kind": {"a template": (TEMPLATE, "value of arn_kind must be")},
+    "cloud_iam_arn_kind": {"a template": (TEMPLATE, "value of cloud_iam_arn_kind must be")},
     "cloud_iam_dest": {"a folder": ("/", "dest")},
     "cloud_iam_quota_chars": {"a template": (TEMPLATE, "quota_chars")},
     "cloud_iam_backup_dir": {"a template": (TEMPLATE, "backup_dir")},
     "cloud_iam_run_id": {"a template": (TEMPLATE, "run_id")},
+    "cloud_iam_lock_dir": {"a template": (TEMPLATE, "lock_dir")},
     "cloud_iam_region": {"a template": (TEMPLATE, "region")},
     "cloud_iam_assume_role_arn": {"a template": (TEMPLATE, "lookup")},
-    "cloud_iam_assume_role_external_id": {"a template": (TEMPLATE, "assume_role_external_id")},
+    **{
+        f"cloud_iam_{option}": {"a template": (TEMPLATE, option)}
+        for option in (
+            "assume_role_external_id",
+            "assume_role_session_name",
+            "access_key",
+            "secret_key",
+            "session_token",
+            "profile",
+            "endpoint_url",
+            "aws_ca_bundle",
+            "anyscale_host",
+            "anyscale_token",
+        )
+    },
     **{
         key: {"a template": (TEMPLATE, "lookup")}
         for key in (
+            "cloud_iam_validate_certs",
+            "cloud_iam_anyscale_allow_http",
             "cloud_iam_create_instance_profile",
             "cloud_iam_publish",
             "cloud_iam_manage_trust",
@@ -387,19 +396,21 @@ def _refusals(
     """A run on as many clouds as there are values, each of which is valid but for one variable; and
     its home.
     """
-    folder, cloud = tmp_path_factory.mktemp("refusals"), FLEET[0]
+    folder = tmp_path_factory.mktemp("refusals")
+    # Nothing is shared, since what clouds share is read with the variables of one of them.
+    clouds = [
+        Cloud(_host(*value), VISION_ACCOUNT, trust="lambda_only", bucket=f"refusal-{number}")
+        for number, value in enumerate(VALUES)
+    ]
     running_sandbox.reset()
-    running_sandbox.seed([cloud])
-    inventory = inventory_file(folder, running_sandbox, [cloud])
+    running_sandbox.seed(clouds)
+    inventory = inventory_file(folder, running_sandbox, clouds)
     group = yaml.safe_load(inventory.read_text())["all"]["children"]["anyscale_clouds"]
-    complete = group["hosts"].pop(cloud.name)
     for variable, kind in VALUES:
-        value = HOSTILE[variable][kind][0]
-        others = {name: one for name, one in complete.items() if name != variable}
-        group["hosts"][_host(variable, kind)] = {
-            **others,
-            **({} if value is UNSET else {variable: value}),
-        }
+        host = group["hosts"][_host(variable, kind)]
+        host[variable] = HOSTILE[variable][kind][0]
+        if host[variable] is UNSET:
+            del host[variable]
     (folder / "group_vars").mkdir()
     (folder / "group_vars/anyscale_clouds.yml").write_text(yaml.safe_dump(group.pop("vars")))
     inventory.write_text(
@@ -442,32 +453,6 @@ def test_each_variable_of_the_role_is_tried() -> None:
     assert set(HOSTILE) == set(specifications["main"]["options"])
 
 
-def test_a_rollout_in_batches_stops_at_its_failure_budget(
-    running_sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """With serial and max_fail_percentage, the clouds of later batches are not touched."""
-    healthy = FLEET[-2:]
-    running_sandbox.reset()
-    running_sandbox.seed(healthy)
-    running_sandbox.seed_broken()
-    inventory = inventory_file(tmp_path, running_sandbox, [healthy[0], BROKEN_CLOUD, healthy[1]])
-    options = (
-        "-e",
-        "onboard_serial=2",
-        "-e",
-        "onboard_max_fail_percentage=10",
-        "-e",
-        "onboard_throttle=1",
-    )
-    run = run_playbook(running_sandbox, "onboard", inventory, *options)
-    assert run.failed() == {BROKEN_CLOUD.name}
-    assert run.reasons(healthy[0].name) == EXPECTED[healthy[0].name], (
-        "the batch ends with the task that one cloud failed at"
-    )
-    assert run.reasons(healthy[1].name) == set()
-    assert run.exit_status == 2
-
-
 def test_the_recap_keeps_to_the_limit_and_counts_every_failure(
     running_sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -491,11 +476,16 @@ def test_the_recap_keeps_to_the_limit_and_counts_every_failure(
 
 
 def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:
-    """A playbook that applies the role several times, to a state each for a role of IAM."""
-    role = {"ansible.builtin.include_role": {"name": "rayfleet.anyscale.cloud_iam"}}
+    """A playbook that applies entry points of the role, each to a role of IAM."""
     tasks = [
-        {**role, "vars": {"cloud_iam_state": state, "cloud_iam_role": name}}
-        for state, name in steps
+        {
+            "ansible.builtin.include_role": {
+                "name": "rayfleet.anyscale.cloud_iam",
+                "tasks_from": tasks_from,
+            },
+            "vars": {"cloud_iam_role": name},
+        }
+        for tasks_from, name in steps
     ]
     path = folder / "role.yml"
     path.write_text(
@@ -504,99 +494,36 @@ def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:
     return str(path)
 
 
-def test_a_cloud_moves_to_another_role_in_one_play(
-    running_sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """The role applied for the new role and then, with absent, for the old one: the new one keeps
-    what it got.
+def test_a_cloud_moves_to_another_role_and_back(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """The role applied for the new role of IAM and then, with absent, for the old one: the new one
+    keeps what it got, until absent takes it back, and what was there before stays.
     """
-    cloud = next(cloud for cloud in FLEET if cloud.name == "search-lab")
-    new = "search-lab-ray-next"
+    cloud = next(cloud for cloud in FLEET if cloud.name == "robotics-prod")
+    old, new = cloud.role_name, "robotics-ray-next"
     running_sandbox.reset()
     running_sandbox.seed([cloud])
     iam = running_sandbox.client("iam", cloud.account_id)
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    iam.create_role(
-        RoleName=new,
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )
-    steps = [("present", cloud.role_name), ("present", new), ("absent", cloud.role_name)]
+
+    def trust(name: str) -> Json:
+        return t.cast(Json, iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"])
+
+    before = trust(old)
+    iam.create_role(RoleName=new, AssumeRolePolicyDocument=json.dumps(before))
     inventory = inventory_file(tmp_path, running_sandbox, [cloud], cloud_iam_role=None)
-    run = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
-    assert run.exit_status == 0, run.output
+    steps = [("main", old), ("main", new), ("absent", old)]
+    moved = run_playbook(running_sandbox, _role_playbook(tmp_path, steps), inventory)
+    assert moved.exit_status == 0, moved.output
     granted = json.dumps(_bucket_statements(running_sandbox, cloud))
-    assert f"role/{new}" in granted
-    assert cloud.role_arn not in granted
-    assert "ec2.amazonaws.com" in json.dumps(
-        iam.get_role(RoleName=new)["Role"]["AssumeRolePolicyDocument"]
-    )
+    assert (f"role/{new}" in granted, cloud.role_arn in granted) == (True, False)
+    assert trust(old) == before
+    assert "ec2.amazonaws.com" in json.dumps(trust(new))
     newest = running_sandbox.organization.templates.search(
         {"name": {"equals": cloud.compute_config_name}, "version": -1}
     )[0]
     assert f"instance-profile/{new}" in json.dumps(newest["config"])
-
-
-@pytest.mark.long
-def test_thirty_clouds_that_share_a_bucket_lose_nothing(
-    running_sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """Thirty forks write the same policy; every grant and the unmanaged statement are there in the
-    end.
-    """
-    clouds = [
-        Cloud(
-            f"shared-{number:02}",
-            VISION_ACCOUNT,
-            trust="manual_page",
-            bucket="anyscale-shared-by-many",
-            bucket_policy="foreign_reader",
-        )
-        for number in range(30)
-    ]
-    running_sandbox.reset()
-    running_sandbox.seed(clouds)
-    inventory = inventory_file(
-        tmp_path,
-        running_sandbox,
-        clouds,
-        cloud_iam_manage_compute_config=False,
-        cloud_iam_manage_trust=False,
-    )
-    run = run_playbook(running_sandbox, "onboard", inventory, "--forks", "30")
-    assert run.failed() == set()
-    statements = _bucket_statements(running_sandbox, clouds[0])
-    assert [raw["Sid"] for raw in statements] == ["AnalyticsExport", "AnyscaleClusterAccess"]
-    assert statements[1]["Principal"]["AWS"] == sorted(cloud.role_arn for cloud in clouds)
-
-
-def test_absent_takes_back_what_present_gave(running_sandbox: Sandbox, tmp_path: Path) -> None:
-    """Override, grant and trust go; what was there before stays."""
-    cloud = next(cloud for cloud in FLEET if cloud.name == "robotics-prod")
-    running_sandbox.reset()
-    running_sandbox.seed([cloud])
-    inventory = inventory_file(tmp_path, running_sandbox, [cloud])
-    trust = running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)[
-        "Role"
-    ]["AssumeRolePolicyDocument"]
-    run_playbook(running_sandbox, "onboard", inventory)
-    absent = _role_playbook(tmp_path, [("absent", cloud.role_name)])
-    run = run_playbook(running_sandbox, absent, inventory)
-    assert run.reasons(cloud.name) == {
-        "profile_present",
-        "access_present",
-        "access_in_other_statement",
-        "ec2_trust_present",
-    }
-    again = run_playbook(running_sandbox, absent, inventory)
-    assert (again.changed(cloud.name), again.writes) == (False, [])
-    assert (
-        running_sandbox.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"][
-            "AssumeRolePolicyDocument"
-        ]
-        == trust
-    )
-    assert cloud.role_arn not in json.dumps(_bucket_statements(running_sandbox, cloud))
+    absent = _role_playbook(tmp_path, [("absent", new)])
+    runs = [run_playbook(running_sandbox, absent, inventory) for _time in range(2)]
+    assert runs[0].reasons(cloud.name) == {"profile_present", "access_present", "ec2_trust_present"}
+    assert (runs[1].changed(cloud.name), runs[1].writes) == (False, [])
+    assert trust(new) == before
+    assert f"role/{new}" not in json.dumps(_bucket_statements(running_sandbox, cloud))
