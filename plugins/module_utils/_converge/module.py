@@ -36,6 +36,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     backup_argument_spec,
     check_backup_options,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import (
+    check_lock_directory,
+)
 
 # Options that are names. An empty one is a variable that was not set, and means neither all nor the
 # default.
@@ -101,6 +104,7 @@ class ConvergingModule(Module):
     def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
         super().__init__(params, connect)
         check_backup_options(params)
+        check_lock_directory(params.get("lock_dir"))
         self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
 
     @abc.abstractmethod

@@ -67,6 +67,14 @@ def _acquire(resource: str, directory: str | None, seconds: float) -> int:
     )
 
 
+def check_lock_directory(directory: str | None) -> None:
+    """Validate the directory for locks: runs with different working directories share them."""
+    if directory and not os.path.isabs(directory):
+        raise InputError(
+            f"lock_dir {directory!r} is not an absolute path.", "Start it with / or ~."
+        )
+
+
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
