@@ -116,13 +116,15 @@ def grants(
     raw: RawStatement, role: Role, action: str, resource: str, arns: t.Mapping[str, str]
 ) -> bool:
     """Whether a statement grants a role an action by its full name, without a Condition."""
+    # First, since each of several actions is looked for in each statement.
+    if action not in as_list(raw.get("Action")):
+        return False
     statement = canonical(raw, arns)
     return (
         statement.effect == "Allow"
         and not statement.conditions
         and statement.principals is not None
         and ("AWS", role.arn) in statement.principals
-        and action in as_list(raw.get("Action"))
         and statement.includes_resource(resource)
     )
 
