@@ -20,6 +20,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_settings import (
+    SETTINGS,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
@@ -320,7 +323,52 @@ def run_audit(sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
     )
     inventory.write_text(yaml.safe_dump(content))
     shown = {"ANSIBLE_SHOW_CUSTOM_STATS": "true"}
-    return lambda *arguments: run_playbook(sandbox, "audit", inventory, *arguments, variables=shown)
+    return lambda *arguments, playbook="audit", **variables: run_playbook(
+        sandbox, playbook, inventory, *arguments, variables=shown | variables
+    )
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("case", SETTINGS)
+def test_settings_of_ansible_change_no_report(
+    run_audit: t.Callable[..., Run], tmp_path: Path, case: str
+) -> None:
+    """Nor what the audit fails for; with a cloud that is left to the role, too."""
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / f"host_vars/{UNTOUCHED[0]}.yml").write_text("anyscale_in_worker: false\n")
+    every = _clouds_after(run_audit(), tmp_path)
+    run = run_audit(**SETTINGS[case])
+    assert _audits(run) == ["cloud_iam_info", "fleet_audit"]
+    assert _clouds_after(run, tmp_path) == every
+    assert _failures(run) == {MISNAMED}
+
+
+def test_an_audit_can_be_imported_twice(run_audit: t.Callable[..., Run], tmp_path: Path) -> None:
+    """Each time for its own clouds. One that fails in the first does not end the second."""
+    parts = {"first": [MISNAMED, UNTOUCHED[1]], "second": [UNTOUCHED[0]]}
+    imports = [
+        {
+            "ansible.builtin.import_playbook": "rayfleet.anyscale.audit",
+            "vars": {"audit_hosts": ",".join(names), "audit_report_dir": str(tmp_path / part)},
+        }
+        for part, names in parts.items()
+    ]
+    (tmp_path / "site.yml").write_text(yaml.safe_dump(imports))
+    run = run_audit(playbook=str(tmp_path / "site.yml"), ANSIBLE_ANY_ERRORS_FATAL="true")
+    for part, names in parts.items():
+        report = json.loads((tmp_path / part / "report.json").read_text())
+        assert [cloud["name"] for cloud in report["clouds"]] == names
+    assert (run.exit_status, run.failed()) == (2, {MISNAMED})
+
+
+def test_an_audit_in_check_mode_writes_no_report(
+    run_audit: t.Callable[..., Run], tmp_path: Path
+) -> None:
+    """All else is the same."""
+    run = run_audit("--check")
+    assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
+    assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in run.output
+    assert not (tmp_path / "anyscale-audit").exists()
 
 
 def _audits(run: Run) -> list[str]:
