@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity
 )
 
 Json = dict[str, t.Any]
+Derived = t.TypeVar("Derived")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +88,15 @@ class Facts:
     bucket_policy: Fact[Document]
     bucket_tags: Fact[list[dict[str, str]]]
     principals: Fact[dict[str, str]]
+    _derived: dict[t.Any, t.Any] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, key: t.Hashable, derive: t.Callable[[], Derived]) -> Derived:
+        """What several checks derive from the facts, derived once."""
+        if key not in self._derived:
+            self._derived[key] = derive()
+        return t.cast(Derived, self._derived[key])
 
     def live_role(self) -> Json:
         """The role, where it exists."""

@@ -91,6 +91,10 @@ def observed_config(facts: Facts, name: str) -> Observed:
 
 def effective_profiles(facts: Facts, name: str) -> list[Effective]:
     """The profile of each node group of a live compute config."""
+    return facts.once(("effective_profiles", name), lambda: _effective_profiles(facts, name))
+
+
+def _effective_profiles(facts: Facts, name: str) -> list[Effective]:
     try:
         groups = node_groups(observed_config(facts, name))
     except TaskError as error:
