@@ -34,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     host_of,
     with_dependents,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import new_token
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
@@ -89,6 +90,7 @@ class ActionModule(FleetAction):
         if not assignment.by_host:
             raise _without_cloud(unassigned)
         return {
+            "run": new_token(),
             "warnings": [
                 "Not restored, because these documents belong to no cloud of the play: "
                 f"{summarize_names(unassigned)}."

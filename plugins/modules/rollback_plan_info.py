@@ -91,6 +91,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+run:
+  description: A name for this rollback, for a group of its hosts. Each task returns another one.
+  returned: success
+  type: str
+  sample: 0f3a9c41
 hosts:
   description: The hosts that have a document to restore.
   returned: success

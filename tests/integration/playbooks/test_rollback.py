@@ -19,6 +19,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     same_config,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import restore
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    TrustPolicyStore,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
@@ -324,13 +327,13 @@ def test_another_writer_changes_it_during_the_restore(
 ) -> None:
     """What they wrote is refused like anything that they wrote before, and is not lost."""
     backup = change(run_module, KINDS["trust policy"])
-    real = restore._TrustPolicyRestore.write
+    real = TrustPolicyStore.write
 
-    def overtaken(self: t.Any, document: Json) -> None:
-        real(self, document)
+    def overtaken(self: TrustPolicyStore, *arguments: t.Any) -> None:
+        real(self, *arguments)
         put_trust(seeded, policy(LAMBDA, PARTNER), CLOUD.role_name)
 
-    monkeypatch.setattr(restore._TrustPolicyRestore, "write", overtaken)
+    monkeypatch.setattr(TrustPolicyStore, "write", overtaken)
     assert (
         "was changed by another writer after the run"
         in failure(run_module(MODULE, files=[backup]))["msg"]
@@ -817,4 +820,16 @@ def test_a_pattern_that_matches_no_cloud_is_an_error(
     )
     assert run.exit_status == 4
     assert run.operations == {}
-    assert "No host in the inventory matches visoin: there is no cloud to roll back." in run.output
+    assert "No host in the inventory matches visoin. Check the inventory" in run.output
+    assert "rollback_hosts" in run.output
+
+
+@pytest.mark.long
+def test_tags_are_refused(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """No tag of onboard leaves a part of a run as it is."""
+    running_sandbox.reset()
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
+    for tags in (["--tags", "trust"], ["--skip-tags", "trust"]):
+        run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=x", *tags)
+        assert (run.exit_status, run.operations) == (2, {})
+        assert "This playbook restores all documents of a run, and has no tags." in run.output
