@@ -16,6 +16,10 @@ import jinja2.nodes
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import (
+    role_users,
+    rollback,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
     ROW,
     SHARED,
@@ -30,6 +34,11 @@ NAMES = sorted(path.stem for path in PLAYBOOKS.glob("*.yml"))
 EXPRESSIONS = {"when", "that", "failed_when", "changed_when", "break_when", "until"}
 ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit", "query", "undef"}
 FROM_AWX = {"awx_job_id"}
+# Variables of hosts that an action reads itself.
+READ_BY_ACTIONS = {
+    "rayfleet.anyscale.offboard_refusals_info": role_users.VARIABLES,
+    "rayfleet.anyscale.rollback_plan_info": rollback.VARIABLES,
+}
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
 
 
@@ -53,6 +62,7 @@ class Variables:
             self._read(f"{{{{ {value} }}}}" if is_expression else value)
 
     def _visit(self, key: str, value: t.Any) -> None:
+        self.read.update(READ_BY_ACTIONS.get(key, ()))
         if key == "register":
             self.set.add(value)
         elif key in ("vars", "ansible.builtin.set_fact"):
