@@ -219,6 +219,7 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_INSTANCE_PROFILES,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,
+        _READ_IN_BULK,
         _WRITE_TRUST_POLICIES,
         _WRITE_BUCKET_POLICIES,
         _DELETE_BUCKET_POLICIES,
