@@ -16,10 +16,6 @@ import jinja2.nodes
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import (
-    role_users,
-    rollback,
-)
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
     ROW,
     SHARED,
@@ -34,11 +30,8 @@ NAMES = sorted(path.stem for path in PLAYBOOKS.glob("*.yml"))
 EXPRESSIONS = {"when", "that", "failed_when", "changed_when", "break_when", "until"}
 ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit", "query", "undef"}
 FROM_AWX = {"awx_job_id"}
-# Variables of hosts that an action reads itself.
-READ_BY_ACTIONS = {
-    "rayfleet.anyscale.offboard_refusals_info": role_users.VARIABLES,
-    "rayfleet.anyscale.rollback_plan_info": rollback.VARIABLES,
-}
+# What actions read of the hosts that they are for.
+OF_HOSTS = {"onboard": {"anyscale_default_role_arn"}, "offboard": {"anyscale_default_role_arn"}}
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
 
 
@@ -62,7 +55,6 @@ class Variables:
             self._read(f"{{{{ {value} }}}}" if is_expression else value)
 
     def _visit(self, key: str, value: t.Any) -> None:
-        self.read.update(READ_BY_ACTIONS.get(key, ()))
         if key == "register":
             self.set.add(value)
         elif key in ("vars", "ansible.builtin.set_fact"):
@@ -101,7 +93,8 @@ def _role_options() -> set[str]:
 def _used(playbook: str) -> set[str]:
     """The variables that the user of a playbook can set, without those of the role."""
     variables = Variables(PLAYBOOKS / f"{playbook}.yml")
-    names = variables.read - variables.set - ANSIBLE - FROM_AWX - _role_options()
+    read = variables.read | OF_HOSTS.get(playbook, set())
+    names = read - variables.set - ANSIBLE - FROM_AWX - _role_options()
     return {name for name in names if not name.startswith("ansible_")}
 
 
