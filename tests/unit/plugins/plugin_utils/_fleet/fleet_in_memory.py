@@ -86,8 +86,8 @@ class World:
     """The documents by the names of resources, such as ``bucket data``, each with the names of the
     roles that it grants something.
 
-    limit: the most roles in a document. errors: by the step (``load``, ``plan``, ``guard``,
-    ``write``) and the resource, or for ``plan`` the role. calls: the steps that were taken.
+    limit: the most roles in a document. errors: by the step (``load``, ``guard``, ``write``) and the
+    resource, for ``plan`` the role, for ``connect`` the ID of the cloud. calls: the steps that were taken.
     meanwhile: called with each step.
     """
 
@@ -180,7 +180,8 @@ class InMemory(Services):
         self.forgotten += 1
 
     def expect_reads(self, settings: CloudSettings) -> None:
-        """Nothing is read by the page."""
+        """Nothing is read by the page. The options of a connection may be invalid."""
+        self.world.step("connect", str(settings.cloud_id))
 
     def default_role(self, settings: CloudSettings, registered: str | None) -> str:
         """The registered role. A cloud without one is an error."""

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
+    InputError,
     RefusedError,
     TaskError,
 )
@@ -157,6 +158,16 @@ def test_invalid_variables_fail_their_cloud_alone(tmp_path: Path) -> None:
     converged(world, clouds)
     assert failures(clouds) == {"a": "bucket is null."}
     assert all(" a" not in name for name in world.names("write"))
+    assert len(world.names("write")) == len(STAGES)
+
+
+def test_invalid_options_of_a_connection_fail_their_cloud_alone(tmp_path: Path) -> None:
+    """And nothing is read of it."""
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    world.errors["connect", "cld_a"] = InputError("account_id is '12'.")
+    converged(world, clouds)
+    assert failures(clouds) == {"a": "account_id is '12'."}
+    assert {name[-2:] for name in world.names("load")} == {" b"}
     assert len(world.names("write")) == len(STAGES)
 
 
@@ -445,7 +456,7 @@ def test_nothing_is_read_after_a_stop(tmp_path: Path) -> None:
     """Of the plan of a large fleet. What was begun is incomplete."""
     world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b", "c")]
     engine = engine_of(world)
-    world.meanwhile = lambda _step, _name: engine.stop()
+    world.meanwhile = lambda step, _name: engine.stop() if step == "load" else None
     assert not engine.is_stopped
     engine.plan(clouds)
     assert (world.names("load"), engine.is_stopped) == (["trust a"], True)

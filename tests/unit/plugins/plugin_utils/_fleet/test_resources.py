@@ -1,0 +1,374 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clouds that name the same resource share it, whatever they call it; what they want of it is merged, or
+refused if it contradicts itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing as t
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    PolicyReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    CONFIG,
+    KINDS,
+    PROFILE,
+    STAGES,
+    TRUST,
+    Cloud,
+    Resource,
+    resources_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+
+pytestmark = pytest.mark.core
+
+ACCOUNT, OTHER_ACCOUNT = "123456789012", "210987654321"
+ARN = f"arn:aws:iam::{ACCOUNT}:role/ray"
+KIND: dict[str, type[Resource]] = {kind.stage: kind for kind in KINDS}
+
+
+class Sessions:
+    """The sessions of a run, each a name."""
+
+    def session(self, params: t.Mapping[str, t.Any]) -> str:
+        """A session."""
+        return "shared"
+
+    def fresh_session(self, params: t.Mapping[str, t.Any]) -> str:
+        """One without bulk reads."""
+        return "fresh"
+
+
+@pytest.fixture(name="services")
+def _services(monkeypatch: pytest.MonkeyPatch) -> Services:
+    monkeypatch.setenv("ANYSCALE_CLI_TOKEN", "not-checked")
+    return Services(t.cast(t.Any, Sessions()), clouds=3)
+
+
+def cloud_of(name: str, **settings: t.Any) -> Cloud:
+    """A cloud with resources of its own, named after it."""
+    own: dict[str, t.Any] = {
+        "account_id": ACCOUNT,
+        "cloud_id": f"cld_{name}",
+        "role": f"ray-{name}",
+        "bucket": f"data-{name}",
+        "compute_config": f"config-{name}",
+        "connection": {"validate_certs": True},
+        "backup": False,
+    }
+    return Cloud(name, CloudSettings(**{**own, **settings}))
+
+
+def grouped(
+    services: Services, stage: str, clouds: t.Sequence[Cloud], state: str = "present"
+) -> list[list[str]]:
+    """The clouds of each resource of a kind."""
+    resources = resources_of(KIND[stage], clouds, services, state)
+    return [[cloud.name for cloud in resource.clouds] for resource in resources]
+
+
+def errors(clouds: t.Sequence[Cloud]) -> dict[str, str]:
+    """The clouds that are refused, each with the reason."""
+    return {cloud.name: cloud.error.message for cloud in clouds if cloud.error}
+
+
+# --- keys -----------------------------------------------------------------------------------------
+
+SAME: dict[str, tuple[str, dict[str, t.Any], dict[str, t.Any]]] = {
+    "a role": (TRUST, {"role": "ray"}, {"role": "ray"}),
+    "a role by its ARN": (TRUST, {"role": "ray"}, {"role": ARN}),
+    "a bucket": (BUCKET, {"bucket": "data"}, {"bucket": "data"}),
+    "a bucket by its ARN": (BUCKET, {"bucket": "data"}, {"bucket": "arn:aws:s3:::data"}),
+    "a bucket by its URI": (BUCKET, {"bucket": "s3://data/"}, {"bucket": "data"}),
+    "an instance profile": (
+        PROFILE,
+        {"instance_profile": "p", "role": "ray"},
+        {"instance_profile": "p", "role": "ray"},
+    ),
+    "the instance profile of a role": (PROFILE, {"role": "ray"}, {"role": ARN}),
+    "the instance profile of a role by its name": (
+        PROFILE,
+        {"role": "ray"},
+        {"role": "ray", "instance_profile": "ray"},
+    ),
+    "a compute config of a cloud": (
+        CONFIG,
+        {"cloud_id": "cld_1", "compute_config": "c"},
+        {"cloud_id": "cld_1", "compute_config": "c"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_these_are_the_same(services: Services, case: str) -> None:
+    """One resource, of both clouds. A third cloud has another."""
+    stage, one, other = SAME[case]
+    clouds = [cloud_of("a", **one), cloud_of("b", **other), cloud_of("c")]
+    assert grouped(services, stage, clouds) == [["a", "b"], ["c"]]
+    assert errors(clouds) == {}
+
+
+DIFFERENT: dict[str, tuple[str, dict[str, t.Any], dict[str, t.Any]]] = {
+    "roles": (TRUST, {"role": "ray"}, {"role": "ray2"}),
+    "roles of two accounts": (TRUST, {"role": "r"}, {"role": "r", "account_id": OTHER_ACCOUNT}),
+    "names of other letters": (TRUST, {"role": "ray"}, {"role": "Ray"}),
+    "buckets": (BUCKET, {"bucket": "data"}, {"bucket": "data2"}),
+    "instance profiles of two accounts": (
+        PROFILE,
+        {"role": "ray"},
+        {"role": "ray", "account_id": OTHER_ACCOUNT},
+    ),
+    "instance profiles of a role": (
+        PROFILE,
+        {"role": "ray"},
+        {"role": "ray", "instance_profile": "p"},
+    ),
+    "compute configs of two clouds": (CONFIG, {"compute_config": "c"}, {"compute_config": "c"}),
+    "compute configs of a cloud": (
+        CONFIG,
+        {"cloud_id": "cld_1", "compute_config": "c"},
+        {"cloud_id": "cld_1", "compute_config": "d"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_these_are_different(services: Services, case: str) -> None:
+    stage, one, other = DIFFERENT[case]
+    clouds = [cloud_of("a", **one), cloud_of("b", **other)]
+    assert grouped(services, stage, clouds) == [["a"], ["b"]]
+
+
+INVALID: dict[str, tuple[str, dict[str, t.Any], str]] = {
+    "no bucket": (BUCKET, {"bucket": None}, "cloud_iam_bucket is not set."),
+    "no compute config": (CONFIG, {"compute_config": None}, "cloud_iam_compute_config is not set."),
+    "no cloud": (CONFIG, {"cloud_id": None}, "cloud_iam_cloud_id is not set."),
+    "a bucket that is none": (BUCKET, {"bucket": "B"}, "bucket is 'B', which does not name"),
+    "an empty role": (TRUST, {"role": ""}, "role is empty."),
+    "a quota that is none": (TRUST, {"quota_chars": 0}, "quota_chars is 0."),
+    "a role of another account": (
+        TRUST,
+        {"role": ARN, "account_id": OTHER_ACCOUNT},
+        f"role is {ARN}, which is in account {ACCOUNT}",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_invalid_variables_are_an_error_of_their_cloud(services: Services, case: str) -> None:
+    """The others have their resources."""
+    stage, settings, message = INVALID[case]
+    clouds = [cloud_of("a", **settings), cloud_of("b")]
+    assert grouped(services, stage, clouds) == [["b"]]
+    assert list(errors(clouds)) == ["a"]
+    assert errors(clouds)["a"].startswith(message)
+
+
+# --- merged wants ---------------------------------------------------------------------------------
+
+
+def merged(
+    services: Services, stage: str, clouds: t.Sequence[Cloud], state: str = "present"
+) -> t.Any:
+    """The reconciler of the one resource of these clouds."""
+    [resource] = resources_of(KIND[stage], clouds, services, state)
+    reconciler = resource.reconciler(resource.clouds)
+    assert isinstance(reconciler, PolicyReconciler)
+    return reconciler
+
+
+def test_a_bucket_is_planned_once_for_all_roles(services: Services) -> None:
+    """Each role once."""
+    clouds = [
+        cloud_of("a", bucket="data"),
+        cloud_of("b", bucket="data", role="ray-a"),
+        cloud_of("c", bucket="data"),
+    ]
+    reconciler = merged(services, BUCKET, clouds)
+    [planner] = reconciler._planners
+    assert [str(role) for role in planner.roles] == ["ray-a", "ray-c"]
+    assert reconciler.clouds == ("cld_a", "cld_b", "cld_c")
+
+
+def test_only_who_wants_it_prunes_a_bucket(services: Services) -> None:
+    """Of two clouds one does, in one plan after the other."""
+    clouds = [
+        cloud_of("a", bucket="data"),
+        cloud_of("b", bucket="data", prune_dangling_principals=True),
+    ]
+    planners = merged(services, BUCKET, clouds)._planners
+    assert [(planner.prune, [str(role) for role in planner.roles]) for planner in planners] == [
+        (True, ["ray-b"]),
+        (False, ["ray-a"]),
+    ]
+
+
+def test_a_trust_policy_is_planned_once_for_each_quota(services: Services) -> None:
+    clouds = [
+        cloud_of("a", role="ray"),
+        cloud_of("b", role="ray"),
+        cloud_of("c", role="ray", quota_chars=4096),
+    ]
+    reconciler = merged(services, TRUST, clouds)
+    assert [planner.quota_chars for planner in reconciler._planners] == [2048, 4096]
+    assert reconciler.clouds == ("cld_a", "cld_b", "cld_c")
+
+
+def test_clouds_without_an_id_are_not_named(services: Services) -> None:
+    """In a backup, by which they are found."""
+    clouds = [cloud_of("a", role="ray", cloud_id=None), cloud_of("b", role="ray")]
+    assert merged(services, TRUST, clouds).clouds == ("cld_b",)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize("stage", [TRUST, BUCKET])
+def test_the_state_is_wanted_by_all(services: Services, stage: str, state: str) -> None:
+    [planner] = merged(services, stage, [cloud_of("a")], state)._planners
+    assert planner.state == state
+
+
+@pytest.mark.parametrize(("fresh", "session"), [(False, "shared"), (True, "fresh")])
+def test_what_is_written_is_read_by_calls_of_its_own(
+    services: Services, fresh: bool, session: str
+) -> None:
+    [resource] = resources_of(KIND[BUCKET], [cloud_of("a")], services, "present")
+    reconciler = t.cast(t.Any, resource.reconciler(resource.clouds, fresh))
+    assert reconciler._store._session == session
+
+
+# --- contradictions -------------------------------------------------------------------------------
+
+
+def with_profile(cloud: Cloud, arn: str = f"arn:aws:iam::{ACCOUNT}:instance-profile/p") -> Cloud:
+    """The cloud with the plan of its instance profile, with which its compute config is planned."""
+    after = {"role_arn": ARN, "arn": arn}
+    plan = Plan(after, after, result={"instance_profile_arn": arn})
+    cloud.plans[PROFILE] = t.cast(Resource, types.SimpleNamespace()), plan
+    return cloud
+
+
+def test_a_profile_has_one_role(services: Services) -> None:
+    """Two clouds that want another in it are refused, and name each other. A third is not."""
+    clouds = [
+        cloud_of("a", instance_profile="p"),
+        cloud_of("b", instance_profile="p"),
+        cloud_of("c"),
+    ]
+    assert grouped(services, PROFILE, clouds) == [[], ["c"]]
+    same = "have the same instance profile, and want different things of it: role"
+    assert errors(clouds) == {
+        "a": f"a and b {same} 'ray-a' and 'ray-b'.",
+        "b": f"b and a {same} 'ray-b' and 'ray-a'.",
+    }
+
+
+CONFIG_1 = {"cloud_id": "cld_1", "compute_config": "c"}
+CONTRADICTIONS: dict[str, tuple[dict[str, t.Any], str, str]] = {
+    "content": (
+        {"compute_config_spec": {"zones": ["b"]}},
+        f"config { ({'zones': ['a']})!r} and { ({'zones': ['b']})!r}",
+        "",
+    ),
+    "files": ({"dest": "/other"}, "dest '/file' and '/other'", ""),
+    "profiles": ({}, "arn 'arn:one' and 'arn:other'", "arn:other"),
+    "kinds of ARNs": ({"arn_kind": "role"}, f"arn 'arn:one' and '{ARN}'", ""),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_a_compute_config_has_one_content(services: Services, case: str) -> None:
+    """What differs is named, and nothing else."""
+    settings, words, arn = CONTRADICTIONS[case]
+    one = {**CONFIG_1, "compute_config_spec": {"zones": ["a"]}, "dest": "/file"}
+    clouds = [
+        with_profile(cloud_of("a", **one), "arn:one"),
+        with_profile(cloud_of("b", **{**one, **settings}), arn or "arn:one"),
+        with_profile(cloud_of("c"), "arn:one"),
+    ]
+    assert grouped(services, CONFIG, clouds) == [[], ["c"]]
+    assert errors(clouds)["a"].endswith(f"want different things of it: {words}.")
+    assert list(errors(clouds)) == ["a", "b"]
+
+
+def test_clouds_that_want_the_same_compute_config_share_it(services: Services) -> None:
+    clouds = [with_profile(cloud_of(name, **CONFIG_1)) for name in "ab"]
+    assert grouped(services, CONFIG, clouds) == [["a", "b"]]
+    assert errors(clouds) == {}
+
+
+@given(st.lists(st.sampled_from("xyz"), min_size=1, max_size=6))
+def test_whoever_contradicts_another_is_refused(roles: list[str]) -> None:
+    """All of them, or none; each names one that it contradicts."""
+    services = Services(t.cast(t.Any, Sessions()), clouds=3)
+    clouds = [
+        cloud_of(f"c{place}", instance_profile="p", role=role, publish=False)
+        for place, role in enumerate(roles)
+    ]
+    resources_of(KIND[PROFILE], clouds, services, "present")
+    by_name = {cloud.name: cloud for cloud in clouds}
+    assert len(errors(clouds)) == (len(clouds) if len(set(roles)) > 1 else 0)
+    for name, message in errors(clouds).items():
+        other = message.split()[2]
+        assert by_name[name].settings.role != by_name[other].settings.role
+
+
+def test_wants_are_compared_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role that is that of the whole fleet makes no more work than one of each cloud."""
+    kind, made = KIND[PROFILE], list[str]()
+    original = kind.exclusive_want
+
+    def counted(self: Resource, cloud: Cloud) -> dict[str, t.Any]:
+        made.append(cloud.name)
+        return original(self, cloud)
+
+    monkeypatch.setattr(kind, "exclusive_want", counted)
+    clouds = [cloud_of(f"c{place}", role="ray") for place in range(20)]
+    assert len(grouped(services, PROFILE, clouds)[0]) == 20
+    assert len(made) == 20
+
+
+# --- clouds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reasons", "error", "pending"),
+    [
+        pytest.param([(), ("differs",)], None, True, id="one of its resources differs"),
+        pytest.param([(), ()], None, False, id="none differs"),
+        pytest.param([("differs",)], RefusedError("No."), False, id="it is refused"),
+        pytest.param([], None, False, id="nothing is planned"),
+    ],
+)
+def test_a_cloud_is_pending(
+    reasons: list[tuple[str, ...]], error: RefusedError | None, pending: bool
+) -> None:
+    """If it needs a change, and may have one."""
+    cloud = dataclasses.replace(cloud_of("a"), error=error)
+    for stage, own in zip(STAGES, reasons, strict=False):
+        cloud.plans[stage] = t.cast(Resource, None), Plan(None, None, own)
+    assert cloud.is_pending == pending
+
+
+def test_resources_are_planned_in_an_order_that_their_plans_need() -> None:
+    """The profile before the config that names it; the role first. All stages have a kind."""
+    planned = [kind.stage for kind in KINDS]
+    assert sorted(planned) == sorted(STAGES)
+    assert planned[0] == STAGES[0] == TRUST
+    assert planned.index(PROFILE) < planned.index(CONFIG)
+    assert STAGES.index(PROFILE) < STAGES.index(CONFIG)
