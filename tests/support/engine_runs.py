@@ -52,10 +52,10 @@ def converge(
     # The folder of a run, and what was read for it, go with the run.
     with tempfile.TemporaryDirectory() as folder:
         services = Services(AccountSessions(SessionCache(folder), THREADS), len(engine_clouds))
-        engine = Engine(services, state=state, stages=STAGES, threads=THREADS)
+        engine = Engine(services, state=state, stages=STAGES, threads=THREADS, keeps_documents=True)
         with Feed(folder, lambda _line, **_color: None) as feed:
             run_options = RunOptions(diff=True, **options)
-            run = Run(engine, run_options, Clouds(for_engine=engine_clouds), feed, services)
+            run = Run(engine, run_options, Clouds(for_engine=engine_clouds), feed)
             run.plan()
             while not run.is_finished:
                 run.converge_next()

@@ -51,7 +51,7 @@ class _Engine:
                 plan = Plan(None, {}, ("ec2_trust_missing",))
                 cloud.plans["trust"] = t.cast(t.Any, (None, plan))
 
-    def converge(self, clouds: t.Collection[Cloud]) -> list[t.Any]:
+    def converge(self, clouds: t.Collection[Cloud], read_back: bool = False) -> list[t.Any]:
         """Record what would be written."""
         self.converged += [cloud.name for cloud in clouds]
         return []
