@@ -443,6 +443,51 @@ def test_another_writer_has_replaced_it(case: str) -> None:
     ]
 
 
+@dataclasses.dataclass(frozen=True)
+class Joins(PolicyPlanner[LivePolicy]):
+    """A name is in the statement that several share, as roles do in a bucket's policy."""
+
+    name: str
+
+    def plan(self, live: LivePolicy) -> Plan:
+        found = live.document
+        shared = [raw for raw in statements_of(found) if raw.get("Sid") == "Shared"]
+        names = shared[0]["Names"] if shared else []
+        if self.name in names:
+            return Plan(found, found)
+        others = [raw for raw in statements_of(found) if raw not in shared]
+        joined = statement("Shared", Names=[*names, self.name])
+        return Plan(found, {**found, "Statement": [*others, joined]}, ("not_in_it",))
+
+    def guard(self, live: LivePolicy, plan: Plan) -> None:
+        """Nothing else is needed."""
+
+
+def test_others_in_a_shared_statement_are_restored_with_it() -> None:
+    """Our write has changed the statement, and another writer has then replaced all of it."""
+    store = Memory("A")
+    store.document["Statement"].append(statement("Shared", Names=["one", "two"]))
+    reconciler = PolicyReconciler(store, [Joins("three")], clock=Time())
+    live = reconciler.load()
+    plan = reconciler.plan(live)
+    store.document = document("B")
+    again = reconciler.read_back(live, plan, Saved())[1]
+    assert sids(again.after) == ["B", "A", "Shared"]
+    assert statements_of(again.after)[-1]["Names"] == ["one", "two", "three"]
+
+
+def test_what_was_restored_is_restored_again() -> None:
+    """Another writer may overwrite the restoration as well."""
+    store = Memory("A")
+    reconciler = reconciler_of(store)
+    live = reconciler.load()
+    plan = reconciler.plan(live)
+    for _time in range(2):
+        store.document = document("B")
+        live, plan = reconciler.read_back(live, plan, Saved())
+        assert sids(plan.after) == ["B", "A", "Ours"]
+
+
 def test_a_statement_that_was_changed_is_not_lost() -> None:
     """It is there by its Sid, and stays as it is now."""
     found = {"Version": "2012-10-17", "Statement": [statement("A", Resource="*")]}
