@@ -136,11 +136,10 @@ class Run:
         if self._next > 1 and not self.options.check_mode:
             # The plan of the run is older than the batches before this one.
             self._engine.plan(clouds)
-        done = self._carried_out(clouds)
+        done_for = _by_cloud(self._carried_out(clouds))
         if self._engine.is_stopped:
             self.stopped = True
-            clouds = [cloud for cloud in clouds if cloud in _by_cloud(done)]
-        done_for = _by_cloud(done)
+            clouds = [cloud for cloud in clouds if cloud in done_for]
         for cloud in clouds:
             self._finish(cloud, self._outcome(cloud, done_for.get(cloud, [])))
             cloud.plans.clear()  # the documents of a whole fleet need much memory

@@ -90,7 +90,7 @@ def test_a_cloud_that_was_changed(tmp_path: Path) -> None:
     """Resource by resource: why, the backups, and the requests with who made them."""
     world, cloud = World(bucket__a=["other"]), cloud_of("a", tmp_path)
     done = done_of(world, [cloud])
-    outcome = outcome_of(cloud, done, check_mode=False, principal=CALLER)
+    outcome = outcome_of(cloud, done, check_mode=False)
     files = outcome.pop("backup_files")
     assert sorted(Path(file).name.split(".")[1] for file in files) == ["4711"] * len(STAGES)
     assert outcome == {
@@ -127,12 +127,6 @@ def test_a_cloud_that_would_be_changed(tmp_path: Path) -> None:
     assert "principal" not in outcome
 
 
-def test_who_made_no_request_is_not_named(tmp_path: Path) -> None:
-    cloud = cloud_of("a", tmp_path)
-    outcome = outcome_of(cloud, done_of(World(), [cloud], check_mode=True), True, CALLER)
-    assert "principal" not in outcome
-
-
 def test_a_cloud_that_another_writer_changed_is_in_sync(tmp_path: Path) -> None:
     """As it was wanted, before the engine wrote."""
     world, cloud = World(), cloud_of("a", tmp_path)
@@ -147,7 +141,7 @@ def test_a_cloud_that_failed_says_what_was_changed_before(tmp_path: Path) -> Non
     """With its backups, so that they can be restored."""
     world, cloud = World(), cloud_of("a", tmp_path)
     world.errors["write", "bucket a"] = DENIED
-    outcome = outcome_of(cloud, done_of(world, [cloud]), check_mode=False, principal=CALLER)
+    outcome = outcome_of(cloud, done_of(world, [cloud]), check_mode=False)
     assert (outcome["state"], outcome["msg"], outcome["changed"]) == (
         "failed",
         "Denied. Ask.",

@@ -37,14 +37,8 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "one part": (["bucket"], [], [BUCKET]),
     "two parts, in any order": (["compute_config", "trust"], [], [TRUST, PROFILE, CONFIG]),
     "tagged": (["tagged"], [], EVERYTHING),
-    "always": (["always"], [], []),
-    "untagged": (["untagged"], [], []),
-    "never": (["never"], [], []),
     "all but one part": (["all"], ["trust"], [BUCKET, PROFILE, CONFIG]),
     "a part that is skipped": (["trust", "bucket"], ["trust"], [BUCKET]),
-    "every part skipped": ([], ["trust", "bucket", "compute_config"], []),
-    "everything skipped that has a tag": ([], ["tagged"], []),
-    "everything skipped": ([], ["all"], []),
     "what has no tags skipped": ([], ["untagged"], EVERYTHING),
 }
 
@@ -63,6 +57,25 @@ def test_the_chosen_parts(tags: list[str], skipped: list[str], stages: list[str]
     assert [
         stage for tag, own in STAGES.items() if runs(tag, tags, skipped) for stage in own
     ] == stages
+
+
+NOTHING: dict[str, tuple[list[str], list[str]]] = {
+    "always": (["always"], []),
+    "untagged": (["untagged"], []),
+    "never": (["never"], []),
+    "every part skipped": ([], ["trust", "bucket", "compute_config"]),
+    "everything skipped that has a tag": ([], ["tagged"]),
+    "everything skipped": ([], ["all"]),
+    "a part that is skipped": (["trust"], ["trust"]),
+}
+
+
+@pytest.mark.parametrize(("tags", "skipped"), NOTHING.values(), ids=NOTHING)
+def test_tags_that_choose_nothing_are_refused(tags: list[str], skipped: list[str]) -> None:
+    """Ansible would run no task with one of them either."""
+    with pytest.raises(InputError, match="choose nothing to do"):
+        chosen_stages(tags, skipped)
+    assert not any(runs(tag, tags, skipped) for tag in STAGES)
 
 
 def test_without_a_command_line_everything_is_chosen() -> None:

@@ -83,7 +83,7 @@ class Fleet:
             dict(rings or {}),
         )
         feed = t.cast(Feed, self.events)
-        self.run = Run(engine, options or RunOptions(), found, feed, services)
+        self.run = Run(engine, options or RunOptions(), found, feed)
 
     def finish(self) -> list[Json]:
         """All steps of the run, with what each returns."""

@@ -114,7 +114,6 @@ def _outcomes(
         RunOptions(**options),
         Clouds(clouds, {}, dict(RINGS)),
         Feed(str(folder), lambda *_args, **_kwargs: None),
-        t.cast(t.Any, None),
     )
     run.plan()
     while not run.is_finished:
