@@ -342,7 +342,7 @@ def _plan_together(resources: t.Sequence[Resource]) -> None:
     pending = [cloud for resource in resources for cloud in _pending(resource, wanting)]
     if len(wanting) > 1 and pending:
         with refusing(pending):
-            resources[0].reconciler(wanting).plan(t.cast(Live, resources[0].live))
+            resources[0].reconciler(wanting).plan(resources[0].live_for(resources))
 
 
 def _refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_ses
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyModule,
+    LiveBucketPolicy,
     merged_planners,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
@@ -115,6 +116,10 @@ class Resource(abc.ABC):
         """The clouds whose wants exclude each other. Of most kinds of resources there are none."""
         return {}
 
+    def live_for(self, _resources: t.Sequence[Resource]) -> Live:
+        """The live document, to plan what the clouds of all these resources want of it."""
+        return t.cast(Live, self.live)
+
     def plan_own(self, cloud: Cloud) -> Plan:
         """Plan what one cloud wants, and check that a change is permitted."""
         return self.reconciler([cloud]).checked(t.cast(Live, self.live))
@@ -169,6 +174,12 @@ class BucketPolicy(Resource):
         store = modules[0].store(roles, self._existing)
         planners = merged_planners([module.planner(store) for module in modules])
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def live_for(self, resources: t.Sequence[Resource]) -> Live:
+        """The live policy, with the roles that were read by the connection of each resource."""
+        lives = [t.cast(LiveBucketPolicy, one.live) for one in (*resources, self)]
+        roles = {reference: role for live in lives for reference, role in live.roles.items()}
+        return dataclasses.replace(lives[-1], roles=roles)
 
     def plan_own(self, cloud: Cloud) -> Plan:
         """Plan what one cloud wants. If that is a change, its role was found to exist."""

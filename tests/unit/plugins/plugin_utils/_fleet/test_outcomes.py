@@ -185,6 +185,15 @@ def test_the_writes_before_a_failure_are_a_change(tmp_path: Path) -> None:
     assert (outcome["state"], outcome["changed"], outcome["resources"]) == ("failed", True, [])
 
 
+def test_reasons_that_were_found_when_it_was_written_are_said(tmp_path: Path) -> None:
+    """Another writer may have changed a resource since the plan."""
+    cloud = cloud_of("a", tmp_path)
+    done = done_of(World(), [cloud], stages=["bucket"])
+    done[0].plan = dataclasses.replace(done[0].plan, reasons=("bucket_without_a", "found_later"))
+    outcome = outcome_of(cloud, done, check_mode=False)
+    assert outcome["reasons"] == ["bucket_without_a", "found_later"]
+
+
 def test_what_was_overwritten_is_said(tmp_path: Path) -> None:
     cloud = cloud_of("a", tmp_path)
     done = done_of(World(), [cloud])

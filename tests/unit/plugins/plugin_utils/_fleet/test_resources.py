@@ -22,7 +22,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    RefusedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
@@ -379,3 +383,49 @@ def test_resources_are_planned_in_an_order_that_their_plans_need() -> None:
     assert planned[0] == STAGES[0] == TRUST
     assert planned.index(PROFILE) < planned.index(CONFIG)
     assert STAGES.index(PROFILE) < STAGES.index(CONFIG)
+
+
+# --- one document, by several connections ---------------------------------------------------------
+
+
+class InAccount:
+    """A session in the account, whose buckets have no policy and whose roles all exist."""
+
+    def account_id(self) -> str:
+        """The account."""
+        return ACCOUNT
+
+    def call(self, _service: str, method: str, **arguments: t.Any) -> t.Any:
+        """Answer a read."""
+        if method == "get_role":
+            name = arguments["RoleName"]
+            arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+            return {"Role": {"RoleName": name, "RoleId": f"AROA{name}", "Arn": arn}}
+        assert method == "get_bucket_policy"
+        raise AwsError("There is no policy.", code="NoSuchBucketPolicy", status=404)
+
+
+class SessionsInAccount:
+    """Sessions in the account, by any connection."""
+
+    def session(self, _params: t.Mapping[str, t.Any]) -> t.Any:
+        """A session."""
+        return InAccount()
+
+    fresh_session = session
+
+    def forget_reads(self) -> None:
+        """Nothing is remembered."""
+
+
+def test_a_bucket_by_several_connections_is_planned_for_all_roles() -> None:
+    """Each connection has guards of its own, and the document has a size."""
+    services = Services(t.cast(t.Any, SessionsInAccount()), clouds=3)
+    clouds = [
+        cloud_of(name, bucket="data", connection={"validate_certs": True, "profile": name})
+        for name in "abc"
+    ]
+    engine = Engine(services, state="present", stages=[BUCKET], threads=1)
+    engine.plan(clouds)
+    assert errors(clouds) == {}
+    assert len({cloud.plans[BUCKET][0] for cloud in clouds}) == 3

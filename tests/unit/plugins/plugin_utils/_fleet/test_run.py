@@ -206,6 +206,7 @@ def test_a_later_batch_is_planned_anew(tmp_path: Path) -> None:
     assert fleet.run.converge_next() == {"counts": {"in_sync": 1}}
     assert fleet.run.converge_next() == {"counts": {"failed": 1}}
     assert fleet.order == ["a"]
+    assert world.names("fresh") == ["bucket a"], "no other was about to be written"
 
 
 def test_the_first_batch_is_not_planned_twice(tmp_path: Path) -> None:
