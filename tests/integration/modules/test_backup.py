@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 import stat
 import typing as t
 
@@ -486,27 +485,32 @@ def _backups(folder: pathlib.Path) -> list[Json]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
-@pytest.mark.parametrize(
-    "in_worker", few_of([True, False], True), ids=["in the worker", "as modules"]
-)
+WAYS: dict[str, Json] = {
+    "by the engine": {},
+    "by the role": {"fleet_engine": False},
+    "as modules": {"anyscale_in_worker": False},
+}
+
+
+@pytest.mark.parametrize("way", few_of(WAYS, "by the engine"))
 def test_all_hosts_of_a_run_share_its_id(
-    running_sandbox: Sandbox, tmp_path: pathlib.Path, in_worker: bool
+    running_sandbox: Sandbox, tmp_path: pathlib.Path, way: str
 ) -> None:
-    """And the next run has another. By default there are backups."""
+    """And the next run has another. By default there are backups, and the results name them."""
     clouds = [FLEET[0], FLEET[-2]]
     running_sandbox.reset()
     running_sandbox.seed(clouds)
-    inventory = inventory_file(tmp_path, running_sandbox, clouds, anyscale_in_worker=in_worker)
+    inventory = inventory_file(tmp_path, running_sandbox, clouds)
+    variables = ("-e", json.dumps(WAYS[way]))
     folder = tmp_path / ".ansible/anyscale_backups"
-    run_playbook(running_sandbox, "onboard", inventory, "--check")
+    run_playbook(running_sandbox, "onboard", inventory, "--check", *variables)
     assert not folder.exists()
-    first = run_playbook(running_sandbox, "onboard", inventory)
-    files = set(
-        re.findall(
-            r'"backup_file": "([^"]+)"',
-            json.dumps([result for _host, _action, result, _name in first.results]),
-        )
-    )
+    first = run_playbook(running_sandbox, "onboard", inventory, *variables)
+    files = {
+        file
+        for result in first.named("Report the outcome of the cloud")
+        for file in result["backup_files"]
+    }
     backups = _backups(folder)
     assert files == set(map(str, folder.glob("*.json")))
     assert len(files) == 6
