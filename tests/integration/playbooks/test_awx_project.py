@@ -88,7 +88,7 @@ def _ran(
         patched.setitem(_anyscale._USERS, secrets["token"], OWNER)
         environment = {**running_sandbox.child_variables(), "ANYSCALE_CLI_TOKEN": secrets["token"]}
         environment |= _keys(case, environment["AWS_ACCESS_KEY_ID"], secrets["secret_key"], folder)
-        variables = {"audit_report_dir": str(folder / "report"), "fleet_plan": "always"}
+        variables = {"audit_report_dir": str(folder / "report")}
         playbook = f"playbooks/{case.playbook}.yml"
         job = run_job(
             folder,

@@ -107,9 +107,8 @@ def _run(
     job_id: int,
     artifacts: Json | None = None,
 ) -> Job:
-    """A job. A slice is small enough to run without a plan, which is asked for here."""
     folder.mkdir(parents=True)
-    variables = {"audit_report_dir": str(folder), "fleet_plan": "always", **(artifacts or {})}
+    variables = {"audit_report_dir": str(folder), **(artifacts or {})}
     environment = sandbox.child_variables()
     return run_job(
         folder,

@@ -33,7 +33,6 @@ Json = dict[str, t.Any]
 OFFBOARD: Json = {"offboard_default_role": "yes", "cloud_iam_manage_trust": False}
 EVERYWHERE = {cloud.name for cloud in FLEET}
 OF_SCIENCE = {cloud.name for cloud in FLEET if cloud.account_id == SCIENCE_ACCOUNT}
-OF_A_CLOUD = ("rayfleet.anyscale.cloud_iam", "rayfleet.anyscale.cloud_iam_info")
 NEED_SOMETHING = sorted(EVERYWHERE - {"genomics-prod"})
 
 
@@ -62,9 +61,9 @@ def _play(running_sandbox: Sandbox, tmp_path: Path) -> t.Callable[..., Run]:
 Play = t.Callable[..., Run]
 
 
-def seen(run: Run) -> set[str]:
-    """The clouds that had a task of their own."""
-    return {host for host, action, _result, _name in run.results if action in OF_A_CLOUD}
+def acted_on(run: Run) -> set[str]:
+    """The clouds that changed, would change or failed."""
+    return {name for name, outcome in run.outcomes.items() if outcome["state"] != "in_sync"}
 
 
 def published(run: Run, name: str) -> Json:
@@ -86,7 +85,7 @@ WRONG = {
     "a mode that is none": Wrong(
         ("onboard", "offboard", "rollback"),
         {"fleet_mode": "dry-run", "rollback_run": "1"},
-        "fleet_mode",
+        "mode must be one of: check, apply, got: dry-run",
     ),
     "an account that is none": Wrong(ALL, {"fleet_accounts": "1234"}, "fleet_accounts has '1234'"),
     "one of two accounts": Wrong(
@@ -111,13 +110,13 @@ WRONG = {
         ("onboard",), {"onboard_canary_percent": "some"}, "canary_percent"
     ),
     "a part that is none": Wrong(
-        ("onboard",), {"onboard_part": "half"}, "part must be one of: all, canary"
+        ("onboard",), {"onboard_only": "half"}, "only must be one of: all, canary, got: half"
     ),
-    "the part of a canary of none": Wrong(
-        ("onboard",), {"onboard_part": "canary"}, "part is canary, but canary_percent is 0"
+    "the canary of none": Wrong(
+        ("onboard",), {"onboard_only": "canary"}, "only is canary, but canary_percent is 0"
     ),
     "a budget that is no number": Wrong(
-        ("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage"
+        ("onboard",), {"onboard_max_fail_percentage": "few"}, "max_fail_percentage"
     ),
     "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
     "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
@@ -200,7 +199,6 @@ def test_an_audit_is_for_the_selected_clouds(play: Play, case: str, tmp_path: Pa
         awx_job_id=4711,
     )
     assert run.exit_status == 0, run.output
-    assert seen(run) == set()
     report = json.loads((tmp_path / "report/report.json").read_text())
     assert {cloud["name"] for cloud in report["clouds"]} == CHOSEN[case].clouds
     assert published(run, "anyscale_audit_4711")["step"] == "audit before"
@@ -208,15 +206,15 @@ def test_an_audit_is_for_the_selected_clouds(play: Play, case: str, tmp_path: Pa
 
 @pytest.mark.parametrize("case", few_of(CHOSEN, "an account and a name"))
 def test_an_onboarding_is_for_the_selected_clouds(play: Play, case: str) -> None:
-    """It counts no others, with and without a plan."""
+    """It counts no others, by the engine and by the role."""
     clouds = CHOSEN[case].clouds
-    checked = play("onboard", **CHOSEN[case].answers, fleet_plan="always", fleet_mode="check")
-    assert seen(checked) == clouds & set(NEED_SOMETHING)
+    checked = play("onboard", **CHOSEN[case].answers, fleet_mode="check")
+    assert acted_on(checked) == clouds & set(NEED_SOMETHING)
     assert published(checked, "anyscale_onboard")["counts"]["selected"] == len(clouds)
-    unseen = play("onboard", **CHOSEN[case].answers, fleet_plan="never", fleet_mode="check")
-    assert seen(unseen) == clouds
+    by_role = play("onboard", **CHOSEN[case].answers, fleet_engine=False, fleet_mode="check")
+    assert {name for name in EVERYWHERE if by_role.tasks_of_role(name)} == clouds
     assert (
-        published(unseen, "anyscale_onboard")["counts"]
+        published(by_role, "anyscale_onboard")["counts"]
         == published(checked, "anyscale_onboard")["counts"]
     )
 
@@ -224,7 +222,7 @@ def test_an_onboarding_is_for_the_selected_clouds(play: Play, case: str) -> None
 def test_an_offboarding_is_for_the_selected_clouds(play: Play) -> None:
     """And counts the others as clouds that may share a role."""
     run = play("offboard", fleet_clouds="vision-dev", fleet_require_selection=True, **OFFBOARD)
-    assert seen(run) == {"vision-dev"}, run.output
+    assert acted_on(run) == {"vision-dev"}, run.output
 
 
 def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -> None:
@@ -288,11 +286,11 @@ def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
     """Of those that need something: a quarter of eleven is three. Each job publishes its counts
     under a name of its own, by which the report of a workflow distinguishes its steps.
     """
-    job = play("onboard", onboard_canary_percent=25, onboard_part="canary", awx_job_id=1)
-    rest = play("onboard", onboard_canary_percent=25, onboard_part="all", awx_job_id=2)
-    assert seen(job) == set(NEED_SOMETHING[:3])
+    job = play("onboard", onboard_canary_percent=25, onboard_only="canary", awx_job_id=1)
+    rest = play("onboard", onboard_canary_percent=25, onboard_only="all", awx_job_id=2)
+    assert acted_on(job) == set(NEED_SOMETHING[:3])
     assert "3 changed, 1 in sync, 0 failed, 8 deferred" in job.output
-    assert seen(rest) == set(NEED_SOMETHING[3:])
+    assert acted_on(rest) == set(NEED_SOMETHING[3:])
     assert "8 changed, 4 in sync, 0 failed" in rest.output
     first_counts, rest_counts = (
         published(run, f"anyscale_onboard_{number}") for number, run in ((1, job), (2, rest))
@@ -331,7 +329,7 @@ def test_a_failure_in_the_canary_stops_the_rest(running_sandbox: Sandbox, tmp_pa
         answers = {"onboard_canary_percent": 25, **t.cast(Json, budget)}
         run = run_playbook(running_sandbox, "onboard", inventory, "-e", json.dumps(answers))
         assert run.exit_status != 0
-        assert len(seen(run)) == reached, run.output
+        assert len(acted_on(run)) == reached, run.output
 
 
 def test_the_progress_counts_only_the_selected_clouds(
@@ -342,9 +340,8 @@ def test_the_progress_counts_only_the_selected_clouds(
     running_sandbox.seed(FLEET)
     answers = {
         "fleet_clouds": "search-*,genomics-*",
-        "fleet_plan": "always",
         "onboard_canary_percent": 1,
-        "onboard_part": "canary",
+        "onboard_only": "canary",
     }
     inventory = inventory_file(tmp_path, running_sandbox, FLEET)
     callback = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet"}
