@@ -101,6 +101,8 @@ seealso:
     description: The first step, EC2 in the role's trust policy.
   - module: rayfleet.anyscale.s3_cloud_access
     description: The previous step, access to the cloud's bucket.
+  - module: rayfleet.anyscale.fleet_converge
+    description: Does the same, and the steps before it, for many clouds.
   - name: Anyscale, compute configuration on AWS
     description: The content of the advanced instance configuration, and which node groups use it.
     link: https://docs.anyscale.com/configuration/compute/aws

@@ -53,6 +53,8 @@ options:
 seealso:
   - module: rayfleet.anyscale.s3_cloud_access
     description: The next step, access to the cloud's bucket.
+  - module: rayfleet.anyscale.fleet_converge
+    description: Does the same, and the next steps, for many clouds.
   - name: Anyscale, manage IAM roles
     description: The manual procedure.
     link: https://docs.anyscale.com/iam/manage-iam-roles

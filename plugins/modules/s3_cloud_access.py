@@ -86,6 +86,8 @@ seealso:
     description: The previous step, EC2 in the role's trust policy.
   - module: rayfleet.anyscale.compute_config_profile
     description: The next step, the role in a compute config.
+  - module: rayfleet.anyscale.fleet_converge
+    description: Does the same, and the other steps, for many clouds.
   - name: Anyscale, manage IAM roles
     description: The manual procedure.
     link: https://docs.anyscale.com/iam/manage-iam-roles
