@@ -110,8 +110,9 @@ class FleetAudit:
         """What a thread has to do for a cloud. Ansible's templating is not for several threads."""
         try:
             clouds = self._read(name)
-        except AnsibleError as error:
-            audited = Audited(name, {"failed": True, "msg": str(error), "cloud": None})
+        except Exception as error:  # such as a bug, or another release of ansible-core
+            text = str(error) if isinstance(error, AnsibleError) else _described(error)
+            audited = Audited(name, {"failed": True, "msg": text, "cloud": None})
             return lambda: audited
         if name in clouds.for_role:
             audited = Audited(name, obstacle=clouds.for_role[name])
@@ -124,7 +125,7 @@ class FleetAudit:
         except TaskError as error:
             result = {"failed": True, **error.failure()}
         except Exception as error:  # a bug must not take the other clouds' audit away
-            result = {"failed": True, "msg": f"{type(error).__name__}: {error}"}
+            result = {"failed": True, "msg": _described(error)}
         if not result.get("cloud"):
             result["cloud"] = _known_facts(cloud.settings) or None
         secrets = cloud.settings.secrets
@@ -136,6 +137,10 @@ class FleetAudit:
         if cloud.settings.cloud_id is None:
             raise InputError("cloud_iam_cloud_id is not set.", "Set it to the ID of the cloud.")
         return self._module(cloud.settings.info_options()).result(check_mode=False)
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _known_facts(settings: CloudSettings) -> dict[str, str]:

@@ -198,13 +198,22 @@ def test_invalid_variables_are_an_error_of_their_cloud(audit: Audit) -> None:
     assert "failed" not in results["fine"]
 
 
-def test_variables_that_cannot_be_read_are_an_error_of_their_cloud(audit: Audit) -> None:
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (AnsibleUndefinedVariable("'x' is undefined"), "'x' is undefined"),
+        (KeyError("a bug"), "KeyError: 'a bug'"),
+    ],
+    ids=["undefined", "a bug"],
+)
+def test_variables_that_cannot_be_read_are_an_error_of_their_cloud(
+    audit: Audit, error: Exception, message: str
+) -> None:
     """As the role's task would say."""
-    audited = audit({"bad": AnsibleUndefinedVariable("'x' is undefined"), "ok": variables("ok")})
+    audited = audit({"bad": error, "ok": variables("ok")})
     bad = audited["bad"].result
     assert bad is not None
-    assert bad["failed"]
-    assert "'x' is undefined" in bad["msg"]
+    assert (bad["failed"], bad["msg"]) == (True, message)
     assert audited["ok"].result == found({"cloud_id": "cld_ok"})
 
 
