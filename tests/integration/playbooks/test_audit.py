@@ -9,6 +9,7 @@ clouds the audit fails.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -341,6 +342,48 @@ def test_settings_of_ansible_change_no_report(
     assert _audits(run) == ["cloud_iam_info", "fleet_audit"]
     assert _clouds_after(run, tmp_path) == every
     assert _failures(run) == {MISNAMED}
+
+
+@pytest.mark.core
+def test_bulk_reads_change_no_report(sandbox: Sandbox, tmp_path: Path) -> None:
+    """They make fewer calls; those that have no bulk read are made for each cloud."""
+    clouds = [
+        dataclasses.replace(
+            one,
+            name=f"{one.name}-{number}",
+            account_id=ACCOUNT,
+            role=one.role and f"ray-{one.name}-{number}",
+            bucket="",
+        )
+        for number in range(3)
+        for one in SEEDED[:8]
+    ]
+    sandbox.seed(clouds)
+    iam = sandbox.client("iam", ACCOUNT)
+    denied = policy({"Effect": "Deny", "Action": "iam:PassRole", "Resource": "*"})
+    arn = iam.create_policy(PolicyName="no-pass", PolicyDocument=json.dumps(denied))["Policy"][
+        "Arn"
+    ]
+    for cloud in clouds:
+        iam.attach_role_policy(RoleName=cloud.control_plane_role_name, PolicyArn=arn)
+    inventory = inventory_file(tmp_path, sandbox, clouds)
+    reports, operations = [], []
+    for bulk_reads in ("true", "false"):
+        arguments = ("-e", f"fleet_bulk_reads={bulk_reads}", "-e", "audit_fail_on=never")
+        run = run_playbook(sandbox, "audit", inventory, *arguments)
+        report = json.loads((tmp_path / "anyscale-audit/report.json").read_text())
+        reports.append(report["clouds"])
+        operations.append(run.operations)
+    assert reports[0] == reports[1]
+    statuses = {check["id"]: check["status"] for check in reports[0][0]["checks"]}
+    assert statuses["control_plane_pass_role"] == "fail"
+    in_bulk, singly = operations
+    assert (in_bulk["GetBucketPolicy"], in_bulk["ListBuckets"]) == (len(clouds), 1)
+    assert in_bulk["GetAccountAuthorizationDetails"] == 2, "roles, and policies"
+    of_iam = ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")
+    assert sum(in_bulk.get(name, 0) for name in of_iam) < len(clouds)
+    assert singly["GetRole"] == 2 * len(clouds)
+    assert not {"GetAccountAuthorizationDetails", "ListBuckets"} & singly.keys()
 
 
 def test_an_audit_can_be_imported_twice(run_audit: t.Callable[..., Run], tmp_path: Path) -> None:
