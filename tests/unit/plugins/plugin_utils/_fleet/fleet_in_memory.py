@@ -191,6 +191,7 @@ class InMemory(Services):
 
     def caller_arn(self, settings: CloudSettings) -> str:
         """Who makes all calls."""
+        self.world.step("caller", str(settings.cloud_id))
         return CALLER
 
 
@@ -198,7 +199,7 @@ class _Resource(Resource):
     def key(self, cloud: Cloud) -> Key:
         if not (name := self._name(cloud)):
             raise InputError(f"{self.stage} is null.", "Set it.")
-        return cloud.settings.account_id, name
+        return cloud.settings.account_id, str(cloud.settings.connection), name
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         world = t.cast(InMemory, self.services).world

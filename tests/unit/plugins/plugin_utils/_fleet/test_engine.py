@@ -8,6 +8,7 @@ that want it, and fails the clouds of what failed, and no others.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import typing as t
 from pathlib import Path
@@ -27,11 +28,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     Cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
+    CALLER,
     KINDS,
     InMemory,
     World,
     arn_of,
     cloud_of,
+    document,
     in_sync_world,
 )
 
@@ -262,6 +265,36 @@ def test_what_is_too_much_together_is_refused_before_any_write(tmp_path: Path) -
     assert sorted(world.names("write")) == sorted(f"{stage} d" for stage in STAGES)
 
 
+def test_what_is_too_much_by_several_connections_is_refused_too(tmp_path: Path) -> None:
+    """They lead to one document."""
+    world = World()
+    world.limit = 1
+    clouds = [
+        cloud_of(name, tmp_path, bucket="data", connection={"profile": name}) for name in ("a", "b")
+    ]
+    converged(world, clouds, stages=["bucket"])
+    assert failures(clouds) == dict.fromkeys("ab", "bucket data has room for 1 roles.")
+    assert world.names("write") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "refused"), [("present", ["b"]), ("absent", ["a", "b"])], ids=["present", "absent"]
+)
+def test_a_role_of_a_refused_cloud_keeps_what_it_has(
+    tmp_path: Path, state: str, refused: list[str]
+) -> None:
+    """With state absent: the clusters of that cloud would lose it. With present, both get it."""
+    world = World() if state == "present" else in_sync_world("a", "b", "c")
+    clouds = [cloud_of(name, tmp_path, role="ray") for name in ("a", "b")]
+    clouds.append(cloud_of("c", tmp_path))
+    world.errors["load", "compute_config b"] = DENIED
+    converged(world, clouds, state=state)
+    assert list(failures(clouds)) == refused
+    if state == "absent":
+        assert failures(clouds)["a"].startswith("Role ray is also that of b, which cannot be")
+    assert any(name.endswith(" c") for name in world.names("write"))
+
+
 # --- predict --------------------------------------------------------------------------------------
 
 
@@ -294,6 +327,22 @@ def test_a_prediction_includes_the_errors_of_backups(tmp_path: Path) -> None:
     engine.predict(dict.fromkeys(clouds))
     assert list(failures(clouds)) == ["a"]
     assert "backup cannot be written" in failures(clouds)["a"]
+
+
+def test_a_prediction_goes_on_from_the_batch_before(tmp_path: Path) -> None:
+    """Of a shared bucket. What all want alike is only changed once."""
+    world = World(bucket__data=["other"])
+    clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b")]
+    clouds[1].settings = dataclasses.replace(clouds[1].settings, compute_config="a")
+    engine = engine_of(world, stages=["bucket", "compute_config"])
+    engine.plan(clouds)
+    first, second = (
+        {one.resource.stage: one.plan for one in engine.predict([cloud])} for cloud in clouds
+    )
+    assert set(first) == {"bucket", "compute_config"}
+    assert set(second) == {"bucket"}
+    assert second["bucket"].before == first["bucket"].after == document("other", "a")
+    assert second["bucket"].after == document("other", "a", "b")
 
 
 # --- converge -------------------------------------------------------------------------------------
@@ -357,6 +406,50 @@ def test_a_batch_writes_nothing_for_clouds_of_later_batches(tmp_path: Path) -> N
     done = engine.converge([clouds[0]])
     assert world.documents["bucket data"] == ["a"]
     assert all(one.clouds == [clouds[0]] for one in done)
+
+
+def test_documents_are_dropped_if_nobody_needs_them(tmp_path: Path) -> None:
+    """Those of a fleet need much memory. Each write is planned from a read of its own."""
+    world, cloud = World(bucket__a=["other"]), cloud_of("a", tmp_path)
+    engine = engine_of(world, keeps_documents=False)
+    engine.plan([cloud])
+    kept = {stage: plan.after is not None for stage, (_, plan) in cloud.plans.items()}
+    assert kept == {stage: stage == "instance_profile" for stage in STAGES}
+    done = engine.converge([cloud])
+    engine.confirm(done)
+    assert world.documents["bucket a"] == ["other", "a"]
+    assert [one.plan.reasons for one in done] == [(f"{stage}_without_a",) for stage in STAGES]
+    assert {one.plan.after for one in done} == {None}
+
+
+def test_policies_can_be_read_back_at_once(tmp_path: Path) -> None:
+    """Then there is nothing to confirm."""
+    world, cloud = World(), cloud_of("a", tmp_path)
+    engine = engine_of(world, stages=["trust", "bucket"])
+    engine.plan([cloud])
+    done = engine.converge([cloud], read_back=True)
+    assert [one.unconfirmed for one in done] == [None, None]
+    assert world.calls[-1] == ("caller", "cld_a")
+    assert world.names("load")[-1] == "bucket a"
+    assert world.names("load").count("bucket a") == 3, "to plan, to write, and to read back"
+
+
+def test_the_caller_is_named_for_writes(tmp_path: Path) -> None:
+    """A caller that is not known is no failure, since it was written."""
+    world, clouds = World(), [cloud_of("a", tmp_path), cloud_of("b", tmp_path)]
+    world.errors["caller", "cld_b"] = DENIED
+    done = converged(world, clouds, stages=["trust"])
+    assert [one.principal for one in done] == [CALLER, None]
+    assert failures(clouds) == {}
+
+
+def test_the_caller_is_not_asked_for_without_writes(tmp_path: Path) -> None:
+    world, cloud = World(), cloud_of("a", tmp_path)
+    engine = engine_of(world)
+    engine.plan([cloud])
+    world.documents |= in_sync_world("a").documents
+    engine.converge([cloud])
+    assert world.names("caller") == []
 
 
 def test_writes_are_planned_from_fresh_reads(tmp_path: Path) -> None:
@@ -548,6 +641,21 @@ def test_what_is_there_is_confirmed(tmp_path: Path) -> None:
     assert not any(one.overwritten for one in done)
 
 
+def test_the_confirmation_waits_for_the_last_write(tmp_path: Path) -> None:
+    """A page that is read before that may hide it."""
+    world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b")]
+    engine = engine_of(world, stages=["bucket"])
+    engine.plan(clouds)
+
+    def pass_time(step: str, _name: str) -> None:
+        if step == "written":
+            world.clock.seconds += 1.0
+
+    world.meanwhile = pass_time
+    engine.confirm(engine.converge(dict.fromkeys(clouds)))
+    assert world.clock.slept == pytest.approx(SETTLED_SECONDS)
+
+
 def test_what_was_not_written_is_not_confirmed(tmp_path: Path) -> None:
     world = in_sync_world("a")
     confirmed(world, [cloud_of("a", tmp_path)])
@@ -562,8 +670,9 @@ def test_what_was_overwritten_is_restored(tmp_path: Path, times: int) -> None:
     assert failures(clouds) == {}
     assert world.names("write") == ["bucket a"] * times
     assert world.documents["bucket a"] == ["Theirs", "a"]
-    assert {one.resource.stage for one in done if one.overwritten} == {"bucket"}
     [one] = [one for one in done if one.overwritten]
+    assert (one.plan.before, one.plan.after) == (document(), document("Theirs", "a"))
+    assert one.found.reasons == ("bucket_without_a",)
     assert (one.clouds, len(one.writes), len(one.journal.backups)) == (
         [clouds[0]],
         times + 1,
