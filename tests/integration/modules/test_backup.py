@@ -506,11 +506,9 @@ def test_all_hosts_of_a_run_share_its_id(
     run_playbook(running_sandbox, "onboard", inventory, "--check", *variables)
     assert not folder.exists()
     first = run_playbook(running_sandbox, "onboard", inventory, *variables)
-    files = {
-        file
-        for result in first.named("Report the outcome of the cloud")
-        for file in result["backup_files"]
-    }
+    results = [result for _host, _action, result, _name in first.results]
+    files = {result["backup_file"] for result in results if "backup_file" in result}
+    files |= {file for result in results for file in result.get("backup_files", [])}
     backups = _backups(folder)
     assert files == set(map(str, folder.glob("*.json")))
     assert len(files) == 6
