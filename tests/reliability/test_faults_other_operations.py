@@ -323,6 +323,8 @@ def test_every_action_that_a_policy_allows_is_among_the_calls() -> None:
         + [one.calls for one in SCENES.values()]
     )
     called = {operation for each in calls for operation in each if "/" not in operation}
+    # The one action that has another name than its operation.
+    called = {"ListAllMyBuckets" if name == "ListBuckets" else name for name in called}
     assert called == allowed - {"PassRole"} | {"AssumeRole", "GetCallerIdentity"}
 
 

@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     Json,
     bucket_policy_of,
     delete_role,
+    make_bucket,
     make_role,
     policy,
     put_bucket_policy,
@@ -215,6 +216,27 @@ def _read_by_the_page(sandbox: Sandbox, _run: Run) -> Seen:
     )
 
 
+def _seed_many_buckets(sandbox: Sandbox) -> None:
+    for number in range(READS_PER_PAGE):
+        make_bucket(sandbox, f"anyscale-data-{number}")
+
+
+def _find_regions_by_the_page(_sandbox: Sandbox, _run: Run) -> Seen:
+    session = BulkSession(
+        {"access_key": caller_key(ACCOUNT), "secret_key": "sandbox", "account_id": ACCOUNT}
+    )
+    names = [f"anyscale-data-{number}" for number in range(READS_PER_PAGE)]
+    arguments = {"ExpectedBucketOwner": ACCOUNT}
+    try:
+        found = {
+            name: session.call("s3", "get_bucket_location", Bucket=name, **arguments)
+            for name in names
+        }
+    except TaskError as error:
+        return Seen({}, error.failure()["msg"])
+    return Seen({name: answer["LocationConstraint"] for name, answer in found.items()})
+
+
 READ_ONLY_USES: dict[str, ReadOnlyUse] = {
     "an audit": ReadOnlyUse(
         {
@@ -253,6 +275,12 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
         _seed_many_roles,
         _read_by_the_page,
         spares=("GetAccountAuthorizationDetails",),
+    ),
+    "regions of buckets by the page": ReadOnlyUse(
+        {"GetCallerIdentity": 1, "GetBucketLocation": READS_PER_PAGE - 1, "ListBuckets": 1},
+        _seed_many_buckets,
+        _find_regions_by_the_page,
+        spares=("ListBuckets",),
     ),
 }
 
