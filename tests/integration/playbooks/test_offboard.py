@@ -14,6 +14,9 @@ import pathlib
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_settings import (
+    SETTINGS,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import bucket_policy_of, trust_of
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
@@ -151,6 +154,37 @@ def test_a_variable_without_a_value_ends_the_run(seeded: Sandbox, tmp_path: path
     run = offboard(seeded, inventory, "--limit", OWN.name)
     assert (run.exit_status, run.operations) == (2, {})
     assert f"{OTHER.name}: The variable anyscale_default_role_arn has no value" in run.output
+
+
+@pytest.mark.core
+def test_it_can_be_imported_twice(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """If all clouds of the first offboarding are refused, the second one is made all the same,
+    whatever ansible.cfg sets for all plays.
+    """
+    inventory = inventory_file(tmp_path, seeded, [DEFAULT, OWN, OTHER])
+    run_playbook(seeded, "onboard", inventory, "--limit", OWN.name)
+    imports = [
+        {
+            "import_playbook": "rayfleet.anyscale.offboard",
+            "vars": {"offboard_confirm": False, **variables},
+        }
+        for variables in (
+            {"fleet_clouds": DEFAULT.name},
+            {"offboard_hosts": OWN.name, "fleet_engine": False},
+        )
+    ]
+    playbook = tmp_path / "site.yml"
+    playbook.write_text(yaml.safe_dump(imports))
+    run = run_playbook(
+        seeded, str(playbook), inventory, variables=SETTINGS["free, and the first failure ends all"]
+    )
+    assert (run.exit_status, run.failed()) == (2, {DEFAULT.name}), run.output
+    assert [result["lines"][0] for result in run.named("Summarize the run")] == [
+        "0 changed, 0 in sync, 1 failed",
+        "1 changed, 0 in sync, 0 failed",
+    ]
+    assert [call["operation"] for call in run.writes] == [CONFIG, BUCKET, TRUST]
+    assert "no hosts matched" not in run.output
 
 
 @pytest.mark.core

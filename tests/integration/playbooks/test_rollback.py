@@ -26,6 +26,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
 )
+from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_settings import (
+    SETTINGS,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
@@ -635,7 +638,7 @@ def test_two_runs_are_rolled_back_one_after_the_other(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     """By one playbook that imports this one twice. The first rollback is refused for all clouds that
-    it is for; the second one is made all the same.
+    it is for; the second one is made all the same, whatever ansible.cfg sets for all plays.
     """
     one, other = CLOUDS[0], CLOUDS[2]
     running_sandbox.reset()
@@ -666,7 +669,12 @@ def test_two_runs_are_rolled_back_one_after_the_other(
             ]
         )
     )
-    run = run_playbook(running_sandbox, str(playbook), inventory)
+    run = run_playbook(
+        running_sandbox,
+        str(playbook),
+        inventory,
+        variables=SETTINGS["pinned, and tasks may take a second"],
+    )
     assert (run.exit_status, run.failed()) == (2, {one.name}), run.output
     assert same_state(state(running_sandbox, other), before)
     assert "no hosts matched" not in run.output
