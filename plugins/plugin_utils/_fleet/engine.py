@@ -33,16 +33,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     SETTLED_SECONDS,
-    LivePolicy,
     PolicyReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
-    RefusedError,
     TaskError,
     UnsettledError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_plan import (
+    by_document,
+    plan_together,
+    predict_for_others,
+    refuse_with_others_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     KINDS,
@@ -52,6 +56,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     Cloud,
     Resource,
     refusing,
+    resources_in,
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
@@ -138,10 +143,10 @@ class Engine:
             able = [cloud for cloud in readable if not cloud.error and cloud.manages(kind.stage)]
             resources = resources_of(kind, able, self._services, self._state)
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
-        for resources in _by_document(_resources(STAGES, clouds)):
-            _plan_together(resources)
+        for resources in by_document(resources_in(STAGES, clouds)):
+            plan_together(resources)
         if self._state == "absent":
-            _refuse_with_others_of_role(clouds)
+            refuse_with_others_of_role(clouds)
         # Whatever is written, or planned again, is read again first.
         self._services.forget_reads()
         if not self._keeps_documents:
@@ -173,12 +178,12 @@ class Engine:
     def predict(self, clouds: t.Collection[Cloud]) -> list[Done]:
         """What converging these planned clouds would do. Nothing is written."""
         done: list[Done] = []
-        for resource in _resources(self._order, clouds):
-            pending = _pending(resource, clouds)
+        for resource in resources_in(self._order, clouds):
+            pending = resource.pending(clouds)
             if pending:
                 with refusing(pending):
                     one = _predicted(resource, pending, clouds)
-                    _predict_for_others(one, clouds)
+                    predict_for_others(one.resource, one.plan, clouds)
                     done.append(one)
         return done
 
@@ -190,7 +195,7 @@ class Engine:
         unsaved = {cloud: sum(plan.changed for _, plan in cloud.plans.values()) for cloud in clouds}
 
         def save(resource: Resource) -> None:
-            pending = _pending(resource, clouds)
+            pending = resource.pending(clouds)
             if pending:
                 one = Done(resource, pending)
                 done.append(one)  # before it can fail: it may have written a part
@@ -201,14 +206,14 @@ class Engine:
                         self.on_cloud(cloud)
 
         for stage in self._order:
-            resources = _resources([stage], clouds)
-            self._each(save, resources, lambda resource: _pending(resource, clouds))
+            resources = resources_in([stage], clouds)
+            self._each(save, resources, lambda resource: resource.pending(clouds))
         return done
 
     def _save(self, one: Done, clouds: t.Collection[Cloud], read_back: bool) -> None:
         """Write a resource for all clouds that want it."""
         resource, journal, params = one.resource, one.journal, _params_of(one.clouds)
-        one.wanting = _wanting(resource, clouds)
+        one.wanting = resource.wanting(clouds)
         reconciler = resource.reconciler(one.wanting, fresh=True)
         live = t.cast(Live, resource.live)
         with _recording(one):
@@ -326,60 +331,6 @@ def _is_visible(one: Done, unconfirmed: Unconfirmed) -> bool:
     return reconciler.shows(reconciler.load(), unconfirmed.plan)
 
 
-def _by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
-    """The resources that are the same document: clouds that connect in different ways have a
-    resource each.
-    """
-    documents: dict[str, list[Resource]] = {}
-    for resource in resources:
-        documents.setdefault(t.cast(Live, resource.live).resource, []).append(resource)
-    return documents.values()
-
-
-def _plan_together(resources: t.Sequence[Resource]) -> None:
-    """Plan what several clouds want of one document together, which may be too much for it."""
-    wanting = [cloud for resource in resources for cloud in resource.clouds if not cloud.error]
-    pending = [cloud for resource in resources for cloud in _pending(resource, wanting)]
-    if len(wanting) > 1 and pending:
-        with refusing(pending):
-            resources[0].reconciler(wanting).plan(resources[0].live_for(resources))
-
-
-def _refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
-    """Refuse to revoke the access of a role that is also that of a refused cloud: the clusters of
-    that cloud, which is to be left as it is, would lose it too.
-    """
-    of_role: dict[tuple[str, str], list[Cloud]] = {}
-    for cloud in clouds:
-        name = str(cloud.settings.role or "").rpartition("/")[2]
-        of_role.setdefault((cloud.settings.account_id, name), []).append(cloud)
-    for (_account, name), sharing in of_role.items():
-        refused = [cloud.name for cloud in sharing if cloud.error]
-        if name and refused:
-            message = (
-                f"Role {name} is also that of {', '.join(refused)}, which cannot be offboarded."
-            )
-            for cloud in sharing:
-                cloud.error = cloud.error or RefusedError(message, "Correct that first.")
-
-
-def _predict_for_others(one: Done, clouds: t.Collection[Cloud]) -> None:
-    """Plan what other clouds, of later batches, will find once a resource is changed."""
-    resource, live = one.resource, t.cast(Live, one.resource.live)
-    others = [cloud for cloud in resource.clouds if cloud not in clouds and not cloud.error]
-    if resource.stage == BUCKET:
-        resource.live = dataclasses.replace(t.cast(LivePolicy, live), document=one.plan.after)
-    for cloud in others:
-        plan = t.cast(Plan, cloud.plan(resource.stage))
-        if resource.stage == BUCKET:
-            plan = resource.reconciler([cloud]).plan(resource.live)
-        # All clouds want the same of any other resource.
-        cloud.plans[resource.stage] = (
-            resource,
-            plan if resource.stage == BUCKET else dataclasses.replace(plan, reasons=()),
-        )
-
-
 def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
     """Free the memory of documents that are read again before they are written. The plan of an
     instance profile is needed whole, for the ARN in the compute config.
@@ -392,32 +343,9 @@ def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
 
 
 def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cloud]) -> Done:
-    reconciler, live = resource.reconciler(_wanting(resource, clouds)), t.cast(Live, resource.live)
+    reconciler, live = resource.reconciler(resource.wanting(clouds)), t.cast(Live, resource.live)
     plan = execute(reconciler, live, reconciler.plan(live), _params_of(pending), True, Journal())
     return Done(resource, pending, plan=plan)
-
-
-def _resources(stages: t.Iterable[str], clouds: t.Iterable[Cloud]) -> list[Resource]:
-    """The resources of the clouds, each once, stage by stage."""
-    return list(
-        dict.fromkeys(
-            cloud.plans[stage][0] for stage in stages for cloud in clouds if stage in cloud.plans
-        )
-    )
-
-
-def _wanting(resource: Resource, clouds: t.Collection[Cloud]) -> list[Cloud]:
-    """Those of the clouds that want something of a resource, and have not failed."""
-    return [cloud for cloud in resource.clouds if cloud in clouds and not cloud.error]
-
-
-def _pending(resource: Resource, clouds: t.Collection[Cloud]) -> list[Cloud]:
-    """Those of the clouds that need a change of a resource, and have not failed."""
-    return [
-        cloud
-        for cloud in _wanting(resource, clouds)
-        if (plan := cloud.plan(resource.stage)) and plan.changed
-    ]
 
 
 def _params_of(clouds: t.Sequence[Cloud]) -> t.Mapping[str, t.Any]:

@@ -120,6 +120,18 @@ class Resource(abc.ABC):
         """The live document, to plan what the clouds of all these resources want of it."""
         return t.cast(Live, self.live)
 
+    def wanting(self, clouds: t.Collection[Cloud]) -> list[Cloud]:
+        """Those of the clouds that want something of it, and have not failed."""
+        return [cloud for cloud in self.clouds if cloud in clouds and not cloud.error]
+
+    def pending(self, clouds: t.Collection[Cloud]) -> list[Cloud]:
+        """Those of the clouds that need a change of it, and have not failed."""
+        return [
+            cloud
+            for cloud in self.wanting(clouds)
+            if (plan := cloud.plan(self.stage)) and plan.changed
+        ]
+
     def plan_own(self, cloud: Cloud) -> Plan:
         """Plan what one cloud wants, and check that a change is permitted."""
         return self.reconciler([cloud]).checked(t.cast(Live, self.live))
@@ -288,6 +300,15 @@ def resources_of(
                     cloud.error = error
             resource.clouds = [cloud for cloud in resource.clouds if not cloud.error]
     return [resource for resource in found.values() if resource.clouds]
+
+
+def resources_in(stages: t.Iterable[str], clouds: t.Iterable[Cloud]) -> list[Resource]:
+    """The resources of planned clouds, each once, stage by stage."""
+    return list(
+        dict.fromkeys(
+            cloud.plans[stage][0] for stage in stages for cloud in clouds if stage in cloud.plans
+        )
+    )
 
 
 @contextlib.contextmanager

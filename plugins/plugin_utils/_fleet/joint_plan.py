@@ -1,0 +1,80 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What several clouds of a run want of one document, and what the plan of one means for others.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    Cloud,
+    Resource,
+    refusing,
+)
+
+
+def by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
+    """The resources that are the same document: clouds that connect in different ways have a
+    resource each.
+    """
+    documents: dict[str, list[Resource]] = {}
+    for resource in resources:
+        documents.setdefault(t.cast(Live, resource.live).resource, []).append(resource)
+    return documents.values()
+
+
+def plan_together(resources: t.Sequence[Resource]) -> None:
+    """Plan what several clouds want of one document together, which may be too much for it."""
+    wanting = [cloud for resource in resources for cloud in resource.clouds if not cloud.error]
+    pending = [cloud for resource in resources for cloud in resource.pending(wanting)]
+    if len(wanting) > 1 and pending:
+        with refusing(pending):
+            resources[0].reconciler(wanting).plan(resources[0].live_for(resources))
+
+
+def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
+    """Refuse to revoke the access of a role that is also that of a refused cloud: the clusters of
+    that cloud, which is to be left as it is, would lose it too.
+    """
+    of_role: dict[tuple[str, str], list[Cloud]] = {}
+    for cloud in clouds:
+        name = str(cloud.settings.role or "").rpartition("/")[2]
+        of_role.setdefault((cloud.settings.account_id, name), []).append(cloud)
+    for (_account, name), sharing in of_role.items():
+        refused = [cloud.name for cloud in sharing if cloud.error]
+        if name and refused:
+            message = (
+                f"Role {name} is also that of {', '.join(refused)}, which cannot be offboarded."
+            )
+            for cloud in sharing:
+                cloud.error = cloud.error or RefusedError(message, "Correct that first.")
+
+
+def predict_for_others(resource: Resource, plan: Plan, clouds: t.Collection[Cloud]) -> None:
+    """Plan what other clouds, of later batches, will find once a resource is changed. ``plan`` is
+    that of these clouds.
+    """
+    if resource.stage == BUCKET:
+        live = t.cast(LivePolicy, resource.live)
+        resource.live = dataclasses.replace(live, document=plan.after)
+    for cloud in resource.clouds:
+        if cloud in clouds or cloud.error:
+            continue
+        if resource.stage == BUCKET:
+            own = resource.reconciler([cloud]).plan(t.cast(Live, resource.live))
+        else:  # all clouds want the same of it
+            own = dataclasses.replace(t.cast(Plan, cloud.plan(resource.stage)), reasons=())
+        cloud.plans[resource.stage] = resource, own
