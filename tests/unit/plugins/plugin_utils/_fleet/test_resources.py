@@ -148,6 +148,11 @@ DIFFERENT: dict[str, tuple[str, dict[str, t.Any], dict[str, t.Any]]] = {
         {"role": "ray"},
         {"role": "ray", "instance_profile": "p"},
     ),
+    "roles by other credentials": (
+        TRUST,
+        {"role": "ray"},
+        {"role": "ray", "connection": {"validate_certs": True, "profile": "p"}},
+    ),
     "buckets by other credentials": (
         BUCKET,
         {"bucket": "data"},
