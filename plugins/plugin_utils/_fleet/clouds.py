@@ -17,7 +17,9 @@ from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    PREFIX,
     CloudSettings,
+    connection_rules,
     parse_settings,
     variable_rules,
 )
@@ -84,8 +86,11 @@ class CloudVariables:
             values = self._hosts.templated(variables, _NAMES)
             settings = parse_settings(values)
         except TaskError as error:
+            # With the connection: the error may quote one of its secrets, in another variable.
             account_id = str(values.get("cloud_iam_account_id") or "")
-            return Cloud(name, CloudSettings(account_id), error=error), values.get(_RING)
+            connection = {option: values.get(PREFIX + option) for option in connection_rules()}
+            known = CloudSettings(account_id, connection=connection)
+            return Cloud(name, known, error=error), values.get(_RING)
         if settings.run_id is None:
             settings = dataclasses.replace(settings, run_id=run_id(variables))
         return Cloud(name, settings, values.get(_REGISTERED_ROLE)), values.get(_RING)

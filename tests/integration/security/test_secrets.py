@@ -90,8 +90,8 @@ def _cloud(name: str) -> Cloud:
     )
 
 
-GOOD, ECHOED, DENIED, LOCKED, MISTAKEN = CLOUDS = [
-    _cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken")
+GOOD, ECHOED, DENIED, LOCKED, MISTAKEN, CONFUSED = CLOUDS = [
+    _cloud(name) for name in ("good", "echoed", "denied", "locked", "mistaken", "confused")
 ]
 ASSUMED = f"arn:aws:iam::{VISION_ACCOUNT}:role/{ONBOARDING_ROLE}"
 MISSING = f"arn:aws:iam::{VISION_ACCOUNT}:role/missing"
@@ -339,6 +339,9 @@ def fleet_inventory(scene: Scene, **variables: t.Any) -> Path:
     hosts = inventory["all"]["children"]["anyscale_clouds"]["hosts"]
     hosts[LOCKED.name]["cloud_iam_assume_role_arn"] = MISSING
     hosts[MISTAKEN.name]["cloud_iam_bucket"] = "Not a bucket!"
+    if "cloud_iam_secret_key" in variables:
+        hosts[CONFUSED.name]["cloud_iam_quota_chars"] = "{{ secret_key }}"
+        hosts[CONFUSED.name]["cloud_iam_run_id"] = "{{ secret_key }}/"
     path.write_text(yaml.safe_dump(inventory))
     return path
 
@@ -359,13 +362,9 @@ PLAYBOOKS: dict[str, tuple[str, tuple[str, ...], str, set[str], tuple[str, ...]]
         ALL - {GOOD.name},
         SAID,
     ),
-    "audit": (
-        "audit",
-        (),
-        "files",
-        ALL - {GOOD.name, DENIED.name},
-        (ECHO, "AccessDenied", "Not a bucket!"),
-    ),
+    "audit": ("audit", (), "files", ALL - {GOOD.name, DENIED.name}, SAID),
+    "audit, with variables": ("audit", (), "variables", ALL - {GOOD.name, DENIED.name}, SAID),
+    "offboard, with variables": ("offboard", (), "variables", ALL - {GOOD.name}, SAID),
 }
 
 
@@ -387,7 +386,7 @@ def test_playbooks_show_no_secret(scene: Scene, case: str) -> None:
     assert scene.found(run.output, json.dumps(run.results)) == []
     assert leaked_by_processes(watch, scene.all_canaries()) == []
     assert outcomes_seen(watch, scene) == []
-    assert bool(watch.outcomes) is (name == "onboard")
+    assert watch.outcomes
 
 
 def outcomes_seen(watch: Watch, scene: Scene) -> list[str]:
