@@ -34,7 +34,7 @@ ONBOARD: dict[str, tuple[tuple[str, ...], int]] = {
     "an unknown option": (("--nosuch",), 2),
     "no host matches": (("-e", "onboard_hosts=nosuch"), 4),
 }
-PLAYBOOKS = ("audit", "offboard", "onboard", "verify_cluster")
+PLAYBOOKS = ("audit", "offboard", "onboard", "rollback", "verify_cluster")
 
 
 @pytest.mark.parametrize("case", ONBOARD)
