@@ -64,6 +64,7 @@ _RULES = {
 _runs: dict[str, Run] = {}
 
 Json = dict[str, t.Any]
+display = Display()
 
 warm_up_workers()
 
@@ -114,6 +115,8 @@ class ActionModule(FleetAction):
         stages = chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
         variables = CloudVariables(self, self._task.get_play().connection)
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
+        for name, why in clouds.for_role.items():
+            display.v(f"{name}: left to tasks of its own, because {why}")
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
         services = Services(sessions, len(clouds.for_engine))
         engine = Engine(
@@ -123,7 +126,7 @@ class ActionModule(FleetAction):
             threads=arguments["threads"],
             keeps_documents=options.check_mode or options.diff,
         )
-        feed = Feed(folder.create(), Display().display)
+        feed = Feed(folder.create(), display.display)
         return Run(engine, options, clouds, feed)
 
 

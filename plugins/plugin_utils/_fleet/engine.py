@@ -206,6 +206,8 @@ class Engine:
                         self.on_cloud(cloud)
 
         for stage in self._order:
+            if self._state == "absent":
+                refuse_with_others_of_role(clouds)
             resources = resources_in([stage], clouds)
             self._each(save, resources, lambda resource: resource.pending(clouds))
         return done

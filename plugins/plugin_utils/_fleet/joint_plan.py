@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     Resource,
     refusing,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 
 def by_document(resources: t.Iterable[Resource]) -> t.Iterable[list[Resource]]:
@@ -56,9 +57,8 @@ def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
     for (_account, name), sharing in of_role.items():
         refused = [cloud.name for cloud in sharing if cloud.error]
         if name and refused:
-            message = (
-                f"Role {name} is also that of {', '.join(refused)}, which cannot be offboarded."
-            )
+            names = summarize_names(refused)
+            message = f"Role {name} is also that of {names}, which cannot be offboarded."
             for cloud in sharing:
                 cloud.error = cloud.error or RefusedError(message, "Correct that first.")
 

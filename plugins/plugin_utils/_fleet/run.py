@@ -153,10 +153,11 @@ class Run:
         self._engine.stop()
 
     def end(self) -> None:
-        """Record what the run did not reach."""
+        """Record what the run did not reach, and show no more."""
         unreached = {*self._clouds, *(self._for_role if self.stopped else ())}
         for name in sorted(unreached - set(self.outcomes)):
             self.outcomes[name] = {"state": NOT_REACHED, "changed": False, "reasons": []}
+        self._feed.close()
 
     def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)

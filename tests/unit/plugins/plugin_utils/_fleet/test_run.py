@@ -52,6 +52,9 @@ class Events:
         self.stages: list[tuple[str, int]] = []
         self.clouds: list[tuple[str, str]] = []
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def stage(self, name: str, clouds: int) -> None:
         """A stage begins."""
         self.stages.append((name, clouds))
