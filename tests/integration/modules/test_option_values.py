@@ -73,7 +73,6 @@ VALID: dict[str, str] = {
     "dest": "Jinja",
     "expected_role": "ARN of another account",
     "instance_profile": "number",
-    "lock_dir": "shell",
     "quota_chars": "large number",
     "run_id": "large number",
 }
