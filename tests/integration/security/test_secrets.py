@@ -333,15 +333,14 @@ def given_as_host_variables(scene: Scene) -> Json:
 
 
 def fleet_inventory(scene: Scene, **variables: t.Any) -> Path:
-    """The clouds, of which one cannot be reached and one has a setting that is wrong."""
+    """The clouds, of which one cannot be reached and two have a setting that is wrong."""
     path = inventory_file(scene.folder, scene.sandbox, CLOUDS, **variables)
     inventory = yaml.safe_load(path.read_text())
     hosts = inventory["all"]["children"]["anyscale_clouds"]["hosts"]
     hosts[LOCKED.name]["cloud_iam_assume_role_arn"] = MISSING
     hosts[MISTAKEN.name]["cloud_iam_bucket"] = "Not a bucket!"
-    if "cloud_iam_secret_key" in variables:
-        hosts[CONFUSED.name]["cloud_iam_quota_chars"] = "{{ secret_key }}"
-        hosts[CONFUSED.name]["cloud_iam_run_id"] = "{{ secret_key }}/"
+    # An error quotes the value, which may be a secret in the wrong place.
+    hosts[CONFUSED.name]["cloud_iam_quota_chars"] = variables.get("cloud_iam_secret_key", "many")
     path.write_text(yaml.safe_dump(inventory))
     return path
 
