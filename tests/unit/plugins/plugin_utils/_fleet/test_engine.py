@@ -298,7 +298,7 @@ def test_a_role_of_a_refused_cloud_keeps_what_it_has(
 def test_a_role_keeps_what_a_cloud_needs_that_fails_meanwhile(tmp_path: Path) -> None:
     """Its compute config still names the instance profile of the role."""
     world = in_sync_world("a", "b", "shared")
-    world.documents = dict.fromkeys(world.documents, ["shared"])
+    world.documents = {name: ["shared"] for name in world.documents}
     clouds = [cloud_of(name, tmp_path, role="shared") for name in ("a", "b")]
     world.errors["write", "compute_config a"] = DENIED
     converged(world, clouds, state="absent")
