@@ -218,7 +218,8 @@ class Api:
         total, token = more.get("total"), more.get("next_paging_token")
         if token is not None and not isinstance(token, str):
             raise self.malformed(method, path, "a paging token that is not text")
-        return Page(rows, total if type(total) is int else None, token or None)
+        counted = isinstance(total, int) and not isinstance(total, bool)
+        return Page(rows, total if counted else None, token or None)
 
     def _refusal(self, method: str, path: str, answer: Answer) -> AnyscaleError:
         text = answer.text_without(self._token)

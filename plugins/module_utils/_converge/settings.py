@@ -20,6 +20,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
 )
@@ -39,7 +40,8 @@ Json = dict[str, t.Any]
 
 def _field(kind: str, default: t.Any = None, **rules: t.Any) -> t.Any:
     """A variable of this type, with its default and further rules of AnsibleModule."""
-    return dataclasses.field(default=default, metadata={"type": kind, **rules})
+    metadata = {"type": kind, **rules}
+    return dataclasses.field(default=default, metadata=metadata)  # pylint: disable=invalid-field-call
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,5 +195,6 @@ def parse_settings(variables: t.Mapping[str, t.Any]) -> CloudSettings:
             f"{PREFIX}account_id is not set.",
             "Set it to the AWS account of the cloud, twelve digits in quotes.",
         )
+    parse_account_id(values["account_id"], f"{PREFIX}account_id")
     connection = {name: values.pop(name) for name in connection_rules()}
     return CloudSettings(**values, connection=connection)

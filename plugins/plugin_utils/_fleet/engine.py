@@ -192,7 +192,9 @@ class Engine:
         read back at once, and not by ``confirm()``.
         """
         done: list[Done] = []
-        unsaved = {cloud: sum(plan.changed for _, plan in cloud.plans.values()) for cloud in clouds}
+        unsaved = {
+            cloud: sum(plan.changed for _resource, plan in cloud.plans.values()) for cloud in clouds
+        }
 
         def save(resource: Resource) -> None:
             pending = resource.pending(clouds)
@@ -329,7 +331,7 @@ def _recording(one: Done) -> t.Iterator[None]:
 
 def _is_visible(one: Done, unconfirmed: Unconfirmed) -> bool:
     """Whether what was written is there."""
-    reconciler = t.cast("PolicyReconciler[t.Any]", one.resource.reconciler(one.wanting))
+    reconciler = t.cast(PolicyReconciler[t.Any], one.resource.reconciler(one.wanting))
     return reconciler.shows(reconciler.load(), unconfirmed.plan)
 
 

@@ -116,6 +116,10 @@ MISTAKES: dict[str, tuple[Json, str]] = {
     "an account that is null": ({"cloud_iam_account_id": None}, "cloud_iam_account_id is not set"),
     "an empty account": ({"cloud_iam_account_id": ""}, "cloud_iam_account_id is not set"),
     "a blank account": ({"cloud_iam_account_id": " "}, "cloud_iam_account_id is not set"),
+    "no account id": (
+        {"cloud_iam_account_id": "my-account"},
+        "cloud_iam_account_id is 'my-account', which is not an AWS account id",
+    ),
     "a boolean that is null": ({"cloud_iam_backup": None}, "cloud_iam_backup"),
     "a text for a boolean": ({"cloud_iam_publish": "perhaps"}, "cloud_iam_publish"),
     "a text for a number": ({"cloud_iam_quota_chars": "many"}, "cloud_iam_quota_chars"),
