@@ -18,17 +18,24 @@ import time
 import pytest
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
+# A handler runs between any two steps of the program: neither print() nor Event.wait() may be what it
+# interrupts, since they must not be entered twice.
 PROGRAM = """
-import signal, threading, time
+import os, signal, threading, time
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
     finishing_on_signals,
 )
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
-stopped = threading.Event()
+stopped = []
+def say(line):
+    os.write(1, f"{line}\\n".encode())
 def stop():
-    print("stop", flush=True)
-    stopped.set()
+    say("stop")
+    stopped.append(True)
+def wait():
+    while not stopped:
+        time.sleep(0.01)
 """
 
 
@@ -60,11 +67,11 @@ class Program:
 
 FINISHING = """
 with finishing_on_signals(stop):
-    print("working", flush=True)
-    stopped.wait(20)
+    say("working")
+    wait()
     time.sleep(0.2)
-    print("finished", flush=True)
-print("never", flush=True)
+    say("finished")
+say("never")
 """
 
 
@@ -96,9 +103,9 @@ def test_a_signal_while_another_one_is_handled_does_not_cut_the_work() -> None:
             stop()
             signal.raise_signal(signal.SIGTERM)
         with finishing_on_signals(stop_and_signal):
-            print("working", flush=True)
-            stopped.wait(20)
-            print("finished", flush=True)
+            say("working")
+            wait()
+            say("finished")
         """
     )
     program.wait_for("working")
@@ -111,7 +118,7 @@ def test_work_that_does_not_end_is_ended() -> None:
     program = Program(
         """
         with finishing_on_signals(stop, seconds=0.5):
-            print("working", flush=True)
+            say("working")
             time.sleep(60)
         """
     )
@@ -127,14 +134,14 @@ def test_without_a_signal_nothing_happens() -> None:
     program = Program(
         """
         def handle(number, frame):
-            print("before", flush=True)
+            say("before")
         signal.signal(signal.SIGTERM, handle)
         with finishing_on_signals(stop, seconds=0.1):
             pass
         assert signal.getsignal(signal.SIGTERM) is handle
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         time.sleep(0.3)
-        print("end", flush=True)
+        say("end")
         """
     )
     assert program.end() == (0, ["end"])
@@ -145,12 +152,12 @@ def test_what_handled_the_signal_before_handles_it_after_the_work() -> None:
     program = Program(
         """
         def handle(number, frame):
-            print("before", number, flush=True)
+            say(f"before {number}")
         signal.signal(signal.SIGTERM, handle)
         with finishing_on_signals(stop):
-            print("working", flush=True)
-            stopped.wait(20)
-        print("end", flush=True)
+            say("working")
+            wait()
+        say("end")
         """
     )
     program.wait_for("working")
@@ -166,7 +173,7 @@ def test_an_error_of_the_work_restores_the_handlers() -> None:
                 raise KeyError
         except KeyError:
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-            print("end", flush=True)
+            say("end")
         """
     )
     assert program.end() == (0, ["end"])
