@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation shared by all modules that converge: the attributes that each supports."""
+"""Documentation that modules share: the attributes that each supports."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of the modules that converge."""
+    """The attributes of the modules that converge, and those of other kinds of modules."""
 
     DOCUMENTATION = r"""
 attributes:
@@ -49,5 +49,20 @@ attributes:
     description: Runs once for all hosts of the play, or of each batch of a play with C(serial). The
       strategies P(ansible.builtin.free#strategy) and P(ansible.builtin.host_pinned#strategy) refuse
       it.
+options: {}
+"""
+
+    # What only reads.
+    INFO = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing, with or without C(check_mode).
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
 options: {}
 """

@@ -14,16 +14,9 @@ description:
     get-caller-identity) does, with the credentials that the node's own programs get.
   - With O(expected_role), returns whether that is the role that the cluster should run with, and
     if not, why.
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.info
 attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, with or without check mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
   platform:
     support: full
     platforms: posix

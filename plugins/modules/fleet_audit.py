@@ -60,16 +60,7 @@ options:
     default: true
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
-attributes:
-  check_mode:
-    support: full
-    description: Writes nothing, in C(check_mode) or not.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
+  - rayfleet.anyscale._attributes.info
 seealso:
   - module: rayfleet.anyscale.fleet_selection_info
   - module: rayfleet.anyscale.cloud_iam_info

@@ -23,16 +23,7 @@ options:
     required: true
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, with or without C(check_mode).
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
+  - rayfleet.anyscale._attributes.info
 seealso:
   - module: rayfleet.anyscale.fleet_converge
   - plugin: rayfleet.anyscale.merge_artifacts

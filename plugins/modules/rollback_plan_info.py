@@ -54,16 +54,10 @@ options:
     default: []
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
+  - rayfleet.anyscale._attributes.info
 attributes:
-  check_mode:
-    support: full
-    description: Changes nothing, with or without C(check_mode).
   diff_mode:
-    support: none
     description: The tasks that restore documents show the differences.
-  idempotent:
-    support: full
-    description: Changes nothing.
 seealso:
   - module: rayfleet.anyscale.backup_restore
   - plugin: rayfleet.anyscale.run_id
