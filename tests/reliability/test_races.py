@@ -214,6 +214,7 @@ def _converge(
                 "--forks",
                 str(forks),
                 *arguments,
+                confirm=True,
                 variables={"TMPDIR": temporary},
             )
 
@@ -378,7 +379,9 @@ def test_what_a_late_write_took_out_is_put_in_again(
     inventory = inventory_file(tmp_path, running_sandbox, fleet)
     latecomer.start()
     try:
-        run = run_playbook(running_sandbox, "onboard", inventory, *_set(*late.variables))
+        run = run_playbook(
+            running_sandbox, "onboard", inventory, *_set(*late.variables), confirm=True
+        )
     finally:
         latecomer.stop()
     assert run.exit_status == late.exit_status, run.output

@@ -145,15 +145,19 @@ def run_playbook(
     inventory: Path,
     *arguments: str,
     show: bool = False,
+    confirm: bool = False,
     variables: t.Mapping[str, str] | None = None,
 ) -> Run:
     """Run a playbook of the collection by its FQCN, or another one by its path. ``show``: print
-    what it prints, as it comes.
+    what it prints, as it comes. ``confirm``: with the default, to wait and to read back what was
+    written; arguments may say it as well.
     """
     sandbox.clear_calls()
     log = inventory.parent / "results.jsonl"
     log.unlink(missing_ok=True)
     playbook = name if name.endswith(".yml") else f"rayfleet.anyscale.{name}"
+    if not confirm:
+        arguments = ("-e", "onboard_confirm=false", "-e", "offboard_confirm=false", *arguments)
     command = [str(BIN / "ansible-playbook"), "-i", str(inventory), playbook, *arguments]
     exit_status, output = _run(
         command,

@@ -54,7 +54,6 @@ PUBLIC_TRUST = {
 }
 CONVERGE = "rayfleet.anyscale.fleet_converge"
 # What is written is not read back again after a time, which tests/reliability tests.
-FAST = ("-e", "onboard_confirm=false")
 
 # --- the engine against the role ------------------------------------------------------------------
 
@@ -244,7 +243,7 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
             drift.spoil(running_sandbox, DRIFTED[name])
     own = {name: drift.variables for name, drift in DRIFTS.items()}
     inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, clouds, own)
-    options = [("--check",), ("--check", "-e", "fleet_engine=false", "--forks", "8"), FAST, FAST]
+    options = [("--check",), ("--check", "-e", "fleet_engine=false", "--forks", "8"), (), ()]
     return Verdicts(*(run_playbook(running_sandbox, "onboard", inventory, *one) for one in options))
 
 
@@ -375,7 +374,7 @@ def sharing(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
     before = t.cast(Json, bucket_policy_of(running_sandbox, SHARED_BUCKET))
     denied = {"resource": "denied-ray", "status": 403, "code": "AccessDenied"}
     running_sandbox.fault("UpdateAssumeRolePolicy", **denied)
-    run = run_playbook(running_sandbox, "onboard", inventory, "--diff", *FAST)
+    run = run_playbook(running_sandbox, "onboard", inventory, "--diff")
     backups = [path.name for path in (folder / ".ansible/anyscale_backups").iterdir()]
     after = t.cast(Json, bucket_policy_of(running_sandbox, SHARED_BUCKET))
     return Sharing(run, before, after, backups)
@@ -553,7 +552,7 @@ def mixed(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
     own = {**LEFT, **{name: variables for name, (variables, _message) in FAILING.items()}}
     own["no-cloud"]["cloud_iam_role"] = "no-cloud-ray"
     inventory = inventory_of(tmp_path_factory.mktemp("mixed"), running_sandbox, clouds, own)
-    return run_playbook(running_sandbox, "onboard", inventory, *FAST)
+    return run_playbook(running_sandbox, "onboard", inventory)
 
 
 @pytest.mark.core

@@ -164,10 +164,7 @@ def test_it_can_be_imported_twice(seeded: Sandbox, tmp_path: pathlib.Path) -> No
     inventory = inventory_file(tmp_path, seeded, [DEFAULT, OWN, OTHER])
     run_playbook(seeded, "onboard", inventory, "--limit", OWN.name)
     imports = [
-        {
-            "import_playbook": "rayfleet.anyscale.offboard",
-            "vars": {"offboard_confirm": False, **variables},
-        }
+        {"import_playbook": "rayfleet.anyscale.offboard", "vars": variables}
         for variables in (
             {"fleet_clouds": DEFAULT.name},
             {"offboard_hosts": OWN.name, "fleet_engine": False},

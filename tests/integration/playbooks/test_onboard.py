@@ -115,7 +115,7 @@ def fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
         inventory = inventory_file(folder, running_sandbox, FLEET)
         before, refused = _policies(running_sandbox), _refused(running_sandbox)
         runs = [
-            run_playbook(running_sandbox, "onboard", inventory, *more)
+            run_playbook(running_sandbox, "onboard", inventory, *more, confirm=True)
             for more in (["--check", "--diff"], [], [])
         ]
         options = ("-e", "audit_fail_on=drift", "-e", f"audit_report_dir={folder}")

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Ru
 
 Json = dict[str, t.Any]
 
-RINGS: Json = {"onboard_rings": ["canary", "early"], "onboard_confirm": False}
+RINGS: Json = {"onboard_rings": ["canary", "early"]}
 MISSING = {"cloud_iam_role": "missing"}
 OF_ROLE = {"anyscale_in_worker": False}
 CONVERGE = "Plan all clouds, then converge them batch by batch"
@@ -161,7 +161,7 @@ def test_clouds_in_sync_fill_no_batch(running_sandbox: Sandbox, tmp_path: Path) 
     good = [in_sync(f"good-{number}") for number in range(4)]
     fresh(running_sandbox, [*good, *clouds])
     inventory = inventory_of(tmp_path, running_sandbox, [*good, *clouds], own, **ONE_STEP)
-    answers = {"onboard_canary_percent": 30, "onboard_only": "canary", "onboard_confirm": False}
+    answers = {"onboard_canary_percent": 30, "onboard_only": "canary"}
     run = _onboard(running_sandbox, inventory, answers)
     assert _converged(run, clouds) == ["one"]
     assert run.lines[0] == "1 changed, 4 in sync, 0 failed, 2 deferred"

@@ -149,7 +149,7 @@ def test_it_can_be_imported_twice(running_sandbox: Sandbox, tmp_path: Path) -> N
     """
     inventory = _inventory(tmp_path, running_sandbox)
     site = _imports(tmp_path, "in-sync,role-failed", "changed,role-changed,role-in-sync")
-    budget = ("-e", "onboard_max_fail_percentage=50", "-e", "onboard_confirm=false")
+    budget = ("-e", "onboard_max_fail_percentage=50")
     run = run_playbook(running_sandbox, str(site), inventory, *budget)
     assert run.exit_status == 2, run.output
     assert [summary["lines"][0] for summary in run.named("Summarize the run")] == [
