@@ -18,37 +18,60 @@ import typing as t
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FINISH_SECONDS = 10.0
+_END = b"\0"  # no signal has this number
 
 
 @contextlib.contextmanager
 def finishing_on_signals(
     stop: t.Callable[[], None], seconds: float = _FINISH_SECONDS
 ) -> t.Iterator[None]:
-    """At the first signal, call ``stop``, and wait for the work in the block to end, but not longer
-    than these seconds. Then the signal does what it did before.
+    """At the first signal, call ``stop`` from a thread, and wait for the work in the block to end,
+    but not longer than these seconds. Then the signal does what it did before.
     """
     received: list[int] = []
+    finished = threading.Event()
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
-    def give_up() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    timer = threading.Timer(seconds, give_up)
-    timer.daemon = True
-
-    def handle(number: int, _frame: t.Any) -> None:
-        received.append(number)  # first: another signal may come while this one is handled
-        if len(received) == 1:
-            stop()
-            timer.start()
+    def watch(reader: int) -> None:
+        while (number := os.read(reader, 1)) != _END:
+            if number[0] in _SIGNALS:
+                stop()
+                if not finished.wait(seconds):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return
 
     for number in _SIGNALS:
-        signal.signal(number, handle)
+        signal.signal(number, lambda number, _frame: received.append(number))
     try:
-        yield
+        with _watched_signals(watch):
+            try:
+                yield
+            finally:
+                finished.set()
     finally:
-        timer.cancel()
         for number, handler in previous.items():
             signal.signal(number, handler)
         if received:
             os.kill(os.getpid(), received[0])
+
+
+@contextlib.contextmanager
+def _watched_signals(watch: t.Callable[[int], None]) -> t.Iterator[None]:
+    """Write the numbers of signals to a pipe, which a thread watches until the end.
+
+    A handler of Python runs in the main thread, which does not wake up from waiting for a thread if
+    the system delivers the signal to another one.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    watcher = threading.Thread(target=watch, args=[reader], daemon=True)
+    watcher.start()
+    others = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(others)
+        os.write(writer, _END)
+        watcher.join()
+        os.close(reader)
+        os.close(writer)

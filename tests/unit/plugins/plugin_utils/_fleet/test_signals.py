@@ -113,6 +113,38 @@ def test_a_signal_while_another_one_is_handled_does_not_cut_the_work() -> None:
     assert program.end() == (-signal.SIGINT, ["stop", "finished"])
 
 
+def test_a_signal_that_another_thread_gets_is_seen_at_once() -> None:
+    """The system chooses the thread, and the main thread waits for the others."""
+    program = Program(
+        """
+        def work():
+            time.sleep(0.3)  # until the main thread waits
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+            wait()
+            say("finished")
+        with finishing_on_signals(stop):
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        """
+    )
+    assert program.end() == (-signal.SIGTERM, ["stop", "finished"])
+
+
+def test_other_signals_do_not_stop_the_work() -> None:
+    """Such as those of Ansible's timeouts."""
+    program = Program(
+        """
+        signal.signal(signal.SIGALRM, lambda number, frame: say("alarm"))
+        with finishing_on_signals(stop):
+            signal.raise_signal(signal.SIGALRM)
+            time.sleep(0.2)
+            say("finished")
+        """
+    )
+    assert program.end() == (0, ["alarm", "finished"])
+
+
 def test_work_that_does_not_end_is_ended() -> None:
     """After the time."""
     program = Program(
