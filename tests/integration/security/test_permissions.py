@@ -8,6 +8,7 @@ and does less with less.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -24,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_i
     read_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
 )
@@ -182,19 +184,38 @@ def _converge(
     return work
 
 
-def _onboard(sandbox: Sandbox, run: Run, check: bool) -> list[str]:
-    return _converge(NEW)(sandbox, run, check) or _read_singly(sandbox)
+Read = tuple[str, str, Json]
+NEW_ROLES: Read = ("iam", "get_role", {"RoleName": NEW[0].role_name})
+OLD_ROLES: Read = ("iam", "get_role", {"RoleName": OLD[0].role_name})
+BUCKETS: Read = (
+    "s3",
+    "get_bucket_location",
+    {"Bucket": OLD[0].bucket_name, "ExpectedBucketOwner": ACCOUNT},
+)
 
 
-def _read_singly(sandbox: Sandbox) -> list[str]:
-    """Whether the session for many clouds asks for one role at a time, however many it is asked
+def _with_bulk_reads(
+    work: t.Callable[[Sandbox, Run, bool], list[str]], *reads: Read
+) -> t.Callable[[Sandbox, Run, bool], list[str]]:
+    """The work on few clouds, and what the session of many clouds reads by the page for them."""
+
+    def both(sandbox: Sandbox, run: Run, check: bool) -> list[str]:
+        complaints = work(sandbox, run, check)
+        return complaints + [read[1] for read in reads if _is_read_singly(sandbox, *read)]
+
+    return both
+
+
+def _is_read_singly(sandbox: Sandbox, service: str, method: str, arguments: Json) -> bool:
+    """Whether the session for many clouds asks for one of them at a time, however many it is asked
     for.
     """
     before, session = len(sandbox.calls()), BulkSession({"account_id": ACCOUNT})
     for _time in range(10):
-        session.call("iam", "get_role", RoleName=NEW[0].role_name)
-    single = [call for call in sandbox.calls()[before:] if call["operation"] == "GetRole"]
-    return ["Each role is read by itself."] if len(single) == 10 else []
+        with contextlib.suppress(TaskError):
+            session.call(service, method, **arguments)
+    called = [call["operation"].lower() for call in sandbox.calls()[before:]]
+    return called.count(method.replace("_", "")) == 10
 
 
 def _roll_back(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
@@ -261,9 +282,15 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
 
 
 SCENES: dict[str, Scene] = {
-    "audit": Scene(OLD, _launched_by_anyscale, _audit),
-    "onboard": Scene(NEW, _readable_by_a_deleted_principal, _onboard),
-    "offboard": Scene(OLD, _readable_by_a_deleted_principal, _converge(OLD, state="absent")),
+    "audit": Scene(OLD, _launched_by_anyscale, _with_bulk_reads(_audit, OLD_ROLES, BUCKETS)),
+    "onboard": Scene(
+        NEW, _readable_by_a_deleted_principal, _with_bulk_reads(_converge(NEW), NEW_ROLES)
+    ),
+    "offboard": Scene(
+        OLD,
+        _readable_by_a_deleted_principal,
+        _with_bulk_reads(_converge(OLD, state="absent"), OLD_ROLES),
+    ),
     "rollback": Scene(
         NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")
     ),
@@ -279,18 +306,20 @@ SCENES: dict[str, Scene] = {
 ONE_BY_ONE = ("-e", "fleet_bulk_reads=false")
 # What fewer clouds are read without.
 FOR_MANY_CLOUDS = {
-    "audit": {"s3:ListAllMyBuckets"},
+    "audit": {"s3:ListBuckets"},
     "offboard": {"iam:GetAccountAuthorizationDetails"},
 }
 
 # --- with exactly their policies ------------------------------------------------------------------
 
 
+# The operations that are named otherwise than what they take.
+NAMED = {"iam:PassRole": "iam:AddRoleToInstanceProfile", "s3:ListAllMyBuckets": "s3:ListBuckets"}
+
+
 def operations(actions: t.Iterable[str]) -> set[str]:
-    """The operations that take actions. They have the same names, but for the one that takes two."""
-    return {
-        "iam:AddRoleToInstanceProfile" if action == "iam:PassRole" else action for action in actions
-    }
+    """The operations that take actions."""
+    return {NAMED.get(action, action) for action in actions}
 
 
 def operations_of(document: Json) -> set[str]:
