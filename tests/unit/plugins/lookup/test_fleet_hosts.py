@@ -48,7 +48,7 @@ def _found(monkeypatch: pytest.MonkeyPatch) -> None:
 def look_up(
     monkeypatch: pytest.MonkeyPatch,
     pattern: t.Any,
-    groups: dict[str, list[str]] = GROUPS,
+    groups: dict[str, list[str]] | None = None,
     **arguments: t.Any,
 ) -> list[str]:
     """As Ansible does it for a play, with these arguments of the command line."""
@@ -56,7 +56,8 @@ def look_up(
     C.config.initialize_plugin_configuration_definitions("lookup", NAME, OPTIONS)
     plugin = fleet_hosts.LookupModule(loader=DataLoader(), templar=None)
     plugin._load_name = NAME
-    return plugin.run([pattern], {"groups": groups}, variable="onboard_hosts")
+    all_groups = GROUPS if groups is None else groups
+    return plugin.run([pattern], {"groups": all_groups}, variable="onboard_hosts")
 
 
 FOUND: dict[str, tuple[t.Any, str | None, str]] = {

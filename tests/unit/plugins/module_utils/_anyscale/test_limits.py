@@ -223,8 +223,8 @@ def test_a_create_that_was_refused_at_length_is_known_to_be(server: Server) -> N
 @pytest.mark.parametrize("answers", [*SLOW.values(), *LARGE.values()], ids=[*SLOW, *LARGE])
 def test_a_create_that_was_cut_off_is_not_sent_again(server: Server, answers: Answers) -> None:
     """Its outcome is as unknown as without an answer, so that the version is searched for."""
-    once = iter([answers])
-    server.answers = lambda: next(once, lambda: [whole(BODY)])()
+    first = [answers]
+    server.answers = lambda: first.pop()() if first else [whole(BODY)]
     clock = [0.0]
     client = AnyscaleClient(server.address, "aph0_test", jitter=lambda: 0.0)
     client._sleep = lambda seconds: clock.__setitem__(0, clock[0] + seconds)

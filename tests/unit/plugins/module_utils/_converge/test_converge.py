@@ -103,9 +103,12 @@ class Scripted(Reconciler[State]):
             resource_lock(NAME, str(self._folder / "locks"), seconds=0),
         ):
             pass
-        saved = self._saves.pop(0) if self._saves else WRITTEN
-        if isinstance(saved, TaskError):
-            raise saved
+        if self._saves:
+            saved = self._saves.pop(0)
+            if isinstance(saved, TaskError):
+                raise saved
+        else:
+            saved = WRITTEN
         if saved.may_be_written:
             written.append(NAME)
         return saved

@@ -372,7 +372,7 @@ def test_the_order_of_the_writes(tmp_path: Path, state: str, stages: list[str]) 
     assert [name.partition(" ")[0] for name in world.names("write")] == [
         stage for stage in stages for _cloud in clouds
     ]
-    assert [one.resource.stage for one in done] == [stage for stage in stages for _ in clouds]
+    assert [one.resource.stage for one in done] == [stage for stage in stages for _cloud in clouds]
     wanted = {"a": ["a"], "b": ["b"]} if state == "present" else {"a": [], "b": []}
     assert all(
         world.documents[f"{stage} {name}"] == wanted[name] for stage in STAGES for name in "ab"
@@ -425,7 +425,7 @@ def test_documents_are_dropped_if_nobody_needs_them(tmp_path: Path) -> None:
     world, cloud = World(bucket__a=["other"]), cloud_of("a", tmp_path)
     engine = engine_of(world, keeps_documents=False)
     engine.plan([cloud])
-    kept = {stage: plan.after is not None for stage, (_, plan) in cloud.plans.items()}
+    kept = {stage: plan.after is not None for stage, (_resource, plan) in cloud.plans.items()}
     assert kept == {stage: stage == "instance_profile" for stage in STAGES}
     done = engine.converge([cloud])
     engine.confirm(done)

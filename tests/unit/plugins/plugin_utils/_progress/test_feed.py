@@ -107,7 +107,7 @@ def test_lines_of_many_threads_stay_whole(run: Path, shown: Shown) -> None:
         threads = [
             threading.Thread(
                 target=lambda name=name: [
-                    feed.done(name, "", "failed", (), "long " * 3000) for _ in range(20)
+                    feed.done(name, "", "failed", (), "long " * 3000) for _time in range(20)
                 ]
             )
             for name in names
@@ -205,6 +205,6 @@ def test_the_folder_of_all_runs_is_ansibles_temporary_one() -> None:
 
 def test_a_reader_creates_the_folder_of_all_runs(tmp_path: Path) -> None:
     """Which the user alone can look into; a second time it is there."""
-    for _ in range(2):
+    for _time in range(2):
         FeedReader(tmp_path / "runs").announce()
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o700
