@@ -46,7 +46,8 @@ def report(
 ) -> str:
     """All of it: the machine, the times, the calls, the goals."""
     described = "\n".join(f"* {name}: {value}" for name, value in machine.items())
-    parts = [f"{rounds} rounds, on this machine:\n\n{described}"]
+    times = "1 round" if rounds == 1 else f"{rounds} rounds"
+    parts = [f"{times}, on this machine:\n\n{described}"]
     for scenario, latency_ms in results.tables():
         parts.append(
             f"**{_title(scenario, latency_ms)}**\n\n{_times(results, scenario, latency_ms)}"
