@@ -16,35 +16,49 @@ description:
   - Reads all clouds from the Anyscale API, and creates one host for each cloud resource that runs
     on virtual machines in AWS, with the variables of the role
     P(rayfleet.anyscale.cloud_iam#role).
+  - What the API says describes a cloud, and permits nothing, because every member of the
+    organization can register any role and any bucket. What may be written to is up to the operator,
+    who says so in the section C(allow) of a fleet file (O(fleet_file)). Without it, clouds can be
+    audited, and nothing is written.
   - Settings that the API does not have, such as the name of the compute config or a role to assume
-    in the cloud's account, come from a fleet file (O(fleet_file)), which often needs only a few
-    lines of defaults.
+    in the cloud's account, come from the fleet file as well.
   - The name of a configuration file must end in V(anyscale_clouds.yml) or V(anyscale_clouds.yaml).
+  - "B(Authority): a cloud is covered if C(allow) permits its account, its role and its bucket, and
+    if no other cloud claims the same role or bucket. The host of a cloud that is not covered has
+    facts and no variables for the role, so that nothing is written for it; C(anyscale_authority)
+    has the reason and the lines that would permit it, ready to paste. A role, bucket or account in
+    the fleet file is the operator's word, and is not judged, and so are variables in host_vars,
+    group_vars or C(-e): playbooks of this collection converge a cloud if everything that is not
+    covered is set there."
   - "B(Host names): the name of the cloud for its primary (or only) resource,
     V(<cloud>.<resource>) for its other resources. Characters other than ASCII letters, digits,
     dots, dashes and underscores are replaced by an underscore, and a host name never begins with a
-    dash or a dot. The ID of the cloud is appended if several hosts would have the same name, or if
-    the name is reserved by Ansible (such as V(all)) or could be the name of a group of this
-    plugin."
-  - "B(Groups): all hosts are in C(anyscale_clouds), and in C(account_<account id>),
-    C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are known. In group names,
-    characters other than letters, digits and underscores are replaced by an underscore, for example
-    C(region_us_west_2)."
+    dash or a dot. The ID of the cloud is appended if the name is taken: by a cloud that was
+    registered before, or is listed by its ID in the fleet file; by a host or group of another
+    inventory source; by Ansible (such as V(all)) or by the groups of this plugin; or because it
+    looks like an ID. So a cloud keeps its name whatever is registered later. A host of another
+    source that has the cloud's ID as C(cloud_iam_cloud_id) is that cloud."
+  - "B(Groups): hosts are in C(anyscale_clouds), and those of clouds that are neither covered nor
+    named in the fleet file in C(anyscale_uncovered) instead, which only audits look at. All are in
+    C(account_<account id>), C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are
+    known. In group names, characters other than letters, digits and underscores are replaced by an
+    underscore, for example C(region_us_west_2). A group that has hosts of another inventory source
+    gets none."
   - "B(Variables for the role): C(cloud_iam_cloud_id), C(cloud_iam_account_id) (from the ARN of the
     clusters' role, else of the control-plane role), C(cloud_iam_region) (of the bucket),
     C(cloud_iam_bucket), C(cloud_iam_role) (from the fleet file, else the ARN of the registered
-    role), and those of the fleet file. Hosts of other than primary resources have
-    C(cloud_iam_manage_compute_config=false), because a compute config belongs to the cloud and is
-    converged by the host of the primary resource."
+    role, else the name of the role that Anyscale creates), and those of the fleet file. Hosts of
+    other than primary resources have C(cloud_iam_manage_compute_config=false), because a compute
+    config belongs to the cloud and is converged by the host of the primary resource."
   - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
     C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
     C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),
     C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
-    C(anyscale_provider), C(anyscale_applicable), and from the fleet file C(anyscale_ring) and
-    C(anyscale_tags). An unknown fact is V(null)."
-  - "B(Connection): the groups C(anyscale_clouds) and C(anyscale_not_applicable) have
-    C(ansible_connection=local), and C(ansible_python_interpreter) set to the Python that runs
-    Ansible."
+    C(anyscale_provider), C(anyscale_applicable), from the fleet file C(anyscale_ring) and
+    C(anyscale_tags), and C(anyscale_authority) (C(covered), and if that is V(false) C(reason),
+    C(lines), C(listed), C(uncovered) and C(inputs)). An unknown fact is V(null)."
+  - "B(Connection): no variable of the connection is set. The playbooks of this collection run on
+    the controller; plays of your own need C(connection: local)."
 extends_documentation_fragment:
   - rayfleet.anyscale._anyscale
   - rayfleet.anyscale._anyscale.plugins
@@ -73,18 +87,33 @@ options:
       - C(defaults) apply to all clouds. C(clouds) has settings for single clouds or resources,
         under their name, their ID, or V(<cloud>.<resource>); more specific settings take
         precedence. C(tags) and C(variables) are merged, other settings are replaced, and V(null)
-        removes a default. A name that several clouds have is an error. Use their IDs instead.
+        removes a default. IDs are safer than names, because members of the organization choose the
+        names. Clouds that share a name in the fleet file are not covered. A key that looks like an
+        ID matches IDs alone.
+      - C(allow) says what may be written to. C(accounts) are the AWS accounts, twelve digits in
+        quotes, as a list, or as a mapping with C(roles) and C(buckets) of each account. C(roles)
+        and C(buckets) in C(allow) itself apply to all of these accounts. They are lists of names
+        or shell patterns. A pattern of a role without a slash matches its name; one with a slash
+        matches its path and name, such as V(ray/speech-*). What no pattern matches is not allowed.
+      - C(allow.shared) has patterns (C(roles), C(buckets)) of what several clouds may use. Of
+        anything else that several clouds claim, the one that is listed by its ID keeps it; if
+        several are, or none is, none of them is covered.
+      - C(allow.unlisted) is V(skip) (the default) or V(include), for clouds that C(clouds) does not
+        name. V(skip) covers none of them.
       - The keys are C(role) (name or ARN), C(compute_config) (name), C(compute_config_spec)
         (required content of the compute config), C(assume_role_arn), C(assume_role_external_id),
         C(instance_profile) (name), C(ring), C(tags) (a mapping), C(variables) (any other variables
         of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) creates no host).
       - In strings, V({account_id}), V({cloud_id}), V({cloud}) (the name of the cloud) and
-        V({region}) are replaced. Jinja templates are not evaluated; they are an error.
+        V({region}) are replaced. A cloud for which that is not possible is not covered. A role or
+        bucket with V({cloud}) in it is judged by C(allow), because members of the organization
+        choose that name, and C(assume_role_arn) and C(assume_role_external_id) cannot have it. In
+        patterns, the values match literally. Jinja templates are not evaluated; they are an error.
     type: str
   clouds:
     description:
       - The clouds to create hosts for, by name, ID, or shell pattern of either, such as V(*-prod).
-        If not set, all clouds.
+        What looks like an ID (V(cld_...)) matches IDs alone. If not set, all clouds.
       - The resources of other clouds are not read, which saves one call per cloud.
     type: list
     elements: str
@@ -106,8 +135,9 @@ options:
   strict:
     description:
       - If V(true), problems that otherwise cause a warning are errors. These are a cloud that
-        cannot be read, a role, a bucket or an account that the API does not return, and a cloud in
-        the fleet file or in O(clouds) that does not exist. With V(false), a cloud that cannot be
+        cannot be read, a role, a bucket or an account that the API does not return, a cloud in the
+        fleet file or in O(clouds) that does not exist, a name that is taken, and a cloud that is
+        listed in the fleet file and not covered. With V(false), a cloud that cannot be
         read has no host; a cloud with missing information has one.
 requirements:
   - python >= 3.10
@@ -147,12 +177,16 @@ cache_timeout: 3600
 
 ---
 # fleet_file.yml, in the same directory
+allow:
+  accounts: ["123456789012", "210987654321"]
+  roles: [ray-*, ray/*, anyscale-cluster-node-*]
+  buckets: [anyscale-*]
 defaults:
   compute_config: default-with-role
   assume_role_arn: arn:aws:iam::{account_id}:role/anyscale-onboarding
   ring: late
 clouds:
-  speech-prod:
+  cld_4fxb3wsbdcq2n1p9: # speech-prod
     role: ray-speech
     ring: canary
     tags: {team: speech}
@@ -182,7 +216,6 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import typing as t
 
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -206,13 +239,22 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
     FleetFile,
     parse_fleet_file,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
     CLOUDS_GROUP,
     NOT_APPLICABLE_GROUP,
+    UNCOVERED_GROUP,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
     Host,
     build_fleet,
-    summaries,
     unmet_patterns,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.other_sources import (
+    OtherSources,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.problems import (
+    Problem,
+    summaries,
 )
 
 _SUFFIXES = ("anyscale_clouds.yml", "anyscale_clouds.yaml")
@@ -240,18 +282,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             fleet_file = self._fleet_file(path)
             choice = Choice(self.get_option("clouds"))
             rows = self._rows(path, choice, cache)
+            others = OtherSources(inventory)
             hosts, problems = build_fleet(
-                rows, fleet_file, mark=self.get_option("not_applicable") == "mark"
+                rows,
+                fleet_file,
+                mark=self.get_option("not_applicable") == "mark",
+                taken=others.names(),
             )
         except TaskError as error:
             raise AnsibleParserError(error.failure()["msg"]) from None
-        for text, is_error in summaries([*unmet_patterns(choice, rows), *problems]):
+        problems += [*unmet_patterns(choice, rows), *others.refused_groups(hosts)]
+        self._report(problems)
+        self._add_groups()
+        for host in hosts:
+            self._add_host(host, others)
+
+    def _report(self, problems: t.Iterable[Problem]) -> None:
+        for text, is_error in summaries(problems):
             if is_error and self.get_option("strict"):
                 raise AnsibleParserError(text)
             self.display.warning(text)
-        self._add_groups()
-        for host in hosts:
-            self._add_host(host)
 
     def _refuse_unknown_options(self, config: t.Mapping[str, t.Any]) -> None:
         """Ansible ignores them, and with a misspelled fleet_file the wrong settings would be
@@ -322,14 +372,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
 
     def _add_groups(self) -> None:
-        for group in (CLOUDS_GROUP, NOT_APPLICABLE_GROUP):
-            if group == CLOUDS_GROUP or self.get_option("not_applicable") == "mark":
-                self.inventory.add_group(group)
-                self.inventory.set_variable(group, "ansible_connection", "local")
-                self.inventory.set_variable(group, "ansible_python_interpreter", sys.executable)
+        self.inventory.add_group(CLOUDS_GROUP)
+        self.inventory.add_group(UNCOVERED_GROUP)
+        if self.get_option("not_applicable") == "mark":
+            self.inventory.add_group(NOT_APPLICABLE_GROUP)
 
-    def _add_host(self, host: Host) -> None:
-        for group in host.groups:
+    def _add_host(self, host: Host, others: OtherSources) -> None:
+        for group in others.free_groups(host):
             self.inventory.add_host(host.name, group=self.inventory.add_group(group))
         # Not the inventory's set_variable(): if a constructed group has the name of the host, that
         # would set the variable of the group.

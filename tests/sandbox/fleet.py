@@ -175,6 +175,20 @@ FLEET: tuple[Cloud, ...] = (
     ),
 )
 
+# What an operator of this fleet permits, as the section of a fleet file.
+ALLOW: dict[str, t.Any] = {
+    "accounts": [VISION_ACCOUNT, SCIENCE_ACCOUNT],
+    "roles": [
+        "{cloud_id}-cluster_node_role",
+        "anyscale-cluster-node-*",
+        "*-cluster-node-role",
+        "*-ray",
+    ],
+    "buckets": ["anyscale-*-data", "anyscale-search-shared"],
+    "shared": {"buckets": ["anyscale-search-shared"]},
+    "unlisted": "include",
+}
+
 BROKEN_CLOUD = Cloud("robotics-lab", SCIENCE_ACCOUNT, role="robotics-lab-ray-misspelled")
 
 

@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     Sandbox,
     inventory as sandbox_inventory,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ALLOW, ONBOARDING_ROLE
 
 Json = dict[str, t.Any]
 BIN = Path(sys.executable).parent
@@ -121,15 +121,17 @@ def inventory_file(
     return path
 
 
-def plugin_inventory(folder: Path) -> Path:
-    """The fleet as the sandbox's Anyscale API shows it, with a fleet file that says what the API
-    cannot know.
+def plugin_inventory(folder: Path, **sections: t.Any) -> Path:
+    """The fleet as the sandbox's Anyscale API shows it, with a fleet file that permits it and says
+    what the API cannot know. ``sections`` replace those of the file; ``None`` takes one away.
     """
     defaults = {
         "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
         "compute_config": "{cloud}-ray",
     }
-    (folder / "fleet_file.yml").write_text(yaml.safe_dump({"defaults": defaults}))
+    content = {"allow": ALLOW, "defaults": defaults, **sections}
+    content = {name: section for name, section in content.items() if section is not None}
+    (folder / "fleet_file.yml").write_text(yaml.safe_dump(content, sort_keys=False))
     path = folder / "fleet.anyscale_clouds.yml"
     path.write_text(
         yaml.safe_dump(

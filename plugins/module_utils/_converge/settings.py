@@ -12,7 +12,9 @@ connection options fall back to.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
+import re
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -34,6 +36,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
 
 PREFIX = "cloud_iam_"
+# What the role sets itself: its tasks' results, and what it knows between its tasks.
+_RESULT = re.compile(r"_results?\Z|_result_names\Z|_known_role\Z")
 ARN_KINDS = ("instance_profile", "role")
 Json = dict[str, t.Any]
 
@@ -176,6 +180,24 @@ def variable_rules() -> Json:
 @functools.cache
 def _validator() -> ArgumentSpecValidator:
     return ArgumentSpecValidator(variable_rules())
+
+
+def refuse_unknown_variables(names: t.Iterable[str], where: str) -> None:
+    """Raise for the first ``cloud_iam_*`` variable that does not exist: misspelt, it would be
+    ignored, and its default converged.
+
+    where: what has the variables, for the error. Results that the role cloud_iam registers and
+    publishes are no mistake.
+    """
+    known = variable_rules()
+    for name in names:
+        if name.startswith(PREFIX) and name not in known and not _RESULT.search(name):
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            raise InputError(
+                f"{where} has {name}, which is not a variable of the role cloud_iam.",
+                f"{hint}The variables are in 'ansible-doc -t role rayfleet.anyscale.cloud_iam'.",
+            )
 
 
 def parse_settings(variables: t.Mapping[str, t.Any]) -> CloudSettings:

@@ -22,12 +22,21 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
-_CLOUD_KEYS = ("id", "name", "provider", "compute_stack", "is_aioa")
-_RESOURCE_KEYS = ("cloud_resource_id", "name", "provider", "compute_stack", "region", "is_default")
+_CLOUD_KEYS = ("id", "name", "provider", "compute_stack", "is_aioa", "created_at")
+_RESOURCE_KEYS = (
+    "cloud_resource_id",
+    "name",
+    "provider",
+    "compute_stack",
+    "region",
+    "is_default",
+    "created_at",
+)
 _STORAGE_KEYS = ("bucket_name", "region")
 _AWS_KEYS = ("anyscale_iam_role_id", "cluster_iam_role_id", "cluster_instance_profile_id")
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+_ID_SHAPE = re.compile(r"cld(rsrc)?_", re.IGNORECASE)
 _GONE_STATES = ("DELETING", "DELETED")
 _UNAUTHORIZED = 401
 # Statuses that rarely concern a single cloud, and for how many clouds they must occur before the
@@ -37,28 +46,39 @@ _OUTAGE_CLOUDS = 5
 
 
 class Choice:
-    """The clouds to read: those whose name or ID matches a pattern, or all without patterns."""
+    """The clouds to read: those whose name or ID matches a pattern, or all without patterns. What
+    is shaped like an ID matches IDs alone, since members of the organization choose the names.
+    """
 
     def __init__(self, patterns: t.Sequence[str] = ()) -> None:
         self.patterns = tuple(patterns)
-        self._exact = frozenset(patterns)
-        wild = [fnmatch.translate(pattern) for pattern in patterns if set(pattern) & set("*?[")]
-        self._wild = re.compile("|".join(wild)) if wild else None
+        self._ids = _matcher([pattern for pattern in patterns if is_shaped_like_id(pattern)])
+        self._names = _matcher([pattern for pattern in patterns if not is_shaped_like_id(pattern)])
 
     def takes(self, cloud: JsonObject) -> bool:
         """Whether a cloud is selected."""
-        return not self.patterns or any(
-            name in self._exact or (self._wild and self._wild.match(name)) for name in _names(cloud)
+        cloud_id, name = str(cloud.get("id")), cloud.get("name")
+        return not self.patterns or bool(
+            self._ids(cloud_id)
+            or self._names(cloud_id)
+            or (isinstance(name, str) and self._names(name))
         )
 
     def unmet(self, clouds: t.Iterable[JsonObject]) -> list[str]:
         """The patterns that match no cloud."""
-        names = {name for cloud in clouds for name in _names(cloud)}
-        return [
-            pattern
-            for pattern in self.patterns
-            if pattern not in names and not fnmatch.filter(names, pattern)
-        ]
+        left = dict.fromkeys(self.patterns)
+        for cloud in clouds:
+            for pattern in [pattern for pattern in left if Choice([pattern]).takes(cloud)]:
+                del left[pattern]
+        return list(left)
+
+
+def _matcher(patterns: t.Sequence[str]) -> t.Callable[[str], bool]:
+    """Whether a text is one of the patterns, or matches one."""
+    exact = frozenset(patterns)
+    wild = [fnmatch.translate(pattern) for pattern in patterns if set(pattern) & set("*?[")]
+    compiled = re.compile("|".join(wild)) if wild else None
+    return lambda text: text in exact or bool(compiled and compiled.match(text))
 
 
 def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[JsonObject]:
@@ -106,6 +126,11 @@ def is_id(value: t.Any) -> bool:
     return isinstance(value, str) and bool(_ID.match(value))
 
 
+def is_shaped_like_id(text: str) -> bool:
+    """Whether a text looks like the ID of a cloud or of a resource, also one with more behind it."""
+    return bool(_ID_SHAPE.match(text))
+
+
 def _collect(reads: dict[concurrent.futures.Future[list[JsonObject]], JsonObject]) -> None:
     """Add the resources to the rows, in the order in which the reads complete, so that an outage is
     detected early.
@@ -133,7 +158,3 @@ def _reduced_resource(resource: JsonObject) -> JsonObject:
 
 def _reduced(row: t.Any, keys: t.Iterable[str]) -> JsonObject:
     return {key: row.get(key) for key in keys} if isinstance(row, dict) else {}
-
-
-def _names(cloud: JsonObject) -> list[str]:
-    return [name for name in (cloud.get("name"), cloud.get("id")) if isinstance(name, str)]

@@ -17,14 +17,20 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn, parse_bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import may_be_on_aws
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
+    is_shaped_like_id,
+    may_be_on_aws,
+)
 
 JsonObject = dict[str, t.Any]
 
+# https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+_UNKNOWN_MOMENT = "~"
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class CloudResource:
     """One cloud resource as the API returns it, or only the cloud (``row`` is empty) if its
     resources were not read.
@@ -81,14 +87,24 @@ class CloudResource:
         )
 
     @property
+    def named_at(self) -> str:
+        """When the name of its host was chosen, for comparing: with the cloud, or with the resource
+        where it is not the primary one; later than anything where that is unknown.
+        """
+        cloud = _text(self.cloud, "created_at") or _UNKNOWN_MOMENT
+        return cloud if self.is_primary else max(cloud, _text(self.row, "created_at") or "")
+
+    @property
     def region(self) -> str | None:
-        """The region of the resource."""
-        return _text(self.row, "region")
+        """The region of the resource; ``None`` where there is none, or none with a valid name,
+        which would become a part of the names of hosts that are called.
+        """
+        return _region(self.row)
 
     @property
     def bucket_region(self) -> str | None:
         """The region of the bucket. The API omits it if it is the region of the resource."""
-        return _text(self.row.get("object_storage"), "region") or self.region
+        return _region(self.row.get("object_storage")) or self.region
 
     @functools.cached_property
     def bucket(self) -> str | None:
@@ -132,16 +148,29 @@ class CloudResource:
             "anyscale_tags": {},
         }
 
+    def ids(self) -> tuple[str, ...]:
+        """The names in a fleet file that nobody else can take, the most specific last."""
+        return (self.cloud_id, f"{self.cloud_id}.{self.name}") if self.name else (self.cloud_id,)
+
     def names(self) -> tuple[str, ...]:
-        """The names that the fleet file may use for it, the most specific last."""
-        whole = (self.cloud_name, self.cloud_id)
-        return (*whole, *(f"{cloud}.{self.name}" for cloud in whole)) if self.name else whole
+        """All names that the fleet file may use for it, the most specific last. A name that is
+        shaped like an ID is none, since it may be the ID of another cloud.
+        """
+        by_name = [] if is_shaped_like_id(self.cloud_name) else [self.cloud_name]
+        whole = [*by_name, self.cloud_id]
+        parts = [f"{cloud}.{self.name}" for cloud in whole] if self.name else []
+        return (*whole, *parts)
 
     def host_names(self) -> tuple[str, ...]:
         """Names for its host, from the shortest to the most specific. The last one is unique."""
         name = self.cloud_name if self.is_primary else f"{self.cloud_name}.{self.name}"
         safe = _UNSAFE.sub("_", name).strip("-._") or self.cloud_id
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
+
+
+def _region(mapping: t.Any) -> str | None:
+    value = _text(mapping, "region")
+    return value if value and _REGION.match(value) else None
 
 
 def _text(mapping: t.Any, key: str) -> str | None:

@@ -31,6 +31,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BI
 
 PLUGIN = "rayfleet.anyscale.anyscale_clouds"
 RESOURCES = "GET /api/v2/clouds/{id}/resources"
+ALLOW_ALL = {
+    "accounts": [VISION_ACCOUNT, SCIENCE_ACCOUNT],
+    "roles": ["*"],
+    "buckets": ["*"],
+    "shared": {"roles": ["*"], "buckets": ["*"]},
+    "unlisted": "include",
+}
 FLEET_FILE = {
     "defaults": {
         "compute_config": "{cloud}-ray",
@@ -52,9 +59,12 @@ class Inventories:
         self.path = folder / "fleet.anyscale_clouds.yml"
 
     def write(self, document: t.Any = None, /, **options: t.Any) -> None:
-        """Write the configuration, and the fleet file where there is one."""
-        if document is not None:
-            (self.folder / "fleet_file.yml").write_text(yaml.safe_dump(document))
+        """Write the configuration, and a fleet file, which permits everything if the document says
+        no more of that.
+        """
+        if "fleet_file" not in options:
+            content = {"allow": ALLOW_ALL, **(document or {})}
+            (self.folder / "fleet_file.yml").write_text(yaml.safe_dump(content))
             options["fleet_file"] = "fleet_file.yml"
         self.path.write_text(yaml.safe_dump({"plugin": PLUGIN, **options}))
 
@@ -70,7 +80,8 @@ class Inventories:
             "COLUMNS": "2000",
             **variables,
         }
-        command = [str(BIN / program), "-i", str(self.path), *rest]
+        sources = [] if "-i" in rest else ["-i", str(self.path)]
+        command = [str(BIN / program), *sources, *rest]
         done = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
@@ -138,8 +149,7 @@ class TestListing:
             host: {key: value for key, value in hosts[host].items() if key.startswith("cloud_iam_")}
             for host in hosts
         } == named
-        assert {host["ansible_connection"] for host in hosts.values()} == {"local"}
-        assert {Path(host["ansible_python_interpreter"]).parent for host in hosts.values()} == {BIN}
+        assert not {"ansible_connection", "ansible_python_interpreter"} & set(hosts["vision-prod"])
         assert fleet.calls() == {"GET /api/v2/clouds/": 1, RESOURCES: len(FLEET)}
 
     def test_groups(self, fleet: Inventories) -> None:
@@ -187,7 +197,6 @@ class TestListing:
             "k8s",
             "elsewhere",
         }
-        assert hosts["k8s"]["ansible_connection"] == "local"
         assert "cloud_iam_cloud_id" not in hosts["k8s"]
         assert empty.calls() == {"GET /api/v2/clouds/": 3, RESOURCES: 121}
 
@@ -208,7 +217,68 @@ class TestListing:
             "all",
             "ungrouped",
             "anyscale_clouds",
+            "anyscale_uncovered",
         ]
+
+
+@pytest.mark.core
+class TestAuthority:
+    def test_without_allow_there_are_facts_alone_and_the_lines_to_add(
+        self, fleet: Inventories
+    ) -> None:
+        fleet.write(fleet_file=None)
+        hosts, groups = fleet.listed(warns="has no section allow.*: forecast-dev, .*vision-prod")
+        assert groups["anyscale_clouds"] == {cloud.name for cloud in FLEET}
+        assert not any(name.startswith("cloud_iam_") for host in hosts.values() for name in host)
+        lines = yaml.safe_load(hosts["vision-prod"]["anyscale_authority"]["lines"])
+        assert lines["allow"]["accounts"][VISION_ACCOUNT]["buckets"] == [FLEET[0].bucket_name]
+        fleet.write(lines)
+        hosts, groups = fleet.listed()
+        assert groups["anyscale_clouds"] == {"vision-prod"}
+        assert groups["anyscale_uncovered"] == {cloud.name for cloud in FLEET[1:]}
+        assert hosts["vision-prod"]["cloud_iam_role"] == FLEET[0].role_arn
+
+
+@pytest.mark.core
+class TestOtherSources:
+    def test_their_hosts_and_groups_are_not_taken_over(self, fleet: Inventories) -> None:
+        victim, mine, spare = FLEET[0], FLEET[1], FLEET[2]
+        (fleet.folder / "first.yml").write_text(
+            yaml.safe_dump(
+                {
+                    "all": {
+                        "hosts": {
+                            victim.name: {"ansible_connection": "ssh"},
+                            mine.name: {"cloud_iam_cloud_id": mine.cloud_id},
+                        },
+                        "children": {
+                            spare.name: {"hosts": {"web": None}},
+                            "bucket_anyscale_search_shared": {"hosts": {"web": None}},
+                            f"account_{SCIENCE_ACCOUNT}": {},
+                        },
+                    }
+                }
+            )
+        )
+        fleet.write()
+        found, groups = fleet.listed(
+            "-i",
+            str(fleet.folder / "first.yml"),
+            "-i",
+            str(fleet.path),
+            warns="hosts of another inventory source.*: bucket_anyscale_search_shared",
+            ANSIBLE_INVENTORY_ENABLED=f"yaml,{PLUGIN}",
+        )
+        clouds = groups["anyscale_clouds"]
+        assert {
+            f"{victim.name}-{victim.cloud_id}",
+            mine.name,
+            f"{spare.name}-{spare.cloud_id}",
+        } <= clouds
+        assert found[victim.name] == {"ansible_connection": "ssh"}
+        assert not {victim.name, spare.name, "web"} & clouds
+        assert groups["bucket_anyscale_search_shared"] == {"web"}
+        assert len(groups[f"account_{SCIENCE_ACCOUNT}"]) == 5
 
 
 @pytest.mark.core

@@ -21,12 +21,14 @@ from ansible_collections.rayfleet.anyscale.plugins.inventory import anyscale_clo
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     _CHECKS,
     INPUT_KEYS,
-    PLACEHOLDERS,
-    FleetFile,
     parse_fleet_file,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import build_fleet
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
+    PLACEHOLDERS,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
+    ALLOW_ALL,
     row,
 )
 
@@ -86,7 +88,9 @@ def test_the_example_of_a_fleet_file_is_one() -> None:
 
 def test_every_key_placeholder_fact_and_group_is_documented() -> None:
     text = anyscale_clouds.DOCUMENTATION
-    (host,) = build_fleet([row()], FleetFile({"ring": "x"}))[0]
+    (host,) = build_fleet(
+        [row()], parse_fleet_file({"allow": ALLOW_ALL, "defaults": {"ring": "x"}})
+    )[0]
     facts = {name for name in host.variables if name.startswith("anyscale_")}
     kinds = {group.partition("_")[0] for group in host.groups}
     wanted = (
@@ -100,7 +104,7 @@ def test_every_key_placeholder_fact_and_group_is_documented() -> None:
 
 def test_the_role_has_the_variables_that_are_set() -> None:
     options = yaml.safe_load(ROLE.read_text())["argument_specs"]["main"]["options"]
-    (host,) = build_fleet([row()], FleetFile())[0]
+    (host,) = build_fleet([row()], parse_fleet_file({"allow": ALLOW_ALL}))[0]
     inputs = {name for name in host.variables if name.startswith("cloud_iam_")} | {
         "cloud_iam_manage_compute_config"
     }

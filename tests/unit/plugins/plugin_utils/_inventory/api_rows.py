@@ -11,6 +11,15 @@ import typing as t
 Json = dict[str, t.Any]
 
 ACCOUNT = "222222222222"
+OTHER_ACCOUNT = "333333333333"
+# The section of a fleet file that permits everything that there is in these tests.
+ALLOW_ALL: Json = {
+    "accounts": [ACCOUNT, OTHER_ACCOUNT],
+    "roles": ["*"],
+    "buckets": ["*"],
+    "shared": {"roles": ["*"], "buckets": ["*"]},
+    "unlisted": "include",
+}
 
 
 def role_arn(name: str, account_id: str = ACCOUNT) -> str:
@@ -25,6 +34,7 @@ def resource(name: str = "vm-aws-us-west-2", **changes: t.Any) -> Json:
         "provider": "AWS",
         "compute_stack": "VM",
         "region": "us-west-2",
+        "created_at": None,
         "is_default": True,
         "object_storage": {"bucket_name": "s3://speech-data", "region": None},
         "aws_config": {

@@ -20,8 +20,10 @@ from hypothesis import given, strategies as st
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     FleetFile,
-    filled_in,
     parse_fleet_file,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
+    filled_in,
 )
 
 LOOP: list[t.Any] = []
@@ -164,9 +166,48 @@ class TestRefused:
                 id="any other variable",
             ),
             pytest.param(
-                {"defaults": {"variables": {"cloud_iam_x y": "x"}}},
-                "not a variable of the role",
-                id="no name of a variable",
+                {"defaults": {"variables": {"cloud_iam_bukcet": "x"}}},
+                "defaults.variables has cloud_iam_bukcet.*Did you mean cloud_iam_bucket",
+                id="misspelt variable",
+            ),
+            pytest.param(
+                {"defaults": {"assume_role_arn": "arn:aws:iam::{account_id}:role/{cloud}"}},
+                r"assume_role_arn has \{cloud\}.*Use \{cloud_id\}",
+                id="which role is assumed is up to whoever names the cloud",
+            ),
+            pytest.param(
+                {"allow": {"acounts": []}},
+                "unknown key 'acounts' in allow",
+                id="unknown key of allow",
+            ),
+            pytest.param(
+                {"allow": {"accounts": [123456789012]}},
+                "allow.accounts is 123456789012, which is not a string.*in quotes",
+                id="account that is a number",
+            ),
+            pytest.param(
+                {"allow": {"accounts": {"12345": {}}}}, "not an AWS account id", id="no account"
+            ),
+            pytest.param(
+                {"allow": {"roles": "ray-*"}}, "allow.roles is 'ray-.*not a list", id="no list"
+            ),
+            pytest.param(
+                {"allow": {"roles": ["arn:aws:iam::123456789012:role/ray"]}},
+                "allow.roles has 'arn:.*not ARNs",
+                id="ARN for a pattern of roles",
+            ),
+            pytest.param(
+                {"allow": {"accounts": {"123456789012": {"buckets": ["s3://data"]}}}},
+                "allow.accounts.123456789012.buckets has 's3://data'.*not ARNs or URIs",
+                id="URI for a pattern of buckets",
+            ),
+            pytest.param(
+                {"allow": {"buckets": ["{acount}-data"]}},
+                r"\{acount\}, which is not a placeholder",
+                id="unknown placeholder in a pattern",
+            ),
+            pytest.param(
+                {"allow": {"unlisted": True}}, "Set it to skip or include", id="unlisted is a flag"
             ),
         ],
     )

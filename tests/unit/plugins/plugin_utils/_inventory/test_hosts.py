@@ -15,7 +15,6 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import Choice
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     FleetFile,
@@ -24,11 +23,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import (
     Host,
     build_fleet,
-    summaries,
     unmet_patterns,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.problems import summaries
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
     ACCOUNT,
+    ALLOW_ALL,
     Json,
     resource,
     role_arn,
@@ -41,9 +41,18 @@ EAST = {"name": "east", "cloud_resource_id": "cldrsrc_e", "is_default": False}
 def made(
     rows: t.Iterable[Json], document: t.Any = None, mark: bool = False
 ) -> tuple[dict[str, Host], list[tuple[str, bool]]]:
+    if not isinstance(document, dict) or "allow" not in document:
+        document = {"allow": ALLOW_ALL, **(document or {})}
     hosts, problems = build_fleet(rows, parse_fleet_file(document), mark=mark)
     assert len({host.name for host in hosts}) == len(hosts)
     return {host.name: host for host in hosts}, summaries(problems)
+
+
+def at(second: int, name: str, cloud_id: str, *resources: Json) -> Json:
+    """A cloud that was registered at this second."""
+    found = row(name, *resources, cloud_id=cloud_id)
+    found["cloud"]["created_at"] = f"2026-11-23T18:26:{second:02}.108078+00:00"
+    return found
 
 
 def only(document: t.Any = None, **changes: t.Any) -> Host:
@@ -119,29 +128,80 @@ class TestHostNames:
         assert list(hosts) == ["speech", "speech.east"]
         assert not messages
 
-    def test_clouds_of_one_name_all_get_their_ids_and_the_user_is_warned(self) -> None:
-        hosts, messages = made(
-            [row("speech"), row("speech", cloud_id="cld_2"), row("vision", cloud_id="cld_3")]
-        )
-        assert list(hosts) == ["speech-cld_1", "speech-cld_2", "vision"]
+    @pytest.mark.parametrize(
+        ("rows", "clouds", "names"),
+        [
+            pytest.param(
+                [at(2, "speech", "cld_1"), at(1, "speech", "cld_2")],
+                {},
+                {"cld_1": "speech-cld_1", "cld_2": "speech"},
+                id="the cloud that was registered first keeps the name",
+            ),
+            pytest.param(
+                [at(1, "speech", "cld_1"), at(2, "speech", "cld_2")],
+                {"cld_2": {}},
+                {"cld_1": "speech-cld_1", "cld_2": "speech"},
+                id="the cloud that the operator lists by its ID comes before it",
+            ),
+            pytest.param(
+                [at(1, "a b", "cld_1"), at(2, "a_b", "cld_2")],
+                {},
+                {"cld_1": "a_b", "cld_2": "a_b-cld_2"},
+                id="a later one that has the safe name by itself is renamed",
+            ),
+            pytest.param(
+                [at(1, "x", "cld_1"), at(2, "x", "cld_2"), at(3, "x-cld_2", "cld_3")],
+                {},
+                {"cld_1": "x", "cld_2": "x-cld_2", "cld_3": "x-cld_2-cld_3"},
+                id="one that is named like another with its ID",
+            ),
+            pytest.param(
+                [at(2, "speech", "cld_1"), at(1, "cld_1", "cld_2")],
+                {},
+                {"cld_1": "speech", "cld_2": "cld_1-cld_2"},
+                id="one that is named like the ID of another",
+            ),
+            pytest.param(
+                [
+                    at(2, "speech", "cld_1", resource(), resource(**EAST)),
+                    at(3, "speech.east", "cld_2"),
+                ],
+                {},
+                {"cld_1": "speech", "cld_1.east": "speech.east", "cld_2": "speech.east-cld_2"},
+                id="one that is named like a resource of another",
+            ),
+        ],
+    )
+    def test_whoever_comes_later_gets_the_longer_name(
+        self, rows: list[Json], clouds: Json, names: dict[str, str]
+    ) -> None:
+        hosts, messages = made(rows, {"clouds": clouds})
+        found = {
+            host.variables["anyscale_cloud_id"]
+            + ("" if host.variables["anyscale_is_default_resource"] else ".east"): name
+            for name, host in hosts.items()
+        }
+        assert found == names
+        renamed = {name for name in hosts if "cld_" in name}
         assert [
-            (re.search("speech of cld_1, speech of cld_2", text) is not None, is_error)
-            for text, is_error in messages
-        ] == [(True, False)]
+            is_error for text, is_error in messages if all(name in text for name in renamed)
+        ] == [True]
 
-    def test_names_that_only_become_one_by_being_made_safe(self) -> None:
-        assert list(made([row("a b"), row("a:b", cloud_id="cld_2")])[0]) == [
-            "a_b-cld_1",
-            "a_b-cld_2",
-        ]
-
-    def test_a_cloud_named_like_another_with_its_id(self) -> None:
+    @given(st.lists(st.sampled_from(["a", "a b", "a_b", "cld_1", "a-cld_1", "x.east"])), st.data())
+    def test_no_cloud_that_is_registered_later_changes_a_name(
+        self, names: list[str], data: st.DataObject
+    ) -> None:
         rows = [
-            row("x", cloud_id="cld_1"),
-            row("x", cloud_id="cld_2"),
-            row("x-cld_1", cloud_id="cld_3"),
+            at(number, name, f"cld_{number}", resource(), resource(**EAST))
+            for number, name in enumerate(names)
         ]
-        assert sorted(made(rows)[0]) == ["cld_1.cldrsrc_vmawsuswest2", "x-cld_1-cld_3", "x-cld_2"]
+        before = rows[: data.draw(st.integers(0, len(rows)))]
+        kept = {
+            host.variables["anyscale_resource_id"] + name for name, host in made(before)[0].items()
+        }
+        assert kept <= {
+            host.variables["anyscale_resource_id"] + name for name, host in made(rows)[0].items()
+        }
 
     def test_resources_of_one_name_in_one_cloud(self) -> None:
         rows = [
@@ -152,7 +212,7 @@ class TestHostNames:
                 resource(**{**EAST, "cloud_resource_id": "cldrsrc_f"}),
             )
         ]
-        assert list(made(rows)[0]) == ["cld_1.cldrsrc_e", "cld_1.cldrsrc_f", "x"]
+        assert list(made(rows)[0]) == ["x", "x.east", "x.east-cld_1"]
 
     @pytest.mark.parametrize(
         "other",
@@ -165,8 +225,8 @@ class TestHostNames:
     def test_a_name_does_not_depend_on_what_could_be_read_of_another_cloud(
         self, other: Json
     ) -> None:
-        hosts, _messages = made([row("speech"), {**row("speech", cloud_id="cld_2"), **other}])
-        assert list(hosts) == ["speech-cld_1"]
+        hosts, _messages = made([{**at(1, "speech", "cld_1"), **other}, at(2, "speech", "cld_2")])
+        assert list(hosts) == ["speech-cld_2"]
 
     def test_the_order_of_the_api_changes_nothing(self) -> None:
         rows = [
@@ -208,6 +268,7 @@ class TestVariables:
             "anyscale_applicable": True,
             "anyscale_ring": None,
             "anyscale_tags": {},
+            "anyscale_authority": {"covered": True},
         }
         assert host.groups == (
             "anyscale_clouds",
@@ -268,14 +329,12 @@ class TestVariables:
     @pytest.mark.parametrize("name", ["../../etc/cron.d/x", "a/b", "..", "."])
     def test_no_name_leads_to_another_folder(self, name: str) -> None:
         hosts, messages = made(
-            [row(name)],
-            {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}, "ring": "{region}"}},
+            [row(name)], {"defaults": {"variables": {"cloud_iam_dest": "/srv/{cloud}.yml"}}}
         )
         [host] = hosts.values()
-        assert "cloud_iam_dest" not in host.variables
-        assert host.variables["anyscale_ring"] == "us-west-2"
+        assert not {variable for variable in host.variables if variable.startswith("cloud_iam_")}
         assert any(
-            "variables needs {cloud}, which is not usable in a path, so it is not set" in text
+            "cloud_iam_dest needs {cloud}, which is not usable in a path" in text
             for text, _is_problem in messages
         )
 
@@ -481,8 +540,8 @@ class TestProblems:
             ),
             pytest.param(
                 [row("speech", resource(region=None))],
-                {"defaults": {"ring": "{region}"}},
-                r"ring needs \{region\}.*: speech",
+                {"defaults": {"ring": "{region}"}, "clouds": {"cld_1": {}}},
+                r"speech \(.*ring needs \{region\}",
                 id="unknown filling",
             ),
             pytest.param(
@@ -524,7 +583,7 @@ class TestProblems:
     def test_what_is_unknown_is_not_set_and_the_host_is_there(self) -> None:
         host = only({"defaults": {"role": "ray-{region}"}}, region=None, object_storage=None)
         assert not {"cloud_iam_role", "cloud_iam_region", "cloud_iam_bucket"} & set(host.variables)
-        assert host.groups == ("anyscale_clouds", f"account_{ACCOUNT}")
+        assert host.groups == ("anyscale_uncovered", f"account_{ACCOUNT}")
 
     def test_a_bucket_that_is_not_to_be_converged_is_not_missed(self) -> None:
         document = {"defaults": {"variables": {"cloud_iam_manage_bucket_access": False}}}
@@ -564,17 +623,24 @@ class TestProblems:
             ),
         ],
     )
-    def test_settings_for_a_name_of_two_clouds_are_refused(
+    def test_a_name_of_two_clouds_in_the_fleet_file_names_neither(
         self, rows: list[Json], name: str
     ) -> None:
-        with pytest.raises(InputError, match=r"2 clouds: cld_1, cld_2"):
-            made(rows, {"clouds": {name: {"role": "x"}}})
+        hosts, messages = made(
+            [*rows, row("safe", cloud_id="cld_3")], {"clouds": {name: {"role": "x"}}}
+        )
+        assert [host for host, found in hosts.items() if "cloud_iam_role" in found.variables] == [
+            "safe"
+        ]
+        assert any(
+            "2 clouds, cld_1, cld_2: name them by their IDs" in text for text, _error in messages
+        )
 
     def test_a_cloud_of_the_same_name_on_another_provider_does_not_conflict(self) -> None:
         hosts, _messages = made(
             [row(), unread("cld_2", provider="GCP")], {"clouds": {"speech": {"role": "x"}}}
         )
-        assert hosts["speech-cld_1"].variables["cloud_iam_role"] == "x"
+        assert hosts["speech"].variables["cloud_iam_role"] == "x"
 
     def test_patterns_of_the_option_clouds_that_nothing_meets(self) -> None:
         messages = summaries(

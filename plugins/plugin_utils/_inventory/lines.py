@@ -1,0 +1,52 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Print what to add to a fleet file, ready to paste, for the operator to read and to permit.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import yaml
+
+Json = dict[str, t.Any]
+
+_CLOUD_LINE = re.compile(r"  (cld_\w+): \{\}$", re.MULTILINE)
+
+
+def render(content: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> str:
+    """The lines. names: of clouds by ID, for comments; they may contain any character."""
+    if not content:
+        return ""
+    text: str = yaml.safe_dump(dict(content), default_flow_style=False, width=1000)
+
+    def with_name(match: re.Match[str]) -> str:
+        name = names.get(match[1], "")
+        return match[0] + (f"  # {_printable(name)}" if name else "")
+
+    return _CLOUD_LINE.sub(with_name, text)
+
+
+def merged(texts: t.Iterable[str]) -> Json:
+    """The content of several such texts together."""
+    content: Json = {}
+    for text in texts:
+        _merge(content, yaml.safe_load(text) or {})
+    return content
+
+
+def _merge(into: Json, more: t.Mapping[str, t.Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, list):
+            into[key] = sorted({*into.get(key, []), *value})
+        else:
+            _merge(into.setdefault(key, {}), value)
+
+
+def _printable(name: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in name)
