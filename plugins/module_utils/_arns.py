@@ -19,7 +19,11 @@ _ACCOUNT_ID = re.compile(r"[0-9]{12}\Z")
 _ARN = re.compile(
     r"arn:(?P<partition>aws(?:-[a-z]+)*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account_id>[0-9]{12})?:(?P<resource>\S+)\Z"
 )
-_BUCKET = re.compile(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+# As us-east-1 accepted names until March 2018; today's names are among them.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME_CHARACTERS = "A-Za-z0-9._-"
+BUCKET_NAME_LIMIT = 255
+_BUCKET = re.compile(rf"[{BUCKET_NAME_CHARACTERS}]{{3,{BUCKET_NAME_LIMIT}}}\Z")
 _CLOUD_ID = re.compile(r"cld_[A-Za-z0-9_-]{1,100}\Z")
 _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+\Z")
 _UNIQUE_ID = re.compile(r"A(?:RO|ID|KI|IP|GP)A[A-Z0-9]{12,}\Z")

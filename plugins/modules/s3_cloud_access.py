@@ -29,7 +29,8 @@ extends_documentation_fragment:
 options:
   bucket:
     description:
-      - The bucket, as its name, its ARN or its V(s3://) URI.
+      - The bucket, as its name, its ARN or its V(s3://) URI. Names as they were possible before
+        March 2018 in us-east-1, such as V(AcmeRay_Data), are accepted as well.
     type: str
     required: true
   roles:

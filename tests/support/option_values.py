@@ -108,11 +108,8 @@ DICTIONARIES: dict[str, t.Any] = {
 }
 BUCKETS: dict[str, str] = {
     "too short": "ab",
-    "too long": "b" * 64,
-    "upper case": "Fleet-Data",
-    "underscore": "fleet_data",
-    "two dots": "fleet..data",
-    "dash at the end": "fleet-data-",
+    "too long": "b" * 256,
+    "space": "fleet data",
     "prefix": "s3://fleet-data/prefix",
     "access point": f"arn:aws:s3:us-west-2:{ACCOUNT}:accesspoint/fleet",
     "URL": "https://fleet-data.s3.amazonaws.com",

@@ -15,12 +15,16 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    BUCKET_NAME_CHARACTERS,
+    BUCKET_NAME_LIMIT,
+    parse_account_id,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*\Z")
 _NAME_WITH_PATH = re.compile(r"/?(?:[A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]+\Z")
-_BUCKET = re.compile(r"[a-z0-9.*?-]{1,63}\Z")
+_BUCKET = re.compile(rf"[*?{BUCKET_NAME_CHARACTERS}]{{1,{BUCKET_NAME_LIMIT}}}\Z")
 _ARTICLES = {"role": "a role", "instance-profile": "an instance profile"}
 
 # The names that `anyscale cloud setup` uses.

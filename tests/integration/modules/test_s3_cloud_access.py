@@ -214,6 +214,16 @@ def test_a_bucket_without_a_policy_has_none_again_in_the_end(
     assert bucket_policy_of(sandbox, BUCKET) is None
 
 
+def test_a_bucket_with_a_name_of_before_2018(sandbox: Sandbox, run_module: Run) -> None:
+    make_role(sandbox)
+    make_bucket(sandbox, "AcmeRay_Data")
+    given = {**GIVEN, "bucket": "s3://AcmeRay_Data/"}
+    converge(sandbox, run_module, MODULE, ["access_missing"], **given)
+    made = bucket_policy_of(sandbox, "AcmeRay_Data") or {}
+    assert "arn:aws:s3:::AcmeRay_Data/*" in made["Statement"][0]["Resource"]
+    settled(sandbox, run_module, MODULE, **given)
+
+
 def test_every_write_is_one_call(scene: Sandbox, run_module: Run) -> None:
     for options in (GIVEN, {**GIVEN, "roles": [ROLE, ROLE_B]}, {**GIVEN, "state": "absent"}):
         scene.clear_calls()

@@ -406,6 +406,7 @@ class TestVariables:
         [
             pytest.param({"bucket_name": "s3://data-1/"}, "data-1", id="with a slash behind"),
             pytest.param({"bucket_name": "data-1"}, "data-1", id="without scheme"),
+            pytest.param({"bucket_name": "s3://Data_1"}, "Data_1", id="of before 2018"),
             pytest.param({"bucket_name": "gs://data-1"}, None, id="of another provider"),
             pytest.param({"bucket_name": "s3://data-1/prefix"}, None, id="with a prefix"),
             pytest.param({"bucket_name": {}}, None, id="not a text"),

@@ -49,6 +49,8 @@ BUCKETS = {
     "an ARN": ("arn:aws:s3:::anyscale.data-1", "anyscale.data-1"),
     "an address": ("s3://anyscale-data", "anyscale-data"),
     "a pattern": ("anyscale-*-data?", "anyscale-*-data?"),
+    "a name of before 2018": ("AcmeRay_Data", "AcmeRay_Data"),
+    "a long name of before 2018": ("b" * 255, "b" * 255),
 }
 
 
@@ -150,7 +152,7 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
         {"buckets": ["arn:aws-cn:s3:::data"]},
         "buckets has 'arn:aws-cn:s3:::data'",
     ),
-    "a bucket in capitals": ({"buckets": ["Data"]}, "buckets has 'Data'"),
+    "a bucket with a space": ({"buckets": ["my data"]}, "buckets has 'my data'"),
     "no buckets": ({"buckets": []}, "buckets is an empty list"),
 }
 
