@@ -83,7 +83,8 @@ options:
   fleet_file:
     description:
       - A YAML file with settings for the clouds. A relative path starts at the directory of the
-        configuration file. The file may be encrypted with Ansible Vault.
+        configuration file. The file may be encrypted with Ansible Vault, and so may each value in
+        it (C(!vault)). Hosts have the decrypted values.
       - C(defaults) apply to all clouds. C(clouds) has settings for single clouds or resources,
         under their name, their ID, or V(<cloud>.<resource>); more specific settings take
         precedence. C(tags) and C(variables) are merged, other settings are replaced, and V(null)

@@ -141,4 +141,4 @@ def _patterns(kind: str, value: t.Any, where: str) -> Patterns:
                 if kind == ROLES
                 else "Give names or shell patterns, such as ray-*, not ARNs or URIs.",
             )
-    return tuple(value)
+    return tuple(map(str, value))

@@ -5,7 +5,8 @@
 """The fleet file: settings of the user for each cloud that the API does not have, checked key by
 key.
 
-This plugin util is private to the collection. Pure: it gets the parsed content of the file.
+This plugin util is private to the collection. It gets the loaded content of the file, in which
+values may still be encrypted.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.allow
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
     CLOUD_NAME,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.vault import decrypted
 
 Settings = dict[str, t.Any]
 
@@ -73,7 +75,7 @@ def parse_fleet_file(document: t.Any) -> FleetFile:
     return FleetFile(
         _settings(sections.get("defaults"), "defaults"),
         {name: _settings(settings, f"clouds.{name}") for name, settings in clouds.items()},
-        parse_allow(sections["allow"]) if "allow" in sections else None,
+        parse_allow(decrypted(sections["allow"], "allow")) if "allow" in sections else None,
     )
 
 
@@ -81,9 +83,13 @@ def _settings(value: t.Any, where: str) -> Settings:
     settings = values.mapping(values.or_empty(value), where)
     values.refuse_unknown(settings, _CHECKS, f"in {where}")
     return {
-        key: inner if inner is None else _CHECKS[key](inner, f"{where}.{key}")
+        key: inner if inner is None else _setting(key, inner, f"{where}.{key}")
         for key, inner in settings.items()
     }
+
+
+def _setting(key: str, value: t.Any, where: str) -> t.Any:
+    return _CHECKS[key](decrypted(value, where), where)
 
 
 def _without_cloud_name(value: t.Any, where: str) -> str:

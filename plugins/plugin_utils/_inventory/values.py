@@ -17,9 +17,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.place
     PLACEHOLDERS,
     unknown_placeholders,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.vault import (
+    DEEPEST,
+    Decrypted,
+)
 
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
-_DEEPEST = 50
 _MAX_VALUE_CHARS = 60
 
 
@@ -93,8 +96,8 @@ def document(value: t.Any, where: str) -> dict[str, t.Any]:
 
 
 def plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
-    """The value itself. Raises if it contains anything but strings, numbers, lists and mappings."""
-    if depth > _DEEPEST:
+    """The same value. Raises if it contains anything but strings, numbers, lists and mappings."""
+    if depth > DEEPEST:
         raise InputError(
             f"{where} is nested too deeply.", "Remove a YAML alias that refers to its own parent."
         )
@@ -105,17 +108,20 @@ def plain(value: t.Any, where: str, depth: int = 0) -> t.Any:
         )
         raise InputError(f"{where} has a template, which is not evaluated.", remedy)
     if isinstance(value, dict):
-        for key, inner in mapping(value, where).items():
-            plain(inner, f"{where}.{key}", depth + 1)
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            plain(inner, f"{where}[{position}]", depth + 1)
-    elif value is not None and not isinstance(value, (str, int, float)):
+        return {
+            key: plain(inner, f"{where}.{key}", depth + 1)
+            for key, inner in mapping(value, where).items()
+        }
+    if isinstance(value, list):
+        return [
+            plain(inner, f"{where}[{position}]", depth + 1) for position, inner in enumerate(value)
+        ]
+    if value is not None and not isinstance(value, (str, int, float)):
         raise InputError(
             f"{where} is {describe(value)}, which is neither a string nor a number.",
             "Put it in quotes.",
         )
-    return value
+    return str(value) if isinstance(value, Decrypted) else value
 
 
 def describe(value: t.Any) -> str:

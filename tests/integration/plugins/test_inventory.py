@@ -428,7 +428,7 @@ WRONG = [
         "x.yml cannot be read", "encrypted without the password", b"$ANSIBLE_VAULT;1.1;AES256\n6162"
     ),
     wrong(
-        "x.yml, defaults.role is|x.yml cannot be read",
+        "x.yml, defaults.role cannot be decrypted",
         "an encrypted value",
         b"defaults: {role: !vault x}",
     ),
@@ -543,6 +543,42 @@ class TestCredentials:
             json.dumps({"cli_token": fleet.sandbox.token})
         )
         assert len(fleet.listed(ANYSCALE_CLI_TOKEN="")[0]) == len(FLEET)
+
+    def encrypt(self, fleet: Inventories, text: str) -> tuple[str, dict[str, str]]:
+        """A text as ``!vault`` value of a YAML file, and the variables with which it is decrypted."""
+        (fleet.folder / "password").write_text("open sesame\n")
+        vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(fleet.folder / "password")}
+        command = [str(BIN / "ansible-vault"), "encrypt_string", text]
+        environment = {**fleet.sandbox.environment(), **vault, "HOME": str(fleet.folder)}
+        done = subprocess.run(
+            command, cwd=fleet.folder, env=environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout, vault
+
+    @pytest.mark.core
+    def test_values_of_a_fleet_file_may_be_encrypted(self, fleet: Inventories) -> None:
+        secret, vault = self.encrypt(fleet, "x-{account_id}")
+        fleet.write({})
+        (fleet.folder / "fleet_file.yml").write_text(
+            yaml.safe_dump({"allow": ALLOW_ALL})
+            + f"defaults:\n  assume_role_external_id: {secret}\n  tags:\n    team: {secret}\n"
+            f"  compute_config_spec:\n    flags:\n      - {secret}\n"
+        )
+        host = fleet.listed(**vault)[0]["vision-prod"]
+        assert host["cloud_iam_assume_role_external_id"] == f"x-{VISION_ACCOUNT}"
+        assert host["anyscale_tags"] == {"team": f"x-{VISION_ACCOUNT}"}
+        assert host["cloud_iam_compute_config_spec"] == {"flags": [f"x-{VISION_ACCOUNT}"]}
+
+        (fleet.folder / "password").write_text("another\n")
+        for variables in ({}, vault):
+            done = fleet.run("ansible-inventory", "--list", **variables)
+            assert done.returncode != 0
+            for said in (
+                f"fleet file {fleet.folder / 'fleet_file.yml'}",
+                "defaults.assume_role_external_id cannot be decrypted",
+                "--vault-password-file",
+            ):
+                assert said in done.stderr
 
     def test_a_fleet_file_may_be_encrypted(self, fleet: Inventories) -> None:
         (fleet.folder / "password").write_text("open sesame\n")

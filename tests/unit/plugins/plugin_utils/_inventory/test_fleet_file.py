@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
     filled_in,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.vault import Decrypted
 
 LOOP: list[t.Any] = []
 LOOP.append(LOOP)
@@ -222,6 +223,12 @@ class TestRefused:
         with pytest.raises(InputError) as error:
             parse_fleet_file({"defaults": {"compute_config_spec": "x" * 500}})
         assert len(error.value.message) < 140
+
+    def test_an_encrypted_value_is_not_shown(self) -> None:
+        secret = Decrypted("hunter2")
+        with pytest.raises(InputError, match="an encrypted value") as error:
+            parse_fleet_file({"defaults": {"skip": secret}})
+        assert "hunter2" not in error.value.failure()["msg"]
 
     @given(TREE)
     def test_nothing_else_is_raised_whatever_is_in_it(self, document: t.Any) -> None:
