@@ -211,7 +211,7 @@ ODD: dict[str, dict[str, Odd]] = {
         **odd(PARTNER, LAMBDA),
         "deeper than can be read": Odd(
             DEEPER_THAN_PYTHON_READS,
-            (f"GetRole (role {ROLE}) failed", "too deeply nested", "in the AWS console"),
+            (f"trust policy of role {ROLE}", "too deeply nested", "in the AWS console"),
         ),
         "a Condition of lists in lists": Odd(
             policy(

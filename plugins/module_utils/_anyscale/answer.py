@@ -13,9 +13,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import email.utils
-import json
 import re
 import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 _LONGEST_RETRY_AFTER = 120.0
 _LONGEST_BACKOFF = 20.0
@@ -147,10 +149,10 @@ def load_json(text: bytes) -> t.Any:
     """
     try:
         decoded = text.decode("utf-8-sig")
-        document = json.loads(decoded)
+        document = _json.loads(decoded)
         if _HALF_A_CHARACTER.search(decoded):
-            json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+            _json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, InputError):
         return None
     brackets = decoded.count("{") + decoded.count("[")
     return None if brackets > _DEEPEST_LEVEL and _is_deep(document) else document

@@ -10,12 +10,12 @@ This module util is private to the collection. I/O. It knows no resource of the 
 
 from __future__ import annotations
 
-import json
 import random
 import time
 import typing as t
 import urllib.parse
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
     REMEDIES,
     Answer,
@@ -199,7 +199,7 @@ class Api:
             "Content-Type": "application/json",
             "User-Agent": _USER_AGENT,
         }
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else _json.dumps(body).encode()
         return send(pool, method, url, headers=headers, body=data, allowance=allowance)
 
     def _document(self, method: str, path: str, answer: Answer) -> JsonObject:

@@ -11,11 +11,11 @@ CLI. https://docs.anyscale.com/reference/cli
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
     validate_header_value,
 )
@@ -91,10 +91,10 @@ def _stored_token(path: str) -> str:
     """The token in the credentials file of the anyscale CLI; empty where there is none."""
     try:
         with open(os.path.expanduser(path), encoding="utf-8") as file:
-            stored = json.load(file)
+            stored = _json.loads(file.read())
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         # Neither the file's content nor json's error text, which may quote it.
         raise InputError(
             f"The credentials file {path} cannot be read ({type(error).__name__}).",

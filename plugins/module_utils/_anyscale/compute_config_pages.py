@@ -10,11 +10,11 @@ This module util is private to the collection. I/O.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
@@ -58,7 +58,7 @@ class _Snapshot:
             cloud_id, name = template["config"].get("cloud_id"), template.get("name")
             if isinstance(cloud_id, str) and isinstance(name, str):
                 key = cloud_id, name
-                entry = rank(template), json.dumps(template)
+                entry = rank(template), _json.dumps(template)
                 self._newest[key] = max(self._newest.get(key, entry), entry)
 
     def answer(self, key: _Key) -> str | None:
@@ -99,7 +99,7 @@ class ComputeConfigPages:
         """
         found = self._from_pages((cloud_id, name), names_wanted, max_age)
         if found is not None:
-            return t.cast(JsonObject, json.loads(found))
+            return t.cast(JsonObject, _json.loads(found))
         # It may be there all the same: published meanwhile, or with a name that Anyscale gave it.
         return self._client.newest_compute_config(name, cloud_id)
 

@@ -10,9 +10,9 @@ https://docs.anyscale.com/configuration/compute
 
 from __future__ import annotations
 
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 JsonObject = dict[str, t.Any]
@@ -101,7 +101,7 @@ def normalize(config: t.Mapping[str, t.Any]) -> JsonObject:
 
 def same_config(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
     """Whether two configs mean the same. Compared as JSON: in Python ``True == 1``."""
-    return json.dumps(normalize(one), sort_keys=True) == json.dumps(
+    return _json.dumps(normalize(one), sort_keys=True) == _json.dumps(
         normalize(other), sort_keys=True
     )
 
@@ -193,7 +193,7 @@ def _sort_key(worker: JsonObject) -> tuple[str, ...]:
     configurations change.
     """
     rest = {key: value for key, value in worker.items() if key != "advanced_configurations_json"}
-    return worker["name"], json.dumps(rest, sort_keys=True), json.dumps(worker, sort_keys=True)
+    return worker["name"], _json.dumps(rest, sort_keys=True), _json.dumps(worker, sort_keys=True)
 
 
 def _normal_node(node: JsonObject) -> JsonObject:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
@@ -84,8 +85,8 @@ class CloudInfoModule(Module):
         facts = CloudReader(self.params, self.session, self._anyscale).facts()
         return {
             "changed": False,
-            "cloud": _summary(facts),
-            "checks": run_checks(facts),
+            "cloud": _json.plain(_summary(facts)),
+            "checks": _json.plain(run_checks(facts)),
             "warnings": [],
         }
 

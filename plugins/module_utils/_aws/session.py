@@ -38,6 +38,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors impo
     settings_error,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import AccountLimits
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.policy_documents import (
+    decode_exactly,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
     is_read,
     record_write,
@@ -213,6 +216,8 @@ class AwsSession:
             )
         except (BotoCoreError, ValueError) as error:
             raise settings_error(f"A client for {service}", error) from error
+        if service == "iam":
+            decode_exactly(client)
         if self._limits:
             client.meta.events.register(f"response-received.{service}", self._limits.notice_answer)
         for operation in _OVERWRITES:

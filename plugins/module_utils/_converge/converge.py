@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
@@ -143,8 +143,8 @@ def result_of(reconciler: Reconciler[t.Any], resource: str, plan: Plan) -> Json:
     """The module's result for a plan that was carried out, or that has nothing to do."""
     before, after = reconciler.display(plan.before), reconciler.display(plan.after)
     return {
-        **plan.result,
-        **({"previous": before} if plan.changed else {}),
+        **_json.plain(plan.result),
+        **({"previous": _json.plain(before)} if plan.changed else {}),
         "changed": plan.changed,
         "reasons": list(plan.reasons),
         "warnings": [f"{resource}: {warning}" for warning in plan.warnings],
@@ -225,5 +225,5 @@ def _readable(document: t.Any) -> str:
     return (
         ""
         if document is None
-        else json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        else _json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     )

@@ -22,6 +22,7 @@ import re
 import stat
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_account_id,
     parse_bucket,
@@ -141,7 +142,7 @@ def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[s
     }
     try:
         _make_private(directory)
-        atomic_write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
+        atomic_write(path, _json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
     except (OSError, ValueError) as error:
         raise _unwritable(backup, directory, error) from error
     return {"backup_file": path}
@@ -174,8 +175,8 @@ def read(path: str) -> Backup:
     try:
         with open(path, encoding="utf-8") as file:
             found = os.fstat(file.fileno())
-            content = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
+            content = _json.loads(file.read())
+    except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(
             f"The backup {path[:_MAX_PATH_LENGTH]!r} cannot be read: {why}.",

@@ -11,9 +11,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 
 from __future__ import annotations
 
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import PolicyError
 
 RawStatement = dict[str, t.Any]
@@ -36,11 +36,9 @@ def parse_policy(document: str | t.Mapping[str, t.Any] | None, name: str) -> Doc
         return {"Version": POLICY_VERSION, "Statement": []}
     if isinstance(document, str):
         try:
-            document = json.loads(document)
+            document = _json.loads(document)
         except ValueError as error:
             raise PolicyError(f"The {name} is not JSON: {error}.", _NOT_JSON) from error
-        except RecursionError as error:
-            raise _nested(name) from error
     if not isinstance(document, dict):
         raise PolicyError(f"The {name} is not a JSON object.", _IN_CONSOLE)
     _check_writable(document, name)
@@ -89,7 +87,7 @@ def statement_name(raw: t.Mapping[str, t.Any], index: int) -> str:
 
 def compact_json(document: t.Any) -> str:
     """A document as it is sent to AWS: JSON without white space, which AWS quotas do not count."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return _json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def as_list(value: t.Any) -> list[t.Any]:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import string
 import typing as t
 from pathlib import Path
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import json_parts
 
@@ -83,7 +83,7 @@ def _source(name: str) -> str:
 
 def _embedded(data: t.Any) -> str:
     """JSON for a script element, in ASCII, so that line separators are escaped too."""
-    return json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
+    return _json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
 
 
 def _compact(report: Json) -> dict[str, t.Any]:

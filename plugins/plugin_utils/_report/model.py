@@ -11,9 +11,9 @@ JSON document out, from which the other formats are made.
 from __future__ import annotations
 
 import collections
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 SCHEMA_VERSION = 1
@@ -57,7 +57,7 @@ def make_report(
 def parse_report(text: str, source: str) -> Json:
     """An earlier report. Raises if the text is not a report that this one can be compared with."""
     try:
-        report = json.loads(text)
+        report = _json.loads(text)
     except ValueError as error:
         message = f"The previous report {source!r} is not JSON: {error}."
         raise InputError(message, "Use the report.json of an earlier audit.") from error
@@ -110,7 +110,7 @@ def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
 
 
 def json_parts(
-    document: t.Mapping[str, t.Any], key: str, dump: t.Callable[[t.Any], str] = json.dumps
+    document: t.Mapping[str, t.Any], key: str, dump: t.Callable[[t.Any], str] = _json.dumps
 ) -> t.Iterator[str]:
     """An object as JSON, of which the items of one key are serialized one at a time: the text of a
     large fleet is never in memory as a whole.
@@ -140,7 +140,7 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
     """A host whose result has no checks, or only unknown ones, was not audited, for whatever
     reason. It must not look as if it had passed.
     """
-    result = result if isinstance(result, dict) else {}
+    result = _json.plain(result) if isinstance(result, dict) else {}
     if result.get("failed") or not result.get("checks"):
         message = str(result.get("msg") or _NO_RESULT)
         return {

@@ -12,7 +12,9 @@ import typing as t
 import pytest
 from anyscale.util import verify_data_plane_role_assume_role_policy
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
@@ -221,6 +223,34 @@ def test_a_role_with_a_path(sandbox: Sandbox, run_module: Run) -> None:
 
 
 # --- refusals -------------------------------------------------------------------------------------
+
+
+def test_numbers_of_unmanaged_statements_go_back_as_they_came(
+    sandbox: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox keeps documents as Python's own json reads them, so that they are kept here."""
+    numbers = "[1e999,1.50,12345678901234567890.123]"
+    condition = f'{{"NumericLessThan":{{"aws:MultiFactorAuthAge":{numbers}}}}}'
+    lambdas = json.dumps(LAMBDA, separators=(",", ":"))[:-1] + f',"Condition":{condition}}}'
+    texts = [f'{{"Version":"2012-10-17","Statement":[{lambdas}]}}']
+    call = AwsSession.call
+
+    def keep(self: AwsSession, service: str, method: str, **arguments: t.Any) -> Json:
+        texts.extend(filter(None, [arguments.get("PolicyDocument")]))
+        answer = call(self, service, method, **arguments)
+        if method == "get_role":
+            answer["Role"]["AssumeRolePolicyDocument"] = _json.loads(texts[-1])
+        return answer
+
+    monkeypatch.setattr(AwsSession, "call", keep)
+    make_role(sandbox)
+    result = run_module(MODULE, role=ROLE)
+    assert [lambdas in text for text in texts] == [True, True]
+    assert "1e999" in result["diff"]["before"]
+    returned = json.loads(json.dumps(result), parse_constant=pytest.fail)
+    assert returned["previous"]["Statement"][0]["Condition"] == {
+        "NumericLessThan": {"aws:MultiFactorAuthAge": ["1e999", 1.5, "12345678901234567890.123"]}
+    }
 
 
 def padded(characters: int) -> Json:
@@ -483,6 +513,7 @@ def test_a_passing_failure_is_outlasted(sandbox: Sandbox, run_module: Run, fault
     make_role(sandbox)
     sandbox.fault(WRITE, **PASSING[fault])
     result = run_module(MODULE, role=ROLE)
+    print(result)
     assert (result["changed"], result["reasons"]) == (True, ["ec2_trust_missing"])
     assert trust_of(sandbox) == policy(LAMBDA, OURS)
     assert sandbox.faults() == []
@@ -534,6 +565,7 @@ def test_nothing_is_lost_to_another_writer(
     written, wanted = OVERWRITES[case]
     overwrite(written)
     result = run_module(MODULE, role=ROLE)
+    print(result)
     assert by_text(trust_of(sandbox)) == by_text(wanted) == by_text(result["trust_policy"])
     assert before(result) == result["previous"] == policy(PARTNER, LAMBDA)
     assert write_operations(sandbox) == [WRITE, WRITE]
@@ -545,6 +577,7 @@ def test_what_was_removed_deliberately_stays_removed(
     make_role(sandbox, trust=policy(PARTNER, LAMBDA))
     overwrite(policy(LAMBDA, OURS))
     result = run_module(MODULE, role=ROLE)
+    print(result)
     assert trust_of(sandbox) == result["trust_policy"] == policy(LAMBDA, OURS)
     assert warned(result, "PartnerIngest")
     assert write_operations(sandbox) == [WRITE]

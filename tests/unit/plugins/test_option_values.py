@@ -140,7 +140,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "quota_chars": ("large number", "boolean"),
     "config": _ANY_CONFIG,
     "dest": ("null", *_LINES),
-    "bucket": ("large number",),
+    "bucket": ("boolean", "large number"),
     "role": (*_WORDS, "ARN of another partition"),
     "roles": ("ARN of another partition", "numbers"),
     **dict.fromkeys(("default_role", "expected_role"), ("null", *_ROLE_ARNS, *_WORDS)),
@@ -154,7 +154,7 @@ TAKEN_IN: dict[tuple[str, str], tuple[str, ...]] = {
     ("compute_config_profile", "role"): ("null", *_WORDS, "ARN of another partition"),
     # An audit takes what it cannot find, or finds elsewhere, as one of its facts.
     ("cloud_iam_info", "role"): ("null", *_WORDS, *_ROLE_ARNS),
-    ("cloud_iam_info", "bucket"): ("null", "large number"),
+    ("cloud_iam_info", "bucket"): ("null", "boolean", "large number"),
     ("cloud_iam_info", "compute_config"): tuple(
         kind
         for kind in (*_ANY_TEXT, "null", "no elements", "nulls", "nested", "numbers")

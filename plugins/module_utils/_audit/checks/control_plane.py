@@ -11,9 +11,9 @@ outcome of its check. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_
 
 from __future__ import annotations
 
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
     ec2_service,
@@ -126,7 +126,7 @@ def _denied(
     return failed(
         f"{arn} is not allowed {what}: clusters do not start. Add the statement in the remedy to "
         f"{where}.",
-        json.dumps(statement, indent=2),
+        _json.dumps(statement, indent=2),
         **evidence,
         statement_to_add=statement,
     )

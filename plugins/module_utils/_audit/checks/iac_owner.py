@@ -11,9 +11,9 @@ https://registry.terraform.io/modules/anyscale/anyscale-cloudfoundation-modules/
 
 from __future__ import annotations
 
-import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     ec2_service,
     partition_of,
@@ -121,10 +121,10 @@ def _argument(name: str, where: str, document: t.Any) -> str:
     """An argument in HCL, where a dollar or percent sign before a brace begins a template and is
     doubled to stand for itself.
     """
-    literal = json.dumps(document, indent=2).replace("${", "$${").replace("%{", "%%{")
+    literal = _json.dumps(document, indent=2).replace("${", "$${").replace("%{", "%%{")
     return f"# Terraform, {where}\n{name} = jsonencode({literal})"
 
 
 def _template_lines(where: str, statement: t.Any) -> str:
     """A statement for a CloudFormation template, as JSON, which is valid YAML too."""
-    return f"# CloudFormation, Statement in the {where}\n{json.dumps([statement], indent=2)}"
+    return f"# CloudFormation, Statement in the {where}\n{_json.dumps([statement], indent=2)}"

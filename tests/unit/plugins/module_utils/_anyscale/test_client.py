@@ -621,7 +621,7 @@ class TestErrors:
             pytest.param(b'{"result": {"id": "\\ud800"}}', id="half a character, escaped"),
             pytest.param(b'{"result": {"id": "\xed\xa0\x80"}}', id="half a character"),
             pytest.param(b'{"result": {"id": "\xff"}}', id="no Unicode"),
-            pytest.param(b'{"result": {"id": ' + b"9" * 5000 + b"}}", id="a number without an end"),
+            pytest.param(b'{"result": {"id": Infinity}}', id="a number that is none"),
         ],
     )
     def test_an_answer_that_is_none(self, answer: t.Any) -> None:
@@ -648,7 +648,7 @@ class TestErrors:
         script = Script(
             Call("GET", "/api/v2/clouds/cld_x/deployment/cldrsrc_x/config", answer=answer)
         )
-        with pytest.raises(AnyscaleError, match="mapping that is no object"):
+        with pytest.raises(AnyscaleError, match="mapping of another form"):
             script.client().iam_mapping("cld_x", "cldrsrc_x")
 
     @pytest.mark.parametrize("level", [30, 200, 900, 100_000])

@@ -99,6 +99,18 @@ def test_a_document_is_read_from_text_and_from_an_object_alike(statement: t.Any)
     assert parse_policy(document, "x") == document
 
 
+NUMBERS = ("1e999", "1E2", "1.0", "-0", "12345678901234567890.123", "7" * 5000)
+
+
+def test_numbers_are_written_back_as_they_came() -> None:
+    statement = (
+        f'{{"Effect":"Deny","Condition":{{"NumericLessThan":{{"x":[{",".join(NUMBERS)}]}}}}}}'
+    )
+    text = f'{{"Version":"2012-10-17","Statement":[{statement}]}}'
+    document = parse_policy(text, "x")
+    assert compact_json(with_statements(document, statements_of(document))) == text
+
+
 def test_no_policy_is_an_empty_document_of_the_current_version() -> None:
     document = parse_policy(None, "x")
     assert document["Version"] == "2012-10-17"

@@ -14,6 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._json import Number
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     STATES,
     failed_clouds,
@@ -328,3 +329,13 @@ def test_one_key_of_an_object_is_serialized_by_the_item(rest: Json) -> None:
     document = {**rest, "items": (item for item in (1, "two", {"three": []}))}
     text = "".join(json_parts(document, "items"))
     assert json.loads(text) == {**rest, "items": [1, "two", {"three": []}]}
+
+
+def test_a_number_that_is_not_finite_does_not_spoil_the_report() -> None:
+    """Every reader of JSON reads the report, whatever is in one policy of one cloud."""
+    odd = {"evidence": {"limits": [float("inf"), Number("1e999"), Number("1E2"), 0.5]}}
+    made = report({"vision": result("vision", check(**odd))})
+    text = "".join(to_json(made))
+    read = json.loads(text, parse_constant=pytest.fail)
+    assert read["clouds"][0]["checks"][0]["evidence"]["limits"] == ["inf", "1e999", 100.0, 0.5]
+    assert parse_report(text, "report.json") == made
