@@ -52,6 +52,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 _CLOUDS = "/api/v2/clouds/"
 _TEMPLATES = "/api/v2/compute_templates/"
 _CLOUDS_PER_PAGE = 50
+_CLOUD_TEXTS = ("id", "name", "provider", "compute_stack", "region", "state")
 _DELETED_STATES = ("DELETING", "DELETED")
 # How long to search for a version whose create was not answered: searches may lag behind.
 _SEARCH_SECONDS = 60.0
@@ -111,7 +112,15 @@ class AnyscaleClient:
 
     def cloud(self, cloud_id: str) -> JsonObject:
         """One cloud, by its id."""
-        return self.api.result("GET", f"{_CLOUDS}{_quoted(cloud_id)}")
+        path = f"{_CLOUDS}{_quoted(cloud_id)}"
+        return self.checked_cloud(self.api.result("GET", path), path)
+
+    def checked_cloud(self, cloud: JsonObject, path: str = _CLOUDS) -> JsonObject:
+        """A cloud whose texts are texts. Raises where one is not."""
+        wrong = [key for key in _CLOUD_TEXTS if not isinstance(cloud.get(key), (str, type(None)))]
+        if wrong:
+            raise self.api.malformed("GET", path, f"a cloud whose {wrong[0]} is not text")
+        return cloud
 
     def find_cloud(self, name: str) -> JsonObject:
         """The one cloud that has exactly this name: the API itself would pick any of those that
@@ -145,11 +154,12 @@ class AnyscaleClient:
         ``fallback_rule``; empty without any.
         """
         path = f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config"
-        spec = self.api.result("GET", path).get("spec")
-        mapping = (spec.get("dataplane_iam_mapping") if isinstance(spec, dict) else None) or {}
-        if not isinstance(mapping, dict):
-            raise self.api.malformed("GET", path, "a Cloud IAM mapping that is no object")
-        return mapping
+        spec = self.api.result("GET", path).get("spec") or {}
+        mapping = spec.get("dataplane_iam_mapping") or {} if isinstance(spec, dict) else None
+        rules = mapping.get("rules") or [] if isinstance(mapping, dict) else None
+        if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+            raise self.api.malformed("GET", path, "a Cloud IAM mapping of another form")
+        return t.cast(JsonObject, mapping)
 
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config, ``archived_at`` set if it is archived; ``None``

@@ -64,7 +64,8 @@ class BulkClient(AnyscaleClient):
 
     def cloud(self, cloud_id: str) -> JsonObject:
         """One cloud, by its id."""
-        return self._clouds.find(cloud_id) or super().cloud(cloud_id)
+        found = self._clouds.find(cloud_id)
+        return super().cloud(cloud_id) if found is None else self.checked_cloud(found)
 
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config."""
