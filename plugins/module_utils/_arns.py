@@ -33,6 +33,14 @@ ROLE_NAME_LIMIT = 64
 INSTANCE_PROFILE_NAME_LIMIT = 128
 SERVICE_LINKED_ROLE_PATH = "/aws-service-role/"
 _EC2_SERVICES = {"aws-cn": "ec2.amazonaws.com.cn"}
+# The other name of EC2, by the partition's own domain.
+_OTHER_EC2_SERVICES = {
+    "aws-iso": "ec2.c2s.ic.gov",
+    "aws-iso-b": "ec2.sc2s.sgov.gov",
+    "aws-iso-e": "ec2.cloud.adc-e.uk",
+    "aws-iso-f": "ec2.csp.hci.ic.gov",
+    "aws-eusc": "ec2.amazonaws.eu",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,10 +196,11 @@ def ec2_service(partition: str) -> str:
 
 
 def ec2_services(partition: str) -> frozenset[str]:
-    """All service principals that EC2 may use in a partition: the China partition has its own in
-    addition to the usual one.
+    """All service principals that EC2 may use in a partition: some have their own in addition to
+    the usual one.
     """
-    return frozenset((ec2_service(partition), "ec2.amazonaws.com"))
+    usual = "ec2.amazonaws.com"
+    return frozenset((usual, ec2_service(partition), _OTHER_EC2_SERVICES.get(partition, usual)))
 
 
 def _iam_name(value: str, option: str, kind: str, limit: int) -> str:

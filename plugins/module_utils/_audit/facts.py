@@ -52,6 +52,7 @@ class Facts:
 
     elsewhere: what the cloud runs on where that is not AWS virtual machines; else, and where it is
     not known, empty.
+    now: when it was read, in seconds since 1970: from then on access counts.
     account_id: the caller's account, in which everything in AWS was read. cloud_account: the
     account that the cloud is in.
     role_wanted: the role to check, by name or ARN; role: that role as IAM has it. mappings: the
@@ -63,6 +64,7 @@ class Facts:
 
     account_id: str
     cloud_id: str | None
+    now: float
     arn_kind: str
     elsewhere: str
     cloud: Fact[Json]

@@ -11,6 +11,7 @@ This module util is private to the collection. I/O only, and never a call that w
 from __future__ import annotations
 
 import functools
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
@@ -76,6 +77,7 @@ class CloudReader(AnyscaleReader):
         return Facts(
             account_id=self.account_id,
             cloud_id=self.cloud_id,
+            now=time.time(),
             arn_kind=self.params["arn_kind"],
             compute_configs=configs,
             **{name: getattr(self, name) for name in names},

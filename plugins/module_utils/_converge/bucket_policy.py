@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
@@ -266,6 +267,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             arns=live.arns,
             dangling=frozenset(document_unique_ids(document) - set(live.arns)),
             prune=self.prune,
+            now=time.time(),
         )
 
 

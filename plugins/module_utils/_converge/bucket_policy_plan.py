@@ -68,6 +68,7 @@ class Wanted:
     dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
     statements too;
     sid: the Sid of our statement in this policy, which ``decide`` determines.
+    now: from when on access counts, in seconds since 1970, by which dates in conditions are judged.
     """
 
     bucket: str
@@ -79,6 +80,7 @@ class Wanted:
     dangling: frozenset[str] = frozenset()
     prune: bool = False
     sid: str = ""
+    now: float = 0.0
 
     @property
     def usual_sid(self) -> str:
@@ -321,7 +323,8 @@ def _without_roles(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
     removed = {role.arn for role in wanted.roles} | {
         role.unique_id for role in wanted.roles if role.unique_id
     }
-    return without_principals(raw, "AWS", removed.__contains__)
+    sessions = tuple(role.sessions for role in wanted.roles)
+    return without_principals(raw, "AWS", lambda name: name in removed or name.startswith(sessions))
 
 
 def _has_access(raws: list[RawStatement], role: Role, wanted: Wanted) -> bool:
@@ -335,7 +338,7 @@ def _check_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     warnings = []
     for index, raw in enumerate(raws):
         for role in wanted.roles:
-            verdict = denies(raw, role, wanted.pairs())
+            verdict = denies(raw, role, wanted.pairs(), wanted.now)
             where = describe_statement(raw, index)
             if verdict:
                 raise RefusedError(

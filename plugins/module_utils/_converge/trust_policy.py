@@ -10,6 +10,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
@@ -117,7 +118,9 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
 
     def plan(self, live: LiveTrust) -> Plan:
         """Plan the trust policy."""
-        wanted = trust_policy_plan.Wanted(self.state, partition_of(live.role_arn), self.quota_chars)
+        wanted = trust_policy_plan.Wanted(
+            self.state, partition_of(live.role_arn), self.quota_chars, time.time()
+        )
         plan = trust_policy_plan.decide(live.document, wanted)
         role = {
             "role_arn": live.role_arn,

@@ -24,7 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     option,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import are_met
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
+    all_of,
+    any_of,
+    are_met,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -35,23 +39,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
     with_statements,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    Statement,
+    canonical,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
     without_principals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
+    ec2_context,
 )
 
 SID = "AnyscaleEC2Trust"
 ACTION = "sts:AssumeRole"
 DEFAULT_QUOTA_CHARS = 2048
-# The known condition keys of EC2's request for an instance. A service has no MFA, and EC2 sends no
-# external id.
-_REQUEST: dict[str, str | None] = {
-    "aws:principalisawsservice": "true",
-    "aws:securetransport": "true",
-    "sts:externalid": None,
-    "aws:multifactorauthpresent": None,
-    "aws:multifactorauthage": None,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +61,14 @@ class Wanted:
 
     partition: of the role's ARN, which determines EC2's service principal.
     quota_chars: the account's quota 'Role trust policy length', in characters without white space.
+    now: from when on the trust counts, in seconds since 1970, by which dates in conditions are
+    judged.
     """
 
     state: str = "present"
     partition: str = "aws"
     quota_chars: int = DEFAULT_QUOTA_CHARS
+    now: float = 0.0
 
     @property
     def service(self) -> str:
@@ -95,21 +99,35 @@ def allows(raw: RawStatement, service: str) -> bool:
     )
 
 
-def denies(raw: RawStatement, service: str) -> bool | None:
-    """Whether a statement denies EC2 the role; ``None`` if that depends on the request."""
-    statement, ec2 = canonical(raw), {("Service", service), ("AWS", "*")}
+def denies(raw: RawStatement, partition: str, now: float) -> bool | None:
+    """Whether a statement denies EC2 the role, from ``now`` on; ``None`` if that depends on the
+    request.
+    """
+    statement = canonical(raw)
     if statement.effect != "Deny" or not statement.includes_action(ACTION):
         return False
-    names_ec2 = (
-        ec2 & (statement.principals or frozenset())
-        if statement.not_principals is None
-        else not ec2 & statement.not_principals
-    )
-    return (
-        are_met(statement, {**_REQUEST, "aws:principalservicename": service})
-        if names_ec2
-        else False
-    )
+    return _applies_to_ec2(statement, partition, now)
+
+
+def _applies_to_ec2(statement: Statement, partition: str, now: float) -> bool | None:
+    """Whether a statement with the action applies to EC2's request for the role."""
+    named = statement.principals if statement.not_principals is None else statement.not_principals
+    matches = any_of(_is_ec2(principal, partition) for principal in named or ())
+    if statement.not_principals is not None and matches is not None:
+        matches = not matches
+    if matches is False:
+        return False
+    return all_of([matches, are_met(statement, ec2_context(partition, now))])
+
+
+def _is_ec2(principal: tuple[str, str], partition: str) -> bool | None:
+    """Whether a principal, by its kind and name, stands for EC2; ``None`` for the name that EC2 may
+    have in the partition beside its usual one.
+    """
+    if principal in (("AWS", "*"), ("Service", "*"), ("Service", ec2_service(partition))):
+        return True
+    kind, name = principal
+    return None if kind == "Service" and name in ec2_services(partition) else False
 
 
 def breaks_anyscale_verify(raw: RawStatement) -> bool:
@@ -125,7 +143,7 @@ def breaks_anyscale_verify(raw: RawStatement) -> bool:
 
 def _present(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    warnings = (*_check_denies(raws, wanted.service), *_verify_warnings(raws))
+    warnings = (*_check_denies(raws, wanted), *_verify_warnings(raws))
     holder = _first(raws, lambda raw: holds(raw, wanted.service))
     if holder is not None:
         return Plan(
@@ -159,8 +177,9 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
         for raw in raws
         if (rest := _without_ec2(raw, ec2_services(wanted.partition))) is not None
     ]
+    warnings = _wide_statement_warnings(kept, wanted)
     if kept == raws:
-        return Plan(document, document, result=_result(document, None))
+        return Plan(document, document, warnings=warnings, result=_result(document, None))
     if not kept:
         raise PolicyError(
             "Only EC2 may assume the role, and a trust policy cannot be empty.",
@@ -168,7 +187,13 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
             "policy as it is (cloud_iam_manage_trust=false in playbooks).",
         )
     after = with_statements(document, kept)
-    return Plan(document, after, reasons=("ec2_trust_present",), result=_result(after, None))
+    return Plan(
+        document,
+        after,
+        reasons=("ec2_trust_present",),
+        warnings=warnings,
+        result=_result(after, None),
+    )
 
 
 def _result(document: Document, sid: str | None) -> dict[str, t.Any]:
@@ -233,11 +258,12 @@ def _reasons(raws: list[RawStatement], fixable: int | None, service: str) -> tup
     return tuple(reasons) or ("ec2_trust_missing",)
 
 
-def _check_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
+def _check_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     """Raise if a Deny statement denies EC2 the role; warn if it may do so."""
     warnings = []
     for index, raw in enumerate(raws):
-        verdict, where = denies(raw, service), describe_statement(raw, index)
+        verdict = denies(raw, wanted.partition, wanted.now)
+        where = describe_statement(raw, index)
         if verdict:
             raise RefusedError(
                 f"{where} of the trust policy denies EC2 the role, which overrides every Allow.",
@@ -245,11 +271,14 @@ def _check_denies(raws: list[RawStatement], service: str) -> tuple[str, ...]:
                 statement=raw,
             )
         if verdict is None:
-            warnings.append(
-                f"{where} may deny EC2 the role, depending on its Condition. Condition: "
-                f"{compact_json(raw['Condition'])}"
-            )
+            warnings.append(f"{where} may deny EC2 the role, depending on {_what_decides(raw)}")
     return tuple(warnings)
+
+
+def _what_decides(raw: RawStatement) -> str:
+    if raw.get("Condition"):
+        return f"its Condition. Condition: {compact_json(raw['Condition'])}"
+    return "the name by which EC2 asks for it. Exclude EC2 from that statement by all its names."
 
 
 def _refuse_length(document: Document, quota_chars: int) -> None:
@@ -278,6 +307,19 @@ def _condition_warnings(
         f"Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if raw.get("Condition") and (index == fixable or allows(raw, service))
+    )
+
+
+def _wide_statement_warnings(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+    """Warn of statements that may allow EC2 the role without naming it: there it cannot be removed."""
+    named = [(describe_statement(raw, index), canonical(raw)) for index, raw in enumerate(raws)]
+    return tuple(
+        f"{where} may still allow EC2 to assume the role, since its Principal names more than "
+        "single services. Narrow that statement if EC2 must not."
+        for where, statement in named
+        if statement.effect == "Allow"
+        and statement.includes_action(ACTION)
+        and _applies_to_ec2(statement, wanted.partition, wanted.now) is not False
     )
 
 

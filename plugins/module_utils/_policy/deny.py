@@ -14,8 +14,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    partition_of,
+    role_name_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
     all_of,
+    any_of,
     are_met,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement
@@ -23,14 +28,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     Statement,
     canonical,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
+    RequestContext,
+    cluster_context,
+)
 
-# A cluster calls S3 directly, not through another AWS service, with TLS 1.2 or newer.
-_REQUEST = {
-    "aws:securetransport": "true",
-    "aws:principalisawsservice": "false",
-    "aws:viaawsservice": "false",
-    "s3:tlsversion": "1.2",
-}
+# The name of a cluster's session is the id of an EC2 instance.
+_INSTANCE = "i-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,52 +45,70 @@ class Role:
     account_id: str
     unique_id: str = ""
 
-    def request(self) -> dict[str, str]:
-        """The condition keys whose values are the same in every request of the role.
-
-        The name of a cluster's session is the id of an EC2 instance, so only a pattern of
-        ``aws:userid`` is known.
+    def context(self, now: float, action: str, resource_account: str = "") -> RequestContext:
+        """What is known of a cluster's requests for an action, from ``now`` on, on a resource of
+        the role's account or of another one.
         """
-        known = {
-            "aws:principalarn": self.arn,
-            "aws:principalaccount": self.account_id,
-            "aws:principaltype": "AssumedRole",
-        }
-        return {
-            **_REQUEST,
-            **known,
-            **({"aws:userid": f"{self.unique_id}:i-*"} if self.unique_id else {}),
-        }
+        service = action.partition(":")[0].lower()
+        return cluster_context(
+            self.arn, self.unique_id, resource_account or self.account_id, service, now
+        )
+
+    @property
+    def sessions(self) -> str:
+        """What the ARNs of the role's sessions begin with. They do not contain the role's path."""
+        name = role_name_of(self.arn)
+        return f"arn:{partition_of(self.arn)}:sts::{self.account_id}:assumed-role/{name}/"
 
 
-def denies(raw: RawStatement, role: Role, actions: t.Iterable[tuple[str, str]]) -> bool | None:
-    """Whether a Deny statement denies a role one of the (action, resource) pairs; ``None`` if that
-    depends on the request.
+def denies(
+    raw: RawStatement, role: Role, actions: t.Iterable[tuple[str, str]], now: float
+) -> bool | None:
+    """Whether a Deny statement denies a role one of the (action, resource) pairs, from ``now`` on;
+    ``None`` if that depends on the request.
     """
     statement = canonical(raw)
     principal_matches = _matches_principal(statement, role)
     if statement.effect != "Deny" or principal_matches is False:
         return False
-    resources = [resource for action, resource in actions if statement.includes_action(action)]
-    if not any(statement.overlaps_resource(resource) for resource in resources):
-        return False
-    whole = any(statement.includes_resource(resource) for resource in resources)
-    return all_of([principal_matches, True if whole else None, are_met(statement, role.request())])
+    denied = any_of(
+        all_of(
+            [
+                True if statement.includes_resource(resource) else None,
+                are_met(statement, role.context(now, action)),
+            ]
+        )
+        for action, resource in actions
+        if statement.includes_action(action) and statement.overlaps_resource(resource)
+    )
+    return all_of([principal_matches, denied])
+
+
+def names_role(principal: tuple[str, str], role: Role) -> bool | None:
+    """Whether a principal, by its kind and name, stands for a role; ``None`` where it does for one
+    session of a cluster, or may.
+    """
+    kind, name = principal
+    if kind != "AWS":
+        # A canonical user ID stands for an account, but does not say which. What a star among
+        # services stands for is not documented.
+        return None if kind == "CanonicalUser" or principal == ("Service", "*") else False
+    if name in ("*", role.arn, role.account_id) or (role.unique_id and name == role.unique_id):
+        return True
+    return None if name.startswith(role.sessions + _INSTANCE) else False
 
 
 def _matches_principal(statement: Statement, role: Role) -> bool | None:
     """Whether a statement's principals match a role. A role in NotPrincipal need not except its
-    sessions.
+    sessions, nor does its account.
 
     S3 also compares the role session's ARN, which contains the instance id and which no wildcard in
     a principal matches. https://repost.aws/knowledge-center/explicit-deny-principal-elements-s3
     """
-    identifiers = {("AWS", role.arn), ("AWS", role.unique_id)}
     if statement.not_principals is None:
-        return bool(
-            {*identifiers, ("AWS", role.account_id), ("AWS", "*")}
-            & (statement.principals or frozenset())
-        )
+        return any_of(names_role(found, role) for found in statement.principals or ())
     if ("AWS", "*") in statement.not_principals:
         return False
-    return None if identifiers & statement.not_principals else True
+    own = [found for found in statement.not_principals if found != ("AWS", role.account_id)]
+    is_excepted = any_of(names_role(found, role) for found in own if found[0] == "AWS")
+    return True if is_excepted is False else None

@@ -186,8 +186,9 @@ def _text(value: t.Any) -> str:
 
 
 def _conditions(block: t.Any) -> frozenset[tuple[str, str, frozenset[str]]]:
+    """Names of operators and of condition keys do not differ by case."""
     return frozenset(
-        (operator, key.lower(), _texts(values) or frozenset())
+        (operator.lower(), key.lower(), _texts(values) or frozenset())
         for operator, keys in (block or {}).items()
         for key, values in keys.items()
     )

@@ -30,6 +30,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     Statement,
     canonical,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
+    RequestContext,
+)
 
 ALLOWED = "allowed"
 CONDITIONAL = "conditional"
@@ -56,11 +59,11 @@ class Identity:
 
 @dataclasses.dataclass(frozen=True)
 class Action:
-    """An action on a resource, with the known condition keys of the request (in lower case)."""
+    """An action on a resource, with what is known of the request."""
 
     name: str
     resource: str
-    known: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    context: RequestContext
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,4 +143,4 @@ def _applies(statement: Statement, action: Action) -> bool | None:
     ):
         return False
     whole = statement.includes_resource(action.resource)
-    return all_of([True if whole else None, are_met(statement, action.known)])
+    return all_of([True if whole else None, are_met(statement, action.context)])

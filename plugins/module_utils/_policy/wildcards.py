@@ -57,13 +57,15 @@ def pattern_contains(pattern: str, narrower: str) -> bool:
 
 
 def _advance(positions: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:
-    """The positions in a pattern after one more character: a star does not advance, others do."""
+    """The positions in a pattern after one more character: a star does not advance, others do. A
+    star as the character is one of a narrower pattern, and may stand for none or many.
+    """
     advanced = set()
     for position in positions:
         expected = pattern[position : position + 1]
         if expected == "*":
             advanced.add(position)
-        elif expected == "?" or expected == char or (any_char and expected):
+        elif (expected == "?" and char != "*") or expected == char or (any_char and expected):
             advanced.add(position + 1)
     return _skip_stars(advanced, pattern)
 

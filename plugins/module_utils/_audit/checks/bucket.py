@@ -34,7 +34,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditio
     any_of,
     are_met,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import (
+    Role,
+    denies,
+    names_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -105,7 +109,7 @@ def bucket_deny(facts: Facts) -> Outcome:
     role = wanted.roles[0]
     found = [
         (
-            denies(raw, role, wanted.pairs()),
+            denies(raw, role, wanted.pairs(), facts.now),
             f"{describe_statement(raw, index)} of the policy of bucket {wanted.bucket}",
             raw,
         )
@@ -233,7 +237,12 @@ def wanted_access(facts: Facts) -> Wanted:
     arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
     dangling = frozenset(unique_ids - set(arns)) if facts.principals.is_known else frozenset()
     return Wanted(
-        facts.bucket.get(), (role,), partition=partition_of(role.arn), arns=arns, dangling=dangling
+        facts.bucket.get(),
+        (role,),
+        partition=partition_of(role.arn),
+        arns=arns,
+        dangling=dangling,
+        now=facts.now,
     )
 
 
@@ -297,7 +306,7 @@ def _has_access(facts: Facts, wanted: Wanted, action: str, resource: str) -> boo
         return True
     own = judge(
         facts.identity.get(),
-        Action(action, resource, role.request() | {"aws:resourceaccount": facts.account_id}),
+        Action(action, resource, role.context(facts.now, action, facts.account_id)),
     )
     return any_of([in_bucket, BY_ANSWER[own.answer]])
 
@@ -309,25 +318,28 @@ def _allows(
     where it does so under a condition or in part.
     """
     statement = canonical(raw, wanted.arns)
-    is_named = {("AWS", role.arn), ("AWS", "*")} & (statement.principals or frozenset())
+    # What is allowed to the account is up to the role's own policies.
+    named = (statement.principals or frozenset()) - {("AWS", role.account_id)}
+    is_named = any_of(names_role(principal, role) for principal in named)
     if (
         statement.effect != "Allow"
-        or not is_named
+        or is_named is False
         or not statement.includes_action(action)
         or not statement.overlaps_resource(resource)
     ):
         return False
     return all_of(
         [
+            is_named,
             True if statement.includes_resource(resource) else None,
-            are_met(statement, role.request()),
+            are_met(statement, role.context(wanted.now, action)),
         ]
     )
 
 
 def _own_places(facts: Facts, action: str, resource: str) -> tuple[MatchedStatement, ...]:
-    known = facts.principal().request() | {"aws:resourceaccount": facts.account_id}
-    return judge(facts.identity.get(), Action(action, resource, known)).statements
+    context = facts.principal().context(facts.now, action, facts.account_id)
+    return judge(facts.identity.get(), Action(action, resource, context)).statements
 
 
 def _denied(found: list[tuple[bool | None, str, RawStatement]]) -> Outcome | None:

@@ -30,7 +30,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     passed,
     warned,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     ALLOWED,
@@ -38,6 +37,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity
     Action,
     Verdict,
     judge,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
+    Values,
+    control_plane_context,
 )
 
 _PASS_ROLE = "iam:PassRole"
@@ -55,7 +58,7 @@ def control_plane_pass_role(facts: Facts) -> Outcome:
         "Resource": role_arn,
         "Condition": {"StringEquals": {"iam:PassedToService": service}},
     }
-    return _permission(facts, statement, {"iam:passedtoservice": service})
+    return _permission(facts, statement, iam_passedtoservice=(service,))
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
@@ -68,11 +71,11 @@ def control_plane_get_instance_profile(facts: Facts) -> Outcome:
         "Effect": "Allow",
         "Action": _GET_PROFILE,
     }
-    outcomes = [_permission(facts, {**statement, "Resource": arn}, {}) for arn in arns]
+    outcomes = [_permission(facts, {**statement, "Resource": arn}) for arn in arns]
     return min(outcomes, key=lambda outcome: BY_WEIGHT.index(outcome.status))
 
 
-def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str]) -> Outcome:
+def _permission(facts: Facts, statement: RawStatement, **known: Values) -> Outcome:
     """Whether the control-plane role has the permission of a statement; where it has not, the
     statement is the remedy.
     """
@@ -82,11 +85,9 @@ def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, str
             f"Role {arn}, which is registered as the cloud's control-plane role, does not exist.",
             "Create it, or register the cloud with another one.",
         )
-    request = Role(arn, account_of(arn)).request() | {
-        "aws:resourceaccount": account_of(statement["Resource"]),
-        **known,
-    }
-    action = Action(statement["Action"], statement["Resource"], request)
+    resource = statement["Resource"]
+    context = control_plane_context(arn, account_of(resource), "iam", facts.now)
+    action = Action(statement["Action"], resource, context.with_values(**known))
     verdict = judge(identity, action)
     evidence: dict[str, t.Any] = {
         "control_plane_role": arn,

@@ -67,7 +67,7 @@ def trust_ec2(facts: Facts) -> Outcome:
         for index, raw in enumerate(statements_of(facts.trust.get()))
     ]
     allowing = [(where, raw) for where, raw in named if trust_policy_plan.allows(raw, service)]
-    denying = _denying(named, service)
+    denying = _denying(named, facts)
     if denying and denying.status == FAIL:
         return denying
     if not allowing:
@@ -88,9 +88,12 @@ def trust_ec2(facts: Facts) -> Outcome:
     )
 
 
-def _denying(named: t.Iterable[tuple[str, RawStatement]], service: str) -> Outcome | None:
+def _denying(named: t.Iterable[tuple[str, RawStatement]], facts: Facts) -> Outcome | None:
     """The outcome for the statement that denies EC2 the role, or that may: the first that does."""
-    verdicts = [(trust_policy_plan.denies(raw, service), where, raw) for where, raw in named]
+    partition = partition_of(facts.live_role()["Arn"])
+    verdicts = [
+        (trust_policy_plan.denies(raw, partition, facts.now), where, raw) for where, raw in named
+    ]
     for verdict, where, raw in sorted(verdicts, key=lambda one: one[0] is None):
         if verdict:
             return failed(
@@ -101,9 +104,9 @@ def _denying(named: t.Iterable[tuple[str, RawStatement]], service: str) -> Outco
             )
         if verdict is None:
             return warned(
-                f"{where} of the trust policy may deny EC2 sts:AssumeRole: that depends on its "
-                "Condition.",
-                "Give that statement a Condition that excludes EC2.",
+                f"{where} of the trust policy may deny EC2 sts:AssumeRole: that depends on the "
+                "request.",
+                "Exclude EC2, by all its names, from that statement.",
                 statement=raw,
             )
     return None
@@ -170,10 +173,11 @@ def permissions_boundary(facts: Facts) -> Outcome:
     boundary, role = facts.boundary.get(), facts.principal()
     if boundary is None:
         return passed("The role has no permissions boundary.")
-    known = role.request() | {"aws:resourceaccount": role.account_id}
     pairs = Wanted(facts.bucket.get(), (role,), partition=partition_of(role.arn)).pairs()
     answers = {
-        name: judge(Identity((boundary,)), Action(name, resource, known)).answer
+        name: judge(
+            Identity((boundary,)), Action(name, resource, role.context(facts.now, name))
+        ).answer
         for name, resource in pairs
     }
     evidence: dict[str, t.Any] = {"boundary": boundary.name, "actions": answers}
@@ -204,7 +208,7 @@ def wanted_trust(facts: Facts) -> Document | None:
     try:
         return trust_policy_plan.decide(
             facts.trust.get(),
-            trust_policy_plan.Wanted(partition=partition, quota_chars=sys.maxsize),
+            trust_policy_plan.Wanted(partition=partition, quota_chars=sys.maxsize, now=facts.now),
         ).after
     except TaskError:
         return None

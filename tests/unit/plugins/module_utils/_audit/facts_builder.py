@@ -48,6 +48,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 Json = dict[str, t.Any]
 
 CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
+NOW = 1_795_000_000.0  # 2026-11-18
 REGION = "us-west-2"
 RESOURCE = "vm-aws-us-west-2"
 PROFILE_NAME = "ray-team-a"
@@ -153,6 +154,7 @@ def facts(**changes: t.Any) -> Facts:
     whole = Facts(
         account_id=ACCOUNT,
         cloud_id=CLOUD_ID,
+        now=NOW,
         arn_kind="instance_profile",
         elsewhere="",
         cloud=Fact({"id": CLOUD_ID, "name": "production", "provider": "AWS", "region": REGION}),

@@ -67,6 +67,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     without,
 )
 
+SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role/ray-team-a"
 TEAM_A = Role(arn=ROLE, account_id=ACCOUNT, unique_id=ROLE_ID)
 TEAM_B = Role(arn=ROLE_B, account_id=ACCOUNT, unique_id=ROLE_B_ID)
 ARNS = {ROLE_ID: ROLE, ROLE_B_ID: ROLE_B}
@@ -742,6 +743,11 @@ ABSENT = {
     "from an unmanaged one, which shows its unique id": (
         [grant(Principal={"AWS": ROLE_ID}), TLS_ONLY],
         [TLS_ONLY],
+        ["access_in_other_statement"],
+    ),
+    "from an unmanaged one that names a session of it": (
+        [grant(Principal={"AWS": [f"{SESSIONS}/i-0aaaaaaaaaaaaaaaa", f"{SESSIONS}-2/ada"]})],
+        [grant(Principal={"AWS": f"{SESSIONS}-2/ada"})],
         ["access_in_other_statement"],
     ),
     "from ours and an unmanaged one": (

@@ -52,6 +52,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 )
 
 ROOMY = 10**6
+NOW = 1_795_000_000.0  # 2026-11-18
 SOURCE_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
 
@@ -66,11 +67,11 @@ def ec2(**elements: t.Any) -> Raw:
 
 
 def present(document: Document, quota_chars: int = ROOMY, partition: str = "aws") -> Plan:
-    return _decided(document, Wanted(quota_chars=quota_chars, partition=partition))
+    return _decided(document, Wanted(quota_chars=quota_chars, partition=partition, now=NOW))
 
 
 def absent(document: Document, partition: str = "aws") -> Plan:
-    return _decided(document, Wanted(state="absent", partition=partition))
+    return _decided(document, Wanted(state="absent", partition=partition, now=NOW))
 
 
 def _decided(document: Document, wanted: Wanted) -> Plan:
@@ -285,6 +286,7 @@ DENIES = {
     "all but another action": deny(
         Sid="NoEC2", Principal={"Service": EC2}, NotAction="sts:TagSession"
     ),
+    "all services": deny(Sid="NoEC2", Principal={"Service": "*"}, Action=ASSUME),
     "all but an account": deny(Sid="NoEC2", NotPrincipal={"AWS": ROOT}, Action=ASSUME),
     "all but another service": deny(Sid="NoEC2", NotPrincipal={"Service": LAMBDA}, Action=ASSUME),
 }
@@ -322,6 +324,11 @@ HARMLESS_DENIES = {
     "of those who have no second factor, but not of services": deny_for_all(
         Bool={"aws:MultiFactorAuthPresent": "false", "aws:PrincipalIsAWSService": "false"}
     ),
+    "of all but all services": deny(Sid="D", NotPrincipal={"Service": "*"}, Action=ASSUME),
+    "of those who come before a past moment": deny_for_all(
+        DateLessThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"}
+    ),
+    "of those who have a user name": deny_for_all(stringlike={"aws:username": "*"}),
     "of callers without TLS": deny_for_all(Bool={"aws:SecureTransport": "false"}),
     "of services, but for EC2": deny_for_all(StringNotEquals={"aws:PrincipalServiceName": EC2}),
 }
@@ -339,11 +346,20 @@ CONDITIONAL_DENIES = {
     "all of no external ids": deny_for_all(
         **{"ForAllValues:StringEquals": {"sts:ExternalId": "x"}}
     ),
+    "an old second factor, or none": deny_for_all(
+        NumericGreaterThanIfExists={"aws:MultiFactorAuthAge": "3600"}
+    ),
+    "those who come after a past moment": deny_for_all(
+        DateGreaterThan={"aws:CurrentTime": "2020-01-01T00:00:00Z"}
+    ),
     "services": deny_for_all(Bool={"aws:PrincipalIsAWSService": "true"}),
     "EC2 by its name": deny_for_all(StringLike={"aws:PrincipalServiceName": "ec2*"}),
 }
 PERHAPS_DENIES = {
     "an account": deny_for_all(StringNotEquals={"aws:SourceAccount": "222222222222"}),
+    "from a future moment on": deny_for_all(
+        DateGreaterThan={"aws:CurrentTime": "2030-01-01T00:00:00Z"}
+    ),
     "an organization": deny_for_all(StringNotEqualsIfExists={"aws:PrincipalOrgID": "o-1"}),
     "an address, without an external id": deny_for_all(
         NotIpAddress={"aws:SourceIp": "10.0.0.0/8"}, StringNotEquals={"sts:ExternalId": "x"}
@@ -569,6 +585,64 @@ def test_in_china_only_its_own_name_of_ec2_lets_clusters_in() -> None:
     assert present(policy(ours("One")), partition="aws-cn").after == policy(
         ours("One"), ours(service=EC2_CHINA)
     )
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        deny(Sid="D", Principal={"Service": EC2}, Action=ASSUME),
+        deny(Sid="D", NotPrincipal={"Service": EC2}, Action=ASSUME),
+        deny_for_all(StringEquals={"aws:PrincipalServiceName": EC2}),
+    ],
+    ids=["of it", "of all but it", "of it by a condition"],
+)
+def test_in_china_a_deny_by_the_usual_name_of_ec2_may_hit(raw: Raw) -> None:
+    (warning,) = present(policy(ours(service=EC2_CHINA), raw), partition="aws-cn").warnings
+    assert "may deny EC2" in warning
+
+
+def test_in_china_a_deny_of_all_but_both_names_of_ec2_stops_nothing() -> None:
+    raw = deny(Sid="D", NotPrincipal={"Service": [EC2, EC2_CHINA]}, Action=ASSUME)
+    assert present(policy(ours(service=EC2_CHINA), raw), partition="aws-cn").warnings == ()
+
+
+STILL_ALLOWED = {
+    "all services": {"Principal": {"Service": "*"}},
+    "everybody": {"Principal": {"AWS": "*"}},
+    "all but an account": {"NotPrincipal": {"AWS": ROOT}},
+    "everybody, under a condition that EC2 meets": {
+        "Principal": {"AWS": "*"},
+        "Condition": {"Null": {"sts:ExternalId": "true"}},
+    },
+    "everybody, under a condition that EC2 may meet": {
+        "Principal": {"AWS": "*"},
+        "Condition": SOURCE_ACCOUNT,
+    },
+}
+
+
+@pytest.mark.parametrize("elements", STILL_ALLOWED.values(), ids=list(STILL_ALLOWED))
+def test_absent_says_what_may_still_allow_ec2(elements: Raw) -> None:
+    wide = allow(Sid="Wide", Action=ASSUME, **elements)
+    for document in (policy(wide), policy(wide, ours())):
+        plan = absent(document)
+        assert plan.after == policy(wide)
+        assert "'Wide'" in plan.warnings[0]
+
+
+NOT_ALLOWED_ANY_MORE = {
+    "everybody, under a condition that EC2 does not meet": allow(
+        Principal={"AWS": "*"}, Action=ASSUME, Condition={"StringEquals": {"sts:ExternalId": "x"}}
+    ),
+    "all but EC2": allow(NotPrincipal={"Service": EC2}, Action=ASSUME),
+    "everybody, another action": allow(Principal={"AWS": "*"}, Action="sts:TagSession"),
+    "another service": TRUST_LAMBDA,
+}
+
+
+@pytest.mark.parametrize("raw", NOT_ALLOWED_ANY_MORE.values(), ids=list(NOT_ALLOWED_ANY_MORE))
+def test_absent_says_nothing_of_what_does_not_allow_ec2(raw: Raw) -> None:
+    assert absent(policy(raw, ours())).warnings == ()
 
 
 def test_elsewhere_the_name_of_ec2_in_china_is_left_alone() -> None:

@@ -30,8 +30,10 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     deny,
 )
 
+NOW = 1_795_000_000.0  # 2026-11-18
 TEAM_A = Role(arn=ROLE, account_id=ACCOUNT, unique_id=ROLE_ID)
 NAMELESS = Role(arn=ROLE, account_id=ACCOUNT)
+SESSIONS = f"arn:aws:sts::{ACCOUNT}:assumed-role/ray-team-a"
 NEEDED = [
     ("s3:ListBucket", BUCKET_ARN),
     ("s3:GetObject", OBJECTS_ARN),
@@ -109,6 +111,61 @@ SURELY = {
         "StringNotEqualsIgnoreCase", "aws:PrincipalArn", ROLE_B.upper()
     ),
     "an operator with IfExists": unless("StringNotEqualsIfExists", "aws:PrincipalArn", ROLE_B),
+    "an operator in another case": unless("stringNOTequals", "aws:PrincipalArn", ROLE_B),
+    "an ARN operator whose wildcard would have to cross colons": unless(
+        "ArnNotLike", "aws:PrincipalArn", "*:role/ray-*"
+    ),
+    "an ARN operator whose last wildcard alone may cross colons": unless(
+        "ArnLike", "aws:PrincipalArn", "arn:*:iam:*:*:role/*"
+    ),
+    "those who are not on an instance of another account": unless(
+        "ArnNotLike", "ec2:SourceInstanceARN", f"arn:aws:ec2:*:{OTHER_ACCOUNT}:instance/*"
+    ),
+    "those who are on an instance of the account": unless(
+        "ArnLike", "ec2:SourceInstanceARN", f"arn:aws:ec2:*:{ACCOUNT}:instance/*"
+    ),
+    "those without a second factor, if it is known": unless(
+        "BoolIfExists", "aws:MultiFactorAuthPresent", "false"
+    ),
+    "those who know no age of a second factor": unless("Null", "aws:MultiFactorAuthAge", True),
+    "those whose second factor is old or unknown": unless(
+        "NumericGreaterThanIfExists", "aws:MultiFactorAuthAge", "3600"
+    ),
+    "those who are not a user": unless("StringNotLike", "aws:username", "ray-*"),
+    "those who have no user name": unless("Null", "aws:username", ["true"]),
+    "those who have a known key, in another case": unless("Null", "aws:PrincipalArn", "False"),
+    "those who have the key or have not": unless("Null", "aws:PrincipalArn", ["true", "false"]),
+    "those whose credentials are temporary": unless("Null", "aws:TokenIssueTime", "FALSE"),
+    "those whose credentials are younger than a past moment": unless(
+        "DateGreaterThan", "aws:TokenIssueTime", "2024-05-01T00:00:00Z"
+    ),
+    "those who come after a past moment": unless(
+        "DateGreaterThanEquals", "aws:CurrentTime", "2020-01-01"
+    ),
+    "those who come after a past moment, in seconds": unless(
+        "NumericGreaterThan", "aws:EpochTime", 1577836800
+    ),
+    "those who do not come at a past moment": unless(
+        "DateNotEquals", "aws:CurrentTime", "2020-01-01T00:00:00.123+02:00"
+    ),
+    "those who act for no other account": unless(
+        "StringNotEquals", "aws:SourceAccount", OTHER_ACCOUNT
+    ),
+    "those who act for no resource": unless("Null", "aws:SourceArn", "true"),
+    "those who come through no service": unless(
+        "ForAllValues:StringEquals", "aws:CalledVia", "athena.amazonaws.com"
+    ),
+    "those who are of no other service": unless(
+        "StringNotEqualsIfExists", "aws:PrincipalServiceName", EC2
+    ),
+    "all values of a key with one value": unless(
+        "ForAllValues:StringNotEquals", "aws:PrincipalArn", ROLE_B
+    ),
+    "any value of a key with one value": unless(
+        "ForAnyValue:ArnLike", "aws:PrincipalArn", f"arn:aws:iam::{ACCOUNT}:role/ray-*"
+    ),
+    "those who do not sign by version 4": unless("StringNotEquals", "s3:signatureversion", "AWS"),
+    "those who lack a key of another service": unless("Null", "iam:PassedToService", "true"),
     "two conditions that are both met": denies(
         Condition={
             "StringNotEquals": {"aws:PrincipalArn": ROLE_B, "aws:PrincipalAccount": OTHER_ACCOUNT}
@@ -159,6 +216,35 @@ PERHAPS = {
     "one session of the role, whatever the case": unless(
         "StringEqualsIgnoreCase", "aws:userId", f"{ROLE_ID.lower()}:I-0AAAAAAAAAAAAAAAA"
     ),
+    "those with no second factor": unless("Bool", "aws:MultiFactorAuthPresent", "false"),
+    "those who say nothing of a second factor": unless(
+        "Null", "aws:MultiFactorAuthPresent", "true"
+    ),
+    "all but one session of the role, as principals": denies(
+        Principal=None, NotPrincipal={"AWS": f"{SESSIONS}/i-0aaaaaaaaaaaaaaaa"}
+    ),
+    "one session of the role, as a principal": denies(
+        Principal={"AWS": [ROLE_B, f"{SESSIONS}/i-0aaaaaaaaaaaaaaaa"]}
+    ),
+    "a canonical user, which may stand for the account": denies(
+        Principal={
+            "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+        }
+    ),
+    "services by a star": denies(Principal={"Service": "*"}),
+    "an ARN operator with a star alone": unless("ArnNotLike", "aws:PrincipalArn", "*"),
+    "an ARN operator on what is no ARN": unless("ArnLike", "aws:userId", f"{ROLE_ID}:*"),
+    "Null with a value that is neither": unless("Null", "aws:PrincipalArn", "yes"),
+    "a date that cannot be read": unless("DateLessThan", "aws:TokenIssueTime", "yesterday"),
+    "those whose credentials are older than a future moment": unless(
+        "DateLessThan", "aws:TokenIssueTime", "2030-01-01T00:00:00Z"
+    ),
+    "an operator that is not known, on a key that is absent": unless(
+        "FutureNotOperator", "aws:username", "x"
+    ),
+    "those who come from an address, on a private network": unless(
+        "IpAddress", "aws:Ec2InstanceSourcePrivateIPv4", "10.0.0.0/8"
+    ),
     "those who come before a time": unless(
         "DateLessThan", "aws:CurrentTime", "2030-01-01T00:00:00Z"
     ),
@@ -179,6 +265,32 @@ NOT_AT_ALL = {
     "those without TLS, as a boolean": unless("Bool", "aws:SecureTransport", False),
     "those without TLS, if it is known": unless("BoolIfExists", "aws:SecureTransport", "false"),
     "those who use a TLS before 1.2": unless("NumericLessThan", "s3:TlsVersion", 1.2),
+    "those whose credentials were issued before a past moment": unless(
+        "DateLessThan", "aws:TokenIssueTime", "2024-05-01T09:30:00.123Z"
+    ),
+    "those whose credentials were issued up to a past moment, in seconds": unless(
+        "DateLessThanEquals", "aws:TokenIssueTime", "1577836800"
+    ),
+    "those who came before a past moment": unless("NumericLessThan", "aws:EpochTime", 1577836800.5),
+    "those who have a second factor": unless("Bool", "aws:MultiFactorAuthPresent", "true"),
+    "those whose second factor is old": unless(
+        "NumericGreaterThan", "aws:MultiFactorAuthAge", "3600"
+    ),
+    "those who have a user name": unless("Null", "aws:username", "False"),
+    "those who act for another account": unless("StringEquals", "aws:SourceAccount", OTHER_ACCOUNT),
+    "those who come through a service": unless(
+        "ForAnyValue:StringEquals", "aws:CalledVia", "athena.amazonaws.com"
+    ),
+    "those who come through a service, negated": unless(
+        "ForAnyValue:StringNotEquals", "aws:CalledVia", "athena.amazonaws.com"
+    ),
+    "those who pass a role": unless("StringLike", "iam:PassedToService", "*"),
+    "those who sign by version 2": unless("StringEquals", "s3:signatureversion", "AWS"),
+    "an ARN operator that would have to cross colons": unless(
+        "ArnLike", "aws:PrincipalArn", "arn:*:role/ray-*"
+    ),
+    "a person's session of the role, as a principal": denies(Principal={"AWS": f"{SESSIONS}/ada"}),
+    "another role's session": denies(Principal={"AWS": f"{SESSIONS}-2/i-0aaaaaaaaaaaaaaaa"}),
     "another role": denies(Principal={"AWS": ROLE_B}),
     "a role whose name contains it": denies(Principal={"AWS": LOOKALIKE}),
     "another role by its unique id": denies(Principal={"AWS": ROLE_B_ID}),
@@ -259,7 +371,7 @@ TABLE = {
 @pytest.mark.parametrize(("raw", "verdict"), TABLE.values(), ids=list(TABLE))
 def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
     kept = copy.deepcopy(raw)
-    assert policy_deny.denies(raw, TEAM_A, NEEDED) is verdict
+    assert policy_deny.denies(raw, TEAM_A, NEEDED, NOW) is verdict
     assert raw == kept
 
 
@@ -272,7 +384,7 @@ def test_a_deny_hits(raw: t.Any, verdict: bool | None) -> None:
     ids=["all but an id", "an id"],
 )
 def test_only_a_request_can_decide_whether_a_role_of_unknown_id_is_denied(raw: t.Any) -> None:
-    assert policy_deny.denies(raw, NAMELESS, NEEDED) is None
+    assert policy_deny.denies(raw, NAMELESS, NEEDED, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -281,15 +393,15 @@ def test_only_a_request_can_decide_whether_a_role_of_unknown_id_is_denied(raw: t
     ids=["a prefix", "a kind", "any bucket's"],
 )
 def test_a_deny_of_a_part_of_the_objects_is_not_overlooked(resource: str) -> None:
-    assert policy_deny.denies(denies(Resource=resource), TEAM_A, NEEDED) is not False
+    assert policy_deny.denies(denies(Resource=resource), TEAM_A, NEEDED, NOW) is not False
 
 
 def test_a_statement_that_allows_takes_nothing() -> None:
-    assert policy_deny.denies(denies(Effect="Allow"), TEAM_A, NEEDED) is False
+    assert policy_deny.denies(denies(Effect="Allow"), TEAM_A, NEEDED, NOW) is False
 
 
 def test_a_deny_takes_nothing_from_a_role_that_needs_nothing() -> None:
-    assert policy_deny.denies(denies(), TEAM_A, []) is False
+    assert policy_deny.denies(denies(), TEAM_A, [], NOW) is False
 
 
 VARIABLES = {
@@ -317,18 +429,20 @@ VARIABLES = {
 
 @pytest.mark.parametrize("raw", VARIABLES.values(), ids=list(VARIABLES))
 def test_only_a_request_can_decide_the_value_of_a_policy_variable(raw: t.Any) -> None:
-    assert policy_deny.denies(raw, TEAM_A, NEEDED) is None
+    assert policy_deny.denies(raw, TEAM_A, NEEDED, NOW) is None
 
 
 def test_a_value_that_is_met_whatever_a_policy_variable_beside_it_stands_for() -> None:
     values = ["${aws:ResourceAccount}", ACCOUNT]
     assert (
         policy_deny.denies(
-            unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED
+            unless("StringNotEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED, NOW
         )
         is False
     )
     assert (
-        policy_deny.denies(unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED)
+        policy_deny.denies(
+            unless("StringEquals", "aws:PrincipalAccount", values), TEAM_A, NEEDED, NOW
+        )
         is True
     )

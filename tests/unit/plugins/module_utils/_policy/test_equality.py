@@ -129,6 +129,10 @@ EQUAL_STATEMENTS = {
         deny(NotPrincipal={"AWS": ACCOUNT}, Action="s3:*", Resource=OBJECTS_ARN),
         deny(NotPrincipal={"AWS": ROOT}, Action="s3:*", Resource=OBJECTS_ARN),
     ),
+    "an operator in another case": (
+        base(Condition={"StringEquals": {"a:b": "c"}}),
+        base(Condition={"stringequals": {"a:b": "c"}}),
+    ),
     "no Condition and an empty one": (BASE, base(Condition={})),
     "no Sid and an empty one": (base(Sid=None), base(Sid="")),
     "an empty set of principals beside others": (

@@ -18,24 +18,35 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity
     NamedPolicy,
     judge,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_context import (
+    cluster_context,
+    control_plane_context,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
     BUCKET_ARN,
+    CONTROL,
     EC2,
     LOOKALIKE,
     OBJECTS_ARN,
     ROLE,
     ROLE_B,
+    ROLE_ID,
     Raw,
     allow,
     deny,
     policy,
 )
 
+NOW = 1_795_000_000.0  # 2026-11-18
 PASS_ROLE = Action(
-    "iam:PassRole", ROLE, {"iam:passedtoservice": EC2, "aws:principalaccount": ACCOUNT}
+    "iam:PassRole",
+    ROLE,
+    control_plane_context(CONTROL, ACCOUNT, "iam", NOW).with_values(iam_passedtoservice=(EC2,)),
 )
-GET_OBJECTS = Action("s3:GetObject", OBJECTS_ARN, {"aws:securetransport": "true"})
+GET_OBJECTS = Action(
+    "s3:GetObject", OBJECTS_ARN, cluster_context(ROLE, ROLE_ID, ACCOUNT, "s3", NOW)
+)
 TO_EC2 = {"StringEquals": {"iam:PassedToService": EC2}}
 GRANT = allow(Action="iam:PassRole", Resource=ROLE)
 
@@ -64,6 +75,24 @@ ALLOWED: dict[str, list[Raw]] = {
         Condition={"StringEqualsIfExists": {"iam:PassedToService": EC2}}
     ),
     "only where a service is named": granting(Condition={"Null": {"iam:PassedToService": "false"}}),
+    "with what IAM leaves where sessions are revoked": [
+        GRANT,
+        deny(
+            Action="*",
+            Resource="*",
+            Condition={"DateLessThan": {"aws:TokenIssueTime": "2024-05-01T09:30:00.123Z"}},
+        ),
+    ],
+    "with a Deny of old TLS, of which IAM knows nothing": [
+        GRANT,
+        deny(Action="*", Resource="*", Condition={"NumericLessThan": {"s3:TlsVersion": "1.3"}}),
+    ],
+    "only to the role, by an ARN": granting(
+        Condition={"arnlike": {"aws:PrincipalArn": f"arn:*:iam::{ACCOUNT}:role/*"}}
+    ),
+    "only from a past moment on": granting(
+        Condition={"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
+    ),
     "by the second statement": [allow(Action="s3:*", Resource="*"), GRANT],
     "with a Deny of another role": [GRANT, deny(Action="iam:PassRole", Resource=ROLE_B)],
     "with a Deny of another action": [GRANT, deny(Action="iam:Create*", Resource="*")],
@@ -91,6 +120,9 @@ CONDITIONAL: dict[str, list[Raw]] = {
     ),
     "on all but a resource with a variable": granting(
         Resource=None, NotResource="arn:aws:iam::*:role/${aws:username}*"
+    ),
+    "until a moment": granting(
+        Condition={"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}
     ),
     "with a Deny outside an organization": [
         GRANT,
@@ -121,6 +153,23 @@ DENIED: dict[str, list[Raw]] = {
     "to EC2, but not from this account": granting(
         Condition={**TO_EC2, "StringNotEquals": {"aws:PrincipalAccount": ACCOUNT}}
     ),
+    "only by an ARN whose wildcard would have to cross colons": granting(
+        Condition={"ArnLike": {"aws:PrincipalArn": "arn:*:role/*"}}
+    ),
+    "only with a second factor": granting(
+        Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    ),
+    "until a past moment": granting(
+        Condition={"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
+    ),
+    "a Deny without a second factor": [
+        GRANT,
+        deny(
+            Action="*",
+            Resource="*",
+            Condition={"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+        ),
+    ],
     "a Deny beside it": [GRANT, deny(Action="iam:*", Resource="*")],
     "a Deny before it": [deny(Action="iam:PassRole", Resource=ROLE), GRANT],
     "a Deny of all but other roles": [GRANT, deny(Action="*", NotResource=ROLE_B)],

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
     matches_pattern,
+    pattern_contains,
     patterns_intersect,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
@@ -78,6 +79,7 @@ RESOURCES = {
         (False, True),
     ),
     "objects below a variable": (f"{BUCKET_ARN}/${{aws:username}}*", (False, False), (False, True)),
+    "objects of one letter or more": (f"{BUCKET_ARN}/?*", (False, False), (False, True)),
     "objects of one letter": (f"{BUCKET_ARN}/?", (False, False), (False, True)),
     "a bucket whose name begins alike": (f"{BUCKET_ARN}-2", (False, False), (False, False)),
     "objects of a bucket whose name begins alike": (
@@ -197,6 +199,23 @@ def test_two_patterns_intersect_where_a_text_matches_both(one: str, other: str) 
     assert patterns_intersect(one, other) is any(
         matches_pattern(one, text) and matches_pattern(other, text) for text in TEXTS
     )
+
+
+def test_a_pattern_that_contains_another_matches_all_that_it_matches() -> None:
+    short = [text for text in TEXTS if len(text) <= 3]
+    patterns = [
+        "".join(letters)
+        for length in range(4)
+        for letters in itertools.product("ab*?", repeat=length)
+    ]
+    matched = {
+        pattern: {text for text in short if matches_pattern(pattern, text)} for pattern in patterns
+    }
+    assert [
+        pair
+        for pair in itertools.product(patterns, repeat=2)
+        if pattern_contains(*pair) and not matched[pair[1]] <= matched[pair[0]]
+    ] == []
 
 
 @given(PATTERNS, st.sampled_from(TEXTS))
