@@ -18,6 +18,11 @@ description:
     statement with the Sid V(AnyscaleClusterAccess). It serves all roles and clouds that share the
     bucket, because a bucket policy is
     L(limited to 20 KB, https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html).
+  - The access of other principals does not change. Those in a statement with that Sid that grants
+    exactly the O(actions) stay in it. A statement with that Sid that grants anything else keeps its
+    other principals, content and Sid; the O(roles) are moved from it to a statement whose Sid ends
+    in a number. Only a C(*) is removed from the statement that grants the O(actions), with a
+    warning.
   - Deny statements are evaluated. One that certainly denies a role's access is an error, one that
     may deny it is a warning.
   - If all roles already have access, nothing is written and no permission to write is needed.

@@ -42,6 +42,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
 
 SID = "AnyscaleClusterAccess"
 BYTES_LIMIT = 20 * 1024
+# Of the number that follows our Sid where another statement has it.
+_SID_DIGITS = 3
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
 OBJECT_ACTIONS = (
     "s3:PutObject",
@@ -148,7 +150,6 @@ def blocking_ids(document: Document, wanted: Wanted) -> dict[str, frozenset[str]
     """The deleted principals in unmanaged statements, by statement: S3 rejects a new policy that
     contains them.
     """
-    wanted = _with_sid(document, wanted)
     unmanaged = [
         (index, raw)
         for index, raw in enumerate(statements_of(document))
@@ -163,17 +164,11 @@ def blocking_ids(document: Document, wanted: Wanted) -> dict[str, frozenset[str]
 
 def _present(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    warnings = _check_denies(raws, wanted)
+    warnings = (*_check_denies(raws, wanted), *_warn_of_changes(raws, wanted))
     missing = [role for role in wanted.roles if not _has_access(raws, role, wanted)]
-    ours = [raw for raw in raws if _is_ours(raw, wanted)]
-    statement = _our_statement(ours, missing, wanted)
-    after = with_statements(
-        document, _with_our_statement(raws, statement, bool(ours or missing), wanted)
-    )
-    warnings += _warn_of_removed_conditions(raws, wanted)
-    return _plan(
-        document, after, wanted, _reasons_present(ours, missing, statement, wanted), warnings
-    )
+    parts = [_part(raw, wanted) for raw in raws]
+    after = with_statements(document, _merged(parts, missing, wanted))
+    return _plan(document, after, wanted, _reasons_present(raws, missing, wanted), warnings)
 
 
 def _absent(document: Document, wanted: Wanted) -> Plan:
@@ -225,68 +220,116 @@ def _plan(
     )
 
 
-def _reasons_present(
-    ours: list[RawStatement], missing: list[Role], statement: RawStatement, wanted: Wanted
-) -> list[str]:
+def _reasons_present(raws: list[RawStatement], missing: list[Role], wanted: Wanted) -> list[str]:
+    ours = [raw for raw in raws if _is_ours(raw, wanted)]
+    parts = [_part(raw, wanted) for raw in ours]
     reasons = ["access_missing"] * bool(missing)
     if _has_dangling(ours, wanted):
         reasons.append("dangling_principal")
-    if len(ours) > 1:
+    if len([part for part in parts if part.is_replaced]) > 1:
         reasons.append("duplicate_statement")
-    if ours and _shape(ours[0]) != _shape(statement):
+    if any(_differs(raw, part, wanted) for raw, part in zip(ours, parts, strict=True)):
         reasons.append("statement_differs")
     return reasons
 
 
-def _warn_of_removed_conditions(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
-    return tuple(
-        f"{describe_statement(raw, index)} has a Condition, which not every cluster meets: the "
-        f"Condition is removed. Condition: {compact_json(raw['Condition'])}"
-        for index, raw in enumerate(raws)
-        if _is_ours(raw, wanted) and raw.get("Condition")
-    )
+def _differs(raw: RawStatement, part: _Part, wanted: Wanted) -> bool:
+    """Whether a statement with our Sid needs a change other than its roles."""
+    return _is_public(raw) if _is_complete(raw, wanted) else bool(part.carried)
+
+
+def _warn_of_changes(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+    """Name what a change of our statements takes away: a Condition on the roles, and the access of
+    everybody.
+    """
+    warnings = []
+    for index, raw in enumerate(raws):
+        if not _is_ours(raw, wanted):
+            continue
+        where = describe_statement(raw, index)
+        if _is_complete(raw, wanted):
+            if _is_public(raw):
+                warnings.append(
+                    f"{where} gives every principal (*) access to the bucket: * is removed from "
+                    "it, and the access that a principal has by it alone is lost."
+                )
+        elif raw.get("Condition") and (carried := _part(raw, wanted).carried):
+            warnings.append(
+                f"{where} has a Condition, which not every cluster meets: the Condition is removed "
+                f"for {', '.join(carried)}. Condition: {compact_json(raw['Condition'])}"
+            )
+    return tuple(warnings)
 
 
 def _has_dangling(ours: list[RawStatement], wanted: Wanted) -> bool:
     return any(wanted.dangling.intersection(statement_unique_ids(raw)) for raw in ours)
 
 
-def _shape(raw: RawStatement) -> Statement:
-    """A statement's meaning without its principals, except for ``*``, which is never in our
-    statement.
+class _Part(t.NamedTuple):
+    """What becomes of a statement, which may be ours: the principals that go to our new statement,
+    and the statement without them; ``None`` if nothing is left of it.
     """
-    statement = canonical(raw)
-    public = (statement.principals or frozenset()) & {("AWS", "*")}
-    return dataclasses.replace(statement, principals=public)
+
+    is_ours: bool
+    carried: tuple[str, ...]
+    rest: RawStatement | None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether our new statement replaces it."""
+        return self.is_ours and self.rest is None
 
 
-def _our_statement(ours: list[RawStatement], missing: list[Role], wanted: Wanted) -> RawStatement:
-    """Our statement with its existing principals, without deleted ones, and with the roles that
-    lack access.
+def _part(raw: RawStatement, wanted: Wanted) -> _Part:
+    """Other principals than the wanted roles are carried along only from a statement that grants
+    them all that ours does and no more, so that their access never changes.
     """
-    named = {
-        wanted.arns.get(name, name) for raw in ours for name in aws_principals(raw.get("Principal"))
-    }
+    if not _is_ours(raw, wanted):
+        return _Part(False, (), _pruned(raw, wanted) if wanted.prune else raw)
+    names = {name: wanted.arns.get(name, name) for name in aws_principals(raw.get("Principal"))}
+    if _is_complete(raw, wanted):
+        carried = {arn for name, arn in names.items() if name not in wanted.dangling | {"*"}}
+        return _Part(True, tuple(sorted(carried)), None)
+    asked = {name for role in wanted.roles for name in (role.arn, role.unique_id) if name}
+    moved = {name for name, arn in names.items() if asked & {name, arn}}
+    rest = without_principals(raw, "AWS", (moved | wanted.dangling).__contains__)
+    return _Part(True, tuple(sorted({names[name] for name in moved})), rest)
+
+
+def _is_complete(raw: RawStatement, wanted: Wanted) -> bool:
+    """Whether a statement grants its principals exactly what ours does."""
+    return _without_names(raw) == _without_names(_our_statement((), wanted))
+
+
+def _without_names(raw: RawStatement) -> Statement:
+    return dataclasses.replace(canonical(raw), sid="", principals=None)
+
+
+def _is_public(raw: RawStatement) -> bool:
+    return "*" in aws_principals(raw.get("Principal"))
+
+
+def _our_statement(principals: t.Iterable[str], wanted: Wanted) -> RawStatement:
     return {
         "Sid": wanted.sid,
         "Effect": "Allow",
-        "Principal": {
-            "AWS": sorted((named - wanted.dangling - {"*"}).union(role.arn for role in missing))
-        },
+        "Principal": {"AWS": sorted(principals)},
         "Action": list(wanted.actions),
         "Resource": [wanted.bucket_arn, f"{wanted.bucket_arn}/*"],
     }
 
 
-def _with_our_statement(
-    raws: list[RawStatement], statement: RawStatement, needed: bool, wanted: Wanted
-) -> list[RawStatement]:
-    """The statements with ours at its first position, else at the end; pruned if requested."""
-    first = next((index for index, raw in enumerate(raws) if _is_ours(raw, wanted)), len(raws))
-    before = raws[:first]
-    after = [raw for raw in raws[first:] if not _is_ours(raw, wanted)]
-    own = [statement] if needed and statement["Principal"]["AWS"] else []
-    return _without_dangling(before, wanted) + own + _without_dangling(after, wanted)
+def _merged(parts: list[_Part], missing: list[Role], wanted: Wanted) -> list[RawStatement]:
+    """The statements with ours in the place of the first that it replaces, else at the end."""
+    principals = {name for part in parts for name in part.carried} | {role.arn for role in missing}
+    own = [_our_statement(principals, wanted)] if principals else []
+    place = next((index for index, part in enumerate(parts) if part.is_replaced), len(parts))
+    before, after = parts[:place], parts[place:]
+    return [*_left(before), *own, *_left(after)]
+
+
+def _left(parts: list[_Part]) -> list[RawStatement]:
+    return [part.rest for part in parts if part.rest is not None]
 
 
 def _without_dangling(raws: list[RawStatement], wanted: Wanted) -> list[RawStatement]:
@@ -371,17 +414,22 @@ def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, 
 
 
 def _with_sid(document: Document, wanted: Wanted) -> Wanted:
-    """Our Sid is the usual one, or a numbered one if only unmanaged statements have the usual one."""
-    raws = statements_of(document)
-    own = {raw.get("Sid") for raw in raws if _has_only_role_principals(raw, wanted)}
-    others = [raw for raw in raws if raw.get("Sid") not in own]
-    return dataclasses.replace(
-        wanted, sid=free_sid(with_statements(document, others), wanted.usual_sid)
-    )
+    """Our statement keeps the Sid of the first that it replaces. Else its Sid is the usual one, or
+    a numbered one if another statement has the usual one.
+    """
+    replaced = [raw for raw in statements_of(document) if _part(raw, wanted).is_replaced]
+    sid = replaced[0]["Sid"] if replaced else free_sid(document, wanted.usual_sid)
+    return dataclasses.replace(wanted, sid=sid)
 
 
 def _is_ours(raw: RawStatement, wanted: Wanted) -> bool:
-    return raw.get("Sid") == wanted.sid and _has_only_role_principals(raw, wanted)
+    """Whether a statement has our Sid, perhaps with a number, and only roles as principals."""
+    sid = str(raw.get("Sid") or "")
+    number = sid.removeprefix(wanted.usual_sid)
+    is_numbered = not number or (number.isdecimal() and len(number) <= _SID_DIGITS)
+    return (
+        sid.startswith(wanted.usual_sid) and is_numbered and _has_only_role_principals(raw, wanted)
+    )
 
 
 def _has_only_role_principals(raw: RawStatement, wanted: Wanted) -> bool:

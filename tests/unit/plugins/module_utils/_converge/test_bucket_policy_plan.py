@@ -342,9 +342,49 @@ def test_a_wildcard_principal_never_stays_in_our_statement(principal: t.Any) -> 
     assert_ours(raw, ROLE)
 
 
-def test_other_roles_stay_in_our_statement_when_it_is_repaired() -> None:
-    (raw,) = left(decided(policy(ours(ROLE, ROLE_B, Action=EIGHT[1:]))))
-    assert_ours(raw, ROLE, ROLE_B)
+READS_PUBLIC = {"Action": "s3:GetObject", "Resource": f"{BUCKET_ARN}/public/*"}
+UNASKED_IN_OURS = {
+    "less, on a prefix": ours(ROLE_B, **READS_PUBLIC),
+    "one action less": ours(ROLE_B, Action=EIGHT[1:]),
+    "one action more": ours(ROLE_B, Action=[*EIGHT, "s3:GetObjectVersion"]),
+    "all actions": ours(ROLE_B, Action="s3:*"),
+    "all, under a Condition": ours(ROLE_B, Condition={"Bool": {"aws:SecureTransport": "true"}}),
+    "all, on the objects alone": ours(ROLE_B, Resource=OBJECTS_ARN),
+    "less, as everybody has": ours("*", **READS_PUBLIC),
+}
+
+
+@pytest.mark.parametrize("raw", UNASKED_IN_OURS.values(), ids=list(UNASKED_IN_OURS))
+def test_a_principal_with_other_rights_under_our_sid_stays_with_them_in_that_statement(
+    raw: Raw,
+) -> None:
+    plan = decided(policy(raw, LOG_DELIVERY))
+    assert left(plan) == [raw, LOG_DELIVERY, ours(ROLE, Sid=f"{SID}2")]
+    assert (plan.reasons, plan.warnings) == (("access_missing",), ())
+
+
+@pytest.mark.parametrize("raw", UNASKED_IN_OURS.values(), ids=list(UNASKED_IN_OURS))
+def test_a_role_is_taken_out_of_a_shared_statement_that_differs(raw: Raw) -> None:
+    others = raw["Principal"]["AWS"]
+    shared = {**raw, "Principal": {"AWS": [ROLE, *others]}}
+    plan = decided(policy(shared, LOG_DELIVERY))
+    assert left(plan) == [raw, LOG_DELIVERY, ours(ROLE, Sid=f"{SID}2")]
+    assert "statement_differs" in plan.reasons
+    assert [ROLE in warning for warning in plan.warnings] == [True] * ("Condition" in raw)
+
+
+def test_the_roles_of_a_divided_statement_are_one_statement_again_when_all_have_been_asked_for() -> (
+    None
+):
+    divided = decided(policy(ours(ROLE, ROLE_B, Action=EIGHT[1:]), LOG_DELIVERY)).after
+    plan = decided(divided, roles=(TEAM_B,))
+    assert left(plan) == [ours(ROLE, ROLE_B), LOG_DELIVERY]
+
+
+def test_everybody_is_named_where_our_statement_no_longer_lets_them_in() -> None:
+    (warning,) = decided(policy(TLS_ONLY, ours(ROLE, "*"))).warnings
+    assert "Statement 2" in warning
+    assert "(*)" in warning
 
 
 UNMANAGED_WITH_OUR_SID = {
@@ -406,9 +446,9 @@ def test_our_statement_keeps_its_sid_beside_an_unmanaged_one_with_the_same_sid()
 
 
 def test_our_statement_is_repaired_even_where_another_grants_access() -> None:
-    plan = decided(policy(grant(), ours(ROLE_B, Action="s3:*")))
+    plan = decided(policy(grant(), ours(Action="s3:*")))
     assert left(plan)[0] == grant()
-    assert_ours(left(plan)[1], ROLE_B)
+    assert_ours(left(plan)[1], ROLE)
     assert plan.reasons == ("statement_differs",)
 
 
@@ -925,3 +965,40 @@ def test_the_order_in_which_roles_come_makes_no_difference(
     for role in roles:
         one_by_one = decided(one_by_one, roles=(role,)).after
     assert one_by_one == decided(document, roles=(TEAM_A, TEAM_B)).after
+
+
+UNDER_OUR_SID = st.builds(
+    lambda number, principals, elements: ours(*principals, Sid=SID + number, **elements),
+    st.sampled_from(["", "2", "3"]),
+    st.lists(st.sampled_from([ROLE, ROLE_B, CONTROL]), min_size=1, unique=True),
+    st.sampled_from([{}, {}, *(without(raw, "Principal") for raw in UNASKED_IN_OURS.values())]).map(
+        lambda raw: without(raw, "Sid")
+    ),
+)
+
+
+def _access(document: Document, of: t.Callable[[str], bool]) -> set[str]:
+    """What a document allows some principals, whichever statement it stands in."""
+    return {atom for atom in atoms(document) if of(str(json.loads(atom)[1]))}
+
+
+@given(bucket_policies(), st.lists(UNDER_OUR_SID, max_size=3), ROLES)
+def test_access_that_was_not_asked_for_neither_grows_nor_shrinks(
+    others: Document, under_our_sid: list[Raw], roles: t.Any
+) -> None:
+    document = _with(others, under_our_sid)
+    plan = decided(document, roles=roles)
+
+    def unasked(principal: str) -> bool:
+        return not any(f"'{role.arn}'" in principal for role in roles)
+
+    assert _access(plan.after, unasked) == _access(document, unasked)
+    assert all(_has_all(plan.after, role.arn) for role in roles)
+    assert [raw for raw in left(plan) if raw.get("Sid", "")[: len(SID)] != SID] == statements_of(
+        others
+    )
+    sids = [raw["Sid"] for raw in left(plan) if raw.get("Sid", "").startswith(SID)]
+    if len({raw["Sid"] for raw in under_our_sid}) == len(under_our_sid):
+        assert len(set(sids)) == len(sids)
+    again = decided(plan.after, roles=roles)
+    assert (again.changed, again.result) == (False, plan.result)
