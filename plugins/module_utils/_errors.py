@@ -100,20 +100,31 @@ class AwsError(TaskError):
     @property
     def outcome_unknown(self) -> bool:
         """Whether it is unknown if the call took effect: AWS did not respond, or failed internally."""
-        return self.code in _NO_RESPONSE or (self._status >= 500 and self.code not in _RETRYABLE)
+        return self._is_unanswered
 
     @property
     def is_transient(self) -> bool:
         """Whether the same call may succeed later."""
         return (
-            self.outcome_unknown
-            or self.code in _RETRYABLE
-            or is_throttling(self.code, self._status)
+            self._is_unanswered or self.code in _RETRYABLE or is_throttling(self.code, self._status)
         )
+
+    @property
+    def _is_unanswered(self) -> bool:
+        return self.code in _NO_RESPONSE or (self._status >= 500 and self.code not in _RETRYABLE)
 
     @property
     def _status(self) -> int:
         return int(self.details.get("status", 0))
+
+
+class CredentialsError(AwsError):
+    """There are no credentials to make a call with, so that it was not made."""
+
+    @property
+    def outcome_unknown(self) -> bool:
+        """What was not called took no effect."""
+        return False
 
 
 class AnyscaleError(TaskError):

@@ -29,6 +29,8 @@ _shared: dict[str, t.Any] = {}
 def core_session() -> t.Any:
     """A new botocore session, with its own credentials, settings and components."""
     if not _shared:
+        # Its warnings are tracebacks of what the collection's own errors say.
+        logging.getLogger("botocore").setLevel(logging.ERROR)
         hooks = botocore.hooks.HierarchicalEmitter()
         loader = botocore.session.Session(event_hooks=hooks).get_component("data_loader")
         _shared.update(loader=loader, paths=list(loader.search_paths), hooks=hooks)
@@ -44,8 +46,6 @@ def core_session() -> t.Any:
 
 def warm_up() -> None:
     """Load the service models that tasks need, without calling AWS or looking for credentials."""
-    # Ansible's log would otherwise contain botocore's messages.
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     # Through boto3, since it imports more for a client than botocore does.
     session = boto3.session.Session(
         botocore_session=core_session(), aws_access_key_id="none", aws_secret_access_key="none"

@@ -22,38 +22,13 @@ import os
 import time
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
 
-_SPARE_SECONDS = 300.0
 _DENIAL_SECONDS = 60.0
 _TRANSIENT_SECONDS = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Assumed:
-    """The result of AssumeRole: the ARN of the caller with the role, and credentials with which a
-    task may start until ``good_until`` (seconds since the epoch).
-    """
-
-    caller_arn: str
-    access_key: str = dataclasses.field(repr=False)
-    secret_key: str = dataclasses.field(repr=False)
-    session_token: str = dataclasses.field(repr=False)
-    good_until: float
-
-    @property
-    def is_fresh(self) -> bool:
-        """Whether the credentials are valid long enough for another task."""
-        return time.time() < self.good_until
-
-
-def good_until(expires: float) -> float:
-    """Until when a task may start with credentials that expire at a given time: it must be able to
-    finish with them.
-    """
-    return expires - min(_SPARE_SECONDS, (expires - time.time()) / 2)
 
 
 class SessionCache:
@@ -64,7 +39,9 @@ class SessionCache:
         self._directory = directory
         self._ignore_denials = ignore_cached_denials
 
-    def assumed(self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Assumed]) -> Assumed:
+    def assumed(
+        self, key: t.Mapping[str, t.Any], assume: t.Callable[[], Credentials]
+    ) -> Credentials:
         """The cached credentials for a key, else those that ``assume`` returns. Concurrent tasks
         call it once.
 
@@ -90,14 +67,14 @@ class SessionCache:
         return cached
 
 
-def _assume_or_error(assume: t.Callable[[], Assumed]) -> Assumed | AwsError:
+def _assume_or_error(assume: t.Callable[[], Credentials]) -> Credentials | AwsError:
     try:
         return assume()
     except AwsError as error:
         return error
 
 
-def _read(path: str, since: float) -> Assumed | AwsError | None:
+def _read(path: str, since: float) -> Credentials | AwsError | None:
     """The cached result if it is still valid: for a denial, one since a given time. A corrupt file
     is ignored.
     """
@@ -105,7 +82,7 @@ def _read(path: str, since: float) -> Assumed | AwsError | None:
         with open(path, encoding="utf-8") as file:
             cached = json.load(file)
         if "denied" not in cached:
-            assumed = Assumed(**cached)
+            assumed = Credentials(**cached)
             return assumed if assumed.is_fresh else None
         is_valid = cached["at"] >= since and time.time() < cached["good_until"]
         return (
@@ -115,7 +92,7 @@ def _read(path: str, since: float) -> Assumed | AwsError | None:
         return None
 
 
-def _write(path: str, cached: Assumed | AwsError) -> None:
+def _write(path: str, cached: Credentials | AwsError) -> None:
     """Write atomically, readable only by the owner. A full disk only makes the run slower."""
     if isinstance(cached, AwsError):
         now = time.time()

@@ -27,8 +27,19 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.botocore_lo
     core_session,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    Assumed,
     SessionCache,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_chain import (
+    find_credentials,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_errors import (
+    Search,
+    credentials_error,
+    is_about_credentials,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import (
+    Credentials,
+    LazyCredentials,
     good_until,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors import (
@@ -45,7 +56,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests im
     is_read,
     record_write,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    CredentialsError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
@@ -66,10 +80,11 @@ except ImportError:
 
 
 _DEFAULT_REGION = "us-east-1"
+_NONE = Credentials(None, "", "", None)
 _BOTO3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+_LEGACY_VARIABLES = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN")
 _ATTEMPTS = 8
-_CONNECT_SECONDS = 10
-_READ_SECONDS = 30
+_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
 _TRUNCATED_RESPONSE_SECONDS = 1.0
 # These replace documents that have other writers too: before a retry, the caller must read the
 # document again.
@@ -101,7 +116,7 @@ class AwsSession:
         self._lock = threading.RLock()
         self._clients: dict[str, t.Any] = {}
         self._session: t.Any = None
-        self._assumed: Assumed | None = None
+        self._credentials: Credentials | LazyCredentials = _NONE
         self._caller_arn: str | None = None
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
@@ -114,7 +129,7 @@ class AwsSession:
         client = self._client(service)
         is_iam_write = service == "iam" and not is_read(client.meta.method_to_api_mapping[method])
         with self._limits.in_flight(is_iam_write) if self._limits else contextlib.nullcontext():
-            return _call(self._session, client, method, arguments)
+            return _call(self._credentials, client, method, arguments)
 
     def account_id(self) -> str:
         """The account of the session."""
@@ -138,8 +153,8 @@ class AwsSession:
             return self._clients[service]
 
     def _connected(self) -> t.Any:
-        if self._session is None or (self._assumed and not self._assumed.is_fresh):
-            self._session = (
+        if self._session is None or not self._credentials.is_fresh:
+            self._session, self._credentials = (
                 self._assumed_session()
                 if self._params.get("assume_role_arn")
                 else self._base_session()
@@ -147,38 +162,43 @@ class AwsSession:
             self._clients.clear()
         return self._session
 
-    def _base_session(self) -> t.Any:
+    def _base_session(self) -> tuple[t.Any, LazyCredentials]:
         params = self._params
-        try:
-            return boto3.session.Session(
-                botocore_session=core_session(),
-                **_keys(params),
-                profile_name=params.get("profile"),
-                region_name=params.get("region"),
-            )
-        except BotoCoreError as error:
-            raise settings_error("An AWS session", error) from error
+        with self._setting_errors("An AWS session"):
+            core = core_session()
+        given = _given_keys(params)
+        credentials = LazyCredentials(lambda: given or find_credentials(core))
+        core.register_component("credential_provider", credentials)
+        # Of the clients with which boto3 gets credentials
+        core.set_default_client_config(Config(**_TIMEOUTS))
+        session = boto3.session.Session(
+            botocore_session=core,
+            profile_name=params.get("profile"),
+            region_name=params.get("region"),
+        )
+        return session, credentials
 
-    def _assumed_session(self) -> t.Any:
+    def _assumed_session(self) -> tuple[t.Any, Credentials]:
         """A session with the assumed role. The base session is created only if it is needed."""
         base = functools.cache(self._base_session)
 
-        def assume() -> Assumed:
-            return self._assume(base())
+        def assume() -> Credentials:
+            return self._assume(*base())
 
         assumed = (
             self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
         )
-        self._assumed, self._caller_arn = assumed, assumed.caller_arn
-        return boto3.session.Session(
+        self._caller_arn = assumed.caller_arn
+        session = boto3.session.Session(
             botocore_session=core_session(),
             aws_access_key_id=assumed.access_key,
             aws_secret_access_key=assumed.secret_key,
             aws_session_token=assumed.session_token,
-            region_name=self._params.get("region") or base().region_name,
+            region_name=self._params.get("region") or self._region_of(base()[0]),
         )
+        return session, assumed
 
-    def _assume(self, base: t.Any) -> Assumed:
+    def _assume(self, base: t.Any, credentials: LazyCredentials) -> Credentials:
         params = self._params
         arguments = {
             "RoleArn": params["assume_role_arn"],
@@ -186,27 +206,41 @@ class AwsSession:
         }
         if params.get("assume_role_external_id"):
             arguments["ExternalId"] = params["assume_role_external_id"]
-        answer = _call(base, self._create_client(base, "sts"), "assume_role", arguments)
-        credentials = answer["Credentials"]
-        return Assumed(
+        answer = _call(credentials, self._create_client(base, "sts"), "assume_role", arguments)
+        issued = answer["Credentials"]
+        return Credentials(
             caller_arn=answer["AssumedRoleUser"]["Arn"],
-            access_key=credentials["AccessKeyId"],
-            secret_key=credentials["SecretAccessKey"],
-            session_token=credentials["SessionToken"],
-            good_until=good_until(credentials["Expiration"].timestamp()),
+            access_key=issued["AccessKeyId"],
+            secret_key=issued["SecretAccessKey"],
+            session_token=issued["SessionToken"],
+            good_until=good_until(issued["Expiration"].timestamp()),
         )
+
+    def _region_of(self, session: t.Any) -> str | None:
+        with self._setting_errors("An AWS session"):
+            return t.cast("str | None", session.region_name)
+
+    @contextlib.contextmanager
+    def _setting_errors(self, what: str) -> t.Iterator[None]:
+        """Raise an error of the collection for what boto3 raises where it reads settings."""
+        try:
+            yield
+        except (BotoCoreError, ValueError) as error:
+            profile = self._params.get("profile") or os.environ.get("AWS_PROFILE")
+            if is_about_credentials(error):
+                raise credentials_error(error, Search(profile)) from error
+            raise settings_error(what, error) from error
 
     def _create_client(self, session: t.Any, service: str) -> t.Any:
         params = self._params
         verify = params.get("aws_ca_bundle") if params.get("validate_certs", True) else False
         config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            **_TIMEOUTS,
             max_pool_connections=self._connections,
             retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
             user_agent_extra=DEFAULT_SESSION_NAME,
         )
-        try:
+        with self._setting_errors(f"A client for {service}"):
             client = session.client(
                 service,
                 region_name=session.region_name or _DEFAULT_REGION,
@@ -214,8 +248,6 @@ class AwsSession:
                 verify=verify,
                 config=config,
             )
-        except (BotoCoreError, ValueError) as error:
-            raise settings_error(f"A client for {service}", error) from error
         if service == "iam":
             decode_exactly(client)
         if self._limits:
@@ -230,42 +262,42 @@ class AwsSession:
 Connect = t.Callable[[t.Mapping[str, t.Any]], AwsSession]
 
 
-def _keys(params: t.Mapping[str, t.Any]) -> dict[str, str | None]:
-    """The keys to pass to boto3; ``None`` if boto3 is to find them itself. It does not read the
-    legacy variable names.
+def _given_keys(params: t.Mapping[str, t.Any]) -> Credentials | None:
+    """The keys among the options, or else in the legacy variables, which boto3 does not read;
+    ``None`` if boto3 is to find credentials itself.
     """
-    keys = {
-        "aws_access_key_id": "access_key",
-        "aws_secret_access_key": "secret_key",
-        "aws_session_token": "session_token",
-    }
-    given = {name: params.get(option) for name, option in keys.items()}
-    if (
-        params.get("profile")
-        or params.get("access_key")
-        or any(os.environ.get(name) for name in _BOTO3_VARIABLES)
-    ):
-        return given
-    legacy = {
-        "aws_access_key_id": "AWS_ACCESS_KEY",
-        "aws_secret_access_key": "AWS_SECRET_KEY",
-        "aws_session_token": "AWS_SESSION_TOKEN",
-    }
-    return (
-        {name: os.environ.get(variable) for name, variable in legacy.items()}
-        if os.environ.get("AWS_ACCESS_KEY")
-        else given
-    )
+    if params.get("access_key"):
+        return Credentials(
+            None, params["access_key"], params["secret_key"], params.get("session_token")
+        )
+    if params.get("profile") or any(os.environ.get(name) for name in _BOTO3_VARIABLES):
+        return None
+    access_key, secret_key, token = (os.environ.get(name) for name in _LEGACY_VARIABLES)
+    if not access_key:
+        return None
+    if not secret_key:
+        raise CredentialsError(
+            "AWS_ACCESS_KEY is set in the environment, but AWS_SECRET_KEY is not.",
+            "Set both, or better AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+            code="PartialCredentialsError",
+        )
+    return Credentials(None, access_key, secret_key, token)
 
 
 def _call(
-    session: t.Any, client: t.Any, method: str, arguments: dict[str, t.Any]
+    credentials: Credentials | LazyCredentials,
+    client: t.Any,
+    method: str,
+    arguments: dict[str, t.Any],
 ) -> dict[str, t.Any]:
-    """Call an operation with a client of a session, and remove the session's keys from errors."""
+    """Call an operation with a client, and remove the secrets that it was signed with from errors:
+    proxies and other endpoints may quote the rejected request.
+    """
     try:
         return _call_with_retries(client, method, arguments)
     except AwsError as error:
-        _remove_keys(error, session)
+        for secret in credentials.secrets:
+            error.message = error.message.replace(secret, "***")
         raise
 
 
@@ -278,6 +310,8 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
     for _attempt in backoff(_TRUNCATED_RESPONSE_SECONDS):
         try:
             answer = getattr(client, method)(**arguments)
+        except CredentialsError:
+            raise
         except ClientError as error:
             refusal = error_of_answer(error, operation, f"{service}:{operation}", about)
             if refusal.outcome_unknown:
@@ -293,18 +327,6 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
             break
     # Outside the handler, so that no traceback shows a text that may quote credentials.
     raise failure
-
-
-def _remove_keys(error: AwsError, session: t.Any) -> None:
-    """Remove a session's secrets from a message: proxies and other endpoints may quote the rejected
-    request.
-    """
-    # Without a response there is nothing to remove, and finding credentials may take long.
-    if "status" in error.details:
-        with contextlib.suppress(BotoCoreError):
-            keys = session.get_credentials()
-            for secret in filter(None, (keys.secret_key, keys.token) if keys else ()):
-                error.message = error.message.replace(secret, "***")
 
 
 def _raise_instead_of_retry(

@@ -25,8 +25,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import connection_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    Assumed,
     SessionCache,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import (
+    Credentials,
     good_until,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
@@ -48,14 +50,14 @@ REFUSAL = AwsError(
 ASK = """
 import os, sys, time
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    Assumed,
     SessionCache,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 def assume():
     with open(sys.argv[2], "a") as log:
         log.write(f"{os.getpid()}\\n")
     time.sleep(0.3)
-    return Assumed("222222222222", f"key of {os.getpid()}", "s", "t", time.time() + 600)
+    return Credentials("222222222222", f"key of {os.getpid()}", "s", "t", time.time() + 600)
 print("ready", flush=True)
 sys.stdin.readline()
 print(SessionCache(sys.argv[1]).assumed({"role": "one"}, assume).access_key)
@@ -75,11 +77,11 @@ class Sts:
         self._answer = answer
         self._seconds = seconds
 
-    def __call__(self) -> Assumed:
+    def __call__(self) -> Credentials:
         self.asked += 1
         if self._answer is not None:
             raise self._answer
-        return Assumed("222222222222", *SECRETS, good_until=time.time() + self._seconds)
+        return Credentials("222222222222", *SECRETS, good_until=time.time() + self._seconds)
 
 
 def kept_file(folder: pathlib.Path) -> pathlib.Path:
@@ -129,7 +131,7 @@ def test_credentials_are_begun_with_well_before_their_end(
 @pytest.mark.parametrize("seconds_ago", [0, 1, 4000])
 def test_credentials_that_are_over_are_not_begun_with(seconds_ago: float) -> None:
     """However they came here."""
-    assert not Assumed(
+    assert not Credentials(
         "222222222222", *SECRETS, good_until=good_until(time.time() - seconds_ago)
     ).is_fresh
 
@@ -230,7 +232,7 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
     """Its answer is new for all callers that waited with it."""
     sts, begin = Sts(REFUSAL), threading.Barrier(4)
 
-    def slowly() -> Assumed:
+    def slowly() -> Credentials:
         time.sleep(0.5)
         return sts()
 
@@ -381,16 +383,16 @@ def test_the_base_credentials_are_not_written_down(folder: pathlib.Path) -> None
     [repr, str, lambda assumed: repr([assumed]), lambda assumed: f"{assumed}"],
     ids=["repr", "str", "in a list", "f-string"],
 )
-def test_no_representation_shows_a_secret(shown: t.Callable[[Assumed], str]) -> None:
+def test_no_representation_shows_a_secret(shown: t.Callable[[Credentials], str]) -> None:
     """Tracebacks and logs show representations."""
-    text = shown(Assumed("222222222222", *SECRETS, good_until=0.0))
+    text = shown(Credentials("222222222222", *SECRETS, good_until=0.0))
     assert "222222222222" in text
     assert not [secret for secret in SECRETS if secret in text]
 
 
 # --- failures of the files ------------------------------------------------------------------------
 
-WHOLE = dataclasses.asdict(Assumed("222222222222", *SECRETS, good_until=4e9))
+WHOLE = dataclasses.asdict(Credentials("222222222222", *SECRETS, good_until=4e9))
 
 
 @pytest.mark.parametrize(
@@ -519,7 +521,7 @@ def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
     """The plan reads with threads, in one process."""
     sts = Sts()
 
-    def assume() -> Assumed:
+    def assume() -> Credentials:
         time.sleep(0.1)
         return sts()
 
@@ -534,7 +536,7 @@ def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
 def test_roles_do_not_wait_for_one_another(folder: pathlib.Path) -> None:
     """While one account's answer is long in coming, another's is got."""
 
-    def nested() -> Assumed:
+    def nested() -> Credentials:
         return SessionCache(str(folder)).assumed({"role": "another"}, Sts())
 
     assert SessionCache(str(folder)).assumed(KEY, nested).is_fresh

@@ -15,9 +15,7 @@ import typing as t
 import pytest
 from botocore.retries.adaptive import ClientRateLimiter
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    Assumed,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import AccountLimits
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
@@ -129,8 +127,8 @@ def test_an_assumed_role_is_its_own_answer() -> None:
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/audit/rayfleet-anyscale"
 
     class Cache:
-        def assumed(self, _key: t.Any, _assume: t.Any) -> Assumed:
-            return Assumed(arn, "ASIA", "secret", "token", time.time() + 600)
+        def assumed(self, _key: t.Any, _assume: t.Any) -> Credentials:
+            return Credentials(arn, "ASIA", "secret", "token", time.time() + 600)
 
     params = {**KEYS, "assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/audit"}
     session = AwsSession(params, t.cast(t.Any, Cache()))
