@@ -52,6 +52,7 @@ class AccountSessions:
         self._sessions: dict[Key, dict[str | None, AwsSession]] = {}
         self._limits: dict[Key, AccountLimits] = {}
         self._aws_managed = AwsManagedPolicies()
+        self._sources: dict[str, str] = {}
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
         """The session for the connection options among the parameters of a module."""
@@ -86,12 +87,13 @@ class AccountSessions:
     ) -> AwsSession:
         """``first``: the session of the same account for another region."""
         if not self._bulk_reads:
-            return AwsSession(params, self._cache, self._connections, limits)
+            return AwsSession(params, self._cache, self._connections, limits, self._sources)
         return BulkSession(
             params,
             self._cache,
             self._connections,
             limits,
+            self._sources,
             account=first,
             aws_managed=self._aws_managed,
         )

@@ -192,6 +192,10 @@ class BulkSession(AwsSession):
         """The ARN of the caller, for the account's sessions together."""
         return self._account.caller_arn() if self._account is not None else super().caller_arn()
 
+    def caller_arns(self) -> tuple[str, ...]:
+        """The ARNs of all that the run acts as, for the account's sessions together."""
+        return self._account.caller_arns() if self._account is not None else super().caller_arns()
+
     def expect_reads(self, roles: int) -> None:
         """Note that so many reads of roles and instance profiles are going to be requested."""
         if isinstance(self._account, BulkSession):
@@ -257,6 +261,10 @@ class _Unbuffered(AwsSession):
     def caller_arn(self) -> str:
         """The ARN of the caller."""
         return self._bulk.caller_arn()
+
+    def caller_arns(self) -> tuple[str, ...]:
+        """The ARNs of all that the run acts as."""
+        return self._bulk.caller_arns()
 
 
 def _is_read(method: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import threading
 import typing as t
@@ -20,6 +21,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     DEFAULT_SESSION_NAME,
+    aws_argument_spec,
     check_connection,
     connection_of,
 )
@@ -86,6 +88,12 @@ _LEGACY_VARIABLES = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN")
 _ATTEMPTS = 8
 _TIMEOUTS = {"connect_timeout": 10, "read_timeout": 30}
 _TRUNCATED_RESPONSE_SECONDS = 1.0
+# The options that determine who assumes a role.
+_OF_SOURCE = tuple(
+    name
+    for name in aws_argument_spec()
+    if not name.startswith("assume_role_") and name not in ("account_id", "region")
+)
 # These replace documents that have other writers too: before a retry, the caller must read the
 # document again.
 _OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
@@ -97,7 +105,7 @@ class AwsSession:
 
     ``cache`` shares the credentials of assumed roles with other tasks; ``connections`` is the size
     of the connection pool of a service; ``limits`` are those of the account, where other sessions
-    call it at the same time.
+    call it at the same time; ``sources`` shares the ARNs of those who assume roles.
     """
 
     def __init__(
@@ -106,6 +114,7 @@ class AwsSession:
         cache: SessionCache | None = None,
         connections: int = 1,
         limits: AccountLimits | None = None,
+        sources: t.MutableMapping[str, str] | None = None,
     ) -> None:
         if not HAS_BOTO3:
             raise missing_boto3()
@@ -118,6 +127,7 @@ class AwsSession:
         self._session: t.Any = None
         self._credentials: Credentials | LazyCredentials = _NONE
         self._caller_arn: str | None = None
+        self._sources = {} if sources is None else sources
 
     def call(self, service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """Call an AWS operation by its boto3 name. Raises AwsError with the error code, the request
@@ -144,6 +154,23 @@ class AwsSession:
             if self._caller_arn is None:
                 self._caller_arn = str(self.call("sts", "get_caller_identity")["Arn"])
             return self._caller_arn
+
+    def caller_arns(self) -> tuple[str, ...]:
+        """The ARNs of all that a run acts as: the caller, and who assumes its role: one more STS
+        call for all the sessions that share ``sources``.
+        """
+        arns = (self.caller_arn(),)
+        return (*arns, self._source_arn()) if self._params.get("assume_role_arn") else arns
+
+    def _source_arn(self) -> str:
+        """The ARN of who assumes the role."""
+        options = {name: self._params.get(name) for name in _OF_SOURCE}
+        key = json.dumps(options, sort_keys=True)
+        if key not in self._sources:
+            base = self._base_session()
+            answer = _call(base, self._create_client(base, "sts"), "get_caller_identity", {})
+            self._sources[key] = str(answer["Arn"])
+        return self._sources[key]
 
     def _client(self, service: str) -> t.Any:
         with self._lock:

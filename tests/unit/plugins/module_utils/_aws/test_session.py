@@ -136,3 +136,31 @@ def test_an_assumed_role_is_its_own_answer() -> None:
     answers.attach(session, "sts")
     assert (session.caller_arn(), session.account_id()) == (arn, ACCOUNT)
     assert answers.requests == []
+
+
+def test_who_assumes_a_role_is_asked_for_once_for_all_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That is one of those that a run acts as. Without a role to assume, there is no other."""
+    assumed = Assumed("arn of the session", "ASIA", "secret", "token", time.time() + 600)
+
+    class Cache:
+        def assumed(self, _key: t.Any, _assume: t.Any) -> Assumed:
+            return assumed
+
+    answers, create = Answers(), AwsSession._create_client
+
+    def answered(self: AwsSession, session: t.Any, service: str) -> t.Any:
+        client = create(self, session, service)
+        client.meta.events.register_first(f"before-send.{service}", answers._answer_for(service))
+        return client
+
+    monkeypatch.setattr(AwsSession, "_create_client", answered)
+    sources: dict[str, str] = {}
+    for name, region in (("audit", None), ("other", "us-west-2"), ("audit", None)):
+        role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        params = {**KEYS, "assume_role_arn": role, "region": region}
+        session = AwsSession(params, t.cast(t.Any, Cache()), sources=sources)
+        assert session.caller_arns() == ("arn of the session", USER)
+    assert answers.requests == ["GetCallerIdentity"]
+    assert AwsSession(KEYS, sources=sources).caller_arns() == (USER,)
