@@ -31,7 +31,6 @@ _ROOT_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):root\Z")
 
 ROLE_NAME_LIMIT = 64
 INSTANCE_PROFILE_NAME_LIMIT = 128
-SERVICE_LINKED_ROLE_PATH = "/aws-service-role/"
 _EC2_SERVICES = {"aws-cn": "ec2.amazonaws.com.cn"}
 # The other name of EC2, by the partition's own domain.
 _OTHER_EC2_SERVICES = {

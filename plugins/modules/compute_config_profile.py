@@ -57,6 +57,18 @@ options:
         instance profile is an error.
     type: bool
     default: true
+  allow_privileged:
+    description:
+      - Whether clusters may run with a role that has permissions like an administrator's, which each
+        user of a cluster would have too. With V(false), a change for such a role is refused, in
+        check mode too. Needed permissions are C(iam:ListAttachedRolePolicies),
+        C(iam:ListRolePolicies), C(iam:GetRolePolicy), C(iam:GetPolicy) and C(iam:GetPolicyVersion);
+        without one of them the change is refused as well.
+      - Which roles those are, and which are always refused, is documented with
+        O(rayfleet.anyscale.iam_trust_ec2#module:allow_privileged).
+      - It is not used for O(state=absent) and O(state=archived), nor where nothing has to change.
+    type: bool
+    default: false
   arn_kind:
     description:
       - Which ARN the compute config contains. V(instance_profile) is the ARN of the instance

@@ -42,6 +42,27 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  allow_privileged:
+    description:
+      - Whether clusters may run with a role that has permissions like an administrator's, which each
+        user of a cluster would have too. With V(false), a change for such a role is refused, in
+        check mode too. Needed permissions are C(iam:ListAttachedRolePolicies),
+        C(iam:ListRolePolicies), C(iam:GetRolePolicy), C(iam:GetPolicy) and C(iam:GetPolicyVersion);
+        without one of them the change is refused as well.
+      - A role is like an administrator if C(AdministratorAccess), C(IAMFullAccess) or
+        C(PowerUserAccess) is attached to it, or if a statement without a condition, of an inline
+        policy or of an attached policy of the account, allows C(sts:AssumeRole) or C(iam:*) on all
+        resources, in any notation. One action of IAM with which a role gives itself permissions is
+        enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion)
+        (see L(IAM, actions, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).
+        A Deny and a permissions boundary are not taken into account.
+      - Whatever this is set to, O(state=present) is refused for the role of the run itself (the
+        caller's, and that of O(assume_role_arn) and of who assumes it), for a control-plane role of
+        Anyscale, as far as it is known, and for roles of AWS (service-linked ones, and those under
+        C(/aws-reserved/)).
+      - It is not used for O(state=absent), nor where nothing has to change.
+    type: bool
+    default: false
   quota_chars:
     description:
       - The account's quota for the length of a role trust policy, in characters without white space

@@ -68,7 +68,9 @@ options:
       - s3:AbortMultipartUpload
   state:
     description:
-      - V(present) gives the roles access.
+      - V(present) gives the roles access. It is refused for the role of the run itself, for a
+        control-plane role of Anyscale, as far as it is known, and for roles of AWS. No cluster may
+        run with these.
       - V(absent) removes the roles from every statement that allows them something by name,
         including unmanaged statements. A policy that has no statement left is deleted.
     type: str

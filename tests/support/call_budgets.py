@@ -138,9 +138,15 @@ def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
 _NEW = {
     field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
 }
+# Before clusters run with a role: who the run itself is, and which policies the role has. The roles of
+# these scenes have none.
+_JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
+_SOURCE = {"GetCallerIdentity": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
+    **_SOURCE,
+    **_JUDGE,
     **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
@@ -153,15 +159,17 @@ _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 SCENES: dict[str, Scene] = {
     "in sync": Scene(_READS),
     "EC2 not trusted": Scene(
-        {**_READS, "GetRole": 3, "UpdateAssumeRolePolicy": 1}, {"trust": "foreign_principal"}
+        {**_READS, **_SOURCE, **_JUDGE, "GetRole": 3, "UpdateAssumeRolePolicy": 1},
+        {"trust": "foreign_principal"},
     ),
     "no bucket access": Scene(
-        {**_READS, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        {**_READS, **_SOURCE, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket policy": Scene(
         {
             **_READS,
+            **_SOURCE,
             **{"GetRole": 4, "ListRoles": 3, "ListUsers": 3},
             **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
         },
@@ -172,21 +180,28 @@ SCENES: dict[str, Scene] = {
     "no instance profile": Scene(
         {
             **_READS,
+            **_SOURCE,
+            **_JUDGE,
             **{"GetRole": 3, "GetInstanceProfile": 3},
             **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },
         {"profile": "missing"},
     ),
     "instance profile without its role": Scene(
-        {**_READS, "GetRole": 3, "GetInstanceProfile": 3, "AddRoleToInstanceProfile": 1},
+        {
+            **_READS,
+            **_SOURCE,
+            **_JUDGE,
+            **{"GetRole": 3, "GetInstanceProfile": 3, "AddRoleToInstanceProfile": 1},
+        },
         {"profile": "empty"},
     ),
     "no compute config": Scene(
-        {**_READS, SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
+        {**_READS, **_SOURCE, **_JUDGE, SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
         {"compute_config": "missing"},
     ),
     "another instance profile in the compute config": Scene(
-        {**_READS, SEARCH: 3, RESOURCES: 1, CREATE: 1},
+        {**_READS, **_SOURCE, **_JUDGE, SEARCH: 3, RESOURCES: 1, CREATE: 1},
         {"compute_config": "other_profile"},
     ),
     "nothing created yet": Scene(_MAKE, _NEW),
@@ -215,14 +230,21 @@ _TRUST, _BUCKET, _CONFIG = OF_MODULES
 _READ_TRUST = {"AssumeRole": 1, "GetRole": 1}
 _READ_BUCKET = {"AssumeRole": 1, "GetBucketPolicy": 1}
 _READ_CONFIG = {"AssumeRole": 1, "GetInstanceProfile": 1, SEARCH: 1}
+_LET_EC2 = {**_READ_TRUST, **_SOURCE, **_JUDGE, "GetRole": 3, "UpdateAssumeRolePolicy": 1}
 _WRITE_TRUST = {**_READ_TRUST, "GetRole": 3, "UpdateAssumeRolePolicy": 1}
-_WRITE_BUCKET = {**_READ_BUCKET, "GetRole": 1, "GetBucketPolicy": 3, "PutBucketPolicy": 1}
+_WRITE_BUCKET = {
+    **_READ_BUCKET,
+    **_SOURCE,
+    "GetRole": 1,
+    "GetBucketPolicy": 3,
+    "PutBucketPolicy": 1,
+}
 _WRITE_CONFIG = {**_READ_CONFIG, SEARCH: 3, RESOURCES: 1, CREATE: 1}
 
 # The modules, as tasks of their own and in the role.
 MODULE_SCENES: dict[str, Scene] = {
     "trust in sync": Scene(_READ_TRUST, module=_TRUST),
-    "trust missing": Scene(_WRITE_TRUST, {"trust": "foreign_principal"}, module=_TRUST),
+    "trust missing": Scene(_LET_EC2, {"trust": "foreign_principal"}, module=_TRUST),
     "trust of the registered role, in sync": Scene(
         {**_READ_TRUST, RESOURCES: 1},
         options={"role": None, "cloud_id": NEW.cloud_id},
@@ -252,11 +274,15 @@ MODULE_SCENES: dict[str, Scene] = {
     ),
     "compute config in sync": Scene(_READ_CONFIG, module=_CONFIG),
     "compute config missing": Scene(
-        {**_WRITE_CONFIG, DEFAULT: 1}, {"compute_config": "missing"}, module=_CONFIG
+        {**_WRITE_CONFIG, **_SOURCE, **_JUDGE, DEFAULT: 1},
+        {"compute_config": "missing"},
+        module=_CONFIG,
     ),
     "compute config missing, and the instance profile": Scene(
         {
             **_WRITE_CONFIG,
+            **_SOURCE,
+            **_JUDGE,
             **{"GetRole": 2, "GetInstanceProfile": 3, DEFAULT: 1},
             **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },
@@ -264,7 +290,9 @@ MODULE_SCENES: dict[str, Scene] = {
         module=_CONFIG,
     ),
     "compute config with another instance profile": Scene(
-        _WRITE_CONFIG, {"compute_config": "other_profile"}, module=_CONFIG
+        {**_WRITE_CONFIG, **_SOURCE, **_JUDGE},
+        {"compute_config": "other_profile"},
+        module=_CONFIG,
     ),
     "compute config from which the instance profile is to be removed": Scene(
         _WRITE_CONFIG, options={"state": "absent"}, module=_CONFIG

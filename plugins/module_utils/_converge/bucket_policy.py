@@ -43,6 +43,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyReconciler,
     PolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+    RoleGuard,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
@@ -228,6 +232,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
     """Roles have (or no longer have) access to the bucket."""
 
     store: BucketPolicyStore = dataclasses.field(compare=False)
+    role_guard: RoleGuard = dataclasses.field(compare=False)
     roles: tuple[RoleReference, ...]
     state: str = "present"
     actions: tuple[str, ...] = bucket_policy_plan.ACTIONS
@@ -238,13 +243,14 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         return bucket_policy_plan.decide(live.document, self._wanted(live, live.document))
 
     def guard(self, live: LiveBucketPolicy, plan: Plan) -> None:
-        """The credentials must be for the bucket's account, the roles must exist, and the policy
-        must not name deleted principals.
+        """The credentials must be for the bucket's account, the roles must exist and be for
+        clusters, and the policy must not name deleted principals.
         """
         self.store.refuse_caller()
         if self.state == "present":
             for reference in self.roles:
                 self.store.refuse_missing_role(reference)
+                self.role_guard.check(live.role(reference).arn)
         blocking = bucket_policy_plan.blocking_ids(plan.after, self._wanted(live, plan.after))
         if blocking:
             statement, deleted = next(iter(blocking.items()))
@@ -305,8 +311,13 @@ class BucketPolicyModule(ConvergingModule):
         "mutually_exclusive": [["roles", "cloud_id"]],
     }
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
-        super().__init__(params, connect)
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        connect: Connect = AwsSession,
+        known: KnownRoles | None = None,
+    ) -> None:
+        super().__init__(params, connect, known)
         self.bucket = parse_bucket(params["bucket"])
         self._actions = _parse_actions(params["actions"])
         self.roles = _wanted_roles(params)
@@ -333,6 +344,7 @@ class BucketPolicyModule(ConvergingModule):
         """What the parameters want."""
         return BucketPlanner(
             store,
+            self.role_guard,
             tuple(self.roles),
             self.params["state"],
             self._actions,

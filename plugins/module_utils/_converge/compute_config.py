@@ -67,6 +67,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import wanted_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
@@ -168,11 +171,14 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         want: ConfigWant,
         store: ComputeConfigStore | None,
         clouds: t.Iterable[str] = (),
+        check_role: t.Callable[[], None] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        """``check_role`` raises if clusters must not run with the role that the config leads to."""
         self.want = want
         self._wanted = compute_config_plan.Wanted(want.arn, want.config, want.state)
         self._store = store
+        self._check_role = check_role
         self._clock = clock
         self.clouds = tuple(clouds)
 
@@ -205,7 +211,8 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         )
 
     def guard(self, live: LiveConfig, plan: Plan) -> None:
-        """The file must be writable."""
+        """The role must be one for clusters, and the file must be writable."""
+        self._check_role()
         if t.cast(_WithFile, plan).file.changed:
             yaml.refuse_unwritable(str(self.want.dest))
 
@@ -362,6 +369,7 @@ class ComputeConfigModule(ConvergingModule):
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "instance_profile": {"type": "str"},
         "create_instance_profile": {"type": "bool", "default": True},
+        "allow_privileged": {"type": "bool", "default": False},
         "arn_kind": {
             "type": "str",
             "choices": ["instance_profile", "role"],
@@ -382,8 +390,13 @@ class ComputeConfigModule(ConvergingModule):
         "mutually_exclusive": [["cloud_id", "cloud"]],
     }
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
-        super().__init__(params, connect)
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        connect: Connect = AwsSession,
+        known: KnownRoles | None = None,
+    ) -> None:
+        super().__init__(params, connect, known)
         if params["state"] != "present" and not params["publish"]:
             raise InputError(
                 f"publish is false, but state is {params['state']}.",
@@ -393,7 +406,7 @@ class ComputeConfigModule(ConvergingModule):
 
     def reconciler(self) -> ComputeConfigReconciler:
         """The compute config, once the instance profile exists."""
-        return self.config_reconciler(self.arn_to_write(Plan(None, None)))
+        return self.config_reconciler(Plan(None, None))
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
         """Converge the instance profile first: clusters could not start with a version that names
@@ -404,7 +417,7 @@ class ComputeConfigModule(ConvergingModule):
         if profile is not None:
             live_profile = profile.load()
             profile_plan = profile.checked(live_profile)
-        config = self.config_reconciler(self.arn_to_write(profile_plan))
+        config = self.config_reconciler(profile_plan)
         live = config.load()
         config_plan = config.checked(live)
         if profile is not None:
@@ -421,15 +434,16 @@ class ComputeConfigModule(ConvergingModule):
             self.profile_name,
             self.role,
             self.params.get("account_id"),
+            self.role_guard,
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
         )
 
     def config_reconciler(
-        self, arn: str, store: ComputeConfigStore | None = None
+        self, profile: Plan, store: ComputeConfigStore | None = None
     ) -> ComputeConfigReconciler:
-        """The compute config with an ARN."""
-        name = self.params["name"]
+        """The compute config with the ARN that the plan of the instance profile leads to."""
+        name, arn = self.params["name"], self._arn_to_write(profile)
         if store is None and self.anyscale is not None:
             store = ComputeConfigStore(self.anyscale, name, self.cloud_id)
         want = ConfigWant(
@@ -442,9 +456,14 @@ class ComputeConfigModule(ConvergingModule):
             self.params.get("cloud"),
             self.params.get("account_id") or (account_of(arn) if arn else ""),
         )
-        return ComputeConfigReconciler(want, store, self.clouds)
 
-    def arn_to_write(self, profile: Plan) -> str:
+        def check_role() -> None:
+            if self.params["state"] == "present":
+                self.role_guard.check_for_clusters(profile.after["role_arn"])
+
+        return ComputeConfigReconciler(want, store, self.clouds, check_role)
+
+    def _arn_to_write(self, profile: Plan) -> str:
         """The ARN that the compute config is to contain, from the plan of the profile."""
         if self.params["arn_kind"] == "role" and profile.after:
             return str(profile.after["role_arn"])

@@ -26,10 +26,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    RoleGuard,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
-    refuse_service_linked,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -65,6 +67,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         name: str,
         role: RoleReference,
         account_id: str | None,
+        role_guard: RoleGuard,
         *,
         state: str = "present",
         may_create: bool = True,
@@ -74,6 +77,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         self.role = role
         self._iam = iam
         self._account_id = account_id
+        self._role_guard = role_guard
         self._state = state
         self._may_create = may_create
         self._clock = clock
@@ -90,9 +94,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
             )
         if instance_profile_plan.holds(profile, self.role):
             return LiveProfile(resource, profile)
-        role_arn = self._live_role_arn()
-        refuse_service_linked(role_arn)
-        return LiveProfile(resource, profile, role_arn)
+        return LiveProfile(resource, profile, self._live_role_arn())
 
     def plan(self, live: LiveProfile) -> Plan:
         """Plan the profile. Its ARN is in the result, even if the profile does not exist yet."""
@@ -105,7 +107,8 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         return plan
 
     def guard(self, live: LiveProfile, plan: Plan) -> None:
-        """Nothing else is needed."""
+        """Clusters run with the role that is added."""
+        self._role_guard.check_for_clusters(plan.after["role_arn"])
 
     def save(self, live: LiveProfile, plan: Plan, written: list[str]) -> Saved:
         """Create the profile, and put the role into it."""

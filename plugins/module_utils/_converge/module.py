@@ -11,6 +11,7 @@ of Ansible, and for the fleet engine.
 from __future__ import annotations
 
 import abc
+import functools
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -26,6 +27,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Reconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+    RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
@@ -101,11 +106,23 @@ class ConvergingModule(Module):
 
     shared_options = backup_argument_spec()
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        connect: Connect = AwsSession,
+        known: KnownRoles | None = None,
+    ) -> None:
+        """known: what the run knows of roles."""
         super().__init__(params, connect)
+        self.known = known or KnownRoles()
         check_backup_options(params)
         check_lock_directory(params.get("lock_dir"))
         self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
+
+    @functools.cached_property
+    def role_guard(self) -> RoleGuard:
+        """Refuses roles that no cluster may run with."""
+        return RoleGuard(self.session, self.known, bool(self.params.get("allow_privileged")))
 
     @abc.abstractmethod
     def reconciler(self) -> Reconciler[t.Any]:

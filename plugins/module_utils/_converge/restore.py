@@ -46,6 +46,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyReconciler,
     PolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
+    refuse_reserved,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
@@ -57,9 +60,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     decide,
     single_resource,
     written_for,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
-    refuse_service_linked,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
@@ -138,11 +138,11 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
 
     def guard(self, live: LivePolicy, plan: Plan) -> None:
         """Raise if the policy names principals that were deleted since: AWS would reject it. A
-        service-linked role cannot be changed either.
+        role of AWS cannot be changed either.
         """
         first = self.wanted.first
         if first.kind == TRUST_POLICY:
-            refuse_service_linked(first.target["role_arn"])
+            refuse_reserved(first.target["role_arn"])
         refuse_dangling(plan.after, live.resource, self.iam.principals)
         refuse_deleted_arns(
             plan.before, plan.after, live.resource, first.account_id, self.iam.principals

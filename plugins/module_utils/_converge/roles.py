@@ -19,13 +19,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.regist
     read_registration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
-    SERVICE_LINKED_ROLE_PATH,
     RoleReference,
     account_of,
     default_role_name,
     parse_cloud_id,
     parse_role,
-    role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -126,12 +124,3 @@ def refuse_caller(
         f"Check the role, or set assume_role_arn to a role in {account_id}.",
         **details,
     )
-
-
-def refuse_service_linked(role_arn: str) -> None:
-    """Raise if only an AWS service may change the role."""
-    if role_path_of(role_arn).startswith(SERVICE_LINKED_ROLE_PATH):
-        raise RefusedError(
-            f"{role_arn} is a service-linked role: only its AWS service may use and change it.",
-            "Use another role.",
-        )

@@ -71,6 +71,7 @@ class CloudSettings:
     manage_bucket_access: bool = _field("bool", True)
     manage_compute_config: bool = _field("bool", True)
     prune_dangling_principals: bool = _field("bool", False)
+    allow_privileged: bool = _field("bool", False)
     quota_chars: int = _field("int", DEFAULT_QUOTA_CHARS)
     backup: bool = _field("bool", True)
     backup_dir: str = _field("path", DIRECTORY)
@@ -92,6 +93,7 @@ class CloudSettings:
             "role": self.role,
             "cloud_id": self._cloud_id_without_role(),
             "quota_chars": self.quota_chars,
+            "allow_privileged": self.allow_privileged,
             "state": state,
         }
 
@@ -117,6 +119,7 @@ class CloudSettings:
             "role": self.role,
             "instance_profile": self.instance_profile,
             "create_instance_profile": self.create_instance_profile,
+            "allow_privileged": self.allow_privileged,
             "arn_kind": self.arn_kind,
             "config": self.compute_config_spec,
             "dest": self.dest,

@@ -39,9 +39,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyReconciler,
     PolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
+    refuse_reserved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+    RoleGuard,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
-    refuse_service_linked,
     wanted_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
@@ -103,8 +109,8 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
         return Backup(TRUST_POLICY, {"role_arn": arn}, account_of(arn), before, after)
 
     def guard(self, live: LiveTrust, plan: Plan) -> None:
-        """Neither a service-linked role nor a policy that names deleted principals can be changed."""
-        refuse_service_linked(live.role_arn)
+        """Neither a role of AWS nor a policy that names deleted principals can be changed."""
+        refuse_reserved(live.role_arn)
         refuse_dangling(plan.after, live.resource, self._iam.principals)
 
 
@@ -113,6 +119,7 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
     """EC2 may (or may no longer) assume the role."""
 
     store: TrustPolicyStore = dataclasses.field(compare=False)
+    role_guard: RoleGuard = dataclasses.field(compare=False)
     state: str = "present"
     quota_chars: int = trust_policy_plan.DEFAULT_QUOTA_CHARS
 
@@ -132,8 +139,10 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
         return dataclasses.replace(plan, warnings=warnings, result={**plan.result, **role})
 
     def guard(self, live: LiveTrust, plan: Plan) -> None:
-        """What any change of the role's trust policy needs."""
+        """What any change of the role's trust policy needs, and what clusters with the role do."""
         self.store.guard(live, plan)
+        if self.state == "present":
+            self.role_guard.check_for_clusters(live.role_arn)
 
 
 class TrustPolicyModule(ConvergingModule):
@@ -144,6 +153,7 @@ class TrustPolicyModule(ConvergingModule):
         "cloud_id": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "quota_chars": {"type": "int", "default": trust_policy_plan.DEFAULT_QUOTA_CHARS},
+        "allow_privileged": {"type": "bool", "default": False},
         **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
@@ -151,8 +161,13 @@ class TrustPolicyModule(ConvergingModule):
         "mutually_exclusive": [["role", "cloud_id"]],
     }
 
-    def __init__(self, params: t.Mapping[str, t.Any], connect: Connect = AwsSession) -> None:
-        super().__init__(params, connect)
+    def __init__(
+        self,
+        params: t.Mapping[str, t.Any],
+        connect: Connect = AwsSession,
+        known: KnownRoles | None = None,
+    ) -> None:
+        super().__init__(params, connect, known)
         if params["quota_chars"] < 1:
             raise InputError(
                 f"quota_chars is {params['quota_chars']}.",
@@ -171,7 +186,9 @@ class TrustPolicyModule(ConvergingModule):
 
     def planner(self, store: TrustPolicyStore) -> TrustPlanner:
         """What the parameters want."""
-        return TrustPlanner(store, self.params["state"], self.params["quota_chars"])
+        return TrustPlanner(
+            store, self.role_guard, self.params["state"], self.params["quota_chars"]
+        )
 
 
 def _owner_warning(owner: str) -> str:

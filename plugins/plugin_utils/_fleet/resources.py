@@ -162,7 +162,7 @@ class TrustPolicy(Resource):
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> TrustPolicyModule:
         options = cloud.settings.trust_options(self.state)
-        return TrustPolicyModule(options, self.services.connect(fresh))
+        return TrustPolicyModule(options, self.services.connect(fresh), self.services.roles)
 
 
 class BucketPolicy(Resource):
@@ -202,7 +202,7 @@ class BucketPolicy(Resource):
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> BucketPolicyModule:
         options = cloud.settings.bucket_options(self.state)
-        return BucketPolicyModule(options, self.services.connect(fresh))
+        return BucketPolicyModule(options, self.services.connect(fresh), self.services.roles)
 
 
 class _OfComputeConfig(Resource):
@@ -230,7 +230,7 @@ class _OfComputeConfig(Resource):
     def _module(self, cloud: Cloud, fresh: bool = False) -> ComputeConfigModule:
         _require(cloud.settings, "cloud_id", "compute_config", switch="manage_compute_config")
         options = cloud.settings.compute_config_options(self.state)
-        return ComputeConfigModule(options, self.services.connect(fresh))
+        return ComputeConfigModule(options, self.services.connect(fresh), self.services.roles)
 
 
 class InstanceProfile(_OfComputeConfig):
@@ -263,11 +263,11 @@ class ComputeConfig(_OfComputeConfig):
         """The compute config with the ARN."""
         module = self._module(clouds[0], fresh)
         store = self.services.config_store(module, fresh) if module.anyscale else None
-        return module.config_reconciler(self._arn(module, clouds[0]), store)
+        return module.config_reconciler(self._profile(clouds[0]), store)
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
         module = self._module(cloud)
-        want = module.config_reconciler(self._arn(module, cloud)).want
+        want = module.config_reconciler(self._profile(cloud)).want
         return {
             "cloud_iam_instance_profile": want.arn,
             "cloud_iam_compute_config_spec": want.config,
@@ -275,8 +275,8 @@ class ComputeConfig(_OfComputeConfig):
         }
 
     @staticmethod
-    def _arn(module: ComputeConfigModule, cloud: Cloud) -> str:
-        return module.arn_to_write(cloud.plan(PROFILE) or Plan(None, None))
+    def _profile(cloud: Cloud) -> Plan:
+        return cloud.plan(PROFILE) or Plan(None, None)
 
 
 # In the order in which they are planned. Bucket policies are last: unlike the others they cannot be

@@ -37,6 +37,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     ComputeConfigModule,
     ComputeConfigStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import default_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
@@ -52,6 +55,7 @@ class Services:
     def __init__(self, sessions: AccountSessions, clouds: int) -> None:
         """``clouds``: how many the run is for."""
         self.sessions = sessions
+        self.roles = KnownRoles()
         self._clouds = clouds
         self._lock = threading.Lock()
         self._anyscale: dict[str, _Anyscale] = {}

@@ -171,6 +171,25 @@ _READ_MANAGED_POLICIES = Statement(
     "To read the managed policies that are attached to these roles, and their permissions "
     "boundaries.",
 )
+_UNLESS_PRIVILEGED = (
+    "With cloud_iam_allow_privileged=true. Without that, a change for a role whose policies cannot "
+    "be read is refused."
+)
+_READ_PERMISSIONS_OF_ROLES = Statement(
+    "ReadPermissionsOfRoles",
+    ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
+    Scope.role_arns,
+    "To find out whether a role has permissions like an administrator's, before clusters run with "
+    "it.",
+    _UNLESS_PRIVILEGED,
+)
+_READ_MANAGED_POLICIES_OF_ROLES = Statement(
+    "ReadManagedPolicies",
+    ("iam:GetPolicy", "iam:GetPolicyVersion"),
+    Scope.own_managed_policy_arns,
+    "The same, for the policies of the account that are attached to the role.",
+    _UNLESS_PRIVILEGED,
+)
 _LIST_INSTANCE_PROFILES = Statement(
     "ListInstanceProfiles",
     ("iam:ListInstanceProfilesForRole",),
@@ -205,6 +224,8 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
     ),
     "onboard": (
         _READ_ROLES,
+        _READ_PERMISSIONS_OF_ROLES,
+        _READ_MANAGED_POLICIES_OF_ROLES,
         _READ_INSTANCE_PROFILES,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,

@@ -311,7 +311,7 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
     "service-linked role": (
         lambda sandbox: make_role(sandbox, Path="/aws-service-role/batch.amazonaws.com/"),
         {"role": ROLE},
-        (ROLE, "service-linked", "Use another role"),
+        (ROLE, "service-linked", "Set role"),
     ),
     "Deny for EC2": (
         lambda sandbox: make_role(sandbox, trust=policy(LAMBDA, DENY_EC2)),

@@ -144,6 +144,18 @@ def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
     _readable_by_a_deleted_principal(sandbox, run)
 
 
+def _with_policies_of_its_own(sandbox: Sandbox, run: Run) -> None:
+    """A role that has one policy of each kind, of which none is for administrators."""
+    iam, name = sandbox.client("iam", ACCOUNT), NEW[2].role_name
+    document = json.dumps(
+        document_of({"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"})
+    )
+    arn = iam.create_policy(PolicyName="images", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    iam.put_role_policy(RoleName=name, PolicyName="images", PolicyDocument=document)
+    _readable_by_a_deleted_principal(sandbox, run)
+
+
 def _onboarded(sandbox: Sandbox, run: Run) -> None:
     """With backups; since then, another writer has changed a bucket's policy."""
     failures = _converge(NEW, backup=True, run_id=RUN_ID)(sandbox, run, False)
@@ -283,9 +295,7 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
 
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _with_bulk_reads(_audit, OLD_ROLES, BUCKETS)),
-    "onboard": Scene(
-        NEW, _readable_by_a_deleted_principal, _with_bulk_reads(_converge(NEW), NEW_ROLES)
-    ),
+    "onboard": Scene(NEW, _with_policies_of_its_own, _with_bulk_reads(_converge(NEW), NEW_ROLES)),
     "offboard": Scene(
         OLD,
         _readable_by_a_deleted_principal,

@@ -255,7 +255,6 @@ PATHS = {
 @pytest.mark.parametrize(("arn", "name", "path"), PATHS.values(), ids=list(PATHS))
 def test_a_roles_name_and_path(arn: str, name: str, path: str) -> None:
     assert (_arns.role_name_of(arn), _arns.role_path_of(arn)) == (name, path)
-    assert path.startswith(_arns.SERVICE_LINKED_ROLE_PATH) is (name == "AWSServiceRoleForEC2Spot")
 
 
 PRINCIPALS = {

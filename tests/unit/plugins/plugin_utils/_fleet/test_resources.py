@@ -400,6 +400,10 @@ class InAccount:
         """The account."""
         return ACCOUNT
 
+    def caller_arns(self) -> tuple[str, ...]:
+        """The account itself."""
+        return (f"arn:aws:iam::{ACCOUNT}:root",)
+
     def call(self, _service: str, method: str, **arguments: t.Any) -> t.Any:
         """Answer a read."""
         if method == "get_role":

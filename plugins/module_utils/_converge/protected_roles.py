@@ -1,0 +1,193 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The roles that no cluster may run with, since every user of the cluster would have their
+permissions.
+
+This module util is private to the collection. Pure. Any member of an Anyscale organization can
+register any role for a cloud, so that a role is judged by what it is, not by who names it.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    parse_arn,
+    partition_of,
+    role_name_of,
+    role_path_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError, option
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    RawStatement,
+    as_list,
+    describe_statement,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
+    matches_pattern,
+)
+
+_SET_ROLE = f"Set {option('role')} to a role that is for clusters alone."
+# By the path that AWS gives them, and by the beginning of their names, for roles given by name.
+_RESERVED_PATHS = {
+    "/aws-service-role/": "a service-linked role: only its AWS service may use and change it",
+    "/aws-reserved/": "a role that is reserved for AWS, such as one of IAM Identity Center",
+}
+_RESERVED_NAMES = {
+    "awsservicerolefor": _RESERVED_PATHS["/aws-service-role/"],
+    "awsreservedsso_": _RESERVED_PATHS["/aws-reserved/"],
+}
+_ADMINISTRATOR_POLICIES = ("AdministratorAccess", "IAMFullAccess", "PowerUserAccess")
+# Each of these, on any resource of its kind, is enough to get every permission in the account.
+# The kinds are those of ARNs: https://docs.aws.amazon.com/service-authorization/latest/reference/
+_ADMINISTRATOR_ACTIONS = {
+    "sts:AssumeRole": "role",
+    "iam:AttachRolePolicy": "role",
+    "iam:PutRolePolicy": "role",
+    "iam:UpdateAssumeRolePolicy": "role",
+    "iam:AttachUserPolicy": "user",
+    "iam:PutUserPolicy": "user",
+    "iam:CreateAccessKey": "user",
+    "iam:CreateLoginProfile": "user",
+    "iam:UpdateLoginProfile": "user",
+    "iam:AddUserToGroup": "group",
+    "iam:AttachGroupPolicy": "group",
+    "iam:PutGroupPolicy": "group",
+    "iam:CreatePolicyVersion": "policy",
+    "iam:SetDefaultPolicyVersion": "policy",
+}
+# Names that have nothing in common: a pattern that matches both matches any.
+_ANY_NAMES = ("q7Zx0", "W-k_3m.e4")
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+
+def refuse_reserved(role_arn: str) -> None:
+    """Raise if the role belongs to AWS, which lets nobody change it. A role's name is enough."""
+    path, name = role_path_of(role_arn), role_name_of(role_arn).lower()
+    kinds = [kind for prefix, kind in _RESERVED_PATHS.items() if path.startswith(prefix)]
+    kinds += [kind for prefix, kind in _RESERVED_NAMES.items() if name.startswith(prefix)]
+    if kinds:
+        raise RefusedError(f"{role_arn} is {kinds[0]}.", _SET_ROLE)
+
+
+def refuse_own(role_arn: str, caller_arns: t.Iterable[str]) -> None:
+    """Raise if it is the role that a run uses itself, to converge or to assume a role."""
+    for caller_arn in caller_arns:
+        if _role_of_caller(caller_arn) == _identity(role_arn):
+            raise RefusedError(
+                f"{role_arn} is the role of this run itself ({caller_arn}). Each cluster with it "
+                "could change every account that the run can change.",
+                _SET_ROLE,
+            )
+
+
+def refuse_control_plane(role_arn: str, control_plane_arns: t.Iterable[str]) -> None:
+    """Raise if Anyscale assumes the role to launch clusters."""
+    if _identity(role_arn) in map(_identity, control_plane_arns):
+        raise RefusedError(
+            f"{role_arn} is a control-plane role: Anyscale assumes it to launch clusters. Each "
+            "cluster with it could launch and stop those of every cloud of the role.",
+            _SET_ROLE,
+        )
+
+
+def refuse_administrator(role_arn: str, why: str) -> None:
+    """Raise if there is a reason why the role has permissions like an administrator's."""
+    if why:
+        raise RefusedError(
+            f"{role_arn} has permissions like an administrator's: {why}. Every user of a cluster "
+            "with it would have them too.",
+            f"{_SET_ROLE} If clusters are meant to have these permissions, set "
+            f"{option('allow_privileged')} to true.",
+        )
+
+
+def administrator_policy(attached: t.Iterable[str]) -> str:
+    """Why a role with these attached policies, by their ARNs, is like an administrator; empty if
+    their names do not say so. It is the same policy in each partition.
+    """
+    for arn in attached:
+        if account_of(arn) == "aws" and role_name_of(arn) in _ADMINISTRATOR_POLICIES:
+            return f"{role_name_of(arn)} is attached to it"
+    return ""
+
+
+def administrator_statement(role_arn: str, name: str, document: Document) -> str:
+    """Why a role with this policy is like an administrator; empty if it is not: no statement allows
+    one of the actions on all resources, without a condition.
+
+    A Deny and a permissions boundary are not taken into account: what they leave over is not
+    judged here.
+    """
+    for index, raw in enumerate(statements_of(document)):
+        action = _administrator_action(role_arn, raw)
+        if action:
+            return (
+                f"{describe_statement(raw, index)} of policy {name} allows {action} on everything"
+            )
+    return ""
+
+
+def _administrator_action(role_arn: str, raw: RawStatement) -> str:
+    if raw.get("Effect") != "Allow" or raw.get("Condition"):
+        return ""
+    for action, kind in _ADMINISTRATOR_ACTIONS.items():
+        if _includes_action(raw, action.lower()) and _includes_all(raw, _any_of(kind, role_arn)):
+            return action
+    return ""
+
+
+def _includes_action(raw: RawStatement, action: str) -> bool:
+    """Whether a statement is about an action, which is in lower case."""
+    if "NotAction" in raw:
+        return not _matches_one(as_list(raw["NotAction"]), action, str.lower)
+    return _matches_one(as_list(raw.get("Action")), action, str.lower)
+
+
+def _includes_all(raw: RawStatement, arns: t.Sequence[str]) -> bool:
+    """Whether a statement is about all resources, of which these are two. A few exceptions change
+    nothing.
+    """
+    if "NotResource" in raw:
+        return not all(_matches_one(as_list(raw["NotResource"]), arn, str) for arn in arns)
+    patterns = as_list(raw.get("Resource"))
+    return all(_matches_one(patterns, arn, _without_variables) for arn in arns)
+
+
+def _matches_one(
+    patterns: t.Iterable[t.Any], text: str, pattern_of: t.Callable[[str], str]
+) -> bool:
+    return any(matches_pattern(pattern_of(str(pattern)), text) for pattern in patterns)
+
+
+def _any_of(kind: str, role_arn: str) -> list[str]:
+    """ARNs of resources of a kind in the role's account that have no more in common than that."""
+    start = f"arn:{partition_of(role_arn)}:iam::{account_of(role_arn)}:{kind}/"
+    return [start + name for name in _ANY_NAMES]
+
+
+def _without_variables(pattern: str) -> str:
+    """A pattern with a star for each policy variable, which may have any value."""
+    return _VARIABLE.sub("*", pattern)
+
+
+def _identity(role_arn: str) -> tuple[str, str]:
+    """What a role is identified by: its account and its name. Names differ not only by case, and a
+    path distinguishes no roles.
+    """
+    return account_of(role_arn), role_name_of(role_arn).lower()
+
+
+def _role_of_caller(caller_arn: str) -> tuple[str, str] | None:
+    """The identity of the role whose session a caller is; ``None`` for a user."""
+    arn = parse_arn(caller_arn)
+    kind, *names = arn.resource.split("/") if arn else [""]
+    if arn is None or kind != "assumed-role" or not names:
+        return None
+    return arn.account_id, names[0].lower()

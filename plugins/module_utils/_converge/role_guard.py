@@ -1,0 +1,101 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Refuse a role that no cluster may run with, before anything is written for it: what is read for
+that, and what the tasks of a run share of it.
+
+This module util is private to the collection. Nothing is read for a cloud that needs no change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    role_name_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
+    administrator_policy,
+    administrator_statement,
+    refuse_administrator,
+    refuse_control_plane,
+    refuse_own,
+    refuse_reserved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
+
+
+@dataclasses.dataclass
+class KnownRoles:
+    """What is known of roles, shared by the threads of a run.
+
+    control_planes: the ARNs of roles that Anyscale assumes, of any cloud. administrators: why a
+    role is like an administrator, empty if it is not, by ARN.
+    """
+
+    control_planes: set[str] = dataclasses.field(default_factory=set)
+    administrators: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class RoleGuard:
+    """The guard of the roles in one account."""
+
+    def __init__(self, session: AwsSession, known: KnownRoles, allow_privileged: bool) -> None:
+        self._session = session
+        self._known = known
+        self._allow_privileged = allow_privileged
+
+    def check(self, role_arn: str) -> None:
+        """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
+        refuse_reserved(role_arn)
+        refuse_own(role_arn, self._session.caller_arns())
+        # Threads may add to it meanwhile.
+        refuse_control_plane(role_arn, tuple(self._known.control_planes))
+
+    def check_for_clusters(self, role_arn: str) -> None:
+        """Raise also if the role is like an administrator: from now on clusters run with it."""
+        self.check(role_arn)
+        if not self._allow_privileged:
+            refuse_administrator(role_arn, self._administrator(role_arn))
+
+    def _administrator(self, role_arn: str) -> str:
+        """Why a role is like an administrator. Its policies are read once in a run."""
+        if role_arn not in self._known.administrators:
+            try:
+                self._known.administrators[role_arn] = self._read(role_arn)
+            except AwsError as error:
+                raise _unreadable(role_arn, error) from error
+        return self._known.administrators[role_arn]
+
+    def _read(self, role_arn: str) -> str:
+        iam, name = Iam(self._session), role_name_of(role_arn)
+        attached = iam.attached_policies(name)
+        why = administrator_policy(attached)
+        if why:
+            return why
+        # Those of AWS are known by their names.
+        own = [arn for arn in attached if account_of(arn) != "aws"]
+        documents = iam.inline_policies(name) | {
+            role_name_of(arn): iam.managed_policy(arn) for arn in own
+        }
+        reasons = (
+            administrator_statement(role_arn, policy, parse_policy(document, f"policy {policy}"))
+            for policy, document in documents.items()
+        )
+        return next(filter(None, reasons), "")
+
+
+def _unreadable(role_arn: str, error: AwsError) -> AwsError:
+    """What is not known to be harmless is refused."""
+    return AwsError(
+        f"Whether {role_arn} has permissions like an administrator's could not be found out: "
+        f"{error.message}",
+        f"{error.remedy} If clusters may have whatever permissions the role has, set "
+        f"{option('allow_privileged')} to true instead.".strip(),
+        **error.details,
+    )

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the guard of roles reads, and how often."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
+    KnownRoles,
+    RoleGuard,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    PolicyError,
+    RefusedError,
+)
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/ray"
+OWN = f"arn:aws:iam::{ACCOUNT}:policy/ops"
+OF_AWS = "arn:aws:iam::aws:policy"
+READ = {"Effect": "Allow", "Action": "iam:Get*", "Resource": "*"}
+WRITE = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
+
+
+class Session:
+    """IAM with one role: its attached policies, and the documents by the names of policies."""
+
+    def __init__(self, attached: t.Sequence[str] = (), **documents: t.Any) -> None:
+        self.attached = attached
+        self.documents = documents
+        self.denied = ""
+        self.calls: list[str] = []
+
+    def caller_arns(self) -> tuple[str, ...]:
+        """Somebody else."""
+        return (f"arn:aws:iam::{ACCOUNT}:user/operator",)
+
+    def call(self, _service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
+        """An answer of IAM."""
+        self.calls.append(method)
+        if method == self.denied:
+            raise AwsError(f"{method} failed with AccessDenied", "Grant it.", code="AccessDenied")
+        inline = [name for name in self.documents if name != "ops"]
+        return {
+            "list_attached_role_policies": {
+                "AttachedPolicies": [{"PolicyArn": arn} for arn in self.attached]
+            },
+            "list_role_policies": {"PolicyNames": inline},
+            "get_role_policy": {
+                "PolicyDocument": self.documents.get(arguments.get("PolicyName", ""))
+            },
+            "get_policy": {"Policy": {"DefaultVersionId": "v3"}},
+            "get_policy_version": {
+                "PolicyVersion": {
+                    "Document": arguments.get("VersionId") == "v3" and self.documents.get("ops")
+                }
+            },
+        }[method]
+
+
+def guard_of(session: Session, known: KnownRoles | None = None, allow: bool = False) -> RoleGuard:
+    """The guard with these answers."""
+    return RoleGuard(t.cast(t.Any, session), known or KnownRoles(), allow)
+
+
+def statement(raw: t.Any) -> dict[str, t.Any]:
+    """A policy of one statement."""
+    return {"Statement": raw}
+
+
+ADMINISTRATORS: dict[str, tuple[Session, str]] = {
+    "a policy of AWS": (Session([f"{OF_AWS}/PowerUserAccess"]), "PowerUserAccess is attached"),
+    "a policy of the account": (Session([OWN], ops=statement(WRITE)), "policy ops"),
+    "an inline policy": (Session(inline=statement([READ, WRITE])), "Statement 2 .* policy inline"),
+    "the last of many": (
+        Session([f"{OF_AWS}/ReadOnlyAccess", OWN], a=statement(READ), ops=statement(WRITE)),
+        "policy ops",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ADMINISTRATORS)
+def test_a_role_like_an_administrator(case: str) -> None:
+    session, words = ADMINISTRATORS[case]
+    with pytest.raises(RefusedError, match=words):
+        guard_of(session).check_for_clusters(ROLE)
+    guard_of(session).check(ROLE)  # it may have access to a bucket
+    session.calls.clear()
+    guard_of(session, allow=True).check_for_clusters(ROLE)
+    assert session.calls == []
+
+
+def test_a_role_is_read_once_in_a_run() -> None:
+    """Policies of AWS are known by their names."""
+    session, known = Session([f"{OF_AWS}/ReadOnlyAccess"], inline=statement(READ)), KnownRoles()
+    for _time in range(2):
+        guard_of(session, known).check_for_clusters(ROLE)
+    assert session.calls == ["list_attached_role_policies", "list_role_policies", "get_role_policy"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "list_attached_role_policies",
+        "list_role_policies",
+        "get_role_policy",
+        "get_policy",
+        "get_policy_version",
+    ],
+)
+def test_what_cannot_be_read_is_refused_each_time(operation: str) -> None:
+    session, known = Session([OWN], ops=statement(READ), inline=statement(READ)), KnownRoles()
+    session.denied = operation
+    for _time in range(2):
+        with pytest.raises(AwsError, match=f"{ROLE}.*{operation} failed") as refused:
+            guard_of(session, known).check_for_clusters(ROLE)
+        assert refused.value.remedy.startswith("Grant it.")
+        assert "cloud_iam_allow_privileged" in refused.value.remedy
+    session.denied = ""
+    guard_of(session, known).check_for_clusters(ROLE)
+
+
+def test_a_policy_that_is_none_is_refused() -> None:
+    with pytest.raises(PolicyError, match="policy inline"):
+        guard_of(Session(inline="{")).check_for_clusters(ROLE)
+
+
+def test_a_control_plane_role_of_any_cloud_is_refused() -> None:
+    known = KnownRoles(control_planes={ROLE})
+    with pytest.raises(RefusedError, match="control-plane role"):
+        guard_of(Session(), known).check(ROLE)
