@@ -22,14 +22,15 @@ PLUGINS = ROOT / "plugins"
 # From the top: a room may import from those on layers below its own, and from no other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup", "filter"),
-    ("_fleet", "_inventory", "_permissions", "_report"),
+    ("_fleet",),
+    ("_inventory", "_permissions", "_report"),
     ("_action", "_progress", "_text"),
     ("_audit",),
     ("_converge",),
     ("_aws", "_anyscale"),
     ("_files",),
     ("_policy",),
-    ("_arns", "_retry", "_credentials", "_requirements"),
+    ("_arns", "_json", "_retry", "_credentials", "_requirements"),
     ("_errors",),
 )
 _DRAWN_ELSEWHERE = ("doc_fragments",)  # documentation only: nothing imports it
@@ -39,7 +40,7 @@ _PACKAGE = ("ansible_collections", "rayfleet", "anyscale", "plugins")
 Arrows = dict[str, set[str]]
 
 _WIDTH, _ROW, _BOX_HEIGHT, _GAP = 960, 78, 38, 18
-_FLOOR_OF_PLUGIN_UTILS, _FLOOR_OF_MODULE_UTILS = 1, 3
+_FLOOR_OF_PLUGIN_UTILS, _FLOOR_OF_MODULE_UTILS = 1, 4
 
 
 def arrows(plugins: Path = PLUGINS) -> Arrows:

@@ -71,7 +71,7 @@ class ActionModule(FleetAction):
     def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:
         """Audit, and return the hosts that are left, each with the reason."""
         names, threads = arguments["hosts"], arguments["threads"]
-        variables = CloudVariables(self, self._task.get_play().connection)
+        variables = CloudVariables(self, self._task.get_play().connection, reads_only=True)
         sessions = AccountSessions(run_cache(), threads, arguments["bulk_reads"])
         fleet = FleetAudit(
             lambda name: variables.read([name], arguments["engine"], {}),

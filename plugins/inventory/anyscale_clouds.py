@@ -56,7 +56,7 @@ description:
     C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
     C(anyscale_provider), C(anyscale_applicable), from the fleet file C(anyscale_ring) and
     C(anyscale_tags), and C(anyscale_authority) (C(covered), and if that is V(false) C(reason),
-    C(lines), C(listed), C(uncovered) and C(inputs)). An unknown fact is V(null)."
+    C(lines), C(listed), C(contested), C(uncovered) and C(inputs)). An unknown fact is V(null)."
   - "B(Connection): no variable of the connection is set. The playbooks of this collection run on
     the controller; plays of your own need C(connection: local)."
 extends_documentation_fragment:

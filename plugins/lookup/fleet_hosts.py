@@ -68,9 +68,16 @@ class LookupModule(LookupBase):
                 "The inventory has no hosts. Pass an inventory with -i, and check it with: "
                 "ansible-inventory --graph"
             )
+        uncovered = self._matching("anyscale_uncovered", variables or {})
+        hint = (
+            f" {len(uncovered)} clouds are in the group anyscale_uncovered, because the fleet file "
+            "does not cover them; ansible-inventory --host <cloud> has the lines to add."
+            if uncovered
+            else ""
+        )
         raise AnsibleLookupError(
-            f"No host in the inventory matches {pattern}. Check the inventory (ansible-inventory "
-            f"--graph), --limit, and {self.get_option('variable')}."
+            f"No host in the inventory matches {pattern}.{hint} Check the inventory "
+            f"(ansible-inventory --graph), --limit, and {self.get_option('variable')}."
         )
 
     def _matching(self, pattern: str, variables: dict[str, t.Any]) -> set[str]:

@@ -72,6 +72,12 @@ options:
     type: str
     choices: [instance_profile, role]
     default: instance_profile
+  authority:
+    description: What the inventory plugin P(rayfleet.anyscale.anyscale_clouds#inventory) says about the
+      operator's permission, the host variable C(anyscale_authority). The check C(authority) judges it;
+      without it, the check is V(not_applicable).
+    type: dict
+    version_added: 0.8.0
   anyscale:
     description:
       - Whether to query Anyscale. V(false) needs no token. Checks that need a fact from Anyscale
@@ -219,6 +225,7 @@ checks:
   contains:
     id:
       description:
+        - V(authority), the operator permits what the cloud is registered with.
         - V(trust_ec2), EC2 can assume the role. V(trust_anyscale_verify), C(anyscale cloud verify)
           accepts the trust policy. V(role_account), the role is in the cloud's account.
           V(permissions_boundary), no permissions boundary limits the role's access to the bucket.

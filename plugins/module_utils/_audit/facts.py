@@ -53,6 +53,8 @@ class Facts:
     elsewhere: what the cloud runs on where that is not AWS virtual machines; else, and where it is
     not known, empty.
     now: when it was read, in seconds since 1970: from then on access counts.
+    authority: what the inventory plugin says of the operator's permission; ``None`` where the
+    inventory is another one.
     account_id: the caller's account, in which everything in AWS was read. cloud_account: the
     account that the cloud is in.
     role_wanted: the role to check, by name or ARN; role: that role as IAM has it. mappings: the
@@ -66,6 +68,7 @@ class Facts:
     cloud_id: str | None
     now: float
     arn_kind: str
+    authority: Json | None
     elsewhere: str
     cloud: Fact[Json]
     resources: Fact[list[Json]]

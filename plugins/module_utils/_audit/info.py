@@ -61,6 +61,7 @@ class CloudInfoModule(Module):
             "default": "instance_profile",
         },
         "anyscale": {"type": "bool", "default": True},
+        "authority": {"type": "dict"},
         **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {

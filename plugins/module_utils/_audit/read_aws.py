@@ -79,6 +79,7 @@ class CloudReader(AnyscaleReader):
             cloud_id=self.cloud_id,
             now=time.time(),
             arn_kind=self.params["arn_kind"],
+            authority=self.params["authority"],
             compute_configs=configs,
             **{name: getattr(self, name) for name in names},
         )

@@ -14,6 +14,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.authority import (
+    authority,
+    judge_authority,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
     bucket_access,
     bucket_account,
@@ -98,6 +102,14 @@ class Check:
 
 
 CHECKS: tuple[Check, ...] = (
+    Check(
+        authority,
+        "The operator permits the cloud's account, role and bucket",
+        "The operator does not permit the cloud's account, role or bucket",
+        "Add the lines in the remedy to the fleet file, if what is registered at Anyscale is right. "
+        "If another cloud claims the same role or bucket, list the one that is to keep it by its "
+        "ID, or add it to ``allow.shared``.",
+    ),
     Check(
         trust_ec2,
         "EC2 can assume the role",
@@ -267,10 +279,27 @@ def _run(check: Check, facts: Facts) -> dict[str, t.Any]:
             )
         return check.judge(facts)
 
-    outcome = dataclasses.asdict(outcome_of(on_virtual_machines))
+    return _result(check, outcome_of(on_virtual_machines))
+
+
+def unread_checks(verdict: t.Mapping[str, t.Any], reason: str) -> list[dict[str, t.Any]]:
+    """The outcomes for a cloud that nothing was read of.
+
+    verdict: the host variable ``anyscale_authority``. reason: why nothing was read.
+    """
+    return [
+        _result(
+            check,
+            judge_authority(verdict) if check.judge is authority else Outcome(UNKNOWN, reason),
+        )
+        for check in CHECKS
+    ]
+
+
+def _result(check: Check, outcome: Outcome) -> dict[str, t.Any]:
     return {
         "id": check.id,
-        "title": check.title_of(outcome["status"]),
-        **outcome,
-        "reason": " ".join(outcome["reason"].split()),
+        "title": check.title_of(outcome.status),
+        **dataclasses.asdict(outcome),
+        "reason": " ".join(outcome.reason.split()),
     }

@@ -167,8 +167,9 @@ class AwsSession:
         options = {name: self._params.get(name) for name in _OF_SOURCE}
         key = json.dumps(options, sort_keys=True)
         if key not in self._sources:
-            base = self._base_session()
-            answer = _call(base, self._create_client(base, "sts"), "get_caller_identity", {})
+            base, credentials = self._base_session()
+            client = self._create_client(base, "sts")
+            answer = _call(credentials, client, "get_caller_identity", {})
             self._sources[key] = str(answer["Arn"])
         return self._sources[key]
 

@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info impo
     ConnectAnyscale,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import FAIL, UNKNOWN
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import unread_checks
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
@@ -123,7 +124,7 @@ class FleetAudit:
         try:
             result = self._result(cloud)
         except TaskError as error:
-            result = {"failed": True, **error.failure()}
+            result = _unread(cloud, error) or {"failed": True, **error.failure()}
         except Exception as error:  # a bug must not take the other clouds' audit away
             result = {"failed": True, "msg": _described(error)}
         if not result.get("cloud"):
@@ -136,7 +137,17 @@ class FleetAudit:
             raise cloud.error
         if cloud.settings.cloud_id is None:
             raise InputError("cloud_iam_cloud_id is not set.", "Set it to the ID of the cloud.")
-        return self._module(cloud.settings.info_options()).result(check_mode=False)
+        options = {**cloud.settings.info_options(), "authority": cloud.authority}
+        return self._module(options).result(check_mode=False)
+
+
+def _unread(cloud: Cloud, error: TaskError) -> Json | None:
+    """The result for a cloud that is not covered, and could not be read: with the reason for the
+    first, and with no failure of the audit, since anybody can register such a cloud.
+    """
+    if cloud.authority is None or not cloud.is_uncovered:
+        return None
+    return {"changed": False, "checks": unread_checks(cloud.authority, error.message)}
 
 
 def _described(error: Exception) -> str:

@@ -21,12 +21,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     CloudSettings,
     connection_rules,
     parse_settings,
+    refuse_unknown_variables,
     variable_rules,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     TaskError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
     HostVariables,
     Variables,
@@ -34,7 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
-_NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE)
+_NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE, authority.VARIABLE)
 
 
 @dataclasses.dataclass
@@ -51,10 +53,15 @@ class Clouds:
 class CloudVariables:
     """Reads the variables of clouds as the tasks of a play see them."""
 
-    def __init__(self, action: ActionBase, connection: str | None) -> None:
-        """``connection``: that of the play."""
+    def __init__(
+        self, action: ActionBase, connection: str | None, *, reads_only: bool = False
+    ) -> None:
+        """connection: that of the play. reads_only: whether nothing is written for the clouds, so
+        that what may be read counts and not what may be written.
+        """
         self._hosts = HostVariables(action)
         self._connection = connection
+        self._reads_only = reads_only
 
     def read(
         self, names: t.Iterable[str], uses_engine: bool, refused: t.Mapping[str, str]
@@ -67,7 +74,9 @@ class CloudVariables:
             clouds.rings[name] = ring
             obstacle = "fleet_engine is false"
             if name in refused:
-                cloud.error, obstacle = RefusedError(refused[name]), ""
+                cloud.error, obstacle = cloud.error or RefusedError(refused[name]), ""
+            elif cloud.error or (self._reads_only and cloud.is_uncovered):
+                obstacle = ""  # tasks of its own would not tell why
             elif uses_engine:
                 try:
                     obstacle = self._hosts.obstacle(variables, self._connection)
@@ -84,16 +93,25 @@ class CloudVariables:
         values: Variables = {}
         try:
             values = self._hosts.templated(variables, _NAMES)
-            settings = parse_settings(values)
+            refuse_unknown_variables(variables, name)
+            allowed = authority.readable if self._reads_only else authority.permitted
+            settings = parse_settings(allowed(values))
+            cloud = Cloud(name, settings, values.get(_REGISTERED_ROLE))
         except TaskError as error:
-            # With the connection: the error may quote one of its secrets, in another variable.
-            account_id = str(values.get("cloud_iam_account_id") or "")
-            connection = {option: values.get(PREFIX + option) for option in connection_rules()}
-            known = CloudSettings(account_id, connection=connection)
-            return Cloud(name, known, error=error), values.get(_RING)
-        if settings.run_id is None:
-            settings = dataclasses.replace(settings, run_id=run_id(variables))
-        return Cloud(name, settings, values.get(_REGISTERED_ROLE)), values.get(_RING)
+            cloud = Cloud(name, _known_settings(values), error=error)
+        if cloud.settings.run_id is None:
+            cloud.settings = dataclasses.replace(cloud.settings, run_id=run_id(variables))
+        cloud.authority = values.get(authority.VARIABLE)
+        return cloud, values.get(_RING)
+
+
+def _known_settings(values: Variables) -> CloudSettings:
+    """What is known of a cloud with an error: with the connection, since the error may quote one of
+    its secrets, in another variable.
+    """
+    account_id = str(values.get("cloud_iam_account_id") or "")
+    connection = {option: values.get(PREFIX + option) for option in connection_rules()}
+    return CloudSettings(account_id, connection=connection)
 
 
 def run_id(variables: t.Mapping[str, t.Any]) -> str:

@@ -64,14 +64,22 @@ class Cloud:
     """A cloud of the run: a host, and what is known of it so far.
 
     registered_role: the ARN of the role that the inventory has read of Anyscale, if it has. error:
-    why it is not converged, or not any further. plans: its own plan of each resource, by stage.
+    why it is not converged, or not any further. authority: what the inventory plugin says of the
+    operator's permission, if the inventory is read from Anyscale. plans: its own plan of each
+    resource, by stage.
     """
 
     name: str
     settings: CloudSettings
     registered_role: str | None = None
     error: TaskError | None = None
+    authority: t.Mapping[str, t.Any] | None = None
     plans: dict[str, tuple[Resource, Plan]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_uncovered(self) -> bool:
+        """Whether the operator does not permit what it is registered with."""
+        return self.authority is not None and self.authority.get("covered") is not True
 
     @property
     def is_pending(self) -> bool:

@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     NOT_REACHED,
     WOULD_CHANGE,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
 
 _MOST_LINES = 200
 
@@ -71,7 +72,7 @@ def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
     if counts[IN_SYNC]:
         lines.append("Clouds in sync are not in the recap of hosts.")
-    return [head, *lines, *map(_how_to_restore, backups_of(outcomes))]
+    return [head, *lines, *_how_to_permit(outcomes), *map(_how_to_restore, backups_of(outcomes))]
 
 
 def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
@@ -85,6 +86,19 @@ def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
         else ""
     )
     return f"{name} {changed}: {', '.join(outcome['reasons'])}{again}"
+
+
+def _how_to_permit(outcomes: Outcomes) -> list[str]:
+    """What to add to the fleet file for the clouds that it does not cover."""
+    errors = [outcome.get("error") or {} for outcome in outcomes.values()]
+    texts = [error["lines_to_add"] for error in errors if "lines_to_add" in error]
+    if not texts:
+        return []
+    return [
+        "To permit what is registered at Anyscale, read these lines, and add those that are right to "
+        "the fleet file:",
+        *merged(texts).splitlines(),
+    ]
 
 
 def _how_to_restore(backup: t.Mapping[str, str]) -> str:

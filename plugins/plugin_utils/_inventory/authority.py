@@ -69,11 +69,13 @@ class Verdict:
     """Why a cloud is not covered, by variable; empty if it is.
 
     has_account: whether its account may be written to. needs_listing: whether only its name is
-    missing under ``clouds``. missing: by kind, the names that no pattern matches.
+    missing under ``clouds``. contested: whether another cloud claims the same. missing: by kind,
+    the names that no pattern matches.
     """
 
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
     has_account: bool = False
+    contested: bool = False
     needs_listing: bool = False
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -170,6 +172,7 @@ def _judge_claimants(variable: str, claimants: t.Sequence[tuple[Described, Verdi
     for cloud, verdict in claimants:
         keeps = variable not in cloud.from_api or keepers == {cloud.cloud_id}
         if not keeps:
+            verdict.contested = True
             others = ", ".join(labels[one] for one in sorted(labels) if one != cloud.cloud_id)
             verdict.reasons[variable] = (
                 f"its {_NOUNS[kind]} {cloud.name_of(variable)} is also registered for {others}; "

@@ -221,6 +221,7 @@ def _host(name: str, inputs: Inputs, verdict: Verdict, has_allow: bool) -> Host:
     facts["anyscale_authority"] = {
         "covered": False,
         "listed": described.listed,
+        "contested": verdict.contested,
         "reason": "; ".join(dict.fromkeys(verdict.reasons.values())),
         "lines": render(
             lines_to_add(described, verdict), {described.cloud_id: inputs.resource.cloud_name}

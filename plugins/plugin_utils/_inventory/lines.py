@@ -16,7 +16,7 @@ import yaml
 
 Json = dict[str, t.Any]
 
-_CLOUD_LINE = re.compile(r"  (cld_\w+): \{\}$", re.MULTILINE)
+_CLOUD_LINE = re.compile(r"^  (cld_[\w-]+): \{\}(?:  # (.*))?$", re.MULTILINE)
 
 
 def render(content: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> str:
@@ -32,12 +32,14 @@ def render(content: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> str:
     return _CLOUD_LINE.sub(with_name, text)
 
 
-def merged(texts: t.Iterable[str]) -> Json:
-    """The content of several such texts together."""
+def merged(texts: t.Iterable[str]) -> str:
+    """Several such texts as one."""
     content: Json = {}
+    names: dict[str, str] = {}
     for text in texts:
         _merge(content, yaml.safe_load(text) or {})
-    return content
+        names |= {match[1]: match[2] or "" for match in _CLOUD_LINE.finditer(text)}
+    return render(content, names)
 
 
 def _merge(into: Json, more: t.Mapping[str, t.Any]) -> None:

@@ -31,7 +31,10 @@ EXPRESSIONS = {"when", "that", "failed_when", "changed_when", "break_when", "unt
 ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit", "query", "undef"}
 FROM_AWX = {"awx_job_id"}
 # What actions read of the hosts that they are for.
-OF_HOSTS = {"onboard": {"anyscale_default_role_arn"}, "offboard": {"anyscale_default_role_arn"}}
+OF_HOSTS = {
+    "onboard": {"anyscale_default_role_arn"},
+    "offboard": {"anyscale_default_role_arn"},
+}
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
 
 
@@ -41,6 +44,7 @@ class Variables:
     def __init__(self, path: Path) -> None:
         self.read: set[str] = set()
         self.set: set[str] = set()
+        self._folder = path.parent
         self._walk(yaml.safe_load(path.read_text()), is_expression=False)
 
     def _walk(self, value: t.Any, is_expression: bool) -> None:
@@ -60,7 +64,7 @@ class Variables:
         elif key in ("vars", "ansible.builtin.set_fact"):
             self.set.update(value)
         elif key == "ansible.builtin.import_tasks":
-            self._include(PLAYBOOKS / value)
+            self._include(self._folder / value)
         elif key == "ansible.builtin.import_role":
             tasks = value.get("tasks_from", "main")
             role = ROOT / "roles" / value["name"].rpartition(".")[2]

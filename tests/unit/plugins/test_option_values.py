@@ -138,7 +138,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "lock_dir": _UNSET,
     "run_id": ("null", *_WORDS),
     "quota_chars": ("large number", "boolean"),
-    "config": _ANY_CONFIG,
+    **dict.fromkeys(("config", "authority"), _ANY_CONFIG),
     "dest": ("null", *_LINES),
     "bucket": ("boolean", "large number"),
     "role": (*_WORDS, "ARN of another partition"),

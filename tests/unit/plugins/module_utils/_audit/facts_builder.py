@@ -156,6 +156,7 @@ def facts(**changes: t.Any) -> Facts:
         cloud_id=CLOUD_ID,
         now=NOW,
         arn_kind="instance_profile",
+        authority={"covered": True},
         elsewhere="",
         cloud=Fact({"id": CLOUD_ID, "name": "production", "provider": "AWS", "region": REGION}),
         resources=Fact([resource()]),

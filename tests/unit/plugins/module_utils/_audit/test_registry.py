@@ -90,7 +90,13 @@ HANGS_ON: dict[str, set[str]] = {
     "default_role": set(),
     "role_wanted": {"role_account"},
     "role": set(NAMES)
-    - {"instance_profile_exists", "bucket_account", "bucket_region", "bucket_dangling_principals"}
+    - {
+        "authority",
+        "instance_profile_exists",
+        "bucket_account",
+        "bucket_region",
+        "bucket_dangling_principals",
+    }
     - {
         "control_plane_get_instance_profile",
         "compute_config_override",

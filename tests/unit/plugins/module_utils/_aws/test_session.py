@@ -142,10 +142,10 @@ def test_who_assumes_a_role_is_asked_for_once_for_all_sessions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That is one of those that a run acts as. Without a role to assume, there is no other."""
-    assumed = Assumed("arn of the session", "ASIA", "secret", "token", time.time() + 600)
+    assumed = Credentials("arn of the session", "ASIA", "secret", "token", time.time() + 600)
 
     class Cache:
-        def assumed(self, _key: t.Any, _assume: t.Any) -> Assumed:
+        def assumed(self, _key: t.Any, _assume: t.Any) -> Credentials:
             return assumed
 
     answers, create = Answers(), AwsSession._create_client

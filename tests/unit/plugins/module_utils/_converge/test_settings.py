@@ -287,7 +287,9 @@ def validated(module: str, arguments: Json) -> Json:
 def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
     """Option by option."""
     settings, templar = parse_settings(variables), templar_of(variables)
-    tasks = read(f"tasks/{file}.yml")
+    tasks = [
+        task for task in read(f"tasks/{file}.yml") if "ansible.builtin.import_tasks" not in task
+    ]
     assert len(tasks) == len(MODULES)
     for task in tasks:
         [module] = set(task) & set(MODULES)

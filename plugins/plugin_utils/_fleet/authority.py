@@ -1,0 +1,61 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the operator permits of a cloud, by the variables of its host.
+
+This plugin util is private to the collection. Pure. The inventory plugin sets no variable of the role
+for a cloud that ``allow`` does not cover: all that such a host has are the operator's own words, in
+host_vars, group_vars or ``-e``.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+
+VARIABLE = "anyscale_authority"
+
+Variables = dict[str, t.Any]
+
+
+def permitted(values: Variables) -> Variables:
+    """The variables to converge a cloud with. Raises for a cloud that is not covered, unless the
+    operator has set everything that is not: then the rest is what the plugin found to be covered.
+    """
+    verdict = values.get(VARIABLE)
+    if _is_covered(verdict):
+        return values
+    uncovered = verdict.get("uncovered") or []
+    missing = [name for name in uncovered if values.get(name) is None]
+    if missing or not uncovered:
+        variables = [name for name in missing if name.startswith("cloud_iam_")]
+        raise RefusedError(
+            f"The fleet file does not permit this: {verdict.get('reason')}.",
+            "Add the lines of the host variable anyscale_authority to the fleet file"
+            + (f", or set {', '.join(variables)} for this host." if variables else "."),
+            lines_to_add=verdict.get("lines") or None,
+        )
+    inputs = verdict.get("inputs") or {}
+    return {
+        **{name: value for name, value in inputs.items() if name not in uncovered},
+        **values,
+    }
+
+
+def readable(values: Variables) -> Variables:
+    """The variables to audit a cloud with, which writes nothing. Raises for one that is not covered
+    and that could be read only with a role in an account that is not permitted.
+    """
+    verdict = values.get(VARIABLE)
+    if _is_covered(verdict):
+        return values
+    inputs = verdict.get("inputs")
+    if not inputs:
+        raise RefusedError(f"It was not read, since it is not permitted: {verdict.get('reason')}.")
+    return {**inputs, **values}
+
+
+def _is_covered(verdict: t.Any) -> bool:
+    return not isinstance(verdict, dict) or verdict.get("covered") is True

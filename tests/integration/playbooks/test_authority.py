@@ -1,0 +1,142 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a member of the organization registers is never written to unless the operator permits it."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    ONBOARDING_ROLE,
+    SCIENCE_ACCOUNT,
+    VISION_ACCOUNT,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    plugin_inventory,
+    run_playbook,
+)
+
+# The teams' own cloud, and three that a member of the organization has registered: with the bucket
+# of the first, with the tool's own role, and in an account that is none of the operator's.
+OWN = Cloud("speech", VISION_ACCOUNT, role="speech-ray", trust="lambda_only")
+THIEF = Cloud(
+    "thief", VISION_ACCOUNT, role="thief-ray", bucket=OWN.bucket_name, trust="lambda_only"
+)
+ADMIN = Cloud("admin", VISION_ACCOUNT, role=ONBOARDING_ROLE)
+ABROAD = Cloud("abroad", SCIENCE_ACCOUNT, role="abroad-ray", trust="lambda_only")
+FLEET = (OWN, THIEF, ADMIN, ABROAD)
+ALLOW = {
+    "accounts": [VISION_ACCOUNT],
+    "roles": ["*-ray"],
+    "buckets": ["anyscale-*"],
+    "unlisted": "include",
+}
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET)
+    return running_sandbox
+
+
+def written(run: Run) -> str:
+    return json.dumps(run.writes)
+
+
+def checks_of(run: Run, folder: Path) -> dict[str, dict[str, t.Any]]:
+    """The checks of each cloud in the report of an audit."""
+    [path] = folder.glob("anyscale-audit/*.json")
+    report = json.loads(path.read_text())
+    return {
+        cloud["name"]: {check["id"]: check for check in cloud["checks"]}
+        for cloud in report["clouds"]
+    }
+
+
+def test_without_allow_nothing_is_written_and_the_lines_to_add_are_printed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    run = run_playbook(sandbox, "onboard", plugin_inventory(tmp_path, allow=None))
+    assert run.exit_status == 2
+    assert not run.writes
+    assert "AssumeRole" not in run.operations
+    assert set(run.failed()) == {cloud.name for cloud in FLEET}
+    start = next(number for number, line in enumerate(run.lines) if line.startswith("To permit"))
+    lines = yaml.safe_load("\n".join(run.lines[start + 1 :]))
+    assert sorted(lines["clouds"]) == sorted(cloud.cloud_id for cloud in FLEET)
+    assert lines["allow"]["accounts"][SCIENCE_ACCOUNT] == {
+        "roles": ["abroad-ray"],
+        "buckets": [ABROAD.bucket_name],
+    }
+
+
+def test_only_what_the_operator_permits_is_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
+    run = run_playbook(sandbox, "onboard", inventory)
+    assert run.exit_status == 0, run.output
+    assert run.counts["changed"] == run.counts["selected"] == 1
+    assert {call["resource"] for call in run.writes if call["service"] != "anyscale"} == {
+        OWN.bucket_name,
+        OWN.role_name,
+    }
+    assert not any(name in written(run) for name in ("thief-ray", ONBOARDING_ROLE, "abroad"))
+    refused = run_playbook(sandbox, "onboard", inventory, "-e", "onboard_hosts=anyscale_uncovered")
+    assert refused.exit_status == 2
+    assert not refused.writes
+    assert re.search(r"thief failed: .*bucket .* is also registered for speech", refused.output)
+
+
+def test_the_operators_own_variables_are_permitted(sandbox: Sandbox, tmp_path: Path) -> None:
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/thief.yml").write_text("cloud_iam_bucket: anyscale-thief-own\n")
+    sandbox.client("s3", VISION_ACCOUNT).create_bucket(
+        Bucket="anyscale-thief-own",
+        CreateBucketConfiguration={"LocationConstraint": "us-west-2"},
+    )
+    run = run_playbook(sandbox, "onboard", inventory, "-e", "onboard_hosts=thief")
+    assert run.exit_status == 0, run.output
+    assert "anyscale-thief-own" in written(run)
+    assert OWN.bucket_name not in written(run)
+
+
+def test_an_audit_looks_at_every_cloud(sandbox: Sandbox, tmp_path: Path) -> None:
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
+    run = run_playbook(sandbox, "audit", inventory)
+    assert run.exit_status in (0, 2), run.output
+    checks = checks_of(run, tmp_path)
+    assert {name: found["authority"]["status"] for name, found in checks.items()} == {
+        "speech": "pass",
+        "thief": "fail",
+        "admin": "warn",
+        "abroad": "warn",
+    }
+    # With the role of an account that is permitted; in another one none is assumed.
+    assert checks["admin"]["role_account"]["status"] == "pass"
+    assert checks["abroad"]["role_account"]["status"] == "unknown"
+    assert not any(SCIENCE_ACCOUNT in json.dumps(call) for call in sandbox.calls())
+
+
+@pytest.mark.parametrize("playbook", ["onboard", "offboard", "audit"])
+def test_a_misspelt_variable_is_an_error_with_the_nearest_name(
+    sandbox: Sandbox, tmp_path: Path, playbook: str
+) -> None:
+    inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars/speech.yml").write_text("cloud_iam_rol: other-ray\n")
+    run = run_playbook(sandbox, playbook, inventory, "--limit", "speech")
+    assert run.exit_status == 2
+    assert not run.writes
+    assert "speech has cloud_iam_rol, which is not a variable" in run.output
+    assert "Did you mean cloud_iam_role?" in run.output
