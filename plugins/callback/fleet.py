@@ -102,10 +102,8 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import stringc
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_data
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
-    escape_data,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
     CloudDone,
     StageBegan,

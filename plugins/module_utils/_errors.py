@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+
 _MAX_MESSAGE_LENGTH = 1200
 
 # Error codes of calls that AWS rejected because there were too many of them.
@@ -150,10 +152,10 @@ def is_throttling(code: str, status: int) -> bool:
 
 
 def _single_line(text: str) -> str:
-    """Replace line breaks and control characters: servers may respond with whole pages, and inputs
-    may contain anything.
+    """Replace line breaks, and escape control characters: servers may respond with whole pages, and
+    inputs may contain anything.
     """
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return escape_control_chars(" ".join(text.split()))
 
 
 def _shorten(line: str) -> str:

@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.tests.browser.conftest import Open, Opened
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
     TITLES,
@@ -631,17 +632,18 @@ def test_hostile_values_are_shown_as_they_are_and_do_nothing(open_report: Open, 
         {value: found, f"{value} 2": {"failed": True, "msg": value}}, {value: found}
     )
     page = opened.page
-    assert page.locator("#grid-body .cloud-name").last.text_content() == value
-    assert page.locator("#grid-body .error-text").text_content() == value
+    shown = escape_control_chars(value)
+    assert page.locator("#grid-body .cloud-name").last.text_content() == shown
+    assert page.locator("#grid-body .error-text").text_content() == shown
     page.click("#cell-1-4")
-    assert page.locator("#evidence h3").text_content() == value
-    assert page.locator("#evidence .reason").text_content() == value
-    assert page.locator("#evidence pre.remedy").text_content() == value
+    assert page.locator("#evidence h3").text_content() == shown
+    assert page.locator("#evidence .reason").text_content() == shown
+    assert page.locator("#evidence pre.remedy").text_content() == shown
     page.keyboard.press("Home")
-    assert value in page.locator("#evidence .plain-table").text_content()
+    assert shown in page.locator("#evidence .plain-table").text_content()
     page.keyboard.press("Escape")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert value in page.locator("#paper").text_content()
+    assert shown in page.locator("#paper").text_content()
     assert page.locator("script").count() == 2
     assert page.locator("img, b.hacked, [onerror], [onload], a").count() == 0
     assert page.evaluate("window.hacked") is None

@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
     UnsettledError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     check_writable,
     delete_backup,
@@ -147,19 +148,22 @@ def result_of(reconciler: Reconciler[t.Any], resource: str, plan: Plan) -> Json:
         **({"previous": _json.plain(before)} if plan.changed else {}),
         "changed": plan.changed,
         "reasons": list(plan.reasons),
-        "warnings": [f"{resource}: {warning}" for warning in plan.warnings],
+        "warnings": [escape_control_chars(f"{resource}: {warning}") for warning in plan.warnings],
         "diff": diff_of(resource, before, after),
     }
 
 
 def diff_of(resource: str, before: t.Any, after: t.Any) -> Json:
-    """The documents before and after, in the form that Ansible displays with ``--diff``."""
-    return {
+    """The documents before and after, in the form that Ansible displays with ``--diff``. They are
+    for people alone: Ansible displays them as they are.
+    """
+    diff = {
         "before_header": f"{resource} (before)",
         "after_header": f"{resource} (after)",
         "before": _readable(before),
         "after": _readable(after),
     }
+    return {key: escape_control_chars(text) for key, text in diff.items()}
 
 
 def _settled(

@@ -18,6 +18,7 @@ from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 
 Json = dict[str, t.Any]
 
@@ -42,11 +43,9 @@ class FleetAction(ActionBase):
         names = list(variables[self.hosts_variable])
         refuse_patterns(names)
         try:
-            return {
-                **result,
-                "changed": False,
-                **self.run_for(names, variables["hostvars"], arguments),
-            }
+            found = self.run_for(names, variables["hostvars"], arguments)
+            warnings = map(escape_control_chars, found.get("warnings", ()))
+            return {**result, "changed": False, **found, "warnings": list(warnings)}
         except TaskError as error:
             raise AnsibleError(error.failure()["msg"]) from None
 

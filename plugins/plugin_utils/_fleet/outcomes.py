@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     STATEMENT_LOST,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     STAGES,
@@ -77,7 +78,8 @@ def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
             display = one.resource.reconciler(one.clouds).display
             diffs.append(diff_of(resource, display(one.plan.before), display(one.plan.after)))
         else:
-            diffs.append({"prepared": f"{resource}: displayed for {one.clouds[0].name}\n"})
+            text = f"{resource}: displayed for {one.clouds[0].name}\n"
+            diffs.append({"prepared": escape_control_chars(text)})
     return diffs
 
 
@@ -132,7 +134,7 @@ def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
         for plan in ([one.plan] if len(one.clouds) == 1 else []) + [one.found]
         for warning in plan.warnings
     ]
-    return _censored(cloud, list(dict.fromkeys(found)))
+    return _censored(cloud, list(map(escape_control_chars, dict.fromkeys(found))))
 
 
 def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:

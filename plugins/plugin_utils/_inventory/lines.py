@@ -14,6 +14,8 @@ import typing as t
 
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+
 Json = dict[str, t.Any]
 
 _CLOUD_LINE = re.compile(r"^  (cld_[\w-]+): \{\}(?:  # (.*))?$", re.MULTILINE)
@@ -26,8 +28,9 @@ def render(content: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> str:
     text: str = yaml.safe_dump(dict(content), default_flow_style=False, width=1000)
 
     def with_name(match: re.Match[str]) -> str:
-        name = names.get(match[1], "")
-        return match[0] + (f"  # {_printable(name)}" if name else "")
+        # On one line, so that nothing behind a line break stops being a comment.
+        name = " ".join(escape_control_chars(names.get(match[1], "")).split())
+        return match[0] + (f"  # {name}" if name else "")
 
     return _CLOUD_LINE.sub(with_name, text)
 
@@ -48,7 +51,3 @@ def _merge(into: Json, more: t.Mapping[str, t.Any]) -> None:
             into[key] = sorted({*into.get(key, []), *value})
         else:
             _merge(into.setdefault(key, {}), value)
-
-
-def _printable(name: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in name)

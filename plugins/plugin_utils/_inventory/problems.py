@@ -13,6 +13,8 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+
 _MOST_NAMED = 50
 
 
@@ -34,15 +36,12 @@ def summaries(problems: t.Iterable[Problem]) -> list[tuple[str, bool]]:
     for problem in problems:
         kinds[problem.what, problem.remedy, problem.is_error].append(problem.who)
     return [
-        (f"{what}: {_enumerated(who)}. {remedy}".strip(), is_error)
+        (escape_control_chars(f"{what}: {_enumerated(who)}. {remedy}".strip()), is_error)
         for (what, remedy, is_error), who in kinds.items()
     ]
 
 
 def _enumerated(who: t.Sequence[str]) -> str:
-    """Names for a message. The names of clouds may contain control characters, and there may be
-    thousands.
-    """
+    """Names for a message, because there may be thousands."""
     more = f", and {len(who) - _MOST_NAMED} more" if len(who) > _MOST_NAMED else ""
-    named = ", ".join(who[:_MOST_NAMED])
-    return "".join(char if char.isprintable() else "?" for char in named) + more
+    return ", ".join(who[:_MOST_NAMED]) + more

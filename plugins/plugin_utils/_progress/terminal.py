@@ -23,7 +23,7 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import (
     escape_control_chars,
 )
 

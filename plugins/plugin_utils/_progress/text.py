@@ -13,7 +13,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.fit import (
     DOTS,
     display_width,
     on_one_line,

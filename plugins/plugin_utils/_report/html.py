@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_data
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import json_parts
 
 _FOLDER = Path(__file__).with_name("assets")
@@ -82,8 +83,12 @@ def _source(name: str) -> str:
 
 
 def _embedded(data: t.Any) -> str:
-    """JSON for a script element, in ASCII, so that line separators are escaped too."""
-    return _json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_ESCAPES)
+    """JSON for a script element, in ASCII, so that line separators are escaped too. Its texts are only
+    displayed.
+    """
+    return _json.dumps(escape_data(data), ensure_ascii=True, separators=(",", ":")).translate(
+        _ESCAPES
+    )
 
 
 def _compact(report: Json) -> dict[str, t.Any]:

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.fit import (
     display_width,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import BROKEN_CLOUD, FLEET, Sandbox

@@ -520,6 +520,13 @@ class TestErrors:
         assert re.search(message, done.stderr)
         assert "wrong" not in done.stderr.replace("it is wrong", "")
 
+    def test_a_warning_shows_what_a_name_hides(self, empty: Inventories) -> None:
+        empty.sandbox.organization.add_cloud("speech\u202e\x9b2J")
+        empty.write(clouds=["speech*", "none\u200b"])
+        done = empty.run("ansible-inventory", "--list")
+        assert "none\\u200b" in done.stderr
+        assert not {"\u202e", "\x9b", "\u200b"} & set(done.stderr)
+
     @pytest.mark.parametrize(("source", "_options", "_content", "message"), WRONG)
     def test_wrong_options_and_fleet_files(
         self, said: dict[str, str], source: str, _options: Json, _content: bytes, message: str

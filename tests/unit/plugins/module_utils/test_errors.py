@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 
 REPEATED_BY_BOTOCORE = {
     *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
@@ -61,3 +61,8 @@ def test_what_does_not_pass(name: str) -> None:
     error = AwsError("It failed.", code=code, status=status)
     assert not error.is_transient
     assert not error.outcome_unknown
+
+
+def test_a_message_shows_what_foreign_text_hides() -> None:
+    failure = TaskError("role \x1b[2J\u202ex\n is\tnot there", "Fix \u200bit.").failure()
+    assert failure["msg"] == "role \\x1b[2J\\u202ex is not there. Fix \\u200bit."

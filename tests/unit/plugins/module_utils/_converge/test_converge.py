@@ -384,3 +384,17 @@ def test_the_result_shows_what_was_there(
             "after": '"new"\n',
         },
     }
+
+
+def test_what_people_are_shown_is_escaped_and_data_is_not(tmp_path: Path) -> None:
+    """Ansible displays a diff and warnings as they are; what a result returns may be put back."""
+    evil, shown = "\x9b2J\u202e\u200b", "\\x9b2J\\u202e\\u200b"
+    result = result_of(
+        Scripted([OLD], tmp_path),
+        evil,
+        Plan({evil: evil}, NEW, ("differs",), (evil,), {"name": evil}),
+    )
+    assert result["warnings"] == [f"{shown}: {shown}"]
+    assert result["diff"]["before"] == f'{{\n  "{shown}": "{shown}"\n}}\n'
+    assert result["diff"]["before_header"] == f"{shown} (before)"
+    assert (result["name"], result["previous"]) == (evil, {evil: evil})

@@ -655,5 +655,5 @@ class TestProblems:
             for number in range(60)
         ]
         ((text, _is_error),) = made(rows)[1]
-        assert "a?[31m000 (cld_000), a?[31m001" in text
+        assert "a\\x1b[31m000 (cld_000), a\\x1b[31m001" in text
         assert "and 10 more." in text

@@ -11,12 +11,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.escape import (
-    display_width,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
     CloudDone,
     StageBegan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.fit import (
+    display_width,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
     Cloud,

@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
@@ -95,7 +96,8 @@ def test_the_page_holds_the_whole_report() -> None:
 
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_a_value_stays_a_value(value: str) -> None:
-    """It comes back as it was, and makes no element of its own."""
+    """It comes back as people can see it, and makes no element of its own."""
+    shown = escape_control_chars(value)
     found = {
         value: result(
             "vision",
@@ -105,14 +107,14 @@ def test_a_value_stays_a_value(value: str) -> None:
     }
     made, plain = page(found), page({"vision": result("vision", check("trust_ec2", "fail"))})
     [cloud] = embedded(made)["clouds"]
-    assert cloud["name"] == cloud["cloud"]["account_id"] == value
+    assert cloud["name"] == cloud["cloud"]["account_id"] == shown
     assert cloud["checks"][0] == {
         "id": "trust_ec2",
         "title": "EC2 cannot assume the role, or only under a condition",
         "status": "fail",
-        "reason": value,
-        "remedy": value,
-        "evidence": {value: [value]},
+        "reason": shown,
+        "remedy": shown,
+        "evidence": {shown: [shown]},
     }
     assert [tag for tag, _attributes in Page(made).elements] == [
         tag for tag, _attributes in Page(plain).elements
