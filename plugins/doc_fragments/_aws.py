@@ -99,7 +99,10 @@ options:
     description:
       - A directory for lock files. Tasks on the same machine that change the same role, bucket or
         compute config wait for one another, so that no change is lost where clouds share one.
-      - By default, a directory of the current user under the system's temporary directory.
+      - The directory is created with mode 0700. It must belong to the current user, no other user
+        may be able to write to it, and it must be on a local file system.
+      - If not set, E(RAYFLEET_LOCK_DIR), then C(anyscale_locks) in E(ANSIBLE_HOME), which is
+        C(~/.ansible) if not set.
     type: path
 requirements:
   - python >= 3.10

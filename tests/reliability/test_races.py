@@ -15,7 +15,6 @@ import json
 import os
 import random
 import re
-import tempfile
 import threading
 import time
 import typing as t
@@ -206,17 +205,9 @@ def _converge(
         home = folder / f"controller-{number}"
         home.mkdir()
         inventory = inventory_file(home, sandbox, fleet[number::controllers])
-        with tempfile.TemporaryDirectory() as temporary:  # short, as sockets are in it
-            return run_playbook(
-                sandbox,
-                "onboard",
-                inventory,
-                "--forks",
-                str(forks),
-                *arguments,
-                confirm=True,
-                variables={"TMPDIR": temporary},
-            )
+        return run_playbook(
+            sandbox, "onboard", inventory, "--forks", str(forks), *arguments, confirm=True
+        )
 
     with concurrent.futures.ThreadPoolExecutor(controllers) as pool:
         return list(pool.map(onboard, range(controllers)))

@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     check_backup_options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import (
-    check_lock_directory,
+    lock_directory,
 )
 
 # Options that are names. An empty one is a variable that was not set, and means neither all nor the
@@ -116,7 +116,7 @@ class ConvergingModule(Module):
         super().__init__(params, connect)
         self.known = known or KnownRoles()
         check_backup_options(params)
-        check_lock_directory(params.get("lock_dir"))
+        lock_directory(params.get("lock_dir"))
         self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
 
     @functools.cached_property

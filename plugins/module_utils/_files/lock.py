@@ -6,7 +6,7 @@
 
 This module util is private to the collection. The kernel releases a lock when its process ends, so
 that a killed process blocks no other. Lock files are never deleted: two processes could then hold
-the lock. If something else deletes one, such as a job that cleans the temporary directory, the next
+the lock. If something else deletes one, such as a job that removes old files, the next
 process locks the new file.
 """
 
@@ -18,17 +18,19 @@ import fcntl
 import hashlib
 import os
 import stat
-import tempfile
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
     UnsettledError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
+VARIABLE = "RAYFLEET_LOCK_DIR"
 _WAIT_SECONDS = 600.0
+_OTHER_DIRECTORY = f"Set {option('lock_dir')}, or the environment variable {VARIABLE}, to"
 
 
 @contextlib.contextmanager
@@ -37,8 +39,7 @@ def resource_lock(
 ) -> t.Iterator[None]:
     """Hold the lock of a resource. Waits for it for a number of seconds.
 
-    ``directory`` contains the lock files; by default one per user in the system's temporary
-    directory.
+    ``directory`` contains the lock files; see ``lock_directory`` for the default.
     """
     handle = _acquire(resource, directory, seconds)
     try:
@@ -67,12 +68,17 @@ def _acquire(resource: str, directory: str | None, seconds: float) -> int:
     )
 
 
-def check_lock_directory(directory: str | None) -> None:
-    """Validate the directory for locks: runs with different working directories share them."""
-    if directory and not os.path.isabs(directory):
-        raise InputError(
-            f"lock_dir {directory!r} is not an absolute path.", "Start it with / or ~."
-        )
+def lock_directory(directory: str | None) -> str:
+    """The directory of the lock files: the given one, else the one that the environment names, else one
+    in the user's home. In a directory that all users share, another user could take its name first.
+    """
+    home = os.environ.get("ANSIBLE_HOME") or "~/.ansible"
+    named = directory or os.environ.get(VARIABLE) or os.path.join(home, "anyscale_locks")
+    path = os.path.expanduser(named)
+    if not os.path.isabs(path):  # runs with different working directories share locks
+        source = "lock_dir" if directory else f"The lock directory ({VARIABLE} or ANSIBLE_HOME)"
+        raise InputError(f"{source} {named!r} is not an absolute path.", "Start it with / or ~.")
+    return path
 
 
 def _open(path: str) -> int:
@@ -81,16 +87,12 @@ def _open(path: str) -> int:
     except OSError as error:
         raise TaskError(
             f"The lock file {path} cannot be opened: {error.strerror}.",
-            "Set lock_dir, or the environment variable TMPDIR, to another directory.",
+            f"{_OTHER_DIRECTORY} another directory.",
         ) from error
 
 
 def _private_directory(directory: str | None) -> str:
-    if directory and not os.path.isabs(directory):
-        raise InputError(
-            f"lock_dir {directory!r} is not an absolute path.", "Start it with / or ~."
-        )
-    path = directory or os.path.join(tempfile.gettempdir(), f"rayfleet.anyscale-{os.getuid()}")
+    path = lock_directory(directory)
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         found = os.lstat(path)
@@ -98,13 +100,13 @@ def _private_directory(directory: str | None) -> str:
         why = getattr(error, "strerror", None) or error
         raise TaskError(
             f"The lock directory {path!r} cannot be used: {why}.",
-            "Set lock_dir, or the environment variable TMPDIR, to another directory.",
+            f"{_OTHER_DIRECTORY} another directory.",
         ) from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise TaskError(
             f"The lock directory {path} must be a directory that the current user owns and no "
             "other user can write to.",
-            "Remove it, or set lock_dir, or the environment variable TMPDIR, to another one.",
+            f"Remove it, or correct its owner and mode (0700). {_OTHER_DIRECTORY} another one.",
         )
     return path
 
@@ -119,7 +121,7 @@ def _is_locked(handle: int, path: str) -> bool:
             return False
         raise TaskError(
             f"The lock file {path} cannot be locked: {error.strerror}.",
-            "Set lock_dir, or the environment variable TMPDIR, to a local directory.",
+            f"{_OTHER_DIRECTORY} a local directory.",
         ) from error
 
 

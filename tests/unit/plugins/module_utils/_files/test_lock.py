@@ -310,21 +310,55 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_that_names_it(folder: pat
         pytest.fail("a file was taken for a folder")
 
 
-def test_the_usual_folder_is_the_users_own_under_the_temporary_one(tmp_path: pathlib.Path) -> None:
-    code = HOLD.replace("sys.argv[2]", "None")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "TMPDIR": str(tmp_path),
-    }
-    subprocess.run(
-        [sys.executable, "-c", code, RESOURCE],
-        env=environment,
-        input="\n",
-        text=True,
-        check=True,
-        capture_output=True,
-    )
-    (folder,) = tmp_path.iterdir()
+FOLDERS: dict[str, tuple[str | None, dict[str, str], str]] = {
+    "by default": (None, {}, "{home}/.ansible/anyscale_locks"),
+    "where Ansible's home is moved": (
+        None,
+        {"ANSIBLE_HOME": "{home}/moved"},
+        "{home}/moved/anyscale_locks",
+    ),
+    "by the environment": (
+        None,
+        {"RAYFLEET_LOCK_DIR": "~/mine", "ANSIBLE_HOME": "/x"},
+        "{home}/mine",
+    ),
+    "by the option": ("{home}/given", {"RAYFLEET_LOCK_DIR": "/x"}, "{home}/given"),
+}
+
+
+@pytest.mark.parametrize(("given", "variables", "expected"), FOLDERS.values(), ids=FOLDERS)
+def test_the_folder_is_the_users_own(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    variables: dict[str, str],
+    expected: str,
+) -> None:
+    for name in ("ANSIBLE_HOME", "RAYFLEET_LOCK_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "{home}", **variables}.items():
+        monkeypatch.setenv(name, value.format(home=tmp_path))
+    with resource_lock(RESOURCE, given and given.format(home=tmp_path), 1):
+        pass
+    folder = pathlib.Path(expected.format(home=tmp_path))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.stat().st_uid == os.geteuid()
+    assert len(list(folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "named"),
+    [
+        ("locks", {}, "lock_dir 'locks'"),
+        (None, {"RAYFLEET_LOCK_DIR": "locks"}, "RAYFLEET_LOCK_DIR"),
+        (None, {"ANSIBLE_HOME": "home"}, "ANSIBLE_HOME"),
+    ],
+    ids=["the option", "the environment", "Ansible's home"],
+)
+def test_a_relative_folder_is_an_error_that_names_its_source(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, variables: dict[str, str], named: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TaskError, match=named), resource_lock(RESOURCE, given, 1):
+        pytest.fail("a folder that depends on the working folder was taken")
