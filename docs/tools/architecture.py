@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_policy",),
     ("_arns", "_json", "_retry", "_credentials", "_requirements"),
     ("_errors",),
+    ("_escape",),
 )
 _DRAWN_ELSEWHERE = ("doc_fragments",)  # documentation only: nothing imports it
 _SHARED = ("module_utils", "plugin_utils")
