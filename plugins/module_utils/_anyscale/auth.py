@@ -72,7 +72,7 @@ def _checked_host(host: str, allow_http: bool) -> str:
         raise InputError(
             f"anyscale_host is {host!r}, which is not the address of a control plane.", remedy
         )
-    if match["scheme"] == "http" and not (allow_http or _is_loopback(match["name"].strip("[]"))):
+    if match["scheme"] == "http" and not (allow_http or is_loopback(match["name"])):
         raise InputError(
             f"anyscale_host is {host!r}: the token would travel unencrypted.",
             "Use https, or set anyscale_allow_http to accept that.",
@@ -80,11 +80,13 @@ def _checked_host(host: str, allow_http: bool) -> str:
     return host.strip().rstrip("/")
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host in an address is this machine: by its name, or by a number."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        number = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return name == "localhost"
+        return host.lower().rstrip(".") == "localhost"
+    return (getattr(number, "ipv4_mapped", None) or number).is_loopback
 
 
 def _stored_token(path: str) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer
     Answer,
     Failure,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import is_loopback
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.limits import (
     Allowance,
     BoundedResponse,
@@ -194,11 +195,12 @@ os.register_at_fork(after_in_child=_pool.cache_clear)
 
 def _proxy_of(url: str) -> str | None:
     """The proxy for a URL by the variables that Ansible's own modules use: ``https_proxy``,
-    ``http_proxy`` and ``no_proxy``.
+    ``http_proxy`` and ``no_proxy``. None for this machine: a proxy would get the token, and send it to
+    itself.
     """
     parts = urllib.parse.urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+    if not proxy or is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
     if not _is_http(address):

@@ -44,6 +44,7 @@ TOKEN = "aph0_test"
 CLOUD = {"id": "cld_x", "version": 1}
 ANSWER = json.dumps({"result": CLOUD, "results": []}).encode()
 CREATE = "POST /api/v2/compute_templates/ HTTP/1.1"
+TUNNELLED = "tunnelled.invalid"  # a name of the test's own server, which only its proxy knows
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -102,11 +103,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """A tunnel to a server of the test's own, and to nowhere else."""
         self.seen.append((self.number, self.requestline, self.headers))
         host, _colon, port = self.path.partition(":")
-        if host != "127.0.0.1":
+        if host != TUNNELLED:
             self.send_error(403, "No tunnel there")
             return
         self.close_connection = True
-        with socket.create_connection((host, int(port))) as target:
+        with socket.create_connection(("127.0.0.1", int(port))) as target:
             self.send_response(200)
             self.end_headers()
             back = threading.Thread(target=relay, args=(target, self.connection), daemon=True)
@@ -400,8 +401,34 @@ class TestProxies:
         self, server: http.server.ThreadingHTTPServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        assert client_of(address(server)).cloud("plain") == CLOUD
+        with pytest.raises(AnyscaleError, match="through the proxy"):
+            client_of("http://anyscale.invalid").cloud("plain")
+        monkeypatch.setenv("no_proxy", "anyscale.invalid")
+        with pytest.raises(AnyscaleError) as error:
+            client_of("http://anyscale.invalid").cloud("plain")
+        assert "through the proxy" not in error.value.message
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "127.0.0.1",
+            "127.8.9.1",
+            "localhost",
+            "LocalHost.",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+        ],
+    )
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    def test_this_machine_is_reached_without_a_proxy(
+        self, monkeypatch: pytest.MonkeyPatch, scheme: str, host: str
+    ) -> None:
+        """A proxy would be given the token, for a server of its own."""
+        for name in (f"{scheme}_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://me:secret@127.0.0.1:1")
+        with pytest.raises(AnyscaleError) as error:
+            client_of(f"{scheme}://{host}:1").cloud("plain")
+        assert "through the proxy" not in error.value.message
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_through_one_that_is_not_there_nothing_was_sent(
@@ -454,7 +481,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
             now + datetime.timedelta(days=1),
         )
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(TUNNELLED)]
+            ),
             critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -556,11 +585,12 @@ class TestTls:
         proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{proxy.server_port}")
         with serving(proxy):
-            client = client_of(address(tls_server, "https"), ca_path=str(certificate))
+            host = f"https://{TUNNELLED}:{tls_server.server_port}"
+            client = client_of(host, ca_path=str(certificate))
             assert client.cloud("plain")
             assert client.cloud("plain")
             with pytest.raises(AnyscaleError, match="CERTIFICATE_VERIFY_FAILED"):
-                client_of(address(tls_server, "https")).cloud("plain")
+                client_of(host).cloud("plain")
         assert [
             (line.split()[0], "Proxy-Authorization" in headers)
             for _number, line, headers in Handler.seen
