@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 
 # Prowler's columns in its order, without those that an audit has no values for. The last three are
 # additions.
@@ -42,7 +45,10 @@ DELIMITER = ";"
 _SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
 # A spreadsheet evaluates a cell that begins with one of these as a formula. Some keyboards produce
 # the full-width ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULA_STARTS = "=+\\-@＝＋－＠"  # noqa: RUF001
+# Where a reader may begin a cell, whatever separator it was told, and whether it minds quotes or not.
+# It may take white space and quotes away.
+_FORMULA = re.compile(rf"""(^|[,;|\t\r\n])([\s"']*)(?=[{_FORMULA_STARTS}])""")
 
 Json = t.Mapping[str, t.Any]
 
@@ -126,8 +132,8 @@ def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
 
 
 def _escape_formula(value: t.Any) -> str:
-    """A value as text. If a spreadsheet would evaluate it as a formula, it gets a leading
-    apostrophe.
+    """A value as text, with an apostrophe before each part that a spreadsheet could evaluate as a
+    formula.
     """
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    text = "" if value is None else escape_control_chars(str(value))
+    return _FORMULA.sub(r"\1\2'", text)
