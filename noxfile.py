@@ -24,6 +24,9 @@ from pathlib import Path
 import nox
 
 from ansible_collections.rayfleet.anyscale.tests.support.browser import PROGRAMS, find_browser
+from ansible_collections.rayfleet.anyscale.tests.support.iam_simulate import (
+    install_iam_simulate,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import (
     CACHE,
     HOME,
@@ -109,6 +112,15 @@ def in_worker(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Pure functions, clients and the sandbox."""
     pytest(session, "tests/unit")
+
+
+@test
+def judge(session: nox.Session) -> None:
+    """What is planned for random policies, as iam-simulate, a program of Node's, judges it."""
+    if problem := install_iam_simulate():
+        session.skip(problem)
+    env = {"TIMES": "5" if WHOLE else "1"}
+    run(session, *PYTEST, *session.posargs, "tests/iam_simulate", env=env, never_say=" skipped")
 
 
 @test

@@ -78,7 +78,10 @@ def _is_met(operator: str, actual: Value, wanted: frozenset[str]) -> bool | None
     if test is None or quantifier not in _QUANTIFIERS:
         return None
     if actual is None:
-        return name.endswith("ifexists") or _QUANTIFIERS[quantifier](is_negated)
+        if not name.endswith("ifexists"):
+            return _QUANTIFIERS[quantifier](is_negated)
+        # ForAnyValue has no absent key met, IfExists has. What both do is not documented.
+        return None if quantifier == "foranyvalue" else True
     passed = any_of(None if "${" in value else test(actual, value) for value in wanted)
     return not passed if is_negated and passed is not None else passed
 

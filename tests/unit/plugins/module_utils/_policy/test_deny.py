@@ -239,6 +239,9 @@ PERHAPS = {
     "those whose credentials are older than a future moment": unless(
         "DateLessThan", "aws:TokenIssueTime", "2030-01-01T00:00:00Z"
     ),
+    "any value of an absent key, if it exists": unless(
+        "ForAnyValue:StringNotEqualsIfExists", "aws:CalledVia", "athena.amazonaws.com"
+    ),
     "an operator that is not known, on a key that is absent": unless(
         "FutureNotOperator", "aws:username", "x"
     ),
