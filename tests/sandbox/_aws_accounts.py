@@ -81,9 +81,16 @@ class AwsAccounts:
         with self._lock:
             iam_backends[account_id][PARTITION].create_instance_profile(name, "/", list(role_names))
 
-    def add_bucket(self, account_id: str, name: str, region: str, policy: Document | None) -> None:
-        """Create a bucket, unless it is the account's already, and write its policy if one is
-        given.
+    def add_bucket(
+        self,
+        account_id: str,
+        name: str,
+        region: str,
+        policy: Document | None,
+        tags: t.Mapping[str, str] | None = None,
+    ) -> None:
+        """Create a bucket, unless it is the account's already, and write its policy and its tags if
+        they are given.
         """
         with self._lock:
             backend = s3_backends[account_id][PARTITION]
@@ -93,3 +100,5 @@ class AwsAccounts:
                 text = json.dumps(policy)
                 self._policies.put(name, accepted_bucket_policy(text, name, 0.0), settled=True)
                 backend.put_bucket_policy(name, text.encode())
+            if tags:
+                backend.put_bucket_tagging(name, dict(tags))

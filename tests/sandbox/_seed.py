@@ -18,15 +18,23 @@ if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
 CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as Anyscale's command line calls it
-OWNER_TAGS = {
+# The tags by which a tool that made them is known. CloudFormation puts none of its own on roles:
+# https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1159
+ROLE_TAGS: dict[str, dict[str, str]] = {
     "": {},
-    "cloudformation": {
-        "aws:cloudformation:stack-name": "anyscale-cloud",
-        "aws:cloudformation:logical-id": "nodeRole",
-    },
+    "cloudformation": {},
     "terraform": {
         "tf_module": "terraform-aws-anyscale-cloudfoundation-modules",
         "tf_sub_module": "aws-anyscale-iam",
+    },
+}
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+# and anyscale-cloud-setup.yaml of Anyscale's command line.
+BUCKET_TAGS: dict[str, dict[str, str]] = {
+    "cloudformation": {
+        "aws:cloudformation:stack-name": "anyscale-cloud",
+        "aws:cloudformation:logical-id": "S3Bucket",
+        "anyscale-deploy-environment": "production",
     },
 }
 
@@ -41,7 +49,11 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
         _add_roles(sandbox.accounts, cloud)
         _add_instance_profile(sandbox.accounts, cloud)
         sandbox.accounts.add_bucket(
-            cloud.account_id, cloud.bucket_name, REGION, documents.bucket_policy(cloud)
+            cloud.account_id,
+            cloud.bucket_name,
+            REGION,
+            documents.bucket_policy(cloud),
+            tags=BUCKET_TAGS.get(cloud.owner),
         )
         register(sandbox.organization, cloud)
         request = documents.compute_config(cloud)
@@ -58,7 +70,7 @@ def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
         policies=policies,
     )
     if cloud.trust:
-        trust, tags = documents.trust_policy(cloud), OWNER_TAGS[cloud.owner]
+        trust, tags = documents.trust_policy(cloud), ROLE_TAGS[cloud.owner]
         accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags=tags)
 
 

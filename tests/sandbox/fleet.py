@@ -31,7 +31,8 @@ class Cloud:
     role does not exist.
     profile: whether the instance profile named like the role is ``missing``, ``empty`` or
     ``filled`` with the role.
-    owner: which tool's tags the role has, ``cloudformation`` or ``terraform``.
+    owner: which tool made it, by the tags of the role or the bucket: ``cloudformation`` or
+    ``terraform``.
     """
 
     name: str

@@ -13,6 +13,7 @@ import typing as t
 
 _CLOUDFORMATION = "aws:cloudformation:"
 _MANAGERS = ("managedby", "managed-by", "managed_by")
+_TOOLS = ("Terraform", "CloudFormation")
 _TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
 
 
@@ -20,7 +21,9 @@ def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
     """The tool's name, such as ``CloudFormation (stack anyscale-prod)``; ``None`` if the tags name
     none.
 
-    ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it.
+    ``tags`` is a list of ``Key`` and ``Value``, as AWS returns it. CloudFormation puts tags of its
+    own on buckets, but not on roles.
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1159
     """
     found = {tag["Key"]: tag["Value"] for tag in tags or ()}
     if any(key.startswith(_CLOUDFORMATION) for key in found):
@@ -33,6 +36,7 @@ def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
             + ")"
         )
     for key, value in found.items():
-        if key.lower() in _MANAGERS and "terraform" in value.lower():
-            return "Terraform"
+        named = [tool for tool in _TOOLS if tool.lower() in value.lower()]
+        if named and key.lower() in _MANAGERS:
+            return named[0]
     return None

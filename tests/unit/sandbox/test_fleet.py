@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
     CONTROL_PLANE_POLICY,
-    OWNER_TAGS,
+    ROLE_TAGS,
 )
 
 BY_NAME = {cloud.name: cloud for cloud in FLEET}
@@ -218,12 +218,17 @@ def test_one_cloud_is_in_sync_in_everything(fleet: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tag"), [("speech-prod", "aws:cloudformation:stack-name"), ("speech-dev", "tf_module")]
+    ("name", "of_role", "of_bucket"),
+    [("speech-prod", None, "aws:cloudformation:stack-name"), ("speech-dev", "tf_module", None)],
 )
-def test_owner_tags(fleet: Sandbox, name: str, tag: str) -> None:
+def test_owner_tags(fleet: Sandbox, name: str, of_role: str | None, of_bucket: str | None) -> None:
+    """CloudFormation puts no tags of its own on roles."""
     cloud = BY_NAME[name]
     role = fleet.client("iam", cloud.account_id).get_role(RoleName=cloud.role_name)["Role"]
-    assert tag in {one["Key"] for one in role["Tags"]}
+    assert (of_role in {one["Key"] for one in role.get("Tags", [])}) is bool(of_role)
+    assert not any(one["Key"].startswith("aws:") for one in role.get("Tags", []))
+    tags = bucket_tags(fleet.client("s3", cloud.account_id), cloud.bucket_name)
+    assert (of_bucket in tags) is bool(of_bucket)
 
 
 @pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
@@ -286,7 +291,7 @@ def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
         PolicyDocument=steady_state,
     )
     if cloud.trust:
-        tags = [{"Key": key, "Value": value} for key, value in OWNER_TAGS[cloud.owner].items()]
+        tags = [{"Key": key, "Value": value} for key, value in ROLE_TAGS[cloud.owner].items()]
         document = json.dumps(_seed_documents.trust_policy(cloud))
         iam.create_role(
             RoleName=cloud.role_name,
@@ -321,6 +326,15 @@ def inline_policies(iam: t.Any, role: str) -> dict[str, t.Any]:
         name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
         for name in names
     }
+
+
+def bucket_tags(s3: t.Any, bucket: str) -> dict[str, str]:
+    """A bucket's tags."""
+    try:
+        found = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+    except s3.exceptions.from_code("NoSuchTagSet"):
+        return {}
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def plain(shown: t.Any) -> t.Any:

@@ -46,6 +46,10 @@ def document_owner(facts: Facts) -> Outcome:
     """
     role = facts.live_role()
     owners = {"role": owner_of(role.get("Tags")), "bucket": owner_of(facts.bucket_tags.value)}
+    managed = " and ".join(f"{owner} manages the {what}" for what, owner in owners.items() if owner)
+    if not owners["role"] and (owners["bucket"] or "").startswith("CloudFormation"):
+        owners["role"] = owners["bucket"]  # both are in Anyscale's template
+        managed += ", and probably the role, since CloudFormation puts no tags of its own on roles"
     lines = []
     if owners["role"]:
         lines.append(_trust_lines(owners["role"], facts))
@@ -54,7 +58,6 @@ def document_owner(facts: Facts) -> Outcome:
     if not lines:
         facts.bucket_tags.get()
         return passed("No tag of the role or the bucket names a tool that manages it.")
-    managed = " and ".join(f"{owner} manages the {what}" for what, owner in owners.items() if owner)
     not_read, evidence = _bucket_tags_not_read(facts)
     return warned(
         f"According to tags, {managed}, and will overwrite the policy when it is next applied. Add "

@@ -51,6 +51,7 @@ OWNERS = {
         {"managed-by": "terraform"},
         ("Terraform",),
     ),
+    "CloudFormation by who manages it": ({"ManagedBy": "CloudFormation"}, ("CloudFormation",)),
     "Terraform among other tags": (
         {"Name": "ray", "team": "a", "managed_by": "terraform"},
         ("Terraform",),

@@ -37,6 +37,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 )
 
 TERRAFORM = [{"Key": "tf_module", "Value": "cloudfoundation"}]
+STACK = [{"Key": "aws:cloudformation:stack-name", "Value": "anyscale-prod"}]
 
 
 # By check: what is the case, the facts that differ, the status, and words of the reason.
@@ -51,6 +52,18 @@ TABLE: dict[str, dict[str, Row]] = {
             {"bucket_tags": Fact(TERRAFORM)},
             "warn",
             "manages the bucket",
+        ),
+        "CloudFormation, of the bucket, and so maybe of the role": (
+            {"bucket_tags": Fact(STACK)},
+            "warn",
+            "CloudFormation (stack anyscale-prod) manages the bucket, and probably the role, since "
+            "CloudFormation puts no tags of its own on roles",
+        ),
+        "CloudFormation, of the bucket, and Terraform, of the role": (
+            {"bucket_tags": Fact(STACK), "role": Fact(role(Tags=TERRAFORM))},
+            "warn",
+            "Terraform (module cloudfoundation) manages the role and CloudFormation (stack "
+            "anyscale-prod) manages the bucket, and will",
         ),
         "other tags": ({"role": Fact(role(Tags=[{"Key": "team", "Value": "ray"}]))}, "pass", ""),
         "the bucket's tags are refused": ({"bucket_tags": REFUSED}, "unknown", "refused"),
@@ -86,7 +99,6 @@ def test_each_check_has_rows() -> None:
     assert set(TABLE) == checks_of("iac_owner")
 
 
-STACK = [{"Key": "aws:cloudformation:stack-name", "Value": "anyscale-prod"}]
 # Whose tags, which tags, what is there, and the first lines of the remedy.
 OWNERS: dict[str, tuple[str, list[dict[str, str]], Json, str]] = {
     "the module, for the role": (
@@ -103,7 +115,7 @@ OWNERS: dict[str, tuple[str, list[dict[str, str]], Json, str]] = {
     ),
     "CloudFormation, for the role": (
         "role",
-        STACK,
+        [{"Key": "ManagedBy", "Value": "CloudFormation"}],
         {},
         "AssumeRolePolicyDocument of role ray-team-a\n[",
     ),
@@ -137,7 +149,14 @@ def test_lines_for_the_owner(
     tagged = {"role": Fact(role(Tags=tags))} if whose == "role" else {"bucket_tags": Fact(tags)}
     one = verdict("document_owner", facts(**tagged, **changes))
     assert line in one["remedy"]
-    assert set(one["evidence"]["owners"]) == {whose}
+    assert whose in one["evidence"]["owners"]
+
+
+def test_the_stack_of_the_bucket_gets_lines_for_both() -> None:
+    one = verdict("document_owner", facts(bucket_tags=Fact(STACK)))
+    assert "PolicyDocument of the policy of bucket" in one["remedy"]
+    assert "AssumeRolePolicyDocument of role" in one["remedy"]
+    assert set(one["evidence"]["owners"]) == {"role", "bucket"}
 
 
 @pytest.mark.parametrize(
