@@ -15,8 +15,7 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    DIRECTORY,
-    check_directory,
+    backup_directory,
     check_run_id,
     files_in,
     read,
@@ -41,7 +40,7 @@ _RULES = {
     "argument_spec": {
         "run_id": {"type": "str"},
         "paths": {"type": "list", "elements": "path"},
-        "backup_dir": {"type": "path", "default": DIRECTORY},
+        "backup_dir": {"type": "path"},
         "only_named_documents": {"type": "bool", "default": False},
         "fleet": {"type": "list", "elements": "str", "default": []},
     },
@@ -127,7 +126,7 @@ def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
     paths = _paths(arguments)
     if not paths:
         what = (
-            f"{arguments['backup_dir']} of run {arguments['run_id']}"
+            f"{backup_directory(arguments['backup_dir'])} of run {arguments['run_id']}"
             if arguments["run_id"]
             else ", ".join(arguments["paths"])
         )
@@ -135,13 +134,14 @@ def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
             f"There is no backup in {what}. Check rollback_run, rollback_paths and "
             "cloud_iam_backup_dir (options run_id, paths and backup_dir)."
         )
-    return documents_of({path: read(path) for path in paths})
+    return documents_of({path: read(path).backup for path in paths})
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
     """The selected backups, each once."""
     if arguments["paths"] is None:
-        return files_in(check_directory(arguments["backup_dir"]), check_run_id(arguments["run_id"]))
+        directory = backup_directory(arguments["backup_dir"])
+        return files_in(directory, check_run_id(arguments["run_id"]))
     given = [os.path.abspath(path) for path in arguments["paths"]]
     return list(
         dict.fromkeys(

@@ -24,10 +24,24 @@ options:
       - The directory for the files, on the machine that the module runs on. It is created with mode
         V(0700) if it does not exist. A relative path is refused, and so is a directory that belongs
         to another user or that other users can write to.
+      - By default, the directory C(anyscale_backups) in E(ANSIBLE_HOME), which is V(~/.ansible) if
+        not set.
       - The files have mode V(0600). Their names begin with the time (UTC), the run and the kind of
         the document, so that they sort by time.
     type: path
-    default: ~/.ansible/anyscale_backups
+  backup_key:
+    description:
+      - The key that the files are signed with (HMAC with SHA-256), at least 16 characters.
+        M(rayfleet.anyscale.backup_restore) needs the same key, so that it does not restore a file
+        that another user or another tool has made or changed.
+      - If not set, the environment variable E(RAYFLEET_BACKUP_KEY) is used. If that is not set
+        either, it is a random key in the file C(anyscale_backup.key) in E(ANSIBLE_HOME), which is
+        made once, with mode V(0600). Set the option, or the environment variable, if several
+        machines or containers share the files.
+      - The key is never written to O(backup_dir), and a directory that contains the file with the
+        key is refused.
+    version_added: 0.8.0
+    type: str
   run_id:
     description:
       - The id of the run that the files belong to, 1 to 64 letters, digits, V(_) and V(-), so that

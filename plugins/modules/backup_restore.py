@@ -19,6 +19,10 @@ description:
   - The module fails if the live document is neither one that the run found nor one that it wrote,
     or if another writer changed it between two tasks of the run, because the change of that writer
     would be lost. O(force) overrides this.
+  - It also fails if a backup is not signed with O(backup_key), or was changed since, and if a
+    policy would again allow something to a principal that the live policy allows nothing, such as
+    the roles that an offboarding removed. The error names the files and the principals. Look at
+    them, and then use O(force).
   - If the document is already in its earlier state, nothing is written and no permission to write
     is needed.
 extends_documentation_fragment:
@@ -31,15 +35,18 @@ options:
     description:
       - The backups of one document, as the O(ignore:backup) option of the other modules writes
         them. They are processed in the order of their names, which begin with the time.
-      - A file that belongs to another user, or that other users can write to, is refused.
+      - A file that belongs to another user, that other users can write to, or that is no plain
+        file is refused, and so is one whose content was written to a file of another name.
     type: list
     elements: path
     required: true
   force:
     description:
       - Whether to restore the document even if another writer has changed it since, if it was
-        written for clouds that are not in O(clouds), or if O(needed_by) is not empty. The changes
-        of other writers, and the access of other clouds, are then lost.
+        written for clouds that are not in O(clouds), if O(needed_by) is not empty, if a backup is
+        not signed with O(backup_key), or if principals would regain access. The changes of other
+        writers, and the access of other clouds, are then lost.
+      - Run with O(force) in check mode first. The warnings name everything that it overrides.
     type: bool
     default: false
   clouds:

@@ -34,9 +34,9 @@ options:
   backup_dir:
     description:
       - The directory on the controller that contains the backups of O(run_id), as an absolute path
-        or one that begins with V(~).
+        or one that begins with V(~). By default, the directory C(anyscale_backups) in
+        E(ANSIBLE_HOME), which is V(~/.ansible) if not set.
     type: path
-    default: ~/.ansible/anyscale_backups
   only_named_documents:
     description:
       - Whether to restore only documents that the variables of a host name. The others are left

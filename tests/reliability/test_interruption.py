@@ -174,7 +174,7 @@ def _is_free(path: Path) -> bool:
 
 def _is_backup(path: Path) -> bool:
     with contextlib.suppress(TaskError):
-        return backup.read(str(path)).kind in path.name
+        return backup.read(str(path)).backup.kind in path.name
     return False
 
 

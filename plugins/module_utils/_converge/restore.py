@@ -55,9 +55,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    Obstacles,
     Same,
     Verdict,
     decide,
+    regained_principals,
     single_resource,
     written_for,
 )
@@ -73,6 +75,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     TRUST_POLICY,
     Backup,
     read,
+    unsigned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     parse_policy,
@@ -99,22 +102,26 @@ class _Restore:
     """What is wanted: the document as it was before the first of its backups.
 
     clouds: those to restore it for, if not all that it was written for. needed_by: the hosts that
-    need the current document.
+    need the current document. unsigned: the files that the operator's key did not sign.
     """
 
     backups: t.Sequence[Backup]
     force: bool
     clouds: t.Collection[str] | None
     needed_by: t.Sequence[str]
+    unsigned: t.Sequence[str]
 
     @property
     def first(self) -> Backup:
         """The first backup, whose earlier document is wanted."""
         return self.backups[0]
 
-    def verdict(self, live: t.Any, same: Same) -> Verdict:
-        """Whether the live document is to be restored. Raises if that is refused."""
-        return decide(self.backups, live, same, self.force, self.clouds, self.needed_by)
+    def verdict(self, live: t.Any, same: Same, regained: t.Sequence[str] = ()) -> Verdict:
+        """Whether the live document is to be restored. Raises if that is refused. ``regained``: the
+        principals that would be allowed something again.
+        """
+        obstacles = Obstacles(self.clouds, self.needed_by, self.unsigned, regained)
+        return decide(self.backups, live, same, self.force, obstacles)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,10 +135,13 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
     def plan(self, live: LivePolicy) -> Plan:
         """Plan the policy."""
         display = self.store.display
+        earlier = self.wanted.first.before or _EMPTY
         verdict = self.wanted.verdict(
-            display(live.document), lambda one, other: policies_equal(one, other, live.arns)
+            display(live.document),
+            lambda one, other: policies_equal(one, other, live.arns),
+            regained_principals(earlier, live.document, live.arns),
         )
-        document = (self.wanted.first.before or _EMPTY) if verdict.reason else live.document
+        document = earlier if verdict.reason else live.document
         reasons = (verdict.reason,) if verdict.reason else ()
         result = {"document": display(document)}
         return Plan(live.document, document, reasons, verdict.warnings, result)
@@ -284,7 +294,8 @@ class RestoreModule(ConvergingModule):
         super().__init__(params, connect)
         if not all(str(name or "").strip() for name in params.get("needed_by") or ()):
             raise InputError("needed_by contains an empty name.", "Remove it.")
-        backups = [read(path) for path in sorted(params["files"], key=_time_of)]
+        stored = [read(path) for path in sorted(params["files"], key=_time_of)]
+        backups = [one.backup for one in stored]
         first = single_resource(backups)
         account_id = params.get("account_id")
         if account_id and first.account_id not in ("", account_id):
@@ -294,7 +305,11 @@ class RestoreModule(ConvergingModule):
                 "Use credentials for that account and set account_id to it, or omit account_id.",
             )
         self._wanted = _Restore(
-            backups, params["force"], params.get("clouds"), params.get("needed_by") or ()
+            backups,
+            params["force"],
+            params.get("clouds"),
+            params.get("needed_by") or (),
+            unsigned(stored, params),
         )
         self._anyscale = anyscale_client(params) if first.kind == COMPUTE_CONFIG else None
 

@@ -12,6 +12,7 @@ from the result of an earlier one.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -20,6 +21,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
 
 CHANGED, ADDED, REMOVED = "changed_since_backup", "added_since_backup", "removed_since_backup"
 
@@ -28,6 +34,21 @@ _UNKNOWN = (
 )
 
 Same = t.Callable[[t.Any, t.Any], bool]
+
+
+@dataclasses.dataclass(frozen=True)
+class Obstacles:
+    """What only force overrides, besides changes of other writers.
+
+    clouds: those to restore the document for, if not all that it was written for. needed_by: the
+    hosts that need the current document. unsigned: the files that the operator's key did not sign.
+    regained: the principals that would be allowed something again.
+    """
+
+    clouds: t.Collection[str] | None = None
+    needed_by: t.Sequence[str] = ()
+    unsigned: t.Sequence[str] = ()
+    regained: t.Sequence[str] = ()
 
 
 class Verdict(t.NamedTuple):
@@ -59,50 +80,80 @@ def written_for(backups: t.Iterable[Backup]) -> tuple[str, ...]:
     return tuple(sorted({cloud for written in clouds for cloud in written})) if all(clouds) else ()
 
 
+def regained_principals(
+    earlier: Document, live: Document, arns: t.Mapping[str, str]
+) -> tuple[str, ...]:
+    """The principals that an earlier policy allows something and the live one nothing.
+
+    arns: the ARNs of existing principals that a policy shows as unique ids, by unique id.
+    """
+    return tuple(sorted(_allowed(earlier, arns) - _allowed(live, arns)))
+
+
+def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:
+    statements = [canonical(raw, arns) for raw in statements_of(document)]
+    allows = [statement for statement in statements if statement.effect == "Allow"]
+    return {
+        *(name for allow in allows for _kind, name in allow.principals or ()),
+        *(f"all but {name}" for allow in allows for _kind, name in allow.not_principals or ()),
+    }
+
+
 def decide(
     backups: t.Sequence[Backup],
     live: t.Any,
     same: Same,
     force: bool,
-    clouds: t.Collection[str] | None = None,
-    needed_by: t.Sequence[str] = (),
+    obstacles: Obstacles = Obstacles(),
 ) -> Verdict:
     """Plan how to restore a live document (``None`` if there is none) to its state before the first
     backup.
 
     backups: of this document, oldest first. same: whether two documents mean the same.
-    clouds: those to restore it for, if not all that it was written for. needed_by: the hosts that
-    need the current document.
     """
     wanted = backups[0].before
     if _is_same(live, wanted, same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
+    clouds = obstacles.clouds
     unknown = () if clouds is None or all(backup.clouds for backup in backups) else (_UNKNOWN,)
-    obstacle = ", and ".join(
-        filter(
-            None,
-            (
-                _foreign_change(backups, live, same),
-                _other_clouds(backups, clouds),
-                _other_hosts(needed_by),
-            ),
-        )
-    )
+    found = [
+        _unsigned(obstacles.unsigned),
+        _foreign_change(backups, live, same),
+        _other_clouds(backups, clouds),
+        _other_hosts(obstacles.needed_by),
+        _regained(obstacles.regained),
+    ]
+    obstacle = ", and ".join(filter(None, found))
     if not obstacle:
         return Verdict(reason, unknown)
     if not force:
         raise _needs_force(backups[0].resource, obstacle)
-    warning = f"It {obstacle}: force discards what other writers changed or other clouds need."
-    return Verdict(reason, (warning, *unknown))
+    return Verdict(reason, (f"It {obstacle}: force restores it all the same.", *unknown))
 
 
 def _needs_force(resource: str, obstacle: str) -> RefusedError:
     return RefusedError(
         f"The {resource} {obstacle}.",
         f"To see the difference, run in check mode with {option('force', 'rollback_force')}, which "
-        "restores the backup and discards what other writers changed or other clouds need.",
+        "restores the backup all the same: changes of other writers, and what other clouds need, "
+        "are discarded.",
     )
+
+
+def _unsigned(files: t.Sequence[str]) -> str | None:
+    """The files that anybody could have made or changed who can write to their directory."""
+    if not files:
+        return None
+    return (
+        f"has backups that {option('backup_key')} did not sign, or that were changed since "
+        f"({', '.join(files)})"
+    )
+
+
+def _regained(principals: t.Sequence[str]) -> str | None:
+    """The principals that a restored policy would let in again."""
+    return f"would again allow access to {', '.join(principals)}" if principals else None
 
 
 def _other_clouds(backups: t.Iterable[Backup], clouds: t.Collection[str] | None) -> str | None:

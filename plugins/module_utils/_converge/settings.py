@@ -33,7 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_
     DEFAULT_QUOTA_CHARS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_key import (
+    KEY_FALLBACK,
+)
 
 PREFIX = "cloud_iam_"
 # What the role sets itself: its tasks' results, and what it knows between its tasks.
@@ -74,7 +76,8 @@ class CloudSettings:
     allow_privileged: bool = _field("bool", False)
     quota_chars: int = _field("int", DEFAULT_QUOTA_CHARS)
     backup: bool = _field("bool", True)
-    backup_dir: str = _field("path", DIRECTORY)
+    backup_dir: str | None = _field("path")
+    backup_key: str | None = _field("str", no_log=True, fallback=KEY_FALLBACK)
     run_id: str | None = _field("str")
     lock_dir: str | None = _field("path")
     connection: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
@@ -83,8 +86,8 @@ class CloudSettings:
     def secrets(self) -> set[str]:
         """The values that no output may show."""
         rules = connection_rules()
-        values = (value for name, value in self.connection.items() if rules[name].get("no_log"))
-        return {str(value) for value in values if value}
+        values = [value for name, value in self.connection.items() if rules[name].get("no_log")]
+        return {str(value) for value in (*values, self.backup_key) if value}
 
     def trust_options(self, state: str) -> Json:
         """The options of the module iam_trust_ec2."""
@@ -151,6 +154,7 @@ class CloudSettings:
             "account_id": self.account_id,
             "backup": self.backup,
             "backup_dir": self.backup_dir,
+            "backup_key": self.backup_key,
             "run_id": self.run_id,
             "lock_dir": self.lock_dir,
         }

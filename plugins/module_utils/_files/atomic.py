@@ -43,10 +43,10 @@ def atomic_write(
             os.unlink(temporary)
         raise
     if durable:
-        _sync_directory(os.path.dirname(path) or os.curdir)
+        sync_directory(os.path.dirname(path) or os.curdir)
 
 
-def _sync_directory(directory: str) -> None:
+def sync_directory(directory: str) -> None:
     """Flush a directory's entries to the disk, if its file system supports that."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -6,7 +6,8 @@
 read backups.
 
 This module util is private to the collection. File names sort by time and cannot lead out of the
-backup directory: names of roles and compute configs are reduced to letters, digits and dashes.
+backup directory: names of roles and compute configs are reduced to letters, digits and dashes. A
+backup is signed, and belongs to its file name, so that none can be forged or exchanged for another.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import dataclasses
 import datetime
 import errno
 import hashlib
+import hmac
 import json
 import os
 import re
-import stat
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
@@ -35,12 +36,22 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_key import (
+    KEY_FALLBACK,
+    check_given_key,
+    check_key,
+    known_key,
+    signature_of,
+    signing_key,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
 
-DIRECTORY = "~/.ansible/anyscale_backups"
 TRUST_POLICY, BUCKET_POLICY, COMPUTE_CONFIG = "trust_policy", "bucket_policy", "compute_config"
 
 _SCHEMA_VERSION = 1
+_SIGNATURE = "signature"
 # By kind: the keys that identify the document, and the resource name that the task that writes it
 # uses.
 _TARGETS = {
@@ -85,11 +96,31 @@ class Backup:
         return _TARGETS[self.kind][1].format(**self.target)
 
 
+@dataclasses.dataclass(frozen=True)
+class StoredBackup:
+    """A backup with its file, and the content of this."""
+
+    path: str
+    backup: Backup
+    content: t.Mapping[str, t.Any]
+
+    def is_signed_with(self, key: bytes | None) -> bool:
+        """Whether the holder of a key wrote the file, and nobody has changed it since."""
+        signed = {name: value for name, value in self.content.items() if name != _SIGNATURE}
+        found = self.content.get(_SIGNATURE)
+        return (
+            key is not None
+            and isinstance(found, str)
+            and hmac.compare_digest(found.encode(), signature_of(signed, key).encode())
+        )
+
+
 def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The options of a module that backs up what it replaces."""
     return {
         "backup": {"type": "bool", "default": False},
-        "backup_dir": {"type": "path", "default": DIRECTORY},
+        "backup_dir": {"type": "path"},
+        "backup_key": {"type": "str", "no_log": True, "fallback": KEY_FALLBACK},
         "run_id": {"type": "str"},
     }
 
@@ -98,8 +129,18 @@ def check_backup_options(params: t.Mapping[str, t.Any]) -> None:
     """Reject backup options that make no usable file name or directory."""
     if params.get("run_id") is not None:
         check_run_id(params["run_id"])
+    check_given_key(params.get("backup_key"))
     if params.get("backup"):
-        check_directory(params["backup_dir"])
+        backup_directory(params.get("backup_dir"))
+
+
+def backup_directory(given: str | None) -> str:
+    """The directory for backups, by default one in ``ANSIBLE_HOME``."""
+    return (
+        os.path.join(ansible_home(), "anyscale_backups")
+        if given is None
+        else check_directory(given)
+    )
 
 
 def check_directory(directory: str) -> str:
@@ -129,17 +170,17 @@ def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[s
     """
     if backup is None or not params.get("backup"):
         return {}
+    directory = backup_directory(params.get("backup_dir"))
+    key = signing_key(params.get("backup_key"), directory)
     now = datetime.datetime.now(datetime.timezone.utc)
-    stamp = f"{now:%Y%m%dT%H%M%S}-{now:%f}Z"
-    run_id = params.get("run_id") or stamp
-    directory = check_directory(params["backup_dir"])
-    path = os.path.join(directory, f"{stamp}.{run_id}.{backup.kind}.{_file_label(backup)}.json")
     content = {
         "schema_version": _SCHEMA_VERSION,
         "written_at": now.isoformat(),
-        "run_id": run_id,
+        "run_id": params.get("run_id") or _stamp(now),
         **dataclasses.asdict(backup),
     }
+    content[_SIGNATURE] = signature_of(content, key)
+    path = os.path.join(directory, _file_name(now, content["run_id"], backup))
     try:
         _make_private(directory)
         atomic_write(path, _json.dumps(content, indent=2, ensure_ascii=False) + "\n", durable=True)
@@ -152,7 +193,8 @@ def check_writable(backup: Backup | None, params: t.Mapping[str, t.Any]) -> None
     """Raise if a backup that the parameters ask for could not be written, without writing anything."""
     if backup is None or not params.get("backup"):
         return
-    directory = check_directory(params["backup_dir"])
+    directory = backup_directory(params.get("backup_dir"))
+    check_key(params.get("backup_key"), directory)
     try:
         _refuse_shared(directory)
     except (OSError, ValueError) as error:
@@ -168,12 +210,12 @@ def delete_backup(backup_file: t.Mapping[str, str]) -> None:
             os.unlink(backup_file["backup_file"])
 
 
-def read(path: str) -> Backup:
-    """Read a backup. Raises if another user owns the file or can write to it, or if it is no
-    backup.
+def read(path: str) -> StoredBackup:
+    """Read a backup. Raises if another user owns the file or can write to it, if it is no backup, or
+    if it is not that of its file name.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(open_plain(path, os.O_RDONLY), encoding="utf-8") as file:
             found = os.fstat(file.fileno())
             content = _json.loads(file.read())
     except (OSError, ValueError) as error:
@@ -187,18 +229,26 @@ def read(path: str) -> Backup:
             f"The backup {path} belongs to another user.",
             "Check that it was not modified, then copy it as the user that runs this task.",
         )
-    if not stat.S_ISREG(found.st_mode) or found.st_mode & _WRITABLE_BY_OTHERS:
+    if found.st_mode & _WRITABLE_BY_OTHERS:
         raise InputError(
             f"Other users than its owner can write to the backup {path}.",
             "Check that it was not modified, then set its mode to 0600.",
         )
     try:
-        return _validated(content)
-    except (KeyError, TypeError, AttributeError, TaskError) as error:
+        backup = _validated(content)
+        _check_name(path, content, backup)
+    except (KeyError, TypeError, AttributeError, ValueError, TaskError) as error:
         raise InputError(
             f"{path} is not a backup that this release can read ({error}).",
             f"Set {option('files', 'rollback_paths')} to backups that this collection wrote.",
         ) from error
+    return StoredBackup(path, backup, content)
+
+
+def unsigned(stored: t.Iterable[StoredBackup], params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """The files that were not written with the operator's key, or were changed since."""
+    key = known_key(params.get("backup_key"))
+    return tuple(one.path for one in stored if not one.is_signed_with(key))
 
 
 def run_of(path: str) -> str:
@@ -221,6 +271,24 @@ def files_in(directory: str, run_id: str | None = None) -> list[str]:
         ) from error
     found = [(name, match["run_id"]) for name in names if (match := _NAME.match(name))]
     return [os.path.join(directory, name) for name, run in found if run_id in (None, run)]
+
+
+def _file_name(written_at: datetime.datetime, run_id: str, backup: Backup) -> str:
+    return f"{_stamp(written_at)}.{run_id}.{backup.kind}.{_file_label(backup)}.json"
+
+
+def _stamp(time: datetime.datetime) -> str:
+    return f"{time:%Y%m%dT%H%M%S}-{time:%f}Z"
+
+
+def _check_name(path: str, content: t.Mapping[str, t.Any], backup: Backup) -> None:
+    """Raise if a file's name is not the one that its content was written to: a run is found by it."""
+    written_at = datetime.datetime.fromisoformat(content["written_at"])
+    if written_at.utcoffset() != datetime.timedelta(0):
+        raise InputError("written_at is not a time in UTC")
+    name = _file_name(written_at, content["run_id"], backup)
+    if os.path.basename(path) != name:
+        raise InputError(f"its content belongs to a file with the name {name}")
 
 
 def _file_label(backup: Backup) -> str:

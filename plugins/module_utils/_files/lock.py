@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     UnsettledError,
     option,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
 VARIABLE = "RAYFLEET_LOCK_DIR"
@@ -83,7 +84,7 @@ def lock_directory(directory: str | None) -> str:
 
 def _open(path: str) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        return open_plain(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise TaskError(
             f"The lock file {path} cannot be opened: {error.strerror}.",

@@ -37,6 +37,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
+    configured_home,
+    with_environment,
+)
 
 SWITCH = "anyscale_in_worker"
 # Variables that Python and its libraries, the dynamic loader and botocore's loader read only at
@@ -71,8 +75,10 @@ class InWorkerAction(ActionBase):
         obstacle = self._obstacle(variables, environment)
         if obstacle is None:
             display.vvv(f"{self._task.action}: in the worker process")
-            return merge_hash(result, self._run_here(environment))
+            return merge_hash(result, self._run_here({**configured_home(), **environment}))
         display.vvv(f"{self._task.action}: as a module, because {obstacle}")
+        if self._connection.transport == "local" and (home := configured_home()):
+            self._task.environment = [home, *(self._task.environment or ())]
         result = merge_hash(
             result, self._execute_module(task_vars=variables, wrap_async=self._task.async_val)
         )
@@ -112,7 +118,7 @@ class InWorkerAction(ActionBase):
     def _run_here(self, environment: t.Mapping[str, str]) -> Result:
         gc.freeze()  # what was loaded since this action was imported
         # The directory in which a local connection runs modules.
-        with _environment(environment), contextlib.chdir(self._loader.get_basedir()):
+        with with_environment(environment), contextlib.chdir(self._loader.get_basedir()):
             validated = Validated(
                 self.module_class, self._task.resolved_action or self._task.action, self._task.args
             )
@@ -138,18 +144,6 @@ class InWorkerAction(ActionBase):
             )
         except TaskError as error:
             return {"failed": True, **error.failure()}
-
-
-@contextlib.contextmanager
-def _environment(variables: t.Mapping[str, str]) -> t.Iterator[None]:
-    """Set the task's ``environment:`` while it runs. The items of a loop share this process."""
-    before = dict(os.environ)
-    os.environ.update({name: str(value) for name, value in variables.items()})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def warm_up_workers() -> None:

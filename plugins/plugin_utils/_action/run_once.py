@@ -19,6 +19,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
+    configured_home,
+    with_environment,
+)
 
 Json = dict[str, t.Any]
 
@@ -43,7 +47,8 @@ class FleetAction(ActionBase):
         names = list(variables[self.hosts_variable])
         refuse_patterns(names)
         try:
-            found = self.run_for(names, variables["hostvars"], arguments)
+            with with_environment(configured_home()):
+                found = self.run_for(names, variables["hostvars"], arguments)
             warnings = map(escape_control_chars, found.get("warnings", ()))
             return {**result, "changed": False, **found, "warnings": list(warnings)}
         except TaskError as error:

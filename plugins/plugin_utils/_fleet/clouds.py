@@ -106,12 +106,13 @@ class CloudVariables:
 
 
 def _known_settings(values: Variables) -> CloudSettings:
-    """What is known of a cloud with an error: with the connection, since the error may quote one of
-    its secrets, in another variable.
+    """What is known of a cloud with an error: with the secrets, since the error may quote one of
+    them, in another variable.
     """
     account_id = str(values.get("cloud_iam_account_id") or "")
     connection = {option: values.get(PREFIX + option) for option in connection_rules()}
-    return CloudSettings(account_id, connection=connection)
+    key = values.get(f"{PREFIX}backup_key")
+    return CloudSettings(account_id, backup_key=key, connection=connection)
 
 
 def run_id(variables: t.Mapping[str, t.Any]) -> str:

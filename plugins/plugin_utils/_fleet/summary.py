@@ -13,7 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    DIRECTORY,
+    backup_directory,
     run_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
@@ -106,7 +106,9 @@ def _how_to_restore(backup: t.Mapping[str, str]) -> str:
     folder = backup["folder"]
     if folder.startswith(f"{home}/"):
         folder = f"~{folder.removeprefix(home)}"
-    elsewhere = "" if folder == DIRECTORY else f" -e cloud_iam_backup_dir={folder}"
+    elsewhere = (
+        "" if backup["folder"] == backup_directory(None) else f" -e cloud_iam_backup_dir={folder}"
+    )
     return (
         f"Backups of the replaced documents are in {folder}. To restore them: ansible-playbook "
         f"rayfleet.anyscale.rollback -e rollback_run={backup['run']}{elsewhere}"

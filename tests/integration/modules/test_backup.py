@@ -128,7 +128,7 @@ def test_a_change_keeps_what_was_there_and_what_it_left(
     assert [path] == list(folder.iterdir())
     assert f".4711.{KINDS[module]}." in path.name
     assert [stat.S_IMODE(found.stat().st_mode) for found in (path, folder)] == [0o600, 0o700]
-    backup = read(str(path))
+    backup = read(str(path)).backup
     assert (backup.kind, backup.account_id) == (KINDS[module], ACCOUNT)
     assert result["diff"]["after_header"] == f"{backup.resource} (after)"
     assert same(module, backup.before, before)
@@ -247,9 +247,8 @@ def test_an_interrupted_backup_leaves_no_file_and_no_change(
 
     monkeypatch.setattr(os, "fsync", full)
     seeded.clear_calls()
-    message = failure(
-        run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], backup=True, backup_dir=str(folder))
-    )["msg"]
+    keep = {"backup": True, "backup_dir": str(folder), "backup_key": "a key of the operator"}
+    message = failure(run_module("iam_trust_ec2", **GIVEN["iam_trust_ec2"], **keep))["msg"]
     assert "No space left on device" in message
     assert (list(folder.iterdir()), seeded.writes()) == ([], [])
 
@@ -265,7 +264,7 @@ def test_the_backup_is_there_before_the_write(
     seeded.fault("POST /api/v2/compute_templates/", status=403, code="forbidden")
     failure(run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder)))
     (path,) = folder.iterdir()
-    assert same(module, read(str(path)).before, before)
+    assert same(module, read(str(path)).backup.before, before)
     assert same(module, live(seeded, module), before)
 
 
@@ -301,8 +300,8 @@ def test_a_bucket_without_a_policy_and_one_whose_policy_is_deleted(
     make_role(sandbox)
     make_bucket(sandbox, "fleet-data")
     given = {"bucket": "fleet-data", "roles": [ROLE_ARN], "backup": True, "backup_dir": str(folder)}
-    made = read(run_module("s3_cloud_access", **given)["backup_file"])
-    gone = read(run_module("s3_cloud_access", **given, state="absent")["backup_file"])
+    made = read(run_module("s3_cloud_access", **given)["backup_file"]).backup
+    gone = read(run_module("s3_cloud_access", **given, state="absent")["backup_file"]).backup
     assert made.before is None
     assert gone.after is None
     assert policies_equal(made.after, gone.before)
@@ -318,8 +317,10 @@ def test_a_compute_config_that_is_made_and_one_that_is_archived(
         "backup": True,
         "backup_dir": str(folder),
     }
-    made = read(run_module("compute_config_profile", **given)["backup_file"])
-    archived = read(run_module("compute_config_profile", **given, state="archived")["backup_file"])
+    made = read(run_module("compute_config_profile", **given)["backup_file"]).backup
+    archived = read(
+        run_module("compute_config_profile", **given, state="archived")["backup_file"]
+    ).backup
     assert made.before is None
     assert archived.after is None
     assert same_config(made.after, archived.before)
@@ -353,7 +354,7 @@ def test_hostile_names_of_compute_configs(
         )
         assert path.parent == folder
         assert path.is_file()
-        assert read(str(path)).target["name"] == name
+        assert read(str(path)).backup.target["name"] == name
     assert len(list(folder.iterdir())) == 4
 
 
@@ -423,7 +424,7 @@ def test_it_is_of_what_was_replaced_and_not_of_what_was_seen_first(
     result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
     (path,) = folder.iterdir()
     assert result["backup_file"] == str(path)
-    backup = read(str(path))
+    backup = read(str(path)).backup
     assert policies_equal(backup.before, with_newcomer)
     assert policies_equal(backup.after, live(seeded, module))
     run_module("backup_restore", files=[str(path)])
@@ -447,9 +448,9 @@ def test_each_document_that_was_replaced_is_kept(
     result = run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder))
     first, last = sorted(folder.iterdir())
     assert result["backup_file"] == str(last)
-    assert policies_equal(read(str(first)).before, found)
-    assert policies_equal(read(str(last)).before, with_newcomer)
-    assert policies_equal(read(str(last)).after, live(seeded, module))
+    assert policies_equal(read(str(first)).backup.before, found)
+    assert policies_equal(read(str(last)).backup.before, with_newcomer)
+    assert policies_equal(read(str(last)).backup.after, live(seeded, module))
     refusal = failure(run_module("backup_restore", files=[str(first), str(last)]))
     assert "was changed by another writer while the run wrote to it" in refusal["msg"]
     run_module("backup_restore", files=[str(last)])
@@ -502,7 +503,7 @@ def test_all_hosts_of_a_run_share_its_id(
     running_sandbox.seed(clouds)
     inventory = inventory_file(tmp_path, running_sandbox, clouds)
     variables = ("-e", json.dumps(WAYS[way]))
-    folder = tmp_path / ".ansible/anyscale_backups"
+    folder = tmp_path / "ansible/anyscale_backups"
     run_playbook(running_sandbox, "onboard", inventory, "--check", *variables)
     assert not folder.exists()
     first = run_playbook(running_sandbox, "onboard", inventory, *variables)
@@ -542,12 +543,4 @@ def test_the_role_keeps_backups_as_configured(
     kept = _backups(tmp_path / "kept")
     assert {backup["run_id"] for backup in kept} == {"4711"}
     assert len(kept) == 3, "those of the one cloud alone"
-    assert not (tmp_path / ".ansible/anyscale_backups").exists()
-
-
-def test_the_default_folder_is_documented() -> None:
-    """The modules', the fragment's and the role's are one."""
-    root = pathlib.Path(__file__).resolve().parents[3]
-    fragment = (root / "plugins/doc_fragments/_backup.py").read_text()
-    role = yaml.safe_load((root / "roles/cloud_iam/defaults/main.yml").read_text())
-    assert f"default: {role['cloud_iam_backup_dir']}\n" in fragment
+    assert not (tmp_path / "ansible/anyscale_backups").exists()

@@ -52,6 +52,7 @@ REFUSED: dict[str, str] = {
     "aws_ca_bundle": "blank",
     "assume_role_arn": "ARN of another account",
     "lock_dir": "path",
+    "backup_key": "blank",
     "quota_chars": "boolean",
     "bucket": "large number",
     "role": "number",
@@ -75,6 +76,7 @@ VALID: dict[str, str] = {
     "instance_profile": "number",
     "quota_chars": "large number",
     "run_id": "large number",
+    "backup_key": "shell",
 }
 # What an audit cannot find is one of its facts.
 REFUSED_IN: dict[tuple[str, str], str] = {

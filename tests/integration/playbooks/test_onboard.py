@@ -446,7 +446,7 @@ def test_nothing_is_written_where_a_variable_is_bad(refusals: tuple[Run, Path]) 
     run, folder = refusals
     assert run.writes == []
     assert not PWNED.exists()
-    assert not (folder / ".ansible/anyscale_backups").exists()
+    assert not (folder / "ansible/anyscale_backups").exists()
 
 
 def test_each_variable_of_the_role_is_tried() -> None:

@@ -191,13 +191,17 @@ def test_a_document_is_restored(seeded: Sandbox, run_module: Run, name: str) -> 
     made = converge(seeded, run_module, MODULE, ["changed_since_backup"], files=[backup])
     assert kind.same(kind.live(seeded, CLOUD), wanted)
     assert not kind.same(wanted, changed)
-    assert made["diff"]["before_header"] == f"{read(backup).resource} (before)"
+    assert made["diff"]["before_header"] == f"{read(backup).backup.resource} (before)"
     own = run_module(MODULE, files=[change(run_module, kind)], backup=True, run_id="back")[
         "backup_file"
     ]
-    check = run_module(MODULE, files=[own], check=True)
+    # What the rollback took from a principal is given back only by force.
+    forced = {"files": [own], "force": name != "compute config"}
+    if forced["force"]:
+        refused(seeded, run_module, MODULE, "would again allow access to", files=[own])
+    check = run_module(MODULE, **forced, check=True)
     assert (before(check), after(check)) == (after(made), before(made))
-    run_module(MODULE, files=[own])
+    run_module(MODULE, **forced)
     assert kind.same(kind.live(seeded, CLOUD), changed)
 
 
@@ -214,7 +218,8 @@ def test_there_was_none(seeded: Sandbox, run_module: Run, name: str) -> None:
     assert after(made) is None
     assert kind.live(seeded, BARE) is None
     settled(seeded, run_module, MODULE, files=[backup])
-    assert run_module(MODULE, files=[made["backup_file"]])["reasons"] == ["removed_since_backup"]
+    back = run_module(MODULE, files=[made["backup_file"]], force=True)
+    assert back["reasons"] == ["removed_since_backup"]
     assert kind.same(kind.live(seeded, BARE), changed)
 
 
@@ -287,15 +292,13 @@ def test_what_another_writer_changed_since_is_refused_unless_forced(
         MODULE,
         "was changed by another writer after the run",
         "force",
-        read(backup).resource,
+        read(backup).backup.resource,
         files=[backup],
     )
     forced = run_module(MODULE, files=[backup], force=True, backup=True)
-    assert any(
-        "force discards what other writers changed" in warning for warning in forced["warnings"]
-    )
+    assert any("force restores it all the same" in warning for warning in forced["warnings"])
     assert kind.same(kind.live(seeded, CLOUD), wanted)
-    assert kind.same(read(forced["backup_file"]).before, theirs)
+    assert kind.same(read(forced["backup_file"]).backup.before, theirs)
 
 
 def test_a_later_run_has_to_be_rolled_back_first(seeded: Sandbox, run_module: Run) -> None:
@@ -367,7 +370,7 @@ def test_a_deleted_principal_cannot_be_restored(seeded: Sandbox, run_module: Run
     backup = pathlib.Path(change(run_module, KINDS["trust policy"]))
     content = json.loads(backup.read_text())
     backup.write_text(json.dumps({**content, "before": document}))
-    refused(seeded, run_module, MODULE, gone, files=[str(backup)])
+    refused(seeded, run_module, MODULE, gone, files=[str(backup)], force=True)
 
 
 @pytest.mark.parametrize("check", [True, False], ids=["check mode", "for real"])
@@ -483,7 +486,8 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     again = run_playbook(running_sandbox, "rollback", inventory, *options)
     assert (again.exit_status, again.writes) == (0, [])
     assert not any(again.changed(cloud.name) for cloud in CLOUDS)
-    taken_back = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=back")
+    back = ("-e", "rollback_run=back", "-e", "rollback_force=true")
+    taken_back = run_playbook(running_sandbox, "rollback", inventory, *back)
     assert taken_back.exit_status == 0, taken_back.output
     for cloud, wanted in zip(CLOUDS, changed, strict=True):
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
@@ -685,7 +689,7 @@ def test_files_and_folders_in_the_place_of_a_run(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)
-    folder = tmp_path / ".ansible/anyscale_backups"
+    folder = tmp_path / "ansible/anyscale_backups"
     (trust,) = (
         str(path)
         for path in folder.glob("*.trust_policy.cld-*")
@@ -798,7 +802,7 @@ def test_a_mistake_is_explained(
 ) -> None:
     arguments, words = MISTAKES[case]
     running_sandbox.reset()
-    (tmp_path / ".ansible/anyscale_backups").mkdir(parents=True)
+    (tmp_path / "ansible/anyscale_backups").mkdir(parents=True)
     run = run_playbook(
         running_sandbox, "rollback", inventory_file(tmp_path, running_sandbox, CLOUDS), *arguments
     )

@@ -100,9 +100,8 @@ def given(module: str, folder: pathlib.Path) -> Json:
         return GIVEN[module]
     before = policy(LAMBDA)
     backup = Backup(TRUST_POLICY, {"role_arn": NEW.role_arn}, ACCOUNT, before, None)
-    return {
-        "files": [write_backup(backup, {"backup": True, "backup_dir": str(folder)})["backup_file"]]
-    }
+    kept = {"backup": True, "backup_dir": str(folder / "backups")}
+    return {"files": [write_backup(backup, kept)["backup_file"]]}
 
 
 # --- the tables -----------------------------------------------------------------------------------
@@ -137,6 +136,19 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "assume_role_session_name": (*_UNSET, *_WORDS),
     "lock_dir": _UNSET,
     "run_id": ("null", *_WORDS),
+    "backup_dir": ("null",),
+    # At least 16 characters, of any kind.
+    "backup_key": (
+        "null",
+        "large",
+        "path",
+        "shell",
+        "Jinja",
+        *_ARNS,
+        "dictionary",
+        "list",
+        "large number",
+    ),
     "quota_chars": ("large number", "boolean"),
     **dict.fromkeys(("config", "authority"), _ANY_CONFIG),
     "dest": ("null", *_LINES),

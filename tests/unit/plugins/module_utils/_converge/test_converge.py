@@ -130,7 +130,9 @@ def _params(tmp_path: Path) -> Json:
 
 def backups(folder: Path) -> list[str]:
     """The documents that were backed up, oldest first."""
-    return [read(str(path)).before["Id"] for path in sorted((folder / "backups").glob("*.json"))]
+    return [
+        read(str(path)).backup.before["Id"] for path in sorted((folder / "backups").glob("*.json"))
+    ]
 
 
 # --- the loop -------------------------------------------------------------------------------------
@@ -262,7 +264,7 @@ def test_an_error_says_what_was_written_before_it(tmp_path: Path, params: Json) 
     with pytest.raises(TaskError, match="Denied") as caught:
         converge(reconciler, params, check_mode=False)
     assert caught.value.details["written"] == [NAME]
-    assert read(caught.value.details["backup_file"]).before == {"Id": OLD}
+    assert read(caught.value.details["backup_file"]).backup.before == {"Id": OLD}
     assert caught.value.remedy == f"Ask. Already written: {NAME}."
 
 

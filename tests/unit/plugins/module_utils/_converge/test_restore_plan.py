@@ -9,11 +9,14 @@ left alone.
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    Obstacles,
     decide,
+    regained_principals,
     single_resource,
     written_for,
 )
@@ -22,6 +25,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    EC2,
+    LAMBDA,
+    Raw,
+    allow,
+    deny,
+    policy,
+)
 
 
 def same(one: str, other: str) -> bool:
@@ -46,11 +57,56 @@ def test_what_other_clouds_need_is_restored_only_by_force() -> None:
     """Whichever writer was last; a document that is restored already cannot lose anything."""
     backups = chain(("a", "b"))
     with pytest.raises(RefusedError, match="needed_by: speech, vision"):
-        decide(backups, "b", same, False, needed_by=NEEDED)
-    reason, warnings = decide(backups, "b", same, True, needed_by=NEEDED)
+        decide(backups, "b", same, False, Obstacles(needed_by=NEEDED))
+    reason, warnings = decide(backups, "b", same, True, Obstacles(needed_by=NEEDED))
     assert reason == "changed_since_backup"
     assert "speech, vision" in warnings[0]
-    assert decide(backups, "a", same, False, needed_by=NEEDED) == ("", ())
+    assert decide(backups, "a", same, False, Obstacles(needed_by=NEEDED)) == ("", ())
+
+
+ONLY_FORCED = {
+    "backups that the key did not sign": (
+        Obstacles(unsigned=("/b/1.json", "/b/2.json")),
+        "did not sign.*/b/1.json, /b/2.json",
+    ),
+    "principals that would be back": (
+        Obstacles(regained=("210987654321", "ec2.amazonaws.com")),
+        "again allow access to 210987654321, ec2.amazonaws.com",
+    ),
+}
+
+
+@pytest.mark.parametrize(("obstacles", "words"), ONLY_FORCED.values(), ids=ONLY_FORCED)
+def test_what_the_operator_has_to_look_at_is_restored_only_by_force(
+    obstacles: Obstacles, words: str
+) -> None:
+    backups = chain(("a", "b"))
+    with pytest.raises(RefusedError, match=words) as caught:
+        decide(backups, "b", same, False, obstacles)
+    assert "rollback_force" in caught.value.remedy
+    assert re.search(words, decide(backups, "b", same, True, obstacles).warnings[0])
+    assert decide(backups, "a", same, False, obstacles) == ("", ())
+
+
+ROLE_ID, ROLE, OTHER = "AROAQ3EGSIJTZ5AAAAAAA", "arn:aws:iam::123456789012:role/ray", "210987654321"
+LIVE = [allow(Principal={"AWS": ROLE, "Service": EC2}), deny(Principal={"AWS": OTHER})]
+REGAINED: dict[str, tuple[list[Raw], tuple[str, ...]]] = {
+    "none": ([], ()),
+    "one that has other rights": ([allow(Principal={"AWS": [ROLE]}, Action="s3:*")], ()),
+    "one that is shown as its unique id": ([allow(Principal={"AWS": ROLE_ID})], ()),
+    "another account": ([allow(Principal={"AWS": f"arn:aws:iam::{OTHER}:root"})], (OTHER,)),
+    "another service": ([allow(Principal={"Service": [EC2, LAMBDA]})], (LAMBDA,)),
+    "everybody": ([allow(Principal="*")], ("*",)),
+    "everybody but one": ([allow(NotPrincipal={"AWS": ROLE})], (f"all but {ROLE}",)),
+    "one that is denied": ([deny(Principal="*")], ()),
+}
+
+
+@pytest.mark.parametrize(("raws", "regained"), REGAINED.values(), ids=REGAINED)
+def test_principals_that_the_live_policy_does_not_allow_anything(
+    raws: list[Raw], regained: tuple[str, ...]
+) -> None:
+    assert regained_principals(policy(*raws), policy(*LIVE), {ROLE_ID: ROLE}) == regained
 
 
 REASONS = {
@@ -160,16 +216,19 @@ CLOUDS: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], list[str] | Non
 def test_what_other_clouds_use_is_refused_unless_forced(case: str) -> None:
     of, clouds, words = CLOUDS[case]
     if not words:
-        assert decide(shared(*of), "c", same, False, clouds) == ("changed_since_backup", ())
+        assert decide(shared(*of), "c", same, False, Obstacles(clouds)) == (
+            "changed_since_backup",
+            (),
+        )
         return
     with pytest.raises(RefusedError, match=words):
-        decide(shared(*of), "c", same, False, clouds)
-    assert words in decide(shared(*of), "c", same, True, clouds).warnings[0]
-    assert decide(shared(*of), "a", same, False, clouds) == ("", ())
+        decide(shared(*of), "c", same, False, Obstacles(clouds))
+    assert words in decide(shared(*of), "c", same, True, Obstacles(clouds)).warnings[0]
+    assert decide(shared(*of), "a", same, False, Obstacles(clouds)) == ("", ())
 
 
 def test_a_backup_that_does_not_say_for_which_cloud_it_is_is_warned_about() -> None:
-    verdict = decide(shared(("cld_1",), ()), "c", same, False, ["cld_1"])
+    verdict = decide(shared(("cld_1",), ()), "c", same, False, Obstacles(["cld_1"]))
     assert verdict.reason
     assert "may have been written for other clouds" in verdict.warnings[0]
     assert written_for(shared(("cld_1",), ())) == ()

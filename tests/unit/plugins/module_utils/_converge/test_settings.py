@@ -75,7 +75,6 @@ def test_paths_are_expanded(tmp_path: pathlib.Path) -> None:
     """On the controller, where the files are."""
     settings = parse_settings({**ACCOUNT, "cloud_iam_dest": "~/config.yml"})
     assert settings.dest == f"{tmp_path}/config.yml"
-    assert settings.backup_dir == f"{tmp_path}/.ansible/anyscale_backups"
 
 
 def test_other_variables_are_ignored() -> None:
@@ -105,9 +104,16 @@ def test_connection_options_fall_back_to_the_environment(monkeypatch: pytest.Mon
 
 def test_secrets_are_known() -> None:
     """So that no message shows them."""
-    names = ("secret_key", "session_token", "anyscale_token", "access_key", "profile")
+    names = (
+        "secret_key",
+        "session_token",
+        "anyscale_token",
+        "backup_key",
+        "access_key",
+        "profile",
+    )
     settings = parse_settings({**ACCOUNT, **{PREFIX + name: f"the {name}" for name in names}})
-    assert settings.secrets == {"the secret_key", "the session_token", "the anyscale_token"}
+    assert settings.secrets == {f"the {name}" for name in names[:4]}
     assert parse_settings(ACCOUNT).secrets == set()
 
 
@@ -213,6 +219,7 @@ EVERYTHING: Json = {
     "cloud_iam_quota_chars": 4096,
     "cloud_iam_backup": False,
     "cloud_iam_backup_dir": "/var/backups",
+    "cloud_iam_backup_key": "a key of the operator",
     "cloud_iam_lock_dir": "~/locks",
     "cloud_iam_access_key": "AKIAIOSFODNN7EXAMPLE",
     "cloud_iam_secret_key": "secret",

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import stat
 import typing as t
 
@@ -28,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     delete_backup,
     files_in,
     read,
+    unsigned,
     write_backup,
 )
 
@@ -68,6 +70,13 @@ KINDS: dict[str, Backup] = {
     ),
 }
 ONE = KINDS["a trust policy"]
+KEY = "a key of the operator"
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home without a key."""
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path_factory.mktemp("home")))
 
 
 def parameters(folder: pathlib.Path, **more: t.Any) -> dict[str, t.Any]:
@@ -84,7 +93,7 @@ def mode(path: pathlib.Path) -> int:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_kept_is_what_is_read(tmp_path: pathlib.Path, kind: str) -> None:
-    assert read(str(write(tmp_path, KINDS[kind]))) == KINDS[kind]
+    assert read(str(write(tmp_path, KINDS[kind]))).backup == KINDS[kind]
 
 
 def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
@@ -93,6 +102,7 @@ def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
         "schema_version",
         "written_at",
         "run_id",
+        "signature",
         *(field.name for field in dataclasses.fields(Backup)),
     }
     assert content["run_id"] == "4711"
@@ -105,7 +115,7 @@ def test_one_that_does_not_say_for_which_clouds_it_is_can_be_read(tmp_path: path
     content = json.loads(path.read_text())
     del content["clouds"]
     path.write_text(json.dumps(content))
-    assert read(str(path)) == ONE
+    assert read(str(path)).backup == ONE
 
 
 def test_only_the_owner_can_read_it(tmp_path: pathlib.Path) -> None:
@@ -179,7 +189,7 @@ def test_a_hostile_name_stays_in_its_folder(tmp_path: pathlib.Path, name: str) -
     )
     assert path.parent == tmp_path / "backups"
     assert [path] == list(path.parent.iterdir())
-    assert read(str(path)).target["name"] == name
+    assert read(str(path)).backup.target["name"] == name
 
 
 @given(name=st.text(min_size=1), other=st.text(min_size=1))
@@ -217,7 +227,7 @@ def test_an_interrupted_write_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path)
+        write(tmp_path, backup_key=KEY)
     assert list((tmp_path / "backups").iterdir()) == []
 
 
@@ -252,7 +262,8 @@ def test_a_folder_that_cannot_be_used_is_explained(tmp_path: pathlib.Path, case:
 
 
 def _content(**changes: t.Any) -> str:
-    return json.dumps({"schema_version": 1, **dataclasses.asdict(ONE), **changes})
+    told = {"schema_version": 1, "written_at": "2027-01-05T09:00:00+00:00", "run_id": "4711"}
+    return json.dumps({**told, **dataclasses.asdict(ONE), **changes})
 
 
 GARBAGE: dict[str, str] = {
@@ -289,6 +300,15 @@ GARBAGE: dict[str, str] = {
         kind="compute_config", target={"cloud_id": "cld_1", "name": ""}, before=CONFIG, after=None
     ),
 }
+
+
+def test_only_its_name_keeps_this_content_from_being_a_backup(tmp_path: pathlib.Path) -> None:
+    """So that each case below is refused for its own reason."""
+    path = (
+        tmp_path / f"20270105T090000-000000Z.4711.trust_policy.{files_backup._file_label(ONE)}.json"
+    )
+    path.write_text(_content())
+    assert read(str(path)).backup == ONE
 
 
 @pytest.mark.parametrize("case", GARBAGE)
@@ -347,3 +367,119 @@ def test_a_backup_that_cannot_be_read_is_explained(path: str) -> None:
 def test_a_folder_that_cannot_be_read_is_explained() -> None:
     with pytest.raises(InputError, match="/no/such/folder"):
         files_in("/no/such/folder")
+
+
+# --- what a backup is believed ------------------------------------------------------------------
+
+
+def changed(path: pathlib.Path, **changes: t.Any) -> pathlib.Path:
+    """The same file with another content."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return path
+
+
+OTHER_NAME: dict[str, dict[str, t.Any]] = {
+    "another run": {"run_id": "4712"},
+    "a run that is no text": {"run_id": 4711.5},
+    "another time": {"written_at": "2020-01-01T00:00:00+00:00"},
+    "the same time in another zone": {"written_at": "2020-01-01T01:00:00+01:00"},
+    "a time without a zone": {"written_at": "2020-01-01T00:00:00"},
+    "no time": {"written_at": "yesterday"},
+    "another target": {"target": {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray/other"}},
+    "another kind": {"kind": "bucket_policy", "target": {"bucket": "anyscale-prod"}},
+}
+
+
+@pytest.mark.parametrize("changes", OTHER_NAME.values(), ids=OTHER_NAME)
+def test_a_backup_belongs_to_its_file_name(
+    tmp_path: pathlib.Path, changes: dict[str, t.Any]
+) -> None:
+    path = changed(write(tmp_path), **changes)
+    with pytest.raises(InputError, match="is not a backup"):
+        read(str(path))
+
+
+def test_a_renamed_backup_is_refused(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path)
+    moved = path.rename(path.with_name(path.name.replace("4711", "4712")))
+    with pytest.raises(InputError, match=re.escape(path.name)):
+        read(str(moved))
+
+
+def test_a_backup_is_believed_with_the_key_that_signed_it_alone(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path, backup_key=KEY)
+    stored = read(str(path))
+    assert unsigned([stored], {"backup_key": KEY}) == ()
+    assert unsigned([stored], {"backup_key": "another key of someone"}) == (str(path),)
+    assert unsigned([stored], {}) == (str(path),)
+
+
+def test_the_key_of_the_user_is_made_by_the_first_backup(tmp_path: pathlib.Path) -> None:
+    stored = read(str(write(tmp_path)))
+    assert unsigned([stored], {}) == ()
+    assert unsigned([stored], {"backup_key": KEY}) == (stored.path,)
+
+
+EDITED: dict[str, dict[str, t.Any]] = {
+    "the document before": {"before": {**TRUST, "Id": "other"}},
+    "the document after": {"after": None},
+    "the clouds": {"clouds": ["cld_7"]},
+    "more than is read": {"note": "x"},
+    "no signature": {"signature": None},
+    "a signature that is no text": {"signature": 7},
+    "a signature in other letters": {"signature": "ü" * 64},
+}
+
+
+@pytest.mark.parametrize("changes", EDITED.values(), ids=EDITED)
+def test_an_edited_backup_is_not_believed(
+    tmp_path: pathlib.Path, changes: dict[str, t.Any]
+) -> None:
+    path = changed(write(tmp_path), **changes)
+    assert unsigned([read(str(path))], {}) == (str(path),)
+
+
+def test_a_signature_does_not_depend_on_the_layout(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(content.items())), ensure_ascii=False))
+    assert unsigned([read(str(path))], {}) == ()
+
+
+def _socket(path: pathlib.Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+NO_PLAIN_FILES: dict[str, t.Callable[[pathlib.Path], None]] = {
+    "a FIFO": os.mkfifo,
+    "a socket": _socket,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a link": lambda path: path.symlink_to(path.with_name("elsewhere.json")),
+    "a folder": pathlib.Path.mkdir,
+}
+
+
+@pytest.mark.parametrize("make", NO_PLAIN_FILES.values(), ids=NO_PLAIN_FILES)
+def test_what_is_no_plain_file_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], None]
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    (tmp_path / "elsewhere.json").write_text("{}")
+    make(pathlib.Path("x.json"))
+    with pytest.raises(
+        InputError, match=r"cannot be read: it is (not a plain file|a symbolic link)"
+    ):
+        read("x.json")
+
+
+def test_the_default_folder_is_in_ansibles_home(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "home"))
+    path = write(tmp_path, backup_dir=None)
+    assert path.parent == tmp_path / "home/anyscale_backups"
+    assert [key.name for key in path.parents[1].glob("*.key")] == ["anyscale_backup.key"]
+    monkeypatch.delenv("ANSIBLE_HOME")
+    monkeypatch.setenv("HOME", "/home/jo")
+    assert files_backup.backup_directory(None) == "/home/jo/.ansible/anyscale_backups"

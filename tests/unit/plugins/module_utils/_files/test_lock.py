@@ -86,6 +86,20 @@ def test_a_lock_file_that_cannot_be_opened_is_an_error_for_users(tmp_path: pathl
         pass
 
 
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")], ids=["a FIFO", "a link"]
+)
+def test_a_lock_file_that_is_no_plain_file_is_refused_at_once(
+    folder: pathlib.Path, make: t.Callable[[pathlib.Path], None]
+) -> None:
+    with resource_lock("a bucket", str(folder)):
+        (path,) = folder.iterdir()
+    path.unlink()
+    make(path)
+    with pytest.raises(TaskError, match="cannot be opened"), resource_lock("a bucket", str(folder)):
+        pass
+
+
 def test_processes_exclude_one_another(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")

@@ -11,7 +11,6 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import DIRECTORY
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
     counts_of,
@@ -143,7 +142,8 @@ def test_the_command_that_restores_the_backups(
 ) -> None:
     """It can be copied as it is."""
     monkeypatch.setenv("HOME", "/home/jo")
-    default = DIRECTORY.removeprefix("~/")
+    monkeypatch.delenv("ANSIBLE_HOME", raising=False)
+    default = ".ansible/anyscale_backups"
     place = folder.format(home="/home/jo", default=default)
     line = lines_of({"a": {**CHANGED, "backup_files": [_backup(place)]}}, check_mode=False)[-1]
     assert line == (
