@@ -25,10 +25,11 @@ from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action import in_worker
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
+    SessionCache,
+    new_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 # What properties are tried on: a few examples each time, many with --hypothesis-profile=thorough.
@@ -181,7 +182,9 @@ def _run_in_worker(module: str, arguments: Result, check: bool, folder: pathlib.
         tempfile.TemporaryDirectory(dir=folder) as sessions,
         mock.patch.object(in_worker.gc, "freeze"),
         mock.patch.object(in_worker, "_shows_invocation", return_value=True),
-        mock.patch.object(in_worker, "run_cache", functools.partial(SessionCache, sessions)),
+        mock.patch.object(
+            in_worker, "run_cache", functools.partial(SessionCache, sessions, new_key())
+        ),
     ):
         result = {"changed": False, **action._run_here({})}
     return t.cast(Result, json.loads(json.dumps(result)))

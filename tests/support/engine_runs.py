@@ -14,12 +14,13 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     PREFIX,
     parse_settings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
+    SessionCache,
+    new_key,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
@@ -51,7 +52,9 @@ def converge(
     }
     # The folder of a run, and what was read for it, go with the run.
     with tempfile.TemporaryDirectory() as folder:
-        services = Services(AccountSessions(SessionCache(folder), THREADS), len(engine_clouds))
+        services = Services(
+            AccountSessions(SessionCache(folder, new_key()), THREADS), len(engine_clouds)
+        )
         engine = Engine(services, state=state, stages=STAGES, threads=THREADS, keeps_documents=True)
         with Feed(folder, lambda _line, **_color: None) as feed:
             run_options = RunOptions(diff=True, **options)

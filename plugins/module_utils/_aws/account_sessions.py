@@ -21,8 +21,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam im
     AwsManagedPolicies,
     BulkSession,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import (
+    CredentialCache,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.limits import (
     MAX_CALLS,
@@ -40,8 +40,10 @@ Key = tuple[t.Any, ...]
 class AccountSessions:
     """One session for all work that connects in the same way."""
 
-    def __init__(self, cache: SessionCache | None, threads: int, bulk_reads: bool = True) -> None:
-        """``cache`` shares the credentials of assumed roles with other processes; ``threads`` is
+    def __init__(
+        self, cache: CredentialCache | None, threads: int, bulk_reads: bool = True
+    ) -> None:
+        """``cache`` shares credentials with other processes; ``threads`` is
         how many use the sessions; ``bulk_reads``, whether IAM is read by the page where that needs
         fewer calls.
         """

@@ -91,13 +91,22 @@ def connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     that boto3 reads.
     """
     options = {name: params.get(name) for name in aws_argument_spec() if name != "account_id"}
+    return {**options, "environment": _environment()}
+
+
+def base_connection_of(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The key that identifies the credentials that boto3 finds itself, with which roles are assumed:
+    those of a profile are the same for all of them.
+    """
+    options = {name: params.get(name) for name in ("profile", "region")}
+    return {**options, "environment": _environment()}
+
+
+def _environment() -> dict[str, str]:
     return {
-        **options,
-        "environment": {
-            name: value
-            for name, value in os.environ.items()
-            if name.startswith("AWS_") or name == "HOME"
-        },
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("AWS_") or name == "HOME"
     }
 
 

@@ -48,6 +48,15 @@ def good_until(expires: float) -> float:
     return expires - min(_SPARE_SECONDS, (expires - time.time()) / 2)
 
 
+class CredentialCache(t.Protocol):
+    """Credentials that the tasks of a run share."""
+
+    def credentials(
+        self, key: t.Mapping[str, t.Any], find: t.Callable[[], Credentials]
+    ) -> Credentials:
+        """Those that are kept for a key, else those that ``find`` returns."""
+
+
 class Signing(t.NamedTuple):
     """What botocore signs a request with."""
 

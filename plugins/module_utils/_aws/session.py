@@ -22,14 +22,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import acc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     DEFAULT_SESSION_NAME,
     aws_argument_spec,
+    base_connection_of,
     check_connection,
     connection_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.botocore_loader import (
     core_session,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_chain import (
     find_credentials,
@@ -40,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_
     is_about_credentials,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import (
+    CredentialCache,
     Credentials,
     LazyCredentials,
     good_until,
@@ -103,7 +102,7 @@ class AwsSession:
     """A thread-safe session in the account that the options select. It makes no call before the
     first request.
 
-    ``cache`` shares the credentials of assumed roles with other tasks; ``connections`` is the size
+    ``cache`` shares credentials with other tasks; ``connections`` is the size
     of the connection pool of a service; ``limits`` are those of the account, where other sessions
     call it at the same time; ``sources`` shares the ARNs of those who assume roles.
     """
@@ -111,7 +110,7 @@ class AwsSession:
     def __init__(
         self,
         params: t.Mapping[str, t.Any],
-        cache: SessionCache | None = None,
+        cache: CredentialCache | None = None,
         connections: int = 1,
         limits: AccountLimits | None = None,
         sources: t.MutableMapping[str, str] | None = None,
@@ -194,8 +193,7 @@ class AwsSession:
         params = self._params
         with self._setting_errors("An AWS session"):
             core = core_session()
-        given = _given_keys(params)
-        credentials = LazyCredentials(lambda: given or find_credentials(core))
+        credentials = LazyCredentials(functools.partial(self._find_base, core))
         core.register_component("credential_provider", credentials)
         # Of the clients with which boto3 gets credentials
         core.set_default_client_config(Config(**_TIMEOUTS))
@@ -206,6 +204,19 @@ class AwsSession:
         )
         return session, credentials
 
+    def _find_base(self, core: t.Any) -> Credentials:
+        params = self._params
+        given = _given_keys(params)
+        if given:
+            return given
+        find = functools.partial(find_credentials, core)
+        # Keys of the environment come first, unless an option names a profile.
+        if self._cache is None or (
+            os.environ.get("AWS_ACCESS_KEY_ID") and not params.get("profile")
+        ):
+            return find()
+        return self._cache.credentials(base_connection_of(params), find)
+
     def _assumed_session(self) -> tuple[t.Any, Credentials]:
         """A session with the assumed role. The base session is created only if it is needed."""
         base = functools.cache(self._base_session)
@@ -214,7 +225,9 @@ class AwsSession:
             return self._assume(*base())
 
         assumed = (
-            self._cache.assumed(connection_of(self._params), assume) if self._cache else assume()
+            self._cache.credentials(connection_of(self._params), assume)
+            if self._cache
+            else assume()
         )
         self._caller_arn = assumed.caller_arn
         session = boto3.session.Session(

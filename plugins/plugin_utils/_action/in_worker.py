@@ -30,13 +30,14 @@ from ansible.utils.vars import merge_hash
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import botocore_loader
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
+    SessionCache,
+    new_key,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
     configured_home,
     with_environment,
@@ -48,6 +49,9 @@ SWITCH = "anyscale_in_worker"
 _READ_AT_START = ("PYTHON", "LD_", "DYLD_", "AWS_DATA_PATH", "SSL_CERT_", "TMP", "TEMP")
 # macOS terminates a process that was forked after boto3 was used.
 FORK_IS_UNSAFE = sys.platform == "darwin"
+
+# Made in the controller's memory when an action is imported, and inherited by the workers that it forks.
+_RUN_KEY = new_key()
 
 Result = dict[str, t.Any]
 display = Display()
@@ -161,11 +165,11 @@ def warm_up_workers() -> None:
 
 
 def run_cache(ignore_cached_denials: bool = False) -> SessionCache:
-    """The sessions of this run of Ansible. Ansible's temporary directory belongs to its user alone,
-    and is removed with the run.
+    """The credentials of this run of Ansible. Ansible's temporary directory belongs to its user
+    alone, and is removed with the run, unless that is killed.
     """
     return SessionCache(
-        os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), ignore_cached_denials
+        os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), _RUN_KEY, ignore_cached_denials
     )
 
 

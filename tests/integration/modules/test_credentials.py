@@ -22,8 +22,15 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import credential_process
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import CredentialsError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
+    SessionCache,
+    new_key,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.support.engine_runs import converge
 from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import pass_quickly
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
@@ -360,3 +367,74 @@ def test_an_error_is_described_without_a_call(
     result = run_module("iam_trust_ec2", role=CLOUD.role_name)
     assert "GetRole" in result["msg"]
     assert [call["operation"] for call in sandbox.calls()] == ["AssumeRole", "GetRole"]
+
+
+COUNTED = """
+import json, sys
+with open(sys.argv[1], "a") as log:
+    log.write("x")
+if not sys.argv[2:]:
+    sys.exit(3)
+keys = {"AccessKeyId": sys.argv[2], "SecretAccessKey": "counted"}
+print(json.dumps({"Version": 1, **keys, "Expiration": "2100-01-01T00:00:00Z"}))
+"""
+IN_ACCOUNTS = [
+    Cloud(f"{account[:3]}-{number}", account, role=f"ray-{number}", trust="lambda_only")
+    for account in (ACCOUNT, "333333333333")
+    for number in range(3)
+]
+
+
+@pytest.mark.parametrize("works", [True, False], ids=["works", "fails"])
+def test_the_fleet_asks_a_profile_once_for_all_its_accounts(
+    sandbox: Sandbox, use: t.Callable[[Row], dict[str, str]], tmp_path: Path, works: bool
+) -> None:
+    """Not once for each cloud, role or thread; each cloud says what failed."""
+    sandbox.seed(IN_ACCOUNTS)
+    (tmp_path / "counted.py").write_text(COUNTED)
+    key = sandbox.credentials()["aws_access_key_id"] if works else ""
+    use(Row(f"[profile prod]\n{process('counted')} {{folder}}/asked {key}\n", ()))
+    outcomes = converge(
+        {
+            cloud.name: {
+                "account_id": cloud.account_id,
+                "assume_role_arn": f"arn:aws:iam::{cloud.account_id}:role/{ONBOARDING_ROLE}",
+                "cloud_id": cloud.cloud_id,
+                "role": cloud.role_arn,
+                "bucket": cloud.bucket_name,
+                "compute_config": cloud.compute_config_name,
+                "backup": False,
+            }
+            for cloud in IN_ACCOUNTS
+        }
+    )
+    assert (tmp_path / "asked").read_text() == "x"
+    assert {outcome["failed"] for outcome in outcomes.values()} == {not works}, outcomes
+    messages = {outcome.get("msg") for outcome in outcomes.values()}
+    assert works or all("profile prod exited with 3" in str(message) for message in messages)
+    assumed = [call for call in sandbox.calls() if call["operation"] == "AssumeRole"]
+    assert len(assumed) == (2 if works else 0)
+
+
+def test_tasks_of_a_role_ask_a_profile_once(
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    use: t.Callable[[Row], dict[str, str]],
+    tmp_path: Path,
+) -> None:
+    """Each task has a process of its own: what they share is the cache of the run."""
+    sandbox.seed([CLOUD])
+    (tmp_path / "counted.py").write_text(COUNTED)
+    use(Row(f"[profile prod]\n{process('counted')} {{folder}}/asked {{key}}\n", ()))
+    cache = SessionCache(str(tmp_path / "run"), new_key())
+    for _task in range(3):
+        assert AwsSession({}, cache).account_id() == ACCOUNT
+    assert (tmp_path / "asked").read_text() == "x"
+    use(Row(f"[profile prod]\n{process('counted')} {{folder}}/failed\n", ()))
+    monkeypatch.setenv(
+        "AWS_REGION", "us-east-1"
+    )  # other surroundings have credentials of their own
+    for _task in range(3):
+        with pytest.raises(CredentialsError, match="exited with 3"):
+            AwsSession({}, cache).account_id()
+    assert (tmp_path / "failed").read_text() == "x"

@@ -127,7 +127,7 @@ def test_an_assumed_role_is_its_own_answer() -> None:
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/audit/rayfleet-anyscale"
 
     class Cache:
-        def assumed(self, _key: t.Any, _assume: t.Any) -> Credentials:
+        def credentials(self, _key: t.Any, _assume: t.Any) -> Credentials:
             return Credentials(arn, "ASIA", "secret", "token", time.time() + 600)
 
     params = {**KEYS, "assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/audit"}

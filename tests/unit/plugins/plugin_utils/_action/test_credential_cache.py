@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Credentials of assumed roles are kept for their owner alone, for as long as they are good, and
-never for another connection.
+"""Credentials are kept for the processes of one run alone, for as long as they are good, and never
+for another connection.
 """
 
 from __future__ import annotations
 
+import base64
 import concurrent.futures
 import dataclasses
 import errno
@@ -22,21 +23,29 @@ import time
 import typing as t
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import connection_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
-    SessionCache,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import (
     Credentials,
     good_until,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    CredentialsError,
+    InputError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
+    SessionCache,
+    new_key,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import leaks
 
 KEY = {
     "assume_role_arn": "arn:aws:iam::222222222222:role/onboarding",
     "secret_key": "base-secret-4711",
 }
+RUN = new_key()
 SECRETS = ("ASIAKEPT", "kept-secret-0815", "kept-token-2357")
 REFUSAL = AwsError(
     "AssumeRole failed with AccessDenied: no.",
@@ -49,7 +58,7 @@ REFUSAL = AwsError(
 # Each process appends its id when it is the one that has to ask.
 ASK = """
 import os, sys, time
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_cache import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
     SessionCache,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
@@ -60,7 +69,7 @@ def assume():
     return Credentials("222222222222", f"key of {os.getpid()}", "s", "t", time.time() + 600)
 print("ready", flush=True)
 sys.stdin.readline()
-print(SessionCache(sys.argv[1]).assumed({"role": "one"}, assume).access_key)
+print(SessionCache(sys.argv[1], bytes.fromhex(sys.argv[3])).credentials({"role": "one"}, assume).access_key)
 """
 
 
@@ -86,7 +95,7 @@ class Sts:
 
 def kept_file(folder: pathlib.Path) -> pathlib.Path:
     """The one file that holds credentials or a refusal."""
-    (path,) = folder.glob("*.json")
+    (path,) = folder.glob("*.session")
     return path
 
 
@@ -104,7 +113,7 @@ def test_many_tasks_ask_once(folder: pathlib.Path) -> None:
     first got.
     """
     sts = Sts()
-    found = [SessionCache(str(folder)).assumed(KEY, sts) for _task in range(5)]
+    found = [SessionCache(str(folder), RUN).credentials(KEY, sts) for _task in range(5)]
     assert sts.asked == 1
     assert all(found[0] == other for other in found)
     assert (
@@ -141,12 +150,24 @@ def test_kept_credentials_are_asked_for_again_near_their_end(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, passed: float, asked: int
 ) -> None:
     """And those that were got then are kept in turn."""
-    sts, cache = Sts(seconds=3300), SessionCache(str(folder))
-    cache.assumed(KEY, sts)
+    sts, cache = Sts(seconds=3300), SessionCache(str(folder), RUN)
+    cache.credentials(KEY, sts)
     later(monkeypatch, passed)
-    assert cache.assumed(KEY, sts).is_fresh
-    cache.assumed(KEY, sts)
+    assert cache.credentials(KEY, sts).is_fresh
+    cache.credentials(KEY, sts)
     assert sts.asked == asked
+
+
+@pytest.mark.parametrize("kind", [AwsError, CredentialsError])
+def test_a_refusal_stays_of_its_kind(folder: pathlib.Path, kind: type[AwsError]) -> None:
+    """Of what could not be called, the outcome is known."""
+    sts = Sts(kind("No answer.", "Run again.", code="ReadTimeoutError"))
+    for _time in range(2):
+        with pytest.raises(AwsError) as caught:
+            SessionCache(str(folder), RUN).credentials(KEY, sts)
+        assert isinstance(caught.value, kind)
+        assert caught.value.outcome_unknown == (kind is AwsError)
+    assert sts.asked == 1
 
 
 @pytest.mark.parametrize(("passed", "asked"), [(0, 1), (59, 1), (61, 2)])
@@ -158,7 +179,7 @@ def test_a_refusal_is_remembered_for_a_minute(
     for wait in (0.0, passed):
         later(monkeypatch, wait)
         with pytest.raises(AwsError) as caught:
-            SessionCache(str(folder)).assumed(KEY, sts)
+            SessionCache(str(folder), RUN).credentials(KEY, sts)
         assert caught.value.failure() == REFUSAL.failure()
         assert caught.value.code == "AccessDenied"
     assert sts.asked == asked
@@ -189,7 +210,7 @@ def test_what_may_pass_is_remembered_for_those_who_wait(
     for passed, asked in ((0.0, 1), (9.0, 1), (2.0, 2)):
         later(monkeypatch, passed)
         with pytest.raises(AwsError):
-            SessionCache(str(folder)).assumed(KEY, sts)
+            SessionCache(str(folder), RUN).credentials(KEY, sts)
         assert sts.asked == asked
 
 
@@ -202,7 +223,7 @@ def test_what_does_not_pass_is_remembered_for_longer(
     for passed in (0.0, 50.0):
         later(monkeypatch, passed)
         with pytest.raises(AwsError):
-            SessionCache(str(folder)).assumed(KEY, sts)
+            SessionCache(str(folder), RUN).credentials(KEY, sts)
     assert sts.asked == 1
 
 
@@ -211,11 +232,11 @@ def test_after_a_refusal_credentials_are_kept_again(
 ) -> None:
     """Once the trust was fixed."""
     with pytest.raises(AwsError):
-        SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
+        SessionCache(str(folder), RUN).credentials(KEY, Sts(REFUSAL))
     later(monkeypatch, 61)
     sts = Sts()
     for _task in range(2):
-        assert SessionCache(str(folder)).assumed(KEY, sts).access_key == SECRETS[0]
+        assert SessionCache(str(folder), RUN).credentials(KEY, sts).access_key == SECRETS[0]
     assert sts.asked == 1
 
 
@@ -224,8 +245,10 @@ def test_who_tries_again_is_not_refused_by_what_was_before(folder: pathlib.Path)
     is not reused.
     """
     with pytest.raises(AwsError):
-        SessionCache(str(folder)).assumed(KEY, Sts(REFUSAL))
-    assert SessionCache(str(folder), ignore_cached_denials=True).assumed(KEY, Sts()).is_fresh
+        SessionCache(str(folder), RUN).credentials(KEY, Sts(REFUSAL))
+    assert (
+        SessionCache(str(folder), RUN, ignore_cached_denials=True).credentials(KEY, Sts()).is_fresh
+    )
 
 
 def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
@@ -239,7 +262,7 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
     def ask() -> Exception | None:
         begin.wait()
         with pytest.raises(AwsError) as caught:
-            SessionCache(str(folder), ignore_cached_denials=True).assumed(KEY, slowly)
+            SessionCache(str(folder), RUN, ignore_cached_denials=True).credentials(KEY, slowly)
         return caught.value
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -253,8 +276,8 @@ def test_of_many_who_try_again_at_once_one_asks(folder: pathlib.Path) -> None:
 def test_what_is_no_answer_of_aws_is_not_remembered(folder: pathlib.Path, error: Exception) -> None:
     """It says nothing about the account; no other caller has to wait for it either."""
     with pytest.raises(type(error)):
-        SessionCache(str(folder)).assumed(KEY, Sts(error))
-    assert SessionCache(str(folder)).assumed(KEY, Sts()).is_fresh
+        SessionCache(str(folder), RUN).credentials(KEY, Sts(error))
+    assert SessionCache(str(folder), RUN).credentials(KEY, Sts()).is_fresh
 
 
 # --- whose they are -------------------------------------------------------------------------------
@@ -287,7 +310,7 @@ def test_another_connection_has_credentials_of_its_own(
     """Every option of the connection counts."""
     sts = Sts()
     for params in (CONNECTION, {**CONNECTION, **other}):
-        SessionCache(str(folder)).assumed(connection_of(params), sts)
+        SessionCache(str(folder), RUN).credentials(connection_of(params), sts)
     assert sts.asked == 2
 
 
@@ -309,7 +332,7 @@ def test_another_environment_has_credentials_of_its_own(
     sts = Sts()
     for value in ("one", "other"):
         monkeypatch.setenv(name, value)
-        SessionCache(str(folder)).assumed(connection_of(CONNECTION), sts)
+        SessionCache(str(folder), RUN).credentials(connection_of(CONNECTION), sts)
     assert sts.asked == 2
 
 
@@ -326,17 +349,17 @@ def test_what_is_not_of_the_connection_shares(folder: pathlib.Path, same: dict[s
     """Else a cloud's three tasks would ask three times."""
     sts = Sts()
     for params in (CONNECTION, {**CONNECTION, **same}):
-        SessionCache(str(folder)).assumed(connection_of(params), sts)
+        SessionCache(str(folder), RUN).credentials(connection_of(params), sts)
     assert sts.asked == 1
 
 
 def test_a_refusal_is_for_its_own_connection_alone(folder: pathlib.Path) -> None:
     """The wrong external id of one cloud does not affect the others."""
     with pytest.raises(AwsError):
-        SessionCache(str(folder)).assumed(
+        SessionCache(str(folder), RUN).credentials(
             connection_of({**CONNECTION, "assume_role_external_id": "wrong"}), Sts(REFUSAL)
         )
-    assert SessionCache(str(folder)).assumed(connection_of(CONNECTION), Sts()).is_fresh
+    assert SessionCache(str(folder), RUN).credentials(connection_of(CONNECTION), Sts()).is_fresh
 
 
 # --- who can see them -----------------------------------------------------------------------------
@@ -346,9 +369,9 @@ def test_folder_and_files_are_their_owners_alone(folder: pathlib.Path) -> None:
     """Whatever the umask."""
     before = os.umask(0)
     try:
-        SessionCache(str(folder)).assumed(KEY, Sts())
+        SessionCache(str(folder), RUN).credentials(KEY, Sts())
         with pytest.raises(AwsError):
-            SessionCache(str(folder)).assumed({"another": "role"}, Sts(REFUSAL))
+            SessionCache(str(folder), RUN).credentials({"another": "role"}, Sts(REFUSAL))
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -358,7 +381,7 @@ def test_folder_and_files_are_their_owners_alone(folder: pathlib.Path) -> None:
 
 def test_file_names_contain_no_secret(folder: pathlib.Path) -> None:
     """Names of files show in listings, backups and errors. Nothing half-made stays."""
-    SessionCache(str(folder)).assumed(KEY, Sts())
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
     names = [path.name for path in folder.iterdir()]
     leaked = [
         word
@@ -367,15 +390,54 @@ def test_file_names_contain_no_secret(folder: pathlib.Path) -> None:
         if word in name
     ]
     assert leaked == []
-    assert sorted(name.rpartition(".")[2] for name in names) == ["json", "lock"]
+    assert sorted(name.rpartition(".")[2] for name in names) == ["lock", "session"]
 
 
-def test_the_base_credentials_are_not_written_down(folder: pathlib.Path) -> None:
-    """Only what AssumeRole answered."""
-    SessionCache(str(folder)).assumed(KEY, Sts())
-    written = "".join(path.read_text() for path in folder.iterdir())
-    assert SECRETS[1] in written
-    assert KEY["secret_key"] not in written
+def test_nothing_can_be_read_without_the_key_of_the_run(folder: pathlib.Path) -> None:
+    """Neither what AssumeRole answered nor what it was asked with, nor who denied what to whom."""
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
+    with pytest.raises(AwsError):
+        SessionCache(str(folder), RUN).credentials({"another": "role"}, Sts(REFUSAL))
+    words = dict(enumerate((*SECRETS, *KEY.values(), REFUSAL.message, "222222222222", RUN.hex())))
+    assert leaks(folder, {str(number): word for number, word in words.items()}) == []
+
+
+def test_another_run_does_not_read_them(folder: pathlib.Path) -> None:
+    """It asks, and keeps its own, as if the file were corrupt."""
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
+    other, sts = new_key(), Sts()
+    for _task in range(2):
+        assert SessionCache(str(folder), other).credentials(KEY, sts).is_fresh
+    assert sts.asked == 1
+
+
+def test_a_file_under_the_name_of_another_does_not_count(folder: pathlib.Path) -> None:
+    """One role's credentials are not taken for another's."""
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
+    one = kept_file(folder)
+    SessionCache(str(folder), RUN).credentials({"another": "role"}, Sts())
+    (another,) = set(folder.glob("*.session")) - {one}
+    another.write_bytes(one.read_bytes())
+    sts = Sts()
+    SessionCache(str(folder), RUN).credentials({"another": "role"}, sts)
+    assert sts.asked == 1
+
+
+def test_the_same_credentials_are_never_encrypted_alike(folder: pathlib.Path) -> None:
+    """A number is used once with a key."""
+    seen = set()
+    for _time in range(3):
+        SessionCache(str(folder), RUN).credentials(KEY, Sts())
+        seen.add(kept_file(folder).read_bytes()[:16])
+        kept_file(folder).unlink()
+    assert len(seen) == 3
+
+
+def test_keys_without_an_end_are_not_kept(folder: pathlib.Path) -> None:
+    """A user's keys are where they were found, and good for ever to a thief."""
+    keys = Credentials(None, "AKIA", "secret", None)
+    assert SessionCache(str(folder), RUN).credentials(KEY, lambda: keys) is keys
+    assert list(folder.glob("*.session")) == []
 
 
 @pytest.mark.parametrize(
@@ -395,53 +457,73 @@ def test_no_representation_shows_a_secret(shown: t.Callable[[Credentials], str])
 WHOLE = dataclasses.asdict(Credentials("222222222222", *SECRETS, good_until=4e9))
 
 
+SEALED = {
+    "empty": b"",
+    "half-written": json.dumps(WHOLE).encode()[:-20],
+    "nested without end": b"[" * 100_000,
+    "no text": b"\x00\xff\xfe",
+    "a list": b"[]",
+    "a number": b"7",
+    "null": b"null",
+    "an object without keys": b"{}",
+    "a key too many": json.dumps({**WHOLE, "surprise": 1}).encode(),
+    "an end that is no number": json.dumps({**WHOLE, "good_until": "tomorrow"}).encode(),
+    "an end that is not a number by name": json.dumps(
+        {**WHOLE, "good_until": float("nan")}
+    ).encode(),
+    "a refusal without its end": b'{"denied": "no."}',
+    "a refusal of an unknown kind": (
+        b'{"denied": "no.", "kind": "x", "remedy": "", "details": {}, "at": 9e9, "good_until": 4e9}'
+    ),
+    "a refusal with wrong details": (
+        b'{"denied": "no.", "kind": "AwsError", "remedy": "", "details": 7, "at": 9e9,'
+        b' "good_until": 4e9}'
+    ),
+}
+UNSEALED = {
+    "empty": b"",
+    "no base64": b"{}",
+    "no text": b"\x00\xff\xfe",
+    "too short": b"AAAA",
+    "not encrypted": base64.b64encode(json.dumps(WHOLE).encode()),
+}
+
+
+def sealed(text: bytes, name: str) -> bytes:
+    """A text as the run itself would have written it to the file of a name."""
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + AESGCM(RUN).encrypt(nonce, text, name.encode()))
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "is_sealed"),
     [
-        pytest.param(b"", id="empty"),
-        pytest.param(json.dumps(WHOLE).encode()[:-20], id="half-written"),
-        pytest.param(b"[" * 100_000, id="nested without end"),
-        pytest.param(b"\x00\xff\xfe", id="no text"),
-        pytest.param(b"[]", id="a list"),
-        pytest.param(b"7", id="a number"),
-        pytest.param(b"null", id="null"),
-        pytest.param(b"{}", id="an object without keys"),
-        pytest.param(json.dumps({**WHOLE, "surprise": 1}).encode(), id="a key too many"),
-        pytest.param(
-            json.dumps({**WHOLE, "good_until": "tomorrow"}).encode(), id="an end that is no number"
-        ),
-        pytest.param(
-            json.dumps({**WHOLE, "good_until": float("nan")}).encode(),
-            id="an end that is not a number by name",
-        ),
-        pytest.param(b'{"denied": "no."}', id="a refusal without its end"),
-        pytest.param(
-            b'{"denied": "no.", "remedy": "", "details": 7, "good_until": 4e9}',
-            id="a refusal with wrong details",
-        ),
+        *(pytest.param(content, True, id=case) for case, content in SEALED.items()),
+        *(pytest.param(content, False, id=f"{case}, bare") for case, content in UNSEALED.items()),
     ],
 )
 def test_a_file_that_cannot_be_understood_does_not_count(
-    folder: pathlib.Path, content: bytes
+    folder: pathlib.Path, content: bytes, is_sealed: bool
 ) -> None:
     """AWS is asked, and the file is replaced by a good one."""
-    SessionCache(str(folder)).assumed(KEY, Sts())
-    kept_file(folder).write_bytes(content)
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
+    path = kept_file(folder)
+    path.write_bytes(sealed(content, path.stem) if is_sealed else content)
     sts = Sts()
     for _task in range(2):
-        assert SessionCache(str(folder)).assumed(KEY, sts).access_key == SECRETS[0]
+        assert SessionCache(str(folder), RUN).credentials(KEY, sts).access_key == SECRETS[0]
     assert sts.asked == 1
 
 
 def test_a_folder_in_the_place_of_the_file_does_not_count(folder: pathlib.Path) -> None:
     """Nothing can be kept then, and nothing half-made stays."""
-    SessionCache(str(folder)).assumed(KEY, Sts())
+    SessionCache(str(folder), RUN).credentials(KEY, Sts())
     path = kept_file(folder)
     path.unlink()
     path.mkdir()
     sts = Sts()
     for _task in range(2):
-        assert SessionCache(str(folder)).assumed(KEY, sts).is_fresh
+        assert SessionCache(str(folder), RUN).credentials(KEY, sts).is_fresh
     assert sts.asked == 2
     assert not list(folder.glob(".*.tmp"))
 
@@ -484,8 +566,8 @@ def test_a_folder_that_cannot_be_written_to_only_costs_calls(
     make: t.Callable[[pytest.MonkeyPatch, pathlib.Path], pathlib.Path],
 ) -> None:
     """A run works without its cache."""
-    cache, sts = SessionCache(str(make(monkeypatch, folder))), Sts()
-    assert [cache.assumed(KEY, sts).access_key for _task in range(2)] == [SECRETS[0]] * 2
+    cache, sts = SessionCache(str(make(monkeypatch, folder)), RUN), Sts()
+    assert [cache.credentials(KEY, sts).access_key for _task in range(2)] == [SECRETS[0]] * 2
     assert sts.asked == 2
 
 
@@ -497,7 +579,7 @@ def test_of_processes_that_ask_at_once_one_does(
 ) -> None:
     """The others wait for it and get the same."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-c", ASK, str(folder), str(tmp_path / "asked")]
+    command = [sys.executable, "-c", ASK, str(folder), str(tmp_path / "asked"), RUN.hex()]
     processes = [
         subprocess.Popen(
             command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -527,7 +609,9 @@ def test_of_threads_that_ask_at_once_one_does(folder: pathlib.Path) -> None:
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         found = list(
-            pool.map(lambda _task: SessionCache(str(folder)).assumed(KEY, assume), range(8))
+            pool.map(
+                lambda _task: SessionCache(str(folder), RUN).credentials(KEY, assume), range(8)
+            )
         )
     assert sts.asked == 1
     assert {assumed.session_token for assumed in found} == {SECRETS[2]}
@@ -537,6 +621,6 @@ def test_roles_do_not_wait_for_one_another(folder: pathlib.Path) -> None:
     """While one account's answer is long in coming, another's is got."""
 
     def nested() -> Credentials:
-        return SessionCache(str(folder)).assumed({"role": "another"}, Sts())
+        return SessionCache(str(folder), RUN).credentials({"role": "another"}, Sts())
 
-    assert SessionCache(str(folder)).assumed(KEY, nested).is_fresh
+    assert SessionCache(str(folder), RUN).credentials(KEY, nested).is_fresh
