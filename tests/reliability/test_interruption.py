@@ -24,6 +24,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto.sts.models import sts_backends
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import backup
@@ -33,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import 
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import BIN, inventory_file
 from ansible_collections.rayfleet.anyscale.tests.support.processes import MARK, PROC, marked
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
+from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import leaks
 from ansible_collections.rayfleet.anyscale.tests.support.soak_figures import record
 
 Json = dict[str, t.Any]
@@ -536,3 +538,44 @@ def test_many_runs_that_are_broken_off(surrounding_sandbox: Sandbox) -> None:
         "Onboarding a fleet, broken off at random moments by SIGINT, SIGTERM and SIGKILL",
         figures,
     )
+
+
+# --- credentials of a run that was killed ---------------------------------------------------------
+
+
+def assumed_secrets() -> dict[str, str]:
+    """What STS has answered since the sandbox's last reset."""
+    roles = [
+        role
+        for backends in sts_backends.values()
+        for backend in backends.values()
+        for role in backend.assumed_roles
+    ]
+    secrets = {f"key {number}": role.secret_access_key for number, role in enumerate(roles)}
+    return secrets | {f"token {number}": role.session_token for number, role in enumerate(roles)}
+
+
+def kept_credentials(folder: Path) -> list[Path]:
+    """The files in which runs keep the credentials of assumed roles."""
+    return sorted((folder / "ansible/tmp").glob("ansible-local-*/rayfleet.anyscale/*.session"))
+
+
+def test_a_killed_run_leaves_no_credentials_that_can_be_read(surrounding_sandbox: Sandbox) -> None:
+    """On no disk, and the next run removes what was left."""
+    surrounding_sandbox.reset()
+    surrounding_sandbox.seed([FLEET[-1]])
+    with tempfile.TemporaryDirectory() as name:
+        folder, mark = Path(name), uuid.uuid4().hex
+        controller = Controller(surrounding_sandbox, folder, [FLEET[-1]])
+        process = controller.start(mark)
+        try:
+            latest = time.monotonic() + MOST_RUN_SECONDS
+            while not kept_credentials(folder) and time.monotonic() < latest:
+                time.sleep(0.01)
+        finally:
+            kill_all(process, mark)
+        assert len(kept_credentials(folder)) == 1
+        assert assumed_secrets() != {}
+        assert leaks(folder, assumed_secrets()) == []
+        assert controller.start(mark, "--check").wait(MOST_RUN_SECONDS) == 0, controller.output
+        assert list((folder / "ansible/tmp").iterdir()) == []

@@ -42,6 +42,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environm
     configured_home,
     with_environment,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_directory import (
+    begin_run,
+    run_directory,
+)
 
 SWITCH = "anyscale_in_worker"
 # Variables that Python and its libraries, the dynamic loader and botocore's loader read only at
@@ -154,6 +158,7 @@ def warm_up_workers() -> None:
     """Load what AWS calls need. This runs when an action is imported, which is before Ansible forks
     the workers.
     """
+    begin_run()
     if not FORK_IS_UNSAFE:
         # Errors of boto3 or of settings are reported by the tasks that use them.
         with contextlib.suppress(Exception):
@@ -168,9 +173,7 @@ def run_cache(ignore_cached_denials: bool = False) -> SessionCache:
     """The credentials of this run of Ansible. Ansible's temporary directory belongs to its user
     alone, and is removed with the run, unless that is killed.
     """
-    return SessionCache(
-        os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale"), _RUN_KEY, ignore_cached_denials
-    )
+    return SessionCache(run_directory(), _RUN_KEY, ignore_cached_denials)
 
 
 def is_this_python(setting: str) -> bool:
