@@ -139,7 +139,7 @@ _NEW = {
     field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
 }
 # Before clusters run with a role: who the run itself is, and which policies the role has. The roles of
-# these scenes have none.
+# these scenes have none. Before any change: in which account the cloud is registered.
 _JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
 _SOURCE = {"GetCallerIdentity": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
@@ -159,11 +159,15 @@ _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 SCENES: dict[str, Scene] = {
     "in sync": Scene(_READS),
     "EC2 not trusted": Scene(
-        {**_READS, **_SOURCE, **_JUDGE, "GetRole": 3, "UpdateAssumeRolePolicy": 1},
+        {**_READS, **_SOURCE, **_JUDGE, "GetRole": 3, "UpdateAssumeRolePolicy": 1, RESOURCES: 1},
         {"trust": "foreign_principal"},
     ),
     "no bucket access": Scene(
-        {**_READS, **_SOURCE, "GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1},
+        {
+            **_READS,
+            **_SOURCE,
+            **{"GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
+        },
         {"bucket_policy": "foreign_reader"},
     ),
     "deleted principal in the bucket policy": Scene(
@@ -171,7 +175,7 @@ SCENES: dict[str, Scene] = {
             **_READS,
             **_SOURCE,
             **{"GetRole": 4, "ListRoles": 3, "ListUsers": 3},
-            **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
+            **{"GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
         },
         {"bucket_policy": "none"},
         {"prune_dangling_principals": True},
@@ -182,7 +186,7 @@ SCENES: dict[str, Scene] = {
             **_READS,
             **_SOURCE,
             **_JUDGE,
-            **{"GetRole": 3, "GetInstanceProfile": 3},
+            **{"GetRole": 3, "GetInstanceProfile": 3, RESOURCES: 1},
             **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },
         {"profile": "missing"},
@@ -193,6 +197,7 @@ SCENES: dict[str, Scene] = {
             **_SOURCE,
             **_JUDGE,
             **{"GetRole": 3, "GetInstanceProfile": 3, "AddRoleToInstanceProfile": 1},
+            **{RESOURCES: 1},
         },
         {"profile": "empty"},
     ),

@@ -37,6 +37,12 @@ def anyscale_argument_spec() -> dict[str, dict[str, t.Any]]:
     }
 
 
+def has_token(token: str | None, environ: t.Mapping[str, str]) -> bool:
+    """Whether there is a token for Anyscale, wherever it comes from."""
+    found = token or environ.get("ANYSCALE_CLI_TOKEN") or _stored_token(CREDENTIALS_PATH)
+    return bool(found.strip())
+
+
 def resolve_credentials(
     host: str | None,
     token: str | None,

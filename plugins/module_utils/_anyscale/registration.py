@@ -59,6 +59,26 @@ class Registration:
     resources: t.Sequence[JsonObject] = ()
 
     @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts that its resources are registered in: one each, as ``account_id``."""
+        accounts = (
+            _account_of(aws.get("anyscale_iam_role_id"))
+            or _account_of(aws.get("cluster_iam_role_id"))
+            for aws in self._aws_configs
+        )
+        return frozenset(filter(None, accounts))
+
+    @property
+    def control_plane_arns(self) -> frozenset[str]:
+        """The roles that Anyscale assumes to launch clusters, of all resources."""
+        arns = (aws.get("anyscale_iam_role_id") for aws in self._aws_configs)
+        return frozenset(arn for arn in arns if arn and _account_of(arn))
+
+    @property
+    def _aws_configs(self) -> list[JsonObject]:
+        return [resource.get("aws_config") or {} for resource in self.resources]
+
+    @property
     def primaries(self) -> list[JsonObject]:
         """The primary resources. There should be one."""
         if len(self.resources) == 1:

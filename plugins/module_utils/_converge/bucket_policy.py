@@ -18,6 +18,9 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -32,6 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     ConvergingModule,
     Options,
@@ -44,7 +48,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
     RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
@@ -157,7 +160,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         """The bucket's policy."""
         target = {"bucket": self.bucket}
         before, after = self.display(before), self.display(after)
-        return Backup(BUCKET_POLICY, target, self._owner(), before, after)
+        return Backup(BUCKET_POLICY, target, self.account_id, before, after)
 
     def display(self, document: t.Any) -> t.Any:
         """A policy without statements is displayed as none."""
@@ -176,7 +179,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
     def refuse_caller(self, **details: t.Any) -> None:
         """Raise if the credentials are for another account than the bucket's."""
         named_by = None if self._account_id else self._references[0]
-        refuse_caller(self._session.account_id(), self._owner(), named_by, **details)
+        refuse_caller(self._session.account_id(), self.account_id, named_by, **details)
 
     def refuse_missing_role(self, reference: RoleReference) -> None:
         """Raise if a role does not exist: S3 would reject the policy."""
@@ -206,12 +209,13 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         live = self.live_role(reference)
         return Role(live["Arn"], account_of(live["Arn"]), live["RoleId"])
 
-    def _owner(self) -> str:
+    @property
+    def account_id(self) -> str:
         """The account that must own the bucket: the cloud's, which is also that of its roles."""
         return self._account_id or self._role(self._references[0], needs_id=False).account_id
 
     def _bucket(self) -> Bucket:
-        return Bucket(self._session, self.bucket, self._owner())
+        return Bucket(self._session, self.bucket, self.account_id)
 
     def _with_likely_causes(self, error: AwsError) -> AwsError:
         """S3 returns the same error for a missing permission and for an unexpected bucket owner:
@@ -221,7 +225,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
             return error
         self.refuse_caller(**error.details)
         other_owner = (
-            f"The bucket may also belong to another account than {self._owner()}: bucket names "
+            f"The bucket may also belong to another account than {self.account_id}: bucket names "
             "are global."
         )
         return AwsError(error.message, f"{error.remedy} {other_owner}", **error.details)
@@ -247,6 +251,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         clusters, and the policy must not name deleted principals.
         """
         self.store.refuse_caller()
+        self.role_guard.check_account(self.store.account_id)
         if self.state == "present":
             for reference in self.roles:
                 self.store.refuse_missing_role(reference)
@@ -308,19 +313,18 @@ class BucketPolicyModule(ConvergingModule):
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
         "required_one_of": [["roles", "cloud_id"]],
-        "mutually_exclusive": [["roles", "cloud_id"]],
     }
 
     def __init__(
         self,
         params: t.Mapping[str, t.Any],
         connect: Connect = AwsSession,
-        known: KnownRoles | None = None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(params, connect, known)
         self.bucket = parse_bucket(params["bucket"])
         self._actions = _parse_actions(params["actions"])
-        self.roles = _wanted_roles(params)
+        self.roles = _wanted_roles(params, lambda: self.registration)
 
     def reconciler(self) -> PolicyReconciler[LiveBucketPolicy]:
         """The policy of the bucket."""
@@ -352,9 +356,11 @@ class BucketPolicyModule(ConvergingModule):
         )
 
 
-def _wanted_roles(params: t.Mapping[str, t.Any]) -> list[RoleReference]:
+def _wanted_roles(
+    params: t.Mapping[str, t.Any], registration: t.Callable[[], Registration]
+) -> list[RoleReference]:
     if params.get("roles") is None:
-        return [wanted_role(params)]
+        return [wanted_role(params, registration)]
     if not params["roles"]:
         raise InputError("roles is an empty list.", "Set at least one role.")
     references = [parse_role(value, "roles") for value in params["roles"]]

@@ -33,6 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
     to_yaml_schema,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -57,6 +60,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
     InstanceProfileReconciler,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     ConvergingModule,
     Options,
@@ -66,9 +70,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Live,
     Reconciler,
     Saved,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import wanted_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -120,19 +121,26 @@ class _WithFile(Plan):
 class ComputeConfigStore:
     """A compute config and its cloud at Anyscale. What only a change needs is read once."""
 
-    def __init__(self, client: AnyscaleClient, name: str, cloud_id: str) -> None:
+    def __init__(
+        self,
+        client: AnyscaleClient,
+        name: str,
+        cloud_id: str,
+        registration: t.Callable[[], Registration],
+    ) -> None:
         self.client = client
         self.name = name
         self.cloud_id = cloud_id
+        self._registration = registration
 
     def newest(self) -> dict[str, t.Any] | None:
         """The newest version, archived or not."""
         return self.client.newest_compute_config(self.name, self.cloud_id)
 
-    @functools.cached_property
+    @property
     def resources(self) -> list[dict[str, t.Any]]:
-        """The cloud's resources."""
-        return self.client.cloud_resources(self.cloud_id)
+        """The cloud's resources, as they are read for its registration."""
+        return list(self._registration().resources)
 
     @functools.cached_property
     def default_config(self) -> dict[str, t.Any]:
@@ -174,7 +182,9 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         check_role: t.Callable[[], None] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """``check_role`` raises if clusters must not run with the role that the config leads to."""
+        """``check_role`` raises if the config must not lead to the role, or is of a cloud in another
+        account.
+        """
         self.want = want
         self._wanted = compute_config_plan.Wanted(want.arn, want.config, want.state)
         self._store = store
@@ -394,7 +404,7 @@ class ComputeConfigModule(ConvergingModule):
         self,
         params: t.Mapping[str, t.Any],
         connect: Connect = AwsSession,
-        known: KnownRoles | None = None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(params, connect, known)
         if params["state"] != "present" and not params["publish"]:
@@ -445,7 +455,9 @@ class ComputeConfigModule(ConvergingModule):
         """The compute config with the ARN that the plan of the instance profile leads to."""
         name, arn = self.params["name"], self._arn_to_write(profile)
         if store is None and self.anyscale is not None:
-            store = ComputeConfigStore(self.anyscale, name, self.cloud_id)
+            store = ComputeConfigStore(
+                self.anyscale, name, self.cloud_id, lambda: self.registration
+            )
         want = ConfigWant(
             name,
             self.cloud_id,
@@ -458,7 +470,9 @@ class ComputeConfigModule(ConvergingModule):
         )
 
         def check_role() -> None:
-            if self.params["state"] == "present":
+            if want.account_id:
+                self.role_guard.check_account(want.account_id)
+            if want.state == "present":
                 self.role_guard.check_for_clusters(profile.after["role_arn"])
 
         return ComputeConfigReconciler(want, store, self.clouds, check_role)
@@ -489,7 +503,13 @@ class ComputeConfigModule(ConvergingModule):
                 "role is not set, and without cloud_id there is no default role.",
                 "Set role or cloud_id.",
             )
-        return wanted_role({**self.params, "cloud_id": self.cloud_id})
+        params = {**self.params, "cloud_id": self.cloud_id}
+        return wanted_role(params, lambda: self.registration)
+
+    @property
+    def asks_anyscale(self) -> bool:
+        """Whether Anyscale can be asked about the cloud."""
+        return self.params["publish"] and super().asks_anyscale
 
 
 def _together(profile: Plan, config: Plan) -> Plan:

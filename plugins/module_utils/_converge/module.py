@@ -12,10 +12,16 @@ from __future__ import annotations
 
 import abc
 import functools
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import has_token
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_cloud_id
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     AWS_RULES,
     aws_argument_spec,
@@ -25,14 +31,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Reconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
     RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AnyscaleError,
     InputError,
     TaskError,
     option,
@@ -60,6 +67,7 @@ _NAMES = (
 )
 # Longer than any valid name or path.
 _LONGEST_NAME = 4096
+_NOT_FOUND = 404
 
 Json = dict[str, t.Any]
 Options = dict[str, dict[str, t.Any]]
@@ -110,19 +118,49 @@ class ConvergingModule(Module):
         self,
         params: t.Mapping[str, t.Any],
         connect: Connect = AwsSession,
-        known: KnownRoles | None = None,
+        known: Known | None = None,
     ) -> None:
-        """known: what the run knows of roles."""
+        """known: what the run knows beyond this module's parameters."""
         super().__init__(params, connect)
-        self.known = known or KnownRoles()
+        self.known = known or Known()
         check_backup_options(params)
         lock_directory(params.get("lock_dir"))
         self.clouds: tuple[str, ...] = (params["cloud_id"],) if params.get("cloud_id") else ()
 
     @functools.cached_property
     def role_guard(self) -> RoleGuard:
-        """Refuses roles that no cluster may run with."""
-        return RoleGuard(self.session, self.known, bool(self.params.get("allow_privileged")))
+        """Refuses another account than the cloud's, and roles that no cluster may run with."""
+        allow_privileged = bool(self.params.get("allow_privileged"))
+        return RoleGuard(self.session, self.known, self._registered, allow_privileged)
+
+    @functools.cached_property
+    def registration(self) -> Registration:
+        """What is registered for the cloud of the parameters."""
+        return self.known.registration(self.params, self.cloud_id)
+
+    @property
+    def cloud_id(self) -> str:
+        """The ID of the cloud of the parameters; empty if they name none."""
+        cloud_id = self.params.get("cloud_id")
+        return parse_cloud_id(cloud_id) if cloud_id else ""
+
+    @property
+    def asks_anyscale(self) -> bool:
+        """Whether Anyscale can be asked about the cloud."""
+        return bool(self.cloud_id) and has_token(self.params.get("anyscale_token"), os.environ)
+
+    def _registered(self) -> tuple[str, Registration] | None:
+        """The cloud and what is registered for it. Of a cloud that is deleted, nothing is: what was
+        granted for it can be revoked all the same.
+        """
+        if not self.asks_anyscale:
+            return None
+        try:
+            return self.cloud_id, self.registration
+        except AnyscaleError as error:
+            if error.status == _NOT_FOUND and self.params["state"] == "absent":
+                return None
+            raise
 
     @abc.abstractmethod
     def reconciler(self) -> Reconciler[t.Any]:

@@ -2,22 +2,26 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Refuse a role that no cluster may run with, before anything is written for it: what is read for
-that, and what the tasks of a run share of it.
+"""Refuse a change for a cloud in another account than it is registered in, and a role that no cluster
+may run with, before anything is written: what is read for that.
 
 This module util is private to the collection. Nothing is read for a cloud that needs no change.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
     role_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
     administrator_policy,
     administrator_statement,
@@ -26,34 +30,43 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protec
     refuse_own,
     refuse_reserved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    refuse_other_cloud,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
 
 
-@dataclasses.dataclass
-class KnownRoles:
-    """What is known of roles, shared by the threads of a run.
+class RoleGuard:
+    """The guard of a cloud's account and role.
 
-    control_planes: the ARNs of roles that Anyscale assumes, of any cloud. administrators: why a
-    role is like an administrator, empty if it is not, by ARN.
+    registered: the cloud's ID and what is registered for it; ``None`` if no cloud is given, or if
+    there is no way to ask Anyscale.
     """
 
-    control_planes: set[str] = dataclasses.field(default_factory=set)
-    administrators: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-class RoleGuard:
-    """The guard of the roles in one account."""
-
-    def __init__(self, session: AwsSession, known: KnownRoles, allow_privileged: bool) -> None:
+    def __init__(
+        self,
+        session: AwsSession,
+        known: Known,
+        registered: t.Callable[[], tuple[str, Registration] | None],
+        allow_privileged: bool,
+    ) -> None:
         self._session = session
         self._known = known
+        self._registered = registered
         self._allow_privileged = allow_privileged
+
+    def check_account(self, account_id: str) -> None:
+        """Raise if the cloud is registered in another account than the one of the change."""
+        found = self._registered()
+        if found is not None:
+            refuse_other_cloud(account_id, *found)
 
     def check(self, role_arn: str) -> None:
         """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
         refuse_reserved(role_arn)
         refuse_own(role_arn, self._session.caller_arns())
+        self.check_account(account_of(role_arn))
         # Threads may add to it meanwhile.
         refuse_control_plane(role_arn, tuple(self._known.control_planes))
 
@@ -80,12 +93,13 @@ class RoleGuard:
             return why
         # Those of AWS are known by their names.
         own = [arn for arn in attached if account_of(arn) != "aws"]
-        documents = iam.inline_policies(name) | {
-            role_name_of(arn): iam.managed_policy(arn) for arn in own
-        }
+        documents = [
+            *iam.inline_policies(name).items(),
+            *((role_name_of(arn), iam.managed_policy(arn)) for arn in own),
+        ]
         reasons = (
             administrator_statement(role_arn, policy, parse_policy(document, f"policy {policy}"))
-            for policy, document in documents.items()
+            for policy, document in documents
         )
         return next(filter(None, reasons), "")
 

@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
-    anyscale_client,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
     Registration,
-    read_registration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
@@ -33,11 +29,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 
 
-def wanted_role(params: t.Mapping[str, t.Any]) -> RoleReference:
-    """The role that the parameters name, else the default role of their cloud."""
+def wanted_role(
+    params: t.Mapping[str, t.Any], registration: t.Callable[[], Registration]
+) -> RoleReference:
+    """The role that the parameters name, else the default role of their cloud, for which Anyscale
+    is asked what is registered.
+    """
     if params.get("role") is None:
         cloud_id = parse_cloud_id(params["cloud_id"])
-        role = default_role(cloud_id, read_registration(anyscale_client(params), cloud_id))
+        registered = registration()
+        if params.get("account_id"):
+            refuse_other_cloud(params["account_id"], cloud_id, registered)
+        role = default_role(cloud_id, registered)
         refuse_other_account(role, params.get("account_id"), f"The role of cloud {cloud_id}")
         return role
     role = parse_role(params["role"])
@@ -59,6 +62,18 @@ def default_role(cloud_id: str, registration: Registration) -> RoleReference:
             "lists them).",
         )
     return RoleReference(default_role_name(cloud_id))
+
+
+def refuse_other_cloud(account_id: str, cloud_id: str, registration: Registration) -> None:
+    """Raise if a cloud is registered in another account than the one that is to be changed for it."""
+    if registration.accounts and account_id not in registration.accounts:
+        accounts = ", ".join(sorted(registration.accounts))
+        raise InputError(
+            f"The account of this cloud is {account_id}, but cloud {cloud_id} is registered at "
+            f"Anyscale in account {accounts}.",
+            f"Fix {option('account_id')} or {option('cloud_id')}: one of them is that of another "
+            "cloud.",
+        )
 
 
 def refuse_other_account(role: RoleReference, account_id: str | None, name: str) -> None:

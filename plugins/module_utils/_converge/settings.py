@@ -94,7 +94,7 @@ class CloudSettings:
         return {
             **self.shared_options(),
             "role": self.role,
-            "cloud_id": self._cloud_id_without_role(),
+            "cloud_id": self._cloud_id_to_ask(),
             "quota_chars": self.quota_chars,
             "allow_privileged": self.allow_privileged,
             "state": state,
@@ -106,7 +106,7 @@ class CloudSettings:
             **self.shared_options(),
             "bucket": self.bucket,
             "roles": None if self.role is None else [self.role],
-            "cloud_id": self._cloud_id_without_role(),
+            "cloud_id": self._cloud_id_to_ask(),
             "actions": list(ACTIONS),
             "prune_dangling_principals": self.prune_dangling_principals,
             "state": state,
@@ -159,8 +159,9 @@ class CloudSettings:
             "lock_dir": self.lock_dir,
         }
 
-    def _cloud_id_without_role(self) -> str | None:
-        return self.cloud_id if self.role is None else None
+    def _cloud_id_to_ask(self) -> str | None:
+        """The cloud, where Anyscale may be asked about it."""
+        return self.cloud_id if self.publish or self.role is None else None
 
 
 def connection_rules() -> Json:

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     ConvergingModule,
     Options,
@@ -43,7 +44,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protec
     refuse_reserved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
     RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
@@ -141,6 +141,7 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
     def guard(self, live: LiveTrust, plan: Plan) -> None:
         """What any change of the role's trust policy needs, and what clusters with the role do."""
         self.store.guard(live, plan)
+        self.role_guard.check_account(account_of(live.role_arn))
         if self.state == "present":
             self.role_guard.check_for_clusters(live.role_arn)
 
@@ -158,14 +159,13 @@ class TrustPolicyModule(ConvergingModule):
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
         "required_one_of": [["role", "cloud_id"]],
-        "mutually_exclusive": [["role", "cloud_id"]],
     }
 
     def __init__(
         self,
         params: t.Mapping[str, t.Any],
         connect: Connect = AwsSession,
-        known: KnownRoles | None = None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(params, connect, known)
         if params["quota_chars"] < 1:
@@ -173,7 +173,7 @@ class TrustPolicyModule(ConvergingModule):
                 f"quota_chars is {params['quota_chars']}.",
                 "Set it to the account's quota, a positive number of characters.",
             )
-        self.role = wanted_role(params)
+        self.role = wanted_role(params, lambda: self.registration)
 
     def reconciler(self) -> PolicyReconciler[LiveTrust]:
         """The trust policy of the role."""

@@ -170,7 +170,7 @@ class TrustPolicy(Resource):
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> TrustPolicyModule:
         options = cloud.settings.trust_options(self.state)
-        return TrustPolicyModule(options, self.services.connect(fresh), self.services.roles)
+        return TrustPolicyModule(options, self.services.connect(fresh), self.services.known)
 
 
 class BucketPolicy(Resource):
@@ -210,7 +210,7 @@ class BucketPolicy(Resource):
 
     def _module(self, cloud: Cloud, fresh: bool = False) -> BucketPolicyModule:
         options = cloud.settings.bucket_options(self.state)
-        return BucketPolicyModule(options, self.services.connect(fresh), self.services.roles)
+        return BucketPolicyModule(options, self.services.connect(fresh), self.services.known)
 
 
 class _OfComputeConfig(Resource):
@@ -238,7 +238,7 @@ class _OfComputeConfig(Resource):
     def _module(self, cloud: Cloud, fresh: bool = False) -> ComputeConfigModule:
         _require(cloud.settings, "cloud_id", "compute_config", switch="manage_compute_config")
         options = cloud.settings.compute_config_options(self.state)
-        return ComputeConfigModule(options, self.services.connect(fresh), self.services.roles)
+        return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
 
 
 class InstanceProfile(_OfComputeConfig):

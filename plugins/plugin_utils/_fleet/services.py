@@ -9,7 +9,6 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 import typing as t
@@ -37,10 +36,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     ComputeConfigModule,
     ComputeConfigStore,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    default_role,
+    refuse_other_cloud,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import default_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
 )
@@ -55,7 +55,7 @@ class Services:
     def __init__(self, sessions: AccountSessions, clouds: int) -> None:
         """``clouds``: how many the run is for."""
         self.sessions = sessions
-        self.roles = KnownRoles()
+        self.known = Known(self._registration)
         self._clouds = clouds
         self._lock = threading.Lock()
         self._anyscale: dict[str, _Anyscale] = {}
@@ -91,9 +91,10 @@ class Services:
             raise InputError(
                 "Neither cloud_iam_role nor cloud_iam_cloud_id is set.", "Set one of them."
             )
-        organization = self._of_organization(settings.shared_options())
         cloud_id = parse_cloud_id(settings.cloud_id, "cloud_iam_cloud_id")
-        return str(default_role(cloud_id, organization.registration(cloud_id)))
+        registration = self.known.registration(settings.shared_options(), cloud_id)
+        refuse_other_cloud(settings.account_id, cloud_id, registration)
+        return str(default_role(cloud_id, registration))
 
     def config_store(self, module: ComputeConfigModule, fresh: bool) -> ComputeConfigStore:
         """Where a compute config is read and published. fresh: whether it is never read by the
@@ -101,7 +102,11 @@ class Services:
         """
         organization = self._of_organization(module.params)
         name, cloud_id = module.params["name"], module.cloud_id
-        return _SharedStore(organization, name, cloud_id, None if fresh else self._clouds)
+        clouds = None if fresh else self._clouds
+        return _SharedStore(organization, name, cloud_id, lambda: module.registration, clouds)
+
+    def _registration(self, params: t.Mapping[str, t.Any], cloud_id: str) -> Registration:
+        return self._of_organization(params).registration(cloud_id)
 
     def _of_organization(self, params: t.Mapping[str, t.Any]) -> _Anyscale:
         key = json.dumps([params.get(name) for name in _TO_ANYSCALE])
@@ -134,9 +139,14 @@ class _SharedStore(ComputeConfigStore):
     """A compute config that is first read by the page, for so many clouds, and then singly."""
 
     def __init__(
-        self, organization: _Anyscale, name: str, cloud_id: str, clouds: int | None
+        self,
+        organization: _Anyscale,
+        name: str,
+        cloud_id: str,
+        registration: t.Callable[[], Registration],
+        clouds: int | None,
     ) -> None:
-        super().__init__(organization.client, name, cloud_id)
+        super().__init__(organization.client, name, cloud_id, registration)
         self._organization = organization
         self._clouds = clouds
 
@@ -145,8 +155,3 @@ class _SharedStore(ComputeConfigStore):
         if self._clouds is None:
             return super().newest()
         return self._organization.pages.newest(self.name, self.cloud_id, self._clouds)
-
-    @functools.cached_property
-    def resources(self) -> list[dict[str, t.Any]]:
-        """The cloud's resources, as they were read for its registration."""
-        return list(self._organization.registration(self.cloud_id).resources)

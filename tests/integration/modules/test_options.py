@@ -124,8 +124,7 @@ def test_a_folder_for_locks_that_cannot_be_used(
 
 KEYS: Json = {"access_key": f"AKIATOOL{ACCOUNT}", "secret_key": "sandbox"}
 RULES: dict[str, Json] = {
-    "iam_trust_ec2": {"role": CLOUD.role_name, "cloud_id": "cld_1"},
-    "s3_cloud_access": {"roles": [CLOUD.role_arn], "cloud_id": "cld_1"},
+    **{key: {**KEYS, "profile": "operator"} for key in ("iam_trust_ec2", "s3_cloud_access")},
     "compute_config_profile": {"cloud": CLOUD.name, "cloud_id": "cld_1"},
 }
 

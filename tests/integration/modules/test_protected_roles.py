@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The roles that no cluster may run with, as the modules and the fleet engine refuse them."""
+"""The roles that no cluster may run with, and clouds in another account, as the modules and the fleet
+engine refuse them.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING
 from ansible_collections.rayfleet.anyscale.tests.support import engine_runs
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
+    OTHER_ACCOUNT,
     ROLE,
     ROLE_ARN,
     Json,
@@ -87,10 +90,16 @@ def of_identity_center(sandbox: Sandbox) -> tuple[str, Json]:
     return name, {}
 
 
+def of_the_control_plane(_sandbox: Sandbox) -> tuple[str, Json]:
+    """The role that Anyscale assumes, as it is registered for the cloud."""
+    return CLOUD.control_plane_role_arn, {"cloud_id": CLOUD.cloud_id}
+
+
 PROTECTED: dict[str, tuple[Scene, str]] = {
     "the role that is assumed": (assumed, "role of this run itself"),
     "the role that assumes it": (assuming, "role of this run itself"),
     "the role of the caller": (calling, "role of this run itself"),
+    "a control-plane role": (of_the_control_plane, "control-plane role"),
     "a role of Identity Center": (of_identity_center, "reserved for AWS"),
 }
 
@@ -174,24 +183,26 @@ def test_a_role_that_became_an_administrators_is_offboarded(
         assert run_module(module, state="absent", **given)["changed"]
 
 
+def variables_of(cloud: Cloud) -> Json:
+    """The variables of a cloud in an inventory written by hand, without their prefix."""
+    return {
+        "account_id": ACCOUNT,
+        "cloud_id": cloud.cloud_id,
+        "role": cloud.role_arn,
+        "bucket": cloud.bucket_name,
+        "compute_config": cloud.compute_config_name,
+        "access_key": caller_key(ACCOUNT),
+        "secret_key": "sandbox",
+        "lock_dir": str(Path.home() / "locks"),
+    }
+
+
 def test_the_engine_refuses_only_the_cloud_of_such_a_role(sandbox: Sandbox) -> None:
     """The other one is converged, and its variables may permit it."""
     other = Cloud("speech", ACCOUNT, role="speech-ray", trust="lambda_only")
     sandbox.seed((other,))
     with_an_inline_policy(sandbox)
-    variables = {
-        cloud.name: {
-            "account_id": ACCOUNT,
-            "cloud_id": cloud.cloud_id,
-            "role": cloud.role_arn,
-            "bucket": cloud.bucket_name,
-            "compute_config": cloud.compute_config_name,
-            "access_key": caller_key(ACCOUNT),
-            "secret_key": "sandbox",
-            "lock_dir": str(Path.home() / "locks"),
-        }
-        for cloud in (CLOUD, other)
-    }
+    variables = {cloud.name: variables_of(cloud) for cloud in (CLOUD, other)}
     outcomes = engine_runs.converge(variables, confirm=False)
     assert {name: one["state"] for name, one in outcomes.items()} == {
         "vision": "failed",
@@ -201,3 +212,42 @@ def test_the_engine_refuses_only_the_cloud_of_such_a_role(sandbox: Sandbox) -> N
     assert outcomes["vision"]["changed"] is False
     variables["vision"]["allow_privileged"] = "true"
     assert engine_runs.converge(variables, confirm=False)["vision"]["state"] == "changed"
+
+
+# --- the account that is registered ---------------------------------------------------------------
+
+ELSEWHERE = Cloud("elsewhere", OTHER_ACCOUNT, role="elsewhere-ray")
+MISTAKEN: Json = {"account_id": ACCOUNT, "cloud_id": ELSEWHERE.cloud_id}
+NAMED = (ACCOUNT, OTHER_ACCOUNT, ELSEWHERE.cloud_id, "cloud_iam_account_id", "cloud_iam_cloud_id")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_refuses_the_id_of_a_cloud_in_another_account(
+    sandbox: Sandbox, run_module: Run, module: str
+) -> None:
+    """Whether it would grant or revoke."""
+    sandbox.seed((ELSEWHERE,))
+    given = MODULES[module](ROLE_ARN)
+    refused(sandbox, run_module, module, *NAMED, **{**given, **MISTAKEN})
+    if module != "compute_config_profile":  # that cloud's config does not lead to the role
+        run_module(module, **given)
+        refused(sandbox, run_module, module, *NAMED, **{**given, **MISTAKEN}, state="absent")
+
+
+def test_the_engine_changes_nothing_for_such_a_row(sandbox: Sandbox) -> None:
+    sandbox.seed((ELSEWHERE,))
+    sandbox.clear_calls()
+    outcome = engine_runs.converge({"row": {**variables_of(CLOUD), **MISTAKEN}})["row"]
+    assert outcome["state"] == "failed"
+    assert [words for words in NAMED if words not in outcome["msg"]] == []
+    assert sandbox.writes() == []
+
+
+def test_a_cloud_that_is_deleted_at_anyscale_can_be_offboarded(
+    sandbox: Sandbox, run_module: Run
+) -> None:
+    given = {**MODULES["iam_trust_ec2"](ROLE_ARN), "account_id": ACCOUNT}
+    assert run_module("iam_trust_ec2", **given)["changed"]
+    gone = {**given, "cloud_id": "cld_000000000000"}
+    assert run_module("iam_trust_ec2", **gone, state="absent")["changed"]
+    refused(sandbox, run_module, "iam_trust_ec2", "404", **gone)

@@ -274,11 +274,6 @@ def test_rules_of_all_modules(module: str, case: str) -> None:
 
 RULES: dict[str, tuple[str, Json, str]] = {
     "trust: no role": ("iam_trust_ec2", {}, "one of the following is required: role, cloud_id"),
-    "trust: two roles": (
-        "iam_trust_ec2",
-        {"role": "r", "cloud_id": "cld_1"},
-        "mutually exclusive: role|cloud_id",
-    ),
     "bucket: no bucket": (
         "s3_cloud_access",
         {"roles": ["r"]},
@@ -288,11 +283,6 @@ RULES: dict[str, tuple[str, Json, str]] = {
         "s3_cloud_access",
         {"bucket": "data"},
         "one of the following is required: roles, cloud_id",
-    ),
-    "bucket: two roles": (
-        "s3_cloud_access",
-        {"bucket": "data", "roles": ["r"], "cloud_id": "cld_1"},
-        "mutually exclusive: roles|cloud_id",
     ),
     "profile: no name": (
         "compute_config_profile",

@@ -10,12 +10,17 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+    registration_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
-    KnownRoles,
     RoleGuard,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
+    InputError,
     PolicyError,
     RefusedError,
 )
@@ -64,9 +69,9 @@ class Session:
         }[method]
 
 
-def guard_of(session: Session, known: KnownRoles | None = None, allow: bool = False) -> RoleGuard:
+def guard_of(session: Session, known: Known | None = None, allow: bool = False) -> RoleGuard:
     """The guard with these answers."""
-    return RoleGuard(t.cast(t.Any, session), known or KnownRoles(), allow)
+    return RoleGuard(t.cast(t.Any, session), known or Known(), lambda: None, allow)
 
 
 def statement(raw: t.Any) -> dict[str, t.Any]:
@@ -98,7 +103,7 @@ def test_a_role_like_an_administrator(case: str) -> None:
 
 def test_a_role_is_read_once_in_a_run() -> None:
     """Policies of AWS are known by their names."""
-    session, known = Session([f"{OF_AWS}/ReadOnlyAccess"], inline=statement(READ)), KnownRoles()
+    session, known = Session([f"{OF_AWS}/ReadOnlyAccess"], inline=statement(READ)), Known()
     for _time in range(2):
         guard_of(session, known).check_for_clusters(ROLE)
     assert session.calls == ["list_attached_role_policies", "list_role_policies", "get_role_policy"]
@@ -115,7 +120,7 @@ def test_a_role_is_read_once_in_a_run() -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_each_time(operation: str) -> None:
-    session, known = Session([OWN], ops=statement(READ), inline=statement(READ)), KnownRoles()
+    session, known = Session([OWN], ops=statement(READ), inline=statement(READ)), Known()
     session.denied = operation
     for _time in range(2):
         with pytest.raises(AwsError, match=f"{ROLE}.*{operation} failed") as refused:
@@ -132,6 +137,56 @@ def test_a_policy_that_is_none_is_refused() -> None:
 
 
 def test_a_control_plane_role_of_any_cloud_is_refused() -> None:
-    known = KnownRoles(control_planes={ROLE})
+    known = Known()
+    known.control_planes.add(ROLE)
     with pytest.raises(RefusedError, match="control-plane role"):
         guard_of(Session(), known).check(ROLE)
+
+
+# --- the account ----------------------------------------------------------------------------------
+
+OTHER = "210987654321"
+CLOUD_ID = "cld_4fxb3wsbdcq2n1p9"
+
+
+def resource(account_id: str, **more: t.Any) -> dict[str, t.Any]:
+    """A resource of a cloud that is registered in an account."""
+    arn = f"arn:aws:iam::{account_id}:role/anyscale-control"
+    return {"aws_config": {"anyscale_iam_role_id": arn}, **more}
+
+
+REGISTERED: dict[str, tuple[Registration | None, bool]] = {
+    "in the account": (registration_of([resource(ACCOUNT)]), False),
+    "in another account": (registration_of([resource(OTHER)]), True),
+    "there with one of its resources": (
+        registration_of([resource(OTHER, is_default=True), resource(ACCOUNT)]),
+        False,
+    ),
+    "by the name of its role": (
+        registration_of([{"aws_config": {"cluster_iam_role_id": "ray"}}]),
+        False,
+    ),
+    "without a role": (registration_of([{}]), False),
+    "nowhere": (registration_of([]), False),
+    "not asked for": (None, False),
+}
+
+
+@pytest.mark.parametrize("case", REGISTERED)
+def test_a_cloud_in_another_account_is_refused(case: str) -> None:
+    registration, is_refused = REGISTERED[case]
+    found = registration and (CLOUD_ID, registration)
+    guard = RoleGuard(t.cast(t.Any, Session()), Known(), lambda: found, True)
+    for check in (
+        lambda: guard.check_account(ACCOUNT),
+        lambda: guard.check(ROLE),
+        lambda: guard.check_for_clusters(ROLE),
+    ):
+        if not is_refused:
+            check()
+            continue
+        with pytest.raises(InputError) as refused:
+            check()
+        message = refused.value.failure()["msg"]
+        for words in (ACCOUNT, OTHER, CLOUD_ID, "cloud_iam_account_id", "cloud_iam_cloud_id"):
+            assert words in message

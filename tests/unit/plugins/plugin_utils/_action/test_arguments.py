@@ -61,7 +61,7 @@ def test_nothing_is_reported_where_nothing_is_deprecated() -> None:
 
 WRONG: dict[str, dict[str, t.Any]] = {
     "an option is unknown": {"role": "r", "rolle": "r"},
-    "options exclude one another": {"role": "r", "cloud_id": "cld_1"},
+    "options exclude one another": {"role": "r", "profile": "p", "access_key": "AKIA0"},
     "one of two options is required": {},
     "a value is no choice": {"role": "r", "state": "gone"},
     "a value has the wrong type": {"role": "r", "quota_chars": "many"},

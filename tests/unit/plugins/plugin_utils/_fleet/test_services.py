@@ -167,6 +167,14 @@ def test_the_variable_is_named(
     assert [client.calls for client in clients if client.calls] == []
 
 
+def test_a_cloud_in_another_account_is_refused_before_its_role_is_read(
+    services: Services, clients: list[Anyscale]
+) -> None:
+    other = dataclasses.replace(SETTINGS, account_id="210987654321")
+    with pytest.raises(InputError, match=f"210987654321.*{CLOUD_ID}.*{ACCOUNT}"):
+        services.default_role(other, None)
+
+
 # --- organizations --------------------------------------------------------------------------------
 
 
@@ -205,10 +213,10 @@ def test_an_invalid_address_is_an_error_of_its_cloud_alone(
 # --- compute configs ------------------------------------------------------------------------------
 
 
-def module_of(settings: CloudSettings) -> ComputeConfigModule:
+def module_of(services: Services, settings: CloudSettings = SETTINGS) -> ComputeConfigModule:
     """The module for a cloud. It has a client of its own, which is not used."""
     options = {**settings.compute_config_options("present"), "publish": False}
-    return ComputeConfigModule(options, lambda _params: t.cast(t.Any, None))
+    return ComputeConfigModule(options, lambda _params: t.cast(t.Any, None), services.known)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ def test_a_compute_config_is_planned_from_a_page_and_written_from_a_read_of_its_
     services: Services, clients: list[Anyscale], fresh: bool, call: t.Any, version: int
 ) -> None:
     """A page is worth it for the clouds of the run."""
-    store = services.config_store(module_of(SETTINGS), fresh)
+    store = services.config_store(module_of(services), fresh)
     assert store.newest() == {"version": version}
     assert clients[0].calls == [call]
 
@@ -234,6 +242,6 @@ def test_the_resources_are_those_that_were_read_for_the_role(
     """One call for both, in any order."""
     services.default_role(SETTINGS, None)
     for fresh in (False, True):
-        store = services.config_store(module_of(SETTINGS), fresh)
+        store = services.config_store(module_of(services), fresh)
         assert store.resources == Anyscale.resources
     assert clients[0].calls == [("resources", CLOUD_ID)]
