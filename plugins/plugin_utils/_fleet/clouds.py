@@ -16,6 +16,7 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     PREFIX,
     CloudSettings,
@@ -36,6 +37,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
+_CONTROL_PLANE_ROLE = "anyscale_control_plane_role_arn"
 _NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE, authority.VARIABLE)
 
 
@@ -43,11 +45,15 @@ _NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE, authority.VARIABLE)
 class Clouds:
     """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
     each with the reason; and the ring of each.
+
+    control_planes: the ARNs of the control-plane roles of all clouds of the inventory, as far as
+    their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
     for_role: dict[str, str] = dataclasses.field(default_factory=dict)
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    control_planes: frozenset[str] = frozenset()
 
 
 class CloudVariables:
@@ -67,7 +73,8 @@ class CloudVariables:
         self, names: t.Iterable[str], uses_engine: bool, refused: t.Mapping[str, str]
     ) -> Clouds:
         """The clouds of these hosts. refused: those that are not converged, each with the reason."""
-        clouds = Clouds()
+        control_planes = self._hosts.of_whole_inventory(_CONTROL_PLANE_ROLE)
+        clouds = Clouds(control_planes=frozenset(filter(parse_arn, control_planes)))
         for name in names:
             variables = self._hosts.of(name)
             cloud, ring = self._cloud(name, variables)

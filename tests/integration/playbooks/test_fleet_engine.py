@@ -107,6 +107,15 @@ def _deny_in_bucket(sandbox: Sandbox, cloud: Cloud) -> None:
     )
 
 
+def _allow_everything(sandbox: Sandbox, cloud: Cloud) -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    sandbox.client("iam", cloud.account_id).put_role_policy(
+        RoleName=cloud.role_name,
+        PolicyName="everything",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", **document}),
+    )
+
+
 def _drop_role(sandbox: Sandbox, cloud: Cloud) -> None:
     iam = sandbox.client("iam", cloud.account_id)
     iam.remove_role_from_instance_profile(
@@ -213,6 +222,28 @@ DRIFTS = {
         variables={"cloud_iam_role": None},
     ),
     "role-gone": Drift(None, spoil=_drop_role),
+    "role-of-an-administrator": Drift(None, {"profile": "missing"}, _allow_everything),
+    "role-of-an-administrator-on-purpose": Drift(
+        ("instance_profile_missing",),
+        {"profile": "missing"},
+        _allow_everything,
+        {"cloud_iam_allow_privileged": True},
+    ),
+    "role-of-the-control-plane": Drift(
+        None,
+        variables={
+            "cloud_iam_role": Cloud(
+                "role-of-the-control-plane", VISION_ACCOUNT
+            ).control_plane_role_arn
+        },
+    ),
+    "account-of-another-cloud": Drift(
+        None,
+        {"trust": "lambda_only"},
+        variables={
+            "cloud_iam_cloud_id": Cloud("in-sync-in-the-other-account", SCIENCE_ACCOUNT).cloud_id
+        },
+    ),
     "role-of-another-path": Drift(
         None,
         {"role": "moved-ray"},
@@ -511,7 +542,7 @@ FAILING: dict[str, tuple[Json, str]] = {
     ),
     "account-elsewhere": (
         {"cloud_iam_account_id": SCIENCE_ACCOUNT},
-        f"but account_id is {SCIENCE_ACCOUNT}",
+        f"The account of this cloud is {SCIENCE_ACCOUNT}, but cloud cld_",
     ),
     "no-account": ({"cloud_iam_account_id": "2222"}, "2222"),
     "no-role": ({"cloud_iam_role": "missing"}, "Role missing does not exist"),

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The clouds of a run, from the variables of hosts."""
+
+from __future__ import annotations
+
+import types
+import typing as t
+
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
+
+ARN = "arn:aws:iam::123456789012:role/{}"
+
+
+def action_of(**hosts: dict[str, t.Any]) -> t.Any:
+    """An action in a play of hosts with these variables."""
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=[",".join(hosts) + ","])
+    for name, variables in hosts.items():
+        for variable, value in variables.items():
+            inventory.hosts[name].set_variable(variable, value)
+    manager = VariableManager(loader, inventory)
+    play = types.SimpleNamespace(hosts="all", get_name=lambda: "play", roles=[], get_vars=dict)
+    task = types.SimpleNamespace(get_play=lambda: play, get_variable_manager=lambda: manager)
+    return types.SimpleNamespace(_task=task, _templar=Templar(loader, variables={}))
+
+
+def test_the_control_plane_roles_of_the_whole_inventory_are_known() -> None:
+    """Also of hosts that a limit leaves out. What is no ARN names no role."""
+    variable = "anyscale_control_plane_role_arn"
+    values = (ARN.format("control-a"), None, "{{ other }}", ARN.format("control-b"), 7)
+    hosts = {f"cloud-{index}": {variable: value} for index, value in enumerate(values)}
+    action = action_of(**hosts, other={})
+    action._task.get_variable_manager()._inventory.subset("other")
+    clouds = CloudVariables(action, "local").read([], True, {})
+    assert clouds.control_planes == {ARN.format("control-a"), ARN.format("control-b")}
