@@ -159,6 +159,14 @@ def role_name_of(role_arn: str) -> str:
     return role_arn.rpartition("/")[2]
 
 
+def instance_profile_name_of(arn: str) -> str:
+    """The name in the ARN of an instance profile; empty if the text is not such an ARN."""
+    parsed = parse_arn(arn)
+    if parsed is None or not parsed.resource.startswith("instance-profile/"):
+        return ""
+    return parsed.resource.rpartition("/")[2]
+
+
 def role_path_of(role_arn: str) -> str:
     """The path in a role's ARN: usually ``/``; ``/aws-service-role/...`` for service-linked roles."""
     return "/" + "".join(f"{part}/" for part in role_arn.split("/")[1:-1])

@@ -53,7 +53,8 @@ options:
   instance_profile:
     description:
       - The name of the instance profile that should hold the role. Without it, the role's name,
-        which is Anyscale's default.
+        which is Anyscale's default, or the one that is registered for the cloud, if that one alone
+        holds the role.
     type: str
   bucket:
     description:

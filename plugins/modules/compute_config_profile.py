@@ -33,6 +33,7 @@ options:
   cloud_id:
     description:
       - The ID of the Anyscale cloud. Names of compute configs are unique only within a cloud.
+      - A change for a cloud that is registered in another account than that of the role is an error.
       - Exactly one of O(cloud_id) and O(cloud) is required.
     type: str
   cloud:
@@ -43,13 +44,15 @@ options:
   role:
     description:
       - The name or ARN of the IAM role that the cloud's clusters run with. If not set, the role that
-        the cloud was registered with at Anyscale, else V(<cloud_id>-cluster_node_role).
+        the cloud was registered with at Anyscale, or V(<cloud_id>-cluster_node_role) if none is.
     type: str
     aliases: [role_arn, role_name]
   instance_profile:
     description:
       - The name of the instance profile. If not set, the name of the role, which is what Anyscale
-        falls back to.
+        falls back to. If no profile of that name contains the role, but the one that the cloud was
+        registered with at Anyscale does (C(cluster_instance_profile_id)), that one is used. With
+        O(publish=false), Anyscale is not asked for it.
     type: str
   create_instance_profile:
     description:

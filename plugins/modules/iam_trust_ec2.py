@@ -26,13 +26,15 @@ options:
   role:
     description:
       - The name or the ARN of the role. It must exist; it is never created.
-      - Exactly one of O(role) and O(cloud_id) is required.
+      - One of O(role) and O(cloud_id) is required.
     type: str
     aliases: [role_name]
   cloud_id:
     description:
-      - The ID of an Anyscale cloud, which selects the role that the cloud was registered with at
-        Anyscale, else V(<cloud_id>-cluster_node_role). Anyscale is only called for this.
+      - The ID of an Anyscale cloud. Without O(role), it selects the role that the cloud was registered
+        with at Anyscale, or V(<cloud_id>-cluster_node_role) if none is.
+      - With O(role), Anyscale is called before a change alone, if there is a token for it. A cloud that is
+        registered in another account than that of the role is an error.
     type: str
   state:
     description:

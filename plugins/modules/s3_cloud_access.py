@@ -41,13 +41,15 @@ options:
   roles:
     description:
       - The names or ARNs of the roles, all in one account. An ARN saves a C(GetRole) call.
-      - Exactly one of O(roles) and O(cloud_id) is required.
+      - One of O(roles) and O(cloud_id) is required.
     type: list
     elements: str
   cloud_id:
     description:
-      - The ID of an Anyscale cloud, which selects the role that the cloud was registered with at
-        Anyscale, else V(<cloud_id>-cluster_node_role). Anyscale is only called for this.
+      - The ID of an Anyscale cloud. Without O(roles), it selects the role that the cloud was registered
+        with at Anyscale, or V(<cloud_id>-cluster_node_role) if none is.
+      - With O(roles), Anyscale is called before a change alone, if there is a token for it. A cloud that is
+        registered in another account than that of the role is an error.
     type: str
   actions:
     description:

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
+    instance_profile_name_of,
     parse_instance_profile,
     role_name_of,
 )
@@ -35,6 +36,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anys
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile_plan import (
+    holds,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -118,12 +122,20 @@ class CloudReader(AnyscaleReader):
         """The role's permissions boundary."""
         return self._boundary(self._live_role())
 
-    @reads()
+    @reads("iam")
     def profile_name(self) -> str:
-        """The name of the instance profile to check."""
-        return parse_instance_profile(
-            self.params.get("instance_profile") or self.role_wanted.get().name
-        )
+        """The name of the instance profile to check: the one in the parameters, else that of the
+        role, unless only the registered one holds the role.
+        """
+        wanted = self.role_wanted.get()
+        name = parse_instance_profile(self.params.get("instance_profile") or wanted.name)
+        registered = self._registered.instance_profile if self.resources.is_known else None
+        other = instance_profile_name_of(registered or "")
+        if self.params.get("instance_profile") or other in ("", name):
+            return name
+        own, found = self._iam.instance_profile(name), self._iam.instance_profile(other)
+        is_used = found and found["Arn"] == registered and holds(found, wanted)
+        return other if is_used and not holds(own, wanted) else name
 
     @reads("iam")
     def profile(self) -> Json | None:

@@ -39,6 +39,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.regist
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
+    instance_profile_name_of,
     parse_cloud_id,
     parse_instance_profile,
 )
@@ -447,7 +448,18 @@ class ComputeConfigModule(ConvergingModule):
             self.role_guard,
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
+            registered=self._registered_profile,
         )
+
+    def _registered_profile(self) -> str | None:
+        """The ARN of the instance profile that is registered for the cloud, unless the parameters
+        name another one.
+        """
+        if self.params.get("instance_profile"):
+            return None
+        found = self._registered()
+        registered = found[1].instance_profile if found else None
+        return registered if registered and instance_profile_name_of(registered) else None
 
     def config_reconciler(
         self, profile: Plan, store: ComputeConfigStore | None = None

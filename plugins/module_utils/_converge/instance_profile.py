@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Converge the instance profile of a role. It is created, and never deleted or given another role.
+Where the registered one of the cloud holds the role, it is used, and none is created.
 
 This module util is private to the collection.
 """
@@ -15,6 +16,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
+    instance_profile_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
@@ -59,6 +61,9 @@ class LiveProfile(Live):
 class InstanceProfileReconciler(Reconciler[LiveProfile]):
     """An instance profile that contains the role. With ``state`` absent it is only read, since
     other clouds may use it.
+
+    registered: the ARN of the profile that is registered for the cloud, if any. It is asked for if
+    the profile of the name does not contain the role.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         *,
         state: str = "present",
         may_create: bool = True,
+        registered: t.Callable[[], str | None] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
@@ -80,13 +86,17 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         self._role_guard = role_guard
         self._state = state
         self._may_create = may_create
+        self._registered = registered
         self._clock = clock
 
     def load(self) -> LiveProfile:
         """Read the profile. IAM is asked for the role only if the profile does not contain it."""
-        # The lock is one for each account.
-        resource = f"instance profile {self.name} in account {self._account_id or 'of the caller'}"
         profile = self._iam.instance_profile(self.name)
+        if not instance_profile_plan.holds(profile, self.role):
+            profile = self._registered_profile() or profile
+        name = profile["InstanceProfileName"] if profile else self.name
+        # The lock is one for each account.
+        resource = f"instance profile {name} in account {self._account_id or 'of the caller'}"
         if self._state == "absent":
             known = profile is not None or self.role.arn is not None
             return LiveProfile(
@@ -139,6 +149,13 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
             "Run again.",
         )
 
+    def _registered_profile(self) -> dict[str, t.Any] | None:
+        """The profile that is registered for the cloud, if it contains the role."""
+        arn = self._registered()
+        found = self._iam.instance_profile(instance_profile_name_of(arn)) if arn else None
+        is_right = found and found["Arn"] == arn and instance_profile_plan.holds(found, self.role)
+        return found if is_right else None
+
     def _is_usable(self) -> bool:
         return instance_profile_plan.holds(self._iam.instance_profile(self.name), self.role)
 
@@ -156,5 +173,6 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
             return Plan(None, None, result={"instance_profile_arn": arn})
         arn = live.profile["Arn"]
         held = instance_profile_plan.held_role(live.profile)
-        document = {"name": self.name, "arn": arn, "role_arn": held}
+        name = live.profile["InstanceProfileName"]
+        document = {"name": name, "arn": arn, "role_arn": held}
         return Plan(document, document, result={"instance_profile_arn": arn})

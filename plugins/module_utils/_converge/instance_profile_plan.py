@@ -47,7 +47,7 @@ def decide(
     role_arn: str | None,
     may_create: bool,
 ) -> Plan:
-    """Plan the profile.
+    """Plan the profile, which may have another name than a new one.
 
     role_arn: the wanted role's ARN according to IAM; not needed if the profile already contains the
     role.
@@ -66,6 +66,7 @@ def decide(
             f"Set {option('create_instance_profile')} to true, or create the instance profile first.",
         )
     role_arn = held or role_arn
+    name = profile["InstanceProfileName"] if profile else name
     arn = profile["Arn"] if profile else new_arn(name, role_arn or "")
     after = {"name": name, "arn": arn, "role_arn": role_arn}
     before = {"name": name, "arn": arn, "role_arn": held} if profile else None

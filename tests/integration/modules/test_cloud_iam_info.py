@@ -473,6 +473,20 @@ def hidden_override(sandbox: Sandbox) -> None:
     resource_of(sandbox)["aws_config"]["cluster_instance_profile_id"] = OTHER_PROFILE
 
 
+def registered_profile(sandbox: Sandbox) -> None:
+    """The role is in the profile that is registered for the cloud alone, and clusters use that one."""
+    iam = sandbox.client("iam", ACCOUNT)
+    iam.remove_role_from_instance_profile(
+        InstanceProfileName=CLOUD.role_name, RoleName=CLOUD.role_name
+    )
+    iam.delete_instance_profile(InstanceProfileName=CLOUD.role_name)
+    name = OTHER_PROFILE.rpartition("/")[2]
+    iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=CLOUD.role_name)
+    resource_of(sandbox)["aws_config"]["cluster_instance_profile_id"] = OTHER_PROFILE
+    publish(sandbox, "other_profile")
+
+
 def archived(sandbox: Sandbox) -> None:
     template = sandbox.organization.templates.search(
         {"name": {"equals": CLOUD.compute_config_name}}
@@ -540,6 +554,7 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     another_region: {"bucket_region": "fail"},
     role_as_profile: {**ROLE_AS_PROFILE, "effective_profile": "warn"},
     other_override: OTHER_CONFIG,
+    registered_profile: {},
     hidden_override: OTHER_CONFIG,
     archived: NO_CONFIG,
     mapping: {"effective_profile": "warn"},

@@ -419,6 +419,60 @@ def test_a_profile_of_another_name(sandbox: Sandbox, run_module: Run) -> None:
     }
 
 
+def register_profile(sandbox: Sandbox, held: str) -> str:
+    """Register a profile that contains this role; returns its ARN."""
+    iam = sandbox.client("iam", ACCOUNT)
+    made = iam.create_instance_profile(InstanceProfileName="registered", Path="/anyscale/")
+    iam.add_role_to_instance_profile(InstanceProfileName="registered", RoleName=held)
+    arn = str(made["InstanceProfile"]["Arn"])
+    [resource] = sandbox.organization.resources[CLOUD.cloud_id]
+    resource["aws_config"]["cluster_instance_profile_id"] = arn
+    return arn
+
+
+def test_the_registered_profile_is_used_where_it_holds_the_role(
+    sandbox: Sandbox, run_module: Run
+) -> None:
+    """None is made beside it, and revoking finds it too."""
+    seed(sandbox, profile="missing")
+    arn = register_profile(sandbox, ROLE)
+    made = converge(
+        sandbox, run_module, MODULE, ["compute_config_missing"], NOT_IN_CHECK_MODE, **GIVEN
+    )
+    assert made["instance_profile_arn"] == arn
+    assert instance_configs(newest(sandbox)) == {"cluster": profile(arn)}
+    gone = converge(
+        sandbox, run_module, MODULE, ["profile_present"], NOT_IN_CHECK_MODE, state="absent", **GIVEN
+    )
+    assert gone["instance_profile_arn"] == arn
+
+
+OTHERS: dict[str, tuple[Change, Json]] = {
+    "it holds another role": (
+        lambda sandbox: (make_role(sandbox, "ray-team-b"), register_profile(sandbox, "ray-team-b")),
+        {},
+    ),
+    "Anyscale is not asked": (lambda sandbox: register_profile(sandbox, ROLE), {"publish": False}),
+    "another one is named": (
+        lambda sandbox: register_profile(sandbox, ROLE),
+        {"instance_profile": "ray-fleet"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_the_registered_profile_is_not_used_where(
+    sandbox: Sandbox, run_module: Run, case: str
+) -> None:
+    arrange, options = OTHERS[case]
+    seed(sandbox, profile="missing")
+    arrange(sandbox)
+    result = run_module(MODULE, **GIVEN, **options)
+    name = options.get("instance_profile", ROLE)
+    assert result["instance_profile_arn"] == f"arn:aws:iam::{ACCOUNT}:instance-profile/{name}"
+    assert "instance_profile_missing" in result["reasons"]
+
+
 def test_the_default_role_of_the_cloud(sandbox: Sandbox, run_module: Run) -> None:
     cloud = seed(sandbox, role="", profile="missing")
     result = run_module(MODULE, name=NAME, cloud_id=cloud.cloud_id)

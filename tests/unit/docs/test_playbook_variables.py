@@ -32,7 +32,7 @@ ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit",
 FROM_AWX = {"awx_job_id"}
 # What actions read of the hosts that they are for.
 OF_HOSTS = {
-    "onboard": {"anyscale_default_role_arn"},
+    "onboard": {"anyscale_default_role_arn", "anyscale_control_plane_role_arn"},
     "offboard": {"anyscale_default_role_arn"},
 }
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
