@@ -57,5 +57,10 @@ def readable(values: Variables) -> Variables:
     return {**inputs, **values}
 
 
+def is_asked_for(verdict: t.Any) -> bool:
+    """Whether the operator names a cloud in the fleet file, or has written the inventory by hand."""
+    return not isinstance(verdict, dict) or verdict.get("listed") is True
+
+
 def _is_covered(verdict: t.Any) -> bool:
     return not isinstance(verdict, dict) or verdict.get("covered") is True

@@ -10,6 +10,7 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import typing as t
 
@@ -46,8 +47,8 @@ class Clouds:
     """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
     each with the reason; and the ring of each.
 
-    control_planes: the ARNs of the control-plane roles of all clouds of the inventory, as far as
-    their hosts name them.
+    control_planes: the ARNs of the control-plane roles of the clouds of the inventory that the
+    operator asks for, as far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
@@ -73,8 +74,7 @@ class CloudVariables:
         self, names: t.Iterable[str], uses_engine: bool, refused: t.Mapping[str, str]
     ) -> Clouds:
         """The clouds of these hosts. refused: those that are not converged, each with the reason."""
-        control_planes = self._hosts.of_whole_inventory(_CONTROL_PLANE_ROLE)
-        clouds = Clouds(control_planes=frozenset(filter(parse_arn, control_planes)))
+        clouds = Clouds(control_planes=self._control_planes)
         for name in names:
             variables = self._hosts.of(name)
             cloud, ring = self._cloud(name, variables)
@@ -94,6 +94,18 @@ class CloudVariables:
             else:
                 clouds.for_engine[name] = cloud
         return clouds
+
+    @functools.cached_property
+    def _control_planes(self) -> frozenset[str]:
+        """Those that the operator vouches for: any other cloud could be registered with the role of
+        a cluster for its control plane, to have that cluster's cloud refused.
+        """
+        arns = (
+            variables.get(_CONTROL_PLANE_ROLE)
+            for variables in self._hosts.of_whole_inventory()
+            if authority.is_asked_for(variables.get(authority.VARIABLE))
+        )
+        return frozenset(arn for arn in arns if isinstance(arn, str) and parse_arn(arn))
 
     def _cloud(self, name: str, variables: Variables) -> tuple[Cloud, str | None]:
         """A cloud, and its ring. A cloud with invalid variables has an error."""

@@ -58,12 +58,11 @@ class HostVariables:
             _hosts_all=self._all_hosts,
         )
 
-    def of_whole_inventory(self, name: str) -> list[str]:
-        """The values of a variable that hosts have of their own, whatever the limit of the run, not
-        templated. Other values than texts are left out.
+    def of_whole_inventory(self) -> list[Variables]:
+        """The variables that each host has of its own, whatever the limit of the run, not
+        templated.
         """
-        values = (host.vars.get(name) for host in self._inventory.hosts.values())
-        return [str(value) for value in values if isinstance(value, str)]
+        return [host.vars for host in self._inventory.hosts.values()]
 
     def templated(self, variables: Variables, names: t.Iterable[str]) -> Variables:
         """Those variables of these names that are set, templated, in plain types. Raises InputError

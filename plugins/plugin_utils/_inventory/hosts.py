@@ -214,8 +214,8 @@ def _host(name: str, inputs: Inputs, verdict: Verdict, has_allow: bool) -> Host:
         "anyscale_tags": inputs.settings.get("tags", {}),
     }
     if not verdict.reasons:
-        variables = {**inputs.permitted(), **facts, "anyscale_authority": {"covered": True}}
-        return Host(name, variables, _groups(CLOUDS_GROUP, facts))
+        facts["anyscale_authority"] = {"covered": True, "listed": described.listed}
+        return Host(name, {**inputs.permitted(), **facts}, _groups(CLOUDS_GROUP, facts))
     # What the operator does not ask for cannot make a run fail, whoever registers it.
     is_asked_for = described.listed or not has_allow
     facts["anyscale_authority"] = {

@@ -148,6 +148,9 @@ def test_who_assumes_a_role_is_asked_for_once_for_all_sessions(
         def assumed(self, _key: t.Any, _assume: t.Any) -> Credentials:
             return assumed
 
+        def credentials(self, _key: t.Any, find: t.Callable[[], Credentials]) -> Credentials:
+            return find()
+
     answers, create = Answers(), AwsSession._create_client
 
     def answered(self: AwsSession, session: t.Any, service: str) -> t.Any:

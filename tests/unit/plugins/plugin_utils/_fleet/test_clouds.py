@@ -41,3 +41,16 @@ def test_the_control_plane_roles_of_the_whole_inventory_are_known() -> None:
     action._task.get_variable_manager()._inventory.subset("other")
     clouds = CloudVariables(action, "local").read([], True, {})
     assert clouds.control_planes == {ARN.format("control-a"), ARN.format("control-b")}
+
+
+def test_a_cloud_that_nobody_asked_for_cannot_name_a_role_of_clusters_its_control_plane() -> None:
+    variable = "anyscale_control_plane_role_arn"
+    hosts = {
+        name: {
+            variable: ARN.format(name),
+            "anyscale_authority": {"covered": True, "listed": listed},
+        }
+        for name, listed in (("listed", True), ("unlisted", False))
+    }
+    clouds = CloudVariables(action_of(**hosts), "local").read([], True, {})
+    assert clouds.control_planes == {ARN.format("listed")}

@@ -268,7 +268,7 @@ class TestVariables:
             "anyscale_applicable": True,
             "anyscale_ring": None,
             "anyscale_tags": {},
-            "anyscale_authority": {"covered": True},
+            "anyscale_authority": {"covered": True, "listed": False},
         }
         assert host.groups == (
             "anyscale_clouds",
@@ -306,6 +306,7 @@ class TestVariables:
             "cloud_iam_dest": "/srv/speech.yml",
             "anyscale_ring": "Canary 1",
             "anyscale_tags": {"team": "speech"},
+            "anyscale_authority": {"covered": True, "listed": True},
         }
         assert "ring_Canary_1" in host.groups
 
