@@ -85,6 +85,8 @@ options:
       - The ARN of a role to assume first, with the credentials that the other options select. All
         AWS calls are then made as that role, so that one set of credentials can serve a fleet of
         accounts.
+      - It must be in the account O(account_id), if that is set. Otherwise the task fails before the
+        role, and with it the external ID, is sent to the other account.
     type: str
   assume_role_external_id:
     description:

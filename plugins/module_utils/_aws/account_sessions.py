@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
+    check_connection,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import (
     AwsManagedPolicies,
@@ -58,6 +59,7 @@ class AccountSessions:
 
     def session(self, params: t.Mapping[str, t.Any]) -> AwsSession:
         """The session for the connection options among the parameters of a module."""
+        check_connection(params)  # account_id is no part of the key
         key = tuple(params.get(option) for option in TO_ACCOUNT)
         region = params.get("region")
         with self._lock:

@@ -22,7 +22,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
     validate_header_value,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    option,
+)
 
 DEFAULT_SESSION_NAME = "rayfleet-anyscale"
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
@@ -113,9 +116,9 @@ def _environment() -> dict[str, str]:
 def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Validate the options without calling AWS. An empty option is treated as not set."""
     checked = {name: value for name, value in params.items() if value != ""}
-    for option in ("access_key", "secret_key", "session_token"):
-        if checked.get(option):
-            validate_header_value(checked[option], option)
+    for name in ("access_key", "secret_key", "session_token"):
+        if checked.get(name):
+            validate_header_value(checked[name], name)
     if bool(checked.get("access_key")) != bool(checked.get("secret_key")):
         raise InputError("One of access_key and secret_key is empty.", "Set both or neither.")
     if checked.get("account_id"):
@@ -126,13 +129,23 @@ def check_connection(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
-    """Validate the role to assume and the other parameters of AssumeRole."""
-    if parse_role(params["assume_role_arn"], "assume_role_arn").arn is None:
+    """Validate the role to assume and the other parameters of AssumeRole, before the external id is
+    sent to the role's account.
+    """
+    role = parse_role(params["assume_role_arn"], "assume_role_arn")
+    account_id = params.get("account_id")
+    if account_id and role.account_id and role.account_id != account_id:
+        raise InputError(
+            f"assume_role_arn is {role}, which is in account {role.account_id}, but account_id is "
+            f"{account_id}.",
+            f"Set {option('assume_role_arn')} to a role in {account_id}, or fix account_id.",
+        )
+    if role.arn is None:
         raise InputError(
             f"assume_role_arn is {params['assume_role_arn']!r}, which is not an ARN.",
             "Set it to the role's ARN.",
         )
-    for option, (pattern, allowed) in _STS_PATTERNS.items():
-        value = params.get(option)
+    for name, (pattern, allowed) in _STS_PATTERNS.items():
+        value = params.get(name)
         if value is not None and not pattern.match(value):
-            raise InputError(f"{option} is {value!r}, which STS does not accept.", f"Use {allowed}")
+            raise InputError(f"{name} is {value!r}, which STS does not accept.", f"Use {allowed}")

@@ -457,13 +457,17 @@ def test_a_role_that_cannot_be_assumed(
     assert sandbox.writes() == []
 
 
-def test_a_role_of_another_account_leads_there(sandbox: Sandbox, run_module: Run) -> None:
-    make_role(sandbox, "elsewhere", trusting(ACCOUNT), account=OTHER_ACCOUNT)
+def test_a_role_of_another_account_than_the_clouds_is_not_asked_for(
+    sandbox: Sandbox, run_module: Run
+) -> None:
+    """The external id is for the account of the cloud alone, and no account is asked."""
     arn = f"arn:aws:iam::{OTHER_ACCOUNT}:role/elsewhere"
+    options = {
+        "account_id": ACCOUNT,
+        "assume_role_arn": arn,
+        "assume_role_external_id": EXTERNAL_ID,
+    }
     for module in MODULES:
-        result = failure(
-            run_module(module, **GIVEN[module], account_id=ACCOUNT, assume_role_arn=arn)
-        )
-        assert ACCOUNT in result["msg"]
-        assert OTHER_ACCOUNT in result["msg"]
-    assert sandbox.writes() == []
+        result = failure(run_module(module, **GIVEN[module], **options))
+        assert [word for word in (arn, ACCOUNT, OTHER_ACCOUNT) if word not in result["msg"]] == []
+    assert [call for call in sandbox.calls() if call["service"] != "anyscale"] == []

@@ -132,7 +132,8 @@ TAKEN: dict[str, tuple[str, ...]] = {
     # Whether there is such a file shows with the first connection that speaks TLS.
     "aws_ca_bundle": ("empty", *_ANY_TEXT[2:], "null", "dictionary", "list", *_WORDS),
     "account_id": ("null",),
-    "assume_role_arn": ("null", *_ROLE_ARNS),
+    # Of no other account than account_id, which is given.
+    "assume_role_arn": ("null", "ARN of another partition"),
     "assume_role_session_name": (*_UNSET, *_WORDS),
     "lock_dir": _UNSET,
     "run_id": ("null", *_WORDS),

@@ -126,3 +126,13 @@ def test_threads_make_one_session(sessions: AccountSessions) -> None:
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _n: sessions.session(KEYS), range(200)))
     assert len({id(session) for session in found}) == 1
+
+
+def test_a_role_of_another_account_than_the_clouds_is_not_assumed(
+    sessions: AccountSessions,
+) -> None:
+    """Also where a cloud of the role's own account already has a session with it."""
+    for _time in range(2):
+        with pytest.raises(InputError, match="in account 123456789012, but account_id is 2101"):
+            sessions.session({**IN_ACCOUNT, "account_id": "210187654321"})
+        sessions.session({**IN_ACCOUNT, "account_id": ACCOUNT})
