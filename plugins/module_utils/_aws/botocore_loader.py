@@ -12,18 +12,38 @@ has loaded, so that a task that runs in Ansible's worker finds those of IAM and 
 from __future__ import annotations
 
 import copy
+import ipaddress
 import logging
 import typing as t
+import urllib.parse
+import urllib.request
 
 try:
     import boto3.session
     import botocore.hooks
-    import botocore.session
+    from botocore.config import Config
+    from botocore.session import Session
 except ImportError:
-    pass  # AwsSession reports that boto3 is missing
+    Session = object  # AwsSession reports that boto3 is missing
 
 _SERVICES = ("iam", "s3", "sts")
 _shared: dict[str, t.Any] = {}
+
+
+class _Session(Session):
+    """A session of botocore whose clients, also those with which it gets credentials, send nothing
+    that is for this machine to a proxy.
+    """
+
+    def create_client(self, *arguments: t.Any, **options: t.Any) -> t.Any:
+        """A client of a service."""
+        client = super().create_client(*arguments, **options)
+        if urllib.request.getproxies() and _is_loopback(client.meta.endpoint_url):
+            without = Config(proxies={})
+            given = options.pop("config", None)
+            config = given.merge(without) if given else without
+            client = super().create_client(*arguments, **options, config=config)
+        return client
 
 
 def core_session() -> t.Any:
@@ -32,12 +52,10 @@ def core_session() -> t.Any:
         # Its warnings are tracebacks of what the collection's own errors say.
         logging.getLogger("botocore").setLevel(logging.ERROR)
         hooks = botocore.hooks.HierarchicalEmitter()
-        loader = botocore.session.Session(event_hooks=hooks).get_component("data_loader")
+        loader = Session(event_hooks=hooks).get_component("data_loader")
         _shared.update(loader=loader, paths=list(loader.search_paths), hooks=hooks)
     # A copy of the emitter, so that handlers of one client are not called for others.
-    session = botocore.session.Session(
-        event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False
-    )
+    session = _Session(event_hooks=copy.copy(_shared["hooks"]), include_builtin_handlers=False)
     session.register_component("data_loader", _shared["loader"])
     # Each boto3 session adds its own search path.
     _shared["loader"].search_paths[:] = _shared["paths"]
@@ -52,3 +70,11 @@ def warm_up() -> None:
     )
     for service in _SERVICES:
         session.client(service, region_name="us-east-1")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urllib.parse.urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

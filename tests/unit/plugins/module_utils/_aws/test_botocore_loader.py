@@ -1,0 +1,87 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A proxy is for other hosts: what is sent to this machine, with its credentials, stays on it."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from botocore.httpsession import URLLib3Session
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
+from ansible_collections.rayfleet.anyscale.tests.support.aws_answers import KEYS
+
+PROXY = "http://proxy.example.com:3128"
+Json = dict[str, t.Any]
+
+
+@pytest.fixture(name="sent")
+def _sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Each request that is sent, with the proxy that it is sent to."""
+    sent: list[tuple[str, str | None]] = []
+
+    def send(session: URLLib3Session, request: t.Any) -> t.NoReturn:
+        proxy = session._proxy_config.proxy_url_for(request.url)
+        sent.append((request.url.rstrip("/"), proxy))
+        raise AwsError("Not sent.")
+
+    monkeypatch.setattr(URLLib3Session, "send", send)
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower() in ("no_proxy", "all_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, PROXY)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return sent
+
+
+def call(**params: t.Any) -> None:
+    """Make a call, which is not sent."""
+    with pytest.raises(AwsError, match="Not sent"):
+        AwsSession({"region": "us-west-2", **params}).caller_arn()
+
+
+HOSTS: dict[str, tuple[str, str | None]] = {
+    "IPv4": ("http://127.0.0.1:4566", None),
+    "another loopback address": ("http://127.1.2.3:4566", None),
+    "IPv6": ("http://[::1]:4566", None),
+    "by name": ("http://localhost:4566", None),
+    "with TLS": ("https://localhost:4566", None),
+    "a name below": ("http://aws.localhost:4566", None),
+    "another host": ("http://aws.example.com", PROXY),
+    "a name that begins so": ("http://localhost.example.com", PROXY),
+    "an address in a name": ("http://127.0.0.1.example.com", PROXY),
+    "AWS": ("", PROXY),
+}
+
+
+@pytest.mark.parametrize(("endpoint", "proxy"), HOSTS.values(), ids=HOSTS)
+def test_loopback_needs_no_proxy(
+    sent: list[tuple[str, str | None]], endpoint: str, proxy: str | None
+) -> None:
+    call(**KEYS, endpoint_url=endpoint)
+    assert sent == [(endpoint or "https://sts.us-west-2.amazonaws.com", proxy)]
+
+
+@pytest.mark.parametrize(("endpoint", "proxy"), HOSTS.values(), ids=HOSTS)
+def test_nor_do_the_calls_with_which_boto3_gets_credentials(
+    sent: list[tuple[str, str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    endpoint: str,
+    proxy: str | None,
+) -> None:
+    """They carry the token of a web identity."""
+    (tmp_path / "token").write_text("token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/onboarding")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    if endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
+    call()
+    assert sent == [(endpoint or "https://sts.us-west-2.amazonaws.com", proxy)]
