@@ -24,8 +24,8 @@ def permitted(values: Variables) -> Variables:
     """The variables to converge a cloud with. Raises for a cloud that is not covered, unless the
     operator has set everything that is not: then the rest is what the plugin found to be covered.
     """
-    verdict = values.get(VARIABLE)
-    if _is_covered(verdict):
+    verdict = _refusal(values.get(VARIABLE))
+    if verdict is None:
         return values
     uncovered = verdict.get("uncovered") or []
     missing = [name for name in uncovered if values.get(name) is None]
@@ -48,8 +48,8 @@ def readable(values: Variables) -> Variables:
     """The variables to audit a cloud with, which writes nothing. Raises for one that is not covered
     and that could be read only with a role in an account that is not permitted.
     """
-    verdict = values.get(VARIABLE)
-    if _is_covered(verdict):
+    verdict = _refusal(values.get(VARIABLE))
+    if verdict is None:
         return values
     inputs = verdict.get("inputs")
     if not inputs:
@@ -62,5 +62,6 @@ def is_asked_for(verdict: t.Any) -> bool:
     return not isinstance(verdict, dict) or verdict.get("listed") is True
 
 
-def _is_covered(verdict: t.Any) -> bool:
-    return not isinstance(verdict, dict) or verdict.get("covered") is True
+def _refusal(verdict: t.Any) -> Variables | None:
+    """The verdict on a cloud that is not covered."""
+    return verdict if isinstance(verdict, dict) and verdict.get("covered") is not True else None

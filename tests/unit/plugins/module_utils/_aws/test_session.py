@@ -145,11 +145,8 @@ def test_who_assumes_a_role_is_asked_for_once_for_all_sessions(
     assumed = Credentials("arn of the session", "ASIA", "secret", "token", time.time() + 600)
 
     class Cache:
-        def assumed(self, _key: t.Any, _assume: t.Any) -> Credentials:
+        def credentials(self, _key: t.Any, _find: t.Any) -> Credentials:
             return assumed
-
-        def credentials(self, _key: t.Any, find: t.Callable[[], Credentials]) -> Credentials:
-            return find()
 
     answers, create = Answers(), AwsSession._create_client
 
