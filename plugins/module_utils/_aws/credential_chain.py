@@ -90,13 +90,10 @@ def _followed(core: t.Any, search: Search) -> t.Iterator[None]:
 def _bound_processes(resolver: t.Any, search: Search) -> None:
     """Run the credential_process of the profile, and of those that it leads to, in bounded time."""
 
-    def run(profile: str, command: list[str], **pipes: t.Any) -> _Noted:
-        return _Noted(search, profile, command, **pipes)
-
     def bound(providers: t.Iterable[t.Any], profile: str) -> None:
         for provider in providers:
             if provider.METHOD == "custom-process":
-                provider._popen = functools.partial(run, profile)
+                provider._popen = functools.partial(_Noted, search, profile, provider._popen)
 
     def of_source(profile_name: str, **options: t.Any) -> list[t.Any]:
         providers = list(build(profile_name, **options))
@@ -112,8 +109,8 @@ def _bound_processes(resolver: t.Any, search: Search) -> None:
 class _Noted(CredentialProcess):
     """Notes that it has ended well: what fails next is what it printed."""
 
-    def __init__(self, search: Search, profile: str, command: list[str], **pipes: t.Any) -> None:
-        super().__init__(profile, command, **pipes)
+    def __init__(self, search: Search, *process: t.Any, **pipes: t.Any) -> None:
+        super().__init__(*process, **pipes)
         self._search = search
 
     def communicate(self) -> tuple[bytes, bytes]:

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -23,13 +24,17 @@ SECONDS = 60
 
 
 class CredentialProcess:
-    """A process that runs, with as much of the interface of ``Popen`` as botocore uses."""
+    """A process that runs, with as much of the interface of ``Popen`` as botocore uses. ``popen``
+    starts it.
+    """
 
-    def __init__(self, profile: str, command: list[str], **pipes: t.Any) -> None:
+    def __init__(
+        self, profile: str, popen: t.Callable[..., t.Any], command: list[str], **pipes: t.Any
+    ) -> None:
         self._profile = profile
         try:
             # A session of its own, so that it can be ended with its children.
-            self._process = subprocess.Popen(
+            self._process = popen(
                 command, stdin=subprocess.DEVNULL, start_new_session=True, **pipes
             )
         except OSError as error:
@@ -45,8 +50,7 @@ class CredentialProcess:
         try:
             printed: tuple[bytes, bytes] = self._process.communicate(timeout=SECONDS)
         except BaseException as error:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.communicate()
+            self._end()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise self._error(f"did not end in {SECONDS} s") from error
             raise
@@ -55,6 +59,13 @@ class CredentialProcess:
         if self.returncode > 0:
             raise self._error(f"exited with {self.returncode}")
         return printed
+
+    def _end(self) -> None:
+        """End it with its children. One that has left its session may hold a pipe for ever."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=1)
 
     def _error(self, what: str) -> CredentialsError:
         return CredentialsError(

@@ -18,6 +18,7 @@ import typing as t
 from pathlib import Path
 
 import botocore.credentials
+import botocore.utils
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import credential_process
@@ -83,6 +84,8 @@ SCRIPTS = {
     "undated": """print('{"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", """
     """"SecretAccessKey": "s", "Expiration": "tomorrow"}')""",
     "hangs": "import time; time.sleep(600)",
+    # What it starts lives in a session of its own, and holds what is read of it.
+    "left": "import subprocess; subprocess.Popen(['sleep', '20'], start_new_session=True)",
 }
 
 ROWS = {
@@ -126,6 +129,10 @@ ROWS = {
     ),
     "a credential_process that hangs": Row(
         f"[profile prod]\n{process('hangs')}\n",
+        ("credential_process of profile prod", "did not end in 1 s"),
+    ),
+    "a credential_process that leaves one behind": Row(
+        f"[profile prod]\n{process('left')}\n",
         ("credential_process of profile prod", "did not end in 1 s"),
     ),
     "a source profile whose credential_process fails": Row(
@@ -279,6 +286,7 @@ def _use(
     for script, text in SCRIPTS.items():
         (tmp_path / f"{script}.py").write_text(text)
     monkeypatch.setattr(botocore.credentials.SSOProvider, "_SSO_TOKEN_CACHE_DIR", str(cache))
+    monkeypatch.setattr(botocore.utils.ContainerMetadataFetcher, "SLEEP_TIME", 0)
     monkeypatch.setattr(credential_process, "SECONDS", 1)
     pass_quickly(monkeypatch)
 
