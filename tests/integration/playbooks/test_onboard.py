@@ -315,7 +315,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "another account": (SCIENCE_ACCOUNT, f"but account_id is {SCIENCE_ACCOUNT}"),
+        "another account": (SCIENCE_ACCOUNT, f"The account of this cloud is {SCIENCE_ACCOUNT}"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {
@@ -365,6 +365,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "cloud_iam_validate_certs",
             "cloud_iam_anyscale_allow_http",
             "cloud_iam_create_instance_profile",
+            "cloud_iam_allow_privileged",
             "cloud_iam_publish",
             "cloud_iam_manage_trust",
             "cloud_iam_manage_bucket_access",

@@ -293,9 +293,12 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
     put_trust(sandbox, document_of(statement), NEW[1].role_name)
 
 
+ONE_BY_ONE = ("-e", "fleet_bulk_reads=false")
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _with_bulk_reads(_audit, OLD_ROLES, BUCKETS)),
-    "onboard": Scene(NEW, _with_policies_of_its_own, _with_bulk_reads(_converge(NEW), NEW_ROLES)),
+    "onboard": Scene(
+        NEW, _with_policies_of_its_own, _with_bulk_reads(_converge(NEW), NEW_ROLES), ONE_BY_ONE
+    ),
     "offboard": Scene(
         OLD,
         _readable_by_a_deleted_principal,
@@ -313,10 +316,10 @@ SCENES: dict[str, Scene] = {
 }
 
 
-ONE_BY_ONE = ("-e", "fleet_bulk_reads=false")
 # What fewer clouds are read without.
 FOR_MANY_CLOUDS = {
     "audit": {"s3:ListBuckets"},
+    "onboard": {"iam:GetAccountAuthorizationDetails"},
     "offboard": {"iam:GetAccountAuthorizationDetails"},
 }
 
