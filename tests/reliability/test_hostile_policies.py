@@ -111,7 +111,8 @@ BUT_FOR_THE_PARTNER: Json = {
     "Sid": "Others",
 }
 ALL_OBJECTS: Json = {"Action": "s3:*", "Resource": f"arn:aws:s3:::{NAME}/*"}
-UNICODE = "Übergröße\N{ROCKET}"
+LATIN = "Übergröße"  # IAM takes no characters beyond U+00FF
+UNICODE = f"{LATIN}\N{ROCKET}"
 DEEPER_THAN_PYTHON_READS = "[" * 20_000
 BEGUN = '{"Version": "2012-10-17", "Statement": [{"Effect": "All'
 NO_OBJECT = ("Statement 1 of the ", "is not a JSON object", "Fix it in the AWS console")
@@ -125,7 +126,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
     nameless = without(one, "Sid")
     public: Json = {
         **one,
-        "Principal": "*",
+        "Principal": {"AWS": "*"},
         "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
     }
     return {
@@ -142,7 +143,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "a list": Odd([], ("is not a JSON object",)),
         "half a document": Odd(BEGUN, ("is not JSON", "Run again")),
         "the Version of 2008": Odd(
-            {"Version": "2008-10-17", "Id": UNICODE, "Statement": [other, one]}
+            {"Version": "2008-10-17", "Id": LATIN, "Statement": [other, one]}
         ),
         "no Version": Odd({"Statement": [one]}),
         "a Version that is a number": Odd(
@@ -197,7 +198,7 @@ def odd(one: Json, other: Json) -> dict[str, Odd]:
         "a deleted role by its id": Odd(
             policy({**one, "Principal": {"AWS": FORMER_ID}}, other), (FORMER_ID, "was deleted")
         ),
-        "everybody": Odd(policy(public, {**public, "Sid": "Again", "Principal": {"AWS": "*"}})),
+        "everybody": Odd(policy(public, {**public, "Sid": "Again"})),
     }
 
 
@@ -237,7 +238,13 @@ ODD: dict[str, dict[str, Odd]] = {
             policy(PARTNER, {**LAMBDA, "Sid": PARTNER["Sid"]}), ("must be unique",), by_aws=True
         ),
         "a Sid in other letters": Odd(
-            policy({**LAMBDA, "Sid": UNICODE}), ("must be alpha-numeric",), by_aws=True
+            policy({**LAMBDA, "Sid": LATIN}), ("must be alpha-numeric",), by_aws=True
+        ),
+        "characters beyond Latin 1": Odd(
+            policy({**LAMBDA, "Sid": UNICODE}), ("regular expression pattern",), by_aws=True
+        ),
+        "everybody, as a string": Odd(
+            policy({**LAMBDA, "Principal": "*"}), ("Invalid principal",), by_aws=True
         ),
     },
     BUCKET: {
@@ -259,6 +266,11 @@ ODD: dict[str, dict[str, Odd]] = {
             )
         ),
         "a Sid in other letters": Odd(policy({**EXPORT, "Sid": UNICODE})),
+        "everybody, as a string": Odd(
+            policy(
+                LOGS, {**EXPORT, "Principal": "*", "Condition": {"Null": {"aws:username": "true"}}}
+            )
+        ),
         "an account by its id": Odd(
             policy({**EXPORT, "Principal": {"AWS": PARTNER_ACCOUNT}}), kept=(EXPORT,)
         ),

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import (
     accepted_bucket_policy,
+    reordered,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import PolicyStore
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
@@ -52,7 +53,7 @@ class AwsAccounts:
         """Create a role with its inline policies."""
         listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
         with self._lock:
-            bound = _principals.bind(trust, 0.0)
+            bound = reordered(_principals.bind(trust, 0.0))
             backend: t.Any = iam_backends[account_id][PARTITION]
             role = backend.create_role(
                 name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import typing as t
 from urllib.parse import quote, urlencode
 
@@ -35,6 +36,9 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Docu
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _OWNER_ONLY = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus")
+
+_RESERVED_PATHS = ("/aws-reserved/", "/aws-service-role/")
+_TAG_KEY = re.compile(r"Tags\.member\.\d+\.Key")
 
 # Moto's own check of trust policies is narrower than IAM's, so it gets this one in the place of the
 # checked one.
@@ -144,7 +148,10 @@ class AwsRules:
     # --- IAM ---
 
     def _before_iam(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
+        _check_protected_role(call)
+        _check_tags(call)
         if call.operation == "CreateRole":
+            _check_new_role(call)
             self._trust_policy(call)
         elif call.operation == "UpdateAssumeRolePolicy":
             self._check_update_trust(call, environ)
@@ -165,14 +172,7 @@ class AwsRules:
                 )
 
     def _check_update_trust(self, call: AwsCall, environ: dict[str, t.Any]) -> None:
-        role = _role(call)
-        if role and role.path.startswith("/aws-service-role/"):
-            message = (
-                f"Cannot perform the operation on the protected role '{role.name}' - this role is "
-                "only modifiable by AWS"
-            )
-            raise Refusal("UnmodifiableEntity", 400, message)
-        if role:
+        if _role(call):
             self._trust_policy(call)
             _pass_on(call, environ, PolicyDocument=_PLAIN_TRUST)
 
@@ -250,6 +250,43 @@ def _roles_shown_by(call: AwsCall) -> list[t.Any]:
         if call.operation in ("ListRoles", "ListInstanceProfiles")
         else []
     )
+
+
+def _check_protected_role(call: AwsCall) -> None:
+    """Roles in AWS's own paths are its own: https://github.com/rebuy-de/aws-nuke/issues/441"""
+    is_write = not call.operation.startswith(("Get", "List", "Simulate", "Generate"))
+    role = _role(call) if is_write and call.operation != "CreateRole" else None
+    if role and not call.is_setup and role.path.startswith(_RESERVED_PATHS):
+        message = (
+            f"Cannot perform the operation on the protected role '{role.name}' - this role is "
+            "only modifiable by AWS"
+        )
+        raise Refusal("UnmodifiableEntity", 400, message)
+
+
+def _check_new_role(call: AwsCall) -> None:
+    """Its path must not be AWS's, and its name must not be another's in other letters.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html; that and how reserved
+    paths are refused is a guess.
+    """
+    path = call.parameters.get("Path", "/")
+    if path.startswith(_RESERVED_PATHS) and not call.is_setup:
+        raise Refusal("InvalidInput", 400, "The path is reserved for AWS.")
+    name = call.parameters.get("RoleName", "")
+    roles = iam_backends[call.account_id][PARTITION].roles.values()
+    if any(role.name.lower() == name.lower() for role in roles):
+        raise Refusal("EntityAlreadyExists", 409, f"Role with name {name} already exists.")
+
+
+def _check_tags(call: AwsCall) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html"""
+    keys = [value for name, value in call.parameters.items() if _TAG_KEY.fullmatch(name)]
+    if any(key.lower().startswith("aws:") for key in keys) and not call.operation.startswith(
+        "Untag"
+    ):
+        message = "Tag keys that begin with aws: are reserved for AWS."
+        raise Refusal("InvalidInput", 400, message)
 
 
 def _check_role_in_profile(call: AwsCall) -> None:

@@ -2,15 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which policy documents IAM and S3 accept, and what they make of them."""
+"""Which policy documents IAM and S3 accept, and what they make of them.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html, and what is said at
+each rule.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _conditions, _principals
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import (
     Document,
@@ -40,6 +45,14 @@ _OBJECT_ACTION = re.compile(
 )
 
 
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateAssumeRolePolicy.html
+_LATIN_1 = r"[\u0009\u000A\u000D\u0020-\u00FF]+"
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3-oai.html
+_ORIGIN = re.compile(
+    r"arn:aws[\w-]*:iam::cloudfront:user/CloudFront Origin Access Identity [A-Z0-9]+"
+)
+
+
 class _Malformed(Exception):
     """A document that is not a policy of its service."""
 
@@ -48,13 +61,19 @@ def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Docu
     """The trust policy that IAM stores for this text, its principals bound; a ``Refusal`` where IAM
     refuses.
     """
+    if not re.fullmatch(_LATIN_1, text):
+        message = (
+            "1 validation error detected: Value at 'policyDocument' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {_LATIN_1}"
+        )
+        raise Refusal("ValidationError", 400, message)
     try:
         document = _parsed(text)
         _check_sids(document["Statement"])
         for statement in as_list(document["Statement"]):
             _check_elements(statement, "Action", "Principal")
             _check_trust_statement(statement)
-        bound = _principals.bind(document, principal_delay)
+        bound = reordered(_principals.bind(document, principal_delay))
     except UnknownPrincipal as unknown:
         kind = unknown.kind.upper() if unknown.kind == "Service" else unknown.kind
         raise Refusal(
@@ -62,7 +81,7 @@ def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Docu
             400,
             f'Invalid principal in policy: "{kind}":"{unknown.value}"',
         ) from None
-    except _Malformed as malformed:
+    except (_Malformed, _conditions.InvalidCondition) as malformed:
         raise Refusal("MalformedPolicyDocument", 400, str(malformed)) from None
     if len(re.sub(r"\s", "", text)) > quota:
         raise Refusal("LimitExceeded", 409, f"Cannot exceed quota for ACLSizePerRole: {quota}")
@@ -83,10 +102,10 @@ def accepted_bucket_policy(text: str, bucket: str, principal_delay: float) -> Do
             _check_elements(statement, "Action", "Principal", "Resource")
             _check_bucket_statement(statement, bucket)
         normalized = _normalized(document)
-        bound = _principals.bind(normalized, principal_delay)
+        bound = _principals.bind(normalized, principal_delay, _is_origin)
     except UnknownPrincipal:
         raise Refusal("MalformedPolicy", 400, "Invalid principal in policy") from None
-    except _Malformed as malformed:
+    except (_Malformed, _conditions.InvalidCondition) as malformed:
         raise Refusal("MalformedPolicy", 400, str(malformed)) from None
     if len(json.dumps(normalized, separators=(",", ":")).encode()) > BUCKET_POLICY_BYTES:
         message = (
@@ -95,6 +114,46 @@ def accepted_bucket_policy(text: str, bucket: str, principal_delay: float) -> Do
         )
         raise Refusal("PolicyTooLarge", 400, message)
     return bound
+
+
+def _is_origin(name: str) -> bool:
+    return _ORIGIN.fullmatch(name) is not None
+
+
+def reordered(document: Document) -> Document:
+    """A trust policy in an order of IAM's own: that of lists and of condition keys is not kept.
+
+    https://github.com/aws-controllers-k8s/community/issues/2875
+    """
+    return {
+        **document,
+        "Statement": _each(
+            document["Statement"],
+            lambda statement: {
+                element: _shuffled(value) if element != "Sid" else value
+                for element, value in statement.items()
+            },
+        ),
+    }
+
+
+def _each(statements: t.Any, change: t.Callable[[Document], Document]) -> t.Any:
+    return (
+        [change(one) for one in statements] if isinstance(statements, list) else change(statements)
+    )
+
+
+def _shuffled(value: t.Any) -> t.Any:
+    """In an order that is always the same, and seldom the one that was sent."""
+
+    def place(item: t.Any) -> str:
+        return hashlib.sha256(json.dumps(item).encode()).hexdigest()
+
+    if isinstance(value, list):
+        return sorted(value, key=place)
+    if isinstance(value, dict):
+        return {key: _shuffled(value[key]) for key in sorted(value, key=place)}
+    return value
 
 
 def _parsed(text: str) -> Document:
@@ -142,6 +201,11 @@ def _check_sids(statements: t.Any) -> None:
 
 
 def _check_trust_statement(statement: Document) -> None:
+    _conditions.check_in_trust_policy(statement.get("Condition", {}))
+    for element in ("Principal", "NotPrincipal"):
+        # https://github.com/aws/aws-cdk/pull/5746; the text was reported by a user
+        if statement.get(element) == "*":
+            raise _Malformed('Invalid principal in policy: "STAR":"*"')
     if "Resource" in statement or "NotResource" in statement:
         raise _Malformed("Has prohibited field Resource")
     for action in as_list(statement.get("Action", statement.get("NotAction"))):
@@ -150,6 +214,7 @@ def _check_trust_statement(statement: Document) -> None:
 
 
 def _check_bucket_statement(statement: Document, bucket: str) -> None:
+    _conditions.check_in_bucket_policy(statement.get("Condition", {}))
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     own = re.compile(rf"arn:aws[\w-]*:s3:::{re.escape(bucket)}(/.*)?")
     if not all(isinstance(resource, str) and own.fullmatch(resource) for resource in resources):

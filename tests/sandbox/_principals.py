@@ -16,6 +16,7 @@ from moto.core.utils import utcnow
 from moto.iam.models import iam_backends
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION
+from ansible_collections.rayfleet.anyscale.tests.sandbox._conditions import is_service_principal
 
 Document = dict[str, t.Any]
 
@@ -23,7 +24,8 @@ _ENTITY_ARN = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):(role|user)/[\w+=,.@/-]+"
 _SESSION_ARN = re.compile(r"arn:aws[\w-]*:sts::(\d{12}):assumed-role/([\w+=,.@-]+)/[\w+=,.@-]+")
 _ROOT_ARN = re.compile(r"(arn:aws[\w-]*:iam::)?\d{12}(:root)?")
 _UNIQUE_ID = re.compile(r"A(ROA|IDA)[A-Z0-9]{12,}")
-_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+_FEDERATED_USER = re.compile(r"arn:aws[\w-]*:sts::\d{12}:federated-user/[\w+=,.@-]{2,32}")
 
 
 class UnknownPrincipal(Exception):
@@ -40,14 +42,21 @@ def as_list(value: t.Any) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
 
 
-def bind(document: Document, minimum_age: float) -> Document:
+def bind(
+    document: Document,
+    minimum_age: float,
+    is_other: t.Callable[[str], bool] = lambda value: False,
+) -> Document:
     """A document with each role and user replaced by its unique id.
 
+    is_other: whether the policy's service knows another principal, under ``AWS``, by this name.
     minimum_age: seconds that a role or user must have existed for to be known to the policy's
     service.
     """
 
     def bound(kind: str, value: t.Any) -> t.Any:
+        if kind == "AWS" and isinstance(value, str) and is_other(value):
+            return value
         return _bound(kind, value, minimum_age)
 
     return _with_principals(document, bound)
@@ -93,11 +102,13 @@ def _with_principals(document: Document, change: t.Callable[[str, t.Any], t.Any]
 def _bound(kind: str, value: t.Any, minimum_age: float) -> t.Any:
     if kind in ("Federated", "CanonicalUser"):
         return value
-    if kind == "Service" and isinstance(value, str) and _SERVICE.fullmatch(value):
+    if kind == "Service" and isinstance(value, str) and is_service_principal(value):
         return value
     if kind != "AWS" or not isinstance(value, str):
         raise UnknownPrincipal(kind, value)
-    if value == "*" or _ROOT_ARN.fullmatch(value) or _is_known_session(value):
+    if value == "*" or _ROOT_ARN.fullmatch(value) or _FEDERATED_USER.fullmatch(value):
+        return value
+    if _is_known_session(value):
         return value
     entity = _entity_of_id(value) if _UNIQUE_ID.fullmatch(value) else entity_of_arn(value)
     if entity is None or (utcnow() - entity.create_date).total_seconds() < minimum_age:

@@ -329,7 +329,14 @@ def trust_that_crashes_anyscale_s_check(sandbox: Sandbox) -> None:
     }
     put_trust(
         sandbox,
-        policy(ec2, {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}),
+        policy(
+            ec2,
+            {
+                "Effect": "Allow",
+                "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                "Action": "sts:AssumeRole",
+            },
+        ),
         CLOUD.role_name,
     )
 

@@ -68,19 +68,6 @@ def allow(
     return {"Effect": "Allow", "Principal": {"Service": services}, "Action": action, **more}
 
 
-def wildcard_trust(
-    effect: str = "Allow", action: str = "sts:AssumeRole", **principal: t.Any
-) -> Json:
-    condition = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
-    return {
-        "Sid": "Public",
-        "Effect": effect,
-        **principal,
-        "Action": action,
-        "Condition": condition,
-    }
-
-
 # --- the cycle ------------------------------------------------------------------------------------
 
 DRIFTS: dict[str, tuple[Json, str]] = {
@@ -441,7 +428,12 @@ def anyscale_can_read(document: Json) -> bool:
 
 
 UNREADABLE: dict[str, Json] = {
-    "everybody, as a string": wildcard_trust(Principal="*"),
+    "all but some": {
+        "Sid": "Public",
+        "Effect": "Allow",
+        "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "sts:AssumeRole",
+    },
 }
 
 

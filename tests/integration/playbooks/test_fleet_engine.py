@@ -48,9 +48,9 @@ EC2: Json = {
 PUBLIC_TRUST = {
     "Sid": "Public",
     "Effect": "Allow",
-    "Principal": "*",
+    "NotPrincipal": {"AWS": "arn:aws:iam::444444444444:root"},
     "Action": "sts:AssumeRole",
-    "Condition": {"Bool": {"aws:Wish": "true"}},
+    "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
 }
 CONVERGE = "rayfleet.anyscale.fleet_converge"
 # What is written is not read back again after a time, which tests/reliability tests.

@@ -118,7 +118,6 @@ TRUSTS: dict[str, tuple[list[dict[str, t.Any]], bool]] = {
     "one of several": ([allow([PARTNER, ROOT])], True),
     "second statement": ([allow(PARTNER), allow(ROOT)], True),
     "every principal": ([allow("*")], True),
-    "every principal, short": ([{**allow("*"), "Principal": "*"}], True),
     "every action": ([allow(ROOT, action="sts:*")], True),
     "action in capitals": ([allow(ROOT, action=["sts:TagSession", "STS:ASSUMEROLE"])], True),
     "all but another action": (

@@ -110,6 +110,26 @@ MALFORMED = {
         policy(statement(Principal={"Service": "ec2"})),
         "Invalid principal in policy",
     ),
+    "service that AWS does not have": (
+        policy(statement(Principal={"Service": "tagging.amazonaws.com"})),
+        "Invalid principal in policy",
+    ),
+    "unknown operator": (
+        policy(statement(Condition={"StringEqual": {"aws:PrincipalArn": "x"}})),
+        "Invalid Condition type : StringEqual",
+    ),
+    "condition key of another service": (
+        policy(statement(Condition={"StringEquals": {"iam:PassedToService": "x"}})),
+        "Policy has an invalid condition key",
+    ),
+    "unknown global condition key": (
+        policy(statement(Condition={"StringEquals": {"aws:PrincipalName": "x"}})),
+        "Policy has an invalid condition key",
+    ),
+    "unknown condition key of S3": (
+        policy(statement(Condition={"StringEquals": {"s3:Bucket": "x"}})),
+        "Policy has an invalid condition key",
+    ),
 }
 
 
@@ -128,6 +148,10 @@ ACCEPTED_PRINCIPALS = {
     "everybody, as AWS": {"AWS": "*"},
     "root of any account": {"AWS": "arn:aws:iam::999999999999:root"},
     "session of a role": {"AWS": f"arn:aws:sts::{ACCOUNT}:assumed-role/ray/session"},
+    "federated user": {"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/ada"},
+    "origin access identity of CloudFront": {
+        "AWS": "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1ABCDEFGHIJKL"
+    },
     "service": {"Service": "logging.s3.amazonaws.com"},
     "canonical user": {
         "CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"

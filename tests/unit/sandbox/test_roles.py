@@ -11,6 +11,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    policies_equal,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 
 ACCOUNT = "222222222222"
@@ -30,6 +33,18 @@ def policy(*statements: dict[str, t.Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
+def policy_of(raw: dict[str, t.Any]) -> t.Any:
+    return json.loads(policy(raw))
+
+
+NOTHING = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"},
+    }
+)
+
+
 @pytest.fixture(autouse=True)
 def scene(sandbox: Sandbox) -> None:
     """Two roles and an instance profile of the first."""
@@ -47,6 +62,7 @@ def trust(sandbox: Sandbox, role: str = "ray") -> t.Any:
 
 
 MISSING_ROLE = f"arn:aws:iam::{ACCOUNT}:role/missing"
+ORIGIN = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1ABCDEFGHIJKL"
 SID_PATTERN = "Check that your input satisfies the regular expression [0-9A-Za-z]*"
 MALFORMED = {
     "not JSON": ("{", "This policy contains invalid Json"),
@@ -72,6 +88,46 @@ MALFORMED = {
     "unknown service": (
         policy(statement(Principal={"Service": "ec2"})),
         'Invalid principal in policy: "SERVICE":"ec2"',
+    ),
+    "service that AWS does not have": (
+        policy(statement(Principal={"Service": "tagging.amazonaws.com"})),
+        'Invalid principal in policy: "SERVICE":"tagging.amazonaws.com"',
+    ),
+    "everybody, as a string": (
+        policy(statement(Principal="*")),
+        'Invalid principal in policy: "STAR":"*"',
+    ),
+    "all but everybody, as a string": (
+        policy(statement(Effect="Deny", Principal=None, NotPrincipal="*")),
+        'Invalid principal in policy: "STAR":"*"',
+    ),
+    "origin access identity": (
+        policy(statement(Principal={"AWS": ORIGIN})),
+        f'Invalid principal in policy: "AWS":"{ORIGIN}"',
+    ),
+    "unknown operator": (
+        policy(statement(Condition={"StringEqual": {"sts:ExternalId": "x"}})),
+        "Invalid Condition type : StringEqual",
+    ),
+    "unknown set operator": (
+        policy(statement(Condition={"ForEachValue:StringEquals": {"sts:ExternalId": "x"}})),
+        "Invalid Condition type : ForEachValue:StringEquals",
+    ),
+    "no operator": (
+        policy(statement(Condition={"sts:ExternalId": "x"})),
+        "Syntax errors in policy.",
+    ),
+    "condition key without a service": (
+        policy(statement(Condition={"StringEquals": {"ExternalId": "x"}})),
+        "Invalid Condition key : ExternalId",
+    ),
+    "condition key of no service": (
+        policy(statement(Condition={"StringEquals": {"cloud:ExternalId": "x"}})),
+        "Invalid Condition key : cloud:ExternalId",
+    ),
+    "condition key with two colons": (
+        policy(statement(Condition={"StringEquals": {"https://oidc.example.com:sub": "x"}})),
+        "Condition can contain only one colon.",
     ),
 }
 
@@ -100,9 +156,16 @@ KEPT = {
         "Version": "2012-10-17",
         "Statement": [statement(Sid=""), statement(Sid="")],
     },
-    "several actions": {
-        "Version": "2012-10-17",
-        "Statement": [statement(Action=["sts:AssumeRole", "sts:TagSession"])],
+    "federated user": {
+        "Statement": [statement(Principal={"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/ada"})]
+    },
+    "an operator in another case": {
+        "Statement": [
+            statement(Condition={"ForAnyValue:stringLIKEifExists": {"AWS:calledvia": "y"}})
+        ]
+    },
+    "condition key of an identity provider": {
+        "Statement": [statement(Condition={"StringEquals": {"oidc.example.com/id/1:sub": "x"}})]
     },
     "NotPrincipal": {
         "Statement": [
@@ -121,6 +184,47 @@ KEPT = {
 def test_trust_is_kept_as_sent(sandbox: Sandbox, aws: t.Any, document: dict[str, t.Any]) -> None:
     aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=json.dumps(document))
     assert trust(sandbox) == document
+
+
+def test_trust_comes_back_in_an_order_of_iams_own(sandbox: Sandbox, aws: t.Any) -> None:
+    services = ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com", "lambda.amazonaws.com"]
+    keys = {"sts:ExternalId": ["a", "b", "c", "d"], "aws:SourceAccount": ACCOUNT}
+    sent = statement(
+        Principal={"Service": services},
+        Action=["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
+        Condition={"StringEquals": keys},
+    )
+    stored = []
+    for order in (1, -1):
+        document = {
+            **sent,
+            "Principal": {"Service": services[::order]},
+            "Condition": {"StringEquals": dict(list(keys.items())[::order])},
+        }
+        aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=policy(document))
+        stored.append(json.dumps(trust(sandbox)))
+    assert stored[0] == stored[1]
+    (shown,) = json.loads(stored[0])["Statement"]
+    assert policies_equal(policy_of(shown), policy_of(sent))
+    orders = (
+        list(shown["Principal"]["Service"]) != services,
+        list(shown["Condition"]["StringEquals"]) != list(keys),
+    )
+    assert any(orders)
+
+
+def test_trust_in_characters_beyond_latin_1_is_refused(aws: t.Any, refused: t.Any) -> None:
+    for text, is_taken in (("é\u00ff", True), ("Ā", False), ("☂", False)):
+        condition = {"StringEquals": {"sts:ExternalId": text}}
+        document = {"Version": "2012-10-17", "Statement": statement(Condition=condition)}
+        sent = json.dumps(document, ensure_ascii=False)
+        if is_taken:
+            aws("iam").update_assume_role_policy(RoleName="ray", PolicyDocument=sent)
+            continue
+        call = aws("iam").update_assume_role_policy
+        code, status, message = refused(call, RoleName="ray", PolicyDocument=sent)
+        assert (code, status) == ("ValidationError", 400)
+        assert "must satisfy regular expression pattern" in message
 
 
 def test_trusted_role_is_shown_by_its_id_once_it_is_gone(
@@ -176,6 +280,43 @@ def test_service_linked_role_is_not_modifiable(aws: t.Any, refused: t.Any) -> No
         "UnmodifiableEntity",
         400,
     )
+
+
+@pytest.mark.parametrize("path", ["/aws-reserved/sso.amazonaws.com/", "/aws-service-role/x/"])
+def test_roles_in_reserved_paths_are_aws_own(
+    sandbox: Sandbox, aws: t.Any, refused: t.Any, path: str
+) -> None:
+    document = json.loads(policy(statement()))
+    sandbox.accounts.add_role(ACCOUNT, "reserved", document, path)
+    new = {"RoleName": "new", "Path": path, "AssumeRolePolicyDocument": policy(statement())}
+    assert refused(aws("iam").create_role, **new)[:2] == ("InvalidInput", 400)
+    message = (
+        "Cannot perform the operation on the protected role 'reserved' - this role is only "
+        "modifiable by AWS"
+    )
+    own = {"PolicyName": "own", "PolicyDocument": NOTHING}
+    for operation, parameters in {
+        "update_assume_role_policy": {"PolicyDocument": policy(statement())},
+        "put_role_policy": own,
+        "delete_role": {},
+    }.items():
+        assert refused(getattr(aws("iam"), operation), RoleName="reserved", **parameters) == (
+            "UnmodifiableEntity",
+            400,
+            message,
+        )
+
+
+def test_names_of_roles_differ_by_more_than_case(aws: t.Any, refused: t.Any) -> None:
+    new = {"RoleName": "RAY", "AssumeRolePolicyDocument": policy(statement())}
+    assert refused(aws("iam").create_role, **new)[:2] == ("EntityAlreadyExists", 409)
+
+
+def test_tags_of_aws_are_nobody_elses_to_give(aws: t.Any, refused: t.Any) -> None:
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "x"}]
+    assert refused(aws("iam").tag_role, RoleName="ray", Tags=tags)[:2] == ("InvalidInput", 400)
+    new = {"RoleName": "new", "AssumeRolePolicyDocument": policy(statement()), "Tags": tags}
+    assert refused(aws("iam").create_role, **new)[:2] == ("InvalidInput", 400)
 
 
 def test_tags_are_in_get_role(aws: t.Any) -> None:
