@@ -123,6 +123,14 @@ def judge(session: nox.Session) -> None:
     run(session, *PYTEST, *session.posargs, "tests/iam_simulate", env=env, never_say=" skipped")
 
 
+@nox.session(tags=["test", "all"], **OWN_VENV)
+def linters(session: nox.Session) -> None:
+    """parliament and policy_sentry on every policy document that the collection writes or prints."""
+    install(session, "linters")
+    linter = {"LINTER": str(Path(session.bin) / "python")}
+    run(session, *PYTEST_OF_VENV, "tests/policy_linters", env=linter, never_say=" skipped")
+
+
 @test
 def guide(session: nox.Session) -> None:
     """The pages of the guide print what the commands print."""
@@ -326,8 +334,9 @@ def pins(session: nox.Session) -> None:
     folder = ROOT / "tests/requirements"
     form = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
     compile_pins = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11")
-    for group in ("test", "demo", "pytest", "bench", "browser", "docsite", "awscli", "package"):
-        alone = group in ("test", "awscli", "package")
+    groups = ("demo", "pytest", "bench", "browser", "docsite", "awscli", "package", "linters")
+    for group in ("test", *groups):
+        alone = group in ("test", "awscli", "package", "linters")
         limits = () if alone else ("--constraints", str(folder / "test.txt"))
         upgrade = () if group in ("demo", "pytest", "bench") else ("--upgrade",)
         output = ("--group", group, "--output-file", str(folder / f"{group}.txt"))
