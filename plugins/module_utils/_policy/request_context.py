@@ -46,10 +46,9 @@ class RequestContext:
             return _ABSENT
         return self.known.get(key, _UNKNOWN)
 
-    def with_values(self, **values: Values) -> RequestContext:
-        """The same with more keys: ``iam_passedtoservice`` stands for ``iam:passedtoservice``."""
-        named = {name.replace("_", ":", 1): found for name, found in values.items()}
-        return dataclasses.replace(self, known={**self.known, **named})
+    def with_values(self, values: t.Mapping[str, Values]) -> RequestContext:
+        """The same with the values of more keys."""
+        return dataclasses.replace(self, known={**self.known, **values})
 
 
 _ABSENT: Values = (None,)
@@ -99,6 +98,7 @@ _TABLE: dict[str, tuple[Values, Values, Values]] = {
     "aws:sourceaccount": (_ABSENT, _ABSENT, _UNKNOWN),
     "aws:sourceorgid": (_ABSENT, _ABSENT, _UNKNOWN),
     "aws:sourceorgpaths": (_ABSENT, _ABSENT, _UNKNOWN),
+    "aws:sourceowner": (_ABSENT, _ABSENT, _UNKNOWN),
     "aws:resourceaccount": (("{resource_account}",), ("{resource_account}",), _UNKNOWN),
     "s3:resourceaccount": (("{resource_account}",), ("{resource_account}",), _UNKNOWN),
     "s3:signatureversion": (("AWS4-HMAC-SHA256",), ("AWS4-HMAC-SHA256",), _UNKNOWN),
@@ -127,7 +127,7 @@ def control_plane_context(
 def ec2_context(partition: str, now: float) -> RequestContext:
     """What is known of EC2's request for the role of an instance."""
     names = tuple(sorted(ec2_services(partition)))
-    return _filled_in(_EC2, "sts", now).with_values(aws_principalservicename=names)
+    return _filled_in(_EC2, "sts", now).with_values({"aws:principalservicename": names})
 
 
 @functools.lru_cache(maxsize=256)  # one is needed for each statement and action of a document

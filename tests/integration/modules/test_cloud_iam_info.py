@@ -579,6 +579,15 @@ def test_a_problem_is_found(
     assert in_sync.writes() == []
 
 
+def test_sessions_that_were_revoked_are_no_problem(in_sync: Sandbox, run_module: Run) -> None:
+    """The policy that IAM's console leaves denies nothing to sessions that begin later."""
+    before = {"DateLessThan": {"aws:TokenIssueTime": "2024-05-01T09:30:00.123Z"}}
+    revoked = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": before}
+    for role in (CLOUD.role_name, CLOUD.control_plane_role_name):
+        put_role_policy(in_sync, role, revoked)
+    assert statuses(look(run_module)) == {}
+
+
 def test_each_check_is_found_failing_somewhere() -> None:
     somewhere = {check for found in (*FOUND.values(), *PROBLEMS.values()) for check in found}
     assert set(IDS) - somewhere == {"bucket_account"}  # which has tests of its own

@@ -58,7 +58,7 @@ def control_plane_pass_role(facts: Facts) -> Outcome:
         "Resource": role_arn,
         "Condition": {"StringEquals": {"iam:PassedToService": service}},
     }
-    return _permission(facts, statement, iam_passedtoservice=(service,))
+    return _permission(facts, statement, {"iam:passedtoservice": (service,)})
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
@@ -71,11 +71,11 @@ def control_plane_get_instance_profile(facts: Facts) -> Outcome:
         "Effect": "Allow",
         "Action": _GET_PROFILE,
     }
-    outcomes = [_permission(facts, {**statement, "Resource": arn}) for arn in arns]
+    outcomes = [_permission(facts, {**statement, "Resource": arn}, {}) for arn in arns]
     return min(outcomes, key=lambda outcome: BY_WEIGHT.index(outcome.status))
 
 
-def _permission(facts: Facts, statement: RawStatement, **known: Values) -> Outcome:
+def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, Values]) -> Outcome:
     """Whether the control-plane role has the permission of a statement; where it has not, the
     statement is the remedy.
     """
@@ -87,7 +87,7 @@ def _permission(facts: Facts, statement: RawStatement, **known: Values) -> Outco
         )
     resource = statement["Resource"]
     context = control_plane_context(arn, account_of(resource), "iam", facts.now)
-    action = Action(statement["Action"], resource, context.with_values(**known))
+    action = Action(statement["Action"], resource, context.with_values(known))
     verdict = judge(identity, action)
     evidence: dict[str, t.Any] = {
         "control_plane_role": arn,

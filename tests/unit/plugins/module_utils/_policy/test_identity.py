@@ -42,7 +42,9 @@ NOW = 1_795_000_000.0  # 2026-11-18
 PASS_ROLE = Action(
     "iam:PassRole",
     ROLE,
-    control_plane_context(CONTROL, ACCOUNT, "iam", NOW).with_values(iam_passedtoservice=(EC2,)),
+    control_plane_context(CONTROL, ACCOUNT, "iam", NOW).with_values(
+        {"iam:passedtoservice": (EC2,)}
+    ),
 )
 GET_OBJECTS = Action(
     "s3:GetObject", OBJECTS_ARN, cluster_context(ROLE, ROLE_ID, ACCOUNT, "s3", NOW)
