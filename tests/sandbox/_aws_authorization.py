@@ -89,6 +89,7 @@ def _resource(call: AwsCall) -> str:
 def is_trusted(trust: Document | None, caller: Caller, external_id: str | None) -> bool:
     """Whether a bound trust policy lets a caller assume the role.
 
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
     Of the conditions, only the external id is evaluated; all others count as met.
     """
     statements = as_list((trust or {}).get("Statement", []))

@@ -121,6 +121,9 @@ class AwsRules:
     # --- S3 ---
 
     def _before_s3(self, call: AwsCall) -> None:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html and
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html
+        """
         owner = s3_backends.bucket_accounts.get(call.resource, (PARTITION, ""))[1]
         expected = call.headers.get("x-amz-expected-bucket-owner")
         if owner and expected and expected != owner:
@@ -290,6 +293,7 @@ def _check_tags(call: AwsCall) -> None:
 
 
 def _check_role_in_profile(call: AwsCall) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_RemoveRoleFromInstanceProfile.html"""
     profile = iam_backends[call.account_id][PARTITION].instance_profiles.get(
         call.parameters.get("InstanceProfileName", "")
     )

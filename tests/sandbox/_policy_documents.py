@@ -83,6 +83,7 @@ def accepted_trust_policy(text: str, quota: int, principal_delay: float) -> Docu
         ) from None
     except (_Malformed, _conditions.InvalidCondition) as malformed:
         raise Refusal("MalformedPolicyDocument", 400, str(malformed)) from None
+    # https://github.com/kubeflow/dashboard/issues/29
     if len(re.sub(r"\s", "", text)) > quota:
         raise Refusal("LimitExceeded", 409, f"Cannot exceed quota for ACLSizePerRole: {quota}")
     return bound
@@ -112,7 +113,9 @@ def accepted_bucket_policy(text: str, bucket: str, principal_delay: float) -> Do
             "Normalized policy document exceeds the maximum allowed size of "
             f"{BUCKET_POLICY_BYTES} bytes."
         )
-        raise Refusal("PolicyTooLarge", 400, message)
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/add-bucket-policy.html; that S3
+        # measures its own form: https://github.com/FogSecurity/aws-size/pull/38
+        raise Refusal("MalformedPolicy", 400, message)
     return bound
 
 
@@ -177,6 +180,7 @@ def _parsed(text: str) -> Document:
 
 
 def _check_elements(statement: Document, *required: str) -> None:
+    """https://github.com/versity/versitygw/issues/647"""
     for element in statement:
         if element not in _STATEMENT_ELEMENTS:
             raise _Malformed(f"Unknown field {element}")
@@ -192,6 +196,9 @@ def _check_elements(statement: Document, *required: str) -> None:
 
 
 def _check_sids(statements: t.Any) -> None:
+    """https://github.com/aws-cloudformation/cfn-lint/issues/708 and
+    https://github.com/kubernetes/kops/issues/4951
+    """
     sids = [statement["Sid"] for statement in as_list(statements) if statement.get("Sid")]
     if not all(isinstance(sid, str) and re.fullmatch("[0-9A-Za-z]*", sid) for sid in sids):
         pattern = "Check that your input satisfies the regular expression [0-9A-Za-z]*"
@@ -201,6 +208,9 @@ def _check_sids(statements: t.Any) -> None:
 
 
 def _check_trust_statement(statement: Document) -> None:
+    """https://github.com/localstack/localstack/issues/6644; actions of STS beside AssumeRole:
+    https://github.com/getmoto/moto/issues/5750
+    """
     _conditions.check_in_trust_policy(statement.get("Condition", {}))
     for element in ("Principal", "NotPrincipal"):
         # https://github.com/aws/aws-cdk/pull/5746; the text was reported by a user
@@ -214,6 +224,7 @@ def _check_trust_statement(statement: Document) -> None:
 
 
 def _check_bucket_statement(statement: Document, bucket: str) -> None:
+    """https://github.com/versity/versitygw/issues/648, /650 and /645"""
     _conditions.check_in_bucket_policy(statement.get("Condition", {}))
     resources = as_list(statement.get("Resource", statement.get("NotResource")))
     own = re.compile(rf"arn:aws[\w-]*:s3:::{re.escape(bucket)}(/.*)?")
@@ -233,6 +244,9 @@ def _check_bucket_statement(statement: Document, bucket: str) -> None:
 def _normalized(document: Document) -> Document:
     """S3's form: a list of statements, a string for a list of one, strings in conditions, root ARNs
     for account ids.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html says
+    that of account ids; the rest was reported by users.
     """
     return {
         **document,

@@ -4,6 +4,9 @@
 
 """Principals of policies as AWS keeps them: bound to the unique id of a role or user, shown by its
 ARN while it exists.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+and https://github.com/hashicorp/terraform-provider-aws/issues/8905
 """
 
 from __future__ import annotations

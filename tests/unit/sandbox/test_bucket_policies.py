@@ -206,7 +206,7 @@ def test_size_is_that_of_the_compact_document(aws: t.Any, refused: t.Any) -> Non
     message = "Normalized policy document exceeds the maximum allowed size of 20480 bytes."
     too_long = document(20481, indent=None)
     assert refused(aws("s3").put_bucket_policy, Bucket=BUCKET, Policy=too_long) == (
-        "PolicyTooLarge",
+        "MalformedPolicy",
         400,
         message,
     )
