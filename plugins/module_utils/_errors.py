@@ -144,6 +144,12 @@ class UnsettledError(TaskError):
     """A write did not become visible in time, or another writer keeps overwriting it."""
 
 
+class ConflictError(TaskError):
+    """Another writer decided otherwise at the same time. ``details`` hold the document that was
+    ``expected`` and the one that was ``found``.
+    """
+
+
 def is_throttling(code: str, status: int) -> bool:
     """Whether an error code, or the HTTP status that came with it, says that there are too many
     calls.

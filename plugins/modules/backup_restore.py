@@ -168,6 +168,13 @@ error:
       description: The unique IDs of deleted principals that the policy names.
       type: list
       elements: str
+    expected:
+      description: The policy that the task wrote, if another writer removed it, or replaced all of
+        it, at the same time.
+      type: dict
+    found:
+      description: The policy that the other writer left, with C(expected). It is left as it is.
+      type: dict
     written:
       description: The resources that were written before the failure. Absent if none are known to
         have been.

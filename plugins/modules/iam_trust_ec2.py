@@ -194,6 +194,13 @@ error:
     statement:
       description: The statement that prevents the change.
       type: dict
+    expected:
+      description: The policy that the task wrote, if another writer removed it, or replaced all of
+        it, at the same time.
+      type: dict
+    found:
+      description: The policy that the other writer left, with C(expected). It is left as it is.
+      type: dict
     written:
       description: The resources that were written before the failure. Absent if none are known to
         have been.

@@ -156,6 +156,10 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         """The principals of the bucket's account."""
         return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
+    def owner_of(self, live: LiveBucketPolicy) -> str:
+        """The account that must own the bucket."""
+        return self.account_id
+
     def backup(self, live: LiveBucketPolicy, before: Document, after: Document) -> Backup:
         """The bucket's policy."""
         target = {"bucket": self.bucket}

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    ConflictError,
     TaskError,
     UnsettledError,
 )
@@ -119,7 +120,8 @@ def confirm(
     """Read back what was saved, and converge it again if another writer has overwritten it. Returns
     the plan of what had to be done again.
     """
-    live, plan = _read_back(reconciler, unconfirmed)
+    with noting_what_was_written(journal):
+        live, plan = _read_back(reconciler, unconfirmed)
     if not plan.changed:
         return plan
     with noting_what_was_written(journal), resource_lock(live.resource, params.get("lock_dir")):
@@ -137,6 +139,8 @@ def noting_what_was_written(journal: Journal) -> t.Iterator[None]:
         if written and "written" not in error.details:
             error.details |= {"written": written, **journal.last_backup}
             error.remedy = f"{error.remedy} Already written: {', '.join(written)}.".strip()
+            if isinstance(error, ConflictError) and journal.backups:
+                error.remedy += f" Backup: {journal.backups[-1]['backup_file']}."
         raise
 
 

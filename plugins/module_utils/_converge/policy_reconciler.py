@@ -16,6 +16,7 @@ import abc
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     NOT_SAVED,
@@ -23,7 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    ConflictError,
+    TaskError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -33,6 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     with_statements,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    canonical,
     missing_statements,
     policies_equal,
 )
@@ -77,7 +83,7 @@ class LivePolicy(Live):
 
 @dataclasses.dataclass(frozen=True)
 class _Restoring(Plan):
-    """A plan that also restores statements that another writer removed by accident."""
+    """A plan that also restores statements that another writer overwrote."""
 
     restored: tuple[RawStatement, ...] = ()
 
@@ -101,6 +107,10 @@ class PolicyStore(abc.ABC, t.Generic[PolicyState]):
         """The ARNs of the account's principals by unique id. They are listed only if one of the
         documents contains a unique id.
         """
+
+    @abc.abstractmethod
+    def owner_of(self, live: PolicyState) -> str:
+        """The account that the document belongs to."""
 
     @abc.abstractmethod
     def backup(self, live: PolicyState, before: Document, after: Document) -> Backup:
@@ -219,29 +229,37 @@ class PolicyReconciler(Reconciler[PolicyState]):
         return policies_equal(live.document, plan.after, self._arns_of(live, plan))
 
     def _plan_again(self, live: PolicyState, written: Plan, saved: Saved) -> Plan:
-        """If another writer kept our change, it removed other statements on purpose. If it
-        overwrote our change, it may have overwritten other statements by accident. These are
-        restored as they were before our change, which is then planned again.
+        """Plan on what another writer left. If it kept our change, it knew what it removed. If it
+        overwrote our change, it wrote what it had read before, and lost by accident what had been
+        added since; these statements are restored as they were before our change.
 
         If it is unknown whether our change was written, missing statements are only reported.
         """
         plan, arns = self.plan(live), self._arns_of(live, written)
         if not (plan.changed and saved.is_written):
             kept = _unchanged(written) if saved.may_be_written else []
-            return _with_warning(plan, written, _lost(kept, live.document, arns))
-        lost = _lost(statements_of(_replaced(written)), live.document, arns)
+            return _with_warning(plan, written.after, _lost(kept, live.document, arns))
+        seen = _replaced(written)
+        lost = _lost(statements_of(seen), live.document, arns)
         if not lost:
             return plan
-        complete = dataclasses.replace(live, document=_with_more(live.document, lost))
-        restored = self.plan(complete)
-        return _Restoring(
+        if len(lost) == len(statements_of(seen)):
+            raise _replaced_as_a_whole(live, written)
+        account_id = self._store.owner_of(live)
+        restored = [raw for raw in lost if _is_restorable(raw, account_id, arns)]
+        left_out = [raw for raw in lost if raw not in restored]
+        complete = dataclasses.replace(live, document=_with_more(live.document, restored))
+        again = self.plan(complete)
+        restoring = _Restoring(
             before=live.document,
-            after=restored.after,
-            reasons=(*plan.reasons, STATEMENT_LOST),
-            warnings=restored.warnings,
-            result=restored.result,
-            restored=tuple(lost),
+            after=again.after,
+            reasons=(*plan.reasons, *([STATEMENT_LOST] if restored else [])),
+            warnings=again.warnings,
+            result=again.result,
+            restored=tuple(restored),
         )
+        why = f" It was not restored, because it allows principals outside account {account_id}."
+        return _with_warning(restoring, seen, left_out, why)
 
     def _load_again(
         self, live: PolicyState, plan: Plan, refusals: t.Sequence[AwsError]
@@ -316,11 +334,44 @@ def _lost(
     return [raw for raw in missing_statements(raws, live, arns) if raw.get("Sid") not in sids]
 
 
-def _with_warning(plan: Plan, written: Plan, lost: t.Sequence[RawStatement]) -> Plan:
-    """The plan with a warning of the statements that another writer removed on purpose."""
-    if not lost:
+def _is_restorable(raw: RawStatement, account_id: str, arns: t.Mapping[str, str]) -> bool:
+    """Whether a statement gives nobody outside the account access. An incident responder may have
+    removed such a statement, and not known of our write.
+    """
+    statement = canonical(raw, arns)
+    if statement.effect == "Deny":
+        return True
+    return statement.not_principals is None and all(
+        kind == "Service" or _is_in_account(name, account_id)
+        for kind, name in statement.principals or ()
+    )
+
+
+def _is_in_account(principal: str, account_id: str) -> bool:
+    arn = parse_arn(principal)
+    return (arn.account_id if arn else principal) == account_id
+
+
+def _replaced_as_a_whole(live: LivePolicy, written: Plan) -> ConflictError:
+    """The error if nothing is left of what was there before our change."""
+    what = "replaced as a whole" if statements_of(live.document) else "removed"
+    return ConflictError(
+        f"The {live.resource} was {what} by another writer just after this task had written it. It "
+        "was left as it is now.",
+        "Compare it with the backup, and find the other writer (in CloudTrail). If the policy is as "
+        "it should be, run again, which adds to the policy as it is now.",
+        expected=written.after,
+        found=live.document,
+    )
+
+
+def _with_warning(
+    plan: Plan, seen: Document, removed: t.Sequence[RawStatement], why: str = ""
+) -> Plan:
+    """The plan with a warning of the statements of a document that another writer removed."""
+    if not removed:
         return plan
-    places = statements_of(written.after)
-    names = ", ".join(describe_statement(raw, places.index(raw)) for raw in lost)
-    warning = f"While this task ran, another writer removed {names}."
+    places = statements_of(seen)
+    names = ", ".join(describe_statement(raw, places.index(raw)) for raw in removed)
+    warning = f"While this task ran, another writer removed {names}.{why}"
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

@@ -103,6 +103,10 @@ class TrustPolicyStore(PolicyStore[LiveTrust]):
         """The principals of the role's account."""
         return self._iam.principals() if any(map(document_unique_ids, documents)) else {}
 
+    def owner_of(self, live: LiveTrust) -> str:
+        """The account of the role."""
+        return account_of(live.role_arn)
+
     def backup(self, live: LiveTrust, before: Document, after: Document) -> Backup:
         """The trust policy."""
         arn = live.role_arn

@@ -535,12 +535,12 @@ def overwrite(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> t.Callable[.
 OTHER = {**LAMBDA, "Sid": "Newcomer"}
 OVERWRITES: dict[str, tuple[Json, Json]] = {
     "ours wiped out": (policy(PARTNER, LAMBDA), policy(PARTNER, LAMBDA, OURS)),
-    "ours and another wiped out": (policy(LAMBDA), policy(LAMBDA, PARTNER, OURS)),
+    "ours and another wiped out": (policy(PARTNER), policy(PARTNER, LAMBDA, OURS)),
+    "ours and that of another account wiped out": (policy(LAMBDA), policy(LAMBDA, OURS)),
     "ours replaced by a newcomer": (
         policy(PARTNER, LAMBDA, OTHER),
         policy(PARTNER, LAMBDA, OTHER, OURS),
     ),
-    "all replaced by a newcomer": (policy(OTHER), policy(OTHER, PARTNER, LAMBDA, OURS)),
 }
 
 
@@ -561,6 +561,18 @@ def test_nothing_is_lost_to_another_writer(
     assert by_text(trust_of(sandbox)) == by_text(wanted) == by_text(result["trust_policy"])
     assert before(result) == result["previous"] == policy(PARTNER, LAMBDA)
     assert write_operations(sandbox) == [WRITE, WRITE]
+
+
+def test_a_policy_that_was_replaced_as_a_whole_is_a_conflict(
+    sandbox: Sandbox, run_module: Run, overwrite: t.Callable[..., None]
+) -> None:
+    make_role(sandbox, trust=policy(PARTNER, LAMBDA))
+    overwrite(policy(OTHER))
+    result = failure(run_module(MODULE, role=ROLE))
+    assert "was replaced as a whole by another writer" in result["msg"]
+    assert result["error"]["found"] == trust_of(sandbox) == policy(OTHER)
+    assert by_text(result["error"]["expected"]) == by_text(policy(PARTNER, LAMBDA, OURS))
+    assert write_operations(sandbox) == [WRITE]
 
 
 def test_what_was_removed_deliberately_stays_removed(
@@ -607,7 +619,7 @@ REASONS: dict[str, tuple[Json, Json, Json]] = {
     "ec2_trust_conditional": (policy(CONDITIONAL), {}, {}),
     "action_not_a_string": (policy(LIST_ACTION), {}, {}),
     "statement_differs": (policy({**OURS, "Condition": ONLY_HERE}), {}, {}),
-    "unmanaged_statement_lost": (policy(LAMBDA, PARTNER), policy(LAMBDA), {}),
+    "unmanaged_statement_lost": (policy(LAMBDA, PARTNER), policy(PARTNER), {}),
     "ec2_trust_present": (policy(LAMBDA, OURS), {}, {"state": "absent"}),
 }
 

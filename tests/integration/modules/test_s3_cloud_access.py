@@ -818,7 +818,7 @@ OVERWRITES: dict[str, tuple[list[Json], list[Json]]] = {
         [TLS_ONLY, EXPORT, PUBLIC],
         [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)],
     ),
-    "all replaced by a newcomer": ([PUBLIC], [TLS_ONLY, EXPORT, PUBLIC, grant(ROLE_ARN)]),
+    "ours and that of another account wiped out": ([TLS_ONLY], [TLS_ONLY, grant(ROLE_ARN)]),
     "our statement with another cloud's role": (
         [TLS_ONLY, EXPORT, grant(ROLE_B_ARN)],
         [TLS_ONLY, EXPORT, grant(ROLE_ARN, ROLE_B_ARN)],
@@ -842,6 +842,22 @@ def test_nothing_is_lost_to_another_writer(
     assert result["granted_by"] == {ROLE_ARN: ["AnyscaleClusterAccess"]}
     assert before(result) == result["previous"] == policy(TLS_ONLY, EXPORT)
     assert write_operations(scene) == [PUT, PUT]
+
+
+def test_a_policy_that_was_replaced_as_a_whole_is_a_conflict(
+    scene: Sandbox, run_module: Run, overwrite: Overwrite
+) -> None:
+    overwrite([PUBLIC])
+    result = failure(run_module(MODULE, **GIVEN))
+    assert "by another writer just after this task had written it" in result["msg"]
+    expected, found = (result["error"][name]["Statement"] for name in ("expected", "found"))
+    assert [raw["Sid"] for raw in expected] == [
+        TLS_ONLY["Sid"],
+        EXPORT["Sid"],
+        "AnyscaleClusterAccess",
+    ]
+    assert found == stored(scene) == [PUBLIC]
+    assert write_operations(scene) == [PUT]
 
 
 def test_what_was_removed_deliberately_stays_removed(
@@ -1068,7 +1084,7 @@ def test_each_reason_occurs(
     found, options = REASONS[reason]
     leave_dangling(scene, *found)
     if reason == "unmanaged_statement_lost":
-        overwrite([TLS_ONLY])
+        overwrite([EXPORT])
     assert reason in run_module(MODULE, **GIVEN, **options)["reasons"]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import typing as t
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -31,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
+    ConflictError,
     RefusedError,
     TaskError,
 )
@@ -116,6 +118,9 @@ class Memory(PolicyStore[LivePolicy]):
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         self.listed.append(documents)
         return self.arns
+
+    def owner_of(self, live: LivePolicy) -> str:
+        return ACCOUNT
 
     def backup(self, live: LivePolicy, before: Document, after: Document) -> Backup:
         return Backup(
@@ -406,8 +411,20 @@ def test_what_never_becomes_visible_is_written_again() -> None:
 
 LOST = "unmanaged_statement_lost"
 OVERWRITTEN: dict[str, tuple[list[str], Saved, tuple[str, ...], list[str], list[str]]] = {
-    "by a document without ours": (["B"], Saved(), ("no_Ours", LOST), ["B", "A", "Ours"], []),
-    "by the document with one more": (["A", "B"], Saved(), ("no_Ours",), ["A", "B", "Ours"], []),
+    "by a document without ours, and without one that was added last": (
+        ["A", "C"],
+        Saved(),
+        ("no_Ours", LOST),
+        ["A", "C", "B", "Ours"],
+        [],
+    ),
+    "by the document with one more": (
+        ["A", "B", "C"],
+        Saved(),
+        ("no_Ours",),
+        ["A", "B", "C", "Ours"],
+        [],
+    ),
     "by one that keeps ours": (
         ["Ours", "B"],
         Saved(),
@@ -415,32 +432,121 @@ OVERWRITTEN: dict[str, tuple[list[str], Saved, tuple[str, ...], list[str], list[
         ["Ours", "B"],
         ["Statement 1 (Sid 'A')"],
     ),
-    "by one that keeps all": (["A", "Ours", "B"], Saved(), (), ["A", "Ours", "B"], []),
+    "by one that keeps ours alone": (
+        ["Ours"],
+        Saved(),
+        (),
+        ["Ours"],
+        ["Statement 1 (Sid 'A'), Statement 2 (Sid 'B')"],
+    ),
+    "by one that keeps all": (
+        ["A", "Ours", "B", "C"],
+        Saved(),
+        (),
+        ["A", "Ours", "B", "C"],
+        [],
+    ),
     "where it is unknown whether ours was written": (
-        ["B"],
+        ["C"],
         Saved(is_written=False),
         ("no_Ours",),
-        ["B", "Ours"],
-        ["Statement 1 (Sid 'A')"],
+        ["C", "Ours"],
+        ["Statement 1 (Sid 'A'), Statement 2 (Sid 'B')"],
     ),
-    "where ours was not written": (["B"], NOT_SAVED, ("no_Ours",), ["B", "Ours"], []),
+    "where ours was not written": (["C"], NOT_SAVED, ("no_Ours",), ["C", "Ours"], []),
 }
 
 
 @pytest.mark.parametrize("case", OVERWRITTEN)
 def test_another_writer_has_replaced_it(case: str) -> None:
     """One that kept our statement removed the others on purpose, which is only reported. One that
-    did not has read the document before we wrote it, and lost them by accident.
+    did not, and kept others, has read the document before we wrote it, and lost them by accident.
     """
     found, outcome, reasons, after, removed = OVERWRITTEN[case]
     clock = Time()
-    plan = read_back(Memory("A"), document(*found), outcome, clock)
+    plan = read_back(Memory("A", "B"), document(*found), outcome, clock)
     assert clock.slept == 0, "what is written over will not appear"
     assert plan.reasons == reasons
     assert (sids(plan.before), sids(plan.after)) == (found, after)
     assert list(plan.warnings) == [
         f"While this task ran, another writer removed {name}." for name in removed
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "what"),
+    [(["C"], "replaced as a whole"), ([], "removed"), (["Theirs", "C"], "replaced as a whole")],
+    ids=["replaced", "removed", "replaced by more"],
+)
+def test_a_policy_of_which_nothing_is_left_is_a_conflict(found: list[str], what: str) -> None:
+    """An incident responder may have decided that, and nothing of it is undone."""
+    with pytest.raises(ConflictError, match=f"was {what} by another writer") as caught:
+        read_back(Memory("A", "B"), document(*found))
+    expected, live = (caught.value.details[name] for name in ("expected", "found"))
+    assert (sids(expected), sids(live)) == (["A", "B", "Ours"], found)
+
+
+def test_a_conflict_names_the_backup_and_writes_nothing(tmp_path: Path) -> None:
+    store = Memory("A")
+
+    def replace(moment: str) -> None:
+        if moment == "written":
+            store.document = document("C")
+
+    store.meanwhile = replace
+    params = {
+        "lock_dir": str(tmp_path / "locks"),
+        "backup": True,
+        "backup_dir": str(tmp_path / "b"),
+    }
+    with pytest.raises(ConflictError) as caught:
+        converge(reconciler_of(store), params, check_mode=False)
+    (backup,) = (tmp_path / "b").iterdir()
+    assert str(backup) in caught.value.failure()["msg"]
+    assert caught.value.details["backup_file"] == str(backup)
+    assert (sids(store.document), len(store.writes)) == (["C"], 1)
+
+
+ROLE, PARTNER = f"arn:aws:iam::{ACCOUNT}:role/ray", "210987654321"
+RESTORED: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "an Allow for a role": ({"Principal": {"AWS": ROLE}}, True),
+    "an Allow for the account": (
+        {"Principal": {"AWS": [ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"]}},
+        True,
+    ),
+    "an Allow for a service": ({"Principal": {"Service": "lambda.amazonaws.com"}}, True),
+    "an Allow for an identity provider of the account": (
+        {"Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/x"}},
+        True,
+    ),
+    "an Allow for a role by its unique id": ({"Principal": {"AWS": "AROAQ3EGSIJTZ5AAAAAAA"}}, True),
+    "an Allow for a deleted principal": ({"Principal": {"AWS": "AROAQ3EGSIJTZ5BBBBBBB"}}, False),
+    "an Allow for another account": ({"Principal": {"AWS": PARTNER}}, False),
+    "an Allow for a role and another account": ({"Principal": {"AWS": [ROLE, PARTNER]}}, False),
+    "an Allow for everybody": ({"Principal": "*"}, False),
+    "an Allow for an identity provider": (
+        {"Principal": {"Federated": "accounts.google.com"}},
+        False,
+    ),
+    "an Allow for a canonical user": ({"Principal": {"CanonicalUser": "79a5"}}, False),
+    "an Allow for all but one": ({"NotPrincipal": {"AWS": ROLE}}, False),
+    "a Deny for another account": ({"Effect": "Deny", "Principal": {"AWS": PARTNER}}, True),
+    "a Deny for all but one": ({"Effect": "Deny", "NotPrincipal": {"AWS": PARTNER}}, True),
+}
+
+
+@pytest.mark.parametrize(("elements", "restored"), RESTORED.values(), ids=RESTORED)
+def test_no_statement_that_lets_others_than_the_account_in_is_restored(
+    elements: dict[str, t.Any], restored: bool
+) -> None:
+    store, lost = Memory("A"), statement("Lost", **elements)
+    store.arns = {"AROAQ3EGSIJTZ5AAAAAAA": ROLE}
+    store.document["Statement"].append(lost)
+    plan = read_back(store, document("A", "B"))
+    assert (lost in statements_of(plan.after)) is restored
+    assert (LOST in plan.reasons) is restored
+    assert sids(plan.after)[-1] == "Ours"
+    assert ["was not restored" in warning for warning in plan.warnings] == [True] * (not restored)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -470,15 +576,15 @@ def test_others_in_a_shared_statement_are_restored_with_it() -> None:
     reconciler = PolicyReconciler(store, [Joins("three")], clock=Time())
     live = reconciler.load()
     plan = reconciler.plan(live)
-    store.document = document("B")
+    store.document = document("A", "B")
     again = reconciler.read_back(live, plan, Saved())[1]
-    assert sids(again.after) == ["B", "A", "Shared"]
+    assert sids(again.after) == ["A", "B", "Shared"]
     assert statements_of(again.after)[-1]["Names"] == ["one", "two", "three"]
 
 
 def test_what_was_restored_is_restored_again() -> None:
     """Another writer may overwrite the restoration as well."""
-    store = Memory("A")
+    store = Memory("A", "B")
     reconciler = reconciler_of(store)
     live = reconciler.load()
     plan = reconciler.plan(live)
@@ -500,8 +606,8 @@ def test_a_statement_without_a_sid_is_restored() -> None:
     """Also if the document has another one without."""
     store = Memory("A")
     raw, other = ({"Effect": "Allow", "Action": action} for action in ("s3:X", "s3:Y"))
-    store.document = {"Version": "2012-10-17", "Statement": [raw]}
-    plan = read_back(store, {"Version": "2012-10-17", "Statement": [other]})
+    store.document["Statement"].append(raw)
+    plan = read_back(store, {"Version": "2012-10-17", "Statement": [statement("A"), other]})
     assert raw in statements_of(plan.after)
 
 
@@ -519,11 +625,11 @@ def test_what_is_planned_again_may_be_refused() -> None:
 
 def test_a_backup_includes_what_is_restored() -> None:
     """Putting it back must not remove it again."""
-    store = Memory("A")
+    store = Memory("A", "B")
     reconciler = reconciler_of(store, clouds=["cld_1", "cld_2"])
     live = reconciler.load()
     plan = reconciler.plan(live)
-    assert sids(reconciler.backup(live, plan).before) == ["A"]
+    assert sids(reconciler.backup(live, plan).before) == ["A", "B"]
     store.document = document("B")
     live, plan = reconciler.read_back(live, plan, Saved())
     backup = reconciler.backup(live, plan)
@@ -550,7 +656,7 @@ class AnotherWriter:
 
     def __init__(self, store: Memory, edits: list[str | None]) -> None:
         self._store, self._edits = store, edits
-        self._known = store.document
+        self._known = self.last = store.document
         self.own: list[str] = []
 
     def __call__(self, moment: str = "sleep") -> None:
@@ -560,7 +666,7 @@ class AnotherWriter:
         self.own.append(f"Theirs{len(self.own)}")
         start = {"add": self._store.document, "stale": self._known, "replace": document()}[edit]
         names = dict.fromkeys([*sids(start), *self.own])
-        self._store.document = self._known = document(*names)
+        self._store.document = self._known = self.last = document(*names)
 
 
 @given(
@@ -573,7 +679,8 @@ def test_no_statement_of_another_writer_is_lost(
     edits: list[str | None], refusals: list[tuple[AwsError, bool]]
 ) -> None:
     """Whenever it writes but between a read and the write after it, which AWS offers no way to find
-    out; and whatever the writes of this task come to. Ours is there as well in the end.
+    out; and whatever the writes of this task come to. Ours is there as well in the end, unless it
+    left nothing of what was there: then its document stays.
     """
     # Each overwriting is one of the rounds after which a task gives up.
     edits = [edit for place, edit in enumerate(edits) if edit is None or place < 7]
@@ -582,5 +689,11 @@ def test_no_statement_of_another_writer_is_lost(
     store.meanwhile = writer = AnotherWriter(store, edits)
     clock.on_sleep = writer
     with tempfile.TemporaryDirectory() as folder:
-        converge(reconciler_of(store, clock=clock), {"lock_dir": folder}, check_mode=False)
-    assert {"Ours", *writer.own} <= set(sids(store.document))
+        try:
+            converge(reconciler_of(store, clock=clock), {"lock_dir": folder}, check_mode=False)
+        except ConflictError:
+            is_conflict = True
+        else:
+            is_conflict = False
+    everything = {"Ours", *writer.own} <= set(sids(store.document))
+    assert store.document == writer.last if is_conflict else everything

@@ -130,6 +130,9 @@ class _Store(PolicyStore[LivePolicy]):
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         return {}
 
+    def owner_of(self, live: LivePolicy) -> str:
+        return ACCOUNT
+
     def backup(self, live: LivePolicy, before: Document, after: Document) -> Backup:
         name = self._name.replace(" ", "-")
         return Backup(BUCKET_POLICY, {"bucket": name}, ACCOUNT, before, after)
