@@ -23,12 +23,14 @@ from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, clean
 
 MODULES = next((CACHE / "nox/awx").glob("lib/python*/site-packages"), CACHE)
 ANYSCALE_TOKEN = "token-for-anyscale-4711"
+BACKUP_KEY = "key-for-backups-0815"
 VARIABLES = {
     "awx_setup_organization": "Platform",
     "awx_setup_project_url": "https://git.example.com/platform/fleet.git",
     "awx_setup_aws_credential": "AWS operator",
     "awx_setup_audit_aws_credential": "AWS auditor",
     "awx_setup_anyscale_token": ANYSCALE_TOKEN,
+    "awx_setup_backup_key": BACKUP_KEY,
 }
 
 

@@ -16,7 +16,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.awx.conftest import ANYSCALE_TOKEN, Run, RunAwx
+from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
+    ANYSCALE_TOKEN,
+    BACKUP_KEY,
+    Run,
+    RunAwx,
+)
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
     documented_variables,
@@ -27,8 +32,8 @@ PROJECT = ROOT / "examples/awx_project"
 MADE = {
     "organizations": {"Platform"},
     "execution_environments": {"Anyscale"},
-    "credential_types": {"Anyscale"},
-    "credentials": {"Anyscale"},
+    "credential_types": {"Anyscale", "Anyscale backups"},
+    "credentials": {"Anyscale", "Anyscale backups"},
     "projects": {"Anyscale fleet"},
     "inventories": {"Anyscale clouds"},
     "inventory_sources": {"Anyscale clouds"},
@@ -77,6 +82,7 @@ class Cycle(t.NamedTuple):
     links: dict[tuple[str, str], str]
     node_answers: dict[str, dict[str, t.Any]]
     objects: dict[str, dict[str, t.Any]]
+    credentials: dict[str, list[int]]
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +104,16 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
     objects = {
         "credential_type": awx.named("credential_types", "Anyscale"),
         "credential": awx.named("credentials", "Anyscale"),
+        "backup_type": awx.named("credential_types", "Anyscale backups"),
+        "backup_credential": awx.named("credentials", "Anyscale backups"),
         "schedule": awx.named("schedules", "Anyscale nightly audit"),
         "source": awx.named("inventory_sources", "Anyscale clouds"),
         "workflow": awx.named("workflow_job_templates", "Anyscale rollout"),
     }
     templates = {name: dict(awx.named("job_templates", name)) for name in MADE["job_templates"]}
+    credentials = {
+        name: list(awx.linked("job_templates", name, "credentials")) for name in templates
+    }
     surveys = {
         name: awx.surveys.get(template["id"], {}).get("spec", [])
         for name, template in templates.items()
@@ -122,7 +133,17 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         run_awx(**MANAGED, awx_setup_state="absent"),
     ]
     return Cycle(
-        awx, runs, before, standing, awx.names(), templates, surveys, links, answers, objects
+        awx,
+        runs,
+        before,
+        standing,
+        awx.names(),
+        templates,
+        surveys,
+        links,
+        answers,
+        objects,
+        credentials,
     )
 
 
@@ -171,6 +192,20 @@ def test_the_token_is_kept_as_a_secret_and_never_shown(cycle: Cycle) -> None:
     injected = cycle.objects["credential_type"]["injectors"]["env"]
     assert injected == {"ANYSCALE_HOST": "{{ host }}", "ANYSCALE_CLI_TOKEN": "{{ token }}"}
     assert not any(ANYSCALE_TOKEN in run.output for run in cycle.runs)
+
+
+def test_jobs_that_write_or_restore_backups_share_a_secret_key(cycle: Cycle) -> None:
+    """And no others have it."""
+    made, kind = cycle.objects["backup_credential"], cycle.objects["backup_type"]
+    assert made["inputs"] == {"key": BACKUP_KEY}
+    assert [field["secret"] for field in kind["inputs"]["fields"]] == [True]
+    assert kind["injectors"]["env"] == {"RAYFLEET_BACKUP_KEY": "{{ key }}"}
+    assert not any(BACKUP_KEY in run.output for run in cycle.runs)
+    assert {name for name, ids in cycle.credentials.items() if made["id"] in ids} == {
+        "Anyscale onboard",
+        "Anyscale offboard",
+        "Anyscale rollback",
+    }
 
 
 def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
@@ -266,6 +301,7 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     ("variables", "named"),
     [
         pytest.param({"awx_setup_anyscale_token": ""}, "awx_setup_anyscale_token", id="no token"),
+        pytest.param({"awx_setup_backup_key": ""}, "awx_setup_backup_key", id="no key"),
         pytest.param({"awx_setup_project_url": ""}, "awx_setup_project_url", id="no repository"),
         pytest.param(
             {"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"

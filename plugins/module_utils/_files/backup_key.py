@@ -16,13 +16,13 @@ import fcntl
 import functools
 import hashlib
 import hmac
-import json
 import os
 import secrets
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import sync_directory
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
@@ -67,7 +67,7 @@ def known_key(given: str | None) -> bytes | None:
 
 def signature_of(content: t.Mapping[str, t.Any], key: bytes) -> str:
     """The signature of a JSON object, independent of its layout and the order of its keys."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    canonical = _json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, canonical.encode(), hashlib.sha256).hexdigest()
 
 

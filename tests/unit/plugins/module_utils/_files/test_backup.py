@@ -20,6 +20,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import backup as files_backup
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
@@ -444,6 +445,12 @@ def test_a_signature_does_not_depend_on_the_layout(tmp_path: pathlib.Path) -> No
     content = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(content.items())), ensure_ascii=False))
     assert unsigned([read(str(path))], {}) == ()
+
+
+def test_a_number_that_python_would_round_is_signed_as_it_is(tmp_path: pathlib.Path) -> None:
+    odd = _json.loads('{"Version": "2012-10-17", "Statement": [], "x": [1e999, 1.0]}')
+    stored = read(str(write(tmp_path, dataclasses.replace(ONE, after=odd))))
+    assert unsigned([stored], {}) == ()
 
 
 def _socket(path: pathlib.Path) -> None:
