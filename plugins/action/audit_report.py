@@ -16,6 +16,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
     host_variable,
@@ -156,14 +157,19 @@ def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
     if path is None:
         return None, []
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with open_text(path) as file:
+            text = file.read()
     except FileNotFoundError:
         return None, [
             f"The previous report {path!r} does not exist, so this report shows no changes. This "
             "is expected for the first audit."
         ]
     except (OSError, UnicodeDecodeError) as error:
-        raise AnsibleError(f"The previous report {path!r} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise AnsibleError(
+            f"The previous report {path!r} cannot be read: {why}. Use the report.json of an earlier "
+            "audit (playbook variable audit_previous_report, option previous_report)."
+        ) from error
     return parse_report(text, path), []
 
 
@@ -176,17 +182,16 @@ def _collection_version() -> str:
 
 
 def _write_all(contents: t.Mapping[str, t.Iterable[str]], folder: str) -> None:
-    """Write files that only their owner can read, each atomically, so that a concurrent reader gets
+    """Write files that the umask lets others read, each atomically, so that a concurrent reader gets
     either the old or the new one.
     """
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         for path, parts in contents.items():
             # JSON strings may hold lone surrogates, which UTF-8 cannot encode. They must not
             # prevent the rest from being written.
-            atomic_write(
-                path, (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
-            )
+            encodable = (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
+            atomic_write(path, encodable, for_users=True)
     except OSError as error:
         raise AnsibleError(
             f"The report cannot be written to {folder!r}: {error.strerror}. Choose another "

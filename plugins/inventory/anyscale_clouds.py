@@ -232,6 +232,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
     JsonObject,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
     Choice,
     read_rows,
@@ -321,6 +322,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return FleetFile()
         path = os.path.join(os.path.dirname(os.path.abspath(config_path)), os.path.expanduser(name))
         try:
+            check_plain(path)
             return parse_fleet_file(self.loader.load_from_file(path, cache="none"))
         except InputError as error:
             raise InputError(f"In the fleet file {path}, {error.message}", error.remedy) from None

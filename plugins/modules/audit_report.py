@@ -78,7 +78,8 @@ attributes:
     support: full
     description: Writing a report is not reported as a change. Each run replaces the files.
 notes:
-  - The files contain policies, ARNs and names. Their mode is V(0600).
+  - The files contain policies, ARNs and names. The umask says who can read them, and a file that is
+    replaced keeps its mode.
   - The HTML page is self-contained and makes no request, so it can be sent by mail or stored as an
     artifact of a job.
   - The files are described in R(The audit

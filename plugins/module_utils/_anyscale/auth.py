@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials imp
     validate_header_value,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 
 DEFAULT_HOST = "https://console.anyscale.com"
 CREDENTIALS_PATH = "~/.anyscale/credentials.json"
@@ -98,7 +99,7 @@ def is_loopback(host: str) -> bool:
 def _stored_token(path: str) -> str:
     """The token in the credentials file of the anyscale CLI; empty where there is none."""
     try:
-        with open(os.path.expanduser(path), encoding="utf-8") as file:
+        with open_text(os.path.expanduser(path)) as file:
             stored = _json.loads(file.read())
     except FileNotFoundError:
         return ""

@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.limits
     LimitError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 
 try:
@@ -70,6 +71,8 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     from it, share one.
     """
     try:
+        if settings.ca_path:
+            check_plain(settings.ca_path)
         return make_context(validate_certs=settings.validate_certs, cafile=settings.ca_path)
     except OSError as error:
         raise InputError(

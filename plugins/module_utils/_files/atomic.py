@@ -12,30 +12,37 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
+import stat
 import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def atomic_write(
-    path: str, text: str | t.Iterable[str], mode: int | None = None, durable: bool = False
+    path: str, text: str | t.Iterable[str], *, for_users: bool = False, durable: bool = False
 ) -> None:
     """Replace a file's content. Raises OSError or UnicodeError, and then leaves no partial file
     behind.
 
     text: the content, or its parts, which are not in memory together.
-    mode: the file's permissions; by default, only the owner can read it.
+    for_users: the umask says who can read it, or the mode of the file that is replaced; by default, only
+    the owner can.
     durable: return only after the content and the name are on the disk.
     """
-    # mkstemp creates it with mode 0600.
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".tmp")
+    before = _replaceable(path)
+    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
+    handle = os.open(temporary, _CREATE, 0o666 if for_users else 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
+            if for_users and before is not None:
+                os.fchmod(handle, stat.S_IMODE(before.st_mode))
             file.writelines([text] if isinstance(text, str) else text)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         # It is missing if the interruption comes after the rename.
@@ -44,6 +51,17 @@ def atomic_write(
         raise
     if durable:
         sync_directory(os.path.dirname(path) or os.curdir)
+
+
+def _replaceable(path: str) -> os.stat_result | None:
+    """The file that is there, if any. Raises OSError where it is a pipe, a device or a socket, or a link
+    to one: whoever uses it would lose it.
+    """
+    try:
+        check_plain(path)
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
 
 
 def sync_directory(directory: str) -> None:

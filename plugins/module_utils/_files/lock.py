@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     UnsettledError,
     option,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import backoff
 
@@ -73,11 +74,10 @@ def lock_directory(directory: str | None) -> str:
     """The directory of the lock files: the given one, else the one that the environment names, else one
     in the user's home. In a directory that all users share, another user could take its name first.
     """
-    home = os.environ.get("ANSIBLE_HOME") or "~/.ansible"
-    named = directory or os.environ.get(VARIABLE) or os.path.join(home, "anyscale_locks")
+    named = directory or os.environ.get(VARIABLE) or os.path.join(ansible_home(), "anyscale_locks")
     path = os.path.expanduser(named)
     if not os.path.isabs(path):  # runs with different working directories share locks
-        source = "lock_dir" if directory else f"The lock directory ({VARIABLE} or ANSIBLE_HOME)"
+        source = "lock_dir" if directory else VARIABLE
         raise InputError(f"{source} {named!r} is not an absolute path.", "Start it with / or ~.")
     return path
 

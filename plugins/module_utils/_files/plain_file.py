@@ -14,6 +14,7 @@ import contextlib
 import errno
 import os
 import stat
+import typing as t
 
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -33,6 +34,23 @@ def open_plain(path: str, flags: int, mode: int = 0o600) -> int:
         os.close(handle)
         raise
     return handle
+
+
+@contextlib.contextmanager
+def open_text(path: str) -> t.Iterator[t.TextIO]:
+    """A file to read as UTF-8, for paths that users name: links are followed. Raises as
+    ``open_plain``.
+    """
+    handle = open_plain(os.path.realpath(path), os.O_RDONLY | os.O_NOCTTY)
+    with os.fdopen(handle, encoding="utf-8") as file:
+        yield file
+
+
+def check_plain(path: str) -> None:
+    """Raise OSError where a path that a user names, or a link there, leads to anything but a plain
+    file.
+    """
+    _check(os.stat(path))
 
 
 def _check(found: os.stat_result) -> None:

@@ -10,15 +10,14 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import os
-import stat
 import typing as t
 
 from ansible.module_utils.common.yaml import HAS_YAML, yaml_dump, yaml_load
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 
-_MODE = 0o644
 _PERMISSIONS = "Check the directory's permissions."
 
 
@@ -38,7 +37,7 @@ def read(path: str, keys: t.Collection[str]) -> dict[str, t.Any] | None:
             f"dest is {path!r}, in a directory that does not exist.", "Create the directory first."
         )
     try:
-        with open(path, encoding="utf-8") as file:
+        with open_text(path) as file:
             found = yaml_load(file)
     except FileNotFoundError:
         return None
@@ -74,9 +73,7 @@ def write(path: str, document: t.Mapping[str, t.Any]) -> None:
     target = os.path.realpath(path)
     text = yaml_dump(dict(document), sort_keys=False, default_flow_style=False, allow_unicode=True)
     try:
-        atomic_write(
-            target, text, stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else _MODE
-        )
+        atomic_write(target, text, for_users=True)
     except OSError as error:
         raise TaskError(
             f"dest is {path!r}, which cannot be written: {error.strerror}.", _PERMISSIONS

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import os
 import re
-import stat
 import subprocess
 import typing as t
 from pathlib import Path
@@ -156,19 +155,22 @@ def test_every_host_of_the_play_is_in_the_report(audit: Audit) -> None:
     assert clouds["vision-prod"]["cloud"] == IN_SYNC["cloud"]
 
 
-def test_the_files_are_for_their_owner_alone(audit: Audit) -> None:
+def test_the_umask_says_who_reads_the_files(audit: Audit) -> None:
     """All three, and the folder, where Ansible was started. Nothing else is left there."""
     audited = audit(FLEET)
-    folder = audited.folder / "out"
+    folder, ordinary = audited.folder / "out", audited.folder / "ordinary"
+    ordinary.mkdir()
+    (ordinary / "file").touch()
     assert audited.returned["paths"] == {
         kind: str(folder / f"report.{kind}") for kind in ("json", "csv", "html")
     }
-    assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()} == {
-        "report.json": "0o600",
-        "report.csv": "0o600",
-        "report.html": "0o600",
+    mode = (ordinary / "file").stat().st_mode
+    assert {path.name: path.stat().st_mode for path in folder.iterdir()} == {
+        "report.json": mode,
+        "report.csv": mode,
+        "report.html": mode,
     }
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert folder.stat().st_mode == ordinary.stat().st_mode
 
 
 def test_all_formats_contain_the_same(audit: Audit) -> None:

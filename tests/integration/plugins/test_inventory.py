@@ -415,6 +415,7 @@ WRONG = [
     ),
     wrong("fleet file .*/x.yml cannot be read", "no fleet file", fleet_file="x.yml"),
     wrong("fleet file .* cannot be read", "folder for a fleet file", fleet_file="."),
+    wrong("fleet file .* not a plain file", "a device", fleet_file="/dev/zero"),
     wrong("x.yml cannot be read", "not YAML", b"a: ["),
     wrong("x.yml cannot be read", "not text", b"\xff\xfe\x00"),
     wrong("x.yml, the document is a list", "a list", b"- a"),

@@ -17,6 +17,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.tests.support.special_files import special_file
 
 
 @pytest.fixture(name="path")
@@ -57,6 +58,43 @@ def test_it_is_there_as_a_whole(path: pathlib.Path, durable: bool) -> None:
         assert path.read_text(encoding="utf-8") == text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.fixture(name="umask")
+def _umask() -> t.Iterator[t.Callable[[int], None]]:
+    before = os.umask(0o022)
+    yield lambda mask: (os.umask(mask), None)[1]
+    os.umask(before)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002, 0o027], ids=oct)
+def test_who_can_read_it(path: pathlib.Path, umask: t.Callable[[int], None], mask: int) -> None:
+    """Of what is private, nobody else; of what is for users, those whom the umask lets."""
+    umask(mask)
+    atomic_write(str(path), "text")
+    atomic_write(f"{path}.users", "text", for_users=True)
+    modes = [stat.S_IMODE(os.stat(name).st_mode) for name in (path, f"{path}.users")]
+    assert modes == [0o600, 0o666 & ~mask]
+
+
+def test_a_file_for_users_keeps_its_mode(
+    path: pathlib.Path, umask: t.Callable[[int], None]
+) -> None:
+    path.write_text("old")
+    path.chmod(0o640)
+    umask(0o077)
+    atomic_write(str(path), "new", for_users=True)
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o640)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "a socket"])
+def test_what_is_no_plain_file_is_not_replaced(path: pathlib.Path, kind: str) -> None:
+    with special_file(path, kind):
+        before = path.lstat()
+        with pytest.raises(OSError, match="not a plain file"):
+            atomic_write(str(path), "text")
+        assert os.path.samestat(path.lstat(), before)
+        assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_file_in_the_working_folder(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +142,7 @@ def test_a_disk_failure_is_reported(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-INTERRUPTIONS = ("chmod", "replace")
+INTERRUPTIONS = ("fchmod", "replace")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -123,7 +161,7 @@ def test_an_interruption_leaves_the_old_one_or_the_new_one(
 
     monkeypatch.setattr(os, call, interrupt)
     with pytest.raises(KeyboardInterrupt) as caught:
-        atomic_write(str(path), "new", mode=0o644)
+        atomic_write(str(path), "new", for_users=True)
     assert caught.value.__context__ is None
     assert path.read_text() == ("new" if (call, when) == ("replace", "after") else "old")
     assert list(path.parent.iterdir()) == [path]

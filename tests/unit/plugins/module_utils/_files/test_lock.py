@@ -365,9 +365,8 @@ def test_the_folder_is_the_users_own(
     [
         ("locks", {}, "lock_dir 'locks'"),
         (None, {"RAYFLEET_LOCK_DIR": "locks"}, "RAYFLEET_LOCK_DIR"),
-        (None, {"ANSIBLE_HOME": "home"}, "ANSIBLE_HOME"),
     ],
-    ids=["the option", "the environment", "Ansible's home"],
+    ids=["the option", "the environment"],
 )
 def test_a_relative_folder_is_an_error_that_names_its_source(
     monkeypatch: pytest.MonkeyPatch, given: str | None, variables: dict[str, str], named: str
