@@ -85,6 +85,9 @@ options:
       - A YAML file with settings for the clouds. A relative path starts at the directory of the
         configuration file. The file may be encrypted with Ansible Vault, and so may each value in
         it (C(!vault)). Hosts have the decrypted values.
+      - Where the file is in an inventory directory (C(-i inventory/)), give it the key C(plugin) with
+        the value V(rayfleet.anyscale.fleet_file), so that Ansible does not take it for an inventory.
+        See P(rayfleet.anyscale.fleet_file#inventory).
       - C(defaults) apply to all clouds. C(clouds) has settings for single clouds or resources,
         under their name, their ID, or V(<cloud>.<resource>); more specific settings take
         precedence. C(tags) and C(variables) are merged, other settings are replaced, and V(null)

@@ -40,6 +40,7 @@ INPUT_KEYS = (
     "instance_profile",
 )
 
+PLUGIN = "rayfleet.anyscale.fleet_file"
 _SECTIONS = ("allow", "defaults", "clouds")
 _MERGED_KEYS = ("tags", "variables")
 _NOT_A_VARIABLE = frozenset({"cloud_iam_cloud_id", *(f"cloud_iam_{key}" for key in INPUT_KEYS)})
@@ -70,6 +71,9 @@ class FleetFile:
 def parse_fleet_file(document: t.Any) -> FleetFile:
     """The checked content of a fleet file. An error names the invalid key."""
     sections = values.mapping({} if document is None else document, "the document")
+    if sections.get("plugin", PLUGIN) != PLUGIN:
+        raise InputError(f"plugin is not {PLUGIN}.", "Correct the key, or omit it.")
+    sections = {name: section for name, section in sections.items() if name != "plugin"}
     values.refuse_unknown(sections, _SECTIONS, "at the top level")
     clouds = values.mapping(values.or_empty(sections.get("clouds")), "clouds")
     return FleetFile(

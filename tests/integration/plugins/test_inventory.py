@@ -96,7 +96,7 @@ class Inventories:
         """
         done = self.run("ansible-inventory", "--list", *arguments, **variables)
         assert done.returncode == 0, done.stderr
-        assert re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr
+        assert re.search(warns, done.stderr) if warns else "WARNING" not in done.stderr, done.stderr
         # Ansible marks texts that are not to be evaluated, which are all of the plugin's.
         found = json.loads(
             done.stdout, object_hook=lambda mapping: mapping.get("__ansible_unsafe", mapping)
@@ -551,6 +551,32 @@ class TestCredentials:
             json.dumps({"cli_token": fleet.sandbox.token})
         )
         assert len(fleet.listed(ANYSCALE_CLI_TOKEN="")[0]) == len(FLEET)
+
+    @pytest.mark.core
+    @pytest.mark.parametrize("encrypted", [False, True], ids=["in clear", "encrypted"])
+    def test_a_directory_may_have_its_fleet_file_in_it(
+        self, fleet: Inventories, encrypted: bool
+    ) -> None:
+        """With Ansible's own settings: no ansible.cfg is needed."""
+        fleet.path = fleet.folder / "inventory" / "fleet.anyscale_clouds.yml"
+        fleet.path.parent.mkdir()
+        fleet.write(fleet_file="fleet_file.yml")
+        path = fleet.path.with_name("fleet_file.yml")
+        content = {"plugin": "rayfleet.anyscale.fleet_file", "allow": ALLOW_ALL, **FLEET_FILE}
+        path.write_text(yaml.safe_dump(content))
+        vault = {}
+        if encrypted:
+            (fleet.folder / "password").write_text("open sesame\n")
+            vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(fleet.folder / "password")}
+            command = [str(BIN / "ansible-vault"), "encrypt", str(path)]
+            environment = {**fleet.sandbox.environment(), **vault, "HOME": str(fleet.folder)}
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+        fleet.path = fleet.path.parent  # the directory
+        hosts, groups = fleet.listed(
+            ANSIBLE_INVENTORY_ENABLED="host_list,script,auto,yaml,ini", **vault
+        )
+        assert hosts["vision-prod"]["cloud_iam_compute_config"] == "vision-prod-ray"
+        assert not {"defaults", "clouds", "plugin"} & set(groups)
 
     def encrypt(self, fleet: Inventories, text: str) -> tuple[str, dict[str, str]]:
         """A text as ``!vault`` value of a YAML file, and the variables with which it is decrypted."""
