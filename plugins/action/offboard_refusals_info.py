@@ -11,6 +11,8 @@ from __future__ import annotations
 import concurrent.futures
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
 )
@@ -42,11 +44,10 @@ _RULES = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "fleet": {"type": "list", "elements": "str", "default": []},
-        "default_role": {"type": "bool", "default": False},
-        "shared_role": {"type": "bool", "default": False},
     }
 }
 _THREADS = 16
+_DEFAULT_ROLE, _SHARED_ROLE = "offboard_default_role", "offboard_shared_role"
 # A cloud without these is offboarded with the role that is registered at Anyscale.
 _ROLES = ("cloud_iam_role", "anyscale_default_role_arn")
 
@@ -68,15 +69,21 @@ class ActionModule(FleetAction):
             name: _values(hosts, name, VARIABLES)
             for name in dict.fromkeys([*arguments["fleet"], *selected])
         }
-        switches = {name: arguments[name] for name in ("default_role", "shared_role")}
-        unread: dict[str, str] = {}
-        if switches["default_role"] and not switches["shared_role"]:
-            unnamed = [name for name in selected if not any(map(fleet[name].get, _ROLES))]
-            registered, unread = _registered_roles(hosts, unnamed)
-            for name, role in registered.items():
-                fleet[name]["anyscale_default_role_arn"] = role
+        default_role, shared_role = (
+            frozenset(name for name in selected if _is_true(hosts, name, variable))
+            for variable in (_DEFAULT_ROLE, _SHARED_ROLE)
+        )
+        unnamed = [
+            name
+            for name in selected
+            if name in default_role - shared_role and not any(map(fleet[name].get, _ROLES))
+        ]
+        registered, unread = _registered_roles(hosts, unnamed)
+        for name, role in registered.items():
+            fleet[name]["anyscale_default_role_arn"] = role
         clouds = {name: cloud_of(values) for name, values in fleet.items()}
-        return {"refused": {**refusals(clouds, selected, **switches), **unread}}
+        found = refusals(clouds, selected, default_role=default_role, shared_role=shared_role)
+        return {"refused": {**found, **unread}}
 
 
 def _values(hosts: HostVariables, name: str, variables: t.Iterable[str]) -> Variables:
@@ -84,6 +91,17 @@ def _values(hosts: HostVariables, name: str, variables: t.Iterable[str]) -> Vari
         return hosts.templated(hosts.of(name), variables)
     except InputError as error:
         raise InputError(f"{name}: {error.message}", error.remedy) from error
+
+
+def _is_true(hosts: HostVariables, name: str, variable: str) -> bool:
+    """Whether a variable of a host, which may be an answer of a survey, is true."""
+    value = _values(hosts, name, [variable]).get(variable)
+    try:
+        return value not in (None, "") and boolean(value)
+    except TypeError:
+        raise InputError(
+            f"{name}: {variable} is {value!r}, which is neither true nor false.", "Correct it."
+        ) from None
 
 
 def _registered_roles(

@@ -15,12 +15,15 @@ description:
   - Each host is a cloud. Returns the hosts whose role must not be taken away, because their
     clusters fall back to it, or because another cloud needs it. Nothing is changed.
   - The role of a host is C(cloud_iam_role), else the one that is registered at Anyscale, which the
-    variable C(anyscale_default_role_arn) names. If a host names neither and O(default_role=true),
-    the registered role is asked of Anyscale.
+    variable C(anyscale_default_role_arn) names. If a host names neither and its variable
+    C(offboard_default_role) is V(true), the registered role is asked of Anyscale.
   - A default role of a cloud is the registered one, and V(<cloud_id>-cluster_node_role).
   - Roles are compared by account and name. The account of a cloud is C(cloud_iam_account_id), else
     that of one of the ARNs above. If the account of one of the clouds is not known, roles are
     compared by name.
+  - The variables C(offboard_default_role) and C(offboard_shared_role) of a host allow its cloud's
+    default role, and a role that other clouds need, to be taken away. What another cloud is
+    registered with is no veto.
   - The task requires C(run_once=true).
 options:
   hosts:
@@ -36,16 +39,6 @@ options:
     type: list
     elements: str
     default: []
-  default_role:
-    description:
-      - Whether to offboard the default role of a cloud too.
-    type: bool
-    default: false
-  shared_role:
-    description:
-      - Whether to offboard roles that other clouds need too.
-    type: bool
-    default: false
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
   - rayfleet.anyscale._attributes.info

@@ -82,14 +82,15 @@ def refusals(
     fleet: t.Mapping[str, Cloud],
     selected: t.Collection[str],
     *,
-    default_role: bool,
-    shared_role: bool,
+    default_role: t.Collection[str],
+    shared_role: t.Collection[str],
 ) -> dict[str, str]:
     """The selected hosts that must not be offboarded, each with a message for the operator of the
     playbook offboard.
 
     fleet: all clouds that are known, among them the selected ones. default_role, shared_role:
-    offboard also a cloud's default role, and a role that other clouds need.
+    the hosts for which the operator gives up also the cloud's default role, and a role that other
+    clouds need, so that no cloud that somebody registers can keep a role for ever.
     """
     needs = _needs_after(fleet, selected, default_role)
 
@@ -100,8 +101,8 @@ def refusals(
     messages = {}
     for name in selected:
         cloud = fleet[name]
-        refusal = "" if default_role else _default_role_refusal(cloud)
-        if not refusal and not shared_role:
+        refusal = "" if name in default_role else _default_role_refusal(cloud)
+        if not refusal and name not in shared_role:
             # The cloud itself is not among the users: it would need the role as its default role.
             refusal = _shared_role_refusal(cloud, users(cloud.account_id, cloud.role))
         if refusal:
@@ -110,7 +111,7 @@ def refusals(
 
 
 def _needs_after(
-    fleet: t.Mapping[str, Cloud], selected: t.Collection[str], default_role: bool
+    fleet: t.Mapping[str, Cloud], selected: t.Collection[str], default_role: t.Collection[str]
 ) -> dict[str, list[str]]:
     """The hosts that need the role of a name once the selected ones are offboarded.
 
@@ -122,7 +123,7 @@ def _needs_after(
     for name, cloud in fleet.items():
         roles = cloud.roles
         if name in chosen:
-            roles = cloud.default_roles - ({cloud.role} if default_role else frozenset())
+            roles = cloud.default_roles - ({cloud.role} if name in default_role else frozenset())
         for role in roles:
             needs.setdefault(role, []).append(name)
     return needs
@@ -133,16 +134,16 @@ def _default_role_refusal(cloud: Cloud) -> str:
     if cloud.role and not cloud.default_roles:
         return (
             f"Whether {cloud.role} is the default role of this cloud is unknown, because "
-            "cloud_iam_cloud_id is not set to a cloud's ID. Set it, or run with -e "
-            "offboard_default_role=true."
+            "cloud_iam_cloud_id is not set to a cloud's ID. Set it, or set "
+            "offboard_default_role=true for this cloud."
         )
     if cloud.role not in cloud.default_roles:
         return ""
     which = f"cloud {cloud.cloud_id}" if cloud.cloud_id else "this cloud"
     return (
         f"{cloud.role} is the default role of {which}: without it, none of the cloud's clusters "
-        "would start. Set cloud_iam_role to another role, or run with -e "
-        "offboard_default_role=true."
+        "would start. Set cloud_iam_role to another role, or set offboard_default_role=true for this "
+        "cloud."
     )
 
 
@@ -154,5 +155,6 @@ def _shared_role_refusal(cloud: Cloud, users: t.Sequence[str]) -> str:
         f"{cloud.role} is also a role of {summarize_names(users)}, according to the inventory. "
         "Clusters of these clouds would lose their access. To offboard these clouds as well, "
         "select them too. If they are in another account, set their cloud_iam_account_id. To "
-        "offboard the role all the same, run with -e offboard_shared_role=true."
+        "offboard the role all the same, set offboard_shared_role=true for this cloud (in host_vars, "
+        "or with --limit and -e)."
     )

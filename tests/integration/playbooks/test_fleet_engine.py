@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    ONBOARDING_ROLE,
     SCIENCE_ACCOUNT,
     VISION_ACCOUNT,
 )
@@ -541,7 +542,10 @@ FAILING: dict[str, tuple[Json, str]] = {
         f"in account {SCIENCE_ACCOUNT}, but account_id is {VISION_ACCOUNT}",
     ),
     "account-elsewhere": (
-        {"cloud_iam_account_id": SCIENCE_ACCOUNT},
+        {
+            "cloud_iam_account_id": SCIENCE_ACCOUNT,
+            "cloud_iam_assume_role_arn": f"arn:aws:iam::{SCIENCE_ACCOUNT}:role/{ONBOARDING_ROLE}",
+        },
         f"The account of this cloud is {SCIENCE_ACCOUNT}, but cloud cld_",
     ),
     "no-account": ({"cloud_iam_account_id": "2222"}, "2222"),

@@ -315,7 +315,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
     "cloud_iam_account_id": {
         "undefined": (UNSET, "cloud_iam_account_id"),
-        "another account": (SCIENCE_ACCOUNT, f"The account of this cloud is {SCIENCE_ACCOUNT}"),
+        "another account": (SCIENCE_ACCOUNT, f"{VISION_ACCOUNT}, but account_id"),
         "a template": (TEMPLATE, "is not an AWS account id"),
     },
     "cloud_iam_role": {
@@ -341,6 +341,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     "cloud_iam_dest": {"a folder": ("/", "dest")},
     "cloud_iam_quota_chars": {"a template": (TEMPLATE, "quota_chars")},
     "cloud_iam_backup_dir": {"a template": (TEMPLATE, "backup_dir")},
+    "cloud_iam_backup_key": {"too short": ("short", "backup_key")},
     "cloud_iam_run_id": {"a template": (TEMPLATE, "run_id")},
     "cloud_iam_lock_dir": {"a template": (TEMPLATE, "lock_dir")},
     "cloud_iam_region": {"a template": (TEMPLATE, "region")},

@@ -33,7 +33,11 @@ FROM_AWX = {"awx_job_id"}
 # What actions read of the hosts that they are for.
 OF_HOSTS = {
     "onboard": {"anyscale_default_role_arn", "anyscale_control_plane_role_arn"},
-    "offboard": {"anyscale_default_role_arn"},
+    "offboard": {
+        "anyscale_default_role_arn",
+        "offboard_default_role",
+        "offboard_shared_role",
+    },
 }
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
 

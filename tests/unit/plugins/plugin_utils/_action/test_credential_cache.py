@@ -545,10 +545,14 @@ def _read_only(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib
 def _full(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path:
     """The lock was there already; there is no room for another file."""
 
-    def full(*arguments: t.Any, **options: t.Any) -> t.Any:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    original = os.open
 
-    monkeypatch.setattr("tempfile.mkstemp", full)
+    def full(path: t.Any, flags: int, *arguments: t.Any, **options: t.Any) -> int:
+        if str(path).endswith(".tmp"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return original(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", full)
     return folder
 
 

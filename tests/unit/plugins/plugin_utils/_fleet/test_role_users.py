@@ -39,9 +39,11 @@ def refused(
 ) -> dict[str, str]:
     """The refusals of a fleet of one cloud or two."""
     fleet = {"one": cloud_of(one)} | ({"other": cloud_of(other)} if other is not None else {})
-    return refusals(
-        fleet, select.split(), **{"default_role": False, "shared_role": False, **switches}
-    )
+    allowed = {
+        name: frozenset(fleet) if switches.get(name) else frozenset()
+        for name in ("default_role", "shared_role")
+    }
+    return refusals(fleet, select.split(), **allowed)
 
 
 # --- a cloud's own default role -------------------------------------------------------------------
@@ -69,7 +71,7 @@ def test_the_default_role_of_a_cloud_is_refused(case: str) -> None:
     message = refused(one)["one"]
     assert message.startswith(f"{role} is the default role of cloud cld_one: without it, none of")
     assert "Set cloud_iam_role to another role" in message
-    assert message.endswith("-e offboard_default_role=true.")
+    assert "set offboard_default_role=true for this cloud" in message
     assert set(refused(one, shared_role=True)) == {"one"}, "the other switch does not allow it"
     assert refused(one, default_role=True) == {}
 
@@ -158,7 +160,7 @@ def test_a_role_that_another_cloud_needs_is_refused(case: str) -> None:
     message = refused(one, other)["one"]
     assert message.startswith(f"{name} is also a role of other, according to the inventory.")
     assert "select them too" in message
-    assert message.endswith("-e offboard_shared_role=true.")
+    assert "set offboard_shared_role=true for this cloud" in message
     assert refused(one, other, shared_role=True) == {}
     assert set(refused(one, other, default_role=True)) == {"one"}, "the other switch does not"
 
@@ -247,10 +249,16 @@ def test_clouds_that_are_offboarded_together(case: str) -> None:
     assert refused(one, other, "one other", default_role=True, shared_role=True) == {}
 
 
+def test_what_one_cloud_is_allowed_another_is_not() -> None:
+    fleet = {name: cloud_of(cloud(f"cld_{name}", role=ARN)) for name in ("one", "other", "third")}
+    messages = refusals(fleet, ["one", "other"], default_role=(), shared_role=["one"])
+    assert list(messages) == ["other"]
+
+
 def test_many_clouds_are_not_all_named() -> None:
     """A message for each of thousands of clouds must not name thousands."""
     fleet = {f"cloud-{number}": cloud_of(cloud(f"cld_{number}", role=ARN)) for number in range(50)}
-    messages = refusals(fleet, ["cloud-0"], default_role=False, shared_role=False)
+    messages = refusals(fleet, ["cloud-0"], default_role=(), shared_role=())
     assert "cloud-1, cloud-2, " in messages["cloud-0"]
     assert "cloud-10 and 39 more, according to" in messages["cloud-0"]
 
@@ -266,12 +274,13 @@ _CLOUDS = st.builds(
     default_roles=st.frozensets(_NAMES.filter(bool), max_size=2),
 )
 _FLEETS = st.dictionaries(st.integers(0, 5).map(str), _CLOUDS, min_size=1)
-_SWITCHES = st.fixed_dictionaries({"default_role": st.booleans(), "shared_role": st.booleans()})
+_HOSTS = st.frozensets(st.integers(0, 5).map(str))
+_SWITCHES = st.fixed_dictionaries({"default_role": _HOSTS, "shared_role": _HOSTS})
 
 
 @given(_FLEETS, _CLOUDS, _SWITCHES, st.data())
 def test_a_cloud_more_in_the_fleet_never_removes_a_refusal(
-    fleet: dict[str, Cloud], more: Cloud, switches: dict[str, bool], data: st.DataObject
+    fleet: dict[str, Cloud], more: Cloud, switches: dict[str, frozenset[str]], data: st.DataObject
 ) -> None:
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
     before, after = (
@@ -282,7 +291,7 @@ def test_a_cloud_more_in_the_fleet_never_removes_a_refusal(
 
 @given(_FLEETS, _SWITCHES, st.data())
 def test_an_account_that_is_unknown_never_removes_a_refusal(
-    fleet: dict[str, Cloud], switches: dict[str, bool], data: st.DataObject
+    fleet: dict[str, Cloud], switches: dict[str, frozenset[str]], data: st.DataObject
 ) -> None:
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
     name = data.draw(st.sampled_from(sorted(fleet)))
@@ -293,20 +302,20 @@ def test_an_account_that_is_unknown_never_removes_a_refusal(
 
 @given(_FLEETS, _SWITCHES, st.data())
 def test_a_switch_only_allows(
-    fleet: dict[str, Cloud], switches: dict[str, bool], data: st.DataObject
+    fleet: dict[str, Cloud], switches: dict[str, frozenset[str]], data: st.DataObject
 ) -> None:
     """Each of them refuses nothing more; together they refuse nothing."""
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
-    strict = refusals(fleet, selected, default_role=False, shared_role=False)
+    strict = refusals(fleet, selected, default_role=(), shared_role=())
     assert set(refusals(fleet, selected, **switches)) <= set(strict) <= set(selected)
-    assert refusals(fleet, selected, default_role=True, shared_role=True) == {}
+    assert refusals(fleet, selected, default_role=selected, shared_role=selected) == {}
 
 
 @given(_FLEETS, st.data())
 def test_no_cloud_that_stays_loses_a_role(fleet: dict[str, Cloud], data: st.DataObject) -> None:
     """What is not refused is no role that the clusters of a cloud that is not offboarded may run with."""
     selected = data.draw(st.lists(st.sampled_from(sorted(fleet)), unique=True))
-    messages = refusals(fleet, selected, default_role=False, shared_role=False)
+    messages = refusals(fleet, selected, default_role=(), shared_role=())
     lost = [fleet[name] for name in selected if name not in messages]
     staying = [known for name, known in fleet.items() if name not in selected]
     assert not any(
