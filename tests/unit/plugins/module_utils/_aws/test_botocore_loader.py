@@ -38,6 +38,7 @@ def _sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, PROXY)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # not so in older releases
     return sent
 
 
