@@ -134,3 +134,36 @@ def test_another_form_is_no_registration(row: Json, name: str, is_primary: bool)
     with pytest.raises(AnyscaleError, match=f"whose {name} has another form") as error:
         registration_of([resource(is_default=not is_primary), wrong])
     assert "anyscale_host" in error.value.remedy
+
+
+OTHER = "arn:aws:iam::444444444444:role/anyscale"
+PLACES: dict[str, tuple[list[Json], set[str], set[str]]] = {
+    "one resource": ([resource()], {"333333333333"}, {CONTROL_PLANE}),
+    "without a control-plane role": (
+        [resource({"anyscale_iam_role_id": None})],
+        {"222222222222"},
+        set(),
+    ),
+    "several, none of them the default": (
+        [
+            resource(is_default=False),
+            resource({"anyscale_iam_role_id": OTHER}, is_default=False),
+        ],
+        {"333333333333", "444444444444"},
+        {CONTROL_PLANE, OTHER},
+    ),
+    "names instead of ARNs": (
+        [resource({"anyscale_iam_role_id": "anyscale", "cluster_iam_role_id": "ray"})],
+        set(),
+        set(),
+    ),
+    "no AWS": ([{"name": "gcp"}, {"aws_config": None}], set(), set()),
+    "none": ([], set(), set()),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_the_accounts_and_the_control_plane_roles_of_all_resources(case: str) -> None:
+    resources, accounts, control_planes = PLACES[case]
+    found = registration_of(resources)
+    assert (found.accounts, found.control_plane_arns) == (accounts, control_planes)

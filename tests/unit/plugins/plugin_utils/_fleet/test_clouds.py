@@ -9,8 +9,10 @@ from __future__ import annotations
 import types
 import typing as t
 
+import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.play import Play
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
@@ -27,7 +29,7 @@ def action_of(**hosts: dict[str, t.Any]) -> t.Any:
         for variable, value in variables.items():
             inventory.hosts[name].set_variable(variable, value)
     manager = VariableManager(loader, inventory)
-    play = types.SimpleNamespace(hosts="all", get_name=lambda: "play", roles=[], get_vars=dict)
+    play = Play.load({"name": "Converge", "hosts": "all"}, manager, loader)
     task = types.SimpleNamespace(get_play=lambda: play, get_variable_manager=lambda: manager)
     return types.SimpleNamespace(_task=task, _templar=Templar(loader, variables={}))
 
@@ -54,3 +56,24 @@ def test_a_cloud_that_nobody_asked_for_cannot_name_a_role_of_clusters_its_contro
     }
     clouds = CloudVariables(action_of(**hosts), "local").read([], True, {})
     assert clouds.control_planes == {ARN.format("listed")}
+
+
+OF_THE_INVENTORY = {"anyscale_default_role_arn": ARN.format("ray"), "anyscale_cloud_id": "cld_1"}
+NAMED: dict[str, tuple[dict[str, t.Any], str | None]] = {
+    "the cloud that was read": ({"cloud_iam_cloud_id": "cld_1"}, ARN.format("ray")),
+    "another cloud": ({"cloud_iam_cloud_id": "cld_2"}, None),
+    "no cloud": ({}, ARN.format("ray")),
+    "a cloud, by hand": (
+        {"cloud_iam_cloud_id": "cld_2", "anyscale_cloud_id": None},
+        ARN.format("ray"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_the_role_that_was_read_is_that_of_the_cloud_that_is_named(case: str) -> None:
+    """Else Anyscale is asked for it."""
+    named, role = NAMED[case]
+    given = {**OF_THE_INVENTORY, "cloud_iam_account_id": "123456789012", **named}
+    clouds = CloudVariables(action_of(vision=given), "local").read(["vision"], True, {})
+    assert clouds.for_engine["vision"].registered_role == role
