@@ -119,6 +119,7 @@ class ActionModule(FleetAction):
             display.v(f"{name}: left to tasks of its own, because {why}")
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
         services = Services(sessions, len(clouds.for_engine))
+        services.known.own_roles |= clouds.assumed_roles
         services.known.control_planes |= clouds.control_planes
         engine = Engine(
             services,

@@ -30,13 +30,15 @@ def _read(params: Params, cloud_id: str) -> Registration:
 class Known:
     """What is known so far.
 
-    control_planes: the ARNs of roles that Anyscale assumes, of any cloud. administrators: why a
+    own_roles: the ARNs of roles that the run assumes, for any cloud. control_planes: the ARNs of
+    roles that Anyscale assumes, of any cloud. administrators: why a
     role is like an administrator, empty if it is not, by ARN.
     """
 
     def __init__(self, read: t.Callable[[Params, str], Registration] = _read) -> None:
         """``read``: how to find out what is registered for a cloud."""
         self._read = read
+        self.own_roles: set[str] = set()
         self.control_planes: set[str] = set()
         self.administrators: dict[str, str] = {}
 

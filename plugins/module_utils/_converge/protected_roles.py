@@ -76,12 +76,15 @@ def refuse_reserved(role_arn: str) -> None:
         raise RefusedError(f"{role_arn} is {kinds[0]}.", _SET_ROLE)
 
 
-def refuse_own(role_arn: str, caller_arns: t.Iterable[str]) -> None:
-    """Raise if it is the role that a run uses itself, to converge or to assume a role."""
-    for caller_arn in caller_arns:
-        if _role_of_caller(caller_arn) == _identity(role_arn):
+def refuse_own(role_arn: str, own_arns: t.Iterable[str]) -> None:
+    """Raise if it is a role that a run uses itself, to converge or to assume a role.
+
+    own_arns: of roles, and of callers, which may be sessions of roles.
+    """
+    for own_arn in own_arns:
+        if _role_of(own_arn) == _identity(role_arn):
             raise RefusedError(
-                f"{role_arn} is the role of this run itself ({caller_arn}). Each cluster with it "
+                f"{role_arn} is the role of this run itself ({own_arn}). Each cluster with it "
                 "could change every account that the run can change.",
                 _SET_ROLE,
             )
@@ -184,10 +187,11 @@ def _identity(role_arn: str) -> tuple[str, str]:
     return account_of(role_arn), role_name_of(role_arn).lower()
 
 
-def _role_of_caller(caller_arn: str) -> tuple[str, str] | None:
-    """The identity of the role whose session a caller is; ``None`` for a user."""
-    arn = parse_arn(caller_arn)
+def _role_of(own_arn: str) -> tuple[str, str] | None:
+    """The identity of a role, or of the role whose session a caller is; ``None`` for a user."""
+    arn = parse_arn(own_arn)
     kind, *names = arn.resource.split("/") if arn else [""]
-    if arn is None or kind != "assumed-role" or not names:
+    if arn is None or kind not in ("role", "assumed-role") or not names:
         return None
-    return arn.account_id, names[0].lower()
+    # The name of a session is the last part of its ARN; a role's is its own.
+    return arn.account_id, names[-1 if kind == "role" else 0].lower()

@@ -65,7 +65,7 @@ class RoleGuard:
     def check(self, role_arn: str) -> None:
         """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
         refuse_reserved(role_arn)
-        refuse_own(role_arn, self._session.caller_arns())
+        refuse_own(role_arn, (*self._session.caller_arns(), *self._known.own_roles))
         self.check_account(account_of(role_arn))
         # Threads may add to it meanwhile.
         refuse_control_plane(role_arn, tuple(self._known.control_planes))

@@ -46,15 +46,17 @@ _NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE, _REGISTERED_CLOUD, authori
 @dataclasses.dataclass
 class Clouds:
     """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
-    each with the reason; and the ring of each.
+        each with the reason; and the ring of each.
 
-    control_planes: the ARNs of the control-plane roles of the clouds of the inventory that the
-    operator asks for, as far as their hosts name them.
+    assumed_roles: the ARNs of the roles that are assumed for those without an error. control_planes:
+        those of the control-plane roles of the clouds of the inventory that the operator asks for, as
+        far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
     for_role: dict[str, str] = dataclasses.field(default_factory=dict)
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
 
 
@@ -80,6 +82,9 @@ class CloudVariables:
             variables = self._hosts.of(name)
             cloud, ring = self._cloud(name, variables)
             clouds.rings[name] = ring
+            assumed = cloud.settings.connection.get("assume_role_arn")
+            if assumed and not cloud.error:
+                clouds.assumed_roles.add(assumed)
             obstacle = "fleet_engine is false"
             if name in refused:
                 cloud.error, obstacle = cloud.error or RefusedError(refused[name]), ""

@@ -54,6 +54,10 @@ def test_other_roles_are_not_roles_of_aws(role: str) -> None:
 SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/ray-team-a/rayfleet"
 CALLERS: dict[str, tuple[str, bool]] = {
     "a session of the role": (SESSION, True),
+    "the role": (ROLE, True),
+    "the role, with a path": (ROLE.replace("role/", "role/ops/"), True),
+    "another role": (ROLE.replace("team-a", "team-b"), False),
+    "no ARN": ("ray-team-a", False),
     "a session of the role, whose name has another case": (SESSION.replace("ray-t", "Ray-T"), True),
     "a session in another partition's notation": (SESSION.replace("aws", "aws-cn", 1), True),
     "a session of a role of the name in another account": (SESSION.replace(ACCOUNT, OTHER), False),

@@ -136,6 +136,13 @@ def test_a_policy_that_is_none_is_refused() -> None:
         guard_of(Session(inline="{")).check_for_clusters(ROLE)
 
 
+def test_a_role_that_is_assumed_for_any_cloud_is_refused() -> None:
+    known = Known()
+    known.own_roles.add(ROLE)
+    with pytest.raises(RefusedError, match="role of this run itself"):
+        guard_of(Session(), known).check(ROLE)
+
+
 def test_a_control_plane_role_of_any_cloud_is_refused() -> None:
     known = Known()
     known.control_planes.add(ROLE)

@@ -77,3 +77,20 @@ def test_the_role_that_was_read_is_that_of_the_cloud_that_is_named(case: str) ->
     given = {**OF_THE_INVENTORY, "cloud_iam_account_id": "123456789012", **named}
     clouds = CloudVariables(action_of(vision=given), "local").read(["vision"], True, {})
     assert clouds.for_engine["vision"].registered_role == role
+
+
+def test_the_roles_that_are_assumed_for_the_clouds_are_known() -> None:
+    """Also of one that is left to tasks of its own, but of none that is not converged."""
+    account = {"cloud_iam_account_id": "123456789012"}
+    hosts: dict[str, dict[str, t.Any]] = {
+        "vision": {**account, "cloud_iam_assume_role_arn": ARN.format("onboarding")},
+        "speech": {"cloud_iam_assume_role_arn": ARN.format("of-an-invalid-cloud")},
+        "lab": {
+            **account,
+            "ansible_connection": "ssh",
+            "cloud_iam_assume_role_arn": ARN.format("of-the-lab"),
+        },
+        "search": account,
+    }
+    clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {})
+    assert clouds.assumed_roles == {ARN.format("onboarding"), ARN.format("of-the-lab")}
