@@ -31,7 +31,7 @@ class Known:
     """What is known so far.
 
     own_roles: the ARNs of roles that the run assumes, for any cloud. control_planes: the ARNs of
-    roles that Anyscale assumes, of any cloud. administrators: why a
+    roles that Anyscale assumes, of clouds that the operator vouches for. administrators: why a
     role is like an administrator, empty if it is not, by ARN.
     """
 
@@ -43,7 +43,9 @@ class Known:
         self.administrators: dict[str, str] = {}
 
     def registration(self, params: Params, cloud_id: str) -> Registration:
-        """What is registered for a cloud, at the control plane that the parameters lead to."""
-        registration = self._read(params, cloud_id)
-        self.control_planes |= registration.control_plane_arns
-        return registration
+        """What is registered for a cloud, at the control plane that the parameters lead to.
+
+        It says nothing about other clouds: any member of an organization could register the role of
+        another cloud's clusters as a control-plane role, to have that cloud refused.
+        """
+        return self._read(params, cloud_id)

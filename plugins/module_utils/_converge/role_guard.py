@@ -67,8 +67,9 @@ class RoleGuard:
         refuse_reserved(role_arn)
         refuse_own(role_arn, (*self._session.caller_arns(), *self._known.own_roles))
         self.check_account(account_of(role_arn))
-        # Threads may add to it meanwhile.
-        refuse_control_plane(role_arn, tuple(self._known.control_planes))
+        found = self._registered()
+        own = found[1].control_plane_arns if found else frozenset()
+        refuse_control_plane(role_arn, own | self._known.control_planes)
 
     def check_for_clusters(self, role_arn: str) -> None:
         """Raise also if the role is like an administrator: from now on clusters run with it."""

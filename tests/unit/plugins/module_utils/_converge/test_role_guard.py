@@ -197,3 +197,15 @@ def test_a_cloud_in_another_account_is_refused(case: str) -> None:
         message = refused.value.failure()["msg"]
         for words in (ACCOUNT, OTHER, CLOUD_ID, "cloud_iam_account_id", "cloud_iam_cloud_id"):
             assert words in message
+
+
+def test_a_control_plane_role_that_is_registered_for_a_cloud_is_refused_for_that_one_alone() -> (
+    None
+):
+    """Else any member of an organization could have another's cloud refused."""
+    registration = registration_of([{"aws_config": {"anyscale_iam_role_id": ROLE}}])
+    session, known = t.cast(t.Any, Session()), Known(lambda _params, _cloud_id: registration)
+    own = RoleGuard(session, known, lambda: (CLOUD_ID, known.registration({}, CLOUD_ID)), True)
+    with pytest.raises(RefusedError, match="control-plane role"):
+        own.check(ROLE)
+    RoleGuard(session, known, lambda: ("cld_other", registration_of([])), True).check(ROLE)
