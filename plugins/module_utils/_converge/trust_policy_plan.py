@@ -99,6 +99,13 @@ def allows(raw: RawStatement, service: str) -> bool:
     )
 
 
+def condition_is_met(raw: RawStatement, partition: str, now: float) -> bool | None:
+    """Whether EC2's request for a role meets the Condition of a statement, from ``now`` on; ``None``
+    if that depends on the request.
+    """
+    return are_met(canonical(raw), ec2_context(partition, now))
+
+
 def denies(raw: RawStatement, partition: str, now: float) -> bool | None:
     """Whether a statement denies EC2 the role, from ``now`` on; ``None`` if that depends on the
     request.

@@ -66,7 +66,11 @@ def trust_ec2(facts: Facts) -> Outcome:
         (describe_statement(raw, index), raw)
         for index, raw in enumerate(statements_of(facts.trust.get()))
     ]
-    allowing = [(where, raw) for where, raw in named if trust_policy_plan.allows(raw, service)]
+    allowing = [
+        (_meets_condition(raw, facts), where)
+        for where, raw in named
+        if trust_policy_plan.allows(raw, service)
+    ]
     denying = _denying(named, facts)
     if denying and denying.status == FAIL:
         return denying
@@ -76,16 +80,26 @@ def trust_ec2(facts: Facts) -> Outcome:
             _CONVERGE,
             **_change(facts),
         )
-    if all(raw.get("Condition") for _where, raw in allowing):
+    verdicts = {met: where for met, where in reversed(allowing)}
+    if True in verdicts:
+        return denying or passed(f"{verdicts[True]} allows EC2 to assume the role.")
+    if None in verdicts:
         reason = (
-            f"{allowing[0][0]} allows EC2 to assume the role only under a Condition, which may not "
+            f"{verdicts[None]} allows EC2 to assume the role only under a Condition, which may not "
             "be met for every cluster."
         )
         return warned(reason, _CONVERGE, **_change(facts))
-    return denying or passed(
-        f"{next(where for where, raw in allowing if not raw.get('Condition'))} allows EC2 to "
-        "assume the role."
+    return failed(
+        f"{verdicts[False]} allows EC2 to assume the role only under a Condition, which EC2 does "
+        "not meet.",
+        _CONVERGE,
+        **_change(facts),
     )
+
+
+def _meets_condition(raw: RawStatement, facts: Facts) -> bool | None:
+    partition = partition_of(facts.live_role()["Arn"])
+    return trust_policy_plan.condition_is_met(raw, partition, facts.now)
 
 
 def _denying(named: t.Iterable[tuple[str, RawStatement]], facts: Facts) -> Outcome | None:

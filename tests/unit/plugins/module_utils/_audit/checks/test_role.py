@@ -75,7 +75,25 @@ TABLE: dict[str, dict[str, Row]] = {
         "a Condition": (
             trusting({**TRUST, "Condition": {"Bool": {"a:b": "true"}}}),
             "warn",
-            "only under a Condition",
+            "only under a Condition, which may not be met",
+        ),
+        "a Condition that every cluster meets": (
+            trusting(
+                {**TRUST, "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+                {**TRUST, "Condition": {"Bool": {"a:b": "true"}}},
+            ),
+            "pass",
+            "Statement 1",
+        ),
+        "a Condition that no cluster meets": (
+            trusting({**TRUST, "Condition": {"StringEquals": {"sts:ExternalId": "x"}}}),
+            "fail",
+            "only under a Condition, which EC2 does not meet",
+        ),
+        "a Condition that is over": (
+            trusting({**TRUST, "Condition": {"DateLessThan": {"aws:CurrentTime": "2020-01-01"}}}),
+            "fail",
+            "which EC2 does not meet",
         ),
         "a Deny": (
             trusting(TRUST, deny(Principal="*", Action="sts:*")),
