@@ -60,6 +60,16 @@ options:
         instance profile is an error.
     type: bool
     default: true
+  create_compute_config:
+    description:
+      - Whether the compute config is created if it does not exist, or taken out of the archive. With
+        V(false), that is an error, which lists the compute configs of the cloud and suggests the
+        nearest name, in case O(name) is misspelled. With V(true), a warning does so if the cloud
+        has compute configs with other names.
+      - It is not used for O(state=absent), O(state=archived) and O(publish=false).
+    version_added: 0.8.0
+    type: bool
+    default: true
   allow_privileged:
     description:
       - Whether clusters may run with a role that has permissions like an administrator's, which each
@@ -103,11 +113,12 @@ options:
   state:
     description:
       - V(present) creates the instance profile and publishes a version that contains it, as needed.
+        A compute config that is archived is taken out of the archive, with all its versions.
       - V(absent) publishes a version without this instance profile if the newest version contains
         it. Other instance profiles in the compute config, and the instance profile itself, are
         kept.
       - V(archived) archives the compute config with all its versions, including those of other
-        writers. Its name cannot be used until it is unarchived.
+        writers. Its name cannot be used until it is taken out of the archive.
     type: str
     choices: [present, absent, archived]
     default: present
@@ -167,14 +178,15 @@ reasons:
     - Why a change was needed, one code per kind of difference. Empty if nothing changed.
     - V(instance_profile_missing), the instance profile did not exist;
       V(instance_profile_without_role), it contained no role; V(compute_config_missing), the compute
-      config did not exist; V(profile_missing), it had no instance profile; V(profile_differs), it
-      had another one; V(profile_by_name), it had the name of the instance profile instead of an
-      ARN; V(wrong_arn_kind), it had the ARN of the role instead of the instance profile, or the
-      other way round; V(node_group_hides_profile), the advanced instance configuration of a node
-      group hid the instance profile; V(node_group_profile_differs), a node group had another
-      instance profile; V(config_differs), the live compute config differed from O(config);
-      V(dest_differs), the file differed; V(profile_present), the compute config had the instance
-      profile, which O(state=absent) removes; V(not_archived), it was not archived yet.
+      config did not exist; V(compute_config_archived), it was archived; V(profile_missing), it had
+      no instance profile; V(profile_differs), it had another one; V(profile_by_name), it had the
+      name of the instance profile instead of an ARN; V(wrong_arn_kind), it had the ARN of the role
+      instead of the instance profile, or the other way round; V(node_group_hides_profile), the
+      advanced instance configuration of a node group hid the instance profile;
+      V(node_group_profile_differs), a node group had another instance profile; V(config_differs),
+      the live compute config differed from O(config); V(dest_differs), the file differed;
+      V(profile_present), the compute config had the instance profile, which O(state=absent)
+      removes; V(not_archived), it was not archived yet.
   type: list
   elements: str
   returned: success

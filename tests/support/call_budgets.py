@@ -150,7 +150,7 @@ _MAKE = {
     **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
-    **{SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
+    **{SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
 }
 _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 
@@ -202,7 +202,7 @@ SCENES: dict[str, Scene] = {
         {"profile": "empty"},
     ),
     "no compute config": Scene(
-        {**_READS, **_SOURCE, **_JUDGE, SEARCH: 3, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
+        {**_READS, **_SOURCE, **_JUDGE, SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
         {"compute_config": "missing"},
     ),
     "another instance profile in the compute config": Scene(
@@ -279,7 +279,7 @@ MODULE_SCENES: dict[str, Scene] = {
     ),
     "compute config in sync": Scene(_READ_CONFIG, module=_CONFIG),
     "compute config missing": Scene(
-        {**_WRITE_CONFIG, **_SOURCE, **_JUDGE, DEFAULT: 1},
+        {**_WRITE_CONFIG, **_SOURCE, **_JUDGE, SEARCH: 4, DEFAULT: 1},
         {"compute_config": "missing"},
         module=_CONFIG,
     ),
@@ -288,7 +288,7 @@ MODULE_SCENES: dict[str, Scene] = {
             **_WRITE_CONFIG,
             **_SOURCE,
             **_JUDGE,
-            **{"GetRole": 2, "GetInstanceProfile": 3, DEFAULT: 1},
+            **{"GetRole": 2, "GetInstanceProfile": 3, SEARCH: 4, DEFAULT: 1},
             **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
         },
         {"profile": "missing", "compute_config": "missing"},

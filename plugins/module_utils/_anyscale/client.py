@@ -37,6 +37,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     PAGE,
     SEARCH,
     missing_key,
+    named_in,
     rank,
     versions_of,
 )
@@ -166,6 +167,11 @@ class AnyscaleClient:
         where there is none.
         """
         return max(self._versions(name, cloud_id, NEWEST), key=rank, default=None)
+
+    def compute_config_names(self, cloud_id: str) -> list[str]:
+        """The names of the cloud's compute configs that are not archived."""
+        found = self.api.rows("POST", SEARCH, PAGE, named_in(cloud_id))
+        return [name for one in found if isinstance(name := one.get("name"), str)]
 
     def default_compute_config(self, cloud_id: str) -> JsonObject:
         """The config that clusters of the cloud get when none is named."""

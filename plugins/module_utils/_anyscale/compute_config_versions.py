@@ -38,6 +38,14 @@ def versions_of(name: str, cloud_id: str, version: int) -> JsonObject:
     }
 
 
+def named_in(cloud_id: str) -> JsonObject:
+    """A search for the newest version of each compute config of a cloud that has a name, without
+    those in the archive.
+    """
+    unarchived = {**_search(NEWEST), "archive_status": "NOT_ARCHIVED"}
+    return {**unarchived, "cloud_id": cloud_id, "include_anonymous": False}
+
+
 def newest_of_all() -> JsonObject:
     """A search for the newest version of each compute config that has a name, in all clouds."""
     return {**_search(NEWEST), "include_anonymous": False}

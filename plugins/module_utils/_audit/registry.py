@@ -221,11 +221,11 @@ CHECKS: tuple[Check, ...] = (
         compute_config_override,
         "The compute config sets the instance profile for every node group",
         "The compute config does not set the instance profile for every node group",
-        f"{_ONBOARD}, then restart clusters with the new version. If the compute config is "
-        "archived: ``anyscale compute-config unarchive -n <name>``.",
+        f"{_ONBOARD}, then restart clusters with the new version.",
         _CONFIG,
         (
             "compute_config_missing",
+            "compute_config_archived",
             "profile_missing",
             "profile_differs",
             "profile_by_name",

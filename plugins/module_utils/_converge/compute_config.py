@@ -50,6 +50,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    ARCHIVED,
+    NOT_ARCHIVED,
     ConfigPlan,
     Observed,
 )
@@ -149,6 +151,11 @@ class ComputeConfigStore:
         return self.client.default_compute_config(self.cloud_id)
 
     @functools.cached_property
+    def names(self) -> list[str]:
+        """The names of the cloud's compute configs."""
+        return self.client.compute_config_names(self.cloud_id)
+
+    @functools.cached_property
     def cloud_name(self) -> str | None:
         """The cloud's name."""
         return self.client.cloud(self.cloud_id).get("name")
@@ -156,7 +163,8 @@ class ComputeConfigStore:
 
 @dataclasses.dataclass(frozen=True)
 class ConfigWant:
-    """What is wanted: the ARN in the config, the declared part of it, the state, and the file.
+    """What is wanted: the ARN in the config, the declared part of it, the state, the file, and
+    whether a compute config that does not exist, or is archived, is created.
 
     name, cloud_id: of the compute config. cloud_name: for the file, if it is known. account_id: of
     the instance profile, for the backup.
@@ -168,6 +176,7 @@ class ConfigWant:
     config: t.Mapping[str, t.Any] | None = None
     state: str = "present"
     dest: str | None = None
+    may_create: bool = True
     cloud_name: str | None = None
     account_id: str = ""
 
@@ -187,7 +196,9 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         account.
         """
         self.want = want
-        self._wanted = compute_config_plan.Wanted(want.arn, want.config, want.state)
+        self._wanted = compute_config_plan.Wanted(
+            want.arn, want.config, want.state, want.may_create
+        )
         self._store = store
         self._check_role = check_role
         self._clock = clock
@@ -277,6 +288,7 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
             return observed
         # Such a cloud may have no default compute config
         compute_config_plan.refuse_without_vms(observed)
+        observed = dataclasses.replace(observed, others=store.names)
         return dataclasses.replace(observed, default_config=store.default_config)
 
     def _plan_of_config(self, live: LiveConfig) -> ConfigPlan:
@@ -284,7 +296,7 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         if self._store is None:
             return self._unpublished(observed)
         plan = live.plan or compute_config_plan.decide(observed, self._wanted)
-        return _with_version(plan, observed, publishes=self.want.state != "archived")
+        return _with_version(plan, observed)
 
     def _unpublished(self, observed: Observed) -> ConfigPlan:
         """Plan without publishing: the live state is not known, and the config is only written to
@@ -293,7 +305,9 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         unknown = ConfigPlan({"compute_config": None}, {"compute_config": None})
         if self.want.dest is None:
             return unknown
-        declared = dataclasses.replace(self._wanted, config=self._wanted.config or {})
+        declared = dataclasses.replace(
+            self._wanted, config=self._wanted.config or {}, may_create=True
+        )
         made = compute_config_plan.decide(observed, declared)
         return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
 
@@ -310,12 +324,17 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
     def _publish(
         self, store: ComputeConfigStore, live: LiveConfig, plan: ConfigPlan, written: list[str]
     ) -> int:
-        """Archive the config, or publish a version. Returns its number, or 0."""
-        if self.want.state == "archived":
-            template = live.observed.template
-            if template is not None:
-                store.client.archive_compute_config(template["id"])
-                written.append(f"{live.resource} (archived)")
+        """Archive the config, or take it out of the archive and publish a version, as needed.
+        Returns its number, or 0.
+        """
+        template = live.observed.template
+        if template is not None and NOT_ARCHIVED in plan.reasons:
+            store.client.archive_compute_config(template["id"])
+            written.append(f"{live.resource} (archived)")
+        if template is not None and ARCHIVED in plan.reasons:
+            store.client.unarchive_compute_config(template["id"])
+            written.append(f"{live.resource} (unarchived)")
+        if not plan.publishes:
             return 0
         published = store.client.publish_compute_config(
             store.name,
@@ -326,11 +345,10 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         return int(published["version"])
 
 
-def _with_version(plan: ConfigPlan, observed: Observed, publishes: bool) -> ConfigPlan:
+def _with_version(plan: ConfigPlan, observed: Observed) -> ConfigPlan:
     """Add the version that clusters should use, ``name:version``, to the plan."""
     previous = observed.template["version"] if observed.template else 0
-    publishes = publishes and plan.changed
-    usable = plan.config is not None
+    publishes, usable = plan.publishes, plan.config is not None
     names = {
         "compute_config": f"{observed.name}:{previous + publishes}" if usable else None,
         "compute_config_id": observed.template["id"]
@@ -381,6 +399,7 @@ class ComputeConfigModule(ConvergingModule):
         "instance_profile": {"type": "str"},
         "create_instance_profile": {"type": "bool", "default": True},
         "allow_privileged": {"type": "bool", "default": False},
+        "create_compute_config": {"type": "bool", "default": True},
         "arn_kind": {
             "type": "str",
             "choices": ["instance_profile", "role"],
@@ -477,6 +496,7 @@ class ComputeConfigModule(ConvergingModule):
             self.params.get("config"),
             self.params["state"],
             self.params.get("dest"),
+            self.params["create_compute_config"],
             self.params.get("cloud"),
             self.params.get("account_id") or (account_of(arn) if arn else ""),
         )

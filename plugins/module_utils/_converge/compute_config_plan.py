@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import difflib
 import re
 import typing as t
 
@@ -41,8 +42,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 
 PROFILE = "IamInstanceProfile"
+# Reasons that do not need another version.
+ARCHIVED, NOT_ARCHIVED = "compute_config_archived", "not_archived"
 HEAD = "head_node"
 _AUTOMATIC = "automatic workers"
+# How many names a message lists.
+_MOST_NAMES = 10
 _SPEC = "cloud_iam_compute_config_spec"
 
 # https://docs.anyscale.com/configuration/compute/aws: the keys that Anyscale sets itself when it
@@ -79,6 +84,7 @@ class Observed:
     resources and default.
 
     Without ``resources``, every deployment config is assumed to run on AWS virtual machines.
+    others: the names of the cloud's compute configs, where this one does not exist.
     """
 
     name: str
@@ -86,6 +92,7 @@ class Observed:
     template: t.Mapping[str, t.Any] | None = None
     resources: t.Sequence[t.Mapping[str, t.Any]] = ()
     default_config: t.Mapping[str, t.Any] | None = None
+    others: t.Sequence[str] = ()
 
     @property
     def archived(self) -> bool:
@@ -101,12 +108,13 @@ class Observed:
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """What is wanted: the profile's ARN, the declared part of the config in Anyscale's YAML schema,
-    and the state.
+    and the state. ``may_create``: whether one that does not exist, or is archived, is created.
     """
 
     arn: str
     config: t.Mapping[str, t.Any] | None = None
     state: str = "present"
+    may_create: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +127,11 @@ class ConfigPlan(Plan):
 
     config: JsonObject | None = None
     live: t.Mapping[str, t.Any] | None = None
+
+    @property
+    def publishes(self) -> bool:
+        """Whether a version is published: taking one out of the archive does not need another."""
+        return bool(set(self.reasons) - {ARCHIVED, NOT_ARCHIVED})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +169,7 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
         return _plan(observed, None, ())
     if wanted.state == "absent":
         return _absent(observed, observed.config, wanted.arn)
-    return _plan(observed, None, ("not_archived",))
+    return _plan(observed, None, (NOT_ARCHIVED,))
 
 
 def node_groups(observed: Observed) -> list[NodeGroup]:
@@ -187,12 +200,11 @@ def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
 
 
 def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
-    if observed.archived:
+    missing = _missing(observed)
+    if missing and not wanted.may_create:
         raise RefusedError(
-            f"The compute config {observed.name!r} of cloud {observed.cloud_id} is archived, so "
-            "its name cannot be used.",
-            f"Unarchive it ('anyscale compute-config unarchive -n {observed.name}') or choose "
-            "another name.",
+            missing,
+            f"Correct the name, or set {option('create_compute_config')} to true.",
         )
     start, entries = _starting_point(observed, wanted.config)
     if wanted.config is not None:
@@ -204,12 +216,35 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
     findings = [
         finding for label, entry in applicable for finding in _set_profile(entry, label, wanted.arn)
     ]
-    if observed.config is None:
+    if observed.template is None:
         reasons = ["compute_config_missing"]
     else:
-        reasons = [] if same_config(observed.config, enforced) else ["config_differs"]
+        reasons = [ARCHIVED] if observed.archived else []
+        reasons += [] if same_config(observed.template["config"], enforced) else ["config_differs"]
         reasons += [finding.reason for finding in findings]
-    return _plan(observed, compose(start, entries), reasons, findings, not_applicable)
+    warnings = [missing] if observed.others and missing else []
+    return _plan(observed, compose(start, entries), reasons, findings, not_applicable, warnings)
+
+
+def _missing(observed: Observed) -> str:
+    """What to know before a compute config is created, in case its name is misspelled; empty for
+    one that clusters can use.
+    """
+    what = f"The compute config {observed.name!r} of cloud {observed.cloud_id}"
+    if observed.archived:
+        return f"{what} is archived."
+    if observed.template is not None:
+        return ""
+    names = sorted(observed.others)
+    if not names:
+        return f"{what} would be created; the cloud has no other."
+    nearest = difflib.get_close_matches(observed.name, names, 1)
+    return (
+        f"{what} would be created; the cloud has {', '.join(map(repr, names[:_MOST_NAMES]))}"
+        + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
+        + "."
+        + (f" Did you mean {nearest[0]!r}?" if nearest else "")
+    )
 
 
 def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> ConfigPlan:
@@ -273,12 +308,13 @@ def _plan(
 def _starting_point(
     observed: Observed, declared: t.Mapping[str, t.Any] | None
 ) -> tuple[t.Mapping[str, t.Any], list[JsonObject]]:
-    """The config to change and its deployment configs: the live one, else an empty one for a
-    declared config, else the cloud's default.
+    """The config to change and its deployment configs: the live one, also from the archive, else an
+    empty one for a declared config, else the cloud's default.
     """
     cloud = {"cloud_id": observed.cloud_id}
-    if observed.config is not None:
-        return {**observed.config, **cloud}, deployments(observed.config)
+    if observed.template is not None:
+        live = observed.template["config"]
+        return {**live, **cloud}, deployments(live)
     if declared is not None:
         return cloud, []
     if observed.default_config is None:

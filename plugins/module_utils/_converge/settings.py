@@ -66,6 +66,7 @@ class CloudSettings:
     compute_config_spec: Json | None = _field("dict")  # noqa: RUF009
     instance_profile: str | None = _field("str")
     create_instance_profile: bool = _field("bool", True)
+    create_compute_config: bool = _field("bool", True)
     arn_kind: str = _field("str", "instance_profile", choices=ARN_KINDS)
     dest: str | None = _field("path")
     publish: bool = _field("bool", True)
@@ -122,6 +123,7 @@ class CloudSettings:
             "role": self.role,
             "instance_profile": self.instance_profile,
             "create_instance_profile": self.create_instance_profile,
+            "create_compute_config": self.create_compute_config,
             "allow_privileged": self.allow_privileged,
             "arn_kind": self.arn_kind,
             "config": self.compute_config_spec,

@@ -123,6 +123,7 @@ class _Anyscale:
         self.client = anyscale_client(params)
         self.pages = ComputeConfigPages(self.client)
         self._registrations: dict[str, Registration] = {}
+        self._names: dict[str, list[str]] = {}
 
     def forget_reads(self) -> None:
         """Read compute configs anew."""
@@ -133,6 +134,12 @@ class _Anyscale:
         if cloud_id not in self._registrations:
             self._registrations[cloud_id] = read_registration(self.client, cloud_id)
         return self._registrations[cloud_id]
+
+    def names(self, cloud_id: str) -> list[str]:
+        """The names of the compute configs of a cloud, for those that are created: read once."""
+        if cloud_id not in self._names:
+            self._names[cloud_id] = self.client.compute_config_names(cloud_id)
+        return self._names[cloud_id]
 
 
 class _SharedStore(ComputeConfigStore):
@@ -149,6 +156,11 @@ class _SharedStore(ComputeConfigStore):
         super().__init__(organization.client, name, cloud_id, registration)
         self._organization = organization
         self._clouds = clouds
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the cloud's compute configs, as they were first read."""
+        return self._organization.names(self.cloud_id)
 
     def newest(self) -> dict[str, t.Any] | None:
         """The newest version."""

@@ -789,7 +789,16 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
         {"create_instance_profile": False},
         (ROLE, "does not exist", "create_instance_profile"),
     ),
-    "archived": (archive, {}, (NAME, "archived", "unarchive")),
+    "archived and must not be created": (
+        archive,
+        {"create_compute_config": False},
+        (NAME, "archived", "create_compute_config"),
+    ),
+    "missing and must not be created": (
+        lambda sandbox: (seed(sandbox), publish(sandbox, compute(), name=f"{NAME}s")),
+        {"create_compute_config": False},
+        (NAME, "would be created", f"Did you mean '{NAME}s'?", "create_compute_config"),
+    ),
     "cloud is not known by this id": (
         seed,
         {"cloud_id": "cld_000000000000"},
@@ -1263,6 +1272,7 @@ REASONS: dict[str, tuple[Change, Json]] = {
     "instance_profile_missing": (lambda sandbox: seed(sandbox, profile="missing"), {}),
     "instance_profile_without_role": (lambda sandbox: seed(sandbox, profile="empty"), {}),
     "compute_config_missing": (seed, {}),
+    "compute_config_archived": (archive, {}),
     "profile_missing": (with_config(), {}),
     "profile_differs": (with_config(advanced=profile(OTHER_PROFILE_ARN)), {}),
     "profile_by_name": (with_config(advanced={"IamInstanceProfile": {"Name": ROLE}}), {}),

@@ -192,7 +192,10 @@ DRIFTS = {
         variables={"cloud_iam_instance_profile": "shared-ray"},
     ),
     "config-missing": Drift(("compute_config_missing",), {"compute_config": "missing"}),
-    "config-archived": Drift(None, spoil=_archive_config),
+    "config-archived": Drift(("compute_config_archived",), spoil=_archive_config),
+    "config-archived-and-not-to-be-made": Drift(
+        None, spoil=_archive_config, variables={"cloud_iam_create_compute_config": False}
+    ),
     "config-with-the-role": Drift(("wrong_arn_kind",), {"compute_config": "role_arn"}),
     "config-with-another-profile": Drift(("profile_differs",), {"compute_config": "other_profile"}),
     "config-hidden-by-a-worker": Drift(

@@ -493,6 +493,24 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+def test_a_cloud_that_was_rolled_back_is_onboarded_again(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """The rollback has archived the compute config that the run had made. No version is new."""
+    running_sandbox.reset()
+    running_sandbox.seed([BARE])
+    inventory = inventory_file(tmp_path, running_sandbox, [BARE])
+    assert run_playbook(running_sandbox, "onboard", inventory, *RUN).exit_status == 0
+    onboarded_state = state(running_sandbox, BARE)
+    undone = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding")
+    assert undone.exit_status == 0, undone.output
+    assert _live_config(running_sandbox, BARE) is None
+    again = run_playbook(running_sandbox, "onboard", inventory)
+    assert again.exit_status == 0, again.output
+    assert same_state(state(running_sandbox, BARE), onboarded_state)
+    assert [version["archived_at"] for version in _versions(running_sandbox, BARE)] == [None]
+
+
 @pytest.mark.long
 def test_one_cloud_is_rolled_back_alone(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
     inventory, states = onboarded(running_sandbox, tmp_path)

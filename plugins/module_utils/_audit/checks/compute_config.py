@@ -81,10 +81,7 @@ def _override(facts: Facts, name: str) -> Outcome:
             f"{name}: cloud {facts.cloud_id} has no compute config of that name.", _CONVERGE
         )
     if observed.archived:
-        return failed(
-            f"{name}: the compute config is archived.",
-            f"Run 'anyscale compute-config unarchive -n {name}', or choose another name.",
-        )
+        return failed(f"{name}: the compute config is archived.", _CONVERGE)
     try:
         plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
     except compute_config_plan.WithoutVmsError as error:

@@ -215,6 +215,9 @@ DRIFT: dict[tuple[str, str], Json] = {
         "profile": Fact(profile(PROFILE))
     },
     ("compute_config_profile", "compute_config_missing"): {"compute_configs": {CONFIG: GONE}},
+    ("compute_config_profile", "compute_config_archived"): {
+        "compute_configs": {CONFIG: Fact(template(archived_at="2026-11-01T00:00:00Z"))}
+    },
     ("compute_config_profile", "profile_missing"): config(None),
     ("compute_config_profile", "profile_differs"): config(OTHER_PROFILE),
     ("compute_config_profile", "profile_by_name"): config({"Name": PROFILE_NAME}),

@@ -358,11 +358,63 @@ def test_archiving_is_wanted() -> None:
     assert plan.after == {"compute_config": None}
 
 
-def test_an_archived_name_cannot_be_used() -> None:
-    before = archived(observed(config(OURS)))
-    with pytest.raises(RefusedError, match="archived") as error:
-        decide(before, Wanted(ARN))
-    assert "unarchive -n team-a" in error.value.remedy
+ARCHIVED: dict[str, tuple[JsonObject, tuple[str, ...], bool]] = {
+    "in sync": (config(OURS), ("compute_config_archived",), False),
+    "without the profile": (config(), ("compute_config_archived", "profile_missing"), True),
+}
+
+
+@pytest.mark.parametrize(("live", "reasons", "publishes"), ARCHIVED.values(), ids=ARCHIVED)
+def test_an_archived_one_comes_out_of_the_archive(
+    live: JsonObject, reasons: tuple[str, ...], publishes: bool
+) -> None:
+    """With a new version only if its content differs."""
+    plan = decide(archived(observed(live)), Wanted(ARN))
+    assert (plan.reasons, plan.publishes) == (reasons, publishes)
+    assert (plan.before, plan.live) == ({"compute_config": None}, None)
+    assert plan.after == {"compute_config": normalize(config(OURS))}
+
+
+def test_an_archived_one_is_not_touched_where_none_may_be_created() -> None:
+    with pytest.raises(RefusedError, match="is archived") as error:
+        decide(archived(observed(config(OURS))), Wanted(ARN, may_create=False))
+    assert "cloud_iam_create_compute_config" in error.value.remedy
+
+
+MANY = [f"ray-{number:02}" for number in range(12)]
+NEW: dict[str, tuple[list[str], str]] = {
+    "a misspelled name": (
+        ["team-aa", "gpu"],
+        "'team-a' of cloud cld_x would be created; the cloud has 'gpu', 'team-aa'. Did you mean "
+        "'team-aa'?",
+    ),
+    "no name like it": (["gpu"], "would be created; the cloud has 'gpu'."),
+    "many": (MANY, f"the cloud has {', '.join(map(repr, MANY[:10]))} and 2 more."),
+    "a name with a control character": (["a\x1b[2J"], "the cloud has 'a\\x1b[2J'."),
+}
+
+
+@pytest.mark.parametrize(("others", "words"), NEW.values(), ids=NEW)
+def test_the_other_names_are_told_before_one_is_created(others: list[str], words: str) -> None:
+    """In the same words as a warning and as an error."""
+    before = observed(None, default_config=config(), others=others)
+    (warning,) = decide(before, Wanted(ARN)).warnings
+    assert warning.endswith(words)
+    with pytest.raises(RefusedError) as error:
+        decide(before, Wanted(ARN, may_create=False))
+    assert error.value.message == warning
+    assert "cloud_iam_create_compute_config" in error.value.remedy
+
+
+def test_the_first_one_of_a_cloud_needs_no_warning_but_may_be_refused() -> None:
+    before = observed(None, default_config=config())
+    assert decide(before, Wanted(ARN)).warnings == ()
+    with pytest.raises(RefusedError, match="would be created; the cloud has no other"):
+        decide(before, Wanted(ARN, may_create=False))
+
+
+def test_one_that_exists_needs_no_creation() -> None:
+    assert decide(observed(config()), Wanted(ARN, may_create=False)).reasons == ("profile_missing",)
 
 
 class TestMissing:

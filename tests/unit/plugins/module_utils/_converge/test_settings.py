@@ -208,6 +208,7 @@ EVERYTHING: Json = {
     "cloud_iam_compute_config_spec": {"zones": ["us-west-2a"]},
     "cloud_iam_instance_profile": "shared",
     "cloud_iam_create_instance_profile": False,
+    "cloud_iam_create_compute_config": False,
     "cloud_iam_allow_privileged": True,
     "cloud_iam_arn_kind": "role",
     "cloud_iam_dest": "~/config.yml",
