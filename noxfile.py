@@ -326,19 +326,34 @@ def bench(session: nox.Session) -> None:
 def pins(session: nox.Session) -> None:
     """Compile the dependency groups of pyproject.toml into tests/requirements, newest releases first.
 
-    The files hold names, versions and environment markers alone: no hashes and no addresses, so
-    that they install from whatever index the machine is set up for. Most sizes take their versions
-    from ``test``; those that are installed alone, and want older releases, do not.
+    The files hold names, versions, environment markers and hashes, and no addresses, so that they
+    install from whatever index the machine is set up for, if it has the released files. Most sizes take
+    their versions from ``test``; those that are installed alone, and want older releases, do not.
     """
     session.install("--quiet", "uv")
     folder = ROOT / "tests/requirements"
     form = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
-    compile_pins = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11")
-    groups = ("demo", "pytest", "bench", "browser", "docsite", "awscli", "package", "linters")
+    compile_pins = (
+        *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
+        "--generate-hashes",
+    )
+    groups = (
+        "demo",
+        "pytest",
+        "bench",
+        "browser",
+        "docsite",
+        "awscli",
+        "package",
+        "linters",
+        "awx",
+    )
     for group in ("test", *groups):
-        alone = group in ("test", "awscli", "package", "linters")
+        alone = group in ("test", "awscli", "package", "linters", "awx")
         limits = () if alone else ("--constraints", str(folder / "test.txt"))
         upgrade = () if group in ("demo", "pytest", "bench") else ("--upgrade",)
+        if group == "awx":  # its tests run with the ansible-core of the others
+            upgrade = (*upgrade, "--no-deps")
         output = ("--group", group, "--output-file", str(folder / f"{group}.txt"))
         session.run(*compile_pins, *form, *upgrade, *limits, *output)
     for path in sorted(folder.glob("*.txt")):
