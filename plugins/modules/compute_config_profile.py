@@ -102,7 +102,8 @@ options:
   dest:
     description:
       - A file to which the compute config is written as well, as YAML for C(anyscale compute-config
-        create). An existing file must contain a compute config. The directory must exist.
+        create). An existing file must contain a compute config, and keeps its mode; a new one has that
+        of the umask. The directory must exist.
     type: path
   publish:
     description:

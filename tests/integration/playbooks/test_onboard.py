@@ -366,6 +366,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "cloud_iam_validate_certs",
             "cloud_iam_anyscale_allow_http",
             "cloud_iam_create_instance_profile",
+            "cloud_iam_create_compute_config",
             "cloud_iam_allow_privileged",
             "cloud_iam_publish",
             "cloud_iam_manage_trust",
