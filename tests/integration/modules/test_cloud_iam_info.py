@@ -59,6 +59,7 @@ ASKED: Json = {
     "cloud_id": CLOUD.cloud_id,
     "account_id": ACCOUNT,
     "compute_config": [CLOUD.compute_config_name],
+    "authority": {"covered": True},
 }
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
@@ -590,7 +591,7 @@ def test_sessions_that_were_revoked_are_no_problem(in_sync: Sandbox, run_module:
 
 def test_each_check_is_found_failing_somewhere() -> None:
     somewhere = {check for found in (*FOUND.values(), *PROBLEMS.values()) for check in found}
-    assert set(IDS) - somewhere == {"bucket_account"}  # which has tests of its own
+    assert set(IDS) - somewhere == {"authority", "bucket_account"}  # which have tests of their own
 
 
 BUCKETS: dict[str, tuple[str, Json]] = {
@@ -856,6 +857,7 @@ def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
     assert checks["trust_ec2"]["status"] == "unknown"
     assert "the role that the cloud registered is not known" in checks["trust_ec2"]["reason"]
     assert {name for name, check in checks.items() if check["status"] != "unknown"} == {
+        "authority",
         "bucket_account",
         "bucket_dangling_principals",
     }
@@ -946,5 +948,6 @@ def test_a_cloud_in_another_account_than_the_caller(in_sync: Sandbox, run_module
     )
     assert checks["bucket_account"]["status"] == "fail"
     assert {name for name, check in checks.items() if check["status"] == "pass"} == {
-        "compute_config_arn_kind"
+        "authority",
+        "compute_config_arn_kind",
     }

@@ -58,6 +58,7 @@ REFUSED: dict[str, str] = {
     "role": "number",
     "instance_profile": "shell",
     "config": "worker_nodes that is a text",
+    "authority": "words",
     "dest": "path",
     "files": "path",
     "needed_by": "blank",

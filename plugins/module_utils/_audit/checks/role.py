@@ -80,7 +80,7 @@ def trust_ec2(facts: Facts) -> Outcome:
             _CONVERGE,
             **_change(facts),
         )
-    verdicts = {met: where for met, where in reversed(allowing)}
+    verdicts = dict(reversed(allowing))
     if True in verdicts:
         return denying or passed(f"{verdicts[True]} allows EC2 to assume the role.")
     if None in verdicts:
