@@ -136,8 +136,7 @@ def _needs_force(resource: str, obstacle: str) -> RefusedError:
     return RefusedError(
         f"The {resource} {obstacle}.",
         f"To see the difference, run in check mode with {option('force', 'rollback_force')}, which "
-        "restores the backup all the same: changes of other writers, and what other clouds need, "
-        "are discarded.",
+        "restores the backup and discards what other writers changed or other clouds need.",
     )
 
 

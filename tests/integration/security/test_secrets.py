@@ -145,7 +145,8 @@ class Scene:
         for path in (self.folder, self.home, self._elsewhere):
             path.mkdir()
         (self._elsewhere / "sitecustomize.py").write_text(SITE)
-        self.canaries = {name: canary() for name in ("token", "secret_key", "session_token")}
+        names = ("token", "secret_key", "session_token", "backup_key")
+        self.canaries = {name: canary() for name in names}
         self.planted: list[Path] = []
         sandbox.reset()
         sandbox.seed(CLOUDS)
@@ -156,6 +157,7 @@ class Scene:
             "AWS_SECRET_ACCESS_KEY": "secret_key",
             "AWS_SESSION_TOKEN": "session_token",
             "ANYSCALE_CLI_TOKEN": "token",
+            "RAYFLEET_BACKUP_KEY": "backup_key",
         }
         return {variable: self.canaries[name] for variable, name in keys.items()}
 
@@ -329,6 +331,7 @@ def given_as_host_variables(scene: Scene) -> Json:
         "cloud_iam_secret_key": "{{ secret_key }}",
         "cloud_iam_session_token": "{{ session_token }}",
         "cloud_iam_anyscale_token": "{{ token }}",
+        "cloud_iam_backup_key": "{{ backup_key }}",
     }
 
 
