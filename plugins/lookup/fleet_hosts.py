@@ -50,6 +50,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
+_UNCOVERED = "anyscale_uncovered"
+
 
 class LookupModule(LookupBase):
     """Returns the pattern, or raises an error that says what to check."""
@@ -60,7 +62,9 @@ class LookupModule(LookupBase):
         """Return the pattern."""
         self.set_options(var_options=variables, direct=kwargs)
         [pattern] = terms
-        pattern = ",".join(pattern) if isinstance(pattern, list) else str(pattern)
+        pattern = self._without_missing(
+            ",".join(pattern) if isinstance(pattern, list) else str(pattern), variables or {}
+        )
         if context.CLIARGS.get("syntax") or self._matching(pattern, variables or {}):
             return [pattern]
         if not self._names("all", variables or {}):
@@ -68,9 +72,9 @@ class LookupModule(LookupBase):
                 "The inventory has no hosts. Pass an inventory with -i, and check it with: "
                 "ansible-inventory --graph"
             )
-        uncovered = self._matching("anyscale_uncovered", variables or {})
+        uncovered = self._matching(_UNCOVERED, variables or {})
         hint = (
-            f" {len(uncovered)} clouds are in the group anyscale_uncovered, because the fleet file "
+            f" Clouds in the group anyscale_uncovered: {len(uncovered)}, because the fleet file "
             "does not cover them; ansible-inventory --host <cloud> has the lines to add."
             if uncovered
             else ""
@@ -79,6 +83,15 @@ class LookupModule(LookupBase):
             f"No host in the inventory matches {pattern}.{hint} Check the inventory "
             f"(ansible-inventory --graph), --limit, and {self.get_option('variable')}."
         )
+
+    def _without_missing(self, pattern: str, variables: dict[str, t.Any]) -> str:
+        """The pattern without the group of uncovered clouds, which an inventory that is written by
+        hand does not have, and which Ansible would warn about.
+        """
+        parts = pattern.split(",")
+        if len(parts) > 1 and _UNCOVERED in parts and not self._names(_UNCOVERED, variables):
+            parts.remove(_UNCOVERED)
+        return ",".join(parts)
 
     def _matching(self, pattern: str, variables: dict[str, t.Any]) -> set[str]:
         """The hosts of the pattern, within the limit of the command line."""

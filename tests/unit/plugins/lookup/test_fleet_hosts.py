@@ -133,3 +133,24 @@ def test_the_variable_must_be_given(
     plugin._load_name = NAME
     with pytest.raises(AnsibleError, match="variable"):
         plugin.run(["all"], {"groups": GROUPS})
+
+
+AUDITED = "anyscale_clouds,anyscale_uncovered"
+
+
+@pytest.mark.parametrize(
+    ("uncovered", "pattern"),
+    [(["theirs"], AUDITED), ([], "anyscale_clouds"), (None, "anyscale_clouds")],
+)
+def test_a_group_of_uncovered_clouds_that_is_not_there_is_not_asked_for(
+    monkeypatch: pytest.MonkeyPatch, uncovered: list[str] | None, pattern: str
+) -> None:
+    """Ansible would warn about it in each audit of an inventory that is written by hand."""
+    groups = GROUPS if uncovered is None else {**GROUPS, "anyscale_uncovered": uncovered}
+    assert look_up(monkeypatch, AUDITED, groups) == [pattern]
+
+
+def test_clouds_that_are_not_covered_are_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {"all": ["theirs"], "anyscale_clouds": [], "anyscale_uncovered": ["theirs"]}
+    with pytest.raises(AnsibleLookupError, match="in the group anyscale_uncovered: 1, because"):
+        look_up(monkeypatch, "anyscale_clouds", groups)
