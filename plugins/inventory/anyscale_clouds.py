@@ -389,7 +389,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         # Not the inventory's set_variable(): if a constructed group has the name of the host, that
         # would set the variable of the group.
         added = self.inventory.get_host(host.name)
-        for name, value in host.variables.items():
+        for name, value in others.unset_variables(host).items():
             added.set_variable(name, value)
         strict = self.get_option("strict")
         variables = added.get_vars()

@@ -87,22 +87,31 @@ def build_fleet(
         for resource in resources
         if mark and resource.is_listed and not resource.is_applicable
     ]
-    inputs = [
-        Inputs(resource, fleet_file, ambiguous)
+    inputs = {
+        names[resource]: Inputs(resource, fleet_file, ambiguous)
         for resource in sorted(resources, key=lambda resource: names[resource])
         if resource.is_applicable
-    ]
-    inputs = [one for one in inputs if not one.wanted.get("skip")]
-    verdicts = judge_all(fleet_file.allow, [one.described() for one in inputs])
-    for one, verdict in zip(inputs, verdicts, strict=True):
-        name = names[one.resource]
-        hosts.append(_host(name, one, verdict, fleet_file.allow is not None))
+    }
+    hosts += _judged(inputs, fleet_file, problems)
+    return sorted(hosts, key=lambda host: host.name), problems
+
+
+def _judged(
+    inputs: t.Mapping[str, Inputs], fleet_file: FleetFile, problems: list[Problem]
+) -> list[Host]:
+    """The hosts of clouds that are not skipped, by whether the operator permits them."""
+    chosen = {name: one for name, one in inputs.items() if not one.wanted.get("skip")}
+    has_allow = fleet_file.allow is not None
+    verdicts = judge_all(fleet_file.allow, [one.described() for one in chosen.values()])
+    hosts = []
+    for (name, one), verdict in zip(chosen.items(), verdicts, strict=True):
+        hosts.append(_host(name, one, verdict, has_allow))
         gaps = one.problems(name)
         problems += gaps
-        is_skipped = verdict.needs_listing and fleet_file.allow is not None
-        if verdict.reasons and not is_skipped and not gaps:
-            problems.append(_not_covered(hosts[-1], fleet_file.allow is not None))
-    return sorted(hosts, key=lambda host: host.name), problems
+        is_unlisted = verdict.needs_listing and has_allow
+        if verdict.reasons and not is_unlisted and not gaps:
+            problems.append(_not_covered(hosts[-1], has_allow))
+    return hosts
 
 
 def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:

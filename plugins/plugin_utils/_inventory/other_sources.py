@@ -28,6 +28,11 @@ class OtherSources:
     """Hosts and groups that are there already."""
 
     def __init__(self, inventory: InventoryData) -> None:
+        self._variables = {
+            name: frozenset(host.vars)
+            for name, host in inventory.hosts.items()
+            if not _is_made_here(host.vars)
+        }
         self._hosts = {name: _identity(host.vars) for name, host in inventory.hosts.items()}
         self._groups = {
             name: any(not _is_made_here(host.vars) for host in group.get_hosts())
@@ -41,6 +46,13 @@ class OtherSources:
     def free_groups(self, host: Host) -> list[str]:
         """The groups of a host, without those that hold hosts of another source."""
         return [group for group in host.groups if not self._is_refused(group)]
+
+    def unset_variables(self, host: Host) -> dict[str, t.Any]:
+        """The variables of a host without those that it has from another source, which are the
+        operator's word.
+        """
+        theirs = self._variables.get(host.name, frozenset())
+        return {name: value for name, value in host.variables.items() if name not in theirs}
 
     def refused_groups(self, hosts: t.Iterable[Host]) -> list[Problem]:
         """The groups that their hosts are left out of."""

@@ -249,7 +249,10 @@ class TestOtherSources:
                     "all": {
                         "hosts": {
                             victim.name: {"ansible_connection": "ssh"},
-                            mine.name: {"cloud_iam_cloud_id": mine.cloud_id},
+                            mine.name: {
+                                "cloud_iam_cloud_id": mine.cloud_id,
+                                "cloud_iam_role": "operators-own",
+                            },
                         },
                         "children": {
                             spare.name: {"hosts": {"web": None}},
@@ -276,6 +279,8 @@ class TestOtherSources:
             f"{spare.name}-{spare.cloud_id}",
         } <= clouds
         assert found[victim.name] == {"ansible_connection": "ssh"}
+        assert found[mine.name]["cloud_iam_role"] == "operators-own"
+        assert found[mine.name]["cloud_iam_bucket"] == mine.bucket_name
         assert not {victim.name, spare.name, "web"} & clouds
         assert groups["bucket_anyscale_search_shared"] == {"web"}
         assert len(groups[f"account_{SCIENCE_ACCOUNT}"]) == 5
