@@ -14,6 +14,9 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    refuse_unknown_variables,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     backup_directory,
     check_run_id,
@@ -62,15 +65,13 @@ class ActionModule(FleetAction):
         self, names: list[str], hostvars: t.Any, arguments: dict[str, t.Any]
     ) -> dict[str, t.Any]:
         """Read the backups, and assign the documents to hosts."""
+        for name in names:
+            refuse_unknown_variables(hostvars[name], name)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
         hosts = {name: _host(hostvars[name]) for name in names}
-        clouds = (
-            sorted({host.cloud.cloud_id for host in hosts.values() if host.cloud.cloud_id})
-            if arguments["only_named_documents"]
-            else None
-        )
+        clouds = _cloud_ids(hosts) if arguments["only_named_documents"] else None
         in_the_run = {cloud for document in documents for cloud in document.clouds}
         rest_of_fleet = {
             name: _host(hostvars[name])
@@ -103,6 +104,10 @@ class ActionModule(FleetAction):
             },
             "left_out": unassigned,
         }
+
+
+def _cloud_ids(hosts: t.Mapping[str, Host]) -> list[str]:
+    return sorted({host.cloud.cloud_id for host in hosts.values() if host.cloud.cloud_id})
 
 
 def _without_account(unassigned: list[str]) -> AnsibleError:

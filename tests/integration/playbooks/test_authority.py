@@ -128,14 +128,15 @@ def test_an_audit_looks_at_every_cloud(sandbox: Sandbox, tmp_path: Path) -> None
     assert not any(SCIENCE_ACCOUNT in json.dumps(call) for call in sandbox.calls())
 
 
-@pytest.mark.parametrize("playbook", ["onboard", "offboard", "audit"])
+@pytest.mark.parametrize("playbook", ["onboard", "offboard", "audit", "rollback"])
 def test_a_misspelt_variable_is_an_error_with_the_nearest_name(
     sandbox: Sandbox, tmp_path: Path, playbook: str
 ) -> None:
     inventory = plugin_inventory(tmp_path, allow=ALLOW, clouds={OWN.cloud_id: {}})
     (tmp_path / "host_vars").mkdir()
     (tmp_path / "host_vars/speech.yml").write_text("cloud_iam_rol: other-ray\n")
-    run = run_playbook(sandbox, playbook, inventory, "--limit", "speech")
+    arguments = ("--limit", "speech", "-e", "rollback_run=none")
+    run = run_playbook(sandbox, playbook, inventory, *arguments)
     assert run.exit_status == 2
     assert not run.writes
     assert "speech has cloud_iam_rol, which is not a variable" in run.output
