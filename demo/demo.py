@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo: audit a fleet of clouds in the sandbox, converge it, twice, and audit it again. ``make
-demo`` runs it.
+"""The demo: audit a fleet of clouds in the sandbox, converge it, twice, audit it again, and converge
+it when there is a cloud that nobody permits. ``make demo`` runs it.
 
 The clouds come from the sandbox's Anyscale API; their AWS accounts are reached by assuming a role
 in each. The inventory and the audits' reports stay in .cache/demo.
@@ -19,10 +19,12 @@ import time
 import typing as t
 
 import boto3
+import yaml
 
 from ansible_collections.rayfleet.anyscale.demo.demo_report import Outcome, Snapshot
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import verify_cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ALLOW, ONBOARDING_ROLE
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     Run,
     plugin_inventory,
@@ -34,11 +36,15 @@ FOLDER = CACHE / "demo"
 # A line for each cloud that changed, and the reasons; what else the playbook says, the demo says
 # itself.
 SHOWN = {"ANSIBLE_STDOUT_CALLBACK": "rayfleet.anyscale.fleet", "ANSIBLE_DISPLAY_OK_HOSTS": "false"}
+# What any member of the organization can register: the role that the runs themselves use, and the
+# bucket of another cloud.
+VICTIM = FLEET[0]
+INTRUDER = Cloud("intruder", VICTIM.account_id, role=ONBOARDING_ROLE, bucket=VICTIM.bucket_name)
 
 
 def main() -> int:
-    """0: the audit found drift, the first run fixed all of it, the second changed nothing, and
-    Anyscale accepts every cloud.
+    """0: the audit found drift, the first run fixed all of it, the second changed nothing, Anyscale
+    accepts every cloud, and nothing was written for one that nobody permits.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -46,6 +52,11 @@ def main() -> int:
     print(
         f"Starting the sandbox and seeding it with {len(FLEET)} clouds in {accounts} AWS accounts.",
         flush=True,
+    )
+    print("The operator permits this, in the fleet file, and nothing else is written to:")
+    print(
+        yaml.safe_dump({"allow": ALLOW}, sort_keys=False, default_flow_style=None, width=120),
+        end="",
     )
     with Sandbox() as sandbox:
         os.environ.update(sandbox.child_variables())  # Anyscale's verification runs in this process
@@ -68,6 +79,7 @@ def main() -> int:
                 audit_report_dir="after",
                 audit_previous_report="before/report.json",
             ),
+            intruded=_intruded(sandbox),
         )
     problems = [f"FAILED: {problem}" for problem in outcome.problems()]
     print(
@@ -103,6 +115,15 @@ def _snapshot(sandbox: Sandbox, title: str, **variables: str) -> Snapshot:
 
 def _onboard(sandbox: Sandbox, title: str) -> Run:
     return _timed_run(sandbox, title, "onboard", {}, show=True)
+
+
+def _intruded(sandbox: Sandbox) -> Run:
+    sandbox.seed((INTRUDER,))
+    return _onboard(
+        sandbox,
+        "5. A member of the organization registers a cloud with the tool's own role, which nobody "
+        f"permits, and the bucket of {VICTIM.name}: nothing is written for it",
+    )
 
 
 def _timed_run(

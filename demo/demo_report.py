@@ -64,12 +64,13 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """The demo's four steps."""
+    """The demo's five steps."""
 
     before: Snapshot
     first: Run
     second: Run
     after: Snapshot
+    intruded: Run
 
     def table(self) -> list[str]:
         """Each cloud by the audits and by Anyscale, before and after."""
@@ -115,8 +116,9 @@ class Outcome:
         """What must not be."""
         audits = (self.before.run, self.after.run)
         states = self.after.report["totals"]["clouds"]
+        runs = (*audits, self.first, self.second, self.intruded)
         found = {
-            "A run failed.": any(run.exit_status for run in (*audits, self.first, self.second)),
+            "A run failed.": any(run.exit_status for run in runs),
             "An audit made calls that write.": any(run.writes for run in audits),
             "The audit before found nothing that fails.": not self.before.checks("status", "fail"),
             "The audit afterwards found what fails, or what it could not tell.": any(
@@ -130,6 +132,12 @@ class Outcome:
             ),
             "The second run made calls that write.": bool(self.second.writes),
             "Anyscale refuses a cloud.": bool(self.after.refused()),
+            "Something was written when there was a cloud that nobody permits.": bool(
+                self.intruded.writes
+            ),
+            "It was not said that nobody permits that cloud.": (
+                "The fleet file does not cover" not in self.intruded.output
+            ),
         }
         return [problem for problem, is_so in found.items() if is_so]
 
