@@ -72,7 +72,9 @@ class LookupModule(LookupBase):
                 "The inventory has no hosts. Pass an inventory with -i, and check it with: "
                 "ansible-inventory --graph"
             )
-        uncovered = self._matching(_UNCOVERED, variables or {})
+        uncovered = (
+            self._matching(_UNCOVERED, variables or {}) if _has_uncovered(variables or {}) else ()
+        )
         hint = (
             f" Clouds in the group anyscale_uncovered: {len(uncovered)}, because the fleet file "
             "does not cover them; ansible-inventory --host <cloud> has the lines to add."
@@ -89,7 +91,7 @@ class LookupModule(LookupBase):
         hand does not have, and which Ansible would warn about.
         """
         parts = pattern.split(",")
-        if len(parts) > 1 and _UNCOVERED in parts and not self._names(_UNCOVERED, variables):
+        if len(parts) > 1 and _UNCOVERED in parts and not _has_uncovered(variables):
             parts.remove(_UNCOVERED)
         return ",".join(parts)
 
@@ -105,3 +107,8 @@ class LookupModule(LookupBase):
             "ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar
         )
         return set(finder.run([pattern], variables))
+
+
+def _has_uncovered(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether the group has hosts, without a question that Ansible would warn about."""
+    return bool((variables.get("groups") or {}).get(_UNCOVERED))

@@ -18,6 +18,7 @@ from ansible import constants as C, context
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import inventory_hostnames
+from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.lookup import fleet_hosts
 
@@ -146,8 +147,11 @@ def test_a_group_of_uncovered_clouds_that_is_not_there_is_not_asked_for(
     monkeypatch: pytest.MonkeyPatch, uncovered: list[str] | None, pattern: str
 ) -> None:
     """Ansible would warn about it in each audit of an inventory that is written by hand."""
+    warnings: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _display, text, **_more: warnings.append(text))
     groups = GROUPS if uncovered is None else {**GROUPS, "anyscale_uncovered": uncovered}
     assert look_up(monkeypatch, AUDITED, groups) == [pattern]
+    assert warnings == []
 
 
 def test_clouds_that_are_not_covered_are_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
