@@ -17,6 +17,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import R
 
 VARIABLE = "anyscale_authority"
 
+_ACCOUNT = "cloud_iam_account_id"
+# What is sent to the account.
+_ASSUMED = ("cloud_iam_assume_role_arn", "cloud_iam_assume_role_external_id")
+
 Variables = dict[str, t.Any]
 
 
@@ -52,9 +56,12 @@ def readable(values: Variables) -> Variables:
     if verdict is None:
         return values
     inputs = verdict.get("inputs")
-    if not inputs:
+    found = {**(inputs or {}), **values}
+    uncovered = verdict.get("uncovered") or []
+    is_elsewhere = _ACCOUNT in uncovered and values.get(_ACCOUNT) is None
+    if not inputs or (is_elsewhere and any(found.get(name) for name in _ASSUMED)):
         raise RefusedError(f"It was not read, since it is not permitted: {verdict.get('reason')}.")
-    return {**inputs, **values}
+    return found
 
 
 def is_asked_for(verdict: t.Any) -> bool:

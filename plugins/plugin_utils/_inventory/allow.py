@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import functools
 import glob
 import re
 import typing as t
@@ -35,7 +34,49 @@ _KEYS = ("accounts", *_KINDS, "shared", "unlisted")
 _SKIP, _INCLUDE = "skip", "include"
 # No name has these, so that a pattern with one of them would match nothing.
 _NOT_IN_NAMES = {ROLES: re.compile(r"[:\s]"), BUCKETS: re.compile(r"[:/\s]")}
-Patterns = tuple[str, ...]
+
+
+class Patterns:
+    """Shell patterns of the names of buckets, or of roles with their paths (``ray/speech``).
+
+    A pattern without a slash matches the name of a role whatever its path. A pattern whose
+    placeholder has no value for a cloud matches nothing. Thousands of names cost no more than one.
+    """
+
+    def __init__(self, patterns: t.Iterable[str] = ()) -> None:
+        given = list(patterns)
+        self._of_cloud = [pattern for pattern in given if "{" in pattern]
+        fixed = [pattern for pattern in given if "{" not in pattern]
+        self._names = frozenset(pattern for pattern in fixed if not set(pattern) & set("*?["))
+        wild = [pattern for pattern in fixed if pattern not in self._names]
+        self._wild = _compiled([pattern for pattern in wild if "/" not in pattern])
+        self._wild_with_path = _compiled([pattern for pattern in wild if "/" in pattern])
+
+    def match(self, name: str, known: Known) -> bool:
+        """Whether one of them matches. known: the values of placeholders for the cloud."""
+        last = name.rpartition("/")[2]
+        return (
+            last in self._names
+            or name in self._names
+            or bool(self._wild.match(last))
+            or bool(self._wild_with_path.match(name))
+            or any(self._matches(pattern, name, known) for pattern in self._of_cloud)
+        )
+
+    @staticmethod
+    def _matches(pattern: str, name: str, known: Known) -> bool:
+        # What is inserted is matched literally: members of an organization choose the names of
+        # clouds.
+        literal = {key: value and glob.escape(value) for key, value in known.items()}
+        try:
+            filled = filled_in(pattern, literal)
+        except UnknownPlaceholder:
+            return False
+        return fnmatch.fnmatchcase(name if "/" in pattern else name.rpartition("/")[2], filled)
+
+
+def _compiled(patterns: t.Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)) or r"(?!)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,37 +98,17 @@ class Allow:
 
     def permits(self, kind: str, account_id: str, name: str, known: Known) -> bool:
         """Whether a role or a bucket may be written to."""
-        of_account = self.accounts.get(account_id, {}).get(kind, ())
-        patterns = (*of_account, *self.everywhere.get(kind, ()))
-        return self.has_account(account_id) and matches(patterns, name, known)
+        if not self.has_account(account_id):
+            return False
+        of_account = self.accounts[account_id].get(kind, _NONE)
+        return of_account.match(name, known) or self.everywhere.get(kind, _NONE).match(name, known)
 
     def may_share(self, kind: str, name: str, known: Known) -> bool:
         """Whether several clouds may use this role or bucket."""
-        return matches(self.shared.get(kind, ()), name, known)
+        return self.shared.get(kind, _NONE).match(name, known)
 
 
-def matches(patterns: Patterns, name: str, known: Known) -> bool:
-    """Whether a pattern matches the name of a bucket, or of a role with its path (``ray/speech``).
-
-    A pattern without a slash matches the name of a role whatever its path. A pattern whose
-    placeholder has no value for this cloud matches nothing.
-    """
-    # What is inserted is matched literally: members of an organization choose the names of clouds.
-    literal = {key: value and glob.escape(value) for key, value in known.items()}
-    for pattern in patterns:
-        try:
-            filled = filled_in(pattern, literal)
-        except UnknownPlaceholder:
-            continue
-        candidate = name if "/" in pattern else name.rpartition("/")[2]
-        if _compiled(filled).match(candidate):
-            return True
-    return False
-
-
-@functools.lru_cache(maxsize=10_000)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
+_NONE = Patterns()
 
 
 def parse_allow(value: t.Any) -> Allow:
@@ -126,7 +147,7 @@ def _by_kind(value: t.Any, where: str) -> dict[str, Patterns]:
 
 def _patterns(kind: str, value: t.Any, where: str) -> Patterns:
     if value is None:
-        return ()
+        return _NONE
     if not isinstance(value, list):
         raise InputError(
             f"{where} is {values.describe(value)}, which is not a list.",
@@ -141,4 +162,4 @@ def _patterns(kind: str, value: t.Any, where: str) -> Patterns:
                 if kind == ROLES
                 else "Give names or shell patterns, such as ray-*, not ARNs or URIs.",
             )
-    return tuple(map(str, value))
+    return Patterns(map(str, value))

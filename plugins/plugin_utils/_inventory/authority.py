@@ -85,13 +85,14 @@ def judge_all(allow: Allow | None, clouds: t.Sequence[Described]) -> list[Verdic
     if allow is None:
         return [_without_allow(cloud) for cloud in clouds]
     verdicts = [_judge(allow, cloud) for cloud in clouds]
-    covered = [
-        (cloud, verdict)
-        for cloud, verdict in zip(clouds, verdicts, strict=True)
-        if not verdict.reasons
-    ]
+    judged = list(zip(clouds, verdicts, strict=True))
+    covered = [(cloud, verdict) for cloud, verdict in judged if not verdict.reasons]
     for variable in _KIND_OF:
-        _judge_claims(allow, covered, variable)
+        for claimants in _claims(allow, covered, variable):
+            _judge_claimants(variable, claimants)
+    for variable in _KIND_OF:
+        for claimants in _claims(allow, judged, variable):
+            _judge_uncovered_claimants(variable, claimants)
     return verdicts
 
 
@@ -117,7 +118,9 @@ def _judge(allow: Allow, cloud: Described) -> Verdict:
             "the fleet file does not name the cloud under clouds, and allow.unlisted is skip",
         )
     if not cloud.account_id:
-        verdict.reasons.setdefault(ACCOUNT_ID, "its account is unknown")
+        # Then nothing is known that a pattern could match.
+        for variable in (ACCOUNT_ID, *sorted(cloud.from_api)):
+            verdict.reasons.setdefault(variable, "its account is unknown")
         return verdict
     if ACCOUNT_ID in cloud.from_api and not verdict.has_account:
         verdict.reasons.setdefault(
@@ -137,20 +140,20 @@ def _judge(allow: Allow, cloud: Described) -> Verdict:
     return verdict
 
 
-def _judge_claims(
-    allow: Allow, covered: t.Sequence[tuple[Described, Verdict]], variable: str
-) -> None:
-    """Refuse clouds that claim a role or a bucket of another cloud."""
+def _claims(
+    allow: Allow, clouds: t.Sequence[tuple[Described, Verdict]], variable: str
+) -> list[list[tuple[Described, Verdict]]]:
+    """Of each role or bucket that several clouds claim and may not share, these clouds."""
     kind = _KIND_OF[variable]
     claims: dict[tuple[str, str], list[tuple[Described, Verdict]]] = collections.defaultdict(list)
-    for cloud, verdict in covered:
+    for cloud, verdict in clouds:
         name = cloud.name_of(variable)
         if name is not None and not allow.may_share(kind, name, cloud.known):
             claims[_identity(variable, cloud, name)].append((cloud, verdict))
-    for claimants in claims.values():
-        # Several resources of one cloud may share what they have.
-        if len({cloud.cloud_id for cloud, _verdict in claimants}) > 1:
-            _judge_claimants(variable, claimants)
+    # Several resources of one cloud may share what they have.
+    return [
+        found for found in claims.values() if len({cloud.cloud_id for cloud, _verdict in found}) > 1
+    ]
 
 
 def _identity(variable: str, cloud: Described, name: str) -> tuple[str, str]:
@@ -162,23 +165,53 @@ def _judge_claimants(variable: str, claimants: t.Sequence[tuple[Described, Verdi
     """The cloud that the operator lists by its ID, or whose value the operator has given, keeps the
     resource; where there are several, what is registered decides nothing.
     """
-    kind = _KIND_OF[variable]
     keepers = {
         cloud.cloud_id
         for cloud, _verdict in claimants
         if cloud.listed_by_id or variable not in cloud.from_api
     }
-    labels = {cloud.cloud_id: cloud.label for cloud, _verdict in claimants}
     for cloud, verdict in claimants:
-        keeps = variable not in cloud.from_api or keepers == {cloud.cloud_id}
-        if not keeps:
-            verdict.contested = True
-            others = ", ".join(labels[one] for one in sorted(labels) if one != cloud.cloud_id)
-            verdict.reasons[variable] = (
-                f"its {_NOUNS[kind]} {cloud.name_of(variable)} is also registered for {others}; "
-                f"name the cloud that is to keep it by its ID under clouds, or add the "
-                f"{_NOUNS[kind]} to allow.shared.{kind} if they are meant to share it"
-            )
+        if variable in cloud.from_api and keepers != {cloud.cloud_id}:
+            _contest(variable, cloud, verdict, claimants)
+
+
+def _judge_uncovered_claimants(
+    variable: str, claimants: t.Sequence[tuple[Described, Verdict]]
+) -> None:
+    """The same of clouds that are not covered: what the operator sets for one of them in its
+    variables does not permit the rest of what it is registered with.
+    """
+    keepers = {
+        cloud.cloud_id
+        for cloud, verdict in claimants
+        if cloud.listed_by_id or variable not in cloud.from_api or not verdict.reasons
+    }
+    for cloud, verdict in claimants:
+        is_judged = verdict.reasons and variable in cloud.from_api
+        if is_judged and variable not in verdict.reasons and keepers != {cloud.cloud_id}:
+            _contest(variable, cloud, verdict, claimants)
+
+
+def _contest(
+    variable: str,
+    contested: Described,
+    verdict: Verdict,
+    claimants: t.Sequence[tuple[Described, Verdict]],
+) -> None:
+    kind, noun = _KIND_OF[variable], _NOUNS[_KIND_OF[variable]]
+    labels = {cloud.cloud_id: cloud.label for cloud, _verdict in claimants}
+    others = [labels[one] for one in sorted(labels) if one != contested.cloud_id]
+    where = "role" if variable == ROLE else f"variables.{BUCKET}"
+    keep = (
+        f"give {where} under the cloud that is to keep it"
+        if contested.listed_by_id
+        else "name the cloud that is to keep it by its ID under clouds"
+    )
+    verdict.contested = True
+    verdict.reasons[variable] = (
+        f"its {noun} {contested.name_of(variable)} is also registered for {', '.join(others)}; "
+        f"{keep}, or add the {noun} to allow.shared.{kind} if they are meant to share it"
+    )
 
 
 def lines_to_add(cloud: Described, verdict: Verdict) -> dict[str, t.Any]:
@@ -186,9 +219,9 @@ def lines_to_add(cloud: Described, verdict: Verdict) -> dict[str, t.Any]:
     no matter of more lines.
     """
     lines: dict[str, t.Any] = {}
-    if verdict.missing or ACCOUNT_ID in verdict.reasons:
+    if cloud.account_id and (verdict.missing or ACCOUNT_ID in verdict.reasons):
         names = {kind: [name] for kind, name in sorted(verdict.missing.items())}
-        lines["allow"] = {"accounts": {cloud.account_id: names}} if cloud.account_id else {}
+        lines["allow"] = {"accounts": {cloud.account_id: names}}
     if verdict.needs_listing:
         lines["clouds"] = {cloud.cloud_id: {}}
     return lines

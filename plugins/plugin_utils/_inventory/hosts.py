@@ -48,6 +48,7 @@ _NO_PRIMARY = (
     "These clouds do not have exactly one primary resource, so none of their hosts converges a "
     "compute config"
 )
+_AMBIGUOUS = "Several clouds have these names of the fleet file, so that its settings apply to none"
 _RENAMED = "The ID is appended to the host names of these clouds, since the names are taken"
 _CHECK = "Check the spelling, and the organization that the token belongs to."
 # Which role is assumed, and what is sent to it, is up to ``allow`` as well.
@@ -78,9 +79,13 @@ def build_fleet(
     """
     rows = sorted(rows, key=lambda row: str(row["cloud"].get("id")))
     problems: list[Problem] = []
-    resources = [resource for row in rows for resource in _resources(row, problems)]
+    asked_for = frozenset(fleet_file.clouds) if fleet_file.allow else None
+    resources = [resource for row in rows for resource in _resources(row, asked_for, problems)]
     problems += _unmet_names(fleet_file, resources, rows)
     ambiguous = _ambiguous_names(fleet_file, resources)
+    problems += [
+        Problem(_AMBIGUOUS, name, "Name the clouds by their IDs.", False) for name in ambiguous
+    ]
     names = dict(zip(resources, _names(resources, fleet_file, taken or {}, problems), strict=True))
     hosts = [
         Host(names[resource], resource.facts(), (NOT_APPLICABLE_GROUP,))
@@ -114,9 +119,14 @@ def _judged(
     return hosts
 
 
-def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
+def _resources(
+    row: JsonObject, asked_for: t.Collection[str] | None, problems: list[Problem]
+) -> list[CloudResource]:
     """A cloud's resources, or only the cloud if there are none: its name must be known to detect
     duplicates, even if its resources could not be read.
+
+    asked_for: the names in the fleet file. What is wrong with another cloud, which anybody can
+    register, is no error; ``None`` if all are asked for.
     """
     cloud, rows = row["cloud"], row["resources"]
     readable = {
@@ -125,6 +135,7 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
         if is_id(found.get("cloud_resource_id"))
     }
     alone = CloudResource(cloud, {}, is_listed=row["chosen"] and not may_be_on_aws(cloud))
+    is_error = asked_for is None or any(name in asked_for for name in alone.names())
     if row["failure"]:
         problems.append(
             Problem(
@@ -139,6 +150,7 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
                 "These clouds have no resources and are left out",
                 alone.label,
                 "Complete their set-up, or delete them.",
+                is_error,
             )
         )
     if not readable:
@@ -148,7 +160,7 @@ def _resources(row: JsonObject, problems: list[Problem]) -> list[CloudResource]:
         primary = list(readable)
     if len(primary) != 1:
         remedy = "Check 'anyscale cloud get' and make one of its resources the default."
-        problems.append(Problem(_NO_PRIMARY, alone.label, remedy))
+        problems.append(Problem(_NO_PRIMARY, alone.label, remedy, is_error))
     return [
         CloudResource(cloud, found, is_primary=[key] == primary)
         for key, found in sorted(readable.items())

@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
     CLOUD_NAME,
+    REGION,
     Known,
     UnknownPlaceholder,
     filled_in,
@@ -40,6 +41,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.resou
     JsonObject,
 )
 
+_ROLE_KEY = "cluster_iam_role_id"
 _MANAGE_BUCKET = "cloud_iam_manage_bucket_access"
 # The variables that the role cloud_iam requires, and where else they can come from.
 _REQUIRED = {
@@ -96,7 +98,7 @@ class Inputs:
             ACCOUNT_ID: resource.account_id,
             "cloud_iam_region": resource.bucket_region,
             BUCKET: resource.bucket,
-            ROLE: None if "role" in self.wanted else resource.arn("cluster_iam_role_id"),
+            ROLE: None if "role" in self.wanted else resource.role_arn(_ROLE_KEY),
             # A compute config belongs to the cloud. Two hosts that publish the same one would
             # overwrite each other's versions.
             "cloud_iam_manage_compute_config": None if resource.is_primary else False,
@@ -108,8 +110,9 @@ class Inputs:
     def problems(self, host: str) -> list[Problem]:
         """What the API does not say although the role cloud_iam needs it."""
         found = self.variables
+        is_asked_for = self.fleet_file.allow is None or self.described().listed
         return [
-            Problem(what, host, remedy)
+            Problem(what, host, remedy, is_error=is_asked_for)
             for variable, (what, remedy) in _REQUIRED.items()
             if variable not in found
             and variable not in self.obstacles
@@ -130,8 +133,7 @@ class Inputs:
 
     def described(self) -> Described:
         """The resource, for judging what the operator permits."""
-        names, ids = self.resource.names(), self.resource.ids()
-        listed = [name for name in names if name in self.fleet_file.clouds]
+        is_listed = any(name in self.fleet_file.clouds for name in self.resource.names())
         judged = (ACCOUNT_ID, ROLE, *((BUCKET,) if self._manages_bucket else ()))
         return Described(
             self.resource.label,
@@ -142,8 +144,8 @@ class Inputs:
                 BUCKET: self.variables.get(BUCKET),
             },
             frozenset(variable for variable in judged if self._is_from_api(variable)),
-            bool(listed),
-            any(name in ids for name in listed),
+            is_listed,
+            self._is_listed_by_id,
             self._known,
             self.obstacles,
         )
@@ -160,6 +162,15 @@ class Inputs:
         return role
 
     @property
+    def _has_invalid_role(self) -> bool:
+        resource = self.resource
+        return bool(resource.registered(_ROLE_KEY)) and resource.role_arn(_ROLE_KEY) is None
+
+    @property
+    def _is_listed_by_id(self) -> bool:
+        return any(name in self.fleet_file.clouds for name in self.resource.ids())
+
+    @property
     def _manages_bucket(self) -> bool:
         return self.settings.get("variables", {}).get(_MANAGE_BUCKET) is not False
 
@@ -173,7 +184,7 @@ class Inputs:
             written = self.wanted.get("variables", {}).get(variable)
         if variable == ACCOUNT_ID:
             return written is None or "{" in str(written)
-        return written is None or CLOUD_NAME in str(written)
+        return written is None or any(name in str(written) for name in (CLOUD_NAME, REGION))
 
     @functools.cached_property
     def _known(self) -> Known:
@@ -189,7 +200,10 @@ class Inputs:
         settings: Settings = {}
         names = self.resource.names()
         ambiguous = [why for name, why in self.ambiguous.items() if name in names]
-        obstacles = {CLOUD_ID: ambiguous[0]} if ambiguous else {}
+        # A name that somebody else has taken as well stops no cloud that is listed by its ID.
+        obstacles = {CLOUD_ID: ambiguous[0]} if ambiguous and not self._is_listed_by_id else {}
+        if "role" not in self.wanted and self._has_invalid_role:
+            obstacles[ROLE] = "what is registered as its role is not the ARN of an IAM role"
         for key, value in self.wanted.items():
             if key == "variables":
                 settings[key] = self._fill_each(value, "", obstacles)

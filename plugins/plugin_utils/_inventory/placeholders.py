@@ -13,8 +13,8 @@ import re
 import typing as t
 
 PLACEHOLDERS = ("account_id", "cloud_id", "cloud", "region")
-# The value of this one is chosen by members of the organization.
-CLOUD_NAME = "{cloud}"
+# The values of these are chosen by members of the organization, the second one among those that exist.
+CLOUD_NAME, REGION = "{cloud}", "{region}"
 
 Known = t.Mapping[str, str | None]
 

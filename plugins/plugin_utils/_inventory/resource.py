@@ -15,7 +15,11 @@ import functools
 import re
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn, parse_bucket
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    parse_arn,
+    parse_bucket,
+    parse_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
     is_shaped_like_id,
@@ -26,7 +30,9 @@ JsonObject = dict[str, t.Any]
 
 # https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
 _UNKNOWN_MOMENT = "~"
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}\Z")
+_REGION = re.compile(
+    r"[a-z]{2}(-gov|-iso[a-z]?)?-(central|(north|south)?(east|west)|north|south)-[0-9]{1,2}\Z"
+)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -116,13 +122,25 @@ class CloudResource:
 
     def arn(self, key: str) -> str | None:
         """An ARN of the resource's AWS configuration."""
-        value = _text(self.row.get("aws_config"), key)
+        value = self.registered(key)
         return value if value and parse_arn(value) else None
+
+    def role_arn(self, key: str) -> str | None:
+        """The ARN of an IAM role; ``None`` for what is none, such as that of a user."""
+        value = self.arn(key)
+        try:
+            return value if value and parse_role(value).arn else None
+        except InputError:
+            return None
+
+    def registered(self, key: str) -> str | None:
+        """A text of the resource's AWS configuration, whatever it says."""
+        return _text(self.row.get("aws_config"), key)
 
     @functools.cached_property
     def account_id(self) -> str | None:
         """The account of the clusters' role, else of Anyscale's control-plane role."""
-        arns = filter(None, (self.arn("cluster_iam_role_id"), self.arn("anyscale_iam_role_id")))
+        arns = filter(None, map(self.role_arn, ("cluster_iam_role_id", "anyscale_iam_role_id")))
         return next(
             (found.account_id for found in map(parse_arn, arns) if found and found.account_id), None
         )
@@ -138,9 +156,9 @@ class CloudResource:
             "anyscale_account_id": self.account_id,
             "anyscale_region": self.region,
             "anyscale_bucket": self.bucket,
-            "anyscale_default_role_arn": self.arn("cluster_iam_role_id"),
+            "anyscale_default_role_arn": self.role_arn("cluster_iam_role_id"),
             "anyscale_instance_profile_arn": self.arn("cluster_instance_profile_id"),
-            "anyscale_control_plane_role_arn": self.arn("anyscale_iam_role_id"),
+            "anyscale_control_plane_role_arn": self.role_arn("anyscale_iam_role_id"),
             "anyscale_compute_stack": self.compute_stack,
             "anyscale_provider": self.provider,
             "anyscale_applicable": self.is_applicable,

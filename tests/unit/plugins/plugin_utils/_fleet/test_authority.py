@@ -85,6 +85,33 @@ def test_an_audit_reads_what_is_registered() -> None:
     assert readable(uncovered("cloud_iam_role"))["cloud_iam_role"] == "admin"
 
 
+@pytest.mark.parametrize(
+    ("own", "is_read"),
+    [
+        pytest.param({}, True, id="with the credentials of the run"),
+        pytest.param({"cloud_iam_assume_role_arn": "arn"}, False, id="a role is assumed"),
+        pytest.param(
+            {"cloud_iam_assume_role_external_id": "x"}, False, id="an external ID is sent"
+        ),
+        pytest.param(
+            {"cloud_iam_assume_role_arn": "arn", "cloud_iam_account_id": "1"},
+            True,
+            id="in an account that is the operator's word",
+        ),
+    ],
+)
+def test_an_audit_assumes_no_role_in_an_account_that_is_not_permitted(
+    own: dict[str, t.Any], is_read: bool
+) -> None:
+    """Whoever says so, the fleet file or group_vars."""
+    values = {**uncovered("cloud_iam_account_id"), **own}
+    if is_read:
+        assert readable(values)
+    else:
+        with pytest.raises(RefusedError, match="It was not read"):
+            readable(values)
+
+
 def test_an_audit_reads_nothing_where_that_is_not_permitted() -> None:
     with pytest.raises(RefusedError, match="It was not read"):
         readable(uncovered("cloud_iam_account_id", inputs={}))

@@ -195,6 +195,18 @@ def reason_of(host: Host) -> str:
             id="a placeholder that cannot be filled in",
         ),
         pytest.param(
+            cloud(),
+            {"allow": ALLOW, "defaults": {"role": "admin-{region}"}},
+            "matches its role admin-us-west-2",
+            id="a role that is made of the region, which is registered as well",
+        ),
+        pytest.param(
+            cloud(region="prod-admin-1"),
+            {"allow": ALLOW, "defaults": {"role": "ray-{region}"}},
+            "role needs {region}",
+            id="a region that looks like one",
+        ),
+        pytest.param(
             cloud(region="evil.example/"),
             {"allow": ALLOW, "defaults": {"tags": {"region": "{region}"}}},
             "tags needs {region}",
@@ -208,6 +220,80 @@ def test_what_is_written_to_is_up_to_the_operator(found: Json, document: Json, r
         assert reason in reason_of(host)
     else:
         assert is_covered(host)
+
+
+@pytest.mark.parametrize(
+    "registered",
+    [
+        f"arn:aws:iam::{ACCOUNT}:user/speech-nodes",
+        f"arn:aws:iam::{ACCOUNT}:role/speech-*",
+        f"arn:aws:iam::{ACCOUNT}:role/speech-?",
+        f"arn:aws:iam::{ACCOUNT}:role/{{cloud_id}}",
+        f"arn:aws:iam::{ACCOUNT}:role/x/",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/speech-nodes/x",
+        "speech-nodes",
+    ],
+)
+def test_what_is_no_role_is_neither_covered_nor_printed(registered: str) -> None:
+    config = {"cluster_iam_role_id": registered, "anyscale_iam_role_id": role_arn("control")}
+    [host] = hosts_of([cloud(aws_config=config)], {}).values()
+    assert "not the ARN of an IAM role" in host.variables["anyscale_authority"]["reason"]
+    assert "roles" not in host.variables["anyscale_authority"]["lines"]
+    [host] = hosts_of([cloud(aws_config=config)], {"allow": {**ALLOW, "roles": ["*"]}}).values()
+    assert not is_covered(host)
+
+
+def uncovered_variables(host: Host) -> list[str]:
+    return t.cast("list[str]", host.variables["anyscale_authority"]["uncovered"])
+
+
+def test_of_an_unknown_account_nothing_is_covered() -> None:
+    """The operator's word for the account would leave role and bucket to whoever registers them."""
+    found = cloud(aws_config={"cluster_iam_role_id": None})
+    [host] = hosts_of([found], {"allow": ALLOW}).values()
+    assert uncovered_variables(host) == [
+        "cloud_iam_account_id",
+        "cloud_iam_bucket",
+        "cloud_iam_role",
+    ]
+    assert host.variables["anyscale_authority"]["lines"] == ""
+
+
+@pytest.mark.parametrize(
+    ("listed", "uncovered"),
+    [
+        ({"cld_1": {}, "cld_2": {}}, ["cloud_iam_bucket", "cloud_iam_role"]),
+        ({"cld_1": {}}, ["cloud_iam_bucket", "cloud_iam_role"]),
+        ({"cld_2": {}}, ["cloud_iam_bucket"]),
+    ],
+)
+def test_what_a_cloud_that_is_not_covered_claims_of_others_is_not_covered_either(
+    listed: Json, uncovered: list[str]
+) -> None:
+    """Else the operator's word for its bucket would permit the role of another cloud. In the last
+    case nobody else but an unlisted cloud has the role.
+    """
+    rows = [cloud(1), cloud(2, bucket="payroll")]
+    document = {"allow": {**ALLOW, "unlisted": "include"}, "clouds": listed}
+    if "cld_1" not in listed:
+        rows[0] = cloud(1, bucket="other-payroll")
+    assert uncovered_variables(hosts_of(rows, document)["cld_2"]) == uncovered
+
+
+def test_a_name_that_somebody_else_takes_as_well_stops_no_cloud_that_is_listed_by_its_id() -> None:
+    rows = [cloud(1, name="speech"), cloud(2, "speech-x", "cld_2-x", name="speech")]
+    hosts = hosts_of(rows, {"allow": ALLOW, "clouds": {"cld_1": {}, "speech": {"ring": "x"}}})
+    assert is_covered(hosts["cld_1"])
+    assert hosts["cld_1"].variables["anyscale_ring"] is None
+    assert not is_covered(hosts["cld_2"])
+
+
+def test_of_clouds_that_are_all_listed_the_operators_word_decides() -> None:
+    clouds = {"cld_1": {"role": "speech-nodes"}, "cld_2": {}}
+    allow = {**ALLOW, "shared": {"buckets": ["speech-data"]}}
+    hosts = hosts_of([cloud(1), cloud(2)], {"allow": allow, "clouds": clouds})
+    assert is_covered(hosts["cld_1"])
+    assert "give role under the cloud that is to keep it" in reason_of(hosts["cld_2"])
 
 
 def test_a_bucket_that_nothing_is_written_to_is_neither_judged_nor_set() -> None:

@@ -575,12 +575,26 @@ class TestProblems:
     def test_reported_with_the_name_and_a_fix(
         self, rows: list[Json], document: t.Any, expected: str
     ) -> None:
-        _hosts, messages = made(rows, document)
+        listed = {**(document or {}), "clouds": {"cld_1": {}, **(document or {}).get("clouds", {})}}
+        _hosts, messages = made(rows, listed)
         assert len(messages) == 1
         text, is_error = messages[0]
         assert is_error
         assert re.search(expected, text)
         assert text.endswith(".")
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            pytest.param(row(resources=[]), id="no resources"),
+            pytest.param(row("speech", resource(object_storage=None)), id="no bucket"),
+            pytest.param(row("speech", resource(), resource("east")), id="two primary"),
+            pytest.param(row("speech", resource(aws_config=None)), id="no account"),
+        ],
+    )
+    def test_of_a_cloud_that_nobody_asked_for_they_are_no_errors(self, found: Json) -> None:
+        """Any member of the organization could end the inventory of a strict operator."""
+        assert not any(is_error for _text, is_error in made([found])[1])
 
     def test_what_is_unknown_is_not_set_and_the_host_is_there(self) -> None:
         host = only({"defaults": {"role": "ray-{region}"}}, region=None, object_storage=None)
