@@ -34,10 +34,12 @@ description:
     V(<cloud>.<resource>) for its other resources. Characters other than ASCII letters, digits,
     dots, dashes and underscores are replaced by an underscore, and a host name never begins with a
     dash or a dot. The ID of the cloud is appended if the name is taken: by a cloud that was
-    registered before, or is listed by its ID in the fleet file; by a host or group of another
+    registered before, or is listed by its ID in the fleet file, be it as the name of the cloud or
+    as one that a resource of it may have (V(<cloud>.) and anything); by a host or group of another
     inventory source; by Ansible (such as V(all)) or by the groups of this plugin; or because it
-    looks like an ID. So a cloud keeps its name whatever is registered later. A host of another
-    source that has the cloud's ID as C(cloud_iam_cloud_id) is that cloud."
+    looks like an ID. So a cloud keeps its name whatever is registered later, and whatever can be
+    read of other clouds. A host of another source that has the cloud's ID as C(cloud_iam_cloud_id)
+    is that cloud."
   - "B(Groups): hosts are in C(anyscale_clouds), and those of clouds that are neither covered nor
     named in the fleet file in C(anyscale_uncovered) instead, which only audits look at. All are in
     C(account_<account id>), C(region_<region>), C(bucket_<bucket>) and C(ring_<ring>) if these are

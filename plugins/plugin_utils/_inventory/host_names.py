@@ -31,48 +31,83 @@ _RESERVED = re.compile(
     r"|account_[0-9]{12}|(region|ring|bucket)_.*)\Z|.*cld(rsrc)?_",
     re.IGNORECASE,
 )
+_LIKE_ID = re.compile(r"cld(rsrc)?_", re.IGNORECASE)
 
 
 def host_names(
     resources: t.Sequence[CloudResource],
-    listed: t.Callable[[CloudResource], bool],
+    listed: t.Container[str],
     taken: t.Mapping[str, str],
 ) -> list[str]:
     """A name for each resource.
 
-    listed: whether the operator names a resource by its ID; such a one comes first, then the one
-    that was registered first. taken: the hosts and groups of other inventory sources, each with
+    listed: the IDs of the clouds that the operator names by their IDs; these come first, then the
+    one that was registered first. taken: the hosts and groups of other inventory sources, each with
     the ID of the cloud or ``<cloud>.<resource>`` that it stands for, else empty.
     """
+    ranks = _ranks(resources, listed)
+    owners = _owners(resources, ranks)
     used = dict(taken)
     names = {}
-    for index in sorted(
-        range(len(resources)), key=lambda index: _precedence(resources[index], listed)
-    ):
-        names[index] = _first_free(resources[index], used)
+    for index in sorted(range(len(resources)), key=lambda index: _order(resources[index], ranks)):
+        resource = resources[index]
+        may_be_short = _is_own(resource.host_names()[0], ranks[resource.cloud_id], owners)
+        names[index] = _first_free(resource, may_be_short, used)
         used[names[index]] = ""
     return [names[index] for index in range(len(resources))]
 
 
-def _precedence(
-    resource: CloudResource, listed: t.Callable[[CloudResource], bool]
-) -> tuple[bool, bool, str, str, str]:
-    """A cloud that cannot be read now keeps its name; one of another provider, which never has a
-    host of its own, takes no name from those that have one.
+def _ranks(resources: t.Iterable[CloudResource], listed: t.Container[str]) -> dict[str, int]:
+    """The clouds by ID, in the order in which they choose: by what is known of a cloud whose
+    resources cannot be read. One of another provider, which never has a host of its own, takes no
+    name from those that have one.
     """
+    clouds = {resource.cloud_id: resource for resource in resources}
+    ordered = sorted(
+        clouds.values(),
+        key=lambda one: (
+            not may_be_on_aws(one.cloud),
+            one.cloud_id not in listed,
+            one.cloud_created_at,
+            one.cloud_id,
+        ),
+    )
+    return {one.cloud_id: rank for rank, one in enumerate(ordered)}
+
+
+def _owners(resources: t.Iterable[CloudResource], ranks: t.Mapping[str, int]) -> dict[str, int]:
+    """The rank of the first cloud of each name. A name that looks like the ID of another cloud is
+    nobody's.
+    """
+    owners: dict[str, int] = {}
+    for resource in resources:
+        name, rank = resource.cloud_host_name, ranks[resource.cloud_id]
+        if name == resource.cloud_id or not _LIKE_ID.search(name):
+            owners[name] = min(rank, owners.get(name, rank))
+    return owners
+
+
+def _is_own(name: str, rank: int, owners: t.Mapping[str, int]) -> bool:
+    """Whether no cloud that comes before the one of this rank can have a host of this name: as its
+    own, or as ``<cloud>.<resource>``, whatever resources it has.
+    """
+    parts = [name, *(name[: dot.start()] for dot in re.finditer(r"\.", name))]
+    return all(owners.get(part, rank) >= rank for part in parts)
+
+
+def _order(resource: CloudResource, ranks: t.Mapping[str, int]) -> tuple[int, bool, str, str]:
     return (
-        not may_be_on_aws(resource.cloud),
-        not listed(resource),
-        resource.named_at,
-        resource.cloud_id,
+        ranks[resource.cloud_id],
+        not resource.is_primary,
+        resource.created_at,
         resource.resource_id or "",
     )
 
 
-def _first_free(resource: CloudResource, used: t.Mapping[str, str]) -> str:
+def _first_free(resource: CloudResource, may_be_short: bool, used: t.Mapping[str, str]) -> str:
     short, *longer = resource.host_names()
-    is_own_id = short == resource.cloud_id
-    candidates = longer if _RESERVED.match(short) and not is_own_id else [short, *longer]
+    is_reserved = _RESERVED.match(short) and short != resource.cloud_id
+    candidates = [short, *longer] if may_be_short and not is_reserved else longer
     numbered = (f"{candidates[-1]}-{number}" for number in itertools.count(2))
     own = (resource.cloud_id, f"{resource.cloud_id}.{resource.resource_id}")
     return next(

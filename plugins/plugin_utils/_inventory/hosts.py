@@ -174,11 +174,8 @@ def _names(
     problems: list[Problem],
 ) -> list[str]:
     """The names of the hosts, with a problem for those that are not the shortest possible."""
-
-    def is_listed(resource: CloudResource) -> bool:
-        return any(name in fleet_file.clouds for name in resource.ids())
-
-    names = host_names(resources, is_listed, taken)
+    # IDs have no dots; in <cloud>.<resource>, that of the cloud is before the first one.
+    names = host_names(resources, {name.partition(".")[0] for name in fleet_file.clouds}, taken)
     problems += [
         Problem(_RENAMED, name, "To choose which one keeps its name, list it by its ID.")
         for name, resource in zip(names, resources, strict=True)

@@ -93,12 +93,14 @@ class CloudResource:
         )
 
     @property
-    def named_at(self) -> str:
-        """When the name of its host was chosen, for comparing: with the cloud, or with the resource
-        where it is not the primary one; later than anything where that is unknown.
-        """
-        cloud = _text(self.cloud, "created_at") or _UNKNOWN_MOMENT
-        return cloud if self.is_primary else max(cloud, _text(self.row, "created_at") or "")
+    def cloud_created_at(self) -> str:
+        """When the cloud was registered, for comparing; later than anything where that is unknown."""
+        return _text(self.cloud, "created_at") or _UNKNOWN_MOMENT
+
+    @property
+    def created_at(self) -> str:
+        """When the resource was registered, likewise."""
+        return _text(self.row, "created_at") or _UNKNOWN_MOMENT
 
     @property
     def region(self) -> str | None:
@@ -179,11 +181,23 @@ class CloudResource:
         parts = [f"{cloud}.{self.name}" for cloud in whole] if self.name else []
         return (*whole, *parts)
 
+    @functools.cached_property
+    def cloud_host_name(self) -> str:
+        """The cloud's name as a host name, with which the names of all its hosts begin. It is known
+        also where the resources were not read.
+        """
+        return _safe(self.cloud_name) or self.cloud_id
+
     def host_names(self) -> tuple[str, ...]:
         """Names for its host, from the shortest to the most specific. The last one is unique."""
-        name = self.cloud_name if self.is_primary else f"{self.cloud_name}.{self.name}"
-        safe = _UNSAFE.sub("_", name).strip("-._") or self.cloud_id
+        resource = _safe(self.name or "") or self.resource_id
+        safe = self.cloud_host_name if self.is_primary else f"{self.cloud_host_name}.{resource}"
         return safe, f"{safe}-{self.cloud_id}", f"{self.cloud_id}.{self.resource_id}"
+
+
+def _safe(name: str) -> str:
+    """A part of a host name; empty where nothing of the name can be one."""
+    return _UNSAFE.sub("_", name).strip("-._")
 
 
 def _region(mapping: t.Any) -> str | None:

@@ -187,7 +187,12 @@ class TestHostNames:
             is_error for text, is_error in messages if all(name in text for name in renamed)
         ] == [True]
 
-    @given(st.lists(st.sampled_from(["a", "a b", "a_b", "cld_1", "a-cld_1", "x.east"])), st.data())
+    @given(
+        st.lists(
+            st.sampled_from(["a", "a b", "a_b", "cld_1", "a-cld_1", "x", "x.east", "x.east.y"])
+        ),
+        st.data(),
+    )
     def test_no_cloud_that_is_registered_later_changes_a_name(
         self, names: list[str], data: st.DataObject
     ) -> None:
@@ -214,19 +219,73 @@ class TestHostNames:
         ]
         assert list(made(rows)[0]) == ["x", "x.east", "x.east-cld_1"]
 
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["a", "a b", "a_b", "a.east", "a.east.x", "x-", "...", "cld_0"]),
+                st.sampled_from(["east", "east.x", "..", "a"]),
+                st.booleans(),
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        st.dictionaries(st.sampled_from(["cld_0", "cld_2", "cld_1.east"]), st.just({})),
+        st.data(),
+    )
+    def test_a_name_does_not_depend_on_what_could_be_read_of_other_clouds(
+        self, clouds: list[tuple[str, str, bool]], listed: Json, data: st.DataObject
+    ) -> None:
+        """Also where a cloud has no primary resource, so that no host has the name of the cloud."""
+        rows = [
+            at(
+                data.draw(st.integers(0, 3)),
+                name,
+                f"cld_{number}",
+                resource(cloud_resource_id=f"cldrsrc_{number}a", is_default=has_primary),
+                resource(
+                    other, cloud_resource_id=f"cldrsrc_{number}b", is_default=False, created_at="2"
+                ),
+            )
+            for number, (name, other, has_primary) in enumerate(clouds)
+        ]
+        whole = self.names(rows, listed)
+        for unread in (
+            {"resources": None, "failure": "HTTP 500."},
+            {"resources": None, "chosen": False},
+            {"resources": []},
+        ):
+            some = [{**one, **unread} if data.draw(st.booleans()) else one for one in rows]
+            assert self.names(some, listed).items() <= whole.items()
+
+    @staticmethod
+    def names(rows: list[Json], listed: Json) -> dict[str, str]:
+        hosts, _messages = made(rows, {"clouds": listed})
+        return {host.variables["anyscale_resource_id"]: name for name, host in hosts.items()}
+
     @pytest.mark.parametrize(
-        "other",
+        ("squatter", "clouds", "expected"),
         [
-            pytest.param({"resources": None, "failure": "HTTP 500."}, id="could not be read"),
-            pytest.param({"resources": None, "chosen": False}, id="was not chosen"),
-            pytest.param({"resources": []}, id="has no resources"),
+            pytest.param(at(2, "prod.us", "cld_2"), {}, "prod.us-cld_2", id="registered later"),
+            pytest.param(at(0, "prod.us", "cld_2"), {}, "prod.us", id="registered before"),
+            pytest.param(
+                at(2, "prod.us", "cld_2"), {"cld_2": {}}, "prod.us", id="listed by its ID"
+            ),
+            pytest.param(
+                at(2, "prod.us", "cld_2"),
+                {"cld_2": {}, "cld_1": {}},
+                "prod.us-cld_2",
+                id="both are listed",
+            ),
+            pytest.param(at(2, "a/prod.us", "cld_2"), {}, "a_prod.us", id="another name"),
         ],
     )
-    def test_a_name_does_not_depend_on_what_could_be_read_of_another_cloud(
-        self, other: Json
+    def test_a_name_that_a_resource_of_a_cloud_that_cannot_be_read_may_have(
+        self, squatter: Json, clouds: Json, expected: str
     ) -> None:
-        hosts, _messages = made([{**at(1, "speech", "cld_1"), **other}, at(2, "speech", "cld_2")])
-        assert list(hosts) == ["speech-cld_2"]
+        """The variables of that resource must not become those of the other cloud."""
+        victim = {**at(1, "prod", "cld_1"), "resources": None, "failure": "HTTP 500."}
+        hosts, _messages = made([victim, squatter], {"clouds": clouds})
+        assert list(hosts) == [expected]
 
     def test_the_order_of_the_api_changes_nothing(self) -> None:
         rows = [
