@@ -57,8 +57,9 @@ description:
     C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),
     C(anyscale_instance_profile_arn), C(anyscale_control_plane_role_arn), C(anyscale_compute_stack),
     C(anyscale_provider), C(anyscale_applicable), from the fleet file C(anyscale_ring) and
-    C(anyscale_tags), and C(anyscale_authority) (C(covered), and if that is V(false) C(reason),
-    C(lines), C(listed), C(contested), C(uncovered) and C(inputs)). An unknown fact is V(null)."
+    C(anyscale_tags), and C(anyscale_authority) (C(covered) and C(listed); if covered is V(true)
+    C(listed_by_id), else C(reason), C(lines), C(contested), C(uncovered) and C(inputs)). An unknown
+    fact is V(null)."
   - "B(Connection): no variable of the connection is set. The playbooks of this collection run on
     the controller; plays of your own need C(connection: local)."
 extends_documentation_fragment:
@@ -104,6 +105,9 @@ options:
       - C(allow.shared) has patterns (C(roles), C(buckets)) of what several clouds may use. Of
         anything else that several clouds claim, the one that is listed by its ID keeps it; if
         several are, or none is, none of them is covered.
+      - A cloud whose clusters' role is a control-plane role is not covered, whatever the patterns
+        are. Control-plane roles of clouds that are not listed by their IDs do not count against one
+        that is. A role in the fleet file is only compared with the cloud's own control-plane role.
       - C(allow.unlisted) is V(skip) (the default) or V(include), for clouds that C(clouds) does not
         name. V(skip) covers none of them.
       - The keys are C(role) (name or ARN), C(compute_config) (name), C(compute_config_spec)

@@ -64,9 +64,13 @@ def readable(values: Variables) -> Variables:
     return found
 
 
-def is_asked_for(verdict: t.Any) -> bool:
-    """Whether the operator names a cloud in the fleet file, or has written the inventory by hand."""
-    return not isinstance(verdict, dict) or verdict.get("listed") is True
+def is_vouched_for(verdict: t.Any) -> bool:
+    """Whether the operator permits a cloud and names it by its ID, which no other cloud can have."""
+    return (
+        isinstance(verdict, dict)
+        and verdict.get("covered") is True
+        and verdict.get("listed_by_id") is True
+    )
 
 
 def _refusal(verdict: t.Any) -> Variables | None:

@@ -49,8 +49,8 @@ class Clouds:
         each with the reason; and the ring of each.
 
     assumed_roles: the ARNs of the roles that are assumed for those without an error. control_planes:
-        those of the control-plane roles of the clouds of the inventory that the operator asks for, as
-        far as their hosts name them.
+        those of the control-plane roles of the clouds of the inventory that the operator vouches for,
+        as far as their hosts name them.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
@@ -103,13 +103,15 @@ class CloudVariables:
 
     @functools.cached_property
     def _control_planes(self) -> frozenset[str]:
-        """Those that the operator vouches for: any other cloud could be registered with the role of
-        a cluster for its control plane, to have that cluster's cloud refused.
+        """Those of clouds that are written by hand, or that the operator vouches for: any other one
+        could be registered with the role of a cluster for its control plane, to have that cluster's
+        cloud refused.
         """
         arns = (
             variables.get(_CONTROL_PLANE_ROLE)
             for variables in self._hosts.of_whole_inventory()
-            if authority.is_asked_for(variables.get(authority.VARIABLE))
+            if not variables.get(_REGISTERED_CLOUD)
+            or authority.is_vouched_for(variables.get(authority.VARIABLE))
         )
         return frozenset(arn for arn in arns if isinstance(arn, str) and parse_arn(arn))
 

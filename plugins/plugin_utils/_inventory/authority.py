@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import types
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
@@ -69,7 +70,7 @@ class Verdict:
     """Why a cloud is not covered, by variable; empty if it is.
 
     has_account: whether its account may be written to. needs_listing: whether only its name is
-    missing under ``clouds``. contested: whether another cloud claims the same. missing: by kind,
+    missing under ``clouds``. contested: whether another cloud has the same. missing: by kind,
     the names that no pattern matches.
     """
 
@@ -80,11 +81,19 @@ class Verdict:
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def judge_all(allow: Allow | None, clouds: t.Sequence[Described]) -> list[Verdict]:
-    """The verdict on each cloud, in their order."""
+def judge_all(
+    allow: Allow | None,
+    clouds: t.Sequence[Described],
+    refused_roles: t.Mapping[int, str] = types.MappingProxyType({}),
+) -> list[Verdict]:
+    """The verdict on each cloud, in their order. refused_roles: why the role of a cloud is refused
+    whatever the patterns are, by its index.
+    """
     if allow is None:
         return [_without_allow(cloud) for cloud in clouds]
     verdicts = [_judge(allow, cloud) for cloud in clouds]
+    for index, reason in refused_roles.items():
+        _refuse_role(verdicts[index], reason)
     judged = list(zip(clouds, verdicts, strict=True))
     covered = [(cloud, verdict) for cloud, verdict in judged if not verdict.reasons]
     for variable in _KIND_OF:
@@ -94,6 +103,12 @@ def judge_all(allow: Allow | None, clouds: t.Sequence[Described]) -> list[Verdic
         for claimants in _claims(allow, judged, variable):
             _judge_uncovered_claimants(variable, claimants)
     return verdicts
+
+
+def _refuse_role(verdict: Verdict, reason: str) -> None:
+    verdict.reasons[ROLE] = reason
+    verdict.missing.pop(ROLES, None)
+    verdict.contested = True
 
 
 def _without_allow(cloud: Described) -> Verdict:

@@ -25,6 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.autho
     judge_all,
     lines_to_add,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.control_planes import (
+    ControlPlane,
+    control_plane_conflicts,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     FleetFile,
 )
@@ -97,17 +101,39 @@ def build_fleet(
         for resource in sorted(resources, key=lambda resource: names[resource])
         if resource.is_applicable
     }
-    hosts += _judged(inputs, fleet_file, problems)
+    hosts += _judged(inputs, _control_planes(resources, fleet_file), fleet_file, problems)
     return sorted(hosts, key=lambda host: host.name), problems
 
 
+def _control_planes(
+    resources: t.Iterable[CloudResource], fleet_file: FleetFile
+) -> list[ControlPlane]:
+    """Those of all clouds that could be read, whether they have a host or not."""
+    listed = _listed_ids(fleet_file)
+    return [
+        ControlPlane(arn, resource.cloud_id, resource.label, resource.cloud_id in listed)
+        for resource in resources
+        if (arn := resource.arn("anyscale_iam_role_id"))
+    ]
+
+
+def _listed_ids(fleet_file: FleetFile) -> set[str]:
+    """What can be IDs of clouds: IDs have no dots, and in <cloud>.<resource> are before the first."""
+    return {name.partition(".")[0] for name in fleet_file.clouds}
+
+
 def _judged(
-    inputs: t.Mapping[str, Inputs], fleet_file: FleetFile, problems: list[Problem]
+    inputs: t.Mapping[str, Inputs],
+    control_planes: t.Sequence[ControlPlane],
+    fleet_file: FleetFile,
+    problems: list[Problem],
 ) -> list[Host]:
     """The hosts of clouds that are not skipped, by whether the operator permits them."""
     chosen = {name: one for name, one in inputs.items() if not one.wanted.get("skip")}
     has_allow = fleet_file.allow is not None
-    verdicts = judge_all(fleet_file.allow, [one.described() for one in chosen.values()])
+    described = [one.described() for one in chosen.values()]
+    conflicts = control_plane_conflicts(described, control_planes)
+    verdicts = judge_all(fleet_file.allow, described, conflicts)
     hosts = []
     for (name, one), verdict in zip(chosen.items(), verdicts, strict=True):
         hosts.append(_host(name, one, verdict, has_allow))
@@ -174,8 +200,7 @@ def _names(
     problems: list[Problem],
 ) -> list[str]:
     """The names of the hosts, with a problem for those that are not the shortest possible."""
-    # IDs have no dots; in <cloud>.<resource>, that of the cloud is before the first one.
-    names = host_names(resources, {name.partition(".")[0] for name in fleet_file.clouds}, taken)
+    names = host_names(resources, _listed_ids(fleet_file), taken)
     problems += [
         Problem(_RENAMED, name, "To choose which one keeps its name, list it by its ID.")
         for name, resource in zip(names, resources, strict=True)
@@ -232,7 +257,11 @@ def _host(name: str, inputs: Inputs, verdict: Verdict, has_allow: bool) -> Host:
         "anyscale_tags": inputs.settings.get("tags", {}),
     }
     if not verdict.reasons:
-        facts["anyscale_authority"] = {"covered": True, "listed": described.listed}
+        facts["anyscale_authority"] = {
+            "covered": True,
+            "listed": described.listed,
+            "listed_by_id": described.listed_by_id,
+        }
         return Host(name, {**inputs.permitted(), **facts}, _groups(CLOUDS_GROUP, facts))
     # What the operator does not ask for cannot make a run fail, whoever registers it.
     is_asked_for = described.listed or not has_allow

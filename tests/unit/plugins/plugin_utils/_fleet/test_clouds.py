@@ -45,17 +45,34 @@ def test_the_control_plane_roles_of_the_whole_inventory_are_known() -> None:
     assert clouds.control_planes == {ARN.format("control-a"), ARN.format("control-b")}
 
 
-def test_a_cloud_that_nobody_asked_for_cannot_name_a_role_of_clusters_its_control_plane() -> None:
-    variable = "anyscale_control_plane_role_arn"
-    hosts = {
-        name: {
-            variable: ARN.format(name),
-            "anyscale_authority": {"covered": True, "listed": listed},
-        }
-        for name, listed in (("listed", True), ("unlisted", False))
+COVERED = {"covered": True, "listed": True, "listed_by_id": True}
+VOTES: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "covered and listed by its ID": ({"anyscale_authority": COVERED}, True),
+    "listed by its name alone": ({"anyscale_authority": {**COVERED, "listed_by_id": False}}, False),
+    "not listed": (
+        {"anyscale_authority": {**COVERED, "listed": False, "listed_by_id": False}},
+        False,
+    ),
+    "not covered": ({"anyscale_authority": {**COVERED, "covered": False}}, False),
+    "not applicable": ({}, False),
+    "written by hand": ({"anyscale_cloud_id": None}, True),
+}
+
+
+@pytest.mark.parametrize("case", VOTES)
+def test_who_can_say_that_a_role_is_a_control_plane_role(case: str) -> None:
+    """Else a cloud could be registered with the role of another team's clusters for its control
+    plane, to have that team's cloud refused.
+    """
+    variables, has_vote = VOTES[case]
+    arn = ARN.format("nodes")
+    host = {
+        "anyscale_cloud_id": "cld_1",
+        "anyscale_control_plane_role_arn": arn,
+        **variables,
     }
-    clouds = CloudVariables(action_of(**hosts), "local").read([], True, {})
-    assert clouds.control_planes == {ARN.format("listed")}
+    clouds = CloudVariables(action_of(other=host), "local").read([], True, {})
+    assert clouds.control_planes == ({arn} if has_vote else set())
 
 
 OF_THE_INVENTORY = {"anyscale_default_role_arn": ARN.format("ray"), "anyscale_cloud_id": "cld_1"}

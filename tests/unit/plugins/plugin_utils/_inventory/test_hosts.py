@@ -327,7 +327,7 @@ class TestVariables:
             "anyscale_applicable": True,
             "anyscale_ring": None,
             "anyscale_tags": {},
-            "anyscale_authority": {"covered": True, "listed": False},
+            "anyscale_authority": {"covered": True, "listed": False, "listed_by_id": False},
         }
         assert host.groups == (
             "anyscale_clouds",
@@ -365,7 +365,7 @@ class TestVariables:
             "cloud_iam_dest": "/srv/speech.yml",
             "anyscale_ring": "Canary 1",
             "anyscale_tags": {"team": "speech"},
-            "anyscale_authority": {"covered": True, "listed": True},
+            "anyscale_authority": {"covered": True, "listed": True, "listed_by_id": False},
         }
         assert "ring_Canary_1" in host.groups
 
