@@ -66,19 +66,27 @@ class Choice:
 
     def unmet(self, clouds: t.Iterable[JsonObject]) -> list[str]:
         """The patterns that match no cloud."""
-        left = dict.fromkeys(self.patterns)
-        for cloud in clouds:
-            for pattern in [pattern for pattern in left if Choice([pattern]).takes(cloud)]:
-                del left[pattern]
-        return list(left)
+        clouds = list(clouds)
+        ids = {str(cloud.get("id")) for cloud in clouds}
+        names = ids | {name for cloud in clouds if isinstance(name := cloud.get("name"), str)}
+
+        def is_met(pattern: str) -> bool:
+            texts = ids if is_shaped_like_id(pattern) else names
+            return pattern in texts or (_is_wild(pattern) and any(map(_matcher([pattern]), texts)))
+
+        return [pattern for pattern in dict.fromkeys(self.patterns) if not is_met(pattern)]
 
 
 def _matcher(patterns: t.Sequence[str]) -> t.Callable[[str], bool]:
     """Whether a text is one of the patterns, or matches one."""
     exact = frozenset(patterns)
-    wild = [fnmatch.translate(pattern) for pattern in patterns if set(pattern) & set("*?[")]
+    wild = [fnmatch.translate(pattern) for pattern in patterns if _is_wild(pattern)]
     compiled = re.compile("|".join(wild)) if wild else None
     return lambda text: text in exact or bool(compiled and compiled.match(text))
+
+
+def _is_wild(pattern: str) -> bool:
+    return not set(pattern).isdisjoint("*?[")
 
 
 def read_rows(client: AnyscaleClient, choice: Choice, threads: int) -> list[JsonObject]:

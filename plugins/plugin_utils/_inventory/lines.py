@@ -40,14 +40,22 @@ def merged(texts: t.Iterable[str]) -> str:
     content: Json = {}
     names: dict[str, str] = {}
     for text in texts:
-        _merge(content, yaml.safe_load(text) or {})
+        _collect(content, yaml.safe_load(text) or {})
         names |= {match[1]: match[2] or "" for match in _CLOUD_LINE.finditer(text)}
-    return render(content, names)
+    return render(_sorted(content), names)
 
 
-def _merge(into: Json, more: t.Mapping[str, t.Any]) -> None:
+def _collect(into: Json, more: t.Mapping[str, t.Any]) -> None:
+    """Add the items of lists to sets, for sorting each of them once."""
     for key, value in more.items():
         if isinstance(value, list):
-            into[key] = sorted({*into.get(key, []), *value})
+            into.setdefault(key, set()).update(value)
         else:
-            _merge(into.setdefault(key, {}), value)
+            _collect(into.setdefault(key, {}), value)
+
+
+def _sorted(content: t.Mapping[str, t.Any]) -> Json:
+    return {
+        key: sorted(value) if isinstance(value, set) else _sorted(value)
+        for key, value in content.items()
+    }

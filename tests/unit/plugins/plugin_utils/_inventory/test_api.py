@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import typing as t
 
 import pytest
+from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
@@ -179,3 +181,33 @@ class TestRows:
             if "ThreadPool" in thread.name:
                 thread.join(10)
         assert len(client.asked) <= enough + 1
+
+
+class TestUnmetPatterns:
+    @given(
+        st.lists(st.sampled_from(["a", "a*", "?", "[ab]", "[", "cld_*", "cld_1", "CLD_1", "b"])),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["cld_1", "cld_2", None]),
+                st.sampled_from(["a", "b", "[", "cld_1", None, 7]),
+            )
+        ),
+    )
+    def test_they_are_those_that_take_no_cloud(
+        self, patterns: list[str], clouds: list[tuple[str | None, t.Any]]
+    ) -> None:
+        rows = [{"id": cloud_id, "name": name} for cloud_id, name in clouds]
+        unmet = [
+            pattern
+            for pattern in dict.fromkeys(patterns)
+            if not any(Choice([pattern]).takes(row) for row in rows)
+        ]
+        assert Choice(patterns).unmet(rows) == unmet
+
+    def test_of_many_each_is_looked_up_once(self) -> None:
+        """Else this takes minutes."""
+        rows = [cloud(number) for number in range(10_000)]
+        patterns = [f"cld_{number}" for number in reversed(range(10_001))]
+        started = time.process_time()
+        assert Choice(patterns).unmet(rows) == ["cld_10000"]
+        assert time.process_time() - started < 5
