@@ -70,6 +70,15 @@ class RoleReference:
         """The account in the ARN; ``None`` if only a name was given."""
         return self.arn.account_id if self.arn else None
 
+    def is_role(self, arn: str) -> bool:
+        """Whether the role of an ARN, as IAM returns it, is this one. A path that is given counts."""
+        if self.arn is None:
+            return folded_role_name(arn) == folded_role_name(self.name)
+        same_path = role_path_of(arn) == role_path_of(str(self.arn))
+        return same_path and role_identity(account_of(arn), arn) == role_identity(
+            self.arn.account_id, self.name
+        )
+
     def __str__(self) -> str:
         return str(self.arn) if self.arn else self.name
 
@@ -157,6 +166,20 @@ def default_role_name(cloud_id: str) -> str:
 def role_name_of(role_arn: str) -> str:
     """The name at the end of a role's ARN, without its path."""
     return role_arn.rpartition("/")[2]
+
+
+def folded_role_name(role: str) -> str:
+    """The name of a role, given by name or ARN, to compare it with others: no two roles of an
+    account have names that differ only by case, and a path distinguishes none.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    """
+    return role_name_of(role).casefold()
+
+
+def role_identity(account_id: str, role: str) -> tuple[str, str]:
+    """What identifies a role, given by name or ARN: its account and its name."""
+    return account_id, folded_role_name(role)
 
 
 def instance_profile_name_of(arn: str) -> str:

@@ -16,7 +16,6 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     parse_arn,
-    role_name_of,
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
@@ -35,9 +34,7 @@ def held_role(profile: t.Mapping[str, t.Any] | None) -> str | None:
 def holds(profile: t.Mapping[str, t.Any] | None, wanted: RoleReference) -> bool:
     """Whether a profile contains the wanted role."""
     held = held_role(profile)
-    if held is None:
-        return False
-    return held == str(wanted.arn) if wanted.arn else role_name_of(held) == wanted.name
+    return held is not None and wanted.is_role(held)
 
 
 def decide(

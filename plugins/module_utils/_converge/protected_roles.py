@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
     parse_arn,
     partition_of,
+    role_identity,
     role_name_of,
     role_path_of,
 )
@@ -181,10 +182,7 @@ def _without_variables(pattern: str) -> str:
 
 
 def _identity(role_arn: str) -> tuple[str, str]:
-    """What a role is identified by: its account and its name. Names differ not only by case, and a
-    path distinguishes no roles.
-    """
-    return account_of(role_arn), role_name_of(role_arn).lower()
+    return role_identity(account_of(role_arn), role_arn)
 
 
 def _role_of(own_arn: str) -> tuple[str, str] | None:
@@ -194,4 +192,4 @@ def _role_of(own_arn: str) -> tuple[str, str] | None:
     if arn is None or kind not in ("role", "assumed-role") or not names:
         return None
     # The name of a session is the last part of its ARN; a role's is its own.
-    return arn.account_id, names[-1 if kind == "role" else 0].lower()
+    return role_identity(arn.account_id, names[-1 if kind == "role" else 0])

@@ -110,7 +110,7 @@ def live_role(iam: Iam, wanted: RoleReference, account_id: str | None) -> dict[s
 
 def refuse_other_role(wanted: RoleReference, arn: str) -> None:
     """Raise if the role of that name has another ARN than the wanted one."""
-    if wanted.arn is not None and str(wanted.arn) != arn:
+    if wanted.arn is not None and not wanted.is_role(arn):
         raise RefusedError(
             f"There is no role {wanted}; the role of that name is {arn}.",
             "Check the path in the ARN.",

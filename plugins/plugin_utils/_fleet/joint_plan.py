@@ -12,6 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    role_identity,
+    role_name_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
@@ -52,9 +56,10 @@ def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
     """
     of_role: dict[tuple[str, str], list[Cloud]] = {}
     for cloud in clouds:
-        name = str(cloud.settings.role or "").rpartition("/")[2]
-        of_role.setdefault((cloud.settings.account_id, name), []).append(cloud)
-    for (_account, name), sharing in of_role.items():
+        role = role_identity(cloud.settings.account_id, cloud.settings.role or "")
+        of_role.setdefault(role, []).append(cloud)
+    for sharing in of_role.values():
+        name = role_name_of(sharing[0].settings.role or "")
         refused = [cloud.name for cloud in sharing if cloud.error]
         if name and refused:
             names = summarize_names(refused)

@@ -7,7 +7,7 @@ them.
 
 This plugin util is private to the collection. Pure. A cloud's clusters run with the role that its
 variables name, or with its default role where a compute config names none. Roles are compared by
-account and name; where an account is unknown, by name.
+account and name, as IAM compares names; where an account is unknown, by name.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     default_role_name,
+    folded_role_name,
     parse_arn,
     role_name_of,
 )
@@ -39,8 +40,8 @@ class Cloud:
 
     account_id: from the variable, else from the ARN of one of the roles. role: the name of the role
     that clusters are to run with, which is the registered one if the variables name none.
-    default_roles: the names of the roles that clusters may run with if a compute config names none:
-    the one that is registered at Anyscale, and the one that Anyscale creates, since what is
+    default_roles: the folded names of the roles that clusters may run with if a compute config names
+    none: the one that is registered at Anyscale, and the one that Anyscale creates, since what is
     registered may not be known.
     """
 
@@ -51,8 +52,13 @@ class Cloud:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The names of all roles that its clusters may run with."""
-        return self.default_roles | ({self.role} if self.role else frozenset())
+        """The folded names of all roles that its clusters may run with."""
+        return self.default_roles | ({self.folded_role} if self.role else frozenset())
+
+    @property
+    def folded_role(self) -> str:
+        """The name of its role, to compare it with others."""
+        return folded_role_name(self.role)
 
     def may_be_in(self, account_id: str) -> bool:
         """Whether it may be in an account. An unknown account may be any."""
@@ -60,7 +66,7 @@ class Cloud:
 
     def may_run_with(self, account_id: str, role: str) -> bool:
         """Whether its clusters may run with the role of this name in this account."""
-        return role in self.roles and self.may_be_in(account_id)
+        return folded_role_name(role) in self.roles and self.may_be_in(account_id)
 
 
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
@@ -74,7 +80,7 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
         account_id or next((arn.account_id for arn in arns), ""),
         cloud_id,
         role_name_of(role) if role else next(iter(defaults), ""),
-        frozenset(defaults),
+        frozenset(map(folded_role_name, defaults)),
     )
 
 
@@ -104,7 +110,7 @@ def refusals(
         refusal = "" if name in default_role else _default_role_refusal(cloud)
         if not refusal and name not in shared_role:
             # The cloud itself is not among the users: it would need the role as its default role.
-            refusal = _shared_role_refusal(cloud, users(cloud.account_id, cloud.role))
+            refusal = _shared_role_refusal(cloud, users(cloud.account_id, cloud.folded_role))
         if refusal:
             messages[name] = refusal
     return messages
@@ -123,7 +129,9 @@ def _needs_after(
     for name, cloud in fleet.items():
         roles = cloud.roles
         if name in chosen:
-            roles = cloud.default_roles - ({cloud.role} if name in default_role else frozenset())
+            roles = cloud.default_roles - (
+                {cloud.folded_role} if name in default_role else frozenset()
+            )
         for role in roles:
             needs.setdefault(role, []).append(name)
     return needs
@@ -137,7 +145,7 @@ def _default_role_refusal(cloud: Cloud) -> str:
             "cloud_iam_cloud_id is not set to a cloud's ID. Set it, or set "
             "offboard_default_role=true for this cloud."
         )
-    if cloud.role not in cloud.default_roles:
+    if cloud.folded_role not in cloud.default_roles:
         return ""
     which = f"cloud {cloud.cloud_id}" if cloud.cloud_id else "this cloud"
     return (

@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_arn,
     parse_bucket,
     partition_of,
-    role_name_of,
+    role_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
@@ -49,7 +49,7 @@ VARIABLES = (*role_users.VARIABLES, "cloud_iam_bucket", "cloud_iam_compute_confi
 _ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
 
 _Key = tuple[str, ...]
-_Role = tuple[str, str]  # account ID and name
+_Role = tuple[str, str]  # as role_identity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
     )
     documents: set[_Key] = {(COMPUTE_CONFIG, cloud.cloud_id, config)}
     if cloud.role:
-        documents.add((TRUST_POLICY, account_id, cloud.role))
+        documents.add((TRUST_POLICY, *role_identity(account_id, cloud.role)))
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
     return Host(cloud, account_id, frozenset(documents))
@@ -185,7 +185,7 @@ def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
         lets_ec2 = any(
             trust_policy_plan.allows(raw, ec2_service(partition_of(arn))) for raw in raws
         )
-        return {(backup.account_id, role_name_of(arn))} if lets_ec2 else set()
+        return {role_identity(backup.account_id, arn)} if lets_ec2 else set()
     principals = [canonical(raw).principals or () for raw in raws if raw["Effect"] == "Allow"]
     roles = {
         value
@@ -193,7 +193,7 @@ def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
         for _kind, value in found
         if (parsed := parse_arn(value)) and parsed.resource.startswith("role/")
     }
-    return {(account_of(role), role_name_of(role)) for role in roles}
+    return {role_identity(account_of(role), role) for role in roles}
 
 
 def assign(
@@ -222,7 +222,7 @@ def assign(
 
 def _key(backup: Backup) -> _Key:
     if backup.kind == TRUST_POLICY:
-        return TRUST_POLICY, backup.account_id, role_name_of(backup.target["role_arn"])
+        return TRUST_POLICY, *role_identity(backup.account_id, backup.target["role_arn"])
     if backup.kind == BUCKET_POLICY:
         return BUCKET_POLICY, backup.target["bucket"]
     return COMPUTE_CONFIG, backup.target["cloud_id"], backup.target["name"]

@@ -303,3 +303,22 @@ SERVICES: dict[str, t.Any] = {
 def test_ec2s_service_principal(partition: str, service: str) -> None:
     assert _arns.ec2_service(partition) == service
     assert _arns.ec2_services(partition) == {service, "ec2.amazonaws.com"}
+
+
+_TEAM_ROLE = "arn:aws:iam::123456789012:role/teams/Ray"
+SAME_ROLE = {
+    "a name": ("Ray", _TEAM_ROLE, True),
+    "a name in other letters": ("rAY", _TEAM_ROLE, True),
+    "another name": ("Ray2", _TEAM_ROLE, False),
+    "an ARN": (_TEAM_ROLE, _TEAM_ROLE, True),
+    "an ARN with the name in other letters": (_TEAM_ROLE.replace("Ray", "ray"), _TEAM_ROLE, True),
+    "an ARN with another path": (_TEAM_ROLE.replace("teams", "Teams"), _TEAM_ROLE, False),
+    "an ARN without the path": (_TEAM_ROLE.replace("teams/", ""), _TEAM_ROLE, False),
+    "an ARN in another account": (_TEAM_ROLE.replace("9012", "9013"), _TEAM_ROLE, False),
+}
+
+
+@pytest.mark.parametrize(("given", "arn", "same"), SAME_ROLE.values(), ids=list(SAME_ROLE))
+def test_a_role_is_known_by_its_arn(given: str, arn: str, same: bool) -> None:
+    """IAM has no two roles in an account whose names differ only by case."""
+    assert _arns.parse_role(given).is_role(arn) is same

@@ -23,11 +23,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as subject
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_plan import (
+    refuse_with_others_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     STAGES,
     Cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
+    ACCOUNT,
     CALLER,
     KINDS,
     InMemory,
@@ -305,6 +309,17 @@ def test_a_role_keeps_what_a_cloud_needs_that_fails_meanwhile(tmp_path: Path) ->
     assert failures(clouds).keys() == {"a", "b"}
     assert failures(clouds)["b"] == "Role shared is also that of a, which cannot be offboarded."
     assert "trust shared" not in world.names("write")
+
+
+def test_a_role_is_that_of_a_refused_cloud_whatever_the_case_of_its_name(tmp_path: Path) -> None:
+    clouds = [
+        cloud_of("a", tmp_path, role="ray"),
+        cloud_of("b", tmp_path, role=f"arn:aws:iam::{ACCOUNT}:role/team/Ray"),
+        cloud_of("c", tmp_path, role="ray-c"),
+    ]
+    clouds[0].error = RefusedError("No.")
+    refuse_with_others_of_role(clouds)
+    assert failures(clouds).keys() == {"a", "b"}
 
 
 # --- predict --------------------------------------------------------------------------------------

@@ -57,6 +57,10 @@ DEFAULT: dict[str, tuple[Variables, str]] = {
     "the registered one, because no role is named": ({"registered": ARN}, ROLE),
     "the registered one, by its name": ({"role": ROLE, "registered": ARN}, ROLE),
     "the registered one, by its ARN with a path": ({"role": ARN, "registered": ARN}, ROLE),
+    "the registered one, by its name in other letters": (
+        {"role": ROLE.upper(), "registered": ARN},
+        ROLE.upper(),
+    ),
     "the registered one, where the path is given differently": (
         {"role": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", "registered": ARN},
         ROLE,
@@ -113,6 +117,11 @@ def test_a_cloud_that_names_nothing_is_left_to_the_validation_of_its_variables()
 UNKNOWN: Variables = {"account_id": None}
 SHARED: dict[str, tuple[Variables, Variables]] = {
     "by its ARN": ({"role": ARN}, {"role": ARN}),
+    "by its name in other letters": ({"role": ARN}, {"role": ROLE.title()}),
+    "as its registered role, in other letters": (
+        {"role": ROLE.title()},
+        {"role": "own", "registered": ARN},
+    ),
     "by its ARN, with another path": (
         {"role": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"},
         {"role": ARN},

@@ -60,6 +60,7 @@ HOSTS = {
 
 SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
     "a role of its own": (trust("ray-b"), "second", "second"),
+    "a role of its own, in other letters": (trust("Ray-B"), "second", "second"),
     "the default role": (trust("cld_1-cluster_node_role"), "first", "first"),
     "a role of that name in another account": (trust("ray-b", OTHER), "third", "third"),
     "a role that no cloud names": (trust("former"), None, "first"),
@@ -142,7 +143,7 @@ WIDENS_BUCKET = dataclasses.replace(
 )
 FLEET = {
     "taken back": variables(1, role=ARN),
-    "beside it": variables(2, role="shared", bucket="bucket-1"),
+    "beside it": variables(2, role="Shared", bucket="bucket-1"),
     "elsewhere": variables(3, role="shared"),
     "in another account": variables(4, OTHER, role="shared", bucket="bucket-1"),
     "falls back to it": variables(5, role="own") | {"anyscale_default_role_arn": ARN},
