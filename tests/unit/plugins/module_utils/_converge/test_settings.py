@@ -17,6 +17,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
@@ -29,7 +30,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     parse_settings,
     variable_rules,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import permitted
 
 pytestmark = pytest.mark.core
 
@@ -295,9 +300,7 @@ def validated(module: str, arguments: Json) -> Json:
 def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
     """Option by option."""
     settings, templar = parse_settings(variables), templar_of(variables)
-    tasks = [
-        task for task in read(f"tasks/{file}.yml") if "ansible.builtin.import_tasks" not in task
-    ]
+    tasks = [task for task in read(f"tasks/{file}.yml") if set(task) & set(MODULES)]
     assert len(tasks) == len(MODULES)
     for task in tasks:
         [module] = set(task) & set(MODULES)
@@ -306,6 +309,51 @@ def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variable
         assert getattr(settings, options)(state) == validated(module, arguments), module
         condition = templar.template(trusted(f"{{{{ {task['when']} }}}}"))
         assert condition == getattr(settings, switch)
+
+
+UNCOVERED = {"covered": False, "reason": "x", "uncovered": ["cloud_iam_bucket", "cloud_iam_role"]}
+AUTHORITY: dict[str, Json] = {
+    "of an inventory of another kind": {},
+    "that is covered": {"anyscale_authority": {"covered": True, "listed": True}},
+    "with nothing of its own": {"anyscale_authority": UNCOVERED},
+    "with all that is not covered": {
+        **NAMES,
+        "cloud_iam_role": "ray",
+        "anyscale_authority": UNCOVERED,
+    },
+    "with a part of that": {"cloud_iam_bucket": "data", "anyscale_authority": UNCOVERED},
+    "with null in place of the role": {
+        **NAMES,
+        "cloud_iam_role": None,
+        "anyscale_authority": UNCOVERED,
+    },
+    "with nothing that could be set": {
+        **NAMES,
+        "anyscale_authority": {**UNCOVERED, "uncovered": []},
+    },
+}
+
+
+@pytest.fixture(name="_lookups", scope="module")
+def _load_lookups() -> None:
+    """As the command line does it, for what the role's conditions look up."""
+    init_plugin_loader([])
+
+
+@pytest.mark.usefixtures("_lookups")
+@pytest.mark.parametrize("case", AUTHORITY)
+@pytest.mark.parametrize("file", ["main", "absent"])
+def test_the_role_refuses_a_cloud_that_the_engine_refuses(file: str, case: str) -> None:
+    """By the same rule: what is not covered has a value of the operator's."""
+    [guard] = [task for task in read(f"tasks/{file}.yml") if "ansible.builtin.fail" in task]
+    variables = AUTHORITY[case]
+    templar = templar_of(variables)
+    refused = all(templar.template(trusted(f"{{{{ {one} }}}}")) for one in guard["when"])
+    if not refused:
+        assert permitted(variables) == variables
+        return
+    with pytest.raises(RefusedError):
+        permitted(variables)
 
 
 def test_every_variable_is_tried() -> None:
