@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import errno
 import hashlib
 import hmac
 import json
@@ -43,6 +42,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_ke
     known_key,
     signature_of,
     signing_key,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory import (
+    check_writable_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
@@ -315,14 +317,8 @@ def _make_private(directory: str) -> None:
 
 def _refuse_shared(directory: str) -> None:
     """Raise if a directory could not be created, or if another user owns it or can write to it."""
-    nearest = directory
-    while not os.path.lexists(nearest):
-        nearest = os.path.dirname(nearest)
-    if not os.path.isdir(nearest):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    if nearest != directory:
+    check_writable_directory(directory)
+    if not os.path.lexists(directory):
         return
     found = os.stat(directory)
     if found.st_uid != os.geteuid():

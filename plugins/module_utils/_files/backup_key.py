@@ -12,6 +12,7 @@ https://www.rfc-editor.org/rfc/rfc2104
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import functools
 import hashlib
@@ -25,6 +26,9 @@ from ansible.module_utils.basic import env_fallback
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import sync_directory
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory import (
+    check_writable_directory,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 
@@ -48,8 +52,10 @@ def check_given_key(given: str | None) -> None:
 def check_key(given: str | None, backups: str) -> None:
     """Raise if backups could not be signed, without making a key. ``backups``: their directory."""
     if given is None:
-        _refuse_in_backups(_key_file(), backups)
-        _stored(_key_file())
+        path = _key_file()
+        _refuse_in_backups(path, backups)
+        if _stored(path) is None:
+            _check_makable(path)
 
 
 def signing_key(given: str | None, backups: str) -> bytes:
@@ -109,9 +115,22 @@ def _stored(path: str) -> bytes | None:
         os.close(handle)
 
 
+def _check_makable(path: str) -> None:
+    """Raise if the key could not be written to the file, which is empty or does not exist."""
+    try:
+        if not os.path.lexists(path):
+            check_writable_directory(os.path.dirname(path))
+        elif not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
 @functools.cache
 def _made_once(path: str) -> bytes:
     """The key in the file. Whichever process locks the empty file first makes the key for all."""
+    if key := _stored(path):
+        return key
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         handle = open_plain(path, os.O_RDWR | os.O_CREAT)

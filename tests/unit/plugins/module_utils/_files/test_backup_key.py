@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import multiprocessing
 import os
 import pathlib
@@ -124,6 +125,51 @@ def test_a_file_that_is_no_key_is_refused(
         with pytest.raises(InputError, match=str(key_file)) as caught:
             use()
         assert "backup_key" in caught.value.remedy
+
+
+def _empty_key(home: pathlib.Path) -> None:
+    home.mkdir()
+    home.joinpath("anyscale_backup.key").touch(mode=0o600)
+
+
+UNWRITABLE: dict[str, tuple[t.Callable[[pathlib.Path], None], str]] = {
+    "a file in the place of its directory": (pathlib.Path.touch, "nothing"),
+    "a directory that cannot be written to": (pathlib.Path.mkdir, "home"),
+    "a directory that cannot be made": (lambda _home: None, ""),
+    "an empty file that cannot be written to": (_empty_key, "home/anyscale_backup.key"),
+}
+
+
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_a_check_refuses_a_key_that_could_not_be_made(
+    case: str, key_file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, denied = UNWRITABLE[case]
+    make(key_file.parent)
+    place = str(key_file.parents[1] / denied)
+    monkeypatch.setattr(os, "access", lambda path, _mode: os.fspath(path) != place)
+    with pytest.raises(InputError, match=str(key_file)) as caught:
+        check_key(None, BACKUPS)
+    assert "backup_key" in caught.value.remedy
+
+
+def test_a_key_that_its_owner_has_made_read_only_is_used(
+    key_file: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not opened to be written, which only root could do."""
+    key_file.parent.mkdir()
+    key_file.write_text("x" * 64)
+    key_file.chmod(0o400)
+    real = backup_key.open_plain
+
+    def as_another_user(path: str, flags: int) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, flags)
+
+    monkeypatch.setattr(backup_key, "open_plain", as_another_user)
+    check_key(None, BACKUPS)
+    assert signing_key(None, BACKUPS) == b"x" * 64
 
 
 def test_a_key_that_was_not_written_to_its_end_is_made_again(key_file: pathlib.Path) -> None:
