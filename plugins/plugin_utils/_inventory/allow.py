@@ -131,10 +131,14 @@ def parse_allow(value: t.Any) -> Allow:
 def _accounts(value: t.Any) -> dict[str, dict[str, Patterns]]:
     where = "allow.accounts"
     if isinstance(value, list):
-        value = {values.text(account, where): None for account in value}
+        for account in value:
+            values.text(account, where)
+        value = dict.fromkeys(value)
     given = values.mapping(values.or_empty(value), where)
     return {
-        parse_account_id(account, where): _by_kind(values.or_empty(patterns), f"{where}.{account}")
+        str(parse_account_id(account, where)): _by_kind(
+            values.or_empty(patterns), f"{where}.{account}"
+        )
         for account, patterns in given.items()
     }
 

@@ -66,8 +66,9 @@ def text(value: t.Any, where: str) -> str:
     unknown = unknown_placeholders(value)
     if unknown and not _TEMPLATE.search(value):
         names = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        shown = "encrypted text in braces" if isinstance(value, Decrypted) else ", ".join(unknown)
         raise InputError(
-            f"{where} has {', '.join(unknown)}, which is not a placeholder.",
+            f"{where} has {shown}, which is not a placeholder.",
             f"The placeholders are {names}.",
         )
     return plain(value, where)

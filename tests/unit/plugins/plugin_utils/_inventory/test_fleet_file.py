@@ -224,10 +224,40 @@ class TestRefused:
             parse_fleet_file({"defaults": {"compute_config_spec": "x" * 500}})
         assert len(error.value.message) < 140
 
-    def test_an_encrypted_value_is_not_shown(self) -> None:
-        secret = Decrypted("hunter2")
-        with pytest.raises(InputError, match="an encrypted value") as error:
-            parse_fleet_file({"defaults": {"skip": secret}})
+    @pytest.mark.parametrize(
+        ("document", "message"),
+        [
+            pytest.param(
+                {"defaults": {"skip": Decrypted("hunter2")}},
+                "defaults.skip is an encrypted value",
+                id="of another type",
+            ),
+            pytest.param(
+                {"defaults": {"role": Decrypted("ray-{hunter2}")}},
+                "defaults.role has encrypted text in braces, which is not a placeholder",
+                id="with a part in braces",
+            ),
+            pytest.param(
+                {"defaults": {"role": Decrypted("{cloud_id}-{hunter2}")}},
+                "defaults.role has encrypted text in braces, which is not a placeholder",
+                id="with a part in braces, and a placeholder",
+            ),
+            pytest.param(
+                {"clouds": {"speech": {"variables": {"x": Decrypted("{{hunter2}}")}}}},
+                "clouds.speech.variables",
+                id="with a template",
+            ),
+            pytest.param(
+                {"allow": {"roles": [Decrypted("hunter2:x")]}}, "allow.roles", id="a pattern"
+            ),
+            pytest.param(
+                {"allow": {"accounts": [Decrypted("hunter2")]}}, "allow.accounts", id="an account"
+            ),
+        ],
+    )
+    def test_an_encrypted_value_is_not_shown(self, document: t.Any, message: str) -> None:
+        with pytest.raises(InputError, match=message) as error:
+            parse_fleet_file(document)
         assert "hunter2" not in error.value.failure()["msg"]
 
     @given(TREE)
