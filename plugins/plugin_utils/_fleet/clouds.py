@@ -38,9 +38,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
+_REGISTERED_PROFILE = "anyscale_instance_profile_arn"
 _REGISTERED_CLOUD = "anyscale_cloud_id"
 _CONTROL_PLANE_ROLE = "anyscale_control_plane_role_arn"
-_NAMES = (*variable_rules(), _RING, _REGISTERED_ROLE, _REGISTERED_CLOUD, authority.VARIABLE)
+_NAMES = (
+    *variable_rules(),
+    _RING,
+    _REGISTERED_ROLE,
+    _REGISTERED_PROFILE,
+    _REGISTERED_CLOUD,
+    authority.VARIABLE,
+)
 
 
 @dataclasses.dataclass
@@ -123,7 +131,8 @@ class CloudVariables:
             refuse_unknown_variables(variables, name)
             allowed = authority.readable if self._reads_only else authority.permitted
             settings = parse_settings(allowed(values))
-            cloud = Cloud(name, settings, _registered_role(settings, values))
+            role, profile = _registered(settings, values)
+            cloud = Cloud(name, settings, role, profile)
         except TaskError as error:
             cloud = Cloud(name, _known_settings(values), error=error)
         if cloud.settings.run_id is None:
@@ -142,13 +151,17 @@ def _known_settings(values: Variables) -> CloudSettings:
     return CloudSettings(account_id, backup_key=key, connection=connection)
 
 
-def _registered_role(settings: CloudSettings, values: Variables) -> str | None:
-    """The role that the inventory has read of Anyscale, unless it is that of another cloud than the
-    one that the variables name.
+def _registered(settings: CloudSettings, values: Variables) -> tuple[str | None, str | None]:
+    """The role and the instance profile that the inventory has read of Anyscale, unless they are
+    those of another cloud than the one that the variables name.
     """
     read = values.get(_REGISTERED_CLOUD)
     is_other = read and settings.cloud_id and read != settings.cloud_id
-    return None if is_other else values.get(_REGISTERED_ROLE)
+    return (
+        (None, None)
+        if is_other
+        else (values.get(_REGISTERED_ROLE), values.get(_REGISTERED_PROFILE))
+    )
 
 
 def run_id(variables: t.Mapping[str, t.Any]) -> str:

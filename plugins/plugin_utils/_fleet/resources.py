@@ -63,15 +63,16 @@ Key = tuple[str | None, ...]
 class Cloud:
     """A cloud of the run: a host, and what is known of it so far.
 
-    registered_role: the ARN of the role that the inventory has read of Anyscale, if it has. error:
-    why it is not converged, or not any further. authority: what the inventory plugin says of the
-    operator's permission, if the inventory is read from Anyscale. plans: its own plan of each
-    resource, by stage.
+    registered_role, registered_profile: the ARNs of the role and of the instance profile that the
+    inventory has read of Anyscale, if it has. error: why it is not converged, or not any further.
+    authority: what the inventory plugin says of the operator's permission, if the inventory is read
+    from Anyscale. plans: its own plan of each resource, by stage.
     """
 
     name: str
     settings: CloudSettings
     registered_role: str | None = None
+    registered_profile: str | None = None
     error: TaskError | None = None
     authority: t.Mapping[str, t.Any] | None = None
     plans: dict[str, tuple[Resource, Plan]] = dataclasses.field(default_factory=dict)
@@ -247,8 +248,11 @@ class InstanceProfile(_OfComputeConfig):
     stage = PROFILE
 
     def key(self, cloud: Cloud) -> Key:
-        """The profile, in the account, and how the cloud connects."""
-        return *_connection(cloud), self._module(cloud).profile_name
+        """The profile, in the account, and how the cloud connects. Without a name of its own, a cloud
+        uses its registered profile, if that contains the role.
+        """
+        registered = None if cloud.settings.instance_profile else cloud.registered_profile
+        return *_connection(cloud), self._module(cloud).profile_name, registered
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""

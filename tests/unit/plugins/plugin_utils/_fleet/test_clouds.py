@@ -75,25 +75,29 @@ def test_who_can_say_that_a_role_is_a_control_plane_role(case: str) -> None:
     assert clouds.control_planes == ({arn} if has_vote else set())
 
 
-OF_THE_INVENTORY = {"anyscale_default_role_arn": ARN.format("ray"), "anyscale_cloud_id": "cld_1"}
-NAMED: dict[str, tuple[dict[str, t.Any], str | None]] = {
-    "the cloud that was read": ({"cloud_iam_cloud_id": "cld_1"}, ARN.format("ray")),
-    "another cloud": ({"cloud_iam_cloud_id": "cld_2"}, None),
-    "no cloud": ({}, ARN.format("ray")),
-    "a cloud, by hand": (
-        {"cloud_iam_cloud_id": "cld_2", "anyscale_cloud_id": None},
-        ARN.format("ray"),
-    ),
+READ_PROFILE = "arn:aws:iam::123456789012:instance-profile/ray"
+OF_THE_INVENTORY = {
+    "anyscale_default_role_arn": ARN.format("ray"),
+    "anyscale_instance_profile_arn": READ_PROFILE,
+    "anyscale_cloud_id": "cld_1",
+}
+READ = (ARN.format("ray"), READ_PROFILE)
+NAMED: dict[str, tuple[dict[str, t.Any], tuple[str | None, str | None]]] = {
+    "the cloud that was read": ({"cloud_iam_cloud_id": "cld_1"}, READ),
+    "another cloud": ({"cloud_iam_cloud_id": "cld_2"}, (None, None)),
+    "no cloud": ({}, READ),
+    "a cloud, by hand": ({"cloud_iam_cloud_id": "cld_2", "anyscale_cloud_id": None}, READ),
 }
 
 
 @pytest.mark.parametrize("case", NAMED)
-def test_the_role_that_was_read_is_that_of_the_cloud_that_is_named(case: str) -> None:
+def test_what_was_read_is_that_of_the_cloud_that_is_named(case: str) -> None:
     """Else Anyscale is asked for it."""
-    named, role = NAMED[case]
+    named, read = NAMED[case]
     given = {**OF_THE_INVENTORY, "cloud_iam_account_id": "123456789012", **named}
     clouds = CloudVariables(action_of(vision=given), "local").read(["vision"], True, {})
-    assert clouds.for_engine["vision"].registered_role == role
+    cloud = clouds.for_engine["vision"]
+    assert (cloud.registered_role, cloud.registered_profile) == read
 
 
 def test_the_roles_that_are_assumed_for_the_clouds_are_known() -> None:

@@ -174,6 +174,26 @@ def test_these_are_different(services: Services, case: str) -> None:
     assert grouped(services, stage, clouds) == [["a"], ["b"]]
 
 
+REGISTERED: dict[str, tuple[str | None, str | None, dict[str, t.Any], bool]] = {
+    "the same": ("p1", "p1", {}, True),
+    "one each": ("p1", "p2", {}, False),
+    "one for one of them": ("p1", None, {}, False),
+    "one each, but both name another": ("p1", "p2", {"instance_profile": "p"}, True),
+}
+
+
+@pytest.mark.parametrize("case", REGISTERED)
+def test_clouds_of_a_role_share_a_profile_if_the_same_is_registered(
+    services: Services, case: str
+) -> None:
+    """Else the profile of the first cloud of a run would be that of all."""
+    *registered, settings, is_shared = REGISTERED[case]
+    clouds = [cloud_of(name, role="ray", **settings) for name in "ab"]
+    for cloud, name in zip(clouds, registered, strict=True):
+        cloud.registered_profile = name and f"arn:aws:iam::{ACCOUNT}:instance-profile/{name}"
+    assert grouped(services, PROFILE, clouds) == ([["a", "b"]] if is_shared else [["a"], ["b"]])
+
+
 INVALID: dict[str, tuple[str, dict[str, t.Any], str]] = {
     "no bucket": (BUCKET, {"bucket": None}, "cloud_iam_bucket is not set."),
     "no compute config": (CONFIG, {"compute_config": None}, "cloud_iam_compute_config is not set."),
