@@ -58,10 +58,10 @@ options:
         enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion)
         (see L(IAM, actions, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).
         A Deny and a permissions boundary are not taken into account.
-      - Whatever this is set to, O(state=present) is refused for the role of the run itself (the
-        caller's, and that of O(assume_role_arn) and of who assumes it), for a control-plane role of
-        Anyscale, as far as it is known, and for roles of AWS (service-linked ones, and those under
-        C(/aws-reserved/)).
+      - Whatever this is set to, a change is refused for the role of the run itself (the caller's, and
+        that of O(assume_role_arn) and of who assumes it) and for roles of AWS (service-linked ones,
+        and those under C(/aws-reserved/)), and O(state=present) for a control-plane role of Anyscale,
+        as far as it is known.
       - It is not used for O(state=absent), nor where nothing has to change.
     type: bool
     default: false

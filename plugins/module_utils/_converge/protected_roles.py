@@ -85,8 +85,8 @@ def refuse_own(role_arn: str, own_arns: t.Iterable[str]) -> None:
     for own_arn in own_arns:
         if _role_of(own_arn) == _identity(role_arn):
             raise RefusedError(
-                f"{role_arn} is the role of this run itself ({own_arn}). Each cluster with it "
-                "could change every account that the run can change.",
+                f"{role_arn} is the role of this run itself ({own_arn}), which it never changes: each "
+                "cluster with it could change every account that the run can change.",
                 _SET_ROLE,
             )
 

@@ -62,10 +62,14 @@ class RoleGuard:
         if found is not None:
             refuse_other_cloud(account_id, *found)
 
+    def check_not_own(self, role_arn: str) -> None:
+        """Raise if the run itself uses the role."""
+        refuse_own(role_arn, (*self._session.caller_arns(), *self._known.own_roles))
+
     def check(self, role_arn: str) -> None:
         """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
         refuse_reserved(role_arn)
-        refuse_own(role_arn, (*self._session.caller_arns(), *self._known.own_roles))
+        self.check_not_own(role_arn)
         self.check_account(account_of(role_arn))
         found = self._registered()
         own = found[1].control_plane_arns if found else frozenset()

@@ -146,6 +146,7 @@ class TrustPlanner(PolicyPlanner[LiveTrust]):
         """What any change of the role's trust policy needs, and what clusters with the role do."""
         self.store.guard(live, plan)
         self.role_guard.check_account(account_of(live.role_arn))
+        self.role_guard.check_not_own(live.role_arn)
         if self.state == "present":
             self.role_guard.check_for_clusters(live.role_arn)
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
@@ -15,8 +16,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.regist
     registration_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
     RoleGuard,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    LiveTrust,
+    TrustPlanner,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -141,6 +147,19 @@ def test_a_role_that_is_assumed_for_any_cloud_is_refused() -> None:
     known.own_roles.add(ROLE)
     with pytest.raises(RefusedError, match="role of this run itself"):
         guard_of(Session(), known).check(ROLE)
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_ec2_trust_of_the_role_of_a_run_is_neither_added_nor_removed(state: str) -> None:
+    """A controller on EC2 could not go on without it."""
+    known, store = Known(), t.cast(t.Any, types.SimpleNamespace(guard=lambda _live, _plan: None))
+    known.own_roles.add(ROLE)
+    planner = TrustPlanner(store, guard_of(Session(), known), state)
+    live = LiveTrust("trust policy", {}, role={"Arn": ROLE})
+    with pytest.raises(RefusedError, match="role of this run itself"):
+        planner.guard(live, Plan({}, {}))
+    known.own_roles.clear()
+    planner.guard(live, Plan({}, {}))
 
 
 def test_a_control_plane_role_of_any_cloud_is_refused() -> None:
