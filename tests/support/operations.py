@@ -191,8 +191,16 @@ def _list_the_fleet(sandbox: Sandbox, _run: Run) -> Seen:
         rows = read_rows(client, Choice(), threads=1)
     except TaskError as error:
         return Seen({}, error.failure()["msg"])
-    facts = {row["cloud"]["name"]: UNKNOWN if row["failure"] else row["resources"] for row in rows}
+    facts = {
+        row["cloud"]["name"]: UNKNOWN if row["failure"] else [*map(_lasting, row["resources"])]
+        for row in rows
+    }
     return Seen(facts, " ".join(row["failure"] or "" for row in rows))
+
+
+def _lasting(resource: Json) -> Json:
+    """What is the same each time that the accounts are prepared."""
+    return {name: value for name, value in resource.items() if name != "created_at"}
 
 
 def _seed_many_roles(sandbox: Sandbox) -> None:
