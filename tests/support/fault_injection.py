@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import time
 import typing as t
 
 import pytest
@@ -15,8 +16,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import session
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import _READ_SECONDS
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import _TIMEOUTS
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import writes
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import Json
@@ -28,7 +28,10 @@ LONGEST_SECONDS = 600.0
 MOST_CALLS = 80
 PATIENCE = 0.5
 # The time-outs of AWS's and of Anyscale's client as they are, which the tests cut short.
-PATIENCE_OF = (_READ_SECONDS, t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__["timeout"])
+PATIENCE_OF = (
+    _TIMEOUTS["read_timeout"],
+    t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__["timeout"],
+)
 
 _ANYWHERE: dict[str, Json] = {
     "500": {"status": 500, "code": "InternalError"},
@@ -106,8 +109,10 @@ class Failure:
         self._clock.on_pause = self._back_after(2 if self._times == 1 else FOR_EVER)
         fault = kinds(self._operation)[self._kind]
         self._sandbox.fault(self._operation, times=self._times, skip=self._number - 1, **fault)
+        began = time.monotonic()
         with impatient(self._kind):
             yield
+        waited = time.monotonic() - began
         self._clock.on_pause = lambda: None
         self._sandbox.come_back()
         assert self._times > 1 or self._sandbox.faults() == [], "the call was not made"
@@ -115,11 +120,9 @@ class Failure:
             [call for call in self._sandbox.calls() if call["operation"] == self._operation]
         )
         assert calls <= MOST_CALLS
-        in_vain = (
-            calls * PATIENCE_OF["/" in self._operation]
-            if self._kind.startswith("no answer")
-            else 0.0
-        )
+        patience = PATIENCE_OF["/" in self._operation]
+        assert self._times > 1 or waited < patience, "its time-out is not cut short"
+        in_vain = calls * patience if self._kind.startswith("no answer") else 0.0
         assert self._clock.slept + in_vain <= LONGEST_SECONDS
 
     def _back_after(self, pauses: int) -> t.Callable[[], None]:
@@ -175,7 +178,7 @@ def impatient(kind: str) -> t.Iterator[None]:
     """Time-outs that are short, where an answer is not to come in time."""
     with pytest.MonkeyPatch.context() as patch:
         if kind.startswith("no answer"):
-            patch.setattr(session, "_READ_SECONDS", PATIENCE)
+            patch.setitem(_TIMEOUTS, "read_timeout", PATIENCE)
             patch.setitem(
                 t.cast(t.Any, AnyscaleClient.__init__).__kwdefaults__, "timeout", PATIENCE
             )

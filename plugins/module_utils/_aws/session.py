@@ -85,8 +85,7 @@ _NONE = Credentials(None, "", "", None)
 _BOTO3_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 _LEGACY_VARIABLES = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN")
 _ATTEMPTS = 8
-_READ_SECONDS = 30
-_TIMEOUTS = {"connect_timeout": 10, "read_timeout": _READ_SECONDS}
+_TIMEOUTS = {"connect_timeout": 10.0, "read_timeout": 30.0}
 _TRUNCATED_RESPONSE_SECONDS = 1.0
 # The options that determine who assumes a role.
 _OF_SOURCE = tuple(
