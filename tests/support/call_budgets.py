@@ -9,6 +9,7 @@ for it in each: their budgets.
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 from pathlib import Path
 
@@ -131,6 +132,14 @@ def _readable_by_a_deleted_principal(sandbox: Sandbox) -> None:
     delete_role(sandbox, "gone")
 
 
+def _with_policies_of_its_role(sandbox: Sandbox) -> None:
+    document = json.dumps(policy({"Effect": "Allow", "Action": "logs:*", "Resource": "*"}))
+    iam = sandbox.client("iam", ACCOUNT)
+    iam.put_role_policy(RoleName=ROLE, PolicyName="inline", PolicyDocument=document)
+    made = iam.create_policy(PolicyName="managed", PolicyDocument=document)
+    iam.attach_role_policy(RoleName=ROLE, PolicyArn=made["Policy"]["Arn"])
+
+
 def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
     put_trust(sandbox, policy(LAMBDA, EC2))
 
@@ -139,7 +148,7 @@ _NEW = {
     field: getattr(NEW, field) for field in ("trust", "bucket_policy", "profile", "compute_config")
 }
 # Before clusters run with a role: who the run itself is, and which policies the role has. The roles of
-# these scenes have none. Before any change: in which account the cloud is registered.
+# most scenes have none. Before any change: in which account the cloud is registered.
 _JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
 _SOURCE = {"GetCallerIdentity": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
@@ -161,6 +170,17 @@ SCENES: dict[str, Scene] = {
     "EC2 not trusted": Scene(
         {**_READS, **_SOURCE, **_JUDGE, "GetRole": 3, "UpdateAssumeRolePolicy": 1, RESOURCES: 1},
         {"trust": "foreign_principal"},
+    ),
+    "EC2 not trusted, and the role has policies": Scene(
+        {
+            **_READS,
+            **_SOURCE,
+            **_JUDGE,
+            **{"GetRolePolicy": 1, "GetPolicy": 1, "GetPolicyVersion": 1},
+            **{"GetRole": 3, "UpdateAssumeRolePolicy": 1, RESOURCES: 1},
+        },
+        {"trust": "foreign_principal"},
+        spoil=_with_policies_of_its_role,
     ),
     "no bucket access": Scene(
         {
