@@ -172,8 +172,13 @@ def test_no_backup_is_made_unless_asked_for(
 
 @pytest.mark.parametrize("module", MODULES)
 def test_by_default_it_is_in_the_users_home(
-    seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str
+    seeded: Sandbox,
+    run_module: Run,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
+    monkeypatch.delenv("ANSIBLE_HOME", raising=False)
     path = run_module(module, **GIVEN[module], backup=True)["backup_file"]
     assert pathlib.Path(path).parent == tmp_path / ".ansible/anyscale_backups"
 
