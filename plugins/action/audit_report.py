@@ -25,6 +25,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_res
     read_results,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
+    UNCOVERED_GROUP,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -76,7 +79,9 @@ class ActionModule(FleetAction):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         names = names if arguments["hosts"] is None else arguments["hosts"]
         results = _results(names, hostvars, arguments["results"], arguments["run"])
-        report = make_report(results, now, _collection_version(), previous)
+        report = make_report(
+            results, now, _collection_version(), previous, _not_permitted(names, hostvars)
+        )
         folder = os.path.abspath(arguments["report_dir"])
         paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
         failed = failed_clouds(report, arguments["fail_on"])
@@ -119,6 +124,12 @@ def _results(names: list[str], hostvars: t.Any, register: str, run: str | None) 
         str(name): stored[name] if name in stored else _registered(hostvars[name], register)
         for name in names
     }
+
+
+def _not_permitted(names: t.Sequence[str], hostvars: t.Any) -> frozenset[str]:
+    """The clouds of the inventory plugin that the operator neither permits nor names."""
+    groups = hostvars[names[0]].get("groups") if names else None
+    return frozenset((groups or {}).get(UNCOVERED_GROUP, ()))
 
 
 def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str]) -> None:

@@ -15,7 +15,10 @@ description:
   - Collects the result of M(rayfleet.anyscale.fleet_audit) or of M(rayfleet.anyscale.cloud_iam_info)
     of each host of the play, and writes one report in three formats.
   - A host without a result, or whose task failed, is in the report with the state V(error) and its
-    message. The state of any other cloud is that of its worst check.
+    message. The state of any other cloud is that of its worst check. Clouds in the group
+    C(anyscale_uncovered), which the inventory plugin makes of those that the fleet file neither
+    permits nor names, have the state V(not_permitted) instead, because any member of the
+    organization can register one.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   results:
@@ -56,6 +59,7 @@ options:
   fail_on:
     description:
       - Which clouds make the task fail, after the report is written.
+      - A cloud with the state V(not_permitted) never does.
       - V(never), none; V(error), those that could not be audited; V(drift), also those with a check
         that failed, and those with a check that warns or is unknown and whose evidence shows a
         document that onboarding would change.
@@ -148,7 +152,8 @@ counts:
   returned: always
   type: dict
   sample:
-    clouds: {"error": 0, "fail": 1, "unknown": 0, "warn": 0, "pass": 11, "not_applicable": 0}
+    clouds:
+      {"error": 0, "fail": 1, "unknown": 0, "warn": 0, "pass": 11, "not_applicable": 0, "not_permitted": 2}
     checks: {"fail": 2, "unknown": 0, "warn": 0, "pass": 214, "not_applicable": 0}
     changes: {"new": 0, "persisting": 2, "fixed": 9, "gone": 0}
   contains:

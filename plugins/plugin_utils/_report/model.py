@@ -18,7 +18,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 SCHEMA_VERSION = 1
 STATUSES = ("fail", "unknown", "warn", "pass", "not_applicable")  # of a check, the worst first
-STATES = ("error", *STATUSES)  # of a cloud
+NOT_PERMITTED = "not_permitted"
+STATES = ("error", *STATUSES, NOT_PERMITTED)  # of a cloud
 CHANGES = ("new", "persisting", "fixed", "gone")
 FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "drift": ("error", "fail")}
 
@@ -35,10 +36,18 @@ def make_report(
     generated_at: str,
     collection_version: str,
     previous: t.Mapping[str, t.Any] | None = None,
+    not_permitted: t.Container[str] = (),
 ) -> Json:
-    """The report of the results of hosts, by name. ``previous`` is an earlier report."""
+    """The report of the results of hosts, by name. ``previous`` is an earlier report.
+
+    not_permitted: the clouds that the operator neither permits nor names. Anybody can register such
+    a cloud, in any state, so that it has a state of its own and fails no audit.
+    """
     before = None if previous is None else _findings(previous)
     clouds = [_cloud(name, result, before) for name, result in results.items()]
+    for cloud in clouds:
+        if cloud["name"] in not_permitted:
+            cloud["state"] = NOT_PERMITTED
     checks = [check for cloud in clouds for check in cloud["checks"]]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -90,7 +99,7 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
         cloud["name"]
         for cloud in report["clouds"]
         if cloud["state"] in FAIL_ON[fail_on]
-        or (fail_on == "drift" and any(map(_is_drift, cloud["checks"])))
+        or (fail_on == "drift" and cloud["state"] != NOT_PERMITTED and _has_drift(cloud))
     ]
 
 
@@ -125,6 +134,10 @@ def json_parts(
 def to_json(report: Json) -> t.Iterator[str]:
     """The whole report, cloud by cloud."""
     return json_parts(report, "clouds")
+
+
+def _has_drift(cloud: t.Mapping[str, t.Any]) -> bool:
+    return any(map(_is_drift, cloud["checks"]))
 
 
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:

@@ -283,6 +283,7 @@ def test_check_mode_counts_and_writes_nothing(audit: Audit) -> None:
         "warn": 0,
         "pass": 1,
         "not_applicable": 0,
+        "not_permitted": 0,
     }
     assert not (audited.folder / "out").exists()
 
@@ -605,6 +606,7 @@ def test_the_counts_and_the_paths_are_published(
         "warn": 0,
         "pass": 0,
         "not_applicable": 0,
+        "not_permitted": 0,
     }
     assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
     assert f"Report: {page}" in first.output

@@ -5,7 +5,7 @@
 // The model of the page: rows with their search text and sort keys, and the filters.
 
 const STATUSES = ["fail", "unknown", "warn", "pass", "not_applicable"];
-const STATES = ["error", ...STATUSES];
+const STATES = ["error", ...STATUSES, "not_permitted"];
 const CHANGES = ["new", "persisting", "fixed", "gone"];
 const WORDS = {
   error: "Error",
@@ -14,6 +14,7 @@ const WORDS = {
   warn: "Warning",
   pass: "Pass",
   not_applicable: "Not applicable",
+  not_permitted: "Not permitted",
   new: "New",
   persisting: "Persisting",
   fixed: "Fixed",

@@ -339,3 +339,27 @@ def test_a_number_that_is_not_finite_does_not_spoil_the_report() -> None:
     read = json.loads(text, parse_constant=pytest.fail)
     assert read["clouds"][0]["checks"][0]["evidence"]["limits"] == ["inf", "1e999", 100.0, 0.5]
     assert parse_report(text, "report.json") == made
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        pytest.param(of_statuses("pass", "fail"), id="a check fails"),
+        pytest.param(of_statuses("pass", "unknown"), id="a check is unknown"),
+        pytest.param({"failed": True, "msg": "No."}, id="it could not be audited"),
+        pytest.param(None, id="there is no result"),
+        pytest.param(
+            result("vision", check("trust_ec2", "warn", evidence={"after": {}})),
+            id="onboarding would change it",
+        ),
+    ],
+)
+def test_what_anybody_can_register_fails_no_audit(found: t.Any) -> None:
+    """And is in the report all the same, with a state of its own."""
+    made = make_report({"vision": found}, NOW, "0.2.0", not_permitted={"vision"})
+    [cloud] = made["clouds"]
+    assert cloud["state"] == "not_permitted"
+    assert made["totals"]["clouds"] == {**dict.fromkeys(STATES, 0), "not_permitted": 1}
+    assert [failed_clouds(made, fail_on) for fail_on in ("never", "error", "drift")] == [[]] * 3
+    permitted = report({"vision": found})["clouds"][0]
+    assert (cloud["checks"], cloud["error"]) == (permitted["checks"], permitted["error"])
