@@ -55,9 +55,11 @@ options:
         C(PowerUserAccess) is attached to it, or if a statement without a condition, of an inline
         policy or of an attached policy of the account, allows C(sts:AssumeRole) or C(iam:*) on all
         resources, in any notation. One action of IAM with which a role gives itself permissions is
-        enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion)
+        enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion),
+        also on the role itself or on a policy that is attached to it
         (see L(IAM, actions, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).
-        A Deny and a permissions boundary are not taken into account.
+        So is C(sts:AssumeRole) on all roles of any account, or on the role of the run itself. A Deny
+        and a permissions boundary are not taken into account.
       - Whatever this is set to, a change is refused for the role of the run itself (the caller's, and
         that of O(assume_role_arn) and of who assumes it) and for roles of AWS (service-linked ones,
         and those under C(/aws-reserved/)), and O(state=present) for a control-plane role of Anyscale,

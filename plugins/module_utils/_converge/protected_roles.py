@@ -11,6 +11,7 @@ register any role for a cloud, so that a role is judged by what it is, not by wh
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -48,7 +49,6 @@ _ADMINISTRATOR_POLICIES = ("AdministratorAccess", "IAMFullAccess", "PowerUserAcc
 # Each of these, on any resource of its kind, is enough to get every permission in the account.
 # The kinds are those of ARNs: https://docs.aws.amazon.com/service-authorization/latest/reference/
 _ADMINISTRATOR_ACTIONS = {
-    "sts:AssumeRole": "role",
     "iam:AttachRolePolicy": "role",
     "iam:PutRolePolicy": "role",
     "iam:UpdateAssumeRolePolicy": "role",
@@ -63,8 +63,13 @@ _ADMINISTRATOR_ACTIONS = {
     "iam:CreatePolicyVersion": "policy",
     "iam:SetDefaultPolicyVersion": "policy",
 }
+# Each of these is enough on the role itself, or on a policy that is attached to it.
+_ITSELF = ("iam:AttachRolePolicy", "iam:PutRolePolicy")
+_ITS_POLICY = ("iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion")
+_ASSUME = "sts:AssumeRole"
 # Names that have nothing in common: a pattern that matches both matches any.
 _ANY_NAMES = ("q7Zx0", "W-k_3m.e4")
+_ACCOUNT_DIGITS = 12
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -83,7 +88,8 @@ def refuse_own(role_arn: str, own_arns: t.Iterable[str]) -> None:
     own_arns: of roles, and of callers, which may be sessions of roles.
     """
     for own_arn in own_arns:
-        if _role_of(own_arn) == _identity(role_arn):
+        own_role = _role_arn_of(own_arn)
+        if own_role and _identity(own_role) == _identity(role_arn):
             raise RefusedError(
                 f"{role_arn} is the role of this run itself ({own_arn}), which it never changes: each "
                 "cluster with it could change every account that the run can change.",
@@ -122,58 +128,89 @@ def administrator_policy(attached: t.Iterable[str]) -> str:
     return ""
 
 
-def administrator_statement(role_arn: str, name: str, document: Document) -> str:
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """A role whose policies are judged. policies: the ARNs of the account's policies that are
+    attached to it. own_arns: of the roles and the callers of the run.
+    """
+
+    role_arn: str
+    policies: tuple[str, ...] = ()
+    own_arns: tuple[str, ...] = ()
+
+    def escalations(self, raw: RawStatement) -> t.Iterator[tuple[str, list[str], str]]:
+        """What could give the role every permission by a statement: an action, the ARNs that the
+        statement must include all of, and what they are.
+        """
+        partition, account_id = partition_of(self.role_arn), account_of(self.role_arn)
+        for account in (account_id, *_accounts_in(raw)):
+            yield _ASSUME, _any_of("role", partition, account), "any role of an account"
+        for action, kind in _ADMINISTRATOR_ACTIONS.items():
+            yield action, _any_of(kind, partition, account_id), f"any {kind}"
+        for action in _ITSELF:
+            yield action, [self.role_arn], "the role itself"
+        for action in _ITS_POLICY:
+            for arn in self.policies:
+                yield action, [arn], f"policy {role_name_of(arn)}, which is attached to it"
+        for arn in self.own_arns:
+            if role := _role_arn_of(arn):
+                yield _ASSUME, [role], f"the role of this run ({role})"
+
+
+def administrator_statement(judged: Judged, name: str, document: Document) -> str:
     """Why a role with this policy is like an administrator; empty if it is not: no statement allows
-    one of the actions on all resources, without a condition.
+    one of the actions on what is enough, without a condition.
 
     A Deny and a permissions boundary are not taken into account: what they leave over is not
     judged here.
     """
     for index, raw in enumerate(statements_of(document)):
-        action = _administrator_action(role_arn, raw)
-        if action:
-            return (
-                f"{describe_statement(raw, index)} of policy {name} allows {action} on everything"
-            )
-    return ""
-
-
-def _administrator_action(role_arn: str, raw: RawStatement) -> str:
-    if raw.get("Effect") != "Allow" or raw.get("Condition"):
-        return ""
-    for action, kind in _ADMINISTRATOR_ACTIONS.items():
-        if _includes_action(raw, action.lower()) and _includes_all(raw, _any_of(kind, role_arn)):
-            return action
+        if raw.get("Effect") != "Allow" or raw.get("Condition"):
+            continue
+        for action, arns, what in judged.escalations(raw):
+            if _includes_action(raw, action.lower()) and _includes_all(raw, arns):
+                where = describe_statement(raw, index)
+                return f"{where} of policy {name} allows {action} on {what}"
     return ""
 
 
 def _includes_action(raw: RawStatement, action: str) -> bool:
     """Whether a statement is about an action, which is in lower case."""
     if "NotAction" in raw:
-        return not _matches_one(as_list(raw["NotAction"]), action, str.lower)
-    return _matches_one(as_list(raw.get("Action")), action, str.lower)
+        return not _matches_one((str(name).lower() for name in as_list(raw["NotAction"])), action)
+    return _matches_one((str(name).lower() for name in as_list(raw.get("Action"))), action)
 
 
 def _includes_all(raw: RawStatement, arns: t.Sequence[str]) -> bool:
-    """Whether a statement is about all resources, of which these are two. A few exceptions change
-    nothing.
+    """Whether a statement is about all of these resources. Of two that stand for any, it may except
+    one: a few exceptions change nothing.
     """
     if "NotResource" in raw:
-        return not all(_matches_one(as_list(raw["NotResource"]), arn, str) for arn in arns)
-    patterns = as_list(raw.get("Resource"))
-    return all(_matches_one(patterns, arn, _without_variables) for arn in arns)
+        return not all(_matches_one(as_list(raw["NotResource"]), arn) for arn in arns)
+    patterns = [_without_variables(str(pattern)) for pattern in as_list(raw.get("Resource"))]
+    return all(_matches_one(patterns, arn) for arn in arns)
 
 
-def _matches_one(
-    patterns: t.Iterable[t.Any], text: str, pattern_of: t.Callable[[str], str]
-) -> bool:
-    return any(matches_pattern(pattern_of(str(pattern)), text) for pattern in patterns)
+def _matches_one(patterns: t.Iterable[t.Any], text: str) -> bool:
+    return any(matches_pattern(str(pattern), text) for pattern in patterns)
 
 
-def _any_of(kind: str, role_arn: str) -> list[str]:
-    """ARNs of resources of a kind in the role's account that have no more in common than that."""
-    start = f"arn:{partition_of(role_arn)}:iam::{account_of(role_arn)}:{kind}/"
-    return [start + name for name in _ANY_NAMES]
+def _accounts_in(raw: RawStatement) -> t.Iterator[str]:
+    """An account for each of the patterns of a statement that matches some accounts, and one that no
+    pattern names.
+    """
+    yield "0" * _ACCOUNT_DIGITS
+    for pattern in as_list(raw.get("Resource")):
+        fields = str(pattern).split(":")
+        start, star, end = (fields[4] if len(fields) > 4 else "").replace("?", "0").partition("*")
+        end = end.replace("*", "")
+        missing = _ACCOUNT_DIGITS - len(start) - len(end)
+        yield f"{start}{'0' * missing if star else ''}{end}"
+
+
+def _any_of(kind: str, partition: str, account_id: str) -> list[str]:
+    """ARNs of resources of a kind in an account that have no more in common than that."""
+    return [f"arn:{partition}:iam::{account_id}:{kind}/{name}" for name in _ANY_NAMES]
 
 
 def _without_variables(pattern: str) -> str:
@@ -185,11 +222,14 @@ def _identity(role_arn: str) -> tuple[str, str]:
     return role_identity(account_of(role_arn), role_arn)
 
 
-def _role_of(own_arn: str) -> tuple[str, str] | None:
-    """The identity of a role, or of the role whose session a caller is; ``None`` for a user."""
+def _role_arn_of(own_arn: str) -> str:
+    """The ARN of a role, or of the role whose session a caller is, without its path, which the ARN of
+    a session does not have; empty for a user.
+    """
     arn = parse_arn(own_arn)
-    kind, *names = arn.resource.split("/") if arn else [""]
-    if arn is None or kind not in ("role", "assumed-role") or not names:
-        return None
-    # The name of a session is the last part of its ARN; a role's is its own.
-    return role_identity(arn.account_id, names[-1 if kind == "role" else 0])
+    kind, _slash, name = arn.resource.partition("/") if arn else ("", "", "")
+    if arn is None or kind not in ("role", "assumed-role") or not name:
+        return ""
+    if kind == "role":
+        return own_arn
+    return f"arn:{arn.partition}:iam::{arn.account_id}:role/{name.partition('/')[0]}"

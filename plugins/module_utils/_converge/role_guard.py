@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
+    Judged,
     administrator_policy,
     administrator_statement,
     refuse_administrator,
@@ -64,7 +65,7 @@ class RoleGuard:
 
     def check_not_own(self, role_arn: str) -> None:
         """Raise if the run itself uses the role."""
-        refuse_own(role_arn, (*self._session.caller_arns(), *self._known.own_roles))
+        refuse_own(role_arn, self._own_arns())
 
     def check(self, role_arn: str) -> None:
         """Raise if the role is not the customer's, or if it is one that the run or Anyscale uses."""
@@ -80,6 +81,10 @@ class RoleGuard:
         self.check(role_arn)
         if not self._allow_privileged:
             refuse_administrator(role_arn, self._administrator(role_arn))
+
+    def _own_arns(self) -> tuple[str, ...]:
+        """The ARNs of the roles that the run uses, and of its callers."""
+        return *self._session.caller_arns(), *sorted(self._known.own_roles)
 
     def _administrator(self, role_arn: str) -> str:
         """Why a role is like an administrator. Its policies are read once in a run."""
@@ -102,8 +107,9 @@ class RoleGuard:
             *iam.inline_policies(name).items(),
             *((role_name_of(arn), iam.managed_policy(arn)) for arn in own),
         ]
+        judged = Judged(role_arn, tuple(own), self._own_arns())
         reasons = (
-            administrator_statement(role_arn, policy, parse_policy(document, f"policy {policy}"))
+            administrator_statement(judged, policy, parse_policy(document, f"policy {policy}"))
             for policy, document in documents
         )
         return next(filter(None, reasons), "")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.protected_roles import (
+    Judged,
     administrator_policy,
     administrator_statement,
     refuse_administrator,
@@ -104,6 +105,13 @@ def allow(action: t.Any, resource: t.Any = "*", **more: t.Any) -> dict[str, t.An
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
+POLICY = f"arn:aws:iam::{ACCOUNT}:policy/team/ops"
+RUN = f"arn:aws:iam::{OTHER}:role/ops/onboarding"
+OWN_ARNS = (
+    f"arn:aws:iam::{OTHER}:user/operator",
+    RUN,
+    f"arn:aws:sts::{OTHER}:assumed-role/ci-runner/job-7",
+)
 ALL_ROLES = f"arn:aws:iam::{ACCOUNT}:role/*"
 LIKE_AN_ADMINISTRATOR: dict[str, dict[str, t.Any]] = {
     "everything": allow("*"),
@@ -135,6 +143,38 @@ LIKE_AN_ADMINISTRATOR: dict[str, dict[str, t.Any]] = {
         "NotAction": ["sts:*", "iam:CreateUser"],
         "Resource": "*",
     },
+    "the roles of another account": allow("sts:AssumeRole", f"arn:aws:iam::{OTHER}:role/*"),
+    "the roles of accounts that begin with a digit": allow(
+        "sts:AssumeRole", "arn:aws:iam::2*:role/*"
+    ),
+    "the roles of accounts with digits in them": allow(
+        "sts:AssumeRole", "arn:aws:iam::?1*7*2:role/*"
+    ),
+    "the roles of another account, all of IAM": allow("sts:*", f"arn:aws:iam::{OTHER}:*"),
+    "all resources but the roles of its account": {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "NotResource": ALL_ROLES,
+    },
+    "its own inline policies": allow("iam:PutRolePolicy", ROLE),
+    "its own policies, in a pattern": allow("iam:Attach*", f"arn:aws:iam::{ACCOUNT}:role/ray-*"),
+    "its own policies, with a variable": allow(
+        "iam:PutRolePolicy", "arn:aws:iam::${aws:PrincipalAccount}:role/ray-team-a"
+    ),
+    "all but the others' policies": {
+        "Effect": "Allow",
+        "Action": "iam:PutRolePolicy",
+        "NotResource": f"{ROLE}-2",
+    },
+    "the content of its own policy": allow("iam:CreatePolicyVersion", POLICY),
+    "the version of its own policy": allow(
+        "iam:SetDefaultPolicyVersion", f"arn:aws:iam::{ACCOUNT}:policy/team/*"
+    ),
+    "the role of the run": allow("sts:AssumeRole", RUN),
+    "the role of the run, in a pattern": allow("sts:AssumeRole", "arn:aws:iam::*:role/ops/*"),
+    "the role of the caller's session": allow(
+        "sts:AssumeRole", f"arn:aws:iam::{OTHER}:role/ci-runner"
+    ),
     "all resources but one": {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -160,7 +200,22 @@ HARMLESS: dict[str, dict[str, t.Any]] = {
     "one role": allow("sts:AssumeRole", f"arn:aws:iam::{OTHER}:role/reader"),
     "the roles of a prefix": allow("sts:AssumeRole", "arn:aws:iam::*:role/ray-*"),
     "the roles of a path": allow("iam:*", f"arn:aws:iam::{ACCOUNT}:role/ray/*"),
-    "the roles of another account": allow("sts:AssumeRole", f"arn:aws:iam::{OTHER}:role/*"),
+    "reading itself": allow(["iam:GetRole", "iam:ListRolePolicies"], ROLE),
+    "its own name in another account": allow("iam:*", ROLE.replace(ACCOUNT, OTHER)),
+    "the policies of another role": allow("iam:PutRolePolicy", f"{ROLE}-2"),
+    "itself, as a role to assume": allow("sts:AssumeRole", ROLE),
+    "another policy of the account": allow("iam:*", f"arn:aws:iam::{ACCOUNT}:policy/other"),
+    "its own policy, under a condition": allow(
+        "iam:PutRolePolicy", ROLE, Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    ),
+    "all roles of other accounts, whose names begin with letters": allow(
+        "sts:AssumeRole", "arn:aws:iam::*:role/ops-*"
+    ),
+    "all resources but the roles of all accounts": {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "NotResource": "arn:aws:iam::*:role/*",
+    },
     "everything in a bucket": allow("*", ["arn:aws:s3:::data", "arn:aws:s3:::data/*"]),
     "all actions but those for administrators": {
         "Effect": "Allow",
@@ -178,7 +233,8 @@ HARMLESS: dict[str, dict[str, t.Any]] = {
 
 def why(*statements: dict[str, t.Any]) -> str:
     """Why a role with a policy of these statements is like an administrator."""
-    return administrator_statement(ROLE, "ops", {"Statement": list(statements)})
+    judged = Judged(ROLE, policies=(POLICY,), own_arns=OWN_ARNS)
+    return administrator_statement(judged, "ops", {"Statement": list(statements)})
 
 
 @pytest.mark.parametrize("case", LIKE_AN_ADMINISTRATOR)

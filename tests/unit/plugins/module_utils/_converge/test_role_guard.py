@@ -34,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/team/ray"
 OWN = f"arn:aws:iam::{ACCOUNT}:policy/ops"
+CALLER = f"arn:aws:iam::{ACCOUNT}:role/operator"
 OF_AWS = "arn:aws:iam::aws:policy"
 READ = {"Effect": "Allow", "Action": "iam:Get*", "Resource": "*"}
 WRITE = {"Effect": "Allow", "Action": "iam:*", "Resource": "*"}
@@ -50,7 +51,7 @@ class Session:
 
     def caller_arns(self) -> tuple[str, ...]:
         """Somebody else."""
-        return (f"arn:aws:iam::{ACCOUNT}:user/operator",)
+        return (CALLER,)
 
     def call(self, _service: str, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         """An answer of IAM."""
@@ -88,6 +89,14 @@ def statement(raw: t.Any) -> dict[str, t.Any]:
 ADMINISTRATORS: dict[str, tuple[Session, str]] = {
     "a policy of AWS": (Session([f"{OF_AWS}/PowerUserAccess"]), "PowerUserAccess is attached"),
     "a policy of the account": (Session([OWN], ops=statement(WRITE)), "policy ops"),
+    "a policy of the account that lets it change itself": (
+        Session([OWN], ops=statement({**WRITE, "Resource": OWN})),
+        "policy ops allows iam:CreatePolicyVersion on policy ops, which is attached to it",
+    ),
+    "an inline policy that lets it assume the role of the run": (
+        Session(inline=statement({**WRITE, "Action": "sts:AssumeRole", "Resource": CALLER})),
+        "policy inline allows sts:AssumeRole on the role of this run",
+    ),
     "an inline policy": (Session(inline=statement([READ, WRITE])), "Statement 2 .* policy inline"),
     "the last of many": (
         Session([f"{OF_AWS}/ReadOnlyAccess", OWN], a=statement(READ), ops=statement(WRITE)),
