@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     FAIL,
+    PASS,
     Outcome,
     failed,
     onboard,
@@ -61,39 +62,43 @@ def trust_ec2(facts: Facts) -> Outcome:
             "Create it, or set cloud_iam_role (the module's option role) to the role that clusters "
             "should run with.",
         )
-    service = ec2_service(partition_of(facts.live_role()["Arn"]))
     named = [
         (describe_statement(raw, index), raw)
         for index, raw in enumerate(statements_of(facts.trust.get()))
     ]
+    denying = _denying(named, facts)
+    if denying and denying.status == FAIL:
+        return denying
+    allowing = _allowing(named, facts)
+    return denying or allowing if allowing.status == PASS else allowing
+
+
+def _allowing(named: t.Iterable[tuple[str, RawStatement]], facts: Facts) -> Outcome:
+    """The outcome for the statement that allows EC2 the role most surely."""
+    service = ec2_service(partition_of(facts.live_role()["Arn"]))
     allowing = [
         (_meets_condition(raw, facts), where)
         for where, raw in named
         if trust_policy_plan.allows(raw, service)
     ]
-    denying = _denying(named, facts)
-    if denying and denying.status == FAIL:
-        return denying
-    if not allowing:
-        return failed(
-            "No statement of the trust policy allows EC2 to assume the role.",
-            _CONVERGE,
-            **_change(facts),
-        )
-    verdicts = dict(reversed(allowing))
+    verdicts = dict(reversed(allowing))  # the first statement of each verdict
     if True in verdicts:
-        return denying or passed(f"{verdicts[True]} allows EC2 to assume the role.")
+        return passed(f"{verdicts[True]} allows EC2 to assume the role.")
+    change = _change(facts)
     if None in verdicts:
         reason = (
             f"{verdicts[None]} allows EC2 to assume the role only under a Condition, which may not "
             "be met for every cluster."
         )
-        return warned(reason, _CONVERGE, **_change(facts))
+        return warned(reason, _CONVERGE, **change)
+    if False in verdicts:
+        reason = (
+            f"{verdicts[False]} allows EC2 to assume the role only under a Condition, which EC2 "
+            "does not meet."
+        )
+        return failed(reason, _CONVERGE, **change)
     return failed(
-        f"{verdicts[False]} allows EC2 to assume the role only under a Condition, which EC2 does "
-        "not meet.",
-        _CONVERGE,
-        **_change(facts),
+        "No statement of the trust policy allows EC2 to assume the role.", _CONVERGE, **change
     )
 
 
