@@ -105,15 +105,6 @@ def canonical(raw: t.Mapping[str, t.Any], arns: t.Mapping[str, str] | None = Non
     )
 
 
-def statements_equal(
-    one: t.Mapping[str, t.Any],
-    other: t.Mapping[str, t.Any],
-    arns: t.Mapping[str, str] | None = None,
-) -> bool:
-    """Whether two raw statements mean the same."""
-    return canonical(one, arns) == canonical(other, arns)
-
-
 def policies_equal(
     one: t.Mapping[str, t.Any],
     other: t.Mapping[str, t.Any],

@@ -33,8 +33,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    canonical,
     policies_equal,
-    statements_equal,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
@@ -122,7 +122,7 @@ def assert_ours(raw: Raw, *principals: str) -> None:
     """Whether a statement is ours for just these principals, in the spelling that Anyscale's
     check reads.
     """
-    assert statements_equal(raw, ours(*principals))
+    assert canonical(raw) == canonical(ours(*principals))
     assert as_list(raw["Principal"]["AWS"]) == sorted(principals)
     assert sorted(raw["Action"]) == sorted(EIGHT)
 
@@ -536,7 +536,7 @@ def test_a_deleted_principal_in_an_unmanaged_statement_stays_without_pruning() -
 def test_a_deleted_principal_in_an_unmanaged_statement_is_pruned_on_request() -> None:
     plan = decided(policy(TLS_ONLY, STALE, ours()), prune=True)
     assert left(plan)[0] == TLS_ONLY
-    assert statements_equal(left(plan)[1], {**STALE, "Principal": {"AWS": ROLE_B}})
+    assert canonical(left(plan)[1]) == canonical({**STALE, "Principal": {"AWS": ROLE_B}})
     assert left(plan)[2] == ours()
     assert plan.reasons == ("dangling_principal_in_other_statement",)
 
@@ -558,7 +558,9 @@ def test_pruning_never_makes_a_deny_hit_more_roles_or_fewer() -> None:
         Resource=OBJECTS_ARN,
     )
     plan = decided(policy(protecting, ours()), prune=True)
-    assert statements_equal(left(plan)[0], {**protecting, "NotPrincipal": {"AWS": [ROLE, ROOT]}})
+    assert canonical(left(plan)[0]) == canonical(
+        {**protecting, "NotPrincipal": {"AWS": [ROLE, ROOT]}}
+    )
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
@@ -858,7 +860,7 @@ def test_absent_prunes_deleted_principals_from_ours_and_on_request_from_unmanage
     document = policy(STALE, ours(ROLE, ROLE_B, FORMER_ID))
     kept, cleaned = left(absent(document)), left(absent(document, prune=True))
     assert kept[0] == STALE
-    assert statements_equal(cleaned[0], {**STALE, "Principal": {"AWS": ROLE_B}})
+    assert canonical(cleaned[0]) == canonical({**STALE, "Principal": {"AWS": ROLE_B}})
     for raws in (kept, cleaned):
         assert_ours(raws[1], ROLE_B)
 
