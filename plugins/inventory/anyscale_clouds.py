@@ -116,9 +116,9 @@ options:
         of the role, such as C(cloud_iam_publish)) and C(skip) (V(true) creates no host).
       - In strings, V({account_id}), V({cloud_id}), V({cloud}) (the name of the cloud) and
         V({region}) are replaced. A cloud for which that is not possible is not covered. A role or
-        bucket with V({cloud}) in it is judged by C(allow), because members of the organization
-        choose that name, and C(assume_role_arn) and C(assume_role_external_id) cannot have it. In
-        patterns, the values match literally. Jinja templates are not evaluated; they are an error.
+        bucket with V({cloud}) or V({region}) in it is judged by C(allow), because members of the
+        organization choose these, and C(assume_role_arn) and C(assume_role_external_id) cannot have
+        V({cloud}). In patterns, the values match literally. Jinja templates are not evaluated; they are an error.
     type: str
   clouds:
     description:
