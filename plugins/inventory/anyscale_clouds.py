@@ -62,6 +62,12 @@ description:
     fact is V(null)."
   - "B(Connection): no variable of the connection is set. The playbooks of this collection run on
     the controller; plays of your own need C(connection: local)."
+  - "B(Other inventory sources) must be read before this one: put its C(-i) last, or give its file
+    the last name in an inventory directory. Of hosts and groups that are added later, the plugin
+    cannot know that they have the name of a cloud. The playbooks of this collection refuse a cloud
+    with the name of a group of other hosts, and one to which another source has added connection
+    variables (C(ansible_host), C(ansible_connection), and so on). Those that O(compose) sets are
+    listed in C(anyscale_connection_variables)."
 extends_documentation_fragment:
   - rayfleet.anyscale._anyscale
   - rayfleet.anyscale._anyscale.plugins
@@ -261,7 +267,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts
     unmet_patterns,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.other_sources import (
+    KNOWN_CONNECTION,
     OtherSources,
+    connection_variables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.problems import (
     Problem,
@@ -400,6 +408,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         strict = self.get_option("strict")
         variables = added.get_vars()
         self._set_composite_vars(self.get_option("compose"), variables, host.name, strict=strict)
+        known = sorted(connection_variables(added.vars))
+        if known:
+            added.set_variable(KNOWN_CONNECTION, known)
         self._add_host_to_composed_groups(
             self.get_option("groups"), variables, host.name, strict=strict
         )

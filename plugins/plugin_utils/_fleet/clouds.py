@@ -128,6 +128,7 @@ class CloudVariables:
         values: Variables = {}
         try:
             values = self._hosts.templated(variables, _NAMES)
+            self._hosts.refuse_merged(name)
             refuse_unknown_variables(variables, name)
             allowed = authority.readable if self._reads_only else authority.permitted
             settings = parse_settings(allowed(values))

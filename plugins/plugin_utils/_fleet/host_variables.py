@@ -25,6 +25,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     SWITCH,
     is_this_python,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.merged_hosts import (
+    refuse_merged,
+)
 
 Variables = dict[str, t.Any]
 
@@ -57,6 +60,12 @@ class HostVariables:
             _hosts=self._hosts,
             _hosts_all=self._all_hosts,
         )
+
+    def refuse_merged(self, name: str) -> None:
+        """Raise InputError for a cloud that has become one with a host or group of another inventory
+        source.
+        """
+        refuse_merged(self._inventory, name)
 
     def of_whole_inventory(self) -> list[Variables]:
         """The variables that each host has of its own, whatever the limit of the run, not

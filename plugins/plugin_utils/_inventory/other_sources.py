@@ -10,6 +10,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.inventory.data import InventoryData
@@ -20,6 +21,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import Host
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.problems import Problem
 
+# A host variable: the names of its connection variables when this plugin was done with it.
+KNOWN_CONNECTION = "anyscale_connection_variables"
+
+_CONNECTION = re.compile(r"ansible_(host|port|user|connection|(ssh|winrm|psrp|paramiko)_\w+)\Z")
 # By which a host of another source says that it is a cloud; one of this plugin's always has both.
 _CLOUD, _RESOURCE = ("cloud_iam_cloud_id", "anyscale_cloud_id"), "anyscale_resource_id"
 
@@ -31,11 +36,11 @@ class OtherSources:
         self._variables = {
             name: frozenset(host.vars)
             for name, host in inventory.hosts.items()
-            if not _is_made_here(host.vars)
+            if not is_made_here(host.vars)
         }
         self._hosts = {name: _identity(host.vars) for name, host in inventory.hosts.items()}
         self._groups = {
-            name: any(not _is_made_here(host.vars) for host in group.get_hosts())
+            name: any(not is_made_here(host.vars) for host in group.get_hosts())
             for name, group in inventory.groups.items()
         }
 
@@ -81,5 +86,11 @@ def _identity(variables: t.Mapping[str, t.Any]) -> str:
     return f"{cloud_id}.{resource_id}" if cloud_id and resource_id else cloud_id
 
 
-def _is_made_here(variables: t.Mapping[str, t.Any]) -> bool:
+def is_made_here(variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether a host is a cloud of this plugin, by its own variables."""
     return _RESOURCE in variables
+
+
+def connection_variables(variables: t.Iterable[str]) -> set[str]:
+    """Those by which Ansible reaches a host. This plugin sets none of them by itself."""
+    return {name for name in variables if _CONNECTION.match(name)}

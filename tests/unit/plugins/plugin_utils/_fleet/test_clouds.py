@@ -115,3 +115,53 @@ def test_the_roles_that_are_assumed_for_the_clouds_are_known() -> None:
     }
     clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {})
     assert clouds.assumed_roles == {ARN.format("onboarding"), ARN.format("of-the-lab")}
+
+
+PLUGINS = {"anyscale_resource_id": "cldrsrc_1", "cloud_iam_account_id": "123456789012"}
+MERGED: dict[str, tuple[dict[str, t.Any], dict[str, list[str]], str]] = {
+    "a host of another source": (
+        {**PLUGINS, "ansible_host": "10.0.0.5", "ansible_connection": "ssh"},
+        {},
+        "has the name of a host of another inventory source, which sets ansible_connection, ansible_host",
+    ),
+    "what compose sets": (
+        {
+            **PLUGINS,
+            "ansible_connection": "local",
+            "anyscale_connection_variables": ["ansible_connection"],
+        },
+        {},
+        "",
+    ),
+    "a constructed variable": ({**PLUGINS, "cloud_iam_dest": "/srv/vision.yml"}, {}, ""),
+    "a group of other hosts": (PLUGINS, {"vision": ["web"]}, "has the name of a group"),
+    "a group without hosts": (PLUGINS, {"vision": []}, "has the name of a group"),
+    "a group of clouds": (PLUGINS, {"vision": ["vision"]}, ""),
+    "a group of another name": (PLUGINS, {"web": ["web"]}, ""),
+    "written by hand": (
+        {"cloud_iam_account_id": "123456789012", "ansible_host": "10.0.0.5"},
+        {"vision": ["web"]},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MERGED)
+def test_a_cloud_that_became_one_with_a_host_or_group_of_a_later_source_is_an_error(
+    case: str,
+) -> None:
+    """Of that cloud alone."""
+    variables, groups, message = MERGED[case]
+    action = action_of(vision=variables, web={}, speech=PLUGINS)
+    inventory = action._task.get_variable_manager()._inventory
+    for group, hosts in groups.items():
+        inventory.add_group(group)
+        for host in hosts:
+            inventory.add_host(host, group)
+    for uses_engine in (True, False):
+        clouds = CloudVariables(action, "local").read(["vision", "speech"], uses_engine, {})
+        read = clouds.for_engine.get("vision")
+        error = read.error if read else None
+        assert message in (error.message if error else "")
+        assert bool(error) is bool(message)
+        assert "speech" in (clouds.for_engine if uses_engine else clouds.for_role)
