@@ -15,7 +15,11 @@ description:
   - The trust holds if a statement allows V(sts:AssumeRole), written as a string and without a
     condition, to V(ec2.amazonaws.com). This is what C(anyscale cloud verify) accepts. A list that
     contains only this action, which AWS accepts as well, is rewritten to the string if the
-    statement is for EC2 alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust) is appended.
+    statement is for EC2 alone. Otherwise a statement with the Sid V(AnyscaleEC2Trust) is appended,
+    with a number at its end if another statement has that Sid.
+  - A statement with that Sid for EC2 alone is put back as it was if it was edited, for example by a
+    condition, of which a warning tells. If it has more actions, such as V(sts:TagSession), it stays
+    as it is.
   - If the trust already holds, nothing is written and no permission to write is needed.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes

@@ -21,8 +21,9 @@ description:
   - The access of other principals does not change. Those in a statement with that Sid that grants
     exactly the O(actions) stay in it. A statement with that Sid that grants anything else keeps its
     other principals, content and Sid; the O(roles) are moved from it to a statement whose Sid ends
-    in a number. Only a C(*) is removed from the statement that grants the O(actions), with a
-    warning.
+    in a number, unless it grants them more than the O(actions), such as another action. Then they
+    stay in it as well, and lose nothing. Only a C(*) is removed from the statement that grants the
+    O(actions), with a warning.
   - Deny statements are evaluated. One that certainly denies a role's access is an error, one that
     may deny it is a warning.
   - If all roles already have access, nothing is written and no permission to write is needed.

@@ -282,7 +282,8 @@ class _Part(t.NamedTuple):
 
 def _part(raw: RawStatement, wanted: Wanted) -> _Part:
     """Other principals than the wanted roles are carried along only from a statement that grants
-    them all that ours does and no more, so that their access never changes.
+    them all that ours does and no more, so that their access never changes. The wanted roles are not
+    taken out of a statement that grants them more: they would lose the rest.
     """
     if not _is_ours(raw, wanted):
         return _Part(False, (), _pruned(raw, wanted) if wanted.prune else raw)
@@ -291,7 +292,8 @@ def _part(raw: RawStatement, wanted: Wanted) -> _Part:
         carried = {arn for name, arn in names.items() if name not in wanted.dangling | {"*"}}
         return _Part(True, tuple(sorted(carried)), None)
     asked = {name for role in wanted.roles for name in (role.arn, role.unique_id) if name}
-    moved = {name for name, arn in names.items() if asked & {name, arn}}
+    is_within = _is_within_ours(raw, wanted)
+    moved = {name for name, arn in names.items() if is_within and asked & {name, arn}}
     rest = without_principals(raw, "AWS", (moved | wanted.dangling).__contains__)
     return _Part(True, tuple(sorted({names[name] for name in moved})), rest)
 
@@ -299,6 +301,17 @@ def _part(raw: RawStatement, wanted: Wanted) -> _Part:
 def _is_complete(raw: RawStatement, wanted: Wanted) -> bool:
     """Whether a statement grants its principals exactly what ours does."""
     return _without_names(raw) == _without_names(_our_statement((), wanted))
+
+
+def _is_within_ours(raw: RawStatement, wanted: Wanted) -> bool:
+    """Whether a statement grants nothing that ours does not grant."""
+    statement, ours = canonical(raw), canonical(_our_statement((), wanted))
+    return (
+        statement.actions is not None
+        and statement.actions <= (ours.actions or frozenset())
+        and statement.resources is not None
+        and all(map(ours.includes_resource, statement.resources))
+    )
 
 
 def _without_names(raw: RawStatement) -> Statement:

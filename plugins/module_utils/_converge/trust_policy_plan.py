@@ -228,11 +228,15 @@ def _has_only_ec2_principal(raw: RawStatement, service: str) -> bool:
 
 
 def _is_ours(raw: RawStatement, service: str) -> bool:
-    """A statement with our Sid is not ours if another writer has added a principal, which must be
-    kept.
+    """A statement with our Sid is not ours if another writer has added a principal or an action,
+    which must be kept.
     """
     return (
-        raw.get("Sid") == SID and raw["Effect"] == "Allow" and _has_only_ec2_principal(raw, service)
+        raw.get("Sid") == SID
+        and raw["Effect"] == "Allow"
+        and _has_only_ec2_principal(raw, service)
+        and (canonical(raw).actions or frozenset()) <= {ACTION.lower()}
+        and "NotAction" not in raw
     )
 
 

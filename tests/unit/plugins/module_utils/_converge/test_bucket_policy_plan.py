@@ -316,8 +316,6 @@ def test_our_statement_keeps_its_place() -> None:
 
 OURS_EDITED = {
     "an action taken out": ours(Action=EIGHT[1:]),
-    "an action put in": ours(Action=[*EIGHT, "s3:PutBucketPolicy"]),
-    "its actions made a wildcard": ours(Action="s3:*"),
     "a Condition put in": ours(Condition={"Bool": {"aws:SecureTransport": "true"}}),
     "its resources narrowed": ours(Resource=[BUCKET_ARN, f"{BUCKET_ARN}/x/*"]),
     "its objects taken out": ours(Resource=BUCKET_ARN),
@@ -342,6 +340,41 @@ def test_a_wildcard_principal_never_stays_in_our_statement(principal: t.Any) -> 
     assert_ours(raw, ROLE)
 
 
+MORE_IN_OURS = {
+    "an action more": (ours(Action=[*EIGHT, "s3:GetObjectTagging"]), True),
+    "an action in the place of another": (ours(Action=[*EIGHT[1:], "s3:GetObjectTagging"]), False),
+    "all actions": (ours(Action="s3:*"), False),
+    "a wildcard beside ours": (ours(Action=[*EIGHT, "s3:Get*"]), True),
+    "all actions but one": (
+        without(ours(NotAction="s3:DeleteBucket"), "Action"),
+        False,
+    ),
+    "an action more, under a Condition": (
+        ours(
+            Action=[*EIGHT, "s3:GetObjectTagging"],
+            Condition={"Bool": {"aws:SecureTransport": "true"}},
+        ),
+        False,
+    ),
+    "another bucket": (ours(Resource=[BUCKET_ARN, "arn:aws:s3:::other/*"]), False),
+}
+
+
+@pytest.mark.parametrize("case", MORE_IN_OURS)
+@pytest.mark.parametrize("others", [(), (ROLE_B,)], ids=["alone", "shared"])
+def test_what_a_role_has_beyond_ours_under_our_sid_stays(
+    case: str, others: tuple[str, ...]
+) -> None:
+    """In its statement, which is as good as another writer's. Ours is added where access is missing."""
+    edited, has_access = MORE_IN_OURS[case]
+    edited = {**edited, "Principal": {"AWS": [ROLE, *others]}}
+    plan = decided(policy(TLS_ONLY, edited, LOG_DELIVERY))
+    added = [] if has_access else [ours(ROLE, Sid=f"{SID}2")]
+    assert left(plan) == [TLS_ONLY, edited, LOG_DELIVERY, *added]
+    assert (plan.reasons, plan.warnings) == (() if has_access else ("access_missing",), ())
+    assert not decided(plan.after).changed
+
+
 READS_PUBLIC = {"Action": "s3:GetObject", "Resource": f"{BUCKET_ARN}/public/*"}
 UNASKED_IN_OURS = {
     "less, on a prefix": ours(ROLE_B, **READS_PUBLIC),
@@ -363,8 +396,15 @@ def test_a_principal_with_other_rights_under_our_sid_stays_with_them_in_that_sta
     assert (plan.reasons, plan.warnings) == (("access_missing",), ())
 
 
-@pytest.mark.parametrize("raw", UNASKED_IN_OURS.values(), ids=list(UNASKED_IN_OURS))
-def test_a_role_is_taken_out_of_a_shared_statement_that_differs(raw: Raw) -> None:
+LESS_IN_OURS = {
+    case: raw
+    for case, raw in UNASKED_IN_OURS.items()
+    if case not in ("one action more", "all actions")
+}
+
+
+@pytest.mark.parametrize("raw", LESS_IN_OURS.values(), ids=list(LESS_IN_OURS))
+def test_a_role_is_taken_out_of_a_shared_statement_that_gives_it_less(raw: Raw) -> None:
     others = raw["Principal"]["AWS"]
     shared = {**raw, "Principal": {"AWS": [ROLE, *others]}}
     plan = decided(policy(shared, LOG_DELIVERY))
@@ -436,7 +476,7 @@ def test_an_unmanaged_statement_with_our_sid_stays_and_ours_gets_a_number_for_al
     assert left(second) == [raw, LOG_DELIVERY, ours(ROLE, ROLE_B, Sid=f"{SID}2")]
     assert plan.result["sid"] == second.result["sid"] == f"{SID}2"
     assert f"{SID}2" in plan.result["granted_by"][ROLE]
-    edited = policy(raw, ours(ROLE, Sid=f"{SID}2", Action="s3:*"))
+    edited = policy(raw, ours(ROLE, Sid=f"{SID}2", Action=EIGHT[1:]))
     assert left(decided(edited)) == [raw, ours(ROLE, Sid=f"{SID}2")]
 
 
@@ -446,7 +486,7 @@ def test_our_statement_keeps_its_sid_beside_an_unmanaged_one_with_the_same_sid()
 
 
 def test_our_statement_is_repaired_even_where_another_grants_access() -> None:
-    plan = decided(policy(grant(), ours(Action="s3:*")))
+    plan = decided(policy(grant(), ours(Action=EIGHT[1:])))
     assert left(plan)[0] == grant()
     assert_ours(left(plan)[1], ROLE)
     assert plan.reasons == ("statement_differs",)

@@ -197,9 +197,7 @@ def test_a_list_of_the_one_action_for_ec2_alone_is_rewritten_in_its_place(
 OURS_EDITED = {
     "a Condition put in": {**ours(), "Condition": SOURCE_ACCOUNT},
     "its action made a list": {**ours(), "Action": [ASSUME]},
-    "another action": {**ours(), "Action": "sts:TagSession"},
-    "a wildcard in its action": {**ours(), "Action": "sts:*"},
-    "a further action": {**ours(), "Action": [ASSUME, "sts:TagSession"]},
+    "its action in other letters": {**ours(), "Action": ASSUME.lower()},
 }
 
 
@@ -213,11 +211,36 @@ def test_our_own_statement_is_repaired_in_its_place(edited: Raw) -> None:
 
 @pytest.mark.parametrize(
     "edited",
-    [ours() | {"Condition": SOURCE_ACCOUNT}, ours() | {"Action": "sts:*"}],
+    [ours() | {"Condition": SOURCE_ACCOUNT}, ours() | {"Action": [ASSUME]}],
     ids=["Condition", "Action"],
 )
 def test_an_edit_of_our_own_statement_is_given_as_the_reason(edited: Raw) -> None:
     assert "statement_differs" in present(policy(TRUST_LAMBDA, edited)).reasons
+
+
+MORE_IN_OURS = {
+    "another action": ({**ours(), "Action": "sts:TagSession"}, "ec2_trust_missing"),
+    "a wildcard in its action": ({**ours(), "Action": "sts:*"}, "action_not_a_string"),
+    "a further action": ({**ours(), "Action": [ASSUME, "sts:TagSession"]}, "action_not_a_string"),
+    "all actions but one": (
+        without({**ours(), "NotAction": "sts:GetFederationToken"}, "Action"),
+        "action_not_a_string",
+    ),
+    "a further action, under a Condition": (
+        {**ours(), "Action": [ASSUME, "sts:TagSession"], "Condition": SOURCE_ACCOUNT},
+        "ec2_trust_conditional",
+    ),
+}
+
+
+@pytest.mark.parametrize(("edited", "reason"), MORE_IN_OURS.values(), ids=list(MORE_IN_OURS))
+def test_what_ec2_may_do_beyond_ours_under_our_sid_stays(edited: Raw, reason: str) -> None:
+    """In its statement, which is as good as another writer's."""
+    plan = present(policy(edited, TRUST_LAMBDA))
+    added = {**ours(), "Sid": "AnyscaleEC2Trust2"}
+    assert plan.after == policy(edited, TRUST_LAMBDA, added)
+    assert plan.reasons == (reason,)
+    assert not present(plan.after).changed
 
 
 def test_a_condition_that_was_put_into_our_statement_is_not_silently_removed() -> None:
