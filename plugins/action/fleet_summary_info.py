@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.utils.display import Display
+
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
@@ -19,7 +21,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     counts_of,
     failed_clouds,
     lines_of,
+    lines_to_add,
 )
+
+display = Display()
 
 
 class ActionModule(FleetAction):
@@ -41,9 +46,14 @@ class ActionModule(FleetAction):
         }
         outcomes = {**folder.read_outcomes(), **by_role}
         counts, failed = counts_of(outcomes), failed_clouds(outcomes)
+        to_add = lines_to_add(outcomes)
+        if to_add:
+            # As it stands: in the result of a task it would be quoted, and could not be pasted.
+            display.display(f"\n{to_add}")
         return {
             "counts": counts,
             "failed_clouds": failed,
             "artifact": {"step": run["step"], "counts": counts, "failed_clouds": failed},
             "lines": lines_of(outcomes, self._task.check_mode),
+            "lines_to_add": to_add,
         }

@@ -71,4 +71,11 @@ lines:
   type: list
   elements: str
   sample: ["1 changed, 498 in sync, 1 failed", "vision-prod changed: ec2_trust_missing"]
+lines_to_add:
+  description: What to add to the fleet file for the clouds that it does not cover, as YAML to be
+    merged into its sections C(allow) and C(clouds). The task prints it as it stands. Empty if it
+    covers all.
+  returned: success
+  type: str
+  sample: ""
 """

@@ -56,6 +56,12 @@ def backups_of(outcomes: Outcomes) -> list[dict[str, str]]:
     return [{"folder": folder, "run": run} for folder, run in places]
 
 
+def lines_to_add(outcomes: Outcomes) -> str:
+    """What to add to the fleet file for the clouds that it does not cover: YAML, empty if nothing."""
+    errors = [outcome.get("error") or {} for outcome in outcomes.values()]
+    return merged(error["lines_to_add"] for error in errors if error.get("lines_to_add"))
+
+
 def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
     """The summary: one line of counts, one for each cloud that was not in sync, and how to restore
     what was replaced.
@@ -89,15 +95,12 @@ def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
 
 
 def _how_to_permit(outcomes: Outcomes) -> list[str]:
-    """What to add to the fleet file for the clouds that it does not cover."""
-    errors = [outcome.get("error") or {} for outcome in outcomes.values()]
-    texts = [error["lines_to_add"] for error in errors if "lines_to_add" in error]
-    if not texts:
+    """Where it says what to add to the fleet file for the clouds that it does not cover."""
+    if not lines_to_add(outcomes):
         return []
     return [
-        "To permit what is registered at Anyscale, read these lines, and add those that are right to "
-        "the fleet file:",
-        *merged(texts).splitlines(),
+        "The lines to add to the fleet file are printed above. To permit what is registered at "
+        "Anyscale, read them, and merge those that are right into its sections allow and clouds."
     ]
 
 

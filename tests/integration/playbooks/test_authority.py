@@ -72,8 +72,10 @@ def test_without_allow_nothing_is_written_and_the_lines_to_add_are_printed(
     assert not run.writes
     assert "AssumeRole" not in run.operations
     assert set(run.failed()) == {cloud.name for cloud in FLEET}
-    start = next(number for number, line in enumerate(run.lines) if line.startswith("To permit"))
-    lines = yaml.safe_load("\n".join(run.lines[start + 1 :]))
+    [summary] = run.named("Summarize the run")
+    assert summary["lines_to_add"] in run.output  # as it stands, to be pasted
+    assert any("printed above" in line for line in run.lines)
+    lines = yaml.safe_load(summary["lines_to_add"])
     assert sorted(lines["clouds"]) == sorted(cloud.cloud_id for cloud in FLEET)
     assert lines["allow"]["accounts"][SCIENCE_ACCOUNT] == {
         "roles": ["abroad-ray"],

@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     counts_of,
     failed_clouds,
     lines_of,
+    lines_to_add,
 )
 
 pytestmark = pytest.mark.core
@@ -97,6 +98,32 @@ def test_a_large_fleet_has_a_bounded_summary(clouds: int, shown: int, last: str 
     _head, *lines = lines_of({f"{n:04}": FAILED for n in range(clouds)}, check_mode=False)
     assert len([line for line in lines if "failed" in line]) == shown
     assert lines[shown:] == ([last] if last else [])
+
+
+UNCOVERED: dict[str, Json] = {
+    name: {
+        **FAILED,
+        "error": {
+            "lines_to_add": f"allow:\n  roles:\n  - {name}-ray\nclouds:\n  cld_{name}: {{}}\n"
+        },
+    }
+    for name in "ab"
+}
+
+
+def test_the_lines_to_add_to_the_fleet_file_are_one_yaml_document() -> None:
+    """Which is printed as it stands: a list of lines in a task's result could not be pasted."""
+    text = lines_to_add({**OUTCOMES, **UNCOVERED})
+    assert text == ("allow:\n  roles:\n  - a-ray\n  - b-ray\nclouds:\n  cld_a: {}\n  cld_b: {}\n")
+    said = [line for line in lines_of(UNCOVERED, False) if "fleet file" in line]
+    assert len(said) == 1
+    assert "printed above" in said[0]
+    assert "merge" in said[0]
+
+
+def test_where_all_is_permitted_nothing_is_to_be_added() -> None:
+    assert lines_to_add(OUTCOMES) == ""
+    assert not any("fleet file" in line for line in lines_of(OUTCOMES, False))
 
 
 def _backup(folder: str, run: str = "4711", name: str = "ray-6f93b71c3b65") -> str:
