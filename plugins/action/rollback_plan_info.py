@@ -27,13 +27,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import is_uncovered
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
+    Assignment,
     Host,
     Restorable,
     assign,
     documents_of,
     host_of,
+    why_unassigned,
     with_dependents,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import new_token
@@ -52,10 +56,6 @@ _RULES = {
 }
 
 
-# As the variable of the playbook, whose users read the messages, and as the option.
-_SWITCH = "rollback_only_named_documents (option only_named_documents)"
-
-
 class ActionModule(FleetAction):
     """Runs once for all hosts of the batch."""
 
@@ -71,59 +71,58 @@ class ActionModule(FleetAction):
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments)
         hosts = {name: _host(hostvars[name]) for name in names}
-        clouds = _cloud_ids(hosts) if arguments["only_named_documents"] else None
+        only_named: bool = arguments["only_named_documents"]
+        clouds = _cloud_ids(hosts) if only_named else None
         in_the_run = {cloud for document in documents for cloud in document.clouds}
-        rest_of_fleet = {
-            name: _host(hostvars[name])
-            for name in arguments["fleet"]
-            if name not in hosts and name in hostvars
-        }
+        fleet = {**_rest_of_fleet(arguments["fleet"], hosts, hostvars), **hosts}
         documents = with_dependents(
-            documents,
-            dict(sorted({**hosts, **rest_of_fleet}.items())),
-            in_the_run if clouds is None else clouds,
+            documents, dict(sorted(fleet.items())), in_the_run if clouds is None else clouds
         )
-        assignment = assign(documents, hosts, arguments["only_named_documents"])
-        unassigned = [document.first.resource for document in assignment.unassigned]
-        if unassigned and not arguments["only_named_documents"]:
-            raise _without_account(unassigned)
-        if not assignment.by_host:
-            raise _without_cloud(unassigned)
-        return {
-            "run": new_token(),
-            "warnings": [
-                "Not restored, because these documents belong to no cloud of the play: "
-                f"{summarize_names(unassigned)}."
-            ]
-            if unassigned
-            else [],
-            "hosts": list(assignment.by_host),
-            "documents": {
-                name: [document.as_item(clouds) for document in assigned]
-                for name, assigned in assignment.by_host.items()
-            },
-            "left_out": unassigned,
-        }
+        assignment = assign(documents, hosts, only_named)
+        left_out = [document.first.resource for document in assignment.unassigned]
+        if (left_out and not only_named) or not assignment.by_host:
+            raise AnsibleError(why_unassigned(left_out, only_named, _uncovered(hosts, hostvars)))
+        return _plan(assignment, clouds, left_out)
+
+
+def _plan(
+    assignment: Assignment, clouds: list[str] | None, left_out: list[str]
+) -> dict[str, t.Any]:
+    """The result, with a warning of the documents that are left out."""
+    warning = (
+        "Not restored, because these documents belong to no cloud of the play: "
+        f"{summarize_names(left_out)}."
+    )
+    return {
+        "run": new_token(),
+        "warnings": [warning] if left_out else [],
+        "hosts": list(assignment.by_host),
+        "documents": {
+            name: [document.as_item(clouds) for document in assigned]
+            for name, assigned in assignment.by_host.items()
+        },
+        "left_out": left_out,
+    }
 
 
 def _cloud_ids(hosts: t.Mapping[str, Host]) -> list[str]:
     return sorted({host.cloud.cloud_id for host in hosts.values() if host.cloud.cloud_id})
 
 
-def _without_account(unassigned: list[str]) -> AnsibleError:
-    return AnsibleError(
-        "No cloud of the play is in the account of these documents: "
-        f"{summarize_names(unassigned)}. Add a cloud of that account to the play, or set "
-        f"{_SWITCH} to true to leave these documents out."
-    )
+def _rest_of_fleet(
+    fleet: t.Iterable[str], hosts: t.Collection[str], hostvars: t.Any
+) -> dict[str, Host]:
+    """The hosts of a fleet that are in the inventory, without those of the play."""
+    return {name: _host(hostvars[name]) for name in fleet if name not in hosts and name in hostvars}
 
 
-def _without_cloud(unassigned: list[str]) -> AnsibleError:
-    return AnsibleError(
-        "None of these documents belongs to a cloud of the play: "
-        f"{summarize_names(unassigned)}. Add their clouds to the play, or set {_SWITCH} "
-        "to false so that any cloud of their account restores them."
-    )
+def _uncovered(hosts: t.Mapping[str, Host], hostvars: t.Any) -> list[str]:
+    """The hosts without an account of the operator's, since the fleet file does not cover them."""
+    return [
+        name
+        for name, host in hosts.items()
+        if not host.account_id and is_uncovered(host_variable(hostvars[name], authority.VARIABLE))
+    ]
 
 
 def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:

@@ -73,6 +73,11 @@ def is_vouched_for(verdict: t.Any) -> bool:
     )
 
 
+def is_uncovered(verdict: t.Any) -> bool:
+    """Whether the fleet file does not cover the cloud of a verdict."""
+    return _refusal(verdict) is not None
+
+
 def _refusal(verdict: t.Any) -> Variables | None:
     """The verdict on a cloud that is not covered."""
     return verdict if isinstance(verdict, dict) and verdict.get("covered") is not True else None

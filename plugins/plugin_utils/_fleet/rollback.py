@@ -42,9 +42,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_user
     Cloud,
     cloud_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 VARIABLES = (*role_users.VARIABLES, "cloud_iam_bucket", "cloud_iam_compute_config")
 
+# As the variable of the playbook, whose users read the messages, and as the option.
+_SWITCH = "rollback_only_named_documents (option only_named_documents)"
 # The reverse of the order in which onboarding writes.
 _ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
 
@@ -218,6 +221,32 @@ def assign(
         )
         target.append(document)
     return assignment
+
+
+def why_unassigned(resources: t.Sequence[str], only_named: bool, uncovered: t.Sequence[str]) -> str:
+    """Why documents cannot be restored, by their resources, for the operator of the playbook.
+
+    uncovered: the hosts of the play that the fleet file does not cover: their accounts and the names
+    of their documents are not the operator's word.
+    """
+    names = summarize_names(resources)
+    permit = (
+        f"The fleet file does not cover {summarize_names(uncovered)}, so that nothing is restored for "
+        "them: add the lines of their host variable anyscale_authority to it, which ansible-inventory "
+        "--host <cloud> shows. "
+        if uncovered
+        else ""
+    )
+    if only_named:
+        return (
+            f"None of these documents belongs to a cloud of the play: {names}. {permit}Add their "
+            f"clouds to the play, or set {_SWITCH} to false so that any cloud of their account restores "
+            "them."
+        )
+    return (
+        f"No cloud of the play is in the account of these documents: {names}. {permit}Add a cloud of "
+        f"that account to the play, or set {_SWITCH} to true to leave these documents out."
+    )
 
 
 def _key(backup: Backup) -> _Key:

@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     assign,
     documents_of,
     host_of,
+    why_unassigned,
     with_dependents,
 )
 
@@ -186,3 +187,23 @@ def test_who_needs_what_would_be_lost(case: str) -> None:
     (document,) = with_dependents(documents_of({"/backups/1.json": backup}), fleet, {"cld_1"})
     assert set(document.needed_by) == expected
     assert document.as_item(None)["needed_by"] == [name for name in FLEET if name in expected]
+
+
+@pytest.mark.parametrize(
+    ("only_named", "start"),
+    [
+        (False, "No cloud of the play is in the account of these documents: policy of bucket b."),
+        (True, "None of these documents belongs to a cloud of the play: policy of bucket b."),
+    ],
+)
+def test_a_document_that_no_cloud_can_restore_is_named_with_what_to_do(
+    only_named: bool, start: str
+) -> None:
+    """A cloud that the fleet file does not cover is in the play, and its account does not count."""
+    covered = why_unassigned(["policy of bucket b"], only_named, [])
+    assert covered.startswith(start)
+    assert "rollback_only_named_documents" in covered
+    assert "fleet file" not in covered
+    uncovered = why_unassigned(["policy of bucket b"], only_named, ["speech", "vision"])
+    assert uncovered.startswith(f"{start} The fleet file does not cover speech, vision, so that ")
+    assert "anyscale_authority" in uncovered
