@@ -249,6 +249,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
+    with_environment,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api import (
     Choice,
     read_rows,
@@ -279,6 +282,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.probl
 
 _SUFFIXES = ("anyscale_clouds.yml", "anyscale_clouds.yaml")
 _MOST_THREADS = 100
+# Of two sections allow, Ansible takes the last and only warns: one of them would permit nothing.
+_KEYS_ONCE = {"ANSIBLE_DUPLICATE_YAML_DICT_KEY": "error"}
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -341,7 +346,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         path = os.path.join(os.path.dirname(os.path.abspath(config_path)), os.path.expanduser(name))
         try:
             check_plain(path)
-            return parse_fleet_file(self.loader.load_from_file(path, cache="none"))
+            with with_environment(_KEYS_ONCE):
+                content = self.loader.load_from_file(path, cache="none")
+            return parse_fleet_file(content)
         except InputError as error:
             raise InputError(f"In the fleet file {path}, {error.message}", error.remedy) from None
         except (AnsibleError, OSError, ValueError, RecursionError) as error:

@@ -422,6 +422,11 @@ WRONG = [
     wrong("fleet file .* cannot be read", "folder for a fleet file", fleet_file="."),
     wrong("fleet file .* not a plain file", "a device", fleet_file="/dev/zero"),
     wrong("x.yml cannot be read", "not YAML", b"a: ["),
+    wrong(
+        "x.yml cannot be read.*duplicate mapping key 'allow'",
+        "a section twice",
+        b"allow: {unlisted: include}\nclouds: {}\nallow: {}",
+    ),
     wrong("x.yml cannot be read", "not text", b"\xff\xfe\x00"),
     wrong("x.yml, the document is a list", "a list", b"- a"),
     wrong("x.yml cannot be read|nested", "nested without end", b"[" * 3000),
