@@ -242,7 +242,7 @@ SCENES: dict[str, Scene] = {
     "to be offboarded": Scene(
         {
             **_READS,
-            **{"GetRole": 3, "UpdateAssumeRolePolicy": 1},
+            **{"GetCallerIdentity": 1, "GetRole": 3, "UpdateAssumeRolePolicy": 1},
             **{"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
             **{SEARCH: 3, RESOURCES: 1, CREATE: 1},
         },
@@ -276,7 +276,11 @@ MODULE_SCENES: dict[str, Scene] = {
         module=_TRUST,
     ),
     "trust to be removed": Scene(
-        _WRITE_TRUST, {}, {"state": "absent"}, _trusted_by_lambda_too, _TRUST
+        {**_WRITE_TRUST, "GetCallerIdentity": 1},
+        {},
+        {"state": "absent"},
+        _trusted_by_lambda_too,
+        _TRUST,
     ),
     "access in sync": Scene(_READ_BUCKET, module=_BUCKET),
     "access missing": Scene(_WRITE_BUCKET, {"bucket_policy": "foreign_reader"}, module=_BUCKET),
