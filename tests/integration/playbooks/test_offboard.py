@@ -83,7 +83,12 @@ def test_it_can_be_rolled_back(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
     trust, bucket = trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)
     offboard(seeded, inventory, "-e", "cloud_iam_run_id=leaving")
     assert "ec2.amazonaws.com" not in json.dumps(trust_of(seeded, OWN.role_name))
-    run = run_playbook(seeded, "rollback", inventory, "-e", "rollback_run=leaving")
+    back = ("-e", "rollback_run=leaving")
+    refused = run_playbook(seeded, "rollback", inventory, *back)
+    assert refused.exit_status == 2
+    assert "rollback_force" in refused.output
+    assert not [write for write in refused.writes if write["service"] != "anyscale"]
+    run = run_playbook(seeded, "rollback", inventory, *back, "-e", "rollback_force=true")
     assert run.exit_status == 0, run.output
     assert (trust_of(seeded, OWN.role_name), bucket_policy_of(seeded, OWN.bucket_name)) == (
         trust,

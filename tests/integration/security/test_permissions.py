@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import subprocess
 import typing as t
 from pathlib import Path
@@ -230,8 +231,15 @@ def _is_read_singly(sandbox: Sandbox, service: str, method: str, arguments: Json
     return called.count(method.replace("_", "")) == 10
 
 
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where playbooks find the backups that modules have written."""
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
+
+
 def _roll_back(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
-    files = sorted((Path.home() / ".ansible/anyscale_backups").glob("*.json"), reverse=True)
+    folder = Path(os.environ["ANSIBLE_HOME"]) / "anyscale_backups"
+    files = sorted(folder.glob("*.json"), reverse=True)
     return _failures(
         run("backup_restore", check=check, files=[str(file)], force=True, account_id=ACCOUNT)
         for file in files
