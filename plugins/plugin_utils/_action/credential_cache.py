@@ -27,9 +27,6 @@ import os
 import time
 import typing as t
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -38,6 +35,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
+
+with contextlib.suppress(ImportError):  # ansible-core needs it, but for checks that only import
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _DENIAL_SECONDS = 60.0
 _TRANSIENT_SECONDS = 10.0

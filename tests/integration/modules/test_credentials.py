@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import cred
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credentials import Credentials
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import CredentialsError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
     SessionCache,
     new_key,
@@ -395,9 +396,15 @@ IN_ACCOUNTS = [
 
 @pytest.mark.parametrize("works", [True, False], ids=["works", "fails"])
 def test_the_fleet_asks_a_profile_once_for_all_its_accounts(
-    sandbox: Sandbox, use: t.Callable[[Row], dict[str, str]], tmp_path: Path, works: bool
+    sandbox: Sandbox,
+    use: t.Callable[[Row], dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    works: bool,
 ) -> None:
     """Not once for each cloud, role or thread; each cloud says what failed."""
+    # A thread waits for the lock while another one asks, so that this time must pass.
+    monkeypatch.setattr(SYSTEM_CLOCK, "sleep", time.sleep)
     sandbox.seed(IN_ACCOUNTS)
     (tmp_path / "counted.py").write_text(COUNTED)
     key = sandbox.credentials()["aws_access_key_id"] if works else ""
