@@ -42,13 +42,13 @@ with contextlib.suppress(ImportError):  # ansible-core needs it, but for checks 
 
 _DENIAL_SECONDS = 60.0
 _TRANSIENT_SECONDS = 10.0
-_NONCE_BYTES = 12
+_KEY_BYTES, _NONCE_BYTES = 32, 12
 _ERRORS = {kind.__name__: kind for kind in (AwsError, CredentialsError)}
 
 
 def new_key() -> bytes:
     """A key for the files of one run."""
-    return AESGCM.generate_key(bit_length=256)
+    return os.urandom(_KEY_BYTES)
 
 
 class SessionCache:

@@ -143,9 +143,14 @@ ODD_TEXTS = [
 ]
 LOCATIONS = [None, "", "/x", "http://[", "http://a b", "//", "https://x:99999999/", "\u0000"]
 
+
+def _are_objects(rows: t.Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+
+
 # What is called, and whether its result is what callers rely on.
 CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], bool]]] = {
-    "clouds": (lambda client: list(client.clouds()), lambda rows: _are_objects(rows)),
+    "clouds": (lambda client: list(client.clouds()), _are_objects),
     "cloud": (
         lambda client: client.cloud("cld_x"),
         lambda cloud: all(isinstance(cloud.get(key), (str, type(None))) for key in ("id", "name")),
@@ -154,7 +159,7 @@ CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], 
         lambda client: client.find_cloud("team-a"),
         lambda cloud: isinstance(cloud["id"], str),
     ),
-    "resources": (lambda client: client.cloud_resources("cld_x"), lambda rows: _are_objects(rows)),
+    "resources": (lambda client: client.cloud_resources("cld_x"), _are_objects),
     "mapping": (
         lambda client: client.iam_mapping("cld_x", "cldrsrc_x"),
         lambda mapping: _are_objects(mapping.get("rules") or []),
@@ -189,10 +194,6 @@ CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], 
         lambda fleet: all(isinstance(host.name, str) for host in fleet[0]),
     ),
 }
-
-
-def _are_objects(rows: t.Any) -> bool:
-    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def _is_version(found: Json) -> bool:
