@@ -48,6 +48,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.resou
 
 _UNSAFE_IN_GROUP = re.compile(r"\W")
 _UNREADABLE = "These clouds cannot be read and are left out"
+_NO_RESOURCES = "These clouds have no resources and are left out"
 _NO_PRIMARY = (
     "These clouds do not have exactly one primary resource, so none of their hosts converges a "
     "compute config"
@@ -163,22 +164,11 @@ def _resources(
     alone = CloudResource(cloud, {}, is_listed=row["chosen"] and not may_be_on_aws(cloud))
     is_error = asked_for is None or any(name in asked_for for name in alone.names())
     if row["failure"]:
-        problems.append(
-            Problem(
-                _UNREADABLE,
-                f"{alone.label} ({row['failure']})",
-                "Fix the cause, then run again.",
-            )
-        )
+        who = f"{alone.label} ({row['failure']})"
+        problems.append(Problem(_UNREADABLE, who, "Fix the cause, then run again."))
     elif rows is not None and not readable:
-        problems.append(
-            Problem(
-                "These clouds have no resources and are left out",
-                alone.label,
-                "Complete their set-up, or delete them.",
-                is_error,
-            )
-        )
+        remedy = "Complete their set-up, or delete them."
+        problems.append(Problem(_NO_RESOURCES, alone.label, remedy, is_error))
     if not readable:
         return [alone]
     primary = [key for key, found in readable.items() if found.get("is_default") is True]
