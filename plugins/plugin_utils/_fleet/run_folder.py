@@ -18,10 +18,11 @@ import re
 import secrets
 import typing as t
 
-from ansible import constants as C
-
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_directory import (
+    run_directory,
+)
 
 _OUTCOMES = "outcomes.jsonl"
 Json = dict[str, t.Any]
@@ -41,7 +42,7 @@ class RunFolder:
             raise InputError(
                 f"run is {token!r}.", "Set it to what the task that selects the clouds returns."
             )
-        self.path = os.path.join(C.DEFAULT_LOCAL_TMP, "rayfleet.anyscale", f"run-{token}")
+        self.path = os.path.join(run_directory(), f"run-{token}")
 
     def create(self) -> str:
         """Make the folder. Returns its path."""

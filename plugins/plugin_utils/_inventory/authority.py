@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_arn,
+    role_identity,
     role_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.allow import (
@@ -173,7 +174,7 @@ def _claims(
 
 def _identity(variable: str, cloud: Described, name: str) -> tuple[str, str]:
     """Buckets are unique in all of AWS; roles by their names in any case, within an account."""
-    return (cloud.account_id, role_name_of(name).casefold()) if variable == ROLE else ("", name)
+    return role_identity(cloud.account_id, name) if variable == ROLE else ("", name)
 
 
 def _judge_claimants(variable: str, claimants: t.Sequence[tuple[Described, Verdict]]) -> None:

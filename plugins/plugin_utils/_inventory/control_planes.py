@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_arn,
-    role_name_of,
+    role_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.authority import (
     ROLE,
@@ -78,6 +78,6 @@ def _reason(cloud: Described, users: t.Iterable[ControlPlane]) -> str:
 
 
 def _identity(role: str, account_id: str) -> _Identity:
-    """Role names are unique in an account, whatever their case and path."""
+    """That of a role by its name or ARN; account_id: the account, unless the ARN says it."""
     arn = parse_arn(role)
-    return (arn.account_id if arn else account_id), role_name_of(role).casefold()
+    return role_identity(arn.account_id if arn else account_id, role)

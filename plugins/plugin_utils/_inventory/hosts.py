@@ -132,7 +132,7 @@ def _judged(
     """The hosts of clouds that are not skipped, by whether the operator permits them."""
     chosen = {name: one for name, one in inputs.items() if not one.wanted.get("skip")}
     has_allow = fleet_file.allow is not None
-    described = [one.described() for one in chosen.values()]
+    described = [one.described for one in chosen.values()]
     conflicts = control_plane_conflicts(described, control_planes)
     verdicts = judge_all(fleet_file.allow, described, conflicts)
     hosts = []
@@ -240,7 +240,7 @@ def _is_within(name: str, clouds: t.Collection[str]) -> bool:
 
 def _host(name: str, inputs: Inputs, verdict: Verdict, has_allow: bool) -> Host:
     """A host: with variables for the role if the cloud is covered, else with the reason why not."""
-    described = inputs.described()
+    described = inputs.described
     facts = {
         **inputs.resource.facts(),
         "anyscale_ring": inputs.settings.get("ring"),

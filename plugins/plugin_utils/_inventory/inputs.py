@@ -110,7 +110,7 @@ class Inputs:
     def problems(self, host: str) -> list[Problem]:
         """What the API does not say although the role cloud_iam needs it."""
         found = self.variables
-        is_asked_for = self.fleet_file.allow is None or self.described().listed
+        is_asked_for = self.fleet_file.allow is None or self.described.listed
         return [
             Problem(what, host, remedy, is_error=is_asked_for)
             for variable, (what, remedy) in _REQUIRED.items()
@@ -131,6 +131,7 @@ class Inputs:
             del variables[BUCKET]
         return variables
 
+    @functools.cached_property
     def described(self) -> Described:
         """The resource, for judging what the operator permits."""
         is_listed = any(name in self.fleet_file.clouds for name in self.resource.names())
