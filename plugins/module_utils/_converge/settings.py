@@ -41,6 +41,10 @@ PREFIX = "cloud_iam_"
 # What the role sets itself: its tasks' results, and what it knows between its tasks.
 _RESULT = re.compile(r"_results?\Z|_result_names\Z|_known_role\Z")
 ARN_KINDS = ("instance_profile", "role")
+GRANTS = ("either", "bucket_policy", "role_policy")
+BUCKET_ACTIONS = ("all", "required", "read_only")
+NODE_GROUPS = ("all", "keep")
+ASSIGNMENTS = ("compute_config", "iam_mapping")
 Json = dict[str, t.Any]
 
 
@@ -62,17 +66,33 @@ class CloudSettings:
     cloud_id: str | None = _field("str")
     role: str | None = _field("str")
     bucket: str | None = _field("str")
+    bucket_grant: str = _field("str", "either", choices=GRANTS)
+    bucket_actions: str = _field("str", "all", choices=BUCKET_ACTIONS)
+    bucket_prefix: str | None = _field("str")
+    bucket_policy_name: str | None = _field("str")
+    bucket_policy_arn: str | None = _field("str")
     compute_config: str | None = _field("str")
     compute_config_spec: Json | None = _field("dict")  # noqa: RUF009
     instance_profile: str | None = _field("str")
     create_instance_profile: bool = _field("bool", True)
     create_compute_config: bool = _field("bool", True)
     arn_kind: str = _field("str", "instance_profile", choices=ARN_KINDS)
+    assign: str = _field("str", "compute_config", choices=ASSIGNMENTS)
+    mapping_rules: list[Json] | None = _field("list", elements="dict")  # noqa: RUF009
+    mapping_fallback_rule: str | None = _field("str", choices=("CLOUD_DEFAULT", "FAIL"))
+    mapping_state: str = _field("str", "merged", choices=("merged", "replaced"))
+    mapping_position: Json | None = _field("dict")  # noqa: RUF009
+    node_groups: str = _field("str", "all", choices=NODE_GROUPS)
+    node_group_roles: dict[str, str] | None = _field("dict")  # noqa: RUF009
+    control_plane_role: str | None = _field("str")
     dest: str | None = _field("path")
     publish: bool = _field("bool", True)
     manage_trust: bool = _field("bool", True)
     manage_bucket_access: bool = _field("bool", True)
     manage_compute_config: bool = _field("bool", True)
+    manage_pass_role: bool = _field("bool", False)
+    check_launches: bool = _field("bool", False)
+    acknowledged: list[Json] | None = _field("list", elements="dict")  # noqa: RUF009
     prune_dangling_principals: bool = _field("bool", False)
     allow_privileged: bool = _field("bool", False)
     quota_chars: int = _field("int", DEFAULT_QUOTA_CHARS)
