@@ -110,6 +110,16 @@ class CloudSettings:
         values = [value for name, value in self.connection.items() if rules[name].get("no_log")]
         return {str(value) for value in (*values, self.backup_key) if value}
 
+    @property
+    def further_roles(self) -> list[str]:
+        """The roles besides the cloud's own that its clusters may run with, by name or ARN."""
+        found = named_roles(self.assign, self.mapping_rules, self.node_group_roles)
+        return [role for role in found if role != self.role]
+
+    def for_further_role(self, role: str) -> CloudSettings:
+        """What is wanted for one of the further roles. Its instance profile has its name."""
+        return dataclasses.replace(self, role=role, instance_profile=None)
+
     def trust_options(self, state: str) -> Json:
         """The options of the module iam_trust_ec2."""
         return {
@@ -205,6 +215,18 @@ def variable_rules() -> Json:
         PREFIX + name: {key: value for key, value in rule.items() if key != "aliases"}
         for name, rule in {**rules, **connection_rules()}.items()
     }
+
+
+def named_roles(assign: t.Any, mapping_rules: t.Any, node_group_roles: t.Any) -> list[str]:
+    """The roles that these variables of a cloud name: those of the rules of its Cloud IAM mapping,
+    or of single node groups. Values that are not valid name none.
+    """
+    if assign == "iam_mapping":
+        rules = mapping_rules if isinstance(mapping_rules, (list, tuple)) else ()
+        found = [rule.get("role") for rule in rules if isinstance(rule, t.Mapping)]
+    else:
+        found = [*(node_group_roles if isinstance(node_group_roles, t.Mapping) else {}).values()]
+    return list(dict.fromkeys(role for role in found if isinstance(role, str) and role))
 
 
 @functools.cache

@@ -155,21 +155,22 @@ class Engine:
     def _prepare(self, cloud: Cloud) -> None:
         """Find out the role of a cloud, and what is going to be read."""
         self._services.expect_reads(cloud.settings)
-        if cloud.settings.role is None:
+        if cloud.settings.role is None and self._needs_default_role(cloud):
             role = self._services.default_role(cloud.settings, cloud.registered_role)
             cloud.settings = dataclasses.replace(cloud.settings, role=role)
+
+    def _needs_default_role(self, cloud: Cloud) -> bool:
+        """Whether a cloud that names no role is about its default role. Where rules name roles,
+        that keeps what it has.
+        """
+        return self._state == "present" or cloud.settings.assign == "compute_config"
 
     def _plan_resource(self, resource: Resource) -> None:
         """Load a resource, and plan what each of its clouds wants of it."""
         resource.live = resource.reconciler(resource.clouds).load()
         for cloud in resource.clouds:
             with refusing([cloud]):
-                plan = resource.plan_own(cloud)
-                cloud.plans[resource.stage] = resource, plan
-                if resource.stage == TRUST:
-                    # The steps after it need not ask IAM for the role again.
-                    role = plan.result["role_arn"]
-                    cloud.settings = dataclasses.replace(cloud.settings, role=role)
+                cloud.plans[resource] = resource.plan_own(cloud)
             if resource.stage == self._kinds[-1].stage:
                 self.on_cloud(cloud)
 
@@ -192,9 +193,7 @@ class Engine:
         read back at once, and not by ``confirm()``.
         """
         done: list[Done] = []
-        unsaved = {
-            cloud: sum(plan.changed for _resource, plan in cloud.plans.values()) for cloud in clouds
-        }
+        unsaved = {cloud: sum(plan.changed for plan in cloud.plans.values()) for cloud in clouds}
 
         def save(resource: Resource) -> None:
             pending = resource.pending(clouds)
@@ -224,7 +223,7 @@ class Engine:
             if resource.stage in (TRUST, BUCKET) and not read_back:
                 one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
-                own = t.cast(Plan, one.clouds[0].plan(resource.stage))
+                own = one.clouds[0].plans[resource]
                 one.plan = self._kept(execute(reconciler, live, own, params, False, journal))
         one.written_at = self._clock.now()
         with contextlib.suppress(TaskError):
@@ -340,9 +339,9 @@ def _drop_documents(clouds: t.Iterable[Cloud]) -> None:
     instance profile is needed whole, for the ARN in the compute config.
     """
     for cloud in clouds:
-        for stage, (resource, plan) in cloud.plans.items():
-            if stage != PROFILE:
-                cloud.plans[stage] = resource, plan.without_documents()
+        for resource, plan in cloud.plans.items():
+            if resource.stage != PROFILE:
+                cloud.plans[resource] = plan.without_documents()
             resource.live = Live(t.cast(Live, resource.live).resource)
 
 

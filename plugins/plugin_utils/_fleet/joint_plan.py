@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    BUCKET,
+    SHARED,
     Cloud,
     Resource,
     refusing,
@@ -47,7 +47,8 @@ def plan_together(resources: t.Sequence[Resource]) -> None:
     pending = [cloud for resource in resources for cloud in resource.pending(wanting)]
     if len(wanting) > 1 and pending:
         with refusing(pending):
-            resources[0].reconciler(wanting).plan(resources[0].live_for(resources))
+            joint = resources[0].joined(resources[1:])
+            joint.reconciler(wanting).plan(t.cast(Live, joint.live))
 
 
 def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
@@ -56,12 +57,12 @@ def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
     """
     of_role: dict[tuple[str, str], list[Cloud]] = {}
     for cloud in clouds:
-        role = role_identity(cloud.settings.account_id, cloud.settings.role or "")
-        of_role.setdefault(role, []).append(cloud)
-    for sharing in of_role.values():
-        name = role_name_of(sharing[0].settings.role or "")
+        for role in cloud.roles:
+            identity = role_identity(cloud.settings.account_id, role)
+            of_role.setdefault(identity, []).append(cloud)
+    for (_account_id, name), sharing in of_role.items():
         refused = [cloud.name for cloud in sharing if cloud.error]
-        if name and refused:
+        if refused:
             names = summarize_names(refused)
             message = f"Role {name} is also that of {names}, which cannot be offboarded."
             for cloud in sharing:
@@ -72,14 +73,14 @@ def predict_for_others(resource: Resource, plan: Plan, clouds: t.Collection[Clou
     """Plan what other clouds, of later batches, will find once a resource is changed. ``plan`` is
     that of these clouds.
     """
-    if resource.stage == BUCKET:
+    if resource.stage in SHARED:
         live = t.cast(LivePolicy, resource.live)
         resource.live = dataclasses.replace(live, document=plan.after)
     for cloud in resource.clouds:
         if cloud in clouds or cloud.error:
             continue
-        if resource.stage == BUCKET:
+        if resource.stage in SHARED:
             own = resource.reconciler([cloud]).plan(t.cast(Live, resource.live))
         else:  # all clouds want the same of it
-            own = dataclasses.replace(t.cast(Plan, cloud.plan(resource.stage)), reasons=())
-        cloud.plans[resource.stage] = resource, own
+            own = dataclasses.replace(cloud.plans[resource], reasons=())
+        cloud.plans[resource] = own

@@ -85,8 +85,8 @@ def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
 
 def reasons_of(cloud: Cloud) -> list[str]:
     """Why a cloud needs changes, as planned."""
-    plans = [cloud.plan(stage) for stage in STAGES]
-    return list(dict.fromkeys(reason for plan in plans if plan for reason in plan.reasons))
+    plans = [plan for stage in STAGES for _resource, plan in cloud.planned(stage)]
+    return list(dict.fromkeys(reason for plan in plans for reason in plan.reasons))
 
 
 def warnings_of(cloud: Cloud) -> list[str]:
@@ -104,7 +104,7 @@ def _state(
     if cloud.error:
         return FAILED
     reached = {one.resource for one in done}
-    if any(plan.changed and found not in reached for found, plan in cloud.plans.values()):
+    if any(plan.changed and found not in reached for found, plan in cloud.plans.items()):
         return NOT_REACHED
     if not changed:
         return IN_SYNC
@@ -113,7 +113,7 @@ def _state(
 
 def _reasons(cloud: Cloud, one: Done) -> t.Iterable[str]:
     """Why a resource was changed for a cloud: if others share it, what the cloud itself needed."""
-    plan = one.plan if len(one.clouds) == 1 else cloud.plan(one.resource.stage)
+    plan = one.plan if len(one.clouds) == 1 else cloud.plans.get(one.resource)
     restored = [reason for reason in one.found.reasons if reason == STATEMENT_LOST]
     return [*(plan.reasons if plan else ()), *restored]
 
@@ -123,8 +123,7 @@ def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
     found = [
         f"{t.cast(Live, resource.live).resource}: {warning}"
         for stage in STAGES
-        if stage in cloud.plans
-        for resource, plan in [cloud.plans[stage]]
+        for resource, plan in cloud.planned(stage)
         for warning in plan.warnings
     ]
     found += [
@@ -139,9 +138,18 @@ def _warnings(cloud: Cloud, done: t.Sequence[Done]) -> list[str]:
 
 def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:
     # What is planned for a cloud that has failed is not there.
-    planned = [] if cloud.error else cloud.plans.values()
-    results = [plan.result for _resource, plan in planned]
-    results += [one.plan.result for one in done if one.resource.stage != "bucket"]
+    own = (
+        []
+        if cloud.error
+        else [resources[0] for stage in STAGES if (resources := cloud.planned(stage))]
+    )
+    results = [plan.result for _resource, plan in own]
+    reached = {resource for resource, _plan in own}
+    results += [
+        one.plan.result
+        for one in done
+        if one.resource in reached and one.resource.stage != "bucket"
+    ]
     return {name: result[name] for result in results for name in _FACTS if name in result}
 
 

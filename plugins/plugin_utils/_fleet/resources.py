@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import copy
 import dataclasses
 import json
 import typing as t
@@ -54,6 +55,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 TRUST, BUCKET, PROFILE, CONFIG = "trust", "bucket", "instance_profile", "compute_config"
 # The order in which they are written for state present.
 STAGES = (TRUST, BUCKET, PROFILE, CONFIG)
+# Of these kinds, a cloud has a resource for each of its roles.
+_OF_EACH_ROLE = (TRUST, BUCKET, PROFILE)
+# Of these kinds, clouds that share a resource may want different things of it.
+SHARED = (BUCKET,)
 _WORDS = {PROFILE: "instance profile", CONFIG: "compute config"}
 
 Key = tuple[str | None, ...]
@@ -66,7 +71,8 @@ class Cloud:
     registered_role, registered_profile: the ARNs of the role and of the instance profile that the
     inventory has read of Anyscale, if it has. error: why it is not converged, or not any further.
     authority: what the inventory plugin says of the operator's permission, if the inventory is read
-    from Anyscale. plans: its own plan of each resource, by stage.
+    from Anyscale. plans: its own plan of each resource. arns: the ARNs of its further roles, by how
+    its variables name them, once they are known.
     """
 
     name: str
@@ -75,7 +81,8 @@ class Cloud:
     registered_profile: str | None = None
     error: TaskError | None = None
     authority: t.Mapping[str, t.Any] | None = None
-    plans: dict[str, tuple[Resource, Plan]] = dataclasses.field(default_factory=dict)
+    plans: dict[Resource, Plan] = dataclasses.field(default_factory=dict)
+    arns: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def is_uncovered(self) -> bool:
@@ -85,7 +92,7 @@ class Cloud:
     @property
     def is_pending(self) -> bool:
         """Whether it needs a change, as planned."""
-        return self.error is None and any(plan.changed for _found, plan in self.plans.values())
+        return self.error is None and any(plan.changed for plan in self.plans.values())
 
     def manages(self, stage: str) -> bool:
         """Whether its variables want something of the kind of resource."""
@@ -97,9 +104,40 @@ class Cloud:
             CONFIG: settings.manage_compute_config,
         }[stage]
 
+    def wants(self, stage: str) -> list[CloudSettings]:
+        """What its variables want of a kind of resource: for each of its roles, if each has its own.
+        A role of its own is unknown where none is needed: only roles of rules are revoked then.
+        """
+        if stage not in _OF_EACH_ROLE:
+            return [self.settings]
+        own = [self.settings] if self.settings.role is not None else []
+        further = [
+            self.settings.for_further_role(self.arns.get(role, role))
+            for role in self.settings.further_roles
+        ]
+        return [*own, *further]
+
+    @property
+    def roles(self) -> list[str]:
+        """Its roles, as far as they are known, by name or ARN."""
+        return [settings.role for settings in self.wants(TRUST) if settings.role]
+
+    def know_role(self, settings: CloudSettings, arn: str) -> None:
+        """Note the ARN of one of its roles: the steps after it need not ask IAM for it again."""
+        if settings.role == self.settings.role:
+            self.settings = dataclasses.replace(self.settings, role=arn)
+        elif settings.role is not None:
+            self.arns[settings.role] = arn
+
+    def planned(self, stage: str) -> list[tuple[Resource, Plan]]:
+        """Its resources of a stage, with its own plan of each."""
+        return [(found, plan) for found, plan in self.plans.items() if found.stage == stage]
+
     def plan(self, stage: str) -> Plan | None:
-        """Its own plan of its resource of a stage, if there is one."""
-        return self.plans[stage][1] if stage in self.plans else None
+        """Its own plan of its resource of a stage, if there is one. Of a kind of which each role has
+        its own, the one of the cloud's own role.
+        """
+        return next((plan for _resource, plan in self.planned(stage)), None)
 
 
 class Resource(abc.ABC):
@@ -110,12 +148,31 @@ class Resource(abc.ABC):
     def __init__(self, services: Services, state: str) -> None:
         self.services = services
         self.state = state
-        self.clouds: list[Cloud] = []
         self.live: Live | None = None
+        self._wants: dict[Cloud, list[CloudSettings]] = {}
+
+    @property
+    def clouds(self) -> list[Cloud]:
+        """The clouds that want something of it."""
+        return list(self._wants)
+
+    def add(self, cloud: Cloud, settings: CloudSettings) -> None:
+        """Note what a cloud wants of it."""
+        self._wants.setdefault(cloud, []).append(settings)
+
+    def leave_out_failed(self) -> None:
+        """No longer want anything for clouds that have failed."""
+        self._wants = {cloud: found for cloud, found in self._wants.items() if not cloud.error}
+
+    def wants_of(self, clouds: t.Iterable[Cloud]) -> list[CloudSettings]:
+        """What these clouds want of it."""
+        return [settings for cloud in clouds for settings in self._wants[cloud]]
 
     @abc.abstractmethod
-    def key(self, cloud: Cloud) -> Key:
-        """What the cloud's resource of this kind is identified by. Raises for invalid variables."""
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """What the resource is identified by that a cloud wants something of. Raises for invalid
+        variables.
+        """
 
     @abc.abstractmethod
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
@@ -125,9 +182,13 @@ class Resource(abc.ABC):
         """The clouds whose wants exclude each other. Of most kinds of resources there are none."""
         return {}
 
-    def live_for(self, _resources: t.Sequence[Resource]) -> Live:
-        """The live document, to plan what the clouds of all these resources want of it."""
-        return t.cast(Live, self.live)
+    def joined(self, others: t.Sequence[Resource]) -> Resource:
+        """This resource with what the clouds of others want, which are the same document."""
+        joint = copy.copy(self)
+        joint._wants = {  # pylint: disable=protected-access
+            cloud: wants for one in (*others, self) for cloud, wants in one._wants.items()
+        }
+        return joint
 
     def wanting(self, clouds: t.Collection[Cloud]) -> list[Cloud]:
         """Those of the clouds that want something of it, and have not failed."""
@@ -138,7 +199,7 @@ class Resource(abc.ABC):
         return [
             cloud
             for cloud in self.wanting(clouds)
-            if (plan := cloud.plan(self.stage)) and plan.changed
+            if (plan := cloud.plans.get(self)) and plan.changed
         ]
 
     def plan_own(self, cloud: Cloud) -> Plan:
@@ -151,13 +212,13 @@ class TrustPolicy(Resource):
 
     stage = TRUST
 
-    def key(self, cloud: Cloud) -> Key:
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The role, in the account, and how the cloud connects."""
-        return *_connection(cloud), self._module(cloud).role.name
+        return *_connection(settings), self._module(settings).role.name
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The trust policy, planned for each different want."""
-        modules = [self._module(cloud, fresh) for cloud in clouds]
+        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
         store = modules[0].store()
         planners = list(dict.fromkeys(module.planner(store) for module in modules))
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
@@ -166,11 +227,15 @@ class TrustPolicy(Resource):
         """Plan what one cloud wants. Its variables may name the role by another ARN than those of
         the cloud that the role was read for.
         """
-        refuse_other_role(self._module(cloud).role, t.cast(LiveTrust, self.live).role_arn)
-        return super().plan_own(cloud)
+        for settings in self.wants_of([cloud]):
+            refuse_other_role(self._module(settings).role, t.cast(LiveTrust, self.live).role_arn)
+        plan = super().plan_own(cloud)
+        for settings in self.wants_of([cloud]):
+            cloud.know_role(settings, plan.result["role_arn"])
+        return plan
 
-    def _module(self, cloud: Cloud, fresh: bool = False) -> TrustPolicyModule:
-        options = cloud.settings.trust_options(self.state)
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> TrustPolicyModule:
+        options = settings.trust_options(self.state)
         return TrustPolicyModule(options, self.services.connect(fresh), self.services.known)
 
 
@@ -183,39 +248,42 @@ class BucketPolicy(Resource):
         super().__init__(services, state)
         self._existing: set[RoleReference] = set()
 
-    def key(self, cloud: Cloud) -> Key:
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The bucket, in the account, and how the cloud connects."""
-        _require(cloud.settings, "bucket", switch="manage_bucket_access")
-        return *_connection(cloud), self._module(cloud).bucket
+        _require(settings, "bucket", switch="manage_bucket_access")
+        return *_connection(settings), self._module(settings).bucket
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The bucket's policy, planned for the roles of all these clouds."""
-        modules = [self._module(cloud, fresh) for cloud in clouds]
+        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
         roles = list(dict.fromkeys(role for module in modules for role in module.roles))
         store = modules[0].store(roles, self._existing)
         planners = merged_planners([module.planner(store) for module in modules])
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
 
-    def live_for(self, resources: t.Sequence[Resource]) -> Live:
-        """The live policy, with the roles that were read by the connection of each resource."""
-        lives = [t.cast(LiveBucketPolicy, one.live) for one in (*resources, self)]
+    def joined(self, others: t.Sequence[Resource]) -> Resource:
+        """With the roles that were read by the connection of each."""
+        joint = super().joined(others)
+        lives = [t.cast(LiveBucketPolicy, one.live) for one in (*others, self)]
         roles = {reference: role for live in lives for reference, role in live.roles.items()}
-        return dataclasses.replace(lives[-1], roles=roles)
+        joint.live = dataclasses.replace(lives[-1], roles=roles)
+        return joint
 
     def plan_own(self, cloud: Cloud) -> Plan:
-        """Plan what one cloud wants. If that is a change, its role was found to exist."""
+        """Plan what one cloud wants. If that is a change, its roles were found to exist."""
         plan = super().plan_own(cloud)
         if plan.changed:
-            self._existing.update(self._module(cloud).roles)
+            for settings in self.wants_of([cloud]):
+                self._existing.update(self._module(settings).roles)
         return plan
 
-    def _module(self, cloud: Cloud, fresh: bool = False) -> BucketPolicyModule:
-        options = cloud.settings.bucket_options(self.state)
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> BucketPolicyModule:
+        options = settings.bucket_options(self.state)
         return BucketPolicyModule(options, self.services.connect(fresh), self.services.known)
 
 
-class _OfComputeConfig(Resource):
-    """A resource of the module compute_config_profile. Clouds that share it must want the same."""
+class _SameForAll(Resource):
+    """A resource of which clouds that share it must want the same."""
 
     def contradictions(self) -> dict[Cloud, TaskError]:
         """All the clouds, if they do not want the same."""
@@ -236,49 +304,54 @@ class _OfComputeConfig(Resource):
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
         """What the cloud wants, by the names of what says so. The values may be secrets."""
 
-    def _module(self, cloud: Cloud, fresh: bool = False) -> ComputeConfigModule:
-        _require(cloud.settings, "cloud_id", "compute_config", switch="manage_compute_config")
-        options = cloud.settings.compute_config_options(self.state)
+    def _first(self, clouds: t.Sequence[Cloud]) -> CloudSettings:
+        """What each of the clouds wants, which is the same."""
+        return self.wants_of(clouds)[0]
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
+        _require(settings, "cloud_id", "compute_config", switch="manage_compute_config")
+        options = settings.compute_config_options(self.state)
         return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
 
 
-class InstanceProfile(_OfComputeConfig):
+class InstanceProfile(_SameForAll):
     """The instance profile of a role."""
 
     stage = PROFILE
 
-    def key(self, cloud: Cloud) -> Key:
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The profile, in the account, and how the cloud connects. Without a name of its own, a cloud
         uses its registered profile, if that contains the role.
         """
-        registered = None if cloud.settings.instance_profile else cloud.registered_profile
-        return *_connection(cloud), self._module(cloud).profile_name, registered
+        is_own = settings.role == cloud.settings.role and not settings.instance_profile
+        registered = cloud.registered_profile if is_own else None
+        return *_connection(settings), self._module(settings).profile_name, registered
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""
-        return self._module(clouds[0], fresh).profile_reconciler()
+        return self._module(self._first(clouds), fresh).profile_reconciler()
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        return {"cloud_iam_role": self._module(cloud).role.name}
+        return {"cloud_iam_role": self._module(self._first([cloud])).role.name}
 
 
-class ComputeConfig(_OfComputeConfig):
+class ComputeConfig(_SameForAll):
     """A compute config, and the file with it. It is planned with the ARN of the instance profile."""
 
     stage = CONFIG
 
-    def key(self, cloud: Cloud) -> Key:
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The name of the compute config, in the cloud."""
-        return cloud.settings.cloud_id, self._module(cloud).params["name"]
+        return settings.cloud_id, self._module(settings).params["name"]
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The compute config with the ARN."""
-        module = self._module(clouds[0], fresh)
+        module = self._module(self._first(clouds), fresh)
         store = self.services.config_store(module, fresh) if module.anyscale else None
         return module.config_reconciler(self._profile(clouds[0]), store)
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        module = self._module(cloud)
+        module = self._module(self._first([cloud]))
         want = module.config_reconciler(self._profile(cloud)).want
         return {
             "cloud_iam_instance_profile": want.arn,
@@ -303,24 +376,22 @@ def resources_of(
     found: dict[Key, Resource] = {}
     for cloud in clouds:
         with refusing([cloud]):
-            new = kind(services, state)
-            found.setdefault(new.key(cloud), new).clouds.append(cloud)
+            for settings in cloud.wants(kind.stage):
+                new = kind(services, state)
+                found.setdefault(new.key(cloud, settings), new).add(cloud, settings)
     for resource in found.values():
         if len(resource.clouds) > 1:
             with refusing(resource.clouds):
                 for cloud, error in resource.contradictions().items():
                     cloud.error = error
-            resource.clouds = [cloud for cloud in resource.clouds if not cloud.error]
+        resource.leave_out_failed()
     return [resource for resource in found.values() if resource.clouds]
 
 
 def resources_in(stages: t.Iterable[str], clouds: t.Iterable[Cloud]) -> list[Resource]:
     """The resources of planned clouds, each once, stage by stage."""
-    return list(
-        dict.fromkeys(
-            cloud.plans[stage][0] for stage in stages for cloud in clouds if stage in cloud.plans
-        )
-    )
+    found = dict.fromkeys(resource for cloud in clouds for resource in cloud.plans)
+    return [resource for stage in stages for resource in found if resource.stage == stage]
 
 
 @contextlib.contextmanager
@@ -339,9 +410,8 @@ def refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
         cloud.error = cloud.error or failure
 
 
-def _connection(cloud: Cloud) -> Key:
+def _connection(settings: CloudSettings) -> Key:
     """The account, and how the cloud connects: each way has its own guards."""
-    settings = cloud.settings
     options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
     return settings.account_id, json.dumps(options)
 

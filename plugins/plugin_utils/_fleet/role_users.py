@@ -23,15 +23,20 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_arn,
     role_name_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    named_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
-VARIABLES = (
+_NAMES = (
     "cloud_iam_account_id",
     "cloud_iam_cloud_id",
     "cloud_iam_role",
     "anyscale_default_role_arn",
 )
+_FURTHER = ("cloud_iam_assign", "cloud_iam_mapping_rules", "cloud_iam_node_group_roles")
+VARIABLES = (*_NAMES, *_FURTHER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Cloud:
     """What a host's variables say about the roles of its cloud. Text that is unknown is empty.
 
     account_id: from the variable, else from the ARN of one of the roles. role: the name of the role
-    that clusters are to run with, which is the registered one if the variables name none.
+    that clusters are to run with, which is the registered one if the variables name none; further:
+    the names of those of single node groups, or of the rules of its Cloud IAM mapping.
     default_roles: the folded names of the roles that clusters may run with if a compute config names
     none: the one that is registered at Anyscale, and the one that Anyscale creates, since what is
     registered may not be known.
@@ -48,17 +54,23 @@ class Cloud:
     account_id: str = ""
     cloud_id: str = ""
     role: str = ""
+    further: tuple[str, ...] = ()
     default_roles: frozenset[str] = frozenset()
 
     @property
     def roles(self) -> frozenset[str]:
         """The folded names of all roles that its clusters may run with."""
-        return self.default_roles | ({self.folded_role} if self.role else frozenset())
+        return self.default_roles | self.revoked
 
     @property
-    def folded_role(self) -> str:
-        """The name of its role, to compare it with others."""
-        return folded_role_name(self.role)
+    def named(self) -> tuple[str, ...]:
+        """The names of the roles that lose their access if it is offboarded."""
+        return (self.role, *self.further) if self.role else self.further
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The same, to compare them with others."""
+        return frozenset(map(folded_role_name, self.named))
 
     def may_be_in(self, account_id: str) -> bool:
         """Whether it may be in an account. An unknown account may be any."""
@@ -71,7 +83,10 @@ class Cloud:
 
 def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     """The cloud that a host's variables describe. Values that are not valid name no default role."""
-    account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in VARIABLES)
+    account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in _NAMES)
+    further = named_roles(*map(variables.get, _FURTHER))
+    # Where rules name the roles, the default role is not among those that are offboarded.
+    is_mapped = variables.get("cloud_iam_assign") == "iam_mapping"
     defaults = [role_name_of(registered)] if registered else []
     with contextlib.suppress(InputError):
         defaults.append(default_role_name(cloud_id))
@@ -79,7 +94,8 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     return Cloud(
         account_id or next((arn.account_id for arn in arns), ""),
         cloud_id,
-        role_name_of(role) if role else next(iter(defaults), ""),
+        role_name_of(role) if role else "" if is_mapped else next(iter(defaults), ""),
+        tuple(map(role_name_of, further)),
         frozenset(map(folded_role_name, defaults)),
     )
 
@@ -110,7 +126,14 @@ def refusals(
         refusal = "" if name in default_role else _default_role_refusal(cloud)
         if not refusal and name not in shared_role:
             # The cloud itself is not among the users: it would need the role as its default role.
-            refusal = _shared_role_refusal(cloud, users(cloud.account_id, cloud.folded_role))
+            refusal = next(
+                (
+                    _shared_role_refusal(role, found)
+                    for role in cloud.named
+                    if (found := users(cloud.account_id, folded_role_name(role)))
+                ),
+                "",
+            )
         if refusal:
             messages[name] = refusal
     return messages
@@ -121,7 +144,7 @@ def _needs_after(
 ) -> dict[str, list[str]]:
     """The hosts that need the role of a name once the selected ones are offboarded.
 
-    A selected cloud loses the role that its variables name. It needs its default roles all the
+    A selected cloud loses the roles that its variables name. It needs its default roles all the
     same: one of these is lost only on request.
     """
     chosen = frozenset(selected)
@@ -129,38 +152,35 @@ def _needs_after(
     for name, cloud in fleet.items():
         roles = cloud.roles
         if name in chosen:
-            roles = cloud.default_roles - (
-                {cloud.folded_role} if name in default_role else frozenset()
-            )
+            roles = cloud.default_roles - (cloud.revoked if name in default_role else frozenset())
         for role in roles:
             needs.setdefault(role, []).append(name)
     return needs
 
 
 def _default_role_refusal(cloud: Cloud) -> str:
-    """Why the role must not be taken from the cloud itself, else nothing."""
-    if cloud.role and not cloud.default_roles:
+    """Why a role must not be taken from the cloud itself, else nothing."""
+    if cloud.named and not cloud.default_roles:
         return (
-            f"Whether {cloud.role} is the default role of this cloud is unknown, because "
-            "cloud_iam_cloud_id is not set to a cloud's ID. Set it, or set "
+            f"Whether {summarize_names(cloud.named)} is the default role of this cloud is unknown, "
+            "because cloud_iam_cloud_id is not set to a cloud's ID. Set it, or set "
             "offboard_default_role=true for this cloud."
         )
-    if cloud.folded_role not in cloud.default_roles:
+    default = [role for role in cloud.named if folded_role_name(role) in cloud.default_roles]
+    if not default:
         return ""
     which = f"cloud {cloud.cloud_id}" if cloud.cloud_id else "this cloud"
     return (
-        f"{cloud.role} is the default role of {which}: without it, none of the cloud's clusters "
+        f"{default[0]} is the default role of {which}: without it, none of the cloud's clusters "
         "would start. Set cloud_iam_role to another role, or set offboard_default_role=true for this "
         "cloud."
     )
 
 
-def _shared_role_refusal(cloud: Cloud, users: t.Sequence[str]) -> str:
-    """Why the role must not be taken from other clouds, else nothing."""
-    if not users:
-        return ""
+def _shared_role_refusal(role: str, users: t.Sequence[str]) -> str:
+    """Why a role must not be taken from other clouds."""
     return (
-        f"{cloud.role} is also a role of {summarize_names(users)}, according to the inventory. "
+        f"{role} is also a role of {summarize_names(users)}, according to the inventory. "
         "Clusters of these clouds would lose their access. To offboard these clouds as well, "
         "select them too. If they are in another account, set their cloud_iam_account_id. To "
         "offboard the role all the same, set offboard_shared_role=true for this cloud (in host_vars, "

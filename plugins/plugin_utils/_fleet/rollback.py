@@ -124,8 +124,7 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
         for name in ("account_id", "bucket", "compute_config")
     )
     documents: set[_Key] = {(COMPUTE_CONFIG, cloud.cloud_id, config)}
-    if cloud.role:
-        documents.add((TRUST_POLICY, *role_identity(account_id, cloud.role)))
+    documents.update((TRUST_POLICY, *role_identity(account_id, role)) for role in cloud.named)
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
     return Host(cloud, account_id, frozenset(documents))

@@ -199,17 +199,17 @@ class InMemory(Services):
 
 
 class _Resource(Resource):
-    def key(self, cloud: Cloud) -> Key:
-        if not (name := self._name(cloud)):
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        if not (name := self._name(settings)):
             raise InputError(f"{self.stage} is null.", "Set it.")
-        return cloud.settings.account_id, str(cloud.settings.connection), name
+        return settings.account_id, str(settings.connection), name
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        world = t.cast(InMemory, self.services).world
-        name = f"{self.stage} {self._name(clouds[0])}"
+        world, wants = t.cast(InMemory, self.services).world, self.wants_of(clouds)
+        name = f"{self.stage} {self._name(wants[0])}"
         if fresh:
             world.calls.append(("fresh", name))
-        roles = [t.cast(str, cloud.settings.role).rpartition("/")[2] for cloud in clouds]
+        roles = [t.cast(str, settings.role).rpartition("/")[2] for settings in wants]
         return PolicyReconciler(
             _Store(world, name),
             [_Planner(world, name, role, self.state) for role in dict.fromkeys(roles)],
@@ -217,8 +217,7 @@ class _Resource(Resource):
             clock=world.clock,
         )
 
-    def _name(self, cloud: Cloud) -> str | None:
-        settings = cloud.settings
+    def _name(self, settings: CloudSettings) -> str | None:
         role = (settings.role or "").rpartition("/")[2]
         return {
             TRUST: role,
@@ -232,6 +231,13 @@ class TrustInMemory(_Resource):
     """The trust policy of the role."""
 
     stage = TRUST
+
+    def plan_own(self, cloud: Cloud) -> Plan:
+        """The later steps know the role."""
+        plan = super().plan_own(cloud)
+        for settings in self.wants_of([cloud]):
+            cloud.know_role(settings, plan.result["role_arn"])
+        return plan
 
 
 class BucketInMemory(_Resource):
@@ -250,6 +256,17 @@ class ConfigInMemory(_Resource):
     """The compute config."""
 
     stage = CONFIG
+
+
+def planned_resource(stage: str) -> Resource:
+    """A resource of a stage, of which only that matters."""
+    kind = next(kind for kind in KINDS if kind.stage == stage)
+    return kind(InMemory(World()), "present")
+
+
+def stages_of(cloud: Cloud) -> list[str]:
+    """The stages that a cloud has plans of, in the order in which they were planned."""
+    return list(dict.fromkeys(resource.stage for resource in cloud.plans))
 
 
 KINDS: tuple[type[Resource], ...] = (

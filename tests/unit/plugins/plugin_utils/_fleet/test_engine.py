@@ -27,7 +27,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
     refuse_with_others_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    BUCKET,
+    PROFILE,
     STAGES,
+    TRUST,
     Cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
@@ -40,6 +43,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._flee
     cloud_of,
     document,
     in_sync_world,
+    stages_of,
 )
 
 pytestmark = pytest.mark.core
@@ -78,7 +82,7 @@ def test_everything_is_planned_and_nothing_written(tmp_path: Path) -> None:
     """Each resource is read once."""
     world, clouds = World(), [cloud_of(name, tmp_path) for name in ("a", "b")]
     engine_of(world).plan(clouds)
-    assert all(cloud.is_pending and set(cloud.plans) == set(STAGES) for cloud in clouds)
+    assert all(cloud.is_pending and set(stages_of(cloud)) == set(STAGES) for cloud in clouds)
     assert sorted(world.names("load")) == sorted(
         f"{stage} {name}" for stage in STAGES for name in ("a", "b")
     )
@@ -98,7 +102,60 @@ def test_a_shared_resource_is_read_once(tmp_path: Path) -> None:
     clouds = [cloud_of(name, tmp_path, bucket="data") for name in ("a", "b", "c")]
     engine_of(world).plan(clouds)
     assert world.names("load").count("bucket data") == 1
-    assert len({cloud.plans["bucket"][0] for cloud in clouds}) == 1
+    assert (
+        len(
+            {resource for cloud in clouds for resource in cloud.plans if resource.stage == "bucket"}
+        )
+        == 1
+    )
+
+
+FURTHER: dict[str, dict[str, t.Any]] = {
+    "of node groups": {"node_group_roles": {"gpu": "ml", "cpu": "etl"}},
+    "of the rules of a mapping": {
+        "assign": "iam_mapping",
+        "mapping_rules": [{"selector": "project=x", "role": role} for role in ("ml", "etl", "ml")],
+    },
+}
+
+
+@pytest.mark.parametrize("case", FURTHER)
+def test_each_role_of_a_cloud_gets_what_the_own_role_gets(tmp_path: Path, case: str) -> None:
+    """Trust, access and an instance profile; the bucket's policy is still written once."""
+    world = World()
+    cloud = cloud_of("a", tmp_path, **FURTHER[case])
+    converged(world, [cloud], stages=[TRUST, BUCKET, PROFILE])
+    assert failures([cloud]) == {}
+    of_each = [f"{stage} {role}" for stage in (TRUST, PROFILE) for role in ("a", "ml", "etl")]
+    assert sorted(world.names("write")) == sorted([*of_each, "bucket a"])
+    assert sorted(world.documents["bucket a"]) == ["a", "etl", "ml"]
+
+
+def test_with_the_roles_of_rules_the_default_role_is_not_revoked(tmp_path: Path) -> None:
+    """It is the role of all clusters that no rule is for."""
+    mapping: dict[str, t.Any] = FURTHER["of the rules of a mapping"]
+    cloud = cloud_of("a", tmp_path, role=None, **mapping)
+    cloud.registered_role = arn_of("default")
+    world = World(
+        bucket__a=["default", "ml", "etl"], trust__ml=["ml", "x"], trust__default=["default"]
+    )
+    converged(world, [cloud], stages=[TRUST, BUCKET], state="absent")
+    assert failures([cloud]) == {}
+    assert world.documents == {
+        "bucket a": ["default"],
+        "trust ml": ["x"],
+        "trust default": ["default"],
+    }
+
+
+def test_a_cloud_of_which_one_role_is_refused_is_not_written_at_all(tmp_path: Path) -> None:
+    """Half of its roles would be worth nothing."""
+    world = World()
+    world.errors["plan", "ml"] = RefusedError("No.")
+    cloud = cloud_of("a", tmp_path, node_group_roles={"gpu": "ml"})
+    converged(world, [cloud], stages=[TRUST, BUCKET, PROFILE])
+    assert failures([cloud]) == {"a": "No."}
+    assert world.names("write") == []
 
 
 @pytest.mark.parametrize("stages", [["trust"], ["bucket"], ["instance_profile", "compute_config"]])
@@ -106,7 +163,7 @@ def test_only_the_chosen_parts_are_planned(tmp_path: Path, stages: list[str]) ->
     """By the tags of the run."""
     world, cloud = World(), cloud_of("a", tmp_path)
     engine_of(world, stages=stages).plan([cloud])
-    assert list(cloud.plans) == stages
+    assert stages_of(cloud) == stages
     assert {name.partition(" ")[0] for name in world.names("load")} == set(stages)
 
 
@@ -124,8 +181,8 @@ def test_a_cloud_has_only_the_parts_that_it_wants(
     """By its variables; another one has all."""
     world, clouds = World(), [cloud_of("a", tmp_path, **{switch: False}), cloud_of("b", tmp_path)]
     engine_of(world).plan(clouds)
-    assert set(clouds[0].plans) == set(STAGES) - stages
-    assert set(clouds[1].plans) == set(STAGES)
+    assert set(stages_of(clouds[0])) == set(STAGES) - stages
+    assert set(stages_of(clouds[1])) == set(STAGES)
 
 
 def test_a_cloud_without_a_role_has_the_registered_one(tmp_path: Path) -> None:
@@ -156,7 +213,7 @@ def test_a_cloud_is_planned_anew(tmp_path: Path) -> None:
     engine.plan([cloud])
     assert not cloud.is_pending
     engine_of(world, stages=["trust"]).plan([cloud])
-    assert list(cloud.plans) == ["trust"]
+    assert stages_of(cloud) == ["trust"]
 
 
 def test_invalid_variables_fail_their_cloud_alone(tmp_path: Path) -> None:
@@ -440,7 +497,7 @@ def test_documents_are_dropped_if_nobody_needs_them(tmp_path: Path) -> None:
     world, cloud = World(bucket__a=["other"]), cloud_of("a", tmp_path)
     engine = engine_of(world, keeps_documents=False)
     engine.plan([cloud])
-    kept = {stage: plan.after is not None for stage, (_resource, plan) in cloud.plans.items()}
+    kept = {resource.stage: plan.after is not None for resource, plan in cloud.plans.items()}
     assert kept == {stage: stage == "instance_profile" for stage in STAGES}
     done = engine.converge([cloud])
     engine.confirm(done)

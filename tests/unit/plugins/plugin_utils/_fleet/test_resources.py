@@ -9,7 +9,6 @@ refused if it contradicts itself.
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing as t
 
 import pytest
@@ -39,6 +38,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
+    planned_resource,
+)
 
 pytestmark = pytest.mark.core
 
@@ -298,7 +300,7 @@ def with_profile(cloud: Cloud, arn: str = f"arn:aws:iam::{ACCOUNT}:instance-prof
     """The cloud with the plan of its instance profile, with which its compute config is planned."""
     after = {"role_arn": ARN, "arn": arn}
     plan = Plan(after, after, result={"instance_profile_arn": arn})
-    cloud.plans[PROFILE] = t.cast(Resource, types.SimpleNamespace()), plan
+    cloud.plans[planned_resource(PROFILE)] = plan
     return cloud
 
 
@@ -397,7 +399,7 @@ def test_a_cloud_is_pending(
     """If it needs a change, and may have one."""
     cloud = dataclasses.replace(cloud_of("a"), error=error)
     for stage, own in zip(STAGES, reasons, strict=False):
-        cloud.plans[stage] = t.cast(Resource, None), Plan(None, None, own)
+        cloud.plans[planned_resource(stage)] = Plan(None, None, own)
     assert cloud.is_pending == pending
 
 
@@ -457,4 +459,7 @@ def test_a_bucket_by_several_connections_is_planned_for_all_roles() -> None:
     engine = Engine(services, state="present", stages=[BUCKET], threads=1)
     engine.plan(clouds)
     assert errors(clouds) == {}
-    assert len({cloud.plans[BUCKET][0] for cloud in clouds}) == 3
+    assert (
+        len({resource for cloud in clouds for resource in cloud.plans if resource.stage == BUCKET})
+        == 3
+    )

@@ -34,6 +34,11 @@ def cloud(cloud_id: str, **more: t.Any) -> Variables:
     return {**variables, "anyscale_default_role_arn": registered}
 
 
+def mapped(*roles: str) -> Variables:
+    """Variables of rules of a Cloud IAM mapping."""
+    return {"assign": "iam_mapping", "mapping_rules": [{"role": role} for role in roles]}
+
+
 def refused(
     one: Variables, other: Variables | None = None, select: str = "one", **switches: bool
 ) -> dict[str, str]:
@@ -61,6 +66,8 @@ DEFAULT: dict[str, tuple[Variables, str]] = {
         {"role": ROLE.upper(), "registered": ARN},
         ROLE.upper(),
     ),
+    "the usual one, for a node group": ({"role": "own", "node_group_roles": {"a": USUAL}}, USUAL),
+    "the usual one, in a rule": ({"role": "own", **mapped(USUAL)}, USUAL),
     "the registered one, where the path is given differently": (
         {"role": f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", "registered": ARN},
         ROLE,
@@ -85,6 +92,12 @@ NOT_DEFAULT: dict[str, Variables] = {
     "another one than the registered one": {"role": "own", "registered": ARN},
     "where Anyscale has nothing registered": {"role": ROLE, "registered": ""},
     "where null is registered": {"role": ROLE, "registered": None},
+    "those of rules alone": mapped(ROLE),
+    "the default role of a node group that the assignment leaves out": {
+        "role": ROLE,
+        "node_group_roles": {"gpu": USUAL},
+        **mapped("own"),
+    },
     "a name that only begins like the registered one": {"role": f"{ROLE}-2", "registered": ARN},
     "a name that only ends like the registered one": {"role": f"old-{ROLE}", "registered": ARN},
 }
@@ -134,6 +147,9 @@ SHARED: dict[str, tuple[Variables, Variables]] = {
         {"role": ARN},
         {"role": "own", "registered": ARN, **UNKNOWN},
     ),
+    "for a node group": ({"role": ARN}, {"role": "own", "node_group_roles": {"gpu": ROLE}}),
+    "in a rule": ({"role": ARN}, {"role": "own", **mapped("other", ROLE)}),
+    "which the offboarded cloud has in a rule": (mapped("other", ROLE), {"role": ARN}),
     "as its registered role, where it names no role": ({"role": ARN}, {"registered": ARN}),
     "as its usual role, because it names no role": ({"role": OTHER_USUAL}, {}),
     "as its usual role, where it names another one": ({"role": OTHER_USUAL}, {"role": "own"}),
@@ -165,7 +181,7 @@ SHARED: dict[str, tuple[Variables, Variables]] = {
 def test_a_role_that_another_cloud_needs_is_refused(case: str) -> None:
     variables, others = SHARED[case]
     one, other = cloud("cld_one", **variables), cloud(**{"cloud_id": "cld_other", **others})
-    name = str(variables["role"]).rpartition("/")[2]
+    name = str(variables.get("role", ROLE)).rpartition("/")[2]
     message = refused(one, other)["one"]
     assert message.startswith(f"{name} is also a role of other, according to the inventory.")
     assert "select them too" in message

@@ -22,6 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
+    planned_resource,
+)
 
 RINGS = {"a": "canary", "b": "canary", "c": "early"}
 
@@ -49,7 +52,7 @@ class _Engine:
                 cloud.error = RefusedError("No such role.")
             else:
                 plan = Plan(None, {}, ("ec2_trust_missing",))
-                cloud.plans["trust"] = t.cast(t.Any, (None, plan))
+                cloud.plans[planned_resource("trust")] = plan
 
     def converge(self, clouds: t.Collection[Cloud], read_back: bool = False) -> list[t.Any]:
         """Record what would be written."""
