@@ -14,7 +14,6 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_identity,
-    role_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (

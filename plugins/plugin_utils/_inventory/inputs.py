@@ -15,6 +15,9 @@ import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import default_role_name
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    named_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.authority import (
     ACCOUNT_ID,
@@ -42,6 +45,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.resou
 )
 
 _ROLE_KEY = "cluster_iam_role_id"
+# The variables that name further roles, and a policy, which no pattern of ``allow`` is for.
+_RULES, _GROUP_ROLES = "cloud_iam_mapping_rules", "cloud_iam_node_group_roles"
+_NAMING = (
+    _RULES,
+    _GROUP_ROLES,
+    "cloud_iam_control_plane_role",
+    "cloud_iam_bucket_policy_arn",
+    "cloud_iam_bucket_policy_name",
+)
 _MANAGE_BUCKET = "cloud_iam_manage_bucket_access"
 # The variables that the role cloud_iam requires, and where else they can come from.
 _REQUIRED = {
@@ -216,6 +228,13 @@ class Inputs:
     def _fill_each(self, values: Settings, variable: str, obstacles: dict[str, str]) -> Settings:
         filled = {}
         for name, value in values.items():
+            if name in _NAMING and _is_chosen_by_members(name, value):
+                obstacles[variable or name] = (
+                    f"the fleet file's {name} has {CLOUD_NAME} or {REGION} in the name of a role or a "
+                    "policy, and members of the organization choose these; use {cloud_id}, or give "
+                    "the names under clouds"
+                )
+                continue
             try:
                 filled[name] = filled_in(value, self._known)
             except UnknownPlaceholder as unknown:
@@ -225,6 +244,17 @@ class Inputs:
                     f"the fleet file's {name} needs {{{unknown}}}, which {why}"
                 )
         return filled
+
+
+def _is_chosen_by_members(variable: str, value: t.Any) -> bool:
+    """Whether a value names a role or a policy by a text that is not the operator's word."""
+    if variable == _RULES:
+        names = named_roles("iam_mapping", value, None)
+    elif variable == _GROUP_ROLES:
+        names = named_roles("compute_config", None, value)
+    else:
+        names = [str(value)]
+    return any(placeholder in name for name in names for placeholder in (CLOUD_NAME, REGION))
 
 
 def _safe_in_path(name: str) -> str | None:

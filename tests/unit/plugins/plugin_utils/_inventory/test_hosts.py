@@ -302,6 +302,23 @@ class TestHostNames:
             assert build_fleet(shuffled, FleetFile()) == expected
 
 
+FURTHER_NAMES: dict[str, tuple[dict[str, t.Any], bool]] = {
+    "a role of a rule": ({"cloud_iam_mapping_rules": [{"role": "ray-{cloud}"}]}, True),
+    "a role of a rule, by the cloud's ID": (
+        {"cloud_iam_mapping_rules": [{"role": "ray-{cloud_id}", "selector": "project={cloud}"}]},
+        False,
+    ),
+    "a role of a node group": ({"cloud_iam_node_group_roles": {"gpu": "{region}-gpu"}}, True),
+    "the same as it is written": ({"cloud_iam_node_group_roles": {"gpu": "ray-gpu"}}, False),
+    "the control-plane role": ({"cloud_iam_control_plane_role": "anyscale-{cloud}"}, True),
+    "a managed policy": (
+        {"cloud_iam_bucket_policy_arn": "arn:aws:iam::{account_id}:policy/{cloud}"},
+        True,
+    ),
+    "an inline policy": ({"cloud_iam_bucket_policy_name": "{cloud}"}, True),
+}
+
+
 class TestVariables:
     def test_all_that_the_api_shows(self) -> None:
         host = only(object_storage={"bucket_name": "s3://speech-data", "region": "eu-west-1"})
@@ -397,6 +414,19 @@ class TestVariables:
             "cloud_iam_dest needs {cloud}, which is not usable in a path" in text
             for text, _is_problem in messages
         )
+
+    @pytest.mark.parametrize("case", FURTHER_NAMES)
+    def test_no_member_of_the_organization_names_a_further_role_or_a_policy(
+        self, case: str
+    ) -> None:
+        """By the name of a cloud or of a region: no pattern of ``allow`` is for these."""
+        variables, is_refused = FURTHER_NAMES[case]
+        [host] = made([row("speech")], {"defaults": {"variables": variables}})[0].values()
+        is_converged = any(variable.startswith("cloud_iam_") for variable in host.variables)
+        assert is_converged is not is_refused
+        if is_refused:
+            [name] = [name for name in variables if name != "cloud_iam_assign"]
+            assert f"the fleet file's {name} has" in host.variables["anyscale_authority"]["reason"]
 
     def test_a_resource_that_is_not_primary_leaves_the_compute_config_alone(self) -> None:
         hosts, _messages = made(
