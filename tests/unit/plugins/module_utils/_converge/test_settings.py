@@ -311,17 +311,24 @@ def validated(module: str, arguments: Json) -> Json:
     return t.cast(Json, found.validated_parameters)
 
 
+def converging_tasks(file: str) -> tuple[Json, list[Json]]:
+    """The options that the role passes on to all modules, and the tasks with the others."""
+    [block] = [task for task in read(f"tasks/{file}.yml") if "block" in task]
+    [shared] = block["module_defaults"].values()
+    return shared, [task for task in block["block"] if set(task) & set(MODULES)]
+
+
 @pytest.mark.parametrize("variables", CASES.values(), ids=CASES)
 @pytest.mark.parametrize(("file", "state"), [("main", "present"), ("absent", "absent")])
 def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
     """Option by option."""
     settings, templar = parse_settings(variables), templar_of(variables)
-    tasks = [task for task in read(f"tasks/{file}.yml") if set(task) & set(MODULES)]
+    shared, tasks = converging_tasks(file)
     assert len(tasks) == len(MODULES)
     for task in tasks:
         [module] = set(task) & set(MODULES)
         options, switch = MODULES[module]
-        arguments = templar.template(trusted(task[module]))
+        arguments = templar.template(trusted({**shared, **task[module]}))
         assert getattr(settings, options)(state) == validated(module, arguments), module
         condition = templar.template(trusted(f"{{{{ {task['when']} }}}}"))
         assert condition == getattr(settings, switch)
