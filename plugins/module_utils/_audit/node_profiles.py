@@ -29,11 +29,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_groups import (
     HEAD,
     NodeGroup,
-    Observed,
     node_groups,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
+    Observed,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 

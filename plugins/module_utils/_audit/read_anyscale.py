@@ -41,7 +41,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     obstacle_of,
     unknown,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    compute_config_observed,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
 
@@ -103,7 +105,7 @@ class AnyscaleReader:
         found = []
         for resource in self.resources.get():
             resource_id = resource.get("cloud_resource_id") or resource.get("cloud_deployment_id")
-            if resource_id and not compute_config_plan.other_kind(resource):
+            if resource_id and not compute_config_observed.other_kind(resource):
                 mapping = self._client().iam_mapping(self._known_cloud_id(), resource_id)
                 rules = {key: mapping.get(key) for key in ("rules", "fallback_rule")}
                 found.append({"resource": resource.get("name"), **rules})
@@ -179,7 +181,7 @@ class AnyscaleReader:
     def elsewhere(self) -> str:
         """What the cloud runs on, where that is known not to be AWS virtual machines."""
         if self.primary.is_known:
-            return compute_config_plan.other_kind(self.primary.get()) or ""
+            return compute_config_observed.other_kind(self.primary.get()) or ""
         provider = self.cloud.get().get("provider") if self.cloud.is_known else None
         return "" if provider in (None, "AWS") else f"its provider is {provider}"
 

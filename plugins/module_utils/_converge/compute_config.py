@@ -48,12 +48,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    compute_config_observed,
+    compute_config_plan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
+    Observed,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
     ARCHIVED,
     NOT_ARCHIVED,
     ConfigPlan,
-    Observed,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
     Journal,
@@ -287,7 +292,7 @@ class ComputeConfigReconciler(Reconciler[LiveConfig]):
         if observed.template is not None or self.want.state != "present":
             return observed
         # Such a cloud may have no default compute config
-        compute_config_plan.refuse_without_vms(observed)
+        compute_config_observed.refuse_without_vms(observed)
         observed = dataclasses.replace(observed, others=store.names)
         return dataclasses.replace(observed, default_config=store.default_config)
 

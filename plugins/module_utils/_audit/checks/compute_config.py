@@ -36,6 +36,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     warned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
+    WithoutVmsError,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
 _CONVERGE = (
@@ -84,7 +87,7 @@ def _override(facts: Facts, name: str) -> Outcome:
         return failed(f"{name}: the compute config is archived.", _CONVERGE)
     try:
         plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
-    except compute_config_plan.WithoutVmsError as error:
+    except WithoutVmsError as error:
         raise not_applicable(f"{name}: {error.message}") from error
     except TaskError as error:
         raise unknown(f"{name}: {error.message}", error.remedy) from error

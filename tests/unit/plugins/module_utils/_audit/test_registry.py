@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy_plan,
+    compute_config_observed,
     compute_config_plan,
     instance_profile_plan,
     trust_policy_plan,
@@ -230,7 +231,7 @@ DRIFT: dict[tuple[str, str], Json] = {
 def reasons_of(found: Facts) -> set[tuple[str, str]]:
     """The reason codes with which each module would change what is there, with the module."""
     live = found.compute_configs[CONFIG].get()
-    observed = compute_config_plan.Observed(
+    observed = compute_config_observed.Observed(
         CONFIG, CLOUD_ID, live, found.resources.get(), template()["config"]
     )
     plans = {

@@ -19,10 +19,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     deployments,
     normalize,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_declared import (
     UNSUPPORTED_KEYS,
-    ConfigPlan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
     Observed,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    ConfigPlan,
     Wanted,
     decide,
 )

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The instance profile at each level of a compute config: find, set and remove it.
+
+This module util is private to the collection. Pure.
+
+A node group (the head, or a group of workers) with its own instance configuration ignores that of
+the cluster entirely, so that the profile is set there too. A node group without one inherits the
+cluster's and is not changed. https://docs.anyscale.com/configuration/compute/aws
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
+    INSTANCE_CONFIG,
+    JsonObject,
+    deployments,
+    worker_name,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
+    Observed,
+    split_by_platform,
+)
+
+PROFILE = "IamInstanceProfile"
+HEAD = "head_node"
+_AUTOMATIC = "automatic workers"
+_HIDDEN = {
+    "profile_missing": "node_group_hides_profile",
+    "profile_differs": "node_group_profile_differs",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeGroup:
+    """A node group on AWS virtual machines, and its instance profile in the compute config: an ARN,
+    a name, or none.
+    """
+
+    deployment: str | None
+    name: str
+    profile: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """A level with a wrong profile; ``node_group`` is ``None`` for the cluster level."""
+
+    reason: str
+    deployment: str | None
+    node_group: str | None
+    before: str | None
+    after: str | None
+
+
+def node_groups(observed: Observed) -> list[NodeGroup]:
+    """The head node and the worker groups of a live compute config that run on AWS virtual
+    machines.
+    """
+    applicable, _others = split_by_platform(deployments(observed.config or {}), observed)
+    return [
+        NodeGroup(
+            label,
+            name,
+            profile_text(
+                (level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)
+            ),
+        )
+        for label, entry in applicable
+        for name, level in _nodes(entry)
+    ]
+
+
+def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:
+    """The node groups, each with its own level. Workers that Anyscale selects have only the
+    cluster's.
+    """
+    yield from ((name, level) for name, level in levels(entry) if name is not None)
+    if entry.get("auto_select_worker_config"):
+        yield _AUTOMATIC, {}
+
+
+def levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
+    """The levels that can have an instance configuration: the cluster (``None``), the head, and
+    each worker group.
+    """
+    yield None, entry
+    if "head_node_type" in entry:
+        yield HEAD, entry["head_node_type"]
+    for node in entry.get("worker_node_types", []):
+        yield worker_name(node), node
+
+
+def set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[Finding]:
+    """Set the profile in place at every level that needs it. Yields a finding for each level that
+    changes.
+    """
+    for group, level in levels(entry):
+        if group is not None and INSTANCE_CONFIG not in level:
+            continue
+        profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
+        reason = _difference(profile, arn)
+        if reason is None:
+            continue
+        level.setdefault(INSTANCE_CONFIG, {})[PROFILE] = {"Arn": arn}
+        yield Finding(
+            reason if group is None else _HIDDEN.get(reason, reason),
+            label,
+            group,
+            profile_text(profile),
+            arn,
+        )
+
+
+def _difference(profile: t.Any, arn: str) -> str | None:
+    """Why a profile is not ``{"Arn": arn}``, as a reason code."""
+    if profile == {"Arn": arn}:
+        return None
+    if not profile:
+        return "profile_missing"
+    if isinstance(profile, dict) and "Name" in profile:
+        return "profile_by_name"
+    kind = _identity(profile_text(profile))[0]
+    return "wrong_arn_kind" if kind and kind != _identity(arn)[0] else "profile_differs"
+
+
+def same_profile(profile: t.Any, arn: str) -> bool:
+    """Whether a profile is the one of ``arn``, by either kind of ARN or by name."""
+    _kind, account_id, name = _identity(arn)
+    _found_kind, found_account_id, found_name = _identity(profile_text(profile))
+    return found_name == name and found_account_id in ("", account_id)
+
+
+def _identity(text: str | None) -> tuple[str, str, str]:
+    """Kind (``role``, ``instance-profile``), account and name of an ARN; only the name for a bare
+    name.
+    """
+    arn = parse_arn(text or "")
+    if arn is None:
+        return "", "", text or ""
+    return arn.resource.partition("/")[0], arn.account_id, arn.resource.rpartition("/")[2]
+
+
+def profile_text(profile: t.Any) -> str | None:
+    """The text of a profile: its ARN, else its name."""
+    if isinstance(profile, dict):
+        profile = profile.get("Arn") or profile.get("Name")
+    return None if profile is None else str(profile)
