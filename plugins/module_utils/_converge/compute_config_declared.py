@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_groups import (
     PROFILE,
+    Profiles,
     levels,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
@@ -95,13 +96,13 @@ def _new_entry(declared: JsonObject, observed: Observed) -> JsonObject:
 
 
 def enforced(
-    entries: list[JsonObject], config: t.Mapping[str, t.Any], arn: str, observed: Observed
+    entries: list[JsonObject], config: t.Mapping[str, t.Any], wanted: Profiles, observed: Observed
 ) -> list[JsonObject]:
     """The deployment configs with the declared keys set; ``configs`` also declares which of them
     exist.
     """
     declared = deployments(to_api(config))
-    _check_declared(declared, arn, observed)
+    _check_declared(declared, wanted, observed)
     if "configs" in config:
         return [
             _enforced_entry(_for_same_resource(entries, one, observed), one, observed)
@@ -183,7 +184,7 @@ def _without(entry: JsonObject, removed_key: str) -> JsonObject:
     return {key: value for key, value in entry.items() if key != removed_key}
 
 
-def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) -> None:
+def _check_declared(declared: list[JsonObject], wanted: Profiles, observed: Observed) -> None:
     known = [resource.get("name") for resource in observed.resources]
     for entry in declared:
         if known and entry.get("cloud_deployment", known[0]) not in known:
@@ -193,10 +194,10 @@ def _check_declared(declared: list[JsonObject], arn: str, observed: Observed) ->
                 f"Its cloud resources are {', '.join(map(str, known))}.",
             )
     for _label, entry in split_by_platform(declared, observed)[0]:
-        _check_instance_configs(entry, arn)
+        _check_instance_configs(entry, wanted)
 
 
-def _check_instance_configs(entry: JsonObject, arn: str) -> None:
+def _check_instance_configs(entry: JsonObject, wanted: Profiles) -> None:
     for group, level in levels(entry):
         place = (
             "The advanced_instance_config of "
@@ -209,7 +210,9 @@ def _check_instance_configs(entry: JsonObject, arn: str) -> None:
                 f"{place} has {', '.join(unsupported)}, which Anyscale sets itself.",
                 "Remove them.",
             )
-        if instance_config.get(PROFILE, {"Arn": arn}) != {"Arn": arn}:
+        arn = wanted.arn_of(group)
+        profile = instance_config.get(PROFILE, {"Arn": arn})
+        if profile != {"Arn": arn} and not wanted.keeps(group, profile):
             raise InputError(
                 f"{place} has another {PROFILE} than {arn}.",
                 "Remove it: this module sets it wherever it is needed.",

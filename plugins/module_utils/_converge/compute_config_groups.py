@@ -8,7 +8,8 @@ This module util is private to the collection. Pure.
 
 A node group (the head, or a group of workers) with its own instance configuration ignores that of
 the cluster entirely, so that the profile is set there too. A node group without one inherits the
-cluster's and is not changed. https://docs.anyscale.com/configuration/compute/aws
+cluster's and is not changed, unless it is to have another profile than the cluster: then it gets a
+copy of the cluster's with that profile. https://docs.anyscale.com/configuration/compute/aws
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
     INSTANCE_CONFIG,
     JsonObject,
     deployments,
+    json_copy,
     worker_name,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
@@ -31,10 +33,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
 PROFILE = "IamInstanceProfile"
 HEAD = "head_node"
 _AUTOMATIC = "automatic workers"
-_HIDDEN = {
-    "profile_missing": "node_group_hides_profile",
-    "profile_differs": "node_group_profile_differs",
-}
+_GROUP_DIFFERS = "node_group_profile_differs"
+_HIDDEN = {"profile_missing": "node_group_hides_profile", "profile_differs": _GROUP_DIFFERS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,33 @@ class NodeGroup:
     deployment: str | None
     name: str
     profile: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Profiles:
+    """The profiles that are wanted: the cluster's, and those of the node groups that are named.
+
+    keeps_own: whether any other node group keeps another profile that it names itself.
+    """
+
+    arn: str
+    by_group: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    keeps_own: bool = False
+
+    def arn_of(self, group: str | None) -> str:
+        """The ARN that a level is to have, of its own or of the cluster."""
+        return self.arn if group is None else self.by_group.get(group, self.arn)
+
+    def keeps(self, group: str | None, profile: t.Any) -> bool:
+        """Whether a level keeps the profile that it has."""
+        may_differ = self.keeps_own and group is not None and group not in self.by_group
+        return may_differ and bool(profile) and not same_profile(profile, self.arn)
+
+    def manages(self, group: str | None, profile: t.Any) -> bool:
+        """Whether the profile of a level is one that was set there, by either kind of ARN or by
+        name.
+        """
+        return any(same_profile(profile, arn) for arn in {self.arn, self.arn_of(group)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,25 +124,63 @@ def levels(entry: JsonObject) -> t.Iterator[tuple[str | None, JsonObject]]:
         yield worker_name(node), node
 
 
-def set_profile(entry: JsonObject, label: str | None, arn: str) -> t.Iterator[Finding]:
-    """Set the profile in place at every level that needs it. Yields a finding for each level that
+def set_profiles(entry: JsonObject, label: str | None, wanted: Profiles) -> t.Iterator[Finding]:
+    """Set the profiles in place at every level that needs it. Yields a finding for each level that
     changes.
     """
+    inherited = entry.get(INSTANCE_CONFIG, {}).get(PROFILE)
     for group, level in levels(entry):
-        if group is not None and INSTANCE_CONFIG not in level:
+        arn = wanted.arn_of(group)
+        inherits = group is not None and INSTANCE_CONFIG not in level
+        profile = inherited if inherits else level.get(INSTANCE_CONFIG, {}).get(PROFILE)
+        if (inherits and arn == wanted.arn) or wanted.keeps(group, profile):
             continue
-        profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
         reason = _difference(profile, arn)
-        if reason is None:
+        if reason is None and not inherits:
             continue
+        if inherits:
+            level[INSTANCE_CONFIG] = json_copy(entry[INSTANCE_CONFIG])
+            reason = _GROUP_DIFFERS
         level.setdefault(INSTANCE_CONFIG, {})[PROFILE] = {"Arn": arn}
         yield Finding(
-            reason if group is None else _HIDDEN.get(reason, reason),
+            str(reason) if group is None else _HIDDEN.get(str(reason), str(reason)),
             label,
             group,
             profile_text(profile),
             arn,
         )
+
+
+def take_out_profiles(
+    entry: JsonObject, label: str | None, wanted: Profiles, warnings: list[str]
+) -> t.Iterator[Finding]:
+    """Take the profiles out in place. Yields a finding for each level that changes; adds a warning
+    for each other profile that stays.
+    """
+    for group, level in levels(entry):
+        profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
+        if not profile or wanted.keeps(group, profile):
+            continue
+        if not wanted.manages(group, profile):
+            place = f"Node group {group!r}" if group else "The cluster's instance configuration"
+            warnings.append(
+                f"{place} has another instance profile, {profile_text(profile)}, which was not "
+                "changed."
+            )
+            continue
+        del level[INSTANCE_CONFIG][PROFILE]
+        if not level[INSTANCE_CONFIG]:
+            del level[INSTANCE_CONFIG]
+        yield Finding("profile_present", label, group, profile_text(profile), None)
+
+
+def missing_groups(entries: t.Iterable[JsonObject], wanted: Profiles) -> tuple[str, list[str]]:
+    """The first of the named node groups that no deployment config has, if any, and all that there
+    are.
+    """
+    names = dict.fromkeys(name for entry in entries for name, _level in levels(entry) if name)
+    missing = next((group for group in wanted.by_group if group not in names), "")
+    return missing, list(names)
 
 
 def _difference(profile: t.Any, arn: str) -> str | None:

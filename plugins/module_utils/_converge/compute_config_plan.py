@@ -16,7 +16,6 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
-    INSTANCE_CONFIG,
     JsonObject,
     compose,
     deployments,
@@ -28,12 +27,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     starting_point,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_groups import (
-    PROFILE,
     Finding,
-    levels,
-    profile_text,
-    same_profile,
-    set_profile,
+    Profiles,
+    missing_groups,
+    set_profiles,
+    take_out_profiles,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
     Observed,
@@ -49,6 +47,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 
 # Reasons that do not need another version.
 ARCHIVED, NOT_ARCHIVED = "compute_config_archived", "not_archived"
+ALL, KEEP = NODE_GROUPS = ("all", "keep")
 # How many names a message lists.
 _MOST_NAMES = 10
 _NAME = re.compile(r"[^\s:]+(\s+[^\s:]+)*\Z")
@@ -58,12 +57,22 @@ _NAME = re.compile(r"[^\s:]+(\s+[^\s:]+)*\Z")
 class Wanted:
     """What is wanted: the profile's ARN, the declared part of the config in Anyscale's YAML schema,
     and the state. ``may_create``: whether one that does not exist, or is archived, is created.
+
+    node_groups: ``keep`` for node groups that may have another profile of their own, else ``all``.
+    group_arns: the ARNs of the node groups that are to have another one, by their names.
     """
 
     arn: str
     config: t.Mapping[str, t.Any] | None = None
     state: str = "present"
     may_create: bool = True
+    node_groups: str = ALL
+    group_arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def profiles(self) -> Profiles:
+        """The profiles of the cluster and of its node groups."""
+        return Profiles(self.arn, self.group_arns, self.node_groups == KEEP)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +104,7 @@ def decide(observed: Observed, wanted: Wanted) -> ConfigPlan:
     if observed.config is None:
         return _plan(observed, None, ())
     if wanted.state == "absent":
-        return _absent(observed, observed.config, wanted.arn)
+        return _absent(observed, observed.config, wanted.profiles)
     return _plan(observed, None, (NOT_ARCHIVED,))
 
 
@@ -108,13 +117,16 @@ def _present(observed: Observed, wanted: Wanted) -> ConfigPlan:
         )
     start, entries = starting_point(observed, wanted.config)
     if wanted.config is not None:
-        entries = enforced(entries, wanted.config, wanted.arn, observed)
+        entries = enforced(entries, wanted.config, wanted.profiles, observed)
     declared = compose(start, entries)
     applicable, not_applicable = split_by_platform(entries, observed)
     if not applicable:
         raise without_vms(observed, [found["reason"] for found in not_applicable])
+    _refuse_missing_groups(observed, [entry for _label, entry in applicable], wanted.profiles)
     findings = [
-        finding for label, entry in applicable for finding in set_profile(entry, label, wanted.arn)
+        finding
+        for label, entry in applicable
+        for finding in set_profiles(entry, label, wanted.profiles)
     ]
     if observed.template is None:
         reasons = ["compute_config_missing"]
@@ -139,35 +151,42 @@ def _missing(observed: Observed) -> str:
     if not names:
         return f"{what} would be created; the cloud has no other."
     nearest = difflib.get_close_matches(observed.name, names, 1)
-    return (
-        f"{what} would be created; the cloud has {', '.join(map(repr, names[:_MOST_NAMES]))}"
-        + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
-        + "."
-        + (f" Did you mean {nearest[0]!r}?" if nearest else "")
+    return f"{what} would be created; the cloud has {_summarize(list(map(repr, names)))}." + (
+        f" Did you mean {nearest[0]!r}?" if nearest else ""
     )
 
 
-def _absent(observed: Observed, config: t.Mapping[str, t.Any], arn: str) -> ConfigPlan:
+def _summarize(names: t.Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def _refuse_missing_groups(
+    observed: Observed, entries: t.Sequence[JsonObject], wanted: Profiles
+) -> None:
+    """Raise if there is no node group of a name that is given a role."""
+    missing, names = missing_groups(entries, wanted)
+    if missing:
+        nearest = difflib.get_close_matches(missing, names, 1)
+        raise InputError(
+            f"{option('node_group_roles')} names the node group {missing!r}, which the compute "
+            f"config {observed.name!r} of cloud {observed.cloud_id} does not have on AWS virtual "
+            "machines.",
+            f"Its node groups are {_summarize(names)}."
+            + (f" Did you mean {nearest[0]!r}?" if nearest else ""),
+        )
+
+
+def _absent(observed: Observed, config: t.Mapping[str, t.Any], wanted: Profiles) -> ConfigPlan:
     entries = deployments(config)
     applicable, not_applicable = split_by_platform(entries, observed)
-    findings: list[Finding] = []
     warnings: list[str] = []
-    for label, entry in applicable:
-        for group, level in levels(entry):
-            profile = level.get(INSTANCE_CONFIG, {}).get(PROFILE)
-            if not profile:
-                continue
-            if not same_profile(profile, arn):
-                place = f"Node group {group!r}" if group else "The cluster's instance configuration"
-                warnings.append(
-                    f"{place} has another instance profile, {profile_text(profile)}, which was "
-                    "not changed."
-                )
-                continue
-            del level[INSTANCE_CONFIG][PROFILE]
-            if not level[INSTANCE_CONFIG]:
-                del level[INSTANCE_CONFIG]
-            findings.append(Finding("profile_present", label, group, profile_text(profile), None))
+    findings = [
+        finding
+        for label, entry in applicable
+        for finding in take_out_profiles(entry, label, wanted, warnings)
+    ]
     reasons = [finding.reason for finding in findings]
     return _plan(observed, compose(config, entries), reasons, findings, not_applicable, warnings)
 

@@ -717,6 +717,271 @@ def test_a_contradicting_profile_in_config_is_refused(profile: JsonObject) -> No
         )
 
 
+# --- node groups that run with a role of their own -------------------------------------------------
+
+GROUP_ARN = f"{ACCOUNT}instance-profile/team-a-gpu"
+GROUP_ROLE_ARN = f"{ACCOUNT}role/team-a-gpu"
+GROUPS = {"IamInstanceProfile": {"Arn": GROUP_ARN}}
+KEEP = Wanted(ARN, node_groups="keep")
+NAMED = Wanted(ARN, group_arns={"gpu": GROUP_ARN})
+BOTH = dataclasses.replace(NAMED, node_groups="keep")
+HEAD_NAMED = Wanted(ARN, group_arns={"head_node": GROUP_ARN})
+
+OF_GROUPS: dict[
+    str,
+    tuple[Wanted, JsonObject, tuple[str, ...], list[JsonObject | None]],
+] = {
+    # what is wanted, the live config, the reasons, and then the instance configurations of the
+    # cluster, of the head and of each worker group
+    "keep: a group's own profile stays": (
+        KEEP,
+        config(OURS, None, node("w", OTHERS)),
+        (),
+        [OURS, None, OTHERS],
+    ),
+    "keep: a group's own profile by name stays": (
+        KEEP,
+        config(OURS, None, node("w", {"IamInstanceProfile": {"Name": "other"}})),
+        (),
+        [OURS, None, {"IamInstanceProfile": {"Name": "other"}}],
+    ),
+    "keep: the head's own profile stays": (
+        KEEP,
+        config(OURS, OTHERS, node("w")),
+        (),
+        [OURS, OTHERS, None],
+    ),
+    "keep: a group's own profile is the cloud's, by another kind": (
+        KEEP,
+        config(OURS, None, node("w", {"IamInstanceProfile": {"Arn": ROLE_ARN}})),
+        ("wrong_arn_kind",),
+        [OURS, None, OURS],
+    ),
+    "keep: a group that loses the cluster's profile gets it": (
+        KEEP,
+        config(OURS, None, node("w", DISK)),
+        ("node_group_hides_profile",),
+        [OURS, None, {**DISK, **OURS}],
+    ),
+    "keep: a group with an empty profile gets it": (
+        KEEP,
+        config(OURS, None, node("w", {"IamInstanceProfile": {}})),
+        ("node_group_hides_profile",),
+        [OURS, None, OURS],
+    ),
+    "keep: another profile of the cluster does not stay": (
+        KEEP,
+        config(OTHERS, None, node("w", OTHERS)),
+        ("profile_differs",),
+        [OURS, None, OTHERS],
+    ),
+    "named: a group that inherits": (
+        NAMED,
+        config(OURS, None, node("w"), node("gpu")),
+        ("node_group_profile_differs",),
+        [OURS, None, None, GROUPS],
+    ),
+    "named: a group that inherits keeps what else the cluster has": (
+        NAMED,
+        config({**DISK, **OURS}, None, node("gpu")),
+        ("node_group_profile_differs",),
+        [{**DISK, **OURS}, None, {**DISK, **GROUPS}],
+    ),
+    "named: nothing is set yet": (
+        NAMED,
+        config(None, None, node("gpu")),
+        ("profile_missing", "node_group_profile_differs"),
+        [OURS, None, GROUPS],
+    ),
+    "named: a group with the cloud's profile": (
+        NAMED,
+        config(OURS, None, node("gpu", {**DISK, **OURS})),
+        ("node_group_profile_differs",),
+        [OURS, None, {**DISK, **GROUPS}],
+    ),
+    "named: a group with another profile": (
+        NAMED,
+        config(OURS, None, node("gpu", OTHERS)),
+        ("node_group_profile_differs",),
+        [OURS, None, GROUPS],
+    ),
+    "named: a group with its role's ARN": (
+        NAMED,
+        config(OURS, None, node("gpu", {"IamInstanceProfile": {"Arn": GROUP_ROLE_ARN}})),
+        ("wrong_arn_kind",),
+        [OURS, None, GROUPS],
+    ),
+    "named: in sync": (NAMED, config(OURS, None, node("gpu", GROUPS)), (), [OURS, None, GROUPS]),
+    "named: two groups of the name": (
+        NAMED,
+        config(OURS, None, node("gpu"), node("gpu", GROUPS)),
+        ("node_group_profile_differs",),
+        [OURS, None, GROUPS, GROUPS],
+    ),
+    "named: the head": (
+        HEAD_NAMED,
+        config(OURS, None, node("w")),
+        ("node_group_profile_differs",),
+        [OURS, GROUPS, None],
+    ),
+    "named with the cloud's own role: it may inherit": (
+        Wanted(ARN, group_arns={"gpu": ARN}),
+        config(OURS, None, node("gpu")),
+        (),
+        [OURS, None, None],
+    ),
+    "named no longer": (
+        Wanted(ARN),
+        config(OURS, None, node("gpu", GROUPS)),
+        ("node_group_profile_differs",),
+        [OURS, None, OURS],
+    ),
+    "both: what is named is set, what is not named is kept": (
+        BOTH,
+        config(OURS, None, node("w", OTHERS), node("gpu", OTHERS)),
+        ("node_group_profile_differs",),
+        [OURS, None, OTHERS, GROUPS],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "reasons", "then"), OF_GROUPS.values(), ids=OF_GROUPS.keys()
+)
+def test_node_groups(
+    wanted: Wanted, live: JsonObject, reasons: tuple[str, ...], then: list[JsonObject | None]
+) -> None:
+    before = observed(live)
+    plan = decide(before, wanted)
+    assert plan.reasons == reasons
+    assert instance_configs_of(plan) == then
+    check_settled(before, wanted, plan)
+
+
+def instance_configs_of(plan: ConfigPlan) -> list[JsonObject | None]:
+    """The instance configurations of the cluster, the head and each worker group."""
+    assert plan.config is not None
+    found = plan.config["deployment_configs"][0]
+    levels_found = [found, found["head_node_type"], *found["worker_node_types"]]
+    return [level.get("advanced_configurations_json") for level in levels_found]
+
+
+OUT_OF_GROUPS: dict[str, tuple[Wanted, JsonObject, list[JsonObject | None], int]] = {
+    # what is wanted, the live config, what each level then has, and how many warnings there are
+    "out of a named group": (NAMED, config(OURS, None, node("gpu", GROUPS)), [None, None, None], 0),
+    "the cloud's, out of a named group": (
+        NAMED,
+        config(OURS, None, node("gpu", OURS)),
+        [None, None, None],
+        0,
+    ),
+    "not out of a group that is not named": (
+        NAMED,
+        config(OURS, None, node("w", GROUPS), node("gpu")),
+        [None, None, GROUPS, None],
+        1,
+    ),
+    "not another one out of a named group": (
+        NAMED,
+        config(OURS, None, node("gpu", OTHERS)),
+        [None, None, OTHERS],
+        1,
+    ),
+    "not one that is kept, and none is warned of": (
+        KEEP,
+        config(OURS, None, node("w", OTHERS)),
+        [None, None, OTHERS],
+        0,
+    ),
+    "of a named group that is gone": (NAMED, config(OURS, None, node("w")), [None, None, None], 0),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "then", "warnings"), OUT_OF_GROUPS.values(), ids=OUT_OF_GROUPS.keys()
+)
+def test_absent_from_node_groups(
+    wanted: Wanted, live: JsonObject, then: list[JsonObject | None], warnings: int
+) -> None:
+    before, absent = observed(live), dataclasses.replace(wanted, state="absent")
+    plan = decide(before, absent)
+    assert instance_configs_of(plan) == then
+    assert len(plan.warnings) == warnings
+    check_settled(before, absent, plan)
+
+
+def test_an_override_of_a_named_group_says_what_it_inherited() -> None:
+    (override,) = decide(observed(config(OURS, None, node("gpu"))), NAMED).result["overrides"]
+    assert override == {
+        "node_group": "gpu",
+        "deployment": "vm-west",
+        "before": ARN,
+        "after": GROUP_ARN,
+        "reason": "node_group_profile_differs",
+    }
+
+
+UNKNOWN_GROUPS: dict[str, tuple[JsonObject, str]] = {
+    "of other names": (config(OURS, None, node("gpu-2"), node("w")), "head_node, gpu-2, w"),
+    "only the head": (config(OURS), "head_node"),
+    "workers that Anyscale selects": (
+        config(OURS, auto_select_worker_config=True, worker_node_types=None),
+        "head_node",
+    ),
+    "the group is on Kubernetes": (
+        config(
+            deployment_configs=[
+                entry("vm-west"),
+                {**entry("eks"), "worker_node_types": [node("gpu")]},
+            ]
+        ),
+        "head_node",
+    ),
+}
+
+
+@pytest.mark.parametrize(("live", "names"), UNKNOWN_GROUPS.values(), ids=UNKNOWN_GROUPS.keys())
+def test_a_named_group_must_exist(live: JsonObject, names: str) -> None:
+    with pytest.raises(InputError, match="'gpu', which the compute config 'team-a'") as found:
+        decide(observed(live, ALL_RESOURCES), NAMED)
+    assert f"Its node groups are {names}." in str(found.value.remedy)
+
+
+def test_a_declared_group_is_one_that_may_be_named() -> None:
+    declared = {"worker_nodes": [{"name": "gpu", "instance_type": "g5.xlarge"}]}
+    wanted = dataclasses.replace(NAMED, config=declared)
+    before = observed(config(OURS))
+    plan = decide(before, wanted)
+    assert instance_configs_of(plan) == [OURS, None, GROUPS]
+    check_settled(before, wanted, plan)
+
+
+DECLARED_PROFILES: dict[str, tuple[Wanted, str, str | None]] = {
+    # what is wanted, the ARN that config declares for the group gpu, and words of the error
+    "the cloud's": (Wanted(ARN), ARN, None),
+    "another": (Wanted(ARN), OTHER_ARN, "another IamInstanceProfile"),
+    "another that is kept": (KEEP, OTHER_ARN, None),
+    "the named one": (NAMED, GROUP_ARN, None),
+    "the cloud's, of a named group": (NAMED, ARN, "another IamInstanceProfile"),
+    "another, of a named group that would be kept": (BOTH, OTHER_ARN, "another IamInstanceProfile"),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "arn", "words"), DECLARED_PROFILES.values(), ids=DECLARED_PROFILES.keys()
+)
+def test_a_declared_profile_of_a_group(wanted: Wanted, arn: str, words: str | None) -> None:
+    own = {"advanced_instance_config": {"IamInstanceProfile": {"Arn": arn}}}
+    declared = {"worker_nodes": [{"name": "gpu", "instance_type": "g5.xlarge", **own}]}
+    wanted = dataclasses.replace(wanted, config=declared)
+    if words is not None:
+        with pytest.raises(InputError, match=words):
+            decide(observed(config(OURS)), wanted)
+        return
+    plan = decide(observed(config(OURS)), wanted)
+    assert instance_configs_of(plan)[2] == {"IamInstanceProfile": {"Arn": arn}}
+
+
 # --- any config -----------------------------------------------------------------------------------
 
 profiles = st.sampled_from(
@@ -838,15 +1103,18 @@ def without_instance_configs(value: t.Any) -> t.Any:
 
 
 @given(
-    live=st.none() | configs, declared=declarations, state=st.sampled_from(["present", "absent"])
+    live=st.none() | configs,
+    declared=declarations,
+    state=st.sampled_from(["present", "absent"]),
+    of_groups=st.sampled_from([Wanted(ARN), KEEP, HEAD_NAMED, BOTH]),
 )
 def test_deciding_twice_is_deciding_once(
-    live: JsonObject | None, declared: JsonObject | None, state: str
+    live: JsonObject | None, declared: JsonObject | None, state: str, of_groups: Wanted
 ) -> None:
     default = {"head_node_type": node()}
     before, wanted = (
         observed(live, ALL_RESOURCES, default_config=default),
-        Wanted(ARN, declared, state),
+        dataclasses.replace(of_groups, config=declared, state=state),
     )
     untouched = copy.deepcopy((before, wanted))
     try:
