@@ -99,6 +99,35 @@ options:
       - A compute config that does not exist yet is created from this option, or, if it is not set,
         from the cloud's default compute config.
     type: dict
+  node_groups:
+    description:
+      - Which node groups of the compute config get the instance profile of O(role).
+      - With V(all), each that would run without it, also one that names another instance profile.
+      - With V(keep), a head node or worker group that names another instance profile in its own
+        advanced instance configuration keeps it, and that is no difference. The cluster's instance
+        profile is set all the same, and in each node group that hides it without naming one.
+      - Different roles for groups of workers are a set-up that Anyscale supports, see
+        U(https://docs.anyscale.com/configuration/compute/aws).
+    version_added: 0.9.0
+    type: str
+    choices: [all, keep]
+    default: all
+  node_group_roles:
+    description:
+      - The roles of node groups that run with another one than O(role), by the names of the groups,
+        for example V({"gpu": "ray-team-a-gpu"}). A value is the name or ARN of an existing role in
+        the cloud's account. The name of the head node's group is V(head_node).
+      - Each such role gets what O(role) gets here. Its instance profile, which has its name, is
+        created as O(create_instance_profile) says, and a role that no cluster may run with is
+        refused, see O(allow_privileged).
+      - A named group that had no advanced instance configuration of its own gets a copy of the
+        cluster's, with its own instance profile, since its own hides the cluster's completely.
+      - A name that no node group on AWS virtual machines has is an error, which lists the names that
+        there are. Workers that Anyscale selects itself have no name.
+      - With O(state=absent), the instance profiles of these roles are taken out of the named groups
+        too, as far as these exist.
+    version_added: 0.9.0
+    type: dict
   dest:
     description:
       - A file to which the compute config is written as well, as YAML for C(anyscale compute-config
@@ -115,9 +144,9 @@ options:
     description:
       - V(present) creates the instance profile and publishes a version that contains it, as needed.
         A compute config that is archived is taken out of the archive, with all its versions.
-      - V(absent) publishes a version without this instance profile if the newest version contains
-        it. Other instance profiles in the compute config, and the instance profile itself, are
-        kept.
+      - V(absent) publishes a version without this instance profile, and those of
+        O(node_group_roles), if the newest version contains one. Other instance profiles in the
+        compute config, and the instance profiles themselves, are kept.
       - V(archived) archives the compute config with all its versions, including those of other
         writers. Its name cannot be used until it is taken out of the archive.
     type: str
@@ -164,6 +193,16 @@ EXAMPLES = r"""
           instance_type: g5.4xlarge
           max_nodes: 10
 
+- name: Run one group of workers with another role, and leave others that name one alone
+  rayfleet.anyscale.compute_config_profile:
+    name: team-a
+    cloud_id: cld_4fxb3wsbdcq2n1p9
+    role: ray-team-a
+    account_id: "123456789012"
+    node_groups: keep
+    node_group_roles:
+      gpu: ray-team-a-gpu
+
 - name: Create only the instance profile and a file for the anyscale command
   rayfleet.anyscale.compute_config_profile:
     name: team-a
@@ -184,7 +223,8 @@ reasons:
       name of the instance profile instead of an ARN; V(wrong_arn_kind), it had the ARN of the role
       instead of the instance profile, or the other way round; V(node_group_hides_profile), the
       advanced instance configuration of a node group hid the instance profile;
-      V(node_group_profile_differs), a node group had another instance profile; V(config_differs),
+      V(node_group_profile_differs), a node group had another instance profile than it is to have;
+      V(config_differs),
       the live compute config differed from O(config); V(dest_differs), the file differed;
       V(profile_present), the compute config had the instance profile, which O(state=absent)
       removes; V(not_archived), it was not archived yet.
@@ -214,6 +254,11 @@ instance_profile_arn:
   type: str
   returned: success, unless O(state=archived)
   sample: arn:aws:iam::123456789012:instance-profile/ray-team-a
+node_group_instance_profiles:
+  description: The ARN of the instance profile of each group in O(node_group_roles), by its name.
+  type: dict
+  returned: success, with O(node_group_roles), unless O(state=archived)
+  sample: {"gpu": "arn:aws:iam::123456789012:instance-profile/ray-team-a-gpu"}
 overrides:
   description: The node groups that had another instance profile, or would have run without this
     one.

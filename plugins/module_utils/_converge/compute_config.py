@@ -2,63 +2,45 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge the compute config that names an instance profile, and a file with it, for
-``compute_config_profile``.
+"""The module ``compute_config_profile``: the instance profiles of a cloud's role and of its node
+groups' roles, and the compute config that names them.
 
-This module util is private to the collection. Versions of a compute config are immutable, so that
-earlier content is never lost. A new version is published only if the config differs.
+This module util is private to the collection.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import os
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
-    AnyscaleClient,
     anyscale_client,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_reader import (
-    KEYS,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_shape import (
-    compose,
-    deployments,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
-    to_yaml_schema,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
-    Registration,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
+    folded_role_name,
     instance_profile_name_of,
     parse_cloud_id,
     parse_instance_profile,
+    parse_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
-    compute_config_observed,
-    compute_config_plan,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
-    Observed,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
-    ARCHIVED,
-    NOT_ARCHIVED,
-    ConfigPlan,
+    ALL,
+    NODE_GROUPS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
+    ComputeConfigReconciler,
+    ComputeConfigStore,
+    ConfigWant,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
     Journal,
@@ -74,321 +56,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module
     Options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
-    Live,
-    Reconciler,
-    Saved,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    refuse_other_account,
+    wanted_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import wanted_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
-    UnsettledError,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files import yaml
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
-    COMPUTE_CONFIG,
-    Backup,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
-    SYSTEM_CLOCK,
-    Clock,
-    backoff,
+    option,
 )
 
-_VISIBLE_SECONDS = 30.0
-
-
-@dataclasses.dataclass(frozen=True)
-class LiveConfig(Live):
-    """The newest version of the compute config with what its plan needs to know of the cloud, and
-    the content of the file.
-
-    plan: of the compute config, where it was needed to find out what else to read.
-    """
-
-    observed: Observed
-    file: t.Any = None
-    plan: ConfigPlan | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Published(Saved):
-    """A save that may have published a version; 0 if it published none."""
-
-    version: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _WithFile(Plan):
-    """The plans for the compute config and for the file."""
-
-    config: ConfigPlan
-    file: Plan
-
-
-class ComputeConfigStore:
-    """A compute config and its cloud at Anyscale. What only a change needs is read once."""
-
-    def __init__(
-        self,
-        client: AnyscaleClient,
-        name: str,
-        cloud_id: str,
-        registration: t.Callable[[], Registration],
-    ) -> None:
-        self.client = client
-        self.name = name
-        self.cloud_id = cloud_id
-        self._registration = registration
-
-    def newest(self) -> dict[str, t.Any] | None:
-        """The newest version, archived or not."""
-        return self.client.newest_compute_config(self.name, self.cloud_id)
-
-    @property
-    def resources(self) -> list[dict[str, t.Any]]:
-        """The cloud's resources, as they are read for its registration."""
-        return list(self._registration().resources)
-
-    @functools.cached_property
-    def default_config(self) -> dict[str, t.Any]:
-        """The config that clusters of the cloud get when none is named."""
-        return self.client.default_compute_config(self.cloud_id)
-
-    @functools.cached_property
-    def names(self) -> list[str]:
-        """The names of the cloud's compute configs."""
-        return self.client.compute_config_names(self.cloud_id)
-
-    @functools.cached_property
-    def cloud_name(self) -> str | None:
-        """The cloud's name."""
-        return self.client.cloud(self.cloud_id).get("name")
-
-
-@dataclasses.dataclass(frozen=True)
-class ConfigWant:
-    """What is wanted: the ARN in the config, the declared part of it, the state, the file, and
-    whether a compute config that does not exist, or is archived, is created.
-
-    name, cloud_id: of the compute config. cloud_name: for the file, if it is known. account_id: of
-    the instance profile, for the backup.
-    """
-
-    name: str
-    cloud_id: str
-    arn: str
-    config: t.Mapping[str, t.Any] | None = None
-    state: str = "present"
-    dest: str | None = None
-    may_create: bool = True
-    cloud_name: str | None = None
-    account_id: str = ""
-
-
-class ComputeConfigReconciler(Reconciler[LiveConfig]):
-    """The compute config, and the file. Without a store the config is only written to the file."""
-
-    def __init__(
-        self,
-        want: ConfigWant,
-        store: ComputeConfigStore | None,
-        clouds: t.Iterable[str] = (),
-        check_role: t.Callable[[], None] = lambda: None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        """``check_role`` raises if the config must not lead to the role, or is of a cloud in another
-        account.
-        """
-        self.want = want
-        self._wanted = compute_config_plan.Wanted(
-            want.arn, want.config, want.state, want.may_create
-        )
-        self._store = store
-        self._check_role = check_role
-        self._clock = clock
-        self.clouds = tuple(clouds)
-
-    def load(self) -> LiveConfig:
-        """Read the newest version, and what the plan needs to know of the cloud."""
-        resource = f"compute config {self.want.name} of cloud {self.want.cloud_id}"
-        file = yaml.read(self.want.dest, KEYS) if self.want.dest is not None else None
-        observed = Observed(self.want.name, self.want.cloud_id)
-        if self._store is None:
-            return LiveConfig(resource, observed, file)
-        observed = dataclasses.replace(observed, template=self._store.newest())
-        if observed.config is not None:
-            plan = compute_config_plan.decide(observed, self._wanted)
-            if not plan.changed and len(deployments(observed.config)) == 1:
-                return LiveConfig(resource, observed, file, plan)
-        return LiveConfig(resource, self._with_surroundings(observed, self._store), file)
-
-    def plan(self, live: LiveConfig) -> Plan:
-        """Plan the config, and the file with it."""
-        config = self._plan_of_config(live)
-        file = self._plan_of_file(config, live.file)
-        return _WithFile(
-            before={**config.before, "file": file.before},
-            after={**config.after, "file": file.after},
-            reasons=(*config.reasons, *file.reasons),
-            warnings=(*config.warnings, *file.warnings),
-            result={**config.result, **file.result},
-            config=config,
-            file=file,
-        )
-
-    def guard(self, live: LiveConfig, plan: Plan) -> None:
-        """The role must be one for clusters, and the file must be writable."""
-        self._check_role()
-        if t.cast(_WithFile, plan).file.changed:
-            yaml.refuse_unwritable(str(self.want.dest))
-
-    def backup(self, live: LiveConfig, plan: Plan) -> Backup | None:
-        """The compute config, if it is written."""
-        config, want = t.cast(_WithFile, plan).config, self.want
-        if self._store is None or not config.changed:
-            return None
-        target = {"cloud_id": want.cloud_id, "name": want.name}
-        before = config.live and compose(config.live, deployments(config.live))
-        return Backup(
-            COMPUTE_CONFIG, target, want.account_id, before, config.config, (want.cloud_id,)
-        )
-
-    def save(self, live: LiveConfig, plan: Plan, written: list[str]) -> Saved:
-        """Publish the config, then write the file."""
-        parts, version = t.cast(_WithFile, plan), 0
-        if parts.config.changed and self._store is not None:
-            version = self._publish(self._store, live, parts.config, written)
-        if parts.file.changed:
-            yaml.write(str(self.want.dest), parts.file.after)
-            written.append(f"file {self.want.dest}")
-        return _Published(version=version)
-
-    def read_back(self, live: LiveConfig, plan: Plan, saved: Saved) -> tuple[LiveConfig, Plan]:
-        """Read until everything that was written is visible."""
-        published = t.cast(_Published, saved).version
-        for _attempt in backoff(_VISIBLE_SECONDS, clock=self._clock):
-            live = self.load()
-            current = self.plan(live)
-            if not current.changed:
-                names = {
-                    key: current.result[key]
-                    for key in ("compute_config", "compute_config_id")
-                    if key in current.result
-                }
-                settled = dataclasses.replace(
-                    plan,
-                    reasons=(),
-                    warnings=_warn_of_other_version(plan, published),
-                    result={**plan.result, **names},
-                )
-                return live, settled
-        _refuse_another_version(live, current, published)
-        return live, current
-
-    def _with_surroundings(self, observed: Observed, store: ComputeConfigStore) -> Observed:
-        """Add what only a change needs: the cloud's resources, and the default compute config."""
-        observed = dataclasses.replace(observed, resources=store.resources)
-        if observed.template is not None or self.want.state != "present":
-            return observed
-        # Such a cloud may have no default compute config
-        compute_config_observed.refuse_without_vms(observed)
-        observed = dataclasses.replace(observed, others=store.names)
-        return dataclasses.replace(observed, default_config=store.default_config)
-
-    def _plan_of_config(self, live: LiveConfig) -> ConfigPlan:
-        observed = live.observed
-        if self._store is None:
-            return self._unpublished(observed)
-        plan = live.plan or compute_config_plan.decide(observed, self._wanted)
-        return _with_version(plan, observed)
-
-    def _unpublished(self, observed: Observed) -> ConfigPlan:
-        """Plan without publishing: the live state is not known, and the config is only written to
-        the file.
-        """
-        unknown = ConfigPlan({"compute_config": None}, {"compute_config": None})
-        if self.want.dest is None:
-            return unknown
-        declared = dataclasses.replace(
-            self._wanted, config=self._wanted.config or {}, may_create=True
-        )
-        made = compute_config_plan.decide(observed, declared)
-        return dataclasses.replace(unknown, config=made.config, warnings=made.warnings)
-
-    def _plan_of_file(self, config: ConfigPlan, before: t.Any) -> Plan:
-        if self.want.dest is None or config.config is None:
-            return Plan(None, None)
-        name = self.want.cloud_name
-        if name is None and self._store is not None:
-            name = self._store.cloud_name
-        after = to_yaml_schema(config.config, name)
-        reasons = () if before == after else ("dest_differs",)
-        return Plan(before, after, reasons, result={"file": os.path.abspath(self.want.dest)})
-
-    def _publish(
-        self, store: ComputeConfigStore, live: LiveConfig, plan: ConfigPlan, written: list[str]
-    ) -> int:
-        """Archive the config, or take it out of the archive and publish a version, as needed.
-        Returns its number, or 0.
-        """
-        template = live.observed.template
-        if template is not None and NOT_ARCHIVED in plan.reasons:
-            store.client.archive_compute_config(template["id"])
-            written.append(f"{live.resource} (archived)")
-        if template is not None and ARCHIVED in plan.reasons:
-            store.client.unarchive_compute_config(template["id"])
-            written.append(f"{live.resource} (unarchived)")
-        if not plan.publishes:
-            return 0
-        published = store.client.publish_compute_config(
-            store.name,
-            t.cast(t.Any, plan.config),
-            previous_version=plan.result["previous_version"] or 0,
-        )
-        written.append(f"version {published['version']} of {live.resource}")
-        return int(published["version"])
-
-
-def _with_version(plan: ConfigPlan, observed: Observed) -> ConfigPlan:
-    """Add the version that clusters should use, ``name:version``, to the plan."""
-    previous = observed.template["version"] if observed.template else 0
-    publishes, usable = plan.publishes, plan.config is not None
-    names = {
-        "compute_config": f"{observed.name}:{previous + publishes}" if usable else None,
-        "compute_config_id": observed.template["id"]
-        if usable and observed.template and not publishes
-        else None,
-    }
-    return dataclasses.replace(plan, result={**plan.result, **names})
-
-
-def _refuse_another_version(live: LiveConfig, plan: Plan, published: int) -> None:
-    """Versions cannot be deleted: another one is published only if another writer published a
-    newer one.
-    """
-    config = t.cast(_WithFile, plan).config
-    if config.changed and published and published >= (config.result["previous_version"] or 0):
-        raise UnsettledError(
-            f"Version {published} of {live.resource} was published, but the live "
-            f"compute config still differs after {_VISIBLE_SECONDS:.0f} s: "
-            f"{', '.join(config.reasons)}.",
-            "Compare it with config: Anyscale may have changed a value.",
-            reasons=list(config.reasons),
-        )
-
-
-def _warn_of_other_version(plan: Plan, published: int) -> tuple[str, ...]:
-    """Warn if another writer published a version between our read and our publication."""
-    expected = (plan.result.get("previous_version") or 0) + 1
-    if published <= expected:
-        return ()
-    return (
-        (
-            f"Another writer published version {expected} at the same time; version "
-            f"{published}, which this task published, does not contain its changes."
-        ),
-    )
+_OF_GROUPS = "node_group_instance_profiles"
+# How much of a node group's name a message shows.
+_LONGEST_GROUP = 100
 
 
 class ComputeConfigModule(ConvergingModule):
@@ -411,6 +90,8 @@ class ComputeConfigModule(ConvergingModule):
             "default": "instance_profile",
         },
         "config": {"type": "dict"},
+        "node_groups": {"type": "str", "choices": list(NODE_GROUPS), "default": ALL},
+        "node_group_roles": {"type": "dict"},
         "dest": {"type": "path"},
         "publish": {"type": "bool", "default": True},
         "state": {
@@ -437,30 +118,38 @@ class ComputeConfigModule(ConvergingModule):
                 f"publish is false, but state is {params['state']}.",
                 "There would be nothing to do: omit publish.",
             )
+        roles_of_groups(params)
         self.anyscale = anyscale_client(params) if params["publish"] else None
 
     def reconciler(self) -> ComputeConfigReconciler:
         """The compute config, once the instance profile exists."""
-        return self.config_reconciler(Plan(None, None))
+        nothing = Plan(None, None)
+        return self.config_reconciler(nothing, roles=dict.fromkeys(self.group_roles, nothing))
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
-        """Converge the instance profile first: clusters could not start with a version that names
+        """Converge the instance profiles first: clusters could not start with a version that names
         an unusable one.
         """
-        journal, profile_plan = Journal(), Plan(None, None)
-        profile = None if self.params["state"] == "archived" else self.profile_reconciler()
-        if profile is not None:
-            live_profile = profile.load()
-            profile_plan = profile.checked(live_profile)
-        config = self.config_reconciler(profile_plan)
+        journal, nothing = Journal(), Plan(None, None)
+        profiles = self._profile_reconcilers()
+        lives = {role: profile.load() for role, profile in profiles.items()}
+        plans = {role: profiles[role].checked(live) for role, live in lives.items()}
+        config = self.config_reconciler(plans.get(None, nothing), roles=_named(plans))
         live = config.load()
         config_plan = config.checked(live)
-        if profile is not None:
-            profile_plan = execute(
-                profile, live_profile, profile_plan, self.params, check_mode, journal
+        for role, profile in profiles.items():
+            plans[role] = execute(
+                profile, lives[role], plans[role], self.params, check_mode, journal
             )
         config_plan = execute(config, live, config_plan, self.params, check_mode, journal)
-        return result_of(config, live.resource, _together(profile_plan, config_plan))
+        return result_of(config, live.resource, self._together(plans, config_plan))
+
+    def _profile_reconcilers(self) -> dict[str | None, InstanceProfileReconciler]:
+        """Those of the cloud's role (``None``) and of each role of a node group."""
+        if self.params["state"] == "archived":
+            return {}
+        of_groups = {role: self.group_profile_reconciler(role) for role in self.group_roles}
+        return {None: self.profile_reconciler(), **of_groups}
 
     def profile_reconciler(self) -> InstanceProfileReconciler:
         """The instance profile of the role."""
@@ -475,6 +164,28 @@ class ComputeConfigModule(ConvergingModule):
             registered=self._registered_profile,
         )
 
+    @functools.cached_property
+    def group_roles(self) -> dict[str, RoleReference]:
+        """The roles of node groups other than the cloud's role, each by its folded name."""
+        found = {
+            folded_role_name(role.name): role for role in roles_of_groups(self.params).values()
+        }
+        own = folded_role_name(self.role.name) if found else ""
+        return {name: role for name, role in found.items() if name != own}
+
+    def group_profile_reconciler(self, role: str) -> InstanceProfileReconciler:
+        """The instance profile of one of the ``group_roles``: the one that has the role's name."""
+        reference = self.group_roles[role]
+        return InstanceProfileReconciler(
+            Iam(self.session),
+            reference.name,
+            reference,
+            self.params.get("account_id"),
+            self.role_guard,
+            state=self.params["state"],
+            may_create=self.params["create_instance_profile"],
+        )
+
     def _registered_profile(self) -> str | None:
         """The ARN of the instance profile that is registered for the cloud, unless the parameters
         name another one.
@@ -486,10 +197,17 @@ class ComputeConfigModule(ConvergingModule):
         return registered if registered and instance_profile_name_of(registered) else None
 
     def config_reconciler(
-        self, profile: Plan, store: ComputeConfigStore | None = None
+        self,
+        profile: Plan,
+        store: ComputeConfigStore | None = None,
+        roles: t.Mapping[str, Plan] | None = None,
     ) -> ComputeConfigReconciler:
-        """The compute config with the ARN that the plan of the instance profile leads to."""
-        name, arn = self.params["name"], self._arn_to_write(profile)
+        """The compute config with the ARN that the plan of the instance profile leads to.
+
+        roles: the plan of the instance profile of each of the ``group_roles``.
+        """
+        name, arn, roles = self.params["name"], self._arn_to_write(profile), roles or {}
+        of_groups = {} if self.params["state"] == "archived" else self._of_groups(profile, roles)
         if store is None and self.anyscale is not None:
             store = ComputeConfigStore(
                 self.anyscale, name, self.cloud_id, lambda: self.registration
@@ -504,21 +222,63 @@ class ComputeConfigModule(ConvergingModule):
             self.params["create_compute_config"],
             self.params.get("cloud"),
             self.params.get("account_id") or (account_of(arn) if arn else ""),
+            self.params["node_groups"],
+            {group: self._arn_to_write(plan) for group, plan in of_groups.items()},
         )
 
         def check_role() -> None:
             if want.account_id:
                 self.role_guard.check_account(want.account_id)
             if want.state == "present":
-                self.role_guard.check_for_clusters(profile.after["role_arn"])
+                for plan in (profile, *roles.values()):
+                    self.role_guard.check_for_clusters(plan.after["role_arn"])
 
         return ComputeConfigReconciler(want, store, self.clouds, check_role)
+
+    def _of_groups(self, profile: Plan, roles: t.Mapping[str, Plan]) -> dict[str, Plan]:
+        """The plan of the instance profile of each named node group: that of its role, else that of
+        the cloud's role.
+        """
+        names = {
+            group: folded_role_name(role.name)
+            for group, role in roles_of_groups(self.params).items()
+        }
+        return {
+            group: roles[name] if name in self.group_roles else profile
+            for group, name in names.items()
+        }
 
     def _arn_to_write(self, profile: Plan) -> str:
         """The ARN that the compute config is to contain, from the plan of the profile."""
         if self.params["arn_kind"] == "role" and profile.after:
             return str(profile.after["role_arn"])
         return str(profile.result.get("instance_profile_arn", ""))
+
+    def _together(self, profiles: t.Mapping[str | None, Plan], config: Plan) -> Plan:
+        """The plans of the profiles and of the compute config, as one."""
+        own, others = profiles.get(None, Plan(None, None)), _named(profiles)
+        plans = (own, *others.values(), config)
+        result = {**own.result, **config.result}
+        of_groups = self._of_groups(own, others) if profiles else {}
+        if of_groups:
+            result[_OF_GROUPS] = {
+                group: plan.result["instance_profile_arn"] for group, plan in of_groups.items()
+            }
+        before, after = (
+            {
+                "instance_profile": getattr(own, side),
+                **({_OF_GROUPS: _sides(others, side)} if others else {}),
+                **getattr(config, side),
+            }
+            for side in ("before", "after")
+        )
+        return Plan(
+            before=before,
+            after=after,
+            reasons=tuple(dict.fromkeys(reason for plan in plans for reason in plan.reasons)),
+            warnings=tuple(warning for plan in plans for warning in plan.warnings),
+            result=result,
+        )
 
     @functools.cached_property
     def cloud_id(self) -> str:
@@ -549,12 +309,25 @@ class ComputeConfigModule(ConvergingModule):
         return self.params["publish"] and super().asks_anyscale
 
 
-def _together(profile: Plan, config: Plan) -> Plan:
-    """The plans of the profile and of the compute config, as one."""
-    return Plan(
-        before={"instance_profile": profile.before, **config.before},
-        after={"instance_profile": profile.after, **config.after},
-        reasons=tuple(dict.fromkeys((*profile.reasons, *config.reasons))),
-        warnings=(*profile.warnings, *config.warnings),
-        result={**profile.result, **config.result},
-    )
+def roles_of_groups(params: t.Mapping[str, t.Any]) -> dict[str, RoleReference]:
+    """The roles of the node groups that node_group_roles names. Raises for one that is no role, or
+    is in another account than the cloud's.
+    """
+    roles = {}
+    for group, text in (params.get("node_group_roles") or {}).items():
+        place = f"{option('node_group_roles')}, for {str(group)[:_LONGEST_GROUP]!r},"
+        if not isinstance(group, str) or not isinstance(text, str):
+            raise InputError(f"{place} is no text.", "Set it to the name or ARN of a role.")
+        roles[group] = parse_role(text, place)
+        refuse_other_account(roles[group], params.get("account_id"), place)
+    return roles
+
+
+def _named(plans: t.Mapping[str | None, Plan]) -> dict[str, Plan]:
+    """The plans of the node groups' roles."""
+    return {role: plan for role, plan in plans.items() if role is not None}
+
+
+def _sides(plans: t.Mapping[str, Plan], side: str) -> dict[str, t.Any]:
+    """The instance profiles of roles, ``before`` or ``after``."""
+    return {role: getattr(plan, side) for role, plan in plans.items()}

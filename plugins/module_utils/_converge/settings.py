@@ -157,6 +157,8 @@ class CloudSettings:
             "allow_privileged": self.allow_privileged,
             "arn_kind": self.arn_kind,
             "config": self.compute_config_spec,
+            "node_groups": self.node_groups,
+            "node_group_roles": self.node_group_roles,
             "dest": self.dest,
             "publish": self.publish,
             "state": state,

@@ -34,6 +34,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
     ComputeConfigModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
     ComputeConfigStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known

@@ -22,7 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
     AnyscaleClient,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    compute_config_reconciler,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
@@ -1020,7 +1022,7 @@ def test_a_value_that_the_service_does_not_keep_makes_one_version(
 ) -> None:
     """Versions stay for ever: the same one is not published over and over."""
     seed(sandbox, compute_config="in_sync")
-    monkeypatch.setattr(compute_config, "_VISIBLE_SECONDS", 0.2)
+    monkeypatch.setattr(compute_config_reconciler, "_VISIBLE_SECONDS", 0.2)
     look = AnyscaleClient.newest_compute_config
 
     def without_flags(self: AnyscaleClient, *arguments: t.Any) -> Json | None:
@@ -1043,7 +1045,7 @@ def test_a_first_version_that_does_not_show_is_published_once(
 ) -> None:
     """A search that lags behind is no reason for a second version."""
     seed(sandbox)
-    monkeypatch.setattr(compute_config, "_VISIBLE_SECONDS", 0.2)
+    monkeypatch.setattr(compute_config_reconciler, "_VISIBLE_SECONDS", 0.2)
     monkeypatch.setattr(AnyscaleClient, "newest_compute_config", lambda *arguments: None)
     result = failure(run_module(MODULE, **GIVEN))
     assert "Version 1 " in result["msg"]
@@ -1301,3 +1303,76 @@ def test_each_reason_occurs(sandbox: Sandbox, run_module: Run, reason: str) -> N
 
 def test_each_documented_reason_has_a_case() -> None:
     assert documented_reasons(MODULE) == set(REASONS)
+
+
+# --- node groups with a role of their own -----------------------------------------------------------
+
+GPU_ROLE = f"{ROLE}-gpu"
+GPU_PROFILE_ARN = f"arn:aws:iam::{ACCOUNT}:instance-profile/{GPU_ROLE}"
+OF_GPU: Json = {**GIVEN, "account_id": ACCOUNT, "node_group_roles": {"gpu": GPU_ROLE}}
+
+
+def test_the_cycle_of_a_node_group_with_its_own_role(sandbox: Sandbox, run_module: Run) -> None:
+    seed(sandbox)
+    make_role(sandbox, GPU_ROLE)
+    publish(
+        sandbox,
+        compute(
+            group("cpu", advanced_configurations_json=profile(OTHER_PROFILE_ARN)),
+            group("gpu"),
+            advanced={**DISK, **profile()},
+        ),
+    )
+    made = converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["instance_profile_missing", "node_group_profile_differs"],
+        NOT_IN_CHECK_MODE,
+        **OF_GPU,
+        node_groups="keep",
+    )
+    assert made["instance_profile_arn"] == PROFILE_ARN
+    assert made["node_group_instance_profiles"] == {"gpu": GPU_PROFILE_ARN}
+    assert made["previous"]["node_group_instance_profiles"] == {GPU_ROLE: None}
+    assert instance_configs(newest(sandbox)) == {
+        "cluster": {**DISK, **profile()},
+        "cpu": profile(OTHER_PROFILE_ARN),
+        "gpu": {**DISK, **profile(GPU_PROFILE_ARN)},
+    }
+    converge(
+        sandbox,
+        run_module,
+        MODULE,
+        ["profile_present"],
+        NOT_IN_CHECK_MODE,
+        **OF_GPU,
+        node_groups="keep",
+        state="absent",
+    )
+    assert instance_configs(newest(sandbox)) == {
+        "cluster": DISK,
+        "cpu": profile(OTHER_PROFILE_ARN),
+        "gpu": DISK,
+    }
+
+
+REFUSED_GROUPS: dict[str, tuple[Json, str]] = {
+    "no such node group": ({"gpu-2": GPU_ROLE}, "'gpu-2', which the compute config"),
+    "no such role": ({"gpu": "ray-gone"}, "Role ray-gone does not exist"),
+    "a role of another account": (
+        {"gpu": f"arn:aws:iam::{OTHER_ACCOUNT}:role/ray-gpu"},
+        f"is in account {OTHER_ACCOUNT}",
+    ),
+    "no text": ({"gpu": ["ray-gpu"]}, "node_group_roles"),
+}
+
+
+@pytest.mark.parametrize(("roles", "words"), REFUSED_GROUPS.values(), ids=REFUSED_GROUPS.keys())
+def test_what_node_groups_are_refused(
+    sandbox: Sandbox, run_module: Run, roles: Json, words: str
+) -> None:
+    seed(sandbox)
+    make_role(sandbox, GPU_ROLE)
+    publish(sandbox, compute(group("gpu"), advanced=profile()))
+    refused(sandbox, run_module, MODULE, words, **{**OF_GPU, "node_group_roles": roles})

@@ -152,6 +152,11 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "quota_chars": ("large number", "boolean"),
     **dict.fromkeys(("config", "authority"), _ANY_CONFIG),
+    # Each key names a node group, and each text a role.
+    "node_group_roles": (
+        "null",
+        *(kind for kind in _ANY_CONFIG if kind.endswith(" that is a text")),
+    ),
     "dest": ("null", *_LINES),
     "bucket": ("boolean", "large number"),
     "role": (*_WORDS, "ARN of another partition"),
