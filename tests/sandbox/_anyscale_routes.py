@@ -199,6 +199,14 @@ def _put_mapping(exchange: Exchange) -> Answer:
     return 200, {"result": {"spec": merged}}
 
 
+def _get_scheduler(exchange: Exchange) -> Answer:
+    return 200, {"result": exchange.organization.scheduler.active()}
+
+
+def _list_machine_pools(exchange: Exchange) -> Answer:
+    return 200, {"result": {"machine_pools": exchange.organization.machine_pools}}
+
+
 def _create_template(exchange: Exchange) -> Answer:
     return 201, {
         "result": exchange.organization.create_template(
@@ -315,6 +323,8 @@ ROUTES: dict[tuple[str, str], t.Callable[[Exchange], Answer]] = {
     ("POST", "/api/v2/clouds/<cloud_id>/find_cloud_resource_by_name"): _find_resource,
     ("GET", "/api/v2/clouds/<cloud_id>/deployment/<resource_id>/config"): _get_mapping,
     ("PUT", "/api/v2/clouds/<cloud_id>/deployment/<resource_id>/config"): _put_mapping,
+    ("GET", "/api/v2/scheduler/config"): _get_scheduler,
+    ("GET", "/api/v2/machine_pools/"): _list_machine_pools,
     ("POST", "/api/v2/organizations/update_default_cloud"): _update_default_cloud,
     ("GET", "/ext/v0/clouds/default"): _default_cloud,
     ("GET", "/ext/v0/clouds/<cloud_id>"): _get_cloud,

@@ -15,6 +15,7 @@ import typing as t
 from werkzeug.wrappers import Request, Response
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     BROKEN_CLOUD,
     FLEET,
@@ -49,6 +50,8 @@ class ControlApplication:
             ("GET", "inventory"): lambda body: inventory(sandbox),
             ("POST", "clouds"): lambda body: sandbox.organization.add_cloud(**body),
             ("POST", "compute_configs"): sandbox.organization.create_template,
+            ("POST", "scheduler"): lambda body: sandbox.organization.scheduler.apply(body, OWNER),
+            ("POST", "machine_pools"): lambda body: sandbox.organization.add_machine_pool(**body),
         }
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:

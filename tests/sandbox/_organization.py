@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_schema import 
     check_shape,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
+from ansible_collections.rayfleet.anyscale.tests.sandbox._scheduler import Scheduler, machine_pool
 
 Json = dict[str, t.Any]
 
@@ -66,6 +67,8 @@ class Organization:
         self.resources: dict[str, list[Json]] = {}
         self.mappings: dict[str, Json] = {}
         self.hibernated: set[str] = set()
+        self.scheduler = Scheduler(self.clock)
+        self.machine_pools: list[Json] = []
 
     def add_cloud(
         self,
@@ -99,6 +102,16 @@ class Organization:
             resource["is_default"] = not self.resources[cloud_id]
             self.resources[cloud_id].append(resource)
             return str(resource["cloud_resource_id"])
+
+    def add_machine_pool(
+        self, name: str, launch_templates: list[Json], cloud_ids: list[str] | None = None
+    ) -> str:
+        """Add a machine pool, which is attached to these clouds; returns its id."""
+        with self.lock:
+            pool_id = opaque_id("mp", name)
+            pool = machine_pool(name, pool_id, ORGANIZATION_ID, launch_templates, cloud_ids or [])
+            self.machine_pools.append(pool)
+            return pool_id
 
     def cloud(self, cloud_id: str) -> Json:
         """A cloud, or the 404."""

@@ -45,6 +45,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.connec
     TlsSettings,
     tls_context,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_layers import (
+    InstanceConfigs,
+    read_machine_pools,
+    read_scheduler_flavors,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AnyscaleError,
     InputError,
@@ -161,6 +166,14 @@ class AnyscaleClient:
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
             raise self.api.malformed("GET", path, "a Cloud IAM mapping of another form")
         return t.cast(JsonObject, mapping)
+
+    def scheduler_flavors(self) -> InstanceConfigs:
+        """What the organization's scheduler sets for instances, by the names of its flavors."""
+        return read_scheduler_flavors(self.api)
+
+    def machine_pools(self) -> InstanceConfigs:
+        """What the organization's machine pools set for instances, by their names."""
+        return read_machine_pools(self.api)
 
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config, ``archived_at`` set if it is archived; ``None``

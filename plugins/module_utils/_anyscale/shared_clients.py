@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The clients of the control planes that a run reads from, for many threads. They read clouds and
-compute configs by the page where that needs fewer calls.
+compute configs by the page where that needs fewer calls, and what is one for the organization once.
 
 This module util is private to the collection. I/O.
 """
@@ -23,6 +23,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_pages import (
     ComputeConfigPages,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_layers import (
+    InstanceConfigs,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
@@ -61,6 +64,8 @@ class BulkClient(AnyscaleClient):
         self._configs_wanted = configs_wanted
         self._configs = ComputeConfigPages(AnyscaleClient(*arguments, **options))
         self._clouds = _CloudPages(self.cloud_pages())
+        self._scheduler_flavors = _Once(super().scheduler_flavors)
+        self._machine_pools = _Once(super().machine_pools)
 
     def cloud(self, cloud_id: str) -> JsonObject:
         """One cloud, by its id."""
@@ -70,6 +75,38 @@ class BulkClient(AnyscaleClient):
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config."""
         return self._configs.newest(name, cloud_id, self._configs_wanted)
+
+    def scheduler_flavors(self) -> InstanceConfigs:
+        """What the organization's scheduler sets for instances."""
+        return self._scheduler_flavors.get()
+
+    def machine_pools(self) -> InstanceConfigs:
+        """What the organization's machine pools set for instances."""
+        return self._machine_pools.get()
+
+
+class _Once:
+    """What is one for the whole organization: read once for all threads, and where it is refused,
+    refused once.
+    """
+
+    def __init__(self, read: t.Callable[[], InstanceConfigs]) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._value: InstanceConfigs | None = None
+        self._error: AnyscaleError | None = None
+
+    def get(self) -> InstanceConfigs:
+        """The value, or its error again."""
+        with self._lock:
+            if self._value is None and self._error is None:
+                try:
+                    self._value = self._read()
+                except AnyscaleError as error:
+                    self._error = error
+            if self._error is not None:
+                raise self._error
+            return t.cast(InstanceConfigs, self._value)
 
 
 class _CloudPages:

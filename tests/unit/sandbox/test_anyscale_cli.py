@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 
 # Anyscale's package takes long to import, so one process runs a list of commands of its CLI.
 _RUN_COMMANDS = """
@@ -27,6 +28,7 @@ results = [CliRunner().invoke(cli, command) for command in json.loads(sys.argv[1
 print(json.dumps([[result.exit_code, f"{result.output}{result.exception or ''}"] for result in results]))
 """
 _PROFILE = "arn:aws:iam::222222222222:instance-profile/ray"
+_INSTANCE_CONFIG = {"IamInstanceProfile": {"Arn": _PROFILE}}
 _CONFIG = {
     "cloud": "vision-prod",
     "head_node": {"instance_type": "m5.2xlarge"},
@@ -38,12 +40,14 @@ _CONFIG = {
             "market_type": "PREFER_SPOT",
         }
     ],
-    "advanced_instance_config": {"IamInstanceProfile": {"Arn": _PROFILE}},
+    "advanced_instance_config": _INSTANCE_CONFIG,
 }
 _COMMANDS = {
     "cloud list": ["cloud", "list", "--max-items", "20", "--no-interactive", "--output", "json"],
     "cloud get": ["cloud", "get", "--name", "genomics-prod"],
     "cloud config get": ["cloud", "config", "get", "--name", "genomics-prod"],
+    "scheduler config get": ["scheduler", "config", "get"],
+    "machine-pool list": ["machine-pool", "list"],
     "create": ["compute-config", "create", "--name", "team-a", "--config-file", "CONFIG"],
     "create again": ["compute-config", "create", "--name", "team-a", "--config-file", "CONFIG"],
     "get": ["compute-config", "get", "--name", "team-a"],
@@ -68,6 +72,13 @@ def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     """The results of the commands, run one after the other on the seeded fleet."""
     running.reset()
     running.seed()
+    running.organization.scheduler.apply(
+        {"resource_flavors": [{"name": "gpu", "advanced_instance_config": _INSTANCE_CONFIG}]}, OWNER
+    )
+    running.organization.add_machine_pool(
+        "h100",
+        [{"instance_type": "p5.48xlarge", "advanced_instance_config": _INSTANCE_CONFIG}],
+    )
     config = tmp_path_factory.mktemp("cli") / "config.yaml"
     config.write_text(json.dumps(_CONFIG))
     commands = [
@@ -87,6 +98,8 @@ EXPECTED: dict[str, tuple[int, tuple[str, ...]]] = {
         0,
         ("s3://anyscale-genomics-prod-data", f"cluster_iam_role_id: {FLEET[7].role_arn}"),
     ),
+    "scheduler config get": (0, ("gpu", _PROFILE)),
+    "machine-pool list": (0, ("h100", "mp_")),
     "cloud config get": (0, ("dataplane_iam_mapping: {}",)),
     "create": (0, ("Created compute config: 'team-a:1'",)),
     "create again": (0, ("Created compute config: 'team-a:2'",)),

@@ -83,6 +83,16 @@ def test_clouds_and_compute_configs(sandbox: Sandbox) -> None:
     )
 
 
+def test_scheduler_and_machine_pools(sandbox: Sandbox) -> None:
+    flavors = {"resource_flavors": [{"name": "gpu"}]}
+    assert control(sandbox, "POST", "scheduler", flavors) == 1
+    assert control(sandbox, "POST", "scheduler", flavors) == 2
+    assert sandbox.organization.scheduler.active()["config"] == flavors
+    pool = {"name": "h100", "launch_templates": [{"instance_type": "p5.48xlarge"}]}
+    assert control(sandbox, "POST", "machine_pools", pool).startswith("mp_")
+    assert [one["machine_pool_name"] for one in sandbox.organization.machine_pools] == ["h100"]
+
+
 @pytest.mark.parametrize(
     ("method", "name", "body", "status"),
     [

@@ -97,6 +97,12 @@ KEYS = [
     "detail",
     "credentials",
     "is_aioa",
+    "resource_flavors",
+    "advanced_instance_config",
+    "machine_pools",
+    "machine_pool_name",
+    "machine_types",
+    "launch_templates",
 ]
 SCALARS = (
     st.none()
@@ -120,6 +126,13 @@ DOCUMENTS = (
     VALUES
     | st.builds(
         lambda mapping: {"result": {"spec": {"dataplane_iam_mapping": mapping}}}, OBJECTS | VALUES
+    )
+    | st.builds(
+        lambda flavors: {"result": {"config": {"resource_flavors": flavors}}},
+        st.lists(OBJECTS, max_size=3) | VALUES,
+    )
+    | st.builds(
+        lambda pools: {"result": {"machine_pools": pools}}, st.lists(OBJECTS, max_size=3) | VALUES
     )
     | st.builds(lambda result: {"result": result}, OBJECTS)
     | st.builds(
@@ -163,6 +176,14 @@ CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], 
     "mapping": (
         lambda client: client.iam_mapping("cld_x", "cldrsrc_x"),
         lambda mapping: _are_objects(mapping.get("rules") or []),
+    ),
+    "scheduler flavors": (
+        lambda client: client.scheduler_flavors(),
+        lambda found: all(_are_objects(configs) for configs in found.values()),
+    ),
+    "machine pools": (
+        lambda client: client.machine_pools(),
+        lambda found: all(_are_objects(configs) for configs in found.values()),
     ),
     "newest compute config": (
         lambda client: client.newest_compute_config("team-a", "cld_x"),

@@ -60,6 +60,10 @@ class Organization:
                 if search.get("cloud_id") in (None, row["config"]["cloud_id"])
             ]
             answer = _page(rows, query)
+        elif path in ("scheduler/config", "machine_pools/"):
+            time.sleep(0.002)  # long enough for other threads to ask meanwhile
+            name, status = path, self._listing_status
+            answer = {"result": {"machine_pools": [], "config": {}}}
         elif path == "clouds/":
             time.sleep(0.002)  # long enough for other threads to ask meanwhile
             name, status, answer = "clouds", self._listing_status, _page(self.clouds, query)
@@ -188,3 +192,25 @@ def test_invalid_options_are_an_error_of_their_cloud_alone() -> None:
         with pytest.raises(InputError, match="anyscale_host"):
             clients.client({**PARAMS, "anyscale_host": "ftp://x"})
     assert clients.client(PARAMS) is clients.client(PARAMS)
+
+
+@pytest.mark.parametrize("status", [200, 403])
+def test_what_is_one_for_the_organization_is_read_once(status: int) -> None:
+    """For all clouds and threads, and refused once too."""
+    organization = Organization(0, listing_status=status)
+    client = organization.client()
+
+    def read(_cloud: int) -> list[t.Any]:
+        return [_outcome(client.scheduler_flavors), _outcome(client.machine_pools)]
+
+    with concurrent.futures.ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(read, range(40)))
+    assert organization.calls == {"scheduler/config": 1, "machine_pools/": 1}
+    assert found == [[{}, {}] if status == 200 else [403, 403]] * 40
+
+
+def _outcome(read: t.Callable[[], t.Any]) -> t.Any:
+    try:
+        return read()
+    except AnyscaleError as error:
+        return error.status
