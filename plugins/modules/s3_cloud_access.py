@@ -13,10 +13,10 @@ description:
   - Merges the access that the roles of Anyscale clusters need into the policy of an existing
     bucket. Every unmanaged statement keeps its content and its place.
   - A role has access if Allow statements without a condition together grant its ARN each of the
-    O(actions), on the bucket or on its objects, without wildcards in the action, because C(anyscale
-    cloud verify) does not recognize V(s3:*Object). Roles without full access are added to one
-    statement with the Sid V(AnyscaleClusterAccess). It serves all roles and clouds that share the
-    bucket, because a bucket policy is
+    O(actions), on the bucket or on its objects, by its full name or by V(s3:*). C(anyscale cloud
+    verify) does not recognize other wildcards, such as V(s3:*Object). Roles without full access are
+    added to one statement with the Sid V(AnyscaleClusterAccess). It serves all roles and clouds that
+    share the bucket, because a bucket policy is
     L(limited to 20 KB, https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html).
   - The access of other principals does not change. Those in a statement with that Sid that grants
     exactly the O(actions) stay in it. A statement with that Sid that grants anything else keeps its

@@ -18,11 +18,11 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import is_unique_id, parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import grants
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
-    as_list,
     compact_json,
     describe_statement,
     free_sid,
@@ -114,23 +114,6 @@ def decide(document: Document, wanted: Wanted) -> Plan:
     if wanted.prune:
         _refuse_last_exceptions(document, wanted)
     return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
-
-
-def grants(
-    raw: RawStatement, role: Role, action: str, resource: str, arns: t.Mapping[str, str]
-) -> bool:
-    """Whether a statement grants a role an action by its full name, without a Condition."""
-    # First, since each of several actions is looked for in each statement.
-    if action not in as_list(raw.get("Action")):
-        return False
-    statement = canonical(raw, arns)
-    return (
-        statement.effect == "Allow"
-        and not statement.conditions
-        and statement.principals is not None
-        and ("AWS", role.arn) in statement.principals
-        and statement.includes_resource(resource)
-    )
 
 
 def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:

@@ -26,19 +26,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
     Wanted,
-    grants,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
+    allows,
+    by_identity,
+    grants,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
     all_of,
     any_of,
-    are_met,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import (
-    Role,
-    denies,
-    names_role,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
     RawStatement,
@@ -46,9 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statement_name,
     statements_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
-    BY_ANSWER,
     Action,
     MatchedStatement,
     judge,
@@ -299,42 +296,14 @@ def _has_access(facts: Facts, wanted: Wanted, action: str, resource: str) -> boo
     """
     role = wanted.roles[0]
     in_bucket = any_of(
-        _allows(raw, role, action, resource, wanted)
+        allows(raw, role, action, resource, wanted.arns, wanted.now)
         for raw in statements_of(facts.bucket_policy.get())
     )
     if in_bucket:
         return True
-    own = judge(
-        facts.identity.get(),
-        Action(action, resource, role.context(facts.now, action, facts.account_id)),
-    )
-    return any_of([in_bucket, BY_ANSWER[own.answer]])
-
-
-def _allows(
-    raw: RawStatement, role: Role, action: str, resource: str, wanted: Wanted
-) -> bool | None:
-    """Whether a statement of the bucket's policy allows it, by name or by a wildcard; ``None``
-    where it does so under a condition or in part.
-    """
-    statement = canonical(raw, wanted.arns)
-    # What is allowed to the account is up to the role's own policies.
-    named = (statement.principals or frozenset()) - {("AWS", role.account_id)}
-    is_named = any_of(names_role(principal, role) for principal in named)
-    if (
-        statement.effect != "Allow"
-        or is_named is False
-        or not statement.includes_action(action)
-        or not statement.overlaps_resource(resource)
-    ):
-        return False
-    return all_of(
-        [
-            is_named,
-            True if statement.includes_resource(resource) else None,
-            are_met(statement, role.context(wanted.now, action)),
-        ]
-    )
+    pairs = [(action, resource)]
+    own = by_identity(facts.identity.get(), role, pairs, facts.now, facts.account_id)
+    return any_of([in_bucket, own.verdict])
 
 
 def _own_places(facts: Facts, action: str, resource: str) -> tuple[MatchedStatement, ...]:

@@ -143,6 +143,7 @@ def test_a_bucket_without_a_policy_gets_one_with_our_statement() -> None:
 
 HELD = {
     "by our statement": [ours()],
+    "by s3:*, the one wildcard that Anyscale's check reads": [grant(Action="s3:*")],
     "by our statement, for others too": [ours(ROLE, ROLE_B)],
     "by our statement in another spelling": [
         ours(
@@ -207,7 +208,7 @@ def test_access_that_is_held_by_a_unique_id_is_left_with_a_warning_since_anyscal
 
 def test_a_unique_id_beside_the_arn_or_replaced_by_it_does_not_affect_anyscales_check() -> None:
     assert decided(policy(ours(), grant(Principal={"AWS": ROLE_ID}))).warnings == ()
-    assert decided(policy(ours(ROLE_ID, Action="s3:*"))).warnings == ()
+    assert decided(policy(ours(ROLE_ID, Action="*"))).warnings == ()
     assert absent(policy(ours(ROLE_ID, ROLE_B))).warnings == ()
 
 
@@ -228,7 +229,6 @@ MISSED = {
     "to all but others": [grant(Principal=None, NotPrincipal={"AWS": ROLE_B})],
     "to it as another kind of principal": [grant(Principal={"Federated": ROLE})],
     "denied": [grant(Effect="Deny", Principal={"AWS": ROLE_B})],
-    "by all actions of S3": [grant(Action="s3:*")],
     "by all actions": [grant(Action="*")],
     "by a wildcard for objects": [grant(Action=[*ON_BUCKET, "s3:*Object", "s3:*MultipartUpload*"])],
     "by all but one wildcard spelled out": [
@@ -283,7 +283,7 @@ def test_the_statements_that_grant_are_named_by_sid_or_place() -> None:
         TLS_ONLY,
         ANYSCALE_CLOUDFORMATION,
         grant(Action="s3:GetObject"),
-        grant(Sid="All", Action="s3:*"),
+        grant(Sid="All", Action="*"),
     )
     assert decided(document).result["granted_by"] == {ROLE: ["#2", "Unmanaged", SID]}
     assert bucket_policy_plan.granted_by(document, WANTED) == {ROLE: ["#2", "Unmanaged"]}
@@ -343,7 +343,8 @@ def test_a_wildcard_principal_never_stays_in_our_statement(principal: t.Any) -> 
 MORE_IN_OURS = {
     "an action more": (ours(Action=[*EIGHT, "s3:GetObjectTagging"]), True),
     "an action in the place of another": (ours(Action=[*EIGHT[1:], "s3:GetObjectTagging"]), False),
-    "all actions": (ours(Action="s3:*"), False),
+    "all actions of S3": (ours(Action="s3:*"), True),
+    "all actions": (ours(Action="*"), False),
     "a wildcard beside ours": (ours(Action=[*EIGHT, "s3:Get*"]), True),
     "all actions but one": (
         without(ours(NotAction="s3:DeleteBucket"), "Action"),
@@ -923,12 +924,14 @@ def _with(document: Document, ours_there: list[Raw]) -> Document:
 
 
 def _allows(document: Document, role: str, action: str, resource: str) -> bool:
-    """Whether a document of the strategies allows an action by name and without a Condition."""
+    """Whether a document of the strategies allows an action in a form that Anyscale reads, without a
+    Condition.
+    """
     return any(
         raw["Effect"] == "Allow"
         and not raw.get("Condition")
         and role in as_list(raw["Principal"].get("AWS"))
-        and action in as_list(raw["Action"])
+        and {action, "s3:*"}.intersection(as_list(raw.get("Action")))
         and resource in as_list(raw["Resource"])
         for raw in statements_of(document)
     )

@@ -83,7 +83,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "s3:ListBucket",
         ),
         "a wildcard": (
-            access({**ACCESS, "Sid": "All", "Action": "s3:*"}),
+            access({**ACCESS, "Sid": "All", "Action": "*"}),
             "warn",
             "a wildcard in it or the role's own policies grant it",
         ),
@@ -108,7 +108,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "refused",
         ),
         "a wildcard, with the role's own policies refused": (
-            {**access({**ACCESS, "Sid": "All", "Action": "s3:*"}), "identity": REFUSED},
+            {**access({**ACCESS, "Sid": "All", "Action": "*"}), "identity": REFUSED},
             "warn",
             "a wildcard in it",
         ),
