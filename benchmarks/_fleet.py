@@ -42,6 +42,8 @@ def clouds(count: int, accounts: int = len(ACCOUNTS), buckets: int = 0) -> tuple
             bucket_policy="complete",
             profile="filled",
             compute_config="in_sync",
+            registry=False,
+            cors=False,
         )
         for number in range(count)
     )

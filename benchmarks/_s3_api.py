@@ -73,6 +73,7 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
             f"{_NAMESPACE}><Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
         ),
     ),
+    "cors": ("GetBucketCors", "NoSuchCORSConfiguration"),
     "tagging": ("GetBucketTagging", "NoSuchTagSet"),
     "versioning": ("GetBucketVersioning", f"<VersioningConfiguration {_NAMESPACE}/>"),
 }

@@ -19,10 +19,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     OWNER,
     Organization,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
-    CONTROL_PLANE_POLICY,
-    register,
-)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import register
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, Cloud
 
 Json = dict[str, t.Any]
@@ -75,9 +72,12 @@ class Fleet:
         self.owners = {cloud.bucket_name: cloud.account_id for cloud in self.clouds}
         self.profiles = {(cloud.account_id, cloud.role_name) for cloud in self.clouds}
         self.other_roles = dict(_other_roles(self.clouds))
-        policies = {CONTROL_PLANE_POLICY: compact(documents.control_plane_policy())}
         self.inline_policies = {
-            (cloud.account_id, cloud.control_plane_role_name): policies for cloud in self.clouds
+            (cloud.account_id, cloud.control_plane_role_name): {
+                name: compact(document)
+                for name, document in documents.control_plane_policies(cloud).items()
+            }
+            for cloud in self.clouds
         }
         self.roles: dict[str, list[str]] = {account: [] for account in _fleet.ACCOUNTS}
         for account, role in sorted({*self.profiles, *self.other_roles}):

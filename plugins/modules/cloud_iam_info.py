@@ -100,9 +100,9 @@ notes:
     C(iam:ListAttachedRolePolicies), C(iam:ListRolePolicies) and C(iam:GetRolePolicy) on the cluster
     role and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
     policies and permissions boundaries; C(iam:GetInstanceProfile);
-    C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy) and
-    C(s3:GetBucketTagging) on the bucket. C(iam:ListRoles) and C(iam:ListUsers) are needed only
-    where the bucket's policy names a principal by its unique id.
+    C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy),
+    C(s3:GetBucketTagging) and C(s3:GetBucketCORS) on the bucket. C(iam:ListRoles) and
+    C(iam:ListUsers) are needed only where the bucket's policy names a principal by its unique id.
   - The policies of the control-plane role are evaluated as they are written. Service control
     policies of an organization and session policies are not evaluated.
   - O(lock_dir) has no effect, since nothing is written.
@@ -230,14 +230,19 @@ checks:
         - V(trust_ec2), EC2 can assume the role. V(trust_anyscale_verify), C(anyscale cloud verify)
           accepts the trust policy. V(role_account), the role is in the cloud's account.
           V(permissions_boundary), no permissions boundary limits the role's access to the bucket.
+          V(container_registry_access), the role can pull images from Amazon ECR.
         - V(instance_profile_exists), V(instance_profile_name), V(instance_profile_role), the
           instance profile exists, is the one that Anyscale uses by default, and holds the role.
-        - V(control_plane_pass_role), V(control_plane_get_instance_profile), Anyscale can pass the
+        - V(control_plane_trust), Anyscale can assume the control-plane role, for this cloud alone.
+          V(control_plane_pass_role), V(control_plane_get_instance_profile), Anyscale can pass the
           role to EC2 and read the instance profile. Without that no cluster with the role starts.
+          V(control_plane_pass_role_width), it cannot pass every role of the account.
+          V(control_plane_instances), V(control_plane_services), it can launch and manage instances,
+          and run services.
         - V(bucket_access), the bucket's policy grants the role what clusters need. V(bucket_deny),
           no statement denies it. V(bucket_account), V(bucket_region), the bucket is in the account
-          and the region of the cloud. V(bucket_dangling_principals), its policy names no deleted
-          principal.
+          and the region of the cloud. V(bucket_cors), Anyscale's console can show its files.
+          V(bucket_dangling_principals), its policy names no deleted principal.
         - V(compute_config_override), the compute configs set the instance profile for every node
           group. V(compute_config_arn_kind), they name it by the right kind of ARN.
           V(effective_profile), every node group runs with the role.

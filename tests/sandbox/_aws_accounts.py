@@ -12,7 +12,7 @@ import json
 import threading
 import typing as t
 
-from moto.iam.models import iam_backends
+from moto.iam.models import AWSManagedPolicy, iam_backends
 from moto.s3.models import s3_backends
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _principals
@@ -68,6 +68,25 @@ class AwsAccounts:
             for policy_name, document in (policies or {}).items():
                 role.put_policy(policy_name, json.dumps(document))
 
+    def attach_aws_policy(
+        self, account_id: str, role_name: str, name: str, document: Document
+    ) -> None:
+        """Attach a policy that AWS manages to a role. Moto would load all of them, or has none."""
+        with self._lock:
+            backend: t.Any = iam_backends[account_id][PARTITION]
+            make: t.Any = AWSManagedPolicy
+            policy = make(
+                name,
+                account_id=account_id,
+                region="us-east-1",
+                path="/",
+                document=json.dumps(document),
+            )
+            if policy.arn not in backend.managed_policies:
+                backend.managed_policies[policy.arn] = policy
+                backend.aws_managed_policies.append(policy)
+            backend.managed_policies[policy.arn].attach_to(backend.get_role(role_name))
+
     def past_policies(self, key: str) -> list[Document | None]:
         """The policies that a bucket (by its name) or a role (by its unique id) had since it was
         prepared.
@@ -89,9 +108,10 @@ class AwsAccounts:
         region: str,
         policy: Document | None,
         tags: t.Mapping[str, str] | None = None,
+        cors_rules: list[dict[str, t.Any]] | None = None,
     ) -> None:
-        """Create a bucket, unless it is the account's already, and write its policy and its tags if
-        they are given.
+        """Create a bucket, unless it is the account's already, and write its policy, its tags and
+        its CORS rules if they are given.
         """
         with self._lock:
             backend = s3_backends[account_id][PARTITION]
@@ -103,3 +123,5 @@ class AwsAccounts:
                 backend.put_bucket_policy(name, text.encode())
             if tags:
                 backend.put_bucket_tagging(name, dict(tags))
+            if cors_rules:
+                backend.put_bucket_cors(name, cors_rules)

@@ -38,7 +38,9 @@ _KINDS = {
 
 def denied(call: AwsCall, caller: Caller) -> Refusal:
     """The refusal of a call that no policy of the caller allows."""
-    return _not_allowed(caller, f"{call.service}:{call.operation}", _resource(call))
+    needed = [permission.action for permission in permissions_of(call)]
+    action = needed[0] if needed else f"{call.service}:{call.operation}"
+    return _not_allowed(caller, action, _resource(call))
 
 
 def check_policy(call: AwsCall, caller: Caller, policy: Document) -> None:

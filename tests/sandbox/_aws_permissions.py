@@ -21,6 +21,7 @@ PASS_ROLE = "iam:PassRole"
 _NEEDS_NONE = ("GetCallerIdentity",)
 # Operations of S3 that take an action of another name.
 _S3_ACTIONS = {
+    "GetBucketCors": "GetBucketCORS",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",

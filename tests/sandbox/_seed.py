@@ -17,7 +17,6 @@ if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import Organization
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
-CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as Anyscale's command line calls it
 # The tags by which a tool that made them is known. CloudFormation puts none of its own on roles:
 # https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1159
 ROLE_TAGS: dict[str, dict[str, str]] = {
@@ -54,6 +53,7 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
             REGION,
             documents.bucket_policy(cloud),
             tags=BUCKET_TAGS.get(cloud.owner),
+            cors_rules=documents.cors_rules() if cloud.cors else None,
         )
         register(sandbox.organization, cloud)
         request = documents.compute_config(cloud)
@@ -62,16 +62,22 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
 
 
 def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
-    policies = {CONTROL_PLANE_POLICY: documents.control_plane_policy()}
     accounts.add_role(
         cloud.account_id,
         cloud.control_plane_role_name,
         documents.control_plane_trust(cloud),
-        policies=policies,
+        policies=documents.control_plane_policies(cloud),
     )
     if cloud.trust:
         trust, tags = documents.trust_policy(cloud), ROLE_TAGS[cloud.owner]
         accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags=tags)
+        if cloud.registry:
+            accounts.attach_aws_policy(
+                cloud.account_id,
+                cloud.role_name,
+                documents.REGISTRY_POLICY,
+                documents.registry_policy(),
+            )
 
 
 def _add_instance_profile(accounts: AwsAccounts, cloud: Cloud) -> None:

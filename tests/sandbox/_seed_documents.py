@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane_actions import (
+    INSTANCE_ACTIONS,
+    SERVICE_ACTIONS,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import Cloud
 
 Json = dict[str, t.Any]
 
 PARTNER_ACCOUNT = "444444444444"
 CONTROL_PLANE_ACCOUNT = "525325868955"
+CONTROL_PLANE_POLICY = "Anyscale_IAM_Policy_Steady_State"  # as Anyscale's command line calls it
+REGISTRY_POLICY = "AmazonEC2ContainerRegistryReadOnly"
 
 _OBJECT_ACTIONS = (
     "s3:PutObject",
@@ -83,16 +89,63 @@ def control_plane_trust(cloud: Cloud) -> Json:
     return policy(statement)
 
 
-def control_plane_policy() -> Json:
-    """What Anyscale's set-up allows that role to do with roles and instance profiles."""
-    return policy(
-        {
-            "Sid": "IAM",
-            "Effect": "Allow",
-            "Action": ["iam:PassRole", "iam:GetInstanceProfile"],
-            "Resource": "*",
-        }
+def control_plane_policies(cloud: Cloud) -> dict[str, Json]:
+    """The inline policies of that role: those of Anyscale's command line, by the names that it
+    gives them, and its access to the bucket as the module for Terraform gives it. A unit test
+    compares the actions with the command line's.
+
+    Of roles, the command line's policy passes all; the module's only its own, which is the default
+    here.
+    """
+    bucket = f"arn:aws:s3:::{cloud.bucket_name}"
+    own = [cloud.role_arn, cloud.instance_profile_arn]
+    passed = "*" if cloud.control_plane == "passes_all" else own
+    found = {
+        CONTROL_PLANE_POLICY: policy(
+            _allowed("IAM", ["iam:PassRole", "iam:GetInstanceProfile"], passed),
+            _allowed("Instances", INSTANCE_ACTIONS, "*"),
+        ),
+        "Anyscale_IAM_Policy_Service_Steady_State": policy(
+            _allowed("Services", SERVICE_ACTIONS, "*")
+        ),
+        "S3BucketAccess": policy(
+            _allowed(
+                "S3BucketAccess", [*_OBJECT_ACTIONS, *_BUCKET_ACTIONS], [bucket, f"{bucket}/*"]
+            )
+        ),
+    }
+    if cloud.control_plane == "no_services":
+        del found["Anyscale_IAM_Policy_Service_Steady_State"]
+    return found
+
+
+def registry_policy() -> Json:
+    """What of AWS's managed policy AmazonEC2ContainerRegistryReadOnly pulls images.
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEC2ContainerRegistryReadOnly.html
+    """
+    actions = (
+        "ecr:GetAuthorizationToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchGetImage",
     )
+    return policy({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+
+
+def cors_rules() -> list[Json]:
+    """The rule that Anyscale's CloudFormation template gives a bucket."""
+    return [
+        {
+            "AllowedHeader": "*",
+            "AllowedMethod": ["GET", "PUT", "POST", "HEAD", "DELETE"],
+            "AllowedOrigin": "https://*.anyscale.com",
+            "ExposeHeader": ["Accept-Ranges", "Content-Range", "Content-Length"],
+        }
+    ]
+
+
+def _allowed(sid: str, actions: t.Iterable[str], resource: str | list[str]) -> Json:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
 def account_trust(account_id: str) -> Json:

@@ -27,8 +27,9 @@ class Cloud:
     """One cloud, described by the state of its parts.
 
     role: the role that the customer registered; without it the cloud runs with its default role.
-    trust, bucket_policy, compute_config: keys of ``_seed_documents``; no ``trust`` means that the
-    role does not exist.
+    trust, bucket_policy, compute_config, control_plane: keys of ``_seed_documents``; no ``trust``
+    means that the role does not exist.
+    registry: whether the role can pull images; cors: whether Anyscale's console may read the bucket.
     profile: whether the instance profile named like the role is ``missing``, ``empty`` or
     ``filled`` with the role.
     owner: which tool made it, by the tags of the role or the bucket: ``cloudformation`` or
@@ -45,6 +46,9 @@ class Cloud:
     bucket_policy: str = "none"
     profile: str = "missing"
     compute_config: str = "missing"
+    control_plane: str = "complete"
+    registry: bool = True
+    cors: bool = True
 
     @property
     def cloud_id(self) -> str:

@@ -53,12 +53,15 @@ class Facts:
     elsewhere: what the cloud runs on where that is not AWS virtual machines; else, and where it is
     not known, empty.
     now: when it was read, in seconds since 1970: from then on access counts.
+    anyscale_host: the address of the control plane; empty for the one of anyscale.com.
     authority: what the inventory plugin says of the operator's permission; ``None`` where the
     inventory is another one.
     account_id: the caller's account, in which everything in AWS was read. cloud_account: the
     account that the cloud is in.
     role_wanted: the role to check, by name or ARN; role: that role as IAM has it. mappings: the
     Cloud IAM mapping of each resource that has rules.
+    control_plane_role: the role that Anyscale assumes, as IAM has it; control_plane: its policies.
+    bucket_cors: the rules by which browsers may read the bucket from other sites.
     bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
     principals: by unique ID, read only where the bucket's policy contains such IDs.
@@ -68,6 +71,7 @@ class Facts:
     cloud_id: str | None
     now: float
     arn_kind: str
+    anyscale_host: str
     authority: Json | None
     elsewhere: str
     cloud: Fact[Json]
@@ -86,12 +90,15 @@ class Facts:
     profile: Fact[Json | None]
     role_profiles: Fact[list[Json]]
     control_plane_arn: Fact[str]
+    control_plane_role: Fact[Json | None]
+    control_plane_trust: Fact[Document]
     control_plane: Fact[Identity | None]
     registered_bucket: Fact[str | None]
     bucket: Fact[str]
     bucket_region: Fact[str | None]
     bucket_policy: Fact[Document]
     bucket_tags: Fact[list[dict[str, str]]]
+    bucket_cors: Fact[list[Json]]
     principals: Fact[dict[str, str]]
     _derived: dict[t.Any, t.Any] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False

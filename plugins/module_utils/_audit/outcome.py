@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import permission_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AnyscaleError,
     AwsError,
@@ -150,7 +151,7 @@ def outcome_of(judge: t.Callable[[], Outcome]) -> Outcome:
 def _evidence(error: TaskError, service: str) -> dict[str, t.Any]:
     if isinstance(error, AwsError) and error.code in _REFUSALS:
         return {
-            "missing_permission": f"{service}:{error.details.get('operation')}",
+            "missing_permission": permission_of(service, str(error.details.get("operation"))),
             **error.details,
         }
     return dict(error.details)

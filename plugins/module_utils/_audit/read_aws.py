@@ -83,6 +83,7 @@ class CloudReader(AnyscaleReader):
             cloud_id=self.cloud_id,
             now=time.time(),
             arn_kind=self.params["arn_kind"],
+            anyscale_host=self._anyscale.api.host if self._anyscale else "",
             authority=self.params["authority"],
             compute_configs=configs,
             **{name: getattr(self, name) for name in names},
@@ -152,16 +153,28 @@ class CloudReader(AnyscaleReader):
         return self._iam.instance_profiles_of(self._live_role()["RoleName"])
 
     @reads("iam")
-    def control_plane(self) -> Identity | None:
-        """The policies of the role that Anyscale assumes, ``None`` where it does not exist."""
+    def control_plane_role(self) -> Json | None:
+        """The role that Anyscale assumes, ``None`` where it does not exist."""
         arn = self.control_plane_arn.get()
         self._expect_here(account_of(arn), f"Role {arn}")
         role = self._iam.role(role_name_of(arn))
-        return (
-            Identity(self._policies(role), self._boundary(role))
-            if role and role["Arn"] == arn
-            else None
+        return role if role and role["Arn"] == arn else None
+
+    @reads()
+    def control_plane_trust(self) -> Document:
+        """The trust policy of the role that Anyscale assumes."""
+        role = self.control_plane_role.get()
+        if role is None:
+            raise not_applicable(f"Role {self.control_plane_arn.get()} does not exist.")
+        return parse_policy(
+            role["AssumeRolePolicyDocument"], f"trust policy of role {role['RoleName']}"
         )
+
+    @reads("iam")
+    def control_plane(self) -> Identity | None:
+        """The policies of the role that Anyscale assumes, ``None`` where it does not exist."""
+        role = self.control_plane_role.get()
+        return Identity(self._policies(role), self._boundary(role)) if role else None
 
     @reads("iam")
     def principals(self) -> dict[str, str]:
@@ -234,6 +247,11 @@ class CloudReader(AnyscaleReader):
     def bucket_tags(self) -> list[dict[str, str]]:
         """The bucket's tags."""
         return self._found_bucket().tags()
+
+    @reads("s3")
+    def bucket_cors(self) -> list[Json]:
+        """The bucket's rules for cross-origin requests."""
+        return self._found_bucket().cors_rules()
 
     def _bucket(self) -> Bucket:
         return Bucket(self._session, self.bucket.get(), self.account_id)

@@ -25,14 +25,28 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bu
     bucket_deny,
     bucket_region,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_cors import (
+    bucket_cors,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.compute_config import (
     compute_config_arn_kind,
     compute_config_override,
     effective_profile,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.container_registry import (
+    container_registry_access,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane import (
     control_plane_get_instance_profile,
     control_plane_pass_role,
+    control_plane_pass_role_width,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane_actions import (
+    control_plane_instances,
+    control_plane_services,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane_trust import (
+    control_plane_trust,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.iac_owner import (
     document_owner,
@@ -144,6 +158,13 @@ CHECKS: tuple[Check, ...] = (
         "Allow the actions on the bucket in the boundary, or remove the boundary from the role.",
     ),
     Check(
+        container_registry_access,
+        "The role can pull images from Amazon ECR",
+        "The role cannot pull images from Amazon ECR",
+        "Attach the managed policy ``AmazonEC2ContainerRegistryReadOnly`` to the role, or one that "
+        "allows the same for your own registries.",
+    ),
+    Check(
         instance_profile_exists,
         "The instance profile exists",
         "The instance profile does not exist",
@@ -169,6 +190,13 @@ CHECKS: tuple[Check, ...] = (
         ("instance_profile_without_role",),
     ),
     Check(
+        control_plane_trust,
+        "Anyscale can assume the control-plane role, for this cloud alone",
+        "Anyscale cannot assume the control-plane role, or for other clouds too",
+        "Put the statement in the remedy into the trust policy of the control-plane role. If a "
+        "statement denies Anyscale, exclude its account from that statement.",
+    ),
+    Check(
         control_plane_pass_role,
         "Anyscale can pass the role to EC2",
         "Anyscale cannot pass the role to EC2, or only under a condition",
@@ -181,6 +209,26 @@ CHECKS: tuple[Check, ...] = (
         "Anyscale cannot read the instance profile, or only under a condition",
         "Add the statement in the remedy to a policy of the control-plane role, or to its "
         "permissions boundary. If a statement denies it, exclude the profile from that statement.",
+    ),
+    Check(
+        control_plane_pass_role_width,
+        "Anyscale can pass only the roles that the control-plane role's policies name",
+        "Anyscale can pass every role of the account to EC2",
+        "Replace the statement by the one in the remedy, with the role of each cloud that the "
+        "control-plane role launches clusters for.",
+    ),
+    Check(
+        control_plane_instances,
+        "Anyscale can launch and manage instances",
+        "Anyscale cannot launch instances, or not manage them fully",
+        "Add the statement in the remedy to a policy of the control-plane role.",
+    ),
+    Check(
+        control_plane_services,
+        "Anyscale can run services",
+        "Anyscale cannot run services, or not by permissions that its CLI recognizes",
+        "Add the statement in the remedy to a policy of the control-plane role. If the cloud runs no "
+        "services, acknowledge the finding with ``cloud_iam_acknowledged``.",
     ),
     Check(
         bucket_access,
@@ -208,6 +256,12 @@ CHECKS: tuple[Check, ...] = (
         "The bucket is in the cloud's region",
         "The bucket is in another region than the cloud",
         "Give the cloud a bucket in its region, and set ``cloud_iam_bucket`` to it.",
+    ),
+    Check(
+        bucket_cors,
+        "Anyscale's console can show files of the bucket",
+        "Anyscale's console cannot show files of the bucket",
+        "Add the CORS rule in the remedy to the bucket, or run ``anyscale cloud update-storage-cors``.",
     ),
     Check(
         bucket_dangling_principals,

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 
-_MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet")
+_MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet", "NoSuchCORSConfiguration")
 # The kind of resource, by the argument that names it.
 SUBJECTS = {
     "RoleName": "role",

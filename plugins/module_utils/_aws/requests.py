@@ -21,6 +21,21 @@ _READS = ("Get", "List", "AssumeRole")
 _writes: contextvars.ContextVar[list[Write] | None] = contextvars.ContextVar("writes", default=None)
 
 
+# Permissions that are not named like their operation.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+_PERMISSIONS = {
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+}
+
+
+def permission_of(service: str, operation: str) -> str:
+    """The permission that an operation needs."""
+    name = f"{service}:{operation}"
+    return _PERMISSIONS.get(name, name)
+
+
 def is_read(operation: str) -> bool:
     """Whether an operation, by its API name, changes nothing in the account."""
     return operation.startswith(_READS)

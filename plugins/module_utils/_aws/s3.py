@@ -57,6 +57,11 @@ class Bucket:
         answer = none_if_missing(self._call, "get_bucket_tagging")
         return answer["TagSet"] if answer else []
 
+    def cors_rules(self) -> list[dict[str, t.Any]]:
+        """``GetBucketCors``: the rules for requests that browsers make for pages of other sites."""
+        answer = none_if_missing(self._call, "get_bucket_cors")
+        return answer["CORSRules"] if answer else []
+
     def _call(self, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         return self._session.call("s3", method, **self._target, **arguments)
 

@@ -55,6 +55,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.policy_docu
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
     is_read,
+    permission_of,
     record_write,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -354,7 +355,7 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
         except CredentialsError:
             raise
         except ClientError as error:
-            refusal = error_of_answer(error, operation, f"{service}:{operation}", about)
+            refusal = error_of_answer(error, operation, permission_of(service, operation), about)
             if refusal.outcome_unknown:
                 record_write(service, operation, refusal.details.get("request_id"))
             raise refusal from error

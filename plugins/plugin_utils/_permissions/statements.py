@@ -198,9 +198,9 @@ _LIST_INSTANCE_PROFILES = Statement(
 )
 _READ_BUCKETS = Statement(
     "ReadBuckets",
-    ("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging"),
+    ("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging", "s3:GetBucketCORS"),
     Scope.bucket_arns,
-    "To read the region of the bucket, its policy, and which tool created it.",
+    "To read the region of the bucket, its policy, which tool created it, and its CORS rules.",
 )
 _READ_OWN_ROLE = Statement(
     "ReadRoles",

@@ -19,9 +19,15 @@ import boto3
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import permission_of
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import compute_config
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (
+    CONTROL_PLANE_POLICY,
+    REGISTRY_POLICY,
+    account_trust,
+    compute_config,
+    control_plane_policies,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     LAMBDA,
@@ -78,7 +84,7 @@ RESOURCES, MAPPING = (
 SEARCH = "POST /api/v2/compute_templates/search"
 
 
-def let_anyscale_launch(sandbox: Sandbox) -> None:
+def let_anyscale_launch(sandbox: Sandbox, cloud: Cloud = CLOUD) -> None:
     """What Anyscale's module for Terraform gives the control-plane role: an attached policy, here
     in its second version.
     """
@@ -87,7 +93,7 @@ def let_anyscale_launch(sandbox: Sandbox) -> None:
         "Sid": "IAM",
         "Effect": "Allow",
         "Action": ["iam:PassRole", "iam:GetInstanceProfile"],
-        "Resource": "*",
+        "Resource": [cloud.role_arn, cloud.instance_profile_arn, OTHER_PROFILE],
     }
     name = f"{CLOUD.name}-control-plane"
     arn = iam.create_policy(
@@ -97,17 +103,14 @@ def let_anyscale_launch(sandbox: Sandbox) -> None:
         PolicyArn=arn, PolicyDocument=json.dumps(policy(grant)), SetAsDefault=True
     )
     iam.attach_role_policy(RoleName=CLOUD.control_plane_role_name, PolicyArn=arn)
-    describe = {"Sid": "Describe", "Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
-    put_role_policy(sandbox, CLOUD.control_plane_role_name, describe)
+    (_passing, *managing) = control_plane_policies(CLOUD)[CONTROL_PLANE_POLICY]["Statement"]
+    put_role_policy(sandbox, CLOUD.control_plane_role_name, *managing, name=CONTROL_PLANE_POLICY)
 
 
-def put_role_policy(sandbox: Sandbox, role: str, *statements: Json) -> None:
-    """The role's only inline policy, in place of the one that it may be seeded with."""
-    iam = sandbox.client("iam", ACCOUNT)
-    iam.put_role_policy(
-        RoleName=role,
-        PolicyName=CONTROL_PLANE_POLICY,
-        PolicyDocument=json.dumps(policy(*statements)),
+def put_role_policy(sandbox: Sandbox, role: str, *statements: Json, name: str = "team") -> None:
+    """An inline policy of a role, in place of the one of that name."""
+    sandbox.client("iam", ACCOUNT).put_role_policy(
+        RoleName=role, PolicyName=name, PolicyDocument=json.dumps(policy(*statements))
     )
 
 
@@ -347,6 +350,8 @@ def no_role(sandbox: Sandbox) -> None:
     iam.remove_role_from_instance_profile(
         RoleName=CLOUD.role_name, InstanceProfileName=CLOUD.role_name
     )
+    for attached in iam.list_attached_role_policies(RoleName=CLOUD.role_name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=CLOUD.role_name, PolicyArn=attached["PolicyArn"])
     iam.delete_role(RoleName=CLOUD.role_name)
 
 
@@ -418,6 +423,39 @@ def launching_in_one_region(sandbox: Sandbox) -> None:
         "Condition": condition,
     }
     put_role_policy(sandbox, CLOUD.control_plane_role_name, refusal)
+
+
+def another_account_trusted(sandbox: Sandbox) -> None:
+    put_trust(sandbox, account_trust(OTHER_ACCOUNT), CLOUD.control_plane_role_name)
+
+
+def any_role_passed(sandbox: Sandbox) -> None:
+    statement = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"}
+    put_role_policy(sandbox, CLOUD.control_plane_role_name, statement)
+
+
+def _without_policy(sandbox: Sandbox, name: str) -> None:
+    sandbox.client("iam", ACCOUNT).delete_role_policy(
+        RoleName=CLOUD.control_plane_role_name, PolicyName=name
+    )
+
+
+def no_instances(sandbox: Sandbox) -> None:
+    _without_policy(sandbox, CONTROL_PLANE_POLICY)
+
+
+def no_services(sandbox: Sandbox) -> None:
+    _without_policy(sandbox, "Anyscale_IAM_Policy_Service_Steady_State")
+
+
+def no_registry(sandbox: Sandbox) -> None:
+    sandbox.client("iam", ACCOUNT).detach_role_policy(
+        RoleName=CLOUD.role_name, PolicyArn=f"arn:aws:iam::aws:policy/{REGISTRY_POLICY}"
+    )
+
+
+def no_cors(sandbox: Sandbox) -> None:
+    sandbox.client("s3", ACCOUNT).delete_bucket_cors(Bucket=CLOUD.bucket_name)
 
 
 def no_access(sandbox: Sandbox) -> None:
@@ -529,6 +567,13 @@ def _statements(sandbox: Sandbox) -> list[Json]:
     return list(document["Statement"]) if document else []
 
 
+PLANE = [
+    "control_plane_pass_role",
+    "control_plane_get_instance_profile",
+    "control_plane_pass_role_width",
+    "control_plane_instances",
+    "control_plane_services",
+]
 NO_LAUNCH = {"control_plane_pass_role": "fail", "control_plane_get_instance_profile": "fail"}
 # What is done, and all that is found then.
 PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
@@ -537,10 +582,10 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     no_role: {"trust_ec2": "fail", "bucket_dangling_principals": "warn"},
     control_plane_elsewhere: {
         "role_account": "fail",
-        "control_plane_pass_role": "unknown",
-        "control_plane_get_instance_profile": "unknown",
+        "control_plane_trust": "unknown",
+        **dict.fromkeys(PLANE, "unknown"),
     },
-    narrow_boundary: {"permissions_boundary": "fail"},
+    narrow_boundary: {"permissions_boundary": "fail", "container_registry_access": "warn"},
     no_profile: {"instance_profile_exists": "fail", "effective_profile": "fail"},
     another_profile: {
         "instance_profile_exists": "fail",
@@ -549,11 +594,21 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     },
     another_role_in_the_profile: {"instance_profile_role": "fail", "effective_profile": "fail"},
     no_launching: {"control_plane_pass_role": "fail"},
-    bounded_launching: {"control_plane_get_instance_profile": "fail"},
+    bounded_launching: {
+        "control_plane_get_instance_profile": "fail",
+        "control_plane_instances": "warn",
+        "control_plane_services": "warn",
+    },
     launching_in_one_region: {
         "control_plane_pass_role": "warn",
         "control_plane_get_instance_profile": "warn",
     },
+    another_account_trusted: {"control_plane_trust": "fail"},
+    any_role_passed: {"control_plane_pass_role_width": "warn"},
+    no_instances: {"control_plane_instances": "fail"},
+    no_services: {"control_plane_services": "warn"},
+    no_registry: {"container_registry_access": "warn"},
+    no_cors: {"bucket_cors": "warn"},
     no_access: NO_ACCESS,
     access_by_the_role: {"bucket_access": "warn"},
     denied_by_the_bucket: {"bucket_deny": "fail"},
@@ -597,7 +652,10 @@ def test_each_check_is_found_failing_somewhere() -> None:
 BUCKETS: dict[str, tuple[str, Json]] = {
     "none of that name": ("no-such-bucket", {"bucket_account": "fail"}),
     "another account's": ("others-bucket", {"bucket_account": "fail"}),
-    "not the cloud's": ("spare-bucket", {"bucket_account": "warn", "bucket_access": "fail"}),
+    "not the cloud's": (
+        "spare-bucket",
+        {"bucket_account": "warn", "bucket_access": "fail", "bucket_cors": "warn"},
+    ),
 }
 
 
@@ -652,7 +710,6 @@ def test_the_remedies_fix_the_cloud(in_sync: Sandbox, run_module: Run) -> None:
 
 # --- reads that are refused -----------------------------------------------------------------------
 
-PLANE = ["control_plane_pass_role", "control_plane_get_instance_profile"]
 # The operation, and the checks that it makes unknown. What Anyscale or another read returns as well
 # is known nevertheless.
 NEEDED: dict[str, list[str]] = {
@@ -665,13 +722,19 @@ NEEDED: dict[str, list[str]] = {
             "instance_profile_name",
             "instance_profile_role",
         ),
-        *(*PLANE, "bucket_access", "bucket_deny", "effective_profile", "document_owner"),
+        *(*PLANE, "control_plane_trust", "container_registry_access"),
+        *("bucket_access", "bucket_deny", "effective_profile", "document_owner"),
     ],
-    "ListAttachedRolePolicies": [*PLANE, "bucket_deny"],
-    "ListRolePolicies": [*PLANE, "bucket_deny"],
+    "ListAttachedRolePolicies": [*PLANE, "container_registry_access", "bucket_deny"],
+    "ListRolePolicies": [*PLANE, "container_registry_access", "bucket_deny"],
     "GetRolePolicy": PLANE,
-    "GetPolicy": [*PLANE, "bucket_deny", "permissions_boundary"],
-    "GetPolicyVersion": [*PLANE, "bucket_deny", "permissions_boundary"],
+    "GetPolicy": [*PLANE, "container_registry_access", "bucket_deny", "permissions_boundary"],
+    "GetPolicyVersion": [
+        *PLANE,
+        "container_registry_access",
+        "bucket_deny",
+        "permissions_boundary",
+    ],
     "GetInstanceProfile": [
         "instance_profile_exists",
         "instance_profile_role",
@@ -681,9 +744,15 @@ NEEDED: dict[str, list[str]] = {
     "GetBucketLocation": ["bucket_region"],
     "GetBucketPolicy": ["bucket_access", "bucket_deny", "bucket_dangling_principals"],
     "GetBucketTagging": ["document_owner"],
+    "GetBucketCors": ["bucket_cors"],
     "ListRoles": ["bucket_dangling_principals"],
     "ListUsers": ["bucket_dangling_principals"],
 }
+
+
+def service_of(operation: str) -> str:
+    """The service of a read."""
+    return "s3" if "Bucket" in operation else "iam"
 
 
 @pytest.fixture
@@ -705,12 +774,12 @@ def test_a_refused_read_makes_its_checks_unknown_and_no_others(
     checks = look(run_module)
     unknown = [name for name, check in checks.items() if check["status"] == "unknown"]
     assert set(unknown) == set(NEEDED[operation])
-    service = "s3" if "Bucket" in operation else "iam"
+    service = service_of(operation)
     for name in unknown:
         evidence = json.dumps(checks[name]["evidence"])
-        assert f'"missing_permission": "{service}:{operation}"' in evidence, name
+        assert f'"missing_permission": "{permission_of(service, operation)}"' in evidence, name
         if name not in ("compute_config_override", "effective_profile"):
-            assert f"{service}:{operation}" in checks[name]["remedy"]
+            assert permission_of(service, operation) in checks[name]["remedy"]
     assert {name: check["status"] for name, check in checks.items() if name not in unknown} == {
         name: check["status"] for name, check in before.items() if name not in unknown
     }
@@ -722,13 +791,13 @@ def test_the_documented_permissions_are_enough_and_none_is_too_many(
     module = importlib.import_module(
         "ansible_collections.rayfleet.anyscale.plugins.modules.cloud_iam_info"
     )
-    documented = set(re.findall(r"C\((?:iam|s3):(\w+)\)", module.DOCUMENTATION))
-    assert documented == set(NEEDED)
-    thorough.settings(denied=sorted(operations() - documented - {"GetCallerIdentity"}))
+    documented = set(re.findall(r"C\(((?:iam|s3):\w+)\)", module.DOCUMENTATION))
+    assert documented == {permission_of(service_of(name), name) for name in NEEDED}
+    thorough.settings(denied=sorted(operations() - set(NEEDED) - {"GetCallerIdentity"}))
     assert "unknown" not in statuses(look(run_module)).values()
     assert {
         call["operation"] for call in thorough.calls() if call["service"] in ("iam", "s3")
-    } == documented
+    } == set(NEEDED)
 
 
 def test_it_works_where_every_write_is_refused(thorough: Sandbox, run_module: Run) -> None:
@@ -751,13 +820,16 @@ def operations() -> set[str]:
 
 
 def test_a_bucket_that_nothing_may_be_read_of(in_sync: Sandbox, run_module: Run) -> None:
-    in_sync.settings(denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging"])
+    in_sync.settings(
+        denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging", "GetBucketCors"]
+    )
     assert statuses(look(run_module)) == dict.fromkeys(
         [
             "bucket_access",
             "bucket_deny",
             "bucket_account",
             "bucket_region",
+            "bucket_cors",
             "bucket_dangling_principals",
             "document_owner",
         ],
@@ -773,6 +845,7 @@ UNKNOWN: dict[str, tuple[str, Json, list[str]]] = {
         {"role": CLOUD.role_arn, "bucket": CLOUD.bucket_name},
         [
             *PLANE,
+            "control_plane_trust",
             "bucket_region",
             "compute_config_override",
             "compute_config_arn_kind",
@@ -819,6 +892,7 @@ def test_the_cloud_s_id_is_not_needed_for_what_is_named(
     assert statuses(checks) == dict.fromkeys(
         [
             *PLANE,
+            "control_plane_trust",
             "bucket_region",
             "compute_config_override",
             "compute_config_arn_kind",
@@ -841,7 +915,9 @@ def test_without_anyscale_the_role_of_the_convention_is_audited(
     }
     result = run_module("cloud_iam_info", **asked)
     found = statuses({check["id"]: check for check in result["checks"]})
-    assert found == dict.fromkeys([*PLANE, "bucket_region", "effective_profile"], "unknown")
+    assert found == dict.fromkeys(
+        [*PLANE, "control_plane_trust", "bucket_region", "effective_profile"], "unknown"
+    )
     assert result["cloud"]["role"]["arn"] == cloud.role_arn
     assert (result["cloud"]["default_role_arn"], result["cloud"]["default_role_source"]) == (
         None,
@@ -859,6 +935,7 @@ def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
     assert {name for name, check in checks.items() if check["status"] != "unknown"} == {
         "authority",
         "bucket_account",
+        "bucket_cors",
         "bucket_dangling_principals",
     }
 
@@ -866,7 +943,7 @@ def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
 def test_a_cloud_that_registered_no_role(sandbox: Sandbox, run_module: Run) -> None:
     cloud = dataclasses.replace(CLOUD, role="")
     sandbox.seed((cloud,))
-    let_anyscale_launch(sandbox)
+    let_anyscale_launch(sandbox, cloud)
     resource_of(sandbox)["aws_config"]["cluster_iam_role_id"] = None
     result = run_module("cloud_iam_info", **ASKED)
     assert statuses({check["id"]: check for check in result["checks"]}) == {}
@@ -880,7 +957,11 @@ def test_a_role_beside_the_default(in_sync: Sandbox, run_module: Run) -> None:
     """Its clusters need a compute config; without one they run with the cloud's default role."""
     make_role(in_sync, "team-b")
     checks = look(run_module, role="team-b", compute_config=[])
-    assert statuses(checks) == {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, "effective_profile": "warn"}
+    assert statuses(checks) == {
+        **{**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_LAUNCH},
+        "container_registry_access": "warn",
+        "effective_profile": "warn",
+    }
     assert CLOUD.instance_profile_arn in checks["effective_profile"]["reason"]
 
 

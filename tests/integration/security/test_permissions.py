@@ -335,7 +335,11 @@ FOR_MANY_CLOUDS = {
 
 
 # The operations that are named otherwise than what they take.
-NAMED = {"iam:PassRole": "iam:AddRoleToInstanceProfile", "s3:ListAllMyBuckets": "s3:ListBuckets"}
+NAMED = {
+    "iam:PassRole": "iam:AddRoleToInstanceProfile",
+    "s3:GetBucketCORS": "s3:GetBucketCors",
+    "s3:ListAllMyBuckets": "s3:ListBuckets",
+}
 
 
 def operations(actions: t.Iterable[str]) -> set[str]:

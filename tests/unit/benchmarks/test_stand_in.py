@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     caller_key,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import opaque_id
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import CONTROL_PLANE_POLICY
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import CONTROL_PLANE_POLICY
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.benchmarks.conftest import CLOUDS
 
@@ -162,6 +162,7 @@ REFUSALS: dict[str, tuple[str, str, dict[str, t.Any]]] = {
         {"Bucket": BUCKET, "ExpectedBucketOwner": "210000000009"},
     ),
     "a bucket without tags": ("s3", "get_bucket_tagging", {"Bucket": BUCKET}),
+    "a bucket without CORS rules": ("s3", "get_bucket_cors", {"Bucket": BUCKET}),
     "a bucket without a lock": ("s3", "get_object_lock_configuration", {"Bucket": BUCKET}),
 }
 
@@ -235,11 +236,12 @@ def test_account_details_have_the_policies_that_a_read_of_each_role_has(
     policies = [sorted(str([role[key] for key in keys]) for role in roles) for roles in details]
     inline = aws("iam", ACCOUNT).get_role_policy(**CONTROL_PLANE, PolicyName=CONTROL_PLANE_POLICY)
     assert policies[0] == policies[1]
-    assert [
+    (of_control_plane,) = (
         role["RolePolicyList"]
         for role in details[0]
         if role["RoleName"] == CLOUD.control_plane_role_name
-    ] == [[{key: inline[key] for key in ("PolicyName", "PolicyDocument")}]]
+    )
+    assert {key: inline[key] for key in ("PolicyName", "PolicyDocument")} in of_control_plane
 
 
 def test_the_keys_of_an_assumed_role_are_of_its_account(aws: Aws, sandbox: Sandbox) -> None:
@@ -485,7 +487,7 @@ def test_calls_are_counted_by_operation_and_forgotten(stand_in: StandIn, aws: Aw
 def test_what_is_not_known_is_refused_and_reported(stand_in: StandIn, aws: Aws) -> None:
     for service, method, arguments in (
         ("iam", "list_users", {}),
-        ("s3", "get_bucket_cors", {"Bucket": BUCKET}),
+        ("s3", "get_bucket_website", {"Bucket": BUCKET}),
     ):
         with pytest.raises(ClientError):
             getattr(aws(service, ACCOUNT), method)(**arguments)

@@ -21,10 +21,8 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     _seed_documents,
     inventory,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
-    CONTROL_PLANE_POLICY,
-    ROLE_TAGS,
-)
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import ROLE_TAGS
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import CONTROL_PLANE_POLICY
 
 BY_NAME = {cloud.name: cloud for cloud in FLEET}
 BUCKET_ACTIONS = {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"}
@@ -240,12 +238,12 @@ def test_owner_tags(fleet: Sandbox, name: str, of_role: str | None, of_bucket: s
 
 
 @pytest.mark.parametrize("cloud", FLEET, ids=[cloud.name for cloud in FLEET])
-def test_control_plane_may_launch_clusters_with_any_role(fleet: Sandbox, cloud: Cloud) -> None:
-    (document,) = inline_policies(
+def test_control_plane_may_launch_clusters_with_its_role(fleet: Sandbox, cloud: Cloud) -> None:
+    documents = inline_policies(
         fleet.client("iam", cloud.account_id), cloud.control_plane_role_name
-    ).values()
-    (statement,) = document["Statement"]
-    assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
+    )
+    statement = documents[CONTROL_PLANE_POLICY]["Statement"][0]
+    assert statement["Resource"] == [cloud.role_arn, cloud.instance_profile_arn]
     assert {"iam:PassRole", "iam:GetInstanceProfile"} <= set(statement["Action"])
 
 
@@ -292,12 +290,12 @@ def roles_by_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     iam.create_role(
         RoleName=cloud.control_plane_role_name, AssumeRolePolicyDocument=trust_of_control_plane
     )
-    steady_state = json.dumps(_seed_documents.control_plane_policy())
-    iam.put_role_policy(
-        RoleName=cloud.control_plane_role_name,
-        PolicyName=CONTROL_PLANE_POLICY,
-        PolicyDocument=steady_state,
-    )
+    for name, document in _seed_documents.control_plane_policies(cloud).items():
+        iam.put_role_policy(
+            RoleName=cloud.control_plane_role_name,
+            PolicyName=name,
+            PolicyDocument=json.dumps(document),
+        )
     if cloud.trust:
         tags = [{"Key": key, "Value": value} for key, value in ROLE_TAGS[cloud.owner].items()]
         document = json.dumps(_seed_documents.trust_policy(cloud))
@@ -403,7 +401,8 @@ def test_seeded_bucket_policy_is_bound_to_the_seeded_role(sandbox: Sandbox) -> N
     cloud = BY_NAME["speech-prod"]
     iam = sandbox.client("iam", cloud.account_id)
     role_id = iam.get_role(RoleName=cloud.control_plane_role_name)["Role"]["RoleId"]
-    iam.delete_role_policy(RoleName=cloud.control_plane_role_name, PolicyName=CONTROL_PLANE_POLICY)
+    for name in _seed_documents.control_plane_policies(cloud):
+        iam.delete_role_policy(RoleName=cloud.control_plane_role_name, PolicyName=name)
     iam.delete_role(RoleName=cloud.control_plane_role_name)
     (statement,) = bucket_statements(sandbox, cloud) or []
     assert statement["Principal"]["AWS"] == [cloud.role_arn, role_id]

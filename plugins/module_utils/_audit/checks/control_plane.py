@@ -27,14 +27,21 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     BY_WEIGHT,
     Outcome,
     failed,
+    not_applicable,
     passed,
     warned,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import RawStatement
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    RawStatement,
+    describe_statement,
+    statements_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     ALLOWED,
     CONDITIONAL,
     Action,
+    Identity,
     Verdict,
     judge,
 )
@@ -45,20 +52,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_
 
 _PASS_ROLE = "iam:PassRole"
 _GET_PROFILE = "iam:GetInstanceProfile"
+# Condition keys that say nothing about which role is passed.
+_NOT_ABOUT_THE_ROLE = frozenset(
+    ("iam:passedtoservice", "aws:requestedregion", "aws:securetransport")
+)
 
 
 def control_plane_pass_role(facts: Facts) -> Outcome:
     """Whether Anyscale can pass the role to EC2; without that, no cluster with the role starts."""
     role_arn = facts.live_role()["Arn"]
     service = ec2_service(partition_of(role_arn))
-    statement = {
-        "Sid": "AnyscalePassClusterRole",
-        "Effect": "Allow",
-        "Action": _PASS_ROLE,
-        "Resource": role_arn,
-        "Condition": {"StringEquals": {"iam:PassedToService": service}},
-    }
-    return _permission(facts, statement, {"iam:passedtoservice": (service,)})
+    return _permission(facts, _pass_role_statement([role_arn]), {"iam:passedtoservice": (service,)})
 
 
 def control_plane_get_instance_profile(facts: Facts) -> Outcome:
@@ -73,6 +77,77 @@ def control_plane_get_instance_profile(facts: Facts) -> Outcome:
     }
     outcomes = [_permission(facts, {**statement, "Resource": arn}, {}) for arn in arns]
     return min(outcomes, key=lambda outcome: BY_WEIGHT.index(outcome.status))
+
+
+def control_plane_pass_role_width(facts: Facts) -> Outcome:
+    """Whether a statement lets Anyscale pass every role of the account: each user of the cloud can
+    then run as any role that EC2 may assume, by naming it in a compute config.
+    """
+    arn, identity = facts.control_plane_arn.get(), facts.control_plane.get()
+    if identity is None:
+        raise not_applicable(f"Role {arn} does not exist.")
+    every_role = f"arn:{partition_of(arn)}:iam::{account_of(arn)}:role/*"
+    wide = [
+        (f"{describe_statement(raw, index)} of policy {policy.name}", raw)
+        for policy in identity.policies
+        for index, raw in enumerate(statements_of(policy.document))
+        if _passes(raw, "Allow", every_role)
+    ]
+    if not wide or _is_narrowed(identity, every_role):
+        return passed(f"{arn} can pass the roles that its policies name, and no others.")
+    where, raw = wide[0]
+    roles = sorted({facts.live_role()["Arn"], *_default_role_arn(facts)})
+    statement = _pass_role_statement(roles)
+    return warned(
+        f"{where} lets {arn} pass every role of the account: any user of the cloud can run as any "
+        "role that EC2 may assume. Use the statement in the remedy instead, with the role of each "
+        "cloud that this role launches clusters for.",
+        _json.dumps(statement, indent=2),
+        statement=raw,
+        statement_to_use=statement,
+    )
+
+
+def _passes(raw: RawStatement, effect: str, every_role: str) -> bool:
+    """Whether a statement is about passing every role, whatever the service: its other conditions,
+    such as one on a role's tags, narrow it.
+    """
+    statement = canonical(raw)
+    return (
+        statement.effect == effect
+        and statement.includes_action(_PASS_ROLE)
+        and statement.includes_resource(every_role)
+        and all(key in _NOT_ABOUT_THE_ROLE for _operator, key, _values in statement.conditions)
+    )
+
+
+def _is_narrowed(identity: Identity, every_role: str) -> bool:
+    """Whether a Deny names the roles that are excepted from it, or the boundary names those that
+    may be passed.
+    """
+    denies = (raw for policy in identity.policies for raw in statements_of(policy.document))
+    boundary = statements_of(identity.boundary.document) if identity.boundary else None
+    return any(
+        raw["Effect"] == "Deny"
+        and canonical(raw).includes_action(_PASS_ROLE)
+        and (_passes(raw, "Deny", every_role) or "NotResource" in raw)
+        for raw in denies
+    ) or (boundary is not None and not any(_passes(raw, "Allow", every_role) for raw in boundary))
+
+
+def _default_role_arn(facts: Facts) -> tuple[str, ...]:
+    return (facts.default_role.get().arn,) if facts.default_role.is_known else ()
+
+
+def _pass_role_statement(role_arns: list[str]) -> RawStatement:
+    service = ec2_service(partition_of(role_arns[0]))
+    return {
+        "Sid": "AnyscalePassClusterRole",
+        "Effect": "Allow",
+        "Action": _PASS_ROLE,
+        "Resource": role_arns[0] if len(role_arns) == 1 else role_arns,
+        "Condition": {"StringEquals": {"iam:PassedToService": service}},
+    }
 
 
 def _permission(facts: Facts, statement: RawStatement, known: t.Mapping[str, Values]) -> Outcome:

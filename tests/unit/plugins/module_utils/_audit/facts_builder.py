@@ -12,6 +12,16 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_cors import (
+    wanted_rule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.container_registry import (
+    PULL_ACTIONS,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane_actions import (
+    INSTANCE_ACTIONS,
+    SERVICE_ACTIONS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     DefaultRole,
     Facts,
@@ -39,6 +49,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     OBJECTS_ARN,
     ROLE,
     ROLE_ID,
+    TRUST_CONTROL_PLANE,
     Document,
     Raw,
     allow,
@@ -55,11 +66,24 @@ PROFILE_NAME = "ray-team-a"
 PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/{PROFILE_NAME}"
 OTHER_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray-autoscaler-v1"
 CONFIG = "team-a-ray"
+REGISTRY_POLICY = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
 
 REFUSED: Fact[t.Any] = Fact(
     obstacle=unknown("It was refused.", "Allow it.", missing_permission="iam:Anything")
 )
 PASS_ROLE = allow(Action=["iam:PassRole", "iam:GetInstanceProfile"], Resource=[ROLE, PROFILE])
+LAUNCHING = (
+    allow(Action=[*INSTANCE_ACTIONS], Resource="*"),
+    allow(Action=[*SERVICE_ACTIONS], Resource="*"),
+)
+CONTROL_ROLE = {
+    "Arn": CONTROL,
+    "RoleName": "anyscale-iam-role-1f2e",
+    "RoleId": "AROAQ3EGSIJTZ5CCCCCCC",
+}
+CONTROL_ACCESS = allow(Action=EIGHT, Resource=[BUCKET_ARN, OBJECTS_ARN])
+PULL = allow(Action=[*PULL_ACTIONS], Resource="*")
+CORS_RULE = wanted_rule("")
 ACCESS = allow(
     Sid="AnyscaleClusterAccess",
     Principal={"AWS": [ROLE]},
@@ -100,6 +124,7 @@ def resource(**changes: t.Any) -> Json:
         "anyscale_iam_role_id": CONTROL,
         "cluster_iam_role_id": ROLE,
         "cluster_instance_profile_id": None,
+        "external_id": CLOUD_ID,
     }
     top = {key: value for key, value in changes.items() if key not in config}
     config.update({key: value for key, value in changes.items() if key in config})
@@ -156,6 +181,7 @@ def facts(**changes: t.Any) -> Facts:
         cloud_id=CLOUD_ID,
         now=NOW,
         arn_kind="instance_profile",
+        anyscale_host="",
         authority={"covered": True},
         elsewhere="",
         cloud=Fact({"id": CLOUD_ID, "name": "production", "provider": "AWS", "region": REGION}),
@@ -168,18 +194,21 @@ def facts(**changes: t.Any) -> Facts:
         role_wanted=Fact(parse_role(ROLE)),
         role=Fact(role()),
         trust=Fact(policy(TRUST)),
-        identity=Fact(Identity()),
+        identity=Fact(Identity((named(PULL, name=REGISTRY_POLICY),))),
         boundary=Fact(None),
         profile_name=Fact(PROFILE_NAME),
         profile=Fact(profile(PROFILE, ROLE)),
         role_profiles=Fact([profile(PROFILE, ROLE)]),
         control_plane_arn=Fact(CONTROL),
-        control_plane=Fact(Identity((named(PASS_ROLE),))),
+        control_plane_role=Fact(CONTROL_ROLE),
+        control_plane_trust=Fact(policy(TRUST_CONTROL_PLANE)),
+        control_plane=Fact(Identity((named(PASS_ROLE, *LAUNCHING, CONTROL_ACCESS),))),
         registered_bucket=Fact(BUCKET),
         bucket=Fact(BUCKET),
         bucket_region=Fact(REGION),
         bucket_policy=bucket_policy(ACCESS),
         bucket_tags=Fact([]),
+        bucket_cors=Fact([CORS_RULE]),
         principals=Fact({}),
     )
     return dataclasses.replace(whole, **changes)
@@ -201,13 +230,19 @@ def access(*raws: Json) -> Json:
 
 
 def own(*raws: Json) -> Json:
-    """The role's own policies."""
-    return {"identity": Fact(Identity((named(*raws),)))}
+    """The role's own policies, beside the one to pull images."""
+    registry = named(PULL, name=REGISTRY_POLICY)
+    return {"identity": Fact(Identity((named(*raws), registry)))}
 
 
 def plane(*raws: Json, **more: t.Any) -> Json:
     """What decides for the role that Anyscale assumes."""
     return {"control_plane": Fact(Identity((named(*raws),), **more))}
+
+
+def trusted_plane(*raws: Json) -> Json:
+    """The trust policy of the role that Anyscale assumes."""
+    return {"control_plane_trust": Fact(policy(*raws))}
 
 
 def config(*arguments: t.Any, **changes: t.Any) -> Json:

@@ -82,10 +82,17 @@ def test_nothing_applies_to_a_cloud_elsewhere() -> None:
 
 # A fact that is refused, and the checks that are unknown then. All others have the verdict that
 # they have with it.
+BY_PLANE = {
+    "control_plane_pass_role",
+    "control_plane_get_instance_profile",
+    "control_plane_pass_role_width",
+    "control_plane_instances",
+    "control_plane_services",
+}
 HANGS_ON: dict[str, set[str]] = {
     "cloud": set(),
     "resources": {"compute_config_override", "compute_config_arn_kind", "effective_profile"},
-    "primary": {"bucket_region"},
+    "primary": {"bucket_region", "control_plane_trust"},
     "mappings": {"effective_profile"},
     "cloud_account": {"role_account", "bucket_account"},
     "default_role": set(),
@@ -96,27 +103,35 @@ HANGS_ON: dict[str, set[str]] = {
         "instance_profile_exists",
         "bucket_account",
         "bucket_region",
+        "bucket_cors",
         "bucket_dangling_principals",
     }
     - {
+        "control_plane_trust",
+        "control_plane_pass_role_width",
+        "control_plane_instances",
+        "control_plane_services",
         "control_plane_get_instance_profile",
         "compute_config_override",
         "compute_config_arn_kind",
         "effective_profile",
     },
     "trust": {"trust_ec2", "trust_anyscale_verify"},
-    "identity": {"bucket_deny"},
+    "identity": {"container_registry_access", "bucket_deny"},
     "boundary": {"permissions_boundary"},
     "profile_name": {"instance_profile_exists", "instance_profile_role"},
     "profile": {"instance_profile_exists", "instance_profile_role", "compute_config_override"},
     "role_profiles": {"instance_profile_name", "effective_profile"},
-    "control_plane_arn": {"control_plane_pass_role", "control_plane_get_instance_profile"},
-    "control_plane": {"control_plane_pass_role", "control_plane_get_instance_profile"},
+    "control_plane_arn": {"control_plane_trust", *BY_PLANE},
+    "control_plane_role": {"control_plane_trust"},
+    "control_plane_trust": {"control_plane_trust"},
+    "control_plane": BY_PLANE,
     "registered_bucket": set(),
-    "bucket": {"bucket_access", "bucket_deny", "bucket_account", "bucket_region"},
+    "bucket": {"bucket_access", "bucket_deny", "bucket_account", "bucket_region", "bucket_cors"},
     "bucket_region": {"bucket_region"},
     "bucket_policy": {"bucket_access", "bucket_deny", "bucket_dangling_principals"},
     "bucket_tags": {"document_owner"},
+    "bucket_cors": {"bucket_cors"},
     "principals": set(),
 }
 

@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audi
     verdict,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    ACCOUNT,
     CONTROL,
     EC2,
     ROLE,
@@ -111,6 +112,68 @@ TABLE: dict[str, dict[str, Row]] = {
         ),
     },
 }
+TABLE["control_plane_pass_role_width"] = {
+    "every role": (plane({**PASS_ROLE, "Resource": "*"}), "warn", "every role of the account"),
+    "every role of the account": (
+        plane({**PASS_ROLE, "Resource": f"arn:aws:iam::{ACCOUNT}:role/*"}),
+        "warn",
+        "Statement 1 (without a Sid) of policy team",
+    ),
+    "every role, to EC2 alone": (
+        plane(
+            allow(
+                Action="iam:*",
+                Resource="*",
+                Condition={"StringEquals": {"iam:PassedToService": EC2}},
+            )
+        ),
+        "warn",
+        "any role that EC2 may assume",
+    ),
+    "every role but one": (
+        plane(
+            {**PASS_ROLE, "Resource": "*"},
+            deny(Action="iam:PassRole", Resource=f"arn:aws:iam::{ACCOUNT}:role/admin"),
+        ),
+        "warn",
+        "every role",
+    ),
+    "roles of a name": (
+        plane({**PASS_ROLE, "Resource": f"arn:aws:iam::{ACCOUNT}:role/ray-*"}),
+        "pass",
+        "name",
+    ),
+    "roles with a tag": (
+        plane(
+            {
+                **PASS_ROLE,
+                "Resource": "*",
+                "Condition": {"StringEquals": {"iam:ResourceTag/team": "ray"}},
+            }
+        ),
+        "pass",
+        "no others",
+    ),
+    "a Deny of all but those": (
+        plane(
+            {**PASS_ROLE, "Resource": "*"},
+            deny(Action="iam:PassRole", NotResource=f"arn:aws:iam::{ACCOUNT}:role/ray-*"),
+        ),
+        "pass",
+        "no others",
+    ),
+    "a boundary with names": (
+        plane({**PASS_ROLE, "Resource": "*"}, boundary=named(PASS_ROLE)),
+        "pass",
+        "no others",
+    ),
+    "a boundary without": (
+        plane({**PASS_ROLE, "Resource": "*"}, boundary=named(allow(Action="*", Resource="*"))),
+        "warn",
+        "every role",
+    ),
+    "no such role": ({"control_plane": GONE}, "not_applicable", "does not exist"),
+}
 ROWS = rows_of(TABLE)
 
 
@@ -145,3 +208,10 @@ def test_the_statements_to_add_are_enough() -> None:
     checks = ("control_plane_pass_role", "control_plane_get_instance_profile")
     added = facts(**plane(*(json.loads(verdict(check, missing)["remedy"]) for check in checks)))
     assert [verdict(check, added)["status"] for check in checks] == ["pass", "pass"]
+
+
+def test_the_statement_to_use_instead_is_narrow_and_enough() -> None:
+    found = verdict("control_plane_pass_role_width", facts(**plane({**PASS_ROLE, "Resource": "*"})))
+    narrowed = facts(**plane(json.loads(found["remedy"])))
+    assert verdict("control_plane_pass_role_width", narrowed)["status"] == "pass"
+    assert verdict("control_plane_pass_role", narrowed)["status"] == "pass"
