@@ -194,7 +194,19 @@ def _get_mapping(exchange: Exchange) -> Answer:
 def _put_mapping(exchange: Exchange) -> Answer:
     exchange.needs_owner()
     current = exchange.organization.mapping(exchange.cloud_id, exchange.arguments["resource_id"])
-    merged = _iam_mapping.merged_spec(current, exchange.form().get("spec") or {})
+    spec = exchange.form().get("spec") or {}
+    if not isinstance(spec, dict):
+        raise ApiError(
+            422,
+            [
+                {
+                    "loc": ["body", "spec"],
+                    "msg": "value is not a valid dict",
+                    "type": "type_error.dict",
+                }
+            ],
+        )
+    merged = _iam_mapping.merged_spec(current, spec)
     exchange.organization.mappings[merged["cloud_deployment_id"]] = merged
     return 200, {"result": {"spec": merged}}
 

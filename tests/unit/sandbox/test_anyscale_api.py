@@ -170,6 +170,27 @@ def test_mapping_is_replaced_and_cleared(sandbox: Sandbox, api: t.Any) -> None:
     assert "user_tag_annotation_prefix" not in cleared
 
 
+def test_what_the_service_derives_or_does_not_know_is_ignored(sandbox: Sandbox, api: t.Any) -> None:
+    path = mapping_path(sandbox)
+    sent = {**KIND, "dataplane_iam_mapping": {**MAPPING, "mode": "OTHER"}, "typo": 1}
+    spec = api("PUT", path, {"spec": sent}).body["result"]["spec"]
+    assert spec["dataplane_iam_mapping"] == {"mode": "CUSTOMER_MANAGED", **MAPPING}
+    assert "typo" not in spec
+    without_rules = {**KIND, "dataplane_iam_mapping": {"fallback_rule": "FAIL"}}
+    cleared = api("PUT", path, {"spec": without_rules}).body["result"]["spec"]
+    assert cleared["dataplane_iam_mapping"] == {}
+
+
+def test_a_resource_is_written_by_way_of_any_cloud(sandbox: Sandbox, api: t.Any) -> None:
+    path = mapping_path(sandbox)
+    other = sandbox.organization.add_cloud("other")
+    resource_id = path.split("/")[-2]
+    by_way_of = f"/api/v2/clouds/{other}/deployment/{resource_id}/config"
+    sent = {**KIND, "dataplane_iam_mapping": MAPPING}
+    assert api("PUT", by_way_of, {"spec": sent}).status == 200
+    assert api("GET", path).body["result"]["spec"]["dataplane_iam_mapping"]["rules"] == RULES
+
+
 REFUSED_MAPPINGS = {
     "no provider": {"compute_stack": "VM", "dataplane_iam_mapping": MAPPING},
     "other stack": {**KIND, "compute_stack": "K8S", "dataplane_iam_mapping": MAPPING},
@@ -183,12 +204,27 @@ REFUSED_MAPPINGS = {
         **KIND,
         "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "team=ml", "value": "x"}]},
     },
+    "unknown workload type": {
+        **KIND,
+        "dataplane_iam_mapping": {
+            **MAPPING,
+            "rules": [{"selector": "workload-type=cluster", "value": "x"}],
+        },
+    },
+    "no selector": {
+        **KIND,
+        "dataplane_iam_mapping": {**MAPPING, "rules": [{"selector": "project in (", "value": "x"}]},
+    },
 }
 
 
 @pytest.mark.parametrize("spec", REFUSED_MAPPINGS.values(), ids=REFUSED_MAPPINGS)
 def test_refused_mapping(sandbox: Sandbox, api: t.Any, spec: dict[str, t.Any]) -> None:
     assert api("PUT", mapping_path(sandbox), {"spec": spec}).status == 400
+
+
+def test_a_spec_is_an_object(sandbox: Sandbox, api: t.Any) -> None:
+    assert api("PUT", mapping_path(sandbox), {"spec": "text"}).status == 422
 
 
 def test_mapping_is_the_owners_to_write(sandbox: Sandbox, api: t.Any) -> None:

@@ -42,12 +42,24 @@ _CONFIG = {
     ],
     "advanced_instance_config": _INSTANCE_CONFIG,
 }
+_MAPPING = {
+    "cloud_provider": "AWS",
+    "compute_stack": "VM",
+    "dataplane_iam_mapping": {
+        "rules": [{"selector": "workload-type in (job, service),project=ml", "value": "ray-ml"}],
+        "fallback_rule": "FAIL",
+    },
+}
 _COMMANDS = {
     "cloud list": ["cloud", "list", "--max-items", "20", "--no-interactive", "--output", "json"],
     "cloud get": ["cloud", "get", "--name", "genomics-prod"],
     "cloud config get": ["cloud", "config", "get", "--name", "genomics-prod"],
     "scheduler config get": ["scheduler", "config", "get"],
     "machine-pool list": ["machine-pool", "list"],
+    "cloud config update": [
+        *("cloud", "config", "update", "--name", "genomics-prod", "--spec-file", "MAPPING")
+    ],
+    "cloud config get again": ["cloud", "config", "get", "--name", "genomics-prod"],
     "create": ["compute-config", "create", "--name", "team-a", "--config-file", "CONFIG"],
     "create again": ["compute-config", "create", "--name", "team-a", "--config-file", "CONFIG"],
     "get": ["compute-config", "get", "--name", "team-a"],
@@ -81,10 +93,10 @@ def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     )
     config = tmp_path_factory.mktemp("cli") / "config.yaml"
     config.write_text(json.dumps(_CONFIG))
-    commands = [
-        [str(config) if word == "CONFIG" else word for word in command]
-        for command in _COMMANDS.values()
-    ]
+    mapping = config.with_name("mapping.yaml")
+    mapping.write_text(json.dumps(_MAPPING))
+    files = {"CONFIG": str(config), "MAPPING": str(mapping)}
+    commands = [[files.get(word, word) for word in command] for command in _COMMANDS.values()]
     environment = {**running.environment(), "COLUMNS": "400", "HOME": str(config.parent)}
     argv = [sys.executable, "-c", _RUN_COMMANDS, json.dumps(commands)]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
@@ -101,6 +113,15 @@ EXPECTED: dict[str, tuple[int, tuple[str, ...]]] = {
     "scheduler config get": (0, ("gpu", _PROFILE)),
     "machine-pool list": (0, ("h100", "mp_")),
     "cloud config get": (0, ("dataplane_iam_mapping: {}",)),
+    "cloud config update": (0, ("Successfully updated cloud configuration",)),
+    "cloud config get again": (
+        0,
+        (
+            "fallback_rule: FAIL",
+            "mode: CUSTOMER_MANAGED",
+            "selector: workload-type in (job, service),project=ml\n    value: ray-ml",
+        ),
+    ),
     "create": (0, ("Created compute config: 'team-a:1'",)),
     "create again": (0, ("Created compute config: 'team-a:2'",)),
     "get": (
