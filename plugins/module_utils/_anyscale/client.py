@@ -155,16 +155,30 @@ class AnyscaleClient:
         """The cloud's resources: one for each place where its clusters can run."""
         return list(self.api.rows("GET", f"{_CLOUDS}{_quoted(cloud_id)}/resources", {}))
 
-    def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
-        """The Cloud IAM mapping of a resource: ``rules``, of which the first match counts, and a
-        ``fallback_rule``; empty without any.
+    def deployment_config(self, cloud_id: str, resource_id: str) -> JsonObject:
+        """The whole config of a resource of a cloud, whose ``dataplane_iam_mapping`` is its Cloud
+        IAM mapping: ``rules``, of which the first match counts, and a ``fallback_rule``; empty
+        without any.
         """
-        path = f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config"
+        path = _deployment_config(cloud_id, resource_id)
         spec = self.api.result("GET", path).get("spec") or {}
         mapping = spec.get("dataplane_iam_mapping") or {} if isinstance(spec, dict) else None
         rules = mapping.get("rules") or [] if isinstance(mapping, dict) else None
         if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
             raise self.api.malformed("GET", path, "a Cloud IAM mapping of another form")
+        return {**spec, "dataplane_iam_mapping": mapping}
+
+    def put_deployment_config(self, cloud_id: str, resource_id: str, spec: JsonObject) -> None:
+        """Replace the config of a resource of a cloud: what the spec lacks goes. A call whose outcome
+        is unknown is not sent again, since another writer may have written meanwhile. The service
+        does not check that the cloud has the resource.
+        """
+        path = _deployment_config(cloud_id, resource_id)
+        self.api.call("PUT", path, body={"spec": spec}, repeatable=False)
+
+    def iam_mapping(self, cloud_id: str, resource_id: str) -> JsonObject:
+        """The Cloud IAM mapping of a resource, as in its config."""
+        mapping = self.deployment_config(cloud_id, resource_id)["dataplane_iam_mapping"]
         return t.cast(JsonObject, mapping)
 
     def scheduler_flavors(self) -> InstanceConfigs:
@@ -174,6 +188,13 @@ class AnyscaleClient:
     def machine_pools(self) -> InstanceConfigs:
         """What the organization's machine pools set for instances, by their names."""
         return read_machine_pools(self.api)
+
+    def permission_level(self) -> str | None:
+        """What the token's user is in the organization, such as ``owner`` or ``collaborator``;
+        ``None`` where the service does not say so.
+        """
+        level = self.api.result("GET", "/api/v2/userinfo/").get("organization_permission_level")
+        return level if isinstance(level, str) else None
 
     def newest_compute_config(self, name: str, cloud_id: str) -> JsonObject | None:
         """The newest version of a compute config, ``archived_at`` set if it is archived; ``None``
@@ -305,6 +326,10 @@ def _is_outcome_unknown(status: int) -> bool:
 
 def _outcome_unknown_error(unanswered: AnyscaleError) -> AnyscaleError:
     return AnyscaleError(unanswered.message, _OUTCOME_UNKNOWN, **unanswered.details)
+
+
+def _deployment_config(cloud_id: str, resource_id: str) -> str:
+    return f"{_CLOUDS}{_quoted(cloud_id)}/deployment/{_quoted(resource_id)}/config"
 
 
 def _quoted(segment: str) -> str:

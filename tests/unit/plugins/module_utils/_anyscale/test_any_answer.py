@@ -185,6 +185,18 @@ CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], 
         lambda client: client.machine_pools(),
         lambda found: all(_are_objects(configs) for configs in found.values()),
     ),
+    "config of a resource": (
+        lambda client: client.deployment_config("cld_x", "cldrsrc_x"),
+        lambda spec: _are_objects(spec["dataplane_iam_mapping"].get("rules") or []),
+    ),
+    "writing of the config of a resource": (
+        lambda client: client.put_deployment_config("cld_x", "cldrsrc_x", CONFIG),
+        lambda done: done is None,
+    ),
+    "permission level": (
+        lambda client: client.permission_level(),
+        lambda level: isinstance(level, (str, type(None))),
+    ),
     "newest compute config": (
         lambda client: client.newest_compute_config("team-a", "cld_x"),
         lambda found: found is None or _is_version(found),
