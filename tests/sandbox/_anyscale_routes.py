@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import dataclasses
+import functools
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _iam_mapping
+from ansible_collections.rayfleet.anyscale.tests.sandbox import _iam_mapping, _launches
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError, not_found
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     MEMBER,
@@ -302,7 +303,13 @@ def _decorated(organization: Organization, template: Json) -> Json:
     return template
 
 
-def _page(items: list[Json], count: t.Any, token: t.Any) -> Answer:
+def _list_launches(path: str, exchange: Exchange) -> Answer:
+    found = exchange.organization.launches.find(path, exchange.query)
+    largest = _launches.PATHS[path][1]
+    return _page(found, exchange.query.get("count"), exchange.query.get("paging_token"), largest)
+
+
+def _page(items: list[Json], count: t.Any, token: t.Any, largest: int = _LARGEST_PAGE) -> Answer:
     """One page of a list; the token of the next one is opaque to the client."""
     try:
         size = _PAGE_SIZE if count is None else int(count)
@@ -311,8 +318,8 @@ def _page(items: list[Json], count: t.Any, token: t.Any) -> Answer:
         raise ApiError(
             422, [{"loc": ["query", "count"], "msg": "value is not valid", "type": "type_error"}]
         ) from None
-    if not 0 <= size <= _LARGEST_PAGE:
-        message = f"ensure this value is between 0 and {_LARGEST_PAGE}"
+    if not 0 <= size <= largest:
+        message = f"ensure this value is between 0 and {largest}"
         raise ApiError(422, [{"loc": ["query", "count"], "msg": message, "type": "value_error"}])
     end = start + size
     following = (
@@ -351,4 +358,5 @@ ROUTES: dict[tuple[str, str], t.Callable[[Exchange], Answer]] = {
     ("GET", "/ext/v0/cluster_computes/default"): _default_plain_template,
     ("GET", "/ext/v0/cluster_computes/<template_id>"): _get_plain_template,
     ("DELETE", "/ext/v0/cluster_computes/<template_id>"): _delete_template,
+    **{("GET", path): functools.partial(_list_launches, path) for path in _launches.PATHS},
 }

@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_store import Po
 from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Document
 
 _HOUR = "3600"
+_IMAGE = "ami-12c6146b"
 
 
 class AwsAccounts:
@@ -125,3 +126,38 @@ class AwsAccounts:
                 backend.put_bucket_tagging(name, dict(tags))
             if cors_rules:
                 backend.put_bucket_cors(name, cors_rules)
+
+    def add_instance(
+        self,
+        account_id: str,
+        region: str,
+        cloud_id: str,
+        profile: str | None = None,
+        state: str = "running",
+    ) -> str:
+        """Run an instance of a cloud with an instance profile of the account, or with none, and
+        return its id. Anyscale tags instances so: ``aws_iam_policies.py`` of its Python package.
+        """
+        # Here, because it takes over a second that few tests need.
+        from moto.ec2.models import ec2_backends
+
+        with self._lock:
+            backend: t.Any = ec2_backends[account_id][region]
+            (instance,) = backend.run_instances(
+                _IMAGE,
+                1,
+                None,
+                [],
+                region_name=region,
+                instance_type="m5.large",
+                is_instance_type_default=False,
+                placement=None,
+                tags={"instance": {"anyscale-cloud-id": cloud_id}},
+            ).instances
+            if profile:
+                backend.associate_iam_instance_profile(
+                    instance.id, iam_instance_profile_name=profile
+                )
+            if state == "stopped":
+                instance.stop()
+            return str(instance.id)

@@ -73,7 +73,8 @@ def _not_allowed(caller: Caller, action: str, resource: str) -> Refusal:
 
 def _not_authorized(caller: Caller, action: str, resource: str) -> Refusal:
     return Refusal(
-        "AccessDenied",
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+        "UnauthorizedOperation" if action.startswith("ec2:") else "AccessDenied",
         403,
         f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource}",
     )

@@ -52,6 +52,8 @@ class ControlApplication:
             ("POST", "compute_configs"): sandbox.organization.create_template,
             ("POST", "scheduler"): lambda body: sandbox.organization.scheduler.apply(body, OWNER),
             ("POST", "machine_pools"): lambda body: sandbox.organization.add_machine_pool(**body),
+            ("POST", "launches"): lambda body: sandbox.organization.launch(**body),
+            ("POST", "instances"): lambda body: sandbox.accounts.add_instance(**body),
         }
 
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:

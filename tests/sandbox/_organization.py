@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_schema import 
     check_shape,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._compute_templates import ComputeTemplates
+from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import STATES, Launches
 from ansible_collections.rayfleet.anyscale.tests.sandbox._scheduler import Scheduler, machine_pool
 
 Json = dict[str, t.Any]
@@ -66,6 +67,7 @@ class Organization:
         self.clouds: dict[str, Json] = {}
         self.resources: dict[str, list[Json]] = {}
         self.mappings: dict[str, Json] = {}
+        self.launches = Launches(self.clock)
         self.hibernated: set[str] = set()
         self.scheduler = Scheduler(self.clock)
         self.machine_pools: list[Json] = []
@@ -144,6 +146,24 @@ class Organization:
                 body["config"], resource["provider"] == "AWS" and resource["compute_stack"] == "VM"
             )
             return self.templates.create(body, creator_id, ORGANIZATION_ID, settled)
+
+    def launch(
+        self,
+        kind: str,
+        cloud_id: str,
+        name: str,
+        compute_config_id: str | None = None,
+        state: str | None = None,
+    ) -> str:
+        """Add a launch to a cloud, as its creator would, and return its id. Without a state, it is
+        active.
+        """
+        with self.lock:
+            template = compute_config_id and self.templates.get(compute_config_id)
+            cloud = {key: self.cloud(cloud_id)[key] for key in ("id", "name", "provider")}
+            return self.launches.add(
+                kind, name, cloud, template or None, OWNER, state or STATES[kind]
+            )
 
     def mapping(self, cloud_id: str, resource_id: str) -> Json:
         """The Cloud IAM mapping spec of a resource. The service does not check that the cloud has

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import STATES
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 
 # Anyscale's package takes long to import, so one process runs a list of commands of its CLI.
@@ -69,6 +70,10 @@ _COMMANDS = {
     "get archived": ["compute-config", "get", "--name", "team-a"],
     "create archived": ["compute-config", "create", "--name", "team-a", "--config-file", "CONFIG"],
     "get seeded": ["compute-config", "get", "--name", "genomics-dev-ray"],
+    "job list": ["job", "list", "--include-all-users"],
+    "schedule list": ["schedule", "list"],
+    "workspace list": ["workspace_v2", "list", "--no-interactive", "--output", "json"],
+    "cluster list": ["cluster", "list", "--include-all-projects"],
 }
 
 
@@ -91,6 +96,12 @@ def outcomes(running: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
         "h100",
         [{"instance_type": "p5.48xlarge", "advanced_instance_config": _INSTANCE_CONFIG}],
     )
+    template = running.organization.templates.search({"name": {"equals": "genomics-dev-ray"}}, 0.0)[
+        0
+    ]
+    for kind in STATES:
+        arguments = kind, template["config"]["cloud_id"], f"a-{kind}", template["id"]
+        running.organization.launch(*arguments)
     config = tmp_path_factory.mktemp("cli") / "config.yaml"
     config.write_text(json.dumps(_CONFIG))
     mapping = config.with_name("mapping.yaml")
@@ -141,6 +152,10 @@ EXPECTED: dict[str, tuple[int, tuple[str, ...]]] = {
             "BlockDeviceMappings:",
         ),
     ),
+    "job list": (0, ("a-job",)),
+    "schedule list": (0, ("a-schedule",)),
+    "workspace list": (0, ("a-workspace",)),
+    "cluster list": (0, ("a-cluster",)),
 }
 
 
