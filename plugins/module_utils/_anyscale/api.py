@@ -173,7 +173,7 @@ class Api:
         """The answer of a call that was done, after as many attempts as are harmless, may succeed,
         and are within the limits.
         """
-        url = self.host + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
+        url = self.host + path + (f"?{urllib.parse.urlencode(query, doseq=True)}" if query else "")
         attempt = 0
         while True:
             attempt += 1

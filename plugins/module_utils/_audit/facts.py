@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import Launches
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -21,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Fact,
     not_applicable,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
 )
@@ -46,6 +48,17 @@ class DefaultRole:
 
 
 @dataclasses.dataclass(frozen=True)
+class Running:
+    """What runs on a cloud: its launches, the versions of compute configs that they name, by id, and
+    its instances.
+    """
+
+    launches: Fact[Launches]
+    configs: t.Mapping[str, Fact[Json | None]]
+    instances: Fact[list[Instance]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Facts:
     """What was read. ``None`` stands for what does not exist in AWS or Anyscale; documents and rows
     are as the API returned them.
@@ -65,6 +78,7 @@ class Facts:
     bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
     principals: by unique ID, read only where the bucket's policy contains such IDs.
+    running: what runs on the cloud; ``None`` where that was not asked for.
     """
 
     account_id: str
@@ -100,6 +114,7 @@ class Facts:
     bucket_tags: Fact[list[dict[str, str]]]
     bucket_cors: Fact[list[Json]]
     principals: Fact[dict[str, str]]
+    running: Running | None = None
     _derived: dict[t.Any, t.Any] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -33,6 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_running import (
+    RunningReader,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import run_checks
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
@@ -62,6 +65,7 @@ class CloudInfoModule(Module):
         },
         "anyscale": {"type": "bool", "default": True},
         "authority": {"type": "dict"},
+        "check_launches": {"type": "bool", "default": False},
         **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
@@ -76,14 +80,15 @@ class CloudInfoModule(Module):
         connect_anyscale: ConnectAnyscale = anyscale_client,
     ) -> None:
         super().__init__(params, connect)
-        _check_names(params)
+        check_names(params)
         self._anyscale = connect_anyscale(params) if params["anyscale"] else None
+        self._connect = connect
 
     def result(self, check_mode: bool) -> Json:
         """The facts and the outcome of each check; the same in check mode."""
         if self.params.get("account_id"):
             refuse_caller(self.session.account_id(), self.params["account_id"])
-        facts = CloudReader(self.params, self.session, self._anyscale).facts()
+        facts = self._facts()
         return {
             "changed": False,
             "cloud": _json.plain(_summary(facts)),
@@ -91,8 +96,16 @@ class CloudInfoModule(Module):
             "warnings": [],
         }
 
+    def _facts(self) -> Facts:
+        reader = CloudReader(self.params, self.session, self._anyscale)
+        facts = reader.facts()
+        if not self.params["check_launches"]:
+            return facts
+        running = RunningReader(reader, self.session, self._anyscale, self._connect)
+        return dataclasses.replace(facts, running=running.running())
 
-def _check_names(params: t.Mapping[str, t.Any]) -> None:
+
+def check_names(params: t.Mapping[str, t.Any]) -> None:
     """An invalid name is a mistake in the playbook, not a fact about the cloud: it is an error."""
     for option, parse in {
         "cloud_id": parse_cloud_id,

@@ -56,6 +56,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.in
     instance_profile_name,
     instance_profile_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.launches import (
+    instances_run_with_the_role,
+    launches_use_the_config,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.role import (
     permissions_boundary,
     role_account,
@@ -86,6 +90,7 @@ class Check:
     fix: what to do, in reStructuredText, for the documentation; an outcome has a remedy of its own.
     module, reasons: the module that can fix it, and the reason codes by which that module calls the
     same problem.
+    is_opt_in: whether it is made only where what runs on the cloud was read, which costs calls.
     """
 
     judge: t.Callable[[Facts], Outcome]
@@ -94,6 +99,7 @@ class Check:
     fix: str
     module: str = ""
     reasons: tuple[str, ...] = ()
+    is_opt_in: bool = False
 
     @property
     def id(self) -> str:
@@ -311,6 +317,20 @@ CHECKS: tuple[Check, ...] = (
         ),
     ),
     Check(
+        launches_use_the_config,
+        "Every launch runs with the role",
+        "A launch runs with another role, or with an older version of the compute config",
+        "Start it again with the newest version of the compute config. Schedules have to name it.",
+        is_opt_in=True,
+    ),
+    Check(
+        instances_run_with_the_role,
+        "Every running instance has an instance profile that holds the role",
+        "A running instance has another instance profile, or none",
+        "Restart its cluster with the newest version of the compute config.",
+        is_opt_in=True,
+    ),
+    Check(
         document_owner,
         "No other tool manages the role or the bucket",
         "Terraform or CloudFormation manages the role or the bucket, and may overwrite its policy",
@@ -321,8 +341,10 @@ CHECKS: tuple[Check, ...] = (
 
 
 def run_checks(facts: Facts) -> list[dict[str, t.Any]]:
-    """The outcome of each check."""
-    return [_run(check, facts) for check in CHECKS]
+    """The outcome of each check that was asked for."""
+    return [
+        _run(check, facts) for check in CHECKS if facts.running is not None or not check.is_opt_in
+    ]
 
 
 def _run(check: Check, facts: Facts) -> dict[str, t.Any]:
@@ -347,6 +369,7 @@ def unread_checks(verdict: t.Mapping[str, t.Any], reason: str) -> list[dict[str,
             judge_authority(verdict) if check.judge is authority else Outcome(UNKNOWN, reason),
         )
         for check in CHECKS
+        if not check.is_opt_in
     ]
 
 

@@ -49,6 +49,7 @@ _SETTINGS = "Check region, endpoint_url and aws_ca_bundle."
 _REMEDIES = {
     "AccessDenied": _ACCESS_DENIED,
     "AccessDeniedException": _ACCESS_DENIED,
+    "UnauthorizedOperation": _ACCESS_DENIED,
     "MethodNotAllowed": (
         "Only the account that owns the bucket can do this. Use credentials for that account, for "
         "example with assume_role_arn."

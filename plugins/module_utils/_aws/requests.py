@@ -16,7 +16,7 @@ import typing as t
 
 Write = dict[str, str]
 
-_READS = ("Get", "List", "AssumeRole")
+_READS = ("Get", "List", "Describe", "AssumeRole")
 # Of the context and not of the thread, so that work which hands its context to threads sees theirs.
 _writes: contextvars.ContextVar[list[Write] | None] = contextvars.ContextVar("writes", default=None)
 

@@ -179,6 +179,7 @@ class CloudSettings:
             "compute_config": None if config is None else [config],
             "arn_kind": self.arn_kind,
             "anyscale": self.publish,
+            "check_launches": self.check_launches,
         }
 
     def shared_options(self) -> Json:

@@ -9,6 +9,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+    Launch,
+    Launches,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
 )
@@ -25,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.co
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     DefaultRole,
     Facts,
+    Running,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Fact,
@@ -34,6 +39,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
     CHECKS,
     run_checks,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,
@@ -174,6 +180,13 @@ def bucket_policy(*raws: Raw) -> Fact[Document]:
     return Fact(policy(*raws))
 
 
+def running() -> Running:
+    """What runs on the cloud: a cluster with the compute config, and its one instance."""
+    launch = Launch("cluster", "ses_1", "experiment", "Running", "cpt_1")
+    instance = Instance("i-0123456789abcdef0", REGION, "running", PROFILE)
+    return Running(Fact(Launches((launch,))), {"cpt_1": Fact(template())}, Fact([instance]))
+
+
 def facts(**changes: t.Any) -> Facts:
     """The facts of a cloud in sync, but for changes."""
     whole = Facts(
@@ -210,6 +223,7 @@ def facts(**changes: t.Any) -> Facts:
         bucket_tags=Fact([]),
         bucket_cors=Fact([CORS_RULE]),
         principals=Fact({}),
+        running=running(),
     )
     return dataclasses.replace(whole, **changes)
 

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The checks of what runs on a cloud: its launches and its instances."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+    Launch,
+    Launches,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Running
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import run_checks
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
+    CONFIG,
+    GONE,
+    NO_PROFILE,
+    OTHER_PROFILE,
+    PROFILE,
+    REFUSED,
+    REGION,
+    Json,
+    Row,
+    assert_verdict,
+    checks_of,
+    facts,
+    rows_of,
+    template,
+    verdict,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
+    ROLE,
+)
+
+_TEMPLATES: dict[str, Json] = {
+    "cpt_1": template(),
+    "cpt_old": template(OTHER_PROFILE, id="cpt_old", version=2),
+    "cpt_old_right": template(id="cpt_old_right", version=2),
+    "cpt_own": template(OTHER_PROFILE, id="cpt_own", name="own", version=1),
+    "cpt_role": template(ROLE, id="cpt_role", name="own", version=1),
+    "cpt_worker": template(
+        id="cpt_worker",
+        name="own",
+        worker={"advanced_configurations_json": {"IamInstanceProfile": {"Arn": OTHER_PROFILE}}},
+    ),
+    "cpt_none": template(None, id="cpt_none", name="own"),
+    "cpt_foreign": template(id="cpt_foreign", name="own", config={"cloud_id": "cld_y"}),
+}
+_CONFIGS: dict[str, Fact[Json | None]] = {
+    **{config_id: Fact[Json | None](found) for config_id, found in _TEMPLATES.items()},
+    "cpt_gone": GONE,
+    "cpt_refused": REFUSED,
+}
+
+
+def running(**changes: t.Any) -> Json:
+    """What runs on a cloud: nothing, but for changes."""
+    nothing = Running(Fact(Launches()), _CONFIGS, Fact([]))
+    return {"running": dataclasses.replace(nothing, **changes)}
+
+
+def launched(*config_ids: str | None, **more: t.Any) -> Json:
+    """Clusters with these compute configs."""
+    found = tuple(
+        Launch("cluster", f"ses_{number}", f"cluster-{number}", "Running", config_id)
+        for number, config_id in enumerate(config_ids)
+    )
+    return running(launches=Fact(Launches(found, **more)))
+
+
+def instances(*profiles: str | None) -> Json:
+    """Instances with these profiles."""
+    found = [Instance(f"i-{number}", REGION, "running", arn) for number, arn in enumerate(profiles)]
+    return running(instances=Fact(found))
+
+
+_MAPPED = {"mappings": Fact([{"resource": "vm", "rules": [{"selector": "x", "value": "y"}]}])}
+
+# By check: what is the case, the facts that differ, the status, and words of the reason.
+TABLE: dict[str, dict[str, Row]] = {
+    "launches_use_the_config": {
+        "none": (launched(), "not_applicable", "Nothing is launched"),
+        "the newest version": (launched("cpt_1"), "pass", "All 1 launches run with the role"),
+        "an older version that gives the role too": (launched("cpt_old_right"), "pass", "All 1"),
+        "an older version with another profile": (
+            launched("cpt_1", "cpt_old"),
+            "fail",
+            "1 of 2 launches do not run with the role: cluster cluster-1 (older_version)",
+        ),
+        "another compute config": (launched("cpt_own"), "fail", "cluster-0 (other)"),
+        "one group of workers with another profile": (launched("cpt_worker"), "fail", "(other)"),
+        "a compute config without a profile, by default": (launched("cpt_none"), "pass", "All 1"),
+        "a role in place of a profile": (
+            launched("cpt_role"),
+            "unknown",
+            "only if Anyscale accepts",
+        ),
+        "no compute config": (launched(None), "unknown", "It names no compute config"),
+        "a compute config that is gone": (
+            launched("cpt_gone"),
+            "unknown",
+            "does not exist any more",
+        ),
+        "a compute config that is refused": (launched("cpt_refused"), "unknown", "It was refused"),
+        "a compute config of another cloud": (launched("cpt_foreign"), "unknown", "another cloud"),
+        "Cloud IAM mapping": (
+            {**launched("cpt_1"), **_MAPPED},
+            "unknown",
+            "Cloud IAM mapping may give it another profile",
+        ),
+        "Cloud IAM mapping that is refused": (
+            {**launched("cpt_1"), "mappings": REFUSED},
+            "unknown",
+            "It was refused",
+        ),
+        "profiles of the role that are refused": (
+            {**launched("cpt_own"), "role_profiles": REFUSED},
+            "unknown",
+            "It was refused",
+        ),
+        "more than were read": (
+            launched("cpt_1", truncated=("cluster",)),
+            "unknown",
+            "more launches of kind cluster",
+        ),
+        "none, but jobs could not be listed": (
+            launched(unread={"job": "Listing is refused."}),
+            "unknown",
+            "kind job cannot be listed: Listing is refused",
+        ),
+        "another compute config, and more than were read": (
+            launched("cpt_own", truncated=("cluster",)),
+            "fail",
+            "(other). There are more launches",
+        ),
+        "refused": (running(launches=REFUSED), "unknown", "It was refused"),
+    },
+    "instances_run_with_the_role": {
+        "none": (instances(), "not_applicable", "No instance of the cloud is running"),
+        "the role's profile": (instances(PROFILE, PROFILE), "pass", "All 2 running instances"),
+        "another profile": (
+            instances(PROFILE, OTHER_PROFILE, OTHER_PROFILE),
+            "fail",
+            f"2 of 3 running instances do not run with the role: 2 with {OTHER_PROFILE}",
+        ),
+        "no profile": (instances(None), "fail", "1 with no profile"),
+        "no profile holds the role": ({**instances(PROFILE), **NO_PROFILE}, "fail", "1 of 1"),
+        "profiles of the role that are refused": (
+            {**instances(PROFILE), "role_profiles": REFUSED},
+            "unknown",
+            "It was refused",
+        ),
+        "refused": (running(instances=REFUSED), "unknown", "It was refused"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "status", "words"), rows_of(TABLE).values(), ids=rows_of(TABLE)
+)
+def test_verdict(check: str, changes: Json, status: str, words: str) -> None:
+    assert_verdict(check, changes, status, words)
+
+
+def test_table_has_all_checks() -> None:
+    assert set(TABLE) == checks_of("launches")
+
+
+def test_checks_are_left_out_unless_they_are_asked_for() -> None:
+    assert not checks_of("launches") & {check["id"] for check in run_checks(facts(running=None))}
+    assert checks_of("launches") <= {check["id"] for check in run_checks(facts(**launched()))}
+
+
+def test_evidence_lists_what_differs_and_counts_the_rest() -> None:
+    found = verdict("launches_use_the_config", facts(**launched("cpt_1", *["cpt_old"] * 60)))
+    evidence = found["evidence"]
+    assert evidence["counts"] == {"wanted": 1, "other": 0, "older_version": 60, "cannot_tell": 0}
+    assert len(evidence["launches"]) == 50
+    assert evidence["not_listed"] == 10
+    assert evidence["launches"][0] == {
+        "kind": "cluster",
+        "id": "ses_1",
+        "name": "cluster-1",
+        "state": "Running",
+        "version": None,
+        "compute_config": {"id": "cpt_old", "name": CONFIG, "version": 2},
+        "instance_profiles": [OTHER_PROFILE],
+        "verdict": "older_version",
+        "reason": f"Node groups of {CONFIG}:2 run with {OTHER_PROFILE} (compute_config), which does "
+        "not hold the role. The newest version is 3.",
+    }
