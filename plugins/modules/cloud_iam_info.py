@@ -85,6 +85,15 @@ options:
         are then V(unknown).
     type: bool
     default: true
+  check_launches:
+    description:
+      - Whether to check also what runs on the cloud, by the checks C(launches_use_the_config) and
+        C(instances_run_with_the_role), which are left out otherwise. This lists the active launches,
+        up to 200 of each kind, and up to 200 compute configs that they name, and needs
+        C(ec2:DescribeInstances) for the running instances of the cloud. It costs at least six calls.
+    type: bool
+    default: false
+    version_added: 0.9.0
 seealso:
   - module: rayfleet.anyscale.iam_trust_ec2
     description: Fixes the trust policy.
@@ -102,7 +111,8 @@ notes:
     policies and permissions boundaries; C(iam:GetInstanceProfile);
     C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy),
     C(s3:GetBucketTagging) and C(s3:GetBucketCORS) on the bucket. C(iam:ListRoles) and
-    C(iam:ListUsers) are needed only where the bucket's policy names a principal by its unique id.
+    C(iam:ListUsers) are needed only where the bucket's policy names a principal by its unique id,
+    and C(ec2:DescribeInstances) only with O(check_launches).
   - The policies of the control-plane role are evaluated as they are written. Service control
     policies of an organization and session policies are not evaluated.
   - O(lock_dir) has no effect, since nothing is written.

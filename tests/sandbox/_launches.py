@@ -121,7 +121,7 @@ def _cluster(state: str, template: Json | None, cloud: Json, creator: Json, now:
 
 def _service(state: str, template: Json | None, cloud: Json, creator: Json, now: str) -> Json:
     """``decorated_list_service_api_model.py``."""
-    version = {
+    version: Json = {
         "id": f"svcver_{now}",
         "created_at": now,
         "version": "v1",

@@ -130,6 +130,7 @@ _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("s3_cloud_access", "cloud_id"): ("roles",),
     ("compute_config_profile", "cloud"): ("cloud_id",),
     ("cloud_iam_info", "cloud"): ("cloud_id",),
+    ("cloud_launches_info", "cloud"): ("cloud_id",),
 }
 _CLOUD: Json = {"cloud_id": NEW.cloud_id, "account_id": ACCOUNT, "role": NEW.role_name}
 GIVEN: dict[str, Json] = {
@@ -138,6 +139,7 @@ GIVEN: dict[str, Json] = {
         "bucket": NEW.bucket_name,
         "compute_config": [NEW.compute_config_name],
     },
+    "cloud_launches_info": {**_CLOUD, "compute_config": [NEW.compute_config_name]},
     "cluster_identity_info": {},
     "compute_config_profile": {**_CLOUD, "name": NEW.compute_config_name},
     "iam_trust_ec2": {"account_id": ACCOUNT, "role": NEW.role_name},

@@ -13,7 +13,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import Launch
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+    Launch,
+    Launches,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     Facts,
     Json,
@@ -87,9 +90,8 @@ def judged_instances(facts: Facts) -> list[Judged]:
     )
 
 
-def incomplete(running: Running) -> str:
+def incomplete(launches: Launches) -> str:
     """Why there may be launches that were not read, as a sentence; empty where there are none."""
-    launches = running.launches.get()
     sentences = [
         f"There are more launches of kind {kind} than were read." for kind in launches.truncated
     ]

@@ -61,6 +61,7 @@ REFUSED: dict[str, str] = {
     "authority": "words",
     "dest": "path",
     "files": "path",
+    "limit": "large number",
     "needed_by": "blank",
     "clouds": "dictionary",
     **dict.fromkeys(("expected_role", "default_role"), "ARN of another service"),
@@ -81,15 +82,17 @@ VALID: dict[str, str] = {
 }
 # What an audit cannot find is one of its facts.
 REFUSED_IN: dict[tuple[str, str], str] = {
-    ("cloud_iam_info", "role"): "shell",
+    **dict.fromkeys((("cloud_iam_info", "role"), ("cloud_launches_info", "role")), "shell"),
     ("cloud_iam_info", "bucket"): "URL",
     ("iam_trust_ec2", "cloud_id"): "path",
     ("s3_cloud_access", "cloud_id"): "path",
 }
 VALID_IN: dict[tuple[str, str], str] = {
     ("cloud_iam_info", "role"): "ARN of another account",
+    ("cloud_launches_info", "role"): "ARN of another account",
     ("cloud_iam_info", "bucket"): "large number",
     ("cloud_iam_info", "compute_config"): "large",
+    ("cloud_launches_info", "compute_config"): "large",
 }
 
 

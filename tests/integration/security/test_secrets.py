@@ -602,6 +602,7 @@ ANYSCALE_MODULES: dict[str, Json] = {
     "iam_trust_ec2": {"cloud_id": GOOD.cloud_id},
     "s3_cloud_access": {"cloud_id": GOOD.cloud_id, "bucket": GOOD.bucket_name},
     "cloud_iam_info": {"cloud": GOOD.name},
+    "cloud_launches_info": {"cloud": GOOD.name},
     "compute_config_profile": {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name},
 }
 

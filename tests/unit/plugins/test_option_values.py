@@ -151,6 +151,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
         "large number",
     ),
     "quota_chars": ("large number", "boolean"),
+    "limit": ("boolean",),
     **dict.fromkeys(("config", "authority"), _ANY_CONFIG),
     # Each key names a node group, and each text a role.
     "node_group_roles": (
@@ -173,11 +174,15 @@ TAKEN_IN: dict[tuple[str, str], tuple[str, ...]] = {
     # An audit takes what it cannot find, or finds elsewhere, as one of its facts.
     ("cloud_iam_info", "role"): ("null", *_WORDS, *_ROLE_ARNS),
     ("cloud_iam_info", "bucket"): ("null", "boolean", "large number"),
-    ("cloud_iam_info", "compute_config"): tuple(
-        kind
-        for kind in (*_ANY_TEXT, "null", "no elements", "nulls", "nested", "numbers")
-        if kind not in _ARNS
-    ),
+    **{
+        (module, "compute_config"): tuple(
+            kind
+            for kind in (*_ANY_TEXT, "null", "no elements", "nulls", "nested", "numbers")
+            if kind not in _ARNS
+        )
+        for module in ("cloud_iam_info", "cloud_launches_info")
+    },
+    ("cloud_launches_info", "role"): ("null", *_WORDS, *_ROLE_ARNS),
 }
 
 

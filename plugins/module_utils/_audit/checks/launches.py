@@ -55,7 +55,7 @@ _READ_MORE = (
 def launches_use_the_config(facts: Facts) -> Outcome:
     """Whether everything that was launched in the cloud runs with the role."""
     judged = judged_launches(facts)
-    missing = incomplete(running_of(facts))
+    missing = incomplete(running_of(facts).launches.get())
     wrong = [one for one in judged if one.verdict in (OTHER, OLDER_VERSION)]
     if wrong:
         return failed(
