@@ -115,7 +115,7 @@ options:
   node_group_roles:
     description:
       - The roles of node groups that run with another one than O(role), by the names of the groups,
-        for example V({"gpu": "ray-team-a-gpu"}). A value is the name or ARN of an existing role in
+        for example C(gpu) with the value C(ray-team-a-gpu). A value is the name or ARN of an existing role in
         the cloud's account. The name of the head node's group is V(head_node).
       - Each such role gets what O(role) gets here. Its instance profile, which has its name, is
         created as O(create_instance_profile) says, and a role that no cluster may run with is

@@ -41,7 +41,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import compute_config_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
+    other_kind,
+)
 
 # Of each kind of launch, and of compute configs: what an audit reads of one cloud at most.
 DEFAULT_LIMIT = 200
@@ -117,11 +119,7 @@ class RunningReader:
     def _regions(self) -> list[str]:
         """The regions of the cloud's resources on AWS virtual machines."""
         resources = self._cloud.resources.get()
-        found = [
-            resource.get("region")
-            for resource in resources
-            if not compute_config_plan.other_kind(resource)
-        ]
+        found = [resource.get("region") for resource in resources if not other_kind(resource)]
         partition = partition_of(self._session.caller_arn())
         for region in found:
             if not region or not is_region_of(region, partition):

@@ -148,8 +148,10 @@ class ComputeConfigModule(ConvergingModule):
         """Those of the cloud's role (``None``) and of each role of a node group."""
         if self.params["state"] == "archived":
             return {}
-        of_groups = {role: self.group_profile_reconciler(role) for role in self.group_roles}
-        return {None: self.profile_reconciler(), **of_groups}
+        found: dict[str | None, InstanceProfileReconciler] = {None: self.profile_reconciler()}
+        for role in self.group_roles:
+            found[role] = self.group_profile_reconciler(role)
+        return found
 
     def profile_reconciler(self) -> InstanceProfileReconciler:
         """The instance profile of the role."""

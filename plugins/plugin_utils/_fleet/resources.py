@@ -17,7 +17,10 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    folded_role_name,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     TO_ACCOUNT,
 )
@@ -28,6 +31,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
     ComputeConfigModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
+    ComputeConfigReconciler,
+    ComputeConfigStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
@@ -348,20 +355,31 @@ class ComputeConfig(_SameForAll):
         """The compute config with the ARN."""
         module = self._module(self._first(clouds), fresh)
         store = self.services.config_store(module, fresh) if module.anyscale else None
-        return module.config_reconciler(self._profile(clouds[0]), store)
+        return self._config(module, clouds[0], store)
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
         module = self._module(self._first([cloud]))
-        want = module.config_reconciler(self._profile(cloud)).want
+        want = self._config(module, cloud).want
         return {
             "cloud_iam_instance_profile": want.arn,
             "cloud_iam_compute_config_spec": want.config,
             "cloud_iam_dest": want.dest,
+            "cloud_iam_node_groups": want.node_groups,
+            "cloud_iam_node_group_roles": dict(want.group_arns),
         }
 
     @staticmethod
-    def _profile(cloud: Cloud) -> Plan:
-        return cloud.plan(PROFILE) or Plan(None, None)
+    def _config(
+        module: ComputeConfigModule, cloud: Cloud, store: ComputeConfigStore | None = None
+    ) -> ComputeConfigReconciler:
+        """The config with the instance profiles that are planned for the roles of a cloud."""
+        profiles = cloud.planned(PROFILE)
+        own = profiles[0][1] if profiles else Plan(None, None)
+        further = {
+            folded_role_name(str(found.wants_of([cloud])[0].role)): plan
+            for found, plan in profiles[1:]
+        }
+        return module.config_reconciler(own, store, further)
 
 
 # In the order in which they are planned. Bucket policies are last: unlike the others they cannot be

@@ -13,8 +13,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     CLOUD_DEFAULT,
@@ -373,7 +372,9 @@ def test_a_rule_to_go_before_that_is_not_there() -> None:
 # --- laws -----------------------------------------------------------------------------------------
 
 _WORDS = st.lists(
-    st.sampled_from("A B C X Y A:q B:q X:q".split()), max_size=5, unique_by=lambda word: word[0]
+    st.sampled_from(["A", "B", "C", "X", "Y", "A:q", "B:q", "X:q"]),
+    max_size=5,
+    unique_by=lambda word: word[0],
 ).map(" ".join)
 _OURS = st.lists(st.sampled_from("ABC"), min_size=1, max_size=3, unique=True).map(" ".join)
 _PLACES = st.sampled_from([None, "first", "last", "before X", "after X"])
