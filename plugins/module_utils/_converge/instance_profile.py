@@ -11,16 +11,25 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
+    anyscale_argument_spec,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
     instance_profile_name_of,
+    parse_instance_profile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
@@ -34,6 +43,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_g
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
+    wanted_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
@@ -176,3 +186,46 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         name = live.profile["InstanceProfileName"]
         document = {"name": name, "arn": arn, "role_arn": held}
         return Plan(document, document, result={"instance_profile_arn": arn})
+
+
+class InstanceProfileModule(ConvergingModule):
+    """The module iam_instance_profile. Nothing is replaced, so that it keeps no backups."""
+
+    shared_options: t.ClassVar[Options] = {}
+    options: t.ClassVar[Options] = {
+        "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
+        "cloud_id": {"type": "str"},
+        "instance_profile": {"type": "str"},
+        "create_instance_profile": {"type": "bool", "default": True},
+        "allow_privileged": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present"], "default": "present"},
+        **anyscale_argument_spec(),
+    }
+    rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["role", "cloud_id"]]}
+
+    def reconciler(self) -> InstanceProfileReconciler:
+        """The instance profile of the role."""
+        return self.profile_reconciler()
+
+    def profile_reconciler(self) -> InstanceProfileReconciler:
+        """The instance profile of the role. The one that is registered for the cloud does not take
+        its place: a rule of a Cloud IAM mapping leads to the one of this name.
+        """
+        return InstanceProfileReconciler(
+            Iam(self.session),
+            self.profile_name,
+            self.role,
+            self.params.get("account_id"),
+            self.role_guard,
+            may_create=self.params["create_instance_profile"],
+        )
+
+    @functools.cached_property
+    def profile_name(self) -> str:
+        """The name of the instance profile: if not set, that of the role."""
+        return parse_instance_profile(self.params.get("instance_profile") or self.role.name)
+
+    @functools.cached_property
+    def role(self) -> RoleReference:
+        """The role that the instance profile contains."""
+        return wanted_role(self.params, lambda: self.registration)
