@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup_restore
-short_description: Restore a trust policy, bucket policy or compute config to its state before a run
+short_description: Restore a policy, compute config or Cloud IAM mapping to its state before a run
 version_added: 0.2.0
 description:
   - Reads the backups that a run left of one document, and restores the document to its state before
@@ -15,7 +15,8 @@ description:
   - A policy is replaced as a whole. A bucket policy that did not exist before is deleted. Versions
     of a compute config are immutable, so the content of the earlier version is published as a new
     one; a compute config that did not exist before is archived. An instance profile is never
-    deleted.
+    deleted. Of the config of a cloud resource, the rules and the fallback rule of its Cloud IAM
+    mapping are restored.
   - The module fails if the live document is neither one that the run found nor one that it wrote,
     or if another writer changed it between two tasks of the run, because the change of that writer
     would be lost. O(force) overrides this.
@@ -74,6 +75,7 @@ seealso:
   - module: rayfleet.anyscale.iam_trust_ec2
   - module: rayfleet.anyscale.s3_cloud_access
   - module: rayfleet.anyscale.compute_config_profile
+  - module: rayfleet.anyscale.cloud_iam_mapping
 author:
   - Rayfleet contributors (@rayfleet)
 """
@@ -113,7 +115,8 @@ reasons:
 document:
   description:
     - The whole document as it is now or, in check mode, as it would be. V(null) if it does not
-      exist. A compute config is returned in a normalized form.
+      exist. A compute config is returned in a normalized form, a Cloud IAM mapping as its rules and
+      its fallback rule.
   type: dict
   returned: success
 previous:

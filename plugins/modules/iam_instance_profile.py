@@ -12,7 +12,7 @@ version_added: 0.9.0
 description:
   - Creates the instance profile of an existing IAM role if it is missing, and adds the role to an
     empty one. EC2 gives instances a role by its instance profile.
-  - A rule of a Cloud IAM mapping names a role, of which
+  - A rule of a Cloud IAM mapping (M(rayfleet.anyscale.cloud_iam_mapping)) names a role, of which
     Anyscale looks up the instance profile with the same name.
     M(rayfleet.anyscale.compute_config_profile) creates the instance profile of its role itself.
   - An instance profile that contains another role is an error. Its role is never replaced, and an
@@ -66,6 +66,8 @@ options:
     choices: [present]
     default: present
 seealso:
+  - module: rayfleet.anyscale.cloud_iam_mapping
+    description: Gives clusters a role by rules.
   - module: rayfleet.anyscale.compute_config_profile
     description: Gives clusters a role by a compute config.
   - name: AWS, instance profiles

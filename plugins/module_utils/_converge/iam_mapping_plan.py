@@ -254,6 +254,13 @@ def plan_of(
     )
 
 
+def restored_mapping(
+    spec: JsonObject, earlier: t.Mapping[str, t.Any], kind: t.Mapping[str, str]
+) -> JsonObject:
+    """A config with the mapping of an earlier one, and all else as it is."""
+    return with_mapping(spec, rules_of(earlier), _fallback_of(earlier) or CLOUD_DEFAULT, kind)
+
+
 def with_mapping(
     spec: JsonObject,
     rules: t.Sequence[JsonObject],
@@ -366,13 +373,13 @@ def _reasons(live: t.Sequence[JsonObject], entries: t.Sequence[_Entry], state: s
         for entry in entries
         if entry.origin is not None and entry.rule.get("value") != live[entry.origin].get("value")
     ]
-    found = {
+    reasons = {
         RULE_MISSING: len(indices) < len(entries),
         ROLE_DIFFERS: bool(differing),
         OUT_OF_ORDER: indices != sorted(indices),
         (RULE_PRESENT if state == ABSENT else UNMANAGED_RULE): len(indices) < len(live),
     }
-    return [reason for reason, applies in found.items() if applies]
+    return [reason for reason, applies in reasons.items() if applies]
 
 
 # --- warnings -------------------------------------------------------------------------------------

@@ -35,6 +35,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
+    IamMappingReconciler,
+    IamMappingStore,
+    LiveMapping,
+    MappingPlanner,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
+    MappingPlan,
+    mapping_of,
+    plan_of,
+    restored_mapping,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     ConvergingModule,
     Options,
@@ -72,6 +84,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     COMPUTE_CONFIG,
+    IAM_MAPPING,
     TRUST_POLICY,
     Backup,
     read,
@@ -279,6 +292,40 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
         return not (live.template and same_config(live.template["config"], wanted))
 
 
+@dataclasses.dataclass(frozen=True)
+class _MappingRestorer(MappingPlanner):
+    """Plan a Cloud IAM mapping: its earlier rules, unless another writer has changed it since. What
+    else the config of the resource has stays as it is.
+    """
+
+    wanted: _Restore
+    replaces_all = True
+
+    def plan(self, live: LiveMapping) -> MappingPlan:
+        """Plan the mapping."""
+        verdict = self.wanted.verdict(live.spec, _same_mapping)
+        spec = live.spec
+        if verdict.reason:
+            spec = restored_mapping(live.spec, self.wanted.first.before or {}, live.kind)
+        reasons = (verdict.reason,) if verdict.reason else ()
+        plan = plan_of(live.spec, spec, reasons, verdict.warnings)
+        return dataclasses.replace(plan, result={"document": mapping_of(spec)})
+
+    def guard(self, live: LiveMapping, plan: Plan) -> None:
+        """Nothing else is needed."""
+
+
+def _same_mapping(one: t.Any, other: t.Any) -> bool:
+    return mapping_of(one) == mapping_of(other)
+
+
+def _mapping_reconciler(wanted: _Restore, anyscale: AnyscaleClient) -> IamMappingReconciler:
+    first = wanted.first
+    store = IamMappingStore(anyscale, first.target["cloud_id"], first.target["resource_id"])
+    clouds = written_for(wanted.backups)
+    return IamMappingReconciler(store, _MappingRestorer(wanted), first.account_id, clouds)
+
+
 class RestoreModule(ConvergingModule):
     """The module backup_restore, for documents of any kind."""
 
@@ -311,10 +358,13 @@ class RestoreModule(ConvergingModule):
             params.get("needed_by") or (),
             unsigned(stored, params),
         )
-        self._anyscale = anyscale_client(params) if first.kind == COMPUTE_CONFIG else None
+        is_of_anyscale = first.kind in (COMPUTE_CONFIG, IAM_MAPPING)
+        self._anyscale = anyscale_client(params) if is_of_anyscale else None
 
     def reconciler(self) -> Reconciler[t.Any]:
         """The document of the backups."""
+        if self._anyscale is not None and self._wanted.first.kind == IAM_MAPPING:
+            return _mapping_reconciler(self._wanted, self._anyscale)
         if self._anyscale is not None:
             return _ComputeConfigReconciler(self._wanted, self._anyscale)
         return _policy_reconciler(self._wanted, self.session)

@@ -51,6 +51,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_fil
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import parse_policy
 
 TRUST_POLICY, BUCKET_POLICY, COMPUTE_CONFIG = "trust_policy", "bucket_policy", "compute_config"
+IAM_MAPPING = "iam_mapping"
 
 _SCHEMA_VERSION = 1
 _SIGNATURE = "signature"
@@ -60,7 +61,12 @@ _TARGETS = {
     TRUST_POLICY: (("role_arn",), "trust policy of {role_arn}"),
     BUCKET_POLICY: (("bucket",), "policy of bucket {bucket}"),
     COMPUTE_CONFIG: (("cloud_id", "name"), "compute config {name} of cloud {cloud_id}"),
+    IAM_MAPPING: (
+        ("cloud_id", "resource_id"),
+        "Cloud IAM mapping of resource {resource_id} of cloud {cloud_id}",
+    ),
 }
+_OF_ANYSCALE = (COMPUTE_CONFIG, IAM_MAPPING)
 # How much of a value is quoted in a message. A path is quoted longer, since the file name is at its
 # end.
 _MAX_VALUE_LENGTH = 80
@@ -80,8 +86,9 @@ _OTHER_DIRECTORY = (
 class Backup:
     """A document before and after a task replaces it; ``None`` if there is none.
 
-    target: what the document belongs to: ``role_arn``, ``bucket``, or ``name`` and ``cloud_id``.
-    account_id: the AWS account; empty for a compute config whose account is unknown.
+    target: what the document belongs to: ``role_arn``, ``bucket``, ``name`` and ``cloud_id``, or
+    ``resource_id`` and ``cloud_id``.
+    account_id: the AWS account; empty for a document at Anyscale whose account is unknown.
     clouds: the ids of the clouds that the document was written for; empty if unknown.
     """
 
@@ -349,7 +356,7 @@ def _check_target(backup: Backup) -> None:
         isinstance(value, str) and value for value in (*backup.target.values(), *backup.clouds)
     ):
         raise InputError("its target or its clouds are not non-empty strings")
-    if backup.kind == COMPUTE_CONFIG:
+    if backup.kind in _OF_ANYSCALE:
         parse_cloud_id(backup.target["cloud_id"])
         return
     parse_account_id(backup.account_id)
@@ -365,7 +372,20 @@ def _check_target(backup: Backup) -> None:
 def _check_document(backup: Backup, document: t.Any) -> None:
     if not isinstance(document, dict):
         raise InputError("one of its documents is not a JSON object")
-    if backup.kind != COMPUTE_CONFIG:
+    if backup.kind == IAM_MAPPING:
+        _check_iam_mapping(backup, document)
+    elif backup.kind != COMPUTE_CONFIG:
         parse_policy(document, "document")
     elif document["cloud_id"] != backup.target["cloud_id"]:
         raise InputError("its compute config belongs to another cloud")
+
+
+def _check_iam_mapping(backup: Backup, spec: dict[str, t.Any]) -> None:
+    rules = spec["dataplane_iam_mapping"].get("rules") or []
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise InputError("its Cloud IAM mapping has no list of rules")
+    if (
+        spec.get("cloud_deployment_id", backup.target["resource_id"])
+        != backup.target["resource_id"]
+    ):
+        raise InputError("its Cloud IAM mapping belongs to another resource")
