@@ -131,9 +131,17 @@ _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("compute_config_profile", "cloud"): ("cloud_id",),
     ("cloud_iam_info", "cloud"): ("cloud_id",),
     ("cloud_launches_info", "cloud"): ("cloud_id",),
+    ("cloud_iam_mapping", "cloud"): ("cloud_id",),
+    ("iam_instance_profile", "cloud_id"): ("role",),
 }
 _CLOUD: Json = {"cloud_id": NEW.cloud_id, "account_id": ACCOUNT, "role": NEW.role_name}
 GIVEN: dict[str, Json] = {
+    "cloud_iam_mapping": {
+        "cloud_id": NEW.cloud_id,
+        "account_id": ACCOUNT,
+        "rules": [{"selector": "project=ml", "role": NEW.role_name}],
+    },
+    "iam_instance_profile": {"account_id": ACCOUNT, "role": NEW.role_name},
     "cloud_iam_info": {
         **_CLOUD,
         "bucket": NEW.bucket_name,

@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.regist
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     parse_cloud_id,
+    parse_instance_profile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
@@ -49,7 +50,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_ma
     ABSENT,
     FALLBACK_RULES,
     MERGED,
-    PLACES,
     REPLACED,
     RULES,
     STATES,
@@ -435,23 +435,9 @@ class IamMappingModule(ConvergingModule):
         "cloud_id": {"type": "str"},
         "cloud": {"type": "str"},
         "resource": {"type": "str"},
-        "rules": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {
-                "selector": {"type": "str", "required": True},
-                "role": {"type": "str", "required": True},
-            },
-        },
+        "rules": {"type": "list", "elements": "dict", "required": True},
         "fallback_rule": {"type": "str", "choices": list(FALLBACK_RULES)},
-        "position": {
-            "type": "dict",
-            "options": {
-                "at": {"type": "str", "required": True, "choices": list(PLACES)},
-                "selector": {"type": "str"},
-            },
-        },
+        "position": {"type": "dict"},
         "pending_instance_profiles": {"type": "list", "elements": "str"},
         "allow_privileged": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": list(STATES), "default": MERGED},
@@ -469,9 +455,11 @@ class IamMappingModule(ConvergingModule):
         known: Known | None = None,
     ) -> None:
         super().__init__(params, connect, known)
-        self.wanted = iam_mapping_plan.parse_wanted(_without_nulls(params))
+        self.wanted = iam_mapping_plan.parse_wanted(params)
         for rule in self.wanted.rules:
             refuse_other_account(rule.role, params.get("account_id"), f"The role of {rule.where}")
+        for name in params.get("pending_instance_profiles") or ():
+            parse_instance_profile(name, "pending_instance_profiles")
         self.anyscale = anyscale_client(params)
 
     @property
@@ -515,12 +503,3 @@ class IamMappingModule(ConvergingModule):
     def asks_anyscale(self) -> bool:
         """Whether Anyscale can be asked about the cloud: without it there is no mapping."""
         return True
-
-
-def _without_nulls(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options, without the keys of ``position`` that are not set, which Ansible adds."""
-    position = params.get("position")
-    if not isinstance(position, dict):
-        return dict(params)
-    given = {key: value for key, value in position.items() if value is not None}
-    return {**params, "position": given}

@@ -63,6 +63,7 @@ _NAMES = (
     "dest",
     "instance_profile",
     "name",
+    "resource",
     "role",
 )
 # Longer than any valid name or path.

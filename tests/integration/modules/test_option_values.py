@@ -64,6 +64,10 @@ REFUSED: dict[str, str] = {
     "limit": "large number",
     "needed_by": "blank",
     "clouds": "dictionary",
+    "resource": "Jinja",
+    "fallback_rule": "shell",
+    **dict.fromkeys(("rules", "pending_instance_profiles"), "dictionaries"),
+    "position": "unknown key",
     **dict.fromkeys(("expected_role", "default_role"), "ARN of another service"),
 }
 # What a hostile but valid value leads to, by option. The connection's are with the unit tests.

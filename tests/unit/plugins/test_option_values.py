@@ -165,6 +165,9 @@ TAKEN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("default_role", "expected_role"), ("null", *_ROLE_ARNS, *_WORDS)),
     **dict.fromkeys(("cloud", "compute_config", "name"), _LINES),
     "instance_profile": ("null", *_WORDS),
+    "resource": ("null", *_LINES),
+    "position": ("null",),
+    "pending_instance_profiles": ("null", "no elements", "numbers"),
     # The backup names no cloud, so that it belongs to none that is not named.
     "clouds": (*_ANY_TEXT, "null", "no elements", "nulls", "nested", "dictionaries", "numbers"),
     "needed_by": (*_ANY_TEXT[2:], "null", "no elements", "nested", "dictionaries", "numbers"),
