@@ -256,6 +256,9 @@ checks:
         - V(compute_config_override), the compute configs set the instance profile for every node
           group. V(compute_config_arn_kind), they name it by the right kind of ARN.
           V(effective_profile), every node group runs with the role.
+        - V(launches_use_the_config), every launch runs with the role.
+          V(instances_run_with_the_role), every running instance has an instance profile that holds
+          it. Both only with O(check_launches).
         - V(document_owner), neither Terraform nor CloudFormation manages the role or the bucket and
           may overwrite its policy.
         - The documentation's page on checks has the titles, the reason codes and the fix of each.
