@@ -9,6 +9,7 @@ is in plugins/modules.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -17,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_ses
     AccountSessions,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
     parse_settings,
     variable_rules,
 )
@@ -33,12 +35,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
     HostVariables,
     Variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import (
+    InUse,
+    RoleUse,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
     VARIABLES,
     cloud_of,
     refusals,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
     "argument_spec": {
@@ -47,6 +54,7 @@ _RULES = {
     }
 }
 _THREADS = 16
+_RUNNING, _REFUSE, _WARN = "offboard_running", "refuse", "warn"
 _DEFAULT_ROLE, _SHARED_ROLE = "offboard_default_role", "offboard_shared_role"
 # A cloud without these is offboarded with the role that is registered at Anyscale.
 _ROLES = ("cloud_iam_role", "anyscale_default_role_arn")
@@ -83,7 +91,21 @@ class ActionModule(FleetAction):
             fleet[name]["anyscale_default_role_arn"] = role
         clouds = {name: cloud_of(values) for name, values in fleet.items()}
         found = refusals(clouds, selected, default_role=default_role, shared_role=shared_role)
-        return {"refused": {**found, **unread}}
+        refused = {**found, **unread}
+        left = [name for name in selected if name not in refused]
+        in_use = _in_use(hosts, left)
+        may_run = {name for name in left if _mode(hosts, name) == _WARN}
+        running = {name: _running(clouds[name].role, use) for name, use in in_use.items()}
+        return {
+            "refused": {
+                **refused,
+                **{name: text for name, text in running.items() if text and name not in may_run},
+            },
+            "warnings": _warnings(
+                {name: text for name, text in running.items() if name in may_run},
+                {name: use.unknown for name, use in in_use.items()},
+            ),
+        }
 
 
 def _values(hosts: HostVariables, name: str, variables: t.Iterable[str]) -> Variables:
@@ -102,6 +124,55 @@ def _is_true(hosts: HostVariables, name: str, variable: str) -> bool:
         raise InputError(
             f"{name}: {variable} is {value!r}, which is neither true nor false.", "Correct it."
         ) from None
+
+
+def _mode(hosts: HostVariables, name: str) -> str:
+    """What is done about a cloud whose role is in use."""
+    value = _values(hosts, name, [_RUNNING]).get(_RUNNING) or _REFUSE
+    if value not in (_REFUSE, _WARN):
+        raise InputError(
+            f"{name}: {_RUNNING} is {value!r}.", f"Set it to {_REFUSE} or {_WARN}, or omit it."
+        )
+    return str(value)
+
+
+def _in_use(hosts: HostVariables, names: t.Sequence[str]) -> dict[str, InUse]:
+    """What runs with the role of each host's cloud. A cloud with an invalid setting is left to the
+    task that offboards it, which fails for it.
+    """
+    settings: dict[str, CloudSettings] = {}
+    for name in names:
+        with contextlib.suppress(InputError):
+            settings[name] = parse_settings(_values(hosts, name, variable_rules()))
+    use = RoleUse(AccountSessions(run_cache(), _THREADS), len(settings))
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        return dict(zip(settings, pool.map(use.of, settings.values()), strict=True))
+
+
+def _running(role: str, found: InUse) -> str:
+    """Why a cloud whose role is in use is not offboarded; empty if nothing is known to use it."""
+    if not found.running:
+        return ""
+    return (
+        f"{found.running} still run with {role or 'the role'}, and would lose its access. Terminate "
+        f"them, or start them again with another role. To offboard the role all the same, set "
+        f"{_RUNNING}={_WARN} for this cloud."
+    )
+
+
+def _warnings(running: t.Mapping[str, str], unknown: t.Mapping[str, str]) -> list[str]:
+    """A line for each cloud whose role is in use, and one for all clouds of which that is unknown for
+    the same reason.
+    """
+    alike: dict[str, list[str]] = {}
+    for name, reason in unknown.items():
+        if reason:
+            alike.setdefault(reason, []).append(name)
+    return [f"{name}: {text}" for name, text in running.items() if text] + [
+        f"{summarize_names(names)}: whether anything else still runs with the role is unknown, and "
+        f"it is offboarded nevertheless. {reason}"
+        for reason, names in alike.items()
+    ]
 
 
 def _registered_roles(

@@ -107,9 +107,8 @@ seealso:
     description: What instances are read with.
     link: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 notes:
-  - The caller needs C(iam:GetRole), C(iam:GetInstanceProfile) and C(iam:ListInstanceProfilesForRole)
-    for the role, and with O(aws) C(ec2:DescribeInstances). Without one of the first three, verdicts
-    are V(cannot_tell).
+  - The caller needs C(iam:GetRole) and C(iam:ListInstanceProfilesForRole) for the role, and with
+    O(aws) C(ec2:DescribeInstances). Without one of the first two, verdicts are V(cannot_tell).
   - Anyscale lists only what the token's user may see. A kind of launch that may not be listed is in
     RV(unread), with a warning.
   - O(lock_dir) has no effect, since nothing is written.

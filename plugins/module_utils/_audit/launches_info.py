@@ -11,6 +11,7 @@ This module util is private to the collection.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
@@ -18,13 +19,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth i
     anyscale_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
     anyscale_client,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import Launches
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import (
     CloudInfoModule,
-    ConnectAnyscale,
     check_names,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
@@ -57,15 +58,22 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _LARGEST_LIMIT = 10_000
 _OF_CLOUD = ("cloud_id", "cloud", "role", "instance_profile", "compute_config", "arn_kind")
 _UNREAD: t.Any = Fact(obstacle=not_applicable("This was not read."))
+# Of what is read in AWS, all that decides which role a launch runs with.
+_NEEDED = ("role", "role_profiles")
+_NOT_NEEDED = [
+    name
+    for name, value in vars(CloudReader).items()
+    if isinstance(value, functools.cached_property) and name not in _NEEDED
+]
 
 
 class LaunchesReader(CloudReader):
-    """Reads of a cloud what decides which role its launches run with, and nothing of its bucket and
-    of policies.
-    """
+    """Reads of a cloud what decides which role its launches run with, and nothing else in AWS."""
 
-    identity = boundary = control_plane = _UNREAD
-    bucket_region = bucket_policy = bucket_tags = principals = _UNREAD
+    def __init__(self, *arguments: t.Any) -> None:
+        super().__init__(*arguments)
+        # Where cached properties look first, as if they had been read.
+        vars(self).update(dict.fromkeys(_NOT_NEEDED, _UNREAD))
 
 
 class CloudLaunchesModule(Module):
@@ -84,7 +92,9 @@ class CloudLaunchesModule(Module):
         self,
         params: t.Mapping[str, t.Any],
         connect: Connect = AwsSession,
-        connect_anyscale: ConnectAnyscale = anyscale_client,
+        connect_anyscale: t.Callable[
+            [t.Mapping[str, t.Any]], AnyscaleClient | None
+        ] = anyscale_client,
     ) -> None:
         super().__init__(params, connect)
         check_names(params)

@@ -117,7 +117,12 @@ class RunningReader:
         ]
 
     def _regions(self) -> list[str]:
-        """The regions of the cloud's resources on AWS virtual machines."""
+        """The regions of the cloud's resources on AWS virtual machines; the one of the connection
+        where Anyscale is not asked.
+        """
+        region = self._cloud.params.get("region")
+        if self._anyscale is None and region:
+            return [str(region)]
         resources = self._cloud.resources.get()
         found = [resource.get("region") for resource in resources if not other_kind(resource)]
         partition = partition_of(self._session.caller_arn())

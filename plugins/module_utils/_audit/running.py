@@ -48,7 +48,8 @@ class Judged:
     """A launch or an instance, with the verdict and the reason for it.
 
     facts: about it, in JSON. profiles: the instance profiles that it runs with, as far as known.
-    obstacle: why it cannot be told.
+    obstacle: why it cannot be told. uses_role: whether any part of it runs with the role, which is
+    less than the verdict ``wanted``; ``None`` if that cannot be told.
     """
 
     verdict: str
@@ -56,6 +57,7 @@ class Judged:
     facts: t.Mapping[str, t.Any]
     profiles: tuple[str, ...] = ()
     obstacle: Outcome | None = None
+    uses_role: bool | None = None
 
     def as_json(self) -> Json:
         """As modules and reports have it."""
@@ -119,16 +121,18 @@ def _judged(facts: Facts, launch: Launch) -> Judged:
     }
     profiles: tuple[str, ...] = ()
     obstacle: Outcome | None = None
+    uses_role: bool | None = None
     try:
         template = _template(facts, launch)
         about["compute_config"].update(name=template["name"], version=template["version"])
         groups = _groups(facts, template)
         profiles = tuple(sorted({group.instance_profile_arn for group in groups}))
         verdict, reason = _verdict(facts, template, groups)
+        uses_role = any(group.is_one_of(facts.role_profiles.get()) for group in groups)
     except CheckAborted as aborted:
         obstacle = aborted.outcome
         verdict, reason = CANNOT_TELL, " ".join(obstacle.reason.split())
-    return Judged(verdict, reason, about, profiles, obstacle)
+    return Judged(verdict, reason, about, profiles, obstacle, uses_role)
 
 
 def _template(facts: Facts, launch: Launch) -> Json:
@@ -191,14 +195,15 @@ def _instance(facts: Facts, instance: Instance) -> Judged:
     about["kind"] = "instance"
     profiles = (arn,) if arn else ()
     if arn is None:
-        return Judged(OTHER, "It has no instance profile.", about)
+        return Judged(OTHER, "It has no instance profile.", about, uses_role=False)
     try:
         of_role = {profile["Arn"] for profile in facts.role_profiles.get()}
     except CheckAborted as aborted:
         return Judged(CANNOT_TELL, aborted.outcome.reason, about, profiles, aborted.outcome)
-    if arn in of_role:
-        return Judged(WANTED, f"It runs with {arn}, which holds the role.", about, profiles)
-    return Judged(OTHER, f"It runs with {arn}, which does not hold the role.", about, profiles)
+    is_wanted = arn in of_role
+    verdict, holds = (WANTED, "holds") if is_wanted else (OTHER, "does not hold")
+    reason = f"It runs with {arn}, which {holds} the role."
+    return Judged(verdict, reason, about, profiles, uses_role=is_wanted)
 
 
 def _named(groups: t.Iterable[Effective]) -> str:

@@ -196,6 +196,25 @@ _LIST_INSTANCE_PROFILES = Statement(
     Scope.role_arns,
     "To find the instance profiles that contain the clusters' role.",
 )
+_LIST_INSTANCES = Statement(
+    "ListInstances",
+    ("ec2:DescribeInstances",),
+    _everything,
+    "To find the running instances of a cloud, and their instance profiles. The response contains "
+    "also what AWS shows of an instance beside them, such as its addresses and tags.",
+    "Without cloud_iam_check_launches=true.",
+)
+_LIST_RUNNING_INSTANCES = dataclasses.replace(
+    _LIST_INSTANCES,
+    purpose="To find the running instances of a cloud that still have an instance profile of the role.",
+    optional_when="Always. Whether an instance runs with the role is then unknown, which is a warning.",
+)
+_LIST_INSTANCE_PROFILES_OF_ROLE = dataclasses.replace(
+    _LIST_INSTANCE_PROFILES,
+    purpose="To find the instance profiles of the role, before instances that run with it lose its "
+    "access.",
+    optional_when="Always. Whether anything runs with the role is then unknown, which is a warning.",
+)
 _READ_BUCKETS = Statement(
     "ReadBuckets",
     ("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging", "s3:GetBucketCORS"),
@@ -219,6 +238,7 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _LIST_INSTANCE_PROFILES,
         _READ_BUCKETS,
         _LIST_PRINCIPALS,
+        _LIST_INSTANCES,
         _READ_IN_BULK,
         _LIST_BUCKETS,
     ),
@@ -238,6 +258,8 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
     "offboard": (
         _READ_ROLES,
         _READ_INSTANCE_PROFILES,
+        _LIST_INSTANCE_PROFILES_OF_ROLE,
+        _LIST_RUNNING_INSTANCES,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,
         _READ_IN_BULK,

@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_settings import (
     SETTINGS,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import bucket_policy_of, trust_of
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     Run,
@@ -159,6 +159,39 @@ def test_a_variable_without_a_value_ends_the_run(seeded: Sandbox, tmp_path: path
     run = offboard(seeded, inventory, "--limit", OWN.name)
     assert (run.exit_status, run.operations) == (2, {})
     assert f"{OTHER.name}: The variable anyscale_default_role_arn has no value" in run.output
+
+
+@pytest.mark.parametrize("mode", ["refuse", "warn"])
+def test_a_role_that_something_still_runs_with(
+    seeded: Sandbox, tmp_path: pathlib.Path, mode: str
+) -> None:
+    """The other cloud, of which the caller may not find it out, is offboarded with a warning."""
+    inventory = inventory_file(tmp_path, seeded, [OWN, OTHER])
+    run_playbook(seeded, "onboard", inventory)
+    seeded.organization.launch("service", OWN.cloud_id, "search", newest(seeded, OWN))
+    seeded.settings(denied=["DescribeInstances"])
+    arguments = [] if mode == "refuse" else ["-e", "offboard_running=warn"]
+    run = offboard(seeded, inventory, *arguments)
+    words = " ".join(run.output.split())
+    assert f"1 launches (service search) still run with {OWN.role_name}" in words
+    assert f"{OTHER.name}: whether anything else still runs with the role is unknown" in words
+    assert "Grant ec2:DescribeInstances to the caller" in words
+    changed = {call["resource"] for call in run.writes}
+    assert OTHER.role_name in changed
+    if mode == "warn":
+        assert (run.exit_status, run.failed()) == (0, set()), run.output
+        assert OWN.role_name in changed
+        return
+    assert (run.exit_status, run.failed()) == (2, {OWN.name}), run.output
+    assert "offboard_running=warn" in words
+    assert OWN.role_name not in changed
+
+
+def newest(sandbox: Sandbox, cloud: Cloud) -> str:
+    """The id of the newest version of a cloud's compute config."""
+    name = {"equals": cloud.compute_config_name}
+    found = sandbox.organization.templates.search({"name": name}, 0.0)
+    return str(max(found, key=lambda template: template["version"])["id"])
 
 
 @pytest.mark.core

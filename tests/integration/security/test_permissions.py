@@ -25,8 +25,15 @@ from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
     read_identity,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    parse_settings,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
 )
@@ -253,6 +260,7 @@ def _audit(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
             check=check,
             **_options(cloud),
             compute_config=[cloud.compute_config_name],
+            check_launches=True,
         )
         for cloud in OLD
     ]
@@ -265,6 +273,18 @@ def _audit(_sandbox: Sandbox, run: Run, check: bool) -> list[str]:
             if one["status"] == "unknown"
         ),
     ]
+
+
+def _offboard(sandbox: Sandbox, run: Run, check: bool) -> list[str]:
+    """Find out what runs with the roles, and take them away."""
+    use = RoleUse(AccountSessions(None, 1), len(OLD))
+    unknown = [
+        use.of(
+            parse_settings({f"cloud_iam_{name}": value for name, value in _options(cloud).items()})
+        ).unknown
+        for cloud in OLD
+    ]
+    return [*filter(None, unknown), *_converge(OLD, state="absent")(sandbox, run, check)]
 
 
 def _node(sandbox: Sandbox) -> dict[str, str]:
@@ -310,7 +330,7 @@ SCENES: dict[str, Scene] = {
     "offboard": Scene(
         OLD,
         _readable_by_a_deleted_principal,
-        _with_bulk_reads(_converge(OLD, state="absent"), OLD_ROLES),
+        _with_bulk_reads(_offboard, OLD_ROLES),
     ),
     "rollback": Scene(
         NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")
@@ -371,6 +391,7 @@ def _fleet(sandbox: Sandbox, tmp_path: Path) -> t.Callable[[str], tuple[Path, di
     def fleet(playbook: str) -> tuple[Path, dict[str, str]]:
         variables = {
             "cloud_iam_assume_role_external_id": EXTERNAL_ID,
+            "cloud_iam_check_launches": True,
             "cloud_iam_prune_dangling_principals": True,
         }
         inventory = inventory_file(tmp_path, sandbox, SCENES[playbook].clouds, **variables)

@@ -36,6 +36,7 @@ OF_HOSTS = {
     "offboard": {
         "anyscale_default_role_arn",
         "offboard_default_role",
+        "offboard_running",
         "offboard_shared_role",
     },
 }

@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 
 ACCOUNT = "123456789012"
 SCOPE = parse_scope(ACCOUNT, roles=["ray"], control_plane_roles=["anyscale"], buckets=["data"])
-_READS = re.compile(r"\w+:(Get|List)\w+")
+_READS = re.compile(r"\w+:(Get|List|Describe)\w+")
 
 
 def statements(playbook: str, *leave_out: str) -> dict[str, dict[str, t.Any]]:
@@ -54,7 +54,9 @@ def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
     assert all(sid.isalnum() for sid in sids)
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
-        assert all(re.fullmatch(r"(iam|s3):[A-Za-z]+", action) for action in statement["Action"])
+        assert all(
+            re.fullmatch(r"(ec2|iam|s3):[A-Za-z]+", action) for action in statement["Action"]
+        )
         assert all(
             re.fullmatch(r"\*|arn:aws:(iam::(123456789012|aws):|s3:::)[a-z].+", resource)
             for resource in statement["Resource"]
@@ -82,6 +84,7 @@ def test_only_what_aws_cannot_limit_is_about_everything() -> None:
         "iam:ListUsers",
         "iam:GetAccountAuthorizationDetails",
         "s3:ListAllMyBuckets",
+        "ec2:DescribeInstances",
     }
 
 
@@ -89,7 +92,7 @@ def test_an_audit_needs_what_its_module_says() -> None:
     """And what reads many of them at once, which it does not."""
     needed = statements("audit", "ReadInBulk", "ListBuckets").values()
     found = {action for statement in needed for action in statement["Action"]}
-    assert found == set(re.findall(r"C\(((?:iam|s3):\w+)\)", cloud_iam_info.DOCUMENTATION))
+    assert found == set(re.findall(r"C\(((?:ec2|iam|s3):\w+)\)", cloud_iam_info.DOCUMENTATION))
 
 
 PASSED_TO: dict[str, list[str]] = {

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What still runs with a role that a cloud is to lose, and what cannot be told."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    Fact,
+    not_applicable,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import in_use
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
+    OTHER_PROFILE,
+    PROFILE,
+    REFUSED,
+    Json,
+    facts,
+)
+from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.running_builder import (
+    MAPPED,
+    instances,
+    launched,
+    running,
+)
+
+NOTHING: Fact[t.Any] = Fact(obstacle=not_applicable("The cloud does not run on AWS."))
+
+# By case: the facts that differ, what runs with the role, and words of why there may be more.
+TABLE: dict[str, tuple[Json, str, str]] = {
+    "nothing": (launched(), "", ""),
+    "a launch with the role": (launched("cpt_1"), "1 launches (cluster cluster-0)", ""),
+    "an older version with the role": (
+        launched("cpt_old_right"),
+        "1 launches (cluster cluster-0)",
+        "",
+    ),
+    "another role": (launched("cpt_own"), "", ""),
+    "one node group with the role, and one with another": (
+        launched("cpt_worker"),
+        "1 launches (cluster cluster-0)",
+        "",
+    ),
+    "a launch of which it cannot be told": (launched("cpt_gone"), "", "does not exist any more"),
+    "Cloud IAM mapping": ({**launched("cpt_1"), **MAPPED}, "", "Cloud IAM mapping"),
+    "launches that are refused": (running(launches=REFUSED), "", "It was refused"),
+    "more launches than were read": (
+        launched("cpt_1", truncated=("cluster",)),
+        "1 launches (cluster cluster-0)",
+        "more launches of kind cluster",
+    ),
+    "instances with the role and without": (
+        instances(PROFILE, OTHER_PROFILE, PROFILE, None),
+        "2 instances (2 in us-west-2)",
+        "",
+    ),
+    "instances that are refused": (running(instances=REFUSED), "", "It was refused"),
+    "profiles of the role that are refused": (
+        {**instances(PROFILE), "role_profiles": REFUSED},
+        "",
+        "It was refused",
+    ),
+    "a cloud elsewhere": (running(launches=NOTHING, instances=NOTHING), "", ""),
+}
+
+
+@pytest.mark.parametrize(("changes", "used", "words"), TABLE.values(), ids=TABLE)
+def test_role_in_use(changes: Json, used: str, words: str) -> None:
+    found = in_use(facts(**changes))
+    assert found.running == used
+    assert words in found.unknown
+    assert bool(found.unknown) == bool(words)
