@@ -34,6 +34,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_anys
     reads,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.identity import (
+    boundary_of,
+    own_policies,
+    read_identity,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile_plan import (
@@ -116,12 +121,12 @@ class CloudReader(AnyscaleReader):
     @reads("iam")
     def identity(self) -> Identity:
         """The role's own policies and its boundary."""
-        return Identity(self._policies(self._live_role()), self.boundary.get())
+        return Identity(own_policies(self._iam, self._live_role()), self.boundary.get())
 
     @reads("iam")
     def boundary(self) -> NamedPolicy | None:
         """The role's permissions boundary."""
-        return self._boundary(self._live_role())
+        return boundary_of(self._iam, self._live_role())
 
     @reads("iam")
     def profile_name(self) -> str:
@@ -174,7 +179,7 @@ class CloudReader(AnyscaleReader):
     def control_plane(self) -> Identity | None:
         """The policies of the role that Anyscale assumes, ``None`` where it does not exist."""
         role = self.control_plane_role.get()
-        return Identity(self._policies(role), self._boundary(role)) if role else None
+        return read_identity(self._iam, role) if role else None
 
     @reads("iam")
     def principals(self) -> dict[str, str]:
@@ -205,21 +210,6 @@ class CloudReader(AnyscaleReader):
         if role is None:
             raise not_applicable(f"Role {self.role_wanted.get()} does not exist.")
         return role
-
-    def _policies(self, role: Json) -> tuple[NamedPolicy, ...]:
-        attached = [self._managed(arn) for arn in self._iam.attached_policies(role["RoleName"])]
-        inline = [
-            _named(name, document)
-            for name, document in self._iam.inline_policies(role["RoleName"]).items()
-        ]
-        return (*attached, *inline)
-
-    def _boundary(self, role: Json) -> NamedPolicy | None:
-        boundary = role.get("PermissionsBoundary")
-        return self._managed(boundary["PermissionsBoundaryArn"]) if boundary else None
-
-    def _managed(self, arn: str) -> NamedPolicy:
-        return _named(arn, self._iam.managed_policy(arn))
 
     # --- the bucket -------------------------------------------------------------------------------
 
@@ -265,7 +255,3 @@ class CloudReader(AnyscaleReader):
         if self.bucket_region.is_not_applicable:
             self.bucket_region.get()
         return self._bucket()
-
-
-def _named(name: str, document: t.Any) -> NamedPolicy:
-    return NamedPolicy(name, parse_policy(document, f"policy {name}"))

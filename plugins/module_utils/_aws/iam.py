@@ -75,6 +75,34 @@ class Iam:
             for name in names
         }
 
+    def inline_policy(self, role_name: str, name: str) -> t.Any:
+        """``GetRolePolicy``: the document of an inline policy of a role; ``None`` if there is no such
+        policy, or no such role.
+        """
+        answer = none_if_missing(self._call, "get_role_policy", RoleName=role_name, PolicyName=name)
+        return answer and answer["PolicyDocument"]
+
+    def put_inline_policy(self, role_name: str, name: str, document: t.Mapping[str, t.Any]) -> None:
+        """``PutRolePolicy``: create or replace an inline policy of a role."""
+        self._call(
+            "put_role_policy",
+            RoleName=role_name,
+            PolicyName=name,
+            PolicyDocument=compact_json(document),
+        )
+
+    def delete_inline_policy(self, role_name: str, name: str) -> None:
+        """``DeleteRolePolicy``; succeeds if there is no such policy."""
+        none_if_missing(self._call, "delete_role_policy", RoleName=role_name, PolicyName=name)
+
+    def attach_policy(self, role_name: str, arn: str) -> None:
+        """``AttachRolePolicy``; succeeds if it is attached already."""
+        self._call("attach_role_policy", RoleName=role_name, PolicyArn=arn)
+
+    def detach_policy(self, role_name: str, arn: str) -> None:
+        """``DetachRolePolicy``; succeeds if it is not attached."""
+        none_if_missing(self._call, "detach_role_policy", RoleName=role_name, PolicyArn=arn)
+
     def attached_policies(self, role_name: str) -> list[str]:
         """``ListAttachedRolePolicies``: the ARNs of a role's managed policies."""
         return [

@@ -96,7 +96,13 @@ _OF_SOURCE = tuple(
 )
 # These replace documents that have other writers too: before a retry, the caller must read the
 # document again.
-_OVERWRITES = ("UpdateAssumeRolePolicy", "PutBucketPolicy", "DeleteBucketPolicy")
+_OVERWRITES = (
+    "UpdateAssumeRolePolicy",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+    "PutBucketPolicy",
+    "DeleteBucketPolicy",
+)
 
 
 class AwsSession:
