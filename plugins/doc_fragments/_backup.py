@@ -11,6 +11,9 @@ class ModuleDocFragment:
     """Options of the backups."""
 
     DOCUMENTATION = r"""
+notes:
+  - Use C(group/rayfleet.anyscale.backup) in C(module_defaults) to set the options of backups for all
+    modules that have them at once.
 options:
   backup:
     description:

@@ -27,13 +27,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec imp
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
 ENTRY_POINTS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
-OPTIONS = ENTRY_POINTS["main"]["options"]
+DEFAULTS = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
 # What the tasks leave behind, what is found from it, and the module that one of them is of.
 INTERNAL = {
     *yaml.safe_load((ROLE / "vars/main.yml").read_text()),
-    "cloud_iam_trust_result",
-    "cloud_iam_bucket_access_result",
-    "cloud_iam_compute_config_result",
+    *yaml.safe_load((ROLE / "vars/main.yml").read_text())["cloud_iam_result_names"],
+    "cloud_iam_mapping",
     "cloud_iam_info",
     "cloud_iam_info_result",
 }
@@ -42,9 +41,12 @@ INTERNAL = {
 def test_documented_defaults_are_the_defaults() -> None:
     """No more and no fewer."""
     documented = {
-        name: option["default"] for name, option in OPTIONS.items() if "default" in option
+        name: option["default"]
+        for entry_point in ENTRY_POINTS.values()
+        for name, option in entry_point["options"].items()
+        if "default" in option
     }
-    assert yaml.safe_load((ROLE / "defaults/main.yml").read_text()) == documented
+    assert documented == DEFAULTS
 
 
 def test_every_entry_point_is_documented() -> None:
@@ -56,20 +58,36 @@ def test_every_entry_point_is_documented() -> None:
     )
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_tasks_read_what_is_documented(entry_point: str) -> None:
-    """A variable that no task reads, or that is not documented, is a mistake."""
+def read_by(entry_point: str) -> set[str]:
+    """The variables of the role that the tasks of an entry point read, and what these lead to."""
     text = (ROLE / "tasks" / f"{entry_point}.yml").read_text()
-    assert set(re.findall(r"\bcloud_iam_\w+", text)) - INTERNAL == set(
-        ENTRY_POINTS[entry_point]["options"]
-    )
+    found = set(re.findall(r"\bcloud_iam_\w+", text))
+    variables = yaml.safe_load((ROLE / "vars/main.yml").read_text())
+    for name, value in variables.items():
+        if name in found:
+            found |= set(re.findall(r"\bcloud_iam_\w+", str(value)))
+    return found - INTERNAL
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_what_tasks_read_is_documented(entry_point: str) -> None:
+    """For their entry point."""
+    assert read_by(entry_point) <= set(ENTRY_POINTS[entry_point]["options"])
+
+
+@pytest.mark.parametrize("entry_points", [("main", "absent"), ("info",)], ids="-".join)
+def test_what_is_documented_is_read(entry_points: tuple[str, ...]) -> None:
+    """A variable that no task reads is a mistake. The first two have the same variables."""
+    for entry_point in entry_points:
+        read = {name for one in entry_points for name in read_by(one)}
+        assert set(ENTRY_POINTS[entry_point]["options"]) <= read
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_entry_points_agree_on_defaults(entry_point: str) -> None:
     """Which are the role's."""
     for name, option in ENTRY_POINTS[entry_point]["options"].items():
-        assert option.get("default") == OPTIONS[name].get("default"), name
+        assert option.get("default") == DEFAULTS.get(name), name
 
 
 def test_a_rollback_connects_with_the_variables_of_the_role() -> None:
@@ -78,7 +96,7 @@ def test_a_rollback_connects_with_the_variables_of_the_role() -> None:
     connection = {*aws_argument_spec(), *anyscale_argument_spec(), "lock_dir"} - {"account_id"}
     variables = {f"cloud_iam_{option}" for option in connection}
     assert variables <= set(re.findall(r"\bcloud_iam_\w+", text))
-    assert variables <= set(OPTIONS)
+    assert variables <= set(ENTRY_POINTS["main"]["options"])
 
 
 def test_the_example_inventory_sets_documented_variables_alone() -> None:
@@ -95,7 +113,7 @@ def test_the_example_inventory_sets_documented_variables_alone() -> None:
     clouds = inventory["_meta"]["hostvars"]
     assert set(inventory["anyscale_clouds"]["hosts"]) == set(clouds) == {"production", "research"}
     for cloud, variables in clouds.items():
-        assert {name for name in variables if name.startswith("cloud_iam_")} <= set(OPTIONS), cloud
+        assert {name for name in variables if name.startswith("cloud_iam_")} <= set(ENTRY_POINTS["main"]["options"]), cloud
         assert {
             "cloud_iam_cloud_id",
             "cloud_iam_account_id",

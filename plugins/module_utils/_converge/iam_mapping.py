@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
     iam_mapping_plan,
     instance_profile_plan,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
     other_kind,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge

@@ -44,7 +44,11 @@ ARN_KINDS = ("instance_profile", "role")
 GRANTS = ("either", "bucket_policy", "role_policy")
 BUCKET_ACTIONS = ("all", "required", "read_only")
 NODE_GROUPS = ("all", "keep")
-ASSIGNMENTS = ("compute_config", "iam_mapping")
+COMPUTE_CONFIG, IAM_MAPPING = "compute_config", "iam_mapping"
+ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING)
+# Of a rule that names no selector of the operator's: it is for all clusters.
+EVERY_WORKLOAD = "workload-type in (job, service, workspace)"
+_OF_BACKUPS = ("backup", "backup_dir", "backup_key", "run_id")
 Json = dict[str, t.Any]
 
 
@@ -77,9 +81,10 @@ class CloudSettings:
     create_instance_profile: bool = _field("bool", True)
     create_compute_config: bool = _field("bool", True)
     arn_kind: str = _field("str", "instance_profile", choices=ARN_KINDS)
-    assign: str = _field("str", "compute_config", choices=ASSIGNMENTS)
+    assign: str = _field("str", COMPUTE_CONFIG, choices=ASSIGNMENTS)
     mapping_rules: list[Json] | None = _field("list", elements="dict")  # noqa: RUF009
     mapping_fallback_rule: str | None = _field("str", choices=("CLOUD_DEFAULT", "FAIL"))
+    mapping_resource: str | None = _field("str")
     mapping_state: str = _field("str", "merged", choices=("merged", "replaced"))
     mapping_position: Json | None = _field("dict")  # noqa: RUF009
     node_groups: str = _field("str", "all", choices=NODE_GROUPS)
@@ -115,6 +120,13 @@ class CloudSettings:
         """The roles besides the cloud's own that its clusters may run with, by name or ARN."""
         found = named_roles(self.assign, self.mapping_rules, self.node_group_roles)
         return [role for role in found if role != self.role]
+
+    @property
+    def offboards_own_role(self) -> bool:
+        """Whether the cloud's own role loses its access with the others. Where rules name roles, it
+        is the one of all clusters that no rule is for, and keeps what it has.
+        """
+        return self.assign != IAM_MAPPING or self.mapping_rules is None
 
     def for_further_role(self, role: str) -> CloudSettings:
         """What is wanted for one of the further roles. Its instance profile has its name."""
@@ -162,6 +174,43 @@ class CloudSettings:
             "dest": self.dest,
             "publish": self.publish,
             "state": state,
+        }
+
+    def instance_profile_options(self) -> Json:
+        """The options of the module iam_instance_profile."""
+        shared = self.shared_options()
+        for name in _OF_BACKUPS:
+            del shared[name]
+        return {
+            **shared,
+            "role": self.role,
+            "cloud_id": self._cloud_id_to_ask(),
+            # The one with the role's name: the rules of a mapping lead to no other.
+            "instance_profile": None,
+            "create_instance_profile": self.create_instance_profile,
+            "allow_privileged": self.allow_privileged,
+            "state": "present",
+        }
+
+    def mapping_options(self, state: str) -> Json:
+        """The options of the module cloud_iam_mapping. Without rules, one for all clusters gives
+        them the cloud's role.
+        """
+        rules = self.mapping_rules
+        if rules is None:
+            rules = [{"selector": EVERY_WORKLOAD, "role": self.role}]
+        is_present = state == "present"
+        return {
+            **self.shared_options(),
+            "cloud_id": self.cloud_id,
+            "cloud": None,
+            "resource": self.mapping_resource,
+            "rules": rules,
+            "fallback_rule": self.mapping_fallback_rule if is_present else None,
+            "position": self.mapping_position if is_present else None,
+            "pending_instance_profiles": None,
+            "allow_privileged": self.allow_privileged,
+            "state": self.mapping_state if is_present else state,
         }
 
     def info_options(self) -> Json:
@@ -224,7 +273,7 @@ def named_roles(assign: t.Any, mapping_rules: t.Any, node_group_roles: t.Any) ->
     """The roles that these variables of a cloud name: those of the rules of its Cloud IAM mapping,
     or of single node groups. Values that are not valid name none.
     """
-    if assign == "iam_mapping":
+    if assign == IAM_MAPPING:
         rules = mapping_rules if isinstance(mapping_rules, (list, tuple)) else ()
         found = [rule.get("role") for rule in rules if isinstance(rule, t.Mapping)]
     else:

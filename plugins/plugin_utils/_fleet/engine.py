@@ -36,7 +36,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    IAM_MAPPING,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
     TaskError,
     UnsettledError,
 )
@@ -140,7 +144,11 @@ class Engine:
         readable = [cloud for cloud in clouds if not cloud.error]
         self._each(self._prepare, readable, lambda cloud: [cloud])
         for kind in self._kinds:
-            able = [cloud for cloud in readable if not cloud.error and cloud.manages(kind.stage)]
+            able = [
+                cloud
+                for cloud in readable
+                if not cloud.error and cloud.manages(kind.stage, self._state)
+            ]
             resources = resources_of(kind, able, self._services, self._state)
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
         for resources in by_document(resources_in(STAGES, clouds)):
@@ -155,15 +163,17 @@ class Engine:
     def _prepare(self, cloud: Cloud) -> None:
         """Find out the role of a cloud, and what is going to be read."""
         self._services.expect_reads(cloud.settings)
-        if cloud.settings.role is None and self._needs_default_role(cloud):
-            role = self._services.default_role(cloud.settings, cloud.registered_role)
-            cloud.settings = dataclasses.replace(cloud.settings, role=role)
-
-    def _needs_default_role(self, cloud: Cloud) -> bool:
-        """Whether a cloud that names no role is about its default role. Where rules name roles,
-        that keeps what it has.
-        """
-        return self._state == "present" or cloud.settings.assign == "compute_config"
+        settings = cloud.settings
+        if settings.role is not None:
+            return
+        if settings.assign == IAM_MAPPING and settings.mapping_rules is None:
+            raise InputError(
+                "Neither cloud_iam_mapping_rules nor cloud_iam_role is set.",
+                "Set the rules of the Cloud IAM mapping, or the role that all clusters get by it.",
+            )
+        if self._state == "present" or settings.offboards_own_role:
+            role = self._services.default_role(settings, cloud.registered_role)
+            cloud.settings = dataclasses.replace(settings, role=role)
 
     def _plan_resource(self, resource: Resource) -> None:
         """Load a resource, and plan what each of its clouds wants of it."""

@@ -56,7 +56,7 @@ def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
     """
     of_role: dict[tuple[str, str], list[Cloud]] = {}
     for cloud in clouds:
-        for role in cloud.roles:
+        for role in cloud.revoked_roles:
             identity = role_identity(cloud.settings.account_id, role)
             of_role.setdefault(identity, []).append(cloud)
     for (_account_id, name), sharing in of_role.items():

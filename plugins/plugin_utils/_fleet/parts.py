@@ -15,12 +15,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
+    MAPPING,
     PROFILE,
     TRUST,
 )
 
 # By tag, as on the tasks of the role cloud_iam.
-_STAGES = {"trust": (TRUST,), "bucket": (BUCKET,), "compute_config": (PROFILE, CONFIG)}
+_STAGES = {
+    "trust": (TRUST,),
+    "bucket": (BUCKET,),
+    "compute_config": (PROFILE, CONFIG),
+    "iam_mapping": (PROFILE, MAPPING),
+}
 # Those of Ansible itself. Tasks with "always" run with any tag.
 _ALL = {"all", "always", "tagged"}
 _NONE = {"never", "untagged"}
@@ -49,7 +55,7 @@ def chosen_stages(
             "The tags of the command line choose nothing to do.",
             f"Use {', '.join(sorted(_STAGES))}.",
         )
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 def _includes(tags: t.Collection[str], tag: str) -> bool:

@@ -20,6 +20,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     folded_role_name,
+    role_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     TO_ACCOUNT,
@@ -36,6 +37,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
     ComputeConfigReconciler,
     ComputeConfigStore,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
+    IamMappingModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
+    InstanceProfileModule,
+    InstanceProfileReconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     PolicyReconciler,
@@ -48,6 +56,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     refuse_other_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    COMPUTE_CONFIG,
+    IAM_MAPPING,
     PREFIX,
     CloudSettings,
 )
@@ -59,14 +69,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
-TRUST, BUCKET, PROFILE, CONFIG = "trust", "bucket", "instance_profile", "compute_config"
+TRUST, BUCKET, PROFILE = "trust", "bucket", "instance_profile"
+CONFIG, MAPPING = "compute_config", "iam_mapping"
 # The order in which they are written for state present.
-STAGES = (TRUST, BUCKET, PROFILE, CONFIG)
+STAGES = (TRUST, BUCKET, PROFILE, CONFIG, MAPPING)
 # Of these kinds, a cloud has a resource for each of its roles.
 _OF_EACH_ROLE = (TRUST, BUCKET, PROFILE)
 # Of these kinds, clouds that share a resource may want different things of it.
 SHARED = (BUCKET,)
-_WORDS = {PROFILE: "instance profile", CONFIG: "compute config"}
+_WORDS = {PROFILE: "instance profile", CONFIG: "compute config", MAPPING: "Cloud IAM mapping"}
 
 Key = tuple[str | None, ...]
 
@@ -101,33 +112,34 @@ class Cloud:
         """Whether it needs a change, as planned."""
         return self.error is None and any(plan.changed for plan in self.plans.values())
 
-    def manages(self, stage: str) -> bool:
+    def manages(self, stage: str, state: str) -> bool:
         """Whether its variables want something of the kind of resource."""
         settings = self.settings
+        is_mapped = settings.assign == IAM_MAPPING
         return {
             TRUST: settings.manage_trust,
             BUCKET: settings.manage_bucket_access,
-            PROFILE: settings.manage_compute_config,
-            CONFIG: settings.manage_compute_config,
+            # With state absent it is only read, for the ARN in the compute config.
+            PROFILE: settings.manage_compute_config and not (is_mapped and state == "absent"),
+            CONFIG: settings.manage_compute_config and not is_mapped,
+            MAPPING: settings.manage_compute_config and is_mapped,
         }[stage]
 
-    def wants(self, stage: str) -> list[CloudSettings]:
-        """What its variables want of a kind of resource: for each of its roles, if each has its own.
-        A role of its own is unknown where none is needed: only roles of rules are revoked then.
-        """
+    def wants(self, stage: str, state: str) -> list[CloudSettings]:
+        """What its variables want of a kind of resource: for each of its roles, if each has its own."""
+        settings = self.settings
         if stage not in _OF_EACH_ROLE:
-            return [self.settings]
-        own = [self.settings] if self.settings.role is not None else []
+            return [settings]
+        own = [settings] if state == "present" or settings.offboards_own_role else []
         further = [
-            self.settings.for_further_role(self.arns.get(role, role))
-            for role in self.settings.further_roles
+            settings.for_further_role(self.arns.get(role, role)) for role in settings.further_roles
         ]
         return [*own, *further]
 
     @property
-    def roles(self) -> list[str]:
-        """Its roles, as far as they are known, by name or ARN."""
-        return [settings.role for settings in self.wants(TRUST) if settings.role]
+    def revoked_roles(self) -> list[str]:
+        """The roles that are offboarded with it, as far as they are known, by name or ARN."""
+        return [settings.role for settings in self.wants(TRUST, "absent") if settings.role]
 
     def know_role(self, settings: CloudSettings, arn: str) -> None:
         """Note the ARN of one of its roles: the steps after it need not ask IAM for it again."""
@@ -315,7 +327,7 @@ class _SameForAll(Resource):
         """What each of the clouds wants, which is the same."""
         return self.wants_of(clouds)[0]
 
-    def _module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
+    def _config_module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
         _require(settings, "cloud_id", "compute_config", switch="manage_compute_config")
         options = settings.compute_config_options(self.state)
         return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
@@ -331,15 +343,29 @@ class InstanceProfile(_SameForAll):
         uses its registered profile, if that contains the role.
         """
         is_own = settings.role == cloud.settings.role and not settings.instance_profile
-        registered = cloud.registered_profile if is_own else None
-        return *_connection(settings), self._module(settings).profile_name, registered
+        is_in_config = settings.assign == COMPUTE_CONFIG
+        registered = cloud.registered_profile if is_own and is_in_config else None
+        return *_connection(settings), self._reconciler(cloud, settings).name, registered
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""
-        return self._module(self._first(clouds), fresh).profile_reconciler()
+        return self._reconciler(clouds[0], self._first(clouds), fresh)
+
+    def _reconciler(
+        self, cloud: Cloud, settings: CloudSettings, fresh: bool = False
+    ) -> InstanceProfileReconciler:
+        """As the module does it that the cloud's assignment of the role leads to."""
+        if settings.assign == IAM_MAPPING:
+            options = settings.instance_profile_options()
+            connect, known = self.services.connect(fresh), self.services.known
+            return InstanceProfileModule(options, connect, known).profile_reconciler()
+        module = self._config_module(cloud.settings, fresh)
+        if settings.role == cloud.settings.role:
+            return module.profile_reconciler()
+        return module.group_profile_reconciler(folded_role_name(str(settings.role)))
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        return {"cloud_iam_role": self._module(self._first([cloud])).role.name}
+        return {"cloud_iam_role": self._reconciler(cloud, self._first([cloud])).role.name}
 
 
 class ComputeConfig(_SameForAll):
@@ -349,16 +375,16 @@ class ComputeConfig(_SameForAll):
 
     def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The name of the compute config, in the cloud."""
-        return settings.cloud_id, self._module(settings).params["name"]
+        return settings.cloud_id, self._config_module(settings).params["name"]
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The compute config with the ARN."""
-        module = self._module(self._first(clouds), fresh)
+        module = self._config_module(self._first(clouds), fresh)
         store = self.services.config_store(module, fresh) if module.anyscale else None
         return self._config(module, clouds[0], store)
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        module = self._module(self._first([cloud]))
+        module = self._config_module(self._first([cloud]))
         want = self._config(module, cloud).want
         return {
             "cloud_iam_instance_profile": want.arn,
@@ -382,9 +408,47 @@ class ComputeConfig(_SameForAll):
         return module.config_reconciler(own, store, further)
 
 
+class IamMapping(_SameForAll):
+    """The Cloud IAM mapping of a cloud resource."""
+
+    stage = MAPPING
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The cloud, and its resource if it is not the primary one."""
+        _require(settings, "cloud_id", switch="manage_compute_config")
+        return settings.cloud_id, settings.mapping_resource
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The mapping with the rules, whose instance profiles may be about to be created."""
+        module = self._module(self._first(clouds), fresh)
+        pending = [
+            str(found.wants_of([cloud])[0].role)
+            for cloud in clouds
+            for found, plan in cloud.planned(PROFILE)
+            if plan.changed
+        ]
+        store = module.store(self.services.client(module))
+        return module.reconciler(store, list(map(role_name_of, pending)))
+
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        options = self._first([cloud]).mapping_options(self.state)
+        names = ("rules", "fallback_rule", "position", "state")
+        return {f"cloud_iam_mapping_{name}": options[name] for name in names}
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> IamMappingModule:
+        options = settings.mapping_options(self.state)
+        return IamMappingModule(options, self.services.connect(fresh), self.services.known)
+
+
 # In the order in which they are planned. Bucket policies are last: unlike the others they cannot be
 # read in bulk, so that their progress is that of the whole plan.
-KINDS: tuple[type[Resource], ...] = (TrustPolicy, InstanceProfile, ComputeConfig, BucketPolicy)
+KINDS: tuple[type[Resource], ...] = (
+    TrustPolicy,
+    InstanceProfile,
+    ComputeConfig,
+    IamMapping,
+    BucketPolicy,
+)
 
 
 def resources_of(
@@ -394,7 +458,7 @@ def resources_of(
     found: dict[Key, Resource] = {}
     for cloud in clouds:
         with refusing([cloud]):
-            for settings in cloud.wants(kind.stage):
+            for settings in cloud.wants(kind.stage, state):
                 new = kind(services, state)
                 found.setdefault(new.key(cloud, settings), new).add(cloud, settings)
     for resource in found.values():

@@ -24,8 +24,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 
 RESULTS = (
     "cloud_iam_trust_result",
+    "cloud_iam_further_trust_result",
     "cloud_iam_bucket_access_result",
+    "cloud_iam_further_bucket_access_result",
+    "cloud_iam_instance_profiles_result",
     "cloud_iam_compute_config_result",
+    "cloud_iam_mapping_result",
 )
 
 Json = dict[str, t.Any]
@@ -36,7 +40,9 @@ def role_outcome(variables: t.Mapping[str, t.Any], run: str, check_mode: bool) -
 
     variables: those of the host. run: whose failures count: a playbook may import others twice.
     """
-    results = [found for name in RESULTS if isinstance(found := variables.get(name), dict)]
+    found = [one for name in RESULTS if isinstance(one := variables.get(name), dict)]
+    # Of a task with a loop, those of its items.
+    results = [result for one in found for result in one.get("results", [one])]
     ran = [result for result in results if not result.get("skipped")]
     changed = [result for result in ran if result.get("changed")]
     outcome: Json = {
@@ -44,7 +50,12 @@ def role_outcome(variables: t.Mapping[str, t.Any], run: str, check_mode: bool) -
         "reasons": list(
             dict.fromkeys(reason for result in changed for reason in result.get("reasons", ()))
         ),
-        "backup_files": [result["backup_file"] for result in ran if "backup_file" in result],
+        "backup_files": [
+            file
+            for result in ran
+            if "backup_file" in result
+            for file in result.get("backup_files", [result["backup_file"]])
+        ],
     }
     if FAILED_GROUP.format(run=run) in variables.get("group_names", ()):
         failed = [result for result in ran if result.get("failed") or result.get("unreachable")]

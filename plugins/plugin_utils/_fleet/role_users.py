@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     role_name_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    IAM_MAPPING,
     named_roles,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
@@ -85,8 +86,8 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     """The cloud that a host's variables describe. Values that are not valid name no default role."""
     account_id, cloud_id, role, registered = (str(variables.get(name) or "") for name in _NAMES)
     further = named_roles(*map(variables.get, _FURTHER))
-    # Where rules name the roles, the default role is not among those that are offboarded.
-    is_mapped = variables.get("cloud_iam_assign") == "iam_mapping"
+    # Where rules name the roles, the cloud's own is not among those that are offboarded.
+    is_mapped = variables.get("cloud_iam_assign") == IAM_MAPPING and further
     defaults = [role_name_of(registered)] if registered else []
     with contextlib.suppress(InputError):
         defaults.append(default_role_name(cloud_id))
@@ -94,7 +95,7 @@ def cloud_of(variables: t.Mapping[str, t.Any]) -> Cloud:
     return Cloud(
         account_id or next((arn.account_id for arn in arns), ""),
         cloud_id,
-        role_name_of(role) if role else "" if is_mapped else next(iter(defaults), ""),
+        "" if is_mapped else role_name_of(role) if role else next(iter(defaults), ""),
         tuple(map(role_name_of, further)),
         frozenset(map(folded_role_name, defaults)),
     )

@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth i
     anyscale_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
+    AnyscaleClient,
     anyscale_client,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_pages import (
@@ -37,6 +38,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
     ComputeConfigStore,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
+    IamMappingModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
@@ -97,6 +101,10 @@ class Services:
         registration = self.known.registration(settings.shared_options(), cloud_id)
         refuse_other_cloud(settings.account_id, cloud_id, registration)
         return str(default_role(cloud_id, registration))
+
+    def client(self, module: IamMappingModule) -> AnyscaleClient:
+        """The client of the organization of a module's parameters."""
+        return self._of_organization(module.params).client
 
     def config_store(self, module: ComputeConfigModule, fresh: bool) -> ComputeConfigStore:
         """Where a compute config is read and published. fresh: whether it is never read by the

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import json
 import pathlib
 import typing as t
 
@@ -35,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import permitted
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 pytestmark = pytest.mark.core
 
@@ -196,10 +198,20 @@ def test_the_role_has_the_same_defaults() -> None:
 # --- the tasks of the role ------------------------------------------------------------------------
 
 MODULES = {
-    "rayfleet.anyscale.iam_trust_ec2": ("trust_options", "manage_trust"),
-    "rayfleet.anyscale.s3_cloud_access": ("bucket_options", "manage_bucket_access"),
-    "rayfleet.anyscale.compute_config_profile": ("compute_config_options", "manage_compute_config"),
+    "rayfleet.anyscale.iam_trust_ec2": "trust_options",
+    "rayfleet.anyscale.s3_cloud_access": "bucket_options",
+    "rayfleet.anyscale.iam_instance_profile": "instance_profile_options",
+    "rayfleet.anyscale.compute_config_profile": "compute_config_options",
+    "rayfleet.anyscale.cloud_iam_mapping": "mapping_options",
 }
+# By the module, the stage of the engine.
+STAGE_OF = dict(
+    zip(
+        MODULES,
+        ("trust", "bucket", "instance_profile", "compute_config", "iam_mapping"),
+        strict=True,
+    )
+)
 NAMES: Json = {
     **ACCOUNT,
     "cloud_iam_cloud_id": "cld_1",
@@ -218,9 +230,6 @@ EVERYTHING: Json = {
     "cloud_iam_arn_kind": "role",
     "cloud_iam_dest": "~/config.yml",
     "cloud_iam_publish": False,
-    "cloud_iam_manage_trust": False,
-    "cloud_iam_manage_bucket_access": False,
-    "cloud_iam_manage_compute_config": False,
     "cloud_iam_manage_pass_role": True,
     "cloud_iam_check_launches": True,
     "cloud_iam_bucket_grant": "role_policy",
@@ -228,11 +237,6 @@ EVERYTHING: Json = {
     "cloud_iam_bucket_prefix": "org_x/",
     "cloud_iam_bucket_policy_name": "bucket",
     "cloud_iam_bucket_policy_arn": "arn:aws:iam::123456789012:policy/bucket",
-    "cloud_iam_assign": "iam_mapping",
-    "cloud_iam_mapping_rules": [{"selector": "user=a@example.com", "role": "ray-a"}],
-    "cloud_iam_mapping_fallback_rule": "FAIL",
-    "cloud_iam_mapping_state": "replaced",
-    "cloud_iam_mapping_position": {"at": "first"},
     "cloud_iam_node_groups": "keep",
     "cloud_iam_node_group_roles": {"gpu": "ray-gpu"},
     "cloud_iam_control_plane_role": "anyscale",
@@ -261,6 +265,27 @@ CASES: dict[str, Json] = {
     "only what is required": NAMES,
     "a role": {**NAMES, "cloud_iam_role": "ray"},
     "everything": EVERYTHING,
+    "a mapping": {
+        **EVERYTHING,
+        "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_mapping_rules": [
+            {"selector": f"project={role}", "role": role} for role in ("ray-a", "ray-b", "ray-a")
+        ],
+        "cloud_iam_mapping_fallback_rule": "FAIL",
+        "cloud_iam_mapping_position": {"at": "first"},
+    },
+    "a whole mapping": {
+        **NAMES,
+        "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_mapping_resource": "vm-aws-us-west-2",
+        "cloud_iam_mapping_rules": [{"selector": "project=x", "role": "ray-a"}],
+        "cloud_iam_mapping_state": "replaced",
+    },
+    "a mapping of all clusters": {
+        **NAMES,
+        "cloud_iam_role": "ray",
+        "cloud_iam_assign": "iam_mapping",
+    },
     "a profile of credentials": {**NAMES, "cloud_iam_profile": "onboarding"},
     "booleans and numbers as texts": {
         **NAMES,
@@ -314,24 +339,63 @@ def validated(module: str, arguments: Json) -> Json:
 def converging_tasks(file: str) -> tuple[Json, list[Json]]:
     """The options that the role passes on to all modules, and the tasks with the others."""
     [block] = [task for task in read(f"tasks/{file}.yml") if "block" in task]
-    [shared] = block["module_defaults"].values()
-    return shared, [task for task in block["block"] if set(task) & set(MODULES)]
+    return block["module_defaults"], block["block"]
+
+
+def shared_options(defaults: Json, module: str) -> Json:
+    """Those that reach a module by its groups."""
+    groups = read("../../meta/runtime.yml")["action_groups"]
+    shared: Json = {}
+    for group, members in groups.items():
+        if module.rpartition(".")[2] in members:
+            shared |= defaults[f"group/rayfleet.anyscale.{group}"]
+    return shared
+
+
+def in_any_order(options: dict[str, list[Json]]) -> dict[str, list[str]]:
+    """The options of each module, comparable."""
+    return {
+        module: sorted(json.dumps(one, sort_keys=True) for one in each)
+        for module, each in options.items()
+        if each
+    }
+
+
+def passed_on(file: str, variables: Json) -> dict[str, list[Json]]:
+    """The options that each module gets from the role, task by task and item by item."""
+    defaults, tasks = converging_tasks(file)
+    templar = templar_of(variables)
+    found: dict[str, list[Json]] = {}
+    for task in tasks:
+        [module] = set(task) & set(MODULES)
+        conditions = task["when"] if isinstance(task["when"], list) else [task["when"]]
+        if not all(templar.template(trusted(f"{{{{ {one} }}}}")) for one in conditions):
+            continue
+        arguments = trusted({**shared_options(defaults, module), **task[module]})
+        for item in templar.template(trusted(task["loop"])) if "loop" in task else [None]:
+            options = templar_of({**variables, "item": item}).template(arguments)
+            found.setdefault(module, []).append(validated(module, options))
+    return found
 
 
 @pytest.mark.parametrize("variables", CASES.values(), ids=CASES)
 @pytest.mark.parametrize(("file", "state"), [("main", "present"), ("absent", "absent")])
 def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
-    """Option by option."""
-    settings, templar = parse_settings(variables), templar_of(variables)
-    shared, tasks = converging_tasks(file)
-    assert len(tasks) == len(MODULES)
-    for task in tasks:
-        [module] = set(task) & set(MODULES)
-        options, switch = MODULES[module]
-        arguments = templar.template(trusted({**shared, **task[module]}))
-        assert getattr(settings, options)(state) == validated(module, arguments), module
-        condition = templar.template(trusted(f"{{{{ {task['when']} }}}}"))
-        assert condition == getattr(settings, switch)
+    """Option by option, for each role of the cloud."""
+    cloud = Cloud("cloud", parse_settings(variables))
+    wanted = {
+        module: [
+            getattr(one, options)(*(() if options == "instance_profile_options" else (state,)))
+            for one in cloud.wants(STAGE_OF[module], state)
+        ]
+        for module, options in MODULES.items()
+        if cloud.manages(STAGE_OF[module], state)
+    }
+    if not cloud.manages("iam_mapping", state):
+        # The module of the compute config does that.
+        wanted.pop("rayfleet.anyscale.iam_instance_profile", None)
+    found = passed_on(file, variables)
+    assert in_any_order(found) == in_any_order(wanted)
 
 
 UNCOVERED = {"covered": False, "reason": "x", "uncovered": ["cloud_iam_bucket", "cloud_iam_role"]}

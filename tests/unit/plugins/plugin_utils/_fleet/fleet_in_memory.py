@@ -42,6 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Cl
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
+    MAPPING,
     PROFILE,
     TRUST,
     Cloud,
@@ -51,6 +52,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 
 ACCOUNT = "123456789012"
+# Those of a cloud whose clusters get the role by a compute config.
+STAGES = (TRUST, BUCKET, PROFILE, CONFIG)
 CALLER = f"arn:aws:iam::{ACCOUNT}:user/onboarding"
 
 
@@ -224,6 +227,7 @@ class _Resource(Resource):
             BUCKET: settings.bucket,
             PROFILE: settings.instance_profile or role,
             CONFIG: settings.compute_config,
+            MAPPING: settings.cloud_id,
         }[self.stage]
 
 
@@ -258,6 +262,12 @@ class ConfigInMemory(_Resource):
     stage = CONFIG
 
 
+class MappingInMemory(_Resource):
+    """The Cloud IAM mapping."""
+
+    stage = MAPPING
+
+
 def planned_resource(stage: str) -> Resource:
     """A resource of a stage, of which only that matters."""
     kind = next(kind for kind in KINDS if kind.stage == stage)
@@ -273,6 +283,7 @@ KINDS: tuple[type[Resource], ...] = (
     TrustInMemory,
     ProfileInMemory,
     ConfigInMemory,
+    MappingInMemory,
     BucketInMemory,
 )
 

@@ -29,7 +29,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     PROFILE,
-    STAGES,
     TRUST,
     Cloud,
 )
@@ -37,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._flee
     ACCOUNT,
     CALLER,
     KINDS,
+    STAGES,
     InMemory,
     World,
     arn_of,

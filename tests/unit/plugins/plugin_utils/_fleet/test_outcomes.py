@@ -26,13 +26,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     warnings_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    STAGES,
     Cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     ACCOUNT,
     CALLER,
     KINDS,
+    STAGES,
     InMemory,
     World,
     arn_of,

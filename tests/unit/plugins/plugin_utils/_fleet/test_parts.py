@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts imp
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
+    MAPPING,
     PROFILE,
     TRUST,
 )
@@ -28,8 +29,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
 pytestmark = pytest.mark.core
 
 TASKS = pathlib.Path(__file__).parents[5] / "roles" / "cloud_iam" / "tasks"
-STAGES = {"trust": [TRUST], "bucket": [BUCKET], "compute_config": [PROFILE, CONFIG]}
-EVERYTHING = [TRUST, BUCKET, PROFILE, CONFIG]
+STAGES = {
+    "trust": [TRUST],
+    "bucket": [BUCKET],
+    "compute_config": [PROFILE, CONFIG],
+    "iam_mapping": [PROFILE, MAPPING],
+}
+EVERYTHING = [TRUST, BUCKET, PROFILE, CONFIG, MAPPING]
 CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "no tags": ([], [], EVERYTHING),
     "all": (["all"], [], EVERYTHING),
@@ -37,7 +43,12 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "one part": (["bucket"], [], [BUCKET]),
     "two parts, in any order": (["compute_config", "trust"], [], [TRUST, PROFILE, CONFIG]),
     "tagged": (["tagged"], [], EVERYTHING),
-    "all but one part": (["all"], ["trust"], [BUCKET, PROFILE, CONFIG]),
+    "all but one part": (["all"], ["trust"], [BUCKET, PROFILE, CONFIG, MAPPING]),
+    "all but one of two that need the instance profile": (
+        [],
+        ["compute_config"],
+        [TRUST, BUCKET, PROFILE, MAPPING],
+    ),
     "a part that is skipped": (["trust", "bucket"], ["trust"], [BUCKET]),
     "what has no tags skipped": ([], ["untagged"], EVERYTHING),
 }
@@ -54,16 +65,15 @@ def runs(tag: str, tags: list[str], skipped: list[str]) -> bool:
 def test_the_chosen_parts(tags: list[str], skipped: list[str], stages: list[str]) -> None:
     """Each as Ansible chooses a task with its tag."""
     assert chosen_stages(tags, skipped) == stages
-    assert [
-        stage for tag, own in STAGES.items() if runs(tag, tags, skipped) for stage in own
-    ] == stages
+    run = [stage for tag, own in STAGES.items() if runs(tag, tags, skipped) for stage in own]
+    assert list(dict.fromkeys(run)) == stages
 
 
 NOTHING: dict[str, tuple[list[str], list[str]]] = {
     "always": (["always"], []),
     "untagged": (["untagged"], []),
     "never": (["never"], []),
-    "every part skipped": ([], ["trust", "bucket", "compute_config"]),
+    "every part skipped": ([], [*STAGES]),
     "everything skipped that has a tag": ([], ["tagged"]),
     "everything skipped": ([], ["all"]),
     "a part that is skipped": (["trust"], ["trust"]),
@@ -98,4 +108,4 @@ def test_an_unknown_tag_is_refused(tags: list[str], skipped: list[str]) -> None:
     """Also one to skip: more would be done than was meant."""
     with pytest.raises(InputError, match="'buckets' is not a tag of this playbook") as caught:
         chosen_stages(tags, skipped)
-    assert caught.value.remedy == "Use bucket, compute_config, trust."
+    assert caught.value.remedy == "Use bucket, compute_config, iam_mapping, trust."

@@ -17,7 +17,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outc
 
 pytestmark = pytest.mark.core
 
-TRUST, BUCKET, CONFIG = RESULTS
+TRUST, BUCKET, CONFIG = (
+    f"cloud_iam_{name}_result" for name in ("trust", "bucket_access", "compute_config")
+)
+FURTHER = "cloud_iam_further_trust_result"
 RUN = "0f3a9c41"
 FAILED = {"group_names": ["clouds", f"fleet_{RUN}_failed"]}
 Json = dict[str, t.Any]
@@ -37,6 +40,39 @@ CASES: dict[str, tuple[Json, Json]] = {
             BUCKET: {"changed": False, "reasons": ["not one of a change"]},
         },
         {"state": "changed", "changed": True, "reasons": ["a", "c"]},
+    ),
+    "changed for one of several further roles": (
+        {
+            TRUST: IN_SYNC,
+            FURTHER: {
+                "changed": True,
+                "results": [IN_SYNC, {"changed": True, "reasons": ["a"], "backup_file": "/one"}],
+            },
+        },
+        {"state": "changed", "changed": True, "reasons": ["a"], "backup_files": ["/one"]},
+    ),
+    "failed for one of several further roles": (
+        {
+            **FAILED,
+            TRUST: IN_SYNC,
+            FURTHER: {
+                "failed": True,
+                "msg": "One or more items failed",
+                "results": [IN_SYNC, {"failed": True, "msg": "Denied."}],
+            },
+        },
+        {"state": "failed", "changed": False, "msg": "Denied."},
+    ),
+    "with several backups of one task": (
+        {
+            BUCKET: {
+                "changed": True,
+                "reasons": ["a"],
+                "backup_file": "/b",
+                "backup_files": ["/a", "/b"],
+            }
+        },
+        {"state": "changed", "changed": True, "reasons": ["a"], "backup_files": ["/a", "/b"]},
     ),
     "with backups": (
         {
