@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
-    BucketPolicyModule,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    BucketAccessModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
     InWorkerAction,
@@ -17,4 +17,4 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 class ActionModule(InWorkerAction):
     """Runs what the module of the same name runs."""
 
-    module_class = BucketPolicyModule
+    module_class = BucketAccessModule

@@ -31,6 +31,7 @@ _ROOT_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):root\Z")
 
 ROLE_NAME_LIMIT = 64
 INSTANCE_PROFILE_NAME_LIMIT = 128
+POLICY_NAME_LIMIT = 128
 _EC2_SERVICES = {"aws-cn": "ec2.amazonaws.com.cn"}
 # The other name of EC2, by the partition's own domain.
 _OTHER_EC2_SERVICES = {
@@ -108,6 +109,24 @@ def parse_role(value: str, option: str = "role") -> RoleReference:
 def parse_instance_profile(value: str, option: str = "instance_profile") -> str:
     """Validate an instance profile's name."""
     return _iam_name(value, option, "instance profile", INSTANCE_PROFILE_NAME_LIMIT)
+
+
+def parse_policy_name(value: str, option: str = "policy_name") -> str:
+    """Validate the name of an inline policy."""
+    return _iam_name(value, option, "policy", POLICY_NAME_LIMIT)
+
+
+def parse_policy_arn(value: str, option: str = "policy_arn") -> str:
+    """Validate the ARN of a managed policy, of the account or of AWS."""
+    # AWS is in the place of the account: arn:aws:iam::aws:policy/...
+    arn = parse_arn(value.replace(":iam::aws:", ":iam:::", 1))
+    if arn is None or arn.service != "iam" or not arn.resource.startswith("policy/"):
+        raise InputError(
+            f"{option} is {value[:200]!r}, which is not the ARN of a managed policy.",
+            "Set it to arn:aws:iam::<account id>:policy/<name>.",
+        )
+    _iam_name(arn.resource.rpartition("/")[2], option, "policy", POLICY_NAME_LIMIT)
+    return value
 
 
 def parse_account_id(value: str, option: str = "account_id") -> str:

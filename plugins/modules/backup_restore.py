@@ -12,7 +12,9 @@ version_added: 0.2.0
 description:
   - Reads the backups that a run left of one document, and restores the document to its state before
     the first of them.
-  - A policy is replaced as a whole. A bucket policy that did not exist before is deleted. Versions
+  - A policy is replaced as a whole. A bucket policy or an inline policy of a role that did not exist
+    before is deleted. A managed policy that was attached to a role is detached, and the other way
+    round. Versions
     of a compute config are immutable, so the content of the earlier version is published as a new
     one; a compute config that did not exist before is archived. An instance profile is never
     deleted. Of the config of a cloud resource, the rules and the fallback rule of its Cloud IAM
@@ -22,8 +24,8 @@ description:
     would be lost. O(force) overrides this.
   - It also fails if a backup is not signed with O(backup_key), or was changed since, and if a
     policy would again allow something to a principal that the live policy allows nothing, such as
-    the roles that an offboarding removed. The error names the files and the principals. Look at
-    them, and then use O(force).
+    the roles that an offboarding removed, or a role whose inline policy it deleted. The error names
+    the files and the principals. Look at them, and then use O(force).
   - If the document is already in its earlier state, nothing is written and no permission to write
     is needed.
 extends_documentation_fragment:
@@ -116,7 +118,7 @@ document:
   description:
     - The whole document as it is now or, in check mode, as it would be. V(null) if it does not
       exist. A compute config is returned in a normalized form, a Cloud IAM mapping as its rules and
-      its fallback rule.
+      its fallback rule, and that of an attached policy as its C(PolicyArn).
   type: dict
   returned: success
 previous:

@@ -10,14 +10,19 @@ module: s3_cloud_access
 short_description: Give IAM roles access to an Anyscale cloud's S3 bucket
 version_added: 0.1.0
 description:
-  - Merges the access that the roles of Anyscale clusters need into the policy of an existing
-    bucket. Every unmanaged statement keeps its content and its place.
-  - A role has access if Allow statements without a condition together grant its ARN each of the
-    O(actions), on the bucket or on its objects, by its full name or by V(s3:*). C(anyscale cloud
-    verify) does not recognize other wildcards, such as V(s3:*Object). Roles without full access are
-    added to one statement with the Sid V(AnyscaleClusterAccess). It serves all roles and clouds that
-    share the bucket, because a bucket policy is
+  - Gives the roles of Anyscale clusters access to an existing bucket, by the bucket's policy or by
+    the role's own policies. Every unmanaged statement keeps its content and its place.
+  - By the bucket's policy, a role has access if Allow statements without a condition together grant
+    its ARN each of the O(actions), on the bucket or on its objects, by its full name or by V(s3:*).
+    C(anyscale cloud verify) does not recognize other wildcards, such as V(s3:*Object). Roles without
+    full access are added to one statement with the Sid V(AnyscaleClusterAccess). It serves all roles
+    and clouds that share the bucket, because a bucket policy is
     L(limited to 20 KB, https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html).
+  - By its own policies, a role has access if these allow each of the O(actions) within its
+    permissions boundary, none of them denies it, and they name V(s3:PutObject), V(s3:GetObject) and
+    V(s3:ListBucket), as far as these are wanted, in full or as V(s3:*), which is what C(anyscale
+    cloud verify) looks for. It does not find access that is split between the two ways, and neither
+    does this module, which then completes one of them.
   - The access of other principals does not change. Those in a statement with that Sid that grants
     exactly the O(actions) stay in it. A statement with that Sid that grants anything else keeps its
     other principals, content and Sid; the O(roles) are moved from it to a statement whose Sid ends
@@ -26,6 +31,8 @@ description:
     O(actions), with a warning.
   - Deny statements are evaluated. One that certainly denies a role's access is an error, one that
     may deny it is a warning.
+  - Access that a role has beyond the O(actions) or the O(prefix) is not taken away. To narrow it, set
+    O(state=absent) first.
   - If all roles already have access, nothing is written and no permission to write is needed.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
@@ -52,30 +59,94 @@ options:
       - With O(roles), Anyscale is called before a change alone, if there is a token for it. A cloud that is
         registered in another account than that of the role is an error.
     type: str
+  grant:
+    description:
+      - How the roles get access.
+      - V(either) leaves access that is complete by one of the two ways as it is. Where it is not, it
+        is completed in the bucket's policy. A role's own policies are read only if the bucket's
+        policy does not suffice. If the caller may not read them, the bucket's policy is completed,
+        with a warning.
+      - V(bucket_policy) completes the bucket's policy; then the managed statement leaves the inline
+        policy O(policy_name) of the role.
+      - V(role_policy) merges one statement into the inline policy O(policy_name) of the role, or
+        attaches O(policy_arn), unless the role's own policies grant the access already; then the
+        role leaves the managed statement in the bucket's policy. Unmanaged statements of the bucket
+        policy stay. It is the way for a bucket whose policy is full, or is another team's.
+      - A role that moves from one way to the other has access all the time. Between the two changes,
+        the module waits 10 seconds, since a change of IAM takes time to
+        L(count everywhere,
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
+    version_added: 0.9.0
+    type: str
+    choices: [either, bucket_policy, role_policy]
+    default: either
+  policy_name:
+    description:
+      - The name of the role's inline policy with the managed statement. It is created if there is
+        none, its other statements stay, and it is deleted if it has no statement left.
+      - All inline policies of a role together may have
+        L(10240 characters, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)
+        without white space. A change beyond that is refused.
+    version_added: 0.9.0
+    type: str
+    default: AnyscaleClusterAccess
+  policy_arn:
+    description:
+      - The ARN of a managed policy of the role's account, or of AWS, that is attached to the role
+        instead of the inline policy, with O(grant=role_policy). Its default version must grant all
+        O(actions) by itself, and must not give permissions like an administrator's; else it is an
+        error. The policy itself is never changed.
+      - With O(state=absent) or O(grant=bucket_policy), it is detached from the roles. No other
+        managed policy is ever detached. With O(grant=either) and O(state=present), it has no effect.
+    version_added: 0.9.0
+    type: str
+  prefix:
+    description:
+      - The prefix of the objects that the role gets access to, without a leading slash and without
+        wildcards, such as V(team-a/). It matches the beginning of a key, as in S3, so that V(team-a)
+        includes V(team-abc/x). If not set, all objects of the bucket.
+      - It limits the actions on objects. V(s3:ListBucket) is granted on the whole bucket without a
+        condition, so that the names of all objects can be listed, because clusters and AWS SDKs
+        check that the bucket exists by C(HeadBucket), which S3 authorizes as V(s3:ListBucket)
+        L(without a prefix, https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html).
+      - Anyscale keeps the files of a cloud under the prefixes V(org_.../cld_.../) of its bucket. The
+        role of clusters needs these.
+      - The managed statement for a prefix has a Sid that ends in a hash.
+    version_added: 0.9.0
+    type: str
+  preset:
+    description:
+      - The S3 actions that each role is allowed. V(all) is what Anyscale's Terraform module grants to
+        clusters, V(s3:ListBucket), V(s3:ListBucketMultipartUploads), V(s3:GetBucketLocation),
+        V(s3:PutObject), V(s3:GetObject), V(s3:DeleteObject), V(s3:ListMultipartUploadParts) and
+        V(s3:AbortMultipartUpload). V(required) is V(s3:ListBucket), V(s3:PutObject) and
+        V(s3:GetObject), which is what clusters cannot do without and what C(anyscale cloud verify)
+        looks for. V(read_only) is V(s3:ListBucket), V(s3:GetBucketLocation) and V(s3:GetObject), for
+        roles that only read; C(anyscale cloud verify) does not accept these.
+      - At most one of O(preset) and O(actions) can be set.
+    version_added: 0.9.0
+    type: str
+    choices: [all, required, read_only]
+    default: all
   actions:
     description:
-      - The S3 actions that each role is allowed, as full names. The default is what a cluster
-        needs.
-      - Roles with actions other than the default are in a separate statement, whose Sid ends in a
-        hash of the actions.
+      - The S3 actions that each role is allowed, as full names, instead of those of O(preset).
+      - Roles with actions other than those of O(preset=all) are in a separate statement, whose Sid
+        ends in a hash of the actions.
     type: list
     elements: str
-    default:
-      - s3:ListBucket
-      - s3:ListBucketMultipartUploads
-      - s3:GetBucketLocation
-      - s3:PutObject
-      - s3:GetObject
-      - s3:DeleteObject
-      - s3:ListMultipartUploadParts
-      - s3:AbortMultipartUpload
   state:
     description:
       - V(present) gives the roles access. It is refused for the role of the run itself, for a
         control-plane role of Anyscale, as far as it is known, and for roles of AWS. No cluster may
         run with these.
-      - V(absent) removes the roles from every statement that allows them something by name,
-        including unmanaged statements. A policy that has no statement left is deleted.
+      - V(absent) removes the roles from every statement of the bucket's policy that allows them
+        something by name, including unmanaged statements, and from the lists of C(aws:PrincipalArn)
+        and C(aws:userid) in their conditions. A statement with such a list that becomes empty is
+        removed. A policy that has no statement left is deleted.
+      - Of a role's own policies, V(absent) removes only what is managed, whatever O(grant) is, the
+        bucket in statements of O(policy_name) with the Sid V(AnyscaleClusterAccess), and
+        O(policy_arn). A warning names everything that still gives the role access.
     type: str
     choices: [present, absent]
     default: present
@@ -103,7 +174,10 @@ seealso:
     description: The manual procedure.
     link: https://docs.anyscale.com/iam/manage-iam-roles
   - name: S3, PutBucketPolicy
-    description: The AWS operation that writes, besides C(DeleteBucketPolicy).
+    description: >-
+      An AWS operation that writes. The others are C(DeleteBucketPolicy), and, with a O(grant) other
+      than V(either) or O(state=absent), C(PutRolePolicy), C(DeleteRolePolicy), C(AttachRolePolicy)
+      and C(DetachRolePolicy).
     link: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
 author:
   - Rayfleet contributors (@rayfleet)
@@ -129,6 +203,29 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     var: access.granted_by
 
+- name: Give a role access by an inline policy of its own, since the bucket's policy is full
+  rayfleet.anyscale.s3_cloud_access:
+    bucket: anyscale-production-data
+    roles: [ray-team-a]
+    grant: role_policy
+    account_id: "123456789012"
+
+- name: Attach the policy of the platform team that grants the bucket
+  rayfleet.anyscale.s3_cloud_access:
+    bucket: anyscale-production-data
+    roles: [ray-team-a]
+    grant: role_policy
+    policy_arn: arn:aws:iam::123456789012:policy/anyscale-bucket
+    account_id: "123456789012"
+
+- name: Let a role read the data of one team
+  rayfleet.anyscale.s3_cloud_access:
+    bucket: anyscale-production-data
+    roles: [ray-readers]
+    prefix: team-a/
+    preset: read_only
+    account_id: "123456789012"
+
 - name: Remove a role's access, and deleted roles
   rayfleet.anyscale.s3_cloud_access:
     bucket: anyscale-production-data
@@ -147,7 +244,10 @@ reasons:
       V(dangling_principal_in_other_statement), an unmanaged statement contained one;
       V(unmanaged_statement_lost), another writer removed a statement during the run, and it was
       restored; V(access_present), a role had access, which O(state=absent) removes;
-      V(access_in_other_statement), it had access through an unmanaged statement.
+      V(access_in_other_statement), it had access through an unmanaged statement;
+      V(access_in_bucket_policy), the managed statement of the bucket's policy still gave access, which
+      O(grant=role_policy) removes; V(access_in_role_policy), the managed statement of the role's
+      inline policy, or O(policy_arn), still gave access, which O(grant=bucket_policy) removes.
   type: list
   elements: str
   returned: success
@@ -173,25 +273,46 @@ sid:
   returned: success
   sample: AnyscaleClusterAccess
 granted_by:
-  description: For each role's ARN, the statements that allow it at least one of the actions, by Sid
-    or position (V(#2)).
+  description: For each role's ARN, what allows it at least one of the actions, the statements of the
+    bucket's policy by Sid or position (V(#2)), and those of its own policies, as far as these were
+    read, by position, Sid and policy.
   type: dict
   returned: success
   sample:
     arn:aws:iam::123456789012:role/ray-team-a: [AllowAnyscaleResources]
+role_policies:
+  description: For each role's ARN, the inline policy as it is now or, in check mode, as it would be,
+    and as it was before a change. V(null) if there is none.
+  type: dict
+  returned: if O(state=absent), or if O(grant) is V(bucket_policy) or V(role_policy)
+  sample:
+    arn:aws:iam::123456789012:role/ray-team-a: {policy_name: AnyscaleClusterAccess, role_policy: null}
+attached:
+  description: For each role's ARN, whether O(policy_arn) is attached to it.
+  type: dict
+  returned: if O(policy_arn) is set, unless O(grant=either) and O(state=present)
+  sample:
+    arn:aws:iam::123456789012:role/ray-team-a: true
 bytes_used:
   description: The length of the policy, in bytes of compact JSON.
   type: int
   returned: success
   sample: 1204
 bytes_limit:
-  description: The maximum length that S3 accepts, in bytes.
+  description: The maximum length that S3 accepts, in bytes. S3 measures a form of its own, which may
+    be longer or shorter than RV(bytes_used), so that a policy near it causes a warning and is sent
+    all the same.
   type: int
   returned: success
   sample: 20480
+backup_files:
+  description: The files with what was replaced, one for each resource, in the order of the changes.
+  type: list
+  elements: str
+  returned: changed, with O(backup=true)
 backup_file:
-  description: The file with the bucket policy before and after the change. If the policy had to be
-    written more than once, the last file.
+  description: The last of the RV(backup_files). With O(grant=either) and O(state=present), it is the
+    one of the bucket policy. If a resource had to be written more than once, the last file.
   type: str
   returned: changed, with O(backup=true)
   sample: >-
@@ -244,15 +365,15 @@ error:
         /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.bucket_policy.anyscale-production-data-0cc175b9c0f1.json
 """
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
-    BucketPolicyModule,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    BucketAccessModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import run_module
 
 
 def main() -> None:
     """Run as a module."""
-    run_module(BucketPolicyModule)
+    run_module(BucketAccessModule)
 
 
 if __name__ == "__main__":

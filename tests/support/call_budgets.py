@@ -151,12 +151,16 @@ _NEW = {
 # most scenes have none. Before any change: in which account the cloud is registered.
 _JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
 _SOURCE = {"GetCallerIdentity": 1}
+# Before a bucket's policy is changed, and under its lock: whether a role's own policies give it the
+# access. The engine reads them to plan and to write, and after an offboarding to tell what is left.
+_OWN = {"ListAttachedRolePolicies": 2, "ListRolePolicies": 2}
+_OWN_LEFT = {"ListAttachedRolePolicies": 3, "ListRolePolicies": 3}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
     **_SOURCE,
-    **_JUDGE,
-    **{"GetRole": 6, "UpdateAssumeRolePolicy": 1},
+    **{name: count + _OWN[name] for name, count in _JUDGE.items()},
+    **{"GetRole": 8, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
     **{SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
@@ -186,7 +190,8 @@ SCENES: dict[str, Scene] = {
         {
             **_READS,
             **_SOURCE,
-            **{"GetRole": 2, "GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
+            **_OWN,
+            **{"GetRole": 4, "GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
         },
         {"bucket_policy": "foreign_reader"},
     ),
@@ -194,6 +199,7 @@ SCENES: dict[str, Scene] = {
         {
             **_READS,
             **_SOURCE,
+            **_OWN,
             **{"GetRole": 4, "ListRoles": 3, "ListUsers": 3},
             **{"GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
         },
@@ -242,7 +248,8 @@ SCENES: dict[str, Scene] = {
     "to be offboarded": Scene(
         {
             **_READS,
-            **{"GetCallerIdentity": 1, "GetRole": 3, "UpdateAssumeRolePolicy": 1},
+            **_OWN_LEFT,
+            **{"GetCallerIdentity": 1, "GetRole": 6, "UpdateAssumeRolePolicy": 1},
             **{"GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
             **{SEARCH: 3, RESOURCES: 1, CREATE: 1},
         },
@@ -260,6 +267,7 @@ _WRITE_TRUST = {**_READ_TRUST, "GetRole": 3, "UpdateAssumeRolePolicy": 1}
 _WRITE_BUCKET = {
     **_READ_BUCKET,
     **_SOURCE,
+    **_JUDGE,
     "GetRole": 1,
     "GetBucketPolicy": 3,
     "PutBucketPolicy": 1,
@@ -297,7 +305,11 @@ MODULE_SCENES: dict[str, Scene] = {
         module=_BUCKET,
     ),
     "access to be removed": Scene(
-        {**_READ_BUCKET, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
+        {
+            **_READ_BUCKET,
+            **_JUDGE,
+            **{"GetRole": 1, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1, "GetRolePolicy": 1},
+        },
         options={"state": "absent"},
         module=_BUCKET,
     ),

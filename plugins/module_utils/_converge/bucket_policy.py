@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Converge a bucket's policy, for the module ``s3_cloud_access``.
+"""A bucket's policy: its reads, its write, and what is planned of it for the roles of clusters.
 
 This module util is private to the collection.
 """
@@ -15,56 +15,47 @@ import re
 import time
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
-    anyscale_argument_spec,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
-    Registration,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
-    parse_bucket,
-    parse_role,
     partition_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.identity import read_identity
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
-    Connect,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
-    ConvergingModule,
-    Options,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
     PolicyPlanner,
-    PolicyReconciler,
     PolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_guard import (
     RoleGuard,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy_plan import (
+    without_resources,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_caller,
-    refuse_other_account,
-    wanted_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
-    InputError,
+    RefusedError,
     TaskError,
     option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
     Backup,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
+    by_identity,
+    is_complete_by_identity,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
@@ -74,6 +65,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     parse_policy,
     statements_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
     aws_principals,
     dangling_error,
@@ -87,9 +79,15 @@ _ACTION = re.compile(r"s3:[A-Za-z]+\Z")
 class LiveBucketPolicy(LivePolicy):
     """A live bucket policy, with the roles that it is planned for, or the error of a role that
     could not be read.
+
+    identities: the own policies of the roles whose plan depends on them, or why the caller may not
+    read them.
     """
 
     roles: t.Mapping[RoleReference, Role | TaskError] = dataclasses.field(default_factory=dict)
+    identities: t.Mapping[RoleReference, Identity | AwsError] = dataclasses.field(
+        default_factory=dict
+    )
 
     def role(self, reference: RoleReference) -> Role:
         """A role. Raises if it could not be read."""
@@ -123,6 +121,12 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         self._must_exist = must_exist
         self._existing = existing
         self._live_roles: dict[str, dict[str, t.Any]] = {}
+        self._identities: dict[RoleReference, Identity | AwsError | None] = {}
+        self._planners: list[BucketPlanner] = []
+
+    def serve(self, planner: BucketPlanner) -> None:
+        """Read the own policies of roles too where this plan depends on them."""
+        self._planners.append(planner)
 
     @property
     def resource(self) -> str:
@@ -140,7 +144,17 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
             reference: self._role_or_error(reference, bool(needs_ids))
             for reference in self._references
         }
-        return LiveBucketPolicy(self.resource, document, roles=roles)
+        arns = self.principals(document)
+        live = LiveBucketPolicy(self.resource, document, arns=arns, roles=roles)
+        needed = {
+            reference: None for planner in self._planners for reference in planner.in_doubt(live)
+        }
+        identities = {
+            reference: identity
+            for reference in needed
+            if (identity := self._identity(reference)) is not None
+        }
+        return dataclasses.replace(live, identities=identities)
 
     def write(self, live: LiveBucketPolicy, document: Document) -> None:
         """Replace the bucket policy, or delete it if it has no statements left."""
@@ -150,7 +164,7 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         try:
             self._bucket().put_policy(document)
         except AwsError as error:
-            raise _with_public_access_hint(error, document) from error
+            raise _with_length_hint(_with_public_access_hint(error, document)) from error
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         """The principals of the bucket's account."""
@@ -202,6 +216,22 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
         except TaskError as error:
             return error
 
+    def _identity(self, reference: RoleReference) -> Identity | AwsError | None:
+        """The own policies of a role, which are read once; ``None`` if it does not exist, which is for
+        others to say. What the caller may not read is unknown.
+        """
+        if reference not in self._identities:
+            try:
+                role = self.live_role(reference)
+                self._identities[reference] = read_identity(self._iam, role)
+            except RefusedError:
+                self._identities[reference] = None
+            except AwsError as error:
+                if error.code not in ("AccessDenied", "AccessDeniedException"):
+                    raise
+                self._identities[reference] = error
+        return self._identities[reference]
+
     def _role(self, reference: RoleReference, needs_id: bool) -> Role:
         """A role for the plan. IAM is called only if the reference does not say enough for this
         policy.
@@ -237,7 +267,12 @@ class BucketPolicyStore(PolicyStore[LiveBucketPolicy]):
 
 @dataclasses.dataclass(frozen=True)
 class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
-    """Roles have (or no longer have) access to the bucket."""
+    """Roles have (or no longer have) access to the bucket.
+
+    state: as the plan's. counts_own: whether access by a role's own policies is enough (with
+    ``absent``, whether it is told). policy_name, policy_arn: the role's own policies that are ours,
+    and that it loses with ``absent``.
+    """
 
     store: BucketPolicyStore = dataclasses.field(compare=False)
     role_guard: RoleGuard = dataclasses.field(compare=False)
@@ -245,6 +280,10 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
     state: str = "present"
     actions: tuple[str, ...] = bucket_policy_plan.ACTIONS
     prune: bool = False
+    prefix: str = ""
+    counts_own: bool = False
+    policy_name: str = ""
+    policy_arn: str = ""
 
     def plan(self, live: LiveBucketPolicy) -> Plan:
         """Plan the bucket policy."""
@@ -271,14 +310,69 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
                 "statement. AWS never reuses a unique ID.",
             )
 
+    def in_doubt(self, live: LiveBucketPolicy) -> list[RoleReference]:
+        """The roles whose own policies the plan depends on: those without all access by the bucket's
+        policy, or all that lose it, since it is said what they keep.
+        """
+        if not self.counts_own:
+            return []
+        known = [one for one in self.roles if isinstance(live.roles.get(one), Role)]
+        if self.state == "absent" or not known:
+            return known
+        wanted = self._want_of(live, known, live.document)
+        raws = statements_of(live.document)
+        return [
+            reference
+            for reference, role in zip(known, wanted.roles, strict=True)
+            if not bucket_policy_plan.has_access(raws, role, wanted)
+        ]
+
     def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_policy_plan.Wanted:
-        roles = tuple(live.role(reference) for reference in self.roles)
+        wanted = self._want_of(live, self.roles, document)
+        own_grants, unread = {}, {}
+        for reference, role in zip(self.roles, wanted.roles, strict=True):
+            identity = live.identities.get(reference)
+            if isinstance(identity, AwsError):
+                unread[role.arn] = identity.message
+            elif identity is not None:
+                identity = self._as_it_will_be(identity)
+                found = by_identity(identity, role, wanted.pairs(), wanted.now)
+                is_enough = is_complete_by_identity(
+                    found, identity, self.store.bucket, self.actions
+                )
+                if is_enough or (self.state == "absent" and found.sources):
+                    own_grants[role.arn] = found.sources
+        return dataclasses.replace(wanted, own_grants=own_grants, unread=unread)
+
+    def _as_it_will_be(self, identity: Identity) -> Identity:
+        """The own policies of a role, without what another stage of the same task takes away."""
+        if self.state != "absent":
+            return identity
+        is_revoked = bucket_policy_plan.OfBucket(self.store.bucket)
+        policies = [
+            dataclasses.replace(
+                named,
+                document=without_resources(named.document, bucket_policy_plan.SID, is_revoked),
+            )
+            if named.name == self.policy_name
+            else named
+            for named in identity.policies
+            if named.name != self.policy_arn
+        ]
+        return dataclasses.replace(identity, policies=tuple(policies))
+
+    def _want_of(
+        self, live: LiveBucketPolicy, references: t.Iterable[RoleReference], document: Document
+    ) -> bucket_policy_plan.Wanted:
+        """What is wanted for some roles, without what their own policies allow."""
+        roles = tuple(live.role(reference) for reference in references)
         return bucket_policy_plan.Wanted(
             bucket=self.store.bucket,
             roles=roles,
             state=self.state,
             partition=partition_of(roles[0].arn),
             actions=self.actions,
+            prefix=self.prefix,
             arns=live.arns,
             dangling=frozenset(document_unique_ids(document) - set(live.arns)),
             prune=self.prune,
@@ -292,7 +386,15 @@ def merged_planners(planners: t.Iterable[BucketPlanner]) -> list[BucketPlanner]:
     """
 
     def purpose(planner: BucketPlanner) -> tuple[t.Any, ...]:
-        return (planner.state, planner.actions, planner.prune)
+        return (
+            planner.state,
+            planner.actions,
+            planner.prune,
+            planner.prefix,
+            planner.counts_own,
+            planner.policy_name,
+            planner.policy_arn,
+        )
 
     groups = itertools.groupby(sorted(planners, key=purpose, reverse=True), purpose)
     merged = []
@@ -301,97 +403,6 @@ def merged_planners(planners: t.Iterable[BucketPlanner]) -> list[BucketPlanner]:
         roles = [role for planner in (first, *others) for role in planner.roles]
         merged.append(dataclasses.replace(first, roles=tuple(dict.fromkeys(roles))))
     return merged
-
-
-class BucketPolicyModule(ConvergingModule):
-    """The module s3_cloud_access."""
-
-    options: t.ClassVar[Options] = {
-        "bucket": {"type": "str", "required": True},
-        "roles": {"type": "list", "elements": "str"},
-        "cloud_id": {"type": "str"},
-        "actions": {"type": "list", "elements": "str", "default": list(bucket_policy_plan.ACTIONS)},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "prune_dangling_principals": {"type": "bool", "default": False},
-        **anyscale_argument_spec(),
-    }
-    rules: t.ClassVar[dict[str, t.Any]] = {
-        "required_one_of": [["roles", "cloud_id"]],
-    }
-
-    def __init__(
-        self,
-        params: t.Mapping[str, t.Any],
-        connect: Connect = AwsSession,
-        known: Known | None = None,
-    ) -> None:
-        super().__init__(params, connect, known)
-        self.bucket = parse_bucket(params["bucket"])
-        self._actions = _parse_actions(params["actions"])
-        self.roles = _wanted_roles(params, lambda: self.registration)
-
-    def reconciler(self) -> PolicyReconciler[LiveBucketPolicy]:
-        """The policy of the bucket."""
-        store = self.store(self.roles)
-        return PolicyReconciler(store, [self.planner(store)], self.clouds)
-
-    def store(
-        self, roles: t.Sequence[RoleReference], existing: t.Collection[RoleReference] = ()
-    ) -> BucketPolicyStore:
-        """The policy of the bucket, for these roles, of which some are known to exist."""
-        return BucketPolicyStore(
-            self.session,
-            self.bucket,
-            roles,
-            self.params.get("account_id"),
-            must_exist=self.params["state"] == "present",
-            existing=existing,
-        )
-
-    def planner(self, store: BucketPolicyStore) -> BucketPlanner:
-        """What the parameters want."""
-        return BucketPlanner(
-            store,
-            self.role_guard,
-            tuple(self.roles),
-            self.params["state"],
-            self._actions,
-            self.params["prune_dangling_principals"],
-        )
-
-
-def _wanted_roles(
-    params: t.Mapping[str, t.Any], registration: t.Callable[[], Registration]
-) -> list[RoleReference]:
-    if params.get("roles") is None:
-        return [wanted_role(params, registration)]
-    if not params["roles"]:
-        raise InputError("roles is an empty list.", "Set at least one role.")
-    references = [parse_role(value, "roles") for value in params["roles"]]
-    accounts = {reference.account_id for reference in references if reference.account_id}
-    if len(accounts) > 1:
-        raise InputError(
-            f"roles are in different accounts: {', '.join(sorted(accounts))}.",
-            "A bucket and its roles must be in the same account.",
-        )
-    for reference in references:
-        refuse_other_account(reference, params.get("account_id"), "roles")
-    return list(dict.fromkeys(references))
-
-
-def _parse_actions(actions: list[str]) -> tuple[str, ...]:
-    """Validate the actions. AWS accepts wildcards in them, but Anyscale's verification does not."""
-    for action in actions:
-        if not _ACTION.match(action):
-            raise InputError(
-                f"actions contains {action!r}, which is not the full name of an S3 action.",
-                "Use a full name without wildcards, such as s3:GetObject.",
-            )
-    if not actions:
-        raise InputError(
-            "actions is an empty list.", "Omit it to grant the actions that a cluster needs."
-        )
-    return tuple(dict.fromkeys(actions))
 
 
 def _with_public_access_hint(error: AwsError, document: Document) -> AwsError:
@@ -410,3 +421,15 @@ def _with_public_access_hint(error: AwsError, document: Document) -> AwsError:
         "every policy that contains it."
     )
     return AwsError(error.message, f"{error.remedy} {remedy}", **error.details)
+
+
+def _with_length_hint(error: AwsError) -> AwsError:
+    """S3 measures a form of its own, so that it alone can tell whether a policy is too long."""
+    if error.code != "MalformedPolicy" or "maximum allowed size" not in error.message:
+        return error
+    remedy = (
+        "Remove statements that are no longer needed, use another bucket for some of the clouds, or "
+        f"set {option('grant', 'cloud_iam_bucket_grant')} to role_policy, which grants the access by "
+        "the role's own policies."
+    )
+    return AwsError(error.message, remedy, **error.details)

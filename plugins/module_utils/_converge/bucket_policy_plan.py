@@ -13,12 +13,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import is_unique_id, parse_arn
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import grants
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import condition_lists
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
+    allows,
+    grants,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import any_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -44,6 +50,8 @@ SID = "AnyscaleClusterAccess"
 BYTES_LIMIT = 20 * 1024
 # Of the number that follows our Sid where another statement has it.
 _SID_DIGITS = 3
+# With a hash of what is granted, where that is not the usual.
+OUR_SID = re.compile(rf"{SID}(?:[0-9a-f]{{8}})?[0-9]{{0,{_SID_DIGITS}}}")
 BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
 OBJECT_ACTIONS = (
     "s3:PutObject",
@@ -53,6 +61,15 @@ OBJECT_ACTIONS = (
     "s3:AbortMultipartUpload",
 )
 ACTIONS = BUCKET_ACTIONS + OBJECT_ACTIONS
+# What a role is granted, by the name of the preset: what Anyscale's Terraform module grants; what
+# clusters cannot do without, which is what Anyscale's verification looks for; and to read alone.
+PRESETS = {
+    "all": ACTIONS,
+    "required": ("s3:ListBucket", "s3:PutObject", "s3:GetObject"),
+    "read_only": ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject"),
+}
+# By our count of a policy, from which on S3 may not accept it: it measures a form of its own.
+_BYTES_NEAR_LIMIT = BYTES_LIMIT * 95 // 100
 # Object actions without Object in their name.
 _OTHER_OBJECT_ACTIONS = (
     "s3:ListMultipartUploadParts",
@@ -65,8 +82,11 @@ _OTHER_OBJECT_ACTIONS = (
 class Wanted:
     """What one task wants of a bucket's policy.
 
-    roles: which get (or lose) access; actions: what each is granted; arns: the ARNs of existing
-    principals, by unique id;
+    roles: which get (or lose) access; state: ``released`` takes them out of our own statements
+    alone; actions: what each is granted; prefix: of the objects that it is granted on; arns: the
+    ARNs of existing principals, by unique id;
+    own_grants: the statements of their own policies that grant it, by ARN, for roles that have it
+    all by these (with ``absent``, any of it); unread: why these are not known, by ARN;
     dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
     statements too;
     sid: the Sid of our statement in this policy, which ``decide`` determines.
@@ -78,6 +98,9 @@ class Wanted:
     state: str = "present"
     partition: str = "aws"
     actions: tuple[str, ...] = ACTIONS
+    prefix: str = ""
+    own_grants: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    unread: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     dangling: frozenset[str] = frozenset()
     prune: bool = False
@@ -89,21 +112,50 @@ class Wanted:
         """The Sid of the one statement for all roles with the same actions, so that many clouds fit
         into a 20 KB policy.
         """
-        if set(self.actions) == set(ACTIONS):
-            return SID
-        return SID + hashlib.sha256(" ".join(sorted(self.actions)).encode()).hexdigest()[:8]
+        return sid_of(self.actions, self.prefix)
 
     @property
     def bucket_arn(self) -> str:
-        """The ARN of the bucket; its objects are this and ``/*``."""
+        """The ARN of the bucket."""
         return f"arn:{self.partition}:s3:::{self.bucket}"
+
+    @property
+    def objects_arn(self) -> str:
+        """What stands for the objects."""
+        return f"{self.bucket_arn}/{self.prefix}*"
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What our statements are on: the bucket and its objects, as far as an action is on them."""
+        return tuple(sorted({resource for _action, resource in self.pairs()}))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Each action with the resource that it applies to."""
         return [
-            (action, self.bucket_arn + ("/*" if _is_object_action(action) else ""))
+            (action, self.objects_arn if _is_object_action(action) else self.bucket_arn)
             for action in self.actions
         ]
+
+
+def sid_of(actions: t.Iterable[str], prefix: str = "") -> str:
+    """The Sid of our statement for these actions on the objects with a prefix."""
+    actions = sorted(actions)
+    if actions == sorted(ACTIONS) and not prefix:
+        return SID
+    words = " ".join([*actions, *([prefix] if prefix else [])])
+    return SID + hashlib.sha256(words.encode()).hexdigest()[:8]
+
+
+@dataclasses.dataclass(frozen=True)
+class OfBucket:
+    """Tells the resources of a bucket in statements: itself, and its objects."""
+
+    bucket: str
+
+    def __call__(self, resource: str) -> bool:
+        """Whether a resource is the bucket's, in whichever partition."""
+        name = resource.rpartition(":")[2].partition("/")[0]
+        return resource.startswith("arn:") and name == self.bucket
 
 
 def decide(document: Document, wanted: Wanted) -> Plan:
@@ -113,7 +165,8 @@ def decide(document: Document, wanted: Wanted) -> Plan:
     wanted = _with_sid(document, wanted)
     if wanted.prune:
         _refuse_last_exceptions(document, wanted)
-    return _absent(document, wanted) if wanted.state == "absent" else _present(document, wanted)
+    plan_state = {"present": _present, "absent": _absent, "released": _released}[wanted.state]
+    return plan_state(document, wanted)
 
 
 def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:
@@ -121,9 +174,12 @@ def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:
     named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
     return {
         role.arn: [
-            name
-            for name, raw in named
-            if any(grants(raw, role, *pair, wanted.arns) for pair in wanted.pairs())
+            *(
+                name
+                for name, raw in named
+                if any(grants(raw, role, *pair, wanted.arns) for pair in wanted.pairs())
+            ),
+            *wanted.own_grants.get(role.arn, ()),
         ]
         for role in wanted.roles
     }
@@ -147,8 +203,16 @@ def blocking_ids(document: Document, wanted: Wanted) -> dict[str, frozenset[str]
 
 def _present(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    warnings = (*_check_denies(raws, wanted), *_warn_of_changes(raws, wanted))
-    missing = [role for role in wanted.roles if not _has_access(raws, role, wanted)]
+    warnings = (
+        *_check_denies(raws, wanted),
+        *_warn_of_changes(raws, wanted),
+        *_warn_of_unread(raws, wanted),
+    )
+    missing = [
+        role
+        for role in wanted.roles
+        if role.arn not in wanted.own_grants and not has_access(raws, role, wanted)
+    ]
     parts = [_part(raw, wanted) for raw in raws]
     after = with_statements(document, _merged(parts, missing, wanted))
     return _plan(document, after, wanted, _reasons_present(raws, missing, wanted), warnings)
@@ -164,7 +228,19 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
         reasons.append("access_in_other_statement")
     if _has_dangling([raw for raw in raws if _is_ours(raw, wanted)], wanted):
         reasons.append("dangling_principal")
-    return _plan(document, after, wanted, reasons, ())
+    return _plan(document, after, wanted, reasons, _what_still_grants(after, wanted))
+
+
+def _released(document: Document, wanted: Wanted) -> Plan:
+    """The roles have access by their own policies, and leave our statements here."""
+    raws = statements_of(document)
+    warnings = _check_denies(raws, wanted)
+    ours = [raw for raw in raws if _is_of_ours(raw, wanted)]
+    kept = [_without_roles(raw, wanted) if raw in ours else raw for raw in raws]
+    left = [raw for raw in kept if raw is not None]
+    after = with_statements(document, _without_dangling(left, wanted))
+    reasons = ["access_in_bucket_policy"] * (left != raws)
+    return _plan(document, after, wanted, reasons, warnings)
 
 
 def _plan(
@@ -179,14 +255,8 @@ def _plan(
     if not reasons:
         after = document
     used = len(compact_json(after).encode()) if statements_of(after) else 0
-    if reasons and used > BYTES_LIMIT:
-        raise RefusedError(
-            f"The policy of bucket {wanted.bucket} would be {used} bytes long; S3 allows at most "
-            f"{BYTES_LIMIT}.",
-            "Remove statements that are no longer needed, or use another bucket for these clouds.",
-            bytes_used=used,
-            bytes_limit=BYTES_LIMIT,
-        )
+    if reasons and used > _BYTES_NEAR_LIMIT:
+        warnings = (*warnings, _near_limit(used))
     return Plan(
         before=document,
         after=after,
@@ -200,6 +270,13 @@ def _plan(
             "bytes_used": used,
             "bytes_limit": BYTES_LIMIT,
         },
+    )
+
+
+def _near_limit(used: int) -> str:
+    return (
+        f"The policy is {used} bytes long; S3 accepts at most {BYTES_LIMIT} bytes of a form of its "
+        "own, which may be longer or shorter. Remove statements that are no longer needed."
     )
 
 
@@ -242,6 +319,16 @@ def _warn_of_changes(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...
                 f"for {', '.join(carried)}. Condition: {compact_json(raw['Condition'])}"
             )
     return tuple(warnings)
+
+
+def _warn_of_unread(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
+    """Warn where it is not known whether a role has access by its own policies already."""
+    return tuple(
+        f"The own policies of {role.arn} could not be read, so that it gets access by the bucket's "
+        f"policy, whatever they allow: {wanted.unread[role.arn]}"
+        for role in wanted.roles
+        if role.arn in wanted.unread and not has_access(raws, role, wanted)
+    )
 
 
 def _has_dangling(ours: list[RawStatement], wanted: Wanted) -> bool:
@@ -311,7 +398,7 @@ def _our_statement(principals: t.Iterable[str], wanted: Wanted) -> RawStatement:
         "Effect": "Allow",
         "Principal": {"AWS": sorted(principals)},
         "Action": list(wanted.actions),
-        "Resource": [wanted.bucket_arn, f"{wanted.bucket_arn}/*"],
+        "Resource": list(wanted.resources),
     }
 
 
@@ -357,16 +444,21 @@ def _refuse_last_exceptions(document: Document, wanted: Wanted) -> None:
 
 
 def _without_roles(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
+    """A statement without the roles, where it allows them something by name."""
     if raw["Effect"] != "Allow":
         return raw
     removed = {role.arn for role in wanted.roles} | {
         role.unique_id for role in wanted.roles if role.unique_id
     }
     sessions = tuple(role.sessions for role in wanted.roles)
-    return without_principals(raw, "AWS", lambda name: name in removed or name.startswith(sessions))
+    left = without_principals(raw, "AWS", lambda name: name in removed or name.startswith(sessions))
+    for role in wanted.roles:
+        left = left and condition_lists.without_role(left, role)
+    return left
 
 
-def _has_access(raws: list[RawStatement], role: Role, wanted: Wanted) -> bool:
+def has_access(raws: t.Iterable[RawStatement], role: Role, wanted: Wanted) -> bool:
+    """Whether statements of the bucket's policy together grant a role all that is wanted."""
     return all(
         any(grants(raw, role, *pair, wanted.arns) for raw in raws) for pair in wanted.pairs()
     )
@@ -394,6 +486,59 @@ def _check_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     return tuple(warnings)
 
 
+def _what_still_grants(document: Document, wanted: Wanted) -> tuple[str, ...]:
+    """Name what still gives a role access that is out of all statements that name it."""
+    return tuple(
+        warning
+        for role in wanted.roles
+        for warning in (
+            *_statements_that_still_grant(document, role, wanted),
+            *_own_policies_that_still_grant(role, wanted),
+        )
+    )
+
+
+def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted) -> t.Iterator[str]:
+    has_own = bool(wanted.own_grants.get(role.arn)) or role.arn in wanted.unread
+    for index, raw in enumerate(statements_of(document)):
+        where = describe_statement(raw, index)
+        found = any_of(allows(raw, role, *pair, wanted.arns, wanted.now) for pair in wanted.pairs())
+        if found is not False:
+            may = "still allows" if found else "may still allow"
+            yield (
+                f"{where} {may} {role.arn} access without naming it. Narrow that statement if the "
+                "role must not have access."
+            )
+        elif has_own and _is_for_account(raw, role, wanted):
+            yield (
+                f"{where} allows access to account {role.account_id}, and so to {role.arn} as far "
+                "as its own policies allow it."
+            )
+
+
+def _is_for_account(raw: RawStatement, role: Role, wanted: Wanted) -> bool:
+    """Whether a statement leaves it to the account's own policies who has access."""
+    statement = canonical(raw, wanted.arns)
+    return (
+        statement.effect == "Allow"
+        and ("AWS", role.account_id) in (statement.principals or ())
+        and any(statement.includes_action(action) for action in wanted.actions)
+    )
+
+
+def _own_policies_that_still_grant(role: Role, wanted: Wanted) -> t.Iterator[str]:
+    if sources := wanted.own_grants.get(role.arn):
+        yield (
+            f"{', '.join(sources)} still allows {role.arn} access, or may do so. Remove it from "
+            "there if the role must not have access."
+        )
+    elif role.arn in wanted.unread:
+        yield (
+            f"Whether the own policies of {role.arn} still allow it access could not be found out: "
+            f"{wanted.unread[role.arn]}"
+        )
+
+
 def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     """Warn if AWS still shows an existing principal as its unique id: that is enough for access,
     but not for Anyscale's verification.
@@ -405,7 +550,7 @@ def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, 
         f"The policy of bucket {wanted.bucket} gives {role.arn} access by its unique id "
         f"{role.unique_id}; 'anyscale cloud verify' expects the ARN and will not find it."
         for role in wanted.roles
-        if _has_access(raws, role, wanted) and not _has_access(raws, role, without_arns)
+        if has_access(raws, role, wanted) and not has_access(raws, role, without_arns)
     )
 
 
@@ -416,6 +561,12 @@ def _with_sid(document: Document, wanted: Wanted) -> Wanted:
     replaced = [raw for raw in statements_of(document) if _part(raw, wanted).is_replaced]
     sid = replaced[0]["Sid"] if replaced else free_sid(document, wanted.usual_sid)
     return dataclasses.replace(wanted, sid=sid)
+
+
+def _is_of_ours(raw: RawStatement, wanted: Wanted) -> bool:
+    """Whether a statement has a Sid of ours, for whatever actions, and only roles as principals."""
+    is_named = OUR_SID.fullmatch(str(raw.get("Sid") or ""))
+    return bool(is_named) and _has_only_role_principals(raw, wanted)
 
 
 def _is_ours(raw: RawStatement, wanted: Wanted) -> bool:

@@ -71,9 +71,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restor
     Same,
     Verdict,
     decide,
+    regained_by_role,
     regained_principals,
     single_resource,
     written_for,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_attachment import (
+    AttachmentReconciler,
+    LiveAttachment,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy import (
+    RolePolicyStore,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
@@ -85,12 +93,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     COMPUTE_CONFIG,
     IAM_MAPPING,
+    ROLE_ATTACHMENT,
+    ROLE_POLICY,
     TRUST_POLICY,
     Backup,
     read,
     unsigned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
+    Document,
     parse_policy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
@@ -152,7 +163,7 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
         verdict = self.wanted.verdict(
             display(live.document),
             lambda one, other: policies_equal(one, other, live.arns),
-            regained_principals(earlier, live.document, live.arns),
+            self._regained(earlier, live),
         )
         document = earlier if verdict.reason else live.document
         reasons = (verdict.reason,) if verdict.reason else ()
@@ -164,12 +175,20 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
         role of AWS cannot be changed either.
         """
         first = self.wanted.first
-        if first.kind == TRUST_POLICY:
+        if "role_arn" in first.target:
             refuse_reserved(first.target["role_arn"])
         refuse_dangling(plan.after, live.resource, self.iam.principals)
         refuse_deleted_arns(
             plan.before, plan.after, live.resource, first.account_id, self.iam.principals
         )
+
+    def _regained(self, earlier: Document, live: LivePolicy) -> t.Sequence[str]:
+        """The principals that would be allowed something again. Policies of roles name none: they
+        are for the role.
+        """
+        if self.wanted.first.kind == ROLE_POLICY:
+            return regained_by_role(self.wanted.first.target["role_arn"], earlier, live.document)
+        return regained_principals(earlier, live.document, live.arns)
 
 
 def _policy_reconciler(wanted: _Restore, session: AwsSession) -> Reconciler[t.Any]:
@@ -178,6 +197,8 @@ def _policy_reconciler(wanted: _Restore, session: AwsSession) -> Reconciler[t.An
     if first.kind == TRUST_POLICY:
         # The account is in the ARN; the option account_id is not what names it here.
         store = TrustPolicyStore(iam, parse_role(first.target["role_arn"]), account_id=None)
+    elif first.kind == ROLE_POLICY:
+        store = _role_policy_store(first, iam)
     else:
         store = BucketPolicyStore(session, first.target["bucket"], (), first.account_id)
     versions = [
@@ -186,6 +207,35 @@ def _policy_reconciler(wanted: _Restore, session: AwsSession) -> Reconciler[t.An
     return PolicyReconciler(
         store, [_PolicyRestorer(wanted, store, iam)], written_for(wanted.backups), versions
     )
+
+
+def _role_policy_store(first: Backup, iam: Iam) -> RolePolicyStore:
+    role = parse_role(first.target["role_arn"])
+    name = first.target["policy_name"]
+    return RolePolicyStore(iam, role, name, account_id=None, reads_own=False)
+
+
+class _AttachmentRestorer(AttachmentReconciler):
+    """Attach a managed policy to a role again, or detach it, as it was before."""
+
+    def __init__(self, wanted: _Restore, iam: Iam, clock: Clock = SYSTEM_CLOCK) -> None:
+        target = wanted.first.target
+        role, clouds = parse_role(target["role_arn"]), written_for(wanted.backups)
+        super().__init__(iam, role, target["policy_arn"], None, clouds, clock)
+        self._wanted = wanted
+
+    def plan(self, live: LiveAttachment) -> Plan:
+        """Plan the attachment."""
+        before = self.document(live.is_attached)
+        regained = [live.role_arn] if self._wanted.first.before and not before else []
+        verdict = self._wanted.verdict(before, lambda one, other: bool(one == other), regained)
+        after = self._wanted.first.before if verdict.reason else before
+        reasons = (verdict.reason,) if verdict.reason else ()
+        return Plan(before, after, reasons, verdict.warnings, {"document": after})
+
+    def guard(self, live: LiveAttachment, plan: Plan) -> None:
+        """A role of AWS cannot be changed."""
+        refuse_reserved(live.role_arn)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -367,6 +417,8 @@ class RestoreModule(ConvergingModule):
             return _mapping_reconciler(self._wanted, self._anyscale)
         if self._anyscale is not None:
             return _ComputeConfigReconciler(self._wanted, self._anyscale)
+        if self._wanted.first.kind == ROLE_ATTACHMENT:
+            return _AttachmentRestorer(self._wanted, Iam(self.session))
         return _policy_reconciler(self._wanted, self.session)
 
 

@@ -90,6 +90,15 @@ def regained_principals(
     return tuple(sorted(_allowed(earlier, arns) - _allowed(live, arns)))
 
 
+def regained_by_role(role_arn: str, earlier: Document, live: Document) -> tuple[str, ...]:
+    """The role of a policy, if the earlier one allows it something and the live one nothing."""
+
+    def allows(document: Document) -> bool:
+        return any(raw["Effect"] == "Allow" for raw in statements_of(document))
+
+    return (role_arn,) if allows(earlier) and not allows(live) else ()
+
+
 def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:
     statements = [canonical(raw, arns) for raw in statements_of(document)]
     allows = [statement for statement in statements if statement.effect == "Allow"]

@@ -27,7 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec imp
     aws_argument_spec,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
-    ACTIONS,
+    SID,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy_plan import (
     DEFAULT_QUOTA_CHARS,
@@ -150,7 +150,12 @@ class CloudSettings:
             "bucket": self.bucket,
             "roles": None if self.role is None else [self.role],
             "cloud_id": self._cloud_id_to_ask(),
-            "actions": list(ACTIONS),
+            "grant": self.bucket_grant,
+            "policy_name": self.bucket_policy_name or SID,
+            "policy_arn": self.bucket_policy_arn,
+            "prefix": self.bucket_prefix,
+            "preset": self.bucket_actions,
+            "actions": None,
             "prune_dangling_principals": self.prune_dangling_principals,
             "state": state,
         }

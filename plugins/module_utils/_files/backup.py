@@ -27,6 +27,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_account_id,
     parse_bucket,
     parse_cloud_id,
+    parse_policy_arn,
+    parse_policy_name,
     parse_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
@@ -52,6 +54,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 
 TRUST_POLICY, BUCKET_POLICY, COMPUTE_CONFIG = "trust_policy", "bucket_policy", "compute_config"
 IAM_MAPPING = "iam_mapping"
+ROLE_POLICY, ROLE_ATTACHMENT = "role_policy", "role_attachment"
 
 _SCHEMA_VERSION = 1
 _SIGNATURE = "signature"
@@ -64,6 +67,11 @@ _TARGETS = {
     IAM_MAPPING: (
         ("cloud_id", "resource_id"),
         "Cloud IAM mapping of resource {resource_id} of cloud {cloud_id}",
+    ),
+    ROLE_POLICY: (("role_arn", "policy_name"), "inline policy {policy_name} of role {role_arn}"),
+    ROLE_ATTACHMENT: (
+        ("role_arn", "policy_arn"),
+        "attachment of policy {policy_arn} to role {role_arn}",
     ),
 }
 _OF_ANYSCALE = (COMPUTE_CONFIG, IAM_MAPPING)
@@ -87,7 +95,8 @@ class Backup:
     """A document before and after a task replaces it; ``None`` if there is none.
 
     target: what the document belongs to: ``role_arn``, ``bucket``, ``name`` and ``cloud_id``, or
-    ``resource_id`` and ``cloud_id``.
+    ``resource_id`` and ``cloud_id``, or ``role_arn`` with ``policy_name`` or ``policy_arn``. The
+    document of an attachment is the ARN.
     account_id: the AWS account; empty for a document at Anyscale whose account is unknown.
     clouds: the ids of the clouds that the document was written for; empty if unknown.
     """
@@ -122,6 +131,11 @@ class StoredBackup:
             and isinstance(found, str)
             and hmac.compare_digest(found.encode(), signature_of(signed, key).encode())
         )
+
+
+def attachment_of(policy_arn: str) -> dict[str, str]:
+    """The document of an attachment that exists."""
+    return {"PolicyArn": policy_arn}
 
 
 def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
@@ -362,11 +376,15 @@ def _check_target(backup: Backup) -> None:
     parse_account_id(backup.account_id)
     if backup.kind == BUCKET_POLICY:
         parse_bucket(backup.target["bucket"])
-    elif (
-        parse_role(backup.target["role_arn"], "role_arn").account_id != backup.account_id
-        or backup.before is None
-    ):
-        raise InputError("its trust policy is empty, or of another account than its role")
+        return
+    if parse_role(backup.target["role_arn"], "role_arn").account_id != backup.account_id:
+        raise InputError("it is of another account than its role")
+    if backup.kind == ROLE_POLICY:
+        parse_policy_name(backup.target["policy_name"])
+    elif backup.kind == ROLE_ATTACHMENT:
+        parse_policy_arn(backup.target["policy_arn"])
+    elif backup.before is None:
+        raise InputError("its trust policy is empty")
 
 
 def _check_document(backup: Backup, document: t.Any) -> None:
@@ -374,6 +392,9 @@ def _check_document(backup: Backup, document: t.Any) -> None:
         raise InputError("one of its documents is not a JSON object")
     if backup.kind == IAM_MAPPING:
         _check_iam_mapping(backup, document)
+    elif backup.kind == ROLE_ATTACHMENT:
+        if document != attachment_of(backup.target["policy_arn"]):
+            raise InputError("its attachment is of another policy")
     elif backup.kind != COMPUTE_CONFIG:
         parse_policy(document, "document")
     elif document["cloud_id"] != backup.target["cloud_id"]:

@@ -221,6 +221,16 @@ def anyscale_verifies(
     return found if found is not False else verified_by_identity(identity, bucket)
 
 
+def is_complete_by_identity(
+    found: Access, identity: Identity, bucket: str, actions: t.Iterable[str]
+) -> bool:
+    """Whether a role's own policies certainly allow all that is wanted, in a form that Anyscale's
+    verification finds, as far as it looks for the actions.
+    """
+    needed = VERIFIED_ACTIONS.intersection(actions)
+    return found.verdict is True and verified_by_identity(identity, bucket, needed)
+
+
 def _are_found(raws: t.Iterable[RawStatement], needed: t.Collection[str]) -> bool:
     """Whether statements name all needed actions. Their spelling counts, also its case."""
     names = {str(action) for raw in raws for action in as_list(raw.get("Action"))}

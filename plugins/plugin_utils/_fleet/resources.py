@@ -25,8 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     TO_ACCOUNT,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    BucketAccessModule,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
-    BucketPolicyModule,
     LiveBucketPolicy,
     merged_planners,
 )
@@ -285,7 +287,8 @@ class BucketPolicy(Resource):
         joint = super().joined(others)
         lives = [t.cast(LiveBucketPolicy, one.live) for one in (*others, self)]
         roles = {reference: role for live in lives for reference, role in live.roles.items()}
-        joint.live = dataclasses.replace(lives[-1], roles=roles)
+        identities = {one: found for live in lives for one, found in live.identities.items()}
+        joint.live = dataclasses.replace(lives[-1], roles=roles, identities=identities)
         return joint
 
     def plan_own(self, cloud: Cloud) -> Plan:
@@ -296,9 +299,9 @@ class BucketPolicy(Resource):
                 self._existing.update(self._module(settings).roles)
         return plan
 
-    def _module(self, settings: CloudSettings, fresh: bool = False) -> BucketPolicyModule:
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> BucketAccessModule:
         options = settings.bucket_options(self.state)
-        return BucketPolicyModule(options, self.services.connect(fresh), self.services.known)
+        return BucketAccessModule(options, self.services.connect(fresh), self.services.known)
 
 
 class _SameForAll(Resource):

@@ -29,6 +29,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
     COMPUTE_CONFIG,
+    ROLE_ATTACHMENT,
+    ROLE_POLICY,
     TRUST_POLICY,
     Backup,
 )
@@ -48,8 +50,18 @@ VARIABLES = (*role_users.VARIABLES, "cloud_iam_bucket", "cloud_iam_compute_confi
 
 # As the variable of the playbook, whose users read the messages, and as the option.
 _SWITCH = "rollback_only_named_documents (option only_named_documents)"
-# The reverse of the order in which onboarding writes.
-_ORDER = (COMPUTE_CONFIG, BUCKET_POLICY, TRUST_POLICY)
+# The reverse of the order in which onboarding writes. Of what grants access to a bucket, what was
+# written last is restored first, so that a role that moved from one way to the other keeps access.
+_ORDER = {
+    COMPUTE_CONFIG: 0,
+    BUCKET_POLICY: 1,
+    ROLE_POLICY: 1,
+    ROLE_ATTACHMENT: 1,
+    TRUST_POLICY: 2,
+}
+
+# The kind of key of all policies of a role.
+_OWN_POLICIES = "own_policies"
 
 _Key = tuple[str, ...]
 _Role = tuple[str, str]  # as role_identity
@@ -124,7 +136,11 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
         for name in ("account_id", "bucket", "compute_config")
     )
     documents: set[_Key] = {(COMPUTE_CONFIG, cloud.cloud_id, config)}
-    documents.update((TRUST_POLICY, *role_identity(account_id, role)) for role in cloud.named)
+    documents.update(
+        (kind, *role_identity(account_id, role))
+        for role in cloud.named
+        for kind in (TRUST_POLICY, _OWN_POLICIES)
+    )
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
     return Host(cloud, account_id, frozenset(documents))
@@ -147,7 +163,7 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
         for paths in files.values()
     ]
     documents.sort(key=lambda document: document.latest, reverse=True)
-    return sorted(documents, key=lambda document: _ORDER.index(document.first.kind))
+    return sorted(documents, key=lambda document: _ORDER[document.first.kind])
 
 
 def with_dependents(
@@ -181,6 +197,9 @@ def _dependents(document: Restorable, hosts: t.Mapping[str, Host]) -> t.Iterator
 
 def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
     """The roles that a document of a backup grants something."""
+    if backup.kind in (ROLE_POLICY, ROLE_ATTACHMENT):
+        role = role_identity(backup.account_id, backup.target["role_arn"])
+        return {role} if document else set()
     raws = statements_of(document) if document and backup.kind != COMPUTE_CONFIG else []
     if backup.kind == TRUST_POLICY:
         arn = backup.target["role_arn"]
@@ -253,4 +272,6 @@ def _key(backup: Backup) -> _Key:
         return TRUST_POLICY, *role_identity(backup.account_id, backup.target["role_arn"])
     if backup.kind == BUCKET_POLICY:
         return BUCKET_POLICY, backup.target["bucket"]
+    if backup.kind in (ROLE_POLICY, ROLE_ATTACHMENT):
+        return _OWN_POLICIES, *role_identity(backup.account_id, backup.target["role_arn"])
     return COMPUTE_CONFIG, backup.target["cloud_id"], backup.target["name"]

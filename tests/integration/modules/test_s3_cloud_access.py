@@ -474,11 +474,6 @@ REFUSALS: dict[str, tuple[Arrange, Json, tuple[str, ...]]] = {
         ("actions", "s3:*Object", "without wildcards"),
     ),
     "Deny without a Sid": (with_policy(TLS_ONLY, deny(sid="")), {}, ("tatement 2", ROLE_ARN)),
-    "a policy that is too large": (
-        with_policy(filler(20000)),
-        {},
-        (BUCKET, "20480", "another bucket"),
-    ),
 }
 
 
@@ -541,6 +536,17 @@ def test_a_policy_up_to_the_limit_is_written(scene: Sandbox, run_module: Run) ->
     put_bucket_policy(scene, BUCKET, policy(filler(19000)))
     result = run_module(MODULE, **GIVEN)
     assert 19000 < result["bytes_used"] < result["bytes_limit"] == 20480
+
+
+def test_a_policy_that_s3_finds_too_long(scene: Sandbox, run_module: Run) -> None:
+    """S3 alone can tell, so that check mode warns."""
+    put_bucket_policy(scene, BUCKET, policy(filler(20000)))
+    predicted = run_module(MODULE, check=True, **GIVEN)
+    assert warned(predicted, "bytes long", "20480")
+    failed = failure(run_module(MODULE, **GIVEN))
+    assert "role_policy" in failed["msg"]
+    assert "exceeds the maximum allowed size" in failed["msg"]
+    assert stored(scene) == [filler(20000)]
 
 
 def test_a_refusal_of_the_read_is_explained(scene: Sandbox, run_module: Run) -> None:
@@ -1089,4 +1095,5 @@ def test_each_reason_occurs(
 
 
 def test_each_documented_reason_has_a_case() -> None:
-    assert documented_reasons(MODULE) == set(REASONS)
+    moves = {"access_in_bucket_policy", "access_in_role_policy"}  # test_bucket_ways
+    assert documented_reasons(MODULE) == set(REASONS) | moves

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     Obstacles,
     decide,
+    regained_by_role,
     regained_principals,
     single_resource,
     written_for,
@@ -248,3 +249,11 @@ def test_documents_are_compared_by_their_meaning() -> None:
 def test_backups_that_are_not_of_one_document(backups: list[Backup]) -> None:
     with pytest.raises(InputError, match="files"):
         single_resource(backups)
+
+
+def test_a_role_regains_what_its_policy_allows_only_where_nothing_is_left() -> None:
+    grant, other = allow(Action="s3:*", Resource="*"), allow(Action="ec2:*", Resource="*")
+    assert regained_by_role("r", policy(grant), policy()) == ("r",)
+    assert regained_by_role("r", policy(grant), policy(deny(Action="*", Resource="*"))) == ("r",)
+    assert regained_by_role("r", policy(grant), policy(other)) == ()
+    assert regained_by_role("r", policy(), policy(other)) == ()

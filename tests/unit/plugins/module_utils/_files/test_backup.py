@@ -60,6 +60,23 @@ KINDS: dict[str, Backup] = {
     "a bucket policy that goes": Backup(
         "bucket_policy", {"bucket": "anyscale-prod"}, ACCOUNT, TRUST, None
     ),
+    "an inline policy that was not there": Backup(
+        "role_policy",
+        {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray-team-a", "policy_name": "Ours"},
+        ACCOUNT,
+        None,
+        TRUST,
+    ),
+    "an attachment that goes": Backup(
+        "role_attachment",
+        {
+            "role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray-team-a",
+            "policy_arn": "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+        },
+        ACCOUNT,
+        {"PolicyArn": "arn:aws:iam::aws:policy/AmazonS3FullAccess"},
+        None,
+    ),
     "a compute config": Backup(
         "compute_config", {"cloud_id": "cld_1", "name": "größe/../ 1"}, ACCOUNT, CONFIG, None
     ),
@@ -294,6 +311,32 @@ GARBAGE: dict[str, str] = {
     "a document that is a text": _content(before=json.dumps(TRUST)),
     "a document that is no policy": _content(before={"Statement": [{"Effect": "Perhaps"}]}),
     "a bucket that is a path": _content(kind="bucket_policy", target={"bucket": "../x"}),
+    "an inline policy without a name": _content(
+        kind="role_policy",
+        target={"role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray-team-a", "policy_name": "../x"},
+    ),
+    "an inline policy of another account's role": _content(
+        kind="role_policy",
+        target={"role_arn": "arn:aws:iam::333333333333:role/r", "policy_name": "Ours"},
+    ),
+    "an attachment of another policy": _content(
+        kind="role_attachment",
+        target={
+            "role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray-team-a",
+            "policy_arn": f"arn:aws:iam::{ACCOUNT}:policy/bucket",
+        },
+        before={"PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
+        after=None,
+    ),
+    "an attachment of what is no policy": _content(
+        kind="role_attachment",
+        target={
+            "role_arn": f"arn:aws:iam::{ACCOUNT}:role/ray-team-a",
+            "policy_arn": f"arn:aws:iam::{ACCOUNT}:role/x",
+        },
+        before={"PolicyArn": f"arn:aws:iam::{ACCOUNT}:role/x"},
+        after=None,
+    ),
     "a compute config of another cloud": _content(
         kind="compute_config", target={"cloud_id": "cld_2", "name": "n"}, before=CONFIG, after=None
     ),

@@ -31,6 +31,14 @@ def trust(role: str, account: str = ACCOUNT) -> Backup:
     )
 
 
+def own(kind: str, role: str, account: str = ACCOUNT) -> Backup:
+    """Of a role's own policies."""
+    target = {"role_arn": f"arn:aws:iam::{account}:role/{role}"}
+    if kind == "role_policy":
+        return Backup(kind, {**target, "policy_name": "Ours"}, account, None, {})
+    return Backup(kind, {**target, "policy_arn": "arn:aws:iam::aws:policy/x"}, account, None, {})
+
+
 def bucket(name: str, account: str = ACCOUNT) -> Backup:
     return Backup("bucket_policy", {"bucket": name}, account, None, {})
 
@@ -64,6 +72,9 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
     "a role of its own, in other letters": (trust("Ray-B"), "second", "second"),
     "the default role": (trust("cld_1-cluster_node_role"), "first", "first"),
     "a role of that name in another account": (trust("ray-b", OTHER), "third", "third"),
+    "an inline policy of a role of its own": (own("role_policy", "ray-b"), "second", "second"),
+    "an attachment to a role of its own": (own("role_attachment", "ray-b"), "second", "second"),
+    "an inline policy of a control-plane role": (own("role_policy", "control"), None, "first"),
     "a role that no cloud names": (trust("former"), None, "first"),
     "a bucket that clouds share": (bucket("bucket-1"), "first", "first"),
     "a bucket that no cloud names": (bucket("former", OTHER), None, "third"),
@@ -111,6 +122,16 @@ def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
         ("/z/1.json", "/x/6.json"),
         ("/z/4.json",),
     ]
+
+
+def test_a_role_that_moved_from_one_way_to_the_other_keeps_its_bucket() -> None:
+    """What was written last is put back first, of the bucket's policy and the role's own."""
+    for first, then in (
+        (bucket("b"), own("role_policy", "r")),
+        (own("role_policy", "r"), bucket("b")),
+    ):
+        documents = documents_of({"/x/1.json": first, "/x/2.json": then, "/x/0.json": trust("r")})
+        assert [one.first for one in documents] == [then, first, trust("r")]
 
 
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
