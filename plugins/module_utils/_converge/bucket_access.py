@@ -126,7 +126,8 @@ class BucketAccessModule(ConvergingModule):
         super().__init__(params, connect, known)
         self.bucket = parse_bucket(params["bucket"])
         self.roles = _wanted_roles(params, lambda: self.registration)
-        self.policy_name = parse_policy_name(params.get("policy_name") or SID)
+        name = params.get("policy_name")
+        self.policy_name = SID if name is None else parse_policy_name(name)
         self.policy_arn = _parse_policy_arn(params, self.roles)
         self._want = BucketWant(
             self.bucket, _parse_actions(params), _parse_prefix(params.get("prefix"))

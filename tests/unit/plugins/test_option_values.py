@@ -160,6 +160,10 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "dest": ("null", *_LINES),
     "bucket": ("boolean", "large number"),
+    **dict.fromkeys(("actions", "policy_arn"), ("null",)),
+    "policy_name": ("null", *_WORDS),
+    # The beginning of a key, which may have any characters but the wildcards of policies.
+    "prefix": ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
     "role": (*_WORDS, "ARN of another partition"),
     "roles": ("ARN of another partition", "numbers"),
     **dict.fromkeys(("default_role", "expected_role"), ("null", *_ROLE_ARNS, *_WORDS)),

@@ -432,6 +432,12 @@ class InAccount:
             name = arguments["RoleName"]
             arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
             return {"Role": {"RoleName": name, "RoleId": f"AROA{name}", "Arn": arn}}
+        lists = {
+            "list_attached_role_policies": "AttachedPolicies",
+            "list_role_policies": "PolicyNames",
+        }
+        if method in lists:
+            return {lists[method]: []}
         assert method == "get_bucket_policy"
         raise AwsError("There is no policy.", code="NoSuchBucketPolicy", status=404)
 
