@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.regist
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
+    account_of,
     parse_cloud_id,
     parse_instance_profile,
 )
@@ -73,6 +74,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     live_role,
     refuse_other_account,
+    refuse_other_cloud,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AnyscaleError,
@@ -104,13 +106,16 @@ JsonObject = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class LiveMapping(Live):
-    """The config of a cloud resource, which contains the mapping. ``kind``: what the service needs
-    to be told of the resource in each config.
+    """The config of a cloud resource, which contains the mapping.
+
+    kind: what the service needs to be told of the resource in each config. registered: what is
+    registered for this resource alone: each may be in an account of its own.
     """
 
     resource_id: str
     spec: JsonObject
     kind: t.Mapping[str, str]
+    registered: Registration
 
 
 class IamMappingStore:
@@ -142,7 +147,7 @@ class IamMappingStore:
         }
         target = {"cloud_id": self.cloud_id, "resource_id": resource_id}
         named = Backup(IAM_MAPPING, target, "", None, None).resource
-        return LiveMapping(named, resource_id, spec, kind)
+        return LiveMapping(named, resource_id, spec, kind, Registration(resources=(resource,)))
 
     def write(self, live: LiveMapping, spec: JsonObject) -> None:
         """Replace the config of the resource."""
@@ -389,20 +394,21 @@ class _RulesPlanner(MappingPlanner):
         """The cloud must be in the account, and each role that is wanted must be one for clusters
         that EC2 can be told by name.
         """
-        account_id, guard = self._module.params.get("account_id"), self._module.role_guard
+        account_id = self._module.params.get("account_id")
         if account_id:
-            guard.check_account(account_id)
+            refuse_other_cloud(account_id, self._module.cloud_id, live.registered)
         if self._module.wanted.state == ABSENT:
             return
         for rule in self._module.wanted.rules:
             try:
-                self._check_role(rule)
-            except RefusedError as error:
+                self._check_role(rule, live)
+            except TaskError as error:
                 raise _in_rule(rule, error) from error
 
-    def _check_role(self, rule: Rule) -> None:
+    def _check_role(self, rule: Rule, live: LiveMapping) -> None:
         iam = Iam(self._module.session)
         arn = live_role(iam, rule.role, self._module.params.get("account_id"))["Arn"]
+        refuse_other_cloud(account_of(arn), self._module.cloud_id, live.registered)
         self._module.role_guard.check_for_clusters(arn)
         name = rule.role.name
         if name in self._pending_profiles:
@@ -421,11 +427,11 @@ class _RulesPlanner(MappingPlanner):
             )
 
 
-def _in_rule(rule: Rule, error: RefusedError) -> RefusedError:
-    """An error about a role, for those who set it by a rule."""
+def _in_rule(rule: Rule, error: TaskError) -> TaskError:
+    """An error about a role, for those who set it by a rule. It stays of its kind."""
     remedy = error.remedy.replace(option("role"), f"the role of {rule.where}")
     message = f"The {rule.where} ({rule.selector!r}): {error.message}"
-    return RefusedError(message, remedy, **error.details)
+    return type(error)(message, remedy, **error.details)
 
 
 class IamMappingModule(ConvergingModule):

@@ -208,6 +208,19 @@ def account_of_another_cloud(sandbox: Sandbox) -> Json:
     return {}
 
 
+def resource_in_another_account(sandbox: Sandbox) -> Json:
+    sandbox.organization.add_resource(
+        CLOUD.cloud_id,
+        "second",
+        aws_config={"anyscale_iam_role_id": f"arn:aws:iam::{OTHER_ACCOUNT}:role/control-plane"},
+    )
+    return {"resource": "second"}
+
+
+def caller_in_another_account_than_the_resource(sandbox: Sandbox) -> Json:
+    return {**resource_in_another_account(sandbox), "account_id": None}
+
+
 def member(_sandbox: Sandbox) -> Json:
     return {"anyscale_token": MEMBER_TOKEN}
 
@@ -231,6 +244,11 @@ REFUSED: dict[Arrange, tuple[str, ...]] = {
     control_plane: ("rule 2 of rules", "control-plane role", "the role of rule 2"),
     arn_of_another_account: ("role of rule 2", f"account {OTHER_ACCOUNT}", "AWS account of its"),
     account_of_another_cloud: (f"registered at Anyscale in account {OTHER_ACCOUNT}",),
+    resource_in_another_account: (f"registered at Anyscale in account {OTHER_ACCOUNT}",),
+    caller_in_another_account_than_the_resource: (
+        "rule 1 of rules",
+        f"registered at Anyscale in account {OTHER_ACCOUNT}",
+    ),
     member: ("only an owner", "anyscale_token"),
     resource_of_another_cloud: ("not a resource of cloud", "vm-aws-us-west-2"),
     on_kubernetes: ("K8S on AWS",),
