@@ -37,6 +37,37 @@ plugin: rayfleet.anyscale.fleet_file
 defaults:
   compute_config: default-with-role
   assume_role_arn: arn:aws:iam::{account_id}:role/anyscale-onboarding
+
+---
+# The rules of the Cloud IAM mapping of many clouds at once: jobs and services run with one role of the
+# cloud's account, workspaces with another one, and no other cluster starts.
+plugin: rayfleet.anyscale.fleet_file
+allow:
+  accounts: ["123456789012", "210987654321"]
+  unlisted: include
+defaults:
+  assume_role_arn: arn:aws:iam::{account_id}:role/anyscale-onboarding
+  variables:
+    cloud_iam_assign: iam_mapping
+    cloud_iam_mapping_state: replaced
+    cloud_iam_mapping_fallback_rule: FAIL
+    cloud_iam_mapping_rules:
+      - selector: workload-type in (job, service)
+        role: ray-jobs
+      - selector: workload-type=workspace
+        role: "{cloud_id}-workspaces" # not {cloud}: members of the organization choose it
+clouds:
+  cld_4fxb3wsbdcq2n1p9: # has its own rules instead of all of those above
+    variables:
+      cloud_iam_mapping_rules:
+        - selector: project=speech
+          role: ray-speech
+  cld_2kq8m5rtyxw3v7zb: # keeps rules of other writers, and goes before one of them
+    variables:
+      cloud_iam_mapping_state: merged
+      cloud_iam_mapping_position:
+        at: before
+        selector: workload-type=job
 """
 
 import re

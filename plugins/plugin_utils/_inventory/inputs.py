@@ -114,6 +114,8 @@ class Inputs:
             # A compute config belongs to the cloud. Two hosts that publish the same one would
             # overwrite each other's versions.
             "cloud_iam_manage_compute_config": None if resource.is_primary else False,
+            # Each resource has a Cloud IAM mapping of its own.
+            "cloud_iam_mapping_resource": None if resource.is_primary else resource.resource_id,
             **{f"cloud_iam_{key}": settings[key] for key in INPUT_KEYS if key in settings},
             **settings.get("variables", {}),
         }

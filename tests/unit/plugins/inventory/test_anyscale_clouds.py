@@ -17,7 +17,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.inventory import anyscale_clouds
+from ansible_collections.rayfleet.anyscale.plugins.inventory import anyscale_clouds, fleet_file
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
+    parse_wanted,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    parse_settings,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     _CHECKS,
     INPUT_KEYS,
@@ -26,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts import build_fleet
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import (
     PLACEHOLDERS,
+    filled_in,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
     ALLOW_ALL,
@@ -49,6 +56,7 @@ FRAGMENTS = {
     "cache_connection",
     "cache_timeout",
 }
+FLEET_FILES = [document for document in yaml.safe_load_all(fleet_file.EXAMPLES) if document]
 EXAMPLES = [document for document in yaml.safe_load_all(anyscale_clouds.EXAMPLES) if document]
 
 
@@ -84,6 +92,24 @@ def test_the_example_of_a_fleet_file_is_one() -> None:
     assert parse_fleet_file(
         yaml.safe_load((INVENTORY / "fleet_file.example.yml").read_text())
     ).defaults
+
+
+@pytest.mark.parametrize("example", FLEET_FILES)
+def test_the_rules_of_documented_fleet_files_are_valid(example: dict[str, t.Any]) -> None:
+    """As the module cloud_iam_mapping reads them, for each cloud that has a section."""
+    parsed = parse_fleet_file(example)
+    for names in ([], *([name] for name in parsed.clouds)):
+        variables = parsed.settings(names).get("variables", {})
+        filled = filled_in(variables, dict.fromkeys(PLACEHOLDERS, "cld_1"))
+        settings = parse_settings({**filled, "cloud_iam_account_id": "123456789012"})
+        if settings.mapping_rules:
+            options = {
+                "rules": settings.mapping_rules,
+                "fallback_rule": settings.mapping_fallback_rule,
+                "position": settings.mapping_position,
+                "state": settings.mapping_state,
+            }
+            assert parse_wanted(options).rules
 
 
 def test_every_key_placeholder_fact_and_group_is_documented() -> None:

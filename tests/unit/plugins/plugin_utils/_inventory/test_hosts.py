@@ -439,6 +439,52 @@ class TestVariables:
             for name in ("speech", "speech.east")
         ] == [True, False]
 
+    def test_a_resource_that_is_not_primary_has_rules_of_its_own(self) -> None:
+        hosts, _messages = made([row("speech", resource(), resource(**EAST))])
+        east = hosts["speech.east"].variables
+        assert east["cloud_iam_mapping_resource"] == east["anyscale_resource_id"]
+        assert "cloud_iam_mapping_resource" not in hosts["speech"].variables
+
+    def test_rules_of_many_clouds_are_written_once(self) -> None:
+        """Placeholders are filled in within lists of dictionaries; a cloud of its own replaces the
+        whole list.
+        """
+        rules = [
+            {"selector": "workload-type in (job, service)", "role": "{cloud_id}-jobs"},
+            {
+                "selector": "project={cloud},user=ops+{region}@example.com",
+                "role": "arn:aws:iam::{account_id}:role/ray/ops",
+            },
+        ]
+        other = [{"selector": "project=ml", "role": "ray-ml"}]
+        hosts, _messages = made(
+            [row("speech"), row("vision", cloud_id="cld_2")],
+            {
+                "defaults": {
+                    "variables": {
+                        "cloud_iam_assign": "iam_mapping",
+                        "cloud_iam_mapping_rules": rules,
+                        "cloud_iam_mapping_position": {
+                            "at": "before",
+                            "selector": "project={cloud_id}",
+                        },
+                    }
+                },
+                "clouds": {"vision": {"variables": {"cloud_iam_mapping_rules": other}}},
+            },
+        )
+        found = {name: host.variables for name, host in hosts.items()}
+        assert found["speech"]["cloud_iam_mapping_rules"] == [
+            {"selector": "workload-type in (job, service)", "role": "cld_1-jobs"},
+            {
+                "selector": "project=speech,user=ops+us-west-2@example.com",
+                "role": f"arn:aws:iam::{ACCOUNT}:role/ray/ops",
+            },
+        ]
+        assert found["speech"]["cloud_iam_mapping_position"]["selector"] == "project=cld_1"
+        assert found["vision"]["cloud_iam_mapping_rules"] == other
+        assert {each["cloud_iam_assign"] for each in found.values()} == {"iam_mapping"}
+
     def test_the_only_resource_is_the_primary_one_even_where_the_api_does_not_say_so(self) -> None:
         assert only(is_default=None).variables["anyscale_is_default_resource"] is True
 
