@@ -249,8 +249,9 @@ checks:
           V(control_plane_pass_role_width), it cannot pass every role of the account.
           V(control_plane_instances), V(control_plane_services), it can launch and manage instances,
           and run services.
-        - V(bucket_access), the bucket's policy grants the role what clusters need. V(bucket_deny),
-          no statement denies it. V(bucket_account), V(bucket_region), the bucket is in the account
+        - V(bucket_access), V(control_plane_bucket_access), the bucket's policy or the role's own
+          policies grant the role, and the control-plane role, what they need. V(bucket_deny), no
+          statement denies it. V(bucket_account), V(bucket_region), the bucket is in the account
           and the region of the cloud. V(bucket_cors), Anyscale's console can show its files.
           V(bucket_dangling_principals), its policy names no deleted principal.
         - V(compute_config_override), the compute configs set the instance profile for every node

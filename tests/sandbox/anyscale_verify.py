@@ -6,15 +6,17 @@
 bucket.
 
 They are called as Anyscale's CLI calls them. Where the CLI only warns that the bucket is closed
-to the clusters' role, the verdict here is a failure.
+to the clusters' role, the verdict here is a failure. With ``strict`` it is that of ``--strict``.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
+import unittest.mock
 
 import boto3
+from anyscale import cloud_resource
 from anyscale.cli_logger import CloudSetupLogger
 from anyscale.cloud_resource import verify_aws_iam_roles, verify_aws_s3
 
@@ -52,9 +54,11 @@ class _Listener(CloudSetupLogger):
     error = print_red_error_message = confirm_missing_permission = warning
 
 
-def verify_cloud(session: boto3.Session, cloud: Cloud) -> Verdict:
+def verify_cloud(session: boto3.Session, cloud: Cloud, *, strict: bool = False) -> Verdict:
     """Ask Anyscale's code about a cloud, by a session in its account. This process's environment
     must lead to the sandbox.
+
+    The console is that of anyscale.com, whatever control plane the environment leads to.
     """
     roles = {
         "control_plane_role": cloud.control_plane_role_arn,
@@ -67,17 +71,22 @@ def verify_cloud(session: boto3.Session, cloud: Cloud) -> Verdict:
         anyscale_aws_account=CONTROL_PLANE_ACCOUNT,
         logger=on_roles,
         cloud_id=cloud.cloud_id,
-        strict=False,
+        strict=strict,
     )
-    bucket_exists = verify_aws_s3(
-        **roles,
-        aws_s3_id=f"arn:aws:s3:::{cloud.bucket_name}",
-        region=REGION,
-        logger=on_bucket,
-        strict=False,
-    )
+    with unittest.mock.patch.object(
+        cloud_resource, "ANYSCALE_CORS_ORIGIN", "https://*.anyscale.com"
+    ):
+        bucket_passes = verify_aws_s3(
+            **roles,
+            aws_s3_id=f"arn:aws:s3:::{cloud.bucket_name}",
+            region=REGION,
+            logger=on_bucket,
+            strict=strict,
+        )
+    if strict:
+        return Verdict(roles_pass, bucket_passes, (*on_roles.said, *on_bucket.said))
     closed = [words for words in on_bucket.said if "Data Plane role" in words]
     against_roles = [
         words for words in on_roles.said if cloud.role_name in words and not roles_pass
     ]
-    return Verdict(roles_pass, bucket_exists and not closed, (*against_roles, *closed))
+    return Verdict(roles_pass, bucket_passes and not closed, (*against_roles, *closed))

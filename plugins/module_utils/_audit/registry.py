@@ -19,11 +19,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.au
     judge_authority,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
-    bucket_access,
     bucket_account,
     bucket_dangling_principals,
     bucket_deny,
     bucket_region,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_access import (
+    bucket_access,
+    control_plane_bucket_access,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_cors import (
     bucket_cors,
@@ -238,12 +241,19 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         bucket_access,
-        "The bucket's policy grants the role access",
-        "The bucket's policy does not grant the role access, or not in the expected form",
+        "The role has access to the bucket",
+        "The role does not have all access to the bucket, or not in the expected form",
         f"{_ONBOARD}. If ``anyscale cloud verify`` fails with a traceback, replace the "
         "``NotPrincipal`` of the statement by a ``Principal``.",
         _BUCKET,
         ("access_missing", "statement_differs", "duplicate_statement"),
+    ),
+    Check(
+        control_plane_bucket_access,
+        "Anyscale has access to the bucket",
+        "Anyscale does not have access to the bucket, or not in the expected form",
+        "Add the statement in the remedy to a policy of the control-plane role. If a statement denies "
+        "it, exclude the role from that statement.",
     ),
     Check(
         bucket_deny,

@@ -239,13 +239,14 @@ def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> 
 NO_TRUST = {"trust_ec2": "fail", "trust_anyscale_verify": "fail"}
 NO_PROFILE = {"instance_profile_exists": "fail"}
 NO_ACCESS = {"bucket_access": "fail"}
+PART_OF_ACCESS = {"bucket_access": "warn"}
 NO_CONFIG = {"compute_config_override": "fail"}
 OTHER_CONFIG = {"compute_config_override": "fail", "effective_profile": "fail"}
 ROLE_AS_PROFILE = {"compute_config_override": "fail", "compute_config_arn_kind": "fail"}
 FOUND: dict[str, dict[str, str]] = {
     "vision-prod": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_CONFIG},
     "vision-dev": {**NO_ACCESS, **ROLE_AS_PROFILE, "effective_profile": "warn"},
-    "speech-prod": {**NO_ACCESS, **NO_CONFIG, "document_owner": "warn"},
+    "speech-prod": {**PART_OF_ACCESS, **NO_CONFIG, "document_owner": "warn"},
     "speech-dev": {"trust_anyscale_verify": "fail", **OTHER_CONFIG, "document_owner": "warn"},
     "search-prod": {"trust_ec2": "warn", **NO_ACCESS},
     "search-dev": {**NO_TRUST, **NO_PROFILE, **NO_ACCESS, **NO_CONFIG},
@@ -265,7 +266,7 @@ FOUND: dict[str, dict[str, str]] = {
         **ROLE_AS_PROFILE,
         "effective_profile": "fail",
     },
-    "robotics-prod": {**NO_TRUST, **NO_ACCESS, **NO_CONFIG},
+    "robotics-prod": {**NO_TRUST, **PART_OF_ACCESS, **NO_CONFIG},
 }
 
 
@@ -464,6 +465,10 @@ def no_access(sandbox: Sandbox) -> None:
     sandbox.client("s3", ACCOUNT).delete_bucket_policy(Bucket=CLOUD.bucket_name)
 
 
+def no_access_of_anyscale(sandbox: Sandbox) -> None:
+    _without_policy(sandbox, "S3BucketAccess")
+
+
 def access_by_the_role(sandbox: Sandbox) -> None:
     no_access(sandbox)
     put_role_policy(
@@ -575,6 +580,7 @@ PLANE = [
     "control_plane_pass_role_width",
     "control_plane_instances",
     "control_plane_services",
+    "control_plane_bucket_access",
 ]
 NO_LAUNCH = {"control_plane_pass_role": "fail", "control_plane_get_instance_profile": "fail"}
 # What is done, and all that is found then.
@@ -600,10 +606,12 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
         "control_plane_get_instance_profile": "fail",
         "control_plane_instances": "warn",
         "control_plane_services": "warn",
+        "control_plane_bucket_access": "fail",
     },
     launching_in_one_region: {
         "control_plane_pass_role": "warn",
         "control_plane_get_instance_profile": "warn",
+        "control_plane_bucket_access": "warn",
     },
     another_account_trusted: {"control_plane_trust": "fail"},
     any_role_passed: {"control_plane_pass_role_width": "warn"},
@@ -612,8 +620,9 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     no_registry: {"container_registry_access": "warn"},
     no_cors: {"bucket_cors": "warn"},
     no_access: NO_ACCESS,
-    access_by_the_role: {"bucket_access": "warn"},
-    denied_by_the_bucket: {"bucket_deny": "fail"},
+    access_by_the_role: {},
+    no_access_of_anyscale: {"control_plane_bucket_access": "fail"},
+    denied_by_the_bucket: {"bucket_deny": "fail", "control_plane_bucket_access": "fail"},
     denied_by_the_role: {"bucket_deny": "fail"},
     deleted_principal: {"bucket_dangling_principals": "warn"},
     another_region: {"bucket_region": "fail"},
@@ -656,7 +665,10 @@ BUCKETS: dict[str, tuple[str, Json]] = {
     "another account's": ("others-bucket", {"bucket_account": "fail"}),
     "not the cloud's": (
         "spare-bucket",
-        {"bucket_account": "warn", "bucket_access": "fail", "bucket_cors": "warn"},
+        {
+            **{"bucket_account": "warn", "bucket_cors": "warn"},
+            **dict.fromkeys(["bucket_access", "control_plane_bucket_access"], "fail"),
+        },
     ),
 }
 
@@ -744,7 +756,10 @@ NEEDED: dict[str, list[str]] = {
     ],
     "ListInstanceProfilesForRole": ["instance_profile_name", "effective_profile"],
     "GetBucketLocation": ["bucket_region"],
-    "GetBucketPolicy": ["bucket_access", "bucket_deny", "bucket_dangling_principals"],
+    "GetBucketPolicy": [
+        *("bucket_access", "control_plane_bucket_access"),
+        *("bucket_deny", "bucket_dangling_principals"),
+    ],
     "GetBucketTagging": ["document_owner"],
     "GetBucketCors": ["bucket_cors"],
     "ListRoles": ["bucket_dangling_principals"],
@@ -828,6 +843,7 @@ def test_a_bucket_that_nothing_may_be_read_of(in_sync: Sandbox, run_module: Run)
     assert statuses(look(run_module)) == dict.fromkeys(
         [
             "bucket_access",
+            "control_plane_bucket_access",
             "bucket_deny",
             "bucket_account",
             "bucket_region",

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The checks on the cloud's bucket: its account, its region, and whether the role can use it.
+"""The checks on the cloud's bucket: its account, its region, and what in its policy stands in the
+way.
 
 This module util is private to the collection. Pure: each function takes the facts and returns the
 outcome of its check.
@@ -11,9 +12,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-ove
 
 from __future__ import annotations
 
-import typing as t
-
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Outcome,
@@ -23,26 +21,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     unknown,
     warned,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
-    Wanted,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
-    allows,
-    by_identity,
-    grants,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
-    all_of,
-    any_of,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bucket import (
+    wanted_access,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
-    Document,
     RawStatement,
     describe_statement,
-    statement_name,
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
@@ -54,48 +39,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     document_unique_ids,
     statement_unique_ids,
 )
-
-_CONVERGE = onboard("s3_cloud_access")
-
-
-def bucket_access(facts: Facts) -> Outcome:
-    """Whether the bucket's policy grants the role all actions that clusters need."""
-    wanted, document = wanted_access(facts), facts.bucket_policy.get()
-    role = wanted.roles[0]
-    named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
-    granted_by = {
-        action: [name for name, raw in named if grants(raw, role, action, resource, wanted.arns)]
-        for action, resource in wanted.pairs()
-    }
-    evidence = {
-        "bucket": wanted.bucket,
-        "role": role.arn,
-        "granted_by": granted_by,
-        **_change(document, wanted),
-    }
-    missing = [pair for pair in wanted.pairs() if not granted_by[pair[0]]]
-    if not missing:
-        return _form_of_grant(document, wanted, evidence)
-    has_access = all_of(
-        _has_access(facts, wanted, action, resource) for action, resource in missing
-    )
-    what = (
-        f"The policy of bucket {wanted.bucket} does not grant the role "
-        f"{', '.join(action for action, _resource in missing)} by name"
-    )
-    if has_access:
-        return warned(
-            f"{what}, but a wildcard in it or the role's own policies grant it.",
-            _CONVERGE,
-            **evidence,
-        )
-    if has_access is None:
-        return warned(
-            f"{what}; whether another statement grants it depends on a condition.",
-            _CONVERGE,
-            **evidence,
-        )
-    return failed(f"{what}, and neither do the role's own policies.", _CONVERGE, **evidence)
 
 
 def bucket_deny(facts: Facts) -> Outcome:
@@ -226,86 +169,6 @@ def bucket_dangling_principals(facts: Facts) -> Outcome:
     )
 
 
-def wanted_access(facts: Facts) -> Wanted:
-    """The access that the role should have, with what is known of the principals that the bucket's
-    policy contains by unique ID.
-    """
-    role, unique_ids = facts.principal(), document_unique_ids(facts.bucket_policy.get())
-    arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
-    dangling = frozenset(unique_ids - set(arns)) if facts.principals.is_known else frozenset()
-    return Wanted(
-        facts.bucket.get(),
-        (role,),
-        partition=partition_of(role.arn),
-        arns=arns,
-        dangling=dangling,
-        now=facts.now,
-    )
-
-
-def wanted_policy(document: Document, wanted: Wanted) -> Document:
-    """The bucket's policy as the collection would write it, or as it is where the collection
-    refuses to write.
-    """
-    try:
-        return bucket_policy_plan.decide(document, wanted).after
-    except TaskError:
-        return document
-
-
-def _form_of_grant(document: Document, wanted: Wanted, evidence: dict[str, t.Any]) -> Outcome:
-    """The role has access. Whether 'anyscale cloud verify' can read the policy, and whether the
-    next run changes it.
-    """
-    raws, role = statements_of(document), wanted.roles[0]
-    unnamed = [
-        describe_statement(raw, index)
-        for index, raw in enumerate(raws)
-        if raw["Effect"] == "Allow" and "Principal" not in raw
-    ]
-    if unnamed:
-        reason = (
-            "The role has access, but 'anyscale cloud verify' fails with a traceback at "
-            f"{unnamed[0]}, which has no Principal."
-        )
-        return warned(
-            reason, "Replace its NotPrincipal by a Principal that names whom it allows.", **evidence
-        )
-    if not all(any(grants(raw, role, *pair, {}) for raw in raws) for pair in wanted.pairs()):
-        reason = (
-            f"The bucket's policy names the role by its unique ID {role.unique_id}. The role has "
-            "access, but 'anyscale cloud verify' looks for its ARN."
-        )
-        return warned(reason, **evidence)
-    if "after" in evidence:
-        return warned(
-            "The role has access, but the collection's statement in the bucket's policy has "
-            "drifted.",
-            _CONVERGE,
-            **evidence,
-        )
-    return passed(
-        f"The policy of bucket {wanted.bucket} grants the role all actions that clusters need.",
-        **evidence,
-    )
-
-
-def _has_access(facts: Facts, wanted: Wanted, action: str, resource: str) -> bool | None:
-    """Whether any statement of the bucket's policy, or else the role's own policies, allow the role
-    an action.
-    """
-    role = wanted.roles[0]
-    in_bucket = any_of(
-        allows(raw, role, action, resource, wanted.arns, wanted.now)
-        for raw in statements_of(facts.bucket_policy.get())
-    )
-    if in_bucket:
-        return True
-    pairs = [(action, resource)]
-    own = by_identity(facts.identity.get(), role, pairs, facts.now, facts.account_id)
-    return any_of([in_bucket, own.verdict])
-
-
 def _own_places(facts: Facts, action: str, resource: str) -> tuple[MatchedStatement, ...]:
     context = facts.principal().context(facts.now, action, facts.account_id)
     return judge(facts.identity.get(), Action(action, resource, context)).statements
@@ -320,8 +183,3 @@ def _denied(found: list[tuple[bool | None, str, RawStatement]]) -> Outcome | Non
         "Exclude the role from that statement.",
         statement=raw,
     )
-
-
-def _change(document: Document, wanted: Wanted) -> dict[str, t.Any]:
-    after = wanted_policy(document, wanted)
-    return {} if after == document else {"before": document, "after": after}

@@ -18,10 +18,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     ec2_service,
     partition_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
-    wanted_access,
-    wanted_policy,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.role import (
     wanted_trust,
 )
@@ -30,6 +26,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Outcome,
     passed,
     warned,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bucket import (
+    wanted_access,
+    wanted_policy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of

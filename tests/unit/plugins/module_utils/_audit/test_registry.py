@@ -14,9 +14,6 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket import (
-    wanted_access,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     Facts,
 )
@@ -27,6 +24,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
     CHECKS,
     Check,
     run_checks,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bucket import (
+    wanted_access,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy_plan,
@@ -134,14 +134,20 @@ HANGS_ON: dict[str, set[str]] = {
         "launches_use_the_config",
         "instances_run_with_the_role",
     },
-    "control_plane_arn": {"control_plane_trust", *BY_PLANE},
-    "control_plane_role": {"control_plane_trust"},
+    "control_plane_arn": {"control_plane_trust", "control_plane_bucket_access", *BY_PLANE},
+    "control_plane_role": {"control_plane_trust", "control_plane_bucket_access"},
     "control_plane_trust": {"control_plane_trust"},
-    "control_plane": BY_PLANE,
+    "control_plane": {"control_plane_bucket_access", *BY_PLANE},
     "registered_bucket": set(),
-    "bucket": {"bucket_access", "bucket_deny", "bucket_account", "bucket_region", "bucket_cors"},
+    "bucket": {
+        *("bucket_access", "control_plane_bucket_access", "bucket_deny"),
+        *("bucket_account", "bucket_region", "bucket_cors"),
+    },
     "bucket_region": {"bucket_region"},
-    "bucket_policy": {"bucket_access", "bucket_deny", "bucket_dangling_principals"},
+    "bucket_policy": {
+        *("bucket_access", "control_plane_bucket_access"),
+        *("bucket_deny", "bucket_dangling_principals"),
+    },
     "bucket_tags": {"document_owner"},
     "bucket_cors": {"bucket_cors"},
     "principals": set(),
@@ -211,7 +217,7 @@ def test_an_outcome_has_the_title_for_its_status() -> None:
     """Where the check is unknown, a name keeps its capital."""
     denied = {one["id"]: one["title"] for one in run_checks(facts(**trusting(TRUST_LAMBDA)))}
     assert denied["trust_ec2"] == "EC2 cannot assume the role, or only under a condition"
-    assert denied["bucket_access"] == "The bucket's policy grants the role access"
+    assert denied["bucket_access"] == "The role has access to the bucket"
     unread = {one["id"]: one["title"] for one in run_checks(facts(role=REFUSED))}
     assert unread["trust_ec2"] == "It is unknown whether EC2 can assume the role"
     assert (

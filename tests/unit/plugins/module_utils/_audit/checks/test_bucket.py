@@ -29,120 +29,17 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     ACCOUNT,
     BUCKET,
     BUCKET_ARN,
-    EIGHT,
     FORMER_ID,
-    LOOKALIKE,
     OBJECTS_ARN,
     OTHER_ACCOUNT,
     ROLE,
-    ROLE_B,
     ROLE_ID,
     TLS_ONLY,
-    allow,
     deny,
 )
 
-OURS_EDITED = {**ACCESS, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
-
-
 # By check: what is the case, the facts that differ, the status, and words of the reason.
 TABLE: dict[str, dict[str, Row]] = {
-    "bucket_access": {
-        "in two statements": (
-            access(
-                allow(Principal={"AWS": ROLE}, Action=EIGHT[:3], Resource=BUCKET_ARN),
-                allow(Principal={"AWS": ROLE}, Action=EIGHT[3:], Resource=OBJECTS_ARN),
-            ),
-            "pass",
-            BUCKET,
-        ),
-        "no policy": (access(), "fail", "neither do the role's own policies"),
-        "four of the eight": (
-            access(
-                {
-                    **ACCESS,
-                    "Action": ["s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:ListBucket"],
-                }
-            ),
-            "fail",
-            "s3:GetBucketLocation",
-        ),
-        "a role whose name contains it": (
-            access({**ACCESS, "Principal": {"AWS": LOOKALIKE}}),
-            "fail",
-            "s3:GetObject",
-        ),
-        "a former role of its name": (
-            access({**ACCESS, "Principal": {"AWS": FORMER_ID}}),
-            "fail",
-            "s3:GetObject",
-        ),
-        "the objects without the bucket": (
-            access({**ACCESS, "Resource": OBJECTS_ARN}),
-            "fail",
-            "s3:ListBucket",
-        ),
-        "a wildcard": (
-            access({**ACCESS, "Sid": "All", "Action": "*"}),
-            "warn",
-            "a wildcard in it or the role's own policies grant it",
-        ),
-        "a Condition": (
-            access({**ACCESS, "Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}),
-            "warn",
-            "depends on a condition",
-        ),
-        "the role's own policies": (
-            {**access(), **own(allow(Action=["s3:*"], Resource=[BUCKET_ARN, OBJECTS_ARN]))},
-            "warn",
-            "own policies grant it",
-        ),
-        "the role's own policies, in part": (
-            {**access(), **own(allow(Action="s3:*", Resource=OBJECTS_ARN))},
-            "fail",
-            "s3:ListBucket",
-        ),
-        "the role's own policies, refused": (
-            {**access(), "identity": REFUSED},
-            "unknown",
-            "refused",
-        ),
-        "a wildcard, with the role's own policies refused": (
-            {**access({**ACCESS, "Sid": "All", "Action": "*"}), "identity": REFUSED},
-            "warn",
-            "a wildcard in it",
-        ),
-        "the role's own policies, refused where they do not count": (
-            {"identity": REFUSED},
-            "pass",
-            "",
-        ),
-        "its unique id": (
-            {
-                **access({**ACCESS, "Principal": {"AWS": ROLE_ID}}),
-                "principals": Fact({ROLE_ID: ROLE}),
-            },
-            "warn",
-            "by its unique ID",
-        ),
-        "ours, edited, beside an unmanaged grant": (
-            access({**OURS_EDITED}, {**ACCESS, "Sid": "Team"}),
-            "warn",
-            "has drifted",
-        ),
-        "a statement without a Principal": (
-            access(
-                ACCESS, allow(NotPrincipal={"AWS": ROLE_B}, Action="s3:Get*", Resource=OBJECTS_ARN)
-            ),
-            "warn",
-            "traceback at Statement 2",
-        ),
-        "a Deny, which is another check": (
-            access(ACCESS, deny(Principal="*", Action="s3:*", Resource=OBJECTS_ARN)),
-            "pass",
-            "",
-        ),
-    },
     "bucket_deny": {
         "only without TLS": (access(ACCESS, TLS_ONLY), "pass", ""),
         "in the bucket's policy": (

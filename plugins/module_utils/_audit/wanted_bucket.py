@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The access to the bucket that the role should have, and the policy that would give it.
+
+This module util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    Wanted,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
+    document_unique_ids,
+)
+
+
+def wanted_access(facts: Facts) -> Wanted:
+    """The access that the role should have, with what is known of the principals that the bucket's
+    policy contains by unique ID.
+    """
+    role, unique_ids = facts.principal(), document_unique_ids(facts.bucket_policy.get())
+    arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
+    dangling = frozenset(unique_ids - set(arns)) if facts.principals.is_known else frozenset()
+    return Wanted(
+        facts.bucket.get(),
+        (role,),
+        partition=partition_of(role.arn),
+        arns=arns,
+        dangling=dangling,
+        now=facts.now,
+    )
+
+
+def wanted_policy(document: Document, wanted: Wanted) -> Document:
+    """The bucket's policy as the collection would write it, or as it is where the collection
+    refuses to write.
+    """
+    try:
+        return bucket_policy_plan.decide(document, wanted).after
+    except TaskError:
+        return document
