@@ -13,7 +13,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import Launches
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
+    Launches,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
@@ -22,7 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Fact,
     not_applicable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     instance_profile_plan,
 )

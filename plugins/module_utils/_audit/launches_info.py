@@ -22,7 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
     AnyscaleClient,
     anyscale_client,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import Launches
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
+    Launches,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info import (
     CloudInfoModule,

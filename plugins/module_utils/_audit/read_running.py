@@ -15,8 +15,10 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
     Launches,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
     read_compute_config,
     read_launches,
 )
@@ -32,10 +34,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import running_instances
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import (
     Instance,
     is_region_of,
-    running_instances,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,

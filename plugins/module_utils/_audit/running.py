@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
     Launch,
     Launches,
 )
@@ -33,7 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     not_applicable,
     unknown,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 
 WANTED, OTHER, OLDER_VERSION, CANNOT_TELL = VERDICTS = (
     "wanted",

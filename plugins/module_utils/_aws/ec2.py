@@ -11,10 +11,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.htm
 
 from __future__ import annotations
 
-import dataclasses
-import re
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 
 # Anyscale tags what it creates for a cloud so, and its permissions to terminate instances depend on
@@ -22,30 +21,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 _TAG = "anyscale-cloud-id"
 _STATES = ("pending", "running")
 _PAGE = 1000
-_REGION = re.compile(r"([a-z]{2,5}(?:-[a-z]+)+)-[0-9]{1,2}\Z")
-_PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Instance:
-    """A running instance. ``profile_arn`` is ``None`` if it has no instance profile."""
-
-    id: str
-    region: str
-    state: str
-    profile_arn: str | None
-
-
-def is_region_of(region: str, partition: str) -> bool:
-    """Whether a text is the name of a region of one of AWS's public partitions, and of that one:
-    signed requests are sent to the host that has it in its name.
-    """
-    found = _REGION.match(region)
-    if found is None:
-        return False
-    place = found[1].split("-")
-    near = _PARTITIONS.get(place[0]) or _PARTITIONS.get("-".join(place[:2]))
-    return partition == (near or "aws")
 
 
 def running_instances(session: AwsSession, region: str, cloud_id: str) -> list[Instance]:

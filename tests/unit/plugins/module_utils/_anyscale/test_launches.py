@@ -17,10 +17,12 @@ import urllib3
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
     KINDS,
     Launch,
     Launches,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
     read_compute_config,
     read_launches,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
     Launch,
     Launches,
 )
@@ -39,7 +39,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
     CHECKS,
     run_checks,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,

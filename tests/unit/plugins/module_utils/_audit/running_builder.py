@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_rows import (
     Launch,
     Launches,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Running
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.ec2 import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
     GONE,
     OTHER_PROFILE,
