@@ -146,7 +146,8 @@ role:
   returned: success
   sample: arn:aws:iam::123456789012:role/ray-team-a
 compute_configs:
-  description: The wanted compute configs that exist, each with its newest version.
+  description: The wanted compute configs that exist, each with its newest version. If one could not
+    be read, there is a warning.
   type: list
   elements: dict
   returned: success

@@ -763,3 +763,34 @@ def test_no_title_of_a_check_is_cut(open_report: Open, width: int) -> None:
     )
     assert page.locator(".bar-name").count() == len(TITLES)
     assert page.evaluate(cut) == 0
+
+
+def test_what_still_runs_with_another_role_is_one_table(open_report: Open) -> None:
+    """Of all clouds, as text, and each row leads to the check. Without these checks there is none."""
+    assert open_report(SMALL).page.locator("#running").is_hidden()
+    job = {
+        "kind": "job",
+        "id": "prodjob_1",
+        "name": "<b>nightly</b>",
+        "state": "RUNNING",
+        "compute_config": {"id": "cpt_1", "name": "team-a", "version": 2},
+        "instance_profiles": ["arn:aws:iam::222222222222:instance-profile/other"],
+        "verdict": "older_version",
+        "reason": "The newest version is 3.",
+    }
+    found = check("launches_use_the_config", "fail", evidence={"launches": [job]})
+    page = open_report({"vision-prod": result("vision-prod", found)}).page
+    assert page.locator("#running-count").inner_text() == "1 entry"
+    assert page.locator("#running-table td").all_inner_texts() == [
+        "vision-prod",
+        "job <b>nightly</b>",
+        "RUNNING",
+        "team-a:2",
+        "arn:aws:iam::222222222222:instance-profile/other",
+        "The newest version is 3.",
+    ]
+    page.click("#running-table button")
+    assert page.locator("#evidence-panel code.check-id").inner_text() == "launches_use_the_config"
+    passing = check("launches_use_the_config", "pass")
+    nothing = open_report({"vision-prod": result("vision-prod", passing)}).page
+    assert nothing.locator("#running-count").inner_text() == "Nothing that is known"

@@ -24,9 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api i
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
+from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import PATHS, STATES
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     PARTNER_ACCOUNT,
+    REGION,
     ROLE,
     Json,
     bucket_policy_of,
@@ -50,6 +52,7 @@ MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"
 ARCHIVE, UNARCHIVE = (
     f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive")
 )
+ONE_CONFIG = "GET /api/v2/compute_templates/{id}"
 UNKNOWN = "unknown"
 READS_PER_PAGE = 10
 
@@ -148,6 +151,42 @@ def _audit(_sandbox: Sandbox, run: Run) -> Seen:
     by_id = {check["id"]: check for check in result["checks"]}
     words = " ".join(check["reason"] for check in by_id.values() if check["status"] == UNKNOWN)
     return Seen({name: check["status"] for name, check in by_id.items()}, words)
+
+
+def _seed_launches(sandbox: Sandbox) -> None:
+    """One launch of each kind with the role, and an instance."""
+    sandbox.seed((IN_SYNC,))
+    name = {"name": {"equals": IN_SYNC.compute_config_name}}
+    (template,) = sandbox.organization.templates.search(name, 0.0)
+    for kind in STATES:
+        sandbox.organization.launch(kind, IN_SYNC.cloud_id, kind, template["id"])
+    sandbox.accounts.add_instance(ACCOUNT, REGION, IN_SYNC.cloud_id, ROLE)
+
+
+def _launches(_sandbox: Sandbox, run: Run) -> Seen:
+    result = run(
+        "cloud_launches_info",
+        cloud_id=IN_SYNC.cloud_id,
+        account_id=ACCOUNT,
+        compute_config=[IN_SYNC.compute_config_name],
+        aws=True,
+        **TOOLING,
+    )
+    if result.get("failed"):
+        return Seen({}, result["msg"])
+    judged = [*result["launches"], *result["instances"]]
+    unsure = [one for one in judged if one["verdict"] == "cannot_tell"]
+    facts = {one["kind"]: one["verdict"] for one in judged}
+    configs = [one["name"] for one in result["compute_configs"]]
+    return Seen(
+        {
+            "compute configs": configs or UNKNOWN,
+            **facts,
+            **dict.fromkeys([one["kind"] for one in unsure], UNKNOWN),
+            **dict.fromkeys(result["unread"], UNKNOWN),
+        },
+        " ".join([*result["warnings"], *(one["reason"] for one in unsure)]),
+    )
 
 
 def _seed_a_cloud(sandbox: Sandbox) -> None:
@@ -272,6 +311,17 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
         },
         _seed_for_an_audit,
         _audit,
+        spares=(ONE_CLOUD,),
+    ),
+    "what runs on a cloud": ReadOnlyUse(
+        {
+            **{"AssumeRole": 1, "GetRole": 1, "ListInstanceProfilesForRole": 1},
+            **{"DescribeInstances": 1, ONE_CLOUD: 1, RESOURCES: 1, MAPPING: 1, SEARCH: 1},
+            **{f"GET {path}": 1 for path in PATHS},
+            ONE_CONFIG: 1,
+        },
+        _seed_launches,
+        _launches,
         spares=(ONE_CLOUD,),
     ),
     "a node's identity": ReadOnlyUse(

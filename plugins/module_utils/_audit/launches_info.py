@@ -115,8 +115,6 @@ class CloudLaunchesModule(Module):
         launches = _read(lambda: judged_launches(facts))
         instances = _read(lambda: judged_instances(facts)) if self.params["aws"] else []
         found = running_of(facts).launches.value or Launches()
-        elsewhere = f"It does not run on AWS virtual machines: {facts.elsewhere}."
-        missing = elsewhere if facts.elsewhere else incomplete(found)
         plain: Json = _json.plain(
             {
                 "cloud_id": facts.cloud_id,
@@ -133,7 +131,7 @@ class CloudLaunchesModule(Module):
                 "unread": dict(found.unread),
             }
         )
-        warnings = [f"Cloud {facts.cloud_id}: {missing}"] if missing else []
+        warnings = [f"Cloud {facts.cloud_id}: {text}" for text in _warnings(facts, found)]
         return {"changed": False, **plain, "warnings": warnings}
 
     def facts(self) -> Facts:
@@ -144,6 +142,19 @@ class CloudLaunchesModule(Module):
             self.params["limit"], self.params["active_only"], self.params["aws"]
         )
         return dataclasses.replace(reader.facts(), running=running)
+
+
+def _warnings(facts: Facts, found: Launches) -> t.Iterator[str]:
+    """Why what is returned is not all that there is."""
+    if facts.elsewhere:
+        yield f"It does not run on AWS virtual machines: {facts.elsewhere}."
+        return
+    if incomplete(found):
+        yield incomplete(found)
+    for name, config in facts.compute_configs.items():
+        if config.obstacle:
+            reason = config.obstacle.outcome.reason
+            yield f"The newest version of {name} is not known, so none is called older. {reason}"
 
 
 def _read(judge: t.Callable[[], list[Judged]]) -> list[Judged]:

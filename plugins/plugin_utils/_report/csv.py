@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report as CSV: one row per check, with Prowler's names for the columns that it has.
+"""The audit's report as CSV: a row for each check, and for each launch or instance that runs with
+another role. The columns have Prowler's names, where it has them.
 
 This plugin util is private to the collection. Pure. As in the reports of Prowler
 (https://docs.prowler.com), semicolons separate the columns.
@@ -68,15 +69,42 @@ def to_csv(report: Json) -> t.Iterator[str]:
         yield text.getvalue()
         text.seek(0)
         text.truncate()
-        for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
+        for about in _rows(cloud):
             row = {
                 "TIMESTAMP": report["generated_at"],
                 "PROVIDER": "aws",
                 **_about_cloud(cloud),
-                **_about_check(cloud, check),
+                **about,
             }
             writer.writerow({column: _escape_formula(value) for column, value in row.items()})
     yield text.getvalue()
+
+
+def _rows(cloud: Json) -> t.Iterator[dict[str, t.Any]]:
+    """A row for each check, and for each thing that its evidence lists as running."""
+    for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
+        about = _about_check(cloud, check)
+        yield about
+        evidence = check.get("evidence") or {}
+        for one in (*evidence.get("launches", ()), *evidence.get("instances", ())):
+            yield {**about, **_about_running(about["FINDING_UID"], one)}
+
+
+def _about_running(finding: str, one: Json) -> dict[str, t.Any]:
+    """What differs for a launch or an instance from the check's row."""
+    status = "unknown" if one["verdict"] == "cannot_tell" else "fail"
+    is_instance = one["kind"] == "instance"
+    return {
+        "FINDING_UID": f"{finding}-{one['id']}",
+        "STATUS": status.upper(),
+        "STATUS_EXTENDED": one["reason"],
+        "SEVERITY": _SEVERITIES[status],
+        "SERVICE_NAME": "ec2" if is_instance else "anyscale",
+        "RESOURCE_TYPE": "AwsEc2Instance" if is_instance else f"Anyscale{one['kind'].title()}",
+        "RESOURCE_UID": one["id"],
+        "RESOURCE_NAME": one.get("name") or one["id"],
+        "CHANGE": None,
+    }
 
 
 def _not_audited(cloud: Json) -> Json:

@@ -34,6 +34,7 @@ _SCRIPTS = (
     "grid.js",
     "diff.js",
     "evidence.js",
+    "running.js",
     "paper.js",
     "page.js",
 )

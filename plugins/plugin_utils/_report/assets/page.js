@@ -141,6 +141,7 @@ drawHeadline();
 drawScorecard();
 drawFilters();
 drawKey();
+drawRunning();
 startGrid(openEvidence, sortBy);
 startEvidence();
 startPaper();

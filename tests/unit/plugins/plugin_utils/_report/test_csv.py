@@ -79,6 +79,31 @@ def test_a_fleet_has_a_row_for_each_check_and_for_each_error() -> None:
     assert all(row["STATUS_EXTENDED"] and row["CHECK_ID"] == "audit" for row in errors)
 
 
+def test_what_runs_with_another_role_has_rows_of_its_own() -> None:
+    """After the row of the check that lists it."""
+    about = {"reason": "It is another.", "instance_profiles": [], "state": "RUNNING"}
+    job = {"kind": "job", "id": "prodjob_1", "name": "=cmd", "verdict": "other", **about}
+    instance = {"kind": "instance", "id": "i-1", "verdict": "cannot_tell", **about}
+    found = rows(
+        {
+            "vision": result(
+                "vision",
+                check("launches_use_the_config", "fail", evidence={"launches": [job]}),
+                check("instances_run_with_the_role", "fail", evidence={"instances": [instance]}),
+            )
+        }
+    )
+    keys = ("STATUS", "RESOURCE_TYPE", "RESOURCE_UID", "RESOURCE_NAME")
+    of_role = ("FAIL", "AwsIamRole", "arn:aws:iam::222222222222:role/vision-ray", "vision-ray")
+    assert [tuple(row[key] for key in keys) for row in found] == [
+        of_role,
+        ("FAIL", "AnyscaleJob", "prodjob_1", "'=cmd"),
+        of_role,
+        ("UNKNOWN", "AwsEc2Instance", "i-1", "i-1"),
+    ]
+    assert len({row["FINDING_UID"] for row in found}) == 4
+
+
 def test_an_error_comes_before_the_unknown_checks() -> None:
     """So that it is not overlooked either."""
     found = rows({"vision": result("vision", check("trust_ec2", "unknown"))})
