@@ -12,6 +12,8 @@ version_added: 0.2.0
 description:
   - Runs on a node of a cluster and calls STS C(GetCallerIdentity) there, as C(aws sts
     get-caller-identity) does, with the credentials that the node's own programs get.
+  - With O(output), reads what that command printed instead, and calls nothing. The node then needs no
+    Ansible, and the module can run on the controller.
   - With O(expected_role), returns whether that is the role that the cluster should run with, and
     if not, why.
 extends_documentation_fragment:
@@ -41,6 +43,16 @@ options:
         RV(role_arn) has no path.
     type: bool
     default: true
+  output:
+    description:
+      - The whole text that C(aws sts get-caller-identity) printed on a node, in one of the formats of
+        the AWS CLI, that is JSON, YAML, text or a table, up to 10000 characters. No call is made, so
+        that O(look_up_role) and the options of the connection have no effect, and the path of a role is
+        not compared.
+      - It is an error if the text is another one, such as an error message of the CLI, or if its account
+        is not that of its ARN.
+    type: str
+    version_added: 0.9.0
   region:
     description:
       - The AWS region. Without it, the region that boto3 finds in the environment or in its
@@ -63,7 +75,7 @@ options:
     default: true
 requirements:
   - python >= 3.10
-  - boto3 >= 1.34
+  - boto3 >= 1.34, without O(output)
 notes:
   - The module has no options for credentials and is not in the action group
     V(rayfleet.anyscale.all), since the controller's credentials are not the node's.
@@ -87,6 +99,17 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: identity.matches
     fail_msg: "{{ identity.message }}"
+
+- name: Judge what somebody pasted from the terminal of a workspace
+  rayfleet.anyscale.cluster_identity_info:
+    expected_role: ray-team-a
+    output: |
+      {
+          "UserId": "AROAQ3EGSIJTZ5XEXAMPLE:i-0abc1234def567890",
+          "Account": "123456789012",
+          "Arn": "arn:aws:sts::123456789012:assumed-role/ray-team-a/i-0abc1234def567890"
+      }
+  delegate_to: localhost
 """
 
 RETURN = r"""

@@ -5,7 +5,7 @@
 """The identity of a cluster node in AWS, and whether it is the role that its cluster should run
 with: what the module ``cluster_identity_info`` does.
 
-This module util is private to the collection. ``read_identity`` calls AWS; the other functions are
+This module util is private to the collection. ``read_identity`` may call AWS; the other functions are
 pure. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 """
 
@@ -20,6 +20,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_arn,
     parse_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.caller_output import (
+    parse_output,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
@@ -28,6 +31,7 @@ ARGUMENT_SPEC: dict[str, dict[str, t.Any]] = {
     "expected_role": {"type": "str"},
     "default_role": {"type": "str"},
     "look_up_role": {"type": "bool", "default": True},
+    "output": {"type": "str"},
     "region": {"type": "str", "aliases": ["aws_region"]},
     "endpoint_url": {"type": "str", "aliases": ["aws_endpoint_url"]},
     "aws_ca_bundle": {"type": "path"},
@@ -92,10 +96,7 @@ class Verdict:
 def read_identity(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The module's result, except ``changed``."""
     expected, default = _role(params, "expected_role"), _role(params, "default_role")
-    session = AwsSession(params)
-    identity = _caller(session)
-    live_arn = _live_arn(session, identity) if params["look_up_role"] else None
-    identity = with_path(identity, live_arn)
+    identity, live_arn = _identity(params)
     if expected is None:
         return as_result(identity)
     verdict = judge(
@@ -107,6 +108,16 @@ def read_identity(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "reason": verdict.reason,
         "message": verdict.message,
     }
+
+
+def _identity(params: t.Mapping[str, t.Any]) -> tuple[Identity, str | None]:
+    """The caller, and its role's ARN where IAM was asked. What the CLI printed needs no call."""
+    if params.get("output") is not None:
+        return parse_identity(*parse_output(params["output"])), None
+    session = AwsSession(params)
+    identity = _caller(session)
+    live_arn = _live_arn(session, identity) if params["look_up_role"] else None
+    return with_path(identity, live_arn), live_arn
 
 
 def parse_identity(arn: str, user_id: str) -> Identity:

@@ -112,6 +112,19 @@ def test_a_node_returns_all_that_is_documented(sandbox: Sandbox, look: Look) -> 
     assert [call["operation"] for call in sandbox.calls()] == ["GetCallerIdentity", "GetRole"]
 
 
+def test_what_the_cli_printed_needs_no_call(sandbox: Sandbox, look: Look) -> None:
+    """And no credentials, so that it can be judged anywhere."""
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{ROLE}/{INSTANCE}"
+    output = f"{ACCOUNT}\t{arn}\tAROAEXAMPLE:{INSTANCE}\n"
+    right = look({}, output=output, expected_role=f"arn:aws:iam::{ACCOUNT}:role/ray/{ROLE}")
+    assert (right["matches"], right["instance_id"]) == (True, INSTANCE)
+    wrong = look({}, output=output, expected_role="other")
+    assert (wrong["matches"], wrong["reason"]) == (False, "another_role")
+    refused = failure(look({}, output="Unable to locate credentials", expected_role=ROLE))
+    assert refused["msg"].startswith("output has no Account")
+    assert sandbox.calls() == []
+
+
 def test_without_an_expectation_there_is_no_verdict(sandbox: Sandbox, look: Look) -> None:
     result = look(session(sandbox), check=True)
     assert result["role_name"] == ROLE

@@ -62,6 +62,7 @@ REFUSED: dict[str, str] = {
     "dest": "path",
     "files": "path",
     "limit": "large number",
+    "output": "shell",
     "needed_by": "blank",
     "clouds": "dictionary",
     "resource": "Jinja",

@@ -152,6 +152,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     ),
     "quota_chars": ("large number", "boolean"),
     "limit": ("boolean",),
+    "output": ("null",),
     **dict.fromkeys(("config", "authority"), _ANY_CONFIG),
     # Each key names a node group, and each text a role.
     "node_group_roles": (
