@@ -216,11 +216,17 @@ cloud:
           sample: cpt_8hxb3wsbdcq2n1p9
         node_groups:
           description:
-            - Of each node group, its C(deployment), its C(node_group) (V(head), a name, or
+            - Of each node group, its C(deployment), its C(node_group) (V(head_node), a name, or
               V(automatic workers) for those that Anyscale selects), the C(instance_profile_arn)
               that it gets, and the layer that it is C(decided_by).
             - V(compute_config), the compute config names it; V(cloud), it is registered for the
-              cloud; V(role_name), it has the name of the cloud's role.
+              cloud; V(role_name), it has the name of the cloud's role; V(iam_mapping), a rule of the
+              Cloud IAM mapping names it, and no cluster starts that matches none.
+            - C(alternatives) has what the node group may get instead, each with its own
+              C(instance_profile_arn), empty if it is not known, and C(decided_by), and with the
+              C(layer) by its name. V(iam_mapping), workloads that match the rule with this selector
+              get it; V(scheduler_flavor) and V(machine_pool), Anyscale does not document whether
+              the flavor or the pool takes the place of the compute config's.
           type: list
           elements: dict
     iam_mappings:
@@ -256,7 +262,10 @@ checks:
           V(bucket_dangling_principals), its policy names no deleted principal.
         - V(compute_config_override), the compute configs set the instance profile for every node
           group. V(compute_config_arn_kind), they name it by the right kind of ARN.
-          V(effective_profile), every node group runs with the role.
+          V(effective_profile), every node group runs with the role, by all layers, which are the
+          compute config, the cloud, Cloud IAM mapping, scheduler flavors and machine pools. Where
+          one of the last two may set another profile, that is unknown, since their order is not
+          documented.
         - V(launches_use_the_config), every launch runs with the role.
           V(instances_run_with_the_role), every running instance has an instance profile that holds
           it. Both only with O(check_launches).

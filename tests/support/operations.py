@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api i
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
 from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import PATHS, STATES
+from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     PARTNER_ACCOUNT,
@@ -49,6 +50,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 
 CLOUDS, ONE_CLOUD = "GET /api/v2/clouds/", "GET /api/v2/clouds/{id}"
 MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"
+SCHEDULER, POOLS = "GET /api/v2/scheduler/config", "GET /api/v2/machine_pools/"
 ARCHIVE, UNARCHIVE = (
     f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive")
 )
@@ -120,7 +122,25 @@ def _seed_for_an_audit(sandbox: Sandbox) -> None:
     sandbox.organization.mappings[resource["cloud_resource_id"]] = {
         "dataplane_iam_mapping": mapping
     }
+    _take_machines_from_a_pool(sandbox)
     _grant_to_a_deleted_principal(sandbox)
+
+
+def _take_machines_from_a_pool(sandbox: Sandbox) -> None:
+    instance_config = {"IamInstanceProfile": {"Arn": IN_SYNC.instance_profile_arn}}
+    sandbox.organization.add_machine_pool("h100", [{"advanced_instance_config": instance_config}])
+    sandbox.organization.scheduler.apply(
+        {"resource_flavors": [{"name": "gpu", "advanced_instance_config": instance_config}]}, OWNER
+    )
+    node = {"name": "gpu", "instance_type": "p5.48xlarge"}
+    config = {
+        "cloud_id": IN_SYNC.cloud_id,
+        "head_node_type": {"name": "head-node", "instance_type": "m5.large"},
+        "worker_node_types": [{**node, "flags": {"cloud_deployment": {"machine_pool": "h100"}}}],
+        "advanced_configurations_json": instance_config,
+    }
+    body = {"name": IN_SYNC.compute_config_name, "anonymous": False, "new_version": True}
+    sandbox.organization.create_template({**body, "config": config})
 
 
 def _grant_to_a_deleted_principal(sandbox: Sandbox) -> None:
@@ -308,6 +328,7 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
                 "ListUsers": 1,
             },
             **{CLOUDS: 1, ONE_CLOUD: 1, RESOURCES: 1, MAPPING: 1, SEARCH: 1},
+            **{SCHEDULER: 1, POOLS: 1},
         },
         _seed_for_an_audit,
         _audit,

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
+    folded_role_name,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Fact,
@@ -61,6 +62,21 @@ class Running:
 
 
 @dataclasses.dataclass(frozen=True)
+class FurtherRole:
+    """A role beside the one to check that clusters of the cloud may run with.
+
+    named_by: what names it, in words. is_wanted: whether the operator's variables do; else only a
+    rule of the Cloud IAM mapping does, which any owner of the organization may have written.
+    facts: what was read of it, by the names of the facts on the role to check.
+    """
+
+    name: str
+    named_by: tuple[str, ...]
+    is_wanted: bool
+    facts: t.Mapping[str, Fact[t.Any]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Facts:
     """What was read. ``None`` stands for what does not exist in AWS or Anyscale; documents and rows
     are as the API returned them.
@@ -77,6 +93,10 @@ class Facts:
     Cloud IAM mapping of each resource that has rules.
     control_plane_role: the role that Anyscale assumes, as IAM has it; control_plane: its policies.
     bucket_cors: the rules by which browsers may read the bucket from other sites.
+    scheduler_flavors, machine_pools: the instance configurations of each, by its name; of machine
+    pools only where a compute config names one.
+    node_groups, group_roles: as the options of compute_config_profile; the roles are by the names
+    of the groups. further_roles: those of the groups, and all others that clusters may run with.
     bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
     principals: by unique ID, read only where the bucket's policy contains such IDs.
@@ -94,6 +114,8 @@ class Facts:
     resources: Fact[list[Json]]
     primary: Fact[Json]
     mappings: Fact[list[Json]]
+    scheduler_flavors: Fact[dict[str, list[Json]]]
+    machine_pools: Fact[dict[str, list[Json]]]
     compute_configs: t.Mapping[str, Fact[Json | None]]
     cloud_account: Fact[str]
     default_role: Fact[DefaultRole]
@@ -117,6 +139,9 @@ class Facts:
     bucket_cors: Fact[list[Json]]
     principals: Fact[dict[str, str]]
     running: Running | None = None
+    node_groups: str = "all"
+    group_roles: t.Mapping[str, RoleReference] = dataclasses.field(default_factory=dict)
+    further_roles: tuple[FurtherRole, ...] = ()
     _derived: dict[t.Any, t.Any] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -126,6 +151,27 @@ class Facts:
         if key not in self._derived:
             self._derived[key] = derive()
         return t.cast(Derived, self._derived[key])
+
+    def of_role(self, further: FurtherRole) -> Facts:
+        """The same facts with a further role as the one to check. Compute configs are not about
+        it.
+        """
+        return self.once(
+            ("of_role", further.name),
+            lambda: dataclasses.replace(
+                self, **further.facts, compute_configs={}, group_roles={}, further_roles=()
+            ),
+        )
+
+    def of_group(self, name: str) -> Facts:
+        """The facts with the role that a node group is to run with as the one to check."""
+        role = self.group_roles.get(name)
+        named = [
+            further
+            for further in self.further_roles
+            if role is not None and folded_role_name(further.name) == folded_role_name(role.name)
+        ]
+        return self.of_role(named[0]) if named else self
 
     def live_role(self) -> Json:
         """The role, where it exists."""

@@ -184,5 +184,5 @@ def _config_summary(facts: Facts, name: str, template: Json) -> Json:
         "name": name,
         "version": template["version"],
         "id": template["id"],
-        "node_groups": [dataclasses.asdict(group) for group in groups],
+        "node_groups": [group.as_json() for group in groups],
     }

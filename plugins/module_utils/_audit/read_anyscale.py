@@ -16,6 +16,9 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import (
     AnyscaleClient,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch_layers import (
+    InstanceConfigs,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
     Registration,
     read_registration,
@@ -43,6 +46,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     compute_config_observed,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_groups import (
+    machine_pools,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AnyscaleError
 
@@ -110,6 +116,29 @@ class AnyscaleReader:
                 rules = {key: mapping.get(key) for key in ("rules", "fallback_rule")}
                 found.append({"resource": resource.get("name"), **rules})
         return [mapping for mapping in found if mapping["rules"]]
+
+    @reads()
+    def scheduler_flavors(self) -> InstanceConfigs:
+        """What the flavors of the organization's scheduler set for instances."""
+        self._expect_virtual_machines()
+        return self._client().scheduler_flavors()
+
+    @reads()
+    def machine_pools(self) -> InstanceConfigs:
+        """What the organization's machine pools set for instances, where a compute config names
+        one.
+        """
+        configs = [found.value["config"] for found in self.compute_configs.values() if found.value]
+        is_needed = any(machine_pools(config) for config in configs)
+        return self._client().machine_pools() if is_needed else {}
+
+    @functools.cached_property
+    def compute_configs(self) -> dict[str, Fact[Json | None]]:
+        """The newest versions of the compute configs to check, by name."""
+        return {
+            name: fact(functools.partial(self.compute_config, name))
+            for name in self.params.get("compute_config") or []
+        }
 
     @reads()
     def registered_bucket(self) -> str | None:

@@ -79,10 +79,6 @@ class CloudReader(AnyscaleReader):
             for name, value in vars(kind).items()
             if isinstance(value, functools.cached_property)
         ]
-        configs = {
-            name: fact(functools.partial(self.compute_config, name))
-            for name in self.params.get("compute_config") or []
-        }
         return Facts(
             account_id=self.account_id,
             cloud_id=self.cloud_id,
@@ -90,7 +86,6 @@ class CloudReader(AnyscaleReader):
             arn_kind=self.params["arn_kind"],
             anyscale_host=self._anyscale.api.host if self._anyscale else "",
             authority=self.params["authority"],
-            compute_configs=configs,
             **{name: getattr(self, name) for name in names},
         )
 

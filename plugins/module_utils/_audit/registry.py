@@ -34,7 +34,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bu
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.compute_config import (
     compute_config_arn_kind,
     compute_config_override,
-    effective_profile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.container_registry import (
     container_registry_access,
@@ -50,6 +49,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.co
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.control_plane_trust import (
     control_plane_trust,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.effective_profile import (
+    effective_profile,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.iac_owner import (
     document_owner,

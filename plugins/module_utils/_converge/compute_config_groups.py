@@ -41,11 +41,16 @@ _HIDDEN = {"profile_missing": "node_group_hides_profile", "profile_differs": _GR
 class NodeGroup:
     """A node group on AWS virtual machines, and its instance profile in the compute config: an ARN,
     a name, or none.
+
+    is_own: whether the group itself names it, and not the cluster. machine_pool: the name of the
+    pool that its instances come from, if any.
     """
 
     deployment: str | None
     name: str
     profile: str | None
+    is_own: bool = False
+    machine_pool: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,16 +97,30 @@ def node_groups(observed: Observed) -> list[NodeGroup]:
     """
     applicable, _others = split_by_platform(deployments(observed.config or {}), observed)
     return [
-        NodeGroup(
-            label,
-            name,
-            profile_text(
-                (level if INSTANCE_CONFIG in level else entry).get(INSTANCE_CONFIG, {}).get(PROFILE)
-            ),
-        )
+        _node_group(label, name, level, entry)
         for label, entry in applicable
         for name, level in _nodes(entry)
     ]
+
+
+def _node_group(label: str | None, name: str, level: JsonObject, entry: JsonObject) -> NodeGroup:
+    is_own = INSTANCE_CONFIG in level
+    profile = profile_text((level if is_own else entry).get(INSTANCE_CONFIG, {}).get(PROFILE))
+    return NodeGroup(label, name, profile, is_own and profile is not None, _machine_pool(level))
+
+
+def machine_pools(config: t.Mapping[str, t.Any]) -> set[str]:
+    """The machine pools that the node groups of a config name."""
+    pools = (
+        _machine_pool(level) for entry in deployments(config) for _name, level in levels(entry)
+    )
+    return set(filter(None, pools))
+
+
+def _machine_pool(level: JsonObject) -> str | None:
+    place = level.get("flags", {}).get("cloud_deployment")
+    pool = place.get("machine_pool") if isinstance(place, dict) else None
+    return pool if isinstance(pool, str) else None
 
 
 def _nodes(entry: JsonObject) -> t.Iterator[tuple[str, JsonObject]]:

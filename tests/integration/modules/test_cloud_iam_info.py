@@ -83,6 +83,7 @@ RESOURCES, MAPPING = (
     "GET /api/v2/clouds/{id}/resources",
     "GET /api/v2/clouds/{id}/deployment/{id}/config",
 )
+SCHEDULER = "GET /api/v2/scheduler/config"
 SEARCH = "POST /api/v2/compute_templates/search"
 
 
@@ -206,6 +207,7 @@ def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> 
         "deployment": f"vm-aws-{REGION}",
         "instance_profile_arn": CLOUD.instance_profile_arn,
         "decided_by": "compute_config",
+        "alternatives": [],
     }
     assert by_id == {
         "cloud_id": CLOUD.cloud_id,
@@ -229,7 +231,10 @@ def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> 
             {
                 "name": CLOUD.compute_config_name,
                 "version": 1,
-                "node_groups": [{"node_group": "head", **group}, {"node_group": "cpu", **group}],
+                "node_groups": [
+                    {"node_group": "head_node", **group},
+                    {"node_group": "cpu", **group},
+                ],
             }
         ],
         "iam_mappings": [],
@@ -871,6 +876,7 @@ UNKNOWN: dict[str, tuple[str, Json, list[str]]] = {
         ],
     ),
     "the mapping": (MAPPING, {}, ["effective_profile"]),
+    "the scheduler": (SCHEDULER, {}, ["effective_profile"]),
     "the compute configs": (
         SEARCH,
         {},

@@ -10,27 +10,32 @@ outcome of its check. https://docs.anyscale.com/configuration/compute/aws
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import typing as t
+import contextlib
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.node_groups import (
+    CONVERGE,
+    as_json,
+    is_certain,
+    listed,
+    of_each,
+    profiles_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
-    BY_COMPUTE_CONFIG,
+    RIGHT,
     Effective,
     effective_profiles,
+    keeps_own,
+    named_profiles,
     observed_config,
-    without_compute_config,
+    require_layers,
+    standing,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
-    BY_WEIGHT,
-    PASS,
-    WARN,
+    CheckAborted,
     Outcome,
     failed,
     not_applicable,
-    onboard,
-    outcome_of,
     passed,
     unknown,
     warned,
@@ -39,170 +44,99 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_observed import (
     WithoutVmsError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    KEEP,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
-_CONVERGE = (
-    f"{onboard('compute_config_profile')} It publishes a new version, which clusters use once they "
-    "are restarted with it."
-)
 _KINDS = {"instance_profile": "an instance profile", "role": "a role"}
 
 
 def compute_config_override(facts: Facts) -> Outcome:
     """Whether each compute config sets the instance profile for every node group."""
-    return _of_each(facts, _override)
+    return of_each(facts, _override)
 
 
 def compute_config_arn_kind(facts: Facts) -> Outcome:
     """Whether compute configs name the profile by the kind of ARN that is configured."""
-    return _of_each(facts, _arn_kind)
-
-
-def effective_profile(facts: Facts) -> Outcome:
-    """Whether every node group gets a profile that holds the role, whichever layer decides it."""
-    outcome = _of_each(facts, _effective) if facts.compute_configs else _default(facts)
-    if outcome.status not in (PASS, WARN):
-        return outcome
-    rules = facts.mappings.get()
-    if rules:
-        return warned(
-            f"{outcome.reason} But Cloud IAM mapping gives other profiles to workloads that match "
-            "its rules.",
-            "Make sure that each role in the rules has its trust policy, bucket access and "
-            "instance profile as well.",
-            **outcome.evidence,
-            iam_mappings=rules,
-        )
-    return outcome
+    return of_each(facts, _arn_kind)
 
 
 def _override(facts: Facts, name: str) -> Outcome:
-    arn = facts.live_role()["Arn"] if facts.arn_kind == "role" else facts.profile_arn()
     observed = observed_config(facts, name)
     if observed.template is None:
         return failed(
-            f"{name}: cloud {facts.cloud_id} has no compute config of that name.", _CONVERGE
+            f"{name}: cloud {facts.cloud_id} has no compute config of that name.", CONVERGE
         )
     if observed.archived:
-        return failed(f"{name}: the compute config is archived.", _CONVERGE)
+        return failed(f"{name}: the compute config is archived.", CONVERGE)
     try:
-        plan = compute_config_plan.decide(observed, compute_config_plan.Wanted(arn))
+        plan = compute_config_plan.decide(observed, _wanted(facts))
     except WithoutVmsError as error:
         raise not_applicable(f"{name}: {error.message}") from error
     except TaskError as error:
         raise unknown(f"{name}: {error.message}", error.remedy) from error
     version = f"{name}:{observed.template['version']}"
     if not plan.changed:
-        return passed(f"{version}: every node group gets {arn}.")
+        return passed(f"{version}: {_what_groups_get(facts)}.")
     evidence = {
         "reasons": list(plan.reasons),
         "overrides": plan.result["overrides"],
         "before": plan.before["compute_config"],
         "after": plan.after["compute_config"],
     }
-    reason = f"{version}: not every node group gets {arn} from it ({', '.join(plan.reasons)})."
-    groups = effective_profiles(facts, name)
-    if groups and all(_has_role(facts, group) for group in groups):
-        return warned(f"{reason} They all run with the role nevertheless.", _CONVERGE, **evidence)
-    return failed(reason, _CONVERGE, **evidence)
+    reason = (
+        f"{version}: not every node group gets the wanted instance profile from it "
+        f"({', '.join(plan.reasons)}). Wanted is that {_what_groups_get(facts)}."
+    )
+    if _is_indifferent(facts, effective_profiles(facts, name)):
+        return warned(
+            f"{reason} Those that it decides for run with the role nevertheless.",
+            CONVERGE,
+            **evidence,
+        )
+    return failed(reason, CONVERGE, **evidence)
 
 
 def _arn_kind(facts: Facts, name: str) -> Outcome:
-    named = [
-        group for group in effective_profiles(facts, name) if group.decided_by == BY_COMPUTE_CONFIG
-    ]
+    named = [group for group in named_profiles(facts, name) if not keeps_own(facts, group)]
     if not named:
         raise not_applicable(f"{name}: it names no instance profile.")
     wrong = [group for group in named if group.kind != facts.arn_kind]
     if wrong:
         reason = (
-            f"{name}: {_listed(wrong)} should have the ARN of {_KINDS[facts.arn_kind]}, but have "
-            f"{_profiles(wrong)}."
+            f"{name}: {listed(wrong)} should have the ARN of {_KINDS[facts.arn_kind]}, but have "
+            f"{profiles_of(wrong)}."
         )
-        return failed(reason, _CONVERGE, node_groups=_as_json(wrong))
+        return failed(reason, CONVERGE, node_groups=as_json(wrong))
     return passed(f"{name}: the profile is named by the ARN of {_KINDS[facts.arn_kind]}.")
 
 
-def _effective(facts: Facts, name: str) -> Outcome:
-    groups = effective_profiles(facts, name)
-    if not groups:
-        raise not_applicable(f"{name}: it has no node group on AWS virtual machines.")
-    wrong = [group for group in groups if not group.is_one_of(facts.role_profiles.get())]
-    if wrong:
-        reason = (
-            f"{name}: {_listed(wrong)} run with {_profiles(wrong)}, which does not hold the role."
+def _is_indifferent(facts: Facts, groups: list[Effective]) -> bool:
+    """Whether it is certain that all node groups run with the role, whatever the compute config
+    names.
+    """
+    with contextlib.suppress(CheckAborted):
+        require_layers(facts, groups)
+        return bool(groups) and all(
+            standing(facts, group) == RIGHT and is_certain(facts, group) for group in groups
         )
-        return failed(reason, _CONVERGE, node_groups=_as_json(groups))
-    uncertain = [group for group in groups if not _has_role(facts, group)]
-    if uncertain:
-        reason = (
-            f"{name}: {_listed(uncertain)} run with the role only if Anyscale accepts "
-            f"{_profiles(uncertain)} as its instance profile."
-        )
-        return warned(reason, _CONVERGE, node_groups=_as_json(groups))
-    return passed(f"{name}: every node group runs with the role.", node_groups=_as_json(groups))
+    return False
 
 
-def _default(facts: Facts) -> Outcome:
-    group = without_compute_config(facts)
-    what = (
-        "Clusters whose compute config names no instance profile run with "
-        f"{group.instance_profile_arn} ({group.decided_by})"
-    )
-    if group.is_one_of(facts.role_profiles.get()):
-        return passed(f"{what}, which holds the role.")
-    return warned(
-        f"{what}, which does not hold the role.",
-        "Set cloud_iam_compute_config (the module's option compute_config) to the compute config "
-        "that gives clusters the role.",
-    )
+def _wanted(facts: Facts) -> compute_config_plan.Wanted:
+    """What the compute config should contain."""
+    arns = {group: _arn(facts.of_group(group)) for group in facts.group_roles}
+    return compute_config_plan.Wanted(_arn(facts), node_groups=facts.node_groups, group_arns=arns)
 
 
-def _has_role(facts: Facts, group: Effective) -> bool:
-    """Whether it is certain that a node group runs with the role."""
-    return group.kind in ("instance_profile", facts.arn_kind) and group.is_one_of(
-        facts.role_profiles.get()
-    )
+def _arn(facts: Facts) -> str:
+    return str(facts.live_role()["Arn"] if facts.arn_kind == "role" else facts.profile_arn())
 
 
-def _listed(groups: t.Iterable[Effective]) -> str:
-    return "node groups " + ", ".join(sorted({group.node_group for group in groups}))
-
-
-def _profiles(groups: t.Iterable[Effective]) -> str:
-    return ", ".join(
-        sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups})
-    )
-
-
-def _as_json(groups: t.Iterable[Effective]) -> list[dict[str, t.Any]]:
-    return [dataclasses.asdict(group) for group in groups]
-
-
-def _of_each(facts: Facts, judge: t.Callable[[Facts, str], Outcome]) -> Outcome:
-    """The outcomes for all compute configs as one: the worst status, with the reasons for it."""
-    if not facts.compute_configs:
-        raise not_applicable("No compute config was named.")
-    outcomes = {
-        name: outcome_of(functools.partial(judge, facts, name)) for name in facts.compute_configs
-    }
-    worst = min(outcomes.values(), key=lambda outcome: BY_WEIGHT.index(outcome.status))
-    decisive = [outcome for outcome in outcomes.values() if outcome.status == worst.status]
-    evidence: dict[str, t.Any] = {
-        "compute_configs": {name: _without_documents(outcome) for name, outcome in outcomes.items()}
-    }
-    changed = {
-        name: outcome.evidence for name, outcome in outcomes.items() if "after" in outcome.evidence
-    }
-    for document in ("before", "after") if changed else ():
-        evidence[document] = {name: found[document] for name, found in changed.items()}
-    return Outcome(
-        worst.status, " ".join(outcome.reason for outcome in decisive), worst.remedy, evidence
-    )
-
-
-def _without_documents(outcome: Outcome) -> dict[str, t.Any]:
-    facts = {
-        key: value for key, value in outcome.evidence.items() if key not in ("before", "after")
-    }
-    return {"status": outcome.status, **facts}
+def _what_groups_get(facts: Facts) -> str:
+    """What the compute config should do, as a clause."""
+    wanted = _wanted(facts)
+    others = "".join(f", {group} {arn}" for group, arn in wanted.group_arns.items())
+    scope = " that names no other one" if facts.node_groups == KEEP else ""
+    return f"every node group{scope} gets {wanted.arn}{others}"

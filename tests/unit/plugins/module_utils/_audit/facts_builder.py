@@ -201,6 +201,8 @@ def facts(**changes: t.Any) -> Facts:
         resources=Fact([resource()]),
         primary=Fact(resource()),
         mappings=Fact([]),
+        scheduler_flavors=Fact({}),
+        machine_pools=Fact({}),
         compute_configs={CONFIG: Fact(template())},
         cloud_account=Fact(ACCOUNT),
         default_role=Fact(DefaultRole(ROLE, "registered")),

@@ -99,6 +99,8 @@ HANGS_ON: dict[str, set[str]] = {
     },
     "primary": {"bucket_region", "control_plane_trust"},
     "mappings": {"effective_profile", "launches_use_the_config"},
+    "scheduler_flavors": {"effective_profile"},
+    "machine_pools": set(),
     "cloud_account": {"role_account", "bucket_account"},
     "default_role": set(),
     "role_wanted": {"role_account"},

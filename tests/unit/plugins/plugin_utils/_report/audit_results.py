@@ -233,7 +233,7 @@ def _compute_config(name: str, account: str) -> Json:
             "decided_by": decided,
         }
         for group, decided in (
-            ("head", "compute_config"),
+            ("head_node", "compute_config"),
             ("gpu-workers", "compute_config"),
             ("cpu-workers", "cloud"),
         )

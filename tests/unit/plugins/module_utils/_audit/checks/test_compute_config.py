@@ -115,7 +115,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "the role's ARN": (
             config(ROLE),
             "fail",
-            "node groups cpu, head should have the ARN of an instance profile",
+            "node groups cpu, head_node should have the ARN of an instance profile",
         ),
         "the role's ARN, as wanted": ({**config(ROLE), "arn_kind": "role"}, "pass", "a role"),
         "a name": (config({"Name": PROFILE_NAME}), "fail", PROFILE_NAME),
@@ -228,7 +228,7 @@ def test_verdicts(check: str, changes: Json, status: str, words: str) -> None:
 
 
 def test_each_check_has_rows() -> None:
-    assert set(TABLE) == checks_of("compute_config")
+    assert set(TABLE) == checks_of("compute_config") | checks_of("effective_profile")
 
 
 def test_what_would_be_made_of_a_compute_config() -> None:
