@@ -23,6 +23,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
     trust_policy_plan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_bucket_access import (
+    BucketGrantPlanner,
+    BucketWant,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.role_policy import (
+    LiveRolePolicy,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
@@ -140,6 +147,24 @@ def test_access_to_the_bucket(state: str) -> None:
     assert len(roles) > 70
 
 
+def test_a_role_that_moves_to_the_other_way_and_back_has_access_after_every_call() -> None:
+    make = Maker(SEED)
+    cases, moves = [], 0
+    for _number in range(200 * TIMES):
+        start, own = bucket_plan(make.bucket_policy(), "present"), make.identity_policy()
+        states = [] if start is None else documents_of_moves(start, own)
+        moves += bool(states)
+        pair = make.chance.choice(PAIRS)
+        for bucket, inline in states:
+            session, context = make.request_of_cluster()
+            request = Request(
+                session, pair[0], on(pair[1]), context, bucket, (own, inline) if inline else (own,)
+            )
+            cases.append(((bucket, own, inline), True, request))
+    assert disagreements(cases) == []
+    assert moves > 20
+
+
 @pytest.mark.parametrize("state", ["present", "absent"])
 def test_the_right_to_assume_the_role(state: str) -> None:
     make = Maker(SEED)
@@ -168,6 +193,36 @@ def bucket_plan(document: Document, state: str) -> Plan | None:
         return bucket_policy_plan.decide(document, wanted)
     except TaskError:
         return None
+
+
+def documents_of_moves(start: Plan, own: Document) -> list[tuple[Document, Document | None]]:
+    """The bucket's policy and the inline policy of ours after each call of a move to the role's own
+    policies and back; none where a Deny is in its way.
+    """
+    live = LiveRolePolicy(
+        "inline policy",
+        policy(),
+        policy_name="ours",
+        role_arn=ROLE,
+        role={"Arn": ROLE, "RoleId": ROLE_ID},
+        own=Identity((NamedPolicy("own", own),)),
+    )
+    try:
+        inline = BucketGrantPlanner(t.cast(t.Any, None), BucketWant(BUCKET)).plan(live)
+        released = bucket_plan(start.after, "released")
+    except TaskError:
+        return []
+    back = None if released is None else bucket_plan(released.after, "present")
+    if released is None or back is None or may_deny(start) or may_deny(inline):
+        return []
+    ours = inline.after if statements_of(inline.after) else None
+    return [
+        (start.after, None),
+        (start.after, ours),
+        (released.after, ours),
+        (back.after, ours),
+        (back.after, None),
+    ]
 
 
 def keeps_access(document: Document) -> bool:
