@@ -110,9 +110,11 @@ notes:
     role and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
     policies and permissions boundaries; C(iam:GetInstanceProfile);
     C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy),
-    C(s3:GetBucketTagging) and C(s3:GetBucketCORS) on the bucket. C(iam:ListRoles) and
-    C(iam:ListUsers) are needed only where the bucket's policy names a principal by its unique id,
-    and C(ec2:DescribeInstances) only with O(check_launches).
+    C(s3:GetBucketTagging), C(s3:GetBucketCORS) and C(s3:GetEncryptionConfiguration) on the bucket.
+    C(iam:ListRoles) and C(iam:ListUsers) are needed only where the bucket's policy names a
+    principal by its unique id; C(kms:DescribeKey), C(kms:GetKeyPolicy) and C(kms:ListGrants) only
+    where a bucket is encrypted with a customer managed key; C(ec2:DescribeInstances) only with
+    O(check_launches).
   - The policies of the control-plane role are evaluated as they are written. Service control
     policies of an organization and session policies are not evaluated.
   - O(lock_dir) has no effect, since nothing is written.
@@ -257,7 +259,8 @@ checks:
           and run services.
         - V(bucket_access), V(control_plane_bucket_access), the bucket's policy or the role's own
           policies grant the role, and the control-plane role, what they need. V(bucket_deny), no
-          statement denies it. V(bucket_account), V(bucket_region), the bucket is in the account
+          statement denies it. V(bucket_key), both roles can use the KMS key that it is encrypted
+          with. V(bucket_account), V(bucket_region), the bucket is in the account
           and the region of the cloud. V(bucket_cors), Anyscale's console can show its files.
           V(bucket_dangling_principals), its policy names no deleted principal.
         - V(compute_config_override), the compute configs set the instance profile for every node

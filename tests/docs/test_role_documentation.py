@@ -113,7 +113,9 @@ def test_the_example_inventory_sets_documented_variables_alone() -> None:
     clouds = inventory["_meta"]["hostvars"]
     assert set(inventory["anyscale_clouds"]["hosts"]) == set(clouds) == {"production", "research"}
     for cloud, variables in clouds.items():
-        assert {name for name in variables if name.startswith("cloud_iam_")} <= set(ENTRY_POINTS["main"]["options"]), cloud
+        assert {name for name in variables if name.startswith("cloud_iam_")} <= set(
+            ENTRY_POINTS["main"]["options"]
+        ), cloud
         assert {
             "cloud_iam_cloud_id",
             "cloud_iam_account_id",

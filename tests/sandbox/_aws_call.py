@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import re
 import typing as t
 from urllib.parse import parse_qsl
@@ -26,7 +27,14 @@ PARTITION = "aws"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _SETUP_KEY = "AKIAROOT"
 _CALLER_KEY = "AKIATOOL"
-_RESOURCE_PARAMETERS = ("RoleName", "InstanceProfileName", "RoleArn", "UserName", "PolicyArn")
+_RESOURCE_PARAMETERS = (
+    "RoleName",
+    "InstanceProfileName",
+    "RoleArn",
+    "UserName",
+    "PolicyArn",
+    "KeyId",
+)
 
 
 def setup_key(account_id: str) -> str:
@@ -76,9 +84,8 @@ def read_call(environ: dict[str, t.Any]) -> AwsCall:
     if credential is None:
         raise Refusal("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
     access_key, _region, service = credential.groups()
-    operation, parameters = (
-        _s3_operation(environ) if service == "s3" else _query_operation(environ, body)
-    )
+    read = {"s3": _s3_operation, "kms": _json_operation}.get(service, _query_operation)
+    operation, parameters = read(environ, body)
     call = AwsCall(
         service,
         operation,
@@ -104,13 +111,20 @@ def unsigned_service(environ: dict[str, t.Any]) -> str:
     )
 
 
-def _s3_operation(environ: dict[str, t.Any]) -> tuple[str, dict[str, str]]:
+def _s3_operation(environ: dict[str, t.Any], _body: bytes) -> tuple[str, dict[str, str]]:
     try:
         operation, parameters = get_service_router("s3").match(Request(environ))
     except NotFound:
         return "Unknown", {}
     query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     return str(operation.name), {**query, **parameters}
+
+
+def _json_operation(environ: dict[str, t.Any], body: bytes) -> tuple[str, dict[str, str]]:
+    """https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html#API_DescribeKey_Examples"""
+    operation = environ.get("HTTP_X_AMZ_TARGET", "Unknown").rpartition(".")[2]
+    found = json.loads(body or b"{}")
+    return operation, {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def _query_operation(environ: dict[str, t.Any], body: bytes) -> tuple[str, dict[str, str]]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from xml.sax.saxutils import escape
 
@@ -28,12 +29,23 @@ class Refusal(Exception):
 
     def response(self, service: str, method: str = "POST") -> Response:
         """The answer on the wire; a HEAD request gets no body."""
+        if service == "kms":
+            return self._json_response()
         body = "" if method == "HEAD" else self._body(service)
         return Response(
             body,
             status=self.status,
             content_type="application/xml" if service == "s3" else "text/xml",
         )
+
+    def _json_response(self) -> Response:
+        """KMS answers in JSON, and calls a denied access otherwise:
+        https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
+        """
+        code = "AccessDeniedException" if self.code == "AccessDenied" else self.code
+        body = json.dumps({"__type": code, "message": self.message})
+        # With 400 instead of 403
+        return Response(body, status=400, content_type="application/x-amz-json-1.1")
 
     def _body(self, service: str) -> str:
         error = f"<Code>{escape(self.code)}</Code><Message>{escape(self.message)}</Message>"

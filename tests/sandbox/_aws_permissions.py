@@ -22,6 +22,7 @@ _NEEDS_NONE = ("GetCallerIdentity",)
 # Operations of S3 that take an action of another name.
 _S3_ACTIONS = {
     "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
     "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListBuckets": "ListAllMyBuckets",

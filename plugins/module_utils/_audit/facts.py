@@ -97,6 +97,8 @@ class Facts:
     pools only where a compute config names one.
     node_groups, group_roles: as the options of compute_config_profile; the roles are by the names
     of the groups. further_roles: those of the groups, and all others that clusters may run with.
+    bucket_key: the KMS key that the bucket is encrypted with, as KMS has it; ``None`` where no key
+    of a customer is. key_policy, key_grants: who may use that key.
     bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
     principals: by unique ID, read only where the bucket's policy contains such IDs.
@@ -137,6 +139,9 @@ class Facts:
     bucket_policy: Fact[Document]
     bucket_tags: Fact[list[dict[str, str]]]
     bucket_cors: Fact[list[Json]]
+    bucket_key: Fact[Json | None]
+    key_policy: Fact[Document]
+    key_grants: Fact[list[Json]]
     principals: Fact[dict[str, str]]
     running: Running | None = None
     node_groups: str = "all"

@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     account_of,
     instance_profile_name_of,
+    parse_arn,
     parse_instance_profile,
     role_name_of,
 )
@@ -39,6 +40,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.identity im
     own_policies,
     read_identity,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.kms import Key
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile_plan import (
@@ -77,7 +79,7 @@ class CloudReader(AnyscaleReader):
             name
             for kind in type(self).__mro__
             for name, value in vars(kind).items()
-            if isinstance(value, functools.cached_property)
+            if isinstance(value, functools.cached_property) and not name.startswith("_")
         ]
         return Facts(
             account_id=self.account_id,
@@ -237,6 +239,50 @@ class CloudReader(AnyscaleReader):
     def bucket_cors(self) -> list[Json]:
         """The bucket's rules for cross-origin requests."""
         return self._found_bucket().cors_rules()
+
+    @reads("s3")
+    def _encryption(self) -> Json:
+        """How S3 encrypts the bucket's objects."""
+        return self._found_bucket().encryption() or {}
+
+    @reads("kms")
+    def bucket_key(self) -> Json | None:
+        """The customer's KMS key of the bucket. AWS's own, which is used where none is named, needs
+        no permission.
+        """
+        encryption = self._encryption.get()
+        name = encryption.get("KMSMasterKeyID")
+        if not str(encryption.get("SSEAlgorithm", "")).startswith("aws:kms") or not name:
+            return None
+        arn = parse_arn(name)
+        if arn and arn.account_id != self.account_id:
+            raise unknown(
+                f"Key {name} of bucket {self.bucket.get()} is in account {arn.account_id}, where its "
+                f"policy cannot be read from account {self.account_id}.",
+                "Ask the owner of the key whether its policy lets the role use it.",
+            )
+        metadata = self._key(name).metadata()
+        return None if metadata.get("KeyManager") == "AWS" else metadata
+
+    @reads("kms")
+    def key_policy(self) -> Document:
+        """The policy of the bucket's key."""
+        key = self._found_key()
+        return parse_policy(self._key(key).policy(), f"policy of key {key}")
+
+    @reads("kms")
+    def key_grants(self) -> list[Json]:
+        """The grants on the bucket's key."""
+        return self._key(self._found_key()).grants()
+
+    def _key(self, name: str) -> Key:
+        return Key(self._session, name)
+
+    def _found_key(self) -> str:
+        key = self.bucket_key.get()
+        if key is None:
+            raise not_applicable("The bucket is not encrypted with a key of a customer.")
+        return str(key["Arn"])
 
     def _bucket(self) -> Bucket:
         return Bucket(self._session, self.bucket.get(), self.account_id)

@@ -31,6 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bu
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_cors import (
     bucket_cors,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.bucket_key import (
+    bucket_key,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.compute_config import (
     compute_config_arn_kind,
     compute_config_override,
@@ -262,6 +265,13 @@ CHECKS: tuple[Check, ...] = (
         "No statement denies the role access to the bucket",
         "A statement denies, or may deny, the role access to the bucket",
         "Exclude the role from that statement, or ask its owner to.",
+    ),
+    Check(
+        bucket_key,
+        "The roles can use the key that the bucket is encrypted with",
+        "A role cannot use the key that the bucket is encrypted with, or only under a condition",
+        "Add the statement in the remedy to the policy of the key. If a statement denies it, exclude the "
+        "role from that statement. If the key is disabled, enable it.",
     ),
     Check(
         bucket_account,

@@ -17,13 +17,20 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, option
 
-_MISSING = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchTagSet", "NoSuchCORSConfiguration")
+_MISSING = (
+    "NoSuchEntity",
+    "NoSuchBucketPolicy",
+    "NoSuchTagSet",
+    "NoSuchCORSConfiguration",
+    "ServerSideEncryptionConfigurationNotFoundError",
+)
 # The kind of resource, by the argument that names it.
 SUBJECTS = {
     "RoleName": "role",
     "RoleArn": "role",
     "InstanceProfileName": "instance profile",
     "Bucket": "bucket",
+    "KeyId": "key",
 }
 # The denied action, which is not always that of the call: AddRoleToInstanceProfile also needs
 # iam:PassRole.
@@ -62,6 +69,9 @@ _REMEDIES = {
     "InvalidToken": _WRONG_KEYS,
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
+    "NotFoundException": (
+        "Set region to that of the bucket. If the key was deleted, give the bucket another one."
+    ),
     "NoSuchBucket": "Check the bucket's name and the account of the credentials.",
     "MalformedPolicy": _REFUSED,
     "MalformedPolicyDocument": _REFUSED,

@@ -62,6 +62,15 @@ class Bucket:
         answer = none_if_missing(self._call, "get_bucket_cors")
         return answer["CORSRules"] if answer else []
 
+    def encryption(self) -> dict[str, t.Any] | None:
+        """``GetBucketEncryption``: how S3 encrypts objects that are written without saying how:
+        ``SSEAlgorithm`` and, with a key of KMS, ``KMSMasterKeyID``; ``None`` if it is not set.
+        """
+        answer = none_if_missing(self._call, "get_bucket_encryption")
+        rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+        defaults = (rule.get("ApplyServerSideEncryptionByDefault") for rule in rules)
+        return next(filter(None, defaults), None)
+
     def _call(self, method: str, **arguments: t.Any) -> dict[str, t.Any]:
         return self._session.call("s3", method, **self._target, **arguments)
 

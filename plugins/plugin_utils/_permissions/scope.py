@@ -82,6 +82,10 @@ class Scope:
         """ARNs of the buckets, without their objects."""
         return [f"arn:{self.partition}:s3:::{name}" for name in self.buckets]
 
+    def key_arns(self) -> list[str]:
+        """ARNs of all KMS keys of the account: which one a bucket has is only known once it is read."""
+        return [f"arn:{self.partition}:kms:*:{self.account_id}:key/*"]
+
 
 def parse_scope(
     account_id: str,

@@ -217,9 +217,20 @@ _LIST_INSTANCE_PROFILES_OF_ROLE = dataclasses.replace(
 )
 _READ_BUCKETS = Statement(
     "ReadBuckets",
-    ("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging", "s3:GetBucketCORS"),
+    (
+        *("s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:GetBucketTagging"),
+        *("s3:GetBucketCORS", "s3:GetEncryptionConfiguration"),
+    ),
     Scope.bucket_arns,
-    "To read the region of the bucket, its policy, which tool created it, and its CORS rules.",
+    "To read the region of the bucket, its policy, which tool created it, its CORS rules, and the key "
+    "that it is encrypted with.",
+)
+_READ_KEYS = Statement(
+    "ReadKeys",
+    ("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"),
+    Scope.key_arns,
+    "To read who may use the KMS key that a bucket is encrypted with. No data can be decrypted.",
+    "If no bucket is encrypted with a customer managed key.",
 )
 _READ_OWN_ROLE = Statement(
     "ReadRoles",
@@ -237,6 +248,7 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_INSTANCE_PROFILES,
         _LIST_INSTANCE_PROFILES,
         _READ_BUCKETS,
+        _READ_KEYS,
         _LIST_PRINCIPALS,
         _LIST_INSTANCES,
         _READ_IN_BULK,

@@ -462,6 +462,23 @@ def no_registry(sandbox: Sandbox) -> None:
     )
 
 
+def encrypted(sandbox: Sandbox) -> str:
+    """A key of the customer's for the bucket, which is used by whoever the account allows."""
+    key = sandbox.client("kms", ACCOUNT).create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    sandbox.client("s3", ACCOUNT).put_bucket_encryption(
+        Bucket=CLOUD.bucket_name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+        },
+    )
+    return str(key)
+
+
+def key_forgotten(sandbox: Sandbox) -> None:
+    encrypted(sandbox)
+
+
 def no_cors(sandbox: Sandbox) -> None:
     sandbox.client("s3", ACCOUNT).delete_bucket_cors(Bucket=CLOUD.bucket_name)
 
@@ -624,6 +641,7 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     no_services: {"control_plane_services": "warn"},
     no_registry: {"container_registry_access": "warn"},
     no_cors: {"bucket_cors": "warn"},
+    key_forgotten: {"bucket_key": "fail"},
     no_access: NO_ACCESS,
     access_by_the_role: {},
     no_access_of_anyscale: {"control_plane_bucket_access": "fail"},
@@ -729,6 +747,7 @@ def test_the_remedies_fix_the_cloud(in_sync: Sandbox, run_module: Run) -> None:
 
 # --- reads that are refused -----------------------------------------------------------------------
 
+OF_POLICIES = [*PLANE, "container_registry_access", "bucket_deny", "bucket_key"]
 # The operation, and the checks that it makes unknown. What Anyscale or another read returns as well
 # is known nevertheless.
 NEEDED: dict[str, list[str]] = {
@@ -742,18 +761,13 @@ NEEDED: dict[str, list[str]] = {
             "instance_profile_role",
         ),
         *(*PLANE, "control_plane_trust", "container_registry_access"),
-        *("bucket_access", "bucket_deny", "effective_profile", "document_owner"),
+        *("bucket_access", "bucket_deny", "bucket_key", "effective_profile", "document_owner"),
     ],
-    "ListAttachedRolePolicies": [*PLANE, "container_registry_access", "bucket_deny"],
-    "ListRolePolicies": [*PLANE, "container_registry_access", "bucket_deny"],
-    "GetRolePolicy": PLANE,
-    "GetPolicy": [*PLANE, "container_registry_access", "bucket_deny", "permissions_boundary"],
-    "GetPolicyVersion": [
-        *PLANE,
-        "container_registry_access",
-        "bucket_deny",
-        "permissions_boundary",
-    ],
+    "ListAttachedRolePolicies": OF_POLICIES,
+    "ListRolePolicies": OF_POLICIES,
+    "GetRolePolicy": [*PLANE, "bucket_key"],
+    "GetPolicy": [*OF_POLICIES, "permissions_boundary"],
+    "GetPolicyVersion": [*OF_POLICIES, "permissions_boundary"],
     "GetInstanceProfile": [
         "instance_profile_exists",
         "instance_profile_role",
@@ -767,6 +781,10 @@ NEEDED: dict[str, list[str]] = {
     ],
     "GetBucketTagging": ["document_owner"],
     "GetBucketCors": ["bucket_cors"],
+    "GetBucketEncryption": ["bucket_key"],
+    "DescribeKey": ["bucket_key"],
+    "GetKeyPolicy": ["bucket_key"],
+    "ListGrants": ["bucket_key"],
     "ListRoles": ["bucket_dangling_principals"],
     "ListUsers": ["bucket_dangling_principals"],
 }
@@ -774,6 +792,8 @@ NEEDED: dict[str, list[str]] = {
 
 def service_of(operation: str) -> str:
     """The service of a read."""
+    if operation in ("DescribeKey", "GetKeyPolicy", "ListGrants"):
+        return "kms"
     return "s3" if "Bucket" in operation else "iam"
 
 
@@ -782,8 +802,10 @@ def thorough(in_sync: Sandbox) -> Sandbox:
     """A cloud in sync that has one of each that can be read: a boundary, and a principal shown
     by its unique id.
     """
-    bound(in_sync, CLOUD.role_name, {"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+    every = {"Effect": "Allow", "Action": ["s3:*", "ecr:*"], "Resource": "*"}
+    bound(in_sync, CLOUD.role_name, every)
     deleted_principal(in_sync)
+    encrypted(in_sync)
     return in_sync
 
 
@@ -813,19 +835,23 @@ def test_the_documented_permissions_are_enough_and_none_is_too_many(
     module = importlib.import_module(
         "ansible_collections.rayfleet.anyscale.plugins.modules.cloud_iam_info"
     )
-    documented = set(re.findall(r"C\(((?:iam|s3):\w+)\)", module.DOCUMENTATION))
+    documented = set(re.findall(r"C\(((?:iam|s3|kms):\w+)\)", module.DOCUMENTATION))
     assert documented == {permission_of(service_of(name), name) for name in NEEDED}
     thorough.settings(denied=sorted(operations() - set(NEEDED) - {"GetCallerIdentity"}))
     assert "unknown" not in statuses(look(run_module)).values()
     assert {
-        call["operation"] for call in thorough.calls() if call["service"] in ("iam", "s3")
+        call["operation"] for call in thorough.calls() if call["service"] in ("iam", "s3", "kms")
     } == set(NEEDED)
 
 
 def test_it_works_where_every_write_is_refused(thorough: Sandbox, run_module: Run) -> None:
     before = look(run_module)
     thorough.settings(
-        denied=sorted(name for name in operations() if not name.startswith(("Get", "List", "Head")))
+        denied=sorted(
+            name
+            for name in operations()
+            if not name.startswith(("Get", "List", "Head", "Describe"))
+        )
     )
     assert look(run_module) == before
     assert thorough.writes() == []
@@ -836,15 +862,13 @@ def operations() -> set[str]:
     session = boto3.Session(region_name=REGION)
     return {
         name
-        for service in ("iam", "s3", "sts")
+        for service in ("iam", "s3", "sts", "kms")
         for name in session.client(service).meta.service_model.operation_names
     }
 
 
 def test_a_bucket_that_nothing_may_be_read_of(in_sync: Sandbox, run_module: Run) -> None:
-    in_sync.settings(
-        denied=["GetBucketLocation", "GetBucketPolicy", "GetBucketTagging", "GetBucketCors"]
-    )
+    in_sync.settings(denied=[name for name in NEEDED if "Bucket" in name])
     assert statuses(look(run_module)) == dict.fromkeys(
         [
             "bucket_access",
@@ -853,6 +877,7 @@ def test_a_bucket_that_nothing_may_be_read_of(in_sync: Sandbox, run_module: Run)
             "bucket_account",
             "bucket_region",
             "bucket_cors",
+            "bucket_key",
             "bucket_dangling_principals",
             "document_owner",
         ],
@@ -960,6 +985,7 @@ def test_without_anyscale_a_role_that_is_not_there_may_have_another_name(
         "authority",
         "bucket_account",
         "bucket_cors",
+        "bucket_key",
         "bucket_dangling_principals",
     }
 

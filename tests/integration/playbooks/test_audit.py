@@ -573,7 +573,7 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
     grant = {
         "Effect": "Allow",
         "Principal": {"AWS": wide.role_arn},
-        "Action": "s3:*",
+        "Action": "*",
         "Resource": everything,
     }
     put_bucket_policy(sandbox, wide.bucket_name, policy(grant))

@@ -139,8 +139,8 @@ def _readable_by_a_deleted_principal(sandbox: Sandbox, _run: Run) -> None:
 
 
 def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
-    """One of each that an audit reads: an attached policy beside an inline one, and a permissions
-    boundary.
+    """One of each that an audit reads: an attached policy beside an inline one, a permissions
+    boundary, and a key of the customer's.
     """
     iam, (cloud, _other) = sandbox.client("iam", ACCOUNT), OLD
     document = json.dumps(
@@ -149,6 +149,14 @@ def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
     arn = iam.create_policy(PolicyName="everything", PolicyDocument=document)["Policy"]["Arn"]
     iam.attach_role_policy(RoleName=cloud.control_plane_role_name, PolicyArn=arn)
     iam.put_role_permissions_boundary(RoleName=cloud.role_name, PermissionsBoundary=arn)
+    key = sandbox.client("kms", ACCOUNT).create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    sandbox.client("s3", ACCOUNT).put_bucket_encryption(
+        Bucket=cloud.bucket_name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+        },
+    )
     _readable_by_a_deleted_principal(sandbox, run)
 
 
@@ -358,6 +366,7 @@ FOR_MANY_CLOUDS = {
 NAMED = {
     "iam:PassRole": "iam:AddRoleToInstanceProfile",
     "s3:GetBucketCORS": "s3:GetBucketCors",
+    "s3:GetEncryptionConfiguration": "s3:GetBucketEncryption",
     "s3:ListAllMyBuckets": "s3:ListBuckets",
 }
 

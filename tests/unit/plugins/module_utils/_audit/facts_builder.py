@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     Fact,
+    not_applicable,
     unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
@@ -224,6 +225,9 @@ def facts(**changes: t.Any) -> Facts:
         bucket_policy=bucket_policy(ACCESS),
         bucket_tags=Fact([]),
         bucket_cors=Fact([CORS_RULE]),
+        bucket_key=Fact(None),
+        key_policy=Fact(obstacle=not_applicable("There is no key.")),
+        key_grants=Fact(obstacle=not_applicable("There is no key.")),
         principals=Fact({}),
         running=running(),
     )

@@ -111,6 +111,7 @@ HANGS_ON: dict[str, set[str]] = {
         "bucket_account",
         "bucket_region",
         "bucket_cors",
+        "bucket_key",
         "bucket_dangling_principals",
     }
     - {
@@ -143,7 +144,7 @@ HANGS_ON: dict[str, set[str]] = {
     "registered_bucket": set(),
     "bucket": {
         *("bucket_access", "control_plane_bucket_access", "bucket_deny"),
-        *("bucket_account", "bucket_region", "bucket_cors"),
+        *("bucket_account", "bucket_region", "bucket_cors", "bucket_key"),
     },
     "bucket_region": {"bucket_region"},
     "bucket_policy": {
@@ -152,6 +153,9 @@ HANGS_ON: dict[str, set[str]] = {
     },
     "bucket_tags": {"document_owner"},
     "bucket_cors": {"bucket_cors"},
+    "bucket_key": {"bucket_key"},
+    "key_policy": set(),  # but with a key
+    "key_grants": set(),
     "principals": set(),
 }
 

@@ -55,10 +55,12 @@ def test_the_policy_is_one_that_iam_takes(playbook: str) -> None:
     for statement in document["Statement"]:
         assert statement["Effect"] == "Allow"
         assert all(
-            re.fullmatch(r"(ec2|iam|s3):[A-Za-z]+", action) for action in statement["Action"]
+            re.fullmatch(r"(ec2|iam|kms|s3):[A-Za-z]+", action) for action in statement["Action"]
         )
         assert all(
-            re.fullmatch(r"\*|arn:aws:(iam::(123456789012|aws):|s3:::)[a-z].+", resource)
+            re.fullmatch(
+                r"\*|arn:aws:(iam::(123456789012|aws):|kms:\*:123456789012:|s3:::)[a-z].+", resource
+            )
             for resource in statement["Resource"]
         )
 
@@ -92,7 +94,7 @@ def test_an_audit_needs_what_its_module_says() -> None:
     """And what reads many of them at once, which it does not."""
     needed = statements("audit", "ReadInBulk", "ListBuckets").values()
     found = {action for statement in needed for action in statement["Action"]}
-    assert found == set(re.findall(r"C\(((?:ec2|iam|s3):\w+)\)", cloud_iam_info.DOCUMENTATION))
+    assert found == set(re.findall(r"C\(((?:ec2|iam|kms|s3):\w+)\)", cloud_iam_info.DOCUMENTATION))
 
 
 PASSED_TO: dict[str, list[str]] = {
