@@ -61,7 +61,7 @@ class Running:
     instances: Fact[list[Instance]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FurtherRole:
     """A role beside the one to check that clusters of the cloud may run with.
 
@@ -161,12 +161,13 @@ class Facts:
         """The same facts with a further role as the one to check. Compute configs are not about
         it.
         """
-        return self.once(
-            ("of_role", further.name),
-            lambda: dataclasses.replace(
-                self, **further.facts, compute_configs={}, group_roles={}, further_roles=()
-            ),
-        )
+        replaced: dict[str, t.Any] = {
+            **further.facts,
+            "compute_configs": {},
+            "group_roles": {},
+            "further_roles": (),
+        }
+        return self.once(("of_role", further.name), lambda: dataclasses.replace(self, **replaced))
 
     def of_group(self, name: str) -> Facts:
         """The facts with the role that a node group is to run with as the one to check."""

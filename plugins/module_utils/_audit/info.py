@@ -33,6 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_roles import (
+    read_further_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_running import (
     RunningReader,
 )
@@ -40,6 +43,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
+    roles_of_groups,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_plan import (
+    ALL,
+    NODE_GROUPS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
@@ -63,6 +73,9 @@ class CloudInfoModule(Module):
             "choices": ["instance_profile", "role"],
             "default": "instance_profile",
         },
+        "node_groups": {"type": "str", "choices": list(NODE_GROUPS), "default": ALL},
+        "node_group_roles": {"type": "dict"},
+        "further_roles": {"type": "list", "elements": "str"},
         "anyscale": {"type": "bool", "default": True},
         "authority": {"type": "dict"},
         "check_launches": {"type": "bool", "default": False},
@@ -98,7 +111,12 @@ class CloudInfoModule(Module):
 
     def _facts(self) -> Facts:
         reader = CloudReader(self.params, self.session, self._anyscale)
-        facts = reader.facts()
+        facts = dataclasses.replace(
+            reader.facts(),
+            node_groups=self.params["node_groups"],
+            group_roles=roles_of_groups(self.params),
+            further_roles=read_further_roles(reader),
+        )
         if not self.params["check_launches"]:
             return facts
         running = RunningReader(reader, self.session, self._anyscale, self._connect)
@@ -115,6 +133,9 @@ def check_names(params: t.Mapping[str, t.Any]) -> None:
     }.items():
         if params.get(option):
             parse(params[option], option)
+    roles_of_groups(params)
+    for role in params.get("further_roles") or []:
+        parse_role(role, "further_roles")
     for name in params.get("compute_config") or []:
         if ":" in name:
             raise InputError(
@@ -151,6 +172,15 @@ def _summary(facts: Facts) -> Json:
             if found.value
         ],
         "iam_mappings": facts.mappings.value or [],
+        "further_roles": [
+            {
+                "name": further.name,
+                "arn": (further.facts["role"].value or {}).get("Arn"),
+                "named_by": list(further.named_by),
+                "is_wanted": further.is_wanted,
+            }
+            for further in facts.further_roles
+        ],
     }
 
 

@@ -29,6 +29,7 @@ NOT_APPLICABLE = "not_applicable"
 # Of several outcomes, the one whose status comes first here stands for all.
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
+_ONBOARD = "ansible-playbook rayfleet.anyscale.onboard"
 _UNAUTHENTICATED = 401
 _REFUSALS = (
     "AccessDenied",
@@ -68,12 +69,17 @@ def warned(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
     return Outcome(WARN, reason, remedy, evidence)
 
 
+def is_onboard(remedy: str) -> bool:
+    """Whether a remedy is to run the playbook onboard."""
+    return _ONBOARD in remedy
+
+
 def onboard(module: str, options: str = "") -> str:
     """The remedy for what ``onboard`` can fix. Who reads an audit runs playbooks, so the command
     comes first; the module is for playbooks of the reader's own. ``<cloud>`` is the host, which the
     module does not know.
     """
-    command = f"ansible-playbook rayfleet.anyscale.onboard --limit <cloud>{options}"
+    command = f"{_ONBOARD} --limit <cloud>{options}"
     return f"Run '{command}', or the module rayfleet.anyscale.{module}."
 
 

@@ -183,6 +183,10 @@ class CloudReader(AnyscaleReader):
         """The account's principals by unique ID, where the bucket's policy contains such IDs."""
         return self._iam.principals() if document_unique_ids(self.bucket_policy.get()) else {}
 
+    def instance_profile(self, name: str) -> Json | None:
+        """An instance profile of the caller's account, ``None`` where it does not exist."""
+        return self._iam.instance_profile(name)
+
     @property
     def _is_guessed(self) -> bool:
         """Whether the role to check has the name of Anyscale's convention only because the

@@ -75,6 +75,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.ro
     trust_ec2,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.further_roles import (
+    judge_each,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     FAIL,
     UNKNOWN,
@@ -99,6 +102,7 @@ class Check:
     module, reasons: the module that can fix it, and the reason codes by which that module calls the
     same problem.
     is_opt_in: whether it is made only where what runs on the cloud was read, which costs calls.
+    of_each_role: whether it is made for each further role too.
     """
 
     judge: t.Callable[[Facts], Outcome]
@@ -108,6 +112,7 @@ class Check:
     module: str = ""
     reasons: tuple[str, ...] = ()
     is_opt_in: bool = False
+    of_each_role: bool = False
 
     @property
     def id(self) -> str:
@@ -146,6 +151,7 @@ CHECKS: tuple[Check, ...] = (
         "not exist, create it, or set ``cloud_iam_role`` to another one.",
         _TRUST,
         ("ec2_trust_missing", "ec2_trust_conditional", "statement_differs"),
+        of_each_role=True,
     ),
     Check(
         trust_anyscale_verify,
@@ -164,12 +170,14 @@ CHECKS: tuple[Check, ...] = (
         "A role of the cloud is in another account",
         "Set ``cloud_iam_role`` to a role in the cloud's account, or correct "
         "``cloud_iam_account_id``.",
+        of_each_role=True,
     ),
     Check(
         permissions_boundary,
         "No permissions boundary limits the role's access to the bucket",
         "A permissions boundary limits the role's access to the bucket",
         "Allow the actions on the bucket in the boundary, or remove the boundary from the role.",
+        of_each_role=True,
     ),
     Check(
         container_registry_access,
@@ -185,6 +193,7 @@ CHECKS: tuple[Check, ...] = (
         f"{_ONBOARD}. If clusters use another one, set ``cloud_iam_instance_profile`` to it.",
         _CONFIG,
         ("instance_profile_missing",),
+        of_each_role=True,
     ),
     Check(
         instance_profile_name,
@@ -202,6 +211,7 @@ CHECKS: tuple[Check, ...] = (
         "``cloud_iam_instance_profile`` to another one, or remove that role from it.",
         _CONFIG,
         ("instance_profile_without_role",),
+        of_each_role=True,
     ),
     Check(
         control_plane_trust,
@@ -216,6 +226,7 @@ CHECKS: tuple[Check, ...] = (
         "Anyscale cannot pass the role to EC2, or only under a condition",
         "Add the statement in the remedy to a policy of the control-plane role, or to its "
         "permissions boundary. If a statement denies it, exclude the role from that statement.",
+        of_each_role=True,
     ),
     Check(
         control_plane_get_instance_profile,
@@ -223,6 +234,7 @@ CHECKS: tuple[Check, ...] = (
         "Anyscale cannot read the instance profile, or only under a condition",
         "Add the statement in the remedy to a policy of the control-plane role, or to its "
         "permissions boundary. If a statement denies it, exclude the profile from that statement.",
+        of_each_role=True,
     ),
     Check(
         control_plane_pass_role_width,
@@ -252,6 +264,7 @@ CHECKS: tuple[Check, ...] = (
         "``NotPrincipal`` of the statement by a ``Principal``.",
         _BUCKET,
         ("access_missing", "statement_differs", "duplicate_statement"),
+        of_each_role=True,
     ),
     Check(
         control_plane_bucket_access,
@@ -265,6 +278,7 @@ CHECKS: tuple[Check, ...] = (
         "No statement denies the role access to the bucket",
         "A statement denies, or may deny, the role access to the bucket",
         "Exclude the role from that statement, or ask its owner to.",
+        of_each_role=True,
     ),
     Check(
         bucket_key,
@@ -375,7 +389,7 @@ def _run(check: Check, facts: Facts) -> dict[str, t.Any]:
             raise not_applicable(
                 f"The cloud does not run on AWS virtual machines: {facts.elsewhere}."
             )
-        return check.judge(facts)
+        return judge_each(check.judge, facts) if check.of_each_role else check.judge(facts)
 
     return _result(check, outcome_of(on_virtual_machines))
 

@@ -41,19 +41,19 @@ def is_certain(facts: Facts, group: Effective) -> bool:
 
 
 def listed(groups: t.Iterable[Effective]) -> str:
-    """The names of node groups."""
+    """Node groups by their names."""
     return "node groups " + ", ".join(sorted({group.node_group for group in groups}))
 
 
 def profiles_of(groups: t.Iterable[Effective]) -> str:
-    """Their instance profiles, each with the layer that decides it."""
+    """The profiles of node groups, each with the layer that decides it."""
     return ", ".join(
         sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups})
     )
 
 
 def named(choices: t.Iterable[Choice]) -> str:
-    """What may decide, in words."""
+    """Profiles, each with the layer that decides it and its name."""
     return ", ".join(str(choice) for choice in choices)
 
 
