@@ -220,7 +220,8 @@ class CloudSettings:
 
     def info_options(self) -> Json:
         """The options of the module cloud_iam_info."""
-        config = self.compute_config if self.manage_compute_config else None
+        is_by_config = self.assign == COMPUTE_CONFIG
+        config = self.compute_config if self.manage_compute_config and is_by_config else None
         return {
             **self.connection,
             "account_id": self.account_id,
@@ -229,11 +230,14 @@ class CloudSettings:
             "cloud": None,
             "role": self.role,
             "instance_profile": self.instance_profile,
-            "bucket": self.bucket if self.manage_bucket_access else None,
+            "bucket": self.bucket,
             "compute_config": None if config is None else [config],
             "arn_kind": self.arn_kind,
-            "anyscale": self.publish,
+            "node_groups": self.node_groups,
+            "node_group_roles": self.node_group_roles if is_by_config else None,
+            "further_roles": None if is_by_config else self.further_roles,
             "check_launches": self.check_launches,
+            "anyscale": self.publish,
         }
 
     def shared_options(self) -> Json:

@@ -22,6 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests im
     Write,
     recorded_writes,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    PROPAGATION_SECONDS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
     Journal,
     Unconfirmed,
@@ -51,14 +54,16 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
     predict_for_others,
     refuse_with_others_of_role,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
-    KINDS,
+    OF_BUCKET,
     PROFILE,
     STAGES,
     TRUST,
     Cloud,
     Resource,
+    bucket_stages_of,
     refusing,
     resources_in,
     resources_of,
@@ -220,8 +225,29 @@ class Engine:
             if self._state == "absent":
                 refuse_with_others_of_role(clouds)
             resources = resources_in([stage], clouds)
+            self._wait_for_grants(done, resources, clouds)
             self._each(save, resources, lambda resource: resource.pending(clouds))
         return done
+
+    def _wait_for_grants(
+        self, done: t.Sequence[Done], resources: t.Sequence[Resource], clouds: t.Collection[Cloud]
+    ) -> None:
+        """Wait where a role is about to lose its way to the bucket and has just got the other one,
+        which does not count everywhere at once.
+        """
+        losing = {
+            cloud
+            for resource in resources
+            for cloud in resource.pending(clouds)
+            if bucket_stages_of(cloud.settings, self._state).get(resource.stage)
+        }
+        if any(
+            one.writes and not bucket_stages_of(cloud.settings, self._state).get(one.resource.stage)
+            for one in done
+            if one.resource.stage in OF_BUCKET
+            for cloud in losing.intersection(one.clouds)
+        ):
+            self._clock.sleep(PROPAGATION_SECONDS)
 
     def _save(self, one: Done, clouds: t.Collection[Cloud], read_back: bool) -> None:
         """Write a resource for all clouds that want it."""

@@ -13,9 +13,9 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    BUCKET,
     CONFIG,
     MAPPING,
+    OF_BUCKET,
     PROFILE,
     TRUST,
 )
@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
 # By tag, as on the tasks of the role cloud_iam.
 _STAGES = {
     "trust": (TRUST,),
-    "bucket": (BUCKET,),
+    "bucket": OF_BUCKET,
     "compute_config": (PROFILE, CONFIG),
     "iam_mapping": (PROFILE, MAPPING),
 }

@@ -14,72 +14,46 @@ import abc
 import contextlib
 import copy
 import dataclasses
-import json
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
-    RoleReference,
-    folded_role_name,
-    role_name_of,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
-    TO_ACCOUNT,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
-    BucketAccessModule,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
-    LiveBucketPolicy,
-    merged_planners,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
-    ComputeConfigModule,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
-    ComputeConfigReconciler,
-    ComputeConfigStore,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
-    IamMappingModule,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
-    InstanceProfileModule,
-    InstanceProfileReconciler,
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    ATTACHMENT_STAGE,
+    BUCKET_STAGE,
+    ROLE_POLICY_STAGE,
+    stages,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
-    PolicyReconciler,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
     Reconciler,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
-    refuse_other_role,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
-    COMPUTE_CONFIG,
     IAM_MAPPING,
-    PREFIX,
     CloudSettings,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
-    LiveTrust,
-    TrustPolicyModule,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 TRUST, BUCKET, PROFILE = "trust", "bucket", "instance_profile"
 CONFIG, MAPPING = "compute_config", "iam_mapping"
+ROLE_POLICY, ATTACHMENT = "role_policy", "role_attachment"
+FORMER_POLICY, FORMER_ATTACHMENT = "former_role_policy", "former_role_attachment"
+# What gives roles access to a bucket, in the order in which it is written: what grants access is
+# before what takes it away.
+OF_BUCKET = (ROLE_POLICY, ATTACHMENT, BUCKET, FORMER_POLICY, FORMER_ATTACHMENT)
 # The order in which they are written for state present.
-STAGES = (TRUST, BUCKET, PROFILE, CONFIG, MAPPING)
+STAGES = (TRUST, *OF_BUCKET, PROFILE, CONFIG, MAPPING)
 # Of these kinds, a cloud has a resource for each of its roles.
-_OF_EACH_ROLE = (TRUST, BUCKET, PROFILE)
+_OF_EACH_ROLE = (TRUST, *OF_BUCKET, PROFILE)
 # Of these kinds, clouds that share a resource may want different things of it.
-SHARED = (BUCKET,)
-_WORDS = {PROFILE: "instance profile", CONFIG: "compute config", MAPPING: "Cloud IAM mapping"}
+SHARED = (ROLE_POLICY, BUCKET, FORMER_POLICY)
+# By the stage of the module, and whether it takes away.
+_STAGE_OF = {
+    (ROLE_POLICY_STAGE, False): ROLE_POLICY,
+    (ROLE_POLICY_STAGE, True): FORMER_POLICY,
+    (ATTACHMENT_STAGE, False): ATTACHMENT,
+    (ATTACHMENT_STAGE, True): FORMER_ATTACHMENT,
+}
 
 Key = tuple[str | None, ...]
 
@@ -118,9 +92,10 @@ class Cloud:
         """Whether its variables want something of the kind of resource."""
         settings = self.settings
         is_mapped = settings.assign == IAM_MAPPING
+        if stage in OF_BUCKET:
+            return settings.manage_bucket_access and stage in bucket_stages_of(settings, state)
         return {
             TRUST: settings.manage_trust,
-            BUCKET: settings.manage_bucket_access,
             # With state absent it is only read, for the ARN in the compute config.
             PROFILE: settings.manage_compute_config and not (is_mapped and state == "absent"),
             CONFIG: settings.manage_compute_config and not is_mapped,
@@ -228,232 +203,6 @@ class Resource(abc.ABC):
         return self.reconciler([cloud]).checked(t.cast(Live, self.live))
 
 
-class TrustPolicy(Resource):
-    """The trust policy of a role."""
-
-    stage = TRUST
-
-    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The role, in the account, and how the cloud connects."""
-        return *_connection(settings), self._module(settings).role.name
-
-    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The trust policy, planned for each different want."""
-        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
-        store = modules[0].store()
-        planners = list(dict.fromkeys(module.planner(store) for module in modules))
-        return PolicyReconciler(store, planners, _cloud_ids(clouds))
-
-    def plan_own(self, cloud: Cloud) -> Plan:
-        """Plan what one cloud wants. Its variables may name the role by another ARN than those of
-        the cloud that the role was read for.
-        """
-        for settings in self.wants_of([cloud]):
-            refuse_other_role(self._module(settings).role, t.cast(LiveTrust, self.live).role_arn)
-        plan = super().plan_own(cloud)
-        for settings in self.wants_of([cloud]):
-            cloud.know_role(settings, plan.result["role_arn"])
-        return plan
-
-    def _module(self, settings: CloudSettings, fresh: bool = False) -> TrustPolicyModule:
-        options = settings.trust_options(self.state)
-        return TrustPolicyModule(options, self.services.connect(fresh), self.services.known)
-
-
-class BucketPolicy(Resource):
-    """The policy of a bucket."""
-
-    stage = BUCKET
-
-    def __init__(self, services: Services, state: str) -> None:
-        super().__init__(services, state)
-        self._existing: set[RoleReference] = set()
-
-    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The bucket, in the account, and how the cloud connects."""
-        _require(settings, "bucket", switch="manage_bucket_access")
-        return *_connection(settings), self._module(settings).bucket
-
-    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The bucket's policy, planned for the roles of all these clouds."""
-        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
-        roles = list(dict.fromkeys(role for module in modules for role in module.roles))
-        store = modules[0].store(roles, self._existing)
-        planners = merged_planners([module.planner(store) for module in modules])
-        return PolicyReconciler(store, planners, _cloud_ids(clouds))
-
-    def joined(self, others: t.Sequence[Resource]) -> Resource:
-        """With the roles that were read by the connection of each."""
-        joint = super().joined(others)
-        lives = [t.cast(LiveBucketPolicy, one.live) for one in (*others, self)]
-        roles = {reference: role for live in lives for reference, role in live.roles.items()}
-        identities = {one: found for live in lives for one, found in live.identities.items()}
-        joint.live = dataclasses.replace(lives[-1], roles=roles, identities=identities)
-        return joint
-
-    def plan_own(self, cloud: Cloud) -> Plan:
-        """Plan what one cloud wants. If that is a change, its roles were found to exist."""
-        plan = super().plan_own(cloud)
-        if plan.changed:
-            for settings in self.wants_of([cloud]):
-                self._existing.update(self._module(settings).roles)
-        return plan
-
-    def _module(self, settings: CloudSettings, fresh: bool = False) -> BucketAccessModule:
-        options = settings.bucket_options(self.state)
-        return BucketAccessModule(options, self.services.connect(fresh), self.services.known)
-
-
-class _SameForAll(Resource):
-    """A resource of which clouds that share it must want the same."""
-
-    def contradictions(self) -> dict[Cloud, TaskError]:
-        """All the clouds, if they do not want the same."""
-        wants = {cloud: self._want(cloud) for cloud in self.clouds}
-        first, *others = wants.values()
-        differing = [key for key in first if any(want[key] != first[key] for want in others)]
-        if not differing:
-            return {}
-        names = summarize_names([cloud.name for cloud in self.clouds])
-        error = InputError(
-            f"{names} have the same {_WORDS[self.stage]}, and want different things of it: they "
-            f"differ in {', '.join(differing)}.",
-            "Give each of these clouds its own, or the same variables.",
-        )
-        return dict.fromkeys(wants, error)
-
-    @abc.abstractmethod
-    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        """What the cloud wants, by the names of what says so. The values may be secrets."""
-
-    def _first(self, clouds: t.Sequence[Cloud]) -> CloudSettings:
-        """What each of the clouds wants, which is the same."""
-        return self.wants_of(clouds)[0]
-
-    def _config_module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
-        _require(settings, "cloud_id", "compute_config", switch="manage_compute_config")
-        options = settings.compute_config_options(self.state)
-        return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
-
-
-class InstanceProfile(_SameForAll):
-    """The instance profile of a role."""
-
-    stage = PROFILE
-
-    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The profile, in the account, and how the cloud connects. Without a name of its own, a cloud
-        uses its registered profile, if that contains the role.
-        """
-        is_own = settings.role == cloud.settings.role and not settings.instance_profile
-        is_in_config = settings.assign == COMPUTE_CONFIG
-        registered = cloud.registered_profile if is_own and is_in_config else None
-        return *_connection(settings), self._reconciler(cloud, settings).name, registered
-
-    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The profile with the role of these clouds."""
-        return self._reconciler(clouds[0], self._first(clouds), fresh)
-
-    def _reconciler(
-        self, cloud: Cloud, settings: CloudSettings, fresh: bool = False
-    ) -> InstanceProfileReconciler:
-        """As the module does it that the cloud's assignment of the role leads to."""
-        if settings.assign == IAM_MAPPING:
-            options = settings.instance_profile_options()
-            connect, known = self.services.connect(fresh), self.services.known
-            return InstanceProfileModule(options, connect, known).profile_reconciler()
-        module = self._config_module(cloud.settings, fresh)
-        if settings.role == cloud.settings.role:
-            return module.profile_reconciler()
-        return module.group_profile_reconciler(folded_role_name(str(settings.role)))
-
-    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        return {"cloud_iam_role": self._reconciler(cloud, self._first([cloud])).role.name}
-
-
-class ComputeConfig(_SameForAll):
-    """A compute config, and the file with it. It is planned with the ARN of the instance profile."""
-
-    stage = CONFIG
-
-    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The name of the compute config, in the cloud."""
-        return settings.cloud_id, self._config_module(settings).params["name"]
-
-    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The compute config with the ARN."""
-        module = self._config_module(self._first(clouds), fresh)
-        store = self.services.config_store(module, fresh) if module.anyscale else None
-        return self._config(module, clouds[0], store)
-
-    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        module = self._config_module(self._first([cloud]))
-        want = self._config(module, cloud).want
-        return {
-            "cloud_iam_instance_profile": want.arn,
-            "cloud_iam_compute_config_spec": want.config,
-            "cloud_iam_dest": want.dest,
-            "cloud_iam_node_groups": want.node_groups,
-            "cloud_iam_node_group_roles": dict(want.group_arns),
-        }
-
-    @staticmethod
-    def _config(
-        module: ComputeConfigModule, cloud: Cloud, store: ComputeConfigStore | None = None
-    ) -> ComputeConfigReconciler:
-        """The config with the instance profiles that are planned for the roles of a cloud."""
-        profiles = cloud.planned(PROFILE)
-        own = profiles[0][1] if profiles else Plan(None, None)
-        further = {
-            folded_role_name(str(found.wants_of([cloud])[0].role)): plan
-            for found, plan in profiles[1:]
-        }
-        return module.config_reconciler(own, store, further)
-
-
-class IamMapping(_SameForAll):
-    """The Cloud IAM mapping of a cloud resource."""
-
-    stage = MAPPING
-
-    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The cloud, and its resource if it is not the primary one."""
-        _require(settings, "cloud_id", switch="manage_compute_config")
-        return settings.cloud_id, settings.mapping_resource
-
-    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The mapping with the rules, whose instance profiles may be about to be created."""
-        module = self._module(self._first(clouds), fresh)
-        pending = [
-            str(found.wants_of([cloud])[0].role)
-            for cloud in clouds
-            for found, plan in cloud.planned(PROFILE)
-            if plan.changed
-        ]
-        store = module.store(self.services.client(module))
-        return module.reconciler(store, list(map(role_name_of, pending)))
-
-    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        options = self._first([cloud]).mapping_options(self.state)
-        names = ("rules", "fallback_rule", "position", "state")
-        return {f"cloud_iam_mapping_{name}": options[name] for name in names}
-
-    def _module(self, settings: CloudSettings, fresh: bool = False) -> IamMappingModule:
-        options = settings.mapping_options(self.state)
-        return IamMappingModule(options, self.services.connect(fresh), self.services.known)
-
-
-# In the order in which they are planned. Bucket policies are last: unlike the others they cannot be
-# read in bulk, so that their progress is that of the whole plan.
-KINDS: tuple[type[Resource], ...] = (
-    TrustPolicy,
-    InstanceProfile,
-    ComputeConfig,
-    IamMapping,
-    BucketPolicy,
-)
-
-
 def resources_of(
     kind: type[Resource], clouds: t.Iterable[Cloud], services: Services, state: str
 ) -> list[Resource]:
@@ -495,20 +244,12 @@ def refusing(clouds: t.Sequence[Cloud]) -> t.Iterator[None]:
         cloud.error = cloud.error or failure
 
 
-def _connection(settings: CloudSettings) -> Key:
-    """The account, and how the cloud connects: each way has its own guards."""
-    options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
-    return settings.account_id, json.dumps(options)
-
-
-def _require(settings: CloudSettings, *names: str, switch: str) -> None:
-    """Raise if one of these variables is not set, which a switch makes necessary."""
-    for name in names:
-        if getattr(settings, name) is None:
-            raise InputError(
-                f"{PREFIX}{name} is not set.", f"Set it, or set {PREFIX}{switch} to false."
-            )
-
-
-def _cloud_ids(clouds: t.Iterable[Cloud]) -> list[str]:
-    return [cloud.settings.cloud_id for cloud in clouds if cloud.settings.cloud_id]
+def bucket_stages_of(settings: CloudSettings, state: str) -> dict[str, bool]:
+    """What a cloud's way to the bucket is about, and whether it takes away what gave access before."""
+    found = stages(settings.bucket_grant, state, settings.bucket_policy_arn is not None)
+    return {
+        BUCKET
+        if one.resource == BUCKET_STAGE
+        else _STAGE_OF[one.resource, one.takes_away]: one.takes_away
+        for one in found
+    }

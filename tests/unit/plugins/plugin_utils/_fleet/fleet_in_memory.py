@@ -42,12 +42,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Cl
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
+    FORMER_POLICY,
     MAPPING,
     PROFILE,
+    ROLE_POLICY,
     TRUST,
     Cloud,
     Key,
     Resource,
+    bucket_stages_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 
@@ -213,9 +216,13 @@ class _Resource(Resource):
         if fresh:
             world.calls.append(("fresh", name))
         roles = [t.cast(str, settings.role).rpartition("/")[2] for settings in wants]
+        takes_away = bucket_stages_of(wants[0], self.state).get(self.stage, self.state == "absent")
         return PolicyReconciler(
             _Store(world, name),
-            [_Planner(world, name, role, self.state) for role in dict.fromkeys(roles)],
+            [
+                _Planner(world, name, role, "absent" if takes_away else "present")
+                for role in dict.fromkeys(roles)
+            ],
             [str(cloud.settings.cloud_id) for cloud in clouds],
             clock=world.clock,
         )
@@ -228,6 +235,8 @@ class _Resource(Resource):
             PROFILE: settings.instance_profile or role,
             CONFIG: settings.compute_config,
             MAPPING: settings.cloud_id,
+            ROLE_POLICY: role,
+            FORMER_POLICY: role,
         }[self.stage]
 
 
@@ -248,6 +257,18 @@ class BucketInMemory(_Resource):
     """The policy of the bucket."""
 
     stage = BUCKET
+
+
+class RolePolicyInMemory(_Resource):
+    """An inline policy of the role."""
+
+    stage = ROLE_POLICY
+
+
+class FormerRolePolicyInMemory(_Resource):
+    """The same, of a role that is to lose it."""
+
+    stage = FORMER_POLICY
 
 
 class ProfileInMemory(_Resource):
@@ -284,6 +305,8 @@ KINDS: tuple[type[Resource], ...] = (
     ProfileInMemory,
     ConfigInMemory,
     MappingInMemory,
+    RolePolicyInMemory,
+    FormerRolePolicyInMemory,
     BucketInMemory,
 )
 

@@ -125,7 +125,7 @@ def test_the_options_are_those_of_the_role(audit: Audit) -> None:
         ACCOUNT,
         "us-west-2",
     ]
-    assert [options["cld_part"][name] for name in asked[:3]] == [None, None, True]
+    assert [options["cld_part"][name] for name in asked[:3]] == ["part-data", None, True]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
+    OF_BUCKET,
     PROFILE,
     TRUST,
     Cloud,
@@ -129,6 +130,56 @@ def test_each_role_of_a_cloud_gets_what_the_own_role_gets(tmp_path: Path, case: 
     of_each = [f"{stage} {role}" for stage in (TRUST, PROFILE) for role in ("a", "ml", "etl")]
     assert sorted(world.names("write")) == sorted([*of_each, "bucket a"])
     assert sorted(world.documents["bucket a"]) == ["a", "etl", "ml"]
+
+
+MOVES: dict[str, tuple[str, dict[str, list[str]], list[str]]] = {
+    "to the role's own policy": (
+        "role_policy",
+        {"bucket__a": ["a", "x"]},
+        ["role_policy a", "bucket a"],
+    ),
+    "to the bucket's policy": (
+        "bucket_policy",
+        {"former_role_policy__a": ["a", "x"]},
+        ["bucket a", "former_role_policy a"],
+    ),
+    "none, with access by the role's own policy": (
+        "role_policy",
+        {"role_policy__a": ["a"], "bucket__a": ["x"]},
+        [],
+    ),
+    "none, with access by the bucket's policy": (
+        "bucket_policy",
+        {"bucket__a": ["a"]},
+        [],
+    ),
+    "none, with access to take away": (
+        "role_policy",
+        {"role_policy__a": ["a"], "bucket__a": ["a", "x"]},
+        ["bucket a"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MOVES)
+def test_a_role_moves_from_one_way_to_its_bucket_to_the_other(tmp_path: Path, case: str) -> None:
+    """What grants access is written first, and counts before what granted it goes."""
+    grant, documents, writes = MOVES[case]
+    world = World(**documents)
+    cloud = cloud_of("a", tmp_path, bucket_grant=grant)
+    converged(world, [cloud], stages=OF_BUCKET)
+    assert failures([cloud]) == {}
+    assert world.names("write") == writes
+    assert world.clock.slept >= 10 * (len(writes) == 2)
+
+
+def test_a_role_that_could_not_get_its_own_policy_keeps_the_bucket_s(tmp_path: Path) -> None:
+    world = World(bucket__a=["a", "x"])
+    world.errors["write", "role_policy a"] = AwsError("Denied.", code="AccessDenied", status=403)
+    cloud = cloud_of("a", tmp_path, bucket_grant="role_policy")
+    converged(world, [cloud], stages=OF_BUCKET)
+    assert failures([cloud]) == {"a": "Denied."}
+    assert world.documents == {"bucket a": ["a", "x"]}
 
 
 def test_with_the_roles_of_rules_the_default_role_is_not_revoked(tmp_path: Path) -> None:

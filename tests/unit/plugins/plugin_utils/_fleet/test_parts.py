@@ -19,9 +19,9 @@ from ansible.playbook.task import Task
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    BUCKET,
     CONFIG,
     MAPPING,
+    OF_BUCKET,
     PROFILE,
     TRUST,
 )
@@ -31,25 +31,25 @@ pytestmark = pytest.mark.core
 TASKS = pathlib.Path(__file__).parents[5] / "roles" / "cloud_iam" / "tasks"
 STAGES = {
     "trust": [TRUST],
-    "bucket": [BUCKET],
+    "bucket": [*OF_BUCKET],
     "compute_config": [PROFILE, CONFIG],
     "iam_mapping": [PROFILE, MAPPING],
 }
-EVERYTHING = [TRUST, BUCKET, PROFILE, CONFIG, MAPPING]
+EVERYTHING = [TRUST, *OF_BUCKET, PROFILE, CONFIG, MAPPING]
 CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "no tags": ([], [], EVERYTHING),
     "all": (["all"], [], EVERYTHING),
     "all with a part": (["all", "trust"], [], EVERYTHING),
-    "one part": (["bucket"], [], [BUCKET]),
+    "one part": (["bucket"], [], [*OF_BUCKET]),
     "two parts, in any order": (["compute_config", "trust"], [], [TRUST, PROFILE, CONFIG]),
     "tagged": (["tagged"], [], EVERYTHING),
-    "all but one part": (["all"], ["trust"], [BUCKET, PROFILE, CONFIG, MAPPING]),
+    "all but one part": (["all"], ["trust"], [*OF_BUCKET, PROFILE, CONFIG, MAPPING]),
     "all but one of two that need the instance profile": (
         [],
         ["compute_config"],
-        [TRUST, BUCKET, PROFILE, MAPPING],
+        [TRUST, *OF_BUCKET, PROFILE, MAPPING],
     ),
-    "a part that is skipped": (["trust", "bucket"], ["trust"], [BUCKET]),
+    "a part that is skipped": (["trust", "bucket"], ["trust"], [*OF_BUCKET]),
     "what has no tags skipped": ([], ["untagged"], EVERYTHING),
 }
 

@@ -26,10 +26,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     CONFIG,
-    KINDS,
     PROFILE,
     STAGES,
     TRUST,

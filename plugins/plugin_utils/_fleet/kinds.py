@@ -1,0 +1,386 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kinds of resources of a fleet: which modules they are of, and what identifies them.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    RoleReference,
+    folded_role_name,
+    role_name_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    TO_ACCOUNT,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    BucketAccessModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
+    LiveBucketPolicy,
+    merged_planners,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
+    ComputeConfigModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config_reconciler import (
+    ComputeConfigReconciler,
+    ComputeConfigStore,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
+    IamMappingModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
+    InstanceProfileModule,
+    InstanceProfileReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    PolicyReconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Reconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    refuse_other_role,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    COMPUTE_CONFIG,
+    IAM_MAPPING,
+    PREFIX,
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
+    LiveTrust,
+    TrustPolicyModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    ATTACHMENT,
+    BUCKET,
+    CONFIG,
+    FORMER_ATTACHMENT,
+    FORMER_POLICY,
+    MAPPING,
+    PROFILE,
+    ROLE_POLICY,
+    TRUST,
+    Cloud,
+    Key,
+    Resource,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+_WORDS = {PROFILE: "instance profile", CONFIG: "compute config", MAPPING: "Cloud IAM mapping"}
+
+
+class TrustPolicy(Resource):
+    """The trust policy of a role."""
+
+    stage = TRUST
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The role, in the account, and how the cloud connects."""
+        return *_connection(settings), self._module(settings).role.name
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The trust policy, planned for each different want."""
+        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
+        store = modules[0].store()
+        planners = list(dict.fromkeys(module.planner(store) for module in modules))
+        return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def plan_own(self, cloud: Cloud) -> Plan:
+        """Plan what one cloud wants. Its variables may name the role by another ARN than those of
+        the cloud that the role was read for.
+        """
+        for settings in self.wants_of([cloud]):
+            refuse_other_role(self._module(settings).role, t.cast(LiveTrust, self.live).role_arn)
+        plan = super().plan_own(cloud)
+        for settings in self.wants_of([cloud]):
+            cloud.know_role(settings, plan.result["role_arn"])
+        return plan
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> TrustPolicyModule:
+        options = settings.trust_options(self.state)
+        return TrustPolicyModule(options, self.services.connect(fresh), self.services.known)
+
+
+class BucketPolicy(Resource):
+    """The policy of a bucket."""
+
+    stage = BUCKET
+
+    def __init__(self, services: Services, state: str) -> None:
+        super().__init__(services, state)
+        self._existing: set[RoleReference] = set()
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The bucket, in the account, and how the cloud connects."""
+        return *_connection(settings), _bucket_module(self, settings).bucket
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The bucket's policy, planned for the roles of all these clouds."""
+        modules = [_bucket_module(self, settings, fresh) for settings in self.wants_of(clouds)]
+        roles = list(dict.fromkeys(role for module in modules for role in module.roles))
+        store = modules[0].store(roles, self._existing)
+        planners = merged_planners([module.planner(store) for module in modules])
+        return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def joined(self, others: t.Sequence[Resource]) -> Resource:
+        """With the roles that were read by the connection of each."""
+        joint = super().joined(others)
+        lives = [t.cast(LiveBucketPolicy, one.live) for one in (*others, self)]
+        roles = {reference: role for live in lives for reference, role in live.roles.items()}
+        identities = {one: found for live in lives for one, found in live.identities.items()}
+        joint.live = dataclasses.replace(lives[-1], roles=roles, identities=identities)
+        return joint
+
+    def plan_own(self, cloud: Cloud) -> Plan:
+        """Plan what one cloud wants. If that is a change, its roles were found to exist."""
+        plan = super().plan_own(cloud)
+        if plan.changed:
+            for settings in self.wants_of([cloud]):
+                self._existing.update(_bucket_module(self, settings).roles)
+        return plan
+
+
+class RolePolicy(Resource):
+    """An inline policy of a role that is to grant it the bucket."""
+
+    stage = ROLE_POLICY
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The role, in the account, the policy, and how the cloud connects."""
+        module = _bucket_module(self, settings)
+        return *_connection(settings), _folded(module.roles[0]), module.policy_name
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The policy with what each of these clouds wants for its bucket."""
+        modules = [_bucket_module(self, settings, fresh) for settings in self.wants_of(clouds)]
+        store = modules[0].role_policy_store(modules[0].roles[0])
+        planners = dict.fromkeys(filter(None, (one.role_policy_planner() for one in modules)))
+        return PolicyReconciler(store, list(planners), _cloud_ids(clouds))
+
+
+class FormerRolePolicy(RolePolicy):
+    """The same of a role that is no longer to have the bucket by it."""
+
+    stage = FORMER_POLICY
+
+
+class RoleAttachment(Resource):
+    """A managed policy of a role that is to grant it the bucket."""
+
+    stage = ATTACHMENT
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The role, in the account, the policy, and how the cloud connects."""
+        module = _bucket_module(self, settings)
+        return *_connection(settings), _folded(module.roles[0]), module.policy_arn
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The policy, attached or not, as each of these clouds wants it."""
+        module = _bucket_module(self, self.wants_of(clouds)[0], fresh)
+        return t.cast("Reconciler[t.Any]", module.attachment_reconciler(module.roles[0]))
+
+
+class FormerRoleAttachment(RoleAttachment):
+    """The same of a role that is no longer to have the bucket by it."""
+
+    stage = FORMER_ATTACHMENT
+
+
+class _SameForAll(Resource):
+    """A resource of which clouds that share it must want the same."""
+
+    def contradictions(self) -> dict[Cloud, TaskError]:
+        """All the clouds, if they do not want the same."""
+        wants = {cloud: self._want(cloud) for cloud in self.clouds}
+        first, *others = wants.values()
+        differing = [key for key in first if any(want[key] != first[key] for want in others)]
+        if not differing:
+            return {}
+        names = summarize_names([cloud.name for cloud in self.clouds])
+        error = InputError(
+            f"{names} have the same {_WORDS[self.stage]}, and want different things of it: they "
+            f"differ in {', '.join(differing)}.",
+            "Give each of these clouds its own, or the same variables.",
+        )
+        return dict.fromkeys(wants, error)
+
+    @abc.abstractmethod
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        """What the cloud wants, by the names of what says so. The values may be secrets."""
+
+    def _first(self, clouds: t.Sequence[Cloud]) -> CloudSettings:
+        """What each of the clouds wants, which is the same."""
+        return self.wants_of(clouds)[0]
+
+    def _config_module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
+        _require(settings, "cloud_id", "compute_config", switch="manage_compute_config")
+        options = settings.compute_config_options(self.state)
+        return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
+
+
+class InstanceProfile(_SameForAll):
+    """The instance profile of a role."""
+
+    stage = PROFILE
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The profile, in the account, and how the cloud connects. Without a name of its own, a cloud
+        uses its registered profile, if that contains the role.
+        """
+        is_own = settings.role == cloud.settings.role and not settings.instance_profile
+        is_in_config = settings.assign == COMPUTE_CONFIG
+        registered = cloud.registered_profile if is_own and is_in_config else None
+        return *_connection(settings), self._reconciler(cloud, settings).name, registered
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The profile with the role of these clouds."""
+        return self._reconciler(clouds[0], self._first(clouds), fresh)
+
+    def _reconciler(
+        self, cloud: Cloud, settings: CloudSettings, fresh: bool = False
+    ) -> InstanceProfileReconciler:
+        """As the module does it that the cloud's assignment of the role leads to."""
+        if settings.assign == IAM_MAPPING:
+            options = settings.instance_profile_options()
+            connect, known = self.services.connect(fresh), self.services.known
+            return InstanceProfileModule(options, connect, known).profile_reconciler()
+        module = self._config_module(cloud.settings, fresh)
+        if settings.role == cloud.settings.role:
+            return module.profile_reconciler()
+        return module.group_profile_reconciler(folded_role_name(str(settings.role)))
+
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        return {"cloud_iam_role": self._reconciler(cloud, self._first([cloud])).role.name}
+
+
+class ComputeConfig(_SameForAll):
+    """A compute config, and the file with it. It is planned with the ARN of the instance profile."""
+
+    stage = CONFIG
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The name of the compute config, in the cloud."""
+        return settings.cloud_id, self._config_module(settings).params["name"]
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The compute config with the ARN."""
+        module = self._config_module(self._first(clouds), fresh)
+        store = self.services.config_store(module, fresh) if module.anyscale else None
+        return self._config(module, clouds[0], store)
+
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        module = self._config_module(self._first([cloud]))
+        want = self._config(module, cloud).want
+        return {
+            "cloud_iam_instance_profile": want.arn,
+            "cloud_iam_compute_config_spec": want.config,
+            "cloud_iam_dest": want.dest,
+            "cloud_iam_node_groups": want.node_groups,
+            "cloud_iam_node_group_roles": dict(want.group_arns),
+        }
+
+    @staticmethod
+    def _config(
+        module: ComputeConfigModule, cloud: Cloud, store: ComputeConfigStore | None = None
+    ) -> ComputeConfigReconciler:
+        """The config with the instance profiles that are planned for the roles of a cloud."""
+        profiles = cloud.planned(PROFILE)
+        own = profiles[0][1] if profiles else Plan(None, None)
+        further = {
+            folded_role_name(str(found.wants_of([cloud])[0].role)): plan
+            for found, plan in profiles[1:]
+        }
+        return module.config_reconciler(own, store, further)
+
+
+class IamMapping(_SameForAll):
+    """The Cloud IAM mapping of a cloud resource."""
+
+    stage = MAPPING
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The cloud, and its resource if it is not the primary one."""
+        _require(settings, "cloud_id", switch="manage_compute_config")
+        return settings.cloud_id, settings.mapping_resource
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The mapping with the rules, whose instance profiles may be about to be created."""
+        module = self._module(self._first(clouds), fresh)
+        pending = [
+            str(found.wants_of([cloud])[0].role)
+            for cloud in clouds
+            for found, plan in cloud.planned(PROFILE)
+            if plan.changed
+        ]
+        store = module.store(self.services.client(module))
+        return module.reconciler(store, list(map(role_name_of, pending)))
+
+    def _want(self, cloud: Cloud) -> dict[str, t.Any]:
+        options = self._first([cloud]).mapping_options(self.state)
+        names = ("rules", "fallback_rule", "position", "state")
+        return {f"cloud_iam_mapping_{name}": options[name] for name in names}
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> IamMappingModule:
+        options = settings.mapping_options(self.state)
+        return IamMappingModule(options, self.services.connect(fresh), self.services.known)
+
+
+# In the order in which they are planned. Bucket policies are last: unlike the others they cannot be
+# read in bulk, so that their progress is that of the whole plan.
+KINDS: tuple[type[Resource], ...] = (
+    TrustPolicy,
+    InstanceProfile,
+    ComputeConfig,
+    IamMapping,
+    RolePolicy,
+    RoleAttachment,
+    FormerRolePolicy,
+    FormerRoleAttachment,
+    BucketPolicy,
+)
+
+
+def _bucket_module(
+    resource: Resource, settings: CloudSettings, fresh: bool = False
+) -> BucketAccessModule:
+    _require(settings, "bucket", switch="manage_bucket_access")
+    options = settings.bucket_options(resource.state)
+    return BucketAccessModule(options, resource.services.connect(fresh), resource.services.known)
+
+
+def _folded(role: RoleReference) -> str:
+    return folded_role_name(role.name)
+
+
+def _connection(settings: CloudSettings) -> Key:
+    """The account, and how the cloud connects: each way has its own guards."""
+    options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
+    return settings.account_id, json.dumps(options)
+
+
+def _require(settings: CloudSettings, *names: str, switch: str) -> None:
+    """Raise if one of these variables is not set, which a switch makes necessary."""
+    for name in names:
+        if getattr(settings, name) is None:
+            raise InputError(
+                f"{PREFIX}{name} is not set.", f"Set it, or set {PREFIX}{switch} to false."
+            )
+
+
+def _cloud_ids(clouds: t.Iterable[Cloud]) -> list[str]:
+    return [cloud.settings.cloud_id for cloud in clouds if cloud.settings.cloud_id]
