@@ -117,14 +117,18 @@ class RolePolicyStore(PolicyStore[LiveRolePolicy]):
     def load(self) -> LiveRolePolicy:
         """The live policy."""
         if self._reads_own:
-            role = live_role(self._iam, self._role, self._account_id)
+            role = self.read_role()
             own = read_identity(self._iam, role)
             found = [one.document for one in own.policies if one.name == self._policy_name]
             return self._live(found[0] if found else None, role, own)
         document = self._iam.inline_policy(self._role.name, self._policy_name)
         if document is None:
             return self._live(None)
-        return self._live(document, live_role(self._iam, self._role, self._account_id))
+        return self._live(document, self.read_role())
+
+    def read_role(self) -> dict[str, t.Any]:
+        """The role as IAM has it. Raises if it does not exist."""
+        return live_role(self._iam, self._role, self._account_id)
 
     def write(self, live: LiveRolePolicy, document: Document) -> None:
         """Replace the policy, or delete it if it has no statements left."""
