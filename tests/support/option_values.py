@@ -128,6 +128,7 @@ _BESIDE: dict[str, Json] = {
 _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("iam_trust_ec2", "cloud_id"): ("role",),
     ("s3_cloud_access", "cloud_id"): ("roles",),
+    ("iam_pass_role", "cloud_id"): ("roles", "control_plane_role"),
     ("compute_config_profile", "cloud"): ("cloud_id",),
     ("cloud_iam_info", "cloud"): ("cloud_id",),
     ("cloud_launches_info", "cloud"): ("cloud_id",),
@@ -152,6 +153,11 @@ GIVEN: dict[str, Json] = {
     "compute_config_profile": {**_CLOUD, "name": NEW.compute_config_name},
     "iam_trust_ec2": {"account_id": ACCOUNT, "role": NEW.role_name},
     "s3_cloud_access": {"account_id": ACCOUNT, "roles": [NEW.role_arn], "bucket": NEW.bucket_name},
+    "iam_pass_role": {
+        "account_id": ACCOUNT,
+        "roles": [NEW.role_arn],
+        "control_plane_role": NEW.control_plane_role_arn,
+    },
 }
 
 

@@ -139,6 +139,26 @@ def test_it_refuses(scene: Sandbox, run_module: Run, case: str) -> None:
     refused(scene, run_module, MODULE, *phrases, **{**GIVEN, **options})
 
 
+def test_the_run_never_changes_its_own_role(scene: Sandbox, run_module: Run) -> None:
+    """Neither as the control-plane role nor as one that is passed."""
+    trust = policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+    arn = make_role(scene, "runner", trust)
+    made = scene.client("sts", ACCOUNT).assume_role(RoleArn=arn, RoleSessionName="job")
+    keys = {
+        "access_key": made["Credentials"]["AccessKeyId"],
+        "secret_key": made["Credentials"]["SecretAccessKey"],
+        "session_token": made["Credentials"]["SessionToken"],
+    }
+    for own in ({"control_plane_role": "runner"}, {"roles": ["runner"]}):
+        refused(scene, run_module, MODULE, arn, "of this run itself", **{**GIVEN, **keys, **own})
+
+
 def test_the_quota_is_known_before_the_write(scene: Sandbox, run_module: Run) -> None:
     put(scene, {**LAUNCH, "Resource": f"arn:aws:ec2:::{'x' * 9800}"}, name="long")
     refused(scene, run_module, MODULE, "10240", "inline policies", **GIVEN)

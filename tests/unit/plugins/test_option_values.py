@@ -165,7 +165,8 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "policy_name": ("null", *_WORDS),
     # The beginning of a key, which may have any characters but the wildcards of policies.
     "prefix": ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
-    "role": (*_WORDS, "ARN of another partition"),
+    **dict.fromkeys(("role", "control_plane_role"), (*_WORDS, "ARN of another partition")),
+    "instance_profiles": ("null", "no elements", "numbers"),
     "roles": ("ARN of another partition", "numbers"),
     **dict.fromkeys(("default_role", "expected_role"), ("null", *_ROLE_ARNS, *_WORDS)),
     **dict.fromkeys(("cloud", "compute_config", "name"), _LINES),
@@ -257,7 +258,7 @@ def test_an_empty_name_is_a_variable_that_was_not_set(
 
 # --- options that depend on one another -----------------------------------------------------------
 
-CONVERGING = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
+CONVERGING = ("iam_trust_ec2", "s3_cloud_access", "iam_pass_role", "compute_config_profile")
 KEYS: Json = {"access_key": f"AKIATOOL{ACCOUNT}", "secret_key": "not-checked"}
 COMMON_RULES: dict[str, tuple[Json, tuple[str, ...]]] = {
     "profile and access_key": (
