@@ -199,6 +199,7 @@ class State(t.NamedTuple):
     trust: Json
     bucket_policy: Json | None
     versions: list[Json]
+    rules: list[Json]
 
     @property
     def is_archived(self) -> list[bool]:
@@ -209,18 +210,23 @@ class State(t.NamedTuple):
         """Whether both are the same, but for ids and times."""
         configs = [[version["config"] for version in state.versions] for state in (self, other)]
         same = len(configs[0]) == len(configs[1]) and all(map(same_config, *configs))
-        return (self.trust, self.bucket_policy, self.is_archived) == (
-            other.trust,
-            other.bucket_policy,
-            other.is_archived,
-        ) and same
+        return same and all(
+            getattr(self, name) == getattr(other, name)
+            for name in ("trust", "bucket_policy", "is_archived", "rules")
+        )
 
 
 def state(sandbox: Sandbox) -> State:
     """As it is now."""
     versions = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
     ordered = sorted(versions, key=lambda template: int(template["version"]))
-    return State(trust_of(sandbox), bucket_policy_of(sandbox, IN_SYNC.bucket_name), ordered)
+    mappings = list(sandbox.organization.mappings.values())
+    return State(
+        trust_of(sandbox),
+        bucket_policy_of(sandbox, IN_SYNC.bucket_name),
+        ordered,
+        mappings,
+    )
 
 
 def ready(sandbox: Sandbox, run: Run, name: str) -> Json:

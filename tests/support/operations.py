@@ -51,6 +51,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 CLOUDS, ONE_CLOUD = "GET /api/v2/clouds/", "GET /api/v2/clouds/{id}"
 MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"
 SCHEDULER, POOLS = "GET /api/v2/scheduler/config", "GET /api/v2/machine_pools/"
+PUT_MAPPING, USER = "PUT /api/v2/clouds/{id}/deployment/{id}/config", "GET /api/v2/userinfo/"
 ARCHIVE, UNARCHIVE = (
     f"POST /api/v2/compute_templates/{{id}}/{verb}" for verb in ("archive", "unarchive")
 )
@@ -374,6 +375,10 @@ _WRITERS: dict[str, Json] = {
         "name": IN_SYNC.compute_config_name,
         "role": ROLE,
     },
+    "cloud_iam_mapping": {
+        "cloud_id": IN_SYNC.cloud_id,
+        "rules": [{"selector": "project=ml", "role": ROLE}],
+    },
 }
 
 
@@ -384,6 +389,7 @@ def _roll_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, 
 
     def prepare(sandbox: Sandbox, run: Run) -> Json:
         sandbox.seed((cloud,))
+        put_rules_of_others(sandbox, cloud)
         made = [run(module, **_WRITERS[module], state=state, backup=True) for state in states]
         return {"files": [result["backup_file"] for result in made]}
 
@@ -393,6 +399,26 @@ def _roll_back(cloud: Cloud, module: str, *states: str) -> t.Callable[[Sandbox, 
 def _archive(sandbox: Sandbox, _run: Run) -> Json:
     sandbox.seed((IN_SYNC,))
     return {**_WRITERS["compute_config_profile"], "state": "archived"}
+
+
+def put_rules_of_others(sandbox: Sandbox, cloud: Cloud) -> None:
+    """A Cloud IAM mapping that another writer has made."""
+    (resource,) = sandbox.organization.resources[cloud.cloud_id]
+    path = (cloud.cloud_id, str(resource["cloud_resource_id"]))
+    sandbox.organization.mappings[path[1]] = {
+        **sandbox.organization.mapping(*path),
+        "dataplane_iam_mapping": {
+            "mode": "CUSTOMER_MANAGED",
+            "rules": [{"selector": "user=jo@example.com", "value": "ray-jo"}],
+            "fallback_rule": "FAIL",
+        },
+    }
+
+
+def _map(sandbox: Sandbox, _run: Run) -> Json:
+    sandbox.seed((IN_SYNC,))
+    put_rules_of_others(sandbox, IN_SYNC)
+    return _WRITERS["cloud_iam_mapping"]
 
 
 CHANGES: dict[str, Change] = {
@@ -425,6 +451,20 @@ CHANGES: dict[str, Change] = {
         {SEARCH: 3, UNARCHIVE: 1, CREATE: 1},
         "backup_restore",
         _roll_back(OLD, "compute_config_profile", "present", "archived"),
+    ),
+    "rules that are merged": Change(
+        {
+            **{"GetCallerIdentity": 1, "GetRole": 2, "GetInstanceProfile": 2},
+            **{"ListAttachedRolePolicies": 1, "ListRolePolicies": 1},
+            **{RESOURCES: 1, MAPPING: 4, USER: 2, PUT_MAPPING: 1},
+        },
+        "cloud_iam_mapping",
+        _map,
+    ),
+    "rules that are put back": Change(
+        {RESOURCES: 1, MAPPING: 4, USER: 2, PUT_MAPPING: 1},
+        "backup_restore",
+        _roll_back(IN_SYNC, "cloud_iam_mapping", "merged"),
     ),
     "a compute config that is archived": Change(
         {SEARCH: 3, RESOURCES: 1, ARCHIVE: 1}, "compute_config_profile", _archive

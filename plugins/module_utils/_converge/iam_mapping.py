@@ -16,7 +16,10 @@ import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import HIBERNATED
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.answer import (
+    HIBERNATED,
+    NO_ANSWER,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
@@ -97,6 +100,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
 _BUSY_SECONDS = 60.0
 _LONGEST_PAUSE = 16.0
 _VISIBLE_SECONDS = 30.0
+# Each may last as long as a call waits for its answer.
+_UNANSWERED_WRITES = 4
 _FORBIDDEN, _CONFLICT, _TOO_MANY = 403, 409, 429
 _OWNER = "owner"
 _OWNERS_ONLY = "Set anyscale_token to that of an owner of the organization."
@@ -281,6 +286,8 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
                 if not _is_transient(error):
                     raise
                 refusals.append(error)
+            if [error.status for error in refusals].count(NO_ANSWER) == _UNANSWERED_WRITES:
+                break
         now = self._load_again(refusals)
         if now.spec != live.spec:
             return _uncertain(now, t.cast(MappingPlan, plan), refusals, written)

@@ -220,12 +220,22 @@ def test_a_refusal_is_final(status: int) -> None:
     assert error.value.remedy
 
 
-def test_a_service_that_fails_for_ever_is_an_error() -> None:
+@pytest.mark.parametrize(("status", "least", "most"), [(500, 5, 40), (0, 4, 4)])
+def test_a_service_that_fails_for_ever_is_an_error(status: int, least: int, most: int) -> None:
+    """Each call that is not answered takes its time."""
     service = Service(spec("X"))
-    service.failures = [(500, False)] * 100
+    service.failures = [(status, False)] * 100
     with pytest.raises(AnyscaleError):
         run(service, options("A"))
-    assert 3 < service.writes < 40
+    assert least <= service.writes <= most
+
+
+@pytest.mark.parametrize("status", [409, 503])
+def test_what_passes_within_a_minute_is_waited_for(status: int) -> None:
+    service = Service(spec("X"))
+    service.failures = [(status, False)] * 5
+    run(service, options("A"))
+    assert service.words == "X A"
 
 
 # --- other writers --------------------------------------------------------------------------------
