@@ -243,7 +243,9 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         clouds: t.Iterable[str] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """``account_id``: of the roles, for the backup, if it is known."""
+        """``account_id``: of the roles, for the backup; if it is not known, the one of the
+        resource.
+        """
         self._store = store
         self._planner = planner
         self._account_id = account_id
@@ -267,7 +269,8 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
         """The whole config that a plan replaces."""
         target = {"cloud_id": self._store.cloud_id, "resource_id": live.resource_id}
         after = t.cast(MappingPlan, plan).spec
-        return Backup(IAM_MAPPING, target, self._account_id, live.spec, after, self.clouds)
+        account_id = self._account_id or "".join(live.registered.accounts)
+        return Backup(IAM_MAPPING, target, account_id, live.spec, after, self.clouds)
 
     def save(self, live: LiveMapping, plan: Plan, written: list[str]) -> Saved:
         """Write the config, unless it is not the one any more that was planned from. Retry while the

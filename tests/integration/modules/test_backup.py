@@ -23,6 +23,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import policy_reconciler
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
+    mapping_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
@@ -42,17 +45,20 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     trust_of,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
-    MODULES,
+    MODULES as OF_EVERY_CLOUD,
     Run,
     failure,
     settled,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.operations import PUT_MAPPING
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
     run_playbook,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
+MAPPING = "cloud_iam_mapping"
+MODULES = (*OF_EVERY_CLOUD, MAPPING)
 CLOUD = Cloud(
     "vision",
     ACCOUNT,
@@ -70,11 +76,16 @@ GIVEN: dict[str, Json] = {
         "cloud_id": CLOUD.cloud_id,
         "role": CLOUD.role_name,
     },
+    MAPPING: {
+        "cloud_id": CLOUD.cloud_id,
+        "rules": [{"selector": "project=ml", "role": CLOUD.role_name}],
+    },
 }
 KINDS = {
     "iam_trust_ec2": "trust_policy",
     "s3_cloud_access": "bucket_policy",
     "compute_config_profile": "compute_config",
+    MAPPING: "iam_mapping",
 }
 SECRETS = ("AKIA", "wJalrXUtnFEMI/K7MDENG/canary", "aph0_", "fleet-7f3a")
 
@@ -91,6 +102,9 @@ def live(sandbox: Sandbox, module: str) -> t.Any:
     """The document that a module writes to."""
     if module == "compute_config_profile":
         return newest(sandbox)
+    if module == MAPPING:
+        (resource,) = sandbox.organization.resources[CLOUD.cloud_id]
+        return sandbox.organization.mapping(CLOUD.cloud_id, resource["cloud_resource_id"])
     return (
         trust_of(sandbox)
         if module == "iam_trust_ec2"
@@ -99,6 +113,8 @@ def live(sandbox: Sandbox, module: str) -> t.Any:
 
 
 def same(module: str, one: t.Any, other: t.Any) -> bool:
+    if module == MAPPING:
+        return mapping_of(one) == mapping_of(other)
     return (
         same_config(one, other)
         if module == "compute_config_profile"
@@ -266,7 +282,8 @@ def test_the_backup_is_there_before_the_write(
     before = live(seeded, module)
     for operation in ("UpdateAssumeRolePolicy", "PutBucketPolicy"):
         seeded.fault(operation, status=403, code="AccessDenied")
-    seeded.fault("POST /api/v2/compute_templates/", status=403, code="forbidden")
+    for operation in ("POST /api/v2/compute_templates/", PUT_MAPPING):
+        seeded.fault(operation, status=403, code="forbidden")
     failure(run_module(module, **GIVEN[module], backup=True, backup_dir=str(folder)))
     (path,) = folder.iterdir()
     assert same(module, read(str(path)).backup.before, before)
