@@ -61,6 +61,22 @@ options:
       - The cloud's bucket, as its name, its ARN or its V(s3://) address. Without it, the one that
         is registered for the cloud's primary resource.
     type: str
+  bucket_actions:
+    description:
+      - What the role should be able to do in the bucket, as the option
+        O(rayfleet.anyscale.s3_cloud_access#module:preset). Without V(s3:ListBucket),
+        V(s3:PutObject) or V(s3:GetObject), as far as they are among these actions, C(bucket_access)
+        fails; without another one it warns.
+    type: str
+    choices: [all, required, read_only]
+    default: all
+    version_added: 0.9.0
+  bucket_prefix:
+    description:
+      - The prefix of the objects that the role should be able to use, without a leading slash and
+        without wildcards, such as V(team-a/). If not set, all objects of the bucket.
+    type: str
+    version_added: 0.9.0
   compute_config:
     description:
       - The names of the compute configs to check, each in its newest version.

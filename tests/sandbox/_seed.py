@@ -17,11 +17,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import Organization
     from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 
-# The tags by which a tool that made them is known. CloudFormation puts none of its own on roles:
-# https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1159
+# The tags by which a tool that made them is known. CloudFormation puts none of its own on roles,
+# https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1159, but those of the
+# template: here anyscale-cloud-setup.yaml of Anyscale's command line.
 ROLE_TAGS: dict[str, dict[str, str]] = {
     "": {},
-    "cloudformation": {},
+    "cloudformation": {
+        "Name": "anyscale-cloud",
+        "anyscale-cloud-id": "cld_4fxb3wsbdcq2n1p9",
+        "anyscale-deploy-environment": "production",
+    },
     "terraform": {
         "tf_module": "terraform-aws-anyscale-cloudfoundation-modules",
         "tf_sub_module": "aws-anyscale-iam",

@@ -99,6 +99,8 @@ class Facts:
     of the groups. further_roles: those of the groups, and all others that clusters may run with.
     bucket_key: the KMS key that the bucket is encrypted with, as KMS has it; ``None`` where no key
     of a customer is. key_policy, key_grants: who may use that key.
+    bucket_actions, bucket_prefix: what the role should be able to do in the bucket, and with which
+    objects.
     bucket_region: ``None`` where the bucket does not exist; not applicable where it is in another
     account.
     principals: by unique ID, read only where the bucket's policy contains such IDs.
@@ -134,6 +136,8 @@ class Facts:
     control_plane_trust: Fact[Document]
     control_plane: Fact[Identity | None]
     registered_bucket: Fact[str | None]
+    bucket_actions: tuple[str, ...]
+    bucket_prefix: str
     bucket: Fact[str]
     bucket_region: Fact[str | None]
     bucket_policy: Fact[Document]

@@ -44,6 +44,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    parse_prefix,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    PRESETS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
     roles_of_groups,
 )
@@ -67,6 +73,8 @@ class CloudInfoModule(Module):
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "instance_profile": {"type": "str"},
         "bucket": {"type": "str"},
+        "bucket_actions": {"type": "str", "choices": list(PRESETS), "default": "all"},
+        "bucket_prefix": {"type": "str"},
         "compute_config": {"type": "list", "elements": "str"},
         "arn_kind": {
             "type": "str",
@@ -130,6 +138,7 @@ def check_names(params: t.Mapping[str, t.Any]) -> None:
         "role": parse_role,
         "instance_profile": parse_instance_profile,
         "bucket": parse_bucket,
+        "bucket_prefix": parse_prefix,
     }.items():
         if params.get(option):
             parse(params[option], option)

@@ -43,6 +43,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.identity im
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.kms import Key
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import Bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
+    parse_prefix,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    PRESETS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile_plan import (
     holds,
 )
@@ -88,6 +94,8 @@ class CloudReader(AnyscaleReader):
             arn_kind=self.params["arn_kind"],
             anyscale_host=self._anyscale.api.host if self._anyscale else "",
             authority=self.params["authority"],
+            bucket_actions=PRESETS[self.params.get("bucket_actions") or "all"],
+            bucket_prefix=parse_prefix(self.params.get("bucket_prefix"), "bucket_prefix"),
             **{name: getattr(self, name) for name in names},
         )
 

@@ -9,6 +9,8 @@ This module util is private to the collection. Pure.
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
@@ -16,6 +18,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
+    by_identity,
+    is_complete_by_identity,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import Document
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
     document_unique_ids,
@@ -29,14 +35,29 @@ def wanted_access(facts: Facts) -> Wanted:
     role, unique_ids = facts.principal(), document_unique_ids(facts.bucket_policy.get())
     arns = {**(facts.principals.value or {}), role.unique_id: role.arn}
     dangling = frozenset(unique_ids - set(arns)) if facts.principals.is_known else frozenset()
-    return Wanted(
+    wanted = Wanted(
         facts.bucket.get(),
         (role,),
         partition=partition_of(role.arn),
+        actions=facts.bucket_actions,
+        prefix=facts.bucket_prefix,
         arns=arns,
         dangling=dangling,
         now=facts.now,
     )
+    return dataclasses.replace(wanted, own_grants=_own_grants(facts, wanted))
+
+
+def _own_grants(facts: Facts, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """The statements of the role's own policies, where these grant all: the bucket's policy is then
+    left as it is.
+    """
+    if not facts.identity.is_known:
+        return {}
+    (role,), own = wanted.roles, facts.identity.get()
+    found = by_identity(own, role, wanted.pairs(), facts.now, facts.account_id)
+    is_enough = is_complete_by_identity(found, own, wanted.bucket, wanted.actions)
+    return {role.arn: found.sources} if is_enough else {}
 
 
 def wanted_policy(document: Document, wanted: Wanted) -> Document:

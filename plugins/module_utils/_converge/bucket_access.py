@@ -130,7 +130,7 @@ class BucketAccessModule(ConvergingModule):
         self.policy_name = SID if name is None else parse_policy_name(name)
         self.policy_arn = _parse_policy_arn(params, self.roles)
         self._want = BucketWant(
-            self.bucket, _parse_actions(params), _parse_prefix(params.get("prefix"))
+            self.bucket, _parse_actions(params), parse_prefix(params.get("prefix"))
         )
 
     @property
@@ -345,11 +345,13 @@ def _parse_actions(params: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(actions))
 
 
-def _parse_prefix(prefix: str | None) -> str:
-    """Validate the prefix of the objects; an empty one is a variable that was not set."""
+def parse_prefix(prefix: str | None, name: str = "prefix") -> str:
+    """Validate the prefix of the objects, the value of the option ``name``; an empty one is a
+    variable that was not set.
+    """
     if prefix is None:
         return ""
-    named = option("prefix", "cloud_iam_bucket_prefix")
+    named = option(name, "cloud_iam_bucket_prefix")
     if not prefix.strip() or not prefix.isprintable() or len(prefix.encode()) > _LONGEST_KEY:
         raise InputError(
             f"{named} is {prefix[:80]!r}, which is not the beginning of the key of an object.",

@@ -15,6 +15,9 @@ _CLOUDFORMATION = "aws:cloudformation:"
 _MANAGERS = ("managedby", "managed-by", "managed_by")
 _TOOLS = ("Terraform", "CloudFormation")
 _TERRAFORM_MODULE = ("tf_module", "tf_sub_module")
+# The tags of roles and buckets in the CloudFormation template of Anyscale's command line, whose
+# Name is the stack's.
+_ANYSCALE_TEMPLATE = ("Name", "anyscale-cloud-id", "anyscale-deploy-environment")
 
 
 def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
@@ -39,4 +42,6 @@ def owner_of(tags: t.Iterable[t.Mapping[str, str]] | None) -> str | None:
         named = [tool for tool in _TOOLS if tool.lower() in value.lower()]
         if named and key.lower() in _MANAGERS:
             return named[0]
+    if all(key in found for key in _ANYSCALE_TEMPLATE):
+        return f"CloudFormation (stack {found['Name']})"
     return None

@@ -584,11 +584,33 @@ def mapping(sandbox: Sandbox) -> None:
 def tagged_role(sandbox: Sandbox) -> None:
     tags = [{"Key": "managed_by", "Value": "Terraform"}]
     sandbox.client("iam", ACCOUNT).tag_role(RoleName=CLOUD.role_name, Tags=tags)
+    ours = {
+        "Sid": "AnyscaleEC2Trust",
+        "Effect": "Allow",
+        "Principal": {"Service": "ec2.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    put_trust(sandbox, policy(ours), CLOUD.role_name)
 
 
 def tagged_bucket(sandbox: Sandbox) -> None:
     tags = {"TagSet": [{"Key": "tf_module", "Value": "cloudfoundation"}]}
     sandbox.client("s3", ACCOUNT).put_bucket_tagging(Bucket=CLOUD.bucket_name, Tagging=tags)
+
+
+def tagged_bucket_with_ours(sandbox: Sandbox) -> None:
+    tagged_bucket(sandbox)
+    statements = [{**raw, "Sid": f"Team{index}"} for index, raw in enumerate(_statements(sandbox))]
+    bucket = f"arn:aws:s3:::{CLOUD.bucket_name}"
+    actions = [action for raw in statements for action in raw["Action"]]
+    ours = {
+        "Sid": "AnyscaleClusterAccess",
+        "Effect": "Allow",
+        "Principal": {"AWS": [CLOUD.role_arn]},
+        "Action": actions,
+        "Resource": [bucket, f"{bucket}/*"],
+    }
+    put_bucket_policy(sandbox, CLOUD.bucket_name, policy(*statements, ours))
 
 
 def _statements(sandbox: Sandbox) -> list[Json]:
@@ -656,7 +678,8 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     archived: NO_CONFIG,
     mapping: {"effective_profile": "warn"},
     tagged_role: {"document_owner": "warn"},
-    tagged_bucket: {"document_owner": "warn"},
+    tagged_bucket: {},
+    tagged_bucket_with_ours: {"document_owner": "warn"},
 }
 
 

@@ -44,7 +44,11 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("access_key", "secret_key", "session_token"), "newline"),
     **dict.fromkeys(("profile", "endpoint_url", "anyscale_host", "anyscale_token"), "unicode"),
     **dict.fromkeys(("region", "assume_role_external_id", "assume_role_session_name"), "shell"),
-    **dict.fromkeys(("state", "arn_kind", "account_id"), "number"),
+    **dict.fromkeys(
+        ("state", "arn_kind", "account_id", "grant", "preset", "bucket_actions"), "number"
+    ),
+    **dict.fromkeys(("bucket_prefix", "acknowledged"), "blank"),
+    **dict.fromkeys(("policy_name", "policy_arn", "prefix"), "shell"),
     **dict.fromkeys(("backup_dir", "run_id"), "path"),
     **dict.fromkeys(("cloud_id", "cloud"), "Jinja"),
     **dict.fromkeys(("compute_config", "name"), "ARN of another account"),

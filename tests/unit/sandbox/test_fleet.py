@@ -225,7 +225,10 @@ def test_one_cloud_is_in_sync_in_everything(fleet: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     ("name", "of_role", "of_bucket"),
-    [("speech-prod", None, "aws:cloudformation:stack-name"), ("speech-dev", "tf_module", None)],
+    [
+        ("speech-prod", "anyscale-deploy-environment", "aws:cloudformation:stack-name"),
+        ("speech-dev", "tf_module", None),
+    ],
 )
 def test_owner_tags(fleet: Sandbox, name: str, of_role: str | None, of_bucket: str | None) -> None:
     """CloudFormation puts no tags of its own on roles."""

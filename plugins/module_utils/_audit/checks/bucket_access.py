@@ -31,6 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bu
     wanted_access,
     wanted_policy,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    ACTIONS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
     VERIFIED_ACTIONS,
     Access,
@@ -156,7 +159,7 @@ def bucket_access(facts: Facts) -> Outcome:
         facts.now,
     )
     sides = _sides(asked)
-    after = document if sides.own.verdict else wanted_policy(document, wanted)
+    after = wanted_policy(document, wanted)
     evidence = {
         "bucket": asked.bucket,
         "role": asked.role.arn,
@@ -178,7 +181,7 @@ def control_plane_bucket_access(facts: Facts) -> Outcome:
             f"Role {arn}, which is registered as the cloud's control-plane role, does not exist.",
             "Create it, or register the cloud with another one.",
         )
-    wanted, identity = wanted_access(facts), facts.control_plane
+    wanted = dataclasses.replace(wanted_access(facts), actions=ACTIONS, prefix="")
     asked = _Asked(
         f"the control-plane role {arn}",
         _ControlPlaneRole(arn, account_of(arn), role["RoleId"]),
@@ -186,7 +189,7 @@ def control_plane_bucket_access(facts: Facts) -> Outcome:
         [pair for pair in wanted.pairs() if pair[0] in VERIFIED_ACTIONS],
         facts.bucket_policy.get(),
         {**wanted.arns, role["RoleId"]: arn},
-        t.cast("Fact[Identity]", identity),
+        t.cast("Fact[Identity]", facts.control_plane),
         facts.now,
     )
     statement = {
@@ -247,8 +250,8 @@ def _problem(asked: _Asked, sides: _Sides) -> tuple[t.Callable[..., Outcome], st
     ]
     if others:
         return warned, (
-            f"{neither} {', '.join(others)} without a condition. Clusters work without that, but "
-            "cannot delete objects, or not clean up uploads that were cut off."
+            f"{neither} {', '.join(others)} without a condition, which cloud_iam_bucket_actions (the "
+            "module's option bucket_actions) asks for. Clusters start without that."
         )
     return None
 

@@ -150,11 +150,12 @@ def _users(facts: Facts) -> list[tuple[_KeyUser, Fact[Identity]]]:
     """The roles, each with its own policies. One that does not exist is for other checks."""
     role, found = facts.principal(), facts.control_plane_role.get()
     bucket_arn = f"arn:{partition_of(role.arn)}:s3:::{facts.bucket.get()}"
-    more: dict[str, t.Any] = {"bucket_arn": bucket_arn, "region": facts.bucket_region.value or ""}
-    users = [(_KeyUser(role.arn, role.account_id, role.unique_id, **more), facts.identity)]
+    region = facts.bucket_region.value or ""
+    user = _KeyUser(role.arn, role.account_id, role.unique_id, bucket_arn, region)
+    users = [(user, facts.identity)]
     if found is not None:
         arn, own = found["Arn"], t.cast("Fact[Identity]", facts.control_plane)
-        user = _KeyUser(arn, account_of(arn), found["RoleId"], **more, is_control_plane=True)
+        user = _KeyUser(arn, account_of(arn), found["RoleId"], bucket_arn, region, True)
         users.append((user, own))
     return users
 

@@ -31,13 +31,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bu
     wanted_access,
     wanted_policy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    trust_policy_plan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
-    POLICY_VERSION,
     statements_of,
     with_statements,
 )
+
+# The statements that the module writes itself, into the policy of a bucket of its own.
+_SIDS_OF_THE_MODULE = ("AllowSSLRequestsOnly", "AllowAnyscaleResources")
 
 
 def document_owner(facts: Facts) -> Outcome:
@@ -50,22 +55,51 @@ def document_owner(facts: Facts) -> Outcome:
     if not owners["role"] and (owners["bucket"] or "").startswith("CloudFormation"):
         owners["role"] = owners["bucket"]  # both are in Anyscale's template
         managed += ", and probably the role, since CloudFormation puts no tags of its own on roles"
-    lines = []
-    if owners["role"]:
-        lines.append(_trust_lines(owners["role"], facts))
-    if owners["bucket"]:
-        lines.append(_bucket_lines(owners["bucket"], facts))
+    undone = {
+        "role": owners["role"] and _trust_is_undone(facts) and owners["role"],
+        "bucket": owners["bucket"] and _bucket_policy_is_undone(facts) and owners["bucket"],
+    }
+    lines = [
+        *([_trust_lines(undone["role"], facts)] if undone["role"] else []),
+        *([_bucket_lines(undone["bucket"], facts)] if undone["bucket"] else []),
+    ]
     if not lines:
         facts.bucket_tags.get()
-        return passed("No tag of the role or the bucket names a tool that manages it.")
+        return passed(
+            f"According to tags, {managed}, and the policy is as its source has it."
+            if managed
+            else "No tag of the role or the bucket names a tool that manages it.",
+            owners={what: owner for what, owner in owners.items() if owner},
+        )
     not_read, evidence = _bucket_tags_not_read(facts)
     return warned(
         f"According to tags, {managed}, and will overwrite the policy when it is next applied. Add "
         f"the lines in the remedy to its source.{not_read}",
         "\n\n".join(lines),
-        owners={what: owner for what, owner in owners.items() if owner},
+        owners={what: owner for what, owner in undone.items() if owner},
         **evidence,
     )
+
+
+def _trust_is_undone(facts: Facts) -> bool:
+    """Whether the next apply of the owner would undo something: a statement of the collection in
+    the trust policy, or one that the collection would write. A policy that is right without, the
+    owner has written.
+    """
+    live = facts.trust.get()
+    sids = [str(raw.get("Sid") or "") for raw in statements_of(live)]
+    ours = any(sid.startswith(trust_policy_plan.SID) for sid in sids)
+    return ours or wanted_trust(facts) not in (None, live)
+
+
+def _bucket_policy_is_undone(facts: Facts) -> bool:
+    """The same of the bucket's policy."""
+    if facts.bucket_policy.is_not_applicable:
+        return False
+    live = facts.bucket_policy.get()
+    sids = [str(raw.get("Sid") or "") for raw in statements_of(live)]
+    ours = any(bucket_policy_plan.OUR_SID.fullmatch(sid) for sid in sids)
+    return ours or wanted_policy(live, wanted_access(facts)) != live
 
 
 def _bucket_tags_not_read(facts: Facts) -> tuple[str, t.Mapping[str, t.Any]]:
@@ -105,18 +139,23 @@ def _trust_lines(owner: str, facts: Facts) -> str:
 def _bucket_lines(owner: str, facts: Facts) -> str:
     wanted = wanted_access(facts)
     document = wanted_policy(facts.bucket_policy.get(), wanted)
-    ours = [
-        raw
-        for raw in statements_of(document)
-        if str(raw.get("Sid") or "").startswith(wanted.usual_sid)
-    ]
+    raws = statements_of(document)
     if owner.startswith("CloudFormation"):
+        sids = [str(raw.get("Sid") or "") for raw in raws]
+        ours = [
+            raw
+            for raw, sid in zip(raws, sids, strict=True)
+            if bucket_policy_plan.OUR_SID.fullmatch(sid)
+        ]
         return _template_lines(
             f"PolicyDocument of the policy of bucket {wanted.bucket}", ours[0] if ours else document
         )
     if owner.startswith("Terraform (module"):
-        added = with_statements({"Version": POLICY_VERSION}, ours) if ours else document
-        return _argument("anyscale_custom_s3_policy", "of the module", added)
+        # Whatever is not the module's own is in this variable already, or gets lost.
+        others = [raw for raw in raws if raw.get("Sid") not in _SIDS_OF_THE_MODULE]
+        return _argument(
+            "anyscale_custom_s3_policy", "of the module", with_statements(document, others)
+        )
     return _argument("policy", f"of aws_s3_bucket_policy for {wanted.bucket}", document)
 
 

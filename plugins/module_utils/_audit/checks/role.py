@@ -192,7 +192,13 @@ def permissions_boundary(facts: Facts) -> Outcome:
     boundary, role = facts.boundary.get(), facts.principal()
     if boundary is None:
         return passed("The role has no permissions boundary.")
-    pairs = Wanted(facts.bucket.get(), (role,), partition=partition_of(role.arn)).pairs()
+    pairs = Wanted(
+        facts.bucket.get(),
+        (role,),
+        partition=partition_of(role.arn),
+        actions=facts.bucket_actions,
+        prefix=facts.bucket_prefix,
+    ).pairs()
     answers = {
         name: judge(
             Identity((boundary,)), Action(name, resource, role.context(facts.now, name))

@@ -41,6 +41,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
     run_checks,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    PRESETS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,
@@ -220,6 +223,8 @@ def facts(**changes: t.Any) -> Facts:
         control_plane_trust=Fact(policy(TRUST_CONTROL_PLANE)),
         control_plane=Fact(Identity((named(PASS_ROLE, *LAUNCHING, CONTROL_ACCESS),))),
         registered_bucket=Fact(BUCKET),
+        bucket_actions=PRESETS["all"],
+        bucket_prefix="",
         bucket=Fact(BUCKET),
         bucket_region=Fact(REGION),
         bucket_policy=bucket_policy(ACCESS),

@@ -13,6 +13,9 @@ import json
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    PRESETS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
     ACCESS,
@@ -47,6 +50,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     deny,
 )
 
+READ = ["s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject"]
 THREE = ["s3:ListBucket", "s3:PutObject", "s3:GetObject"]
 # What Anyscale's module for Terraform attaches to the clusters' role.
 MODULE = allow(Sid="S3BucketAccess", Action=EIGHT, Resource=[BUCKET_ARN, OBJECTS_ARN])
@@ -121,6 +125,43 @@ TABLE: dict[str, dict[str, Row]] = {
             "Sid 'S3BucketAccess'",
         ),
         "both": (own(MODULE), "pass", "the bucket's policy (AnyscaleClusterAccess)"),
+        "to read, where that is asked for": (
+            {
+                **access({**ACCESS, "Sid": "Team", "Action": ["s3:ListBucket", "s3:Get*"]}),
+                **own(allow(Action=READ, Resource=[BUCKET_ARN, OBJECTS_ARN])),
+                "bucket_actions": PRESETS["read_only"],
+            },
+            "pass",
+            BUCKET,
+        ),
+        "what is required, where that is asked for": (
+            {
+                **access({**ACCESS, "Sid": "Team", "Action": THREE}),
+                "bucket_actions": PRESETS["required"],
+            },
+            "pass",
+            "Team",
+        ),
+        "under a prefix, where that is asked for": (
+            {
+                **access(
+                    {**ACCESS, "Sid": "Team", "Resource": [BUCKET_ARN, f"{BUCKET_ARN}/team-a/*"]}
+                ),
+                "bucket_prefix": "team-a/",
+            },
+            "pass",
+            "Team",
+        ),
+        "under another prefix": (
+            {
+                **access(
+                    {**ACCESS, "Sid": "Team", "Resource": [BUCKET_ARN, f"{BUCKET_ARN}/team-b/*"]}
+                ),
+                "bucket_prefix": "team-a/",
+            },
+            "fail",
+            "s3:GetObject",
+        ),
         "split between the two": (
             {
                 **access({**ACCESS, "Sid": "Team", "Action": ["s3:ListBucket"]}),
