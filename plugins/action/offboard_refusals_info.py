@@ -93,8 +93,8 @@ class ActionModule(FleetAction):
         found = refusals(clouds, selected, default_role=default_role, shared_role=shared_role)
         refused = {**found, **unread}
         left = [name for name in selected if name not in refused]
-        in_use = _in_use(hosts, left)
         may_run = {name for name in left if _mode(hosts, name) == _WARN}
+        in_use = _in_use(hosts, left)
         running = {name: _running(clouds[name].role, use) for name, use in in_use.items()}
         return {
             "refused": {

@@ -187,6 +187,15 @@ def test_a_role_that_something_still_runs_with(
     assert OWN.role_name not in changed
 
 
+def test_a_mode_that_there_is_not_ends_the_run(seeded: Sandbox, tmp_path: pathlib.Path) -> None:
+    """Before anything is read."""
+    inventory = inventory_file(tmp_path, seeded, [OWN])
+    run = offboard(seeded, inventory, "-e", "offboard_running=ignore")
+    assert (run.exit_status, run.operations) == (2, {})
+    words = " ".join(run.output.split())
+    assert f"{OWN.name}: offboard_running is 'ignore'. Set it to refuse or warn" in words
+
+
 def newest(sandbox: Sandbox, cloud: Cloud) -> str:
     """The id of the newest version of a cloud's compute config."""
     name = {"equals": cloud.compute_config_name}

@@ -31,6 +31,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.comput
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.compute_config_writer import (
     to_yaml_schema,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launches import (
+    read_compute_config,
+    read_launches,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
     read_registration,
 )
@@ -103,6 +107,11 @@ KEYS = [
     "machine_pool_name",
     "machine_types",
     "launch_templates",
+    "compute_template_id",
+    "compute_config_id",
+    "current_state",
+    "versions",
+    "next_trigger_at",
 ]
 SCALARS = (
     st.none()
@@ -220,6 +229,14 @@ CALLS: dict[str, tuple[t.Callable[[AnyscaleClient], t.Any], t.Callable[[t.Any], 
     ),
     "pages of compute configs": (
         lambda client: ComputeConfigPages(client).newest("team-a", "cld_x", 100),
+        lambda found: found is None or _is_version(found),
+    ),
+    "launches": (
+        lambda client: read_launches(client, "cld_x", 5),
+        lambda found: all(isinstance(one.name, str) for one in found.found),
+    ),
+    "compute config of a launch": (
+        lambda client: read_compute_config(client, "cpt_1"),
         lambda found: found is None or _is_version(found),
     ),
     "inventory": (
