@@ -98,9 +98,9 @@ hosts:
   sample: [vision-prod]
 documents:
   description:
-    - The documents of each host. Compute configs come first, then bucket policies, then trust
-      policies; within a kind, the one that was written last comes first. C(files) are the backups.
-      C(needed_by) are clouds whose clusters would lose access.
+    - The documents of each host. Compute configs and Cloud IAM mappings come first, then what grants
+      access to buckets, then trust policies; of these, the one that was written last comes first.
+      C(files) are the backups. C(needed_by) are clouds whose clusters would lose access.
     - With O(only_named_documents=true), C(clouds) are the IDs of the clouds of the play, else
       V(null).
   returned: success

@@ -29,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     BUCKET_POLICY,
     COMPUTE_CONFIG,
+    IAM_MAPPING,
     ROLE_ATTACHMENT,
     ROLE_POLICY,
     TRUST_POLICY,
@@ -54,6 +55,7 @@ _SWITCH = "rollback_only_named_documents (option only_named_documents)"
 # written last is restored first, so that a role that moved from one way to the other keeps access.
 _ORDER = {
     COMPUTE_CONFIG: 0,
+    IAM_MAPPING: 0,
     BUCKET_POLICY: 1,
     ROLE_POLICY: 1,
     ROLE_ATTACHMENT: 1,
@@ -62,6 +64,8 @@ _ORDER = {
 
 # The kind of key of all policies of a role.
 _OWN_POLICIES = "own_policies"
+# Of these no other cloud's clusters have anything.
+_OF_ONE_CLOUD = (COMPUTE_CONFIG, IAM_MAPPING)
 
 _Key = tuple[str, ...]
 _Role = tuple[str, str]  # as role_identity
@@ -135,7 +139,11 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
         str(variables.get(f"cloud_iam_{name}") or "")
         for name in ("account_id", "bucket", "compute_config")
     )
-    documents: set[_Key] = {(COMPUTE_CONFIG, cloud.cloud_id, config)}
+    # Any host of the cloud can restore the mapping of each of its resources.
+    documents: set[_Key] = {
+        (COMPUTE_CONFIG, cloud.cloud_id, config),
+        (IAM_MAPPING, cloud.cloud_id),
+    }
     documents.update(
         (kind, *role_identity(account_id, role))
         for role in cloud.named
@@ -200,7 +208,7 @@ def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
     if backup.kind in (ROLE_POLICY, ROLE_ATTACHMENT):
         role = role_identity(backup.account_id, backup.target["role_arn"])
         return {role} if document else set()
-    raws = statements_of(document) if document and backup.kind != COMPUTE_CONFIG else []
+    raws = statements_of(document) if document and backup.kind not in _OF_ONE_CLOUD else []
     if backup.kind == TRUST_POLICY:
         arn = backup.target["role_arn"]
         lets_ec2 = any(
@@ -274,4 +282,6 @@ def _key(backup: Backup) -> _Key:
         return BUCKET_POLICY, backup.target["bucket"]
     if backup.kind in (ROLE_POLICY, ROLE_ATTACHMENT):
         return _OWN_POLICIES, *role_identity(backup.account_id, backup.target["role_arn"])
+    if backup.kind == IAM_MAPPING:
+        return IAM_MAPPING, backup.target["cloud_id"]
     return COMPUTE_CONFIG, backup.target["cloud_id"], backup.target["name"]

@@ -47,6 +47,14 @@ def config(name: str, cloud_id: str = "cld_1", account: str = ACCOUNT) -> Backup
     return Backup("compute_config", {"cloud_id": cloud_id, "name": name}, account, None, {})
 
 
+def mapping(
+    cloud_id: str = "cld_1", resource_id: str = "cldrsrc_1", account: str = ACCOUNT
+) -> Backup:
+    spec = {"dataplane_iam_mapping": {}}
+    target = {"cloud_id": cloud_id, "resource_id": resource_id}
+    return Backup("iam_mapping", target, account, spec, spec)
+
+
 def variables(number: int, account: str = ACCOUNT, **more: t.Any) -> dict[str, t.Any]:
     names = {
         "cloud_id": f"cld_{number}",
@@ -80,6 +88,10 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
     "a bucket that no cloud names": (bucket("former", OTHER), None, "third"),
     "a compute config": (config("team", "cld_2"), "second", "second"),
     "a compute config of another name": (config("former", "cld_2"), None, "first"),
+    "a Cloud IAM mapping": (mapping("cld_2"), "second", "second"),
+    "a Cloud IAM mapping of another resource": (mapping("cld_2", "cldrsrc_7"), "second", "second"),
+    "a Cloud IAM mapping of another cloud": (mapping("cld_9"), None, "first"),
+    "a Cloud IAM mapping of an unknown account": (mapping("cld_9", account=""), None, None),
     "an account without a cloud": (trust("r", "444444444444"), None, None),
     "a role of a cloud whose account its operator does not name": (
         trust("ray-c", "5" * 12),
@@ -102,7 +114,7 @@ def test_who_puts_it_back(case: str, own: bool) -> None:
 
 
 def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
-    """Compute configs before all buckets, and these before all trust policies, also where another
+    """Compute configs and mappings before all buckets, and these before all trust policies, also where another
     cloud wrote to one later.
     """
     backups = {
@@ -113,9 +125,11 @@ def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
         "/x/5.json": bucket("bucket-1"),
         "/x/6.json": trust("a"),
         "/x/7.json": config("former"),
+        "/x/8.json": mapping(),
     }
     documents = documents_of(dict(reversed(backups.items())))
     assert [document.files for document in documents] == [
+        ("/x/8.json",),
         ("/x/7.json",),
         ("/z/3.json",),
         ("/y/2.json", "/x/5.json"),
