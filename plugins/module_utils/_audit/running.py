@@ -34,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     unknown,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 
 WANTED, OTHER, OLDER_VERSION, CANNOT_TELL = VERDICTS = (
     "wanted",
@@ -41,6 +42,9 @@ WANTED, OTHER, OLDER_VERSION, CANNOT_TELL = VERDICTS = (
     "older_version",
     "cannot_tell",
 )
+
+# Longer than any name or ARN that is in use.
+_LONGEST_NAME = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +108,13 @@ def incomplete(launches: Launches) -> str:
     return " ".join(sentences)
 
 
+def display_name(name: str) -> str:
+    """A name that a member of the organization gave, for a sentence that is shown on terminals."""
+    return escape_control_chars(
+        name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    )
+
+
 def counts_of(judged: t.Iterable[Judged]) -> dict[str, int]:
     """How many have each verdict."""
     found = [one.verdict for one in judged]
@@ -141,9 +152,13 @@ def _template(facts: Facts, launch: Launch) -> Json:
         raise unknown("It names no compute config.")
     template = running_of(facts).configs[launch.compute_config_id].get()
     if template is None:
-        raise unknown(f"Compute config {launch.compute_config_id} does not exist any more.")
+        raise unknown(
+            f"Compute config {display_name(launch.compute_config_id)} does not exist any more."
+        )
     if template["config"].get("cloud_id") != facts.cloud_id:
-        raise unknown(f"Compute config {launch.compute_config_id} is for another cloud.")
+        raise unknown(
+            f"Compute config {display_name(launch.compute_config_id)} is for another cloud."
+        )
     return template
 
 
@@ -158,7 +173,7 @@ def _groups(facts: Facts, template: Json) -> list[Effective]:
 
 
 def _verdict(facts: Facts, template: Json, groups: list[Effective]) -> tuple[str, str]:
-    config = f"{template['name']}:{template['version']}"
+    config = f"{display_name(template['name'])}:{template['version']}"
     if facts.mappings.get():
         raise unknown(
             f"Cloud IAM mapping may give it another profile than {config}, which is not known from "
@@ -208,5 +223,7 @@ def _instance(facts: Facts, instance: Instance) -> Judged:
 
 def _named(groups: t.Iterable[Effective]) -> str:
     return ", ".join(
-        sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups})
+        sorted(
+            {f"{display_name(group.instance_profile_arn)} ({group.decided_by})" for group in groups}
+        )
     )

@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_runn
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.running import (
     Judged,
+    display_name,
     incomplete,
     judged_instances,
     judged_launches,
@@ -120,7 +121,9 @@ def _launches_text(launches: t.Iterable[Judged]) -> str:
     used = _used(launches)
     return (
         f"{len(used)} launches ("
-        + summarize_names([f"{one.facts['kind']} {one.facts['name']}" for one in used])
+        + summarize_names(
+            [f"{one.facts['kind']} {display_name(one.facts['name'])}" for one in used]
+        )
         + ")"
     )
 

@@ -29,6 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.running i
     WANTED,
     Judged,
     counts_of,
+    display_name,
     incomplete,
     judged_instances,
     judged_launches,
@@ -121,7 +122,10 @@ def _unknown(
 
 def _names(judged: t.Sequence[Judged]) -> str:
     """The first of them, by kind and name."""
-    first = [f"{one.facts['kind']} {one.facts['name']} ({one.verdict})" for one in judged[:5]]
+    first = [
+        f"{one.facts['kind']} {display_name(one.facts['name'])} ({one.verdict})"
+        for one in judged[:5]
+    ]
     more = len(judged) - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")
 

@@ -55,10 +55,10 @@ def running(**changes: t.Any) -> Json:
     return {"running": dataclasses.replace(nothing, **changes)}
 
 
-def launched(*config_ids: str | None, **more: t.Any) -> Json:
+def launched(*config_ids: str | None, name: str = "", **more: t.Any) -> Json:
     """Clusters with these compute configs."""
     found = tuple(
-        Launch("cluster", f"ses_{number}", f"cluster-{number}", "Running", config_id)
+        Launch("cluster", f"ses_{number}", name or f"cluster-{number}", "Running", config_id)
         for number, config_id in enumerate(config_ids)
     )
     return running(launches=Fact(Launches(found, **more)))

@@ -143,3 +143,12 @@ def test_evidence_lists_what_differs_and_counts_the_rest() -> None:
         "reason": f"Node groups of {CONFIG}:2 run with {OTHER_PROFILE} (compute_config), which does "
         "not hold the role. The newest version is 3.",
     }
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2Jb", "a\u202eb", "x" * 1000])
+def test_names_of_launches_do_no_harm_in_a_reason(name: str) -> None:
+    """Any member of the organization chooses them."""
+    found = facts(**launched("cpt_own", name=name))
+    reason = verdict("launches_use_the_config", found)["reason"]
+    assert reason.isprintable()
+    assert len(reason) < 500
