@@ -102,6 +102,12 @@ class AwsAccounts:
         with self._lock:
             iam_backends[account_id][PARTITION].create_instance_profile(name, "/", list(role_names))
 
+    def has_instance_profile(self, account_id: str, name: str) -> bool:
+        """Whether an account has an instance profile of this name."""
+        with self._lock:
+            profiles = iam_backends[account_id][PARTITION].instance_profiles
+            return any(profile.name == name for profile in profiles.values())
+
     def add_bucket(
         self,
         account_id: str,

@@ -53,6 +53,7 @@ class ControlApplication:
             ("POST", "scheduler"): lambda body: sandbox.organization.scheduler.apply(body, OWNER),
             ("POST", "machine_pools"): lambda body: sandbox.organization.add_machine_pool(**body),
             ("POST", "launches"): lambda body: sandbox.organization.launch(**body),
+            ("POST", "running"): lambda body: sandbox.seed_running(**body),
             ("POST", "instances"): lambda body: sandbox.accounts.add_instance(**body),
         }
 

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import STATES
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
 
 if t.TYPE_CHECKING:
@@ -109,3 +110,21 @@ def register(organization: Organization, cloud: Cloud) -> None:
             "cluster_instance_profile_id": None,
         },
     )
+
+
+def seed_running(sandbox: Sandbox, cloud: Cloud) -> None:
+    """Let a cluster, a service, a job, a schedule and a workspace run with the newest version of a
+    seeded cloud's compute config, and two instances with the instance profile that it names. They
+    keep it when the next version is published.
+    """
+    name = {"name": {"equals": cloud.compute_config_name}, "cloud_id": cloud.cloud_id}
+    (newest,) = sandbox.organization.templates.search(name, 0.0)
+    for kind in STATES:
+        launch = f"{cloud.name}-{kind}"
+        sandbox.organization.launch(kind, cloud.cloud_id, launch, newest["id"])
+    arn = newest["config"]["advanced_configurations_json"]["IamInstanceProfile"]["Arn"]
+    profile = arn.rpartition("/")[2]
+    if not sandbox.accounts.has_instance_profile(cloud.account_id, profile):
+        sandbox.accounts.add_instance_profile(cloud.account_id, profile)
+    for _number in range(2):
+        sandbox.accounts.add_instance(cloud.account_id, REGION, cloud.cloud_id, profile)

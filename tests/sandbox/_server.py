@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     OWNER_TOKEN,
     Organization,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import seed_fleet
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import seed_fleet, seed_running
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     BROKEN_CLOUD,
@@ -184,6 +184,13 @@ class Sandbox:
     def seed(self, fleet: t.Iterable[Cloud] = FLEET) -> None:
         """Put a fleet into AWS and the Anyscale organization."""
         seed_fleet(self, fleet)
+
+    def seed_running(self, cloud: str) -> None:
+        """Let something of each kind run on a cloud of the seeded fleet, by its name."""
+        found = [one for one in FLEET if one.name == cloud]
+        if not found:
+            raise ValueError(f"The fleet has no cloud {cloud}.")
+        seed_running(self, found[0])
 
     def seed_broken(self) -> None:
         """Add one more cloud, whose role does not exist."""

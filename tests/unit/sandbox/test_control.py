@@ -74,6 +74,24 @@ def test_seed_with_clouds_of_ones_own(sandbox: Sandbox) -> None:
     )
 
 
+def test_what_runs_on_a_cloud(sandbox: Sandbox) -> None:
+    sandbox.seed()
+    control(sandbox, "POST", "running", {"cloud": "forecast-prod"})
+    cloud = next(cloud for cloud in FLEET if cloud.name == "forecast-prod")
+    launches = {"kind": "job", "cloud_id": cloud.cloud_id, "name": "nightly"}
+    assert control(sandbox, "POST", "launches", launches).startswith("prodjob_")
+    where = {"account_id": cloud.account_id, "region": "us-west-2"}
+    made = control(sandbox, "POST", "instances", {**where, "cloud_id": cloud.cloud_id})
+    assert made.startswith("i-")
+    found = sandbox.client("ec2", cloud.account_id).describe_instances()["Reservations"]
+    profiles = [
+        one.get("IamInstanceProfile", {}).get("Arn", "none").rpartition("/")[2]
+        for reservation in found
+        for one in reservation["Instances"]
+    ]
+    assert sorted(profiles) == ["none", "ray-autoscaler-v1", "ray-autoscaler-v1"]
+
+
 def test_clouds_and_compute_configs(sandbox: Sandbox) -> None:
     cloud_id = control(sandbox, "POST", "clouds", {"name": "demo", "bucket": "data-1"})
     config = {"cloud_id": cloud_id, "head_node_type": {"name": "head", "instance_type": "m5.large"}}
