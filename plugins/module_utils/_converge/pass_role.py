@@ -27,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_policy_name,
     parse_role,
     partition_of,
+    role_name_of,
     role_path_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
@@ -288,15 +289,27 @@ class PassRoleModule(ConvergingModule):
         return list(dict.fromkeys(roles))
 
     def _parse_profiles(self) -> list[str]:
-        """The names of the profiles: those of the roles by default."""
+        """The names of the profiles: by default those of the roles, and the one that is registered for
+        the cloud with one of them.
+        """
         given = self.params.get("instance_profiles")
         if given is None:
-            return list(dict.fromkeys(role.name for role in self.roles))
+            own = [role.name for role in self.roles]
+            return list(dict.fromkeys([*own, *self._registered_profiles()]))
         names = [
             instance_profile_name_of(value) or parse_instance_profile(value, "instance_profiles")
             for value in given
         ]
         return list(dict.fromkeys(names))
+
+    def _registered_profiles(self) -> list[str]:
+        found = self._registered()
+        registered = found[1] if found else None
+        if registered is None or not registered.role_arn or not registered.instance_profile:
+            return []
+        name = instance_profile_name_of(registered.instance_profile)
+        is_passed = role_name_of(registered.role_arn) in [role.name for role in self.roles]
+        return [name] if name and is_passed else []
 
     def _parse_control_plane(self) -> RoleReference:
         account_id = self.params.get("account_id")

@@ -29,6 +29,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
     SID,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
+    POLICY_NAME as PASS_ROLE_POLICY,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy_plan import (
     DEFAULT_QUOTA_CHARS,
 )
@@ -197,6 +200,20 @@ class CloudSettings:
             "state": "present",
         }
 
+    def pass_role_options(self, state: str) -> Json:
+        """The options of the module iam_pass_role."""
+        is_asked = self.publish or self.role is None or self.control_plane_role is None
+        return {
+            **self.shared_options(),
+            "control_plane_role": self.control_plane_role,
+            "cloud_id": self.cloud_id if is_asked else None,
+            "roles": None if self.role is None else [self.role],
+            "instance_profiles": self.instance_profile and [self.instance_profile],
+            "policy_name": PASS_ROLE_POLICY,
+            "allow_privileged": self.allow_privileged,
+            "state": state,
+        }
+
     def mapping_options(self, state: str) -> Json:
         """The options of the module cloud_iam_mapping. Without rules, one for all clusters gives
         them the cloud's role.
@@ -231,6 +248,8 @@ class CloudSettings:
             "role": self.role,
             "instance_profile": self.instance_profile,
             "bucket": self.bucket,
+            "bucket_actions": self.bucket_actions,
+            "bucket_prefix": self.bucket_prefix,
             "compute_config": None if config is None else [config],
             "arn_kind": self.arn_kind,
             "node_groups": self.node_groups,

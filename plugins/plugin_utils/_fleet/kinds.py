@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     TO_ACCOUNT,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import pass_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
     BucketAccessModule,
 )
@@ -71,6 +72,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     FORMER_ATTACHMENT,
     FORMER_POLICY,
     MAPPING,
+    PASS_ROLE,
     PROFILE,
     ROLE_POLICY,
     TRUST,
@@ -340,11 +342,45 @@ class IamMapping(_SameForAll):
         return IamMappingModule(options, self.services.connect(fresh), self.services.known)
 
 
+class PassRole(Resource):
+    """The inline policy by which a control-plane role may launch clusters with roles."""
+
+    stage = PASS_ROLE
+
+    def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
+        """The control-plane role, in the account, and how the cloud connects. That a role is
+        registered for a cloud permits nothing: where the inventory is read from Anyscale, the operator
+        has to name it.
+        """
+        if cloud.authority is not None and settings.control_plane_role is None:
+            raise InputError(
+                f"{PREFIX}control_plane_role is not set, and the role that is registered at Anyscale is "
+                "not written to on Anyscale's word.",
+                f"Set it under variables in the fleet file, or set {PREFIX}manage_pass_role to false.",
+            )
+        module = self._module(settings)
+        return *_connection(settings), _folded(module.control_plane), module.policy_name
+
+    def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
+        """The policy, planned for the roles of all these clouds."""
+        modules = [self._module(settings, fresh) for settings in self.wants_of(clouds)]
+        roles = dict.fromkeys(role for module in modules for role in module.roles)
+        profiles = dict.fromkeys(name for module in modules for name in module.profiles)
+        store = modules[0].store(list(roles), list(profiles))
+        planners = pass_role.merged_planners(module.planner() for module in modules)
+        return PolicyReconciler(t.cast(t.Any, store), planners, _cloud_ids(clouds))
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> pass_role.PassRoleModule:
+        options = settings.pass_role_options(self.state)
+        return pass_role.PassRoleModule(options, self.services.connect(fresh), self.services.known)
+
+
 # In the order in which they are planned. Bucket policies are last: unlike the others they cannot be
 # read in bulk, so that their progress is that of the whole plan.
 KINDS: tuple[type[Resource], ...] = (
     TrustPolicy,
     InstanceProfile,
+    PassRole,
     ComputeConfig,
     IamMapping,
     RolePolicy,

@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     CONFIG,
     MAPPING,
     OF_BUCKET,
+    PASS_ROLE,
     PROFILE,
     TRUST,
 )
@@ -26,6 +27,7 @@ _STAGES = {
     "bucket": OF_BUCKET,
     "compute_config": (PROFILE, CONFIG),
     "iam_mapping": (PROFILE, MAPPING),
+    "pass_role": (PASS_ROLE,),
 }
 # Those of Ansible itself. Tasks with "always" run with any tag.
 _ALL = {"all", "always", "tagged"}

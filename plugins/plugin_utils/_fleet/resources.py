@@ -35,18 +35,18 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 
 TRUST, BUCKET, PROFILE = "trust", "bucket", "instance_profile"
-CONFIG, MAPPING = "compute_config", "iam_mapping"
+PASS_ROLE, CONFIG, MAPPING = "pass_role", "compute_config", "iam_mapping"
 ROLE_POLICY, ATTACHMENT = "role_policy", "role_attachment"
 FORMER_POLICY, FORMER_ATTACHMENT = "former_role_policy", "former_role_attachment"
 # What gives roles access to a bucket, in the order in which it is written: what grants access is
 # before what takes it away.
 OF_BUCKET = (ROLE_POLICY, ATTACHMENT, BUCKET, FORMER_POLICY, FORMER_ATTACHMENT)
 # The order in which they are written for state present.
-STAGES = (TRUST, *OF_BUCKET, PROFILE, CONFIG, MAPPING)
+STAGES = (TRUST, *OF_BUCKET, PROFILE, PASS_ROLE, CONFIG, MAPPING)
 # Of these kinds, a cloud has a resource for each of its roles.
-_OF_EACH_ROLE = (TRUST, *OF_BUCKET, PROFILE)
+_OF_EACH_ROLE = (TRUST, *OF_BUCKET, PROFILE, PASS_ROLE)
 # Of these kinds, clouds that share a resource may want different things of it.
-SHARED = (ROLE_POLICY, BUCKET, FORMER_POLICY)
+SHARED = (ROLE_POLICY, BUCKET, FORMER_POLICY, PASS_ROLE)
 # By the stage of the module, and whether it takes away.
 _STAGE_OF = {
     (ROLE_POLICY_STAGE, False): ROLE_POLICY,
@@ -98,6 +98,7 @@ class Cloud:
             TRUST: settings.manage_trust,
             # With state absent it is only read, for the ARN in the compute config.
             PROFILE: settings.manage_compute_config and not (is_mapped and state == "absent"),
+            PASS_ROLE: settings.manage_pass_role,
             CONFIG: settings.manage_compute_config and not is_mapped,
             MAPPING: settings.manage_compute_config and is_mapped,
         }[stage]

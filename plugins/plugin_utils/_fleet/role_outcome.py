@@ -28,6 +28,8 @@ RESULTS = (
     "cloud_iam_bucket_access_result",
     "cloud_iam_further_bucket_access_result",
     "cloud_iam_instance_profiles_result",
+    "cloud_iam_pass_role_result",
+    "cloud_iam_further_pass_role_result",
     "cloud_iam_compute_config_result",
     "cloud_iam_mapping_result",
 )

@@ -202,6 +202,7 @@ MODULES = {
     "rayfleet.anyscale.iam_trust_ec2": "trust_options",
     "rayfleet.anyscale.s3_cloud_access": "bucket_options",
     "rayfleet.anyscale.iam_instance_profile": "instance_profile_options",
+    "rayfleet.anyscale.iam_pass_role": "pass_role_options",
     "rayfleet.anyscale.compute_config_profile": "compute_config_options",
     "rayfleet.anyscale.cloud_iam_mapping": "mapping_options",
 }
@@ -209,7 +210,7 @@ MODULES = {
 STAGE_OF = dict(
     zip(
         MODULES,
-        ("trust", "bucket", "instance_profile", "compute_config", "iam_mapping"),
+        ("trust", "bucket", "instance_profile", "pass_role", "compute_config", "iam_mapping"),
         strict=True,
     )
 )
@@ -368,6 +369,8 @@ def passed_on(file: str, variables: Json) -> dict[str, list[Json]]:
     templar = templar_of(variables)
     found: dict[str, list[Json]] = {}
     for task in tasks:
+        if not set(task) & set(MODULES):
+            continue
         [module] = set(task) & set(MODULES)
         conditions = task["when"] if isinstance(task["when"], list) else [task["when"]]
         if not all(templar.template(trusted(f"{{{{ {one} }}}}")) for one in conditions):

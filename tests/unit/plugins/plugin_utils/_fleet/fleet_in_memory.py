@@ -44,6 +44,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     CONFIG,
     FORMER_POLICY,
     MAPPING,
+    PASS_ROLE,
     PROFILE,
     ROLE_POLICY,
     TRUST,
@@ -236,6 +237,7 @@ class _Resource(Resource):
             CONFIG: settings.compute_config,
             MAPPING: settings.cloud_id,
             ROLE_POLICY: role,
+            PASS_ROLE: settings.control_plane_role,
             FORMER_POLICY: role,
         }[self.stage]
 
@@ -283,6 +285,12 @@ class ConfigInMemory(_Resource):
     stage = CONFIG
 
 
+class PassRoleInMemory(_Resource):
+    """The policy of the control-plane role."""
+
+    stage = PASS_ROLE
+
+
 class MappingInMemory(_Resource):
     """The Cloud IAM mapping."""
 
@@ -304,6 +312,7 @@ KINDS: tuple[type[Resource], ...] = (
     TrustInMemory,
     ProfileInMemory,
     ConfigInMemory,
+    PassRoleInMemory,
     MappingInMemory,
     RolePolicyInMemory,
     FormerRolePolicyInMemory,

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     CONFIG,
     MAPPING,
     OF_BUCKET,
+    PASS_ROLE,
     PROFILE,
     TRUST,
 )
@@ -34,8 +35,9 @@ STAGES = {
     "bucket": [*OF_BUCKET],
     "compute_config": [PROFILE, CONFIG],
     "iam_mapping": [PROFILE, MAPPING],
+    "pass_role": [PASS_ROLE],
 }
-EVERYTHING = [TRUST, *OF_BUCKET, PROFILE, CONFIG, MAPPING]
+EVERYTHING = [TRUST, *OF_BUCKET, PROFILE, CONFIG, MAPPING, PASS_ROLE]
 CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "no tags": ([], [], EVERYTHING),
     "all": (["all"], [], EVERYTHING),
@@ -43,11 +45,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "one part": (["bucket"], [], [*OF_BUCKET]),
     "two parts, in any order": (["compute_config", "trust"], [], [TRUST, PROFILE, CONFIG]),
     "tagged": (["tagged"], [], EVERYTHING),
-    "all but one part": (["all"], ["trust"], [*OF_BUCKET, PROFILE, CONFIG, MAPPING]),
+    "all but one part": (["all"], ["trust"], [*OF_BUCKET, PROFILE, CONFIG, MAPPING, PASS_ROLE]),
     "all but one of two that need the instance profile": (
         [],
         ["compute_config"],
-        [TRUST, *OF_BUCKET, PROFILE, MAPPING],
+        [TRUST, *OF_BUCKET, PROFILE, MAPPING, PASS_ROLE],
     ),
     "a part that is skipped": (["trust", "bucket"], ["trust"], [*OF_BUCKET]),
     "what has no tags skipped": ([], ["untagged"], EVERYTHING),
@@ -108,4 +110,4 @@ def test_an_unknown_tag_is_refused(tags: list[str], skipped: list[str]) -> None:
     """Also one to skip: more would be done than was meant."""
     with pytest.raises(InputError, match="'buckets' is not a tag of this playbook") as caught:
         chosen_stages(tags, skipped)
-    assert caught.value.remedy == "Use bucket, compute_config, iam_mapping, trust."
+    assert caught.value.remedy == "Use bucket, compute_config, iam_mapping, pass_role, trust."

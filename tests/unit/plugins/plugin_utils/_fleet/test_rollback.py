@@ -114,8 +114,8 @@ def test_who_puts_it_back(case: str, own: bool) -> None:
 
 
 def test_what_clusters_run_with_is_taken_back_the_other_way_round() -> None:
-    """Compute configs and mappings before all buckets, and these before all trust policies, also where another
-    cloud wrote to one later.
+    """Compute configs and mappings before all buckets, and these before all trust policies, also where
+    another cloud wrote to one later.
     """
     backups = {
         "/z/1.json": trust("a"),
