@@ -162,7 +162,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "dest": ("null", *_LINES),
     "bucket": ("boolean", "large number"),
     **dict.fromkeys(("actions", "policy_arn"), ("null",)),
-    "policy_name": ("null", *_WORDS),
+    "policy_name": _WORDS,
     # The beginning of a key, which may have any characters but the wildcards of policies.
     "prefix": ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
     **dict.fromkeys(("role", "control_plane_role"), (*_WORDS, "ARN of another partition")),
