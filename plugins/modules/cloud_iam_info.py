@@ -82,6 +82,30 @@ options:
       - The names of the compute configs to check, each in its newest version.
     type: list
     elements: str
+  node_groups:
+    description:
+      - Whether V(all) node groups should run with the role, or those that name another instance
+        profile themselves V(keep) it. See O(rayfleet.anyscale.compute_config_profile#module:node_groups).
+    type: str
+    choices: [all, keep]
+    default: all
+    version_added: 0.9.0
+  node_group_roles:
+    description:
+      - The roles that node groups should run with instead, by the names of the groups. See
+        O(rayfleet.anyscale.compute_config_profile#module:node_group_roles).
+    type: dict
+    version_added: 0.9.0
+  further_roles:
+    description:
+      - The names or ARNs of other roles that clusters of the cloud are to run with, such as those
+        that rules of the Cloud IAM mapping are to name.
+      - Each of them, each role in O(node_group_roles), and each role that the live rules of the Cloud
+        IAM mapping lead to (of these, the first 50) gets the checks of the role. One outcome stands
+        for all of them, which is the worst; its reason names the role.
+    type: list
+    elements: str
+    version_added: 0.9.0
   arn_kind:
     description:
       - The kind of ARN that compute configs should name, that of the instance profile or that of
@@ -123,7 +147,7 @@ seealso:
 notes:
   - The caller needs these permissions and no others. C(iam:GetRole),
     C(iam:ListAttachedRolePolicies), C(iam:ListRolePolicies) and C(iam:GetRolePolicy) on the cluster
-    role and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
+    role, on further roles and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
     policies and permissions boundaries; C(iam:GetInstanceProfile);
     C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy),
     C(s3:GetBucketTagging), C(s3:GetBucketCORS) and C(s3:GetEncryptionConfiguration) on the bucket.
@@ -252,6 +276,12 @@ cloud:
         their order, and C(fallback_rule).
       type: list
       elements: dict
+    further_roles:
+      description: The other roles that were checked, each with its C(name), its C(arn) (V(null) if
+        it does not exist or could not be read), what it is C(named_by), and whether an option names
+        it (C(is_wanted)), not a live rule alone.
+      type: list
+      elements: dict
 checks:
   description: The outcome of each check, always all of them and in this order.
   type: list
@@ -313,6 +343,7 @@ checks:
         - The facts. Where the collection would change a document, C(before) and C(after) are the
           document as it is and as it would be; for compute configs, by their names.
         - Where AWS refused a read, C(missing_permission) is the action to allow.
+        - C(roles) has the outcome for each further role, by its name, as in O(further_roles).
       type: dict
     remedy:
       description: What to do, on one line, or the lines to add to a policy, a CloudFormation

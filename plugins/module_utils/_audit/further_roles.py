@@ -20,11 +20,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     BY_WEIGHT,
     FAIL,
+    NOT_APPLICABLE,
+    PASS,
     Outcome,
     is_onboard,
     outcome_of,
 )
 
+# How many roles a reason names.
+_MOST = 5
 _NOT_WANTED = (
     "Onboard sets up only the roles that the variables name: add the rule to cloud_iam_mapping_rules "
     "if it is right, else remove it from the Cloud IAM mapping."
@@ -40,16 +44,26 @@ def judge_each(judge: t.Callable[[Facts], Outcome], facts: Facts) -> Outcome:
         return own
     found = {further: _of_role(judge, facts, further) for further in facts.further_roles}
     worst = min((own, *found.values()), key=lambda outcome: BY_WEIGHT.index(outcome.status))
+    decisive = [further for further, one in found.items() if one.status == worst.status]
     reasons = [own.reason] if own.status == worst.status else []
-    reasons += [
-        f"Role {further.name} ({', '.join(further.named_by)}): {outcome.reason}"
-        for further, outcome in found.items()
-        if outcome.status == worst.status
-    ]
+    if reasons and worst.status in (PASS, NOT_APPLICABLE):
+        reasons.append(f"It is the same for {_summarize([one.name for one in decisive])}.")
+    else:
+        reasons += [
+            f"Role {further.name} ({', '.join(further.named_by)}): {found[further].reason}"
+            for further in decisive[:_MOST]
+        ]
+        if len(decisive) > _MOST:
+            reasons.append(f"So it is for {len(decisive) - _MOST} more roles.")
     roles = {further.name: _as_json(further, outcome) for further, outcome in found.items()}
     return dataclasses.replace(
         worst, reason=" ".join(reasons), evidence={**own.evidence, "roles": roles}
     )
+
+
+def _summarize(names: t.Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} more roles" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def _of_role(judge: t.Callable[[Facts], Outcome], facts: Facts, further: FurtherRole) -> Outcome:

@@ -76,6 +76,7 @@ class CloudReader(AnyscaleReader):
     ) -> None:
         self._session = session
         self._iam = Iam(session)
+        self._profiles: dict[str, Json | None] = {}
         self.account_id = session.account_id()
         super().__init__(params, anyscale)
 
@@ -144,7 +145,7 @@ class CloudReader(AnyscaleReader):
         other = instance_profile_name_of(registered or "")
         if self.params.get("instance_profile") or other in ("", name):
             return name
-        own, found = self._iam.instance_profile(name), self._iam.instance_profile(other)
+        own, found = self.instance_profile(name), self.instance_profile(other)
         is_used = found and found["Arn"] == registered and holds(found, wanted)
         return other if is_used and not holds(own, wanted) else name
 
@@ -155,7 +156,7 @@ class CloudReader(AnyscaleReader):
         self._expect_here(wanted.account_id or self.cloud_account.value, f"Role {wanted}")
         if self._is_guessed:
             self._live_role()
-        return self._iam.instance_profile(self.profile_name.get())
+        return self.instance_profile(self.profile_name.get())
 
     @reads("iam")
     def role_profiles(self) -> list[Json]:
@@ -192,8 +193,12 @@ class CloudReader(AnyscaleReader):
         return self._iam.principals() if document_unique_ids(self.bucket_policy.get()) else {}
 
     def instance_profile(self, name: str) -> Json | None:
-        """An instance profile of the caller's account, ``None`` where it does not exist."""
-        return self._iam.instance_profile(name)
+        """An instance profile of the caller's account, ``None`` where it does not exist. Several
+        roles may lead to it; it is read once.
+        """
+        if name not in self._profiles:
+            self._profiles[name] = self._iam.instance_profile(name)
+        return self._profiles[name]
 
     @property
     def _is_guessed(self) -> bool:

@@ -97,11 +97,13 @@ def read_further_roles(cloud: CloudReader) -> tuple[FurtherRole, ...]:
 
 def _wanted(params: t.Mapping[str, t.Any]) -> t.Iterator[_Named]:
     """The roles that the operator's variables name."""
-    for group, role in roles_of_groups(params).items():
+    of_groups = roles_of_groups(params)
+    for group, role in of_groups.items():
         yield _Named(str(role), role.name, [f"node group {group}"], is_wanted=True)
     for text in params.get("further_roles") or []:
         role = parse_role(text, "further_roles")
-        yield _Named(str(role), role.name, ["the cloud's variables"], is_wanted=True)
+        if role not in of_groups.values():
+            yield _Named(str(role), role.name, ["further_roles"], is_wanted=True)
 
 
 def _live(cloud: CloudReader) -> t.Iterator[_Named]:

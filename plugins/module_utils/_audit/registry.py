@@ -185,6 +185,7 @@ CHECKS: tuple[Check, ...] = (
         "The role cannot pull images from Amazon ECR",
         "Attach the managed policy ``AmazonEC2ContainerRegistryReadOnly`` to the role, or one that "
         "allows the same for your own registries.",
+        of_each_role=True,
     ),
     Check(
         instance_profile_exists,
@@ -286,6 +287,7 @@ CHECKS: tuple[Check, ...] = (
         "A role cannot use the key that the bucket is encrypted with, or only under a condition",
         "Add the statement in the remedy to the policy of the key. If a statement denies it, exclude the "
         "role from that statement. If the key is disabled, enable it.",
+        of_each_role=True,
     ),
     Check(
         bucket_account,

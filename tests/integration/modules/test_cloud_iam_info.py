@@ -238,6 +238,7 @@ def test_what_is_returned_about_the_cloud(in_sync: Sandbox, run_module: Run) -> 
             }
         ],
         "iam_mappings": [],
+        "further_roles": [],
     }
 
 
@@ -676,7 +677,12 @@ PROBLEMS: dict[t.Callable[[Sandbox], None], dict[str, str]] = {
     registered_profile: {},
     hidden_override: OTHER_CONFIG,
     archived: NO_CONFIG,
-    mapping: {"effective_profile": "warn"},
+    # The rule names a role that does not exist.
+    mapping: {
+        "effective_profile": "warn",
+        "trust_ec2": "fail",
+        "instance_profile_exists": "fail",
+    },
     tagged_role: {"document_owner": "warn"},
     tagged_bucket: {},
     tagged_bucket_with_ours: {"document_owner": "warn"},
@@ -1105,3 +1111,78 @@ def test_a_cloud_in_another_account_than_the_caller(in_sync: Sandbox, run_module
         "authority",
         "compute_config_arn_kind",
     }
+
+
+# --- further roles ----------------------------------------------------------------------------------
+
+
+def test_further_roles_get_the_checks_of_the_role(in_sync: Sandbox, run_module: Run) -> None:
+    """A role of a node group, one of the operator's variables, and those of live rules: one with an
+    instance profile of another name, one that does not exist, and a text that is no name.
+    """
+    trust = policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+    for name in ("ray-gpu", "ray-job", "ray-held"):
+        make_role(in_sync, name, trust)
+    iam = in_sync.client("iam", ACCOUNT)
+    iam.create_instance_profile(InstanceProfileName="jobs")
+    iam.add_role_to_instance_profile(InstanceProfileName="jobs", RoleName="ray-held")
+    resource = resource_of(in_sync)
+    values = ["jobs", "ray-gone", CLOUD.role_name, "arn:aws:iam::1:role/x", "ray-job"]
+    in_sync.organization.mappings[resource["cloud_resource_id"]] = {
+        "dataplane_iam_mapping": {
+            "rules": [{"selector": f"project={value}", "value": value} for value in values],
+            "fallback_rule": "CLOUD_DEFAULT",
+        }
+    }
+    in_sync.clear_calls()
+    result = run_module(
+        "cloud_iam_info",
+        **ASKED,
+        node_group_roles={"cpu": "ray-gpu"},
+        further_roles=["ray-job"],
+    )
+    found = {one["name"]: one for one in result["cloud"]["further_roles"]}
+    assert {name: one["is_wanted"] for name, one in found.items()} == {
+        "ray-gpu": True,
+        "ray-job": True,
+        "ray-held": False,
+        "ray-gone": False,
+    }
+    assert found["ray-gone"]["arn"] is None
+    rule = f"of the Cloud IAM mapping of vm-aws-{REGION}"
+    assert found["ray-job"]["named_by"] == ["further_roles", f"rule 5 {rule}"]
+    checks = {check["id"]: check for check in result["checks"]}
+    assert checks["trust_ec2"]["status"] == "fail"
+    assert (
+        f"Role ray-gone (rule 2 {rule}): Role ray-gone does not exist"
+        in checks["trust_ec2"]["reason"]
+    )
+    by_role = {
+        check: {name: one["status"] for name, one in checks[check]["evidence"]["roles"].items()}
+        for check in ("trust_ec2", "instance_profile_exists", "bucket_access")
+    }
+    assert by_role == {
+        "trust_ec2": {"ray-gpu": "pass", "ray-job": "pass", "ray-held": "pass", "ray-gone": "fail"},
+        "instance_profile_exists": {
+            "ray-gpu": "fail",
+            "ray-job": "fail",
+            "ray-held": "pass",
+            "ray-gone": "fail",
+        },
+        "bucket_access": {
+            "ray-gpu": "fail",
+            "ray-job": "fail",
+            "ray-held": "fail",
+            "ray-gone": "not_applicable",
+        },
+    }
+    assert "node groups cpu run with" in checks["effective_profile"]["reason"]
+    assert in_sync.writes() == []
+    looked_up = [call["operation"] for call in in_sync.calls()].count("GetInstanceProfile")
+    assert looked_up == len({CLOUD.role_name, "jobs", "ray-gone", "ray-job", "ray-gpu"})
