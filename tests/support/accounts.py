@@ -60,6 +60,8 @@ def delete_role(sandbox: Sandbox, name: str) -> str:
     """Delete a role; returns the unique id by which policies show it from now on."""
     iam = sandbox.client("iam", ACCOUNT)
     unique_id = str(iam.get_role(RoleName=name)["Role"]["RoleId"])
+    for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])
     iam.delete_role(RoleName=name)
     return unique_id
 
