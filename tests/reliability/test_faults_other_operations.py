@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    ACCOUNT,
     Json,
     bucket_policy_of,
     trust_of,
@@ -76,6 +77,9 @@ class Case:
         once = (*_TYPICAL, *_OF_WRITES) if is_write(self.operation) else _TYPICAL
         if self.number != count or self.kind not in (_LASTING if self.times > 1 else once):
             return (pytest.mark.soak,)
+        change = CHANGES.get(self.use)
+        if change and not change.quick_reads and not is_write(self.operation):
+            return (LONG,)
         return () if self.times > 1 or self.kind in _QUICK else (LONG,)
 
 
@@ -198,6 +202,7 @@ class State(t.NamedTuple):
 
     trust: Json
     bucket_policy: Json | None
+    own_policies: list[t.Any]
     versions: list[Json]
     rules: list[Json]
 
@@ -212,20 +217,35 @@ class State(t.NamedTuple):
         same = len(configs[0]) == len(configs[1]) and all(map(same_config, *configs))
         return same and all(
             getattr(self, name) == getattr(other, name)
-            for name in ("trust", "bucket_policy", "is_archived", "rules")
+            for name in ("trust", "bucket_policy", "own_policies", "is_archived", "rules")
         )
+
+
+def own_policies(sandbox: Sandbox) -> list[t.Any]:
+    """Of all roles: the inline ones with their documents, and which are attached."""
+    iam = sandbox.client("iam", ACCOUNT)
+    found = []
+    for role in sorted(one["RoleName"] for one in iam.list_roles()["Roles"]):
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        found += [
+            [role, iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]]
+            for name in sorted(names)
+        ]
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        found += [[role, one["PolicyArn"]] for one in attached]
+    return found
 
 
 def state(sandbox: Sandbox) -> State:
     """As it is now."""
     versions = sandbox.organization.templates.search({"version": -2, "archive_status": "ALL"})
     ordered = sorted(versions, key=lambda template: int(template["version"]))
-    mappings = list(sandbox.organization.mappings.values())
     return State(
         trust_of(sandbox),
         bucket_policy_of(sandbox, IN_SYNC.bucket_name),
+        own_policies(sandbox),
         ordered,
-        mappings,
+        list(sandbox.organization.mappings.values()),
     )
 
 
@@ -252,7 +272,9 @@ def goal(sandbox: Sandbox, run: Run, name: str) -> State:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_makes_its_calls(sandbox: Sandbox, run_module: Run, name: str) -> None:
+def test_a_change_makes_its_calls(
+    sandbox: Sandbox, run_module: Run, clock: QuickTime, name: str
+) -> None:
     """Each so many times and no other, so that none is forgotten below."""
     options = ready(sandbox, run_module, name)
     assert run_module(CHANGES[name].module, **options)["changed"]

@@ -92,11 +92,14 @@ class ReadOnlyUse:
 class Change:
     """A use that writes: what is done before, which gives the module's options, and what there is
     to see after it.
+
+    quick_reads: whether each run of the tests has faults of its reads, too.
     """
 
     calls: t.Mapping[str, int]
     module: str
     prepare: t.Callable[[Sandbox, Run], Json]
+    quick_reads: bool = True
 
 
 # --- uses that read -------------------------------------------------------------------------------
@@ -421,7 +424,94 @@ def _map(sandbox: Sandbox, _run: Run) -> Json:
     return _WRITERS["cloud_iam_mapping"]
 
 
+_POLICY_ARN = f"arn:aws:iam::{ACCOUNT}:policy/bucket"
+
+
+def _seed_own_policies(sandbox: Sandbox, *, is_attached: bool) -> None:
+    """A managed policy for the bucket, and an inline policy of ours beside another statement."""
+    sandbox.seed((IN_SYNC,))
+    bucket = f"arn:aws:s3:::{IN_SYNC.bucket_name}"
+    document = policy({"Effect": "Allow", "Action": "s3:*", "Resource": [bucket, f"{bucket}/*"]})
+    iam = sandbox.client("iam", ACCOUNT)
+    iam.create_policy(PolicyName="bucket", PolicyDocument=json.dumps(document))
+    if is_attached:
+        iam.attach_role_policy(RoleName=ROLE, PolicyArn=_POLICY_ARN)
+        statement = {**document["Statement"][0], "Sid": "AnyscaleClusterAccess"}
+        iam.put_role_policy(
+            RoleName=ROLE,
+            PolicyName="AnyscaleClusterAccess",
+            PolicyDocument=json.dumps(policy(statement)),
+        )
+
+
+def _move_to_managed_policy(sandbox: Sandbox, _run: Run) -> Json:
+    _seed_own_policies(sandbox, is_attached=False)
+    _leave_bucket_to_our_statement(sandbox)
+    return {
+        **_WRITERS["s3_cloud_access"],
+        "grant": "role_policy",
+        "policy_arn": _POLICY_ARN,
+    }
+
+
+def _leave_bucket_to_our_statement(sandbox: Sandbox) -> None:
+    """The bucket's policy as the module writes it."""
+    document = bucket_policy_of(sandbox, IN_SYNC.bucket_name) or policy()
+    first = {**document["Statement"][0], "Sid": "AnyscaleClusterAccess"}
+    first["Principal"] = {"AWS": IN_SYNC.role_arn}
+    put_bucket_policy(sandbox, IN_SYNC.bucket_name, policy(first))
+
+
+def _lose_own_policies(sandbox: Sandbox, _run: Run) -> Json:
+    _seed_own_policies(sandbox, is_attached=True)
+    return {
+        **_WRITERS["s3_cloud_access"],
+        "grant": "bucket_policy",
+        "policy_arn": _POLICY_ARN,
+    }
+
+
+def _let_pass_role(sandbox: Sandbox, _run: Run) -> Json:
+    sandbox.seed((IN_SYNC,))
+    make_role(sandbox, "ray-team-b")
+    return {
+        "control_plane_role": "ray-team-b",
+        "roles": [IN_SYNC.role_arn],
+        "account_id": ACCOUNT,
+    }
+
+
 CHANGES: dict[str, Change] = {
+    "a role that moves to a managed policy": Change(
+        {
+            **{"GetRole": 3, "ListAttachedRolePolicies": 5, "ListRolePolicies": 2},
+            **{"GetPolicy": 4, "GetPolicyVersion": 4, "GetRolePolicy": 1, "GetCallerIdentity": 1},
+            **{"AttachRolePolicy": 1, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
+        },
+        "s3_cloud_access",
+        _move_to_managed_policy,
+        quick_reads=False,
+    ),
+    "own policies that lose a bucket": Change(
+        {
+            **{"GetRole": 7, "GetRolePolicy": 3, "ListAttachedRolePolicies": 3},
+            **{"GetBucketPolicy": 1, "GetCallerIdentity": 1},
+            **{"DeleteRolePolicy": 1, "DetachRolePolicy": 1},
+        },
+        "s3_cloud_access",
+        _lose_own_policies,
+        quick_reads=False,
+    ),
+    "what a control-plane role may pass": Change(
+        {
+            **{"GetRole": 3, "ListAttachedRolePolicies": 4, "ListRolePolicies": 4},
+            **{"GetRolePolicy": 1, "GetInstanceProfile": 3, "GetCallerIdentity": 1},
+            **{"PutRolePolicy": 1},
+        },
+        "iam_pass_role",
+        _let_pass_role,
+        quick_reads=False,
+    ),
     "a trust policy that is put back": Change(
         {"GetRole": 3, "UpdateAssumeRolePolicy": 1},
         "backup_restore",
