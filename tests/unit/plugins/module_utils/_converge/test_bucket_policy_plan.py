@@ -1046,3 +1046,125 @@ def test_access_that_was_not_asked_for_neither_grows_nor_shrinks(
         assert len(set(sids)) == len(sids)
     again = decided(plan.after, roles=roles)
     assert (again.changed, again.result) == (False, plan.result)
+
+
+# --- the other way, and what is left --------------------------------------------------------------
+
+OWN = {ROLE: ("Statement 1 of policy bucket",)}
+TO_ROOT = grant(Sid="Account", Principal={"AWS": ROOT})
+TO_ORGANIZATION = grant(
+    Sid="Org", Principal="*", Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+)
+
+
+def test_access_by_the_roles_own_policies_is_not_missing_here() -> None:
+    plan = decided(policy(LOG_DELIVERY), own_grants=OWN)
+    assert not plan.changed
+    assert plan.result["granted_by"] == {ROLE: [*OWN[ROLE]]}
+    both = decided(policy(LOG_DELIVERY), roles=(TEAM_A, TEAM_B), own_grants=OWN)
+    assert_ours(left(both)[-1], ROLE_B)
+
+
+def test_where_own_policies_cannot_be_read_it_is_said_only_if_that_matters() -> None:
+    unread = {ROLE: "AccessDenied"}
+    (warning,) = decided(EMPTY, unread=unread).warnings
+    assert "AccessDenied" in warning
+    assert decided(policy(ours()), unread=unread).warnings == ()
+
+
+RELEASED: dict[str, tuple[list[Raw], list[Raw]]] = {
+    "from ours": ([TLS_ONLY, ours(), LOG_DELIVERY], [TLS_ONLY, LOG_DELIVERY]),
+    "from ours, others stay": ([ours(ROLE, ROLE_B)], [ours(ROLE_B)]),
+    "from a numbered one": ([ours(Sid=f"{SID}2")], []),
+    "from one for other actions": ([ours(Sid=bucket_policy_plan.sid_of(EIGHT[:2]))], []),
+    "from ours by its unique id": ([ours(ROLE_ID, ROLE_B)], [ours(ROLE_B)]),
+    "not from an unmanaged one": ([grant()], [grant()]),
+    "not from one for everybody under a Condition": (
+        [ours("*", Condition={"ArnEquals": {"aws:PrincipalArn": ROLE}})],
+        [ours("*", Condition={"ArnEquals": {"aws:PrincipalArn": ROLE}})],
+    ),
+    "from none": ([TLS_ONLY], [TLS_ONLY]),
+}
+
+
+@pytest.mark.parametrize("case", RELEASED)
+def test_a_role_leaves_our_statements_alone(case: str) -> None:
+    before, after = RELEASED[case]
+    plan = decided(policy(*before), state="released")
+    assert [canonical(raw) for raw in left(plan)] == [canonical(raw) for raw in after]
+    assert plan.reasons == (("access_in_bucket_policy",) if before != after else ())
+
+
+def test_a_role_that_is_denied_is_not_released() -> None:
+    no = deny(Sid="No", Principal={"AWS": ROLE}, Action="s3:*", Resource=OBJECTS_ARN)
+    with pytest.raises(RefusedError, match="'No'"):
+        decided(policy(ours(), no), state="released")
+
+
+STILL: dict[str, tuple[list[Raw], dict[str, t.Any], list[str]]] = {
+    "nothing": ([ours()], {}, []),
+    "everybody": ([grant(Sid="All", Principal="*")], {}, ["'All') still allows"]),
+    "everybody, under a Condition": ([TO_ORGANIZATION], {}, ["'Org') may still allow"]),
+    "everybody, elsewhere": ([grant(Principal="*", Resource="arn:aws:s3:::other/*")], {}, []),
+    "the account, which is up to the role's own policies": ([TO_ROOT], {}, []),
+    "the account, with own policies": (
+        [TO_ROOT],
+        {"own_grants": OWN},
+        ["'Account') allows access to account", "policy bucket still allows"],
+    ),
+    "own policies": ([ours()], {"own_grants": OWN}, ["policy bucket still allows"]),
+    "own policies that cannot be read": (
+        [ours()],
+        {"unread": {ROLE: "AccessDenied"}},
+        ["could not be found out: AccessDenied"],
+    ),
+    "a list in a Condition that names it alone": (
+        [grant(Principal="*", Condition={"ArnEquals": {"aws:PrincipalArn": ROLE}})],
+        {},
+        [],
+    ),
+    "a list in a Condition that names a pattern": (
+        [grant(Sid="L", Principal="*", Condition={"ArnLike": {"aws:PrincipalArn": f"{ROLE}*"}})],
+        {},
+        ["'L') still allows"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STILL)
+def test_what_still_grants_access_is_named(case: str) -> None:
+    raws, changes, phrases = STILL[case]
+    warnings = absent(policy(*raws), **changes).warnings
+    assert len(warnings) == len(phrases)
+    assert all(phrase in warning for phrase, warning in zip(phrases, warnings, strict=True))
+
+
+def test_a_list_in_a_condition_never_widens() -> None:
+    """The statement goes with its last value."""
+    listed = grant(
+        Principal="*",
+        Condition={"StringLike": {"aws:userid": [f"{ROLE_ID}:*", f"{ROLE_B_ID}:*"]}},
+    )
+    plan = absent(policy(listed))
+    assert left(plan)[0]["Condition"] == {"StringLike": {"aws:userid": [f"{ROLE_B_ID}:*"]}}
+    assert left(absent(plan.after, roles=(TEAM_B,))) == []
+    assert plan.reasons == ("access_present", "access_in_other_statement")
+
+
+@pytest.mark.parametrize("preset", bucket_policy_plan.PRESETS)
+@pytest.mark.parametrize("prefix", ["", "team-a/"])
+def test_a_preset_on_a_prefix(preset: str, prefix: str) -> None:
+    actions = bucket_policy_plan.PRESETS[preset]
+    plan = decided(policy(TLS_ONLY), actions=actions, prefix=prefix)
+    raw = left(plan)[-1]
+    assert raw["Resource"] == [BUCKET_ARN, f"{BUCKET_ARN}/{prefix}*"]
+    assert set(raw["Action"]) == set(actions)
+    assert (raw["Sid"] == SID) is (preset == "all" and not prefix)
+    assert not decided(plan.after, actions=actions, prefix=prefix).changed
+
+
+def test_access_to_the_whole_bucket_is_access_to_a_prefix() -> None:
+    """What is there beyond what is wanted is not taken away."""
+    assert not decided(policy(ours()), prefix="team-a/").changed
+    other = ours(Resource=[BUCKET_ARN, f"{BUCKET_ARN}/team-b/*"])
+    assert decided(policy(other), prefix="team-a/").changed

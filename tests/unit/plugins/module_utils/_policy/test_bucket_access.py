@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import types
 import typing as t
@@ -15,6 +16,10 @@ from anyscale.cli_logger import BlockLogger
 from anyscale.utils.s3 import REQUIRED_S3_PERMISSIONS, verify_s3_access
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    role_policy_plan,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import bucket_access
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
@@ -36,6 +41,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
     Document,
     Raw,
     allow,
+    bucket_policies,
     deny,
     policy,
 )
@@ -228,3 +234,18 @@ def test_fewer_actions_are_looked_for_where_fewer_are_wanted(of_bucket: bool) ->
         else bucket_access.verified_by_identity(identity_of([own(Action=reads)]), BUCKET, reads)
     )
     assert found
+
+
+@pytest.mark.parametrize("preset", ["all", "required"])
+@given(document=bucket_policies())
+def test_anyscale_accepts_what_is_planned_by_either_way(preset: str, document: Document) -> None:
+    actions = bucket_policy_plan.PRESETS[preset]
+    wanted = bucket_policy_plan.Wanted(BUCKET, (TEAM_A,), actions=actions, now=NOW)
+    by_bucket = bucket_policy_plan.decide(document, wanted).after
+    assert ask_anyscale(by_bucket, identity_of([])) is True
+    grant = role_policy_plan.Grant(wanted.usual_sid, actions, wanted.resources)
+    target = role_policy_plan.Target(ROLE, "ours")
+    by_role = role_policy_plan.grant_all(policy(), [grant], target).after
+    released = bucket_policy_plan.decide(by_bucket, dataclasses.replace(wanted, state="released"))
+    own = Identity((NamedPolicy("ours", by_role),))
+    assert ask_anyscale(released.after, own) is True
