@@ -89,6 +89,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _ACTION = re.compile(r"s3:[A-Za-z]+\Z")
 _WILDCARDS = frozenset("*?$")
 _LONGEST_KEY = 1024
+# Why a role's own policies lose what is ours, by the state that is wanted.
+_WHY_IT_GOES = {"absent": "access_present", "present": "access_in_role_policy"}
 # What the result says of a role's inline policy.
 _OF_ROLE_POLICY = ("policy_name", "role_policy", "previous")
 
@@ -212,7 +214,7 @@ class BucketAccessModule(ConvergingModule):
         if state == "present":
             return BucketGrantPlanner(self.role_guard, self._want)
         return RevokingPlanner(
-            self.role_guard, SID, OfBucket(self.bucket), self._reason("access_present")
+            self.role_guard, SID, OfBucket(self.bucket), reason=_WHY_IT_GOES[self.params["state"]]
         )
 
     def attachment_reconciler(self, role: RoleReference) -> BucketAttachmentReconciler | None:
@@ -228,8 +230,8 @@ class BucketAccessModule(ConvergingModule):
             self.params.get("account_id"),
             self._want if is_present else None,
             self.role_guard,
-            "access_missing" if is_present else self._reason("access_present"),
-            self.clouds,
+            reason="access_missing" if is_present else _WHY_IT_GOES[self.params["state"]],
+            clouds=self.clouds,
         )
 
     def _reconcilers(self, stage: Stage) -> t.Iterator[Reconciler[t.Any]]:
@@ -249,10 +251,6 @@ class BucketAccessModule(ConvergingModule):
     def _state_of(self, resource: str) -> str | None:
         """What is wanted of a kind of resource; ``None`` for nothing."""
         return next((stage.state for stage in self.stages if stage.resource == resource), None)
-
-    def _reason(self, reason: str) -> str:
-        """The reason for which a role's own policies lose what is ours."""
-        return reason if self.params["state"] == "absent" else "access_in_role_policy"
 
 
 def _merged(results: t.Sequence[Json], resources: t.Sequence[str], roles: int) -> Json:
