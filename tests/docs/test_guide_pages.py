@@ -29,4 +29,12 @@ def test_the_commands_print_what_the_page_shows(
 
 
 def test_these_pages_are_recorded() -> None:
-    assert pages() == ["accounts", "audit", "first_cloud", "fleet", "rollback", "troubleshooting"]
+    assert pages() == [
+        "accounts",
+        "audit",
+        "first_cloud",
+        "fleet",
+        "rollback",
+        "troubleshooting",
+        "ways",
+    ]
