@@ -84,8 +84,8 @@ options:
         required: true
   fallback_rule:
     description:
-      - What happens to a cluster that no rule selects. V(CLOUD_DEFAULT) lets it run with what the
-        compute config or the cloud says, V(FAIL) lets it not start.
+      - What happens to a cluster that no rule selects. V(CLOUD_DEFAULT) lets it run with the default
+        role of the cloud, V(FAIL) lets it not start.
       - If not set, it stays as it is; the first rules come with V(CLOUD_DEFAULT).
       - Without rules, Anyscale ignores it, so that setting it is an error. It is not used for
         O(state=absent).
@@ -133,7 +133,8 @@ options:
       - V(merged) adds O(rules) to those that exist.
       - V(replaced) makes O(rules) the whole list. Rules of other writers are removed. If another writer
         adds one while the module runs, it fails.
-      - V(absent) removes O(rules). With the last rule, the fallback rule goes too.
+      - V(absent) removes O(rules). With the last rule, the fallback rule goes too. A cloud that does
+        not exist at Anyscale any more has no rules, which a warning says.
     type: str
     choices: [merged, replaced, absent]
     default: merged
@@ -224,7 +225,7 @@ fallback_rule:
   returned: success
   sample: CLOUD_DEFAULT
 cloud_resource_id:
-  description: The ID of the cloud resource.
+  description: The ID of the cloud resource. V(null) if the cloud does not exist any more.
   type: str
   returned: success
   sample: cldrsrc_8kfdcvmckjnjqd1x

@@ -102,7 +102,7 @@ _LONGEST_PAUSE = 16.0
 _VISIBLE_SECONDS = 30.0
 # Each may last as long as a call waits for its answer.
 _UNANSWERED_WRITES = 4
-_FORBIDDEN, _CONFLICT, _TOO_MANY = 403, 409, 429
+_FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_MANY = 403, 404, 409, 429
 _OWNER = "owner"
 _OWNERS_ONLY = "Set anyscale_token to that of an owner of the organization."
 
@@ -113,8 +113,9 @@ JsonObject = dict[str, t.Any]
 class LiveMapping(Live):
     """The config of a cloud resource, which contains the mapping.
 
-    kind: what the service needs to be told of the resource in each config. registered: what is
-    registered for this resource alone: each may be in an account of its own.
+    resource_id: empty if there is no such cloud. kind: what the service needs to be told of the
+    resource in each config. registered: what is registered for this resource alone: each may be in
+    an account of its own.
     """
 
     resource_id: str
@@ -126,7 +127,8 @@ class LiveMapping(Live):
 class IamMappingStore:
     """Where the mapping of a cloud resource is kept.
 
-    resource: the name or ID of the resource; ``None`` for the primary one of the cloud.
+    resource: the name or ID of the resource; ``None`` for the primary one of the cloud. may_be_gone:
+    a cloud that does not exist has no mapping, and is no error.
     """
 
     def __init__(
@@ -135,14 +137,26 @@ class IamMappingStore:
         cloud_id: str,
         resource: str | None,
         registration: t.Callable[[], Registration] | None = None,
+        *,
+        may_be_gone: bool = False,
     ) -> None:
         self.cloud_id = cloud_id
         self._client = client
         self._named = resource
         self._registration = registration or (lambda: read_registration(client, cloud_id))
+        self._may_be_gone = may_be_gone
 
     def load(self) -> LiveMapping:
         """Read the config of the resource."""
+        try:
+            return self._load()
+        except AnyscaleError as error:
+            if not self._may_be_gone or error.status != _NOT_FOUND:
+                raise
+        named = f"Cloud IAM mapping of cloud {self.cloud_id}"
+        return LiveMapping(named, "", {}, {}, Registration())
+
+    def _load(self) -> LiveMapping:
         resource = self._resource
         resource_id = _id_of(resource)
         spec = self._client.deployment_config(self.cloud_id, resource_id)
@@ -396,9 +410,9 @@ class _RulesPlanner(MappingPlanner):
     def plan(self, live: LiveMapping) -> MappingPlan:
         """Plan the rules in their order."""
         plan = iam_mapping_plan.decide(live.spec, self._module.wanted, live.kind)
-        return dataclasses.replace(
-            plan, result={**plan.result, "cloud_resource_id": live.resource_id}
-        )
+        result = {**plan.result, "cloud_resource_id": live.resource_id or None}
+        warnings = () if live.resource_id else (_gone(self._module.cloud_id),)
+        return dataclasses.replace(plan, result=result, warnings=(*plan.warnings, *warnings))
 
     def guard(self, live: LiveMapping, plan: Plan) -> None:
         """The cloud must be in the account, and each role that is wanted must be one for clusters
@@ -435,6 +449,13 @@ class _RulesPlanner(MappingPlanner):
                 if held is None
                 else "Name a role whose instance profile has the same name.",
             )
+
+
+def _gone(cloud_id: str) -> str:
+    return (
+        f"Cloud {cloud_id} does not exist at Anyscale, or the token may not see it, so that no rule was "
+        "removed."
+    )
 
 
 def _in_rule(rule: Rule, error: TaskError) -> TaskError:
@@ -499,7 +520,10 @@ class IamMappingModule(ConvergingModule):
     def store(self, client: AnyscaleClient) -> IamMappingStore:
         """Where the mapping is kept, read and written by this client."""
         resource = self.params.get("resource")
-        return IamMappingStore(client, self.cloud_id, resource, lambda: self.registration)
+        is_absent = self.params["state"] == ABSENT
+        return IamMappingStore(
+            client, self.cloud_id, resource, lambda: self.registration, may_be_gone=is_absent
+        )
 
     def result(self, check_mode: bool) -> dict[str, t.Any]:
         """Converge the mapping. Profiles that an earlier task creates are missing in check mode

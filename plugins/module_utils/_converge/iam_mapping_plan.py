@@ -398,8 +398,8 @@ def _warnings(spec: JsonObject, rules: t.Sequence[JsonObject], wanted: Wanted) -
             )
     if not rules and rules_of(spec) and _fallback_of(spec) == FAIL:
         yield (
-            "Without rules there is no fallback_rule FAIL either: all clusters run with the "
-            "cloud's own role."
+            "Without rules there is no fallback_rule FAIL either: clusters that did not start "
+            "before will."
         )
 
 

@@ -128,6 +128,14 @@ def test_removing_needs_nothing_of_aws(
     assert {call["service"] for call in sandbox.calls()} == {"anyscale"}
 
 
+def test_a_cloud_that_is_gone_has_no_rules(sandbox: Sandbox, run_module: Run) -> None:
+    """It is not there, or the token may not see it, which the API does not tell apart."""
+    options = {**OURS, "cloud_id": "cld_gone"}
+    (warning,) = settled(sandbox, run_module, MODULE, state="absent", **options)["warnings"]
+    assert "cld_gone does not exist at Anyscale, or the token may not see it" in warning
+    refused(sandbox, run_module, MODULE, "HTTP 404", **options)
+
+
 def test_all_rules_can_be_removed(sandbox: Sandbox, run_module: Run) -> None:
     seed(sandbox, (JO, "ray-jo"), user_tag_annotation_prefix="team/")
     options = {**GIVEN, "rules": [], "state": "replaced"}
