@@ -35,17 +35,19 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy import (
     BucketPolicyStore,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
-    IamMappingReconciler,
-    IamMappingStore,
-    LiveMapping,
-    MappingPlanner,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
     mapping_of,
     plan_of,
     restored_mapping,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_reconciler import (
+    IamMappingReconciler,
+    MappingPlanner,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_store import (
+    IamMappingStore,
+    LiveMapping,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
     ConvergingModule,

@@ -20,16 +20,18 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import converge
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping import (
-    IamMappingReconciler,
-    IamMappingStore,
-    LiveMapping,
-    MappingPlanner,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_plan import (
     MappingPlan,
     decide,
     parse_wanted,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_reconciler import (
+    IamMappingReconciler,
+    MappingPlanner,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_mapping_store import (
+    IamMappingStore,
+    LiveMapping,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
