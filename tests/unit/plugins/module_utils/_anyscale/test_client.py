@@ -841,3 +841,49 @@ class TestArchiving:
             Script(
                 Call("POST", self.PATH, 409, {"error": {"detail": "in use"}})
             ).client().archive_compute_config("cpt_3")
+
+
+class TestConfigOfAResource:
+    PATH = "/api/v2/clouds/cld_x/deployment/cldrsrc_x/config"
+    SPEC: t.ClassVar[JsonObject] = {
+        "cloud_provider": "AWS",
+        "compute_stack": "VM",
+        "dataplane_iam_mapping": {"rules": [{"selector": "project=ml", "value": "ray-ml"}]},
+        "user_tag_annotation_prefix": "team/",
+    }
+
+    def test_all_that_it_has_is_read(self) -> None:
+        script = Script(Call("GET", self.PATH, answer={"result": {"spec": self.SPEC}}))
+        assert script.client().deployment_config("cld_x", "cldrsrc_x") == self.SPEC
+
+    @pytest.mark.parametrize("spec", [{}, None, {"dataplane_iam_mapping": None}])
+    def test_one_without_a_mapping_has_an_empty_one(self, spec: t.Any) -> None:
+        script = Script(Call("GET", self.PATH, answer={"result": {"spec": spec}}))
+        found = script.client().deployment_config("cld_x", "cldrsrc_x")
+        assert found["dataplane_iam_mapping"] == {}
+
+    def test_it_is_sent_without_the_envelope_of_the_answer(self) -> None:
+        script = Script(Call("PUT", self.PATH, answer={}, body={"spec": self.SPEC}))
+        script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504])
+    def test_what_may_have_been_written_is_not_sent_again(self, status: int) -> None:
+        """Another writer may have written since: the caller looks first."""
+        script = Script(Call("PUT", self.PATH, status, {"error": {"detail": "x"}}))
+        with pytest.raises(AnyscaleError, match=f"HTTP {status}"):
+            script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
+        assert script.waits == []
+
+    def test_what_was_refused_as_one_too_many_is_sent_again(self) -> None:
+        refused = Call("PUT", self.PATH, 429, headers={"Retry-After": "3"})
+        script = Script(refused, Call("PUT", self.PATH, answer={}))
+        script.client().put_deployment_config("cld_x", "cldrsrc_x", self.SPEC)
+        assert len(script.waits) == 1
+
+    @pytest.mark.parametrize(
+        ("level", "expected"), [("owner", "owner"), ("collaborator", "collaborator"), (None, None)]
+    )
+    def test_what_the_user_is(self, level: str | None, expected: str | None) -> None:
+        answer = {"result": {"organization_permission_level": level}}
+        script = Script(Call("GET", "/api/v2/userinfo/", answer=answer))
+        assert script.client().permission_level() == expected
