@@ -125,8 +125,9 @@ options:
         V({region}) are replaced. A cloud for which that is not possible is not covered. A role or
         bucket with V({cloud}) or V({region}) in it is judged by C(allow), because members of the
         organization choose these, and C(assume_role_arn) and C(assume_role_external_id) cannot have
-        V({cloud}). In patterns, the values match literally. Jinja templates are not evaluated; they
-        are an error.
+        V({cloud}). In the selectors of C(cloud_iam_mapping_rules), a name that would be more than one
+        value of a label is not filled in. In patterns, the values match literally. Jinja templates are
+        not evaluated; they are an error.
     type: str
   clouds:
     description:

@@ -88,6 +88,11 @@ def parse_selector(text: str, where: str) -> Selector:
     return frozenset(requirements)
 
 
+def is_label_value(text: str) -> bool:
+    """Whether a text is one value of a selector, and no more."""
+    return bool(_LABEL_VALUE.match(text))
+
+
 def meaning(text: t.Any) -> t.Hashable:
     """What a live selector means, to compare it with others: its requirements, or, where it cannot
     be parsed, itself.
@@ -179,7 +184,7 @@ def _is_value(key: str, value: str) -> bool:
         return value in WORKLOAD_TYPES
     if key == USER and _EMAIL.match(value):
         return True
-    return bool(_LABEL_VALUE.match(value))
+    return is_label_value(value)
 
 
 def _invalid(part: str, where: str) -> InputError:

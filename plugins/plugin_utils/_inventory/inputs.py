@@ -14,6 +14,9 @@ import dataclasses
 import functools
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.label_selector import (
+    is_label_value,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import default_role_name
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     named_roles,
@@ -54,6 +57,7 @@ _NAMING = (
     "cloud_iam_bucket_policy_arn",
     "cloud_iam_bucket_policy_name",
 )
+_WITH_SELECTORS = (_RULES, "cloud_iam_mapping_position")
 _MANAGE_BUCKET = "cloud_iam_manage_bucket_access"
 # The variables that the role cloud_iam requires, and where else they can come from.
 _REQUIRED = {
@@ -210,6 +214,12 @@ class Inputs:
             "region": self.resource.region,
         }
 
+    @property
+    def _cloud_in_selector(self) -> str | None:
+        """The cloud's name, unless it would be more than one value of a selector."""
+        name = self.resource.cloud_name
+        return name if is_label_value(name) else None
+
     @functools.cached_property
     def _filled_in(self) -> tuple[Settings, dict[str, str]]:
         settings: Settings = {}
@@ -237,11 +247,14 @@ class Inputs:
                     "the names under clouds"
                 )
                 continue
+            known, place = self._known, "a path"
+            if name in _WITH_SELECTORS:
+                known, place = {**known, "cloud": self._cloud_in_selector}, "a selector"
             try:
-                filled[name] = filled_in(value, self._known)
+                filled[name] = filled_in(value, known)
             except UnknownPlaceholder as unknown:
                 is_name = str(unknown) == "cloud"
-                why = "is not usable in a path" if is_name else "the API does not return"
+                why = f"is not usable in {place}" if is_name else "the API does not return"
                 obstacles[variable or name] = (
                     f"the fleet file's {name} needs {{{unknown}}}, which {why}"
                 )

@@ -485,6 +485,26 @@ class TestVariables:
         assert found["vision"]["cloud_iam_mapping_rules"] == other
         assert {each["cloud_iam_assign"] for each in found.values()} == {"iam_mapping"}
 
+    @pytest.mark.parametrize(
+        "name", ["ml,project=secret", "ml, secret", "ml) ", "a=b", "!x", "ml-"]
+    )
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"cloud_iam_mapping_rules": [{"selector": "project in ({cloud})", "role": "ray-ml"}]},
+            {"cloud_iam_mapping_position": {"at": "before", "selector": "project={cloud}"}},
+        ],
+        ids=lambda variables: next(iter(variables)),
+    )
+    def test_no_name_of_a_cloud_is_more_than_one_value_of_a_selector(
+        self, name: str, variables: dict[str, t.Any]
+    ) -> None:
+        """It would select clusters that the operator did not mean."""
+        [host] = made([row(name)], {"defaults": {"variables": variables}})[0].values()
+        assert not {variable for variable in host.variables if variable.startswith("cloud_iam_")}
+        reason = host.variables["anyscale_authority"]["reason"]
+        assert "needs {cloud}, which is not usable in a selector" in reason
+
     def test_the_only_resource_is_the_primary_one_even_where_the_api_does_not_say_so(self) -> None:
         assert only(is_default=None).variables["anyscale_is_default_resource"] is True
 
