@@ -447,7 +447,11 @@ class CallbackModule(DefaultCallback):
             cloud.account = _as_account(result.task.args.get("account_id"))
         checks = result.result.get("checks")
         if action == _AUDIT and isinstance(checks, list):
-            failing = [check["id"] for check in checks if check.get("status") == "fail"]
+            failing = [
+                check["id"]
+                for check in checks
+                if check.get("status") == "fail" and not check.get("acknowledged")
+            ]
             self._progress.find(
                 result.host.get_name(),
                 failing,

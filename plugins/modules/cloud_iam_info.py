@@ -119,6 +119,18 @@ options:
       without it, the check is V(not_applicable).
     type: dict
     version_added: 0.8.0
+  acknowledged:
+    description:
+      - Findings that are accepted as they are, at most one for each check. Each is a dict of C(check),
+        the ID of the check, of C(reason), why its finding is accepted, and of C(until), the last day
+        on which it is, in UTC, such as V(2027-03-31). All three are required; an unknown check is an
+        error.
+      - A finding keeps its status, but does not make an audit fail, and the report counts it apart.
+      - An item for a check that neither fails nor warns has no effect. One whose last day has passed has
+        none either, and the reason of the finding says so.
+    type: list
+    elements: dict
+    version_added: 0.9.0
   anyscale:
     description:
       - Whether to query Anyscale. V(false) needs no token. Checks that need a fact from Anyscale
@@ -185,6 +197,15 @@ EXAMPLES = r"""
     anyscale: false
     account_id: "210987654321"
     assume_role_arn: arn:aws:iam::210987654321:role/anyscale-audit
+
+- name: Check a cloud in which one finding is accepted until the end of March
+  rayfleet.anyscale.cloud_iam_info:
+    cloud: production
+    account_id: "123456789012"
+    acknowledged:
+      - check: bucket_deny
+        reason: The security team keeps one object from everybody.
+        until: "2027-03-31"
 
 - name: Stop unless Anyscale can pass the role to EC2
   ansible.builtin.assert:
@@ -344,6 +365,10 @@ checks:
           document as it is and as it would be; for compute configs, by their names.
         - Where AWS refused a read, C(missing_permission) is the action to allow.
         - C(roles) has the outcome for each further role, by its name, as in O(further_roles).
+      type: dict
+    acknowledged:
+      description: Where the finding is accepted by O(acknowledged), a dict of its C(reason) and its
+        C(until); else V(null).
       type: dict
     remedy:
       description: What to do, on one line, or the lines to add to a policy, a CloudFormation

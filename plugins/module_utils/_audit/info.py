@@ -27,6 +27,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_role,
     role_path_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.acknowledged import (
+    acknowledge,
+    parse_acknowledged,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
     effective_profiles,
@@ -39,7 +43,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_running import (
     RunningReader,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import run_checks
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import (
+    CHECKS,
+    run_checks,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
@@ -87,6 +94,7 @@ class CloudInfoModule(Module):
         "anyscale": {"type": "bool", "default": True},
         "authority": {"type": "dict"},
         "check_launches": {"type": "bool", "default": False},
+        "acknowledged": {"type": "list", "elements": "dict"},
         **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
@@ -102,6 +110,9 @@ class CloudInfoModule(Module):
     ) -> None:
         super().__init__(params, connect)
         check_names(params)
+        self._acknowledged = parse_acknowledged(
+            params.get("acknowledged"), {check.id for check in CHECKS}
+        )
         self._anyscale = connect_anyscale(params) if params["anyscale"] else None
         self._connect = connect
 
@@ -113,7 +124,7 @@ class CloudInfoModule(Module):
         return {
             "changed": False,
             "cloud": _json.plain(_summary(facts)),
-            "checks": _json.plain(run_checks(facts)),
+            "checks": _json.plain(acknowledge(run_checks(facts), self._acknowledged, facts.now)),
             "warnings": [],
         }
 
@@ -133,12 +144,12 @@ class CloudInfoModule(Module):
 
 def check_names(params: t.Mapping[str, t.Any]) -> None:
     """An invalid name is a mistake in the playbook, not a fact about the cloud: it is an error."""
+    parse_prefix(params.get("bucket_prefix"), "bucket_prefix")
     for option, parse in {
         "cloud_id": parse_cloud_id,
         "role": parse_role,
         "instance_profile": parse_instance_profile,
         "bucket": parse_bucket,
-        "bucket_prefix": parse_prefix,
     }.items():
         if params.get(option):
             parse(params[option], option)

@@ -59,7 +59,11 @@ class Audited:
         account = str((result.get("cloud") or {}).get("account_id") or "")
         if result.get("failed"):
             return CloudDone(self.name, account, "failed", message=str(result["msg"]))
-        found = {check["id"]: check["status"] for check in result["checks"]}
+        found = {
+            check["id"]: check["status"]
+            for check in result["checks"]
+            if not check.get("acknowledged")
+        }
         failed = tuple(name for name, status in found.items() if status == FAIL)
         if failed:
             return CloudDone(self.name, account, "drifted", failed)

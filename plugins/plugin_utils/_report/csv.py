@@ -29,6 +29,7 @@ COLUMNS = (
     "CHECK_TITLE",
     "STATUS",
     "STATUS_EXTENDED",
+    "MUTED",
     "SERVICE_NAME",
     "SEVERITY",
     "RESOURCE_TYPE",
@@ -133,12 +134,20 @@ def _about_check(cloud: Json, check: Json) -> dict[str, t.Any]:
         "CHECK_ID": check["id"],
         "CHECK_TITLE": check["title"],
         "STATUS": check["status"].upper(),
-        "STATUS_EXTENDED": check["reason"],
+        "STATUS_EXTENDED": _with_acknowledgement(check),
+        "MUTED": str(bool(check.get("acknowledged"))),
         "SEVERITY": _SEVERITIES.get(check["status"], "informational"),
         "REMEDIATION_RECOMMENDATION_TEXT": check.get("remedy"),
         "CHANGE": check.get("change"),
         **_resource(cloud["cloud"] or {}, check["id"]),
     }
+
+
+def _with_acknowledgement(check: Json) -> str:
+    """The reason of a check, and why its finding is accepted."""
+    found = check.get("acknowledged")
+    accepted = f" Acknowledged until {found['until']}: {found['reason']}" if found else ""
+    return f"{check['reason']}{accepted}"
 
 
 def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:

@@ -49,6 +49,7 @@ def make_report(
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED
     checks = [check for cloud in clouds for check in cloud["checks"]]
+    counting = [check for check in checks if not check.get("acknowledged")]
     return {
         "schema_version": SCHEMA_VERSION,
         "generated_at": generated_at,
@@ -56,7 +57,8 @@ def make_report(
         "previous": None if previous is None else {"generated_at": previous.get("generated_at")},
         "totals": {
             "clouds": _counted(STATES, (cloud["state"] for cloud in clouds)),
-            "checks": _counted(STATUSES, (check["status"] for check in checks)),
+            "checks": _counted(STATUSES, (check["status"] for check in counting)),
+            "acknowledged": len(checks) - len(counting),
             "changes": _counted(CHANGES, (check["change"] for check in checks)),
         },
         "clouds": clouds,
@@ -107,10 +109,9 @@ def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
     """Why an audit fails for a cloud of a report, for the task that fails for it."""
     if cloud["state"] == "error":
         return str(cloud["error"])
-    failed = [check["id"] for check in cloud["checks"] if check["status"] == "fail"]
-    drifted = [
-        check["id"] for check in cloud["checks"] if check["status"] != "fail" and _is_drift(check)
-    ]
+    checks = [check for check in cloud["checks"] if not check.get("acknowledged")]
+    failed = [check["id"] for check in checks if check["status"] == "fail"]
+    drifted = [check["id"] for check in checks if check["status"] != "fail" and _is_drift(check)]
     sentences = (
         f"Failed checks: {', '.join(failed)}." if failed else "",
         f"Warnings about what onboarding would change: {', '.join(drifted)}." if drifted else "",
@@ -142,10 +143,11 @@ def _has_drift(cloud: t.Mapping[str, t.Any]) -> bool:
 
 def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
-    has a document that the collection would change.
+    has a document that the collection would change. What is acknowledged is to stay as it is.
     """
-    return check["status"] == "fail" or (
-        check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {})
+    return not check.get("acknowledged") and (
+        check["status"] == "fail"
+        or (check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {}))
     )
 
 
@@ -164,10 +166,15 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
             "checks": [],
         }
     checks = [
-        {**check, "change": _change(check["status"], before, (name, check["id"]))}
+        {
+            **check,
+            "change": None
+            if check.get("acknowledged")
+            else _change(check["status"], before, (name, check["id"])),
+        }
         for check in result["checks"]
     ]
-    found = {check["status"] for check in checks}
+    found = set(map(_effective_status, checks))
     is_unknown = "unknown" in found and found <= _INCONCLUSIVE
     error = _all_unknown(checks) if is_unknown else None
     state = "error" if is_unknown else next(state for state in STATES if state in found)
@@ -178,6 +185,11 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
         "error": error,
         "checks": checks,
     }
+
+
+def _effective_status(check: t.Mapping[str, t.Any]) -> str:
+    """The status by which a check counts: what is acknowledged is no finding."""
+    return "pass" if check.get("acknowledged") else str(check["status"])
 
 
 def _all_unknown(checks: t.Iterable[Json]) -> str:
@@ -220,7 +232,7 @@ def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:
         (cloud["name"], check["id"])
         for cloud in report["clouds"]
         for check in cloud["checks"]
-        if check["status"] in _FINDINGS
+        if check["status"] in _FINDINGS and not check.get("acknowledged")
     }
 
 

@@ -1054,6 +1054,20 @@ def test_a_cloud_on_kubernetes(in_sync: Sandbox, run_module: Run) -> None:
     }
 
 
+def test_a_finding_that_is_acknowledged(in_sync: Sandbox, run_module: Run) -> None:
+    no_cors(in_sync)
+    accepted = {"check": "bucket_cors", "reason": "No console.", "until": "2999-12-31"}
+    checks = look(run_module, acknowledged=[accepted])
+    assert statuses(checks) == {"bucket_cors": "warn"}
+    assert {name for name, check in checks.items() if check["acknowledged"]} == {"bucket_cors"}
+    assert checks["bucket_cors"]["acknowledged"] == {
+        key: accepted[key] for key in ("reason", "until")
+    }
+    ended = look(run_module, acknowledged=[{**accepted, "until": "2026-01-31"}])["bucket_cors"]
+    assert ended["acknowledged"] is None
+    assert "ended on 2026-01-31" in ended["reason"]
+
+
 # --- what ends it ---------------------------------------------------------------------------------
 
 ERRORS: dict[str, tuple[Json, str]] = {
@@ -1062,6 +1076,10 @@ ERRORS: dict[str, tuple[Json, str]] = {
         f"The credentials are for account {ACCOUNT}",
     ),
     "a cloud id that cannot be one": ({"cloud_id": "production"}, "not an Anyscale cloud id"),
+    "a check to acknowledge that does not exist": (
+        {"acknowledged": [{"check": "cors", "reason": "None.", "until": "2999-12-31"}]},
+        "acknowledged (cloud_iam_acknowledged in playbooks) has an item 1 with the check 'cors'",
+    ),
     "a role that may not be assumed": (
         {"assume_role_arn": f"arn:aws:iam::{ACCOUNT}:role/missing"},
         "AssumeRole",

@@ -47,8 +47,8 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(
         ("state", "arn_kind", "account_id", "grant", "preset", "bucket_actions"), "number"
     ),
-    **dict.fromkeys(("bucket_prefix", "acknowledged"), "blank"),
-    **dict.fromkeys(("policy_name", "policy_arn", "prefix"), "shell"),
+    "acknowledged": "dictionaries",
+    **dict.fromkeys(("policy_name", "policy_arn", "prefix", "bucket_prefix"), "shell"),
     **dict.fromkeys(("backup_dir", "run_id"), "path"),
     **dict.fromkeys(("cloud_id", "cloud"), "Jinja"),
     **dict.fromkeys(("compute_config", "name"), "ARN of another account"),
@@ -86,6 +86,7 @@ VALID: dict[str, str] = {
     "dest": "Jinja",
     "expected_role": "ARN of another account",
     "instance_profile": "number",
+    **dict.fromkeys(("prefix", "bucket_prefix"), "path"),
     "quota_chars": "large number",
     "run_id": "large number",
     "backup_key": "shell",

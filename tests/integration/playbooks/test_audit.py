@@ -543,10 +543,10 @@ WARNED = {
         profile="filled",
         compute_config="in_sync",
     ),
-    "owned": Cloud(
-        "owned",
+    "hidden": Cloud(
+        "hidden",
         ACCOUNT,
-        owner="terraform",
+        cors=False,
         trust="cloudformation",
         bucket_policy="complete",
         profile="filled",
@@ -584,7 +584,7 @@ def test_drift_is_what_onboarding_would_change(sandbox: Sandbox, tmp_path: Path)
         cloud["name"]: cloud["state"]
         for cloud in json.loads((tmp_path / "anyscale-audit/report.json").read_text())["clouds"]
     }
-    assert states == {"narrow": "warn", "wide": "warn", "owned": "warn", "in-sync": "pass"}
+    assert states == {"narrow": "warn", "wide": "warn", "hidden": "warn", "in-sync": "pass"}
     assert {name for name in WARNED if onboarding.changed(name)} == {"narrow", "wide"}
     assert (audited.exit_status, _failures(audited)) == (2, {"narrow", "wide"})
     assert "Warnings about what onboarding would change: trust_ec2." in audited.output

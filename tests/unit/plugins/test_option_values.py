@@ -164,7 +164,11 @@ TAKEN: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("actions", "policy_arn"), ("null",)),
     "policy_name": _WORDS,
     # The beginning of a key, which may have any characters but the wildcards of policies.
-    "prefix": ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
+    **dict.fromkeys(
+        ("prefix", "bucket_prefix"),
+        ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
+    ),
+    "acknowledged": ("null", "no elements"),
     **dict.fromkeys(("role", "control_plane_role"), (*_WORDS, "ARN of another partition")),
     "instance_profiles": ("null", "no elements", "numbers"),
     "roles": ("ARN of another partition", "numbers"),

@@ -53,3 +53,9 @@ function changeBadge(change) {
 function changeMark(change) {
   return change === "new" || change === "fixed" ? element("span", { class: `mark ${change}` }) : null;
 }
+
+// Why a finding is accepted as it is, where it is.
+function acknowledgement(check) {
+  const found = check.acknowledged;
+  return found ? [element("p", {}, `Acknowledged until ${found.until}: ${found.reason}`)] : [];
+}

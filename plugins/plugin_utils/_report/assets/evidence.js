@@ -88,6 +88,7 @@ function details(check) {
     ),
     element("h3", {}, titleOf(check)),
     element("p", { class: "reason" }, check.reason),
+    ...acknowledgement(check),
   ];
   if ("before" in found || "after" in found) parts.push(section("Difference", diffTable(found.before, found.after)));
   if (check.remedy) parts.push(remedy(check.remedy));

@@ -61,6 +61,7 @@ function cloudOnPaper(row, found) {
         { class: "finding" },
         element("p", {}, pill(check.status), " ", element("b", {}, titleOf(check)), " ", changeBadge(check.change)),
         element("p", {}, check.reason),
+        ...acknowledgement(check),
         check.remedy ? element("pre", {}, check.remedy) : null,
       ),
     ),

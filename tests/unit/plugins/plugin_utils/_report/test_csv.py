@@ -52,6 +52,7 @@ def test_a_row_contains_all_about_a_check() -> None:
         "CHECK_TITLE": "EC2 cannot assume the role, or only under a condition",
         "STATUS": "FAIL",
         "STATUS_EXTENDED": "No statement; none.",
+        "MUTED": "False",
         "SERVICE_NAME": "iam",
         "SEVERITY": "high",
         "RESOURCE_TYPE": "AwsIamRole",
@@ -229,3 +230,13 @@ def test_separators_and_quotes_stay_inside_their_cell() -> None:
     [row] = rows({"vision": result("vision", check("trust_ec2", reason=value))})
     assert row["STATUS_EXTENDED"] == value.replace('"=', "\"'=")
     assert None not in row
+
+
+def test_an_acknowledged_finding_is_muted_and_says_why() -> None:
+    accepted = {"acknowledged": {"reason": "It is meant.", "until": "2027-03-31"}}
+    found = make_report(
+        {"vision": result("vision", check("bucket_deny", "fail", **accepted))}, "now", "0.9.0"
+    )
+    (row,) = csv.DictReader(io.StringIO("".join(to_csv(found))), delimiter=";")
+    assert (row["STATUS"], row["MUTED"]) == ("FAIL", "True")
+    assert row["STATUS_EXTENDED"] == "It is fail. Acknowledged until 2027-03-31: It is meant."

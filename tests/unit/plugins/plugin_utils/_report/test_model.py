@@ -363,3 +363,42 @@ def test_what_anybody_can_register_fails_no_audit(found: t.Any) -> None:
     assert [failed_clouds(made, fail_on) for fail_on in ("never", "error", "drift")] == [[]] * 3
     permitted = report({"vision": found})["clouds"][0]
     assert (cloud["checks"], cloud["error"]) == (permitted["checks"], permitted["error"])
+
+
+ACKNOWLEDGED = {"acknowledged": {"reason": "It is meant.", "until": "2027-03-31"}}
+
+
+def test_an_acknowledged_finding_counts_apart_and_fails_no_audit() -> None:
+    drift = {"evidence": {"before": {}, "after": {"Statement": []}}}
+    found = report(
+        {
+            "vision": result(
+                "vision",
+                check("trust_ec2", "pass"),
+                check("bucket_deny", "fail", **ACKNOWLEDGED),
+                check("bucket_access", "warn", **drift, **ACKNOWLEDGED),
+            ),
+            "speech": result(
+                "speech",
+                check("trust_ec2", "fail"),
+                check("bucket_deny", "fail", **ACKNOWLEDGED),
+            ),
+        }
+    )
+    assert {cloud["name"]: cloud["state"] for cloud in found["clouds"]} == {
+        "vision": "pass",
+        "speech": "fail",
+    }
+    assert found["totals"]["acknowledged"] == 3
+    assert found["totals"]["checks"]["fail"] == 1
+    assert found["totals"]["checks"]["warn"] == 0
+    assert failed_clouds(found, "drift") == ["speech"]
+    assert failure_of(found["clouds"][1]) == "Failed checks: trust_ec2."
+
+
+def test_a_finding_is_new_once_its_acknowledgement_has_ended() -> None:
+    before = report({"vision": result("vision", check("bucket_deny", "fail", **ACKNOWLEDGED))})
+    now = report({"vision": result("vision", check("bucket_deny", "fail"))}, before)
+    assert now["clouds"][0]["checks"][0]["change"] == "new"
+    fixed = report({"vision": result("vision", check("bucket_deny", "fail", **ACKNOWLEDGED))}, now)
+    assert fixed["clouds"][0]["checks"][0]["change"] is None
