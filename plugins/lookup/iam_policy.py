@@ -41,10 +41,11 @@ options:
         begins with the path, as in V(/ray/team-a).
       - Names may contain the wildcards of IAM policies, V(*) for any text including slashes, and
         V(?) for one character.
-      - The default matches the roles that Anyscale creates.
+      - The default matches the roles that Anyscale's command line and its Terraform module create, unless
+        the module is given names.
     type: list
     elements: str
-    default: ["*-cluster_node_role"]
+    default: ["*-cluster_node_role", "anyscale-cluster-node-*"]
   instance_profiles:
     description: The instance profiles of these roles, in the same notation. If not set, they have
       the names in O(roles).
@@ -56,11 +57,14 @@ options:
     elements: str
     default: ["anyscale-iam-role-*"]
   buckets:
-    description: The clouds' buckets, by their names, ARNs or V(s3://) URIs, with the same
-      wildcards.
+    description:
+      - The clouds' buckets, by their names, ARNs or V(s3://) URIs, with the same wildcards.
+      - The default matches the buckets that Anyscale's command line and its Terraform module create, also
+        those in the namespace of the account and the region. Name your own more narrowly if other
+        buckets begin like that.
     type: list
     elements: str
-    default: ["anyscale-production-data-*"]
+    default: ["anyscale-*"]
   leave_out:
     description:
       - The Sids of statements to leave out. The documentation page describes which statements of a
@@ -117,7 +121,9 @@ _raw:
         - Sid: ReadRoles
           Effect: Allow
           Action: ["iam:GetRole"]
-          Resource: ["arn:aws:iam::123456789012:role/*-cluster_node_role"]
+          Resource:
+            - "arn:aws:iam::123456789012:role/*-cluster_node_role"
+            - "arn:aws:iam::123456789012:role/anyscale-cluster-node-*"
 """
 
 import typing as t

@@ -27,10 +27,12 @@ _NAME_WITH_PATH = re.compile(r"/?(?:[A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]
 _BUCKET = re.compile(rf"[*?{BUCKET_NAME_CHARACTERS}]{{1,{BUCKET_NAME_LIMIT}}}\Z")
 _ARTICLES = {"role": "a role", "instance-profile": "an instance profile"}
 
-# The names that `anyscale cloud setup` uses.
-DEFAULT_ROLES = ("*-cluster_node_role",)
+# The names that `anyscale cloud setup` uses, and those of Anyscale's module for Terraform, whose
+# buckets may have names of the account's own region: anyscale-...-<account>-<region>-an.
+# https://registry.terraform.io/modules/anyscale/anyscale-cloudfoundation-modules/aws
+DEFAULT_ROLES = ("*-cluster_node_role", "anyscale-cluster-node-*")
 DEFAULT_CONTROL_PLANE_ROLES = ("anyscale-iam-role-*",)
-DEFAULT_BUCKETS = ("anyscale-production-data-*",)
+DEFAULT_BUCKETS = ("anyscale-*",)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,10 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import default_role_name
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
+    matches_pattern,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
-    DEFAULT_ROLES,
     parse_scope,
 )
 
@@ -107,9 +109,29 @@ def test_what_is_named_twice_is_there_once() -> None:
     assert (scope.roles, scope.buckets) == (("ray",), ("data",))
 
 
-def test_the_default_is_what_anyscale_calls_its_roles() -> None:
-    (pattern,) = DEFAULT_ROLES
-    assert default_role_name("cld_4fxb3wsbdcq2n1p9").endswith(pattern.removeprefix("*"))
+# The names that Anyscale's command line and its module for Terraform give: what, and the name.
+NAMED_BY_ANYSCALE = (
+    ("roles", default_role_name("cld_4fxb3wsbdcq2n1p9")),
+    ("roles", "vm-us-west-2-0a1b2c3d-cluster_node_role"),
+    ("roles", "anyscale-cluster-node-20261101120000000000000001"),
+    ("instance_profiles", "anyscale-cluster-node-20261101120000000000000001"),
+    ("control_plane_roles", "anyscale-iam-role-1f2e3d4c"),
+    ("control_plane_roles", "anyscale-iam-role-20261101120000000000000002"),
+    ("buckets", "anyscale-production-data-cld-4fxb3wsbdcq2n1p9"),
+    ("buckets", "anyscale-20261101120000000000000003"),
+    ("buckets", f"anyscale-20261101-{ACCOUNT}-us-west-2-an"),
+)
+
+
+@pytest.mark.parametrize(("what", "name"), NAMED_BY_ANYSCALE)
+def test_the_defaults_match_what_anyscale_s_tools_create(what: str, name: str) -> None:
+    assert any(matches_pattern(pattern, name) for pattern in getattr(parse_scope(ACCOUNT), what))
+
+
+@pytest.mark.parametrize("what", ["roles", "control_plane_roles", "instance_profiles"])
+def test_the_defaults_match_no_role_of_another_team(what: str) -> None:
+    patterns = getattr(parse_scope(ACCOUNT), what)
+    assert not any(matches_pattern(pattern, "admin") for pattern in patterns)
 
 
 MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
