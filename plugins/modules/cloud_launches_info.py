@@ -16,9 +16,10 @@ description:
   - With O(aws), also lists the running instances of the cloud and their instance profiles.
   - A compute config that sets the role helps only where it is used. Anyscale has no default compute
     config that a cloud could be given, and what runs keeps the version that it was started with.
-  - The role of a launch is that of the instance profiles of its version of the compute config, as
-    M(rayfleet.anyscale.cloud_iam_info) finds them. Where Cloud IAM mapping has rules, which profile a
-    workload gets is not known from outside, and the verdict is V(cannot_tell).
+  - The role of a launch is that of the instance profiles of its version of the compute config, by all
+    layers that decide them, as M(rayfleet.anyscale.cloud_iam_info) finds them. If that depends on which
+    rule of the Cloud IAM mapping a workload matches, or on a layer whose order is not documented, the
+    verdict is V(cannot_tell).
   - What a job, a service or a workspace runs on is a cluster, which is listed as well.
   - It is an error if the credentials are for another account than O(account_id), if credentials or
     the token are not accepted, if an option is invalid, or if Anyscale's answer has another form
@@ -72,6 +73,25 @@ options:
     type: str
     choices: [instance_profile, role]
     default: instance_profile
+  node_groups:
+    description:
+      - Whether V(all) node groups should run with the role, or those that name another instance
+        profile themselves V(keep) it. See O(rayfleet.anyscale.compute_config_profile#module:node_groups).
+    type: str
+    choices: [all, keep]
+    default: all
+  node_group_roles:
+    description:
+      - The roles that node groups should run with instead, by the names of the groups. See
+        O(rayfleet.anyscale.compute_config_profile#module:node_group_roles).
+    type: dict
+  further_roles:
+    description:
+      - The names or ARNs of other roles that clusters of the cloud are to run with, such as those
+        that rules of the Cloud IAM mapping are to name. An instance with one of these, or with one
+        of O(node_group_roles), is V(wanted).
+    type: list
+    elements: str
   limit:
     description:
       - How many launches of each kind to read at most, and how many compute configs, from 1 to
@@ -194,14 +214,14 @@ launches:
         known are V(null).
       type: dict
     instance_profiles:
-      description: The instance profiles that its node groups get, by ARN or as the compute config has
-        them. Empty where they are not known.
+      description: The instance profiles that its node groups get, or may get, by ARN or as the layer
+        that decides it has them. Empty where they are not known.
       type: list
       elements: str
     verdict:
-      description: V(wanted), every node group runs with the wanted role; V(other), one runs with
-        another role; V(older_version), the same, with an older version of a wanted compute config;
-        V(cannot_tell).
+      description: V(wanted), every node group runs with the role that it is to run with, or keeps its
+        own; V(other), one runs with another role; V(older_version), the same, with an older version
+        of a wanted compute config; V(cannot_tell).
       type: str
       sample: older_version
     reason:

@@ -31,10 +31,10 @@ description:
   - This is asked only of hosts in O(hosts) that are not refused already, with the role's session and
     up to 16 hosts at a time. It costs about twelve calls for each cloud, and one for each compute
     config in use, of which at most 200 are read, as of each kind of launch.
-  - What could not be found out, for example without C(ec2:DescribeInstances) or where Cloud IAM mapping
-    has rules, refuses nothing, because it would never end for a caller without that permission. There
-    is a warning with the reason. With C(cloud_iam_publish=false), only the instances in
-    C(cloud_iam_region) are found.
+  - What could not be found out, for example without C(ec2:DescribeInstances) or where it depends on the
+    rule of the Cloud IAM mapping that a workload matches, refuses nothing, because it would never end
+    for a caller without that permission. There is a warning with the reason. With
+    C(cloud_iam_publish=false), only the instances in C(cloud_iam_region) are found.
   - Instances are found by the tag C(anyscale-cloud-id). An instance of the role that is not the cloud's
     is not noticed.
   - The task requires C(run_once=true).

@@ -343,7 +343,7 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
             **{"AssumeRole": 1, "GetRole": 1, "ListInstanceProfilesForRole": 1},
             **{"DescribeInstances": 1, ONE_CLOUD: 1, RESOURCES: 1, MAPPING: 1, SEARCH: 1},
             **{f"GET {path}": 1 for path in PATHS},
-            ONE_CONFIG: 1,
+            **{ONE_CONFIG: 1, SCHEDULER: 1},
         },
         _seed_launches,
         _launches,

@@ -37,6 +37,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     not_applicable,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_aws import CloudReader
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_roles import (
+    read_further_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.read_running import (
     DEFAULT_LIMIT,
     RunningReader,
@@ -53,15 +56,29 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
     AwsSession,
     Connect,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
+    roles_of_groups,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import refuse_caller
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 
 _LARGEST_LIMIT = 10_000
-_OF_CLOUD = ("cloud_id", "cloud", "role", "instance_profile", "compute_config", "arn_kind")
+_OF_CLOUD = (
+    "cloud_id",
+    "cloud",
+    "role",
+    "instance_profile",
+    "compute_config",
+    "arn_kind",
+    "node_groups",
+    "node_group_roles",
+    "further_roles",
+)
 _UNREAD: t.Any = Fact(obstacle=not_applicable("This was not read."))
 # Of what is read in AWS, all that decides which role a launch runs with.
 _NEEDED = ("role", "role_profiles")
+_OF_FURTHER_ROLES = ("role_wanted", *_NEEDED)
 _NOT_NEEDED = [
     name
     for name, value in vars(CloudReader).items()
@@ -141,7 +158,13 @@ class CloudLaunchesModule(Module):
         running = RunningReader(reader, self.session, self._anyscale, self._connect).running(
             self.params["limit"], self.params["active_only"], self.params["aws"]
         )
-        return dataclasses.replace(reader.facts(), running=running)
+        return dataclasses.replace(
+            reader.facts(),
+            node_groups=params["node_groups"],
+            group_roles=roles_of_groups(params),
+            further_roles=read_further_roles(reader, _OF_FURTHER_ROLES, live=False),
+            running=running,
+        )
 
 
 def _warnings(facts: Facts, found: Launches) -> t.Iterator[str]:

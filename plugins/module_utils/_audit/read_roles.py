@@ -75,23 +75,28 @@ class _RoleReader(CloudReader):
         }
 
 
-def read_further_roles(cloud: CloudReader) -> tuple[FurtherRole, ...]:
-    """The further roles with what was read of them."""
+def read_further_roles(
+    cloud: CloudReader, names: t.Collection[str] = ROLE_FACTS, live: bool = True
+) -> tuple[FurtherRole, ...]:
+    """The further roles with what was read of them: the facts of these names. Without ``live``, only
+    those that the operator's variables name.
+    """
     if cloud.elsewhere:
         return ()
     own = cloud.role_wanted.value
     found: dict[str, _Named] = {}
-    for named in (*_wanted(cloud.params), *_live(cloud)):
+    for named in (*_wanted(cloud.params), *(_live(cloud) if live else ())):
         key = folded_role_name(named.role)
         if own is not None and key == folded_role_name(own.name):
             continue
         known = found.setdefault(key, named)
         if known is not named:
             known.named_by += named.named_by
-    live = [key for key, named in found.items() if not named.is_wanted]
-    unread = set(live[_MOST_LIVE_ROLES:])
+    by_rules = [key for key, named in found.items() if not named.is_wanted]
+    unread = set(by_rules[_MOST_LIVE_ROLES:])
     return tuple(
-        _further_role(cloud, named, is_read=key not in unread) for key, named in found.items()
+        _further_role(cloud, named, names, is_read=key not in unread)
+        for key, named in found.items()
     )
 
 
@@ -131,7 +136,9 @@ def _role_in(cloud: CloudReader, profile_name: str) -> str:
     return role_name_of(held) if held else profile_name
 
 
-def _further_role(cloud: CloudReader, named: _Named, is_read: bool) -> FurtherRole:
+def _further_role(
+    cloud: CloudReader, named: _Named, names: t.Collection[str], is_read: bool
+) -> FurtherRole:
     reader = _RoleReader(cloud, named)
     obstacle = unknown(
         f"Cloud IAM mapping names more than {_MOST_LIVE_ROLES} other roles, and only those of its "
@@ -139,7 +146,6 @@ def _further_role(cloud: CloudReader, named: _Named, is_read: bool) -> FurtherRo
         "Check these roles with cloud_iam_info, each as the role of the cloud.",
     )
     facts = {
-        name: getattr(reader, name) if is_read else Fact[t.Any](obstacle=obstacle)
-        for name in ROLE_FACTS
+        name: getattr(reader, name) if is_read else Fact[t.Any](obstacle=obstacle) for name in names
     }
     return FurtherRole(role_name_of(named.role), tuple(named.named_by), named.is_wanted, facts)

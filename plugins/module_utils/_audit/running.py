@@ -17,14 +17,24 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch
     Launch,
     Launches,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.checks.node_groups import (
+    is_certain,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
     Facts,
     Json,
     Running,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
+    KEPT,
+    RIGHT,
+    UNDECIDED,
+    WRONG,
+    Choice,
     Effective,
     effective_profiles,
+    require_layers,
+    standing,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     CheckAborted,
@@ -137,9 +147,9 @@ def _judged(facts: Facts, launch: Launch) -> Judged:
         template = _template(facts, launch)
         about["compute_config"].update(name=template["name"], version=template["version"])
         groups = _groups(facts, template)
-        profiles = tuple(sorted({group.instance_profile_arn for group in groups}))
+        profiles = tuple(sorted({choice.instance_profile_arn for choice in _choices(groups)}))
         verdict, reason = _verdict(facts, template, groups)
-        uses_role = any(group.is_one_of(facts.role_profiles.get()) for group in groups)
+        uses_role = _uses_role(facts, groups)
     except CheckAborted as aborted:
         obstacle = aborted.outcome
         verdict, reason = CANNOT_TELL, " ".join(obstacle.reason.split())
@@ -174,28 +184,70 @@ def _groups(facts: Facts, template: Json) -> list[Effective]:
 
 def _verdict(facts: Facts, template: Json, groups: list[Effective]) -> tuple[str, str]:
     config = f"{display_name(template['name'])}:{template['version']}"
-    if facts.mappings.get():
+    facts.mappings.get()
+    require_layers(facts, groups)
+    found = [(group, _standing(facts, group)) for group in groups]
+    wrong = [group for group, word in found if word == WRONG]
+    if wrong:
+        reason = f"{config}: {_listed(wrong)} run with {_named(wrong)}, which is not their role's."
+        newest = _newest_version(facts, template["name"])
+        if newest is not None and template["version"] < newest:
+            return OLDER_VERSION, f"{reason} The newest version is {newest}."
+        return OTHER, reason
+    undecided = [group for group, word in found if word == UNDECIDED]
+    if undecided:
         raise unknown(
-            f"Cloud IAM mapping may give it another profile than {config}, which is not known from "
-            "outside."
+            f"{config}: which profile {_listed(undecided)} get depends on the workload, or on layers "
+            f"whose order is not documented: {_named(undecided)}."
         )
-    of_role = facts.role_profiles.get()
-    wrong = [group for group in groups if not group.is_one_of(of_role)]
-    if not wrong:
-        uncertain = [
-            group for group in groups if group.kind not in ("instance_profile", facts.arn_kind)
-        ]
-        if uncertain:
-            raise unknown(
-                f"It runs with the role only if Anyscale accepts {_named(uncertain)} as its "
-                "instance profile."
-            )
-        return WANTED, f"Every node group of {config} runs with the role."
-    reason = f"Node groups of {config} run with {_named(wrong)}, which does not hold the role."
-    newest = _newest_version(facts, template["name"])
-    if newest is not None and template["version"] < newest:
-        return OLDER_VERSION, f"{reason} The newest version is {newest}."
-    return OTHER, reason
+    uncertain = [group for group, word in found if word == RIGHT and not is_certain(facts, group)]
+    if uncertain:
+        raise unknown(
+            f"{config}: {_listed(uncertain)} run with the role only if Anyscale accepts "
+            f"{_named(uncertain)} as its instance profile."
+        )
+    return WANTED, f"{config}: every node group runs with its role, or keeps its own."
+
+
+def _standing(facts: Facts, group: Effective) -> str:
+    """Whether a node group runs with the role that it is to run with, whatever the workload."""
+    word = standing(facts, group)
+    by_rule = {choice.is_one_of(wanted_profiles(facts)) for choice in group.by_workload}
+    if not by_rule:
+        return word
+    if by_rule == {True}:
+        return word if word in (RIGHT, KEPT) else UNDECIDED
+    no_other = not group.documented and not group.undocumented
+    return WRONG if by_rule == {False} and (word == WRONG or no_other) else UNDECIDED
+
+
+def wanted_profiles(facts: Facts) -> list[Json]:
+    """The instance profiles that hold the role, or a further one that the operator's variables
+    name.
+    """
+    further = [facts.of_role(role) for role in facts.further_roles if role.is_wanted]
+    return [
+        profile
+        for of_role in (facts, *further)
+        if of_role is facts or not of_role.role_profiles.is_not_applicable
+        for profile in of_role.role_profiles.get()
+    ]
+
+
+def _uses_role(facts: Facts, groups: t.Iterable[Effective]) -> bool | None:
+    """Whether any node group runs with the role, or with a further one; ``None`` if it may."""
+    found = [
+        {choice.is_one_of(wanted_profiles(facts)) for choice in _choices([group])}
+        for group in groups
+    ]
+    if {True} in found:
+        return True
+    return None if any(True in holds for holds in found) else False
+
+
+def _choices(groups: t.Iterable[Effective]) -> list[Choice]:
+    """All profiles that node groups may get."""
+    return [choice for group in groups for choice in (group, *group.alternatives)]
 
 
 def _newest_version(facts: Facts, name: str) -> int | None:
@@ -212,7 +264,7 @@ def _instance(facts: Facts, instance: Instance) -> Judged:
     if arn is None:
         return Judged(OTHER, "It has no instance profile.", about, uses_role=False)
     try:
-        of_role = {profile["Arn"] for profile in facts.role_profiles.get()}
+        of_role = {profile["Arn"] for profile in wanted_profiles(facts)}
     except CheckAborted as aborted:
         return Judged(CANNOT_TELL, aborted.outcome.reason, about, profiles, aborted.outcome)
     is_wanted = arn in of_role
@@ -221,9 +273,9 @@ def _instance(facts: Facts, instance: Instance) -> Judged:
     return Judged(verdict, reason, about, profiles, uses_role=is_wanted)
 
 
+def _listed(groups: t.Iterable[Effective]) -> str:
+    return "node groups " + ", ".join(sorted({display_name(one.node_group) for one in groups}))
+
+
 def _named(groups: t.Iterable[Effective]) -> str:
-    return ", ".join(
-        sorted(
-            {f"{display_name(group.instance_profile_arn)} ({group.decided_by})" for group in groups}
-        )
-    )
+    return ", ".join(sorted({display_name(str(choice)) for choice in _choices(groups)}))

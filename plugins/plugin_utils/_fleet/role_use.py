@@ -84,7 +84,11 @@ def in_use(facts: Facts) -> InUse:
     launches, no_launches = _judged(lambda: judged_launches(facts))
     instances, no_instances = _judged(lambda: judged_instances(facts))
     more = "" if no_launches else _incomplete(facts)
-    unsure = [_why(one.obstacle) for one in (*launches, *instances) if one.obstacle]
+    unsure = [
+        _why(one.obstacle) if one.obstacle else one.reason
+        for one in (*launches, *instances)
+        if one.uses_role is None
+    ]
     counted = [
         *([_launches_text(launches)] if _used(launches) else []),
         *([_instances_text(instances)] if _used(instances) else []),
@@ -137,20 +141,7 @@ def _instances_text(instances: t.Iterable[Judged]) -> str:
 
 def _options(settings: CloudSettings) -> dict[str, t.Any]:
     """The options of the module cloud_launches_info."""
-    config = settings.compute_config
-    return {
-        **settings.connection,
-        "account_id": settings.account_id,
-        "cloud_id": settings.cloud_id,
-        "cloud": None,
-        "role": settings.role,
-        "instance_profile": settings.instance_profile,
-        "compute_config": None if config is None else [config],
-        "arn_kind": settings.arn_kind,
-        "limit": DEFAULT_LIMIT,
-        "active_only": True,
-        "aws": True,
-    }
+    return {**settings.info_options(), "limit": DEFAULT_LIMIT, "active_only": True, "aws": True}
 
 
 def _not_asked(_params: t.Mapping[str, t.Any]) -> AnyscaleClient | None:

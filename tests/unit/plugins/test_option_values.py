@@ -186,6 +186,7 @@ TAKEN_IN: dict[tuple[str, str], tuple[str, ...]] = {
     ("compute_config_profile", "role"): ("null", *_WORDS, "ARN of another partition"),
     # An audit takes what it cannot find, or finds elsewhere, as one of its facts.
     ("cloud_iam_info", "role"): ("null", *_WORDS, *_ROLE_ARNS),
+    ("cloud_launches_info", "further_roles"): ("null", "no elements", "numbers", *_ROLE_ARNS),
     ("cloud_iam_info", "further_roles"): ("null", "no elements", "numbers", *_ROLE_ARNS),
     ("cloud_iam_info", "bucket"): ("null", "boolean", "large number"),
     **{

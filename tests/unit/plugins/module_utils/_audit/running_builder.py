@@ -13,7 +13,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch
     Launch,
     Launches,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Running
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import RoleReference
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import (
+    FurtherRole,
+    Running,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
@@ -21,7 +25,10 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audi
     OTHER_PROFILE,
     REFUSED,
     REGION,
+    RESOURCE,
     Json,
+    profile,
+    role,
     template,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
@@ -70,4 +77,28 @@ def instances(*profiles: str | None) -> Json:
     return running(instances=Fact(found))
 
 
-MAPPED = {"mappings": Fact([{"resource": "vm", "rules": [{"selector": "x", "value": "y"}]}])}
+def mapped(profile_name: str, fallback: str = "CLOUD_DEFAULT") -> Json:
+    """A rule of the Cloud IAM mapping that gives some workloads a profile."""
+    rules = [{"selector": "project=ml", "value": profile_name}]
+    mapping = {"resource": RESOURCE, "rules": rules, "fallback_rule": fallback}
+    return {"mappings": Fact([mapping])}
+
+
+def flavored(arn: str) -> Json:
+    """A flavor of the scheduler with an instance profile."""
+    return {"scheduler_flavors": Fact({"gpu": [{"IamInstanceProfile": {"Arn": arn}}]})}
+
+
+def further(is_wanted: bool = True) -> Json:
+    """A further role, in the other profile."""
+    read: dict[str, Fact[t.Any]] = {
+        "role_wanted": Fact(RoleReference("other")),
+        "role": Fact(role(RoleName="other")),
+        "role_profiles": Fact([profile(OTHER_PROFILE, ROLE)]),
+    }
+    return {"further_roles": (FurtherRole("other", ("node group cpu",), is_wanted, read),)}
+
+
+MAPPED = mapped("other")
+# A group of workers is to run with a role of its own.
+OWN_ROLE = {**further(), "group_roles": {"cpu": RoleReference("other")}}

@@ -99,7 +99,7 @@ HANGS_ON: dict[str, set[str]] = {
     },
     "primary": {"bucket_region", "control_plane_trust"},
     "mappings": {"effective_profile", "launches_use_the_config"},
-    "scheduler_flavors": {"effective_profile"},
+    "scheduler_flavors": {"effective_profile", "launches_use_the_config"},
     "machine_pools": set(),
     "cloud_account": {"role_account", "bucket_account"},
     "default_role": set(),

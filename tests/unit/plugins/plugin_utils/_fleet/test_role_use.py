@@ -18,14 +18,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use 
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
     OTHER_PROFILE,
     PROFILE,
+    PROFILE_NAME,
     REFUSED,
     Json,
     facts,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.running_builder import (
     MAPPED,
+    OWN_ROLE,
     instances,
     launched,
+    mapped,
     running,
 )
 
@@ -47,7 +50,21 @@ TABLE: dict[str, tuple[Json, str, str]] = {
         "",
     ),
     "a launch of which it cannot be told": (launched("cpt_gone"), "", "does not exist any more"),
-    "Cloud IAM mapping": ({**launched("cpt_1"), **MAPPED}, "", "Cloud IAM mapping"),
+    "Cloud IAM mapping that gives some workloads another role": (
+        {**launched("cpt_1"), **MAPPED},
+        "",
+        "depends on the workload",
+    ),
+    "Cloud IAM mapping that may give it the role": (
+        {**launched("cpt_own"), **mapped(PROFILE_NAME)},
+        "",
+        "depends on the workload",
+    ),
+    "a node group with a further role of the cloud": (
+        {**launched("cpt_own"), **OWN_ROLE},
+        "1 launches (cluster cluster-0)",
+        "",
+    ),
     "launches that are refused": (running(launches=REFUSED), "", "It was refused"),
     "more launches than were read": (
         launched("cpt_1", truncated=("cluster",)),

@@ -14,6 +14,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audi
     NO_PROFILE,
     OTHER_PROFILE,
     PROFILE,
+    PROFILE_NAME,
     REFUSED,
     Json,
     Row,
@@ -25,8 +26,12 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audi
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.running_builder import (
     MAPPED,
+    OWN_ROLE,
+    flavored,
+    further,
     instances,
     launched,
+    mapped,
     running,
 )
 
@@ -57,10 +62,50 @@ TABLE: dict[str, dict[str, Row]] = {
         ),
         "a compute config that is refused": (launched("cpt_refused"), "unknown", "It was refused"),
         "a compute config of another cloud": (launched("cpt_foreign"), "unknown", "another cloud"),
-        "Cloud IAM mapping": (
+        "a rule of the Cloud IAM mapping with another profile": (
             {**launched("cpt_1"), **MAPPED},
             "unknown",
-            "Cloud IAM mapping may give it another profile",
+            "which profile node groups cpu, head_node get depends on the workload",
+        ),
+        "a rule with the role's profile": (
+            {**launched("cpt_1"), **mapped(PROFILE_NAME)},
+            "pass",
+            "All 1",
+        ),
+        "a rule with the role's profile, and the compute config with another": (
+            {**launched("cpt_own"), **mapped(PROFILE_NAME)},
+            "unknown",
+            "depends on the workload",
+        ),
+        "another profile by a rule and by the compute config": (
+            {**launched("cpt_own"), **MAPPED},
+            "fail",
+            "(other)",
+        ),
+        "another profile by a rule, and no other workload starts": (
+            {**launched("cpt_1"), **mapped("other", "FAIL")},
+            "fail",
+            "(other)",
+        ),
+        "a flavor of the scheduler with another profile": (
+            {**launched("cpt_1"), **flavored(OTHER_PROFILE)},
+            "unknown",
+            "layers whose order is not documented",
+        ),
+        "flavors of the scheduler that are refused": (
+            {**launched("cpt_1"), "scheduler_flavors": REFUSED},
+            "unknown",
+            "It was refused",
+        ),
+        "a node group with a role of its own": (
+            {**launched("cpt_worker"), **OWN_ROLE},
+            "pass",
+            "All 1",
+        ),
+        "a node group that keeps its own profile": (
+            {**launched("cpt_worker"), "node_groups": "keep"},
+            "pass",
+            "All 1",
         ),
         "Cloud IAM mapping that is refused": (
             {**launched("cpt_1"), "mappings": REFUSED},
@@ -96,6 +141,16 @@ TABLE: dict[str, dict[str, Row]] = {
             instances(PROFILE, OTHER_PROFILE, OTHER_PROFILE),
             "fail",
             f"2 of 3 running instances do not run with the role: 2 with {OTHER_PROFILE}",
+        ),
+        "the profile of a further role": (
+            {**instances(OTHER_PROFILE), **OWN_ROLE},
+            "pass",
+            "All 1",
+        ),
+        "the profile of a role that only a rule names": (
+            {**instances(OTHER_PROFILE), **further(is_wanted=False)},
+            "fail",
+            "1 of 1",
         ),
         "no profile": (instances(None), "fail", "1 with no profile"),
         "no profile holds the role": ({**instances(PROFILE), **NO_PROFILE}, "fail", "1 of 1"),
@@ -140,8 +195,8 @@ def test_evidence_lists_what_differs_and_counts_the_rest() -> None:
         "compute_config": {"id": "cpt_old", "name": CONFIG, "version": 2},
         "instance_profiles": [OTHER_PROFILE],
         "verdict": "older_version",
-        "reason": f"Node groups of {CONFIG}:2 run with {OTHER_PROFILE} (compute_config), which does "
-        "not hold the role. The newest version is 3.",
+        "reason": f"{CONFIG}:2: node groups cpu, head_node run with {OTHER_PROFILE} "
+        "(compute_config), which is not their role's. The newest version is 3.",
     }
 
 
