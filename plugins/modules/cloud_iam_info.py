@@ -159,8 +159,9 @@ seealso:
 notes:
   - The caller needs these permissions and no others. C(iam:GetRole),
     C(iam:ListAttachedRolePolicies), C(iam:ListRolePolicies) and C(iam:GetRolePolicy) on the cluster
-    role, on further roles and on the control-plane role; C(iam:GetPolicy) and C(iam:GetPolicyVersion) on their
-    policies and permissions boundaries; C(iam:GetInstanceProfile);
+    role, on further roles and on the control-plane role; C(iam:GetPolicy) and
+    C(iam:GetPolicyVersion) on their policies and permissions boundaries;
+    C(iam:GetInstanceProfile);
     C(iam:ListInstanceProfilesForRole); C(s3:GetBucketLocation), C(s3:GetBucketPolicy),
     C(s3:GetBucketTagging), C(s3:GetBucketCORS) and C(s3:GetEncryptionConfiguration) on the bucket.
     C(iam:ListRoles) and C(iam:ListUsers) are needed only where the bucket's policy names a

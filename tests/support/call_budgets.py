@@ -61,6 +61,7 @@ GIVEN: Json = {
     "bucket": NEW.bucket_name,
     "compute_config": NEW.compute_config_name,
 }
+_GROUP_ROLE = f"{ROLE}-gpu"
 # What a module is given instead.
 OF_MODULES: dict[str, Json] = {
     "iam_trust_ec2": {"cloud_id": None, "bucket": None, "compute_config": None},
@@ -140,6 +141,10 @@ def _with_policies_of_its_role(sandbox: Sandbox) -> None:
     iam.attach_role_policy(RoleName=ROLE, PolicyArn=made["Policy"]["Arn"])
 
 
+def _with_a_role_for_a_node_group(sandbox: Sandbox) -> None:
+    make_role(sandbox, _GROUP_ROLE)
+
+
 def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
     put_trust(sandbox, policy(LAMBDA, EC2))
 
@@ -165,6 +170,7 @@ _MAKE = {
     **{"GetInstanceProfile": 3, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
     **{SEARCH: 4, RESOURCES: 1, DEFAULT: 2, CREATE: 1},
 }
+_JUDGE_BOTH = {name: 2 * count for name, count in _JUDGE.items()}
 _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
 
 # Each document that is changed is read again under its lock, and once more after the
@@ -333,6 +339,18 @@ MODULE_SCENES: dict[str, Scene] = {
     "compute config with another instance profile": Scene(
         {**_WRITE_CONFIG, **_SOURCE, **_JUDGE},
         {"compute_config": "other_profile"},
+        module=_CONFIG,
+    ),
+    "compute config with a node group that is to have a role of its own": Scene(
+        {
+            **_WRITE_CONFIG,
+            **_SOURCE,
+            **_JUDGE_BOTH,
+            **{"GetRole": 2, "GetInstanceProfile": 4},
+            **{"CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
+        },
+        options={"node_group_roles": {"cpu": _GROUP_ROLE}},
+        spoil=_with_a_role_for_a_node_group,
         module=_CONFIG,
     ),
     "compute config from which the instance profile is to be removed": Scene(
