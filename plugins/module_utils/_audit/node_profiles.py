@@ -66,6 +66,8 @@ _UNDOCUMENTED = (BY_FLAVOR, BY_POOL)
 # whose order is not documented. KEPT: it has a profile of its own, which it is to keep.
 RIGHT, WRONG, UNDECIDED, KEPT = "right", "wrong", "undecided", "kept"
 _FAIL = "FAIL"
+# How much of a layer's name a message shows: a selector may have any length.
+_LONGEST_LAYER = 100
 Configs = t.Mapping[str, t.Sequence[Json]]
 
 
@@ -109,7 +111,7 @@ class Choice:
         )
 
     def __str__(self) -> str:
-        words = f"{self.decided_by} {self.layer}".strip()
+        words = f"{self.decided_by} {self.layer[:_LONGEST_LAYER]}".strip()
         return f"{self.instance_profile_arn or 'an unknown one'} ({words})"
 
 

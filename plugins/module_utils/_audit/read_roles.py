@@ -115,6 +115,7 @@ def _live(cloud: CloudReader) -> t.Iterator[_Named]:
     """The roles that rules of the Cloud IAM mapping lead to: a rule names an instance profile, which
     usually has the name of its role. A value that is no name leads to none.
     """
+    seen: dict[str, str] = {}
     for mapping in cloud.mappings.value or []:
         for number, rule in enumerate(mapping["rules"], 1):
             value = rule.get("value")
@@ -122,8 +123,11 @@ def _live(cloud: CloudReader) -> t.Iterator[_Named]:
                 name = parse_instance_profile(value if isinstance(value, str) else "")
             except InputError:
                 continue
+            if name not in seen:
+                is_read = len(seen) < _MOST_LIVE_ROLES
+                seen[name] = _role_in(cloud, name) if is_read else name
             named_by = f"rule {number} of the Cloud IAM mapping of {mapping.get('resource')}"
-            yield _Named(_role_in(cloud, name), name, [named_by], is_wanted=False)
+            yield _Named(seen[name], name, [named_by], is_wanted=False)
 
 
 def _role_in(cloud: CloudReader, profile_name: str) -> str:

@@ -1204,3 +1204,18 @@ def test_further_roles_get_the_checks_of_the_role(in_sync: Sandbox, run_module: 
     assert in_sync.writes() == []
     looked_up = [call["operation"] for call in in_sync.calls()].count("GetInstanceProfile")
     assert looked_up == len({CLOUD.role_name, "jobs", "ray-gone", "ray-job", "ray-gpu"})
+
+
+def test_rules_lead_to_a_bounded_number_of_reads(in_sync: Sandbox, run_module: Run) -> None:
+    """Whoever writes rules decides how many there are. What is not read is not called right."""
+    resource = resource_of(in_sync)
+    rules = [{"selector": f"project=p{number}", "value": f"role-{number}"} for number in range(200)]
+    in_sync.organization.mappings[resource["cloud_resource_id"]] = {
+        "dataplane_iam_mapping": {"rules": rules, "fallback_rule": "CLOUD_DEFAULT"}
+    }
+    in_sync.clear_calls()
+    result = run_module("cloud_iam_info", **ASKED)
+    assert len(in_sync.calls()) < 130
+    trust = next(check for check in result["checks"] if check["id"] == "trust_ec2")
+    assert len(trust["evidence"]["roles"]) == 200
+    assert trust["evidence"]["roles"]["role-199"]["status"] == "unknown"

@@ -1357,6 +1357,21 @@ def test_the_cycle_of_a_node_group_with_its_own_role(sandbox: Sandbox, run_modul
     }
 
 
+def test_the_file_of_a_node_group_with_its_own_role(
+    sandbox: Sandbox, run_module: Run, tmp_path: pathlib.Path
+) -> None:
+    """Anyscale's own CLI reads it."""
+    seed(sandbox)
+    make_role(sandbox, GPU_ROLE)
+    publish(sandbox, compute(group("gpu"), advanced={**DISK, **profile()}))
+    dest = tmp_path / "team-a.yaml"
+    run_module(MODULE, **OF_GPU, dest=str(dest))
+    written = ComputeConfig.from_dict(yaml.safe_load(dest.read_text()))
+    assert written.advanced_instance_config == {**DISK, **profile()}
+    (worker,) = t.cast("list[t.Any]", written.worker_nodes)
+    assert worker.advanced_instance_config == {**DISK, **profile(GPU_PROFILE_ARN)}
+
+
 REFUSED_GROUPS: dict[str, tuple[Json, str]] = {
     "no such node group": ({"gpu-2": GPU_ROLE}, "'gpu-2', which the compute config"),
     "no such role": ({"gpu": "ray-gone"}, "Role ray-gone does not exist"),

@@ -26,6 +26,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     outcome_of,
 )
 
+# How many profiles a message names: a mapping may have any number of rules.
+_MOST_NAMED = 5
 CONVERGE = (
     f"{onboard('compute_config_profile')} It publishes a new version, which clusters use once they "
     "are restarted with it."
@@ -54,7 +56,9 @@ def profiles_of(groups: t.Iterable[Effective]) -> str:
 
 def named(choices: t.Iterable[Choice]) -> str:
     """Profiles, each with the layer that decides it and its name."""
-    return ", ".join(str(choice) for choice in choices)
+    texts = [str(choice) for choice in choices]
+    more = f" and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+    return ", ".join(texts[:_MOST_NAMED]) + more
 
 
 def as_json(groups: t.Iterable[Effective]) -> list[Json]:

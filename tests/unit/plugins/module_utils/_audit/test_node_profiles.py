@@ -353,6 +353,14 @@ def test_layers(changes: Json, effective: str, words: str, override: str) -> Non
     assert of_config["status"] == override, of_config["reason"]
 
 
+def test_many_long_rules_are_summed_up() -> None:
+    long = [{"selector": "project=" + "x" * 5000, "value": f"role-{n}"} for n in range(500)]
+    found = facts(mappings=Fact([{"resource": RESOURCE, "rules": long}]))
+    reason = verdict("effective_profile", found)["reason"]
+    assert "and 495 more" in reason
+    assert len(reason) < 2000
+
+
 def test_a_group_is_shown_with_all_that_may_decide() -> None:
     found: Facts = facts(**rules(B_NAME), **flavors(gpu=OTHERS))
     head = effective_profiles(found, CONFIG)[0].as_json()
