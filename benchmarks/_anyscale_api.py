@@ -28,6 +28,9 @@ _OF_A_CLOUD = {
     "deployment/config": "GetIamMapping",
 }
 
+# The organization has no scheduler config, which is an answer of its own.
+_WHOLE = {_CLOUDS: "ListClouds", "/api/v2/scheduler/config": "GetSchedulerConfig"}
+
 Handler = t.Callable[[State, str, dict[str, str], t.Any], tuple[int, bytes]]
 
 
@@ -41,8 +44,8 @@ def operation(request: Request) -> str:
         }.get(path, "Unknown")
     if request.method != "GET":
         return "Unknown"
-    if path == _CLOUDS:
-        return "ListClouds"
+    if path in _WHOLE:
+        return _WHOLE[path]
     if path.startswith(_CLOUDS):
         parts = path.removeprefix(_CLOUDS).split("/")
         return _OF_A_CLOUD.get("/".join(parts[1:2] + parts[3:]), "Unknown")
