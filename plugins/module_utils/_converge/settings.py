@@ -251,14 +251,12 @@ class CloudSettings:
             "bucket_actions": self.bucket_actions,
             "bucket_prefix": self.bucket_prefix,
             "compute_config": None if config is None else [config],
-            "node_groups": self.node_groups,
-            "node_group_roles": self.node_group_roles if self.manage_compute_config else None,
-            "further_roles": self.further_roles or None,
             "arn_kind": self.arn_kind,
             "node_groups": self.node_groups,
             "node_group_roles": self.node_group_roles if is_by_config else None,
             "further_roles": None if is_by_config else self.further_roles,
             "check_launches": self.check_launches,
+            "acknowledged": self.acknowledged,
             "anyscale": self.publish,
         }
 

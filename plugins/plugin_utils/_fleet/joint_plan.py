@@ -47,7 +47,26 @@ def plan_together(resources: t.Sequence[Resource]) -> None:
     if len(wanting) > 1 and pending:
         with refusing(pending):
             joint = resources[0].joined(resources[1:])
-            joint.reconciler(wanting).plan(t.cast(Live, joint.live))
+            plan = joint.reconciler(wanting).plan(t.cast(Live, joint.live))
+            _add_warnings(plan, resources, wanting, pending)
+
+
+def _add_warnings(
+    joint: Plan,
+    resources: t.Sequence[Resource],
+    wanting: t.Iterable[Cloud],
+    pending: t.Iterable[Cloud],
+) -> None:
+    """Give the clouds that need a change the warnings that none of them has by itself, such as of a
+    document's size.
+    """
+    own = [(cloud, one) for cloud in wanting for one in resources if one in cloud.plans]
+    known = {warning for cloud, one in own for warning in cloud.plans[one].warnings}
+    more = tuple(warning for warning in joint.warnings if warning not in known)
+    for cloud, one in own:
+        if more and cloud in pending:
+            plan = cloud.plans[one]
+            cloud.plans[one] = dataclasses.replace(plan, warnings=(*plan.warnings, *more))
 
 
 def refuse_with_others_of_role(clouds: t.Iterable[Cloud]) -> None:
