@@ -18,6 +18,7 @@ import dataclasses
 import threading
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
     Write,
     recorded_writes,
@@ -39,8 +40,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     PolicyReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
+    refuse_other_account,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     IAM_MAPPING,
+    PREFIX,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
@@ -169,6 +174,11 @@ class Engine:
         """Find out the role of a cloud, and what is going to be read."""
         self._services.expect_reads(cloud.settings)
         settings = cloud.settings
+        for role in settings.further_roles:
+            variable = PREFIX + (
+                "mapping_rules" if settings.assign == IAM_MAPPING else "node_group_roles"
+            )
+            refuse_other_account(parse_role(role, variable), settings.account_id, variable)
         if settings.role is not None:
             return
         if settings.assign == IAM_MAPPING and settings.mapping_rules is None:

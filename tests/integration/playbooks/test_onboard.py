@@ -310,9 +310,11 @@ UNSET = object()  # the variable is not defined at all
 # What each variable of the role is set to, and how the refusal says so: it reaches its option, which
 # refuses it as tests/unit/plugins/test_option_values.py shows for all kinds of values. No text is a
 # template but those that Ansible was given as such.
+# Stands for the name of a role that exists.
+EXISTING = "a role that exists"
 MAPPED: dict[str, t.Any] = {
     "cloud_iam_assign": "iam_mapping",
-    "cloud_iam_mapping_rules": [{"selector": "project=x", "role": "ray-x"}],
+    "cloud_iam_mapping_rules": [{"selector": "project=x", "role": EXISTING}],
 }
 # What else a variable needs to be of use.
 BESIDE: dict[str, dict[str, t.Any]] = {
@@ -335,19 +337,21 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "node_groups",
         )
     },
-    "cloud_iam_bucket_prefix": {"of a path": ("/team", "cloud_iam_bucket_prefix is '/team'")},
+    "cloud_iam_bucket_prefix": {
+        "of a path": ("/team", "cloud_iam_bucket_prefix in playbooks) is '/team'")
+    },
     "cloud_iam_bucket_policy_name": {"a template": (TEMPLATE, "policy_name")},
     "cloud_iam_bucket_policy_arn": {"a template": (TEMPLATE, "policy_arn")},
     "cloud_iam_mapping_rules": {
         "no dictionary": ([TEMPLATE], "cloud_iam_mapping_rules"),
-        "a selector of a template": ([{"selector": TEMPLATE, "role": "ray"}], "selector"),
+        "a selector of a template": ([{"selector": TEMPLATE, "role": EXISTING}], "selector"),
         "a role of a template": ([{"selector": "project=x", "role": TEMPLATE}], "role"),
     },
     "cloud_iam_mapping_resource": {"a template": (TEMPLATE, "resource")},
     "cloud_iam_mapping_position": {"nowhere": ({"at": TEMPLATE}, "position")},
     "cloud_iam_node_group_roles": {
         "a role of a template": ({"gpu": TEMPLATE}, "node_group_roles"),
-        "an unknown group": ({"gpu": "ray"}, "gpu"),
+        "an unknown group": ({"gpu": EXISTING}, "gpu"),
     },
     "cloud_iam_control_plane_role": {"a template": (TEMPLATE, "control_plane_role")},
     "cloud_iam_cloud_id": {"a template": (TEMPLATE, "is not an Anyscale cloud id")},
@@ -454,9 +458,12 @@ def _refusals(
     group = yaml.safe_load(inventory.read_text())["all"]["children"]["anyscale_clouds"]
     for variable, kind in VALUES:
         host = group["hosts"][_host(variable, kind)]
-        host |= {**BESIDE.get(variable, {}), variable: HOSTILE[variable][kind][0]}
-        if host[variable] is UNSET:
+        value = HOSTILE[variable][kind][0]
+        if value is UNSET:
             del host[variable]
+            continue
+        text = json.dumps({**BESIDE.get(variable, {}), variable: value})
+        host |= json.loads(text.replace(EXISTING, clouds[0].role_name))
     (folder / "group_vars").mkdir()
     (folder / "group_vars/anyscale_clouds.yml").write_text(yaml.safe_dump(group.pop("vars")))
     inventory.write_text(
