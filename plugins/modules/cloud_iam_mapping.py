@@ -19,8 +19,9 @@ description:
   - Selectors are compared by their meaning. The order of their parts and of the values in a set, and
     white space, make no difference; a live selector keeps its text.
   - The API replaces the rules as a whole and has no versions, so they are read right before they are
-    written, and read back afterwards. A change that another writer makes in between is kept, and
-    planned on again. Where that is not possible, the module fails and returns both lists.
+    written, and read back afterwards. A change that another writer makes meanwhile is kept, and
+    planned on again. Where that is not possible, the module fails and returns both lists. Only what
+    is written in the moment between that read and the write is overwritten without being seen.
   - Only an owner of the Anyscale organization can change a Cloud IAM mapping.
   - The instance profile of each role must exist, with the name of the role. See
     M(rayfleet.anyscale.iam_instance_profile). The role must also trust EC2, have access to the

@@ -175,7 +175,7 @@ class IamMappingReconciler(Reconciler[LiveMapping]):
             )
         kept = [rule for rule in seen if rule in rules_of(written.spec)]
         removed = [rule for rule in kept if rule not in found]
-        if not removed or (again.changed and not saved.may_be_written):
+        if not removed or not saved.may_be_written:
             return again
         names = ", ".join(f"{rule.get('selector')!r}" for rule in removed)
         warning = f"While this task ran, another writer removed or changed the rules {names}."

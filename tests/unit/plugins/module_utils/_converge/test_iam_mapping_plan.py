@@ -341,6 +341,10 @@ _WORDS = st.lists(
     unique_by=lambda word: word[0],
 ).map(" ".join)
 _OURS = st.lists(st.sampled_from("ABC"), min_size=1, max_size=3, unique=True).map(" ".join)
+_VALUES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.none())
+_ANY_RULES = st.lists(
+    st.dictionaries(st.sampled_from(["selector", "value", "other"]), _VALUES), max_size=3
+)
 _PLACES = st.sampled_from([None, "first", "last", "before X", "after X"])
 
 
@@ -364,3 +368,21 @@ def test_a_plan_leads_to_where_nothing_is_left_to_do(
     if state != "absent":
         assert [word for word in now if word[0] in wanted] == wanted.split()
     assert found.changed is (words_of(found.spec) != words_of(spec(live)))
+
+
+@given(
+    live=_ANY_RULES,
+    fallback=_VALUES,
+    state=st.sampled_from(["merged", "replaced", "absent"]),
+    at=_PLACES,
+)
+def test_live_rules_of_any_form_are_kept_as_they_are(
+    live: list[Json], fallback: t.Any, state: str, at: str | None
+) -> None:
+    config = {**spec(""), "dataplane_iam_mapping": {"rules": live, "fallback_rule": fallback}}
+    try:
+        found = plan(config, options("A", state, at if state == "merged" else None))
+    except RefusedError:
+        return
+    if state != "replaced":
+        assert [rule for rule in rules_of(found.spec) if rule.get("value") != "ray-a"] == live
