@@ -80,6 +80,10 @@ _REMEDIES = {
         f"Request an increase of the quota 'Role trust policy length' and set "
         f"{option('quota_chars')} to it, or remove statements that are no longer needed."
     ),
+    "PutRolePolicy LimitExceeded": (
+        "All inline policies of a role together may have 10240 characters, which cannot be raised: "
+        "remove statements that are no longer needed, or grant it by a managed policy."
+    ),
     "Throttling": _TOO_FAST,
     "SlowDown": _TOO_FAST,
     "NoCredentialsError": (

@@ -329,7 +329,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_policy_plan.Wanted:
         wanted = self._want_of(live, self.roles, document)
-        own_grants, unread = {}, {}
+        own_grants, own_denies, unread = {}, {}, {}
         for reference, role in zip(self.roles, wanted.roles, strict=True):
             identity = live.identities.get(reference)
             if isinstance(identity, AwsError):
@@ -342,7 +342,11 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
                 )
                 if is_enough or (self.state == "absent" and found.sources):
                     own_grants[role.arn] = found.sources
-        return dataclasses.replace(wanted, own_grants=own_grants, unread=unread)
+                if found.denied_by:
+                    own_denies[role.arn] = found.denied_by
+        return dataclasses.replace(
+            wanted, own_grants=own_grants, own_denies=own_denies, unread=unread
+        )
 
     def _as_it_will_be(self, identity: Identity) -> Identity:
         """The own policies of a role, without what another stage of the same task takes away."""

@@ -86,7 +86,8 @@ class Wanted:
     alone; actions: what each is granted; prefix: of the objects that it is granted on; arns: the
     ARNs of existing principals, by unique id;
     own_grants: the statements of their own policies that grant it, by ARN, for roles that have it
-    all by these (with ``absent``, any of it); unread: why these are not known, by ARN;
+    all by these (with ``absent``, any of it); own_denies: those that deny some of it; unread: why
+    these are not known, by ARN;
     dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
     statements too;
     sid: the Sid of our statement in this policy, which ``decide`` determines.
@@ -100,6 +101,7 @@ class Wanted:
     actions: tuple[str, ...] = ACTIONS
     prefix: str = ""
     own_grants: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    own_denies: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     unread: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     dangling: frozenset[str] = frozenset()
@@ -207,6 +209,11 @@ def _present(document: Document, wanted: Wanted) -> Plan:
         *_check_denies(raws, wanted),
         *_warn_of_changes(raws, wanted),
         *_warn_of_unread(raws, wanted),
+        *(
+            f"{', '.join(names)} denies {arn} access, which overrides every Allow. Exclude the bucket "
+            "from it."
+            for arn, names in wanted.own_denies.items()
+        ),
     )
     missing = [
         role

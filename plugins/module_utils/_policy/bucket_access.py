@@ -52,11 +52,13 @@ ALL_OF_S3 = "s3:*"
 class Access:
     """What one side allows a role, for each pair: ``None`` where that depends on the request.
 
-    granted_by: the names of the statements that allow it, or may do so, for each pair.
+    granted_by: the names of the statements that allow it, or may do so, for each pair. denied_by:
+    those that certainly deny some of it, which overrides what the other side allows.
     """
 
     verdicts: t.Mapping[Pair, bool | None]
     granted_by: t.Mapping[Pair, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    denied_by: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> bool | None:
@@ -107,6 +109,7 @@ def by_identity(
 ) -> Access:
     """What a role's own policies allow it within its permissions boundary; a Deny in them counts."""
     verdicts, granted_by = {}, {}
+    denied_by: dict[str, None] = {}
     for pair in pairs:
         action, resource = pair
         found = judge(
@@ -118,7 +121,8 @@ def by_identity(
             for match in found.statements
             if match.effect == "Allow" and match.policy_name in _own_names(identity)
         )
-    return Access(verdicts, granted_by)
+        denied_by.update(dict.fromkeys(map(str, found.denying)))
+    return Access(verdicts, granted_by, tuple(denied_by))
 
 
 def grants(

@@ -601,6 +601,7 @@ def test_keys_that_an_answer_in_the_place_of_aws_quotes_are_not_shown(
 ANYSCALE_MODULES: dict[str, Json] = {
     "iam_trust_ec2": {"cloud_id": GOOD.cloud_id},
     "s3_cloud_access": {"cloud_id": GOOD.cloud_id, "bucket": GOOD.bucket_name},
+    "iam_pass_role": {"cloud_id": GOOD.cloud_id},
     "cloud_iam_info": {"cloud": GOOD.name},
     "cloud_launches_info": {"cloud": GOOD.name},
     "compute_config_profile": {"cloud": GOOD.name, "name": "x", "role": GOOD.role_name},
