@@ -158,12 +158,18 @@ _JUDGE = {"ListAttachedRolePolicies": 1, "ListRolePolicies": 1}
 _SOURCE = {"GetCallerIdentity": 1}
 # Before a bucket's policy is changed, and under its lock: whether a role's own policies give it the
 # access. The engine reads them to plan and to write, and after an offboarding to tell what is left.
-_OWN = {"ListAttachedRolePolicies": 2, "ListRolePolicies": 2}
-_OWN_LEFT = {"ListAttachedRolePolicies": 3, "ListRolePolicies": 3}
+# Each has one that AWS manages.
+_OF_AWS = {"GetPolicy": 1, "GetPolicyVersion": 1}
+_OWN = {
+    **{"ListAttachedRolePolicies": 2, "ListRolePolicies": 2},
+    **{name: 2 * count for name, count in _OF_AWS.items()},
+}
+_OWN_LEFT = {**_OWN, "ListAttachedRolePolicies": 3, "ListRolePolicies": 3, "GetRolePolicy": 1}
 _READS = {"AssumeRole": 1, "GetRole": 1, "GetBucketPolicy": 1, "GetInstanceProfile": 1, SEARCH: 1}
 _MAKE = {
     **_READS,
     **_SOURCE,
+    **_OWN,
     **{name: count + _OWN[name] for name, count in _JUDGE.items()},
     **{"GetRole": 8, "UpdateAssumeRolePolicy": 1},
     **{"GetBucketPolicy": 3, "PutBucketPolicy": 1},
@@ -274,6 +280,7 @@ _WRITE_BUCKET = {
     **_READ_BUCKET,
     **_SOURCE,
     **_JUDGE,
+    **_OF_AWS,
     "GetRole": 1,
     "GetBucketPolicy": 3,
     "PutBucketPolicy": 1,
@@ -314,6 +321,7 @@ MODULE_SCENES: dict[str, Scene] = {
         {
             **_READ_BUCKET,
             **_JUDGE,
+            **_OF_AWS,
             **{"GetRole": 1, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1, "GetRolePolicy": 1},
         },
         options={"state": "absent"},
