@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
     Wanted,
@@ -324,6 +325,40 @@ def test_what_the_role_is_denied_cannot_be_granted(
         RoleName=ROLE, PermissionsBoundary=arn
     )
     refused(scene, run_module, MODULE, arn, "boundary", **BY_ROLE)
+
+
+QUEUES = {"Sid": "Queues", "Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+# What the inline policy has before, what another writer leaves just after the module's write, and
+# what is there in the end.
+RACES: dict[str, tuple[list[Json], list[Json], list[Json]]] = {
+    "ours is overwritten": ([], [LOGS], [LOGS, OUR_OWN]),
+    "ours and another are overwritten": ([LOGS, QUEUES], [QUEUES], [QUEUES, LOGS, OUR_OWN]),
+    "another is added": ([LOGS], [LOGS, OUR_OWN, QUEUES], [LOGS, OUR_OWN, QUEUES]),
+}
+
+
+@pytest.mark.parametrize("case", RACES)
+def test_another_writer_of_the_inline_policy(
+    scene: Sandbox, run_module: Run, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    before, theirs, expected = RACES[case]
+    if before:
+        put_own(scene, *before, name=SID)
+    write, written = Iam.put_inline_policy, []
+
+    def overwritten(iam: Iam, role: str, name: str, document: t.Any) -> None:
+        write(iam, role, name, document)
+        if not written:
+            put_own(scene, *theirs, name=SID)
+        written.append(document)
+
+    monkeypatch.setattr(Iam, "put_inline_policy", overwritten)
+    made = run_module(MODULE, **BY_ROLE)
+    assert made["changed"]
+    assert own_of(scene) == {SID: policy(*expected)}
+    assert ("unmanaged_statement_lost" in made["reasons"]) is (
+        case == "ours and another are overwritten"
+    )
 
 
 # --- absent ---------------------------------------------------------------------------------------
