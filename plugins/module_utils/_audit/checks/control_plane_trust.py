@@ -13,6 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import DEFAULT_HOST
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
@@ -34,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_
     RequestContext,
 )
 
-# From the documentation of Anyscale and the variables of its module for Terraform.
+# Of console.anyscale.com, from the documentation of Anyscale and the variables of its module for Terraform.
 # https://github.com/anyscale/terraform-aws-anyscale-cloudfoundation-modules
 ANYSCALE_ACCOUNT = "525325868955"
 _EXTERNAL_ID = "sts:externalid"
@@ -48,6 +49,8 @@ def control_plane_trust(facts: Facts) -> Outcome:
             f"No account of Anyscale is known in partition {partition_of(arn)}: it supports aws "
             "alone."
         )
+    if facts.anyscale_host.startswith("https://") and facts.anyscale_host != DEFAULT_HOST:
+        raise not_applicable(f"No account of the control plane {facts.anyscale_host} is known.")
     if facts.control_plane_role.get() is None:
         return failed(
             f"Role {arn}, which is registered as the cloud's control-plane role, does not exist.",

@@ -262,9 +262,13 @@ def test_results_are_handed_on_as_they_come(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(begun) < 50
 
 
-def checked(**statuses: str) -> Json:
-    """A result with these checks."""
-    checks = [{"id": name, "status": status} for name, status in statuses.items()]
+def checked(acknowledged: t.Container[str] = (), **statuses: str) -> Json:
+    """A result with these checks, of which some are acknowledged."""
+    accepted = {"reason": "It is meant.", "until": "2027-03-31"}
+    checks = [
+        {"id": name, "status": status, "acknowledged": accepted if name in acknowledged else None}
+        for name, status in statuses.items()
+    ]
     return {"cloud": {"account_id": ACCOUNT}, "checks": checks}
 
 
@@ -278,6 +282,14 @@ def checked(**statuses: str) -> Json:
         (
             Audited("one", checked(trust="fail", bucket="unknown", role="fail")),
             CloudDone("one", ACCOUNT, "drifted", ("trust", "role")),
+        ),
+        (
+            Audited("one", checked(["trust"], trust="fail", bucket="pass")),
+            CloudDone("one", ACCOUNT, "in_sync"),
+        ),
+        (
+            Audited("one", checked(["trust"], trust="fail", role="fail")),
+            CloudDone("one", ACCOUNT, "drifted", ("role",)),
         ),
         (
             Audited("one", checked(trust="pass", bucket="unknown")),

@@ -137,6 +137,11 @@ TABLE: dict[str, dict[str, Row]] = {
         ),
         "no such role": ({"control_plane_role": GONE}, "fail", "does not exist"),
         "its ARN is unknown": ({"control_plane_arn": REFUSED}, "unknown", "refused"),
+        "another control plane": (
+            {"anyscale_host": "https://console.anyscale-staging.com"},
+            "not_applicable",
+            "anyscale-staging",
+        ),
         "another partition": (
             {"control_plane_arn": Fact(CONTROL.replace("arn:aws:", "arn:aws-us-gov:"))},
             "not_applicable",
