@@ -88,6 +88,9 @@ SERVICE_ACTIONS = (
     "iam:CreateServiceLinkedRole",
 )
 
+# In a reason.
+_NAMED = 4
+
 
 def control_plane_instances(facts: Facts) -> Outcome:
     """Whether Anyscale can launch and manage instances. 'anyscale cloud verify' only suggests what
@@ -99,19 +102,18 @@ def control_plane_instances(facts: Facts) -> Outcome:
     if not missing:
         return passed(f"{arn} is allowed to launch and manage instances.")
     without_launch = [action for action in missing if action in LAUNCH_ACTIONS]
-    evidence = {"control_plane_role": arn, "missing_actions": missing}
     if without_launch:
         return failed(
             f"{arn} is not allowed {', '.join(without_launch)}: clusters do not start, or do not "
             "end. Add the statement in the remedy to a policy of the role.",
             _statement("AnyscaleManageInstances", missing),
-            **evidence,
+            control_plane_role=arn,
         )
     return warned(
-        f"{arn} is not allowed {', '.join(missing)}, which Anyscale's own policy for it allows. "
+        f"{arn} is not allowed {_first(missing)}, which Anyscale's own policy for it allows. "
         "Add the statement in the remedy to a policy of the role.",
         _statement("AnyscaleManageInstances", missing),
-        **evidence,
+        control_plane_role=arn,
     )
 
 
@@ -122,12 +124,11 @@ def control_plane_services(facts: Facts) -> Outcome:
         return _no_role(arn)
     if missing:
         return warned(
-            f"{arn} is not allowed {', '.join(missing)}: Anyscale services cannot be deployed, "
+            f"{arn} is not allowed {_first(missing)}: Anyscale services cannot be deployed, "
             "and 'anyscale cloud verify --strict' rejects the cloud. Add the statement in the "
             "remedy to a policy of the role.",
             _statement("AnyscaleManageServices", missing),
             control_plane_role=arn,
-            missing_actions=missing,
         )
     unnamed = sorted(set(SERVICE_ACTIONS) - _named_actions(facts.control_plane.get()))
     if unnamed:
@@ -136,7 +137,6 @@ def control_plane_services(facts: Facts) -> Outcome:
             "cloud verify --strict' does not read.",
             _statement("AnyscaleManageServices", unnamed),
             control_plane_role=arn,
-            unnamed_actions=unnamed,
         )
     return passed(f"{arn} is allowed what Anyscale services need.")
 
@@ -169,6 +169,13 @@ def _named_actions(identity: Identity | None) -> set[str]:
         if raw["Effect"] == "Allow"
         for action in as_list(raw.get("Action"))
     }
+
+
+def _first(actions: list[str]) -> str:
+    """Some of the actions: the remedy has all, and a fleet repeats them for each cloud."""
+    others = len(actions) - _NAMED
+    more = f" and {others} more actions" if others > 0 else ""
+    return f"{', '.join(actions[:_NAMED])}{more}"
 
 
 def _statement(sid: str, actions: t.Iterable[str]) -> str:
