@@ -383,6 +383,7 @@ def test_bulk_reads_change_no_report(sandbox: Sandbox, tmp_path: Path) -> None:
     in_bulk, singly = operations
     assert (in_bulk["GetBucketPolicy"], in_bulk["ListBuckets"]) == (len(clouds), 1)
     assert in_bulk["GetAccountAuthorizationDetails"] == 2, "roles, and policies"
+    assert in_bulk["GET /api/v2/scheduler/config"] == 1, "one for the organization"
     of_iam = ("GetRole", "ListRolePolicies", "GetRolePolicy", "ListAttachedRolePolicies")
     assert sum(in_bulk.get(name, 0) for name in of_iam) < len(clouds)
     assert singly["GetRole"] == 2 * len(clouds)
