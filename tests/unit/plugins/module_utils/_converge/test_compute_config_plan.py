@@ -1162,3 +1162,57 @@ def test_then_every_node_has_the_profile(live: JsonObject) -> None:
         for group in (deployment["head_node_type"], *deployment.get("worker_node_types", [])):
             effective = group.get("advanced_configurations_json") or cluster
             assert effective["IamInstanceProfile"] == {"Arn": ARN}
+
+
+def effective_configs(entry: JsonObject) -> list[tuple[str, JsonObject]]:
+    """What each node group launches with: its own instance configuration, else the cluster's."""
+    cluster = entry.get("advanced_configurations_json") or {}
+    groups = [("head_node", entry["head_node_type"])] if "head_node_type" in entry else []
+    groups += [
+        (one.get("name") or one["instance_type"], one)
+        for one in entry.get("worker_node_types") or []
+    ]
+    return [(name, one.get("advanced_configurations_json") or cluster) for name, one in groups]
+
+
+def without_profile(instance_config: JsonObject) -> JsonObject:
+    return {key: value for key, value in instance_config.items() if key != "IamInstanceProfile"}
+
+
+@given(live=configs, keeps=st.booleans(), named=st.sets(st.sampled_from(["a", "b", "head_node"])))
+def test_each_group_gets_its_profile_and_keeps_what_else_it_launches_with(
+    live: JsonObject, keeps: bool, named: set[str]
+) -> None:
+    """Also a group that inherited, and whose own instance configuration now hides the cluster's."""
+    there = {
+        name
+        for entry_of in deployments(live)
+        if entry_of.get("cloud_deployment") in (None, "vm-west")
+        for name, _config in effective_configs(entry_of)
+    }
+    wanted = Wanted(
+        ARN,
+        node_groups="keep" if keeps else "all",
+        group_arns=dict.fromkeys(named & there, GROUP_ARN),
+    )
+    try:
+        plan = decide(observed(live), wanted)
+    except RefusedError:
+        return
+    assert plan.config is not None
+    entries = zip(deployments(live), plan.config["deployment_configs"], strict=True)
+    for before, after in entries:
+        if after.get("cloud_deployment") not in (None, "vm-west"):
+            assert normalize({"deployment_configs": [before]}) == normalize(
+                {"deployment_configs": [after]}
+            )
+            continue
+        pairs = zip(effective_configs(before), effective_configs(after), strict=True)
+        for (name, old), (_name, new) in pairs:
+            assert without_profile(new) == without_profile(old)
+            profile = new["IamInstanceProfile"]
+            if name in wanted.group_arns:
+                assert profile == {"Arn": GROUP_ARN}
+            elif profile != {"Arn": ARN}:
+                assert keeps
+                assert profile == old["IamInstanceProfile"]
