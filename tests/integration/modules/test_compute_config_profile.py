@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import os
 import pathlib
 import typing as t
@@ -1391,3 +1392,23 @@ def test_what_node_groups_are_refused(
     make_role(sandbox, GPU_ROLE)
     publish(sandbox, compute(group("gpu"), advanced=profile()))
     refused(sandbox, run_module, MODULE, words, **{**OF_GPU, "node_group_roles": roles})
+
+
+@pytest.mark.parametrize("has_profile", [False, True], ids=["no profile yet", "a profile"])
+def test_a_node_group_gets_no_administrator(
+    sandbox: Sandbox, run_module: Run, has_profile: bool
+) -> None:
+    """Unless the operator permits that: each user of a cluster would be one."""
+    seed(sandbox)
+    make_role(sandbox, GPU_ROLE)
+    iam = sandbox.client("iam", ACCOUNT)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    iam.put_role_policy(RoleName=GPU_ROLE, PolicyName="all", PolicyDocument=document)
+    if has_profile:
+        iam.create_instance_profile(InstanceProfileName=GPU_ROLE)
+        iam.add_role_to_instance_profile(InstanceProfileName=GPU_ROLE, RoleName=GPU_ROLE)
+    publish(sandbox, compute(group("gpu"), advanced=profile()))
+    refused(sandbox, run_module, MODULE, GPU_ROLE, "allow_privileged", **OF_GPU)
+    made = run_module(MODULE, **OF_GPU, allow_privileged=True)
+    assert made["node_group_instance_profiles"] == {"gpu": GPU_PROFILE_ARN}
