@@ -76,7 +76,14 @@ def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:
     )
     if cloud.trust:
         trust, tags = documents.trust_policy(cloud), ROLE_TAGS[cloud.owner]
-        accounts.add_role(cloud.account_id, cloud.role_name, trust, cloud.role_path, tags=tags)
+        accounts.add_role(
+            cloud.account_id,
+            cloud.role_name,
+            trust,
+            cloud.role_path,
+            policies=documents.role_policies(cloud),
+            tags=tags,
+        )
         if cloud.registry:
             accounts.attach_aws_policy(
                 cloud.account_id,

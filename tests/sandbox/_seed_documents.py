@@ -97,7 +97,6 @@ def control_plane_policies(cloud: Cloud) -> dict[str, Json]:
     Of roles, the command line's policy passes all; the module's only its own, which is the default
     here.
     """
-    bucket = f"arn:aws:s3:::{cloud.bucket_name}"
     own = [cloud.role_arn, cloud.instance_profile_arn]
     passed = "*" if cloud.control_plane == "passes_all" else own
     found = {
@@ -108,15 +107,23 @@ def control_plane_policies(cloud: Cloud) -> dict[str, Json]:
         "Anyscale_IAM_Policy_Service_Steady_State": policy(
             _allowed("Services", SERVICE_ACTIONS, "*")
         ),
-        "S3BucketAccess": policy(
-            _allowed(
-                "S3BucketAccess", [*_OBJECT_ACTIONS, *_BUCKET_ACTIONS], [bucket, f"{bucket}/*"]
-            )
-        ),
+        **bucket_access(cloud),
     }
     if cloud.control_plane == "no_services":
         del found["Anyscale_IAM_Policy_Service_Steady_State"]
     return found
+
+
+def role_policies(cloud: Cloud) -> dict[str, Json]:
+    """The inline policies of the clusters' role."""
+    return bucket_access(cloud) if cloud.owns_bucket_access else {}
+
+
+def bucket_access(cloud: Cloud) -> dict[str, Json]:
+    """The policy by which Anyscale's module for Terraform gives a role the bucket."""
+    bucket = f"arn:aws:s3:::{cloud.bucket_name}"
+    actions = [*_OBJECT_ACTIONS, *_BUCKET_ACTIONS]
+    return {"S3BucketAccess": policy(_allowed("S3BucketAccess", actions, [bucket, f"{bucket}/*"]))}
 
 
 def registry_policy() -> Json:
@@ -179,6 +186,15 @@ def bucket_policy(cloud: Cloud) -> Json | None:
         "cloud_foundation": policy(
             tls_only,
             _grant(roles, (*_OBJECT_ACTIONS, *_BUCKET_ACTIONS), both, Sid="AllowAnyscaleResources"),
+        ),
+        "managed": policy(
+            tls_only,
+            _grant(
+                cloud.role_arn,
+                (*_BUCKET_ACTIONS, *_OBJECT_ACTIONS),
+                both,
+                Sid="AnyscaleClusterAccess",
+            ),
         ),
         "foreign_reader": policy(
             _grant(PARTNER_ACCOUNT, ["s3:GetObject"], f"{bucket}/exports/*", Sid="AnalyticsExport")

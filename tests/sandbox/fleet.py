@@ -29,6 +29,8 @@ class Cloud:
     role: the role that the customer registered; without it the cloud runs with its default role.
     trust, bucket_policy, compute_config, control_plane: keys of ``_seed_documents``; no ``trust``
     means that the role does not exist.
+    owns_bucket_access: whether the role has access to the bucket by its own policy, as Anyscale's
+    module for Terraform gives it.
     registry: whether the role can pull images; cors: whether Anyscale's console may read the bucket.
     profile: whether the instance profile named like the role is ``missing``, ``empty`` or
     ``filled`` with the role.
@@ -47,6 +49,7 @@ class Cloud:
     profile: str = "missing"
     compute_config: str = "missing"
     control_plane: str = "complete"
+    owns_bucket_access: bool = False
     registry: bool = True
     cors: bool = True
 
@@ -179,6 +182,28 @@ FLEET: tuple[Cloud, ...] = (
         profile="filled",
     ),
 )
+
+# Clouds whose clusters get the bucket, or their role, in the other ways: by the role's own policy,
+# which is left alone, or which the access is moved to; and by Cloud IAM mapping.
+_IN_SYNC: dict[str, t.Any] = {
+    "trust": "manual_page",
+    "profile": "filled",
+    "compute_config": "in_sync",
+}
+BY_ROLE_POLICY = Cloud(
+    "ledger-prod",
+    SCIENCE_ACCOUNT,
+    role="anyscale-cluster-node-ledger",
+    owns_bucket_access=True,
+    **_IN_SYNC,
+)
+TO_ROLE_POLICY = Cloud(
+    "ledger-dev", SCIENCE_ACCOUNT, role="ledger-dev-ray", bucket_policy="managed", **_IN_SYNC
+)
+BY_MAPPING = Cloud(
+    "ledger-lab", SCIENCE_ACCOUNT, role="ledger-lab-ray", trust="lambda_only", profile="filled"
+)
+OTHER_WAYS = (BY_ROLE_POLICY, TO_ROLE_POLICY, BY_MAPPING)
 
 # What an operator of this fleet permits, as the section of a fleet file.
 ALLOW: dict[str, t.Any] = {
