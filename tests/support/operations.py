@@ -178,8 +178,11 @@ def _audit(_sandbox: Sandbox, run: Run) -> Seen:
 
 
 def _seed_launches(sandbox: Sandbox) -> None:
-    """One launch of each kind with the role, and an instance."""
+    """One launch of each kind with the role, an instance, and a flavor of the scheduler."""
     sandbox.seed((IN_SYNC,))
+    profile = {"IamInstanceProfile": {"Arn": IN_SYNC.instance_profile_arn}}
+    flavor = {"name": "gpu", "advanced_instance_config": profile}
+    sandbox.organization.scheduler.apply({"resource_flavors": [flavor]}, OWNER)
     name = {"name": {"equals": IN_SYNC.compute_config_name}}
     (template,) = sandbox.organization.templates.search(name, 0.0)
     for kind in STATES:
