@@ -76,10 +76,6 @@ class Scope:
         """ARNs of all customer managed policies of the account and of all AWS managed policies."""
         return [f"arn:{self.partition}:iam::{owner}:policy/*" for owner in (self.account_id, "aws")]
 
-    def own_managed_policy_arns(self) -> list[str]:
-        """ARNs of all customer managed policies of the account."""
-        return [f"{_iam(self, 'policy')}*"]
-
     def bucket_arns(self) -> list[str]:
         """ARNs of the buckets, without their objects."""
         return [f"arn:{self.partition}:s3:::{name}" for name in self.buckets]

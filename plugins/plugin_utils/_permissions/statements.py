@@ -173,22 +173,37 @@ _READ_MANAGED_POLICIES = Statement(
 )
 _UNLESS_PRIVILEGED = (
     "With cloud_iam_allow_privileged=true. Without that, a change for a role whose policies cannot "
-    "be read is refused."
+    "be read is refused. A role then gets access by the bucket's policy, whatever its own policies "
+    "allow, with a warning."
 )
 _READ_PERMISSIONS_OF_ROLES = Statement(
     "ReadPermissionsOfRoles",
     ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
     Scope.role_arns,
     "To find out whether a role has permissions like an administrator's, before clusters run with "
-    "it.",
+    "it, and whether its own policies give it access to the bucket.",
     _UNLESS_PRIVILEGED,
 )
 _READ_MANAGED_POLICIES_OF_ROLES = Statement(
     "ReadManagedPolicies",
     ("iam:GetPolicy", "iam:GetPolicyVersion"),
-    Scope.own_managed_policy_arns,
-    "The same, for the policies of the account that are attached to the role.",
+    Scope.managed_policy_arns,
+    "The same, for the policies that are attached to the role.",
     _UNLESS_PRIVILEGED,
+)
+_READ_WHAT_IS_LEFT = Statement(
+    "ReadPermissionsOfRoles",
+    ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
+    Scope.role_arns,
+    "To find what is managed of a role's own policies, and to tell what still gives it access to the "
+    "bucket.",
+)
+_READ_MANAGED_POLICIES_LEFT = Statement(
+    "ReadManagedPolicies",
+    ("iam:GetPolicy", "iam:GetPolicyVersion"),
+    Scope.managed_policy_arns,
+    "To tell what still gives a role access to the bucket.",
+    "Always. A warning then says that it is not known.",
 )
 _LIST_INSTANCE_PROFILES = Statement(
     "ListInstanceProfiles",
@@ -269,6 +284,8 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
     ),
     "offboard": (
         _READ_ROLES,
+        _READ_WHAT_IS_LEFT,
+        _READ_MANAGED_POLICIES_LEFT,
         _READ_INSTANCE_PROFILES,
         _LIST_INSTANCE_PROFILES_OF_ROLE,
         _LIST_RUNNING_INSTANCES,

@@ -356,7 +356,6 @@ SCENES: dict[str, Scene] = {
 FOR_MANY_CLOUDS = {
     "audit": {"s3:ListBuckets"},
     "onboard": {"iam:GetAccountAuthorizationDetails"},
-    "offboard": {"iam:GetAccountAuthorizationDetails"},
 }
 
 # --- with exactly their policies ------------------------------------------------------------------
