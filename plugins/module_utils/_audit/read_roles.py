@@ -108,7 +108,9 @@ def _wanted(params: t.Mapping[str, t.Any]) -> t.Iterator[_Named]:
     for text in params.get("further_roles") or []:
         role = parse_role(text, "further_roles")
         if role not in of_groups.values():
-            yield _Named(str(role), role.name, ["further_roles"], is_wanted=True)
+            yield _Named(
+                str(role), role.name, ["further_roles or cloud_iam_mapping_rules"], is_wanted=True
+            )
 
 
 def _live(cloud: CloudReader) -> t.Iterator[_Named]:

@@ -30,6 +30,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     LiveBucketPolicy,
     merged_planners,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    EITHER,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (
     ComputeConfigModule,
 )
@@ -138,6 +141,30 @@ class BucketPolicy(Resource):
         store = modules[0].store(roles, self._existing)
         planners = merged_planners([module.planner(store) for module in modules])
         return PolicyReconciler(store, planners, _cloud_ids(clouds))
+
+    def contradictions(self) -> dict[Cloud, TaskError]:
+        """The clouds that give one role this bucket in different ways: each would take away what the
+        other one grants.
+        """
+        ways: dict[str, dict[tuple[str, str | None], list[Cloud]]] = {}
+        for cloud in self.clouds:
+            for settings in self.wants_of([cloud]):
+                way = settings.bucket_grant, settings.bucket_policy_arn
+                if self.state == "present" and settings.bucket_grant != EITHER:
+                    role = folded_role_name(str(settings.role))
+                    ways.setdefault(role, {}).setdefault(way, []).append(cloud)
+        found: dict[Cloud, TaskError] = {}
+        for role, by_way in ways.items():
+            clouds = [cloud for sharing in by_way.values() for cloud in sharing]
+            if len(by_way) > 1:
+                names = summarize_names([cloud.name for cloud in clouds])
+                error = InputError(
+                    f"{names} give role {role} the same bucket in different ways: they differ in "
+                    "cloud_iam_bucket_grant or cloud_iam_bucket_policy_arn.",
+                    "Set both to the same for these clouds.",
+                )
+                found |= dict.fromkeys(clouds, error)
+        return found
 
     def joined(self, others: t.Sequence[Resource]) -> Resource:
         """With the roles that were read by the connection of each."""

@@ -319,6 +319,38 @@ def test_a_profile_has_one_role(services: Services) -> None:
     assert errors(clouds) == dict.fromkeys("ab", message)
 
 
+SHARED_ROLE = {"bucket": "data", "role": "ray"}
+ARN_OF_POLICY = f"arn:aws:iam::{ACCOUNT}:policy/data"
+WAYS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], bool]] = {
+    "two": ({"bucket_grant": "role_policy"}, {"bucket_grant": "bucket_policy"}, True),
+    "two policies of the role": (
+        {"bucket_grant": "role_policy"},
+        {"bucket_grant": "role_policy", "bucket_policy_arn": ARN_OF_POLICY},
+        True,
+    ),
+    "one": ({"bucket_grant": "role_policy"}, {"bucket_grant": "role_policy"}, False),
+    "one, and any": ({"bucket_grant": "role_policy"}, {}, False),
+    "two, of two roles": (
+        {"bucket_grant": "role_policy"},
+        {"bucket_grant": "bucket_policy", "role": "other"},
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WAYS)
+def test_a_role_gets_a_bucket_in_one_way(services: Services, case: str) -> None:
+    """Else each cloud would take away in each run what the other one grants."""
+    one, other, is_refused = WAYS[case]
+    clouds = [cloud_of("a", **SHARED_ROLE, **one), cloud_of("b", **{**SHARED_ROLE, **other})]
+    assert grouped(services, BUCKET, clouds) == ([] if is_refused else [["a", "b"]])
+    message = (
+        "a, b give role ray the same bucket in different ways: they differ in "
+        "cloud_iam_bucket_grant or cloud_iam_bucket_policy_arn."
+    )
+    assert errors(clouds) == (dict.fromkeys("ab", message) if is_refused else {})
+
+
 CONFIG_1 = {"cloud_id": "cld_1", "compute_config": "c"}
 CONTRADICTIONS: dict[str, tuple[dict[str, t.Any], str, str]] = {
     "content": ({"compute_config_spec": {"zones": ["b"]}}, "cloud_iam_compute_config_spec", ""),
