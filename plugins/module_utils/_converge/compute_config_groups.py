@@ -77,7 +77,7 @@ class Profiles:
         """Whether the profile of a level is one that was set there, by either kind of ARN or by
         name.
         """
-        return any(same_profile(profile, arn) for arn in {self.arn, self.arn_of(group)})
+        return any(same_profile(profile, arn) for arn in (self.arn, self.arn_of(group)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1174,7 +1174,10 @@ def test_further_roles_get_the_checks_of_the_role(in_sync: Sandbox, run_module: 
     }
     assert found["ray-gone"]["arn"] is None
     rule = f"of the Cloud IAM mapping of vm-aws-{REGION}"
-    assert found["ray-job"]["named_by"] == ["further_roles", f"rule 5 {rule}"]
+    assert found["ray-job"]["named_by"] == [
+        "further_roles or cloud_iam_mapping_rules",
+        f"rule 5 {rule}",
+    ]
     checks = {check["id"]: check for check in result["checks"]}
     assert checks["trust_ec2"]["status"] == "fail"
     assert (

@@ -38,7 +38,12 @@ ONBOARDING_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ONBOARDING_ROLE}"
 # What each module is given beside the role.
 MODULES: dict[str, t.Callable[[str], Json]] = {
     "iam_trust_ec2": lambda role: {"role": role},
-    "s3_cloud_access": lambda role: {"roles": [role], "bucket": CLOUD.bucket_name},
+    # The control-plane role has the bucket by its own policy already.
+    "s3_cloud_access": lambda role: {
+        "roles": [role],
+        "bucket": CLOUD.bucket_name,
+        "grant": "bucket_policy",
+    },
     "compute_config_profile": lambda role: {
         "role": role,
         "cloud_id": CLOUD.cloud_id,

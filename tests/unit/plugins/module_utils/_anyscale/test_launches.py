@@ -46,7 +46,7 @@ def version(name: str, state: str, config_id: t.Any = CONFIG) -> Json:
 
 # By case: the kind, a row of it, and what it is: state, compute config, version; else the key of
 # the wrong form.
-Expected = list[tuple[str, str | None, str | None]] | str
+Expected: t.TypeAlias = "list[tuple[str, str | None, str | None]] | str"
 ROWS: dict[str, tuple[str, Json, Expected]] = {
     "a cluster": (
         "cluster",
