@@ -51,8 +51,9 @@ description:
     C(cloud_iam_bucket), C(cloud_iam_role) (from the fleet file, else the ARN of the registered
     role, else the name of the role that Anyscale creates), and those of the fleet file. Hosts of
     other than primary resources have C(cloud_iam_manage_compute_config=false), because a compute
-    config belongs to the cloud and is converged by the host of the primary resource, and
-    C(cloud_iam_mapping_resource), because each resource has a Cloud IAM mapping of its own."
+    config belongs to the cloud and is converged by the host of the primary resource. They have
+    C(cloud_iam_mapping_resource), because each resource has a Cloud IAM mapping of its own, which
+    its host converges with C(cloud_iam_assign=iam_mapping)."
   - "B(Facts): C(anyscale_cloud_id), C(anyscale_cloud_name), C(anyscale_resource_id),
     C(anyscale_resource_name), C(anyscale_is_default_resource), C(anyscale_account_id),
     C(anyscale_region), C(anyscale_bucket), C(anyscale_default_role_arn),

@@ -22,7 +22,10 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     anyscale_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_account_id
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    folded_role_name,
+    parse_account_id,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
 )
@@ -98,6 +101,7 @@ class CloudSettings:
     manage_trust: bool = _field("bool", True)
     manage_bucket_access: bool = _field("bool", True)
     manage_compute_config: bool = _field("bool", True)
+    manage_iam_mapping: bool = _field("bool", True)
     manage_pass_role: bool = _field("bool", False)
     check_launches: bool = _field("bool", False)
     acknowledged: list[Json] | None = _field("list", elements="dict")  # noqa: RUF009
@@ -120,9 +124,14 @@ class CloudSettings:
 
     @property
     def further_roles(self) -> list[str]:
-        """The roles besides the cloud's own that its clusters may run with, by name or ARN."""
-        found = named_roles(self.assign, self.mapping_rules, self.node_group_roles)
-        return [role for role in found if role != self.role]
+        """The roles besides the cloud's own that its clusters may run with, by name or ARN. One that
+        is named in several ways is one role.
+        """
+        own = folded_role_name(self.role or "")
+        found: dict[str, str] = {}
+        for role in named_roles(self.assign, self.mapping_rules, self.node_group_roles):
+            found.setdefault(folded_role_name(role), role)
+        return [role for name, role in found.items() if name != own]
 
     @property
     def offboards_own_role(self) -> bool:

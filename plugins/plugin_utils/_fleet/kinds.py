@@ -344,7 +344,7 @@ class IamMapping(_SameForAll):
 
     def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The cloud, and its resource if it is not the primary one."""
-        _require(settings, "cloud_id", switch="manage_compute_config")
+        _require(settings, "cloud_id", switch="manage_iam_mapping")
         return settings.cloud_id, settings.mapping_resource
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:

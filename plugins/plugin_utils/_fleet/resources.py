@@ -91,16 +91,19 @@ class Cloud:
     def manages(self, stage: str, state: str) -> bool:
         """Whether its variables want something of the kind of resource."""
         settings = self.settings
+        # A compute config is of the cloud, a mapping of the resource that the host is.
         is_mapped = settings.assign == IAM_MAPPING
+        by_mapping = is_mapped and settings.manage_iam_mapping
+        by_config = not is_mapped and settings.manage_compute_config
         if stage in OF_BUCKET:
             return settings.manage_bucket_access and stage in bucket_stages_of(settings, state)
         return {
             TRUST: settings.manage_trust,
             # With state absent it is only read, for the ARN in the compute config.
-            PROFILE: settings.manage_compute_config and not (is_mapped and state == "absent"),
+            PROFILE: by_config or (by_mapping and state == "present"),
             PASS_ROLE: settings.manage_pass_role,
-            CONFIG: settings.manage_compute_config and not is_mapped,
-            MAPPING: settings.manage_compute_config and is_mapped,
+            CONFIG: by_config,
+            MAPPING: by_mapping,
         }[stage]
 
     def wants(self, stage: str, state: str) -> list[CloudSettings]:

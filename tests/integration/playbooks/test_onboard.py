@@ -414,6 +414,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "cloud_iam_manage_trust",
             "cloud_iam_manage_bucket_access",
             "cloud_iam_manage_compute_config",
+            "cloud_iam_manage_iam_mapping",
             "cloud_iam_manage_pass_role",
             "cloud_iam_prune_dangling_principals",
             "cloud_iam_backup",

@@ -232,6 +232,7 @@ EVERYTHING: Json = {
     "cloud_iam_arn_kind": "role",
     "cloud_iam_dest": "~/config.yml",
     "cloud_iam_publish": False,
+    "cloud_iam_manage_iam_mapping": False,
     "cloud_iam_manage_pass_role": True,
     "cloud_iam_check_launches": True,
     "cloud_iam_bucket_grant": "role_policy",
@@ -270,6 +271,7 @@ CASES: dict[str, Json] = {
     "a mapping": {
         **EVERYTHING,
         "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_manage_iam_mapping": True,
         "cloud_iam_mapping_rules": [
             {"selector": f"project={role}", "role": role} for role in ("ray-a", "ray-b", "ray-a")
         ],
@@ -282,6 +284,31 @@ CASES: dict[str, Json] = {
         "cloud_iam_mapping_resource": "vm-aws-us-west-2",
         "cloud_iam_mapping_rules": [{"selector": "project=x", "role": "ray-a"}],
         "cloud_iam_mapping_state": "replaced",
+    },
+    "a mapping with the cloud's role, named in other ways": {
+        **NAMES,
+        "cloud_iam_role": "arn:aws:iam::123456789012:role/teams/Ray.a",
+        "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_mapping_rules": [
+            {"selector": f"project={number}", "role": role}
+            for number, role in enumerate(("ray.a", "Ray.a", "arn:aws:iam::123456789012:role/r"))
+        ],
+    },
+    "a mapping with roles whose names are parts of the cloud's": {
+        **NAMES,
+        "cloud_iam_role": "Ray.a",
+        "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_mapping_rules": [
+            {"selector": f"project={number}", "role": role}
+            for number, role in enumerate(("a", "my-Ray.a", "Rayxa", "Ray.a2"))
+        ],
+    },
+    "a mapping of a resource that is not primary": {
+        **NAMES,
+        "cloud_iam_assign": "iam_mapping",
+        "cloud_iam_manage_compute_config": False,
+        "cloud_iam_mapping_resource": "vm-aws-us-west-2",
+        "cloud_iam_mapping_rules": [{"selector": "project=x", "role": "ray-a"}],
     },
     "a mapping of all clusters": {
         **NAMES,
@@ -298,7 +325,7 @@ CASES: dict[str, Json] = {
     },
     **{
         f"without {switch}": {**NAMES, f"cloud_iam_manage_{switch}": False}
-        for switch in ("trust", "bucket_access", "compute_config")
+        for switch in ("trust", "bucket_access", "compute_config", "iam_mapping")
     },
     "an account ID without quotes": {**NAMES, "cloud_iam_account_id": 123456789012},
     "variables that are null": {

@@ -236,6 +236,25 @@ def test_a_cloud_has_only_the_parts_that_it_wants(
     assert set(stages_of(clouds[1])) == set(STAGES)
 
 
+@pytest.mark.parametrize(
+    ("switches", "stages"),
+    [
+        ({}, {"instance_profile", "iam_mapping"}),
+        ({"manage_compute_config": False}, {"instance_profile", "iam_mapping"}),
+        ({"manage_iam_mapping": False}, set()),
+    ],
+    ids=["by default", "of a resource that is not primary", "switched off"],
+)
+def test_a_mapping_is_of_the_resource_and_a_compute_config_of_the_cloud(
+    tmp_path: Path, switches: dict[str, bool], stages: set[str]
+) -> None:
+    """So each has a switch of its own."""
+    cloud = cloud_of("a", tmp_path, **switches, **FURTHER["of the rules of a mapping"])
+    engine_of(World(), stages=["instance_profile", "compute_config", "iam_mapping"]).plan([cloud])
+    assert failures([cloud]) == {}
+    assert set(stages_of(cloud)) == stages
+
+
 def test_a_cloud_without_a_role_has_the_registered_one(tmp_path: Path) -> None:
     """Which a cloud without a registered one has not, and fails alone."""
     world, clouds = World(), [cloud_of(name, tmp_path, role=None) for name in ("a", "b")]

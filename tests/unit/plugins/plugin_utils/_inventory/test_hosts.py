@@ -443,6 +443,7 @@ class TestVariables:
         hosts, _messages = made([row("speech", resource(), resource(**EAST))])
         east = hosts["speech.east"].variables
         assert east["cloud_iam_mapping_resource"] == east["anyscale_resource_id"]
+        assert "cloud_iam_manage_iam_mapping" not in east
         assert "cloud_iam_mapping_resource" not in hosts["speech"].variables
 
     def test_rules_of_many_clouds_are_written_once(self) -> None:
