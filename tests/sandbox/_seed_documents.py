@@ -246,6 +246,11 @@ def compute_config(cloud: Cloud) -> Json | None:
             _profile(cloud.instance_profile_arn),
             {**gpu_worker, "advanced_configurations_json": disk},
         ),
+        "worker_of_another_role": _request(
+            cloud,
+            _profile(cloud.instance_profile_arn),
+            {**gpu_worker, "advanced_configurations_json": _profile(other)},
+        ),
     }
     return states[cloud.compute_config]
 

@@ -27,6 +27,15 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ALLOW, ONB
 
 Json = dict[str, t.Any]
 BIN = Path(sys.executable).parent
+_OF_ROLE = (
+    "iam_trust_ec2",
+    "s3_cloud_access",
+    "iam_instance_profile",
+    "iam_pass_role",
+    "compute_config_profile",
+    "cloud_iam_mapping",
+    "ansible.builtin.fail",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,14 +84,19 @@ class Run:
         return t.cast("list[str]", summary["lines"])
 
     def tasks_of_role(self, host: str) -> list[Json]:
-        """The results of the tasks of the role cloud_iam for a host, without skipped ones."""
-        modules = ("iam_trust_ec2", "s3_cloud_access", "compute_config_profile")
-        return [
+        """The results of the tasks of the role cloud_iam for a host, without skipped ones; of a task
+        with a loop, those of its items.
+        """
+        tasks = [
             result
             for found, action, result, _name in self.results
-            if found == host
-            and action.removeprefix("rayfleet.anyscale.") in modules
-            and not result.get("skipped")
+            if found == host and action.removeprefix("rayfleet.anyscale.") in _OF_ROLE
+        ]
+        return [
+            result
+            for task in tasks
+            for result in task.get("results", [task])
+            if not result.get("skipped")
         ]
 
     def reasons(self, host: str) -> set[str]:

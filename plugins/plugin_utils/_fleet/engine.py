@@ -62,6 +62,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
+    MAPPING,
     OF_BUCKET,
     PROFILE,
     STAGES,
@@ -181,7 +182,7 @@ class Engine:
             refuse_other_account(parse_role(role, variable), settings.account_id, variable)
         if settings.role is not None:
             return
-        if settings.assign == IAM_MAPPING and settings.mapping_rules is None:
+        if self._plans(MAPPING, cloud) and settings.mapping_rules is None:
             raise InputError(
                 "Neither cloud_iam_mapping_rules nor cloud_iam_role is set.",
                 "Set the rules of the Cloud IAM mapping, or the role that all clusters get by it.",
@@ -189,6 +190,10 @@ class Engine:
         if self._state == "present" or settings.offboards_own_role:
             role = self._services.default_role(settings, cloud.registered_role)
             cloud.settings = dataclasses.replace(settings, role=role)
+
+    def _plans(self, stage: str, cloud: Cloud) -> bool:
+        """Whether the run is to converge something of a kind for a cloud."""
+        return cloud.manages(stage, self._state) and stage in {kind.stage for kind in self._kinds}
 
     def _plan_resource(self, resource: Resource) -> None:
         """Load a resource, and plan what each of its clouds wants of it."""

@@ -255,6 +255,17 @@ def test_a_mapping_is_of_the_resource_and_a_compute_config_of_the_cloud(
     assert set(stages_of(cloud)) == stages
 
 
+@pytest.mark.parametrize("stages", [["trust"], ["iam_mapping"]], ids=["trust", "the mapping"])
+def test_a_rule_for_all_clusters_needs_a_role(tmp_path: Path, stages: list[str]) -> None:
+    """Which the operator names. What is not converged needs none."""
+    cloud = cloud_of("a", tmp_path, role=None, assign="iam_mapping")
+    cloud.registered_role = arn_of("default")
+    engine_of(World(), stages=stages).plan([cloud])
+    refused = failures([cloud]).get("a", "")
+    needs_one = stages == ["iam_mapping"]
+    assert refused.startswith("Neither cloud_iam_mapping_rules nor") is needs_one
+
+
 def test_a_cloud_without_a_role_has_the_registered_one(tmp_path: Path) -> None:
     """Which a cloud without a registered one has not, and fails alone."""
     world, clouds = World(), [cloud_of(name, tmp_path, role=None) for name in ("a", "b")]
