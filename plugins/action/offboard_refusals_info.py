@@ -95,7 +95,7 @@ class ActionModule(FleetAction):
         left = [name for name in selected if name not in refused]
         may_run = {name for name in left if _mode(hosts, name) == _WARN}
         in_use = _in_use(hosts, left)
-        running = {name: _running(clouds[name].role, use) for name, use in in_use.items()}
+        running = {name: _running(clouds[name].named, use) for name, use in in_use.items()}
         return {
             "refused": {
                 **refused,
@@ -149,14 +149,15 @@ def _in_use(hosts: HostVariables, names: t.Sequence[str]) -> dict[str, InUse]:
         return dict(zip(settings, pool.map(use.of, settings.values()), strict=True))
 
 
-def _running(role: str, found: InUse) -> str:
-    """Why a cloud whose role is in use is not offboarded; empty if nothing is known to use it."""
+def _running(roles: t.Sequence[str], found: InUse) -> str:
+    """Why a cloud of which a role is in use is not offboarded; empty if nothing is known to use it."""
     if not found.running:
         return ""
+    names = summarize_names(roles) or "the role"
     return (
-        f"{found.running} still run with {role or 'the role'}, and would lose its access. Terminate "
-        f"them, or start them again with another role. To offboard the role all the same, set "
-        f"{_RUNNING}={_WARN} for this cloud."
+        f"{found.running} still run with {'one of ' if len(roles) > 1 else ''}{names}, and would lose "
+        "their access. Terminate them, or start them again with another role. To offboard the cloud "
+        f"all the same, set {_RUNNING}={_WARN} for it."
     )
 
 

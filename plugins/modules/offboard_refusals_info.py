@@ -24,13 +24,15 @@ description:
   - The variables C(offboard_default_role) and C(offboard_shared_role) of a host allow its cloud's
     default role, and a role that other clouds need, to be taken away. What another cloud is
     registered with is no veto.
-  - A cloud is refused also while something still runs with its role and would lose its access, that
-    is active launches (clusters, services, jobs, schedules and workspaces) whose compute config gives
-    any node group the role, and running instances whose instance profile holds the role. If the
-    variable C(offboard_running) of the host is V(warn), there is a warning instead.
+  - A cloud is refused also while something still runs with a role that is offboarded with it, its own
+    or one of a node group or of a rule, and would lose its access, that is active launches (clusters,
+    services, jobs, schedules and workspaces) whose compute config gives any node group the role, and
+    running instances whose instance profile holds the role. If the variable C(offboard_running) of
+    the host is V(warn), there is a warning instead.
   - This is asked only of hosts in O(hosts) that are not refused already, with the role's session and
-    up to 16 hosts at a time. It costs about twelve calls for each cloud, and one for each compute
-    config in use, of which at most 200 are read, as of each kind of launch.
+    up to 16 hosts at a time. It costs about twelve calls for each cloud, two for each role besides the
+    first, of which at most 50 are read, and one for each compute config in use, of which at most 200
+    are read, as of each kind of launch.
   - What could not be found out, for example without C(ec2:DescribeInstances) or where it depends on the
     rule of the Cloud IAM mapping that a workload matches, refuses nothing, because it would never end
     for a caller without that permission. There is a warning with the reason. With

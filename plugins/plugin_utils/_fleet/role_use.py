@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether anything still runs with the role that a cloud is to lose: its active launches and its
+"""Whether anything still runs with the roles that a cloud is to lose: its active launches and its
 running instances.
 
 This plugin util is private to the collection.
@@ -49,8 +49,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 
+# Of each role, IAM is asked twice.
+_MOST_ROLES = 50
+
+
 class InUse(t.NamedTuple):
-    """What runs with the role, as a sentence, and why there may be more; empty texts for neither."""
+    """What runs with the roles, as a sentence, and why there may be more; empty texts for neither."""
 
     running: str = ""
     unknown: str = ""
@@ -65,18 +69,43 @@ class RoleUse:
         self._clients = SharedClients(configs_wanted=clouds)
 
     def of(self, settings: CloudSettings) -> InUse:
-        """What runs with the role of a cloud. An error leaves it unknown."""
+        """What runs with the roles that a cloud is to lose. An error leaves it unknown."""
+        wanted = as_offboarded(settings)
+        if wanted is None:
+            return InUse()
         try:
             if settings.cloud_id is None:
                 raise InputError("cloud_iam_cloud_id is not set.", "Set it to the cloud's ID.")
             module = CloudLaunchesModule(
-                _options(settings),
+                {**wanted, "limit": DEFAULT_LIMIT, "active_only": True, "aws": True},
                 self._sessions.session,
                 self._clients.client if settings.publish else _not_asked,
             )
-            return in_use(module.facts())
+            found = in_use(module.facts())
         except TaskError as error:
             return InUse(unknown=error.failure()["msg"])
+        unread = len(settings.further_roles) - _MOST_ROLES
+        if unread > 0:
+            return found._replace(unknown=f"{unread} of its roles were not read. {found.unknown}")
+        return found
+
+
+def as_offboarded(settings: CloudSettings) -> dict[str, t.Any] | None:
+    """The options of the module cloud_launches_info for the roles that a cloud is to lose, up to so
+    many; ``None`` if it loses none. The default role of a cloud with rules is not among them.
+    """
+    further = settings.further_roles[:_MOST_ROLES]
+    if settings.offboards_own_role:
+        groups = {
+            group: role
+            for group, role in (settings.node_group_roles or {}).items()
+            if role == settings.role or role in further
+        }
+        return {**settings.info_options(), "node_group_roles": groups or None}
+    if not further:
+        return None
+    of_first = settings.for_further_role(further[0]).info_options()
+    return {**of_first, "further_roles": further[1:]}
 
 
 def in_use(facts: Facts) -> InUse:
@@ -137,11 +166,6 @@ def _instances_text(instances: t.Iterable[Judged]) -> str:
     regions = collections.Counter(one.facts["region"] for one in used)
     places = ", ".join(f"{count} in {region}" for region, count in sorted(regions.items()))
     return f"{len(used)} instances ({places})"
-
-
-def _options(settings: CloudSettings) -> dict[str, t.Any]:
-    """The options of the module cloud_launches_info."""
-    return {**settings.info_options(), "limit": DEFAULT_LIMIT, "active_only": True, "aws": True}
 
 
 def _not_asked(_params: t.Mapping[str, t.Any]) -> AnyscaleClient | None:

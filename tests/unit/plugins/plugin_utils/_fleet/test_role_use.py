@@ -14,7 +14,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Fact,
     not_applicable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import in_use
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import (
+    as_offboarded,
+    in_use,
+)
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
     OTHER_PROFILE,
     PROFILE,
@@ -92,3 +98,47 @@ def test_role_in_use(changes: Json, used: str, words: str) -> None:
     assert found.running == used
     assert words in found.unknown
     assert bool(found.unknown) == bool(words)
+
+
+RULES = [{"selector": f"project=p{number}", "role": f"ray-{number}"} for number in range(60)]
+MAPPED_TO: Json = {"assign": "iam_mapping", "mapping_rules": RULES[:2]}
+# By case: the variables of a cloud, and the roles that it is to lose, the first of all clusters.
+LOST: dict[str, tuple[Json, list[str]]] = {
+    "its own": ({"role": "ray"}, ["ray"]),
+    "the registered one": ({}, [""]),
+    "those of node groups": (
+        {"role": "ray", "node_group_roles": {"gpu": "ray-gpu", "cpu": "ray"}},
+        ["ray", "ray-gpu"],
+    ),
+    "those of rules, not the cloud's own": ({"role": "ray", **MAPPED_TO}, ["ray-0", "ray-1"]),
+    "those of rules, of which one is for the cloud's own": (
+        {"role": "ray-0", **MAPPED_TO},
+        ["ray-1"],
+    ),
+    "none, where the only rule is for the cloud's own": (
+        {"role": "ray-0", **MAPPED_TO, "mapping_rules": RULES[:1]},
+        [],
+    ),
+    "its own, which a rule gives all clusters": ({"role": "ray", "assign": "iam_mapping"}, ["ray"]),
+    "those of very many rules": (
+        {"assign": "iam_mapping", "mapping_rules": RULES},
+        [f"ray-{number}" for number in range(50)],
+    ),
+    "those of very many node groups": (
+        {"role": "ray", "node_group_roles": {rule["role"]: rule["role"] for rule in RULES}},
+        ["ray", *(f"ray-{number}" for number in range(50))],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_the_roles_that_a_cloud_is_to_lose(case: str) -> None:
+    """Of which something may run with each."""
+    variables, roles = LOST[case]
+    found = as_offboarded(CloudSettings("123456789012", **variables))
+    if found is None:
+        assert roles == []
+        return
+    groups = (found["node_group_roles"] or {}).values()
+    named = [found["role"] or "", *groups, *(found["further_roles"] or ())]
+    assert list(dict.fromkeys(named)) == roles
