@@ -33,6 +33,14 @@ _S3_ACTIONS = {
 # these counts.
 _KINDS = {"InstanceProfileName": "instance-profile", "RoleName": "role", "UserName": "user"}
 _EC2 = {"iam:passedtoservice": "ec2.amazonaws.com"}
+# Of these, AWS documents the condition keys of the role's boundary and of the policy.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_identityandaccessmanagement.html
+_ON_POLICIES_OF_ROLES = (
+    "AttachRolePolicy",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+)
 
 
 def permissions_of(call: AwsCall) -> list[Permission]:
@@ -41,7 +49,7 @@ def permissions_of(call: AwsCall) -> list[Permission]:
         return []
     if call.service == "s3":
         return [Permission(f"s3:{_S3_ACTIONS.get(call.operation, call.operation)}", _s3_arn(call))]
-    permission = Permission(f"{call.service}:{call.operation}", _arn(call))
+    permission = Permission(f"{call.service}:{call.operation}", _arn(call), _keys(call))
     if call.operation == "AddRoleToInstanceProfile":
         return [permission, Permission(PASS_ROLE, _named_arn(call, "RoleName"), _EC2)]
     return [permission]
@@ -56,6 +64,23 @@ def _arn(call: AwsCall) -> str:
     """A star where AWS cannot limit the operation to anything."""
     named = next((parameter for parameter in _KINDS if parameter in call.parameters), None)
     return _named_arn(call, named) if named else call.resource or "*"
+
+
+def _keys(call: AwsCall) -> dict[str, str]:
+    """The condition keys of the request."""
+    if call.service != "iam" or call.operation not in _ON_POLICIES_OF_ROLES:
+        return {}
+    roles = iam_backends[call.account_id][PARTITION].roles.values()
+    boundaries = (
+        role.permissions_boundary_arn
+        for role in roles
+        if role.name == call.parameters.get("RoleName")
+    )
+    keys = {
+        "iam:permissionsboundary": next(boundaries, None),
+        "iam:policyarn": call.parameters.get("PolicyArn"),
+    }
+    return {name: value for name, value in keys.items() if value}
 
 
 def _named_arn(call: AwsCall, parameter: str) -> str:

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Identity-based policies: whether one gives a permission, as IAM decides that. Of the operators of
-conditions, one is known.
+conditions, two are known.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Docu
 ALLOW, DENY = "Allow", "Deny"
 
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
-_OPERATORS = {"StringEquals"}
 
 
 class Permission(t.NamedTuple):
@@ -36,7 +36,7 @@ def check(document: t.Any) -> None:
     an element was ignored.
     """
     for statement in as_list(document["Statement"]):
-        unknown = set(statement) - _ELEMENTS | set(statement.get("Condition", {})) - _OPERATORS
+        unknown = set(statement) - _ELEMENTS | set(statement.get("Condition", {})) - set(_OPERATORS)
         if unknown or not {"Effect", "Action", "Resource"} <= set(statement):
             raise ValueError(
                 "The sandbox cannot judge a statement with "
@@ -76,9 +76,21 @@ def _matches(pattern: str, text: str) -> bool:
 
 def _is_met(condition: Document, keys: t.Mapping[str, str]) -> bool:
     """A key that the request does not have meets no condition."""
-    wanted = [
-        (key.lower(), as_list(values))
-        for block in condition.values()
+    return all(
+        key.lower() in keys
+        and any(_OPERATORS[operator](value, keys[key.lower()]) for value in as_list(values))
+        for operator, block in condition.items()
         for key, values in block.items()
-    ]
-    return all(keys.get(key) in values for key, values in wanted)
+    )
+
+
+def _is_arn_like(pattern: str, arn: str) -> bool:
+    """Each of the six components is compared by itself."""
+    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    return len(patterns) == len(parts) and all(map(_matches, patterns, parts))
+
+
+_OPERATORS: dict[str, t.Callable[[str, str], bool]] = {
+    "StringEquals": str.__eq__,
+    "ArnLike": _is_arn_like,
+}

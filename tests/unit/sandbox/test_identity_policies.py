@@ -104,6 +104,25 @@ def test_a_condition_is(keys: Json, expected: str | None) -> None:
     )
 
 
+PATTERNS: dict[str, tuple[str, str | None]] = {
+    "the ARN": (f"{IAM}policy/data-access", "Allow"),
+    "a pattern": (f"{IAM}policy/data-*", "Allow"),
+    "another policy": (f"{IAM}policy/data", None),
+    "a star for an account": ("arn:aws:iam::*:policy/data-access", "Allow"),
+    "a star across colons": ("arn:aws:*:policy/data-access", None),
+    "a star for it all": ("*", None),
+}
+
+
+@pytest.mark.parametrize(("pattern", "expected"), PATTERNS.values(), ids=PATTERNS)
+def test_an_arn_is_like(pattern: str, expected: str | None) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""
+    condition = {"ArnLike": {"iam:PolicyARN": ["x", pattern]}}
+    document = policy(allow("iam:AttachRolePolicy", Condition=condition))
+    keys = {"iam:policyarn": f"{IAM}policy/data-access"}
+    assert effect(document, Permission("iam:AttachRolePolicy", ROLE, keys)) == expected
+
+
 NOT_JUDGED: dict[str, Json] = {
     "another operator": allow(Condition={"StringLike": {"iam:PassedToService": "ec2.*"}}),
     "NotAction": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"},
@@ -287,6 +306,51 @@ def test_a_role_is_put_into_a_profile_by_whom_may_pass_it(
     parameters = {"InstanceProfileName": "Team-a", "RoleName": "Team-a"}
     message = refusal(aws("iam").add_role_to_instance_profile, parameters)
     assert (f"iam:PassRole on resource: {ROLE} because" in message) != may_pass
+
+
+BOUNDARY = f"{IAM}policy/boundary"
+OF_BOUNDARY = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
+OF_POLICY = {"ArnLike": {"iam:PolicyARN": [MANAGED]}}
+ITS_DOCUMENT = {**ITS_POLICY, "PolicyDocument": json.dumps(policy(allow()))}
+# Of writes to the policies of a role: the call, the condition, and whether they are allowed without and
+# with the boundary.
+WRITES: dict[str, tuple[str, Json, Json, tuple[bool, bool]]] = {
+    "an inline policy": ("PutRolePolicy", ITS_DOCUMENT, OF_BOUNDARY, (False, True)),
+    "an inline policy that goes": ("DeleteRolePolicy", ITS_POLICY, OF_BOUNDARY, (False, True)),
+    "an attached policy": (
+        "AttachRolePolicy",
+        {"RoleName": "Team-a", "PolicyArn": MANAGED},
+        {**OF_POLICY, **OF_BOUNDARY},
+        (False, True),
+    ),
+    "another attached policy": (
+        "AttachRolePolicy",
+        {"RoleName": "Team-a", "PolicyArn": f"{MANAGED}2"},
+        {**OF_POLICY, **OF_BOUNDARY},
+        (False, False),
+    ),
+    "a detached policy": (
+        "DetachRolePolicy",
+        {"RoleName": "Team-a", "PolicyArn": MANAGED},
+        OF_POLICY,
+        (True, True),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRITES)
+def test_policies_of_roles_are_written_under_conditions(
+    furnished: Sandbox, aws: t.Any, case: str
+) -> None:
+    operation, parameters, condition, expected = WRITES[case]
+    iam = furnished.client("iam", ACCOUNT)
+    iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(policy(allow())))
+    statement = allow(f"iam:{operation}", ROLE, Condition=condition)
+    furnished.settings(identity_policies={ACCOUNT: policy(statement)})
+    call = getattr(aws("iam"), xform_name(operation))
+    without = refusal(call, parameters) == ""
+    iam.put_role_permissions_boundary(RoleName="Team-a", PermissionsBoundary=BOUNDARY)
+    assert (without, refusal(call, parameters) == "") == expected
 
 
 ASSUMING: dict[str, tuple[Json, str, bool]] = {
