@@ -29,6 +29,12 @@ _CALLER_ACCOUNT, _CLOUD_ACCOUNT = "111111111111", "123456789012"
 _CALLER = f"arn:aws:iam::{_CALLER_ACCOUNT}:role/automation"
 _ONBOARDING_ROLE = "arn:aws:iam::*:role/anyscale-onboarding"
 _EXTERNAL_ID = "b6b9a6c0"
+# How the options of the lookup are set that a statement depends on.
+_SETTINGS = {
+    "role_policies": "``role_policies=true``",
+    "bucket_policies": "``bucket_policies``",
+    "pass_role": "``pass_role=true``",
+}
 _LIST_OF_ONE = re.compile(r'\[\s+("[^"]*")\s+\]')
 
 
@@ -81,7 +87,17 @@ def _table(statements: t.Iterable[Statement]) -> str:
 
 def _row(statement: Statement) -> tuple[str, ...]:
     actions = ", ".join(f"``{action}``" for action in statement.actions)
-    return f"``{statement.sid}``", actions, statement.purpose, statement.optional_when or "Never."
+    return f"``{statement.sid}``", actions, statement.purpose, _when(statement)
+
+
+def _when(statement: Statement) -> str:
+    """When the statement can be left out, and when it is in the policy at all."""
+    if not statement.only_with:
+        return statement.optional_when or "Never."
+    settings = " or ".join(_SETTINGS[name] for name in statement.only_with)
+    optional = statement.optional_when
+    also = f" It is not needed {optional[0].lower()}{optional[1:]}" if optional else ""
+    return f"It is only there with {settings}.{also}"
 
 
 def _json(document: Document) -> str:

@@ -52,7 +52,11 @@ options:
     type: list
     elements: str
   control_plane_roles:
-    description: The roles that Anyscale assumes, in the same notation. Only V(audit) reads them.
+    description:
+      - The roles that Anyscale assumes, in the same notation. V(audit) reads them; the other playbooks
+        change them with O(pass_role=true).
+      - With O(pass_role=true), use no pattern that matches roles of other teams. Whoever may write
+        the inline policies of a role can give it every permission.
     type: list
     elements: str
     default: ["anyscale-iam-role-*"]
@@ -65,6 +69,40 @@ options:
     type: list
     elements: str
     default: ["anyscale-*"]
+  role_policies:
+    description:
+      - Whether the policy allows to write and delete inline policies of O(roles). Set it to V(true) if
+        C(cloud_iam_bucket_grant) is V(role_policy), or was, without C(cloud_iam_bucket_policy_arn).
+      - AWS cannot limit C(iam:PutRolePolicy) to one inline policy, or to what it allows, so that whoever
+        may call it can give O(roles) every permission. O(permissions_boundary) limits that.
+    type: bool
+    default: false
+    version_added: 0.9.0
+  bucket_policies:
+    description:
+      - The managed policies that the policy allows to attach to O(roles), and to detach, by their names
+        or ARNs, with the same wildcards. These are the values of C(cloud_iam_bucket_policy_arn).
+      - A name is that of a policy of the account. One that could be any policy, such as V(*), is an
+        error, and so is a wildcard in the ARN of a policy of AWS.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.9.0
+  permissions_boundary:
+    description:
+      - The ARN or the name of the permissions boundary that a role must have for its inline policies to
+        be written, and for a policy to be attached to it. The policy then has the condition
+        C(iam:PermissionsBoundary), and these calls are denied for a role without it.
+      - It has no effect without O(role_policies) and O(bucket_policies).
+    type: str
+    version_added: 0.9.0
+  pass_role:
+    description:
+      - Whether the policy allows to write and delete inline policies of O(control_plane_roles). Set it to
+        V(true) if C(cloud_iam_manage_pass_role) is V(true), or was.
+    type: bool
+    default: false
+    version_added: 0.9.0
   leave_out:
     description:
       - The Sids of statements to leave out. The documentation page describes which statements of a
@@ -101,6 +139,13 @@ EXAMPLES = r"""
       {{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='123456789012', roles=['ray-team-a'],
                 buckets=['anyscale-production-data-cld-4fxb3wsbdcq2n1p9'],
                 leave_out=['ReadInBulk']) }}
+
+- name: Print it for roles that get their buckets by an attached policy, and that Anyscale is to pass
+  ansible.builtin.debug:
+    msg: >-
+      {{ lookup('rayfleet.anyscale.iam_policy', 'onboard', account_id='123456789012', roles=['ray-team-a'],
+                bucket_policies=['anyscale-bucket-access'], permissions_boundary='cluster-boundary',
+                pass_role=true, control_plane_roles=['anyscale-iam-role-production']) }}
 
 - name: Write it to a file, for Terraform (policy = file("onboard.json"))
   ansible.builtin.copy:

@@ -25,7 +25,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 _PARTITION = re.compile(r"aws(?:-[a-z]+)*\Z")
 _NAME_WITH_PATH = re.compile(r"/?(?:[A-Za-z0-9_+=,.@*?-]+/)*[A-Za-z0-9_+=,.@*?-]+\Z")
 _BUCKET = re.compile(rf"[*?{BUCKET_NAME_CHARACTERS}]{{1,{BUCKET_NAME_LIMIT}}}\Z")
-_ARTICLES = {"role": "a role", "instance-profile": "an instance profile"}
+_ARTICLES = {
+    "role": "a role",
+    "instance-profile": "an instance profile",
+    "policy": "a managed policy",
+}
 
 # The names that `anyscale cloud setup` uses, and those of Anyscale's module for Terraform, whose
 # buckets may have names of the account's own region: anyscale-...-<account>-<region>-an.
@@ -39,6 +43,11 @@ DEFAULT_BUCKETS = ("anyscale-*",)
 class Scope:
     """The account, and patterns for names in it. Those of roles and instance profiles begin with
     their path, without the leading slash.
+
+    bucket_policies: ARNs of the managed policies that may be attached to the roles, with the same
+    wildcards. permissions_boundary: the ARN of the one that a role must have to be given policies;
+    empty for none. role_policies, pass_role: whether inline policies of the roles, and those of the
+    control-plane roles, are written.
     """
 
     account_id: str
@@ -47,17 +56,22 @@ class Scope:
     control_plane_roles: tuple[str, ...]
     instance_profiles: tuple[str, ...]
     buckets: tuple[str, ...]
+    bucket_policies: tuple[str, ...] = ()
+    permissions_boundary: str = ""
+    role_policies: bool = False
+    pass_role: bool = False
 
     def role_arns(self) -> list[str]:
         """ARNs of the roles that clusters run with."""
         return [f"{_iam(self, 'role')}{name}" for name in self.roles]
 
+    def control_plane_role_arns(self) -> list[str]:
+        """ARNs of the roles that Anyscale's control plane assumes."""
+        return [f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles]
+
     def all_role_arns(self) -> list[str]:
-        """ARNs of these roles and of those that Anyscale's control plane assumes."""
-        return [
-            *self.role_arns(),
-            *(f"{_iam(self, 'role')}{name}" for name in self.control_plane_roles),
-        ]
+        """ARNs of the roles of both kinds."""
+        return [*self.role_arns(), *self.control_plane_role_arns()]
 
     def instance_profile_arns(self) -> list[str]:
         """ARNs of the instance profiles as they are created, with the path of their role."""
@@ -92,6 +106,10 @@ def parse_scope(
     control_plane_roles: t.Sequence[str] = DEFAULT_CONTROL_PLANE_ROLES,
     instance_profiles: t.Sequence[str] | None = None,
     buckets: t.Sequence[str] = DEFAULT_BUCKETS,
+    bucket_policies: t.Sequence[str] = (),
+    permissions_boundary: str | None = None,
+    role_policies: bool = False,
+    pass_role: bool = False,
 ) -> Scope:
     """The scope for the options. Instance profiles have the names of the roles unless they are
     given.
@@ -114,6 +132,10 @@ def parse_scope(
             else _names(scope, "instance-profile", "instance_profiles", instance_profiles)
         ),
         buckets=_unique("buckets", [_bucket(scope, value) for value in buckets]),
+        bucket_policies=_managed_policies(scope, bucket_policies),
+        permissions_boundary=_boundary(scope, permissions_boundary),
+        role_policies=role_policies,
+        pass_role=pass_role,
     )
 
 
@@ -136,6 +158,41 @@ def _name(scope: Scope, kind: str, option: str, value: str) -> str:
             f"Give a name, /path/name or {_iam(scope, kind)}<path/name>. * and ? are wildcards.",
         )
     return name.removeprefix("/")
+
+
+def _managed_policies(scope: Scope, values: t.Iterable[str]) -> tuple[str, ...]:
+    """Their ARNs. By one that could be any policy, a role could be given every permission."""
+    arns = tuple(dict.fromkeys(_policy_arn(scope, "bucket_policies", value) for value in values))
+    for arn in arns:
+        owner, _slash, name = arn.partition("/")
+        is_pattern = "*" in name or "?" in name
+        if is_pattern and (owner.endswith(":aws:policy") or not name.strip("*?/")):
+            raise InputError(
+                f"bucket_policies has {arn!r}, which could be a policy like AdministratorAccess.",
+                "Name policies of AWS in full, and those of the account at least by a part of their "
+                "names.",
+            )
+    return arns
+
+
+def _boundary(scope: Scope, value: str | None) -> str:
+    """Its ARN, which the condition compares as a whole."""
+    if value is None:
+        return ""
+    arn = _policy_arn(scope, "permissions_boundary", value)
+    if "*" in arn or "?" in arn:
+        raise InputError(
+            f"permissions_boundary is {value!r}, which has a wildcard.", "Name one policy."
+        )
+    return arn
+
+
+def _policy_arn(scope: Scope, option: str, value: str) -> str:
+    """The ARN of a managed policy of the account, or of AWS."""
+    of_aws = f"arn:{scope.partition}:iam::aws:policy/"
+    if value.startswith(of_aws) and _NAME_WITH_PATH.match(value.removeprefix(of_aws)):
+        return value
+    return f"{_iam(scope, 'policy')}{_name(scope, 'policy', option, value)}"
 
 
 def _bucket(scope: Scope, value: str) -> str:

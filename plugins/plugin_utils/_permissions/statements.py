@@ -31,6 +31,7 @@ class Statement:
     """A statement of a playbook's policy.
 
     purpose: what its actions are for. optional_when: when it can be left out; empty if never.
+    only_with: the fields of the scope of which one must be set, or the policy does not have it.
     """
 
     sid: str
@@ -39,6 +40,11 @@ class Statement:
     purpose: str
     optional_when: str = ""
     condition: t.Callable[[Scope], Document] | None = None
+    only_with: tuple[str, ...] = ()
+
+    def is_in(self, scope: Scope) -> bool:
+        """Whether the policy for a scope has it."""
+        return not self.only_with or any(getattr(scope, name) for name in self.only_with)
 
     def document(self, scope: Scope) -> Document:
         """The statement of the policy document."""
@@ -48,9 +54,8 @@ class Statement:
             "Action": list(self.actions),
             "Resource": list(self.resources(scope)),
         }
-        return (
-            document if self.condition is None else {**document, "Condition": self.condition(scope)}
-        )
+        condition = self.condition(scope) if self.condition else {}
+        return {**document, "Condition": condition} if condition else document
 
 
 def policy(playbook: str, scope: Scope, leave_out: t.Collection[str] = ()) -> Document:
@@ -67,7 +72,11 @@ def policy(playbook: str, scope: Scope, leave_out: t.Collection[str] = ()) -> Do
                 f"leave_out has {sid!r}, which is not an optional statement of {playbook}.",
                 f"Its optional statements are {', '.join(optional)}.",
             )
-    kept = [statement.document(scope) for statement in statements if statement.sid not in leave_out]
+    kept = [
+        statement.document(scope)
+        for statement in statements
+        if statement.is_in(scope) and statement.sid not in leave_out
+    ]
     return {"Version": "2012-10-17", "Statement": kept}
 
 
@@ -78,6 +87,20 @@ def _everything(scope: Scope) -> t.Iterable[str]:
 
 def _passed_to_ec2(scope: Scope) -> Document:
     return {"StringEquals": {"iam:PassedToService": sorted(ec2_services(scope.partition))}}
+
+
+def _with_boundary(scope: Scope) -> Document:
+    """A role without the boundary is given no policies: it limits what they can allow."""
+    boundary = scope.permissions_boundary
+    return {"StringEquals": {"iam:PermissionsBoundary": boundary}} if boundary else {}
+
+
+def _of_these_policies(scope: Scope) -> Document:
+    return {"ArnLike": {"iam:PolicyARN": list(scope.bucket_policies)}}
+
+
+def _of_these_policies_with_boundary(scope: Scope) -> Document:
+    return {**_of_these_policies(scope), **_with_boundary(scope)}
 
 
 _READ_ROLES = Statement(
@@ -142,6 +165,65 @@ _DELETE_BUCKET_POLICIES = Statement(
     "To delete a bucket policy, because a policy cannot be without statements.",
     "In check mode, and if each bucket policy has statements that are kept.",
 )
+_DELETE_BUCKET_POLICIES_OF_MOVED_ROLES = dataclasses.replace(
+    _DELETE_BUCKET_POLICIES,
+    purpose="To delete a bucket policy that had only statements for roles which have the bucket by "
+    "policies of their own from now on.",
+    only_with=("role_policies", "bucket_policies"),
+)
+_WRITE_ROLE_POLICIES = Statement(
+    "WriteRolePolicies",
+    ("iam:PutRolePolicy",),
+    Scope.role_arns,
+    "To write a statement for the bucket into an inline policy of the role. AWS cannot limit what "
+    "else the policy allows.",
+    "In check mode, and if no inline policy changes.",
+    _with_boundary,
+    ("role_policies",),
+)
+_DELETE_ROLE_POLICIES = Statement(
+    "DeleteRolePolicies",
+    ("iam:DeleteRolePolicy",),
+    Scope.role_arns,
+    "To delete an inline policy of the role, because a policy cannot be without statements.",
+    "In check mode, and if each inline policy has statements that are kept.",
+    only_with=("role_policies",),
+)
+_ATTACH_POLICIES = Statement(
+    "AttachPolicies",
+    ("iam:AttachRolePolicy",),
+    Scope.role_arns,
+    "To attach cloud_iam_bucket_policy_arn to the role.",
+    "In check mode, and if it is attached already.",
+    _of_these_policies_with_boundary,
+    ("bucket_policies",),
+)
+_DETACH_POLICIES = Statement(
+    "DetachPolicies",
+    ("iam:DetachRolePolicy",),
+    Scope.role_arns,
+    "To detach cloud_iam_bucket_policy_arn from the role.",
+    "In check mode, and if no role loses it.",
+    _of_these_policies,
+    ("bucket_policies",),
+)
+_WRITE_CONTROL_PLANE_POLICIES = Statement(
+    "WriteControlPlanePolicies",
+    ("iam:PutRolePolicy",),
+    Scope.control_plane_role_arns,
+    "To write which roles Anyscale may pass, and which instance profiles it may read, into an inline "
+    "policy of its control-plane role.",
+    "In check mode, and if that policy does not change.",
+    only_with=("pass_role",),
+)
+_DELETE_CONTROL_PLANE_POLICIES = Statement(
+    "DeleteControlPlanePolicies",
+    ("iam:DeleteRolePolicy",),
+    Scope.control_plane_role_arns,
+    "To delete that policy, because a policy cannot be without statements.",
+    "In check mode, and if it has statements that are kept.",
+    only_with=("pass_role",),
+)
 _CREATE_INSTANCE_PROFILES = Statement(
     "CreateInstanceProfiles",
     ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile"),
@@ -171,39 +253,68 @@ _READ_MANAGED_POLICIES = Statement(
     "To read the managed policies that are attached to these roles, and their permissions "
     "boundaries.",
 )
-_UNLESS_PRIVILEGED = (
-    "With cloud_iam_allow_privileged=true. Without that, a change for a role whose policies cannot "
-    "be read is refused. A role then gets access by the bucket's policy, whatever its own policies "
-    "allow, with a warning."
+_UNLESS_NEEDED = (
+    "With cloud_iam_allow_privileged=true and cloud_iam_bucket_grant=either. A role then gets the "
+    "bucket by the bucket's policy, whatever its own policies allow, with a warning. Without the "
+    "former, a change for a role whose policies cannot be read is refused."
 )
 _READ_PERMISSIONS_OF_ROLES = Statement(
     "ReadPermissionsOfRoles",
     ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
     Scope.role_arns,
     "To find out whether a role has permissions like an administrator's, before clusters run with "
-    "it, and whether its own policies give it access to the bucket.",
-    _UNLESS_PRIVILEGED,
+    "it, and whether its own policies give it the bucket.",
+    _UNLESS_NEEDED,
 )
 _READ_MANAGED_POLICIES_OF_ROLES = Statement(
     "ReadManagedPolicies",
     ("iam:GetPolicy", "iam:GetPolicyVersion"),
     Scope.managed_policy_arns,
-    "The same, for the policies that are attached to the role.",
-    _UNLESS_PRIVILEGED,
+    "The same, for the managed policies that are attached to a role, and its permissions boundary.",
+    _UNLESS_NEEDED,
 )
-_READ_WHAT_IS_LEFT = Statement(
-    "ReadPermissionsOfRoles",
-    ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
+_READ_CONTROL_PLANE_ROLES = Statement(
+    "ReadControlPlaneRoles",
+    ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:GetRolePolicy"),
+    Scope.control_plane_role_arns,
+    "To find out which roles Anyscale's control-plane role may pass already.",
+    only_with=("pass_role",),
+)
+_READ_ROLE_POLICIES = Statement(
+    "ReadRolePolicies",
+    ("iam:GetRolePolicy",),
     Scope.role_arns,
-    "To find what is managed of a role's own policies, and to tell what still gives it access to the "
-    "bucket.",
+    "To read the inline policy of the role that may have a statement for the bucket.",
 )
-_READ_MANAGED_POLICIES_LEFT = Statement(
-    "ReadManagedPolicies",
-    ("iam:GetPolicy", "iam:GetPolicyVersion"),
-    Scope.managed_policy_arns,
-    "To tell what still gives a role access to the bucket.",
-    "Always. A warning then says that it is not known.",
+_READ_POLICIES_OF_CONTROL_PLANE = dataclasses.replace(
+    _READ_CONTROL_PLANE_ROLES,
+    actions=("iam:GetRole", "iam:GetRolePolicy"),
+    purpose="To read the inline policy of Anyscale's control-plane role that passes roles.",
+)
+_WHAT_IS_LEFT = (
+    "If cloud_iam_bucket_policy_arn is not set. Whether a role's own policies still give it the bucket "
+    "is then unknown, which is a warning."
+)
+_LIST_POLICIES_OF_ROLES = Statement(
+    "ListPoliciesOfRoles",
+    ("iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
+    Scope.role_arns,
+    "To find out what else gives a role the bucket.",
+    _WHAT_IS_LEFT,
+)
+_LIST_ATTACHED_POLICIES = Statement(
+    "ListAttachedPolicies",
+    ("iam:ListAttachedRolePolicies",),
+    Scope.role_arns,
+    "To find out whether cloud_iam_bucket_policy_arn is attached to the role.",
+    only_with=("bucket_policies",),
+)
+_READ_POLICIES_THAT_ARE_LEFT = dataclasses.replace(
+    _READ_MANAGED_POLICIES,
+    purpose="The same, for the managed policies that are attached to a role, and its permissions "
+    "boundary.",
+    optional_when="Always. Whether a role's own policies still give it the bucket is then unknown, "
+    "which is a warning.",
 )
 _LIST_INSTANCE_PROFILES = Statement(
     "ListInstanceProfiles",
@@ -247,6 +358,18 @@ _READ_KEYS = Statement(
     "To read who may use the KMS key that a bucket is encrypted with. No data can be decrypted.",
     "If no bucket is encrypted with a customer managed key.",
 )
+_LESS_IN_ROLE_POLICY = (
+    "To take the bucket out of an inline policy of the role. AWS cannot limit what else the policy "
+    "allows."
+)
+_LESS_IN_CONTROL_PLANE_POLICY = (
+    "To take roles and instance profiles out of the inline policy of Anyscale's control-plane role "
+    "that passes them."
+)
+_AS_IT_WAS = "To restore an inline policy of the role as it was before the run."
+_AS_IT_WAS_FOR_CONTROL_PLANE = (
+    "To restore an inline policy of Anyscale's control-plane role as it was before the run."
+)
 _READ_OWN_ROLE = Statement(
     "ReadRoles",
     ("iam:GetRole",),
@@ -273,19 +396,28 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_ROLES,
         _READ_PERMISSIONS_OF_ROLES,
         _READ_MANAGED_POLICIES_OF_ROLES,
+        _READ_CONTROL_PLANE_ROLES,
         _READ_INSTANCE_PROFILES,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,
         _READ_IN_BULK,
         _WRITE_TRUST_POLICIES,
         _WRITE_BUCKET_POLICIES,
+        _DELETE_BUCKET_POLICIES_OF_MOVED_ROLES,
+        _WRITE_ROLE_POLICIES,
+        _DELETE_ROLE_POLICIES,
+        _ATTACH_POLICIES,
+        _DETACH_POLICIES,
+        _WRITE_CONTROL_PLANE_POLICIES,
         _CREATE_INSTANCE_PROFILES,
         _PASS_ROLES,
     ),
     "offboard": (
         _READ_ROLES,
-        _READ_WHAT_IS_LEFT,
-        _READ_MANAGED_POLICIES_LEFT,
+        _READ_ROLE_POLICIES,
+        _LIST_POLICIES_OF_ROLES,
+        _READ_POLICIES_THAT_ARE_LEFT,
+        _READ_POLICIES_OF_CONTROL_PLANE,
         _READ_INSTANCE_PROFILES,
         _LIST_INSTANCE_PROFILES_OF_ROLE,
         _LIST_RUNNING_INSTANCES,
@@ -295,14 +427,28 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _WRITE_TRUST_POLICIES,
         _WRITE_BUCKET_POLICIES,
         _DELETE_BUCKET_POLICIES,
+        dataclasses.replace(_WRITE_ROLE_POLICIES, purpose=_LESS_IN_ROLE_POLICY),
+        _DELETE_ROLE_POLICIES,
+        _DETACH_POLICIES,
+        dataclasses.replace(_WRITE_CONTROL_PLANE_POLICIES, purpose=_LESS_IN_CONTROL_PLANE_POLICY),
+        _DELETE_CONTROL_PLANE_POLICIES,
     ),
     "rollback": (
         _READ_ROLES,
+        dataclasses.replace(_READ_ROLE_POLICIES, only_with=("role_policies",)),
+        _LIST_ATTACHED_POLICIES,
+        _READ_POLICIES_OF_CONTROL_PLANE,
         _READ_BUCKET_POLICIES,
         _LIST_PRINCIPALS,
         _WRITE_TRUST_POLICIES,
         _WRITE_BUCKET_POLICIES,
         _DELETE_BUCKET_POLICIES,
+        dataclasses.replace(_WRITE_ROLE_POLICIES, purpose=_AS_IT_WAS),
+        _DELETE_ROLE_POLICIES,
+        _ATTACH_POLICIES,
+        _DETACH_POLICIES,
+        dataclasses.replace(_WRITE_CONTROL_PLANE_POLICIES, purpose=_AS_IT_WAS_FOR_CONTROL_PLANE),
+        _DELETE_CONTROL_PLANE_POLICIES,
     ),
     "verify_cluster": (_READ_OWN_ROLE,),
 }

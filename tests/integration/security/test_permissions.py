@@ -29,6 +29,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_ses
     AccountSessions,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+    ACTIONS,
+    SID,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
+    PASS_ROLE,
+    PASS_SID,
+    POLICY_NAME,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     parse_settings,
 )
@@ -45,7 +54,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (
+    CONTROL_PLANE_POLICY,
+)
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION
 from ansible_collections.rayfleet.anyscale.tests.support import engine_runs
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
@@ -58,28 +70,34 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_bucket_policy,
     put_trust,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.fleets import inventory_of
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     BIN,
-    inventory_file,
     run_playbook,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
 RUN_ID, EXTERNAL_ID = "onboarding", "b6b9a6c0"
-# One cloud with Anyscale's own names, one with a role under a path.
+MANAGED = f"arn:aws:iam::{ACCOUNT}:policy/bucket-access"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/cluster-boundary"
+# One cloud with Anyscale's own names, one with a role under a path; and by each way to the bucket, one
+# that gets it and one that leaves it. None does both, which takes a wait.
 NEW = (
     Cloud("vision", ACCOUNT, trust="lambda_only", bucket="anyscale-production-data-vision"),
-    Cloud(
-        "lab",
-        ACCOUNT,
-        role="lab-ray",
-        role_path="/ray/lab/",
-        trust="lambda_only",
-        bucket_policy="foreign_reader",
-    ),
+    Cloud("lab", ACCOUNT, role="lab-ray", role_path="/ray/lab/", trust="lambda_only"),
     Cloud("speech", ACCOUNT, role="speech-ray", trust="lambda_only", profile="empty"),
+    Cloud("audio", ACCOUNT, role="audio-ray", trust="cloudformation", bucket_policy="complete"),
+    Cloud("radar", ACCOUNT, role="radar-ray", trust="cloudformation"),
 )
+_BY_MANAGED = {"bucket_grant": "role_policy", "bucket_policy_arn": MANAGED}
+# Variables of single clouds, without their prefix.
+OF_NEW: dict[str, Json] = {
+    "vision": {"bucket_grant": "role_policy", "manage_pass_role": True},
+    "speech": _BY_MANAGED,
+    "audio": {**_BY_MANAGED, "bucket_grant": "bucket_policy", "manage_pass_role": True},
+    "radar": {"bucket_grant": "role_policy"},
+}
 _AS_ONBOARDED: Json = {
     "trust": "many_services",
     "bucket_policy": "complete",
@@ -89,11 +107,19 @@ _AS_ONBOARDED: Json = {
 OLD = tuple(
     dataclasses.replace(cloud, role=f"{cloud.name}-ray", **_AS_ONBOARDED) for cloud in NEW[:2]
 )
+OF_OLD: dict[str, Json] = {
+    "vision": {"manage_pass_role": True},
+    "lab": {"manage_pass_role": True, "bucket_policy_arn": MANAGED},
+}
 SCOPE = parse_scope(
     ACCOUNT,
-    roles=["*-cluster_node_role", "vision-ray", NEW[1].role_arn, "speech-ray"],
+    roles=["*-cluster_node_role", "*-ray", NEW[1].role_arn],
     control_plane_roles=["*-crossacct-iam-role"],
-    buckets=["anyscale-production-data-*", "anyscale-lab-data", "anyscale-speech-data"],
+    buckets=["anyscale-production-data-*", "anyscale-*-data"],
+    bucket_policies=["bucket-*"],
+    permissions_boundary="cluster-boundary",
+    role_policies=True,
+    pass_role=True,
 )
 
 
@@ -105,13 +131,14 @@ class Scene:
     """What makes a playbook do all that it can, and the modules that it runs.
 
     work: with the modules, or a prediction in check mode; returns what went wrong, an empty list
-    on success.
+    on success. own: variables of single clouds.
     """
 
     clouds: tuple[Cloud, ...]
     prepare: t.Callable[[Sandbox, Run], object]
     work: t.Callable[[Sandbox, Run, bool], list[str]]
     arguments: tuple[str, ...] = ()
+    own: t.Mapping[str, Json] = dataclasses.field(default_factory=dict)
 
     def set_up(self, sandbox: Sandbox, run: Run) -> None:
         """The accounts as they are found."""
@@ -160,21 +187,84 @@ def _launched_by_anyscale(sandbox: Sandbox, run: Run) -> None:
     _readable_by_a_deleted_principal(sandbox, run)
 
 
-def _with_policies_of_its_own(sandbox: Sandbox, run: Run) -> None:
-    """A role that has one policy of each kind, of which none is for administrators."""
-    iam, name = sandbox.client("iam", ACCOUNT), NEW[2].role_name
-    document = json.dumps(
-        document_of({"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"})
+def _give_policies(sandbox: Sandbox, clouds: t.Iterable[Cloud]) -> t.Any:
+    """Managed policies of the account, of which one is the permissions boundary of all roles; returns
+    IAM.
+    """
+    iam = sandbox.client("iam", ACCOUNT)
+    allowed = document_of({"Effect": "Allow", "Action": ["ecr:*", "s3:*"], "Resource": "*"})
+    for arn in (MANAGED, BOUNDARY):
+        iam.create_policy(PolicyName=arn.rpartition("/")[2], PolicyDocument=json.dumps(allowed))
+    for cloud in clouds:
+        iam.put_role_permissions_boundary(RoleName=cloud.role_name, PermissionsBoundary=BOUNDARY)
+    return iam
+
+
+def _put_inline(iam: t.Any, role: str, name: str, *statements: Json) -> None:
+    document = json.dumps(document_of(*statements))
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+
+
+def _access(bucket: str, *others: str) -> Json:
+    """Our statement for a bucket, in a policy of a role."""
+    found = [
+        f"arn:aws:s3:::{name}{objects}" for name in (bucket, *others) for objects in ("", "/*")
+    ]
+    return {"Sid": SID, "Effect": "Allow", "Action": list(ACTIONS), "Resource": found}
+
+
+def _passing(*role_arns: str) -> Json:
+    """Our statement for roles, in a policy of the control-plane role."""
+    to_ec2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
+    statement = {"Sid": PASS_SID, "Effect": "Allow", "Action": PASS_ROLE}
+    return {**statement, "Resource": list(role_arns), "Condition": to_ec2}
+
+
+def _found_before(sandbox: Sandbox) -> None:
+    """What the new clouds have already: control-plane roles that pass no role, access that goes, and a
+    role that has one policy of each kind, of which none is for administrators.
+    """
+    iam, (vision, _lab, speech, audio, radar) = _give_policies(sandbox, NEW), NEW
+    for cloud in (vision, audio):
+        iam.delete_role_policy(
+            RoleName=cloud.control_plane_role_name, PolicyName=CONTROL_PLANE_POLICY
+        )
+    _put_inline(iam, audio.control_plane_role_name, POLICY_NAME, _passing(vision.role_arn))
+    iam.attach_role_policy(RoleName=audio.role_name, PolicyArn=MANAGED)
+    _put_inline(iam, audio.role_name, SID, _access(audio.bucket_name))
+    _put_inline(iam, radar.role_name, SID, _access(radar.bucket_name))
+    ours = {**_access(radar.bucket_name), "Principal": {"AWS": radar.role_arn}}
+    put_bucket_policy(sandbox, radar.bucket_name, document_of(ours))
+    images = {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"}
+    _put_inline(iam, speech.role_name, "images", images)
+
+
+def _before_onboarding(sandbox: Sandbox, run: Run) -> None:
+    _found_before(sandbox)
+    _readable_by_a_deleted_principal(sandbox, run)
+
+
+def _before_offboarding(sandbox: Sandbox, run: Run) -> None:
+    """Policies by which roles have more than is taken from them, and policies that end; and an
+    instance that runs with another role.
+    """
+    sandbox.accounts.add_instance_profile(ACCOUNT, "other")
+    sandbox.accounts.add_instance(ACCOUNT, REGION, OLD[0].cloud_id, "other")
+    iam, (vision, lab) = _give_policies(sandbox, OLD), OLD
+    _put_inline(iam, vision.role_name, SID, _access(vision.bucket_name, "shared"))
+    _put_inline(
+        iam, vision.control_plane_role_name, POLICY_NAME, _passing(vision.role_arn, lab.role_arn)
     )
-    arn = iam.create_policy(PolicyName="images", PolicyDocument=document)["Policy"]["Arn"]
-    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
-    iam.put_role_policy(RoleName=name, PolicyName="images", PolicyDocument=document)
+    iam.attach_role_policy(RoleName=lab.role_name, PolicyArn=MANAGED)
+    _put_inline(iam, lab.role_name, SID, _access(lab.bucket_name))
+    _put_inline(iam, lab.control_plane_role_name, POLICY_NAME, _passing(lab.role_arn))
     _readable_by_a_deleted_principal(sandbox, run)
 
 
 def _onboarded(sandbox: Sandbox, run: Run) -> None:
     """With backups; since then, another writer has changed a bucket's policy."""
-    failures = _converge(NEW, backup=True, run_id=RUN_ID)(sandbox, run, False)
+    _found_before(sandbox)
+    failures = _converge(NEW, OF_NEW, backup=True, run_id=RUN_ID)(sandbox, run, False)
     assert failures == []
     _readable_by_a_deleted_principal(sandbox, run)
 
@@ -192,8 +282,14 @@ def _failures(results: t.Iterable[Json]) -> list[str]:
     return [result["msg"] for result in results if result.get("failed")]
 
 
+def _unknown(outcomes: t.Iterable[Json]) -> list[str]:
+    """What could not be read, and is a warning."""
+    warnings = [text for outcome in outcomes for text in outcome.get("warnings", [])]
+    return [text for text in warnings if "could not be" in text]
+
+
 def _converge(
-    clouds: tuple[Cloud, ...], state: str = "present", **more: t.Any
+    clouds: tuple[Cloud, ...], own: t.Mapping[str, Json], state: str = "present", **more: t.Any
 ) -> t.Callable[[Sandbox, Run, bool], list[str]]:
     def work(_sandbox: Sandbox, _run: Run, check: bool) -> list[str]:
         variables = {
@@ -202,12 +298,13 @@ def _converge(
                 "compute_config": cloud.compute_config_name,
                 "prune_dangling_principals": True,
                 "lock_dir": str(Path.home() / "locks"),
+                **own.get(cloud.name, {}),
                 **more,
             }
             for cloud in clouds
         }
-        outcomes = engine_runs.converge(variables, state, check_mode=check)
-        return _failures(outcomes.values())
+        outcomes = engine_runs.converge(variables, state, check_mode=check).values()
+        return [*_failures(outcomes), *_unknown(outcomes)]
 
     return work
 
@@ -292,7 +389,7 @@ def _offboard(sandbox: Sandbox, run: Run, check: bool) -> list[str]:
         ).unknown
         for cloud in OLD
     ]
-    return [*filter(None, unknown), *_converge(OLD, state="absent")(sandbox, run, check)]
+    return [*filter(None, unknown), *_converge(OLD, OF_OLD, "absent")(sandbox, run, check)]
 
 
 def _node(sandbox: Sandbox) -> dict[str, str]:
@@ -333,12 +430,18 @@ ONE_BY_ONE = ("-e", "fleet_bulk_reads=false")
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _with_bulk_reads(_audit, OLD_ROLES, BUCKETS)),
     "onboard": Scene(
-        NEW, _with_policies_of_its_own, _with_bulk_reads(_converge(NEW), NEW_ROLES), ONE_BY_ONE
+        NEW,
+        _before_onboarding,
+        _with_bulk_reads(_converge(NEW, OF_NEW), NEW_ROLES),
+        ONE_BY_ONE,
+        OF_NEW,
     ),
     "offboard": Scene(
         OLD,
-        _readable_by_a_deleted_principal,
+        _before_offboarding,
         _with_bulk_reads(_offboard, OLD_ROLES),
+        ONE_BY_ONE,
+        OF_OLD,
     ),
     "rollback": Scene(
         NEW, _onboarded, _roll_back, ("-e", f"rollback_run={RUN_ID}", "-e", "rollback_force=true")
@@ -356,11 +459,14 @@ SCENES: dict[str, Scene] = {
 FOR_MANY_CLOUDS = {
     "audit": {"s3:ListBuckets"},
     "onboard": {"iam:GetAccountAuthorizationDetails"},
+    "offboard": {"iam:GetAccountAuthorizationDetails"},
 }
 
 # --- with exactly their policies ------------------------------------------------------------------
 
 
+# The statuses of AccessDenied: KMS, whose protocol is JSON, has another than IAM and S3.
+REFUSED = (400, 403)
 # The operations that are named otherwise than what they take.
 NAMED = {
     "iam:PassRole": "iam:AddRoleToInstanceProfile",
@@ -402,7 +508,12 @@ def _fleet(sandbox: Sandbox, tmp_path: Path) -> t.Callable[[str], tuple[Path, di
             "cloud_iam_check_launches": True,
             "cloud_iam_prune_dangling_principals": True,
         }
-        inventory = inventory_file(tmp_path, sandbox, SCENES[playbook].clouds, **variables)
+        scene = SCENES[playbook]
+        own = {
+            name: {f"cloud_iam_{key}": value for key, value in found.items()}
+            for name, found in scene.own.items()
+        }
+        inventory = inventory_of(tmp_path, sandbox, scene.clouds, own, **variables)
         if playbook != "verify_cluster":
             return inventory, {}
         inventory.write_text(
@@ -445,7 +556,7 @@ def test_a_playbook_works_with_its_policy_and_makes_use_of_all_of_it(
         arguments = (*SCENES[playbook].arguments, *more)
         run = run_playbook(sandbox, playbook, inventory, *arguments, variables=credentials)
         assert run.exit_status == 0, run.output
-        assert 403 not in [call["status"] for call in sandbox.calls()]
+        assert not {call["status"] for call in sandbox.calls()}.intersection(REFUSED)
         assert made(sandbox, TOOLING_ACCOUNT) == (set() if credentials else operations_of(caller))
         used |= made(sandbox, ACCOUNT)
     assert operations_of(document) - used == FOR_MANY_CLOUDS.get(playbook, set())
@@ -478,7 +589,7 @@ def test_check_mode_needs_what_reads_alone(
         }
     )
     assert scene.work(sandbox, run_module, check) == []
-    assert made(sandbox, ACCOUNT, 403) == set()
+    assert made(sandbox, ACCOUNT, *REFUSED) == set()
 
 
 @pytest.mark.long
@@ -498,7 +609,7 @@ def test_without_a_statement_something_is_missing(
     scene.set_up(sandbox, run_module)
     sandbox.settings(identity_policies={ACCOUNT: kept(playbook, lambda sid: sid != left_out.sid)})
     assert scene.work(sandbox, run_module, False) != []
-    refused = made(sandbox, ACCOUNT, 403)
+    refused = made(sandbox, ACCOUNT, *REFUSED)
     assert refused
     assert refused <= operations(left_out.actions)
 

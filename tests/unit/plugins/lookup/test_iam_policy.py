@@ -62,6 +62,10 @@ def test_every_option_counts() -> None:
         "control_plane_roles": ["anyscale"],
         "instance_profiles": ["shared"],
         "buckets": ["data"],
+        "bucket_policies": ["data-access"],
+        "permissions_boundary": "boundary",
+        "role_policies": True,
+        "pass_role": True,
     }
     scope = parse_scope(ACCOUNT, **options)
     assert look_up("audit", account_id=ACCOUNT, **options) == [policy("audit", scope)]

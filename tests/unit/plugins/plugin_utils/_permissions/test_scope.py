@@ -92,6 +92,23 @@ def test_instance_profiles_are_named(
     ]
 
 
+POLICIES = {
+    "a name": ("bucket-access", f"{IAM}policy/bucket-access"),
+    "a name under a path": ("/ray/bucket-access", f"{IAM}policy/ray/bucket-access"),
+    "an ARN": (f"{IAM}policy/bucket-access", f"{IAM}policy/bucket-access"),
+    "a pattern": ("*-bucket-access", f"{IAM}policy/*-bucket-access"),
+    "a policy of AWS": (
+        "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+        "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "arn"), POLICIES.values(), ids=POLICIES)
+def test_managed_policies_are_named_by(given: str, arn: str) -> None:
+    assert parse_scope(ACCOUNT, bucket_policies=[given, given]).bucket_policies == (arn,)
+
+
 def test_other_partitions() -> None:
     china = parse_scope(
         ACCOUNT, "aws-cn", [f"arn:aws-cn:iam::{ACCOUNT}:role/ray"], buckets=["arn:aws-cn:s3:::data"]
@@ -176,6 +193,28 @@ MISTAKES: dict[str, tuple[dict[str, t.Any], str]] = {
     ),
     "a bucket with a space": ({"buckets": ["my data"]}, "buckets has 'my data'"),
     "no buckets": ({"buckets": []}, "buckets is an empty list"),
+    "any managed policy": ({"bucket_policies": ["*"]}, f"bucket_policies has '{IAM}policy/*'"),
+    "any managed policy, under any path": (
+        {"bucket_policies": ["/*/?*"]},
+        "which could be a policy like AdministratorAccess",
+    ),
+    "any policy of AWS that is called so": (
+        {"bucket_policies": ["arn:aws:iam::aws:policy/A*Access"]},
+        "which could be a policy like AdministratorAccess",
+    ),
+    "a policy of another account": (
+        {"bucket_policies": ["arn:aws:iam::999999999999:policy/bucket-access"]},
+        f"is not the name or ARN of a managed policy in account {ACCOUNT}",
+    ),
+    "a policy of every account": (
+        {"bucket_policies": ["arn:aws:iam::*:policy/bucket-access"]},
+        "bucket_policies has 'arn:aws:iam::*:policy/bucket-access'",
+    ),
+    "a boundary that is a pattern": (
+        {"permissions_boundary": "boundary-*"},
+        "permissions_boundary is 'boundary-*', which has a wildcard",
+    ),
+    "an empty boundary": ({"permissions_boundary": ""}, "permissions_boundary has ''"),
 }
 
 

@@ -26,7 +26,21 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
 )
 
 ACCOUNT = "123456789012"
-SCOPE = parse_scope(ACCOUNT, roles=["ray"], control_plane_roles=["anyscale"], buckets=["data"])
+NAMES: dict[str, t.Any] = {
+    "roles": ["ray"],
+    "control_plane_roles": ["anyscale"],
+    "buckets": ["data"],
+}
+ROLE, CONTROL_PLANE = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("ray", "anyscale"))
+POLICY = f"arn:aws:iam::{ACCOUNT}:policy/data-access"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+EVERYTHING: dict[str, t.Any] = {
+    "bucket_policies": [POLICY],
+    "permissions_boundary": BOUNDARY,
+    "role_policies": True,
+    "pass_role": True,
+}
+SCOPE = parse_scope(ACCOUNT, **NAMES, **EVERYTHING)
 _READS = re.compile(r"\w+:(Get|List|Describe)\w+")
 
 
@@ -110,6 +124,75 @@ def test_roles_are_passed_to_ec2_alone(partition: str) -> None:
     (passing,) = (statement for statement in found if statement["Action"] == ["iam:PassRole"])
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": PASSED_TO[partition]}}
     assert passing["Resource"] == [f"arn:{partition}:iam::{ACCOUNT}:role/ray"]
+
+
+def writes_of(playbook: str, **options: t.Any) -> dict[str, list[str]]:
+    """What may be written to the policies of roles, by action, and of which roles."""
+    found: dict[str, list[str]] = {}
+    for statement in policy(playbook, parse_scope(ACCOUNT, **NAMES, **options))["Statement"]:
+        for action in statement["Action"]:
+            if re.fullmatch(r"iam:(Put|Delete|Attach|Detach)RolePolicy", action):
+                found.setdefault(action, []).extend(statement["Resource"])
+    return found
+
+
+# What a policy may write beside what each does, by the options that ask for it.
+OPTED_IN: dict[str, tuple[dict[str, t.Any], dict[str, dict[str, list[str]]]]] = {
+    "nothing, by default": ({}, {"onboard": {}, "offboard": {}, "rollback": {}, "audit": {}}),
+    "inline policies of cluster roles": (
+        {"role_policies": True},
+        {
+            name: {"iam:PutRolePolicy": [ROLE], "iam:DeleteRolePolicy": [ROLE]}
+            for name in ("onboard", "offboard", "rollback")
+        },
+    ),
+    "managed policies": (
+        {"bucket_policies": [POLICY]},
+        {
+            "onboard": {"iam:AttachRolePolicy": [ROLE], "iam:DetachRolePolicy": [ROLE]},
+            "offboard": {"iam:DetachRolePolicy": [ROLE]},
+            "rollback": {"iam:AttachRolePolicy": [ROLE], "iam:DetachRolePolicy": [ROLE]},
+        },
+    ),
+    "inline policies of control-plane roles": (
+        {"pass_role": True},
+        {
+            "onboard": {"iam:PutRolePolicy": [CONTROL_PLANE]},
+            "offboard": {
+                "iam:PutRolePolicy": [CONTROL_PLANE],
+                "iam:DeleteRolePolicy": [CONTROL_PLANE],
+            },
+            "rollback": {
+                "iam:PutRolePolicy": [CONTROL_PLANE],
+                "iam:DeleteRolePolicy": [CONTROL_PLANE],
+            },
+        },
+    ),
+    "no boundary alone": ({"permissions_boundary": BOUNDARY}, {"onboard": {}}),
+    "all, but not in an audit": (EVERYTHING, {"audit": {}, "verify_cluster": {}}),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), OPTED_IN.values(), ids=OPTED_IN)
+def test_policies_of_roles_are_written_only_where_that_is_asked_for(
+    options: dict[str, t.Any], expected: dict[str, dict[str, list[str]]]
+) -> None:
+    assert {name: writes_of(name, **options) for name in expected} == expected
+
+
+@pytest.mark.parametrize("playbook", ["onboard", "rollback"])
+def test_a_role_is_given_only_the_named_policies_and_none_without_the_boundary(
+    playbook: str,
+) -> None:
+    boundary = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
+    these = {"ArnLike": {"iam:PolicyARN": [POLICY]}}
+    found = statements(playbook)
+    assert found["AttachPolicies"]["Condition"] == {**these, **boundary}
+    assert found["DetachPolicies"]["Condition"] == these
+    assert found["WriteRolePolicies"]["Condition"] == boundary
+    without = policy(playbook, parse_scope(ACCOUNT, **NAMES, role_policies=True))["Statement"]
+    (writing,) = (one for one in without if one["Sid"] == "WriteRolePolicies")
+    assert "Condition" not in writing
 
 
 def test_what_can_be_left_out_is_left_out() -> None:
