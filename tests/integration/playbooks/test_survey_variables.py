@@ -143,6 +143,13 @@ ONE_EACH = {
 }
 
 
+# An audit is read before it fails; what still runs, before anything is offboarded.
+READ_FIRST = {
+    ("audit", "an audit that fails for something else"),
+    ("offboard", "a mode that is none"),
+}
+
+
 @pytest.mark.parametrize(
     ("playbook", "case"),
     [
@@ -159,7 +166,7 @@ def test_an_answer_that_means_nothing_is_refused(play: Play, playbook: str, case
     assert "Traceback" not in run.output
     assert "uid=" not in run.output
     assert run.writes == []
-    if case != "an audit that fails for something else":
+    if (playbook, case) not in READ_FIRST:
         assert run.operations == {}
 
 
