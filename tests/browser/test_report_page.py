@@ -32,7 +32,7 @@ AFTER = {
 }
 REMEDY = 'ansible-playbook x \\\n  --limit "search-dev"'
 FAILING_TITLE = "EC2 cannot assume the role, or only under a condition"
-WARNING_TITLE = "The bucket's policy does not grant the role access, or not in the expected form"
+WARNING_TITLE = "The role does not have all access to the bucket, or not in the expected form"
 DRIFT = check(
     "trust_ec2",
     "fail",
@@ -398,7 +398,7 @@ def test_a_cloud_shows_its_facts_and_what_decides_for_each_node_group(open_repor
     rows = dialog.locator(".plain-table tbody tr").all_inner_texts()
     decided = dict(row.split("\t")[1::2] for row in rows)
     assert decided == {
-        "head": "compute config",
+        "head_node": "compute config",
         "gpu-workers": "compute config",
         "cpu-workers": "cloud",
     }
