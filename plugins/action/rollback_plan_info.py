@@ -14,6 +14,9 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    PROPAGATION_SECONDS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     refuse_unknown_variables,
 )
@@ -37,6 +40,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     assign,
     documents_of,
     host_of,
+    moves_roles,
     why_unassigned,
     with_dependents,
 )
@@ -93,14 +97,16 @@ def _plan(
         "Not restored, because these documents belong to no cloud of the play: "
         f"{summarize_names(left_out)}."
     )
+    assigned = [document for found in assignment.by_host.values() for document in found]
     return {
         "run": new_token(),
         "warnings": [warning] if left_out else [],
         "hosts": list(assignment.by_host),
         "documents": {
-            name: [document.as_item(clouds) for document in assigned]
-            for name, assigned in assignment.by_host.items()
+            name: [document.as_item(clouds) for document in found]
+            for name, found in assignment.by_host.items()
         },
+        "wait_seconds": int(PROPAGATION_SECONDS) if moves_roles(assigned) else 0,
         "left_out": left_out,
     }
 

@@ -74,7 +74,7 @@ EXAMPLES = r"""
   run_once: true
   register: plan
 
-- name: Restore them, compute configs first and trust policies last
+- name: Restore them in their order
   rayfleet.anyscale.backup_restore:
     files: "{{ item.files }}"
     account_id: "{{ item.account_id | default(omit, true) }}"
@@ -98,9 +98,12 @@ hosts:
   sample: [vision-prod]
 documents:
   description:
-    - The documents of each host. Compute configs and Cloud IAM mappings come first, then what grants
-      access to buckets, then trust policies; of these, the one that was written last comes first.
-      C(files) are the backups. C(needed_by) are clouds whose clusters would lose access.
+    - The documents of each host, in the order in which they are to be restored. C(step) is V(gives)
+      for what gives roles something back, V(clusters) for compute configs and Cloud IAM mappings, and
+      V(takes) for what takes something from roles. Hosts that share roles or buckets are to finish
+      each step before the next. In a step, trust policies are first if they give something, else
+      last, and of each kind the document that was written last comes first.
+    - C(files) are the backups. C(needed_by) are clouds whose clusters would lose access.
     - With O(only_named_documents=true), C(clouds) are the IDs of the clouds of the play, else
       V(null).
   returned: success
@@ -109,11 +112,20 @@ documents:
     vision-prod:
       - resource: trust policy of arn:aws:iam::123456789012:role/ray-team-a
         kind: trust_policy
+        step: takes
         account_id: "123456789012"
         clouds: null
         files:
           - /srv/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
         needed_by: []
+wait_seconds:
+  description:
+    - How long to wait between the documents of the first step and those of the last one. It is V(0)
+      unless a role gets back one way to a bucket and loses another one, because a change of IAM does
+      not count everywhere at once.
+  returned: success
+  type: int
+  sample: 0
 left_out:
   description: With O(only_named_documents=true), the documents that no host names.
   returned: success

@@ -47,12 +47,21 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_user
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
-VARIABLES = (*role_users.VARIABLES, "cloud_iam_bucket", "cloud_iam_compute_config")
+_CONTROL_PLANE = "cloud_iam_control_plane_role"
+VARIABLES = (
+    *role_users.VARIABLES,
+    "cloud_iam_bucket",
+    "cloud_iam_compute_config",
+    _CONTROL_PLANE,
+)
 
 # As the variable of the playbook, whose users read the messages, and as the option.
 _SWITCH = "rollback_only_named_documents (option only_named_documents)"
-# The reverse of the order in which onboarding writes. Of what grants access to a bucket, what was
-# written last is restored first, so that a role that moved from one way to the other keeps access.
+# The steps of a rollback: what gives roles something is restored before clusters may start with them
+# again, and what takes something from roles when no cluster starts with them any more. A role that
+# moved from one way to its bucket to the other so keeps access.
+GIVES, CLUSTERS, TAKES = STEPS = ("gives", "clusters", "takes")
+# The reverse of the order in which onboarding writes, which is also that of what takes something.
 _ORDER = {
     COMPUTE_CONFIG: 0,
     IAM_MAPPING: 0,
@@ -64,6 +73,7 @@ _ORDER = {
 
 # The kind of key of all policies of a role.
 _OWN_POLICIES = "own_policies"
+_OF_BUCKETS = (BUCKET_POLICY, ROLE_POLICY, ROLE_ATTACHMENT)
 # Of these no other cloud's clusters have anything.
 _OF_ONE_CLOUD = (COMPUTE_CONFIG, IAM_MAPPING)
 
@@ -104,11 +114,30 @@ class Restorable:
         """The roles that lose something if the document is restored: the trust in EC2, or the
         access to a bucket.
         """
-        now, restored = (
-            _granted_roles(self.first, document)
-            for document in (self.last.after, self.first.before)
-        )
+        now, restored = self._granted_roles
         return now - restored
+
+    @property
+    def regaining_roles(self) -> set[_Role]:
+        """The roles that get such a thing back."""
+        now, restored = self._granted_roles
+        return restored - now
+
+    @property
+    def _granted_roles(self) -> tuple[set[_Role], set[_Role]]:
+        """The roles that it grants something now, and restored."""
+        first, last = self.first, self.last
+        return _granted_roles(first, last.after), _granted_roles(first, first.before)
+
+    @property
+    def step(self) -> str:
+        """When it is restored."""
+        if self.first.kind in _OF_ONE_CLOUD:
+            return CLUSTERS
+        now, restored = (
+            _permissions(self.first, document) for document in (self.last.after, self.first.before)
+        )
+        return GIVES if restored - now else TAKES
 
     def as_item(self, clouds: t.Sequence[str] | None) -> dict[str, t.Any]:
         """The item of a loop over the module that restores it. ``clouds``: the only clouds to
@@ -117,6 +146,7 @@ class Restorable:
         return {
             "resource": self.first.resource,
             "kind": self.first.kind,
+            "step": self.step,
             "account_id": self.first.account_id or None,
             "files": list(self.files),
             "clouds": clouds,
@@ -149,14 +179,16 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
         for role in cloud.named
         for kind in (TRUST_POLICY, _OWN_POLICIES)
     )
+    if control_plane := variables.get(_CONTROL_PLANE):
+        documents.add((_OWN_POLICIES, *role_identity(account_id, str(control_plane))))
     with contextlib.suppress(InputError):
         documents.add((BUCKET_POLICY, parse_bucket(bucket)))
     return Host(cloud, account_id, frozenset(documents))
 
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
-    """The documents that backups, by their paths, are of, ordered by kind, and within a kind the
-    one that was written last first.
+    """The documents that backups, by their paths, are of, in the order in which they are restored:
+    by steps, by kinds, and within a kind the one that was written last first.
     """
     files: dict[str, list[str]] = {}
     for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
@@ -171,7 +203,19 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
         for paths in files.values()
     ]
     documents.sort(key=lambda document: document.latest, reverse=True)
-    return sorted(documents, key=lambda document: _ORDER[document.first.kind])
+    return sorted(documents, key=_place)
+
+
+def _place(document: Restorable) -> tuple[int, int]:
+    step, order = document.step, _ORDER[document.first.kind]
+    return STEPS.index(step), -order if step == GIVES else order
+
+
+def moves_roles(documents: t.Collection[Restorable]) -> bool:
+    """Whether any role gets back one way to a bucket and loses another one."""
+    of_buckets = [one for one in documents if one.first.kind in _OF_BUCKETS]
+    regaining = {role for one in of_buckets for role in one.regaining_roles}
+    return any(one.revoked_roles & regaining for one in of_buckets)
 
 
 def with_dependents(
@@ -223,6 +267,22 @@ def _granted_roles(backup: Backup, document: Document | None) -> set[_Role]:
         if (parsed := parse_arn(value)) and parsed.resource.startswith("role/")
     }
     return {role_identity(account_of(role), role) for role in roles}
+
+
+def _permissions(backup: Backup, document: Document | None) -> set[tuple[str, ...]]:
+    """What a document of a backup grants: to which roles, or, by an inline policy, the actions and
+    what they are on.
+    """
+    if backup.kind != ROLE_POLICY:
+        return {*_granted_roles(backup, document)}
+    found = map(canonical, statements_of(document) if document else [])
+    return {
+        (action, resource)
+        for one in found
+        if one.effect == "Allow"
+        for action in one.actions or ()
+        for resource in one.resources or ()
+    }
 
 
 def assign(

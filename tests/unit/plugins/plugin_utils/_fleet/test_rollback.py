@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     assign,
     documents_of,
     host_of,
+    moves_roles,
     why_unassigned,
     with_dependents,
 )
@@ -68,7 +69,9 @@ def variables(number: int, account: str = ACCOUNT, **more: t.Any) -> dict[str, t
 
 HOSTS = {
     "first": variables(1),
-    "second": variables(2, role="ray-b", bucket="s3://bucket-1"),
+    "second": variables(
+        2, role="ray-b", bucket="s3://bucket-1", control_plane_role="anyscale-of-second"
+    ),
     "third": variables(3, OTHER, role=f"arn:aws:iam::{OTHER}:role/ray/ray-b"),
     "bare": {},
     "no account": variables(4, "", role=f"arn:aws:iam::{'5' * 12}:role/ray-c"),
@@ -83,6 +86,16 @@ SHARES: dict[str, tuple[Backup, str | None, str | None]] = {
     "an inline policy of a role of its own": (own("role_policy", "ray-b"), "second", "second"),
     "an attachment to a role of its own": (own("role_attachment", "ray-b"), "second", "second"),
     "an inline policy of a control-plane role": (own("role_policy", "control"), None, "first"),
+    "an inline policy of a control-plane role that a cloud names": (
+        own("role_policy", "anyscale-of-second"),
+        "second",
+        "second",
+    ),
+    "the trust policy of a control-plane role that a cloud names": (
+        trust("anyscale-of-second"),
+        None,
+        "first",
+    ),
     "a role that no cloud names": (trust("former"), None, "first"),
     "a bucket that clouds share": (bucket("bucket-1"), "first", "first"),
     "a bucket that no cloud names": (bucket("former", OTHER), None, "third"),
@@ -190,6 +203,59 @@ FLEET = {
     ),
     "bare": {},
 }
+PASSES = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": [ARN]}
+PASSES_MORE = {**PASSES, "Resource": [ARN, f"{ARN}-too"]}
+# What a run wrote, in its order, and the order in which that is restored.
+ORDERS: dict[str, tuple[list[Backup], list[int]]] = {
+    "an onboarding": (
+        [GIVES_TRUST, GIVES_BUCKET, own("role_policy", "c"), config("team")],
+        [3, 2, 1, 0],
+    ),
+    "an offboarding": (
+        [
+            config("team"),
+            dataclasses.replace(own("role_policy", "c"), before=of(PASSES_MORE), after=of(PASSES)),
+            dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=None),
+            TAKES_TRUST,
+        ],
+        [3, 2, 1, 0],
+    ),
+    "a move to the role's own policy": (
+        [
+            dataclasses.replace(own("role_policy", "shared"), after=of(PASSES)),
+            dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=None),
+            config("team"),
+        ],
+        [1, 2, 0],
+    ),
+    "a move to the bucket's policy": (
+        [
+            GIVES_BUCKET,
+            dataclasses.replace(own("role_policy", "shared"), before=of(PASSES), after=None),
+        ],
+        [1, 0],
+    ),
+    "another role that a control-plane role may pass": (
+        [
+            dataclasses.replace(own("role_policy", "c"), before=of(PASSES), after=of(PASSES_MORE)),
+            mapping(),
+        ],
+        [1, 0],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_what_clusters_start_with_lacks_nothing_at_any_moment(case: str) -> None:
+    """What gives something comes before compute configs and mappings, what takes something after."""
+    backups, order = ORDERS[case]
+    documents = documents_of({f"/x/{number}.json": one for number, one in enumerate(backups)})
+    assert [one.first for one in documents] == [backups[number] for number in order]
+    steps = [one.as_item(None)["step"] for one in documents]
+    assert steps == sorted(steps, key=("gives", "clusters", "takes").index)
+    assert moves_roles(documents) is case.startswith("a move")
+
+
 NEEDS: dict[str, tuple[Backup, set[str]]] = {
     "the trust that it gave": (
         GIVES_TRUST,
