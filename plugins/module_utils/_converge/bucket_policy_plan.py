@@ -156,8 +156,10 @@ class OfBucket:
 
     def __call__(self, resource: str) -> bool:
         """Whether a resource is the bucket's, in whichever partition."""
-        name = resource.rpartition(":")[2].partition("/")[0]
-        return resource.startswith("arn:") and name == self.bucket
+        # Keys of objects may have colons and spaces.
+        kind, *fields = resource.split(":", 5)
+        is_s3 = kind == "arn" and len(fields) == 5 and fields[1] == "s3"
+        return is_s3 and fields[4].partition("/")[0] == self.bucket
 
 
 def decide(document: Document, wanted: Wanted) -> Plan:

@@ -189,6 +189,16 @@ ABSENT: dict[str, tuple[list[Raw], list[Raw]]] = {
     "one for other actions": ([ours(Sid=HASHED, Action=EIGHT[:2])], []),
     "a numbered one for other actions": ([ours(Sid=f"{HASHED}2", Action=EIGHT[:2])], []),
     "one for a prefix": ([ours(BUCKET_ARN, f"{BUCKET_ARN}/team-a/*")], []),
+    "one for a prefix with a colon": ([ours(BUCKET_ARN, f"{BUCKET_ARN}/team:a/*")], []),
+    "one for a prefix with a space": ([ours(BUCKET_ARN, f"{BUCKET_ARN}/team a/*")], []),
+    "not another bucket with keys that name it after a colon": (
+        [ours("arn:aws:s3:::other", f"arn:aws:s3:::other/x:{BUCKET}/*")],
+        [ours("arn:aws:s3:::other", f"arn:aws:s3:::other/x:{BUCKET}/*")],
+    ),
+    "not what is no bucket": (
+        [ours(f"arn:aws:sqs:us-west-2:222222222222:{BUCKET}")],
+        [ours(f"arn:aws:sqs:us-west-2:222222222222:{BUCKET}")],
+    ),
     "one that was given another action": ([ours(Action=[*EIGHT, "s3:GetObjectTagging"])], []),
     "in the partition of China": ([ours("arn:aws-cn:s3:::fleet-data/*")], []),
     "not another bucket whose name begins like it": (
