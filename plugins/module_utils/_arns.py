@@ -26,6 +26,7 @@ BUCKET_NAME_LIMIT = 255
 _BUCKET = re.compile(rf"[{BUCKET_NAME_CHARACTERS}]{{3,{BUCKET_NAME_LIMIT}}}\Z")
 _CLOUD_ID = re.compile(r"cld_[A-Za-z0-9_-]{1,100}\Z")
 _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+\Z")
+_PATTERN = re.compile(r"[*?$]")
 _UNIQUE_ID = re.compile(r"A(?:RO|ID|KI|IP|GP)A[A-Z0-9]{12,}\Z")
 _ROOT_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:iam::([0-9]{12}):root\Z")
 
@@ -101,6 +102,11 @@ def parse_role(value: str, option: str = "role") -> RoleReference:
         raise InputError(
             f"{option} is {value!r}, which is not the ARN of an IAM role.",
             "Set it to arn:aws:iam::<account id>:role/<role name> or to the role's name.",
+        )
+    if _PATTERN.search(arn.resource):
+        raise InputError(
+            f"{option} is {value!r}, which has one of the characters *, ? and $.",
+            "Set it to the ARN of one role: in a policy, these characters stand for others.",
         )
     name = arn.resource.rpartition("/")[2]
     return RoleReference(_iam_name(name, option, "role", ROLE_NAME_LIMIT), arn)
@@ -202,11 +208,15 @@ def role_identity(account_id: str, role: str) -> tuple[str, str]:
 
 
 def instance_profile_name_of(arn: str) -> str:
-    """The name in the ARN of an instance profile; empty if the text is not such an ARN."""
+    """The name in the ARN of an instance profile; empty if the text is not such an ARN, or the name
+    is none that IAM takes, such as a pattern.
+    """
     parsed = parse_arn(arn)
     if parsed is None or not parsed.resource.startswith("instance-profile/"):
         return ""
-    return parsed.resource.rpartition("/")[2]
+    name = parsed.resource.rpartition("/")[2]
+    is_name = _IAM_NAME.match(name) and len(name) <= INSTANCE_PROFILE_NAME_LIMIT
+    return name if is_name else ""
 
 
 def role_path_of(role_arn: str) -> str:

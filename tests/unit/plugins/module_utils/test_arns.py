@@ -51,6 +51,11 @@ NOT_ROLES = {
     "an ARN without a name": "arn:aws:iam::123456789012:role/",
     "an ARN with nothing after its path": "arn:aws:iam::123456789012:role/teams/",
     "an ARN with a space in its path": "arn:aws:iam::123456789012:role/a b/ray",
+    "a pattern": "ray-*",
+    "an ARN with a pattern": "arn:aws:iam::123456789012:role/ray-?",
+    "an ARN with a pattern in its path": "arn:aws:iam::123456789012:role/*/ray",
+    "an ARN with a letter left open in its path": "arn:aws:iam::123456789012:role/a?/ray",
+    "an ARN with a policy variable in its path": "arn:aws:iam::123456789012:role/${aws:x}/ray",
 }
 
 
@@ -239,6 +244,24 @@ def test_an_arn_is_split_at_its_colons(text: str, parts: tuple[str, ...]) -> Non
 )
 def test_an_arn_is_not(text: str) -> None:
     assert _arns.parse_arn(text) is None
+
+
+PROFILES = {
+    "a name": ("arn:aws:iam::123456789012:instance-profile/ray", "ray"),
+    "a name under a path": ("arn:aws:iam::123456789012:instance-profile/teams/a/ray", "ray"),
+    "a role's ARN": ("arn:aws:iam::123456789012:role/ray", ""),
+    "a pattern": ("arn:aws:iam::123456789012:instance-profile/*", ""),
+    "a policy variable": ("arn:aws:iam::123456789012:instance-profile/${aws:username}", ""),
+    "129 characters": (f"arn:aws:iam::123456789012:instance-profile/{'p' * 129}", ""),
+    "no name": ("arn:aws:iam::123456789012:instance-profile/", ""),
+    "no ARN": ("ray", ""),
+}
+
+
+@pytest.mark.parametrize(("arn", "name"), PROFILES.values(), ids=list(PROFILES))
+def test_the_name_of_an_instance_profile(arn: str, name: str) -> None:
+    """Anybody can register any text at Anyscale, and in a policy a star stands for all of them."""
+    assert _arns.instance_profile_name_of(arn) == name
 
 
 PATHS = {
