@@ -150,6 +150,7 @@ class Engine:
         written.
         """
         for cloud in clouds:
+            cloud.resources.clear()
             cloud.plans.clear()
         # Of a cloud that is refused nothing is read.
         readable = [cloud for cloud in clouds if not cloud.error]

@@ -65,7 +65,8 @@ class Cloud:
     registered_role, registered_profile: the ARNs of the role and of the instance profile that the
     inventory has read of Anyscale, if it has. error: why it is not converged, or not any further.
     authority: what the inventory plugin says of the operator's permission, if the inventory is read
-    from Anyscale. plans: its own plan of each resource. arns: the ARNs of its further roles, by how
+    from Anyscale. resources: what it wants something of, the own role's before those of further roles.
+    plans: its own plan of each resource, in the order in which threads have made them. arns: the ARNs of its further roles, by how
     its variables name them, once they are known.
     """
 
@@ -75,6 +76,7 @@ class Cloud:
     registered_profile: str | None = None
     error: TaskError | None = None
     authority: t.Mapping[str, t.Any] | None = None
+    resources: list[Resource] = dataclasses.field(default_factory=list)
     plans: dict[Resource, Plan] = dataclasses.field(default_factory=dict)
     arns: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -130,8 +132,12 @@ class Cloud:
             self.arns[settings.role] = arn
 
     def planned(self, stage: str) -> list[tuple[Resource, Plan]]:
-        """Its resources of a stage, with its own plan of each."""
-        return [(found, plan) for found, plan in self.plans.items() if found.stage == stage]
+        """Its resources of a stage, with its own plan of each, in the order of its roles."""
+        return [
+            (found, self.plans[found])
+            for found in self.resources
+            if found.stage == stage and found in self.plans
+        ]
 
     def plan(self, stage: str) -> Plan | None:
         """Its own plan of its resource of a stage, if there is one. Of a kind of which each role has
@@ -158,6 +164,8 @@ class Resource(abc.ABC):
 
     def add(self, cloud: Cloud, settings: CloudSettings) -> None:
         """Note what a cloud wants of it."""
+        if cloud not in self._wants:
+            cloud.resources.append(self)
         self._wants.setdefault(cloud, []).append(settings)
 
     def leave_out_failed(self) -> None:

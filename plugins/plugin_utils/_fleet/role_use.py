@@ -48,7 +48,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
-
 # Of each role, IAM is asked twice.
 _MOST_ROLES = 50
 

@@ -104,6 +104,8 @@ class World:
         self.errors: dict[tuple[str, str], Exception] = {}
         self.calls: list[tuple[str, str]] = []
         self.meanwhile: t.Callable[[str, str], None] = lambda _step, _name: None
+        # Called before a document is loaded, without the lock of the steps.
+        self.before_load: dict[str, t.Callable[[], object]] = {}
         self.clock = Time()
         self._lock = threading.RLock()
 
@@ -125,6 +127,7 @@ class _Store(PolicyStore[LivePolicy]):
         self._world, self._name = world, name
 
     def load(self) -> LivePolicy:
+        self._world.before_load.get(self._name, lambda: None)()
         self._world.step("load", self._name)
         return LivePolicy(self._name, document(*self._world.documents.get(self._name, ())))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -197,6 +198,23 @@ def test_with_the_roles_of_rules_the_default_role_is_not_revoked(tmp_path: Path)
         "trust ml": ["x"],
         "trust default": ["default"],
     }
+
+
+def test_the_own_role_comes_first_whatever_is_read_first(tmp_path: Path) -> None:
+    """Threads read the roles of a cloud, and the own one may be the slowest."""
+    world, is_read = World(), threading.Event()
+
+    def hold_up(step: str, name: str) -> None:
+        if (step, name) == ("guard", "instance_profile ml"):
+            is_read.set()
+
+    world.meanwhile = hold_up
+    world.before_load["instance_profile a"] = lambda: (is_read.wait(5), time.sleep(0.05))
+    cloud = cloud_of("a", tmp_path, node_group_roles={"gpu": "ml"})
+    engine_of(world, stages=[PROFILE], threads=2).plan([cloud])
+    assert is_read.is_set()
+    plans = [plan.result["role_arn"] for _resource, plan in cloud.planned(PROFILE)]
+    assert plans == [arn_of("a"), arn_of("ml")]
 
 
 def test_a_cloud_of_which_one_role_is_refused_is_not_written_at_all(tmp_path: Path) -> None:

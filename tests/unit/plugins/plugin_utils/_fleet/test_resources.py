@@ -300,7 +300,9 @@ def with_profile(cloud: Cloud, arn: str = f"arn:aws:iam::{ACCOUNT}:instance-prof
     """The cloud with the plan of its instance profile, with which its compute config is planned."""
     after = {"role_arn": ARN, "arn": arn}
     plan = Plan(after, after, result={"instance_profile_arn": arn})
-    cloud.plans[planned_resource(PROFILE)] = plan
+    resource = planned_resource(PROFILE)
+    resource.add(cloud, cloud.settings)
+    cloud.plans[resource] = plan
     return cloud
 
 
