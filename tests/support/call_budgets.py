@@ -33,12 +33,27 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_bucket_policy,
     put_trust,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.cloud_ways import (
+    OWN_POLICY,
+    give_own_access,
+    put_mapping,
+    put_our_statement,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 
 SEARCH = "POST /api/v2/compute_templates/search"
 RESOURCES = "GET /api/v2/clouds/{id}/resources"
 DEFAULT = "GET /api/v2/compute_templates/default/{id}"
 CREATE = "POST /api/v2/compute_templates/"
+MAPPING = "GET /api/v2/clouds/{id}/deployment/{id}/config"
+SET_MAPPING = "PUT /api/v2/clouds/{id}/deployment/{id}/config"
+USERINFO = "GET /api/v2/userinfo/"
+LEAST: t.Mapping[str, int] = {
+    "GetRole": 1,
+    "GetInstanceProfile": 1,
+    "GetBucketPolicy": 1,
+    SEARCH: 1,
+}
 
 NEW = Cloud("orbit", ACCOUNT, role=ROLE, trust="foreign_principal", bucket_policy="foreign_reader")
 IN_SYNC = dataclasses.replace(
@@ -90,6 +105,7 @@ class Scene:
     options: Json = dataclasses.field(default_factory=dict)
     spoil: t.Callable[[Sandbox], None] = lambda sandbox: None
     module: str = ""
+    settled: t.Mapping[str, int] = dataclasses.field(default_factory=lambda: LEAST)
 
     def prepare(self, sandbox: Sandbox) -> None:
         """Nothing but this cloud in the sandbox."""
@@ -145,6 +161,22 @@ def _with_a_role_for_a_node_group(sandbox: Sandbox) -> None:
     make_role(sandbox, _GROUP_ROLE)
 
 
+def _with_access_of_its_own(sandbox: Sandbox) -> None:
+    give_own_access(sandbox, NEW)
+
+
+def _with_our_own_policy(sandbox: Sandbox) -> None:
+    give_own_access(sandbox, NEW, OWN_POLICY)
+
+
+def _with_our_statement(sandbox: Sandbox) -> None:
+    put_our_statement(sandbox, NEW)
+
+
+def _with_a_rule(sandbox: Sandbox) -> None:
+    put_mapping(sandbox, NEW, [{"selector": "project=orbit", "value": ROLE}])
+
+
 def _trusted_by_lambda_too(sandbox: Sandbox) -> None:
     put_trust(sandbox, policy(LAMBDA, EC2))
 
@@ -178,6 +210,77 @@ _MAKE = {
 }
 _JUDGE_BOTH = {name: 2 * count for name, count in _JUDGE.items()}
 _NO_ROLE_TO_ASSUME = dict.fromkeys(TOOLING)
+
+# The ways to the bucket and to the role that a cloud's variables choose.
+_BY_ROLE: Json = {"bucket_grant": "role_policy"}
+_BY_BUCKET: Json = {"bucket_grant": "bucket_policy"}
+_NO_STATEMENT: Json = {"bucket_policy": "foreign_reader"}
+_RULES: Json = {
+    "assign": "iam_mapping",
+    "mapping_rules": [{"selector": "project=orbit", "role": ROLE}],
+    "compute_config": None,
+}
+# All of a role's own policies are judged, of which one is AWS's and one grants the access.
+_READ_OWN = {**_READS, **_JUDGE, **_OF_AWS, "GetRole": 2, "GetRolePolicy": 1}
+_READ_RULES = {**{name: 1 for name in _READS if name != SEARCH}, RESOURCES: 1, MAPPING: 1}
+_SET_RULES = {
+    **_READ_RULES,
+    **_SOURCE,
+    **_JUDGE,
+    **{"GetRole": 3, "GetInstanceProfile": 3},
+    **{MAPPING: 4, USERINFO: 2, SET_MAPPING: 1},
+}
+_GRANT_OWN = {
+    **_READS,
+    **_SOURCE,
+    **{name: 3 * count for name, count in {**_JUDGE, **_OF_AWS}.items()},
+    **{"GetRole": 4, RESOURCES: 1, "PutRolePolicy": 1, "GetRolePolicy": 1},
+}
+BY_OTHER_WAYS: dict[str, Scene] = {
+    "in sync, with access by the role's own policies": Scene(
+        _READ_OWN, _NO_STATEMENT, spoil=_with_access_of_its_own, settled=_READ_OWN
+    ),
+    "in sync, with access by our inline policy of the role": Scene(
+        _READ_OWN, _NO_STATEMENT, _BY_ROLE, _with_our_own_policy, settled=_READ_OWN
+    ),
+    "in sync, with access by the bucket's policy alone": Scene(
+        {**_READS, "GetRolePolicy": 1},
+        options=_BY_BUCKET,
+        settled={**_READS, "GetRolePolicy": 1},
+    ),
+    "access to come from an inline policy of the role": Scene(
+        _GRANT_OWN, _NO_STATEMENT, _BY_ROLE, settled=_READ_OWN
+    ),
+    "access to move to an inline policy of the role": Scene(
+        {**_GRANT_OWN, "GetBucketPolicy": 3, "DeleteBucketPolicy": 1},
+        _NO_STATEMENT,
+        _BY_ROLE,
+        _with_our_statement,
+        settled=_READ_OWN,
+    ),
+    "access to move to the bucket's policy": Scene(
+        {
+            **_READS,
+            **_SOURCE,
+            **{"GetRole": 4, "GetRolePolicy": 3, "DeleteRolePolicy": 1},
+            **{"GetBucketPolicy": 3, "PutBucketPolicy": 1, RESOURCES: 1},
+        },
+        _NO_STATEMENT,
+        _BY_BUCKET,
+        _with_our_own_policy,
+        settled={**_READS, "GetRolePolicy": 1},
+    ),
+    "in sync, with a rule of the Cloud IAM mapping": Scene(
+        _READ_RULES, options=_RULES, spoil=_with_a_rule, settled=_READ_RULES
+    ),
+    "no rule in the Cloud IAM mapping": Scene(_SET_RULES, options=_RULES, settled=_READ_RULES),
+    "no rule in the Cloud IAM mapping, and no instance profile": Scene(
+        {**_SET_RULES, "GetRole": 5, "CreateInstanceProfile": 1, "AddRoleToInstanceProfile": 1},
+        {"profile": "missing"},
+        _RULES,
+        settled=_READ_RULES,
+    ),
+}
 
 # Each document that is changed is read again under its lock, and once more after the
 # change.
@@ -269,6 +372,7 @@ SCENES: dict[str, Scene] = {
         {"state": "absent"},
         _trusted_by_lambda_too,
     ),
+    **BY_OTHER_WAYS,
 }
 _TRUST, _BUCKET, _CONFIG = OF_MODULES
 _READ_TRUST = {"AssumeRole": 1, "GetRole": 1}

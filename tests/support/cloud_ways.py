@@ -12,8 +12,7 @@ import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
-    BUCKET_ACTIONS,
-    OBJECT_ACTIONS,
+    ACTIONS,
     SID,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
@@ -31,24 +30,16 @@ MODULES_POLICY = "S3BucketAccess"
 OTHER_RULE = {"selector": "project=alpha", "value": "ray-of-others"}
 
 
-def _statements(cloud: Cloud, sid: str, principal: Json) -> list[Json]:
-    """All that clusters need in the bucket, as two statements."""
+def _grant(cloud: Cloud, **more: t.Any) -> Json:
+    """The statement that grants all that clusters need in the bucket."""
     bucket = f"arn:aws:s3:::{cloud.bucket_name}"
-    shared = {"Sid": sid, "Effect": "Allow", **principal}
-    return [
-        {**shared, "Action": list(BUCKET_ACTIONS), "Resource": bucket},
-        {
-            **shared,
-            "Sid": f"{sid}Objects",
-            "Action": list(OBJECT_ACTIONS),
-            "Resource": f"{bucket}/*",
-        },
-    ]
+    both = [bucket, f"{bucket}/*"]
+    return {**more, "Effect": "Allow", "Action": list(ACTIONS), "Resource": both}
 
 
 def own_access(cloud: Cloud, sid: str = MODULES_POLICY) -> Json:
     """The document of a policy of the role that gives it the bucket of its cloud."""
-    return policy(*_statements(cloud, sid, {}))
+    return policy(_grant(cloud, Sid=sid))
 
 
 def inline_policy(
@@ -123,7 +114,5 @@ def mapping_rules(sandbox: Sandbox, cloud: Cloud) -> list[tuple[str, str]]:
 
 def put_our_statement(sandbox: Sandbox, cloud: Cloud) -> None:
     """Let the bucket's policy grant the access by our own statement."""
-    [bucket, objects] = _statements(cloud, SID, {"Principal": {"AWS": cloud.role_arn}})
-    both = [bucket["Resource"], objects["Resource"]]
-    statement = {**bucket, "Action": [*bucket["Action"], *objects["Action"]], "Resource": both}
+    statement = _grant(cloud, Sid=SID, Principal={"AWS": [cloud.role_arn]})
     put_bucket_policy(sandbox, cloud.bucket_name, policy(statement))
