@@ -66,8 +66,8 @@ class Cloud:
     inventory has read of Anyscale, if it has. error: why it is not converged, or not any further.
     authority: what the inventory plugin says of the operator's permission, if the inventory is read
     from Anyscale. resources: what it wants something of, the own role's before those of further roles.
-    plans: its own plan of each resource, in the order in which threads have made them. arns: the ARNs of its further roles, by how
-    its variables name them, once they are known.
+    plans: its own plan of each resource, in the order in which threads have made them. arns: the ARNs
+    of its further roles, by how its variables name them, once they are known.
     """
 
     name: str

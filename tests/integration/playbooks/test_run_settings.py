@@ -115,7 +115,10 @@ def test_an_unknown_tag_is_refused(running_sandbox: Sandbox, tmp_path: Path) -> 
     inventory = _inventory(tmp_path, running_sandbox)
     run = run_playbook(running_sandbox, "onboard", inventory, "--tags", "trust,buckets")
     assert run.exit_status == 2
-    message = "Task failed: 'buckets' is not a tag of this playbook. Use bucket, compute_config, iam_mapping, pass_role, trust."
+    message = (
+        "Task failed: 'buckets' is not a tag of this playbook. Use bucket, compute_config, "
+        "iam_mapping, pass_role, trust."
+    )
     assert run.output.count(message) == 2, "the error, and the host's own line"
     assert run.output.count("[ERROR]") == 1
     assert run.operations == {}

@@ -196,6 +196,40 @@ def test_the_role_has_the_same_defaults() -> None:
     }
 
 
+FURTHER: dict[str, tuple[Json, list[str]]] = {
+    "none": ({}, []),
+    "of node groups, each once, in their order": (
+        {"node_group_roles": {"a": "ml", "b": "etl", "c": "ML"}},
+        ["ml", "etl"],
+    ),
+    "not the cloud's own, however it is named": (
+        {"role": "ray", "node_group_roles": {"a": "arn:aws:iam::123456789012:role/x/Ray"}},
+        [],
+    ),
+    "of rules": (
+        {
+            "assign": "iam_mapping",
+            "mapping_rules": [{"role": "ml"}, {"role": "etl"}],
+            "node_group_roles": {"a": "unused"},
+        },
+        ["ml", "etl"],
+    ),
+    "of rules that are not valid": (
+        {"assign": "iam_mapping", "mapping_rules": [{"selector": "x"}, {"role": 1}, {"role": ""}]},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FURTHER)
+def test_the_further_roles_of_a_cloud(case: str) -> None:
+    variables, roles = FURTHER[case]
+    settings = parse_settings(
+        {**ACCOUNT, **{PREFIX + name: one for name, one in variables.items()}}
+    )
+    assert settings.further_roles == roles
+
+
 # --- the tasks of the role ------------------------------------------------------------------------
 
 MODULES = {
