@@ -104,12 +104,14 @@ def passed_roles(sandbox: Sandbox) -> str:
 
 class States(t.NamedTuple):
     """All clouds before the onboarding, after it, after they were offboarded, after that was rolled
-    back, and after the onboarding was; what may be passed at each of these; and the runs.
+    back, and after the onboarding was; what may be passed at each of these; the runs, and the
+    offboarding in check mode, by the engine and by the role.
     """
 
     states: list[dict[str, Json]]
     passed: list[str]
     runs: list[Run]
+    predicted: list[Run]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def history(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
         make_further_role(running_sandbox, cloud)
     add_rule_of_others(running_sandbox, BY_RULES)
     inventory = inventory_of(tmp_path_factory.mktemp("ways"), running_sandbox, clouds, VARIABLES)
-    history = States([], [], [])
+    history = States([], [], [], [])
 
     def look() -> None:
         history.states.append({cloud.name: state_of(running_sandbox, cloud) for cloud in clouds})
@@ -139,6 +141,11 @@ def history(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
         ("rollback", "undone", ("-e", "rollback_force=true", "-e", "rollback_run=up")),
     ):
         arguments = (*options, "-e", f"cloud_iam_run_id={run_id}")
+        if playbook == "offboard":
+            history.predicted.extend(
+                run_playbook(running_sandbox, playbook, inventory, *options, "--check", "-e", by)
+                for by in ("fleet_engine=true", "fleet_engine=false")
+            )
         history.runs.append(run_playbook(running_sandbox, playbook, inventory, *arguments))
         look()
     return history
@@ -194,6 +201,16 @@ def test_what_was_granted_goes_and_nothing_else(history: States, cloud: Cloud) -
         return
     assert differing(before, offboarded) == ["profiles"]
     assert offboarded["profiles"] == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
+def test_the_engine_offboards_what_the_role_does(history: States, cloud: Cloud) -> None:
+    """For the same reasons, which both predict."""
+    engine, role = history.predicted
+    by_role = {reason for task in role.tasks_of_role(cloud.name) for reason in task["reasons"]}
+    assert by_role == engine.reasons(cloud.name) == history.runs[1].reasons(cloud.name)
+    assert by_role
+    assert engine.writes == role.writes == []
 
 
 @pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
