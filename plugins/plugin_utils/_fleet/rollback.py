@@ -124,6 +124,11 @@ class Restorable:
         return restored - now
 
     @property
+    def changed_roles(self) -> dict[str, set[_Role]]:
+        """Both, by what the document does to them."""
+        return {GIVES: self.regaining_roles, TAKES: self.revoked_roles}
+
+    @property
     def _granted_roles(self) -> tuple[set[_Role], set[_Role]]:
         """The roles that it grants something now, and restored."""
         first, last = self.first, self.last
@@ -289,8 +294,12 @@ def assign(
     documents: t.Iterable[Restorable], hosts: t.Mapping[str, Host], only_named: bool
 ) -> Assignment:
     """Assign each document to the first cloud that it belongs to, else to the first cloud of its
-    account. ``only_named``: leave the latter documents out.
+    account. ``only_named``: leave the latter documents out. A policy of a role that moves between
+    it and a bucket's policy goes to the cloud of the latter: after a failure that one leaves the
+    other way as it is.
     """
+    documents = list(documents)
+    moved = _moved(documents)
     owners: dict[_Key, str] = {}
     neighbors: dict[str, str] = {}
     for name, host in hosts.items():
@@ -299,7 +308,7 @@ def assign(
             owners.setdefault(key, name)
     assignment = Assignment({}, [])
     for document in documents:
-        taker = owners.get(_key(document.first))
+        taker = owners.get(moved.get(document.first.resource, _key(document.first)))
         if taker is None and not only_named and document.first.account_id:
             taker = neighbors.get(document.first.account_id)
         target = (
@@ -307,6 +316,26 @@ def assign(
         )
         target.append(document)
     return assignment
+
+
+def _moved(documents: t.Sequence[Restorable]) -> dict[str, _Key]:
+    """The key of the bucket's policy for each policy of a role, by its resource, that gets one of both
+    ways back and loses the other one.
+    """
+    of_bucket: dict[tuple[_Role, str], _Key] = {}
+    for document in documents:
+        if document.first.kind == BUCKET_POLICY:
+            for step, roles in document.changed_roles.items():
+                for role in roles:
+                    of_bucket.setdefault((role, step), _key(document.first))
+    return {
+        document.first.resource: of_bucket[role, other]
+        for document in documents
+        if document.first.kind in (ROLE_POLICY, ROLE_ATTACHMENT)
+        for step, other in ((GIVES, TAKES), (TAKES, GIVES))
+        for role in document.changed_roles[step]
+        if (role, other) in of_bucket
+    }
 
 
 def why_unassigned(resources: t.Sequence[str], only_named: bool, uncovered: t.Sequence[str]) -> str:

@@ -256,6 +256,61 @@ def test_what_clusters_start_with_lacks_nothing_at_any_moment(case: str) -> None
     assert moves_roles(documents) is case.startswith("a move")
 
 
+SHARES_BUCKET = {
+    "of the bucket": variables(1, role="ray-x"),
+    "of the role": variables(2, role=ARN, bucket="bucket-1"),
+}
+MOVED_WITH: dict[str, tuple[list[Backup], str]] = {
+    "a role that moved to its own policy": (
+        [
+            dataclasses.replace(own("role_policy", "shared"), after=of(PASSES)),
+            dataclasses.replace(GIVES_BUCKET, before=of(grant(ARN)), after=None),
+        ],
+        "of the bucket",
+    ),
+    "a role that moved to the bucket's policy": (
+        [
+            GIVES_BUCKET,
+            dataclasses.replace(
+                own("role_attachment", "shared"), before="arn:aws:iam::aws:policy/x", after=None
+            ),
+            dataclasses.replace(own("role_policy", "shared"), before=of(PASSES), after=None),
+        ],
+        "of the bucket",
+    ),
+    "a role that got both": (
+        [
+            dataclasses.replace(own("role_policy", "shared"), after=of(PASSES)),
+            GIVES_BUCKET,
+        ],
+        "of the role",
+    ),
+    "a role that moved to its own policy from another bucket": (
+        [
+            dataclasses.replace(own("role_policy", "shared"), after=of(PASSES)),
+            dataclasses.replace(GIVES_BUCKET, before=of(grant(f"{ARN}-too")), after=None),
+        ],
+        "of the role",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MOVED_WITH)
+def test_a_role_that_moved_is_restored_by_one_cloud(case: str) -> None:
+    """So that it keeps the way that it has if the other one cannot be restored."""
+    backups, name = MOVED_WITH[case]
+    documents = documents_of({f"/x/{number}.json": one for number, one in enumerate(backups)})
+    hosts = {host: host_of(values) for host, values in SHARES_BUCKET.items()}
+    assignment = assign(documents, hosts, only_named=True)
+    takers = {
+        host
+        for host, found in assignment.by_host.items()
+        for document in found
+        if document.first.kind in ("role_policy", "role_attachment")
+    }
+    assert takers == {name}
+
+
 NEEDS: dict[str, tuple[Backup, set[str]]] = {
     "the trust that it gave": (
         GIVES_TRUST,
