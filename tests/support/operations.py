@@ -507,7 +507,7 @@ CHANGES: dict[str, Change] = {
     ),
     "what a control-plane role may pass": Change(
         {
-            **{"GetRole": 3, "ListAttachedRolePolicies": 4, "ListRolePolicies": 4},
+            **{"GetRole": 4, "ListAttachedRolePolicies": 4, "ListRolePolicies": 4},
             **{"GetRolePolicy": 1, "GetInstanceProfile": 3, "GetCallerIdentity": 1},
             **{"PutRolePolicy": 1},
         },

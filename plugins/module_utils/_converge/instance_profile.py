@@ -162,7 +162,8 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
     def _registered_profile(self) -> dict[str, t.Any] | None:
         """The profile that is registered for the cloud, if it contains the role."""
         arn = self._registered()
-        found = self._iam.instance_profile(instance_profile_name_of(arn)) if arn else None
+        name = instance_profile_name_of(arn) if arn else ""
+        found = self._iam.instance_profile(name) if name else None
         is_right = found and found["Arn"] == arn and instance_profile_plan.holds(found, self.role)
         return found if is_right else None
 

@@ -23,10 +23,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
     instance_profile_name_of,
+    parse_arn,
     parse_instance_profile,
     parse_policy_name,
     parse_role,
     partition_of,
+    role_identity,
     role_name_of,
     role_path_of,
 )
@@ -112,6 +114,7 @@ class PassRoleStore(RolePolicyStore):
         self._is_granted = is_granted
         self._roles = roles
         self._profiles = profiles
+        self._exact: set[RoleReference] = set()
 
     def load(self) -> LivePassRole:
         """The live policy, and the ARNs."""
@@ -142,6 +145,20 @@ class PassRoleStore(RolePolicyStore):
                 "its anyscale_iam_role_id.",
             ) from error
 
+    def refuse_other_role(self, reference: RoleReference) -> None:
+        """Raise if there is no role with exactly the ARN that is to be passed: another one, of that name
+        or in another account, is not what was judged, and AWS would not let it be passed.
+        """
+        if reference.arn is None or reference in self._exact:
+            return
+        live = live_role(self._iam, reference, self._account_id)
+        if live["Arn"] != str(reference):
+            raise RefusedError(
+                f"There is no role {reference}; the role of that name is {live['Arn']}.",
+                "Check the path and the case in the ARN.",
+            )
+        self._exact.add(reference)
+
     def _arn_or_error(self, reference: RoleReference, found: LiveRolePolicy) -> str | TaskError:
         """A role's ARN; what is no longer granted need not exist."""
         if reference.arn is not None:
@@ -165,6 +182,7 @@ class PassRoleStore(RolePolicyStore):
 class PassRolePlanner(PolicyPlanner[LivePassRole]):
     """The control-plane role may (or no longer may) pass roles and read their instance profiles."""
 
+    store: PassRoleStore = dataclasses.field(compare=False)
     role_guard: RoleGuard = dataclasses.field(compare=False)
     roles: tuple[RoleReference, ...]
     profiles: tuple[str, ...]
@@ -192,6 +210,7 @@ class PassRolePlanner(PolicyPlanner[LivePassRole]):
             for reference in self.roles:
                 arn = live.arn_of(reference)
                 _refuse_passing_itself(arn, live.role_arn)
+                self.store.refuse_other_role(reference)
                 self.role_guard.check_for_clusters(arn)
 
     def _wanted(self, live: LivePassRole) -> pass_role_plan.Wanted:
@@ -258,7 +277,7 @@ class PassRoleModule(ConvergingModule):
     def reconciler(self) -> PolicyReconciler[LivePassRole]:
         """The inline policy of the control-plane role."""
         store = self.store(self.roles, self.profiles)
-        return PolicyReconciler(t.cast(t.Any, store), [self.planner()], self.clouds)
+        return PolicyReconciler(t.cast(t.Any, store), [self.planner(store)], self.clouds)
 
     def store(self, roles: t.Sequence[RoleReference], profiles: t.Sequence[str]) -> PassRoleStore:
         """The inline policy of the control-plane role, for these roles and instance profiles."""
@@ -272,10 +291,10 @@ class PassRoleModule(ConvergingModule):
             profiles=profiles,
         )
 
-    def planner(self) -> PassRolePlanner:
+    def planner(self, store: PassRoleStore) -> PassRolePlanner:
         """What the parameters want."""
         return PassRolePlanner(
-            self.role_guard, tuple(self.roles), tuple(self.profiles), self.params["state"]
+            store, self.role_guard, tuple(self.roles), tuple(self.profiles), self.params["state"]
         )
 
     def _parse_roles(self) -> list[RoleReference]:
@@ -296,11 +315,19 @@ class PassRoleModule(ConvergingModule):
         if given is None:
             own = [role.name for role in self.roles]
             return list(dict.fromkeys([*own, *self._registered_profiles()]))
-        names = [
-            instance_profile_name_of(value) or parse_instance_profile(value, "instance_profiles")
-            for value in given
-        ]
-        return list(dict.fromkeys(names))
+        return list(dict.fromkeys(map(self._parse_profile, given)))
+
+    def _parse_profile(self, value: str) -> str:
+        """The name of a profile, which must be in the account of its roles."""
+        arn = parse_arn(value)
+        accounts = (self.params.get("account_id"), *(role.account_id for role in self.roles))
+        account_id = next(filter(None, accounts), None)
+        if arn is not None and account_id and arn.account_id != account_id:
+            raise InputError(
+                f"instance_profiles has {value}, which is not in account {account_id}.",
+                "Set it to an instance profile of the account of the roles.",
+            )
+        return instance_profile_name_of(value) or parse_instance_profile(value, "instance_profiles")
 
     def _registered_profiles(self) -> list[str]:
         found = self._registered()
@@ -333,7 +360,8 @@ class PassRoleModule(ConvergingModule):
 
 def _refuse_passing_itself(role_arn: str, control_plane_arn: str) -> None:
     """Raise if clusters would run with the control-plane role."""
-    if role_arn == control_plane_arn:
+    identities = [role_identity(account_of(arn), arn) for arn in (role_arn, control_plane_arn)]
+    if identities[0] == identities[1]:
         raise RefusedError(
             f"{role_arn} is to be passed to clusters by itself: it is the control-plane role.",
             f"Set {option('roles', 'cloud_iam_role')} to the roles of the clusters.",

@@ -394,7 +394,7 @@ class PassRole(Resource):
         roles = dict.fromkeys(role for module in modules for role in module.roles)
         profiles = dict.fromkeys(name for module in modules for name in module.profiles)
         store = modules[0].store(list(roles), list(profiles))
-        planners = pass_role.merged_planners(module.planner() for module in modules)
+        planners = pass_role.merged_planners(module.planner(store) for module in modules)
         return PolicyReconciler(t.cast(t.Any, store), planners, _cloud_ids(clouds))
 
     def _module(self, settings: CloudSettings, fresh: bool = False) -> pass_role.PassRoleModule:

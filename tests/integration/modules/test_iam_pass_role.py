@@ -125,6 +125,22 @@ REFUSALS: dict[str, tuple[Json, tuple[str, ...]]] = {
         {"roles": [ROLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)]},
         (OTHER_ACCOUNT,),
     ),
+    "a role of another account, where no option names the account": (
+        {"account_id": None, "roles": [ROLE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)]},
+        (OTHER_ACCOUNT, ACCOUNT),
+    ),
+    "a role with another path": (
+        {"roles": [ROLE_ARN.replace(ROLE, f"ray/{ROLE}")]},
+        (f"ray/{ROLE}", ROLE_ARN),
+    ),
+    "the control-plane role itself, in other letters": (
+        {"roles": [f"arn:aws:iam::{ACCOUNT}:role/{CONTROL.upper()}"]},
+        ("control-plane role",),
+    ),
+    "an instance profile of another account": (
+        {"instance_profiles": [PROFILE_ARN.replace(ACCOUNT, OTHER_ACCOUNT)]},
+        (OTHER_ACCOUNT, ACCOUNT),
+    ),
     "no role": ({"roles": []}, ("empty list",)),
     "a control-plane role of AWS": (
         {"control_plane_role": "AWSServiceRoleForSupport"},
