@@ -105,9 +105,20 @@ class Change:
 # --- uses that read -------------------------------------------------------------------------------
 
 
+def _encrypt_with_a_key_of_the_customer(sandbox: Sandbox) -> None:
+    key = sandbox.client("kms", ACCOUNT).create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    sandbox.client("s3", ACCOUNT).put_bucket_encryption(
+        Bucket=IN_SYNC.bucket_name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+        },
+    )
+
+
 def _seed_for_an_audit(sandbox: Sandbox) -> None:
-    """One of each that an audit reads: policies of both kinds, a boundary, a mapping, a reader who
-    was deleted.
+    """One of each that an audit reads: policies of both kinds, a boundary, a mapping, a customer's key
+    of the bucket, a reader who was deleted.
     """
     sandbox.seed((IN_SYNC,))
     iam = sandbox.client("iam", ACCOUNT)
@@ -127,6 +138,7 @@ def _seed_for_an_audit(sandbox: Sandbox) -> None:
         "dataplane_iam_mapping": mapping
     }
     _take_machines_from_a_pool(sandbox)
+    _encrypt_with_a_key_of_the_customer(sandbox)
     _grant_to_a_deleted_principal(sandbox)
 
 
@@ -319,11 +331,11 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
                 "GetRole": 2,
                 "ListAttachedRolePolicies": 2,
                 "ListRolePolicies": 2,
-                "GetRolePolicy": 1,
+                "GetRolePolicy": 3,
             },
             **{
-                "GetPolicy": 2,
-                "GetPolicyVersion": 2,
+                "GetPolicy": 3,
+                "GetPolicyVersion": 3,
                 "GetInstanceProfile": 1,
                 "ListInstanceProfilesForRole": 1,
             },
@@ -331,6 +343,9 @@ READ_ONLY_USES: dict[str, ReadOnlyUse] = {
                 "GetBucketLocation": 1,
                 "GetBucketPolicy": 1,
                 "GetBucketTagging": 1,
+                "GetBucketCors": 1,
+                "GetBucketEncryption": 1,
+                **dict.fromkeys(("DescribeKey", "GetKeyPolicy", "ListGrants"), 1),
                 "ListRoles": 1,
                 "ListUsers": 1,
             },

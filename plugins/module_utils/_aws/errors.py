@@ -166,6 +166,19 @@ def error_without_answer(error: Exception, operation: str, about: str) -> AwsErr
     return _with_uncertainty(failure, operation)
 
 
+def error_of_incomplete_answer(operation: str, about: str) -> AwsError:
+    """The error for an answer that lacks what it is asked for. Of services that speak JSON, botocore
+    takes an answer that is no JSON for one without any field.
+    """
+    code = "ResponseParserError"
+    return AwsError(
+        f"{_describe_call(operation, about)} failed: {_REPLACED_TEXTS[code]}",
+        _REMEDIES[code],
+        operation=operation,
+        code=code,
+    )
+
+
 def _with_uncertainty(failure: AwsError, operation: str) -> AwsError:
     """Add a warning if the error leaves the outcome of a write unknown."""
     if failure.outcome_unknown and not is_read(operation):

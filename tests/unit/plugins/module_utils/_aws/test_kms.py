@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.kms import Key
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
 
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
@@ -46,3 +49,18 @@ def test_the_policy_and_the_metadata() -> None:
         ("kms", "get_key_policy", {"KeyId": KEY, "PolicyName": "default"}),
         ("kms", "describe_key", {"KeyId": KEY}),
     ]
+
+
+READS: dict[str, t.Callable[[Key], object]] = {
+    "DescribeKey": Key.metadata,
+    "GetKeyPolicy": Key.policy,
+    "ListGrants": Key.grants,
+}
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_an_answer_without_what_was_asked_for_is_an_error(operation: str) -> None:
+    """Such as half of one: botocore does not tell that it is no JSON."""
+    session = Session({"message": '{"Gran'})
+    with pytest.raises(AwsError, match=f"{operation} .* is not a valid AWS response"):
+        READS[operation](Key(t.cast(t.Any, session), KEY))
