@@ -9,11 +9,15 @@ granted and nothing else, and the playbook rollback puts all back.
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
+    PROPAGATION_SECONDS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
     POLICY_NAME as PASS_ROLE_POLICY,
 )
@@ -32,11 +36,13 @@ from ansible_collections.rayfleet.anyscale.tests.support.cloud_ways import (
     OWN_POLICY,
     add_rule_of_others,
     further_role_of,
+    give_own_access,
     inline_policy,
     make_further_role,
     make_managed_policy,
     managed_policy_of,
     mapping_rules,
+    put_our_statement,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.fleets import fresh, in_sync, inventory_of
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, run_playbook
@@ -254,6 +260,33 @@ def test_nothing_starts_with_a_role_that_lacks_something(history: States) -> Non
         assert max(rest) < min(starts)
     for starts, rest in (down, undone):
         assert max(starts) < min(rest)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("grant", ["role_policy", "bucket_policy"])
+def test_a_move_between_the_ways_is_rolled_back(
+    running_sandbox: Sandbox, tmp_path: Path, grant: str
+) -> None:
+    """What gives the role its bucket is written first, and some time before what takes it away."""
+    cloud = in_sync("moves", role="moves-ray", bucket_policy="none")
+    fresh(running_sandbox, [cloud])
+    if grant == "role_policy":
+        put_our_statement(running_sandbox, cloud)
+    else:
+        give_own_access(running_sandbox, cloud, OWN_POLICY)
+    before = state_of(running_sandbox, cloud)
+    own = {cloud.name: {"cloud_iam_bucket_grant": grant}}
+    inventory = inventory_of(tmp_path, running_sandbox, [cloud], own)
+    there = run_playbook(running_sandbox, "onboard", inventory, "-e", "cloud_iam_run_id=there")
+    assert differing(before, state_of(running_sandbox, cloud)) == ["bucket", "own policy"]
+    begin = time.monotonic()
+    undo = ("-e", "rollback_run=there", "-e", "rollback_force=true")  # it gives access again
+    back = run_playbook(running_sandbox, "rollback", inventory, *undo)
+    assert time.monotonic() - begin > PROPAGATION_SECONDS, back.output
+    assert (there.exit_status, back.exit_status) == (0, 0), back.output
+    assert differing(before, state_of(running_sandbox, cloud)) == []
+    of_bucket = [str(call["operation"]).endswith("BucketPolicy") for call in back.writes]
+    assert of_bucket == ([True, False] if grant == "role_policy" else [False, True])
 
 
 def test_something_still_runs_with_a_role_of_a_rule(
