@@ -222,7 +222,7 @@ class BucketAccessModule(ConvergingModule):
         state = self._state_of(ATTACHMENT_STAGE)
         if state is None or self.policy_arn is None:
             return None
-        is_present = state == "present"
+        is_present = self.attaches_policy
         return BucketAttachmentReconciler(
             Iam(self.session),
             role,
@@ -233,6 +233,11 @@ class BucketAccessModule(ConvergingModule):
             reason="access_missing" if is_present else _WHY_IT_GOES[self.params["state"]],
             clouds=self.clouds,
         )
+
+    @property
+    def attaches_policy(self) -> bool:
+        """Whether the managed policy is to be attached; else it is to be detached."""
+        return self._state_of(ATTACHMENT_STAGE) == "present"
 
     def _reconcilers(self, stage: Stage) -> t.Iterator[Reconciler[t.Any]]:
         """The reconcilers of a stage."""

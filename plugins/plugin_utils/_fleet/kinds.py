@@ -219,9 +219,20 @@ class RoleAttachment(Resource):
         return *_connection(settings), _folded(module.roles[0]), module.policy_arn
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
-        """The policy, attached or not, as each of these clouds wants it."""
-        module = _bucket_module(self, self.wants_of(clouds)[0], fresh)
-        return t.cast("Reconciler[t.Any]", module.attachment_reconciler(module.roles[0]))
+        """The policy, attached or not, as each of these clouds wants it. Raises if some want it attached
+        for their bucket, and others detached for theirs.
+        """
+        modules = [_bucket_module(self, settings, fresh) for settings in self.wants_of(clouds)]
+        first = modules[0]
+        if len({module.attaches_policy for module in modules}) > 1:
+            raise InputError(
+                f"{summarize_names([cloud.name for cloud in clouds])} want policy {first.policy_arn} "
+                f"both attached to and detached from role {first.roles[0].name}: they differ in "
+                f"{PREFIX}bucket_grant.",
+                f"Set it to the same for these clouds, or {PREFIX}bucket_policy_arn for none that is "
+                "not to have its bucket by it.",
+            )
+        return t.cast("Reconciler[t.Any]", first.attachment_reconciler(first.roles[0]))
 
 
 class FormerRoleAttachment(RoleAttachment):

@@ -23,13 +23,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
+    InputError,
     RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    ATTACHMENT,
     BUCKET,
     CONFIG,
+    FORMER_ATTACHMENT,
+    PASS_ROLE,
     PROFILE,
     STAGES,
     TRUST,
@@ -351,6 +355,30 @@ def test_a_role_gets_a_bucket_in_one_way(services: Services, case: str) -> None:
         "cloud_iam_bucket_grant or cloud_iam_bucket_policy_arn."
     )
     assert errors(clouds) == (dict.fromkeys("ab", message) if is_refused else {})
+
+
+def test_no_cloud_detaches_a_policy_that_another_one_wants(services: Services) -> None:
+    """It grants the role the bucket of each."""
+    of_both = {"role": "ray", "bucket_policy_arn": ARN_OF_POLICY}
+    one = cloud_of("a", **of_both, bucket_grant="role_policy")
+    other = cloud_of("b", **of_both, bucket_grant="bucket_policy")
+    same = cloud_of("c", **of_both, bucket_grant="role_policy")
+    [attached] = resources_of(KIND[ATTACHMENT], [one, same], services, "present")
+    [detached] = resources_of(KIND[FORMER_ATTACHMENT], [other], services, "present")
+    joint = attached.joined([detached])
+    assert joint.reconciler([one, same])
+    with pytest.raises(InputError, match=f"a, b, c .*{ARN_OF_POLICY} .*role ray"):
+        joint.reconciler([one, other, same])
+
+
+def test_no_registered_control_plane_role_is_written_to(services: Services) -> None:
+    """Any member of the organization can register one for a cloud of theirs. The operator names it."""
+    passing = {"manage_pass_role": True, "role": ARN, "publish": False}
+    registered, named = cloud_of("a", **passing), cloud_of("b", **passing, control_plane_role="cp")
+    for cloud in (registered, named):
+        cloud.authority = {"covered": True}
+    assert grouped(services, PASS_ROLE, [registered, named]) == [["b"]]
+    assert errors([registered, named])["a"].startswith("cloud_iam_control_plane_role is not set")
 
 
 CONFIG_1 = {"cloud_id": "cld_1", "compute_config": "c"}
