@@ -16,7 +16,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
     Json,
     Params,
     execute,
-    noting_what_was_written,
     result_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
@@ -39,21 +38,22 @@ def converge_in_order(
     propagation_seconds: float,
     clock: Clock = SYSTEM_CLOCK,
 ) -> list[Json]:
-    """Converge each resource once the ones before it are. Returns their results.
+    """Converge each resource once the ones before it are. Returns their results. All are planned before
+    the first write, so that nothing is written if one of them is refused.
 
     propagation_seconds: how long to wait between a change that grants and one that takes away.
     """
+    planned = [
+        (step, live := step.reconciler.load(), step.reconciler.checked(live)) for step in steps
+    ]
     journal, results = Journal(), []
     has_granted = False
-    for reconciler, takes_away in steps:
-        with noting_what_was_written(journal):
-            live = reconciler.load()
-            plan = reconciler.checked(live)
+    for (reconciler, takes_away), live, plan in planned:
         if plan.changed and takes_away and has_granted and not check_mode:
             clock.sleep(propagation_seconds)
             has_granted = False
         noted = len(journal.written)
-        plan = execute(reconciler, live, plan, params, check_mode, journal)
+        done = execute(reconciler, live, plan, params, check_mode, journal)
         has_granted = has_granted or (not takes_away and len(journal.written) > noted)
-        results.append(result_of(reconciler, live.resource, plan))
+        results.append(result_of(reconciler, live.resource, done))
     return results

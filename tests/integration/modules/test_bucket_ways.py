@@ -445,6 +445,14 @@ def test_it_refuses(scene: Sandbox, run_module: Run, case: str) -> None:
     refused(scene, run_module, MODULE, phrase, **GIVEN, **options)
 
 
+def test_nothing_is_written_if_a_later_step_is_refused(scene: Sandbox, run_module: Run) -> None:
+    """A bucket of another account would be granted by the role's own policies, to whoever owns it."""
+    make_bucket(scene, "theirs", account=PARTNER_ACCOUNT)
+    given = {**BY_ROLE, "bucket": "theirs"}
+    refused(scene, run_module, MODULE, "belong to another account", **given)
+    assert own_of(scene) == {}
+
+
 # --- the way back ---------------------------------------------------------------------------------
 
 
