@@ -57,6 +57,12 @@ def hold_up(
 # --- assertions on a run ---------------------------------------------------------------------------
 
 
+def diffs(result: Json) -> list[Json]:
+    """A result's diffs, one for each document that changed."""
+    found = result["diff"]
+    return found if isinstance(found, list) else [found]
+
+
 def before(result: Json) -> t.Any:
     """What a result's diff says was there; ``None`` for nothing."""
     return json.loads(result["diff"]["before"] or "null")
@@ -89,7 +95,7 @@ def converge(
         predicted.pop(key, None)
     assert {key: made[key] for key in predicted} == predicted
     assert made["reasons"] == reasons
-    assert made["diff"]["before"] != made["diff"]["after"]
+    assert all(one["before"] != one["after"] for one in diffs(made))
     check_documented(module, made)
     for check in (True, False):
         settled(sandbox, run, module, check=check, **options)

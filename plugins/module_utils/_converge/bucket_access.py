@@ -298,17 +298,13 @@ def _granted_by(results: t.Iterable[Json]) -> dict[str, list[str]]:
     return {role: list(names) for role, names in found.items()}
 
 
-def _diff_of(bucket: Json, changed: t.Sequence[Json]) -> Json:
-    """The diff of the resource that changed; of several, one after the other."""
+def _diff_of(bucket: Json, changed: t.Sequence[Json]) -> Json | list[Json]:
+    """The diff of the resource that changed; of several, a list, in which each document is compared
+    with itself.
+    """
     if len(changed) < 2:
         return dict((changed[0] if changed else bucket)["diff"])
-    parts = [result["diff"] for result in changed]
-    return {
-        "before_header": ", ".join(part["before_header"] for part in parts),
-        "after_header": ", ".join(part["after_header"] for part in parts),
-        "before": "".join(part["before"] for part in parts),
-        "after": "".join(part["after"] for part in parts),
-    }
+    return [result["diff"] for result in changed]
 
 
 def _wanted_roles(

@@ -43,6 +43,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import Quick
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     Run,
     converge,
+    diffs,
     failure,
     refused,
     settled,
@@ -256,6 +257,7 @@ def test_a_role_moves_there_and_back_without_a_moment_without_access(
     )
     assert stored(scene) == [EXPORT]
     assert list(own_of(scene)) == [arn or SID]
+    assert [one["after_header"].split()[-2] for one in diffs(there)] == [ROLE_ARN, BUCKET]
     back = converge(
         scene,
         run_module,
