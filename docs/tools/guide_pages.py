@@ -23,7 +23,10 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import account_trust
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (
+    account_trust,
+    bucket_access,
+)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT, clean_environment
 
 FOLDER = ROOT / "docs/docsite/rst"
@@ -67,9 +70,22 @@ def record(text: str, sandbox: Sandbox, home: Path) -> str:
     reader's home.
     """
     sandbox.reset()
-    sandbox.seed(FLEET)
+    _seed(sandbox)
     reader = _Reader(sandbox, home)
     return _BLOCK.sub(reader.follow, text)
+
+
+def _seed(sandbox: Sandbox) -> None:
+    """The fleet, and what the pages find beside it: launches of a cloud, and a managed policy that
+    gives roles a bucket.
+    """
+    sandbox.seed(FLEET)
+    sandbox.seed_running("search-prod")
+    cloud = next(one for one in FLEET if one.name == "vision-prod")
+    (granted,) = bucket_access(cloud).values()
+    sandbox.client("iam", cloud.account_id).create_policy(
+        PolicyName=f"{cloud.name}-bucket", PolicyDocument=json.dumps(granted)
+    )
 
 
 class _Reader:

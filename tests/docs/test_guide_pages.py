@@ -36,5 +36,7 @@ def test_these_pages_are_recorded() -> None:
         "fleet",
         "rollback",
         "troubleshooting",
-        "ways",
+        "way_cloud_role",
+        "way_compute_config",
+        "way_iam_mapping",
     ]
