@@ -110,11 +110,16 @@ class Fleet:
         iam.list_instance_profiles_for_role(RoleName=cluster)
         s3.get_bucket_location(Bucket=bucket, ExpectedBucketOwner=account)
         s3.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner=account)
-        try:
-            s3.get_bucket_tagging(Bucket=bucket, ExpectedBucketOwner=account)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchTagSet":
-                raise
+        s3.get_bucket_encryption(Bucket=bucket, ExpectedBucketOwner=account)
+        for read, missing in (
+            (s3.get_bucket_tagging, "NoSuchTagSet"),
+            (s3.get_bucket_cors, "NoSuchCORSConfiguration"),
+        ):
+            try:
+                read(Bucket=bucket, ExpectedBucketOwner=account)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != missing:
+                    raise
 
     def _registered(self, host: Json) -> Json:
         found = self._anyscale("GET", f"clouds/{host['cloud_iam_cloud_id']}/resources")
