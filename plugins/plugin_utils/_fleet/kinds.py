@@ -83,7 +83,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     Key,
     Resource,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import (
+    TO_ANYSCALE,
+    Services,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _WORDS = {PROFILE: "instance profile", CONFIG: "compute config", MAPPING: "Cloud IAM mapping"}
@@ -327,6 +330,7 @@ class ComputeConfig(_SameForAll):
         module = self._config_module(self._first([cloud]))
         want = self._config(module, cloud).want
         return {
+            **_to_anyscale(cloud.settings),
             "cloud_iam_instance_profile": want.arn,
             "cloud_iam_compute_config_spec": want.config,
             "cloud_iam_dest": want.dest,
@@ -373,7 +377,8 @@ class IamMapping(_SameForAll):
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
         options = self._first([cloud]).mapping_options(self.state)
         names = ("rules", "fallback_rule", "position", "state")
-        return {f"cloud_iam_mapping_{name}": options[name] for name in names}
+        wants = {f"{PREFIX}mapping_{name}": options[name] for name in names}
+        return {**_to_anyscale(cloud.settings), **wants}
 
     def _module(self, settings: CloudSettings, fresh: bool = False) -> IamMappingModule:
         options = settings.mapping_options(self.state)
@@ -445,6 +450,13 @@ def _connection(settings: CloudSettings) -> Key:
     """The account, and how the cloud connects: each way has its own guards."""
     options = {name: settings.connection.get(name) for name in TO_ACCOUNT}
     return settings.account_id, json.dumps(options)
+
+
+def _to_anyscale(settings: CloudSettings) -> dict[str, t.Any]:
+    """How a cloud connects to Anyscale. What several hosts want of one cloud is written once, and
+    must not be written with the token of one of them for all.
+    """
+    return {f"{PREFIX}{name}": settings.connection.get(name) for name in TO_ANYSCALE}
 
 
 def _require(settings: CloudSettings, *names: str, switch: str) -> None:

@@ -52,7 +52,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
-_TO_ANYSCALE = (*anyscale_argument_spec(), "validate_certs", "aws_ca_bundle")
+# What leads to an organization, and says how its token is sent there.
+TO_ANYSCALE = (*anyscale_argument_spec(), "validate_certs", "aws_ca_bundle")
 
 
 class Services:
@@ -119,7 +120,7 @@ class Services:
         return self._of_organization(params).registration(cloud_id)
 
     def _of_organization(self, params: t.Mapping[str, t.Any]) -> _Anyscale:
-        key = json.dumps([params.get(name) for name in _TO_ANYSCALE])
+        key = json.dumps([params.get(name) for name in TO_ANYSCALE])
         with self._lock:
             if key not in self._anyscale:
                 self._anyscale[key] = _Anyscale(params)
