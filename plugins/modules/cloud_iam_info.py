@@ -325,9 +325,9 @@ checks:
           V(control_plane_pass_role_width), it cannot pass every role of the account.
           V(control_plane_instances), V(control_plane_services), it can launch and manage instances,
           and run services.
-        - V(bucket_access), V(control_plane_bucket_access), the bucket's policy or the role's own
-          policies grant the role, and the control-plane role, what they need. V(bucket_deny), no
-          statement denies it. V(bucket_key), both roles can use the KMS key that it is encrypted
+        - V(control_plane_bucket_access), V(bucket_access), the bucket's policy or own policies grant
+          the control-plane role, and the role, what they need. V(bucket_deny), no statement denies
+          the role access. V(bucket_key), both roles can use the KMS key that it is encrypted
           with. V(bucket_account), V(bucket_region), the bucket is in the account
           and the region of the cloud. V(bucket_cors), Anyscale's console can show its files.
           V(bucket_dangling_principals), its policy names no deleted principal.

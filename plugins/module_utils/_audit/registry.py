@@ -258,6 +258,13 @@ CHECKS: tuple[Check, ...] = (
         "services, acknowledge the finding with ``cloud_iam_acknowledged``.",
     ),
     Check(
+        control_plane_bucket_access,
+        "Anyscale has access to the bucket",
+        "Anyscale does not have access to the bucket, or not in the expected form",
+        "Add the statement in the remedy to a policy of the control-plane role. If a statement denies "
+        "it, exclude the role from that statement.",
+    ),
+    Check(
         bucket_access,
         "The role has access to the bucket",
         "The role does not have all access to the bucket, or not in the expected form",
@@ -266,13 +273,6 @@ CHECKS: tuple[Check, ...] = (
         _BUCKET,
         ("access_missing", "statement_differs", "duplicate_statement"),
         of_each_role=True,
-    ),
-    Check(
-        control_plane_bucket_access,
-        "Anyscale has access to the bucket",
-        "Anyscale does not have access to the bucket, or not in the expected form",
-        "Add the statement in the remedy to a policy of the control-plane role. If a statement denies "
-        "it, exclude the role from that statement.",
     ),
     Check(
         bucket_deny,

@@ -20,7 +20,10 @@ const WORDS = {
   fixed: "Fixed",
   gone: "Gone",
 };
+// By what an ID begins with. A group of one column has no heading: it would run into the next one.
 const GROUPS = [
+  ["authority", ""],
+  ["container_", "Role"],
   ["trust_", "Trust"],
   ["role_", "Role"],
   ["permissions_", "Role"],
@@ -49,7 +52,7 @@ function columnOf({ id, title }) {
     .slice(prefix.length)
     .split("_")
     .map((word) => ACRONYMS[word] || word);
-  return { id, title, group, label: words.join(" ") };
+  return { id, title, group, label: words.join(" ").trim() || id };
 }
 
 function rowOf(entry) {
