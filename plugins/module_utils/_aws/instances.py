@@ -14,6 +14,8 @@ import re
 
 _REGION = re.compile(r"([a-z]{2,5}(?:-[a-z]+)+)-[0-9]{1,2}\Z")
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
+# Of partitions that are not public, and of the sovereign cloud.
+_ELSEWHERE = ("us-iso", "us-isob", "us-isof", "eu-isoe", "eusc-de")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,5 +36,8 @@ def is_region_of(region: str, partition: str) -> bool:
     if found is None:
         return False
     place = found[1].split("-")
-    near = _PARTITIONS.get(place[0]) or _PARTITIONS.get("-".join(place[:2]))
+    area = "-".join(place[:2])
+    if area in _ELSEWHERE:
+        return False
+    near = _PARTITIONS.get(place[0]) or _PARTITIONS.get(area)
     return partition == (near or "aws")

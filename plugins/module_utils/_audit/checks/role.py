@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     PASS,
     Outcome,
     failed,
+    not_applicable,
     onboard,
     passed,
     warned,
@@ -151,6 +152,7 @@ def trust_anyscale_verify(facts: Facts) -> Outcome:
             **change,
         )
     if not any(_is_accepted(raw) for raw in raws):
+        _expect_verified_service(role["Arn"], raws)
         return failed(
             "'anyscale cloud verify' does not accept the trust policy: it expects a statement that "
             f"allows EC2, with the string {trust_policy_plan.ACTION!r} as its Action.",
@@ -164,6 +166,19 @@ def trust_anyscale_verify(facts: Facts) -> Outcome:
             "Set cloud_iam_role (the module's option role) to a role that only clusters use.",
         )
     return passed("'anyscale cloud verify' accepts the trust policy.")
+
+
+def _expect_verified_service(role_arn: str, raws: t.Iterable[RawStatement]) -> None:
+    """Raise where only the name that EC2 has in the partition keeps Anyscale from accepting it: the
+    role must trust that name, and nothing here would make both right.
+    """
+    partition = partition_of(role_arn)
+    service = ec2_service(partition)
+    if service != _VERIFIED_SERVICE and any(_is_accepted(raw, service) for raw in raws):
+        raise not_applicable(
+            f"'anyscale cloud verify' knows EC2 as {_VERIFIED_SERVICE} alone. In {partition}, which "
+            f"Anyscale does not support, it is {service}."
+        )
 
 
 def role_account(facts: Facts) -> Outcome:
@@ -245,11 +260,11 @@ def _change(facts: Facts) -> dict[str, t.Any]:
     return {} if after is None or after == before else {"before": before, "after": after}
 
 
-def _is_accepted(raw: RawStatement) -> bool:
+def _is_accepted(raw: RawStatement, service: str = _VERIFIED_SERVICE) -> bool:
     principal = raw.get("Principal")
     services = as_list(principal.get("Service")) if isinstance(principal, dict) else []
     return (
         raw["Effect"] == "Allow"
         and raw.get("Action") == trust_policy_plan.ACTION
-        and _VERIFIED_SERVICE in services
+        and service in services
     )

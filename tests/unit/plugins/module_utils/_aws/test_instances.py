@@ -62,6 +62,12 @@ REGIONS = {
     "me-central-1": "aws",
     "us-gov-west-1": "aws-us-gov",
     "cn-northwest-1": "aws-cn",
+    # Of partitions that are not read.
+    "us-iso-east-1": "",
+    "us-isob-east-1": "",
+    "us-isof-south-1": "",
+    "eu-isoe-west-1": "",
+    "eusc-de-east-1": "",
 }
 
 
