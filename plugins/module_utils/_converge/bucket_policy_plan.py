@@ -512,6 +512,8 @@ def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted)
     for index, raw in enumerate(statements_of(document)):
         where = describe_statement(raw, index)
         found = any_of(allows(raw, role, *pair, wanted.arns, wanted.now) for pair in wanted.pairs())
+        if found is False and _is_for_all_but_others(raw, role, wanted):
+            found = None
         if found is not False:
             may = "still allows" if found else "may still allow"
             yield (
@@ -523,6 +525,22 @@ def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted)
                 f"{where} allows access to account {role.account_id}, and so to {role.arn} as far "
                 "as its own policies allow it."
             )
+
+
+def _is_for_all_but_others(raw: RawStatement, role: Role, wanted: Wanted) -> bool:
+    """Whether a statement allows everybody something but principals of which the role is none. AWS
+    advises against NotPrincipal there, and does not say whom it leaves out in each case.
+    """
+    statement = canonical(raw, wanted.arns)
+    return (
+        statement.effect == "Allow"
+        and statement.not_principals is not None
+        and ("AWS", role.arn) not in statement.not_principals
+        and any(
+            statement.includes_action(action) and statement.overlaps_resource(resource)
+            for action, resource in wanted.pairs()
+        )
+    )
 
 
 def _is_for_account(raw: RawStatement, role: Role, wanted: Wanted) -> bool:

@@ -1118,6 +1118,17 @@ STILL: dict[str, tuple[list[Raw], dict[str, t.Any], list[str]]] = {
         {"unread": {ROLE: "AccessDenied"}},
         ["could not be found out: AccessDenied"],
     ),
+    "all but some": (
+        [grant(Sid="Rest", Principal=None, NotPrincipal={"AWS": ROLE_B})],
+        {},
+        ["'Rest') may still allow"],
+    ),
+    "all but it": ([grant(Principal=None, NotPrincipal={"AWS": ROLE})], {}, []),
+    "all but some, something else": (
+        [grant(Principal=None, NotPrincipal={"AWS": ROLE_B}, Action="s3:PutBucketTagging")],
+        {},
+        [],
+    ),
     "a list in a Condition that names it alone": (
         [grant(Principal="*", Condition={"ArnEquals": {"aws:PrincipalArn": ROLE}})],
         {},
