@@ -20,6 +20,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy_plan,
+    bucket_want,
     trust_policy_plan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
@@ -67,7 +68,7 @@ pytestmark = pytest.mark.skipif(
 TIMES = int(os.environ.get("TIMES", "1"))  # as many policies; set by `make judge`
 SEED = 1
 TEAM_A = Role(ROLE, ACCOUNT, ROLE_ID)
-PAIRS = bucket_policy_plan.Wanted(BUCKET, (TEAM_A,)).pairs()
+PAIRS = bucket_want.Wanted(BUCKET, (TEAM_A,)).pairs()
 OBJECT = f"{BUCKET_ARN}/some/key"
 FULL_ACCESS = policy(allow(Action="*", Resource="*"))
 
@@ -188,7 +189,7 @@ def test_the_right_to_assume_the_role(state: str) -> None:
 
 def bucket_plan(document: Document, state: str) -> Plan | None:
     """The plan, unless a Deny is in its way."""
-    wanted = bucket_policy_plan.Wanted(BUCKET, (TEAM_A,), state, now=NOW)
+    wanted = bucket_want.Wanted(BUCKET, (TEAM_A,), state, now=NOW)
     try:
         return bucket_policy_plan.decide(document, wanted)
     except TaskError:

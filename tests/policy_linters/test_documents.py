@@ -18,6 +18,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy_plan,
+    bucket_want,
     trust_policy_plan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
@@ -74,10 +75,10 @@ def trust_policies() -> t.Iterator[tuple[str, Document]]:
 
 def bucket_policies() -> t.Iterator[tuple[str, Document]]:
     """For all actions, and for each by itself."""
-    sets = [bucket_policy_plan.ACTIONS, *((one,) for one in bucket_policy_plan.ACTIONS)]
+    sets = [bucket_want.ACTIONS, *((one,) for one in bucket_want.ACTIONS)]
     for partition, actions in itertools.product(PARTITIONS, sets):
         role = Role(ROLE.replace("arn:aws:", f"arn:{partition}:"), ACCOUNT)
-        wanted = bucket_policy_plan.Wanted("data", (role,), partition=partition, actions=actions)
+        wanted = bucket_want.Wanted("data", (role,), partition=partition, actions=actions)
         after = bucket_policy_plan.decide(parse_policy(None, "policy"), wanted).after
         yield f"bucket for {' '.join(actions)} in {partition}", after
 

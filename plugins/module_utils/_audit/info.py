@@ -54,7 +54,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session imp
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_access import (
     parse_prefix,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.compute_config import (

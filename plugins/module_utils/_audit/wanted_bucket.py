@@ -14,7 +14,7 @@ import dataclasses
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError

@@ -37,11 +37,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     BucketPolicyStore,
     LiveBucketPolicy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
-    PRESETS,
-    SID,
-    OfBucket,
-)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
     ATTACHMENT_STAGE,
     BUCKET_STAGE,
@@ -51,6 +46,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     ROLE_POLICY_STAGE,
     Stage,
     stages,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
+    PRESETS,
+    SID,
+    OfBucket,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (

@@ -26,7 +26,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.s3 import B
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    bucket_want,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     LivePolicy,
@@ -278,7 +281,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
     role_guard: RoleGuard = dataclasses.field(compare=False)
     roles: tuple[RoleReference, ...]
     state: str = "present"
-    actions: tuple[str, ...] = bucket_policy_plan.ACTIONS
+    actions: tuple[str, ...] = bucket_want.ACTIONS
     prune: bool = False
     prefix: str = ""
     counts_own: bool = False
@@ -327,7 +330,7 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
             if not bucket_policy_plan.has_access(raws, role, wanted)
         ]
 
-    def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_policy_plan.Wanted:
+    def _wanted(self, live: LiveBucketPolicy, document: Document) -> bucket_want.Wanted:
         wanted = self._want_of(live, self.roles, document)
         own_grants, own_denies, unread = {}, {}, {}
         for reference, role in zip(self.roles, wanted.roles, strict=True):
@@ -352,11 +355,11 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
         """The own policies of a role, without what another stage of the same task takes away."""
         if self.state != "absent":
             return identity
-        is_revoked = bucket_policy_plan.OfBucket(self.store.bucket)
+        is_revoked = bucket_want.OfBucket(self.store.bucket)
         policies = [
             dataclasses.replace(
                 named,
-                document=without_resources(named.document, bucket_policy_plan.SID, is_revoked),
+                document=without_resources(named.document, bucket_want.SID, is_revoked),
             )
             if named.name == self.policy_name
             else named
@@ -367,10 +370,10 @@ class BucketPlanner(PolicyPlanner[LiveBucketPolicy]):
 
     def _want_of(
         self, live: LiveBucketPolicy, references: t.Iterable[RoleReference], document: Document
-    ) -> bucket_policy_plan.Wanted:
+    ) -> bucket_want.Wanted:
         """What is wanted for some roles, without what their own policies allow."""
         roles = tuple(live.role(reference) for reference in references)
-        return bucket_policy_plan.Wanted(
+        return bucket_want.Wanted(
             bucket=self.store.bucket,
             roles=roles,
             state=self.state,

@@ -12,19 +12,23 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-ove
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import is_unique_id, parse_arn
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_still_granted import (
+    what_still_grants,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
+    OUR_SID,
+    SID_DIGITS,
+    Wanted,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import condition_lists
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
-    allows,
     grants,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import any_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role, denies
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
@@ -46,120 +50,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principa
     without_principals,
 )
 
-SID = "AnyscaleClusterAccess"
 BYTES_LIMIT = 20 * 1024
-# Of the number that follows our Sid where another statement has it.
-_SID_DIGITS = 3
-# With a hash of what is granted, where that is not the usual.
-OUR_SID = re.compile(rf"{SID}(?:[0-9a-f]{{8}})?[0-9]{{0,{_SID_DIGITS}}}")
-BUCKET_ACTIONS = ("s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation")
-OBJECT_ACTIONS = (
-    "s3:PutObject",
-    "s3:GetObject",
-    "s3:DeleteObject",
-    "s3:ListMultipartUploadParts",
-    "s3:AbortMultipartUpload",
-)
-ACTIONS = BUCKET_ACTIONS + OBJECT_ACTIONS
-# What a role is granted, by the name of the preset: what Anyscale's Terraform module grants; what
-# clusters cannot do without, which is what Anyscale's verification looks for; and to read alone.
-PRESETS = {
-    "all": ACTIONS,
-    "required": ("s3:ListBucket", "s3:PutObject", "s3:GetObject"),
-    "read_only": ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetObject"),
-}
 # By our count of a policy, from which on S3 may not accept it: it measures a form of its own.
 _BYTES_NEAR_LIMIT = BYTES_LIMIT * 95 // 100
-# Object actions without Object in their name.
-_OTHER_OBJECT_ACTIONS = (
-    "s3:ListMultipartUploadParts",
-    "s3:AbortMultipartUpload",
-    "s3:BypassGovernanceRetention",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """What one task wants of a bucket's policy.
-
-    roles: which get (or lose) access; state: ``released`` takes them out of our own statements
-    alone; actions: what each is granted; prefix: of the objects that it is granted on; arns: the
-    ARNs of existing principals, by unique id;
-    own_grants: the statements of their own policies that grant it, by ARN, for roles that have it
-    all by these (with ``absent``, any of it); own_denies: those that deny some of it; unread: why
-    these are not known, by ARN;
-    dangling: unique ids of deleted principals in the policy; prune: remove these from unmanaged
-    statements too;
-    sid: the Sid of our statement in this policy, which ``decide`` determines.
-    now: from when on access counts, in seconds since 1970, by which dates in conditions are judged.
-    """
-
-    bucket: str
-    roles: tuple[Role, ...]
-    state: str = "present"
-    partition: str = "aws"
-    actions: tuple[str, ...] = ACTIONS
-    prefix: str = ""
-    own_grants: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    own_denies: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    unread: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    arns: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    dangling: frozenset[str] = frozenset()
-    prune: bool = False
-    sid: str = ""
-    now: float = 0.0
-
-    @property
-    def usual_sid(self) -> str:
-        """The Sid of the one statement for all roles with the same actions, so that many clouds fit
-        into a 20 KB policy.
-        """
-        return sid_of(self.actions, self.prefix)
-
-    @property
-    def bucket_arn(self) -> str:
-        """The ARN of the bucket."""
-        return f"arn:{self.partition}:s3:::{self.bucket}"
-
-    @property
-    def objects_arn(self) -> str:
-        """What stands for the objects."""
-        return f"{self.bucket_arn}/{self.prefix}*"
-
-    @property
-    def resources(self) -> tuple[str, ...]:
-        """What our statements are on: the bucket and its objects, as far as an action is on them."""
-        return tuple(sorted({resource for _action, resource in self.pairs()}))
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Each action with the resource that it applies to."""
-        return [
-            (action, self.objects_arn if _is_object_action(action) else self.bucket_arn)
-            for action in self.actions
-        ]
-
-
-def sid_of(actions: t.Iterable[str], prefix: str = "") -> str:
-    """The Sid of our statement for these actions on the objects with a prefix."""
-    actions = sorted(actions)
-    if actions == sorted(ACTIONS) and not prefix:
-        return SID
-    words = " ".join([*actions, *([prefix] if prefix else [])])
-    return SID + hashlib.sha256(words.encode()).hexdigest()[:8]
-
-
-@dataclasses.dataclass(frozen=True)
-class OfBucket:
-    """Tells the resources of a bucket in statements: itself, and its objects."""
-
-    bucket: str
-
-    def __call__(self, resource: str) -> bool:
-        """Whether a resource is the bucket's, in whichever partition."""
-        # Keys of objects may have colons and spaces.
-        kind, *fields = resource.split(":", 5)
-        is_s3 = kind == "arn" and len(fields) == 5 and fields[1] == "s3"
-        return is_s3 and fields[4].partition("/")[0] == self.bucket
 
 
 def decide(document: Document, wanted: Wanted) -> Plan:
@@ -237,7 +130,7 @@ def _absent(document: Document, wanted: Wanted) -> Plan:
         reasons.append("access_in_other_statement")
     if _has_dangling([raw for raw in raws if _is_ours(raw, wanted)], wanted):
         reasons.append("dangling_principal")
-    return _plan(document, after, wanted, reasons, _what_still_grants(after, wanted))
+    return _plan(document, after, wanted, reasons, what_still_grants(after, wanted))
 
 
 def _released(document: Document, wanted: Wanted) -> Plan:
@@ -495,77 +388,6 @@ def _check_denies(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _what_still_grants(document: Document, wanted: Wanted) -> tuple[str, ...]:
-    """Name what still gives a role access that is out of all statements that name it."""
-    return tuple(
-        warning
-        for role in wanted.roles
-        for warning in (
-            *_statements_that_still_grant(document, role, wanted),
-            *_own_policies_that_still_grant(role, wanted),
-        )
-    )
-
-
-def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted) -> t.Iterator[str]:
-    has_own = bool(wanted.own_grants.get(role.arn)) or role.arn in wanted.unread
-    for index, raw in enumerate(statements_of(document)):
-        where = describe_statement(raw, index)
-        found = any_of(allows(raw, role, *pair, wanted.arns, wanted.now) for pair in wanted.pairs())
-        if found is False and _is_for_all_but_others(raw, role, wanted):
-            found = None
-        if found is not False:
-            may = "still allows" if found else "may still allow"
-            yield (
-                f"{where} {may} {role.arn} access without naming it. Narrow that statement if the "
-                "role must not have access."
-            )
-        elif has_own and _is_for_account(raw, role, wanted):
-            yield (
-                f"{where} allows access to account {role.account_id}, and so to {role.arn} as far "
-                "as its own policies allow it."
-            )
-
-
-def _is_for_all_but_others(raw: RawStatement, role: Role, wanted: Wanted) -> bool:
-    """Whether a statement allows everybody something but principals of which the role is none. AWS
-    advises against NotPrincipal there, and does not say whom it leaves out in each case.
-    """
-    statement = canonical(raw, wanted.arns)
-    return (
-        statement.effect == "Allow"
-        and statement.not_principals is not None
-        and ("AWS", role.arn) not in statement.not_principals
-        and any(
-            statement.includes_action(action) and statement.overlaps_resource(resource)
-            for action, resource in wanted.pairs()
-        )
-    )
-
-
-def _is_for_account(raw: RawStatement, role: Role, wanted: Wanted) -> bool:
-    """Whether a statement leaves it to the account's own policies who has access."""
-    statement = canonical(raw, wanted.arns)
-    return (
-        statement.effect == "Allow"
-        and ("AWS", role.account_id) in (statement.principals or ())
-        and any(statement.includes_action(action) for action in wanted.actions)
-    )
-
-
-def _own_policies_that_still_grant(role: Role, wanted: Wanted) -> t.Iterator[str]:
-    if sources := wanted.own_grants.get(role.arn):
-        yield (
-            f"{', '.join(sources)} still allows {role.arn} access, or may do so. Remove it from "
-            "there if the role must not have access."
-        )
-    elif role.arn in wanted.unread:
-        yield (
-            f"Whether the own policies of {role.arn} still allow it access could not be found out: "
-            f"{wanted.unread[role.arn]}"
-        )
-
-
 def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, ...]:
     """Warn if AWS still shows an existing principal as its unique id: that is enough for access,
     but not for Anyscale's verification.
@@ -600,7 +422,7 @@ def _is_ours(raw: RawStatement, wanted: Wanted) -> bool:
     """Whether a statement has our Sid, perhaps with a number, and only roles as principals."""
     sid = str(raw.get("Sid") or "")
     number = sid.removeprefix(wanted.usual_sid)
-    is_numbered = not number or (number.isdecimal() and len(number) <= _SID_DIGITS)
+    is_numbered = not number or (number.isdecimal() and len(number) <= SID_DIGITS)
     return (
         sid.startswith(wanted.usual_sid) and is_numbered and _has_only_role_principals(raw, wanted)
     )
@@ -626,7 +448,3 @@ def _may_be_a_role(name: str, wanted: Wanted) -> bool:
         return name == "*" or is_unique_id(name)
     accounts = {role.account_id for role in wanted.roles}
     return arn.service == "iam" and arn.resource.startswith("role/") and arn.account_id in accounts
-
-
-def _is_object_action(action: str) -> bool:
-    return action in _OTHER_OBJECT_ACTIONS or ("Object" in action and "Bucket" not in action)

@@ -15,7 +15,7 @@ import dataclasses
 import time
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import partition_of
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     ACTIONS,
     Wanted,
 )

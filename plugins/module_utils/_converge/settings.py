@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     SID,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (

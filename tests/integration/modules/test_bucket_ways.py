@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (

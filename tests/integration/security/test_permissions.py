@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_ses
     AccountSessions,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.bulk_iam import BulkSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     ACTIONS,
     SID,
 )

@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bu
     wanted_access,
     wanted_policy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     ACTIONS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (

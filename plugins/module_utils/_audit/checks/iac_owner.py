@@ -32,7 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bu
     wanted_policy,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
-    bucket_policy_plan,
+    bucket_want,
     trust_policy_plan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iac_owner import owner_of
@@ -98,7 +98,7 @@ def _bucket_policy_is_undone(facts: Facts) -> bool:
         return False
     live = facts.bucket_policy.get()
     sids = [str(raw.get("Sid") or "") for raw in statements_of(live)]
-    ours = any(bucket_policy_plan.OUR_SID.fullmatch(sid) for sid in sids)
+    ours = any(bucket_want.OUR_SID.fullmatch(sid) for sid in sids)
     return ours or wanted_policy(live, wanted_access(facts)) != live
 
 
@@ -143,9 +143,7 @@ def _bucket_lines(owner: str, facts: Facts) -> str:
     if owner.startswith("CloudFormation"):
         sids = [str(raw.get("Sid") or "") for raw in raws]
         ours = [
-            raw
-            for raw, sid in zip(raws, sids, strict=True)
-            if bucket_policy_plan.OUR_SID.fullmatch(sid)
+            raw for raw, sid in zip(raws, sids, strict=True) if bucket_want.OUR_SID.fullmatch(sid)
         ]
         return _template_lines(
             f"PolicyDocument of the policy of bucket {wanted.bucket}", ours[0] if ours else document

@@ -31,7 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     warned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import trust_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError

@@ -41,7 +41,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry 
     run_checks,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.instances import Instance
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (

@@ -17,8 +17,11 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import bucket_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
+    bucket_policy_plan,
+    bucket_want,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
@@ -1076,7 +1079,7 @@ RELEASED: dict[str, tuple[list[Raw], list[Raw]]] = {
     "from ours": ([TLS_ONLY, ours(), LOG_DELIVERY], [TLS_ONLY, LOG_DELIVERY]),
     "from ours, others stay": ([ours(ROLE, ROLE_B)], [ours(ROLE_B)]),
     "from a numbered one": ([ours(Sid=f"{SID}2")], []),
-    "from one for other actions": ([ours(Sid=bucket_policy_plan.sid_of(EIGHT[:2]))], []),
+    "from one for other actions": ([ours(Sid=bucket_want.sid_of(EIGHT[:2]))], []),
     "from ours by its unique id": ([ours(ROLE_ID, ROLE_B)], [ours(ROLE_B)]),
     "not from an unmanaged one": ([grant()], [grant()]),
     "not from one for everybody under a Condition": (
@@ -1162,10 +1165,10 @@ def test_a_list_in_a_condition_never_widens() -> None:
     assert plan.reasons == ("access_present", "access_in_other_statement")
 
 
-@pytest.mark.parametrize("preset", bucket_policy_plan.PRESETS)
+@pytest.mark.parametrize("preset", bucket_want.PRESETS)
 @pytest.mark.parametrize("prefix", ["", "team-a/"])
 def test_a_preset_on_a_prefix(preset: str, prefix: str) -> None:
-    actions = bucket_policy_plan.PRESETS[preset]
+    actions = bucket_want.PRESETS[preset]
     plan = decided(policy(TLS_ONLY), actions=actions, prefix=prefix)
     raw = left(plan)[-1]
     assert raw["Resource"] == [BUCKET_ARN, f"{BUCKET_ARN}/{prefix}*"]

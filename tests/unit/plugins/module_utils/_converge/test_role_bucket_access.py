@@ -15,7 +15,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
     BucketPlanner,
     LiveBucketPolicy,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
     SID,
 )

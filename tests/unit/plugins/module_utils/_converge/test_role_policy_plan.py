@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import role_policy_plan
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     SID,
     OfBucket,
     sid_of,

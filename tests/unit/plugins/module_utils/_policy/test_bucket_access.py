@@ -18,6 +18,7 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import (
     bucket_policy_plan,
+    bucket_want,
     role_policy_plan,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import bucket_access
@@ -239,8 +240,8 @@ def test_fewer_actions_are_looked_for_where_fewer_are_wanted(of_bucket: bool) ->
 @pytest.mark.parametrize("preset", ["all", "required"])
 @given(document=bucket_policies())
 def test_anyscale_accepts_what_is_planned_by_either_way(preset: str, document: Document) -> None:
-    actions = bucket_policy_plan.PRESETS[preset]
-    wanted = bucket_policy_plan.Wanted(BUCKET, (TEAM_A,), actions=actions, now=NOW)
+    actions = bucket_want.PRESETS[preset]
+    wanted = bucket_want.Wanted(BUCKET, (TEAM_A,), actions=actions, now=NOW)
     by_bucket = bucket_policy_plan.decide(document, wanted).after
     assert ask_anyscale(by_bucket, identity_of([])) is True
     grant = role_policy_plan.Grant(wanted.usual_sid, actions, wanted.resources)

@@ -13,7 +13,7 @@ import json
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import Fact
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import Identity

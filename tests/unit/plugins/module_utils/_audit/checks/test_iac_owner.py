@@ -15,7 +15,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     Fact,
     not_applicable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_policy_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     PRESETS,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._audit.facts_builder import (
