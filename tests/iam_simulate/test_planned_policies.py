@@ -140,7 +140,7 @@ def test_access_to_the_bucket(state: str) -> None:
         request = Request(session, pair[0], on(pair[1]), context, plan.after)
         if state == "present" and not any("may deny" in warning for warning in plan.warnings):
             roles.append((document, True, request))
-        if state == "absent" and not keeps_access(plan.after):
+        if state == "absent" and not says_what_still_grants(plan):
             roles.append((document, False, request))
         others += unchanged(make, plan, pair[0], on(pair[1]))
     assert disagreements(roles) == []
@@ -226,12 +226,9 @@ def documents_of_moves(start: Plan, own: Document) -> list[tuple[Document, Docum
     ]
 
 
-def keeps_access(document: Document) -> bool:
-    """Whether a bucket policy without the role's name may still allow it something: by a star."""
-    return any(
-        raw["Effect"] == "Allow" and raw["Principal"] in ("*", {"AWS": "*"})
-        for raw in statements_of(document)
-    )
+def says_what_still_grants(plan: Plan) -> bool:
+    """Whether a plan names what may still give the role access: silence means that nothing does."""
+    return any("still allow" in warning for warning in plan.warnings)
 
 
 def may_deny(plan: Plan) -> bool:
