@@ -1,7 +1,7 @@
 # Everything runs from a virtual environment inside the clone, which is made on first use. PYTHON=... picks the interpreter.
 # What the checks do is in noxfile.py.
 
-CHECKS := unit judge linters modules playbooks core reliability guide sanity pylint docs changelog build \
+CHECKS := unit judge linters modules playbooks plugins core reliability guide sanity pylint docs changelog build \
           in_worker browser awx molecule package docsite
 HERE := ansible_collections.rayfleet.anyscale
 CLEAN := .venv/bin/python -m $(HERE).tools.environment

@@ -79,8 +79,14 @@ test_all = nox.session(tags=["all"])
 
 @test
 def playbooks(session: nox.Session) -> None:
-    """Playbooks, inventory and callback against the sandbox, as users run them."""
-    pytest(session, *(f"tests/integration/{name}" for name in ("playbooks", "plugins", "security")))
+    """Playbooks against the sandbox, as users run them."""
+    pytest(session, "tests/integration/playbooks")
+
+
+@test
+def plugins(session: nox.Session) -> None:
+    """Inventory, callback and lookups against the sandbox, and what secures them."""
+    pytest(session, "tests/integration/plugins", "tests/integration/security")
 
 
 @test
@@ -91,9 +97,13 @@ def modules(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHON, tags=["test", "all"], **OWN_VENV)
 def core(session: nox.Session) -> None:
-    """On the other ansible-core: what ansible-core touches."""
+    """On the other ansible-core: what ansible-core touches. For every change, of the playbooks only
+    whether their plays keep what they set.
+    """
     install(session, "pytest")
-    pytest(session, "-m", "core and not long and not soak", "tests/unit", "tests/integration")
+    playbooks = "tests/integration/playbooks" + ("" if WHOLE else "/test_run_settings.py")
+    others = [f"tests/integration/{name}" for name in ("modules", "plugins")]
+    pytest(session, "-m", "core and not long and not soak", "tests/unit", *others, playbooks)
 
 
 @test
