@@ -258,6 +258,11 @@ ODD: dict[str, dict[str, Odd]] = {
             ("'Logs'", ROLE_ARN),
         ),
         "as many statements as fit": Odd(policy(*numbered(EXPORT, 100))),
+        "many statements": Odd(
+            policy(*numbered(EXPORT, MANY)),
+            ("maximum allowed size of 20480 bytes", "Remove statements"),
+            by_aws=True,
+        ),
         "the same Sid thrice": Odd(
             policy(
                 EXPORT,

@@ -122,7 +122,7 @@ class Scene:
     @property
     def takes_out(self) -> bool:
         """Whether statements go that were there."""
-        return "state" in self.options or "prune_dangling_principals" in self.options
+        return not {"state", "prune_dangling_principals", "bucket_grant"}.isdisjoint(self.options)
 
     def run(self, run_module: Run, check: bool = False) -> Json:
         """Converge the cloud. Returns the result, of the engine or of the module."""
