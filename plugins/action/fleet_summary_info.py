@@ -18,6 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outc
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+    closing_lines,
     counts_of,
     failed_clouds,
     lines_of,
@@ -47,9 +48,9 @@ class ActionModule(FleetAction):
         outcomes = {**folder.read_outcomes(), **by_role}
         counts, failed = counts_of(outcomes), failed_clouds(outcomes)
         to_add = lines_to_add(outcomes)
-        if to_add:
-            # As it stands: in the result of a task it would be quoted, and could not be pasted.
-            display.display(f"\n{to_add}")
+        closing = closing_lines(outcomes, self._task.check_mode)
+        # As they stand: in the result of a task they would be quoted, and could not be pasted.
+        display.display("\n".join(["", *([to_add] if to_add else []), *closing]))
         return {
             "counts": counts,
             "failed_clouds": failed,

@@ -33,6 +33,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     write_backup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.key_order import (
+    in_aws_order,
+)
 
 _ROUNDS = 8
 
@@ -233,5 +236,5 @@ def _readable(document: t.Any) -> str:
     return (
         ""
         if document is None
-        else _json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        else _json.dumps(in_aws_order(document), indent=2, ensure_ascii=False) + "\n"
     )

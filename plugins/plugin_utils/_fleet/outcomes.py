@@ -76,9 +76,10 @@ def diffs_of(cloud: Cloud, done: t.Sequence[Done]) -> list[Json]:
             continue
         if one.clouds[0] is cloud:
             display = one.resource.reconciler(one.clouds).display
-            diffs.append(diff_of(resource, display(one.plan.before), display(one.plan.after)))
+            head = f"{cloud.name}: {resource}"
+            diffs.append(diff_of(head, display(one.plan.before), display(one.plan.after)))
         else:
-            text = f"{resource}: displayed for {one.clouds[0].name}\n"
+            text = f"{cloud.name}: {resource}: displayed for {one.clouds[0].name}\n"
             diffs.append({"prepared": escape_control_chars(text)})
     return diffs
 

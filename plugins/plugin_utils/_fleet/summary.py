@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     WOULD_CHANGE,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _MOST_LINES = 200
 
@@ -62,23 +63,51 @@ def lines_to_add(outcomes: Outcomes) -> str:
     return merged(error["lines_to_add"] for error in errors if error.get("lines_to_add"))
 
 
-def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
-    """The summary: one line of counts, one for each cloud that was not in sync, and how to restore
-    what was replaced.
+def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
+    """What the operator reads last: the counts, which clouds failed, and how to go on. Why a cloud
+    changed or failed was told when it did.
     """
-    counts, changed = counts_of(outcomes), "would change" if check_mode else "changed"
-    head = f"{counts[CHANGED]} {changed}, {counts[IN_SYNC]} in sync, {counts[FAILED]} failed"
-    more = {NOT_REACHED: "not reached", DEFERRED: "deferred"}
-    head += "".join(f", {counts[state]} {text}" for state, text in more.items() if counts[state])
+    failed = failed_clouds(outcomes)
+    return [
+        _head(outcomes, check_mode),
+        *([f"Failed: {summarize_names(failed)}"] if failed else []),
+        *_how_to_go_on(outcomes),
+    ]
+
+
+def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
+    """The summary for who has not seen the run: one line of counts, one for each cloud that was not
+    in sync, and how to go on.
+    """
+    changed = _changed(check_mode)
     shown = sorted(
         name for name, one in outcomes.items() if one["state"] not in (IN_SYNC, DEFERRED)
     )
     lines = [_line(name, outcomes[name], changed) for name in shown[:_MOST_LINES]]
     if len(shown) > _MOST_LINES:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
-    if counts[IN_SYNC]:
-        lines.append("Clouds in sync are not in the recap of hosts.")
-    return [head, *lines, *_how_to_permit(outcomes), *map(_how_to_restore, backups_of(outcomes))]
+    return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes)]
+
+
+def _changed(check_mode: bool) -> str:
+    return "would change" if check_mode else "changed"
+
+
+def _head(outcomes: Outcomes, check_mode: bool) -> str:
+    counts = counts_of(outcomes)
+    parts = [
+        f"{counts[CHANGED]} {_changed(check_mode)}",
+        f"{counts[IN_SYNC]} in sync",
+        f"{counts[FAILED]} failed",
+    ]
+    more = {NOT_REACHED: "not reached", DEFERRED: "deferred"}
+    return ", ".join(parts + [f"{counts[one]} {text}" for one, text in more.items() if counts[one]])
+
+
+def _how_to_go_on(outcomes: Outcomes) -> list[str]:
+    in_sync = any(outcome["state"] == IN_SYNC for outcome in outcomes.values())
+    recap = ["Clouds in sync are not in the recap of hosts."] if in_sync else []
+    return [*recap, *_how_to_permit(outcomes), *map(_how_to_restore, backups_of(outcomes))]
 
 
 def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:

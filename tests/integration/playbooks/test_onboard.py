@@ -274,10 +274,10 @@ def test_anyscales_command_line_shows_the_profile(fleet: Fleet) -> None:
 
 
 @pytest.mark.core
-def test_the_recap_counts_and_names_the_clouds(fleet: Fleet) -> None:
-    """What a person reads last."""
+def test_the_summary_counts_the_clouds(fleet: Fleet) -> None:
+    """What a person reads last, after each cloud that changed was told once."""
     assert "11 changed, 1 in sync, 0 failed" in fleet.first.output
-    assert "genomics-dev changed: node_group_hides_profile" in fleet.first.output
+    assert fleet.first.output.count("node_group_hides_profile") == 1
     assert "11 would change, 1 in sync, 0 failed" in fleet.check.output
     assert "0 changed, 12 in sync, 0 failed" in fleet.second.output
 
@@ -527,7 +527,7 @@ def test_the_recap_keeps_to_the_limit_and_counts_every_failure(
         running_sandbox, "onboard", inventory, "--limit", ",".join(cloud.name for cloud in clouds)
     )
     assert "1 changed, 0 in sync, 1 failed" in run.output
-    assert f"{clouds[0].name} failed: " in run.output
+    assert f"Failed: {clouds[0].name}\n" in run.output
 
 
 def _role_playbook(folder: Path, steps: list[tuple[str, str]]) -> str:

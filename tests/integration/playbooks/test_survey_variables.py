@@ -258,9 +258,7 @@ def test_the_mode_check_predicts_and_writes_nothing(play: Play) -> None:
     answered = play("onboard", fleet_mode="check", fleet_clouds="search-*")
     asked = play("onboard", "--check", fleet_clouds="search-*")
     assert answered.writes == asked.writes == []
-    assert answered.named("Show which clouds changed and why") == asked.named(
-        "Show which clouds changed and why"
-    )
+    assert answered.named("Summarize the run") == asked.named("Summarize the run")
     assert "3 would change, 0 in sync, 0 failed" in answered.output
 
 

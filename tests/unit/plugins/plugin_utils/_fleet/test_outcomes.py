@@ -274,12 +274,12 @@ def test_the_diff_of_a_shared_document_is_displayed_once(tmp_path: Path) -> None
     done = done_of(World(bucket__data=["other"]), clouds, stages=["bucket"])
     [first] = diffs_of(clouds[0], done)
     assert (first["before_header"], first["after_header"]) == (
-        "bucket data (before)",
-        "bucket data (after)",
+        "a: bucket data (before)",
+        "a: bucket data (after)",
     )
     assert [word in first["before"] for word in ("other", '"a"', '"b"')] == [True, False, False]
     assert [word in first["after"] for word in ("other", '"a"', '"b"')] == [True, True, True]
-    assert diffs_of(clouds[1], done) == [{"prepared": "bucket data: displayed for a\n"}]
+    assert diffs_of(clouds[1], done) == [{"prepared": "b: bucket data: displayed for a\n"}]
 
 
 def test_there_is_a_diff_for_each_document_that_changed(tmp_path: Path) -> None:
@@ -289,6 +289,6 @@ def test_there_is_a_diff_for_each_document_that_changed(tmp_path: Path) -> None:
     done[0].plan = Plan(done[0].plan.after, done[0].plan.after)
     diffs = diffs_of(cloud, done)
     assert [diff["before_header"] for diff in diffs] == [
-        f"{stage} a (before)" for stage in STAGES[1:]
+        f"a: {stage} a (before)" for stage in STAGES[1:]
     ]
     assert {diff["before"] for diff in diffs} == {""}

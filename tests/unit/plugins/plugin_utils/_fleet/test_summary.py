@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
+    closing_lines,
     counts_of,
     failed_clouds,
     lines_of,
@@ -80,6 +81,15 @@ def test_every_cloud_that_was_not_in_sync_has_a_line() -> None:
         "d was not reached",
         "e changed: ec2_trust_missing, access_missing, and restored after another writer had "
         "overwritten it",
+        "Clouds in sync are not in the recap of hosts.",
+    ]
+
+
+def test_what_is_read_last_names_the_clouds_that_failed_and_tells_nothing_again() -> None:
+    """The reasons were told when a cloud changed or failed."""
+    assert closing_lines(OUTCOMES, check_mode=False) == [
+        "2 changed, 1 in sync, 1 failed, 1 not reached, 1 deferred",
+        "Failed: c",
         "Clouds in sync are not in the recap of hosts.",
     ]
 
