@@ -6,13 +6,12 @@
 
 The blocks of a page are executed from top to bottom. A code block with a caption is a file that the
 reader writes. A code block of the class ``recorded`` contains commands, each followed by its output.
-A command at the prompt of a node runs with the credentials of that node, any other with those of
-the sandbox's caller. Without arguments all pages are recorded, otherwise the named ones.
+A command at the prompt of a node runs on the sandbox's node of that cloud, any other with the
+credentials of the sandbox's caller. Without arguments all pages are recorded, otherwise the named ones.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -22,11 +21,7 @@ import textwrap
 import typing as t
 from pathlib import Path
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Cloud, Sandbox
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (
-    account_trust,
-    bucket_access,
-)
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT, clean_environment
 
 FOLDER = ROOT / "docs/docsite/rst"
@@ -38,7 +33,6 @@ _BLOCK = re.compile(
     re.MULTILINE,
 )
 _COMMAND = re.compile(r"^(?:ray@(?P<cloud>[\w-]+)-head:~)?\$ (?P<line>(?:.*\\\n)*.*)", re.MULTILINE)
-_INSTANCE = "i-0abc1234def567890"
 _ONE_THREAD = """#!/bin/sh
 exec {} -e fleet_threads=1 "$@"
 """
@@ -70,22 +64,9 @@ def record(text: str, sandbox: Sandbox, home: Path) -> str:
     reader's home.
     """
     sandbox.reset()
-    _seed(sandbox)
+    sandbox.seed_for_guide()
     reader = _Reader(sandbox, home)
     return _BLOCK.sub(reader.follow, text)
-
-
-def _seed(sandbox: Sandbox) -> None:
-    """The fleet, and what the pages find beside it: launches of a cloud, and a managed policy that
-    gives roles a bucket.
-    """
-    sandbox.seed(FLEET)
-    sandbox.seed_running("search-prod")
-    cloud = next(one for one in FLEET if one.name == "vision-prod")
-    (granted,) = bucket_access(cloud).values()
-    sandbox.client("iam", cloud.account_id).create_policy(
-        PolicyName=f"{cloud.name}-bucket", PolicyDocument=json.dumps(granted)
-    )
 
 
 class _Reader:
@@ -128,25 +109,16 @@ class _Reader:
         """The variables of a person's shell, or of a cloud's node. One fork and one thread, so that
         the order of the clouds is the same in every run.
         """
+        sandbox = self._sandbox
         variables = {
             **clean_environment(Path(sys.prefix)),
-            **self._sandbox.child_variables(),
+            **(sandbox.node_variables(cloud) if cloud else sandbox.child_variables()),
             "HOME": str(self._home),
             "ANSIBLE_FORKS": "1",
         }
         variables["PATH"] = f"{self._programs}{os.pathsep}{variables['PATH']}"
         del variables["ANSIBLE_HOME"]
-        return {**variables, **self._credentials(cloud)} if cloud else variables
-
-    def _credentials(self, cloud: str) -> dict[str, str]:
-        """The credentials of the role of a cloud's nodes."""
-        given = _session(self._sandbox, next(one for one in FLEET if one.name == cloud))
-        names = {
-            "AccessKeyId": "AWS_ACCESS_KEY_ID",
-            "SecretAccessKey": "AWS_SECRET_ACCESS_KEY",
-            "SessionToken": "AWS_SESSION_TOKEN",
-        }
-        return {variable: given[name] for name, variable in names.items()}
+        return variables
 
     def _lines(self, output: str) -> t.Iterator[str]:
         """The output without the values that depend on this run or this machine."""
@@ -159,22 +131,6 @@ class _Reader:
         for line, before in zip(lines, ["", *lines], strict=False):
             if line or before:
                 yield line
-
-
-def _session(sandbox: Sandbox, cloud: Cloud) -> dict[str, str]:
-    """The credentials that EC2 provides to an instance with a cloud's role. The role trusts its
-    account during the call, since no caller here can be EC2.
-    """
-    iam = sandbox.client("iam", cloud.account_id)
-    trust = iam.get_role(RoleName=cloud.role_name)["Role"]["AssumeRolePolicyDocument"]
-    iam.update_assume_role_policy(
-        RoleName=cloud.role_name, PolicyDocument=json.dumps(account_trust(cloud.account_id))
-    )
-    given = sandbox.client("sts", cloud.account_id).assume_role(
-        RoleArn=cloud.role_arn, RoleSessionName=_INSTANCE
-    )
-    iam.update_assume_role_policy(RoleName=cloud.role_name, PolicyDocument=json.dumps(trust))
-    return given["Credentials"]
 
 
 def main(names: t.Sequence[str]) -> None:

@@ -74,6 +74,18 @@ class AwsApplication:
             key.access_key_id = caller_key(TOOLING_ACCOUNT)
             backend.access_keys[key.access_key_id] = key
 
+    def instance_session(self, account_id: str, profile: str, instance_id: str) -> t.Any:
+        """The session that EC2 gives an instance with an instance profile: moto's, or the reason
+        why there is none, as a string.
+        """
+        with self._lock:
+            profiles = iam_backends[account_id][PARTITION].instance_profiles.values()
+            roles = [role for one in profiles if one.name == profile for role in one.roles]
+            if not roles:
+                return "InstanceProfileNotFound"
+            session = self._rules.begin_instance_session(account_id, roles[0], instance_id)
+            return session or "AssumeRoleUnauthorizedAccess"
+
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
         try:
             call = read_call(environ)

@@ -120,6 +120,10 @@ def _includes_assume_role(statement: Document) -> bool:
 
 def _names(statement: Document, caller: Caller) -> bool:
     principal: t.Any = statement.get("Principal", statement.get("NotPrincipal"))
-    values = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else [principal]
+    values = (
+        [value for kind in ("AWS", "Service") for value in as_list(principal.get(kind, []))]
+        if isinstance(principal, dict)
+        else [principal]
+    )
     is_listed = any(value == "*" or value in caller.names for value in values)
     return is_listed == ("Principal" in statement)

@@ -40,6 +40,9 @@ class Caller:
         ) - {""}
 
 
+EC2 = Caller("", "ec2.amazonaws.com")  # the service, as it assumes the role of an instance
+
+
 class Callers:
     """The callers, by access key. Not thread-safe: the caller of these methods holds the lock
     around each call.
@@ -50,7 +53,10 @@ class Callers:
 
     def remember_session(self, call: AwsCall) -> None:
         """Keep the session that a successful AssumeRole has just begun."""
-        account_id = call.parameters["RoleArn"].split(":")[4]
+        self.remember_newest_session(call.parameters["RoleArn"].split(":")[4])
+
+    def remember_newest_session(self, account_id: str) -> None:
+        """Keep the session that has just begun in an account."""
         session = sts_backends[account_id][PARTITION].assumed_roles[-1]
         role_id = session.user_id.split(":")[0]
         self._sessions[session.access_key_id] = Caller(

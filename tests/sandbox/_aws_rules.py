@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
+from moto.sts.models import sts_backends
 from werkzeug.wrappers import Response
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import (
@@ -25,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     _principals,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import PARTITION, AwsCall
-from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import Callers
+from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_callers import EC2, Callers
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_errors import Refusal
 from ansible_collections.rayfleet.anyscale.tests.sandbox._policy_documents import (
     accepted_bucket_policy,
@@ -36,6 +37,10 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._principals import Docu
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 
 _OWNER_ONLY = ("GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus")
+
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html shows
+# credentials for six hours.
+_INSTANCE_SESSION_SECONDS = 6 * 3600
 
 _RESERVED_PATHS = ("/aws-reserved/", "/aws-service-role/")
 _TAG_KEY = re.compile(r"Tags\.member\.\d+\.Key")
@@ -117,6 +122,24 @@ class AwsRules:
             self.policies.put(_role(call).id, self._trust_policy(call), settled=settled)
         elif call.operation == "AssumeRole":
             self._callers.remember_session(call)
+
+    def begin_instance_session(self, account_id: str, role: t.Any, instance_id: str) -> t.Any:
+        """The session of an instance's role, named after the instance; ``None`` where the role does
+        not trust EC2.
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_switch-role-ec2.html
+        """
+        if not _aws_authorization.is_trusted(self.policies.get(role.id, 0.0), EC2, None):
+            return None
+        session = sts_backends[account_id][PARTITION].assume_role(
+            region_name="us-east-1",
+            role_session_name=instance_id,
+            role_arn=role.arn,
+            policy="",
+            duration=_INSTANCE_SESSION_SECONDS,
+            external_id="",
+        )
+        self._callers.remember_newest_session(account_id)
+        return session
 
     # --- S3 ---
 

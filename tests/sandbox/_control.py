@@ -15,6 +15,7 @@ import typing as t
 from werkzeug.wrappers import Request, Response
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox._anyscale_errors import ApiError
+from ansible_collections.rayfleet.anyscale.tests.sandbox._nodes import PREFIX as NODES
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     BROKEN_CLOUD,
@@ -30,9 +31,12 @@ PREFIX = "/sandbox/"
 
 
 class ControlApplication:
-    """Answers control calls itself and passes everything else on to AWS."""
+    """Answers control calls itself and passes everything else on to the nodes or to AWS."""
 
-    def __init__(self, sandbox: Sandbox, aws: t.Callable[..., t.Any]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, nodes: t.Callable[..., t.Any], aws: t.Callable[..., t.Any]
+    ) -> None:
+        self._nodes = nodes
         self._aws = aws
         self._calls: dict[tuple[str, str], t.Callable[[dict[str, t.Any]], t.Any]] = {
             ("GET", "calls"): lambda body: sandbox.calls(),
@@ -60,6 +64,8 @@ class ControlApplication:
     def __call__(self, environ: dict[str, t.Any], start_response: t.Any) -> t.Any:
         if not environ.get("PATH_INFO", "").startswith(PREFIX):
             return self._aws(environ, start_response)
+        if environ["PATH_INFO"].startswith(NODES):
+            return self._nodes(environ, start_response)
         request = Request(environ)
         call = self._calls.get((request.method, request.path[len(PREFIX) :].strip("/")))
         return (_answer(call, request) if call else Response("No such control call.\n", 404))(

@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox._launches import STATES
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
+    FLEET,
+    ONBOARDING_ROLE,
+    REGION,
+    Cloud,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_accounts import AwsAccounts
@@ -65,6 +71,20 @@ def seed_fleet(sandbox: Sandbox, fleet: t.Iterable[Cloud]) -> None:
         request = documents.compute_config(cloud)
         if request:
             sandbox.organization.create_template(request)
+
+
+def seed_for_guide(sandbox: Sandbox) -> None:
+    """The fleet, and what the pages of the guide find beside it: launches of a cloud, and a managed
+    policy that gives roles a bucket.
+    """
+    seed_fleet(sandbox, FLEET)
+    by_name = {cloud.name: cloud for cloud in FLEET}
+    seed_running(sandbox, by_name["search-prod"])
+    cloud = by_name["vision-prod"]
+    (granted,) = documents.bucket_access(cloud).values()
+    sandbox.client("iam", cloud.account_id).create_policy(
+        PolicyName=f"{cloud.name}-bucket", PolicyDocument=json.dumps(granted)
+    )
 
 
 def _add_roles(accounts: AwsAccounts, cloud: Cloud) -> None:

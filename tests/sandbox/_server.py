@@ -25,11 +25,19 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox._faults import Faults
 from ansible_collections.rayfleet.anyscale.tests.sandbox._http import HOST, HttpServer
 from ansible_collections.rayfleet.anyscale.tests.sandbox._in_process import answered_in_process
 from ansible_collections.rayfleet.anyscale.tests.sandbox._journal import Journal
+from ansible_collections.rayfleet.anyscale.tests.sandbox._nodes import (
+    PREFIX as NODES,
+    NodeApplication,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     OWNER_TOKEN,
     Organization,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import seed_fleet, seed_running
+from ansible_collections.rayfleet.anyscale.tests.sandbox._seed import (
+    seed_fleet,
+    seed_for_guide,
+    seed_running,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._settings import Settings
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     BROKEN_CLOUD,
@@ -62,7 +70,12 @@ class Sandbox:
         anyscale = AnyscaleApplication(
             self.organization, self._journal, self._faults, self._settings
         )
-        self._servers = HttpServer(ControlApplication(self, self._aws)), HttpServer(anyscale)
+        self._servers = (
+            HttpServer(
+                ControlApplication(self, NodeApplication(self.organization, self._aws), self._aws)
+            ),
+            HttpServer(anyscale),
+        )
         self._session = boto3.Session(region_name=REGION)
         self._clients: dict[tuple[str, str], t.Any] = {}
         self.aws_url, self.anyscale_url = (server.url for server in self._servers)
@@ -99,6 +112,22 @@ class Sandbox:
             "ANYSCALE_SUPPRESS_UPGRADE_WARNING": "1",
             "NO_PROXY": HOST,
             "no_proxy": HOST,
+        }
+
+    def node_variables(self, cloud: str) -> dict[str, str]:
+        """The environment variables of a node of a cloud's cluster: nothing of the controller's, the
+        credentials come from the instance metadata.
+        """
+        variables = {
+            name: value
+            for name, value in self.child_variables().items()
+            if not name.startswith("ANYSCALE_")
+        }
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+            del variables[name]
+        return {
+            **variables,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.aws_url}{NODES}{cloud}/",
         }
 
     def environment(self) -> dict[str, str]:
@@ -184,6 +213,10 @@ class Sandbox:
     def seed(self, fleet: t.Iterable[Cloud] = FLEET) -> None:
         """Put a fleet into AWS and the Anyscale organization."""
         seed_fleet(self, fleet)
+
+    def seed_for_guide(self) -> None:
+        """Put the fleet there, and what the pages of the guide find beside it."""
+        seed_for_guide(self)
 
     def seed_running(self, cloud: str) -> None:
         """Let something of each kind run on a cloud of the seeded fleet, by its name."""
