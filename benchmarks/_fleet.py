@@ -2,21 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fleets that are measured: any number of clouds over some accounts, as they should be or
-drifted, and their inventory.
-"""
+"""The shapes of the fleets that are measured, and their inventory."""
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE, REGION, Cloud
+from ansible_collections.rayfleet.anyscale.tests.sandbox.generated_fleet import ACCOUNTS
 
 Json = dict[str, t.Any]
-
-ACCOUNTS = tuple(f"{210_000_000_000 + number}" for number in range(10))
 
 
 class Shape(t.NamedTuple):
@@ -27,41 +23,6 @@ class Shape(t.NamedTuple):
     clouds: int
     accounts: int = len(ACCOUNTS)
     buckets: int = 0
-
-
-def clouds(count: int, accounts: int = len(ACCOUNTS), buckets: int = 0) -> tuple[Cloud, ...]:
-    """The clouds of a shape, each with all that the onboarding would give it."""
-    if buckets % accounts:
-        raise ValueError(f"{buckets} buckets in {accounts} accounts: clouds would share across two")
-    return tuple(
-        Cloud(
-            f"cloud-{number:05}",
-            ACCOUNTS[number % accounts],
-            trust="ec2_and_lambda",
-            bucket=f"anyscale-shared-{number % buckets}-data" if buckets else "",
-            bucket_policy="complete",
-            profile="filled",
-            compute_config="in_sync",
-            registry=False,
-            cors=False,
-        )
-        for number in range(count)
-    )
-
-
-def drifted_numbers(count: int, share: float) -> t.Sequence[int]:
-    """Which clouds have drifted: a share of them, evenly spread; at least one, if any."""
-    if not share:
-        return ()
-    step = round(1 / share)
-    return range(step - 1, count, step) or (count - 1,)
-
-
-def drifted(cloud: Cloud) -> Cloud:
-    """The same cloud after another writer removed EC2 from the trust policy and the role from the
-    bucket policy.
-    """
-    return dataclasses.replace(cloud, trust="lambda_only", bucket_policy="foreign_reader")
 
 
 def compute_config(cloud: Cloud, with_profile: bool = True) -> Json:

@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.benchmarks._contenders import (
     ROLE,
     Contender,
 )
+from ansible_collections.rayfleet.anyscale.tests.sandbox import generated_fleet
 
 # Long runs vary less, and are measured in fewer rounds: for each number of seconds, how many
 # rounds a cell has that takes longer.
@@ -38,7 +39,7 @@ class Scenario:
 
     title: str
     drifted_share: float
-    accounts: int = len(_fleet.ACCOUNTS)
+    accounts: int = len(generated_fleet.ACCOUNTS)
     buckets: int = 0
 
     def of(self, contender: Contender) -> str:
@@ -77,7 +78,7 @@ class Cell:
     @property
     def drifted(self) -> int:
         """How many of the clouds have drifted."""
-        return len(_fleet.drifted_numbers(self.clouds, self.scenario.drifted_share))
+        return len(generated_fleet.drifted_numbers(self.clouds, self.scenario.drifted_share))
 
     @property
     def expected_seconds(self) -> float:

@@ -20,7 +20,7 @@ import urllib.request
 from ansible_collections.rayfleet.anyscale.benchmarks import _fleet
 from ansible_collections.rayfleet.anyscale.benchmarks._schedule import Cell
 from ansible_collections.rayfleet.anyscale.benchmarks.stand_in import CONTROL
-from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox, generated_fleet
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     TOOLING_ACCOUNT,
     caller_key,
@@ -139,7 +139,7 @@ class SandboxServer:
         """Fill it, if that has not been done."""
         if self._seeded != cell.shape:
             self._sandbox.reset()
-            self._sandbox.seed(_fleet.clouds(*cell.shape))
+            self._sandbox.seed(generated_fleet.clouds(*cell.shape))
             self._seeded = cell.shape
         self.forget_calls()
 

@@ -12,7 +12,10 @@ import json
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _fleet
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    _seed_documents as documents,
+    generated_fleet,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import (
     ORGANIZATION_ID,
@@ -48,13 +51,14 @@ class Fleet:
     """The clouds of a shape, the documents of each in both of its states, and what stays as it is."""
 
     def __init__(self, shape: _fleet.Shape) -> None:
-        self.clouds = _fleet.clouds(*shape)
+        self.clouds = generated_fleet.clouds(*shape)
         self.organization = Organization()
         for cloud in self.clouds:
             register(self.organization, cloud)
         self.in_sync = [self._documents(cloud, with_profile=True) for cloud in self.clouds]
         self.drifted = [
-            self._documents(_fleet.drifted(cloud), with_profile=False) for cloud in self.clouds
+            self._documents(generated_fleet.drifted(cloud), with_profile=False)
+            for cloud in self.clouds
         ]
         self.cloud_rows = {
             cloud["name"]: _encoded({**cloud, "creator": OWNER})
@@ -79,7 +83,7 @@ class Fleet:
             }
             for cloud in self.clouds
         }
-        self.roles: dict[str, list[str]] = {account: [] for account in _fleet.ACCOUNTS}
+        self.roles: dict[str, list[str]] = {account: [] for account in generated_fleet.ACCOUNTS}
         for account, role in sorted({*self.profiles, *self.other_roles}):
             self.roles[account].append(role)
 
@@ -115,7 +119,7 @@ class State:
         self.fleet = fleet
         self._drifted = [
             (fleet.clouds[number], fleet.drifted[number])
-            for number in _fleet.drifted_numbers(len(fleet.clouds), share)
+            for number in generated_fleet.drifted_numbers(len(fleet.clouds), share)
         ]
         self.trust: dict[InAccount, str] = dict(fleet.other_roles)
         self.compute_configs: dict[InAccount, list[bytes]] = {}
@@ -181,7 +185,7 @@ def _encoded(document: Json) -> bytes:
 
 def _other_roles(clouds: t.Iterable[Cloud]) -> t.Iterator[tuple[InAccount, str]]:
     """The trust policies of the roles that are there besides those of the clusters."""
-    for account in _fleet.ACCOUNTS:
+    for account in generated_fleet.ACCOUNTS:
         yield (account, ONBOARDING_ROLE), compact(documents.account_trust(TOOLING_ACCOUNT))
     for cloud in clouds:
         yield (

@@ -16,7 +16,10 @@ from pathlib import Path
 
 from ansible_collections.rayfleet.anyscale.benchmarks import _fleet, _playbooks
 from ansible_collections.rayfleet.anyscale.benchmarks._fleet import Shape
-from ansible_collections.rayfleet.anyscale.tests.sandbox import _seed_documents as documents
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    _seed_documents as documents,
+    generated_fleet,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import caller_key
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import Cloud
 
@@ -46,12 +49,14 @@ class Workplace:
         """The static inventory of the clouds of a shape."""
         path = self.folder / f"fleet-{'-'.join(map(str, shape))}.json"
         if not path.exists():
-            path.write_text(json.dumps(_fleet.inventory(_fleet.clouds(*shape))))
+            path.write_text(json.dumps(_fleet.inventory(generated_fleet.clouds(*shape))))
         return str(path)
 
     def cloud_folders(self, shape: Shape) -> list[str]:
         """A folder of each cloud, for the shell script."""
-        folders = {self.folder / "clouds" / cloud.name: cloud for cloud in _fleet.clouds(*shape)}
+        folders = {
+            self.folder / "clouds" / cloud.name: cloud for cloud in generated_fleet.clouds(*shape)
+        }
         for folder, cloud in folders.items():
             if not folder.exists():
                 folder.mkdir(parents=True)

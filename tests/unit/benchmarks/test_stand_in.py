@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.benchmarks.stand_in import CONTROL, S
 from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     Sandbox,
     _seed_documents as documents,
+    generated_fleet,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import (
     TOOLING_ACCOUNT,
@@ -37,7 +38,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.benchmarks.conftest import
 
 Aws = t.Callable[..., t.Any]
 
-FLEET = _fleet.clouds(CLOUDS)
+FLEET = generated_fleet.clouds(CLOUDS)
 CLOUD, ELSEWHERE = FLEET[0], FLEET[1]
 ACCOUNT, ROLE, BUCKET = CLOUD.account_id, CLOUD.role_name, CLOUD.bucket_name
 CONTROL_PLANE = {"RoleName": CLOUD.control_plane_role_name}
@@ -429,14 +430,14 @@ SHARED = _fleet.Shape(12, accounts=2, buckets=4)
 
 
 def test_clouds_that_share_a_bucket_are_in_one_account() -> None:
-    fleet = _fleet.clouds(*SHARED)
+    fleet = generated_fleet.clouds(*SHARED)
     owners: dict[str, set[str]] = {}
     for cloud in fleet:
         owners.setdefault(cloud.bucket_name, set()).add(cloud.account_id)
     assert len(owners) == SHARED.buckets
     assert {len(accounts) for accounts in owners.values()} == {1}
     with pytest.raises(ValueError, match="would share across two"):
-        _fleet.clouds(12, accounts=2, buckets=3)
+        generated_fleet.clouds(12, accounts=2, buckets=3)
 
 
 @pytest.mark.parametrize(
@@ -446,7 +447,7 @@ def test_a_shared_bucket_has_what_each_of_its_clouds_has(
     stand_in: StandIn, aws: Aws, share: float, drifted: int
 ) -> None:
     stand_in.reset({"shape": SHARED, "share": share, "latency": 0.0})
-    fleet = _fleet.clouds(*SHARED)
+    fleet = generated_fleet.clouds(*SHARED)
     roles = sum(cloud.role_arn in policy_of(aws, cloud) for cloud in fleet)
     assert roles == len(fleet) - drifted
     assert stand_in.report()["drifted"]["bucket"] == drifted
@@ -456,7 +457,7 @@ def test_a_cloud_whose_statement_is_in_a_shared_bucket_is_converged(
     stand_in: StandIn, aws: Aws
 ) -> None:
     stand_in.reset({"shape": SHARED, "share": 1.0, "latency": 0.0})
-    cloud = _fleet.clouds(*SHARED)[0]
+    cloud = generated_fleet.clouds(*SHARED)[0]
     aws("s3", cloud.account_id).put_bucket_policy(
         Bucket=cloud.bucket_name, Policy=compact(documents.bucket_policy(cloud))
     )
