@@ -375,6 +375,12 @@ checks:
       description: What to do, on one line, or the lines to add to a policy, a CloudFormation
         template or a Terraform source. C(<cloud>) in a command stands for the host. May be empty.
       type: str
+    command:
+      description: The command that fixes the finding, on one line, which is empty where a person
+        has to decide or nothing is to be fixed. C(<cloud>) stands for the host, which the module
+        does not know; the playbook C(audit) and its report have the host's name, quoted for a shell.
+      type: str
+      sample: ansible-playbook rayfleet.anyscale.onboard --limit <cloud>
 error:
   description: Details of a failure, for conditions in a playbook.
   type: dict

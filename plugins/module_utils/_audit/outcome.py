@@ -12,6 +12,8 @@ was never read.
 from __future__ import annotations
 
 import dataclasses
+import re
+import shlex
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import permission_of
@@ -30,6 +32,11 @@ NOT_APPLICABLE = "not_applicable"
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
 _ONBOARD = "ansible-playbook rayfleet.anyscale.onboard"
+_HOST = "<cloud>"
+# Only a remedy that begins with the command: where it stands after another remedy, a person decides.
+_COMMAND = re.compile(rf"Run '({re.escape(_ONBOARD)} [^']*)'")
+# A host's name that --limit does not take for a pattern, a file or an option.
+_PLAIN_HOST = re.compile(r"[\w.][\w.+=@ /-]*", re.ASCII)
 _UNAUTHENTICATED = 401
 _REFUSALS = (
     "AccessDenied",
@@ -70,7 +77,7 @@ def warned(reason: str, remedy: str = "", **evidence: t.Any) -> Outcome:
 
 
 def is_onboard(remedy: str) -> bool:
-    """Whether a remedy is to run the playbook onboard."""
+    """Whether a remedy is, or mentions as another way, to run the playbook onboard."""
     return _ONBOARD in remedy
 
 
@@ -79,8 +86,23 @@ def onboard(module: str, options: str = "") -> str:
     comes first; the module is for playbooks of the reader's own. ``<cloud>`` is the host, which the
     module does not know.
     """
-    command = f"{_ONBOARD} --limit <cloud>{options}"
+    command = f"{_ONBOARD} --limit {_HOST}{options}"
     return f"Run '{command}', or the module rayfleet.anyscale.{module}."
+
+
+def command_of(remedy: str) -> str:
+    """The command that a remedy is, or ``""`` where a person must decide."""
+    found = _COMMAND.match(remedy)
+    return found[1] if found else ""
+
+
+def command_for(command: str, host: str) -> str:
+    """A command with the host in it, quoted for the shell, or ``""`` where ``--limit`` would take
+    its name for something else.
+    """
+    if _HOST not in command:
+        return command
+    return command.replace(_HOST, shlex.quote(host)) if _PLAIN_HOST.fullmatch(host) else ""
 
 
 class CheckAborted(Exception):

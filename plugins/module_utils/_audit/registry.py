@@ -83,6 +83,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
     UNKNOWN,
     WARN,
     Outcome,
+    command_of,
     not_applicable,
     outcome_of,
 )
@@ -417,4 +418,5 @@ def _result(check: Check, outcome: Outcome) -> dict[str, t.Any]:
         "title": check.title_of(outcome.status),
         **dataclasses.asdict(outcome),
         "reason": " ".join(outcome.reason.split()),
+        "command": command_of(outcome.remedy),
     }

@@ -24,7 +24,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info impo
     CloudInfoModule,
     ConnectAnyscale,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import FAIL, UNKNOWN
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    FAIL,
+    UNKNOWN,
+    command_for,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import unread_checks
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
@@ -133,6 +137,8 @@ class FleetAudit:
             result = {"failed": True, "msg": _described(error)}
         if not result.get("cloud"):
             result["cloud"] = _known_facts(cloud.settings) or None
+        for check in result.get("checks", ()):
+            check["command"] = command_for(check["command"], cloud.name)
         secrets = cloud.settings.secrets
         return Audited(cloud.name, remove_values(result, secrets) if secrets else result)
 

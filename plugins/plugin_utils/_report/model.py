@@ -14,6 +14,7 @@ import collections
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import command_for
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 SCHEMA_VERSION = 1
@@ -168,6 +169,7 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
     checks = [
         {
             **check,
+            "command": command_for(check.get("command") or "", name),
             "change": None
             if check.get("acknowledged")
             else _change(check["status"], before, (name, check["id"])),

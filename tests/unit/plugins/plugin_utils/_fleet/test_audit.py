@@ -100,6 +100,19 @@ def test_every_cloud_has_the_result_of_the_module(audit: Audit) -> None:
     }
 
 
+def test_a_command_is_for_the_host(audit: Audit) -> None:
+    """The name in the inventory, which the module does not know."""
+    onboard = "ansible-playbook rayfleet.anyscale.onboard --limit"
+    checks = [{"command": f"{onboard} <cloud>"}, {"command": ""}]
+    audited = audit(
+        {"one": variables("one")},
+        lambda params: {**found(params), "checks": [dict(check) for check in checks]},
+    )
+    result = audited["one"].result
+    assert result is not None
+    assert [check["command"] for check in result["checks"]] == [f"{onboard} one", ""]
+
+
 def test_the_options_are_those_of_the_role(audit: Audit) -> None:
     """What is not managed is not checked; types are those of the module."""
     seen: list[Json] = []

@@ -87,7 +87,7 @@ def test_the_page_holds_the_whole_report() -> None:
     titles = {column["id"]: column["title"] for column in data["columns"]}
     for cloud in data["clouds"]:
         kept = [
-            {"evidence": {}, "remedy": "", "title": titles[found["id"]], **found}
+            {"evidence": {}, "remedy": "", "command": "", "title": titles[found["id"]], **found}
             for found in cloud["checks"]
         ]
         assert kept == results[cloud["name"]].get("checks", [])

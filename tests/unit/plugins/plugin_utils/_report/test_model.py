@@ -194,6 +194,21 @@ def test_a_finding_is_compared_with_that_of_its_own_cloud() -> None:
     assert missing_clouds(made, previous) == ["gone"]
 
 
+def test_a_command_is_for_the_host_of_the_report() -> None:
+    """Which the module did not know; a result of a module without commands has none."""
+    onboard = "ansible-playbook rayfleet.anyscale.onboard --limit"
+    made = report(
+        {
+            "the lab": result("lab", check(status="fail", command=f"{onboard} <cloud>")),
+            "older": {"checks": [{"id": "trust_ec2", "status": "fail", "reason": "No."}]},
+        }
+    )
+    assert [cloud["checks"][0]["command"] for cloud in made["clouds"]] == [
+        f"{onboard} 'the lab'",
+        "",
+    ]
+
+
 def test_the_report_keeps_what_the_module_said() -> None:
     """In the order of the inventory."""
     results = fleet(30)
