@@ -259,6 +259,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.api i
     Choice,
     read_rows,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import (
+    forget_failure,
+    record_failure,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.fleet_file import (
     FleetFile,
     parse_fleet_file,
@@ -305,6 +309,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         none.
         """
         super().parse(inventory, loader, path, cache)
+        forget_failure(path)
+        try:
+            self._parse(inventory, path, cache)
+        except AnsibleParserError as error:
+            record_failure(path, str(error))
+            raise
+
+    def _parse(self, inventory: InventoryData, path: str, cache: bool) -> None:
         self._refuse_unknown_options(self._read_config_data(path))
         try:
             fleet_file = self._fleet_file(path)
@@ -386,6 +398,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             token,
             validate_certs=self.get_option("validate_certs"),
             ca_path=self.get_option("ca_path"),
+            on_wait=self.display.warning,
         )
         return read_rows(client, choice, threads)
 

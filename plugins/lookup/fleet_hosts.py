@@ -50,6 +50,8 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import failures
+
 _UNCOVERED = "anyscale_uncovered"
 
 
@@ -69,7 +71,8 @@ class LookupModule(LookupBase):
             return [pattern]
         if not self._names("all", variables or {}):
             raise AnsibleLookupError(
-                "The inventory has no hosts. Pass an inventory with -i, and check it with: "
+                " ".join(failures())
+                or "The inventory has no hosts. Pass an inventory with -i, and check it with: "
                 "ansible-inventory --graph"
             )
         uncovered = (

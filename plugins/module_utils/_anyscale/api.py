@@ -31,6 +31,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import A
 
 _MIB = 1024 * 1024
 _ATTEMPTS = 6
+# Where nothing has answered yet, the address is likely to be wrong: a person waits for that to be said.
+_FIRST_ATTEMPTS = 3
 # All attempts of a call, and the pauses between them.
 _TOTAL_SECONDS = 300.0
 _ANSWER_SIZE = 64 * _MIB
@@ -63,7 +65,7 @@ class Page(t.NamedTuple):
 
 class Api:
     """A session with one control plane. ``pool`` sends the requests, as a ``urllib3.PoolManager``
-    does; without it, this process's connections do.
+    does; without it, this process's connections do. ``on_wait`` is told why a call is tried again.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Api:
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
         jitter: t.Callable[[], float] = random.random,
+        on_wait: t.Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
         self._token = token
@@ -86,6 +89,8 @@ class Api:
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
+        self._on_wait = on_wait
+        self._has_answered = False
 
     def __repr__(self) -> str:
         return f"Api({self.host!r})"
@@ -178,15 +183,18 @@ class Api:
         while True:
             attempt += 1
             answer = self._attempt(method, url, body, allowance)
+            self._has_answered = self._has_answered or not answer.is_unsent
             if answer.is_success:
                 return answer
             pause = answer.pause(attempt, self._jitter())
             if (
-                attempt == _ATTEMPTS
+                attempt == (_ATTEMPTS if self._has_answered else _FIRST_ATTEMPTS)
                 or not answer.is_transient(repeatable)
                 or pause > allowance.seconds_left()
             ):
                 raise self._refusal(method, path, answer)
+            if attempt == 1 and self._on_wait:
+                self._on_wait(f"{self._refusal(method, path, answer).message} Trying again.")
             self._sleep(pause)
 
     def _attempt(

@@ -89,6 +89,7 @@ class AnyscaleClient:
         sleep: t.Callable[[float], None] = time.sleep,
         clock: t.Callable[[], float] = time.monotonic,
         jitter: t.Callable[[], float] = random.random,
+        on_wait: t.Callable[[str], None] | None = None,
     ) -> None:
         self.api = Api(
             host,
@@ -99,6 +100,7 @@ class AnyscaleClient:
             sleep=sleep,
             clock=clock,
             jitter=jitter,
+            on_wait=on_wait,
         )
         self._sleep = sleep
         self._clock = clock

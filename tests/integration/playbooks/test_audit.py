@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_
     SETTINGS,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET as SEEDED, Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
     policy,
@@ -33,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     BIN,
     Run,
     inventory_file,
+    plugin_inventory,
     run_playbook,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.rows import LONG, few_of
@@ -459,6 +461,24 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
     assert "999999999999" in run.output
     assert _audits(run) == ["fleet_audit"]
     assert "skipping: no hosts matched" not in run.output
+
+
+@pytest.mark.parametrize("engine", [True, False], ids=["engine", "role"])
+def test_without_a_compute_config_all_else_is_checked(
+    sandbox: Sandbox, tmp_path: Path, engine: bool
+) -> None:
+    """As with an inventory that has only what the API knows."""
+    sandbox.seed(SEEDED[:1])
+    role = f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}"
+    inventory = plugin_inventory(tmp_path, defaults={"assume_role_arn": role})
+    arguments = ("-e", f"audit_report_dir={tmp_path}", "-e", f"fleet_engine={engine}")
+    run = run_playbook(sandbox, "audit", inventory, *arguments)
+    assert run.exit_status == 0, run.output
+    [cloud] = json.loads((tmp_path / "report.json").read_text())["clouds"]
+    checks = {check["id"]: check["status"] for check in cloud["checks"]}
+    assert cloud["state"] == "fail"
+    assert checks["compute_config_override"] == "not_applicable"
+    assert checks["trust_ec2"] != "not_applicable"
 
 
 @pytest.mark.core

@@ -15,6 +15,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
     inventory_file,
+    plugin_inventory,
     run_playbook,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
@@ -57,6 +58,18 @@ def test_an_empty_inventory(running_sandbox: Sandbox, tmp_path: Path, playbook: 
     run = run_playbook(running_sandbox, playbook, inventory)
     assert run.exit_status == 4, run.output
     assert "The inventory has no hosts." in run.output
+
+
+def test_an_inventory_that_could_not_be_read(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """The error that ends the run says why, below Ansible's warnings about other plugins."""
+    inventory = plugin_inventory(tmp_path)
+    run = run_playbook(
+        running_sandbox, "onboard", inventory, variables={"ANYSCALE_CLI_TOKEN": "expired"}
+    )
+    assert run.exit_status == 4, run.output
+    error = run.output.rpartition("[ERROR]: ")[2]
+    assert f"{inventory} could not be read: " in error
+    assert "Check the token" in error
 
 
 def test_the_page_has_these_statuses() -> None:

@@ -162,7 +162,7 @@ class Script:
         self.waits.append(seconds)
         self.now += seconds
 
-    def client(self, jitter: float = 0.5) -> AnyscaleClient:
+    def client(self, jitter: float = 0.5, **options: t.Any) -> AnyscaleClient:
         return AnyscaleClient(
             HOST,
             TOKEN,
@@ -170,6 +170,7 @@ class Script:
             sleep=self.sleep,
             clock=lambda: self.now,
             jitter=lambda: jitter,
+            **options,
         )
 
 
@@ -506,6 +507,26 @@ class TestRetries:
             script.client().cloud("cld_x")
         assert script.waits == [1.0, 2.0, 4.0, 8.0, 10.0]
 
+    @pytest.mark.parametrize("unsent", UNSENT.values(), ids=UNSENT)
+    def test_an_address_where_nothing_ever_answered_is_given_up_soon(
+        self, unsent: Exception
+    ) -> None:
+        """And it is said at once what is waited for: a person may sit before it."""
+        call, said = Call("GET", "/api/v2/clouds/cld_x", raises=unsent), []
+        script = Script(*[call] * 3)
+        with pytest.raises(AnyscaleError, match="no answer"):
+            script.client(on_wait=said.append).cloud("cld_x")
+        assert script.waits == [1.0, 2.0]
+        assert [text.endswith(" Trying again.") for text in said] == [True]
+
+    def test_an_outage_of_a_server_that_has_answered_is_waited_for(self) -> None:
+        answered = Call("GET", "/api/v2/clouds/cld_x", 200, {"result": {"id": "cld_x"}})
+        gone = Call("GET", "/api/v2/clouds/cld_x", raises=next(iter(UNSENT.values())))
+        script = Script(answered, *[gone] * 5, answered)
+        client = script.client()
+        assert client.cloud("cld_x") == client.cloud("cld_x")
+        assert script.waits == [1.0, 2.0, 4.0, 8.0, 10.0]
+
     def test_the_time_is_bounded(self) -> None:
         script = Script(
             *[Call("GET", "/api/v2/clouds/cld_x", 429, headers={"Retry-After": "120"})] * 3
@@ -769,7 +790,7 @@ class TestPublishing:
 
     @pytest.mark.parametrize("unsent", UNSENT.values(), ids=UNSENT)
     def test_what_could_not_be_sent_is_not_searched_for(self, unsent: Exception) -> None:
-        script = Script(*[Call("POST", CREATE, raises=unsent)] * 6)
+        script = Script(*[Call("POST", CREATE, raises=unsent)] * 3)
         with pytest.raises(AnyscaleError, match=f"POST {CREATE} failed") as error:
             script.client().publish_compute_config("team-a", CONFIG, previous_version=3)
         assert not script.calls
