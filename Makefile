@@ -9,10 +9,11 @@ NOX := .venv/bin/nox
 LOGS := .cache/logs
 SUMMARY := .venv/bin/python -m $(HERE).tools.summary --since $(shell date +%s)
 
-.PHONY: help demo test test-all setup lint $(CHECKS) soak bench release pins clean
+.PHONY: help demo sandbox test test-all setup lint $(CHECKS) soak bench release pins clean
 
 help:
 	@echo "make demo       audit a fleet of clouds in a sandbox, converge it, audit it again, and show what happened"
+	@echo "make sandbox    AWS and Anyscale to practise with in your own shell; OPTIONS='--clouds 500' for a large fleet"
 	@echo "make test       the tests for every change, then a summary; logs are in $(LOGS)"
 	@echo "make test-all   all tests, none of which may be skipped, and their branch coverage (half an hour)"
 	@echo "make CHECK      one of: lint $(CHECKS)"
@@ -27,6 +28,10 @@ help:
 demo:
 	@tools/setup.sh demo
 	@$(CLEAN) python -m $(HERE).demo.demo
+
+sandbox:
+	@tools/setup.sh demo
+	@$(CLEAN) python -m $(HERE).tests.sandbox $(OPTIONS)
 
 test: setup
 	@rm -rf $(LOGS) && mkdir -p $(LOGS)

@@ -49,6 +49,8 @@ class ControlApplication:
             ("POST", "settings"): lambda body: sandbox.settings(**body),
             ("GET", "environment"): lambda body: sandbox.child_variables(),
             ("POST", "reset"): lambda body: sandbox.reset(),
+            ("POST", "restart"): lambda body: sandbox.restart(),
+            ("POST", "node"): lambda body: _node(sandbox, **body),
             ("POST", "seed"): lambda body: sandbox.seed(_fleet(body)),
             ("POST", "inventory"): lambda body: inventory(sandbox, _fleet(body)),
             ("GET", "inventory"): lambda body: inventory(sandbox),
@@ -81,6 +83,12 @@ def _answer(call: t.Callable[[dict[str, t.Any]], t.Any], request: Request) -> Re
     except (TypeError, ValueError) as error:
         return Response(f"{error}\n", 400)
     return Response(json.dumps(result), 200, content_type="application/json")
+
+
+def _node(sandbox: Sandbox, cloud: str) -> dict[str, str]:
+    if cloud not in {one["name"] for one in sandbox.organization.clouds.values()}:
+        raise ValueError(f"No such cloud: {cloud}.")
+    return sandbox.node_variables(cloud)
 
 
 def _fleet(body: dict[str, t.Any]) -> tuple[Cloud, ...]:

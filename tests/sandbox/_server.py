@@ -78,6 +78,7 @@ class Sandbox:
         )
         self._session = boto3.Session(region_name=REGION)
         self._clients: dict[tuple[str, str], t.Any] = {}
+        self._seed: t.Callable[[Sandbox], None] = Sandbox.reset
         self.aws_url, self.anyscale_url = (server.url for server in self._servers)
 
     def __enter__(self) -> Sandbox:
@@ -172,6 +173,17 @@ class Sandbox:
         self._journal.clear()
         self._faults.clear()
         self._settings.reset()
+
+    def begin(self, seed: t.Callable[[Sandbox], None]) -> None:
+        """Seed the sandbox, and remember how for ``restart``."""
+        self._seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Be as at the beginning."""
+        self.reset()
+        self._seed(self)
+        self.clear_calls()
 
     def calls(self) -> list[dict[str, t.Any]]:
         """The calls since the last reset or ``clear_calls``: service, operation, account_id,

@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import typing as t
@@ -185,16 +183,3 @@ def test_command_line_around_a_command() -> None:
         "12 aph0_sandbox ['--', '--seed']\n",
         "",
     )
-
-
-def test_command_line_serves_until_it_is_ended() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", MODULE], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        url = line.removeprefix("export AWS_ENDPOINT_URL=").strip()
-        with OPENER.open(f"{url}/sandbox/calls") as answer:
-            assert json.load(answer) == []
-        os.kill(process.pid, signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
