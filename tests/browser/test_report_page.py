@@ -119,6 +119,16 @@ def test_without_an_earlier_report_nothing_is_compared(open_report: Open) -> Non
     assert page.is_disabled("#change")
 
 
+def test_the_most_frequent_problem_comes_first(open_report: Open) -> None:
+    results = {
+        name: result(name, check("trust_ec2", trust), check("bucket_access", "fail"))
+        for name, trust in {"one": "pass", "two": "fail"}.items()
+    }
+    bars = open_report(results).page.locator("#check-bars .bar")
+    shown = [bar.get_attribute("data-check") for bar in bars.all()]
+    assert shown == ["bucket_access", "trust_ec2"]
+
+
 def _choose(selector: str, value: str) -> t.Callable[[t.Any], None]:
     return lambda page: page.select_option(selector, value)
 
@@ -559,6 +569,42 @@ def test_paper_has_all_rows_and_every_finding_but_no_controls(open_report: Open)
     page.emulate_media(media="print")
     assert not page.is_visible("#filters")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def _pages_of_headings(document: bytes) -> list[tuple[bytes, bytes]]:
+    """The headings of a PDF's outline, and for each its page."""
+    return re.findall(rb"/Title (.*?)\n/Dest \[(\d+) 0 R", document)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"prefer_css_page_size": True}, id="the page says how"),
+        pytest.param({"format": "Letter"}, id="Letter"),
+        pytest.param({"format": "A4"}, id="A4"),
+    ],
+)
+def test_the_first_sheet_has_the_summary_and_the_first_findings(
+    open_report: Open, settings: Json
+) -> None:
+    """With the margins of the browser's print dialog."""
+    margin = dict.fromkeys(("top", "right", "bottom", "left"), "0.4in")
+    page = open_report(fleet(300), fleet(300, drift=1.6)).page
+    document = page.pdf(outline=True, tagged=True, margin=margin, **settings)
+    sheets = _pages_of_headings(document)
+    first = dict(sheets)[b"(Clouds by state)"]
+    on_first = [title for title, sheet in sheets if sheet == first]
+    assert {b"(Checks by status)", b"(Since the previous audit)", b"(Findings)"} <= set(on_first)
+    assert len(on_first) > 5, "a cloud with its findings"
+
+
+def test_paper_gets_the_layout_of_a_wide_screen(open_report: Open) -> None:
+    """Portrait paper is 718 pixels wide, but no telephone."""
+    page = open_report(SMALL, viewport={"width": 718, "height": 979}).page
+    page.emulate_media(media="print")
+    boxes = [page.locator(f".{card}-card").bounding_box() for card in ("clouds", "checks")]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
 
 
 def test_paper_has_no_room_for_thousands(open_report: Open) -> None:

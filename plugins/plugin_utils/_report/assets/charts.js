@@ -2,7 +2,7 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The charts at the top: clouds by state as a donut, each check as a bar, and the changes.
+// The charts at the top: clouds by state as a donut, each check as a bar, the most frequent problem first, and the changes.
 
 const RADIUS = 52;
 const ROUND = 2 * Math.PI * RADIUS;
@@ -113,7 +113,7 @@ function checkBar(column) {
     bar,
     element("b", { class: attention ? "" : "zero" }, attention ? number.format(attention) : "–"),
   );
-  return element("li", {}, choose);
+  return { attention, bar: element("li", {}, choose) };
 }
 
 function drawScorecard() {
@@ -126,5 +126,6 @@ function drawScorecard() {
       element("li", {}, sign(status), element("span", {}, WORDS[status]), element("b", {}, number.format(totals.checks[status]))),
     ),
   );
-  byId("check-bars").append(...columns.map(checkBar));
+  const bars = columns.map(checkBar).sort((one, other) => other.attention - one.attention);
+  byId("check-bars").append(...bars.map(({ bar }) => bar));
 }
