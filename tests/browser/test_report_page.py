@@ -33,6 +33,7 @@ AFTER = {
 REMEDY = 'ansible-playbook x \\\n  --limit "search-dev"'
 FAILING_TITLE = "EC2 cannot assume the role, or only under a condition"
 WARNING_TITLE = "The role does not have all access to the bucket, or not in the expected form"
+UNKNOWN_TITLE = "It is unknown whether EC2 can assume the role"
 DRIFT = check(
     "trust_ec2",
     "fail",
@@ -127,6 +128,48 @@ def test_the_most_frequent_problem_comes_first(open_report: Open) -> None:
     bars = open_report(results).page.locator("#check-bars .bar")
     shown = [bar.get_attribute("data-check") for bar in bars.all()]
     assert shown == ["bucket_access", "trust_ec2"]
+
+
+ACCEPTED = {"until": "2027-03-31", "reason": "Ticket SEC-1234."}
+
+
+@pytest.mark.parametrize(
+    ("checks", "title", "attention"),
+    [
+        pytest.param([{"status": "pass"}], TITLES["trust_ec2"], "–", id="passes"),
+        pytest.param([{"status": "pass"}, {"status": "fail"}], FAILING_TITLE, "1", id="fails once"),
+        pytest.param([{"status": "unknown"}, {"status": "warn"}], UNKNOWN_TITLE, "2", id="unknown"),
+        pytest.param(
+            [{"status": "pass"}, {"status": "fail", "acknowledged": ACCEPTED}],
+            TITLES["trust_ec2"],
+            "–",
+            id="accepted",
+        ),
+        pytest.param(
+            [{"status": "fail", "acknowledged": ACCEPTED}],
+            TITLES["trust_ec2"],
+            "–",
+            id="all accepted",
+        ),
+    ],
+)
+def test_the_title_of_a_bar_is_true_and_its_number_leaves_out_what_is_accepted(
+    open_report: Open, checks: list[Json], title: str, attention: str
+) -> None:
+    """The title of the worst status that counts; the filter has it too, and finds as many clouds."""
+    results = {
+        f"cloud-{number}": result(
+            f"cloud-{number}", check("trust_ec2", **facts), check("bucket_access")
+        )
+        for number, facts in enumerate(checks)
+    }
+    opened = open_report(results)
+    bar = opened.page.locator("#check-bars [data-check=trust_ec2]")
+    assert bar.locator(".bar-name").inner_text() == title
+    assert bar.locator("b").inner_text() == attention
+    assert opened.page.locator("#check option[value=trust_ec2]").inner_text() == title
+    bar.click()
+    assert len(opened.names()) == int(attention.replace("–", "0"))
 
 
 def _choose(selector: str, value: str) -> t.Callable[[t.Any], None]:

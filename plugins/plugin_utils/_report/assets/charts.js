@@ -82,38 +82,28 @@ function drawChanges(counts) {
   );
 }
 
-function statusCounts(id) {
-  const counts = Object.fromEntries(STATUSES.map((status) => [status, 0]));
-  for (const row of rows) {
-    const status = row.checks.get(id)?.status;
-    if (status in counts) counts[status] += 1;
-  }
-  return counts;
-}
-
 function checkBar(column) {
-  const counts = statusCounts(column.id);
-  const known = STATUSES.reduce((sum, status) => sum + counts[status], 0);
+  const { known: counts, attention, problem } = column;
+  const total = STATUSES.reduce((sum, status) => sum + counts[status], 0);
   let x = 0;
   const parts = STATUSES.filter((status) => counts[status]).map((status) => {
-    const width = percent(counts[status], known);
+    const width = percent(counts[status], total);
     const part = drawing("rect", { class: status, x, width, height: 10 });
     x += width;
     return part;
   });
-  const attention = counts.fail + counts.warn + counts.unknown;
   const words = STATUSES.filter((status) => counts[status])
     .map((status) => `${counts[status]} ${WORDS[status]}`)
     .join(", ");
   const bar = drawing("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, ...parts);
   const choose = button(
-    { class: "bar", "data-check": column.id, "aria-pressed": "false", title: `${column.title}: ${words}` },
+    { class: "bar", "data-check": column.id, "aria-pressed": "false", title: `${problem}: ${words}` },
     () => setFilter("check", column.id, true),
-    element("span", { class: "bar-name" }, column.title),
+    element("span", { class: "bar-name" }, problem),
     bar,
     element("b", { class: attention ? "" : "zero" }, attention ? number.format(attention) : "–"),
   );
-  return { attention, bar: element("li", {}, choose) };
+  return element("li", {}, choose);
 }
 
 function drawScorecard() {
@@ -126,6 +116,6 @@ function drawScorecard() {
       element("li", {}, sign(status), element("span", {}, WORDS[status]), element("b", {}, number.format(totals.checks[status]))),
     ),
   );
-  const bars = columns.map(checkBar).sort((one, other) => other.attention - one.attention);
-  byId("check-bars").append(...bars.map(({ bar }) => bar));
+  const worstFirst = [...columns].sort((one, other) => other.attention - one.attention);
+  byId("check-bars").append(...worstFirst.map(checkBar));
 }

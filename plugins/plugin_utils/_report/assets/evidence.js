@@ -48,9 +48,6 @@ function tab(id) {
   );
 }
 
-/** A check has a title of its own where that is not the one of its column, which is true where it passes. */
-const titleOf = (check) => check.title ?? columns.find((column) => column.id === check.id)?.title ?? check.id;
-
 function choose(id) {
   for (const made of byId("evidence-checks").children) {
     const chosen = made.id === `tab-${id}`;

@@ -82,14 +82,30 @@ function rowOf(entry) {
   };
 }
 
+/** How often a check has each status, acknowledged findings left out, and the title of the worst. */
+function problemOf(id) {
+  const found = rows.map((row) => row.checks.get(id)).filter((check) => check && !check.acknowledged);
+  const known = Object.fromEntries(STATUSES.map((status) => [status, 0]));
+  for (const check of found) known[check.status] += 1;
+  const worst = found.find((check) => check.status === STATUSES.find((status) => known[status]));
+  return { known, attention: known.fail + known.warn + known.unknown, problem: worst ? titleOf(worst) : titleOf({ id }) };
+}
+
 /** Whether a check needs attention. */
 const isFinding = (status) => status === "fail" || status === "warn" || status === "unknown";
+
+/** Whether a check counts as a finding: not where somebody accepts it as it is. */
+const isOpen = (check) => isFinding(check.status) && !check.acknowledged;
+
+/** A check has a title of its own where that is not the one of its column, which is true where it passes. */
+const titleOf = (check) => check.title ?? columns.find((column) => column.id === check.id)?.title ?? check.id;
 
 const needsAttention = (row) => row.state === "error" || isFinding(row.state);
 
 const report = JSON.parse(byId("report").textContent);
 const columns = report.columns.map(columnOf);
 const rows = report.clouds.map(rowOf);
+for (const column of columns) Object.assign(column, problemOf(column.id));
 
 const NO_FILTERS = { text: "", account: "", region: "", check: "", change: "" };
 const filters = { ...NO_FILTERS, states: new Set() };
@@ -106,7 +122,7 @@ function matches(row, words) {
 /** Whether a check matches the filters of check and change. A check with a change is, or was, a finding. */
 function matchesCheck(check) {
   if (filters.check && check.id !== filters.check) return false;
-  return filters.change ? check.change === filters.change : isFinding(check.status);
+  return filters.change ? check.change === filters.change : isOpen(check);
 }
 
 /** The sort order of rows: the worst first, names with numbers in numeric order. */

@@ -45,7 +45,7 @@ function drawFilters() {
   options(
     byId("check"),
     "Any check",
-    columns.map((column) => [column.id, column.title]),
+    columns.map((column) => [column.id, column.problem]),
   );
   options(
     byId("change"),
