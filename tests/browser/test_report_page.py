@@ -443,6 +443,38 @@ def test_a_cloud_that_could_not_be_audited_shows_why(open_report: Open) -> None:
     assert opened.page.inner_text("#evidence pre") == "Role robotics-lab-ray does not exist."
 
 
+def test_a_cloud_shows_what_is_wrong_first_and_how_to_fix_it(open_report: Open) -> None:
+    """Worst first, each with its command or remedy; what needs no attention is folded, facts last."""
+    command = "ansible-playbook rayfleet.anyscale.onboard --limit search-dev"
+    found = result(
+        "search-dev",
+        check("authority"),
+        check("bucket_access", "warn", reason="Nearly.", remedy="Ask the owner."),
+        check("trust_ec2", "fail", reason="EC2 is missing.", command=command),
+        check("bucket_region", "fail", acknowledged=ACCEPTED),
+    )
+    opened = open_report({"search-dev": found}, permissions=["clipboard-read", "clipboard-write"])
+    opened.page.click("#grid-body .name")
+    panel = opened.page.locator("#evidence-panel")
+    problems = panel.locator(".problem")
+    assert problems.locator("b").all_inner_texts() == [FAILING_TITLE, WARNING_TITLE]
+    assert problems.locator(".reason").all_inner_texts() == ["EC2 is missing.", "Nearly."]
+    assert problems.nth(0).locator("pre.command").inner_text() == command
+    assert problems.nth(1).locator(".remedy").inner_text() == "Ask the owner."
+    assert not panel.locator("details li").first.is_visible()
+    assert "null" not in panel.inner_text()
+    panel.locator("summary").click()
+    assert panel.locator("details li").count() == 2
+    order = "[...document.querySelectorAll('.problem, details, .facts')].map((on) => on.className || on.tagName)"
+    assert opened.page.evaluate(order) == ["problem", "problem", "DETAILS", "facts"]
+    problems.locator(".copy").click()
+    problems.locator(".copy", has_text="Copied").wait_for(timeout=5000)
+    assert opened.page.evaluate("navigator.clipboard.readText()") == command
+    problems.nth(0).get_by_text("Evidence").click()
+    assert panel.locator("h3").inner_text() == FAILING_TITLE
+    assert panel.locator("pre.command").inner_text() == command
+
+
 def test_a_cloud_shows_its_facts_and_what_decides_for_each_node_group(open_report: Open) -> None:
     """Which of the layers it is."""
     name, found = next((name, found) for name, found in fleet(5).items() if "cloud" in found)

@@ -22,10 +22,16 @@ function openEvidence(row, checkId) {
   byId("evidence-cloud").textContent = row.name;
   const facts = [row.facts.cloud_id, row.account && `account ${row.account}`, row.region];
   byId("evidence-facts").textContent = facts.filter(Boolean).join("  ·  ");
-  evidence.tabs = [OVERVIEW, ...row.entry.checks.map((check) => check.id)];
+  evidence.tabs = [OVERVIEW, ...worstFirst(row.entry.checks).map((check) => check.id)];
   byId("evidence-checks").replaceChildren(...evidence.tabs.map(tab));
   byId("evidence").showModal();
   choose(evidence.tabs.includes(checkId) ? checkId : OVERVIEW);
+}
+
+/** What is wrong first; what somebody accepts as it is weighs as little as what passes. */
+function worstFirst(checks) {
+  const weight = (check) => STATUSES.indexOf(check.acknowledged ? "pass" : check.status);
+  return [...checks].sort((one, other) => weight(one) - weight(other));
 }
 
 function tab(id) {
@@ -87,8 +93,8 @@ function details(check) {
     element("p", { class: "reason" }, check.reason),
     ...acknowledgement(check),
   ];
+  parts.push(...fix(check));
   if ("before" in found || "after" in found) parts.push(section("Difference", diffTable(found.before, found.after)));
-  if (check.remedy) parts.push(remedy(check.remedy));
   const others = Object.entries(found).filter(([key]) => key !== "before" && key !== "after");
   if (others.length) parts.push(section("Evidence", factList(others)));
   return parts;
@@ -101,11 +107,19 @@ function section(title, ...content) {
 /** Whether a remedy is a sentence. Otherwise it is a document or a command, which can be copied. */
 const isSentence = (text) => /^[A-Z][a-z]* [^\n]*$/.test(text);
 
-function remedy(text) {
-  if (isSentence(text)) return section("Remedy", element("p", { class: "remedy" }, text));
-  const shown = element("pre", { class: "remedy", tabindex: 0 }, text);
-  const copy = button({ class: "copy" }, () => copyText(text, shown, copy), "Copy");
-  return element("section", {}, element("div", { class: "remedy-head" }, element("h4", {}, "Remedy"), copy), shown);
+/** The command that fixes a finding, if one does, and the remedy in words or as a document. */
+function fix({ command, remedy }) {
+  return [
+    command ? copyable("Command", command, "command") : null,
+    remedy && isSentence(remedy) ? section("Remedy", element("p", { class: "remedy" }, remedy)) : null,
+    remedy && !isSentence(remedy) ? copyable("Remedy", remedy, "remedy") : null,
+  ].filter(Boolean);
+}
+
+function copyable(title, text, name) {
+  const shown = element("pre", { class: name, tabindex: 0 }, text);
+  const copy = button({ class: "copy", "aria-label": `Copy: ${title}` }, () => copyText(text, shown, copy), "Copy");
+  return element("section", {}, element("div", { class: "remedy-head" }, element("h4", {}, title), copy), shown);
 }
 
 /** Copy text to the clipboard if the browser allows it, else select it for copying. */
@@ -149,6 +163,7 @@ function overview(row) {
     const message = element("pre", { class: "remedy", tabindex: 0 }, row.entry.error);
     return [...head, element("p", { class: "reason" }, "The cloud could not be audited."), section("Error", message)];
   }
+  const [wrong, others] = [true, false].map((open) => worstFirst(row.entry.checks).filter((check) => isOpen(check) === open));
   const counts = STATUSES.map((status) => [status, row.entry.checks.filter((check) => check.status === status).length]);
   const counted = counts
     .filter(([, count]) => count)
@@ -159,9 +174,33 @@ function overview(row) {
   return [
     ...head,
     element("p", { class: "verdict" }, ...counted),
+    ...wrong.map(problem),
+    ...(others.length ? [quiet(others)] : []),
     section("Facts", factList(factsOf(row.facts))),
     ...(groups.length ? [section("Compute configs", nodeGroups(groups))] : []),
   ];
+}
+
+/** A finding in short, with its fix; the button leads to its evidence. */
+function problem(check) {
+  const toDetails = button({ class: "plain" }, () => choose(check.id), "Evidence");
+  return element(
+    "article",
+    { class: "problem" },
+    element("div", { class: "verdict" }, pill(check.status), changeBadge(check.change), element("b", {}, titleOf(check)), toDetails),
+    element("p", { class: "reason" }, check.reason),
+    ...fix(check),
+  );
+}
+
+/** The checks that need no attention, folded. */
+function quiet(checks) {
+  return element(
+    "details",
+    {},
+    element("summary", {}, `${plural(checks.length, "check needs", "checks need")} no attention`),
+    element("ul", {}, ...checks.map((check) => element("li", {}, sign(check.status), " ", titleOf(check)))),
+  );
 }
 
 function factsOf(facts) {

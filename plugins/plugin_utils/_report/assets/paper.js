@@ -62,6 +62,7 @@ function cloudOnPaper(row, found) {
         element("p", {}, pill(check.status), " ", element("b", {}, titleOf(check)), " ", changeBadge(check.change)),
         element("p", {}, check.reason),
         ...acknowledgement(check),
+        check.command ? element("pre", {}, check.command) : null,
         check.remedy ? element("pre", {}, check.remedy) : null,
       ),
     ),
