@@ -45,7 +45,7 @@ def counts_of(outcomes: Outcomes) -> dict[str, int]:
 
 def failed_clouds(outcomes: Outcomes) -> list[str]:
     """The clouds that failed, by name."""
-    return sorted(name for name, outcome in outcomes.items() if outcome["state"] == FAILED)
+    return _clouds_in(outcomes, FAILED)
 
 
 def backups_of(outcomes: Outcomes) -> list[dict[str, str]]:
@@ -64,15 +64,13 @@ def lines_to_add(outcomes: Outcomes) -> str:
 
 
 def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
-    """What the operator reads last: the counts, which clouds failed, and how to go on. Why a cloud
-    changed or failed was told when it did.
+    """What the operator reads last: the counts, which clouds failed or were not reached, and how to
+    go on. Why a cloud changed or failed was told when it did.
     """
-    failed = failed_clouds(outcomes)
-    return [
-        _head(outcomes, check_mode),
-        *([f"Failed: {summarize_names(failed)}"] if failed else []),
-        *_how_to_go_on(outcomes),
-    ]
+    named = {"Failed": FAILED, "Not reached": NOT_REACHED}
+    clouds = {title: _clouds_in(outcomes, state) for title, state in named.items()}
+    told = [f"{title}: {summarize_names(names)}" for title, names in clouds.items() if names]
+    return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes)]
 
 
 def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
@@ -87,6 +85,10 @@ def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
     if len(shown) > _MOST_LINES:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
     return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes)]
+
+
+def _clouds_in(outcomes: Outcomes, state: str) -> list[str]:
+    return sorted(name for name, outcome in outcomes.items() if outcome["state"] == state)
 
 
 def _changed(check_mode: bool) -> str:

@@ -85,11 +85,12 @@ def test_every_cloud_that_was_not_in_sync_has_a_line() -> None:
     ]
 
 
-def test_what_is_read_last_names_the_clouds_that_failed_and_tells_nothing_again() -> None:
+def test_what_is_read_last_names_the_clouds_to_look_at_and_tells_nothing_again() -> None:
     """The reasons were told when a cloud changed or failed."""
     assert closing_lines(OUTCOMES, check_mode=False) == [
         "2 changed, 1 in sync, 1 failed, 1 not reached, 1 deferred",
         "Failed: c",
+        "Not reached: d",
         "Clouds in sync are not in the recap of hosts.",
     ]
 
