@@ -95,7 +95,7 @@ def test_a_person_practises(tmp_path: Path) -> None:
 def test_the_commands_of_the_page(tmp_path: Path) -> None:
     page = (ROOT / "docs/docsite/rst/sandbox.rst").read_text()
     blocks = re.findall(r":class: tested\n\n((?:   .+\n)+)", page)
-    commands = re.findall(r"^   \$ (.+)$", "".join(blocks), re.MULTILINE)
+    commands = re.findall(r"^   \$ ((?:.*\\\n)*.+)$", "".join(blocks), re.MULTILINE)
     assert len(commands) == page.count("   $ ") - page.count("   $ make sandbox")
     with practising(tmp_path / "sandbox") as shell:
         for command in commands:
