@@ -114,7 +114,8 @@ def _write(sandbox: Sandbox, folder: Path, clouds: tuple[Cloud, ...]) -> None:
     _write_json(folder / "fleet_file.yml", _fleet_file(clouds))
     program = folder / "bin" / "sandbox"
     program.parent.mkdir()
-    shutil.copyfile(practice_tool.__file__, program)
+    source = Path(practice_tool.__file__).read_text(encoding="utf-8")
+    program.write_text(f"#!/usr/bin/env python3\n{source}", encoding="utf-8")
     program.chmod(0o755)
     variables = "\n".join(
         f"export {name}={shlex.quote(value)}" for name, value in sandbox.child_variables().items()
