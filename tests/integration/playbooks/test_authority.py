@@ -96,7 +96,7 @@ def test_only_what_the_operator_permits_is_written(sandbox: Sandbox, tmp_path: P
     refused = run_playbook(sandbox, "onboard", inventory, "-e", "onboard_hosts=anyscale_uncovered")
     assert refused.exit_status == 2
     assert not refused.writes
-    assert re.search(r"thief failed: .*bucket .* is also registered for speech", refused.output)
+    assert re.search(r"fatal: \[thief\].*bucket .* is also registered for speech", refused.output)
 
 
 def test_the_operators_own_variables_are_permitted(sandbox: Sandbox, tmp_path: Path) -> None:
