@@ -69,6 +69,10 @@ def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
     """
     named = {"Failed": FAILED, "Not reached": NOT_REACHED}
     clouds = {title: _clouds_in(outcomes, state) for title, state in named.items()}
+    # Found after the change was told.
+    clouds["Changed, and restored after another writer had overwritten it"] = sorted(
+        name for name, outcome in outcomes.items() if outcome.get("overwritten")
+    )
     told = [f"{title}: {summarize_names(names)}" for title, names in clouds.items() if names]
     return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes)]
 

@@ -91,6 +91,7 @@ def test_what_is_read_last_names_the_clouds_to_look_at_and_tells_nothing_again()
         "2 changed, 1 in sync, 1 failed, 1 not reached, 1 deferred",
         "Failed: c",
         "Not reached: d",
+        "Changed, and restored after another writer had overwritten it: e",
         "Clouds in sync are not in the recap of hosts.",
     ]
 
