@@ -21,6 +21,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     compact_json,
     statements_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.key_order import (
+    STATEMENT_ELEMENTS,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcards import (
     matches_pattern,
     pattern_contains,
@@ -28,19 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcard
 )
 
 _VERSION_WHEN_ABSENT = "2008-10-17"
-_ELEMENTS = frozenset(
-    (
-        "Sid",
-        "Effect",
-        "Principal",
-        "NotPrincipal",
-        "Action",
-        "NotAction",
-        "Resource",
-        "NotResource",
-        "Condition",
-    )
-)
+_ELEMENTS = frozenset(STATEMENT_ELEMENTS)
 
 
 @dataclasses.dataclass(frozen=True)

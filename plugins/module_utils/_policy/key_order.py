@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of the keys in which AWS's own pages write policy documents.
+"""The elements of policies, in the order in which AWS's own pages write them.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import typing as t
 
-_ORDER = (
-    "Version",
-    "Id",
-    "Statement",
+STATEMENT_ELEMENTS = (
     "Sid",
     "Effect",
     "Principal",
@@ -26,6 +23,7 @@ _ORDER = (
     "NotResource",
     "Condition",
 )
+_ORDER = ("Version", "Id", "Statement", *STATEMENT_ELEMENTS)
 _RANKS = {key: rank for rank, key in enumerate(_ORDER)}
 
 
