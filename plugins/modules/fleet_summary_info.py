@@ -14,6 +14,7 @@ version_added: 0.7.0
 description:
   - Counts the outcomes of all selected clouds, those in sync included, which are not in Ansible's
     own recap.
+  - Displays the counts, the clouds that failed or were not reached, and how to go on, as they stand.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   run:

@@ -59,8 +59,7 @@ def backups_of(outcomes: Outcomes) -> list[dict[str, str]]:
 
 def lines_to_add(outcomes: Outcomes) -> str:
     """What to add to the fleet file for the clouds that it does not cover: YAML, empty if nothing."""
-    errors = [outcome.get("error") or {} for outcome in outcomes.values()]
-    return merged(error["lines_to_add"] for error in errors if error.get("lines_to_add"))
+    return merged(_lines_of_each(outcomes))
 
 
 def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
@@ -89,6 +88,11 @@ def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
     if len(shown) > _MOST_LINES:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
     return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes)]
+
+
+def _lines_of_each(outcomes: Outcomes) -> t.Iterator[str]:
+    errors = (outcome.get("error") or {} for outcome in outcomes.values())
+    return (error["lines_to_add"] for error in errors if error.get("lines_to_add"))
 
 
 def _clouds_in(outcomes: Outcomes, state: str) -> list[str]:
@@ -131,7 +135,7 @@ def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
 
 def _how_to_permit(outcomes: Outcomes) -> list[str]:
     """Where it says what to add to the fleet file for the clouds that it does not cover."""
-    if not lines_to_add(outcomes):
+    if not any(_lines_of_each(outcomes)):
         return []
     return [
         "The lines to add to the fleet file are printed above. To permit what is registered at "
