@@ -222,6 +222,13 @@ ALLOW: dict[str, t.Any] = {
 BROKEN_CLOUD = Cloud("robotics-lab", SCIENCE_ACCOUNT, role="robotics-lab-ray-misspelled")
 
 
+# What the API does not know of a cloud, for the fleet file.
+DEFAULTS: dict[str, str] = {
+    "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
+    "compute_config": "{cloud}-ray",
+}
+
+
 def inventory(sandbox: Sandbox, fleet: t.Iterable[Cloud] = FLEET) -> dict[str, t.Any]:
     """A fleet as an Ansible inventory, to be dumped as YAML: one host for each cloud."""
     group = {

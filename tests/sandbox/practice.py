@@ -21,8 +21,8 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import generated_fleet,
 from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     ALLOW,
+    DEFAULTS,
     FLEET,
-    ONBOARDING_ROLE,
     Cloud,
     inventory,
 )
@@ -145,8 +145,5 @@ def _fleet_file(clouds: tuple[Cloud, ...]) -> dict[str, t.Any]:
     return {
         "plugin": "rayfleet.anyscale.fleet_file",
         "allow": ALLOW if clouds is FLEET else generated,
-        "defaults": {
-            "compute_config": "{cloud}-ray",
-            "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
-        },
+        "defaults": DEFAULTS,
     }

@@ -23,7 +23,7 @@ from ansible_collections.rayfleet.anyscale.tests.sandbox import (
     Sandbox,
     inventory as sandbox_inventory,
 )
-from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ALLOW, ONBOARDING_ROLE
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ALLOW, DEFAULTS
 
 Json = dict[str, t.Any]
 BIN = Path(sys.executable).parent
@@ -139,11 +139,7 @@ def plugin_inventory(folder: Path, **sections: t.Any) -> Path:
     """The fleet as the sandbox's Anyscale API shows it, with a fleet file that permits it and says
     what the API cannot know. ``sections`` replace those of the file; ``None`` takes one away.
     """
-    defaults = {
-        "assume_role_arn": f"arn:aws:iam::{{account_id}}:role/{ONBOARDING_ROLE}",
-        "compute_config": "{cloud}-ray",
-    }
-    content = {"allow": ALLOW, "defaults": defaults, **sections}
+    content = {"allow": ALLOW, "defaults": DEFAULTS, **sections}
     content = {name: section for name, section in content.items() if section is not None}
     (folder / "fleet_file.yml").write_text(yaml.safe_dump(content, sort_keys=False))
     path = folder / "fleet.anyscale_clouds.yml"
