@@ -163,7 +163,8 @@ function overview(row) {
     const message = element("pre", { class: "remedy", tabindex: 0 }, row.entry.error);
     return [...head, element("p", { class: "reason" }, "The cloud could not be audited."), section("Error", message)];
   }
-  const [wrong, others] = [true, false].map((open) => worstFirst(row.entry.checks).filter((check) => isOpen(check) === open));
+  const checks = worstFirst(row.entry.checks);
+  const quietOnes = checks.filter((check) => !isOpen(check));
   const counts = STATUSES.map((status) => [status, row.entry.checks.filter((check) => check.status === status).length]);
   const counted = counts
     .filter(([, count]) => count)
@@ -174,8 +175,8 @@ function overview(row) {
   return [
     ...head,
     element("p", { class: "verdict" }, ...counted),
-    ...wrong.map(problem),
-    ...(others.length ? [quiet(others)] : []),
+    ...checks.filter(isOpen).map(problem),
+    ...(quietOnes.length ? [quiet(quietOnes)] : []),
     section("Facts", factList(factsOf(row.facts))),
     ...(groups.length ? [section("Compute configs", nodeGroups(groups))] : []),
   ];
