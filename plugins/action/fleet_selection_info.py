@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection
     Location,
     Selection,
     parse_selection,
+    refuse_unconfirmed,
 )
 
 _ANSWERS = ("accounts", "regions", "clouds")
@@ -28,6 +29,9 @@ _RULES = {
     "argument_spec": {
         **{name: {"type": "list", "elements": "str", "default": []} for name in _ANSWERS},
         "require_selection": {"type": "bool", "default": False},
+        "limited": {"type": "bool", "default": False},
+        "confirm_above": {"type": "int"},
+        "confirmed": {"type": "str"},
         "allow_empty_selection": {"type": "bool", "default": False},
     }
 }
@@ -43,11 +47,12 @@ class ActionModule(FleetAction):
     ) -> dict[str, t.Any]:
         """Validate the answers, and return the hosts that they select."""
         selection = parse_selection(**{name: arguments[name] for name in _ANSWERS})
-        if arguments["require_selection"] and selection.is_empty:
+        is_selected = arguments["limited"] or not selection.is_empty
+        if arguments["require_selection"] and not is_selected:
             raise InputError(
                 "No cloud is selected",
-                "Set fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* selects all "
-                "clouds.",
+                "Use --limit, or set fleet_clouds, fleet_accounts or fleet_regions; fleet_clouds=* "
+                "selects all clouds.",
             )
         hosts, unlocated = _select(selection, names, hostvars)
         if not hosts and not arguments["allow_empty_selection"]:
@@ -55,6 +60,7 @@ class ActionModule(FleetAction):
                 f"None of the {len(names)} clouds is selected by {selection}",
                 "Compare the spelling with the inventory (ansible-inventory --graph).",
             )
+        refuse_unconfirmed(len(hosts), arguments["confirm_above"], arguments["confirmed"])
         warnings = [
             f"{name} is left out, because its account or region is unknown. Set "
             "cloud_iam_account_id and cloud_iam_region for this host."

@@ -43,9 +43,28 @@ options:
     default: []
   require_selection:
     description:
-      - Whether it is an error if none of the options above is set.
+      - Whether it is an error if none of the options above is set and O(limited=false).
     type: bool
     default: false
+  limited:
+    description:
+      - Whether the hosts of the play are a selection already, because of C(--limit) or of the pattern
+        of the play. It is then enough for O(require_selection).
+    version_added: 1.0.0
+    type: bool
+    default: false
+  confirm_above:
+    description:
+      - The number of selected hosts up to which nothing has to be confirmed. With more of them it is an
+        error if O(confirmed) is not set. By default, nothing has to be confirmed.
+    version_added: 1.0.0
+    type: int
+  confirmed:
+    description:
+      - How many hosts are expected to be selected. Another number of selected hosts is an error, even
+        if O(confirm_above) is not exceeded. It counts only with O(confirm_above).
+    version_added: 1.0.0
+    type: str
   allow_empty_selection:
     description:
       - Whether an empty selection is allowed, for example in one slice of many. Otherwise it is an

@@ -329,7 +329,7 @@ class Late(t.NamedTuple):
     early: bool = False
 
 
-_UNCONFIRMED = "onboard_confirm=false"
+_UNCONFIRMED = "onboard_read_back=false"
 _BY_THE_ROLE = "fleet_engine=false"
 _AS_MODULES = "anyscale_in_worker=false"
 _READ_SECONDS = 0.4  # what a read takes, so that an early write comes before it

@@ -169,7 +169,10 @@ def run_playbook(
     log.unlink(missing_ok=True)
     playbook = name if name.endswith(".yml") else f"rayfleet.anyscale.{name}"
     if not confirm:
-        arguments = ("-e", "onboard_confirm=false", "-e", "offboard_confirm=false", *arguments)
+        arguments = ("-e", "onboard_read_back=false", "-e", "offboard_read_back=false", *arguments)
+    if name == "offboard":
+        # The playbook requires a selection: here it is whatever else the arguments leave.
+        arguments = ("-e", "fleet_clouds=*", *arguments)
     command = [str(BIN / "ansible-playbook"), "-i", str(inventory), playbook, *arguments]
     exit_status, output = _run(
         command,

@@ -106,6 +106,24 @@ def parse_selection(**answers: t.Sequence[str]) -> Selection:
     )
 
 
+def refuse_unconfirmed(selected: int, confirm_above: int | None, confirmed: str | None) -> None:
+    """Raise if so many clouds are selected that their number has to be confirmed, and it is not; or
+    if another number is. ``confirm_above``: ``None`` if nothing has to be confirmed.
+    """
+    if confirm_above is None or (confirmed is None and selected <= confirm_above):
+        return
+    if confirmed is not None and confirmed.strip() == str(selected):
+        return
+    noun = "1 cloud is" if selected == 1 else f"{selected} clouds are"
+    given = f", but offboard_confirm is {confirmed!r}" if confirmed is not None else ""
+    raise InputError(
+        f"{noun} selected to be offboarded{given}. Nothing was read or written",
+        "Look at what would change with --check (or fleet_mode=check), which needs no number. Then run "
+        f"the same again with offboard_confirm={selected}, on the command line with -e "
+        f"offboard_confirm={selected}.",
+    )
+
+
 def _validate(name: str, item: str) -> None:
     rule = _RULES[name]
     if not rule.pattern.fullmatch(item):

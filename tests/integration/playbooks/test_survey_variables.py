@@ -84,7 +84,7 @@ ALL = ("audit", "onboard", "offboard")
 WRONG = {
     "a mode that is none": Wrong(
         ("onboard", "offboard", "rollback"),
-        {"fleet_mode": "dry-run", "rollback_run": "1"},
+        {"fleet_mode": "dry-run", "rollback_run": "1", "offboard_confirm": "12"},
         "mode must be one of: check, apply, got: dry-run",
     ),
     "an account that is none": Wrong(ALL, {"fleet_accounts": "1234"}, "fleet_accounts has '1234'"),
@@ -99,6 +99,9 @@ WRONG = {
     ),
     "nothing, where something is needed": Wrong(
         ALL, {"fleet_require_selection": True, "fleet_clouds": ""}, "No cloud is selected"
+    ),
+    "a number of clouds that is not theirs": Wrong(
+        ("offboard",), {"offboard_confirm": "10"}, "12 clouds are selected to be offboarded, but"
     ),
     "a canary of more than all": Wrong(
         ("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"
@@ -135,6 +138,7 @@ ONE_EACH = {
     "a template": "onboard",
     "a name of no cloud": "offboard",
     "nothing, where something is needed": "audit",
+    "a number of clouds that is not theirs": "offboard",
     "a canary of more than all": "onboard",
     "a part that is none": "onboard",
     "a budget that is no number": "onboard",
@@ -228,7 +232,7 @@ def test_an_onboarding_is_for_the_selected_clouds(play: Play, case: str) -> None
 
 def test_an_offboarding_is_for_the_selected_clouds(play: Play) -> None:
     """And counts the others as clouds that may share a role."""
-    run = play("offboard", fleet_clouds="vision-dev", fleet_require_selection=True, **OFFBOARD)
+    run = play("offboard", fleet_clouds="vision-dev", **OFFBOARD)
     assert acted_on(run) == {"vision-dev"}, run.output
 
 

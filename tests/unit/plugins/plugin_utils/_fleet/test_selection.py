@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection
     Location,
     Selection,
     parse_selection,
+    refuse_unconfirmed,
 )
 
 ONE, TWO = "111111111111", "222222222222"
@@ -130,3 +131,29 @@ def test_what_it_says_of_itself_is_what_was_answered() -> None:
     )
     assert parse().is_empty
     assert not parse(clouds=["*"]).is_empty
+
+
+CONFIRMATIONS: dict[str, tuple[int, int | None, str | None, str]] = {
+    "few clouds": (5, 5, None, ""),
+    "nothing has to be confirmed, as in check mode": (900, None, None, ""),
+    "nothing has to be confirmed, and the number is wrong": (900, None, "7", ""),
+    "many clouds, confirmed": (6, 5, "6", ""),
+    "many clouds": (6, 5, None, "6 clouds are selected"),
+    "many clouds, and another number": (12, 5, "10", "12 clouds are selected"),
+    "few clouds, and another number": (2, 5, "3", "2 clouds are selected"),
+    "one cloud, and another number": (1, 5, "3", "1 cloud is selected"),
+    "no number": (6, 5, "yes", "offboard_confirm is 'yes'"),
+}
+
+
+@pytest.mark.parametrize("case", CONFIRMATIONS)
+def test_many_clouds_have_to_be_confirmed_by_their_number(case: str) -> None:
+    """The error has the number, and what to add to the command."""
+    selected, above, confirmed, words = CONFIRMATIONS[case]
+    if not words:
+        refuse_unconfirmed(selected, above, confirmed)
+        return
+    with pytest.raises(InputError) as raised:
+        refuse_unconfirmed(selected, above, confirmed)
+    assert words in raised.value.message
+    assert f"offboard_confirm={selected}" in raised.value.remedy
