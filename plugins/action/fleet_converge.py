@@ -9,6 +9,7 @@ documentation is in plugins/modules.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import typing as t
 
@@ -115,6 +116,8 @@ class ActionModule(FleetAction):
         stages = chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
         variables = CloudVariables(self, self._task.get_play().connection)
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
+        for cloud in clouds.for_engine.values():
+            cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():
             display.v(f"{name}: left to tasks of its own, because {why}")
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])

@@ -52,4 +52,10 @@ options:
         id that is the same for all hosts and tasks of a run.
       - If not set, each file is a run of its own, whose id is its time.
     type: str
+  run_name:
+    description:
+      - What the run does, in a word or two such as V(onboard), at most 80 characters. The list of runs
+        that the playbook rollback shows has it.
+    version_added: 1.0.0
+    type: str
 """

@@ -123,7 +123,7 @@ _BESIDE: dict[str, Json] = {
     **dict.fromkeys(
         ("assume_role_arn", "assume_role_external_id", "assume_role_session_name"), TOOLING
     ),
-    **{key: {"backup": True} for key in ("backup_dir", "backup_key", "run_id")},
+    **{key: {"backup": True} for key in ("backup_dir", "backup_key", "run_id", "run_name")},
 }
 _INSTEAD_OF: dict[tuple[str, str], tuple[str, ...]] = {
     ("iam_trust_ec2", "cloud_id"): ("role",),

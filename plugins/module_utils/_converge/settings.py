@@ -54,7 +54,7 @@ COMPUTE_CONFIG, IAM_MAPPING = "compute_config", "iam_mapping"
 ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING)
 # Of a rule that names no selector of the operator's: it is for all clusters.
 EVERY_WORKLOAD = "workload-type in (job, service, workspace)"
-_OF_BACKUPS = ("backup", "backup_dir", "backup_key", "run_id")
+_OF_BACKUPS = ("backup", "backup_dir", "backup_key", "run_id", "run_name")
 Json = dict[str, t.Any]
 
 
@@ -114,6 +114,7 @@ class CloudSettings:
     run_id: str | None = _field("str")
     lock_dir: str | None = _field("path")
     connection: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
+    run_name: str | None = None  # no variable: what the run does
 
     @property
     def secrets(self) -> set[str]:
@@ -278,6 +279,7 @@ class CloudSettings:
             "backup_dir": self.backup_dir,
             "backup_key": self.backup_key,
             "run_id": self.run_id,
+            "run_name": self.run_name,
             "lock_dir": self.lock_dir,
         }
 

@@ -115,12 +115,38 @@ class Backup:
 
 
 @dataclasses.dataclass(frozen=True)
+class Origin:
+    """The run that wrote a backup.
+
+    written_at: the time, in UTC. run_name: what the run does, such as ``onboard``. cloud_names: the
+    names of the clouds in the inventory of the run. rolls_back: the ID of the run that it rolls back.
+    """
+
+    run_id: str
+    written_at: str
+    run_name: str = ""
+    cloud_names: tuple[str, ...] = ()
+    rolls_back: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class StoredBackup:
     """A backup with its file, and the content of this."""
 
     path: str
     backup: Backup
     content: t.Mapping[str, t.Any]
+
+    @property
+    def origin(self) -> Origin:
+        """What wrote the file, as far as it says so: files of releases before 1.0.0 do not."""
+        names = self.content.get("cloud_names")
+        names = names if isinstance(names, list) else []
+        texts = {
+            name: str(self.content.get(name) or "")
+            for name in ("run_id", "written_at", "run_name", "rolls_back")
+        }
+        return Origin(**texts, cloud_names=tuple(map(str, names)))
 
     def is_signed_with(self, key: bytes | None) -> bool:
         """Whether the holder of a key wrote the file, and nobody has changed it since."""
@@ -145,6 +171,7 @@ def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
         "backup_dir": {"type": "path"},
         "backup_key": {"type": "str", "no_log": True, "fallback": KEY_FALLBACK},
         "run_id": {"type": "str"},
+        "run_name": {"type": "str"},
     }
 
 
@@ -152,6 +179,8 @@ def check_backup_options(params: t.Mapping[str, t.Any]) -> None:
     """Reject backup options that make no usable file name or directory."""
     if params.get("run_id") is not None:
         check_run_id(params["run_id"])
+    if params.get("run_name") is not None:
+        _check_run_name(params["run_name"])
     check_given_key(params.get("backup_key"))
     if params.get("backup"):
         backup_directory(params.get("backup_dir"))
@@ -186,10 +215,20 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
+def _check_run_name(name: str) -> None:
+    """Raise for a name that a line of the list of runs cannot show."""
+    if not name.strip() or len(name) > _MAX_VALUE_LENGTH or not name.isprintable():
+        raise InputError(
+            f"run_name is {name[:_MAX_VALUE_LENGTH]!r}, which is no name of a run.",
+            f"Use 1 to {_MAX_VALUE_LENGTH} characters, such as 'onboard'.",
+        )
+
+
 def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[str, str]:
     """Write a backup if the parameters ask for it. Returns the keys for the module's result.
 
-    The file is written atomically, and only its owner can read it.
+    Besides the options of the modules, the parameters of a run for many clouds have ``cloud_names``,
+    and those of a rollback ``rolls_back``, the ID of the run that is rolled back. The file is written atomically, and only its owner can read it.
     """
     if backup is None or not params.get("backup"):
         return {}
@@ -200,6 +239,9 @@ def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[s
         "schema_version": _SCHEMA_VERSION,
         "written_at": now.isoformat(),
         "run_id": params.get("run_id") or _stamp(now),
+        "run_name": params.get("run_name") or "",
+        "cloud_names": list(params.get("cloud_names") or ()),
+        "rolls_back": params.get("rolls_back") or "",
         **dataclasses.asdict(backup),
     }
     content[_SIGNATURE] = signature_of(content, key)

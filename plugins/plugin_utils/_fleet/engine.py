@@ -406,4 +406,5 @@ def _predicted(resource: Resource, pending: list[Cloud], clouds: t.Collection[Cl
 def _params_of(clouds: t.Sequence[Cloud]) -> t.Mapping[str, t.Any]:
     """The options for the backup and the lock: with a backup if one of the clouds wants one."""
     settings = [cloud.settings for cloud in clouds]
-    return next((one for one in settings if one.backup), settings[0]).shared_options()
+    options = next((one for one in settings if one.backup), settings[0]).shared_options()
+    return {**options, "cloud_names": [cloud.name for cloud in clouds]}

@@ -50,6 +50,7 @@ REFUSED: dict[str, str] = {
     "acknowledged": "dictionaries",
     **dict.fromkeys(("policy_name", "policy_arn", "prefix", "bucket_prefix"), "shell"),
     **dict.fromkeys(("backup_dir", "run_id"), "path"),
+    "run_name": "newline",
     **dict.fromkeys(("cloud_id", "cloud"), "Jinja"),
     **dict.fromkeys(("compute_config", "name"), "ARN of another account"),
     **dict.fromkeys(("roles", "actions"), "numbers"),
@@ -92,6 +93,7 @@ VALID: dict[str, str] = {
     **dict.fromkeys(("prefix", "bucket_prefix"), "path"),
     "quota_chars": "large number",
     "run_id": "large number",
+    "run_name": "Jinja",
     "backup_key": "shell",
 }
 # What an audit cannot find is one of its facts.

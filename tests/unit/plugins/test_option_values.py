@@ -137,6 +137,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
     "assume_role_session_name": (*_UNSET, *_WORDS),
     "lock_dir": _UNSET,
     "run_id": ("null", *_WORDS),
+    "run_name": ("null", "path", "Jinja", "unicode", "dictionary", "list", *_ARNS, *_WORDS),
     "backup_dir": ("null",),
     # At least 16 characters, of any kind.
     "backup_key": (

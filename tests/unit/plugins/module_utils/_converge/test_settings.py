@@ -164,7 +164,10 @@ def test_the_role_documents_these_variables(entry_point: str) -> None:
     only_of_audits = {"cloud_iam_check_launches", "cloud_iam_acknowledged"}
     assert set(SPECS[entry_point]["options"]) | only_of_audits == set(variable_rules())
     assert set(SPECS["info"]["options"]) <= set(variable_rules())
-    fields = {field.name for field in dataclasses.fields(CloudSettings)} - {"connection"}
+    fields = {field.name for field in dataclasses.fields(CloudSettings)} - {
+        "connection",
+        "run_name",
+    }
     assert fields | set(connection_rules()) == {
         name.removeprefix(PREFIX) for name in variable_rules()
     }
@@ -447,7 +450,8 @@ def passed_on(file: str, variables: Json) -> dict[str, list[Json]]:
 @pytest.mark.parametrize(("file", "state"), [("main", "present"), ("absent", "absent")])
 def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variables: Json) -> None:
     """Option by option, for each role of the cloud."""
-    cloud = Cloud("cloud", parse_settings(variables))
+    run_name = "onboard" if state == "present" else "offboard"
+    cloud = Cloud("cloud", dataclasses.replace(parse_settings(variables), run_name=run_name))
     wanted = {
         module: [
             getattr(one, options)(*(() if options == "instance_profile_options" else (state,)))

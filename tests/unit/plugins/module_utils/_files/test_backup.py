@@ -120,11 +120,45 @@ def test_the_context_is_in_the_file(tmp_path: pathlib.Path) -> None:
         "schema_version",
         "written_at",
         "run_id",
+        "run_name",
+        "cloud_names",
+        "rolls_back",
         "signature",
         *(field.name for field in dataclasses.fields(Backup)),
     }
     assert content["run_id"] == "4711"
     assert re.match(r"\d{4}-\d\d-\d\dT.*\+00:00\Z", content["written_at"])
+
+
+def test_what_wrote_it_is_in_the_file_and_signed(tmp_path: pathlib.Path) -> None:
+    given = {"run_name": "onboard", "cloud_names": ["a", "b"], "rolls_back": "7"}
+    stored = read(str(write(tmp_path, **given)))
+    origin = stored.origin
+    assert (origin.run_id, origin.run_name, origin.cloud_names, origin.rolls_back) == (
+        "4711",
+        "onboard",
+        ("a", "b"),
+        "7",
+    )
+    content = {**stored.content, "cloud_names": ["a"]}
+    assert unsigned([stored], {}) == ()
+    assert unsigned([dataclasses.replace(stored, content=content)], {}) == (stored.path,)
+
+
+def test_of_one_of_an_earlier_release_it_is_not_known(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path)
+    content = json.loads(path.read_text())
+    for name in ("run_name", "cloud_names", "rolls_back"):
+        del content[name]
+    path.write_text(json.dumps(content))
+    origin = read(str(path)).origin
+    assert (origin.run_name, origin.cloud_names, origin.rolls_back) == ("", (), "")
+
+
+@pytest.mark.parametrize("name", ["", " ", "a" * 81, "a\nb", "\x1b[2J"])
+def test_a_name_of_a_run_that_no_line_can_show_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="run_name"):
+        check_backup_options({"run_name": name})
 
 
 def test_one_that_does_not_say_for_which_clouds_it_is_can_be_read(tmp_path: pathlib.Path) -> None:
