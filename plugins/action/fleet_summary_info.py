@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import context
 from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
@@ -24,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import invocation_of
 
 display = Display()
 
@@ -48,13 +50,16 @@ class ActionModule(FleetAction):
         outcomes = {**folder.read_outcomes(), **by_role}
         counts, failed = counts_of(outcomes), failed_clouds(outcomes)
         to_add = lines_to_add(outcomes)
-        closing = closing_lines(outcomes, self._task.check_mode)
+        # No host of the play is left if all clouds failed.
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+        of_run = (outcomes, self._task.check_mode, invocation, run["step"])
+        closing = run.get("lines") or closing_lines(*of_run)
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         display.display("\n".join(["", *([to_add] if to_add else []), *closing]))
         return {
             "counts": counts,
             "failed_clouds": failed,
             "artifact": {"step": run["step"], "counts": counts, "failed_clouds": failed},
-            "lines": lines_of(outcomes, self._task.check_mode),
+            "lines": run.get("lines") or lines_of(*of_run),
             "lines_to_add": to_add,
         }

@@ -24,10 +24,16 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     NOT_REACHED,
     WOULD_CHANGE,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import (
+    Invocation,
+    undo_command,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _MOST_LINES = 200
+OFFBOARD = "offboard"
+_PLAIN = Invocation()
 
 Json = dict[str, t.Any]
 Outcomes = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -62,9 +68,13 @@ def lines_to_add(outcomes: Outcomes) -> str:
     return merged(_lines_of_each(outcomes))
 
 
-def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
+def closing_lines(
+    outcomes: Outcomes, check_mode: bool, invocation: Invocation = _PLAIN, step: str = ""
+) -> list[str]:
     """What the operator reads last: the counts, which clouds failed or were not reached, and how to
     go on. Why a cloud changed or failed was told when it did.
+
+    step: what the run does. The rollback of an offboarding gives access again, which has to be forced.
     """
     named = {"Failed": FAILED, "Not reached": NOT_REACHED}
     clouds = {title: _clouds_in(outcomes, state) for title, state in named.items()}
@@ -73,10 +83,12 @@ def closing_lines(outcomes: Outcomes, check_mode: bool) -> list[str]:
         name for name, outcome in outcomes.items() if outcome.get("overwritten")
     )
     told = [f"{title}: {summarize_names(names)}" for title, names in clouds.items() if names]
-    return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes)]
+    return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes, invocation, step)]
 
 
-def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
+def lines_of(
+    outcomes: Outcomes, check_mode: bool, invocation: Invocation = _PLAIN, step: str = ""
+) -> list[str]:
     """The summary for who has not seen the run: one line of counts, one for each cloud that was not
     in sync, and how to go on.
     """
@@ -87,7 +99,7 @@ def lines_of(outcomes: Outcomes, check_mode: bool) -> list[str]:
     lines = [_line(name, outcomes[name], changed) for name in shown[:_MOST_LINES]]
     if len(shown) > _MOST_LINES:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
-    return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes)]
+    return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes, invocation, step)]
 
 
 def _lines_of_each(outcomes: Outcomes) -> t.Iterator[str]:
@@ -114,10 +126,11 @@ def _head(outcomes: Outcomes, check_mode: bool) -> str:
     return ", ".join(parts + [f"{counts[one]} {text}" for one, text in more.items() if counts[one]])
 
 
-def _how_to_go_on(outcomes: Outcomes) -> list[str]:
+def _how_to_go_on(outcomes: Outcomes, invocation: Invocation, step: str) -> list[str]:
     in_sync = any(outcome["state"] == IN_SYNC for outcome in outcomes.values())
     recap = ["Clouds in sync are not in the recap of hosts."] if in_sync else []
-    return [*recap, *_how_to_permit(outcomes), *map(_how_to_restore, backups_of(outcomes))]
+    undo = [_how_to_undo(backup, invocation, step) for backup in backups_of(outcomes)]
+    return [*recap, *_how_to_permit(outcomes), *undo]
 
 
 def _line(name: str, outcome: t.Mapping[str, t.Any], changed: str) -> str:
@@ -143,15 +156,14 @@ def _how_to_permit(outcomes: Outcomes) -> list[str]:
     ]
 
 
-def _how_to_restore(backup: t.Mapping[str, str]) -> str:
+def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, step: str) -> str:
     home = os.path.expanduser("~")
     folder = backup["folder"]
-    if folder.startswith(f"{home}/"):
-        folder = f"~{folder.removeprefix(home)}"
-    elsewhere = (
-        "" if backup["folder"] == backup_directory(None) else f" -e cloud_iam_backup_dir={folder}"
+    shown = f"~{folder.removeprefix(home)}" if folder.startswith(f"{home}/") else folder
+    command = undo_command(
+        backup["run"],
+        invocation,
+        backup_dir=None if folder == backup_directory(None) else folder,
+        forced=step == OFFBOARD,
     )
-    return (
-        f"Backups of the replaced documents are in {folder}. To restore them: ansible-playbook "
-        f"rayfleet.anyscale.rollback -e rollback_run={backup['run']}{elsewhere}"
-    )
+    return f"Backups of the replaced documents are in {shown}. To undo this run: {command}"

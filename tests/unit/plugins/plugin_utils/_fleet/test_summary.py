@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import Invocation
 
 pytestmark = pytest.mark.core
 
@@ -171,7 +172,7 @@ def test_backups_are_named_once_for_each_run_and_folder() -> None:
         pytest.param(
             "{home}/b",
             "~/b",
-            "-e rollback_run=4711 -e cloud_iam_backup_dir=~/b",
+            "-e rollback_run=4711 -e cloud_iam_backup_dir=/home/jo/b",
             id="another directory of the user",
         ),
     ],
@@ -186,6 +187,18 @@ def test_the_command_that_restores_the_backups(
     place = folder.format(home="/home/jo", default=default)
     line = lines_of({"a": {**CHANGED, "backup_files": [_backup(place)]}}, check_mode=False)[-1]
     assert line == (
-        f"Backups of the replaced documents are in {displayed.format(default=default)}. To restore "
-        f"them: ansible-playbook rayfleet.anyscale.rollback {options}"
+        f"Backups of the replaced documents are in {displayed.format(default=default)}. To undo "
+        f"this run: ansible-playbook rayfleet.anyscale.rollback {options}"
     )
+
+
+def test_the_undo_of_an_offboarding_gives_access_again() -> None:
+    """Which has to be forced."""
+    outcomes = {"a": {**CHANGED, "backup_files": [_backup("/var/b")]}}
+    assert lines_of(outcomes, False, step="offboard")[-1].endswith("-e rollback_force=true")
+
+
+def test_a_job_of_awx_names_no_command() -> None:
+    outcomes = {"a": {**CHANGED, "backup_files": [_backup("/var/b")]}}
+    line = lines_of(outcomes, False, Invocation(in_awx=True))[-1]
+    assert line.endswith("To undo this run: launch the job template rollback with 4711 for Run")
