@@ -38,6 +38,7 @@ exec {} -e fleet_threads=1 "$@"
 """
 _HIDDEN = (  # values that differ from run to run
     (re.compile(r"\d{8}T\d{6}-\d{6}Z"), "20270105T090000-000000Z"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?= UTC)"), "2027-01-05 09:00"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"), "2027-01-05T09:00:00Z"),
     (
         re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),

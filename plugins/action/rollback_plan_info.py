@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Assign the documents of a run to the hosts that are to restore them. The documentation is in
-plugins/modules.
+"""Assign the documents of a run to the hosts that are to restore them, or list the runs. The
+documentation is in plugins/modules.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     refuse_unknown_variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    StoredBackup,
     backup_directory,
     check_run_id,
     files_in,
     read,
+    run_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
@@ -32,6 +35,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import is_uncovered
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.past_runs import (
+    lines_of,
+    past_runs,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
     VARIABLES,
     Assignment,
@@ -55,9 +62,9 @@ _RULES = {
         "only_named_documents": {"type": "bool", "default": False},
         "fleet": {"type": "list", "elements": "str", "default": []},
     },
-    "required_one_of": [["run_id", "paths"]],
     "mutually_exclusive": [["run_id", "paths"]],
 }
+_MOST_RUNS = 20
 
 
 class ActionModule(FleetAction):
@@ -73,7 +80,9 @@ class ActionModule(FleetAction):
             refuse_unknown_variables(hostvars[name], name)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            documents = _documents(arguments)
+            documents = _documents(arguments) if _is_given(arguments) else None
+            if documents is None:
+                return _list_of_runs(arguments["backup_dir"], _names_of_clouds(names, hostvars))
         hosts = {name: _host(hostvars[name]) for name in names}
         only_named: bool = arguments["only_named_documents"]
         clouds = _cloud_ids(hosts) if only_named else None
@@ -108,7 +117,53 @@ def _plan(
         },
         "wait_seconds": int(PROPAGATION_SECONDS) if moves_roles(assigned) else 0,
         "left_out": left_out,
+        "runs": [],
+        "lines": [],
     }
+
+
+def _is_given(arguments: t.Mapping[str, t.Any]) -> bool:
+    """Whether it is said what to roll back. An answer of a survey may be empty."""
+    return bool(arguments["run_id"]) or arguments["paths"] is not None
+
+
+def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """The result without a run: the last runs, and nothing to restore."""
+    directory = backup_directory(backup_dir)
+    paths: dict[str, list[str]] = {}
+    for path in files_in(directory) if os.path.isdir(directory) else ():
+        paths.setdefault(run_of(path), []).append(path)
+    # The newest first, by their first backups.
+    newest = sorted(paths, key=lambda run: os.path.basename(paths[run][0]), reverse=True)
+    stored: dict[str, list[StoredBackup]] = {run: [] for run in newest[:_MOST_RUNS]}
+    unreadable = dict.fromkeys(stored, 0)
+    for run, found in stored.items():
+        for path in paths[run]:
+            try:
+                found.append(read(path))
+            except InputError:
+                unreadable[run] += 1
+    runs = past_runs(stored, unreadable, names)
+    more = len(newest) - len(runs)
+    head = f"Nothing was rolled back. Set rollback_run to one of these runs, of {directory}:"
+    lines = [head, *lines_of(runs, more)]
+    return {
+        "run": new_token(),
+        "hosts": [],
+        "documents": {},
+        "wait_seconds": 0,
+        "left_out": [],
+        "runs": [run.as_item() for run in runs],
+        "lines": lines
+        if runs
+        else [f"Nothing was rolled back: there is no backup in {directory}."],
+    }
+
+
+def _names_of_clouds(names: t.Iterable[str], hostvars: t.Any) -> dict[str, str]:
+    """The names of the hosts by the IDs of their clouds."""
+    hosts = {name: host_variable(hostvars[name], "cloud_iam_cloud_id") for name in names}
+    return {str(cloud_id): name for name, cloud_id in hosts.items() if cloud_id}
 
 
 def _cloud_ids(hosts: t.Mapping[str, Host]) -> list[str]:

@@ -24,10 +24,11 @@ description:
     a check fails, as in an audit, counts as C(drifted), else as C(unknown) if a check is unknown, and
     as C(not audited) if the audit of the cloud failed. A cloud that a rollout did not reach because
     it stopped counts as C(not finished).
-  - While P(rayfleet.anyscale.fleet_converge#module) or P(rayfleet.anyscale.fleet_audit#module) works
-    for all clouds at once, the callback also shows the stage of the work. Clouds are counted, and
-    changes and failures are shown, when the task is done with the cloud. Clouds that are in sync
-    count as well, although they have no task of their own.
+  - While P(rayfleet.anyscale.fleet_converge#module), P(rayfleet.anyscale.fleet_audit#module) or
+    P(rayfleet.anyscale.fleet_rollback#module) works for all clouds at once, the callback also shows
+    the stage of the work. Clouds are counted, and changes and failures are shown, when the task is
+    done with the cloud. Clouds that are in sync count as well, although they have no task of their
+    own.
   - The callback works with any playbook. Names of plays, messages of
     P(ansible.builtin.debug#module), warnings, deprecations, failed items, retries and, with
     C(--diff), differences are shown as P(ansible.builtin.default#callback) shows them. Results of
@@ -128,7 +129,9 @@ _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # Tasks that work for all hosts of a play. The engines report each cloud while they work, and their
 # own results are about no host. A later task has the outcome of one cloud as its result.
 _SELECTION = f"{_COLLECTION}fleet_selection_info"
-_ENGINES = (f"{_COLLECTION}fleet_converge", f"{_COLLECTION}fleet_audit")
+_ENGINES = tuple(
+    f"{_COLLECTION}{name}" for name in ("fleet_converge", "fleet_audit", "fleet_rollback")
+)
 _OUTCOME = f"{_COLLECTION}fleet_outcome_info"
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160

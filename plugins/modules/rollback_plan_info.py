@@ -24,7 +24,8 @@ options:
   run_id:
     description:
       - The ID of the run to roll back, as in the names of its backups.
-      - Exactly one of O(run_id) and O(paths) is required.
+      - O(run_id) and O(paths) are mutually exclusive. Without both, or with an empty O(run_id), nothing
+        is assigned, and RV(runs) are the last runs that left backups.
     type: str
   paths:
     description:
@@ -105,7 +106,7 @@ documents:
       last, and of each kind the document that was written last comes first.
     - C(files) are the backups. C(needed_by) are clouds whose clusters would lose access.
     - With O(only_named_documents=true), C(clouds) are the IDs of the clouds of the play, else
-      V(null).
+      V(null). C(written_for) are those of the clouds that the document was written for.
   returned: success
   type: dict
   sample:
@@ -115,6 +116,7 @@ documents:
         step: takes
         account_id: "123456789012"
         clouds: null
+        written_for: [cld_753dbc20747e0f54ff2e5338]
         files:
           - /srv/anyscale_backups/20261124T101500-123456Z.4711.trust_policy.ray-team-a-0cc175b9c0f1.json
         needed_by: []
@@ -132,4 +134,31 @@ left_out:
   type: list
   elements: str
   sample: []
+runs:
+  description:
+    - The last 20 runs that left backups in O(backup_dir), newest first, if neither O(run_id) nor
+      O(paths) is set.
+    - C(time) is that of the first backup, in UTC. C(name) is what the run did, and empty if that is not
+      recorded, as in backups of releases before 1.0.0. C(documents) are the numbers of documents by
+      their kinds. C(rolled_back_by) are the runs that restored documents of it, C(restored) is how many
+      these restored, and C(unreadable) the number of files that cannot be read.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - run_id: "4711"
+      time: 2026-11-24 10:15
+      name: onboard
+      clouds: [vision-prod]
+      documents: {trust_policy: 1, bucket_policy: 1}
+      rolled_back_by: []
+      restored: 0
+      unreadable: 0
+lines:
+  description: The same as lines for people, and how many older runs there are.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "2026-11-24 10:15 UTC  4711; onboard; 1 cloud: vision-prod; 1 trust policy, 1 bucket policy"
 """

@@ -14,8 +14,6 @@ import typing as t
 _NAMED = 10
 
 
-def summarize_names(names: t.Sequence[str]) -> str:
+def summarize_names(names: t.Sequence[str], most: int = _NAMED) -> str:
     """The first names, and the number of the others."""
-    return ", ".join(names[:_NAMED]) + (
-        f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    )
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

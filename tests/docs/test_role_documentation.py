@@ -17,13 +17,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
-    anyscale_argument_spec,
-)
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
-    aws_argument_spec,
-)
-
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
 ENTRY_POINTS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
@@ -88,15 +81,6 @@ def test_entry_points_agree_on_defaults(entry_point: str) -> None:
     """Which are the role's."""
     for name, option in ENTRY_POINTS[entry_point]["options"].items():
         assert option.get("default") == DEFAULTS.get(name), name
-
-
-def test_a_rollback_connects_with_the_variables_of_the_role() -> None:
-    """As an onboarding does, so that it changes what that has changed."""
-    text = (ROOT / "playbooks/rollback.yml").read_text()
-    connection = {*aws_argument_spec(), *anyscale_argument_spec(), "lock_dir"} - {"account_id"}
-    variables = {f"cloud_iam_{option}" for option in connection}
-    assert variables <= set(re.findall(r"\bcloud_iam_\w+", text))
-    assert variables <= set(ENTRY_POINTS["main"]["options"])
 
 
 def test_the_example_inventory_sets_documented_variables_alone() -> None:

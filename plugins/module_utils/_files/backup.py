@@ -228,7 +228,8 @@ def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[s
     """Write a backup if the parameters ask for it. Returns the keys for the module's result.
 
     Besides the options of the modules, the parameters of a run for many clouds have ``cloud_names``,
-    and those of a rollback ``rolls_back``, the ID of the run that is rolled back. The file is written atomically, and only its owner can read it.
+    and those of a rollback ``rolls_back``, the ID of the run that is rolled back. The file is written
+    atomically, and only its owner can read it.
     """
     if backup is None or not params.get("backup"):
         return {}

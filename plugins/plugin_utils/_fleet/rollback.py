@@ -155,6 +155,7 @@ class Restorable:
             "account_id": self.first.account_id or None,
             "files": list(self.files),
             "clouds": clouds,
+            "written_for": sorted(self.clouds),
             "needed_by": list(self.needed_by),
         }
 
@@ -211,9 +212,16 @@ def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
     return sorted(documents, key=_place)
 
 
-def _place(document: Restorable) -> tuple[int, int]:
-    step, order = document.step, _ORDER[document.first.kind]
+def place_of(step: str, kind: str) -> tuple[int, int]:
+    """The place of a document in the order in which all are restored. Without a kind: the first place
+    of the step.
+    """
+    order = _ORDER.get(kind, 0)
     return STEPS.index(step), -order if step == GIVES else order
+
+
+def _place(document: Restorable) -> tuple[int, int]:
+    return place_of(document.step, document.first.kind)
 
 
 def moves_roles(documents: t.Collection[Restorable]) -> bool:

@@ -493,6 +493,31 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
         assert same_state(state(running_sandbox, cloud), wanted), cloud.name
 
 
+def test_without_a_run_the_runs_are_listed(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """And what a run says of its undo is what undoes it. A cloud of which one document is refused is
+    not rolled back at all.
+    """
+    inventory, _states = onboarded(running_sandbox, tmp_path)
+    changed = [state(running_sandbox, cloud) for cloud in CLOUDS]
+    put_trust(running_sandbox, policy(LAMBDA, PARTNER), CLOUDS[0].role_name)
+    refused_one = state(running_sandbox, CLOUDS[0])
+    back = ("-e", "rollback_run=onboarding", "-e", "cloud_iam_run_id=back")
+    part = run_playbook(running_sandbox, "rollback", inventory, *back)
+    assert (part.exit_status, part.failed()) == (2, {CLOUDS[0].name}), part.output
+    assert same_state(state(running_sandbox, CLOUDS[0]), refused_one)
+    assert not same_state(changed[1], state(running_sandbox, CLOUDS[1]))
+    undo = f"-i {inventory.name} rayfleet.anyscale.rollback -e rollback_run=back"
+    assert undo in part.lines[-1]
+    listed = run_playbook(running_sandbox, "rollback", inventory)
+    assert (listed.exit_status, listed.operations) == (0, {})
+    [newest, first] = listed.lines[1:]
+    assert "  back; rollback; 2 clouds: search-lab, search-prod; " in newest
+    assert "  onboarding; onboard; 3 clouds: search-lab, search-prod, vision-prod; " in first
+    assert first.endswith("4 of 7 documents restored by back")
+
+
 def test_a_cloud_that_was_rolled_back_is_onboarded_again(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -519,9 +544,7 @@ def test_one_cloud_is_rolled_back_alone(running_sandbox: Sandbox, tmp_path: path
     run = run_playbook(
         running_sandbox, "rollback", inventory, "-e", "rollback_run=onboarding", "--limit", name
     )
-    assert {host for host, action, _result, _name in run.results if action.endswith(MODULE)} == {
-        name
-    }
+    assert {host for host in run.outcomes if run.changed(host)} == {name}
     (warning,) = run.result(name, "rollback_plan_info")["warnings"]
     assert warning.startswith("Not restored")
     assert f"trust policy of {CLOUDS[1].role_arn}" in warning
@@ -809,7 +832,10 @@ MISTAKES = {
         ["-e", "rollback_run=onboarding", "-e", "cloud_iam_backup_dir=backups"],
         "backup_dir 'backups' is not an absolute path",
     ),
-    "neither a run nor files": ([], "one of the following is required: run_id, paths"),
+    "a run and files": (
+        ["-e", '{"rollback_run": "x", "rollback_paths": ["/etc/hostname"]}'],
+        "parameters are mutually exclusive: run_id|paths",
+    ),
     "a file that is no backup": (["-e", '{"rollback_paths": ["/etc/hostname"]}'], "/etc/hostname"),
 }
 

@@ -1,0 +1,214 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore the documents of a run in this worker process. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible.module_utils.common.parameters import remove_values
+from ansible.utils.display import Display
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+    parse_settings,
+    variable_rules,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import run_of
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
+    run_cache,
+    warm_up_workers,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import run_id
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+    HostVariables,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    DEFERRED,
+    IN_SYNC,
+    NOT_REACHED,
+    PENDING,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback_engine import (
+    Restoration,
+    RollbackEngine,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
+    finishing_on_signals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+
+_RULES = {
+    "argument_spec": {
+        "plan": {"type": "dict", "required": True},
+        "force": {"type": "bool", "default": False},
+        "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
+        "threads": {"type": "int", "default": 16},
+        "max_fail_percentage": {"type": "float", "default": 100.0},
+    }
+}
+_NAME = "rollback"
+
+Json = dict[str, t.Any]
+display = Display()
+
+warm_up_workers()
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts. It does not fail for what happens to clouds: their outcomes say so."""
+
+    rules = _RULES
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Plan, restore, and record the outcomes."""
+        plan = arguments["plan"]
+        folder = RunFolder(plan["run"])
+        check_mode = self._task.check_mode or arguments["mode"] == "check"
+        # The directory in which a local connection runs modules.
+        with contextlib.chdir(self._loader.get_basedir()):
+            hosts = _Hosts(HostVariables(self), names, arguments["force"])
+            engine = RollbackEngine(
+                [
+                    hosts.restoration(name, item)
+                    for name in plan["documents"]
+                    for item in plan["documents"][name]
+                ],
+                AccountSessions(run_cache(), arguments["threads"], bulk_reads=False).session,
+                threads=arguments["threads"],
+                wait_seconds=plan["wait_seconds"],
+            )
+            rollback = _Rollback(engine, hosts, check_mode, bool(self._task.diff))
+            with (
+                Feed(folder.create(), display.display) as feed,
+                finishing_on_signals(engine.stop),
+            ):
+                rollback.run(names, feed, arguments["max_fail_percentage"])
+        outcomes = rollback.outcomes(names)
+        folder.write_outcomes(outcomes)
+        folder.write("run", {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"]})
+        states = [outcome["state"] for outcome in outcomes.values()]
+        return {
+            "counts": {state: states.count(state) for state in dict.fromkeys(states)},
+            "left_to_tasks": [],
+            "tolerated_percentage": arguments["max_fail_percentage"],
+            "check_mode": check_mode,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rollback:
+    """Plans and restores, and tells what happened to each cloud."""
+
+    engine: RollbackEngine
+    hosts: _Hosts
+    check_mode: bool
+    diff: bool
+
+    def run(self, names: t.Sequence[str], feed: Feed, max_fail_percentage: float) -> None:
+        """Plan, and restore unless too many clouds are refused. names: the hosts of the play."""
+        engine = self.engine
+        feed.stage("Plan", len(names))
+        engine.plan()
+        pending = [] if self.check_mode else engine.pending_hosts()
+        for name, outcome in self.outcomes(names).items():
+            if name in pending:
+                outcome = {**outcome, "state": PENDING, "reasons": []}
+            self._show(feed, name, outcome)
+        if len(engine.errors) * 100 > max_fail_percentage * len(engine.hosts) or not pending:
+            return
+        feed.stage("Restore", len(pending))
+        engine.restore()
+        for name, outcome in self.outcomes(pending).items():
+            self._show(feed, name, outcome)
+
+    def outcomes(self, names: t.Sequence[str]) -> dict[str, Json]:
+        """The outcomes of hosts. Of a cloud of which the run wrote nothing, all is in sync. If nothing
+        was asked for, clouds are left to another run.
+        """
+        concerned = set(self.engine.hosts)
+        untouched = IN_SYNC if concerned else DEFERRED
+        return {
+            name: self._outcome(name)
+            if name in concerned
+            else {"state": untouched, "changed": False, "reasons": []}
+            for name in names
+        }
+
+    def _outcome(self, name: str) -> Json:
+        outcome = {
+            "account_id": self.hosts.account_of(name),
+            **self.engine.outcome_of(name, self.check_mode),
+        }
+        if self.diff:
+            outcome["diff"] = self.engine.diffs_of(name, self.check_mode)
+        return t.cast(Json, remove_values(outcome, self.hosts.secrets))
+
+    def _show(self, feed: Feed, name: str, outcome: Json) -> None:
+        if outcome["state"] != NOT_REACHED:
+            account, message = self.hosts.account_of(name), outcome.get("msg", "")
+            feed.done(name, account, outcome["state"], outcome["reasons"], message)
+
+
+class _Hosts:
+    """What the variables of the hosts say: how to connect, and which cloud each is."""
+
+    def __init__(self, variables: HostVariables, names: t.Sequence[str], force: bool) -> None:
+        self._force = force
+        self._settings: dict[str, CloudSettings] = {}
+        self._errors: dict[str, TaskError] = {}
+        self._run_ids: dict[str, str] = {}
+        # One after the other, because the templar is not for several threads.
+        for name in names:
+            own = variables.of(name)
+            self._run_ids[name] = run_id(own)
+            try:
+                self._settings[name] = parse_settings(variables.templated(own, variable_rules()))
+            except TaskError as error:
+                self._errors[name] = error
+        self._of_cloud: dict[str, list[str]] = {}
+        for name, settings in self._settings.items():
+            self._of_cloud.setdefault(settings.cloud_id or "", []).append(name)
+
+    @property
+    def secrets(self) -> set[str]:
+        """The values that no output may show."""
+        return {secret for settings in self._settings.values() for secret in settings.secrets}
+
+    def account_of(self, host: str) -> str:
+        """The account of a host; empty if a variable of it is not valid."""
+        return self._settings[host].account_id if host in self._settings else ""
+
+    def restoration(self, name: str, item: Json) -> Restoration:
+        """A document that a host restores, for the clouds of all hosts that it was written for."""
+        others = [host for cloud in item["written_for"] for host in self._of_cloud.get(cloud, ())]
+        hosts = tuple(dict.fromkeys([name, *others]))
+        if name in self._errors:
+            return Restoration(
+                item["resource"], item["kind"], item["step"], hosts, {}, error=self._errors[name]
+            )
+        settings = self._settings[name]
+        params = {
+            **settings.shared_options(),
+            "account_id": item["account_id"],
+            "files": item["files"],
+            "clouds": item["clouds"],
+            "needed_by": item["needed_by"],
+            "force": self._force,
+            "backup": True,
+            "run_id": settings.run_id or self._run_ids[name],
+            "run_name": _NAME,
+            "rolls_back": run_of(item["files"][0]),
+            "cloud_names": hosts,
+        }
+        return Restoration(item["resource"], item["kind"], item["step"], hosts, params)

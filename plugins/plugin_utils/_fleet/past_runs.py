@@ -1,0 +1,170 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The runs that left backups: when, what they did, for which clouds, and whether they were rolled
+back since.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    BUCKET_POLICY,
+    COMPUTE_CONFIG,
+    IAM_MAPPING,
+    ROLE_ATTACHMENT,
+    ROLE_POLICY,
+    TRUST_POLICY,
+    StoredBackup,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+_NOUNS = {
+    TRUST_POLICY: ("trust policy", "trust policies"),
+    BUCKET_POLICY: ("bucket policy", "bucket policies"),
+    ROLE_POLICY: ("inline policy", "inline policies"),
+    ROLE_ATTACHMENT: ("attachment", "attachments"),
+    IAM_MAPPING: ("Cloud IAM mapping", "Cloud IAM mappings"),
+    COMPUTE_CONFIG: ("compute config", "compute configs"),
+}
+_MOST_NAMES = 3
+_NOTHING = "no document, only files that cannot be read"
+
+
+@dataclasses.dataclass(frozen=True)
+class PastRun:
+    """A run, from its backups.
+
+    time: of its first backup, in UTC. clouds: the names in the inventory, or the IDs where no name is
+    known. documents: how many of each kind. rolled_back_by: the runs that restored documents of it,
+    with how many of them all restored; unreadable: how many files cannot be read.
+    """
+
+    run_id: str
+    time: str
+    name: str
+    clouds: tuple[str, ...]
+    documents: t.Mapping[str, int]
+    rolled_back_by: tuple[str, ...] = ()
+    restored: int = 0
+    unreadable: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many documents it replaced."""
+        return sum(self.documents.values())
+
+    def as_item(self) -> dict[str, t.Any]:
+        """The run as an item of a result."""
+        return {
+            "run_id": self.run_id,
+            "time": self.time,
+            "name": self.name,
+            "clouds": list(self.clouds),
+            "documents": dict(self.documents),
+            "rolled_back_by": list(self.rolled_back_by),
+            "restored": self.restored,
+            "unreadable": self.unreadable,
+        }
+
+
+def past_runs(
+    backups: t.Mapping[str, t.Sequence[StoredBackup]],
+    unreadable: t.Mapping[str, int],
+    names: t.Mapping[str, str],
+) -> list[PastRun]:
+    """The runs, newest first. backups: of each run, oldest first. names: those of clouds in the
+    inventory, by their IDs.
+    """
+    restored: dict[str, dict[str, set[str]]] = {}
+    for run_id, found in backups.items():
+        for one in found:
+            if one.origin.rolls_back:
+                by_run = restored.setdefault(one.origin.rolls_back, {})
+                by_run.setdefault(run_id, set()).add(one.backup.resource)
+    runs = [
+        _run_of(run_id, found, unreadable.get(run_id, 0), names, restored.get(run_id, {}))
+        for run_id, found in backups.items()
+    ]
+    return sorted(runs, key=lambda run: run.time, reverse=True)
+
+
+def _run_of(
+    run_id: str,
+    backups: t.Sequence[StoredBackup],
+    unreadable: int,
+    names: t.Mapping[str, str],
+    restored: t.Mapping[str, set[str]],
+) -> PastRun:
+    kinds = {one.backup.resource: one.backup.kind for one in backups}
+    clouds = dict.fromkeys(name for one in backups for name in _clouds_of(one, names))
+    return PastRun(
+        run_id,
+        _minute(backups[0].origin.written_at) if backups else "",
+        next((one.origin.run_name for one in backups if one.origin.run_name), ""),
+        tuple(sorted(clouds)),
+        collections.Counter(kinds.values()),
+        tuple(restored),
+        len(set(kinds).intersection(*[set().union(*restored.values())])),
+        unreadable,
+    )
+
+
+def _clouds_of(stored: StoredBackup, names: t.Mapping[str, str]) -> tuple[str, ...]:
+    """Its clouds, by the names that the run knew, else by those of this inventory."""
+    found = [names.get(cloud, cloud) for cloud in stored.backup.clouds]
+    return stored.origin.cloud_names or tuple(found)
+
+
+def _minute(written_at: str) -> str:
+    """A time as people read it: the day and the minute."""
+    return written_at[:16].replace("T", " ")
+
+
+def lines_of(runs: t.Sequence[PastRun], more: int) -> list[str]:
+    """A line for each run. more: how many older ones are not shown."""
+    lines = [escape_control_chars(_line(run)) for run in runs]
+    return [*lines, f"and {more} older"] if more else lines
+
+
+def _line(run: PastRun) -> str:
+    kinds = [
+        f"{number} {_NOUNS[kind][number != 1]}"
+        for kind in _NOUNS
+        if (number := run.documents.get(kind, 0))
+    ]
+    parts = [
+        f"{run.time or 'time unknown'} UTC  {run.run_id}",
+        run.name or "what it did is not recorded",
+        _clouds(run.clouds),
+        ", ".join(kinds) or _NOTHING,
+    ]
+    if run.unreadable and kinds:
+        parts.append(f"{run.unreadable} files cannot be read")
+    return "; ".join(parts + _rolled_back(run))
+
+
+def _clouds(names: t.Sequence[str]) -> str:
+    if not names:
+        return "clouds not recorded"
+    noun = "1 cloud" if len(names) == 1 else f"{len(names)} clouds"
+    return f"{noun}: {summarize_names(names, _MOST_NAMES)}"
+
+
+def _rolled_back(run: PastRun) -> list[str]:
+    """Whether it was rolled back. What was in its earlier state already is not written, and so counts
+    as not restored.
+    """
+    if not run.rolled_back_by:
+        return []
+    by = ", ".join(run.rolled_back_by)
+    if run.restored >= run.total:
+        return [f"rolled back by {by}"]
+    return [f"{run.restored} of {run.total} documents restored by {by}"]

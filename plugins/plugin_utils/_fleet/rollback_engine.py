@@ -1,0 +1,300 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restore the documents of a run in one process: plan all of them, refuse whole clouds, and only then
+write, step by step.
+
+This plugin util is private to the collection. A document that is refused keeps all that its clouds
+have: a cloud is rolled back as a whole or not at all, and with it the clouds that share a document with
+it. What was decided is decided again at each write, under the lock of the document.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextvars
+import dataclasses
+import itertools
+import threading
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
+    Journal,
+    diff_of,
+    execute,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore import (
+    RestoreModule,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    RefusedError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    CHANGED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    WOULD_CHANGE,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+    GIVES,
+    TAKES,
+    place_of,
+)
+
+Json = dict[str, t.Any]
+
+
+@dataclasses.dataclass(eq=False)
+class Restoration:
+    """A document, and the hosts whose clouds it is restored for, the one that restores it first.
+
+    params: those of the module backup_restore. plan: from the live document to the earlier one, and
+    once it is written, what was written. error: why that is not possible. is_written: whether it was
+    tried to write it.
+    """
+
+    resource: str
+    kind: str
+    step: str
+    hosts: tuple[str, ...]
+    params: t.Mapping[str, t.Any]
+    plan: Plan = Plan(None, None)
+    live: Live | None = None
+    reconciler: Reconciler[t.Any] | None = None
+    journal: Journal = dataclasses.field(default_factory=Journal)
+    error: TaskError | None = None
+    is_written: bool = False
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is still to be written."""
+        return self.plan.changed and not self.is_written
+
+
+class RollbackEngine:
+    """Plans and restores documents. ``errors``: why the clouds of hosts are not rolled back, or not
+    any further.
+    """
+
+    def __init__(
+        self,
+        restorations: t.Sequence[Restoration],
+        connect: Connect,
+        *,
+        threads: int,
+        wait_seconds: float = 0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """wait_seconds: between the documents that give something back and those that take something,
+        if a role moves from one way to its bucket to the other.
+        """
+        self._restorations = restorations
+        self._connect = connect
+        self._threads = threads
+        self._wait_seconds = wait_seconds
+        self._clock = clock
+        self._stopped = threading.Event()
+        self._by_host: dict[str, list[Restoration]] = collections.defaultdict(list)
+        for one in restorations:
+            for host in one.hosts:
+                self._by_host[host].append(one)
+        self.errors: dict[str, TaskError] = {}
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts whose clouds have any of the documents."""
+        return list(self._by_host)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is written."""
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Let no new write begin."""
+        self._stopped.set()
+
+    def pending_hosts(self) -> list[str]:
+        """The hosts of which a document is to be written."""
+        return [
+            host
+            for host, found in self._by_host.items()
+            if host not in self.errors and any(one.is_pending for one in found)
+        ]
+
+    # --- plan -------------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Read and plan all documents, also those of clouds that are refused for another one: with
+        whom they share them has to be known. Nothing is written.
+        """
+        self._each(self._plan, [one for one in self._restorations if not one.error])
+        self._refuse_sharing_clouds()
+
+    def _plan(self, one: Restoration) -> None:
+        module = RestoreModule(one.params, self._connect)
+        one.reconciler = module.reconciler()
+        one.live = one.reconciler.load()
+        plan = one.reconciler.checked(one.live)
+        # Whether its backup could be written, too.
+        one.plan = execute(one.reconciler, one.live, plan, one.params, True, one.journal)
+
+    def _refuse_sharing_clouds(self) -> None:
+        """Refuse the clouds that share a document, still to be written, with one that is refused: with
+        the document they would be rolled back in part, without it too.
+        """
+        refused = collections.deque(self.errors)
+        while refused:
+            host = refused.popleft()
+            for one in self._by_host[host]:
+                for other in one.hosts if one.is_pending else ():
+                    if other not in self.errors:
+                        self.errors[other] = _shared(one, host)
+                        refused.append(other)
+
+    # --- write ------------------------------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Write what is pending, of the clouds without an error."""
+        waits = self._wait_seconds > 0
+        pending = sorted((one for one in self._restorations if one.is_pending), key=_place)
+        for place, group in itertools.groupby(pending, key=_place):
+            if waits and place >= place_of(TAKES, "") and self._has_given():
+                self._clock.sleep(self._wait_seconds)
+                waits = False
+            self._refuse_sharing_clouds()
+            self._each(self._write, [one for one in group if not self._is_refused(one)])
+        self._refuse_sharing_clouds()
+
+    def _has_given(self) -> bool:
+        return any(one.step == GIVES and one.journal.written for one in self._restorations)
+
+    def _is_refused(self, one: Restoration) -> bool:
+        return any(host in self.errors for host in one.hosts)
+
+    def _write(self, one: Restoration) -> None:
+        one.is_written = True
+        reconciler, live = t.cast("Reconciler[t.Any]", one.reconciler), t.cast(Live, one.live)
+        try:
+            one.plan = execute(reconciler, live, one.plan, one.params, False, one.journal)
+        except TaskError:
+            one.plan = dataclasses.replace(one.plan, after=one.plan.before, reasons=())
+            raise
+
+    def _each(
+        self, work: t.Callable[[Restoration], None], restorations: t.Sequence[Restoration]
+    ) -> None:
+        """Do something for each document, by threads, until it is stopped. An error is that of all
+        clouds of the document.
+        """
+
+        def guarded(one: Restoration) -> None:
+            if self.is_stopped:
+                return
+            try:
+                work(one)
+            except TaskError as error:
+                one.error = error
+
+        pool = concurrent.futures.ThreadPoolExecutor(self._threads)
+        try:
+            context = contextvars.copy_context
+            for future in [pool.submit(context().run, guarded, one) for one in restorations]:
+                future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        # In the order of the documents, whichever thread was first.
+        for one in self._restorations:
+            for host in one.hosts if one.error else ():
+                self.errors.setdefault(host, t.cast(TaskError, one.error))
+
+    # --- outcomes ---------------------------------------------------------------------------------
+
+    def outcome_of(self, host: str, check_mode: bool) -> Json:
+        """What happened to the cloud of a host, in the form of the outcomes of the fleet engine."""
+        found, error = self._by_host[host], self.errors.get(host)
+        changed = self._changed(host, check_mode)
+        backups = [backup["backup_file"] for one in found for backup in one.journal.backups]
+        return {
+            "state": self._state(found, error, changed, check_mode),
+            "changed": bool(changed) or any(one.journal.written for one in found),
+            "reasons": list(dict.fromkeys(r for one in changed for r in one.plan.reasons)),
+            "resources": [one.resource for one in changed],
+            "warnings": [
+                escape_control_chars(f"{one.resource}: {text}")
+                for one in found
+                for text in one.plan.warnings
+            ],
+            "backup_files": backups,
+            **(_failure(error, found) if error else {}),
+        }
+
+    def _changed(self, host: str, check_mode: bool) -> list[Restoration]:
+        """The documents of a host that were changed, or would be."""
+        is_predicted = check_mode and host not in self.errors
+        return [
+            one
+            for one in self._by_host[host]
+            if one.plan.changed and (is_predicted or one.is_written)
+        ]
+
+    def _state(
+        self,
+        found: t.Sequence[Restoration],
+        error: TaskError | None,
+        changed: t.Sequence[Restoration],
+        check_mode: bool,
+    ) -> str:
+        if error:
+            return FAILED
+        if any(one.live is None or (one.is_pending and not check_mode) for one in found):
+            return NOT_REACHED
+        if not changed:
+            return IN_SYNC
+        return WOULD_CHANGE if check_mode else CHANGED
+
+    def diffs_of(self, host: str, check_mode: bool) -> list[Json]:
+        """What changed, document by document. A document that several clouds share is displayed for
+        the first of them.
+        """
+        diffs: list[Json] = []
+        for one in self._changed(host, check_mode):
+            if one.hosts[0] == host:
+                display = t.cast("Reconciler[t.Any]", one.reconciler).display
+                before, after = display(one.plan.before), display(one.plan.after)
+                diffs.append(diff_of(f"{host}: {one.resource}", before, after))
+            else:
+                text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"
+                diffs.append({"prepared": escape_control_chars(text)})
+        return diffs
+
+
+def _place(one: Restoration) -> tuple[int, int]:
+    return place_of(one.step, one.kind)
+
+
+def _shared(one: Restoration, host: str) -> RefusedError:
+    return RefusedError(
+        f"It is not rolled back, because the {one.resource} is also that of {host}, which cannot be.",
+        f"See the message of {host}.",
+    )
+
+
+def _failure(error: TaskError, found: t.Sequence[Restoration]) -> Json:
+    """The error, with what was restored before it."""
+    failure = error.failure()
+    if restored := ", ".join(one.resource for one in found if one.plan.changed and one.is_written):
+        failure["msg"] = f"{failure['msg']} Already restored: {restored}."
+    return failure

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The list of runs says of each what a person needs to choose the one to roll back."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
+    StoredBackup,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.past_runs import (
+    lines_of,
+    past_runs,
+)
+
+pytestmark = pytest.mark.core
+
+ACCOUNT = "222222222222"
+NAMES = {"cld_1": "alpha", "cld_2": "beta"}
+
+
+def stored(run_id: str, backup: Backup, hour: int = 9, **content: t.Any) -> StoredBackup:
+    written_at = f"2027-01-05T{hour:02}:00:00+00:00"
+    return StoredBackup("", backup, {"run_id": run_id, "written_at": written_at, **content})
+
+
+def trust(role: str, *clouds: str) -> Backup:
+    return Backup(
+        "trust_policy", {"role_arn": f"arn:aws:iam::{ACCOUNT}:role/{role}"}, ACCOUNT, {}, {}, clouds
+    )
+
+
+def bucket(name: str, *clouds: str) -> Backup:
+    return Backup("bucket_policy", {"bucket": name}, ACCOUNT, None, {}, clouds)
+
+
+UP = [
+    stored("up", trust("a", "cld_1"), run_name="onboard", cloud_names=["alpha"]),
+    stored("up", trust("b", "cld_2"), run_name="onboard", cloud_names=["beta"]),
+    stored(
+        "up", bucket("data", "cld_1", "cld_2"), run_name="onboard", cloud_names=["alpha", "beta"]
+    ),
+    stored("up", bucket("data", "cld_1"), run_name="onboard", cloud_names=["alpha"]),
+]
+BACK = [
+    stored("back", one, 10, run_name="rollback", rolls_back="up", cloud_names=["alpha"])
+    for one in (trust("a", "cld_1"), trust("b", "cld_2"), bucket("data", "cld_1"))
+]
+CASES: dict[str, tuple[dict[str, list[StoredBackup]], dict[str, int], list[str]]] = {
+    "a run": (
+        {"up": UP},
+        {},
+        [
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
+            "1 bucket policy"
+        ],
+    ),
+    "one that was rolled back": (
+        {"up": UP, "back": BACK},
+        {},
+        [
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 2 trust policies, "
+            "1 bucket policy",
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
+            "1 bucket policy; rolled back by back",
+        ],
+    ),
+    "one of which a part was": (
+        {"up": UP[:2], "back": BACK[:1]},
+        {},
+        [
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 1 trust policy",
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies; "
+            "1 of 2 documents restored by back",
+        ],
+    ),
+    "one of an earlier release": (
+        {"old": [stored("old", trust("a", "cld_1", "cld_9"))]},
+        {},
+        [
+            "2027-01-05 09:00 UTC  old; what it did is not recorded; 2 clouds: alpha, cld_9; "
+            "1 trust policy"
+        ],
+    ),
+    "one with a file that cannot be read": (
+        {"up": UP[:1], "lost": []},
+        {"up": 2, "lost": 1},
+        [
+            "2027-01-05 09:00 UTC  up; onboard; 1 cloud: alpha; 1 trust policy; 2 files cannot be read",
+            "time unknown UTC  lost; what it did is not recorded; clouds not recorded; no document, "
+            "only files that cannot be read",
+        ],
+    ),
+    "one with a name that would clear the screen": (
+        {"x": [stored("x", trust("a"), run_name="\x1b[2J", cloud_names=["c"])]},
+        {},
+        ["2027-01-05 09:00 UTC  x; \\x1b[2J; 1 cloud: c; 1 trust policy"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_line_tells_what_a_run_did(case: str) -> None:
+    backups, unreadable, lines = CASES[case]
+    assert lines_of(past_runs(backups, unreadable, NAMES), 0) == lines
+
+
+def test_older_ones_are_counted() -> None:
+    assert lines_of([], 7) == ["and 7 older"]

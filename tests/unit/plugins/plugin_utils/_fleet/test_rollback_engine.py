@@ -1,0 +1,281 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run is rolled back cloud by cloud as a whole: what is refused is known before the first write, and
+what is not known until then leaves the rest of the cloud.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+    Saved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    RefusedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import rollback_engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+    CLUSTERS,
+    GIVES,
+    TAKES,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback_engine import (
+    Restoration,
+    RollbackEngine,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.fake_clock import QuickTime
+
+pytestmark = pytest.mark.core
+
+PLANNED, WRITTEN = "planned", "written"
+
+
+@dataclasses.dataclass
+class World:
+    """The documents by name, their earlier states, and what is refused: when planned, or only when
+    written, as where another writer was faster.
+    """
+
+    lock_dir: str
+    live: dict[str, str] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    writes: list[str] = dataclasses.field(default_factory=list)
+    loaded: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+class Document(Reconciler[Live]):
+    """A document of the world, which was ``old`` before the run."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self._world, self._name = world, name
+
+    def load(self) -> Live:
+        self._world.loaded[self._name] = self._world.loaded.get(self._name, 0) + 1
+        return Live(self._name)
+
+    def plan(self, live: Live) -> Plan:
+        when = self._world.refused.get(self._name)
+        if when == PLANNED or (when == WRITTEN and self._world.loaded[self._name] > 1):
+            raise RefusedError(f"{self._name} was changed")
+        now = self._world.live.get(self._name, "new")
+        return Plan(now, "old", () if now == "old" else ("changed_since_backup",))
+
+    def guard(self, live: Live, plan: Plan) -> None:
+        pass
+
+    def save(self, live: Live, plan: Plan, written: list[str]) -> Saved:
+        self._world.live[self._name] = "old"
+        self._world.writes.append(self._name)
+        written.append(self._name)
+        return Saved()
+
+    def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
+        return live, dataclasses.replace(plan, reasons=())
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(str(tmp_path))
+
+    class Module:
+        def __init__(self, params: t.Mapping[str, t.Any], connect: t.Any) -> None:
+            self._name = params["name"]
+
+        def reconciler(self) -> Document:
+            return Document(world, self._name)
+
+    monkeypatch.setattr(rollback_engine, "RestoreModule", Module)
+    return world
+
+
+def document(
+    world: World, name: str, *hosts: str, kind: str = "trust_policy", step: str = TAKES
+) -> Restoration:
+    return Restoration(name, kind, step, hosts, {"name": name, "lock_dir": world.lock_dir})
+
+
+def engine_of(documents: t.Sequence[Restoration], **options: t.Any) -> RollbackEngine:
+    return RollbackEngine(documents, t.cast(t.Any, None), threads=4, **options)
+
+
+def rolled_back(documents: t.Sequence[Restoration], **options: t.Any) -> RollbackEngine:
+    engine = engine_of(documents, **options)
+    engine.plan()
+    engine.restore()
+    return engine
+
+
+def states(engine: RollbackEngine, check_mode: bool = False) -> dict[str, str]:
+    return {host: engine.outcome_of(host, check_mode)["state"] for host in engine.hosts}
+
+
+def test_all_documents_are_restored_step_by_step(world: World) -> None:
+    documents = [
+        document(world, "takes trust", "a"),
+        document(world, "takes bucket", "a", "b", kind="bucket_policy"),
+        document(world, "config", "b", kind="compute_config", step=CLUSTERS),
+        document(world, "gives bucket", "a", kind="bucket_policy", step=GIVES),
+        document(world, "gives trust", "a", step=GIVES),
+    ]
+    engine = rolled_back(documents)
+    order = ["gives trust", "gives bucket", "config", "takes bucket", "takes trust"]
+    assert world.writes == order
+    assert states(engine) == {"a": "changed", "b": "changed"}
+    assert engine.outcome_of("a", False)["reasons"] == ["changed_since_backup"]
+
+
+class Case(t.NamedTuple):
+    """The documents with their hosts, those that are refused when planned, those in sync, and the
+    states of the hosts.
+    """
+
+    documents: dict[str, str]
+    refused: str
+    in_sync: str
+    states: dict[str, str]
+
+
+FAILED, CHANGED, IN_SYNC = "failed", "changed", "in_sync"
+REFUSALS = {
+    "one of two documents of a cloud": Case(
+        {"1": "a", "2": "a", "3": "b"}, "2", "", {"a": FAILED, "b": CHANGED}
+    ),
+    "a shared document": Case(
+        {"1": "ab", "2": "a", "3": "b", "4": "c"}, "1", "", {"a": FAILED, "b": FAILED, "c": CHANGED}
+    ),
+    "a document of a cloud that shares another one": Case(
+        {"1": "a", "2": "ab", "3": "b"}, "1", "", {"a": FAILED, "b": FAILED}
+    ),
+    "a document of a cloud that shares one that is in its earlier state": Case(
+        {"1": "a", "2": "ab", "3": "b"}, "1", "2", {"a": FAILED, "b": CHANGED}
+    ),
+    "at the end of a chain": Case(
+        {"1": "a", "2": "ab", "3": "bc", "4": "c"}, "4", "", dict.fromkeys("abc", FAILED)
+    ),
+    "none, and one is in its earlier state": Case(
+        {"1": "a", "2": "b"}, "", "2", {"a": CHANGED, "b": IN_SYNC}
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_cloud_is_rolled_back_as_a_whole_or_not_at_all(world: World, case: str) -> None:
+    documents, refused, in_sync, expected = REFUSALS[case]
+    world.refused = dict.fromkeys(refused, PLANNED)
+    world.live = dict.fromkeys(in_sync, "old")
+    engine = rolled_back([document(world, name, *hosts) for name, hosts in documents.items()])
+    assert states(engine) == expected
+    failed = {host for host, state in expected.items() if state == FAILED}
+    assert set(world.writes) == {
+        name
+        for name, hosts in documents.items()
+        if not failed.intersection(hosts) and name not in in_sync
+    }
+
+
+@given(
+    documents=st.lists(st.sets(st.sampled_from("abcdef"), min_size=1, max_size=3), max_size=8),
+    refused=st.sets(st.integers(0, 7)),
+    done=st.sets(st.integers(0, 7)),
+)
+def test_no_cloud_is_ever_rolled_back_in_part(
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: list[set[str]],
+    refused: set[int],
+    done: set[int],
+) -> None:
+    """Whatever clouds share, of each all documents are in their earlier state afterwards, or none was
+    written.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        world = _world.__wrapped__(tmp_path_factory.getbasetemp(), patch)  # type: ignore[attr-defined]
+        world.refused = {str(n): PLANNED for n in refused}
+        world.live = {str(n): "old" for n in done}
+        engine = rolled_back(
+            [document(world, str(n), *sorted(hosts)) for n, hosts in enumerate(documents)]
+        )
+        for host, state in states(engine).items():
+            own = [str(n) for n, hosts in enumerate(documents) if host in hosts]
+            written = [name for name in own if name in world.writes]
+            restored = all(world.live.get(name) == "old" for name in own)
+            assert (state == FAILED and not written) or restored
+            assert (state == CHANGED) == bool(written)
+
+
+def test_the_error_of_a_cloud_that_shares_a_document_names_the_other_one(world: World) -> None:
+    world.refused = {"1": PLANNED}
+    engine = rolled_back([document(world, "1", "a"), document(world, "2", "b", "a")])
+    assert "1 was changed" in engine.outcome_of("a", False)["msg"]
+    message = engine.outcome_of("b", False)["msg"]
+    assert "because the 2 is also that of a" in message
+
+
+def test_what_is_refused_only_at_the_write_ends_its_clouds(world: World) -> None:
+    """What was written before is named; of the others all is restored."""
+    world.refused = {"bucket": WRITTEN}
+    documents = [
+        document(world, "config", "a", kind="compute_config", step=CLUSTERS),
+        document(world, "bucket", "a", "b", kind="bucket_policy"),
+        document(world, "trust", "a"),
+        document(world, "other trust", "b"),
+        document(world, "third trust", "c"),
+    ]
+    engine = rolled_back(documents)
+    assert world.writes == ["config", "third trust"]
+    assert states(engine) == {"a": FAILED, "b": FAILED, "c": CHANGED}
+    outcome = engine.outcome_of("a", False)
+    assert outcome["msg"].endswith("Already restored: config.")
+    assert (outcome["changed"], outcome["resources"]) == (True, ["config"])
+    assert engine.outcome_of("b", False)["changed"] is False
+
+
+def test_a_host_with_an_invalid_variable_is_not_read(world: World) -> None:
+    """Nor is what it shares written."""
+    documents = [document(world, "1", "a", "b"), document(world, "2", "b")]
+    documents[0].error = InputError("cloud_iam_account_id is not set.")
+    engine = rolled_back(documents)
+    assert states(engine) == {"a": FAILED, "b": FAILED}
+    assert (world.writes, "1" in world.loaded) == ([], False)
+
+
+def test_check_mode_predicts_the_same(world: World) -> None:
+    world.refused = {"1": PLANNED}
+    engine = engine_of([document(world, name, host) for name, host in ("1a", "2a", "3b")])
+    engine.plan()
+    assert states(engine, check_mode=True) == {"a": FAILED, "b": "would_change"}
+    assert engine.outcome_of("a", True)["changed"] is False
+    assert [len(engine.diffs_of(host, True)) for host in "ab"] == [0, 1]
+    assert world.writes == []
+
+
+@pytest.mark.parametrize("gives", [True, False])
+def test_what_was_given_back_counts_before_something_is_taken(world: World, gives: bool) -> None:
+    """There is a wait, unless nothing had to be given back."""
+    world.live = {} if gives else {"gives": "old"}
+    clock = QuickTime()
+    documents = [
+        document(world, "gives", "a", kind="role_policy", step=GIVES),
+        document(world, "takes", "a", kind="bucket_policy"),
+    ]
+    rolled_back(documents, wait_seconds=15, clock=t.cast(t.Any, clock))
+    assert (clock.slept >= 15) == gives
+
+
+def test_a_run_that_is_stopped_writes_nothing_more(world: World) -> None:
+    engine = engine_of([document(world, "1", "a")])
+    engine.plan()
+    engine.stop()
+    engine.restore()
+    assert states(engine) == {"a": "not_reached"}
+    assert world.writes == []
