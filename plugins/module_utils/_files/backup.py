@@ -167,7 +167,7 @@ def attachment_of(policy_arn: str) -> dict[str, str]:
 def backup_argument_spec() -> dict[str, dict[str, t.Any]]:
     """The options of a module that backs up what it replaces."""
     return {
-        "backup": {"type": "bool", "default": False},
+        "backup": {"type": "bool", "default": True},
         "backup_dir": {"type": "path"},
         "backup_key": {"type": "str", "no_log": True, "fallback": KEY_FALLBACK},
         "run_id": {"type": "str"},

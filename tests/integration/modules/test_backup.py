@@ -169,7 +169,7 @@ def test_documents_in_sync_are_not_backed_up(
     """No file, and the calls of a run without a backup."""
     run_module(module, **GIVEN[module])
     costs = []
-    for options in ({}, {"backup": True, "backup_dir": str(folder)}):
+    for options in ({"backup": False}, {"backup_dir": str(folder)}):
         assert "backup_file" not in settled(seeded, run_module, module, **GIVEN[module], **options)
         costs.append([call["operation"] for call in seeded.calls()])
     assert costs[0] == costs[1]
@@ -177,10 +177,10 @@ def test_documents_in_sync_are_not_backed_up(
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_backup_is_made_unless_asked_for(
+def test_no_backup_is_made_where_none_is_wanted(
     seeded: Sandbox, run_module: Run, tmp_path: pathlib.Path, module: str
 ) -> None:
-    result = run_module(module, **GIVEN[module], backup_dir=str(tmp_path / "backups"))
+    result = run_module(module, **GIVEN[module], backup=False, backup_dir=str(tmp_path / "backups"))
     assert result["changed"]
     assert "backup_file" not in result
     assert not list(tmp_path.glob("**/*.json"))
@@ -195,7 +195,7 @@ def test_by_default_it_is_in_the_users_home(
     module: str,
 ) -> None:
     monkeypatch.delenv("ANSIBLE_HOME", raising=False)
-    path = run_module(module, **GIVEN[module], backup=True)["backup_file"]
+    path = run_module(module, **GIVEN[module])["backup_file"]
     assert pathlib.Path(path).parent == tmp_path / ".ansible/anyscale_backups"
 
 

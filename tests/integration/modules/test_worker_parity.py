@@ -129,14 +129,15 @@ CASES: dict[str, Json] = {
         BUCKET: _in_account(bucket="{{ '{{' }} 6 * 7 }}", roles=[CLOUD.role_arn])
     },
 }
-# A new role has a new id and a new request has a new one; each run has a home of its own; what
-# Ansible prefixes a failure with names what ran.
+# A new role has a new id and a new request has a new one; each run has a home of its own, and each
+# backup its time; what Ansible prefixes a failure with names what ran.
 _VARYING = (
     (re.compile(r"\bA(ROA|SIA|KIA)[A-Z0-9]{12,}\b"), "ID"),
     (re.compile(r"\b[0-9a-fA-F-]{32,36}\b|\b[0-9A-Z]{16,52}\b|\b[0-9A-Za-z]{52}\b"), "REQUEST"),
     (re.compile(r"cpt_\w+"), "cpt_"),
     (re.compile(r"/[^\s\"]*/parity\d+/"), "HOME/"),
     (re.compile(r"(Module|Action) failed"), "failed"),
+    (re.compile(r"\b\d{8}T\d{6}-\d{6}Z\b"), "TIME"),
 )
 
 
