@@ -117,7 +117,16 @@ def main() -> int:
             ),
             intruded=_intruded(sandbox),
         )
+        listed = _timed_run(
+            sandbox,
+            "6. Without a run, the rollback lists the runs that can be undone, and changes nothing",
+            "rollback",
+            {},
+            show=True,
+        )
     problems = [f"FAILED: {problem}" for problem in outcome.problems()]
+    if listed.exit_status or listed.writes or len(listed.lines) != 2:
+        problems.append("FAILED: the rollback did not list the one run that changed something")
     print(
         "\n=== What became of each cloud",
         *outcome.table(),
