@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import os
 import typing as t
 
 from ansible import context
@@ -30,10 +31,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
+    Clouds,
     CloudVariables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import PlanInUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
@@ -59,10 +62,12 @@ _RULES = {
         "only": {"type": "str", "choices": ["all", "canary"], "default": "all"},
         "serial": {"type": "int"},
         "max_fail_percentage": {"type": "float"},
+        "plan_file": {"type": "str"},
     }
 }
 # The runs of this process: the items of a loop share it.
 _runs: dict[str, Run] = {}
+_plans: dict[str, PlanInUse] = {}
 
 Json = dict[str, t.Any]
 display = Display()
@@ -79,6 +84,8 @@ class ActionModule(FleetAction):
         """Do one step, and record the outcomes so far."""
         gc.freeze()
         folder = RunFolder(arguments["run"])
+        if arguments["plan_file"]:  # relative to where Ansible runs, not to the playbook
+            arguments["plan_file"] = os.path.abspath(os.path.expanduser(arguments["plan_file"]))
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             counts, run = self._step(folder, arguments)
@@ -87,6 +94,10 @@ class ActionModule(FleetAction):
             _runs.pop(arguments["run"], None)
             folder.write_outcomes(run.outcomes)
             folder.write("run", {"step": _label(arguments), "left_to_tasks": run.role_clouds})
+            plan = _plans.pop(arguments["run"], None)
+            # Half a plan must not be taken for a whole one
+            if plan and not run.was_interrupted and (told := plan.finish(run.outcomes)):
+                display.display(told)
         warnings, run.warnings = run.warnings, []
         return {
             **counts,
@@ -120,6 +131,7 @@ class ActionModule(FleetAction):
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():
             display.v(f"{name}: left to tasks of its own, because {why}")
+        plan = _plan_in_use(arguments, clouds, options.check_mode)
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
         services = Services(sessions, len(clouds.for_engine))
         services.known.own_roles |= clouds.assumed_roles
@@ -130,9 +142,32 @@ class ActionModule(FleetAction):
             stages=stages,
             threads=arguments["threads"],
             keeps_documents=options.check_mode or options.diff,
+            binding=plan.binding if plan else None,
         )
         feed = Feed(folder.create(), display.display)
-        return Run(engine, options, clouds, feed)
+        run = Run(engine, options, clouds, feed, plan.recorder if plan else None)
+        if plan:
+            _plans[arguments["run"]] = plan
+            run.warnings += plan.notices(clouds)
+        return run
+
+
+def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse | None:
+    """The plan file of the run, if it has one. An empty path is no plan file either, and an error: the
+    run would be bound to nothing.
+    """
+    path = arguments["plan_file"]
+    if path is None:
+        return None
+    if arguments["state"] == "absent":
+        raise InputError("plan_file is for state present.", "Omit it.")
+    if not arguments["engine"]:
+        raise InputError(
+            "plan_file (onboard_plan_file in playbooks) is set, and engine (fleet_engine in playbooks) is "
+            "false. Only the engine compares its writes with a plan.",
+            "Omit one of them.",
+        )
+    return PlanInUse(path, clouds, check_mode)
 
 
 def _label(arguments: Json) -> str:

@@ -126,6 +126,22 @@ options:
       - If more hosts of a batch fail, no further batch is converged. If not set, V(0) with
         O(rings) or O(canary_percent), else V(100).
     type: float
+  plan_file:
+    description:
+      - The path of a plan file. A relative one starts at the directory in which Ansible runs.
+      - In check mode the file is written, with its mode set to C(0600), and beside it a summary in
+        Markdown, whose name ends in C(.md). It keeps names and keyed digests and no documents. A plan
+        file that is there already is replaced; any other file is an error.
+      - Otherwise a host fails if it needs a change that the plan does not show for it, from a
+        document that is as it was, and nothing else is written. The file permits nothing that is not
+        permitted without it.
+      - It is signed with the key for backups. Where it is applied on another machine than the one
+        that made it, set C(cloud_iam_backup_key) to the same key on both. A file that was edited, or
+        signed with another key, is an error before anything is read.
+      - All hosts must be converged by the engine. It cannot be combined with O(engine=false) or
+        O(state=absent).
+    type: str
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:

@@ -39,7 +39,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
     SETTLED_SECONDS,
     PolicyReconciler,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles import (
     refuse_other_account,
 )
@@ -60,6 +63,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_pla
     refuse_with_others_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_binding import (
+    bound,
+    refuse_unplanned,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
     MAPPING,
@@ -116,10 +124,12 @@ class Engine:
         stages: t.Collection[str],
         threads: int,
         keeps_documents: bool = True,
+        binding: Binding | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """stages: the kinds of resources. keeps_documents: whether plans are needed with their
-        documents, to predict or to display them.
+        documents, to predict or to display them. binding: the plan file without whose consent nothing
+        is written, if there is one.
         """
         self._services = services
         self._state = state
@@ -129,6 +139,7 @@ class Engine:
         self._order = STAGES if state == "present" else STAGES[::-1]
         self._threads = threads
         self._keeps_documents = keeps_documents
+        self._binding = binding
         self._clock = clock
         # Called for each cloud that is planned, and that is written, from any thread.
         self.on_cloud: t.Callable[[Cloud], None] = lambda _cloud: None
@@ -163,6 +174,8 @@ class Engine:
             ]
             resources = resources_of(kind, able, self._services, self._state)
             self._each(self._plan_resource, resources, lambda resource: resource.clouds)
+        if self._binding is not None:
+            refuse_unplanned(clouds, self._binding)
         for resources in by_document(resources_in(STAGES, clouds)):
             plan_together(resources)
         if self._state == "absent":
@@ -269,7 +282,7 @@ class Engine:
         """Write a resource for all clouds that want it."""
         resource, journal, params = one.resource, one.journal, _params_of(one.clouds)
         one.wanting = resource.wanting(clouds)
-        reconciler = resource.reconciler(one.wanting, fresh=True)
+        reconciler = self._reconciler_of(one)
         live = t.cast(Live, resource.live)
         with _recording(one):
             if resource.stage in (TRUST, BUCKET) and not read_back:
@@ -281,6 +294,13 @@ class Engine:
         with contextlib.suppress(TaskError):
             if one.writes:
                 one.principal = self._services.caller_arn(one.wanting[0].settings)
+
+    def _reconciler_of(self, one: Done) -> Reconciler[t.Any]:
+        """What writes a resource for all that want it."""
+        reconciler = one.resource.reconciler(one.wanting, fresh=True)
+        if self._binding is None:
+            return reconciler
+        return bound(reconciler, self._binding, one.clouds, one.wanting)
 
     # --- confirm ----------------------------------------------------------------------------------
 
@@ -318,7 +338,7 @@ class Engine:
                 one.plan = self._kept(one.plan)
                 return
             # What was written for a cloud that has failed since is put back as well.
-            reconciler = one.resource.reconciler(one.wanting, fresh=True)
+            reconciler = self._reconciler_of(one)
             again = confirm(reconciler, unconfirmed, _params_of(one.wanting), one.journal)
         one.found = dataclasses.replace(
             one.found,

@@ -28,6 +28,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     reasons_of,
     warnings_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+    PlanRecorder,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import batches_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
@@ -73,13 +76,16 @@ class Run:
         options: RunOptions,
         clouds: Clouds,
         feed: Feed,
+        recorder: PlanRecorder | None = None,
     ) -> None:
+        """recorder: for a plan file, in check mode."""
         self._engine = engine
         self.options = options
         self._clouds = clouds.for_engine
         self._for_role = clouds.for_role
         self._rings = clouds.rings
         self._feed = feed
+        self._recorder = recorder
         engine.on_cloud = self._announce
         self._announced: dict[str, str] = {}
         self._batches: list[list[str]] = []
@@ -93,6 +99,11 @@ class Run:
     def is_finished(self) -> bool:
         """Whether there is no batch left."""
         return self.stopped or self._next >= len(self._batches)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether not all that was asked for was planned."""
+        return self._engine.is_stopped
 
     @property
     def role_clouds(self) -> list[str]:
@@ -111,6 +122,8 @@ class Run:
         self._engine.plan(clouds)
         if self._engine.is_stopped:
             self.stopped, clouds = True, []
+        if self._recorder:
+            self._recorder.planned(clouds)
         for cloud in clouds:
             self._announce(cloud)
             if not cloud.is_pending:
@@ -162,7 +175,10 @@ class Run:
     def _carried_out(self, clouds: t.Sequence[Cloud]) -> list[Done]:
         batch = dict.fromkeys(cloud for cloud in clouds if cloud.is_pending)
         if self.options.check_mode:
-            return self._engine.predict(batch)
+            done = self._engine.predict(batch)
+            if self._recorder:
+                self._recorder.predicted(done)
+            return done
         self._begin("Converge", len(batch))
         done = self._engine.converge(batch, read_back=not self.options.confirm)
         if self.options.confirm:

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bind a run to a plan file: every change is compared with it when it is planned, and again just before
+it is written.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
+    LivePolicy,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
+    Live,
+    Reconciler,
+    Saved,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import (
+    Binding,
+    Step,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+    Cloud,
+    refusing,
+)
+
+Check = t.Callable[[Live, Plan], None]
+
+
+class Bound(Reconciler[t.Any]):
+    """A reconciler that writes only what a check permits, whatever another writer did meanwhile."""
+
+    def __init__(self, reconciler: Reconciler[t.Any], check: Check) -> None:
+        self._reconciler = reconciler
+        self._check = check
+        self.clouds = reconciler.clouds
+
+    def load(self) -> Live:
+        """Read the live state."""
+        return t.cast(Live, self._reconciler.load())
+
+    def plan(self, live: Live) -> Plan:
+        """Plan from the live state."""
+        return self._reconciler.plan(live)
+
+    def guard(self, live: Live, plan: Plan) -> None:
+        """The plan file permits nothing: it only refuses more."""
+        self._reconciler.guard(live, plan)
+        self._check(live, plan)
+
+    def save(self, live: Live, plan: Plan, written: list[str]) -> Saved:
+        """Write what the check permits."""
+        self._check(live, plan)
+        return self._reconciler.save(live, plan, written)
+
+    def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
+        """What is to be done again is a change like any other."""
+        live, again = self._reconciler.read_back(live, plan, saved)
+        if again.changed:
+            self._check(live, again)
+        return live, again
+
+    def backup(self, live: Live, plan: Plan) -> Backup | None:
+        """The backup of what a plan replaces."""
+        return self._reconciler.backup(live, plan)
+
+    def display(self, document: t.Any) -> t.Any:
+        """A document as the user sees it."""
+        return self._reconciler.display(document)
+
+
+def bound(
+    reconciler: Reconciler[t.Any],
+    binding: Binding,
+    clouds: t.Iterable[Cloud],
+    wanting: t.Iterable[Cloud],
+) -> Bound:
+    """A reconciler that writes only what the plan shows for clouds. wanting: all whose wants it has."""
+    names, all_names = _names(clouds), _names(wanting)
+
+    def check(live: Live, plan: Plan) -> None:
+        binding.check(step_of(live, plan, names), all_names)
+
+    return Bound(reconciler, check)
+
+
+def refuse_unplanned(clouds: t.Iterable[Cloud], binding: Binding) -> None:
+    """Refuse the clouds that need what the plan does not show for them."""
+    for cloud in clouds:
+        if not cloud.error:
+            with refusing([cloud]):
+                for step in own_steps(cloud):
+                    binding.check(step)
+
+
+def own_steps(cloud: Cloud) -> list[Step]:
+    """What a planned cloud needs by itself."""
+    return [
+        step_of(t.cast(Live, resource.live), plan, (cloud.name,))
+        for resource, plan in cloud.plans.items()
+        if plan.changed
+    ]
+
+
+def step_of(live: Live, plan: Plan, clouds: tuple[str, ...]) -> Step:
+    """A plan of a resource as a step of a plan file."""
+    arns = live.arns if isinstance(live, LivePolicy) else {}
+    return Step(live.resource, clouds, plan.before, plan.after, arns)
+
+
+def _names(clouds: t.Iterable[Cloud]) -> tuple[str, ...]:
+    return tuple(cloud.name for cloud in clouds)

@@ -1,0 +1,228 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write a plan file with its summary beside it, and read it to bind a run.
+
+This plugin util is private to the collection. Both files are for their owner alone. A file that is not
+one of ours is never replaced, and nothing is read through a link or from a pipe.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import secrets
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    backup_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_key import (
+    check_given_key,
+    check_key,
+    known_key,
+    signing_key,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory import (
+    check_writable_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import plan_file
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+    PlanRecorder,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summary import (
+    HEAD,
+    Outcomes,
+    summary_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+OPTION = "plan_file (onboard_plan_file in playbooks)"
+# A plan for ten thousand clouds has about 10 MB.
+_MOST_BYTES = 64 * 1024 * 1024
+_REMEDY = "Set it to the path of a file that does not exist, or of a plan file to be replaced."
+
+
+class PlanStore:
+    """A plan file and its summary, signed with the key of the clouds' backups."""
+
+    def __init__(self, path: str, clouds: t.Collection[Cloud]) -> None:
+        if not path.strip():
+            raise InputError(f"{OPTION} is empty.", "Set it to the path of a file, or omit it.")
+        self.path = os.path.abspath(os.path.expanduser(path))
+        root, extension = os.path.splitext(self.path)
+        self.summary_path = f"{root}.md" if extension == ".json" else f"{self.path}.md"
+        self._given_key = _given_key(clouds)
+        directories = sorted({cloud.settings.backup_dir or "" for cloud in clouds})
+        self._backups = backup_directory((directories or [""])[0] or None)
+
+    def check_writable(self) -> None:
+        """Raise if the plan could not be written, before anything is read for it."""
+        check_key(self._given_key, self._backups)
+        try:
+            check_writable_directory(os.path.dirname(self.path))
+            if not os.path.isdir(os.path.dirname(self.path)):
+                raise NotADirectoryError(2, "its directory does not exist")
+            earlier = _read(self.path, missing_ok=True)
+            summary = _read(self.summary_path, missing_ok=True)
+        except (OSError, ValueError) as error:
+            raise _unusable(error, "be written") from error
+        if earlier is not None and not _is_plan_file(earlier):
+            raise InputError(f"{OPTION} is {self.path}, which is another file.", _REMEDY)
+        if summary is not None and not summary.startswith(HEAD):
+            raise InputError(
+                f"The summary of {OPTION} would replace {self.summary_path}, which is another file.",
+                _REMEDY,
+            )
+
+    def write(self, outcomes: Outcomes, recorder: PlanRecorder) -> None:
+        """Write what a run in check mode has recorded. The summary is first: a plan file is never
+        without it.
+        """
+        key = signing_key(self._given_key, self._backups)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made_at = now.isoformat(timespec="seconds")
+        summary = summary_of(outcomes, recorder.shown, made_at)
+        facts = {
+            "salt": secrets.token_hex(16),
+            "made_at": made_at,
+            "summary_sha256": _digest(summary),
+        }
+        states = {name: str(outcome["state"]) for name, outcome in outcomes.items()}
+        content = plan_file.make(states, recorder.own, recorder.joint, key, facts)
+        self.check_writable()
+        try:
+            atomic_write(self.summary_path, summary)
+            atomic_write(
+                self.path, _json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True
+            )
+        except (OSError, ValueError) as error:
+            raise _unusable(error, "be written") from error
+
+    def read(self) -> plan_file.Binding:
+        """The plan. Raises InputError for a file that is not one, as it was made with the key."""
+        try:
+            text = _read(self.path)
+            summary = _read(self.summary_path, missing_ok=True)
+        except (OSError, ValueError) as error:
+            raise _unusable(error, "be read") from error
+        key = known_key(self._given_key)
+        if key is None:
+            raise InputError(
+                f"There is no key to verify {OPTION} with.",
+                "Set cloud_iam_backup_key to the key that the plan was made with.",
+            )
+        binding = plan_file.parse(t.cast(str, text), key)
+        if summary is not None and _digest(summary) != binding.summary_sha256:
+            raise InputError(
+                f"{self.summary_path} is not the summary of {OPTION}, so that another plan may have "
+                "been reviewed.",
+                "Make a new plan with --check, and review that.",
+            )
+        return binding
+
+
+class PlanInUse:
+    """What a run has to do with a plan file: in check mode it records what the file is to show, else it
+    is bound to it.
+    """
+
+    def __init__(self, path: str, clouds: Clouds, check_mode: bool) -> None:
+        """Raises InputError if the file cannot be used, or if the engine does not converge all clouds
+        itself: what tasks write is not compared with it.
+        """
+        if clouds.for_role:
+            names = [f"{name} ({why})" for name, why in clouds.for_role.items()]
+            raise InputError(
+                f"{OPTION} cannot bind clouds that are left to tasks of their own: "
+                f"{summarize_names(names)}.",
+                "Let the engine converge them (see 'left to tasks' in the documentation of fleets), or "
+                "select other clouds.",
+            )
+        self.store = PlanStore(path, clouds.for_engine.values())
+        self.recorder = PlanRecorder() if check_mode else None
+        self.binding = None if check_mode else self.store.read()
+        if check_mode:
+            self.store.check_writable()
+
+    def notices(self, clouds: Clouds) -> list[str]:
+        """What the operator should know before clouds are converged."""
+        if self.binding is None:
+            return []
+        left_out = [
+            name
+            for name, state in self.binding.clouds.items()
+            if state == plan_file.WOULD_CHANGE and name not in clouds.for_engine
+        ]
+        if not left_out:
+            return []
+        return [
+            f"The plan of {self.binding.made_at} also has clouds that this run does not have: "
+            f"{summarize_names(left_out)}."
+        ]
+
+    def finish(self, outcomes: Outcomes) -> str:
+        """Write what was recorded. Returns what to tell the operator, if anything."""
+        if self.recorder is None:
+            return ""
+        self.store.write(outcomes, self.recorder)
+        return f"The plan is in {self.store.path}. Review {self.store.summary_path}."
+
+
+def _given_key(clouds: t.Iterable[Cloud]) -> str | None:
+    """The key that the variables of the clouds give."""
+    found = {cloud.settings.backup_key for cloud in clouds}
+    if len(found) > 1:
+        raise InputError(
+            f"{OPTION} is signed with one key, and the clouds differ in cloud_iam_backup_key.",
+            "Set it to the same for all clouds of the run.",
+        )
+    given = next(iter(found), None)
+    check_given_key(given)
+    return given
+
+
+def _read(path: str, missing_ok: bool = False) -> str | None:
+    """The text of a plain file of bounded size. Raises OSError or ValueError for any other."""
+    try:
+        handle = open_plain(path, os.O_RDONLY)
+    except FileNotFoundError:
+        if missing_ok:
+            return None
+        raise
+    with os.fdopen(handle, "rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES // 1024 // 1024} MiB")
+    return data.decode()
+
+
+def _is_plan_file(text: str) -> bool:
+    try:
+        found = _json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("format") == plan_file.FORMAT
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unusable(error: Exception, what: str) -> InputError:
+    why = getattr(error, "strerror", None) or error
+    if isinstance(error, UnicodeDecodeError):
+        why = "it is not UTF-8"
+    return InputError(
+        f"{OPTION} cannot {what}: {why}.",
+        "Correct that, or set it to another path. --check writes the file, and the same command without "
+        "--check applies it.",
+    )
