@@ -296,8 +296,7 @@ class Binding:
                 f"The {step.document} is not as it was when the plan was made.", BEFORE_DIFFERS
             )
         change = _Change(before - after, after - before)
-        is_shown = self._has_unchanged(step.document, after) and change <= own | wanted | shared
-        if not is_shown or not own.is_done_in(after):
+        if not change <= own | wanted | shared or not own.is_done_in(after):
             raise _refused(
                 f"The change of the {step.document} is another one than the plan shows: variables of "
                 "the cloud, or of another one that shares it, or the collection, are not the same.",
@@ -316,6 +315,7 @@ class Binding:
         state = self.clouds.get(cloud)
         found = {
             None: "it does not have this cloud",
+            "failed": "this cloud failed when it was made",
             WOULD_CHANGE: f"it has no change of the {document}",
         }.get(state, f"when it was made, this cloud was {str(state).replace('_', ' ')}")
         return _refused(

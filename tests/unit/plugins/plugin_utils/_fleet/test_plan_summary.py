@@ -1,0 +1,128 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The summary of a plan is read in a pull request: it shows what is written, and what others named or
+wrote is text in it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import unicodedata
+
+import pytest
+from hypothesis import given, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summary import (
+    HEAD,
+    Shown,
+    summary_of,
+)
+
+pytestmark = pytest.mark.core
+
+TODAY = "2026-11-29T12:00:00+00:00"
+Json = dict[str, t.Any]
+
+
+def policy(*sids: str) -> Json:
+    return {"Statement": [{"Sid": sid, "Effect": "Allow", "Action": f"s3:{sid}"} for sid in sids]}
+
+
+def summary(*shown: Shown, **states: str) -> list[str]:
+    outcomes = {name: {"state": state, "msg": "Denied."} for name, state in states.items()}
+    return summary_of(outcomes, shown, TODAY).splitlines()
+
+
+def block(lines: list[str]) -> list[str]:
+    """The lines of the only code block."""
+    start = lines.index("````diff")
+    return lines[start + 1 : lines.index("````", start)]
+
+
+def test_statements_are_removed_and_added() -> None:
+    lines = summary(
+        Shown("policy of bucket b", ("a",), policy("Theirs", "Old"), policy("Theirs", "New"))
+    )
+    assert "## `a`" in lines
+    assert "`policy of bucket b`:" in lines
+    changed = [line for line in block(lines) if line[0] in "+-"]
+    assert changed == [
+        '-  "Action": "s3:Old",',
+        '+  "Action": "s3:New",',
+        '-  "Sid": "Old"',
+        '+  "Sid": "New"',
+    ]
+    assert "Theirs" not in "".join(lines)
+
+
+def test_clouds_in_sync_are_counted_and_those_that_failed_are_named() -> None:
+    lines = summary(one="in_sync", two="in_sync", three="failed")
+    assert lines[2] == f"Made at {TODAY}. Clouds: 1 failed, 2 in sync."
+    assert "- `three`: `Denied.`" in lines
+    assert "`one`" not in "".join(lines)
+
+
+def test_what_clouds_share_is_displayed_once() -> None:
+    lines = summary(Shown("policy of bucket b", ("b", "a"), None, policy("New")))
+    assert lines.count("## Shared by 2 clouds") == 1
+    assert "`a`, `b`" in lines
+    assert block(lines)[0] == "+{"
+
+
+def test_values_of_a_compute_config_are_not_displayed_unless_they_are_arns() -> None:
+    """A flag of a config may be a secret."""
+    arn = "arn:aws:iam::123456789012:instance-profile/a"
+    before = {"compute_config": {"flags": {"token": "before"}, "same": 1}}
+    after = {"compute_config": {"flags": {"token": "after"}, "same": 1, "Arn": arn}}
+    lines = summary(Shown("compute config c", ("a",), before, after, hides_values=True))
+    assert block(lines) == [
+        "- compute_config.flags.token: (not displayed)",
+        "+ compute_config.flags.token: (not displayed)",
+        f'+ compute_config.Arn: "{arn}"',
+    ]
+
+
+HOSTILE = st.text() | st.sampled_from(
+    [
+        "````",
+        "\n````\n# Approved",
+        "`</code><img src=x>",
+        "@everyone",
+        "\r\n## a",
+        "\u202e",
+        "x" * 9000,
+    ]
+)
+
+
+@given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+def test_what_others_named_is_text(name: str, document: str, sid: str, value: str) -> None:
+    """Each line that is not ours is in a code span, or in a code block that it cannot end."""
+    change = Shown(document, (name,), policy(), policy(sid))
+    hidden = Shown("config", (name,), {"before": {}}, {"after": {sid: value}}, hides_values=True)
+    outcomes = {name: {"state": "failed", "msg": value}}
+    text = summary_of(outcomes, [change, hidden], TODAY)
+    assert text.startswith(HEAD)
+    is_code = False
+    for line in text.split("\n"):
+        assert not {unicodedata.category(char) for char in line} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        if line.startswith("````"):
+            is_code = not is_code
+            assert line == ("````diff" if is_code else "````")
+        elif is_code:
+            assert line[0] in " +-"
+            assert line.isascii()
+        else:
+            assert line.count("`") in (0, 2, 4)
+            outside = "".join(line.split("`")[::2])
+            assert outside in {
+                "",
+                "## ",
+                ":",
+                "- : ",
+                HEAD.strip(),
+                "## Failed: not part of the plan",
+            } or outside.startswith("Made at")
+    assert not is_code
