@@ -34,6 +34,7 @@ def test_these_pages_are_recorded() -> None:
         "audit",
         "first_cloud",
         "fleet",
+        "plan",
         "rollback",
         "troubleshooting",
         "way_cloud_role",

@@ -316,7 +316,7 @@ class Binding:
         found = {
             None: "it does not have this cloud",
             "failed": "this cloud failed when it was made",
-            WOULD_CHANGE: f"it has no change of the {document}",
+            WOULD_CHANGE: "it has none of this document for this cloud",
         }.get(state, f"when it was made, this cloud was {str(state).replace('_', ' ')}")
         return _refused(
             f"The {document} needs a change that the plan does not show: {found}.",
