@@ -399,7 +399,9 @@ class Verdicts(t.NamedTuple):
 
 @pytest.fixture(scope="module")
 def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
-    """A cloud that the role converges has its own tasks, as one of any other playbook."""
+    """A cloud that the role converges has its own tasks, as one of any other playbook. The engine's runs
+    are bound to the plan of its check mode, which changes nothing about them.
+    """
     clouds = list(DRIFTED.values())
     fresh(running_sandbox, clouds)
     for name, drift in DRIFTS.items():
@@ -408,7 +410,9 @@ def verdicts(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory)
     own = {name: drift.variables for name, drift in DRIFTS.items()}
     inventory = inventory_of(tmp_path_factory.mktemp("verdicts"), running_sandbox, clouds, own)
     limit = ("--limit", ",".join(["all", *(f"!{name}" for name in sorted(WAITING))]))
-    options = [("--check",), ("--check", "-e", "fleet_engine=false", "--forks", "8"), limit, limit]
+    plan = ("-e", "onboard_plan_file=plan.json")
+    by_role = ("--check", "-e", "fleet_engine=false", "--forks", "8")
+    options = [(*plan, "--check"), by_role, (*plan, *limit), (*plan, *limit)]
     return Verdicts(*(run_playbook(running_sandbox, "onboard", inventory, *one) for one in options))
 
 
