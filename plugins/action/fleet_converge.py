@@ -36,7 +36,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds im
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import PlanInUse
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import (
+    OPTION as PLAN_OPTION,
+    PlanInUse,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
@@ -84,8 +87,7 @@ class ActionModule(FleetAction):
         """Do one step, and record the outcomes so far."""
         gc.freeze()
         folder = RunFolder(arguments["run"])
-        if arguments["plan_file"]:  # relative to where Ansible runs, not to the playbook
-            arguments["plan_file"] = os.path.abspath(os.path.expanduser(arguments["plan_file"]))
+        arguments["plan_file"] = self._plan_path(arguments)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
             counts, run = self._step(folder, arguments)
@@ -108,6 +110,19 @@ class ActionModule(FleetAction):
             "check_mode": run.options.check_mode,
             "warnings": warnings,
         }
+
+    def _plan_path(self, arguments: Json) -> str | None:
+        """The path of the plan file, if it is set: relative to where Ansible runs, not to the playbook.
+        An empty one, or null, is an error: a run that was to be bound would be bound to nothing.
+        """
+        if "plan_file" not in self._task.args:
+            return None
+        path = arguments["plan_file"] or ""
+        if not path.strip():
+            raise InputError(
+                f"{PLAN_OPTION} is empty.", "Set it to the path of a file, or omit it."
+            )
+        return os.path.abspath(os.path.expanduser(path))
 
     def _step(self, folder: RunFolder, arguments: Json) -> tuple[Json, Run]:
         run = _runs.get(arguments["run"])
@@ -153,9 +168,7 @@ class ActionModule(FleetAction):
 
 
 def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse | None:
-    """The plan file of the run, if it has one. An empty path is no plan file either, and an error: the
-    run would be bound to nothing.
-    """
+    """The plan file of the run, if it has one."""
     path = arguments["plan_file"]
     if path is None:
         return None
@@ -163,7 +176,7 @@ def _plan_in_use(arguments: Json, clouds: Clouds, check_mode: bool) -> PlanInUse
         raise InputError("plan_file is for state present.", "Omit it.")
     if not arguments["engine"]:
         raise InputError(
-            "plan_file (onboard_plan_file in playbooks) is set, and engine (fleet_engine in playbooks) is "
+            f"{PLAN_OPTION} is set, and engine (fleet_engine in playbooks) is "
             "false. Only the engine compares its writes with a plan.",
             "Omit one of them.",
         )

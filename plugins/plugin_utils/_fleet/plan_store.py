@@ -52,12 +52,10 @@ _REMEDY = "Set it to the path of a file that does not exist, or of a plan file t
 
 
 class PlanStore:
-    """A plan file and its summary, signed with the key of the clouds' backups."""
+    """A plan file, by its absolute path, and its summary, signed with the key of the clouds' backups."""
 
     def __init__(self, path: str, clouds: t.Collection[Cloud]) -> None:
-        if not path.strip():
-            raise InputError(f"{OPTION} is empty.", "Set it to the path of a file, or omit it.")
-        self.path = os.path.abspath(os.path.expanduser(path))
+        self.path = path
         root, extension = os.path.splitext(self.path)
         self.summary_path = f"{root}.md" if extension == ".json" else f"{self.path}.md"
         self._given_key = _given_key(clouds)
@@ -74,7 +72,7 @@ class PlanStore:
             earlier = _read(self.path, missing_ok=True)
             summary = _read(self.summary_path, missing_ok=True)
         except (OSError, ValueError) as error:
-            raise _unusable(error, "be written") from error
+            raise _unusable(self.path, error, "be written") from error
         if earlier is not None and not _is_plan_file(earlier):
             raise InputError(f"{OPTION} is {self.path}, which is another file.", _REMEDY)
         if summary is not None and not summary.startswith(HEAD):
@@ -105,7 +103,7 @@ class PlanStore:
                 self.path, _json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True
             )
         except (OSError, ValueError) as error:
-            raise _unusable(error, "be written") from error
+            raise _unusable(self.path, error, "be written") from error
 
     def read(self) -> plan_file.Binding:
         """The plan. Raises InputError for a file that is not one, as it was made with the key."""
@@ -113,7 +111,7 @@ class PlanStore:
             text = _read(self.path)
             summary = _read(self.summary_path, missing_ok=True)
         except (OSError, ValueError) as error:
-            raise _unusable(error, "be read") from error
+            raise _unusable(self.path, error, "be read") from error
         key = known_key(self._given_key)
         if key is None:
             raise InputError(
@@ -217,12 +215,12 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unusable(error: Exception, what: str) -> InputError:
+def _unusable(path: str, error: Exception, what: str) -> InputError:
     why = getattr(error, "strerror", None) or error
     if isinstance(error, UnicodeDecodeError):
         why = "it is not UTF-8"
     return InputError(
-        f"{OPTION} cannot {what}: {why}.",
+        f"{OPTION} {path} (or its summary) cannot {what}: {why}.",
         "Correct that, or set it to another path. --check writes the file, and the same command without "
         "--check applies it.",
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_trust,
@@ -70,3 +72,22 @@ def test_plan_review_and_apply(running_sandbox: Sandbox, tmp_path: Path) -> None
     assert refused.exit_status == 2
     assert refused.operations == {}
     assert "onboard_plan_file in playbooks) was edited" in refused.output
+
+
+UNBOUND = {
+    "an empty variable of a pipeline": (("-e", "onboard_plan_file="), "is empty"),
+    "tasks of the role": ((*PLAN, "-e", "fleet_engine=false"), "Only the engine compares"),
+}
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_no_run_with_a_plan_file_is_bound_to_nothing(
+    name: str, running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    arguments, message = UNBOUND[name]
+    clouds = [in_sync("one", trust="lambda_only")]
+    fresh(running_sandbox, clouds)
+    inventory = inventory_of(tmp_path, running_sandbox, clouds)
+    run = run_playbook(running_sandbox, "onboard", inventory, *arguments)
+    assert (run.exit_status, run.operations) == (2, {})
+    assert message in run.output

@@ -1158,8 +1158,6 @@ def test_clouds_that_a_rollout_did_not_reach_are_not_counted_as_in_sync(
     """The first batch has the broken cloud in it, and the rollout stops."""
     options = (
         "-e",
-        "fleet_plan=always",
-        "-e",
         "onboard_serial=7",
         "-e",
         "onboard_max_fail_percentage=1",

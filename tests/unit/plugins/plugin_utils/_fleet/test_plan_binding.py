@@ -250,6 +250,45 @@ def test_a_plan_for_a_canary_is_for_no_other_cloud(tmp_path: Path) -> None:
     assert fleet.world.documents["bucket data"] == ["a"]
 
 
+def test_an_edit_between_plan_and_write_is_refused_without_a_backup(tmp_path: Path) -> None:
+    """What is read just before the write is compared again, before anything is kept of it."""
+    fleet = Fleet(tmp_path, {"a": "a", "b": "b"}, trust__a=["theirs"])
+    fleet.plan()
+    fleet.world.calls.clear()
+
+    def edit(step: str, name: str) -> None:
+        if (step, name) == ("load", "trust a") and fleet.world.names("load").count(name) == 2:
+            fleet.world.documents[name] = ["theirs", "new"]
+
+    fleet.world.meanwhile = edit
+    run = fleet.apply()
+    assert states_of(run) == {"a": "failed", "b": "changed"}
+    assert reasons_of(run) == {"a": "before_differs"}
+    assert "bucket a" not in fleet.world.names("write")
+    backups = [path.name for path in (tmp_path / "backups").iterdir()]
+    assert len(backups) == 2
+    assert not any("trust-a" in name for name in backups)
+
+
+def test_what_another_writer_overwrote_is_restored_only_as_planned(tmp_path: Path) -> None:
+    """The first cloud's document is as it was before again: that is written again. The second one's has
+    more in it now, and stays.
+    """
+    fleet = Fleet(tmp_path, {"a": "a", "b": "b"})
+    fleet.plan(stages=["bucket"])
+    after = {"bucket a": [], "bucket b": ["new"]}
+
+    def overwrite(step: str, name: str) -> None:
+        if step == "written" and name in after:
+            fleet.world.documents[name] = after.pop(name)
+
+    fleet.world.meanwhile = overwrite
+    run = fleet.apply(RunOptions(), stages=["bucket"])
+    assert states_of(run) == {"a": "changed", "b": "failed"}
+    assert reasons_of(run) == {"b": "before_differs"}
+    assert fleet.world.documents == {"bucket a": ["a"], "bucket b": ["new"]}
+
+
 # --- the laws -------------------------------------------------------------------------------------
 
 NAMES = ["a", "b", "c", "d"]

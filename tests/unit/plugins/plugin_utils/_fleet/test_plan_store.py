@@ -129,12 +129,6 @@ def test_the_summary_need_not_be_there(tmp_path: Path) -> None:
     store(tmp_path / "plan.json").read()
 
 
-def test_an_empty_path_is_not_no_plan() -> None:
-    """As of a pipeline's variable that is not set."""
-    with pytest.raises(InputError, match="is empty"):
-        store("")
-
-
 def test_without_the_key_nothing_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
