@@ -28,8 +28,19 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folde
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
     UNCOVERED_GROUP,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
+    clouds_without_place,
+    is_asff_file,
+    to_asff,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.findings import (
+    identify,
+    identity,
+    with_fingerprints,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.junit import to_junit
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     FAIL_ON,
     failed_clouds,
@@ -39,22 +50,43 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     parse_report,
     to_json,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.ocsf import to_ocsf
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.sarif import to_sarif
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
+Json = dict[str, t.Any]
+
+
+def _to_json(report: Json) -> t.Iterator[str]:
+    """The whole report, with the fingerprints that the other formats have."""
+    return to_json(with_fingerprints(report))
+
+
+_FORMATS: dict[str, t.Callable[[Json], t.Iterator[str]]] = {
+    "json": _to_json,
+    "csv": to_csv,
+    "html": to_html,
+    "sarif": to_sarif,
+    "ocsf": to_ocsf,
+    "junit": to_junit,
+}
+_ASFF = "asff"  # a folder, since Security Hub takes its findings in many parts
+_EXTENSIONS = {"ocsf": "ocsf.ndjson", "junit": "junit.xml"}
 _RULES = {
     "argument_spec": {
         "results": {"type": "str", "default": "cloud_iam_info_result"},
         "run": {"type": "str"},
         "hosts": {"type": "list", "elements": "str"},
         "report_dir": {"type": "path", "required": True},
+        "formats": {
+            "type": "list",
+            "elements": "str",
+            "choices": [*_FORMATS, _ASFF],
+            "default": ["json", "csv", "html"],
+        },
         "previous_report": {"type": "path"},
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
     }
-}
-_FORMATS: dict[str, t.Callable[[dict[str, t.Any]], t.Iterator[str]]] = {
-    "json": to_json,
-    "csv": to_csv,
-    "html": to_html,
 }
 _COLLECTION = Path(__file__).parents[2]
 # Facts that the inventory may have as well, and the variables that hold them.
@@ -63,8 +95,8 @@ _FACT_VARIABLES = {
     "cloud_id": "cloud_iam_cloud_id",
     "region": "cloud_iam_region",
 }
-
-Json = dict[str, t.Any]
+_CLOUD_ID_VARIABLES = ("cloud_iam_cloud_id", "anyscale_cloud_id")
+_RESOURCE_ID_VARIABLES = ("anyscale_resource_id",)
 
 
 class ActionModule(FleetAction):
@@ -82,13 +114,18 @@ class ActionModule(FleetAction):
         report = make_report(
             results, now, _collection_version(), previous, _not_permitted(names, hostvars)
         )
+        report = identify(report, {name: _identity(name, hostvars[name]) for name in names})
         folder = os.path.abspath(arguments["report_dir"])
-        paths = {kind: os.path.join(folder, f"report.{kind}") for kind in _FORMATS}
+        paths = {
+            kind: os.path.join(folder, f"report.{_EXTENSIONS.get(kind, kind)}")
+            for kind in dict.fromkeys(arguments["formats"])
+        }
         failed = failed_clouds(report, arguments["fail_on"])
         if arguments["run"]:
             _record_outcomes(RunFolder(arguments["run"]), report, failed)
         if not self._task.check_mode:
-            _write_all({path: _FORMATS[kind](report) for kind, path in paths.items()}, folder)
+            _write_all(report, paths, folder)
+        warnings += _unplaced_warning(report) if _ASFF in paths else []
         missing = missing_clouds(report, previous) if previous else []
         if missing:
             warnings.append(
@@ -156,6 +193,17 @@ def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
     return result if result.get("cloud") else {**result, "cloud": _inventory_facts(known) or None}
 
 
+def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:
+    """What the fingerprints of a host's findings are made from: of the inventory alone, so that it is
+    the same whether the cloud could be audited or not.
+    """
+    cloud_id, resource_id = (
+        next(filter(None, (host_variable(known, variable) for variable in variables)), None)
+        for variables in (_CLOUD_ID_VARIABLES, _RESOURCE_ID_VARIABLES)
+    )
+    return identity(name, cloud_id and str(cloud_id), resource_id and str(resource_id))
+
+
 def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
     facts = {fact: host_variable(known, variable) for fact, variable in _FACT_VARIABLES.items()}
     return {fact: str(value) for fact, value in facts.items() if value}
@@ -192,22 +240,54 @@ def _collection_version() -> str:
     return str(yaml_load((_COLLECTION / "galaxy.yml").read_text(encoding="utf-8"))["version"])
 
 
-def _write_all(contents: t.Mapping[str, t.Iterable[str]], folder: str) -> None:
+def _write_all(report: Json, paths: t.Mapping[str, str], folder: str) -> None:
     """Write files that the umask lets others read, each atomically, so that a concurrent reader gets
     either the old or the new one.
     """
     try:
         os.makedirs(folder, exist_ok=True)
-        for path, parts in contents.items():
-            # JSON strings may hold lone surrogates, which UTF-8 cannot encode. They must not
-            # prevent the rest from being written.
-            encodable = (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
-            atomic_write(path, encodable, for_users=True)
+        for kind, path in paths.items():
+            if kind == _ASFF:
+                _write_asff(report, path)
+            else:
+                _write(path, _FORMATS[kind](report))
     except OSError as error:
         raise AnsibleError(
             f"The report cannot be written to {folder!r}: {error.strerror}. Choose another "
             "directory (playbook variable audit_report_dir, option report_dir)."
         ) from error
+
+
+def _write_asff(report: Json, folder: str) -> None:
+    """Write the files for Security Hub, and delete those of an earlier audit that had more."""
+    os.makedirs(folder, exist_ok=True)
+    written = set()
+    for name, parts in to_asff(report):
+        _write(os.path.join(folder, name), parts)
+        written.add(name)
+    for name in filter(is_asff_file, os.listdir(folder)):
+        if name not in written:
+            os.unlink(os.path.join(folder, name))
+
+
+def _write(path: str, parts: t.Iterable[str]) -> None:
+    # JSON strings may hold lone surrogates, which UTF-8 cannot encode. They must not prevent the rest
+    # from being written.
+    encodable = (part.encode("utf-8", "backslashreplace").decode("utf-8") for part in parts)
+    atomic_write(path, encodable, for_users=True)
+
+
+def _unplaced_warning(report: Json) -> list[str]:
+    unplaced = clouds_without_place(report)
+    return (
+        [
+            f"{len(unplaced)} clouds are not in the findings for Security Hub, because their account "
+            f"or region is not known: {summarize_names(unplaced)}. Set cloud_iam_account_id and "
+            "cloud_iam_region."
+        ]
+        if unplaced
+        else []
+    )
 
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:

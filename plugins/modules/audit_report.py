@@ -9,11 +9,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: audit_report
-short_description: Write the report of a fleet audit as HTML, JSON and CSV
+short_description: Write the report of a fleet audit, and its findings for other tools
 version_added: 0.2.0
 description:
   - Collects the result of M(rayfleet.anyscale.fleet_audit) or of M(rayfleet.anyscale.cloud_iam_info)
-    of each host of the play, and writes one report in three formats.
+    of each host of the play, and writes one report in the formats that O(formats) lists.
   - A host without a result, or whose task failed, is in the report with the state V(error) and its
     message. The state of any other cloud is that of its worst check. Clouds in the group
     C(anyscale_uncovered), which the inventory plugin makes of those that the fleet file neither
@@ -47,6 +47,23 @@ options:
       - The files of an earlier report in it are replaced.
     type: path
     required: true
+  formats:
+    description:
+      - The formats of the report. Files of other formats that are in O(report_dir) are left as they
+        are.
+      - V(json), V(csv) and V(html) are for people and programs of your own. V(json) is also what
+        O(previous_report) of the next audit reads.
+      - V(sarif) (SARIF 2.1.0), V(ocsf) (compliance findings of OCSF 1.5.0, one a line), V(junit)
+        (JUnit XML) and V(asff) (AWS Security Finding Format) are for other tools.
+      - A finding has the same fingerprint in all formats and in all audits. It is made from the ID of
+        the cloud, that of its resource or else the name of the host, the ID of the check, and the
+        further role, if the finding is for one. For a host without C(cloud_iam_cloud_id), the name
+        stands for the ID.
+    type: list
+    elements: str
+    choices: [json, csv, html, sarif, ocsf, junit, asff]
+    default: [json, csv, html]
+    version_added: 1.0.0
   previous_report:
     description:
       - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting,
@@ -119,14 +136,15 @@ EXAMPLES = r"""
 RETURN = r"""
 paths:
   description:
-    - The absolute paths of the files, by format. In check mode, of those that would have been
-      written.
+    - The absolute paths of the files, by format, for the formats that O(formats) lists. In check
+      mode, of those that would have been written.
   returned: always
   type: dict
   sample:
     json: /home/me/reports/report.json
     csv: /home/me/reports/report.csv
     html: /home/me/reports/report.html
+    sarif: /home/me/reports/report.sarif
   contains:
     json:
       description:
@@ -136,16 +154,37 @@ paths:
           the earlier report, or C(null)), C(totals) (as in RV(counts)) and C(clouds), a list.
         - Each cloud has C(name) (the host), C(state), C(cloud) (the facts, or C(null)), C(error) (a
           message, or C(null)) and C(checks). Each check has C(id), C(title), C(status), C(reason),
-          C(evidence), C(remedy) and C(change).
-      returned: always
+          C(evidence), C(remedy), C(change) and C(fingerprint).
+      returned: if O(formats) has V(json)
       type: str
     csv:
-      description: One row per check, with the column names of Prowler, separated by semicolons.
-      returned: always
+      description: One row per finding, with the column names of Prowler, separated by semicolons.
+      returned: if O(formats) has V(csv)
       type: str
     html:
       description: The report as a page for a browser.
-      returned: always
+      returned: if O(formats) has V(html)
+      type: str
+    sarif:
+      description: Checks that failed, warned or are unknown, and clouds that could not be audited, as
+        a log of SARIF 2.1.0.
+      returned: if O(formats) has V(sarif)
+      type: str
+    ocsf:
+      description: All checks as compliance findings of OCSF (class 2003), one JSON object a line.
+      returned: if O(formats) has V(ocsf)
+      type: str
+    junit:
+      description: All checks as JUnit XML, with a suite for each cloud.
+      returned: if O(formats) has V(junit)
+      type: str
+    asff:
+      description:
+        - A directory with all checks in the AWS Security Finding Format. Each file has at most 100
+          findings of one account in one region, and is called
+          C(<account>.<region>.<number>.json). Such files of an earlier audit are deleted.
+        - Clouds whose account or region is not known are not in it, and cause a warning.
+      returned: if O(formats) has V(asff)
       type: str
 counts:
   description: Numbers of clouds, checks and findings.

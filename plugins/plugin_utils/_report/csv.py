@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit's report as CSV: a row for each check, and for each launch or instance that runs with
+"""The audit's report as CSV: a row for each finding, and for each launch or instance that runs with
 another role. The columns have Prowler's names, where it has them.
 
 This plugin util is private to the collection. Pure. As in the reports of Prowler
@@ -17,6 +17,14 @@ import re
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.findings import (
+    AUDIT,
+    ERROR,
+    SEVERITIES,
+    Finding,
+    findings_of,
+    fingerprint,
+)
 
 # Prowler's columns in its order, without those that an audit has no values for. The last three are
 # additions.
@@ -44,7 +52,6 @@ COLUMNS = (
 )
 DELIMITER = ";"
 
-_SEVERITIES = {"error": "high", "fail": "high", "unknown": "medium", "warn": "medium"}
 # A spreadsheet evaluates a cell that begins with one of these as a formula. Some keyboards produce
 # the full-width ones.
 _FORMULA_STARTS = "=+\\-@＝＋－＠"  # noqa: RUF001
@@ -74,7 +81,6 @@ def to_csv(report: Json) -> t.Iterator[str]:
             row = {
                 "TIMESTAMP": report["generated_at"],
                 "PROVIDER": "aws",
-                **_about_cloud(cloud),
                 **about,
             }
             writer.writerow({column: _escape_formula(value) for column, value in row.items()})
@@ -82,24 +88,33 @@ def to_csv(report: Json) -> t.Iterator[str]:
 
 
 def _rows(cloud: Json) -> t.Iterator[dict[str, t.Any]]:
-    """A row for each check, and for each thing that its evidence lists as running."""
-    for check in [*([_not_audited(cloud)] if cloud["error"] else []), *cloud["checks"]]:
-        about = _about_check(cloud, check)
+    """A row for each finding, and for each thing that the evidence of its check lists as running."""
+    running = {
+        check["id"]: [
+            one
+            for key in ("launches", "instances")
+            for one in (check.get("evidence") or {}).get(key, ())
+        ]
+        for check in cloud["checks"]
+    }
+    for found in findings_of(cloud):
+        if found.check_id == AUDIT and found.status != ERROR:
+            continue
+        about = _about(found)
         yield about
-        evidence = check.get("evidence") or {}
-        for one in (*evidence.get("launches", ()), *evidence.get("instances", ())):
-            yield {**about, **_about_running(about["FINDING_UID"], one)}
+        for one in () if found.subject else running.get(found.check_id, ()):
+            yield {**about, **_about_running(cloud, found.check_id, one)}
 
 
-def _about_running(finding: str, one: Json) -> dict[str, t.Any]:
+def _about_running(cloud: Json, check_id: str, one: Json) -> dict[str, t.Any]:
     """What differs for a launch or an instance from the check's row."""
     status = "unknown" if one["verdict"] == "cannot_tell" else "fail"
     is_instance = one["kind"] == "instance"
     return {
-        "FINDING_UID": f"{finding}-{one['id']}",
+        "FINDING_UID": fingerprint(cloud, check_id, one["id"]),
         "STATUS": status.upper(),
         "STATUS_EXTENDED": one["reason"],
-        "SEVERITY": _SEVERITIES[status],
+        "SEVERITY": SEVERITIES[status],
         "SERVICE_NAME": "ec2" if is_instance else "anyscale",
         "RESOURCE_TYPE": "AwsEc2Instance" if is_instance else f"Anyscale{one['kind'].title()}",
         "RESOURCE_UID": one["id"],
@@ -108,63 +123,27 @@ def _about_running(finding: str, one: Json) -> dict[str, t.Any]:
     }
 
 
-def _not_audited(cloud: Json) -> Json:
+def _about(found: Finding) -> dict[str, t.Any]:
+    accepted = f" {found.suppressed}" if found.suppressed else ""
     return {
-        "id": "audit",
-        "title": "The cloud could not be audited",
-        "status": "error",
-        "reason": cloud["error"],
-    }
-
-
-def _about_cloud(cloud: Json) -> dict[str, t.Any]:
-    facts = cloud["cloud"] or {}
-    return {
-        "ACCOUNT_UID": facts.get("account_id"),
-        "REGION": facts.get("region"),
-        "CLOUD_ID": facts.get("cloud_id"),
-        "CLOUD_NAME": cloud["name"],
-    }
-
-
-def _about_check(cloud: Json, check: Json) -> dict[str, t.Any]:
-    return {
-        # Prowler's pattern. It is the same in every audit, so that findings can be tracked.
-        "FINDING_UID": f"rayfleet-anyscale-{check['id']}-{cloud['name']}",
-        "CHECK_ID": check["id"],
-        "CHECK_TITLE": check["title"],
-        "STATUS": check["status"].upper(),
-        "STATUS_EXTENDED": _with_acknowledgement(check),
-        "MUTED": str(bool(check.get("acknowledged"))),
-        "SEVERITY": _SEVERITIES.get(check["status"], "informational"),
-        "REMEDIATION_RECOMMENDATION_TEXT": check.get("remedy"),
-        "CHANGE": check.get("change"),
-        **_resource(cloud["cloud"] or {}, check["id"]),
-    }
-
-
-def _with_acknowledgement(check: Json) -> str:
-    """The reason of a check, and why its finding is accepted."""
-    found = check.get("acknowledged")
-    accepted = f" Acknowledged until {found['until']}: {found['reason']}" if found else ""
-    return f"{check['reason']}{accepted}"
-
-
-def _resource(facts: Json, check_id: str) -> dict[str, t.Any]:
-    """The resource of a finding: the bucket, else the role of the clusters."""
-    role_arn = (facts.get("role") or {}).get("arn") or facts.get("default_role_arn") or ""
-    partition = role_arn.split(":")[1] if role_arn.startswith("arn:") else "aws"
-    if check_id.startswith("bucket_"):
-        name = (facts.get("bucket") or {}).get("name") or ""
-        service, kind, uid = "s3", "AwsS3Bucket", f"arn:{partition}:s3:::{name}" if name else ""
-    else:
-        service, kind, name, uid = "iam", "AwsIamRole", role_arn.rpartition("/")[2], role_arn
-    return {
-        "SERVICE_NAME": service,
-        "RESOURCE_TYPE": kind,
-        "RESOURCE_UID": uid,
-        "RESOURCE_NAME": name,
-        "PARTITION": partition,
+        "ACCOUNT_UID": found.account_id,
+        "REGION": found.region,
+        "CLOUD_ID": found.cloud_id,
+        "CLOUD_NAME": found.cloud_name,
+        "FINDING_UID": found.fingerprint,
+        "CHECK_ID": found.check_id,
+        "CHECK_TITLE": found.title,
+        "STATUS": found.status.upper(),
+        "STATUS_EXTENDED": f"{found.reason}{accepted}",
+        "MUTED": str(bool(found.suppressed)),
+        "SEVERITY": found.severity,
+        "REMEDIATION_RECOMMENDATION_TEXT": found.remedy,
+        "CHANGE": found.change,
+        "SERVICE_NAME": found.resource.service,
+        "RESOURCE_TYPE": found.resource.kind,
+        "RESOURCE_UID": found.resource.uid,
+        "RESOURCE_NAME": found.resource.name,
+        "PARTITION": found.resource.partition,
     }
 
 

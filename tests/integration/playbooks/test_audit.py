@@ -20,6 +20,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.findings import (
+    fingerprint,
+    identity,
+)
 from ansible_collections.rayfleet.anyscale.tests.integration.playbooks.test_run_settings import (
     SETTINGS,
 )
@@ -191,6 +195,31 @@ def test_all_formats_contain_the_same(audit: Audit) -> None:
         ("search-new", "audit", "ERROR"),
     ]
     assert BROKEN["msg"] in (folder / "report.html").read_text()
+
+
+def test_findings_are_written_for_other_tools(audit: Audit, tmp_path: Path) -> None:
+    """Only in the formats that are asked for. Of an earlier audit, no batch for Security Hub is left
+    that would be imported again.
+    """
+    hub = tmp_path / "out/report.asff"
+    hub.mkdir(parents=True)
+    for name in ("222222222222.us-west-2.0002.json", "notes.txt"):
+        (hub / name).touch()
+    audited = audit(FLEET, formats="sarif,ocsf,junit,asff")
+    names = {"sarif": "sarif", "ocsf": "ocsf.ndjson", "junit": "junit.xml", "asff": "asff"}
+    paths = {kind: str(tmp_path / f"out/report.{name}") for kind, name in names.items()}
+    assert audited.returned["paths"] == paths
+    assert {str(path) for path in (tmp_path / "out").iterdir()} == {*paths.values()}
+    assert {path.name for path in hub.iterdir()} == {
+        "222222222222.us-west-2.0001.json",
+        "notes.txt",
+    }
+    assert "2 clouds are not in the findings for Security Hub" in audited.output
+    [run] = json.loads(Path(paths["sarif"]).read_text())["runs"]
+    uid = identity("search-dev", None, None)
+    assert run["results"][0]["fingerprints"] == {
+        "rayfleetAnyscale/v1": fingerprint({"uid": uid}, "trust_ec2")
+    }
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_a_row_contains_all_about_a_check() -> None:
     assert row == {
         "TIMESTAMP": NOW,
         "ACCOUNT_UID": "222222222222",
-        "FINDING_UID": "rayfleet-anyscale-trust_ec2-vision",
+        "FINDING_UID": "265cd83af6b522c64de05263f84d241d",
         "PROVIDER": "aws",
         "CHECK_ID": "trust_ec2",
         "CHECK_TITLE": "EC2 cannot assume the role, or only under a condition",
