@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -20,10 +21,17 @@ from pathlib import Path
 
 import yaml
 
+from ansible_collections.rayfleet.anyscale.tools.bill_of_materials import bill_of_materials
 from ansible_collections.rayfleet.anyscale.tools.environment import CACHE, ROOT
+from ansible_collections.rayfleet.anyscale.tools.tarball import (
+    FILES,
+    MANIFEST,
+    make_reproducible,
+    read_member,
+)
 
-MADE_BY_THE_BUILD = {"MANIFEST.json", "FILES.json"}
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+MADE_BY_THE_BUILD = {MANIFEST, FILES}
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(?:-rc\.(\d+))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +69,9 @@ def problems(state: State) -> list[str]:
     if state.uncommitted:
         found.append(f"not committed: {', '.join(line[3:] for line in state.uncommitted[:10])}")
     if not _VERSION.fullmatch(state.version):
-        found.append(f"galaxy.yml has the version {state.version}, which is not of the form 1.2.3")
+        found.append(
+            f"galaxy.yml has the version {state.version}, which is not of the form 1.2.3 or 1.2.3-rc.1"
+        )
     newest = max(state.released, key=_order, default="none")
     if newest != state.version:
         found.append(
@@ -78,9 +88,12 @@ def problems(state: State) -> list[str]:
 
 
 def _order(version: str) -> tuple[int, ...]:
-    """Versions as numbers, since 0.10.0 comes after 0.9.0."""
+    """Versions as numbers, since 0.10.0 comes after 0.9.0. Candidates come before their release."""
     found = _VERSION.match(version)
-    return tuple(map(int, found.groups())) if found else ()
+    if not found:
+        return ()
+    *numbers, candidate = found.groups()
+    return (*map(int, numbers), int(candidate is None), int(candidate or 0))
 
 
 def uncommitted_files(tarball: Path, committed: list[str]) -> list[str]:
@@ -90,29 +103,47 @@ def uncommitted_files(tarball: Path, committed: list[str]) -> list[str]:
     return sorted(files - {*committed} - MADE_BY_THE_BUILD)
 
 
-def build_tarball(folder: Path) -> Path:
-    """Build the collection's tarball in a folder that holds no other."""
+def commit_time(root: Path = ROOT) -> int:
+    """The time of the commit, which all files of a release have, in seconds since 1970. The variable
+    SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/) replaces it.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    return int(given or _git(root, "log", "-1", "--format=%ct")[0])
+
+
+def build_tarball(folder: Path, epoch: int, source: Path = ROOT) -> Path:
+    """Build the collection's tarball in a folder that holds no other: the same for the same files."""
     command = ("ansible-galaxy", "collection", "build", "--force", "--output-path", str(folder))
-    subprocess.run(command, cwd=ROOT, check=True)
+    subprocess.run(command, cwd=source, check=True)
     [tarball] = folder.glob("*.tar.gz")
+    make_reproducible(tarball, epoch)
     return tarball
 
 
 def build_release(state: State) -> list[str]:
-    """Build the tarball and say what is left to do; returns what is wrong with it."""
+    """Build the tarball and what belongs to it, and say what is left to do; returns what is wrong
+    with it.
+    """
     shutil.rmtree(CACHE / "dist", ignore_errors=True)
-    tarball = build_tarball(CACHE / "dist")
+    epoch = commit_time()
+    tarball = build_tarball(CACHE / "dist", epoch)
     found = uncommitted_files(tarball, _git(ROOT, "ls-files"))
     if found:
         return [f"the tarball holds what is not in the repository: {', '.join(found[:10])}"]
-    path = tarball.relative_to(ROOT)
+    stem = tarball.name.removesuffix(".tar.gz")
+    bill, manifest = tarball.with_name(f"{stem}.cdx.json"), tarball.with_name(MANIFEST)
+    bill.write_text(bill_of_materials(tarball, epoch))
+    manifest.write_bytes(read_member(tarball, MANIFEST))
+    path, bill, manifest = (made.relative_to(ROOT) for made in (tarball, bill, manifest))
     print(
-        f"\n{path} is built.\nsha256: {hashlib.sha256(tarball.read_bytes()).hexdigest()}\n\nLeft "
-        "to do by hand:"
+        f"\n{path} and {bill} are built.\nsha256: "
+        f"{hashlib.sha256(tarball.read_bytes()).hexdigest()}\n\nLeft to do by hand:"
     )
-    print(f"  git tag --annotate --message 'Release {state.version}' {state.version}")
+    print(f"  git tag --sign --message 'Release {state.version}' {state.version}")
     print(f"  git push origin {state.version}")
+    print(f"  gpg --armor --detach-sign --output {path.with_name(stem)}.asc {manifest}")
     print(f"  ansible-galaxy collection publish {path}")
+    print(f"  Attach {path}, {bill} and the signature to the release of {state.version}.")
     return []
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tools.release import build_tarball
+from ansible_collections.rayfleet.anyscale.tools.release import build_tarball, commit_time
 
 
 @pytest.fixture(scope="session")
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection's tarball, freshly built."""
-    return build_tarball(tmp_path_factory.mktemp("dist"))
+    return build_tarball(tmp_path_factory.mktemp("dist"), commit_time())
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,19 @@ def test_a_clone_that_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
+    "released",
+    [
+        pytest.param(["1.0.0-rc.2", "0.9.0", "1.0.0-rc.1"], id="after an earlier candidate"),
+        pytest.param(["1.0.0-rc.10", "1.0.0-rc.9"], id="by its number"),
+        pytest.param(["1.0.0", "1.0.0-rc.2"], id="the release comes after its candidates"),
+    ],
+)
+def test_a_candidate_can_be_released(released: list[str]) -> None:
+    state = dataclasses.replace(READY, version=released[0], released=sorted(released))
+    assert problems(state) == []
+
+
+@pytest.mark.parametrize(
     ("change", "expected"),
     [
         pytest.param(
