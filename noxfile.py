@@ -288,9 +288,10 @@ def docsite(session: nox.Session) -> None:
 
 @nox.session(tags=["all"], **OWN_VENV)
 def package(session: nox.Session) -> None:
-    """The tarball as Galaxy, ansible-builder and its users take it."""
+    """The tarball as Galaxy, ansible-builder and its users take it, and its signature."""
     install(session, "package")
-    run(session, *PYTEST_OF_VENV, "tests/package/test_published.py", never_say=" skipped")
+    tests = [f"tests/package/test_{name}.py" for name in ("published", "signature")]
+    run(session, *PYTEST_OF_VENV, *tests, never_say=" skipped")
 
 
 # --- not in a tag
