@@ -475,6 +475,44 @@ def test_a_cloud_shows_what_is_wrong_first_and_how_to_fix_it(open_report: Open) 
     assert panel.locator("pre.command").inner_text() == command
 
 
+def test_what_is_seen_can_be_linked(open_report: Open) -> None:
+    """The address has the filters and the finding that is open; opened anew it shows the same."""
+    opened = open_report(SMALL, EARLIER)
+    page = opened.page
+    page.fill("#search", "dev & <b>")
+    page.fill("#search", "dev")
+    page.select_option("#check", "trust_ec2")
+    page.click("#states [data-state=fail]")
+    _open_cell(opened, "search-dev", "trust_ec2")
+    link = page.url
+    assert link == (
+        f"{opened.address}#text=dev&check=trust_ec2&states=fail&cloud=search-dev&finding=trust_ec2"
+    )
+    page.keyboard.press("Escape")
+    page.click("#reset")
+    assert page.url == f"{opened.address}#"
+    page.evaluate("(link) => { location.hash = new URL(link).hash; }", link)
+    page.locator("#evidence h3", has_text=FAILING_TITLE).wait_for(timeout=5000)
+    assert opened.names() == ["search-dev"]
+    page.reload()
+    assert page.inner_text("#evidence h3") == FAILING_TITLE
+    assert page.input_value("#search") == "dev"
+    page.keyboard.press("Escape")
+    page.wait_for_function("!location.hash.includes('cloud=')")
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["cloud=nobody&finding=x", "check=nothing&states=__proto__,bad", "account=%E0%A4%A", "&&=&=="],
+)
+def test_a_link_that_is_wrong_shows_the_whole_page(open_report: Open, fragment: str) -> None:
+    opened = open_report(SMALL, EARLIER)
+    opened.page.goto(f"{opened.address}#{fragment}")
+    opened.page.reload()
+    assert opened.names() == WORST_FIRST
+    assert not opened.page.is_visible("#evidence")
+
+
 def test_a_cloud_shows_its_facts_and_what_decides_for_each_node_group(open_report: Open) -> None:
     """Which of the layers it is."""
     name, found = next((name, found) for name, found in fleet(5).items() if "cloud" in found)

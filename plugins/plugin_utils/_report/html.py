@@ -36,6 +36,7 @@ _SCRIPTS = (
     "evidence.js",
     "running.js",
     "paper.js",
+    "address.js",
     "page.js",
 )
 # Characters that could end the element with the data, or begin another one. In JSON they occur only

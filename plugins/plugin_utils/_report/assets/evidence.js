@@ -6,13 +6,18 @@
 
 const OVERVIEW = null;
 
-const evidence = { row: null, tabs: [] };
+const evidence = { row: null, tabs: [], chosen: OVERVIEW };
 
 function startEvidence() {
   const dialog = byId("evidence");
   byId("evidence-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // the backdrop
+  });
+  dialog.addEventListener("close", () => {
+    if (dialog.open) return; // opened again before the event came
+    evidence.row = null;
+    writeAddress();
   });
   byId("evidence-checks").addEventListener("keydown", onTabKey);
 }
@@ -24,7 +29,7 @@ function openEvidence(row, checkId) {
   byId("evidence-facts").textContent = facts.filter(Boolean).join("  ·  ");
   evidence.tabs = [OVERVIEW, ...worstFirst(row.entry.checks).map((check) => check.id)];
   byId("evidence-checks").replaceChildren(...evidence.tabs.map(tab));
-  byId("evidence").showModal();
+  if (!byId("evidence").open) byId("evidence").showModal();
   choose(evidence.tabs.includes(checkId) ? checkId : OVERVIEW);
 }
 
@@ -68,6 +73,8 @@ function choose(id) {
   panel.setAttribute("aria-labelledby", `tab-${id}`);
   panel.replaceChildren(...(id === OVERVIEW ? overview(evidence.row) : details(evidence.row.checks.get(id))));
   panel.scrollTop = 0;
+  evidence.chosen = id;
+  writeAddress();
 }
 
 function onTabKey(event) {

@@ -127,6 +127,7 @@ function update() {
   byId("reset").disabled = !isFiltered;
   byId("nothing").hidden = chosen.length > 0;
   showRows(chosen);
+  writeAddress();
 }
 
 function onPageKey(event) {
@@ -146,4 +147,5 @@ startGrid(openEvidence, sortBy);
 startEvidence();
 startPaper();
 document.addEventListener("keydown", onPageKey);
-update();
+addEventListener("hashchange", readAddress);
+readAddress();
