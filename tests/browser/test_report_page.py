@@ -844,11 +844,29 @@ def test_no_clouds_are_no_error(open_report: Open) -> None:
     assert opened.page.is_visible("#nothing")
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280, 1920])
-def test_the_page_itself_never_scrolls_sideways(open_report: Open, width: int) -> None:
-    """From a phone to a wide screen; the table scrolls in itself."""
-    page = open_report(SMALL, EARLIER, viewport={"width": width, "height": 800}).page
+# Elements that are wider than their place, but scroll or end in an ellipsis on purpose.
+CLIPPED = """() => [...document.querySelectorAll('body *')]
+  .filter((on) => on.checkVisibility() && on.scrollWidth > on.clientWidth + 1 && on.clientWidth > 1)
+  .filter((on) => !['scroll', 'auto'].includes(getComputedStyle(on).overflowX))
+  .filter((on) => getComputedStyle(on).display !== 'inline' && !on.closest('svg, .grid'))
+  .map((on) => on.id || on.className || on.tagName)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 760, 1100, 1400, 1920])
+def test_nothing_is_clipped(open_report: Open, width: int, scheme: str) -> None:
+    """From a phone to a wide screen, in the page and in a cloud; the table alone scrolls, in itself."""
+    page = open_report(
+        fleet(40),
+        fleet(40, drift=1.6),
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+    ).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CLIPPED) == []
+    page.click("#cell-1-0")
+    page.wait_for_timeout(250)
+    assert page.evaluate(CLIPPED) == []
 
 
 PHONE = {"viewport": {"width": 390, "height": 844}}
