@@ -111,7 +111,7 @@ def _write(sandbox: Sandbox, folder: Path, clouds: tuple[Cloud, ...]) -> None:
     """JSON is YAML, which is how the inventories are written."""
     _write_json(folder / "fleet.yml", inventory(sandbox, clouds))
     _write_json(folder / "fleet.anyscale_clouds.yml", _FLEET_PLUGIN)
-    _write_json(folder / "fleet_file.yml", _fleet_file(clouds))
+    (folder / "fleet_file.yml").write_text(fleet_file(clouds))
     program = folder / "bin" / "sandbox"
     program.parent.mkdir()
     source = Path(practice_tool.__file__).read_text(encoding="utf-8")
@@ -134,16 +134,17 @@ def _write_json(path: Path, value: t.Any) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def _fleet_file(clouds: tuple[Cloud, ...]) -> dict[str, t.Any]:
-    """What the API does not know of the fleet: what may be written to, and how."""
+def fleet_file(clouds: tuple[Cloud, ...] = FLEET) -> str:
+    """A fleet file: what the API does not know of the fleet: what may be written to, and how."""
     generated = {
         "accounts": sorted({cloud.account_id for cloud in clouds}),
         "roles": ["{cloud_id}-cluster_node_role"],
         "buckets": ["anyscale-*-data"],
         "unlisted": "include",
     }
-    return {
+    content = {
         "plugin": "rayfleet.anyscale.fleet_file",
         "allow": ALLOW if clouds is FLEET else generated,
         "defaults": DEFAULTS,
     }
+    return json.dumps(content, indent=2) + "\n"
