@@ -31,7 +31,7 @@ _RULES = {
         "require_selection": {"type": "bool", "default": False},
         "limited": {"type": "bool", "default": False},
         "confirm_above": {"type": "int"},
-        "confirmed": {"type": "str"},
+        "confirmed": {"type": "int"},
         "allow_empty_selection": {"type": "bool", "default": False},
     }
 }

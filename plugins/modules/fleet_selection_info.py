@@ -64,7 +64,7 @@ options:
       - How many hosts are expected to be selected. Another number of selected hosts is an error, even
         if O(confirm_above) is not exceeded. It counts only with O(confirm_above).
     version_added: 1.0.0
-    type: str
+    type: int
   allow_empty_selection:
     description:
       - Whether an empty selection is allowed, for example in one slice of many. Otherwise it is an

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
+    load_playbook,
+)
 from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     ANYSCALE_TOKEN,
     BACKUP_KEY,
@@ -23,9 +26,6 @@ from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     RunAwx,
 )
 from ansible_collections.rayfleet.anyscale.tests.awx.stand_in import StandIn
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
-    documented_variables,
-)
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PROJECT = ROOT / "examples/awx_project"
@@ -263,7 +263,7 @@ def test_what_is_asked_and_set_is_what_the_playbook_documents(cycle: Cycle, name
     asked = {question["variable"] for question in cycle.surveys[name]} | set(
         json.loads(cycle.templates[name]["extra_vars"] or "{}")
     )
-    assert asked - {*documented_variables(playbook), "cloud_iam_backup_dir"} == set()
+    assert asked - {*load_playbook(playbook).variables, "cloud_iam_backup_dir"} == set()
 
 
 def test_what_the_workflow_asks_its_jobs_understand(cycle: Cycle) -> None:

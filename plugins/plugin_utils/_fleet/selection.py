@@ -106,16 +106,16 @@ def parse_selection(**answers: t.Sequence[str]) -> Selection:
     )
 
 
-def refuse_unconfirmed(selected: int, confirm_above: int | None, confirmed: str | None) -> None:
+def refuse_unconfirmed(selected: int, confirm_above: int | None, confirmed: int | None) -> None:
     """Raise if so many clouds are selected that their number has to be confirmed, and it is not; or
     if another number is. ``confirm_above``: ``None`` if nothing has to be confirmed.
     """
     if confirm_above is None or (confirmed is None and selected <= confirm_above):
         return
-    if confirmed is not None and confirmed.strip() == str(selected):
+    if confirmed == selected:
         return
     noun = "1 cloud is" if selected == 1 else f"{selected} clouds are"
-    given = f", but offboard_confirm is {confirmed!r}" if confirmed is not None else ""
+    given = f", but offboard_confirm is {confirmed}" if confirmed is not None else ""
     raise InputError(
         f"{noun} selected to be offboarded{given}. Nothing was read or written",
         "Look at what would change with --check (or fleet_mode=check), which needs no number. Then run "

@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
-PAGE = ROOT / "docs/docsite/rst/playbook_variables.rst"
+PAGE = ROOT / "docs/docsite/rst/playbooks.rst"
 GOOD = Cloud("good", VISION_ACCOUNT, role="good-ray", trust="foreign_principal")
 WITHOUT_ROLE = Cloud("without-role", VISION_ACCOUNT, role="misspelled")
 
@@ -74,6 +74,6 @@ def test_an_inventory_that_could_not_be_read(running_sandbox: Sandbox, tmp_path:
 
 def test_the_page_has_these_statuses() -> None:
     """Those of signals are tried where runs are interrupted."""
-    table = PAGE.read_text().partition("Exit statuses")[2].partition("Variables of several")[0]
+    table = PAGE.read_text().partition("Exit statuses")[2]
     documented = {int(number) for number in re.findall(r"^   \* - (\d+)$", table, re.MULTILINE)}
     assert {status for _options, status in ONBOARD.values()} <= documented

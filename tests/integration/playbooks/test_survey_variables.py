@@ -85,7 +85,7 @@ WRONG = {
     "a mode that is none": Wrong(
         ("onboard", "offboard", "rollback"),
         {"fleet_mode": "dry-run", "rollback_run": "1", "offboard_confirm": "12"},
-        "mode must be one of: check, apply, got: dry-run",
+        "fleet_mode is 'dry-run', which is not one of check, apply",
     ),
     "an account that is none": Wrong(ALL, {"fleet_accounts": "1234"}, "fleet_accounts has '1234'"),
     "one of two accounts": Wrong(
@@ -104,27 +104,29 @@ WRONG = {
         ("offboard",), {"offboard_confirm": "10"}, "12 clouds are selected to be offboarded, but"
     ),
     "a canary of more than all": Wrong(
-        ("onboard",), {"onboard_canary_percent": 101}, "canary_percent is 101"
+        ("onboard",), {"onboard_canary_percent": 101}, "onboard_canary_percent is 101"
     ),
     "a canary of less than none": Wrong(
-        ("onboard",), {"onboard_canary_percent": -1}, "canary_percent is -1"
+        ("onboard",), {"onboard_canary_percent": -1}, "onboard_canary_percent is -1"
     ),
     "a canary that is no number": Wrong(
-        ("onboard",), {"onboard_canary_percent": "some"}, "canary_percent"
+        ("onboard",), {"onboard_canary_percent": "some"}, "onboard_canary_percent is "
     ),
     "a part that is none": Wrong(
-        ("onboard",), {"onboard_only": "half"}, "only must be one of: all, canary, got: half"
+        ("onboard",),
+        {"onboard_only": "half"},
+        "onboard_only is 'half', which is not one of all, canary",
     ),
     "the canary of none": Wrong(
         ("onboard",), {"onboard_only": "canary"}, "only is canary, but canary_percent is 0"
     ),
     "a budget that is no number": Wrong(
-        ("onboard",), {"onboard_max_fail_percentage": "few"}, "max_fail_percentage"
+        ("onboard",), {"onboard_max_fail_percentage": "few"}, "onboard_max_fail_percentage is "
     ),
     "a label with a folder in it": Wrong(("audit",), {"audit_label": "../etc"}, "audit_label is "),
     "a label with a line break": Wrong(("audit",), {"audit_label": "nightly\n"}, "audit_label is "),
     "an audit that fails for something else": Wrong(
-        ("audit",), {"audit_fail_on": "always"}, "fail_on"
+        ("audit",), {"audit_fail_on": "always"}, "audit_fail_on is "
     ),
 }
 

@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page on the playbooks' variables documents exactly the variables that the playbooks read."""
+"""The specification of the playbooks' variables has exactly those that the playbooks read, and the
+reference pages have what it says.
+"""
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
 import typing as t
 from pathlib import Path
@@ -16,11 +20,10 @@ import jinja2.nodes
 import pytest
 import yaml
 
-from ansible_collections.rayfleet.anyscale.tests.support.playbook_variables import (
-    ROW,
-    SHARED,
-    documented_variables,
-    sections,
+from ansible_collections.rayfleet.anyscale.docs.tools import playbook_pages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
+    load_playbook,
+    playbook_names,
 )
 from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
@@ -32,7 +35,11 @@ ANSIBLE = {"groups", "hostvars", "inventory_hostname", "item", "lookup", "omit",
 FROM_AWX = {"awx_job_id"}
 # What actions read of the hosts that they are for.
 OF_HOSTS = {
-    "onboard": {"anyscale_default_role_arn", "anyscale_control_plane_role_arn"},
+    "onboard": {
+        "anyscale_default_role_arn",
+        "anyscale_control_plane_role_arn",
+        "anyscale_ring",
+    },
     "offboard": {
         "anyscale_default_role_arn",
         "offboard_default_role",
@@ -41,6 +48,10 @@ OF_HOSTS = {
     },
 }
 _TEMPLATE = re.compile(r"lookup\('ansible\.builtin\.template', '([\w.]+)'\)")
+
+_PASSED = re.compile(r"{{ (?P<variable>\w+)\b")
+_DEFAULT = re.compile(r"default\((?P<default>[^,()]+)[,)]")
+_UNSET = object()
 
 
 class Variables:
@@ -108,17 +119,97 @@ def _used(playbook: str) -> set[str]:
 
 
 @pytest.mark.parametrize("playbook", NAMES)
-def test_the_page_documents_the_variables_of(playbook: str) -> None:
-    """No more and no fewer, and each of them once."""
-    assert sorted(documented_variables(playbook)) == sorted(_used(playbook))
+def test_the_specification_has_the_variables_of(playbook: str) -> None:
+    """No more and no fewer than the playbook reads."""
+    variables = load_playbook(playbook).variables
+    of_a_role = "role" in load_playbook(playbook).entry
+    assert set(() if of_a_role else variables) == _used(playbook)
 
 
-def test_every_variable_has_a_type_a_default_a_meaning_and_an_example() -> None:
-    """Those of several playbooks also say which these are."""
-    for title, text in sections().items():
-        for name, cells in ROW.findall(text):
-            number = len(re.findall(r"^     - \S", cells, re.MULTILINE))
-            assert number == (5 if title == SHARED else 4), name
+@pytest.mark.parametrize("playbook", NAMES)
+def test_what_a_playbook_sets_is_not_taken_for_a_misspelt_variable(playbook: str) -> None:
+    """In a run of several playbooks. Add it to results in playbooks/meta/variables.yml."""
+    names = Variables(PLAYBOOKS / f"{playbook}.yml").set
+    load_playbook(playbook).refuse_names(names, names)
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_a_playbook_validates_its_variables_first(playbook: str) -> None:
+    """Against its own specification."""
+    [play, *_others] = yaml.safe_load((PLAYBOOKS / f"{playbook}.yml").read_text())
+    assert play["tasks"][0]["rayfleet.anyscale.playbook_variables_info"] == {"playbook": playbook}
+
+
+def test_every_playbook_is_specified() -> None:
+    assert sorted(playbook_names()) == NAMES
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_every_variable_has_an_example_that_it_accepts(playbook: str) -> None:
+    """Unless there is nothing to set."""
+    specified = load_playbook(playbook)
+    for variable in () if "role" in specified.entry else specified.variables.values():
+        if variable.name != "anyscale_authority":
+            text = variable.example
+            value = json.loads(text)[variable.name] if text[:1] == "{" else text
+            assert not variable.is_unset(value)
+            variable.parse(value)
+
+
+def _default_of(text: str) -> t.Any:
+    """The default in a template, such as ``{{ name | default(16) }}``."""
+    found = _DEFAULT.search(text)
+    return yaml.safe_load(found["default"]) if found else _UNSET
+
+
+def _passed(playbook: str) -> t.Iterator[tuple[str, str, str, str]]:
+    """What tasks pass to modules: the variable, the template, the module and its option."""
+    for play in yaml.safe_load((PLAYBOOKS / f"{playbook}.yml").read_text()):
+        tasks = list(play["tasks"])
+        for task in tasks:
+            if "ansible.builtin.import_tasks" in task:
+                path = PLAYBOOKS / task["ansible.builtin.import_tasks"]
+                tasks += yaml.safe_load(path.read_text())
+            for action, options in task.items():
+                if action.startswith("rayfleet.anyscale.") and isinstance(options, dict):
+                    for option, template in options.items():
+                        found = _PASSED.match(str(template))
+                        if found:
+                            yield found["variable"], template, action.split(".")[-1], option
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_type_choices_and_default_are_those_of_the_module(playbook: str) -> None:
+    """To which a playbook passes the variable, unless the playbook has a default of its own."""
+    variables = load_playbook(playbook).variables
+    for name, template, module, option in _passed(playbook):
+        if name in variables:
+            variable = variables[name]
+            path = f"ansible_collections.rayfleet.anyscale.plugins.modules.{module}"
+            rule = yaml.safe_load(importlib.import_module(path).DOCUMENTATION)["options"][option]
+            assert variable.type == rule["type"], name
+            assert set(variable.choices) == set(rule.get("choices", ())), name
+            own = _default_of(template)
+            if not variable.default_description:
+                expected = rule.get("default") if own in ("omit", _UNSET) else own
+                assert variable.default == expected, name
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_the_page_is_what_the_tool_writes(playbook: str) -> None:
+    """Its first comment says how to write it."""
+    path = playbook_pages.FOLDER / f"playbook_{playbook}.rst"
+    assert path.read_text() == playbook_pages.page(playbook)
+    assert f"python -m {playbook_pages.__name__}" in path.read_text()
+
+
+@pytest.mark.parametrize("playbook", NAMES)
+def test_the_pages_are_among_the_pages(playbook: str) -> None:
+    sections = yaml.safe_load((ROOT / "docs/docsite/extra-docs.yml").read_text())["sections"]
+    names = [name for section in sections for name in section["toctree"]]
+    assert f"playbook_{playbook}" in names
+    label = f"docsite.playbook_{playbook}>`"
+    assert label in (playbook_pages.FOLDER / "playbooks.rst").read_text()
 
 
 def test_variables_are_found_wherever_a_playbook_reads_them(tmp_path: Path) -> None:

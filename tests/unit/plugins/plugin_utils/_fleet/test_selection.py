@@ -133,16 +133,15 @@ def test_what_it_says_of_itself_is_what_was_answered() -> None:
     assert not parse(clouds=["*"]).is_empty
 
 
-CONFIRMATIONS: dict[str, tuple[int, int | None, str | None, str]] = {
+CONFIRMATIONS: dict[str, tuple[int, int | None, int | None, str]] = {
     "few clouds": (5, 5, None, ""),
     "nothing has to be confirmed, as in check mode": (900, None, None, ""),
-    "nothing has to be confirmed, and the number is wrong": (900, None, "7", ""),
-    "many clouds, confirmed": (6, 5, "6", ""),
+    "nothing has to be confirmed, and the number is wrong": (900, None, 7, ""),
+    "many clouds, confirmed": (6, 5, 6, ""),
     "many clouds": (6, 5, None, "6 clouds are selected"),
-    "many clouds, and another number": (12, 5, "10", "12 clouds are selected"),
-    "few clouds, and another number": (2, 5, "3", "2 clouds are selected"),
-    "one cloud, and another number": (1, 5, "3", "1 cloud is selected"),
-    "no number": (6, 5, "yes", "offboard_confirm is 'yes'"),
+    "many clouds, and another number": (12, 5, 10, "12 clouds are selected"),
+    "few clouds, and another number": (2, 5, 3, "2 clouds are selected"),
+    "one cloud, and another number": (1, 5, 3, "1 cloud is selected"),
 }
 
 

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables of playbooks are what the specification says, or the error names the variable and a
+value to set.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.modules import playbook_variables_info
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
+    load_playbook,
+    playbook_names,
+)
+
+pytestmark = pytest.mark.core
+
+
+def parse(playbook: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The values of a playbook's variables in a run with these."""
+    loaded = load_playbook(playbook)
+    loaded.refuse_names(given, given)
+    return loaded.parse(given.__getitem__, given)
+
+
+def test_without_variables_all_have_their_defaults() -> None:
+    found = parse("onboard", {})
+    assert found["onboard_hosts"] == ["anyscale_clouds"]
+    assert found["fleet_threads"] == 16
+    assert found["onboard_rings"] == []
+    assert found["onboard_serial"] is None
+
+
+@pytest.mark.parametrize(
+    ("playbook", "name", "value", "expected"),
+    [
+        pytest.param("onboard", "onboard_canary_percent", "10", 10, id="a number of the command"),
+        pytest.param("onboard", "onboard_canary_percent", 100, 100, id="the largest"),
+        pytest.param("onboard", "onboard_max_fail_percentage", "0.5", 0.5, id="a fraction"),
+        pytest.param("onboard", "onboard_read_back", "no", False, id="a bool of the command"),
+        pytest.param("onboard", "onboard_rings", "a,b", ["a", "b"], id="a text is a list"),
+        pytest.param("onboard", "onboard_serial", None, None, id="null is not set"),
+        pytest.param("audit", "fleet_clouds", "", None, id="so is an empty answer of a survey"),
+        pytest.param("audit", "audit_label", "", None, id="of a text as well"),
+        pytest.param("audit", "audit_label", "a_-9", "a_-9", id="a label"),
+        pytest.param("rollback", "rollback_run", 4711, "4711", id="an ID in digits"),
+        pytest.param("offboard", "offboard_confirm", "12", 12, id="a number of clouds"),
+        pytest.param("audit", "audit_formats", "json,sarif", ["json", "sarif"], id="names"),
+    ],
+)
+def test_a_value_is(playbook: str, name: str, value: t.Any, expected: t.Any) -> None:
+    """In the type of the variable."""
+    assert parse(playbook, {name: value})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("playbook", "name", "value", "message"),
+    [
+        (
+            "onboard",
+            "onboard_serial",
+            "ten",
+            "not a whole number For example: -e onboard_serial=50",
+        ),
+        ("onboard", "onboard_serial", 0, "not a number of at least 1"),
+        ("onboard", "onboard_serial", True, "not a whole number"),
+        ("onboard", "onboard_canary_percent", 101, "not a number from 0 to 100"),
+        ("onboard", "onboard_canary_percent", -1, "not a number from 0 to 100"),
+        ("onboard", "onboard_max_fail_percentage", "nan", "not a number from 0 to 100"),
+        ("onboard", "onboard_read_back", "maybe", "not true or false"),
+        ("audit", "audit_formats", "json,sarff", "not one of json, csv, html, sarif, ocsf"),
+        ("offboard", "offboard_confirm", True, "not a whole number"),
+        ("onboard", "onboard_only", "cannary", "not one of all, canary"),
+        ("onboard", "fleet_mode", "", "not one of check, apply"),
+        ("onboard", "fleet_threads", "", "not a whole number"),
+        ("onboard", "onboard_rings", {"a": 1}, "not a list"),
+        ("audit", "audit_label", "two words", "not 1 to 40 letters"),
+        ("audit", "audit_label", "a\n", "not 1 to 40 letters"),
+        ("audit", "audit_label", "x" * 41, "not 1 to 40 letters"),
+        ("audit", "audit_report_dir", ["a"], "not a path"),
+    ],
+)
+def test_an_invalid_value_is_refused(playbook: str, name: str, value: t.Any, message: str) -> None:
+    """With its variable, its value, and an example."""
+    with pytest.raises(InputError) as caught:
+        parse(playbook, {name: value})
+    text = f"{caught.value.message} {caught.value.remedy}"
+    assert text.startswith(f"{name} is ")
+    assert message in text
+    assert "For example: -e " in text
+    assert name in caught.value.remedy
+
+
+@pytest.mark.parametrize("extra", [True, False], ids=["of the command", "of the inventory"])
+@pytest.mark.parametrize(
+    ("playbook", "name", "nearest"),
+    [
+        ("onboard", "onboard_cannary_percent", "onboard_canary_percent"),
+        ("onboard", "fleet_acounts", "fleet_accounts"),
+        ("offboard", "offboard_runing", "offboard_running"),
+        ("rollback", "rollback_path", "rollback_paths"),
+        ("audit", "audit_failon", "audit_fail_on"),
+        ("verify_cluster", "verify_expected_roles", "verify_expected_role"),
+        ("awx", "awx_setup_organisation", "awx_setup_organization"),
+        ("awx_report", "awx_report_required_step", "awx_report_required_steps"),
+    ],
+)
+def test_a_misspelt_name_is_refused(playbook: str, name: str, nearest: str, extra: bool) -> None:
+    """It would be ignored."""
+    with pytest.raises(InputError) as caught:
+        load_playbook(playbook).refuse_names([name], [name] if extra else [])
+    assert caught.value.message == f"{name} is not a variable of the playbook {playbook}"
+    assert caught.value.remedy.startswith(f"Did you mean {nearest}? ")
+
+
+@pytest.mark.parametrize("name", ["onboard_dry_run", "fleet_owner", "onboard_only_check"])
+def test_an_unknown_name_of_the_command_is_refused(name: str) -> None:
+    """An inventory may have it, for the user's own use."""
+    onboard = load_playbook("onboard")
+    with pytest.raises(InputError) as caught:
+        onboard.refuse_names([name], [name])
+    assert caught.value.remedy == "Its variables are in docs/docsite/rst/playbook_onboard.rst."
+    onboard.refuse_names([name], [])
+
+
+@pytest.mark.parametrize("playbook", ["offboard", "rollback"])
+def test_a_plan_file_is_not_ignored(playbook: str) -> None:
+    """Who sets it expects a run that it binds."""
+    with pytest.raises(InputError) as caught:
+        load_playbook(playbook).refuse_names(["onboard_plan_file"], [])
+    assert caught.value.message == f"onboard_plan_file is set, but not for {playbook}"
+    assert caught.value.remedy == "A plan file binds runs of onboard alone. Leave it out."
+
+
+@pytest.mark.parametrize(
+    ("playbook", "name"),
+    [
+        pytest.param("onboard", "onboarding_ticket", id="another prefix"),
+        pytest.param("onboard", "audit_owner", id="the prefix of another playbook"),
+        pytest.param("audit", "fleet_mode", id="a variable of another playbook"),
+        pytest.param("audit", "onboard_plan_file", id="a plan file, where nothing is written"),
+        pytest.param("onboard", "fleet_step", id="what an earlier playbook has registered"),
+    ],
+)
+def test_a_name_is_no_mistake(playbook: str, name: str) -> None:
+    load_playbook(playbook).refuse_names([name], [name])
+
+
+def test_values_for_each_host_are_left_to_the_task_that_reads_them() -> None:
+    assert "offboard_running" not in parse("offboard", {"offboard_running": "perhaps"})
+
+
+def test_the_module_has_the_playbooks_of_the_specification() -> None:
+    options = yaml.safe_load(playbook_variables_info.DOCUMENTATION)["options"]
+    assert tuple(options["playbook"]["choices"]) == playbook_names()
