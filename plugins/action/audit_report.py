@@ -33,6 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff imp
     is_asff_file,
     to_asff,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import report_lines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.csv import to_csv
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.findings import (
     identify,
@@ -86,6 +87,7 @@ _RULES = {
         },
         "previous_report": {"type": "path"},
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
+        "label": {"type": "str"},
     }
 }
 _COLLECTION = Path(__file__).parents[2]
@@ -122,7 +124,10 @@ class ActionModule(FleetAction):
         }
         failed = failed_clouds(report, arguments["fail_on"])
         if arguments["run"]:
-            _record_outcomes(RunFolder(arguments["run"]), report, failed)
+            lines = report_lines(report, paths, is_written=not self._task.check_mode)
+            step = " ".join(filter(None, ["audit", arguments["label"]]))
+            artifact = {"step": step, "counts": report["totals"], "paths": paths}
+            _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
         if not self._task.check_mode:
             _write_all(report, paths, folder)
         warnings += _unplaced_warning(report) if _ASFF in paths else []
@@ -169,8 +174,10 @@ def _not_permitted(names: t.Sequence[str], hostvars: t.Any) -> frozenset[str]:
     return frozenset((groups or {}).get(UNCOVERED_GROUP, ()))
 
 
-def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str]) -> None:
-    """Record which clouds the last play of a run fails for, and why."""
+def _record_run(
+    folder: RunFolder, report: Json, failed: t.Sequence[str], lines: list[str], artifact: Json
+) -> None:
+    """Record which clouds the last play of a run fails for, and why, and what it says at its end."""
     failing = frozenset(failed)
     outcomes = {
         cloud["name"]: {"state": "failed", "changed": False, "msg": failure_of(cloud)}
@@ -179,7 +186,15 @@ def _record_outcomes(folder: RunFolder, report: Json, failed: t.Collection[str])
         for cloud in report["clouds"]
     }
     folder.write_outcomes(outcomes)
-    folder.write("run", {"left_to_tasks": []})
+    folder.write(
+        "run",
+        {
+            "step": artifact["step"],
+            "left_to_tasks": [],
+            "lines": lines,
+            "artifact": {**artifact, "failed_clouds": list(failed)},
+        },
+    )
 
 
 def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:

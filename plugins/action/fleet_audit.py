@@ -66,7 +66,12 @@ class ActionModule(FleetAction):
             found = self._audit(arguments, folder)
         left = {name: found[name] for name in arguments["hosts"] if name in found}
         folder.write("run", {"left_to_tasks": list(left)})
-        return {"hosts": arguments["hosts"], "left": list(left), "obstacles": left}
+        return {
+            "hosts": arguments["hosts"],
+            "left": list(left),
+            "obstacles": left,
+            "check_mode": self._task.check_mode,
+        }
 
     def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:
         """Audit, and return the hosts that are left, each with the reason."""

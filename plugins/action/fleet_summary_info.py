@@ -59,7 +59,8 @@ class ActionModule(FleetAction):
         return {
             "counts": counts,
             "failed_clouds": failed,
-            "artifact": {"step": run["step"], "counts": counts, "failed_clouds": failed},
+            "artifact": run.get("artifact")
+            or {"step": run["step"], "counts": counts, "failed_clouds": failed},
             "lines": run.get("lines") or lines_of(*of_run),
             "lines_to_add": to_add,
         }

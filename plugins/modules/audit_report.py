@@ -86,6 +86,12 @@ options:
     type: str
     choices: [never, error, drift]
     default: error
+  label:
+    description:
+      - Identifies the audit among the counts that the jobs of a workflow publish
+        (RV(rayfleet.anyscale.fleet_summary_info#module:artifact)). It counts only with O(run).
+    type: str
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
 attributes:

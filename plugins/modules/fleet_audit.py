@@ -121,4 +121,9 @@ obstacles:
   returned: always
   type: dict
   sample: {"speech-lab": "the connection is ssh"}
+check_mode:
+  description: Whether the run is in check mode, for the plays after this one. An audit is the same.
+  returned: always
+  type: bool
+  sample: false
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: fleet_summary_info
-short_description: Summarize a run of the fleet engine
+short_description: Summarize a run of a playbook over many clouds
 version_added: 0.7.0
 description:
   - Counts the outcomes of all selected clouds, those in sync included, which are not in Ansible's
@@ -61,7 +61,8 @@ failed_clouds:
   sample: [vision-lab]
 artifact:
   description: The counts and the failed clouds with the name of the step, for
-    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it.
+    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it. For an audit,
+    the counts are those of the report, and C(paths) has its files.
   returned: success
   type: dict
   sample: {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab]}

@@ -445,7 +445,8 @@ def test_an_audit_in_check_mode_writes_no_report(
     """All else is the same."""
     run = run_audit("--check")
     assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
-    assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in run.output
+    assert "4 clouds: 1 could not be audited, 3 failed\n" in run.output
+    assert "Report: " not in run.output
     assert not (tmp_path / "anyscale-audit").exists()
 
 
@@ -658,7 +659,7 @@ def test_the_counts_and_the_paths_are_published(
         "not_applicable": 0,
         "not_permitted": 0,
     }
-    assert "4 clouds: 0 pass, 0 not applicable, 0 warn, 0 unknown, 3 fail, 1 error" in first.output
+    assert "4 clouds: 1 could not be audited, 3 failed\n" in first.output
     assert f"Report: {page}" in first.output
     second = run_audit(
         "-e",
@@ -669,6 +670,4 @@ def test_the_counts_and_the_paths_are_published(
         "audit_fail_on=never",
     )
     findings = sum(published["counts"]["checks"][status] for status in ("fail", "warn"))
-    assert (
-        f"Since the previous report: 0 new, {findings} persisting, 0 fixed, 0 gone" in second.output
-    )
+    assert f"\nSince the previous report: {findings} persisting\n" in second.output

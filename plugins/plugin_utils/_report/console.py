@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the operator reads of a report at the end of an audit.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+_STATES = {
+    "error": "could not be audited",
+    "fail": "failed",
+    "warn": "with warnings",
+    "pass": "passed",
+}
+_MOST_FREQUENT = 3
+
+Json = t.Mapping[str, t.Any]
+
+
+def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) -> list[str]:
+    """The clouds by state, what changed, the most frequent problems, and where the report is.
+
+    is_written: whether there are files, which there are not in check mode.
+    """
+    totals = report["totals"]
+    lines = [f"{_clouds(len(report['clouds']))}: {_counted(totals['clouds'], _STATES)}"]
+    if report["previous"]:
+        lines.append(f"Since the previous report: {_counted(totals['changes']) or 'no findings'}")
+    lines += _problems(report)
+    if is_written:
+        lines.append(f"Report: {paths.get('html') or ', '.join(paths.values())}")
+    return lines
+
+
+def _counted(counts: t.Mapping[str, int], words: t.Mapping[str, str] | None = None) -> str:
+    """The counts in their order, without those of nothing."""
+    return ", ".join(
+        f"{count} {(words or {}).get(kind, kind.replace('_', ' '))}"
+        for kind, count in counts.items()
+        if count
+    )
+
+
+def _problems(report: Json) -> t.Iterator[str]:
+    """The checks that most clouds fail, the most frequent first."""
+    failed = collections.Counter(
+        title
+        for cloud in report["clouds"]
+        if cloud["state"] != "not_permitted"
+        for title in sorted({check["title"] for check in cloud["checks"] if _is_failed(check)})
+    )
+    if failed:
+        yield "Most frequent among the failed checks:"
+    for title, count in sorted(failed.items(), key=lambda item: (-item[1], item[0]))[
+        :_MOST_FREQUENT
+    ]:
+        yield f"  {_clouds(count)}: {title}"
+
+
+def _is_failed(check: Json) -> bool:
+    return check["status"] == "fail" and not check.get("acknowledged")
+
+
+def _clouds(count: int) -> str:
+    return "1 cloud" if count == 1 else f"{count} clouds"
