@@ -54,11 +54,11 @@ def test_every_entry_point_is_documented() -> None:
 def read_by(entry_point: str) -> set[str]:
     """The variables of the role that the tasks of an entry point read, and what these lead to."""
     text = (ROLE / "tasks" / f"{entry_point}.yml").read_text()
-    found = set(re.findall(r"\bcloud_iam_\w+", text))
+    found = set(re.findall(r"\b(?:__)?cloud_iam_\w+", text))
     variables = yaml.safe_load((ROLE / "vars/main.yml").read_text())
     for name, value in variables.items():
         if name in found:
-            found |= set(re.findall(r"\bcloud_iam_\w+", str(value)))
+            found |= set(re.findall(r"\b(?:__)?cloud_iam_\w+", str(value)))
     return found - INTERNAL
 
 

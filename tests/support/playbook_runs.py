@@ -34,7 +34,7 @@ _OF_ROLE = (
     "iam_pass_role",
     "compute_config_profile",
     "cloud_iam_mapping",
-    "ansible.builtin.fail",
+    "cloud_variables_info",
 )
 
 

@@ -44,8 +44,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup_ke
 )
 
 PREFIX = "cloud_iam_"
-# What the role sets itself: its tasks' results, and what it knows between its tasks.
-_RESULT = re.compile(r"_results?\Z|_result_names\Z|_known_role\Z")
+# What the role sets itself, besides what begins with __: its tasks' results.
+_RESULT = re.compile(r"_results?\Z|_result_names\Z")
 ARN_KINDS = ("instance_profile", "role")
 GRANTS = ("either", "bucket_policy", "role_policy")
 BUCKET_ACTIONS = ("all", "required", "read_only")

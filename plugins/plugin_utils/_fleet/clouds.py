@@ -123,6 +123,10 @@ class CloudVariables:
         )
         return frozenset(arn for arn in arns if isinstance(arn, str) and parse_arn(arn))
 
+    def of_task(self, name: str, variables: Variables) -> Cloud:
+        """The cloud of a host whose task has these variables, not templated."""
+        return self._cloud(name, variables)[0]
+
     def _cloud(self, name: str, variables: Variables) -> tuple[Cloud, str | None]:
         """A cloud, and its ring. A cloud with invalid variables has an error."""
         values: Variables = {}

@@ -51,7 +51,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     PREFIX,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
-    InputError,
     TaskError,
     UnsettledError,
 )
@@ -68,9 +67,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_bind
     refuse_unplanned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Binding
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
+    refuse_incomplete,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     BUCKET,
-    MAPPING,
     OF_BUCKET,
     PROFILE,
     STAGES,
@@ -187,6 +188,7 @@ class Engine:
 
     def _prepare(self, cloud: Cloud) -> None:
         """Find out the role of a cloud, and what is going to be read."""
+        refuse_incomplete(cloud, [kind.stage for kind in self._kinds], self._state)
         self._services.expect_reads(cloud.settings)
         settings = cloud.settings
         for role in settings.further_roles:
@@ -196,18 +198,9 @@ class Engine:
             refuse_other_account(parse_role(role, variable), settings.account_id, variable)
         if settings.role is not None:
             return
-        if self._plans(MAPPING, cloud) and settings.mapping_rules is None:
-            raise InputError(
-                "Neither cloud_iam_mapping_rules nor cloud_iam_role is set.",
-                "Set the rules of the Cloud IAM mapping, or the role that all clusters get by it.",
-            )
         if self._state == "present" or settings.offboards_own_role:
             role = self._services.default_role(settings, cloud.registered_role)
             cloud.settings = dataclasses.replace(settings, role=role)
-
-    def _plans(self, stage: str, cloud: Cloud) -> bool:
-        """Whether the run is to converge something of a kind for a cloud."""
-        return cloud.manages(stage, self._state) and stage in {kind.stage for kind in self._kinds}
 
     def _plan_resource(self, resource: Resource) -> None:
         """Load a resource, and plan what each of its clouds wants of it."""

@@ -271,7 +271,6 @@ class _SameForAll(Resource):
         return self.wants_of(clouds)[0]
 
     def _config_module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
-        _require(settings, "cloud_id", "compute_config", switch="manage_compute_config")
         options = settings.compute_config_options(self.state)
         return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
 
@@ -359,7 +358,6 @@ class IamMapping(_SameForAll):
 
     def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The cloud, and its resource if it is not the primary one."""
-        _require(settings, "cloud_id", switch="manage_iam_mapping")
         return settings.cloud_id, settings.mapping_resource
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
@@ -391,16 +389,7 @@ class PassRole(Resource):
     stage = PASS_ROLE
 
     def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
-        """The control-plane role, in the account, and how the cloud connects. That a role is
-        registered for a cloud permits nothing: where the inventory is read from Anyscale, the operator
-        has to name it.
-        """
-        if cloud.authority is not None and settings.control_plane_role is None:
-            raise InputError(
-                f"{PREFIX}control_plane_role is not set, and the role that is registered at Anyscale is "
-                "not written to on Anyscale's word.",
-                f"Set it under variables in the fleet file, or set {PREFIX}manage_pass_role to false.",
-            )
+        """The control-plane role, in the account, and how the cloud connects."""
         module = self._module(settings)
         return *_connection(settings), _folded(module.control_plane), module.policy_name
 
@@ -437,7 +426,6 @@ KINDS: tuple[type[Resource], ...] = (
 def _bucket_module(
     resource: Resource, settings: CloudSettings, fresh: bool = False
 ) -> BucketAccessModule:
-    _require(settings, "bucket", switch="manage_bucket_access")
     options = settings.bucket_options(resource.state)
     return BucketAccessModule(options, resource.services.connect(fresh), resource.services.known)
 
@@ -457,15 +445,6 @@ def _to_anyscale(settings: CloudSettings) -> dict[str, t.Any]:
     must not be written with the token of one of them for all.
     """
     return {f"{PREFIX}{name}": settings.connection.get(name) for name in TO_ANYSCALE}
-
-
-def _require(settings: CloudSettings, *names: str, switch: str) -> None:
-    """Raise if one of these variables is not set, which a switch makes necessary."""
-    for name in names:
-        if getattr(settings, name) is None:
-            raise InputError(
-                f"{PREFIX}{name} is not set.", f"Set it, or set {PREFIX}{switch} to false."
-            )
 
 
 def _cloud_ids(clouds: t.Iterable[Cloud]) -> list[str]:

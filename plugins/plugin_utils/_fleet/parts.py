@@ -60,6 +60,23 @@ def chosen_stages(
     return list(dict.fromkeys(chosen))
 
 
+def stages_of_role(
+    own: t.Collection[str], tags: t.Collection[str], skipped: t.Collection[str]
+) -> list[str]:
+    """The kinds of resources that the role cloud_iam converges for the tags of the command line.
+
+    own: the tags with which a playbook applies the role, which all its tasks have.
+    """
+    parts = {tag: {tag, *own} for tag in _STAGES}
+    return [
+        stage
+        for tag, names in parts.items()
+        if any(_includes(tags, name) for name in names)
+        and not any(_includes(skipped, name) for name in names)
+        for stage in _STAGES[tag]
+    ]
+
+
 def _includes(tags: t.Collection[str], tag: str) -> bool:
     """Whether these tags of the command line mean a task with a tag."""
     return tag in tags or bool(_ALL.intersection(tags) - {"always"})

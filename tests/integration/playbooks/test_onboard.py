@@ -582,3 +582,38 @@ def test_a_cloud_moves_to_another_role_and_back(running_sandbox: Sandbox, tmp_pa
     assert (runs[1].changed(cloud.name), runs[1].writes) == (False, [])
     assert trust(new) == before
     assert f"role/{new}" not in json.dumps(_bucket_statements(running_sandbox, cloud))
+
+
+def test_the_role_says_which_variable_is_wrong(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """Before anything is read, and as the playbooks say it: one that is missing, also by the rules of
+    the fleet file; or unknown. What the tags leave out need not be there.
+    """
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET[:5])
+    names = [cloud.name for cloud in FLEET[:5]]
+    inventory = inventory_file(tmp_path, running_sandbox, FLEET[:5])
+    content = yaml.safe_load(inventory.read_text())
+    hosts = content["all"]["children"]["anyscale_clouds"]["hosts"]
+    del hosts[names[0]]["cloud_iam_bucket"]
+    hosts[names[1]] = {"cloud_iam_account_id": None}
+    hosts[names[2]]["cloud_iam_bukket"] = hosts[names[2]].pop("cloud_iam_bucket")
+    hosts[names[3]]["anyscale_authority"] = {"covered": False, "reason": "no pattern matches it"}
+    del hosts[names[4]]["cloud_iam_compute_config"]
+    inventory.write_text(yaml.safe_dump(content))
+    playbook = _role_playbook(tmp_path, [("main", "nobody")])
+    run = run_playbook(running_sandbox, playbook, inventory, "--tags", "all,bucket")
+    messages = {
+        host: result["msg"]
+        for host, action, result, _name in run.results
+        if action == "rayfleet.anyscale.cloud_variables_info"
+    }
+    assert [messages[name].partition(". ")[0] for name in names] == [
+        "cloud_iam_bucket is not set",
+        "cloud_iam_account_id is not set",
+        f"{names[2]} has cloud_iam_bukket, which is not a variable of the role cloud_iam",
+        "The fleet file does not permit this: no pattern matches it",
+        "cloud_iam_compute_config is not set",
+    ]
+    assert "Did you mean cloud_iam_bucket?" in messages[names[2]]
+    assert (run.exit_status, run.operations) == (2, {})
+    assert "argument_spec_data" not in run.output

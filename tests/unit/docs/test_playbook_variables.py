@@ -36,11 +36,13 @@ FROM_AWX = {"awx_job_id"}
 # What actions read of the hosts that they are for.
 OF_HOSTS = {
     "onboard": {
+        "anyscale_authority",
         "anyscale_default_role_arn",
         "anyscale_control_plane_role_arn",
         "anyscale_ring",
     },
     "offboard": {
+        "anyscale_authority",
         "anyscale_default_role_arn",
         "offboard_default_role",
         "offboard_running",

@@ -18,7 +18,6 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
@@ -33,9 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
-    RefusedError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import permitted
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 pytestmark = pytest.mark.core
@@ -178,7 +175,6 @@ def test_the_role_documents_the_type_and_the_choices(name: str) -> None:
     documented, rule = DOCUMENTED[name], variable_rules()[name]
     assert documented["type"] == rule["type"]
     assert set(documented.get("choices", ())) == set(rule.get("choices", ()))
-    assert documented.get("required", False) == (name == "cloud_iam_account_id")
 
 
 def test_the_role_has_the_same_defaults() -> None:
@@ -467,49 +463,13 @@ def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variable
     assert in_any_order(found) == in_any_order(wanted)
 
 
-UNCOVERED = {"covered": False, "reason": "x", "uncovered": ["cloud_iam_bucket", "cloud_iam_role"]}
-AUTHORITY: dict[str, Json] = {
-    "of an inventory of another kind": {},
-    "that is covered": {"anyscale_authority": {"covered": True, "listed": True}},
-    "with nothing of its own": {"anyscale_authority": UNCOVERED},
-    "with all that is not covered": {
-        **NAMES,
-        "cloud_iam_role": "ray",
-        "anyscale_authority": UNCOVERED,
-    },
-    "with a part of that": {"cloud_iam_bucket": "data", "anyscale_authority": UNCOVERED},
-    "with null in place of the role": {
-        **NAMES,
-        "cloud_iam_role": None,
-        "anyscale_authority": UNCOVERED,
-    },
-    "with nothing that could be set": {
-        **NAMES,
-        "anyscale_authority": {**UNCOVERED, "uncovered": []},
-    },
-}
-
-
-@pytest.fixture(name="_lookups", scope="module")
-def _load_lookups() -> None:
-    """As the command line does it, for what the role's conditions look up."""
-    init_plugin_loader([])
-
-
-@pytest.mark.usefixtures("_lookups")
-@pytest.mark.parametrize("case", AUTHORITY)
-@pytest.mark.parametrize("file", ["main", "absent"])
-def test_the_role_refuses_a_cloud_that_the_engine_refuses(file: str, case: str) -> None:
-    """By the same rule: what is not covered has a value of the operator's."""
-    [guard] = [task for task in read(f"tasks/{file}.yml") if "ansible.builtin.fail" in task]
-    variables = AUTHORITY[case]
-    templar = templar_of(variables)
-    refused = all(templar.template(trusted(f"{{{{ {one} }}}}")) for one in guard["when"])
-    if not refused:
-        assert permitted(variables) == variables
-        return
-    with pytest.raises(RefusedError):
-        permitted(variables)
+@pytest.mark.parametrize(("file", "state"), [("main", "present"), ("absent", "absent")])
+def test_the_role_validates_first_what_the_engine_validates(file: str, state: str) -> None:
+    """With any tag, and for the same state."""
+    first = read(f"tasks/{file}.yml")[0]
+    options = first["rayfleet.anyscale.cloud_variables_info"] or {}
+    assert (options.get("state", "present"), first["tags"]) == (state, "always")
+    assert "when" not in first
 
 
 def test_every_variable_is_tried() -> None:

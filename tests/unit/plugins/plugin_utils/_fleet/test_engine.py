@@ -319,7 +319,7 @@ def test_invalid_variables_fail_their_cloud_alone(tmp_path: Path) -> None:
     world = World()
     clouds = [cloud_of("a", tmp_path, bucket=None), cloud_of("b", tmp_path)]
     converged(world, clouds)
-    assert failures(clouds) == {"a": "bucket is null."}
+    assert failures(clouds) == {"a": "cloud_iam_bucket is not set."}
     assert all(" a" not in name for name in world.names("write"))
     assert len(world.names("write")) == len(STAGES)
 

@@ -17,7 +17,10 @@ from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import (
+    chosen_stages,
+    stages_of_role,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     CONFIG,
     MAPPING,
@@ -111,3 +114,22 @@ def test_an_unknown_tag_is_refused(tags: list[str], skipped: list[str]) -> None:
     with pytest.raises(InputError, match="'buckets' is not a tag of this playbook") as caught:
         chosen_stages(tags, skipped)
     assert caught.value.remedy == "Use bucket, compute_config, iam_mapping, pass_role, trust."
+
+
+@pytest.mark.parametrize(
+    ("own", "tags", "skipped", "stages"),
+    [
+        pytest.param((), ["all"], [], EVERYTHING, id="no tags"),
+        pytest.param((), ["bucket"], [], [*OF_BUCKET], id="a part"),
+        pytest.param((), ["deploy"], [], [], id="a tag of another task"),
+        pytest.param(["deploy"], ["deploy"], [], EVERYTHING, id="the tag of the role"),
+        pytest.param(["deploy"], ["deploy"], ["trust"], EVERYTHING[1:], id="but for a part"),
+        pytest.param(["deploy"], ["all"], ["deploy"], [], id="the role is skipped"),
+        pytest.param(["deploy"], ["pass_role"], [], [PASS_ROLE], id="a part of a tagged role"),
+    ],
+)
+def test_the_tags_of_a_role_choose_all_its_parts(
+    own: list[str], tags: list[str], skipped: list[str], stages: list[str]
+) -> None:
+    """With which a playbook applies it. An unknown one is no mistake: it may be of another task."""
+    assert list(dict.fromkeys(stages_of_role(own, tags, skipped))) == stages

@@ -33,7 +33,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     BUCKET,
     CONFIG,
     FORMER_ATTACHMENT,
-    PASS_ROLE,
     PROFILE,
     STAGES,
     TRUST,
@@ -201,9 +200,6 @@ def test_clouds_of_a_role_share_a_profile_if_the_same_is_registered(
 
 
 INVALID: dict[str, tuple[str, dict[str, t.Any], str]] = {
-    "no bucket": (BUCKET, {"bucket": None}, "cloud_iam_bucket is not set."),
-    "no compute config": (CONFIG, {"compute_config": None}, "cloud_iam_compute_config is not set."),
-    "no cloud": (CONFIG, {"cloud_id": None}, "cloud_iam_cloud_id is not set."),
     "a bucket that is none": (BUCKET, {"bucket": "B"}, "bucket is 'B', which does not name"),
     "an empty role": (TRUST, {"role": ""}, "role is empty."),
     "a quota that is none": (TRUST, {"quota_chars": 0}, "quota_chars is 0."),
@@ -369,16 +365,6 @@ def test_no_cloud_detaches_a_policy_that_another_one_wants(services: Services) -
     assert joint.reconciler([one, same])
     with pytest.raises(InputError, match=f"a, b, c .*{ARN_OF_POLICY} .*role ray"):
         joint.reconciler([one, other, same])
-
-
-def test_no_registered_control_plane_role_is_written_to(services: Services) -> None:
-    """Any member of the organization can register one for a cloud of theirs. The operator names it."""
-    passing = {"manage_pass_role": True, "role": ARN, "publish": False}
-    registered, named = cloud_of("a", **passing), cloud_of("b", **passing, control_plane_role="cp")
-    for cloud in (registered, named):
-        cloud.authority = {"covered": True}
-    assert grouped(services, PASS_ROLE, [registered, named]) == [["b"]]
-    assert errors([registered, named])["a"].startswith("cloud_iam_control_plane_role is not set")
 
 
 CONFIG_1 = {"cloud_id": "cld_1", "compute_config": "c"}

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Validate the variables of a cloud. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import context
+from ansible.module_utils.common.parameters import remove_values
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import stages_of_role
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
+    refuse_incomplete,
+)
+
+_STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+
+
+class ActionModule(ActionBase):
+    """Reads the variables of its host, and calls nothing."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Fail for the first variable that is invalid, unknown or missing."""
+        variables = task_vars or {}
+        result = super().run(tmp, variables)
+        _validation, arguments = self.validate_argument_spec(argument_spec={"state": _STATE})
+        cloud = CloudVariables(self, None).of_task(variables["inventory_hostname"], variables)
+        try:
+            if cloud.error:
+                raise cloud.error
+            refuse_incomplete(cloud, self._stages(), arguments["state"])
+        except TaskError as error:
+            # It may quote a secret, in another variable.
+            failure = {"changed": False, "failed": True, "msg": error.failure()["msg"]}
+            return {**result, **remove_values(failure, cloud.settings.secrets)}
+        return {**result, "changed": False}
+
+    def _stages(self) -> list[str]:
+        """The kinds of resources that the tasks after this one converge."""
+        chosen = context.CLIARGS.get("tags") or ("all",)
+        own = {tag for tag in self._task.tags if tag != "always"}
+        return stages_of_role(own, chosen, context.CLIARGS.get("skip_tags") or ())

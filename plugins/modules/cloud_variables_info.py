@@ -1,0 +1,48 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done on the controller, by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloud_variables_info
+short_description: Validate the variables of a cloud
+version_added: 1.0.0
+description:
+  - Fails for the first variable of the role P(rayfleet.anyscale.cloud_iam#role) of the host that is
+    invalid or unknown, or that is missing for the parts that the tags of the command line choose.
+  - Fails for a cloud of the inventory plugin that the fleet file does not cover, as the playbooks do.
+  - It is the first task of the role. The playbooks do the same for all clouds at once.
+options:
+  state:
+    description:
+      - Whether the variables are to be complete for converging the cloud (V(present)) or for
+        offboarding it.
+    type: str
+    choices: [present, absent]
+    default: present
+attributes:
+  platform:
+    support: full
+    platforms: posix
+    description: Runs on the controller.
+  action:
+    support: full
+    description: Runs on the controller.
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.info
+author:
+  - Rayfleet contributors (@rayfleet)
+"""
+
+EXAMPLES = r"""
+- name: Validate the variables of the cloud
+  rayfleet.anyscale.cloud_variables_info:
+"""
+
+RETURN = r"""
+{}
+"""
