@@ -11,7 +11,7 @@ import threading
 import typing as t
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 HOST = "127.0.0.1"
 
@@ -46,8 +46,32 @@ class Handler(MotoRequestHandler):
         if error.hang:
             select.select([self.connection], [], [], _LONGEST_HANG)
         if error.leave:  # before the caller sees anything, so that it finds the door closed
-            self.server.shutdown()
-            self.server.server_close()
+            t.cast("Listener", self.server).stop()
+
+
+class Listener(ThreadedWSGIServer):
+    """The socket of a server, and the thread that answers on it."""
+
+    def __init__(self, port: int, application: t.Callable[..., t.Any]) -> None:
+        super().__init__(HOST, port, application, Handler)
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the port.
+
+        The thread closes the socket when it ends. That is waited for: to close a socket that
+        another thread is closing does nothing and returns at once, while the port still accepts.
+        """
+        if self._thread.is_alive():
+            self.shutdown()
+            self._thread.join()
+        self.server_close()
 
 
 class HttpServer:
@@ -55,32 +79,20 @@ class HttpServer:
 
     def __init__(self, application: t.Callable[..., t.Any]) -> None:
         self.application = application
-        self._bind(0)
+        self.listener = Listener(0, application)
         self.port = self.listener.server_port
         self.url = f"http://{HOST}:{self.port}"
 
-    def _bind(self, port: int) -> None:
-        self.listener = make_server(
-            HOST, port, self.application, threaded=True, request_handler=Handler
-        )
-        self._thread = threading.Thread(
-            target=self.listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        )
-
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        self.listener.start()
 
     def come_back(self) -> None:
         """Answer again at the same address, where an application has left."""
         if self.listener.socket.fileno() < 0:
-            self._thread.join()
-            self._bind(self.port)
+            self.listener = Listener(self.port, self.application)
             self.start()
 
     def stop(self) -> None:
         """Stop answering and free the port."""
-        if self._thread.is_alive():
-            self.listener.shutdown()
-            self._thread.join()
-        self.listener.server_close()
+        self.listener.stop()
