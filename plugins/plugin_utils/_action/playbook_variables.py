@@ -38,7 +38,11 @@ _CONVERSIONS: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Variable:
-    """A variable, with the keys of its entry in the specification."""
+    """A variable, with the keys of its entry in the specification.
+
+    empty_is_unset: whether an empty text stands for no value, although it is not of the type. Not for
+    a variable that restrains a run: an empty failure budget is an error.
+    """
 
     name: str
     type: str
@@ -54,6 +58,7 @@ class Variable:
     per_host: bool = False
     required: bool = False
     no_log: bool = False
+    empty_is_unset: bool = False
     example: str = ""
 
     def parse(self, value: t.Any) -> t.Any:
@@ -65,7 +70,7 @@ class Variable:
 
     def is_unset(self, value: t.Any) -> bool:
         """Whether a value stands for none. A survey of AWX answers with an empty text."""
-        is_free = self.type in ("str", "list") and not self.choices
+        is_free = self.empty_is_unset or (self.type in ("str", "list") and not self.choices)
         return value is None or (value == "" and is_free)
 
     def _parse_item(self, value: t.Any, kind: str) -> t.Any:

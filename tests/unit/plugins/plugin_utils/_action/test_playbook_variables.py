@@ -8,6 +8,7 @@ value to set.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -16,6 +17,7 @@ import yaml
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.modules import playbook_variables_info
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook_variables import (
+    COLLECTION,
     load_playbook,
     playbook_names,
 )
@@ -52,6 +54,7 @@ def test_without_variables_all_have_their_defaults() -> None:
         pytest.param("audit", "audit_label", "a_-9", "a_-9", id="a label"),
         pytest.param("rollback", "rollback_run", 4711, "4711", id="an ID in digits"),
         pytest.param("offboard", "offboard_confirm", "12", 12, id="a number of clouds"),
+        pytest.param("offboard", "offboard_confirm", "", None, id="a number that nobody gave"),
         pytest.param("audit", "audit_formats", "json,sarif", ["json", "sarif"], id="names"),
     ],
 )
@@ -160,3 +163,27 @@ def test_values_for_each_host_are_left_to_the_task_that_reads_them() -> None:
 def test_the_module_has_the_playbooks_of_the_specification() -> None:
     options = yaml.safe_load(playbook_variables_info.DOCUMENTATION)["options"]
     assert tuple(options["playbook"]["choices"]) == playbook_names()
+
+
+def answers_by_default() -> t.Iterator[t.Any]:
+    """The survey of each job template of AWX, with the answers that it begins with."""
+    path = COLLECTION / "roles/awx_setup/vars/main.yml"
+    # The tag is of Ansible alone: a text that is no template.
+    text = path.read_text(encoding="utf-8").replace("!unsafe ", "")
+    variables = yaml.safe_load(text)
+    for template in variables["awx_setup_job_templates"]:
+        names = re.findall(r"awx_setup_ask_\w+", str(template["ask"]))
+        questions = [question for name in names for question in variables[name]]
+        answers = {question["variable"]: question.get("default") for question in questions}
+        # Those that the operator of the role chooses are numbers.
+        known = {name: 5 if str(one).startswith("{{") else one for name, one in answers.items()}
+        if known:
+            yield pytest.param(template["name"], known, id=template["name"])
+
+
+@pytest.mark.parametrize(("template", "answers"), list(answers_by_default()))
+def test_the_answers_that_a_survey_begins_with_are_valid(
+    template: str, answers: dict[str, t.Any]
+) -> None:
+    """Also those that are empty: AWX passes them on."""
+    parse({"verify": "verify_cluster", "report": "awx_report"}.get(template, template), answers)
