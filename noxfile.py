@@ -161,13 +161,14 @@ def awx(session: nox.Session) -> None:
     run(session, *PYTEST_OF_VENV, "tests/awx", never_say=" skipped")
 
 
-@nox.session(tags=["all"], **OWN_VENV)
+@nox.session(requires=["docsite"], tags=["all"], **OWN_VENV)
 def browser(session: nox.Session) -> None:
-    """The audit's page in a real browser."""
+    """The audit's page and the documentation's website in a real browser."""
     if find_browser() is None:
         session.skip(f"no browser shows a page here: {', '.join(PROGRAMS)}")
     install(session, "browser")
-    run(session, *PYTEST, "--confcutdir=tests/browser", "tests/browser", never_say=" skipped")
+    options = ("--confcutdir=tests/browser", *session.posargs)
+    run(session, *PYTEST, *options, "tests/browser", never_say=" skipped")
 
 
 # --- sanity and style

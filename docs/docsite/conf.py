@@ -24,17 +24,22 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sphinx = html_use_index = html_copy_source = False
 
+# What antsibull-docs writes on each page, and the theme refuses: it shows the contents beside the page.
 _CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)+\n", re.MULTILINE)
 _UNDERLINE = re.compile(r"[-~]{3,}")
 _KINDS = "module|callback|filter|inventory|lookup|role"
 _DOCUMENT = re.compile(rf"(?P<indent> {{4}})(?P<file>(?P<name>\w+)_(?:{_KINDS}))")
 
 
+def without_contents(page: str) -> str:
+    """A page without the table of contents that the theme shows beside it."""
+    return _CONTENTS.sub("", page)
+
+
 def with_captions(index: str) -> str:
     """The first page, for a theme that shows its tables of contents beside every page: each with a
     caption, and with short titles.
     """
-    index = _CONTENTS.sub("", index)
     title = ""
     lines = index.splitlines()
     for number, line in enumerate(lines):
@@ -48,9 +53,10 @@ def with_captions(index: str) -> str:
 
 
 def setup(app: t.Any) -> None:
-    """Sphinx calls this: antsibull-docs writes the first page, and this rewrites it."""
+    """Sphinx calls this: antsibull-docs writes the pages, and this rewrites them for the theme."""
 
     def read(_app: t.Any, name: str, source: list[str]) -> None:
+        source[0] = without_contents(source[0])
         if name == "index":
             source[0] = with_captions(source[0])
 

@@ -61,7 +61,7 @@ options:
         resources, in any notation. One action of IAM with which a role gives itself permissions is
         enough, such as C(iam:PutRolePolicy), C(iam:CreateAccessKey) or C(iam:CreatePolicyVersion),
         also on the role itself or on a policy that is attached to it
-        (see L(IAM, actions, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).
+        (see L(the actions of IAM, https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html)).
         So is C(sts:AssumeRole) on all roles of any account, or on the role of the run itself. A Deny
         and a permissions boundary are not taken into account.
       - Whatever this is set to, a change is refused for the role of the run itself (the caller's, and

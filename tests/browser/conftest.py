@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real browser for the audit's page: chromium, driven by playwright. Without one of the two the
-tests are skipped.
+"""A real browser for the audit's page and the website: chromium, driven by playwright. Without one
+of the two the tests are skipped.
 """
 
 from __future__ import annotations

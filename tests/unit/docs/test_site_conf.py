@@ -2,19 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The website: how the first page is changed for its theme."""
+"""The website: how pages are changed for its theme."""
 
 from __future__ import annotations
 
-from ansible_collections.rayfleet.anyscale.docs.docsite.conf import with_captions
+from ansible_collections.rayfleet.anyscale.docs.docsite.conf import (
+    with_captions,
+    without_contents,
+)
 
 INDEX = """\
 Rayfleet.Anyscale
 =================
-
-.. contents::
-   :local:
-   :depth: 1
 
 Guide
 -----
@@ -56,6 +55,25 @@ Modules
 
     iam_trust_ec2 <iam_trust_ec2_module>
 """
+
+MODULE = """\
+New in rayfleet.anyscale 0.1.0
+
+.. contents::
+   :local:
+   :depth: 1
+
+.. Deprecated
+"""
+MODULE_FOR_THE_THEME = """\
+New in rayfleet.anyscale 0.1.0
+
+.. Deprecated
+"""
+
+
+def test_a_page_of_a_module_for_the_theme() -> None:
+    assert without_contents(MODULE) == MODULE_FOR_THE_THEME
 
 
 def test_the_first_page_for_the_theme() -> None:
