@@ -37,6 +37,7 @@ _HOST = "<cloud>"
 _COMMAND = re.compile(rf"Run '({re.escape(_ONBOARD)} [^']*)'")
 # A host's name that --limit does not take for a pattern, a file or an option.
 _PLAIN_HOST = re.compile(r"[\w.][\w.+=@ /-]*", re.ASCII)
+_MOST_HOSTS = 50  # that a command names
 _UNAUTHENTICATED = 401
 _REFUSALS = (
     "AccessDenied",
@@ -103,6 +104,20 @@ def command_for(command: str, host: str) -> str:
     if _HOST not in command:
         return command
     return command.replace(_HOST, shlex.quote(host)) if _PLAIN_HOST.fullmatch(host) else ""
+
+
+def general_command(command: str, host: str) -> str:
+    """A command for one host without the host, as several hosts have it in common."""
+    return command.replace(f" --limit {shlex.quote(host)}", f" --limit {_HOST}", 1)
+
+
+def command_for_all(command: str, hosts: t.Sequence[str]) -> str:
+    """A general command for hosts, or for all hosts of the inventory where these are too many to
+    name: what is in sync stays as it is.
+    """
+    if len(hosts) > _MOST_HOSTS:
+        return command.replace(f" --limit {_HOST}", "")
+    return command.replace(_HOST, shlex.quote(",".join(hosts)))
 
 
 class CheckAborted(Exception):

@@ -104,6 +104,7 @@ class Check:
     same problem.
     is_opt_in: whether it is made only where what runs on the cloud was read, which costs calls.
     of_each_role: whether it is made for each further role too.
+    is_needed_to_start: whether no cluster starts where it fails.
     """
 
     judge: t.Callable[[Facts], Outcome]
@@ -114,6 +115,7 @@ class Check:
     reasons: tuple[str, ...] = ()
     is_opt_in: bool = False
     of_each_role: bool = False
+    is_needed_to_start: bool = False
 
     @property
     def id(self) -> str:
@@ -153,6 +155,7 @@ CHECKS: tuple[Check, ...] = (
         _TRUST,
         ("ec2_trust_missing", "ec2_trust_conditional", "statement_differs"),
         of_each_role=True,
+        is_needed_to_start=True,
     ),
     Check(
         trust_anyscale_verify,
@@ -196,6 +199,7 @@ CHECKS: tuple[Check, ...] = (
         _CONFIG,
         ("instance_profile_missing",),
         of_each_role=True,
+        is_needed_to_start=True,
     ),
     Check(
         instance_profile_name,
@@ -214,6 +218,7 @@ CHECKS: tuple[Check, ...] = (
         _CONFIG,
         ("instance_profile_without_role",),
         of_each_role=True,
+        is_needed_to_start=True,
     ),
     Check(
         control_plane_trust,
@@ -221,6 +226,7 @@ CHECKS: tuple[Check, ...] = (
         "Anyscale cannot assume the control-plane role, or for other clouds too",
         "Put the statement in the remedy into the trust policy of the control-plane role. If a "
         "statement denies Anyscale, exclude its account from that statement.",
+        is_needed_to_start=True,
     ),
     Check(
         control_plane_pass_role,
@@ -229,6 +235,7 @@ CHECKS: tuple[Check, ...] = (
         "Add the statement in the remedy to a policy of the control-plane role, or to its "
         "permissions boundary. If a statement denies it, exclude the role from that statement.",
         of_each_role=True,
+        is_needed_to_start=True,
     ),
     Check(
         control_plane_get_instance_profile,
@@ -237,6 +244,7 @@ CHECKS: tuple[Check, ...] = (
         "Add the statement in the remedy to a policy of the control-plane role, or to its "
         "permissions boundary. If a statement denies it, exclude the profile from that statement.",
         of_each_role=True,
+        is_needed_to_start=True,
     ),
     Check(
         control_plane_pass_role_width,
@@ -250,6 +258,7 @@ CHECKS: tuple[Check, ...] = (
         "Anyscale can launch and manage instances",
         "Anyscale cannot launch instances, or not manage them fully",
         "Add the statement in the remedy to a policy of the control-plane role.",
+        is_needed_to_start=True,
     ),
     Check(
         control_plane_services,
