@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import report_lines
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud
 from ansible_collections.rayfleet.anyscale.tests.sandbox.anyscale_verify import Verdict
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run
@@ -32,18 +33,14 @@ class Snapshot:
     verdicts: dict[str, Verdict]
 
     def lines(self) -> list[str]:
-        """A line for each cloud that something is found of, and the totals."""
+        """A line for each cloud that something is found of, and what the audit says at its end."""
         clouds = [
             (cloud["name"], cloud["error"] or _findings(cloud)) for cloud in self.report["clouds"]
         ]
-        totals = self.report["totals"]
-        lines = [
+        return [
             *(f"  {name:14}{found}" for name, found in clouds if found),
-            f"{len(clouds)} clouds: {_listed(totals['clouds'])}",
+            *report_lines(self.report, {}, is_written=False),
         ]
-        return lines + [f"Since the audit before: {_listed(totals['changes'])}"] * bool(
-            self.report["previous"]
-        )
 
     def checks(self, key: str, *values: str) -> list[tuple[str, Json]]:
         """The checks that have one of these values, such as a status, each with its cloud."""
@@ -168,10 +165,6 @@ def _findings(cloud: Json) -> str:
         for status in _FINDINGS
     }
     return "; ".join(f"{status}: {', '.join(names)}" for status, names in ids.items() if names)
-
-
-def _listed(counts: t.Mapping[str, int]) -> str:
-    return ", ".join(f"{number} {what}" for what, number in counts.items())
 
 
 def _words(verdict: Verdict) -> str:
