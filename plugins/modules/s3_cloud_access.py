@@ -84,6 +84,8 @@ options:
     description:
       - The name of the role's inline policy with the managed statement. It is created if there is
         none, its other statements stay, and it is deleted if it has no statement left.
+      - A policy of another name stays as it is, also one that this option named before. To move to
+        another name, first run with O(state=absent) and the former one.
       - All inline policies of a role together may have
         L(10240 characters, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)
         without white space. A change beyond that is refused.
@@ -97,7 +99,8 @@ options:
         O(actions) by itself, and must not give permissions like an administrator's; else it is an
         error. The policy itself is never changed.
       - With O(state=absent) or O(grant=bucket_policy), it is detached from the roles. No other
-        managed policy is ever detached. With O(grant=either) and O(state=present), it has no effect.
+        managed policy is ever detached, also not one that this option named before. With
+        O(grant=either) and O(state=present), it has no effect.
     version_added: 0.9.0
     type: str
   prefix:
