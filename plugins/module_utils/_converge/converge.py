@@ -21,6 +21,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
     Saved,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    gives_access_again,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     ConflictError,
     TaskError,
@@ -46,11 +49,12 @@ Params = t.Mapping[str, t.Any]
 @dataclasses.dataclass
 class Journal:
     """What a convergence has done so far: the resources that it wrote, and the backups of what it
-    replaced, oldest first.
+    replaced, oldest first. took_access: whether restoring one of them gives access again.
     """
 
     written: list[str] = dataclasses.field(default_factory=list)
     backups: list[Json] = dataclasses.field(default_factory=list)
+    took_access: bool = False
 
     @property
     def last_backup(self) -> Json:
@@ -207,11 +211,14 @@ def _save(
     """Back up and save. If nothing was written because another writer was faster, the backup is
     deleted.
     """
-    backup, noted = write_backup(reconciler.backup(live, plan), params), len(journal.written)
+    replaced, noted = reconciler.backup(live, plan), len(journal.written)
+    backup = write_backup(replaced, params)
     journal.backups += [backup] if backup else []
     saved = reconciler.save(live, plan, journal.written)
     if backup and len(journal.written) == noted:
         delete_backup(journal.backups.pop())
+    elif replaced:
+        journal.took_access |= gives_access_again(replaced)
     return saved
 
 

@@ -20,9 +20,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     option,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    BUCKET_POLICY,
+    ROLE_ATTACHMENT,
+    ROLE_POLICY,
+    TRUST_POLICY,
+    Backup,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     Document,
+    parse_policy,
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
@@ -97,6 +104,23 @@ def regained_by_role(role_arn: str, earlier: Document, live: Document) -> tuple[
         return any(raw["Effect"] == "Allow" for raw in statements_of(document))
 
     return (role_arn,) if allows(earlier) and not allows(live) else ()
+
+
+def gives_access_again(backup: Backup) -> bool:
+    """Whether restoring a backup, where nothing has changed since, allows access to principals that
+    the document allows nothing any more.
+    """
+    if backup.kind == ROLE_ATTACHMENT:
+        return bool(backup.before) and not backup.after
+    if backup.kind not in (TRUST_POLICY, BUCKET_POLICY, ROLE_POLICY):
+        return False
+    earlier, live = (
+        parse_policy(None, "") if found is None else found
+        for found in (backup.before, backup.after)
+    )
+    if backup.kind == ROLE_POLICY:
+        return bool(regained_by_role(backup.target["role_arn"], earlier, live))
+    return bool(regained_principals(earlier, live, {}))
 
 
 def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:

@@ -74,7 +74,7 @@ def closing_lines(
     """What the operator reads last: the counts, which clouds failed or were not reached, and how to
     go on. Why a cloud changed or failed was told when it did.
 
-    step: what the run does. The rollback of an offboarding gives access again, which has to be forced.
+    step: what the run does, of which the way back may have to be forced.
     """
     named = {"Failed": FAILED, "Not reached": NOT_REACHED}
     clouds = {title: _clouds_in(outcomes, state) for title, state in named.items()}
@@ -129,7 +129,9 @@ def _head(outcomes: Outcomes, check_mode: bool) -> str:
 def _how_to_go_on(outcomes: Outcomes, invocation: Invocation, step: str) -> list[str]:
     in_sync = any(outcome["state"] == IN_SYNC for outcome in outcomes.values())
     recap = ["Clouds in sync are not in the recap of hosts."] if in_sync else []
-    undo = [_how_to_undo(backup, invocation, step) for backup in backups_of(outcomes)]
+    # What gives access again to those that have none any more is restored only by force.
+    forced = step == OFFBOARD or any(one.get("took_access") for one in outcomes.values())
+    undo = [_how_to_undo(backup, invocation, forced) for backup in backups_of(outcomes)]
     return [*recap, *_how_to_permit(outcomes), *undo]
 
 
@@ -156,7 +158,7 @@ def _how_to_permit(outcomes: Outcomes) -> list[str]:
     ]
 
 
-def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, step: str) -> str:
+def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, forced: bool) -> str:
     home = os.path.expanduser("~")
     folder = backup["folder"]
     shown = f"~{folder.removeprefix(home)}" if folder.startswith(f"{home}/") else folder
@@ -164,6 +166,6 @@ def _how_to_undo(backup: t.Mapping[str, str], invocation: Invocation, step: str)
         backup["run"],
         invocation,
         backup_dir=None if folder == backup_directory(None) else folder,
-        forced=step == OFFBOARD,
+        forced=forced,
     )
     return f"Backups of the replaced documents are in {shown}. To undo this run: {command}"

@@ -56,23 +56,25 @@ BY_OWN, BY_MANAGED, BY_GROUP, BY_RULES, PASSED = CLOUDS = tuple(
     in_sync(name, role=f"{name}-ray", **NEW)
     for name in ("by-own", "by-managed", "by-group", "by-rules", "passed")
 )
-STAYS = in_sync("stays", role="stays-ray", **NEW)
+# It shares the policy of the control plane, a bucket, and the managed policy that grants it.
+STAYS = in_sync("stays", role="stays-ray", bucket=BY_MANAGED.bucket_name, **NEW)
 PASS_ROLE: Json = {
     "cloud_iam_manage_pass_role": True,
     "cloud_iam_control_plane_role": CONTROL_PLANE,
 }
 OWN_POLICY_GRANTS: Json = {"cloud_iam_bucket_grant": "role_policy"}
 RULE: Json = {"selector": "project=vision", "role": further_role_of(BY_RULES)}
+MANAGED_POLICY_GRANTS: Json = {
+    **OWN_POLICY_GRANTS,
+    "cloud_iam_bucket_policy_arn": managed_policy_of(BY_MANAGED),
+}
 VARIABLES: dict[str, Json] = {
     BY_OWN.name: OWN_POLICY_GRANTS,
-    BY_MANAGED.name: {
-        **OWN_POLICY_GRANTS,
-        "cloud_iam_bucket_policy_arn": managed_policy_of(BY_MANAGED),
-    },
+    BY_MANAGED.name: MANAGED_POLICY_GRANTS,
     BY_GROUP.name: {"cloud_iam_node_group_roles": {"cpu": further_role_of(BY_GROUP)}},
     BY_RULES.name: {"cloud_iam_assign": "iam_mapping", "cloud_iam_mapping_rules": [RULE]},
     PASSED.name: PASS_ROLE,
-    STAYS.name: PASS_ROLE,
+    STAYS.name: {**PASS_ROLE, **MANAGED_POLICY_GRANTS},
 }
 
 
@@ -237,6 +239,21 @@ def test_the_control_plane_may_pass_the_role_of_the_cloud_that_stays(history: St
     ]
 
 
+def test_each_run_ends_with_the_command_that_undoes_it(history: States) -> None:
+    """By force where it gives roles access again of which nothing is left: it is refused without."""
+    commands = [
+        run.output.rpartition("To undo this run: ")[2].splitlines()[0] for run in history.runs
+    ]
+    assert ["rollback_force=true" in command for command in commands] == [False, True, False, True]
+
+
+def test_a_cloud_that_shares_policies_with_those_offboarded_keeps_all(history: States) -> None:
+    states = [state[STAYS.name] for state in history.states]
+    assert differing(states[BEFORE], states[ONBOARDED]) == ["trust of stays-ray", "attached"]
+    for later in (OFFBOARDED, BACK):
+        assert differing(states[ONBOARDED], states[later]) == []
+
+
 # What lets clusters start with a role, and what they need when they do.
 _STARTS = ("POST /api/v2/compute_templates/", "PUT /")
 
@@ -279,6 +296,7 @@ def test_a_move_between_the_ways_is_rolled_back(
     assert differing(before, state_of(running_sandbox, cloud)) == ["bucket", "own policy"]
     begin = time.monotonic()
     undo = ("-e", "rollback_run=there", "-e", "rollback_force=true")  # it gives access again
+    assert " ".join(undo) in there.output
     back = run_playbook(running_sandbox, "rollback", inventory, *undo)
     assert time.monotonic() - begin > PROPAGATION_SECONDS, back.output
     assert (there.exit_status, back.exit_status) == (0, 0), back.output

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
     Obstacles,
     decide,
+    gives_access_again,
     regained_by_role,
     regained_principals,
     single_resource,
@@ -29,6 +30,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     EC2,
     LAMBDA,
+    TRUST_LAMBDA,
+    TRUST_OF_CLOUDFORMATION,
     Raw,
     allow,
     deny,
@@ -257,3 +260,37 @@ def test_a_role_regains_what_its_policy_allows_only_where_nothing_is_left() -> N
     assert regained_by_role("r", policy(grant), policy(deny(Action="*", Resource="*"))) == ("r",)
     assert regained_by_role("r", policy(grant), policy(other)) == ()
     assert regained_by_role("r", policy(), policy(other)) == ()
+
+
+GRANT = allow(Action="s3:GetObject", Resource="*")
+TO_ROLE = {**GRANT, "Principal": {"AWS": "arn:aws:iam::222222222222:role/ray"}}
+ATTACHMENT = {"PolicyArn": "arn:aws:iam::222222222222:policy/data"}
+BOTH = policy(TRUST_LAMBDA, TRUST_OF_CLOUDFORMATION)
+# The kind of document, before the run and after it, and whether its undo gives access again.
+UNDONE: dict[str, tuple[str, object, object, bool]] = {
+    "a bucket policy without the role": ("bucket_policy", policy(TO_ROLE), policy(), True),
+    "a bucket policy that was deleted": ("bucket_policy", policy(TO_ROLE), None, True),
+    "a bucket policy with the role": ("bucket_policy", policy(), policy(TO_ROLE), False),
+    "the first bucket policy": ("bucket_policy", None, policy(TO_ROLE), False),
+    "a trust policy without EC2": (
+        "trust_policy",
+        policy(TRUST_OF_CLOUDFORMATION),
+        policy(TRUST_LAMBDA),
+        True,
+    ),
+    "a trust policy with EC2 besides": ("trust_policy", policy(TRUST_LAMBDA), BOTH, False),
+    "an inline policy that was deleted": ("role_policy", policy(GRANT), None, True),
+    "the first inline policy": ("role_policy", None, policy(GRANT), False),
+    "a managed policy that was detached": ("role_attachment", ATTACHMENT, None, True),
+    "a managed policy that was attached": ("role_attachment", None, ATTACHMENT, False),
+    "a compute config": ("compute_config", {"a": 1}, {"a": 2}, False),
+    "a Cloud IAM mapping": ("iam_mapping", {"rules": []}, None, False),
+}
+
+
+@pytest.mark.parametrize("case", UNDONE)
+def test_the_undo_gives_access_again_to_whom_the_run_took_all(case: str) -> None:
+    """Which has to be forced, as the restoration of that backup does right after the run."""
+    kind, before, after, expected = UNDONE[case]
+    target = {"role_arn": "arn:aws:iam::222222222222:role/ray", "bucket": "b"}
+    assert gives_access_again(Backup(kind, target, "222222222222", before, after)) is expected
