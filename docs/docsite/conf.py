@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from pathlib import Path
 
 project = html_title = html_short_title = "rayfleet.anyscale"
 copyright = "Rayfleet contributors"
@@ -26,6 +27,12 @@ html_show_sphinx = html_use_index = html_copy_source = False
 
 # What antsibull-docs writes on each page, and the theme refuses: it shows the contents beside the page.
 _CONTENTS = re.compile(r"^\.\. contents::\n(?: +:.*\n)+\n", re.MULTILINE)
+# How antsibull-docs begins the first page: the name in capitals, and a line of galaxy.yml.
+_BEGINNING = re.compile(
+    r"^Rayfleet\.Anyscale(?P<version>\n=+\n.*?)^Description\n-+\n\n[^\n]+\n",
+    re.MULTILINE | re.DOTALL,
+)
+_FRONT_PAGE = Path(__file__).with_name("front_page.rst")
 _UNDERLINE = re.compile(r"[-~]{3,}")
 _KINDS = "module|callback|filter|inventory|lookup|role"
 _DOCUMENT = re.compile(rf"(?P<indent> {{4}})(?P<file>(?P<name>\w+)_(?:{_KINDS}))")
@@ -34,6 +41,16 @@ _DOCUMENT = re.compile(rf"(?P<indent> {{4}})(?P<file>(?P<name>\w+)_(?:{_KINDS}))
 def without_contents(page: str) -> str:
     """A page without the table of contents that the theme shows beside it."""
     return _CONTENTS.sub("", page)
+
+
+def with_front_page(index: str, front_page: str) -> str:
+    """The first page, beginning with what the collection is and where to begin."""
+    index, found = _BEGINNING.subn(
+        lambda match: f"rayfleet.anyscale{match['version']}{front_page}", index
+    )
+    if found != 1:
+        raise ValueError("antsibull-docs begins its first page otherwise: see conf.py")
+    return index
 
 
 def with_captions(index: str) -> str:
@@ -58,6 +75,7 @@ def setup(app: t.Any) -> None:
     def read(_app: t.Any, name: str, source: list[str]) -> None:
         source[0] = without_contents(source[0])
         if name == "index":
-            source[0] = with_captions(source[0])
+            front_page = _FRONT_PAGE.read_text(encoding="utf-8")
+            source[0] = with_captions(with_front_page(source[0], front_page))
 
     app.connect("source-read", read)

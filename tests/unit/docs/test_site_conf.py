@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.rayfleet.anyscale.docs.docsite.conf import (
     with_captions,
+    with_front_page,
     without_contents,
 )
 
@@ -78,3 +81,43 @@ def test_a_page_of_a_module_for_the_theme() -> None:
 
 def test_the_first_page_for_the_theme() -> None:
     assert with_captions(INDEX) == FOR_THE_THEME
+
+
+BEGINNING = """\
+Rayfleet.Anyscale
+=================
+
+Collection version 0.9.0
+
+Description
+-----------
+
+Converge the AWS IAM set\\-up of Anyscale clouds, one cloud or a whole fleet
+
+**Author:**
+"""
+OUR_BEGINNING = """\
+rayfleet.anyscale
+=================
+
+Collection version 0.9.0
+
+What it is. \\1
+
+The collection
+--------------
+
+**Author:**
+"""
+
+
+def test_the_first_page_begins_with_ours() -> None:
+    """Whatever is written there is no pattern."""
+    front_page = "What it is. \\1\n\nThe collection\n--------------\n"
+    assert with_front_page(BEGINNING, front_page) == OUR_BEGINNING
+
+
+def test_another_beginning_fails_the_build() -> None:
+    """Which would lose ours in silence."""
+    with pytest.raises(ValueError, match="begins its first page otherwise"):
+        with_front_page(INDEX, "What it is.")
