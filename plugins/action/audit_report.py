@@ -21,13 +21,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
-    read_results,
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
+    not_permitted,
+    results_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
-    UNCOVERED_GROUP,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
     is_asff_file,
@@ -91,12 +89,6 @@ _RULES = {
     }
 }
 _COLLECTION = Path(__file__).parents[2]
-# Facts that the inventory may have as well, and the variables that hold them.
-_FACT_VARIABLES = {
-    "account_id": "cloud_iam_account_id",
-    "cloud_id": "cloud_iam_cloud_id",
-    "region": "cloud_iam_region",
-}
 _CLOUD_ID_VARIABLES = ("cloud_iam_cloud_id", "anyscale_cloud_id")
 _RESOURCE_ID_VARIABLES = ("anyscale_resource_id",)
 
@@ -112,9 +104,9 @@ class ActionModule(FleetAction):
         previous, warnings = _read_previous(arguments["previous_report"])
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         names = names if arguments["hosts"] is None else arguments["hosts"]
-        results = _results(names, hostvars, arguments["results"], arguments["run"])
+        results = results_of(names, hostvars, arguments["results"], arguments["run"])
         report = make_report(
-            results, now, _collection_version(), previous, _not_permitted(names, hostvars)
+            results, now, _collection_version(), previous, not_permitted(names, hostvars)
         )
         report = identify(report, {name: _identity(name, hostvars[name]) for name in names})
         folder = os.path.abspath(arguments["report_dir"])
@@ -159,21 +151,6 @@ class ActionModule(FleetAction):
         }
 
 
-def _results(names: list[str], hostvars: t.Any, register: str, run: str | None) -> Json:
-    """The results of all hosts, by name: those of a run, else those that the hosts registered."""
-    stored = read_results(RunFolder(run)) if run else {}
-    return {
-        str(name): stored[name] if name in stored else _registered(hostvars[name], register)
-        for name in names
-    }
-
-
-def _not_permitted(names: t.Sequence[str], hostvars: t.Any) -> frozenset[str]:
-    """The clouds of the inventory plugin that the operator neither permits nor names."""
-    groups = hostvars[names[0]].get("groups") if names else None
-    return frozenset((groups or {}).get(UNCOVERED_GROUP, ()))
-
-
 def _record_run(
     folder: RunFolder, report: Json, failed: t.Sequence[str], lines: list[str], artifact: Json
 ) -> None:
@@ -197,17 +174,6 @@ def _record_run(
     )
 
 
-def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:
-    """The result that a host registered, in plain types: Ansible's carry tags and templates."""
-    return _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
-
-
-def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:
-    """A host's result; if it has no facts about its cloud, with those of the inventory."""
-    result = result if isinstance(result, dict) else {}
-    return result if result.get("cloud") else {**result, "cloud": _inventory_facts(known) or None}
-
-
 def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:
     """What the fingerprints of a host's findings are made from: of the inventory alone, so that it is
     the same whether the cloud could be audited or not.
@@ -217,11 +183,6 @@ def _identity(name: str, known: t.Mapping[str, t.Any]) -> str:
         for variables in (_CLOUD_ID_VARIABLES, _RESOURCE_ID_VARIABLES)
     )
     return identity(name, cloud_id and str(cloud_id), resource_id and str(resource_id))
-
-
-def _inventory_facts(known: t.Mapping[str, t.Any]) -> dict[str, str]:
-    facts = {fact: host_variable(known, variable) for fact, variable in _FACT_VARIABLES.items()}
-    return {fact: str(value) for fact, value in facts.items() if value}
 
 
 def _read_previous(path: str | None) -> tuple[Json | None, list[str]]:
