@@ -365,6 +365,8 @@ checks:
         - The facts. Where the collection would change a document, C(before) and C(after) are the
           document as it is and as it would be; for compute configs, by their names.
         - Where AWS refused a read, C(missing_permission) is the action to allow.
+        - C(only_anyscale_verify) is V(true) where what failed matters to C(anyscale cloud verify), and
+          may not matter to clusters.
         - C(roles) has the outcome for each further role, by its name, as in O(further_roles).
       type: dict
     acknowledged:

@@ -35,6 +35,7 @@ _ONBOARD = "ansible-playbook rayfleet.anyscale.onboard"
 _HOST = "<cloud>"
 # Only a remedy that begins with the command: where it stands after another remedy, a person decides.
 _COMMAND = re.compile(rf"Run '({re.escape(_ONBOARD)} [^']*)'")
+_OTHER_WAY = re.compile(r", or the module rayfleet\.anyscale\.[\w ]+\. ?")
 # A host's name that --limit does not take for a pattern, a file or an option.
 _PLAIN_HOST = re.compile(r"[\w.][\w.+=@ /-]*", re.ASCII)
 _MOST_HOSTS = 50  # that a command names
@@ -95,6 +96,11 @@ def command_of(remedy: str) -> str:
     """The command that a remedy is, or ``""`` where a person must decide."""
     found = _COMMAND.match(remedy)
     return found[1] if found else ""
+
+
+def after_command(remedy: str) -> str:
+    """What a remedy that is a command says besides: what else to do, or to know."""
+    return _OTHER_WAY.sub("", _COMMAND.sub("", remedy, count=1), count=1)
 
 
 def command_for(command: str, host: str) -> str:

@@ -14,6 +14,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-policy-language-ove
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
@@ -236,7 +237,7 @@ def _problem(asked: _Asked, sides: _Sides) -> tuple[t.Callable[..., Outcome], st
     if missing:
         return failed, f"{neither} {', '.join(missing)}."
     if sides.one_has_all(asked.needed) is False:
-        return failed, (
+        return functools.partial(failed, only_anyscale_verify=True), (
             f"The policy of bucket {asked.bucket} and its own policies grant {asked.who} access "
             "only together, which 'anyscale cloud verify' does not find: it looks at each alone."
         )

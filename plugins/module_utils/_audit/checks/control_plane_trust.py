@@ -73,6 +73,7 @@ def _refused(facts: Facts, named: t.Sequence[tuple[str, RawStatement]]) -> Outco
             f"'anyscale cloud verify' fails with a traceback at {unreadable[0]}: it expects a "
             "Principal that is a JSON object.",
             'Replace the Principal "*" by {"AWS": "*"}, and NotPrincipal by a Principal.',
+            only_anyscale_verify=True,
         )
     denying = [(_is_met(facts, raw), where, raw) for where, raw in named if _denies_anyscale(raw)]
     for verdict, where, raw in sorted(denying, key=lambda one: one[0] is None):

@@ -11,6 +11,7 @@ import shlex
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    after_command,
     command_for,
     command_of,
     onboard,
@@ -32,6 +33,19 @@ ONBOARD = "ansible-playbook rayfleet.anyscale.onboard --limit <cloud>"
 )
 def test_a_command_is_what_a_remedy_begins_with(remedy: str, command: str) -> None:
     assert command_of(remedy) == command
+
+
+@pytest.mark.parametrize(
+    ("remedy", "rest"),
+    [
+        pytest.param(onboard("iam_trust_ec2"), "", id="nothing"),
+        pytest.param(f"{onboard('m')} Then restart.", "Then restart.", id="a sentence"),
+        pytest.param(onboard("m with an_option", " -e a=true"), "", id="with options"),
+        pytest.param("Create it.", "Create it.", id="no command"),
+    ],
+)
+def test_what_a_remedy_says_besides_its_command(remedy: str, rest: str) -> None:
+    assert after_command(remedy) == rest
 
 
 @pytest.mark.parametrize("host", ["search-dev", "cld_1.k8s", "the lab"])

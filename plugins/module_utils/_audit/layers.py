@@ -1,0 +1,123 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The layers of a cloud's IAM set-up, and whether clusters can start with what was found in them.
+
+This module util is private to the collection. Pure: outcomes of checks in, as the module
+cloud_iam_info returns them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    FAIL,
+    NOT_APPLICABLE,
+    UNKNOWN,
+    WARN,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
+
+YES, MAYBE, NO, NOT_KNOWN, DOES_NOT_APPLY = "yes", "maybe", "no", "unknown", "not_applicable"
+
+Json = t.Mapping[str, t.Any]
+
+
+class Layer(t.NamedTuple):
+    """A layer, and the IDs of the checks on it."""
+
+    title: str
+    checks: tuple[str, ...]
+
+
+# In the order in which a cluster depends on them.
+LAYERS = (
+    Layer("Permission to write", ("authority",)),
+    Layer("Role", ("role_account", "permissions_boundary", "container_registry_access")),
+    Layer("EC2 trust", ("trust_ec2", "trust_anyscale_verify")),
+    Layer(
+        "Instance profile",
+        ("instance_profile_exists", "instance_profile_name", "instance_profile_role"),
+    ),
+    Layer(
+        "Control plane",
+        (
+            "control_plane_trust",
+            "control_plane_pass_role",
+            "control_plane_get_instance_profile",
+            "control_plane_pass_role_width",
+            "control_plane_instances",
+            "control_plane_services",
+            "control_plane_bucket_access",
+        ),
+    ),
+    Layer("Bucket", ("bucket_account", "bucket_region", "bucket_cors")),
+    Layer(
+        "Bucket access",
+        ("bucket_access", "bucket_deny", "bucket_key", "bucket_dangling_principals"),
+    ),
+    Layer("Compute config", ("compute_config_override", "compute_config_arn_kind")),
+    Layer(
+        "What clusters run with",
+        ("effective_profile", "launches_use_the_config", "instances_run_with_the_role"),
+    ),
+    Layer("Other tools", ("document_owner",)),
+)
+_TO_START = frozenset(check.id for check in CHECKS if check.is_needed_to_start)
+_TO_USE_THE_BUCKET = frozenset(
+    {"permissions_boundary", "bucket_account", "bucket_access", "bucket_deny", "bucket_key"}
+)
+_TO_RUN_WITH_THE_ROLE = frozenset(
+    {
+        "role_account",
+        "instance_profile_name",
+        "compute_config_override",
+        "compute_config_arn_kind",
+        "effective_profile",
+    }
+)
+_NEEDED = _TO_START | _TO_USE_THE_BUCKET | _TO_RUN_WITH_THE_ROLE
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether clusters can start, have access to the bucket, and run with the role: ``yes``,
+    ``no``, ``maybe`` where a finding says what it depends on, ``unknown`` or ``not_applicable``;
+    and the answer as a sentence.
+    """
+
+    answer: str
+    sentence: str
+
+
+def judge_clusters(checks: t.Sequence[Json]) -> Verdict:
+    """What the outcomes of all checks of a cloud mean for its clusters. That a finding is
+    acknowledged does not help a cluster.
+    """
+    needed = [check for check in checks if check["id"] in _NEEDED]
+    failing = {check["id"] for check in needed if check["status"] == FAIL and _is_felt(check)}
+    statuses = {check["status"] for check in needed}
+    if failing & _TO_START:
+        return Verdict(NO, "Clusters cannot start with the role.")
+    if failing & _TO_USE_THE_BUCKET:
+        return Verdict(NO, "Clusters do not have the access to the bucket that they need.")
+    if "effective_profile" in failing:
+        return Verdict(NO, "Clusters can start, but not all of them run with the role.")
+    if UNKNOWN in statuses:
+        return Verdict(NOT_KNOWN, "It is not known whether clusters can start with the role.")
+    if failing:
+        return Verdict(MAYBE, "Clusters can start, but may run with another role.")
+    if not statuses - {NOT_APPLICABLE}:
+        return Verdict(DOES_NOT_APPLY, "There is nothing to check for the clusters of this cloud.")
+    if statuses & {FAIL, WARN}:
+        sentence = "Clusters can start with the role, unless a finding below says otherwise."
+        return Verdict(MAYBE, sentence)
+    return Verdict(YES, "Clusters can start with the role.")
+
+
+def _is_felt(check: Json) -> bool:
+    """Whether clusters notice it: some is only what 'anyscale cloud verify' does not accept."""
+    return not (check.get("evidence") or {}).get("only_anyscale_verify")
