@@ -24,7 +24,7 @@ options:
       - The name of the playbook, without the name of the collection.
     type: str
     required: true
-    choices: [audit, onboard, offboard, rollback, verify_cluster, awx, awx_report]
+    choices: [audit, explain, onboard, offboard, rollback, verify_cluster, awx, awx_report]
 attributes:
   platform:
     support: full

@@ -51,12 +51,16 @@ def undo_command(
     if invocation.in_awx:
         force = ", and yes for Force, since it gives access again" if forced else ""
         return f"launch the job template rollback with {run_id} for Run{force}"
-    words = ["ansible-playbook"]
-    words += [word for one in invocation.inventories for word in ("-i", one)]
+    words = ["ansible-playbook", *inventory_options(invocation)]
     words += [PLAYBOOK, "-e", f"rollback_run={run_id}"]
     words += ["-e", f"cloud_iam_backup_dir={backup_dir}"] if backup_dir else []
     words += ["-e", "rollback_force=true"] if forced else []
     return " ".join(shlex.quote(word) for word in words)
+
+
+def inventory_options(invocation: Invocation) -> list[str]:
+    """The options of a command for the clouds of this run."""
+    return [word for one in invocation.inventories for word in ("-i", one)]
 
 
 def _as_typed(inventory: str) -> str:

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Explain clouds that were audited. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import context
+from ansible.utils.display import Display
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
+    not_permitted,
+    results_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+    FAILED,
+    IN_SYNC,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import (
+    inventory_options,
+    invocation_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation import explain
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation_text import (
+    lines_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
+
+Json = dict[str, t.Any]
+display = Display()
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts of the play, including those that failed."""
+
+    rules: t.ClassVar[Json] = {
+        "argument_spec": {
+            "run": {"type": "str", "required": True},
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "results": {"type": "str", "default": "cloud_iam_info_result"},
+        }
+    }
+    hosts_variable = "ansible_play_hosts_all"
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Display the explanations, and return them. The outcomes say which clouds were not read."""
+        run, hosts = arguments["run"], arguments["hosts"]
+        results = results_of(hosts, hostvars, arguments["results"], run)
+        clouds = make_report(results, "", "", not_permitted=not_permitted(hosts, hostvars))[
+            "clouds"
+        ]
+        options = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
+        explanations = [explain(cloud, options) for cloud in clouds]
+        lines = [line for one in explanations for line in ("", *lines_of(one, display.columns))]
+        # As they stand: in the result of a task they would be quoted, and could not be pasted.
+        display.display("\n".join(lines))
+        folder = RunFolder(run)
+        folder.write_outcomes({cloud["name"]: _outcome(cloud) for cloud in clouds})
+        folder.write("run", {"left_to_tasks": []})
+        return {"explanations": explanations, "lines": lines}
+
+
+def _outcome(cloud: Json) -> Json:
+    """What the last task does for the cloud: it fails if nothing of it was read."""
+    if cloud["state"] != "error":
+        return {"state": IN_SYNC, "changed": False}
+    message = "Nothing of this cloud could be read. Its explanation says why."
+    return {"state": FAILED, "changed": False, "msg": message}
