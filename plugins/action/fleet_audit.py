@@ -24,16 +24,28 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     warm_up_workers,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import FleetAudit
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
+    Audited,
+    FleetAudit,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
     AuditResults,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
     CloudVariables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
+    not_permitted,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
+    FAIL_ON,
+    failed_clouds,
+    make_report,
+)
 
 _RULES = {
     "argument_spec": {
@@ -42,6 +54,7 @@ _RULES = {
         "engine": {"type": "bool", "default": True},
         "threads": {"type": "int", "default": 16},
         "bulk_reads": {"type": "bool", "default": True},
+        "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
     }
 }
 
@@ -63,7 +76,7 @@ class ActionModule(FleetAction):
         folder = RunFolder(arguments["run"])
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            found = self._audit(arguments, folder)
+            found = self._audit(arguments, folder, not_permitted(names, hostvars))
         left = {name: found[name] for name in arguments["hosts"] if name in found}
         folder.write("run", {"left_to_tasks": list(left)})
         return {
@@ -73,7 +86,9 @@ class ActionModule(FleetAction):
             "check_mode": self._task.check_mode,
         }
 
-    def _audit(self, arguments: Json, folder: RunFolder) -> dict[str, str]:
+    def _audit(
+        self, arguments: Json, folder: RunFolder, strangers: t.Container[str]
+    ) -> dict[str, str]:
         """Audit, and return the hosts that are left, each with the reason."""
         names, threads = arguments["hosts"], arguments["threads"]
         variables = CloudVariables(self, self._task.get_play().connection, reads_only=True)
@@ -84,6 +99,7 @@ class ActionModule(FleetAction):
             SharedClients(configs_wanted=len(names)).client,
         )
         left: dict[str, str] = {}
+        outcomes: dict[str, Json] = {}
         with AuditResults(folder) as results, Feed(folder.path, Display().display) as feed:
             feed.stage(AUDIT, len(names))
             for audited in fleet.audit(names, threads):
@@ -91,6 +107,14 @@ class ActionModule(FleetAction):
                     left[audited.name] = audited.obstacle
                 else:
                     results.add(audited.name, audited.result)
+                    outcomes[audited.name] = _outcome(audited, arguments["fail_on"], strangers)
                 event = audited.event()
                 feed.done(event.cloud, event.account, event.result, event.reasons, event.message)
+        folder.write_outcomes(outcomes)
         return left
+
+
+def _outcome(audited: Audited, fail_on: str, strangers: t.Container[str]) -> Json:
+    """Whether the audit fails for a cloud: then the play that writes the report is for it."""
+    report = make_report({audited.name: audited.result}, "", "", not_permitted=strangers)
+    return {"state": FAILED if failed_clouds(report, fail_on) else report["clouds"][0]["state"]}

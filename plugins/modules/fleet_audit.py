@@ -58,6 +58,14 @@ options:
         one by one.
     type: bool
     default: true
+  fail_on:
+    description:
+      - Which clouds P(rayfleet.anyscale.fleet_run#lookup) returns for the play that reports, as the
+        option of M(rayfleet.anyscale.audit_report) is set there. Here the task fails for none.
+    type: str
+    choices: [never, error, drift]
+    default: error
+    version_added: 1.0.0
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.run_once
   - rayfleet.anyscale._attributes.info
