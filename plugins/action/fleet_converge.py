@@ -95,11 +95,17 @@ class ActionModule(FleetAction):
             run.end()
             _runs.pop(arguments["run"], None)
             folder.write_outcomes(run.outcomes)
-            folder.write("run", {"step": _label(arguments), "left_to_tasks": run.role_clouds})
             plan = _plans.pop(arguments["run"], None)
-            # Half a plan must not be taken for a whole one
-            if plan and not run.was_interrupted and (told := plan.finish(run.outcomes)):
-                display.display(told)
+            # Half a plan must not be taken for a whole one.
+            is_whole = plan is not None and not run.was_interrupted
+            folder.write(
+                "run",
+                {
+                    "step": _label(arguments),
+                    "left_to_tasks": run.role_clouds,
+                    "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
+                },
+            )
         warnings, run.warnings = run.warnings, []
         return {
             **counts,

@@ -54,6 +54,7 @@ class ActionModule(FleetAction):
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
         of_run = (outcomes, self._task.check_mode, invocation, run["step"])
         closing = run.get("lines") or closing_lines(*of_run)
+        closing += filter(None, [run.get("of_plan")])
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         display.display("\n".join(["", *([to_add] if to_add else []), *closing]))
         return {

@@ -168,11 +168,16 @@ class PlanInUse:
         ]
 
     def finish(self, outcomes: Outcomes) -> str:
-        """Write what was recorded. Returns what to tell the operator, if anything."""
+        """Write what was recorded. Returns what to tell the operator at the end of the run, if
+        anything.
+        """
         if self.recorder is None:
             return ""
         self.store.write(outcomes, self.recorder)
-        return f"The plan is in {self.store.path}. Review {self.store.summary_path}."
+        return (
+            f"The plan is in {self.store.path}. Review {self.store.summary_path}, then run the same "
+            "command without --check to apply it."
+        )
 
 
 def _given_key(clouds: t.Iterable[Cloud]) -> str | None:

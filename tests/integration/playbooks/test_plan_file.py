@@ -48,7 +48,8 @@ def test_plan_review_and_apply(running_sandbox: Sandbox, tmp_path: Path) -> None
     inventory = inventory_of(tmp_path, running_sandbox, clouds)
     planned = _onboard(running_sandbox, inventory, "--check")
     assert (planned.exit_status, planned.writes) == (0, [])
-    assert f"Review {tmp_path / 'plan.md'}" in planned.output
+    told = planned.output.partition("2 would change")[2]
+    assert f"Review {tmp_path / 'plan.md'}, then run the same command without --check" in told
     summary = (tmp_path / "plan.md").read_text()
     assert all(text in summary for text in ("## `new`", "ec2.amazonaws.com", "s3:GetObject"))
     assert "`done`" not in summary
