@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role documents is what it does: its defaults, the variables that its tasks read, and the
-example inventory.
+"""What the role documents is what it does: its defaults, the variables that its tasks read, the
+example inventory, and the examples of each role.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles/cloud_iam"
@@ -106,3 +108,46 @@ def test_the_example_inventory_sets_documented_variables_alone() -> None:
             "cloud_iam_bucket",
             "cloud_iam_compute_config",
         } <= set(variables), cloud
+
+
+def specifications(role: str) -> dict[str, dict[str, Any]]:
+    """The entry points of a role, by their names."""
+    text = (ROOT / f"roles/{role}/meta/argument_specs.yml").read_text()
+    return yaml.safe_load(text)["argument_specs"]
+
+
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+EXAMPLES = {
+    f"{role}, {entry_point}": (role, entry_point, specification.get("examples", ""))
+    for role in ROLES
+    for entry_point, specification in specifications(role).items()
+}
+BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def uses(example: str) -> list[dict[str, Any]]:
+    """The tasks of a play in an example that run a role, or tasks alone."""
+    tasks = [task for one in yaml.safe_load(example) or [] for task in one.get("tasks", [one])]
+    return [task for task in tasks if "ansible.builtin.import_role" in task]
+
+
+@pytest.mark.parametrize(("role", "entry_point", "example"), EXAMPLES.values(), ids=EXAMPLES)
+def test_an_entry_point_has_an_example_that_it_accepts(
+    role: str, entry_point: str, example: str
+) -> None:
+    """By its specification, as Ansible validates it."""
+    [task] = uses(example)
+    assert task["ansible.builtin.import_role"] == {
+        "name": f"rayfleet.anyscale.{role}",
+        **({} if entry_point == "main" else {"tasks_from": entry_point}),
+    }
+    options = specifications(role)[entry_point]["options"]
+    assert ArgumentSpecValidator(options).validate(task["vars"]).error_messages == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_readme_of_a_role_shows_an_example_of_its_documentation(role: str) -> None:
+    blocks = BLOCK.findall((ROOT / f"roles/{role}/README.md").read_text())
+    documented = [specification["examples"] for specification in specifications(role).values()]
+    assert blocks
+    assert [block for block in blocks if block not in documented] == []
