@@ -52,6 +52,7 @@ AWS and Anyscale are simulated on this machine with {count} clouds. In another t
 
     . {folder}/environment
     ansible-playbook -i {folder}/fleet.yml rayfleet.anyscale.audit
+    ansible-playbook -i {folder}/fleet.yml rayfleet.anyscale.explain --limit {first}
     sandbox --help
 
 {folder} also has fleet.anyscale_clouds.yml, which reads the clouds from the Anyscale API.
@@ -86,7 +87,7 @@ def practice(sandbox: Sandbox, folder: Path, count: int | None) -> t.Iterator[st
     with _own(folder):
         sandbox.begin(Sandbox.seed_for_guide if count is None else lambda begun: begun.seed(clouds))
         _write(sandbox, folder, clouds)
-        yield _WELCOME.format(count=len(clouds), folder=folder)
+        yield _WELCOME.format(count=len(clouds), folder=folder, first=clouds[0].name)
 
 
 @contextlib.contextmanager

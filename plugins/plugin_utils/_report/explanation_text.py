@@ -112,7 +112,7 @@ def _add_steps(text: _Text, steps: t.Sequence[Json]) -> None:
     if not steps:
         text.wrap("There is nothing to do.")
         return
-    text.wrap(f"What to do about {_counts(steps)}:")
+    text.wrap(f"What to do ({_counts(steps)}):")
     first_command = next((step["command"] for step in steps if step["command"]), "")
     for number, step in enumerate(steps, 1):
         text.add()

@@ -164,7 +164,7 @@ def test_the_answer_and_the_problems_come_first() -> None:
     assert lines[2] == "Clusters cannot start with the role."
     assert text.count("Nobody is trusted.") == 1
     assert text.index("Nobody is trusted.") < text.index("It is pass.")
-    assert "What to do about 1 problem:" in lines
+    assert "What to do (1 problem):" in lines
 
 
 def test_what_was_looked_at() -> None:
