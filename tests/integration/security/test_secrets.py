@@ -366,6 +366,13 @@ PLAYBOOKS: dict[str, tuple[str, tuple[str, ...], str, set[str], tuple[str, ...]]
     ),
     "audit": ("audit", (), "files", ALL - {GOOD.name, DENIED.name}, SAID),
     "audit, with variables": ("audit", (), "variables", ALL - {GOOD.name, DENIED.name}, SAID),
+    "explain, with variables": (
+        "explain",
+        ("-e", "fleet_clouds=*"),
+        "variables",
+        ALL - {GOOD.name, DENIED.name},
+        SAID,
+    ),
     "offboard, with variables": (
         "offboard",
         ("-e", f"offboard_confirm={len(ALL)}"),
