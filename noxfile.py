@@ -56,6 +56,10 @@ PYTEST = ("pytest", "--durations=10")
 PYTEST_OF_VENV = (str(VENV / "bin/python"), "-m", *PYTEST)
 WHOLE = bool(os.environ.get("WHOLE"))  # set by `make test-all`
 LINES_OF_A_FAILURE = 40
+JUDGED_BY_GALAXY = (
+    "published",
+    "signature",
+)  # files of tests/package that the session package runs
 # With a profile alone, without `enable_list: [args]`, ansible-lint finds nothing here. It still
 # overlooks a misspelled option beside a templated choice, such as a templated `state`: there only
 # running the task tells.
@@ -265,8 +269,9 @@ def changelog(session: nox.Session) -> None:
 
 @test
 def build(session: nox.Session) -> None:
-    """The tarball: what is in it, and that it is installed, documented and found."""
-    run(session, *PYTEST, "tests/package/test_tarball.py")
+    """The tarball: what is in it, and that it is installed, documented and found; and README."""
+    others = [f"--ignore=tests/package/test_{name}.py" for name in ("site", *JUDGED_BY_GALAXY)]
+    run(session, *PYTEST, *others, "tests/package")
 
 
 @nox.session(tags=["all"], **OWN_VENV)
@@ -291,7 +296,7 @@ def docsite(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """The tarball as Galaxy, ansible-builder and its users take it, and its signature."""
     install(session, "package")
-    tests = [f"tests/package/test_{name}.py" for name in ("published", "signature")]
+    tests = [f"tests/package/test_{name}.py" for name in JUDGED_BY_GALAXY]
     run(session, *PYTEST_OF_VENV, *tests, never_say=" skipped")
 
 
