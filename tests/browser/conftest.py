@@ -55,16 +55,9 @@ class Opened:
         )
         self.page.on("request", lambda request: self.requests.append(request.url))
 
-    def active(self) -> str:
-        """What the table's active cell says to a screen reader."""
-        cell = self.page.locator(
-            f"[id='{self.page.get_attribute('#scroller', 'aria-activedescendant')}']"
-        )
-        return cell.get_attribute("aria-label") or cell.inner_text()
-
     def names(self) -> list[str]:
         """The clouds whose rows are there, in their order."""
-        return self.page.locator("#grid-body .cloud-name").all_inner_texts()
+        return self.page.locator("#clouds > .cloud:not([hidden]) .cloud-name").all_text_contents()
 
     def shown(self) -> str:
         """How many clouds the page says that it shows."""

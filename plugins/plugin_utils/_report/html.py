@@ -4,16 +4,17 @@
 
 """The audit's report as one self-contained HTML file.
 
-This plugin util is private to the collection. Markup, styles and scripts are separate files in the
-directory ``assets``. The data is embedded as JSON, which the scripts display only as text. The
-page's Content-Security-Policy allows only these styles and scripts, by their hashes, and no
-requests.
+This plugin util is private to the collection. The page's frame, styles and script are separate files
+in the directory ``assets``. What needs attention is markup; the rest is embedded as JSON, which the
+script displays only as text. The page's Content-Security-Policy allows only these styles and this
+script, by their hashes, and no requests.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import string
 import typing as t
 from pathlib import Path
@@ -21,43 +22,67 @@ from pathlib import Path
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_data
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import json_parts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import findings_in
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.filters import filters
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
+    STATES,
+    json_parts,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.overview import (
+    masthead,
+    overview,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.rows import (
+    cloud_row,
+    running,
+)
 
 _FOLDER = Path(__file__).with_name("assets")
-# The order matters: later rules take precedence, and scripts call functions of earlier ones when
-# they are loaded.
-_STYLES = ("base.css", "scorecard.css", "grid.css", "evidence.css", "screens.css", "paper.css")
-_SCRIPTS = (
-    "dom.js",
-    "model.js",
-    "charts.js",
-    "grid.js",
-    "diff.js",
-    "evidence.js",
-    "running.js",
-    "paper.js",
-    "address.js",
-    "page.js",
-)
+_STYLES = ("base.css", "page.css", "paper.css")  # later rules take precedence
 # Characters that could end the element with the data, or begin another one. In JSON they occur only
 # in strings.
-_HERE = "\0"  # where the data is put
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_ROWS, _DATA = "\0", "\1"  # where they are put: no text of the page has these
+_PASSES = ("status", "pass")  # which most checks do, so that it is not said
+_DIGITS = re.compile(r"([0-9]+)")
 
 Json = t.Mapping[str, t.Any]
 
 
 def to_html(report: Json) -> t.Iterator[str]:
-    """The complete page, cloud by cloud."""
+    """The complete page, cloud by cloud, the worst first."""
+    clouds = sorted(report["clouds"], key=_worst_first)
     style = "\n".join(map(_source, _STYLES))
-    # A function scope, so that the scripts define no global names
-    script = "\n".join(('(() => {\n"use strict";', *map(_source, _SCRIPTS), "})();"))
-    page = string.Template(_source("page.html"))
-    text = page.substitute(policy=_policy(style, script), style=style, script=script, report=_HERE)
-    before, _here, after = text.partition(_HERE)
+    script = _source("page.js")
+    page = string.Template(_source("page.html")).substitute(
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        masthead=masthead(report),
+        overview=overview(report),
+        filters=filters(report),
+        running=running(clouds) or "",
+        rows=_ROWS,
+        data=_DATA,
+    )
+    before, _rows, rest = page.partition(_ROWS)
+    between, _data, after = rest.partition(_DATA)
     yield before
-    yield from json_parts(_compact(report), "clouds", _embedded)
+    yield from map(cloud_row, clouds)
+    yield between
+    yield from json_parts(_data_of(clouds), "clouds", _embedded)
     yield after
+
+
+def _worst_first(cloud: Json) -> tuple[t.Any, ...]:
+    """The order of clouds: by state, number of findings, and name with numbers in numeric order."""
+    parts = _DIGITS.split(cloud["name"].casefold())
+    digits = [part.lstrip("0") for part in parts[1::2]]
+    name = [
+        *zip(parts[::2], [(len(number), number) for number in digits], strict=False),
+        (parts[-1], (0, "")),
+    ]
+    return STATES.index(cloud["state"]), -len(findings_in(cloud)), name
 
 
 def _policy(style: str, script: str) -> str:
@@ -93,32 +118,53 @@ def _embedded(data: t.Any) -> str:
     )
 
 
-def _compact(report: Json) -> dict[str, t.Any]:
-    """The report, with a column for each check. A column is headed by the title of a check that
-    passes, and a check has a title of its own only where that differs, because a fleet repeats it
-    thousands of times.
+def _data_of(clouds: t.Sequence[Json]) -> dict[str, t.Any]:
+    """What the script shows of each row, in the order of the rows. The title of a check that passes is
+    said once, because a fleet repeats it thousands of times.
     """
-    passing = {check.id: check.title for check in CHECKS}
-    titles = {
-        check["id"]: passing.get(check["id"], check["title"])
-        for cloud in report["clouds"]
-        for check in cloud["checks"]
+    titles = {check.id: check.title for check in CHECKS}
+    return {"titles": titles, "clouds": (_details(cloud, titles) for cloud in clouds)}
+
+
+def _details(cloud: Json, titles: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """The facts of a cloud, and the checks that need no attention."""
+    facts = cloud["cloud"] or {}
+    role, bucket = facts.get("role") or {}, facts.get("bucket") or {}
+    profiles = facts.get("instance_profiles") or []
+    shown = {
+        "cloud name": facts.get("cloud_name"),
+        "default role": facts.get("default_role_arn"),
+        "default role source": facts.get("default_role_source"),
+        "role": role.get("arn"),
+        "role ID": role.get("id"),
+        "permissions boundary": role.get("permissions_boundary"),
+        "instance profiles": [one.get("arn") or one.get("name") for one in profiles],
+        "control-plane role": facts.get("control_plane_role_arn"),
+        "bucket": bucket.get("name"),
+        "bucket region": bucket.get("region"),
+        "Cloud IAM mappings": facts.get("iam_mappings"),
     }
+    groups = [
+        [
+            f"{config['name']}:{config['version']}",
+            group["node_group"],
+            group["instance_profile_arn"],
+            str(group["decided_by"]).replace("_", " "),
+        ]
+        for config in facts.get("compute_configs") or ()
+        for group in config.get("node_groups") or ()
+    ]
+    found = {check["id"] for check in findings_in(cloud)}
     return {
-        **report,
-        "columns": [{"id": check_id, "title": title} for check_id, title in titles.items()],
-        "clouds": (
+        "facts": {key: value for key, value in shown.items() if value},
+        "groups": groups,
+        "checks": [
             {
-                **cloud,
-                "checks": [
-                    {
-                        key: value
-                        for key, value in check.items()
-                        if value and (key, value) != ("title", titles[check["id"]])
-                    }
-                    for check in cloud["checks"]
-                ],
+                key: value
+                for key, value in check.items()
+                if value and (key, value) not in (("title", titles.get(check["id"])), _PASSES)
             }
-            for cloud in report["clouds"]
-        ),
+            for check in cloud["checks"]
+            if check["id"] not in found
+        ],
     }

@@ -2,150 +2,290 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// The start of the page: the headline, the filters, and their event handlers.
+// The page's script: filters that are kept in the address, what needs no attention, copying and printing. Everything else is markup.
+// Text becomes text nodes only, so that no value of the report is ever parsed as markup.
+(() => {
+  "use strict";
 
-const MANY = 500;
-const SEARCH_DELAY = 150; // milliseconds
+  const MANY = 500;
+  const SEARCH_DELAY = 150; // milliseconds
+  const PAPER_ROWS = 300; // browsers cannot lay out thousands of opened rows
+  const PAPER_FINDINGS = 200;
+  const SELECTS = ["account", "region", "check", "change", "start", "order"];
+  const WORDS = { fail: "Fail", unknown: "Unknown", warn: "Warning", pass: "Pass", not_applicable: "Not applicable" };
 
-let searching = 0;
+  const byId = (id) => document.getElementById(id);
+  const number = new Intl.NumberFormat("en");
+  const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
 
-/** The state of the fleet. A cloud without applicable checks needs no attention, but may not be in sync. */
-function headline() {
-  const needing = rows.filter(needsAttention).length;
-  const passing = rows.filter((row) => row.state === "pass").length;
-  const all = plural(rows.length, "cloud", "clouds");
-  if (needing) return `${number.format(needing)} of ${all} ${needing === 1 ? "needs" : "need"} attention`;
-  if (passing < rows.length) return `No check applies to ${number.format(rows.length - passing)} of ${all}, and none needs attention`;
-  return rows.length === 1 ? "The cloud passes all checks" : `All ${all} pass all checks`;
-}
+  const clouds = [...byId("clouds").children].map((row, place) => ({ ...row.dataset, marks: row.dataset.marks.split(" "), row, place }));
+  const filters = { text: "" };
+  const states = new Set();
+  let opened = { cloud: "", finding: "" };
+  let data = null;
+  let searching = 0;
 
-function drawHeadline() {
-  byId("headline").textContent = headline();
-  const count = (key) => new Set(rows.map((row) => row[key]).filter(Boolean)).size;
-  byId("about").textContent = [
-    moment(report.generated_at),
-    plural(count("account"), "account", "accounts"),
-    plural(count("region"), "region", "regions"),
-    `rayfleet.anyscale ${report.collection_version}`,
-  ].join("  ·  ");
-}
+  function element(name, attributes = {}, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }
 
-function options(select, anyWords, entries) {
-  select.replaceChildren(
-    element("option", { value: "" }, anyWords),
-    ...entries.map(([value, words]) => element("option", { value }, words)),
-  );
-}
+  // --- filters
 
-function drawFilters() {
-  const distinct = (key) =>
-    [...new Set(rows.map((row) => row[key]).filter(Boolean))].sort(collator.compare).map((value) => [value, value]);
-  options(byId("account"), "All", distinct("account"));
-  options(byId("region"), "All", distinct("region"));
-  options(
-    byId("check"),
-    "Any check",
-    columns.map((column) => [column.id, column.problem]),
-  );
-  options(
-    byId("change"),
-    "Any",
-    CHANGES.map((change) => [change, WORDS[change]]),
-  );
-  byId("change").disabled = !report.previous;
-  byId("states").append(
-    ...STATES.map((state) =>
-      button(
-        { class: `chip ${state}`, "data-state": state, "aria-pressed": "false" },
-        () => toggleState(state),
-        sign(state),
-        WORDS[state],
-      ),
-    ),
-  );
-  for (const name of ["account", "region", "check", "change"])
-    byId(name).addEventListener("change", (event) => setFilter(name, event.target.value));
-  byId("search").addEventListener("input", (event) => search(event.target.value));
+  function matches(cloud, words) {
+    if (states.size && !states.has(cloud.state)) return false;
+    if (["account", "region", "start"].some((name) => filters[name] && filters[name] !== cloud[name])) return false;
+    if (!hasMark(cloud.marks)) return false;
+    if (!words.length) return true;
+    cloud.haystack ??= [cloud.search, ...textsOf(cloud.row)].join("\n").toLowerCase();
+    return words.every((word) => cloud.haystack.includes(word));
+  }
+
+  const textsOf = (row) => [...row.querySelectorAll(":scope > summary, .error, .finding > .reason, .finding h4")].map((on) => on.textContent);
+
+  /** A check and a change are filters of the same finding. */
+  function hasMark(marks) {
+    const { check, change } = filters;
+    if (check) return marks.includes(change ? `${check}:${change}` : check);
+    return !change || marks.some((mark) => mark.endsWith(`:${change}`));
+  }
+
+  function update() {
+    for (const name of ["text", ...SELECTS]) byId(name).value = filters[name];
+    for (const chip of document.querySelectorAll("[data-chip]")) chip.setAttribute("aria-pressed", states.has(chip.dataset.chip));
+    for (const link of document.querySelectorAll(".overview a")) markCurrent(link);
+    const words = filters.text.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const cloud of clouds) {
+      const isShown = matches(cloud, words);
+      if (cloud.row.hidden === isShown) cloud.row.hidden = !isShown;
+      shown += isShown;
+    }
+    const isFiltered = states.size > 0 || Object.entries(filters).some(([name, value]) => value && name !== "order");
+    const all = plural(clouds.length, "cloud", "clouds");
+    byId("shown").textContent = isFiltered ? `${number.format(shown)} of ${all}` : all;
+    byId("reset").disabled = !isFiltered;
+    byId("nothing").hidden = shown > 0;
+    writeAddress();
+  }
+
+  function markCurrent(link) {
+    const said = [...new URLSearchParams(link.hash.slice(1))];
+    if (said.every(([name, value]) => filters[name] === value)) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+
+  function sort() {
+    const by = filters.order;
+    const compare = (one, other) => (by ? collator.compare(one[by], other[by]) || collator.compare(one.name, other.name) : one.place - other.place);
+    byId("clouds").append(...[...clouds].sort(compare).map((cloud) => cloud.row));
+  }
+
+  function setFilter(name, value) {
+    clearTimeout(searching);
+    filters[name] = value;
+    if (name === "order") sort();
+    update();
+  }
+
+  /** Search at once among few clouds; among many, when the typing pauses. */
+  function search(text) {
+    filters.text = text;
+    clearTimeout(searching);
+    if (clouds.length <= MANY) update();
+    else searching = setTimeout(update, SEARCH_DELAY);
+  }
+
+  function reset() {
+    states.clear();
+    for (const name of ["text", "account", "region", "check", "change", "start"]) filters[name] = "";
+    update();
+  }
+
+  // --- address: the filters and the open cloud, so that what is seen can be linked
+
+  function writeAddress() {
+    const said = Object.entries({ ...filters, states: [...states].join(), ...opened }).filter(([, value]) => value);
+    history.replaceState(null, "", `#${new URLSearchParams(said)}`);
+  }
+
+  /** Filter, and open, what the address says; what it says wrong is left out. */
+  function readAddress() {
+    const said = new URLSearchParams(location.hash.slice(1));
+    const order = filters.order;
+    filters.text = said.get("text") ?? "";
+    for (const name of SELECTS) {
+      byId(name).value = said.get(name) ?? "";
+      filters[name] = byId(name).value; // empty if there is no such choice
+    }
+    states.clear();
+    for (const state of (said.get("states") ?? "").split(",")) if (document.querySelector(`[data-chip="${CSS.escape(state)}"]`)) states.add(state);
+    if (filters.order !== (order ?? "")) sort();
+    const cloud = clouds.find((one) => one.name === said.get("cloud"));
+    opened = { cloud: cloud?.name ?? "", finding: said.get("finding") ?? "" };
+    if (!cloud) opened.finding = "";
+    update();
+    if (cloud) open(cloud, opened.finding);
+  }
+
+  function open(cloud, finding) {
+    cloud.row.hidden = false;
+    cloud.row.open = true;
+    fill(cloud);
+    const found = cloud.row.querySelector(`[data-check="${CSS.escape(finding)}"]`);
+    for (let on = found?.closest("details"); on; on = on.parentElement.closest("details")) on.open = true;
+    document.querySelector(".linked")?.classList.remove("linked");
+    found?.classList.add("linked");
+    const toIt = () => (found ?? cloud.row).scrollIntoView({ block: "start" });
+    toIt();
+    requestAnimationFrame(toIt); // the rows that came into view have their heights now
+  }
+
+  // --- an open cloud
+
+  function onToggle(event) {
+    const cloud = event.target.matches(".cloud:not(.for-paper)") && clouds.find((one) => one.row === event.target);
+    if (!cloud) return;
+    if (cloud.row.open) {
+      fill(cloud);
+      if (opened.cloud !== cloud.name) opened = { cloud: cloud.name, finding: "" };
+    } else if (opened.cloud === cloud.name) opened = { cloud: "", finding: "" };
+    writeAddress();
+  }
+
+  /** Add what needs no attention to an open row. */
+  function fill(cloud) {
+    if (cloud.isFilled) return;
+    cloud.isFilled = true;
+    data ??= JSON.parse(byId("report").textContent);
+    const { facts, groups, checks } = data.clouds[cloud.place];
+    if (checks.length) cloud.row.lastChild.append(folded(`${plural(checks.length, "check needs", "checks need")} no attention`, ...checks.map(quiet)));
+    const known = Object.entries(facts).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(value))]);
+    const parts = known.length ? [element("dl", { class: "facts" }, ...known)] : [];
+    if (groups.length) parts.push(nodeGroups(groups));
+    if (parts.length) cloud.row.lastChild.append(folded("Facts of the cloud", ...parts));
+  }
+
+  const folded = (words, ...content) => element("details", { class: "quiet" }, element("summary", {}, words), ...content);
+
+  function quiet(check) {
+    const status = check.status ?? "pass";
+    const sign = element("span", { class: `sign ${status}`, role: "img", "aria-label": WORDS[status] });
+    const accepted = check.acknowledged;
+    return element(
+      "details",
+      { "data-check": check.id },
+      element("summary", {}, sign, check.title ?? data.titles[check.id], ...(check.change ? [element("span", { class: `badge ${check.change}` }, check.change)] : [])),
+      element("p", { class: "reason" }, check.reason ?? ""),
+      ...(accepted ? [element("p", {}, `Acknowledged until ${accepted.until}: ${accepted.reason}`)] : []),
+      ...(check.evidence ? [shown(check.evidence)] : []),
+    );
+  }
+
+  const shown = (value) => (typeof value === "object" ? element("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)) : element("code", {}, String(value)));
+
+  function nodeGroups(groups) {
+    const row = (kind, texts) => element("tr", {}, ...texts.map((text) => element(kind, {}, String(text ?? "none"))));
+    return element(
+      "table",
+      { class: "plain-table" },
+      element("thead", {}, row("th", ["Compute config", "Node group", "Instance profile", "Decided by"])),
+      element("tbody", {}, ...groups.map((group) => row("td", group))),
+    );
+  }
+
+  // --- links, copying, keys, printing
+
+  /** A link of the page adds its filter to those that are set, or takes it away. */
+  function follow(link) {
+    const said = new URLSearchParams(location.hash.slice(1));
+    const isCurrent = link.getAttribute("aria-current") === "true";
+    for (const [name, value] of new URLSearchParams(link.hash.slice(1))) {
+      if (isCurrent) said.delete(name);
+      else said.set(name, value);
+    }
+    history.replaceState(null, "", `#${said}`);
+    readAddress();
+    if (!said.get("finding") && !isCurrent) byId("fleet").scrollIntoView({ block: "start" });
+  }
+
+  /** Copy text to the clipboard if the browser allows it, else select it for copying. */
+  async function copy(button) {
+    const text = button.closest(".copyable").querySelector("pre");
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2000);
+  }
+
+  function onClick(event) {
+    const on = event.target.closest("a, button");
+    if (!on) return;
+    if (on.matches("a") && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      follow(on);
+    } else if (on.matches(".copy")) copy(on);
+    else if (on.dataset.chip) {
+      if (!states.delete(on.dataset.chip)) states.add(on.dataset.chip);
+      update();
+    }
+  }
+
+  function onKey(event) {
+    if (event.key !== "/" || event.target.matches("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    byId("text").focus();
+  }
+
+  /** Open the rows with findings, as many as paper can have, and say how many are left out. */
+  function beforePrint() {
+    const chosen = clouds.filter((cloud) => !cloud.row.hidden).map((cloud) => cloud.row);
+    let room = PAPER_FINDINGS;
+    let left = 0;
+    for (const [place, row] of [...byId("clouds").children].filter((one) => chosen.includes(one)).entries()) {
+      const findings = row.querySelectorAll(".finding, .error").length;
+      row.classList.toggle("left-out", place >= PAPER_ROWS);
+      if (place >= PAPER_ROWS || findings > room) left += findings;
+      else if (findings && !row.open) {
+        row.classList.add("for-paper");
+        row.open = true;
+      }
+      room -= findings > room ? 0 : findings;
+    }
+    const more = Math.max(0, chosen.length - PAPER_ROWS);
+    const notes = [left && `${plural(left, "more finding is", "more findings are")} in report.json.`, more && `${plural(more, "more cloud is", "more clouds are")} in report.json.`];
+    byId("left-out").textContent = notes.filter(Boolean).join(" ");
+    byId("left-out").hidden = !left && !more;
+  }
+
+  function afterPrint() {
+    for (const row of document.querySelectorAll(".for-paper")) row.open = false;
+    for (const row of document.querySelectorAll(".cloud")) row.classList.remove("for-paper", "left-out");
+    byId("left-out").hidden = true;
+  }
+
+  document.body.classList.add("scripted");
+  document.addEventListener("click", onClick);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("toggle", onToggle, true);
+  byId("text").addEventListener("input", (event) => search(event.target.value));
+  for (const name of SELECTS) byId(name).addEventListener("change", (event) => setFilter(name, event.target.value));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", (event) => {
     event.preventDefault();
-    filters.states.clear();
-    Object.assign(filters, NO_FILTERS);
-    update();
+    reset();
   });
-}
-
-function drawKey() {
-  const marks = report.previous
-    ? ["new", "fixed"].map((change) =>
-        element("li", {}, element("span", { class: `mark ${change}` }), `${WORDS[change]} since the previous audit`),
-      )
-    : [];
-  byId("key").append(...STATUSES.map((status) => element("li", {}, sign(status), WORDS[status])), ...marks);
-}
-
-/** Search at once among few clouds; among many, when the typing pauses. */
-function search(text) {
-  filters.text = text;
-  clearTimeout(searching);
-  if (rows.length <= MANY) update();
-  else searching = setTimeout(update, SEARCH_DELAY);
-}
-
-/** Set one filter. ``toggles``: setting the same value again clears it. */
-function setFilter(name, value, toggles = false) {
-  filters[name] = toggles && filters[name] === value ? "" : value;
-  update();
-}
-
-function toggleState(state) {
-  if (!filters.states.delete(state)) filters.states.add(state);
-  update();
-}
-
-function sortBy(by) {
-  order.descending = order.by === by && !order.descending;
-  order.by = by;
-  update();
-}
-
-/** Update the controls and the table for the filters and the order. */
-function update() {
-  byId("search").value = filters.text;
-  for (const name of ["account", "region", "check", "change"]) byId(name).value = filters[name];
-  for (const made of document.querySelectorAll("[data-state]"))
-    made.setAttribute("aria-pressed", String(filters.states.has(made.dataset.state)));
-  for (const made of document.querySelectorAll("[data-change]"))
-    made.setAttribute("aria-pressed", String(filters.change === made.dataset.change));
-  for (const made of document.querySelectorAll("[data-check]"))
-    made.setAttribute("aria-pressed", String(filters.check === made.dataset.check));
-  const chosen = chosenRows();
-  const isFiltered = filters.states.size || Object.keys(NO_FILTERS).some((name) => filters[name]);
-  byId("shown").textContent = isFiltered
-    ? `${number.format(chosen.length)} of ${plural(rows.length, "cloud", "clouds")}`
-    : plural(rows.length, "cloud", "clouds");
-  byId("reset").disabled = !isFiltered;
-  byId("nothing").hidden = chosen.length > 0;
-  showRows(chosen);
-  writeAddress();
-}
-
-function onPageKey(event) {
-  const isTyping = event.target.matches("input, select, textarea") || byId("evidence").open;
-  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  byId("search").focus();
-}
-
-byId("main").hidden = false;
-drawHeadline();
-drawScorecard();
-drawFilters();
-drawKey();
-drawRunning();
-startGrid(openEvidence, sortBy);
-startEvidence();
-startPaper();
-document.addEventListener("keydown", onPageKey);
-addEventListener("hashchange", readAddress);
-readAddress();
+  addEventListener("beforeprint", beforePrint);
+  addEventListener("afterprint", afterPrint);
+  addEventListener("hashchange", readAddress);
+  readAddress();
+})();

@@ -55,6 +55,15 @@ def _all_but(**others: str) -> list[Json]:
         pytest.param(result("one", *_all_but(trust_ec2="warn")), "can", id="it warns"),
         pytest.param(result("one", *_all_but(trust_ec2="fail")), "cannot", id="one fails"),
         pytest.param(
+            result(
+                "one",
+                *_all_but()[1:],
+                check(DECISIVE[0], "fail", evidence={"only_anyscale_verify": True}),
+            ),
+            "can",
+            id="what fails is only what anyscale cloud verify does not accept",
+        ),
+        pytest.param(
             result("one", *_all_but(control_plane_trust="unknown")), "unknown", id="one is unknown"
         ),
         pytest.param(

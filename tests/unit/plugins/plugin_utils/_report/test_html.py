@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import html.parser
 import json
 import re
@@ -15,7 +16,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import (
+    escape_control_chars,
+    escape_data,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html import to_html
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
@@ -36,6 +40,9 @@ HOSTILE = [
     "\ud800",
     "{{ 1 }}",
 ]
+
+
+PLAIN = {"reason": "No.", "remedy": "{}", "evidence": {"other": ["x"], "before": "x"}}
 
 
 class Page(html.parser.HTMLParser):
@@ -80,42 +87,57 @@ def embedded(text: str) -> t.Any:
     return json.loads(Page(text).texts[1][1])
 
 
+def shown_in(text: str) -> str:
+    """The page as people read it, without its scripts."""
+    return html.unescape(re.sub(r"<[^>]*>", "", text[: text.index('id="report"')]))
+
+
 def test_the_page_holds_the_whole_report() -> None:
-    """The titles are said once; all else is there."""
-    results = fleet(40)
-    data = embedded(page(results))
-    titles = {column["id"]: column["title"] for column in data["columns"]}
-    for cloud in data["clouds"]:
-        kept = [
-            {"evidence": {}, "remedy": "", "command": "", "title": titles[found["id"]], **found}
-            for found in cloud["checks"]
-        ]
-        assert kept == results[cloud["name"]].get("checks", [])
-        assert cloud["cloud"] == results[cloud["name"]].get("cloud")
+    """What is wrong is markup, all else is data; titles of checks that pass are said once."""
+    report = make_report(fleet(40), "2026-11-25T06:00:14Z", "0.2.0")
+    text = "".join(to_html(report))
+    data, shown = embedded(text), shown_in(text)
+    order = re.findall(r'<details class="cloud" data-name="([^"]*)"', text)
+    assert sorted(order) == sorted(cloud["name"] for cloud in report["clouds"])
+    details = dict(zip(order, data["clouds"], strict=True))
+    for cloud in report["clouds"]:
+        quiet = {found["id"]: found for found in details[cloud["name"]]["checks"]}
+        for check_ in cloud["checks"]:
+            if check_["status"] in ("fail", "warn", "unknown"):
+                assert check_["title"] in shown
+                assert check_["reason"] in shown
+                assert check_["id"] not in quiet
+            else:
+                plain = {"status": "pass", "title": data["titles"][check_["id"]], "evidence": {}}
+                empty = {"remedy": "", "command": "", "change": None}
+                assert {**plain, **empty, **quiet[check_["id"]]} == check_
+        facts = cloud["cloud"] or {}
+        assert details[cloud["name"]]["facts"].get("default role") == facts.get("default_role_arn")
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_a_value_stays_a_value(value: str) -> None:
     """It comes back as people can see it, and makes no element of its own."""
     shown = escape_control_chars(value)
+    evil = {"reason": value, "remedy": value, "evidence": {value: [value], "before": value}}
     found = {
         value: result(
             "vision",
-            check("trust_ec2", "fail", reason=value, remedy=value, evidence={value: [value]}),
+            check("trust_ec2", "fail", **evil),
+            check("bucket_deny", "pass", **evil),
             account_id=value,
         )
     }
-    made, plain = page(found), page({"vision": result("vision", check("trust_ec2", "fail"))})
+    made = page(found)
+    plain = page(
+        {"vision": result("vision", check("trust_ec2", "fail", **PLAIN), check("bucket_deny"))}
+    )
     [cloud] = embedded(made)["clouds"]
-    assert cloud["name"] == cloud["cloud"]["account_id"] == shown
-    assert cloud["checks"][0] == {
-        "id": "trust_ec2",
-        "title": "EC2 cannot assume the role, or only under a condition",
-        "status": "fail",
-        "reason": shown,
-        "remedy": shown,
-        "evidence": {shown: [shown]},
-    }
+    assert cloud["checks"] == [{"id": "bucket_deny", **escape_data(evil)}]
+    [row] = [attributes for tag, attributes in Page(made).elements if "data-name" in attributes]
+    assert row["data-name"] == shown
+    assert row["data-account"] == shown
+    assert shown in shown_in(made)
     assert [tag for tag, _attributes in Page(made).elements] == [
         tag for tag, _attributes in Page(plain).elements
     ]
@@ -123,9 +145,7 @@ def test_a_value_stays_a_value(value: str) -> None:
 
 def test_the_data_are_ascii_without_markup() -> None:
     """So that no parser and no encoding can take them for something else."""
-    text = page(
-        {value: result("vision", check("trust_ec2", "fail", reason=value)) for value in HOSTILE}
-    )
+    text = page({value: result("vision", check("trust_ec2", reason=value)) for value in HOSTILE})
     data = Page(text).texts[1][1]
     assert data.isascii()
     assert not re.search(r"[<>&]", data)
