@@ -30,7 +30,7 @@ _NOUNS = {FAIL: "problem", UNKNOWN: "unknown", WARN: "warning"}
 _OF_STEP = " " * len("  1. ")
 _OF_ACCOUNT = r"\b([Rr]ole )?arn:[\w-]+:iam::{}:(role/|instance-profile/)"
 _MUST_DECIDE = "People must decide what to do."
-_MUST_BE_READ = "This could not be read. Once it can be, run this playbook again."
+_MUST_BE_KNOWN = "Find out what is unknown, then run this playbook again."
 _FOR_THE_FLEET_FILE = (
     "The remedy: if what is registered at Anyscale is right, add this to the fleet file."
 )
@@ -125,7 +125,7 @@ def _add_steps(text: _Text, steps: t.Sequence[Json]) -> None:
             text.copyable(step["command"], _OF_STEP)
         else:
             is_unknown = all(finding["status"] == UNKNOWN for finding in step["findings"])
-            text.wrap(_MUST_BE_READ if is_unknown else _MUST_DECIDE, head)
+            text.wrap(_MUST_BE_KNOWN if is_unknown else _MUST_DECIDE, head)
         text.add()
         _add_findings(text, step["findings"])
         if not step["command"]:
@@ -172,8 +172,8 @@ def _add_decision(text: _Text, step: Json) -> None:
 def _add_layers(text: _Text, layers: t.Sequence[Json], account: str) -> None:
     text.add()
     text.add("All layers:")
+    text.add()
     for layer in layers:
-        text.add()
         text.add(f"  {layer['title']}")
         for (status, outcome), names in _alike(
             (check["status"], _outcome(check, account), check["id"]) for check in layer["checks"]
@@ -196,5 +196,7 @@ def _outcome(check: Json, account: str) -> str:
     accepted = check["acknowledged"]
     more = f" Accepted until {accepted['until']}: {accepted['reason']}" if accepted else ""
     # What is in the cloud's account needs no more than its kind and name.
-    reason = re.sub(_OF_ACCOUNT.format(account), lambda arn: arn[1] or arn[2], check["reason"])
+    reason = re.sub(
+        _OF_ACCOUNT.format(re.escape(account)), lambda arn: arn[1] or arn[2], check["reason"]
+    )
     return f"{reason}{more}"

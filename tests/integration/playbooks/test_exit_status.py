@@ -35,7 +35,7 @@ ONBOARD: dict[str, tuple[tuple[str, ...], int]] = {
     "an unknown option": (("--nosuch",), 2),
     "no host matches": (("-e", "onboard_hosts=nosuch"), 4),
 }
-PLAYBOOKS = ("audit", "offboard", "onboard", "rollback", "verify_cluster")
+PLAYBOOKS = ("audit", "explain", "offboard", "onboard", "rollback", "verify_cluster")
 
 
 @pytest.mark.parametrize("case", ONBOARD)

@@ -217,6 +217,7 @@ def test_names_from_anyscale_do_not_control_the_terminal() -> None:
         check("trust_ec2", "fail", reason=evil, remedy=f"1\n{evil}"),
         check("role_account", reason=evil),
         cloud_name=evil,
+        account_id="(",
     )
     assert not set(evil[:1] + evil[-1:]) & set(text)
     assert text.count("\\x1b[2J\\x07") == 4
