@@ -38,7 +38,7 @@ display = Display()
 
 
 class ActionModule(FleetAction):
-    """Runs once for all hosts of the play, including those that failed."""
+    """Runs once, for clouds that need not be hosts of the play."""
 
     rules: t.ClassVar[Json] = {
         "argument_spec": {
@@ -47,7 +47,6 @@ class ActionModule(FleetAction):
             "results": {"type": "str", "default": "cloud_iam_info_result"},
         }
     }
-    hosts_variable = "ansible_play_hosts_all"
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Display the explanations, and return them. The outcomes say which clouds were not read."""
