@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
+from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import onboard
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    BY_WEIGHT,
+    onboard,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation import explain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation_text import (
@@ -155,6 +160,28 @@ def test_a_document_stays_as_it_is() -> None:
     text = text_of(check("control_plane_pass_role", "fail", remedy=STATEMENT), columns=79)
     assert '     {\n       "Sid": "AnyscalePassRole"\n     }\n' in text
     assert "People must decide" in text
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(BY_WEIGHT), st.booleans()),
+        min_size=len(CHECKS),
+        max_size=len(CHECKS),
+    )
+)
+def test_every_outcome_is_told_once(found: list[tuple[str, bool]]) -> None:
+    """Whatever they are, and whoever has to fix them; and the command too."""
+    checks = [
+        check(one.id, status, reason=f"Reason-{number}.", **(BY_ONBOARD if by_command else {}))
+        for number, (one, (status, by_command)) in enumerate(zip(CHECKS, found, strict=True))
+    ]
+    text = text_of(*checks)
+    told = re.findall(r"Reason-\d+\.", text)
+    assert sorted(told) == sorted(one["reason"] for one in checks)
+    is_fixed = any(
+        by_command and status in ("fail", "warn", "unknown") for status, by_command in found
+    )
+    assert text.count("ansible-playbook") == is_fixed
 
 
 def test_the_answer_and_the_problems_come_first() -> None:
