@@ -35,6 +35,29 @@ TOO_WIDE = """() => {
         .map(element => element.outerHTML.slice(0, 120))
         .concat(document.documentElement.scrollWidth > width ? ["the page scrolls sideways"] : [])
 }"""
+# Text that is hard to read on what is behind it: the contrast of WCAG 2.2 (success criterion 1.4.3).
+FAINT = """() => {
+    const channels = color => color.match(/[\\d.]+/g).map(Number)
+    const brightness = color => channels(color).slice(0, 3).map(value => value / 255)
+        .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0)
+    const behind = element => {
+        const color = element ? getComputedStyle(element).backgroundColor : "rgb(255, 255, 255)"
+        return (channels(color)[3] ?? 1) > 0.5 ? color : behind(element.parentElement)
+    }
+    const faint = {}
+    for (const element of document.querySelectorAll("article *")) {
+        const text = [...element.childNodes].filter(node => node.nodeType === Node.TEXT_NODE)
+            .map(node => node.data.trim()).join("")
+        if (!text || !element.checkVisibility() || element.closest("svg, .headerlink")) continue
+        const color = getComputedStyle(element).color
+        const background = behind(element)
+        const [dark, light] = [brightness(color), brightness(background)].sort((a, b) => a - b)
+        const contrast = (light + 0.05) / (dark + 0.05)
+        if (contrast < 4.5) faint[`${contrast.toFixed(1)}: ${color} on ${background}`] = text.slice(0, 40)
+    }
+    return faint
+}"""
 LINKS_HOME = """() => [...document.querySelectorAll(".sidebar-brand, .mobile-header a")]
     .map(link => link.href)"""
 
@@ -53,7 +76,9 @@ def test_the_site_is_built() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_as_readers_see_it(page: t.Any, name: str) -> None:
-    """It says nothing to its author, is as wide as the screen, has a title, and leads to the first."""
+    """It says nothing to its author, has a title, leads to the first page, is as wide as the screen,
+    and can be read by day and by night.
+    """
     page.goto((SITE / name).as_uri())
     assert page.title().strip(" -")
     assert page.locator("article h1").count() == (0 if name == "search.html" else 1)
@@ -63,3 +88,6 @@ def test_a_page_as_readers_see_it(page: t.Any, name: str) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate(TOO_WIDE) == [], f"at {width} px"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(FAINT) == {}, scheme
