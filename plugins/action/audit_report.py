@@ -83,6 +83,7 @@ _RULES = {
             "choices": [*_FORMATS, _ASFF],
             "default": ["json", "csv", "html"],
         },
+        "organization": {"type": "str"},
         "previous_report": {"type": "path"},
         "fail_on": {"type": "str", "choices": list(FAIL_ON), "default": "error"},
         "label": {"type": "str"},
@@ -108,6 +109,7 @@ class ActionModule(FleetAction):
         report = make_report(
             results, now, _collection_version(), previous, not_permitted(names, hostvars)
         )
+        report["organization"] = arguments["organization"]
         report = identify(report, {name: _identity(name, hostvars[name]) for name in names})
         folder = os.path.abspath(arguments["report_dir"])
         paths = {

@@ -64,6 +64,11 @@ options:
     choices: [json, csv, html, sarif, ocsf, junit, asff]
     default: [json, csv, html]
     version_added: 1.0.0
+  organization:
+    description:
+      - The name of the organization, for the heading of the page and for C(report.json).
+    type: str
+    version_added: 1.0.0
   previous_report:
     description:
       - The C(report.json) of an earlier audit. Each finding is then marked as new, persisting,

@@ -74,15 +74,19 @@ def open_report(browser: t.Any, tmp_path: Path) -> t.Iterator[Open]:
     """
     opened: list[Opened] = []
 
-    def run(results: Json, previous: Json | None = None, **settings: t.Any) -> Opened:
+    def run(
+        results: Json,
+        previous: Json | None = None,
+        organization: str | None = None,
+        **settings: t.Any,
+    ) -> Opened:
         before = (
             None if previous is None else make_report(previous, "2026-11-18T06:00:11Z", "0.2.0")
         )
         path = tmp_path / "report.html"
-        path.write_text(
-            "".join(to_html(make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before))),
-            encoding="utf-8",
-        )
+        report = make_report(results, "2026-11-25T06:00:14Z", "0.2.0", before)
+        page = to_html({**report, "organization": organization})
+        path.write_text("".join(page), encoding="utf-8")
         page = browser.new_page(**{"viewport": {"width": 1440, "height": 1000}, **settings})
         opened.append(Opened(page, path.as_uri()))
         opened[-1].watch()

@@ -146,11 +146,17 @@ def test_the_headline_counts_only_checked_clouds_as_in_sync(
     assert open_report(results).page.inner_text("h1") == words
 
 
+def test_the_organization_is_in_the_heading_if_it_is_named(open_report: Open) -> None:
+    """As it is, whatever is in it."""
+    assert open_report(SMALL).page.inner_text(".eyebrow") == "ANYSCALE FLEET AUDIT"
+    heading = open_report(SMALL, organization="Robots & <b>Sons</b>").page
+    assert heading.inner_text(".organization") == "Robots & <b>Sons</b>"
+
+
 def test_without_an_earlier_report_nothing_is_compared(open_report: Open) -> None:
-    """The page says so, and offers no such filter."""
+    """And the page offers no such filter."""
     page = open_report(SMALL).page
-    assert "nothing to compare with" in page.inner_text(".changes-card")
-    assert page.locator(".changes-card a").count() == 0
+    assert page.locator(".changes-card").count() == 0
     assert page.is_disabled("#change")
 
 

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.words im
 
 _STARTS = (("can", "Can start"), ("cannot", "Cannot start"), ("unknown", "Not known"))
 _ORDERS = (("name", "Name"), ("account", "Account"), ("region", "Region"))
-_PLACEHOLDER = "Cloud, ID, role, bucket, reason   ( / )"
+_PLACEHOLDER = "Cloud, role, bucket, reason ( / )"
 
 Json = t.Mapping[str, t.Any]
 Choices = t.Iterable[tuple[str, str]]

@@ -69,11 +69,18 @@ def masthead(report: Json) -> Html:
     )
     return tag(
         "header",
-        tag("p", "Anyscale fleet audit", class_="eyebrow"),
+        tag("p", *_eyebrow(report), class_="eyebrow"),
         tag("h1", headline(clouds), id="headline"),
         tag("p", "  ·  ".join(about), class_="hint"),
         class_="masthead",
     )
+
+
+def _eyebrow(report: Json) -> t.Iterator[Html | str]:
+    yield "Anyscale fleet audit"
+    if report.get("organization"):
+        yield "  ·  "
+        yield tag("span", report["organization"], class_="organization")
 
 
 def headline(clouds: t.Sequence[Json]) -> str:
@@ -183,15 +190,14 @@ def _fixes(report: Json) -> Html:
     )
 
 
-def _changes(report: Json) -> Html:
-    title, previous = "Since the previous audit", report["previous"]
+def _changes(report: Json) -> Html | None:
+    previous = report["previous"]
     if not previous:
-        words = "No previous report was given, so there is nothing to compare with."
-        return _card(title, _hint(words), kind="changes")
+        return None
     counts = report["totals"]["changes"]
     figures = (_figure(counts[change], WORDS[change], change, change=change) for change in CHANGES)
     return _card(
-        title,
+        "Since the previous audit",
         tag("ul", *figures, class_="figures", aria_label="Findings by change"),
         _hint(f"Compared with the audit at {moment(previous['generated_at'])}"),
         kind="changes",

@@ -474,8 +474,10 @@ def test_the_playbook_audits_every_cloud_and_writes_nothing_but_the_report(
     """One task for all clouds; the one that cannot be audited stops no other, and is the only one
     that fails.
     """
-    run = run_audit()
+    run = run_audit("-e", '{"audit_organization": "Example Robotics"}')
     report = json.loads((tmp_path / "anyscale-audit/report.json").read_text())
+    assert report["organization"] == "Example Robotics"
+    assert "Example Robotics" in (tmp_path / "anyscale-audit/report.html").read_text()
     assert (
         next(
             cloud["cloud"]["account_id"] for cloud in report["clouds"] if cloud["name"] == MISNAMED
