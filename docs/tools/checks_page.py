@@ -12,12 +12,13 @@ from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 PAGE = ROOT / "docs/docsite/rst/checks.rst"
 
-_HEAD = ".. list-table::\n   :header-rows: 1\n   :widths: 16 18 18 20 28\n"
+_HEAD = ".. list-table::\n   :header-rows: 1\n   :widths: 36 24 40\n"
+_PARAGRAPH = "\n\n       "  # in a cell
 
 
 def table_of_checks() -> str:
     """A row for each check, in the order of an audit."""
-    head = ("check", "title when it passes", "title when it fails", "reason codes", "fix")
+    head = ("check, and its titles", "reason codes", "fix")
     rows = ("   * - " + "\n     - ".join(row) for row in (head, *map(_check_row, CHECKS)))
     return "\n".join((_HEAD, *rows))
 
@@ -30,8 +31,9 @@ def page() -> str:
 def _check_row(check: Check) -> tuple[str, ...]:
     module = f":ansplugin:`{check.module} <rayfleet.anyscale.{check.module}#module>`"
     literals = ", ".join(f"``{name}``" for name in check.reasons)
-    codes = f"{module}: {literals}" if check.reasons else "-"
-    return f"``{check.id}``", check.title, check.failing_title, codes, check.fix
+    codes = f"{module}: {literals}" if check.reasons else "none"
+    titles = (f"``{check.id}``", f"Passes: {check.title}", f"Fails: {check.failing_title}")
+    return _PARAGRAPH.join(titles), codes, check.fix
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def test_the_page_has_every_check() -> None:
     """With both of its titles."""
     page = checks_page.PAGE.read_text()
     for check in CHECKS:
-        row = f"   * - ``{check.id}``\n     - {check.title}\n     - {check.failing_title}\n"
+        titles = f"Passes: {check.title}\n\n       Fails: {check.failing_title}\n"
+        row = f"   * - ``{check.id}``\n\n       {titles}"
         assert row in page
 
 
