@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import re
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import after_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import (
     account_of,
@@ -182,7 +182,7 @@ def _fact(item: tuple[str, t.Any]) -> Html:
     if value is None or value == [] or value == {}:
         shown = tag("code", "none")
     elif isinstance(value, (dict, list)):
-        shown = tag("pre", json.dumps(value, indent=2, ensure_ascii=False), tabindex="0")
+        shown = tag("pre", _json.dumps(value, indent=2, ensure_ascii=False), tabindex="0")
     else:
         shown = tag("code", str(value))
     return joined(tag("dt", str(name).replace("_", " ")), tag("dd", shown))
@@ -196,7 +196,7 @@ def difference(before: t.Any, after: t.Any) -> Html:
 def _lines(document: t.Any) -> tuple[str, ...]:
     if document is None:
         return ()
-    return tuple(json.dumps(document, indent=2, ensure_ascii=False).split("\n"))
+    return tuple(_json.dumps(document, indent=2, ensure_ascii=False).split("\n"))
 
 
 @functools.lru_cache(maxsize=256)

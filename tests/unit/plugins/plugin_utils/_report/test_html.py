@@ -16,6 +16,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import (
     escape_control_chars,
     escape_data,
@@ -197,6 +198,13 @@ def test_nothing_in_the_page_leads_outside() -> None:
 def test_the_script_has_no_way_to_make_markup_of_text_or_to_ask_for_anything(sink: str) -> None:
     """Values are shown as text nodes alone."""
     assert sink not in Page(page({})).texts[2][1]
+
+
+def test_a_number_that_python_has_not_is_shown_as_it_came() -> None:
+    """In a document, where AWS keeps it as it was written."""
+    document = _json.loads('{"Statement": 1e999}')
+    found = check("trust_ec2", "fail", evidence={"before": document, "other": [document]})
+    assert shown_in(page({"vision": result("vision", found)})).count("1e999") == 2
 
 
 def test_a_fleet_without_clouds_has_a_page() -> None:
