@@ -100,8 +100,8 @@ def test_the_overview_comes_first_for_the_person_who_decides(open_report: Open) 
     ]
     assert page.locator(".accounts-card tbody tr").all_inner_texts() == [
         "333333333333\t1\t1\t1\t2",
-        "not known\t1\t1\t-\t-",
         "222222222222\t1\t-\t-\t-",
+        "not known\t1\t1\t-\t-",
     ]
     page.click(".starts-card .fail")
     assert opened.names() == ["stuck"]

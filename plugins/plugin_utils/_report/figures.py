@@ -152,7 +152,9 @@ def fixes_of(report: Json) -> Fixes:
 
 
 def accounts_of(report: Json) -> list[Account]:
-    """The AWS accounts, those with the most clouds that need attention first."""
+    """The AWS accounts, those with the most clouds that need attention first, and last the clouds of
+    which the account is not known.
+    """
     accounts: dict[str, Account] = {}
     for cloud in _permitted(report):
         account_id = account_of(cloud)
@@ -163,7 +165,13 @@ def accounts_of(report: Json) -> list[Account]:
         account.findings += len(findings_in(cloud))
     return sorted(
         accounts.values(),
-        key=lambda one: (-one.attention, -one.cannot_start, -one.findings, one.account_id),
+        key=lambda one: (
+            not one.account_id,
+            -one.attention,
+            -one.cannot_start,
+            -one.findings,
+            one.account_id,
+        ),
     )
 
 

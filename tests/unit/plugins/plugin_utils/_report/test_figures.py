@@ -167,7 +167,7 @@ def test_what_a_command_fixes_and_what_needs_people(results: Json, fixes: Fixes)
 
 
 def test_the_accounts_with_the_most_trouble_come_first() -> None:
-    """A cloud that is not permitted counts in none, and one whose account is not known in its own."""
+    """A cloud that is not permitted counts in none, and one whose account is not known is last."""
     results = {
         "sound": result("sound", *_all_but(), account_id="1"),
         "broken": result("broken", *_all_but(trust_ec2="fail"), account_id="2"),
@@ -179,8 +179,8 @@ def test_the_accounts_with_the_most_trouble_come_first() -> None:
     assert accounts_of(report(results, {"foreign"})) == [
         Account("2", clouds=2, attention=2, cannot_start=1, findings=2),
         Account("3", clouds=1, attention=1, findings=1),
-        Account("", clouds=1, attention=1),
         Account("1", clouds=1),
+        Account("", clouds=1, attention=1),
     ]
 
 
