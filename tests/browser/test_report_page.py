@@ -119,33 +119,6 @@ def test_the_command_that_fixes_the_most_is_copied_as_it_is(open_report: Open) -
     assert page.evaluate("navigator.clipboard.readText()") == command
 
 
-@pytest.mark.parametrize(
-    ("statuses", "words"),
-    [
-        pytest.param(["pass", "pass"], "All 2 clouds pass all checks", id="all in sync"),
-        pytest.param(
-            ["pass", "not_applicable"],
-            "No check applies to 1 of 2 clouds, and none needs attention",
-            id="one is elsewhere",
-        ),
-        pytest.param(
-            ["warn", "not_applicable"],
-            "1 of 2 clouds needs attention",
-            id="one warns, one is elsewhere",
-        ),
-    ],
-)
-def test_the_headline_counts_only_checked_clouds_as_in_sync(
-    open_report: Open, statuses: list[str], words: str
-) -> None:
-    """A cloud to which no check applies counts neither as in sync nor as drifted."""
-    results = {
-        f"cloud-{number}": result(f"cloud-{number}", check("trust_ec2", status))
-        for number, status in enumerate(statuses)
-    }
-    assert open_report(results).page.inner_text("h1") == words
-
-
 def test_the_organization_is_in_the_heading_if_it_is_named(open_report: Open) -> None:
     """As it is, whatever is in it."""
     assert open_report(SMALL).page.inner_text(".eyebrow") == "ANYSCALE FLEET AUDIT"

@@ -159,7 +159,7 @@ def _starts(report: Json) -> Html:
         _hint(
             "Clouds, by the checks of what clusters need to start: the role's trust, the instance profile, "
             "and what Anyscale may do."
-            + (f" {number(elsewhere)} of Kubernetes are not counted." if elsewhere else "")
+            + (f" Not counted: {number(elsewhere)} on Kubernetes." if elsewhere else "")
         ),
         kind="starts",
     )

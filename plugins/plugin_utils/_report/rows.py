@@ -112,7 +112,7 @@ def _in_short(cloud: Json, found: t.Sequence[Json]) -> t.Iterator[Child]:
         plural(len(found) - _TITLES_IN_ROW, "more finding", "more findings")
         if len(found) > _TITLES_IN_ROW
         else "",
-        f"{number(passing)} of {plural(len(cloud['checks']), 'check passes', 'checks pass')}",
+        f"{number(passing)} of {plural(len(cloud['checks']), 'check', 'checks')} passed",
     ]
     changes = [check["change"] for check in cloud["checks"]]
     badges = (badge(one, changes.count(one)) for one in ("new", "fixed") if one in changes)
