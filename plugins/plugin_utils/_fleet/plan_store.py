@@ -176,7 +176,7 @@ class PlanInUse:
         self.store.write(outcomes, self.recorder)
         return (
             f"The plan is in {self.store.path}. Review {self.store.summary_path}, then run the same "
-            "command without --check to apply it."
+            "command without --check (or fleet_mode=check) to apply it."
         )
 
 
