@@ -44,7 +44,8 @@
     return words.every((word) => cloud.haystack.includes(word));
   }
 
-  const textsOf = (row) => [...row.querySelectorAll(":scope > summary, .error, .finding > .reason, .finding h4")].map((on) => on.textContent);
+  const SEARCHED = ":scope > summary, .error, .finding > .reason, .finding h4";
+  const textsOf = (row) => [...row.querySelectorAll(SEARCHED)].map((on) => on.textContent);
 
   /** A check and a change are filters of the same finding. */
   function hasMark(marks) {
@@ -80,8 +81,9 @@
 
   function sort() {
     const by = filters.order;
-    const compare = (one, other) => (by ? collator.compare(one[by], other[by]) || collator.compare(one.name, other.name) : one.place - other.place);
-    byId("clouds").append(...[...clouds].sort(compare).map((cloud) => cloud.row));
+    const byText = (one, other) => collator.compare(one[by], other[by]) || collator.compare(one.name, other.name);
+    const byPlace = (one, other) => one.place - other.place; // as the page came: the worst first
+    byId("clouds").append(...[...clouds].sort(by ? byText : byPlace).map((cloud) => cloud.row));
   }
 
   function setFilter(name, value) {
@@ -122,7 +124,8 @@
       filters[name] = byId(name).value; // empty if there is no such choice
     }
     states.clear();
-    for (const state of (said.get("states") ?? "").split(",")) if (document.querySelector(`[data-chip="${CSS.escape(state)}"]`)) states.add(state);
+    const chosen = (said.get("states") ?? "").split(",");
+    for (const { dataset } of document.querySelectorAll("[data-chip]")) if (chosen.includes(dataset.chip)) states.add(dataset.chip);
     if (filters.order !== (order ?? "")) sort();
     const cloud = clouds.find((one) => one.name === said.get("cloud"));
     opened = { cloud: cloud?.name ?? "", finding: said.get("finding") ?? "" };
@@ -162,11 +165,12 @@
     cloud.isFilled = true;
     data ??= JSON.parse(byId("report").textContent);
     const { facts, groups, checks } = data.clouds[cloud.place];
-    if (checks.length) cloud.row.lastChild.append(folded(`${plural(checks.length, "check needs", "checks need")} no attention`, ...checks.map(quiet)));
+    const body = cloud.row.lastChild;
+    if (checks.length) body.append(folded(`${plural(checks.length, "check needs", "checks need")} no attention`, ...checks.map(quiet)));
     const known = Object.entries(facts).flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, shown(value))]);
     const parts = known.length ? [element("dl", { class: "facts" }, ...known)] : [];
     if (groups.length) parts.push(nodeGroups(groups));
-    if (parts.length) cloud.row.lastChild.append(folded("Facts of the cloud", ...parts));
+    if (parts.length) body.append(folded("Facts of the cloud", ...parts));
   }
 
   const folded = (words, ...content) => element("details", { class: "quiet" }, element("summary", {}, words), ...content);
@@ -174,18 +178,20 @@
   function quiet(check) {
     const status = check.status ?? "pass";
     const sign = element("span", { class: `sign ${status}`, role: "img", "aria-label": WORDS[status] });
+    const badge = check.change ? [element("span", { class: `badge ${check.change}` }, check.change)] : [];
     const accepted = check.acknowledged;
     return element(
       "details",
       { "data-check": check.id },
-      element("summary", {}, sign, check.title ?? data.titles[check.id], ...(check.change ? [element("span", { class: `badge ${check.change}` }, check.change)] : [])),
+      element("summary", {}, sign, check.title ?? data.titles[check.id], ...badge),
       element("p", { class: "reason" }, check.reason ?? ""),
       ...(accepted ? [element("p", {}, `Acknowledged until ${accepted.until}: ${accepted.reason}`)] : []),
       ...(check.evidence ? [shown(check.evidence)] : []),
     );
   }
 
-  const shown = (value) => (typeof value === "object" ? element("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)) : element("code", {}, String(value)));
+  const shown = (value) =>
+    typeof value === "object" ? element("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)) : element("code", {}, String(value));
 
   function nodeGroups(groups) {
     const row = (kind, texts) => element("tr", {}, ...texts.map((text) => element(kind, {}, String(text ?? "none"))));
@@ -248,10 +254,10 @@
 
   /** Open the rows with findings, as many as paper can have, and say how many are left out. */
   function beforePrint() {
-    const chosen = clouds.filter((cloud) => !cloud.row.hidden).map((cloud) => cloud.row);
+    const chosen = [...byId("clouds").children].filter((row) => !row.hidden);
     let room = PAPER_FINDINGS;
     let left = 0;
-    for (const [place, row] of [...byId("clouds").children].filter((one) => chosen.includes(one)).entries()) {
+    for (const [place, row] of chosen.entries()) {
       const findings = row.querySelectorAll(".finding, .error").length;
       row.classList.toggle("left-out", place >= PAPER_ROWS);
       if (place >= PAPER_ROWS || findings > room) left += findings;
@@ -262,7 +268,10 @@
       room -= findings > room ? 0 : findings;
     }
     const more = Math.max(0, chosen.length - PAPER_ROWS);
-    const notes = [left && `${plural(left, "more finding is", "more findings are")} in report.json.`, more && `${plural(more, "more cloud is", "more clouds are")} in report.json.`];
+    const notes = [
+      left && `${plural(left, "more finding is", "more findings are")} in report.json.`,
+      more && `${plural(more, "more cloud is", "more clouds are")} in report.json.`,
+    ];
     byId("left-out").textContent = notes.filter(Boolean).join(" ");
     byId("left-out").hidden = !left && !more;
   }
