@@ -54,9 +54,9 @@ class ActionModule(FleetAction):
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
         of_run = (outcomes, self._task.check_mode, invocation, run["step"])
         closing = run.get("lines") or closing_lines(*of_run)
-        closing += filter(None, [run.get("of_plan")])
+        of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
-        display.display("\n".join(["", *([to_add] if to_add else []), *closing]))
+        display.display("\n".join(["", *([to_add] if to_add else []), *closing, *of_plan]))
         return {
             "counts": counts,
             "failed_clouds": failed,
