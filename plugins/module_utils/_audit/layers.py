@@ -93,14 +93,28 @@ class Verdict:
     sentence: str
 
 
+def judge_start(checks: t.Iterable[Json]) -> str:
+    """Whether clusters can start, with whatever access: ``yes``, ``no``, ``unknown``, or
+    ``not_applicable`` for a cloud that does not run on AWS virtual machines. That a finding is
+    acknowledged lets no cluster start.
+    """
+    found = {check["id"]: _felt_status(check) for check in checks}
+    decisive = {found.get(check_id, UNKNOWN) for check_id in _TO_START}
+    if FAIL in decisive:
+        return NO
+    if UNKNOWN in decisive:
+        return NOT_KNOWN
+    return DOES_NOT_APPLY if decisive == {NOT_APPLICABLE} else YES
+
+
 def judge_clusters(checks: t.Sequence[Json]) -> Verdict:
     """What the outcomes of all checks of a cloud mean for its clusters. That a finding is
     acknowledged does not help a cluster.
     """
     needed = [check for check in checks if check["id"] in _NEEDED]
-    failing = {check["id"] for check in needed if check["status"] == FAIL and _is_felt(check)}
+    failing = {check["id"] for check in needed if _felt_status(check) == FAIL}
     statuses = {check["status"] for check in needed}
-    if failing & _TO_START:
+    if judge_start(checks) == NO:
         return Verdict(NO, "Clusters cannot start with the role.")
     if failing & _TO_USE_THE_BUCKET:
         return Verdict(NO, "Clusters do not have the access to the bucket that they need.")
@@ -118,6 +132,7 @@ def judge_clusters(checks: t.Sequence[Json]) -> Verdict:
     return Verdict(YES, "Clusters can start with the role.")
 
 
-def _is_felt(check: Json) -> bool:
-    """Whether clusters notice it: some is only what 'anyscale cloud verify' does not accept."""
-    return not (check.get("evidence") or {}).get("only_anyscale_verify")
+def _felt_status(check: Json) -> str:
+    """The status as clusters feel it: some is only what 'anyscale cloud verify' does not accept."""
+    is_felt = not (check.get("evidence") or {}).get("only_anyscale_verify")
+    return str(check["status"]) if is_felt else WARN

@@ -15,6 +15,13 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.layers import (
+    DOES_NOT_APPLY,
+    NO,
+    NOT_KNOWN,
+    YES,
+    judge_start,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     command_for_all,
     general_command,
@@ -28,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
 CAN_START, CANNOT_START, START_UNKNOWN = STARTS = ("can", "cannot", "unknown")
 
 _OPEN = ("fail", "unknown", "warn")
-_NEEDED_TO_START = frozenset(check.id for check in CHECKS if check.is_needed_to_start)
+_STARTS = {YES: CAN_START, NO: CANNOT_START, NOT_KNOWN: START_UNKNOWN, DOES_NOT_APPLY: ""}
 
 Json = t.Mapping[str, t.Any]
 
@@ -101,24 +108,9 @@ def account_of(cloud: Json) -> str:
 
 def start_of(cloud: Json) -> str:
     """Whether clusters of a cloud can start, as far as the audit can tell; ``""`` for a cloud that
-    does not run on AWS virtual machines, or is not permitted. That a finding is acknowledged lets no
-    cluster start.
+    does not run on AWS virtual machines, or is not permitted.
     """
-    if cloud["state"] == NOT_PERMITTED:
-        return ""
-    found = {check["id"]: _felt_status(check) for check in cloud["checks"]}
-    decisive = {found.get(check_id, "unknown") for check_id in _NEEDED_TO_START}
-    if "fail" in decisive:
-        return CANNOT_START
-    if "unknown" in decisive:
-        return START_UNKNOWN
-    return "" if decisive == {"not_applicable"} else CAN_START
-
-
-def _felt_status(check: Json) -> str:
-    """The status as clusters feel it: some is only what 'anyscale cloud verify' does not accept."""
-    is_felt = not (check.get("evidence") or {}).get("only_anyscale_verify")
-    return str(check["status"]) if is_felt else "warn"
+    return "" if cloud["state"] == NOT_PERMITTED else _STARTS[judge_start(cloud["checks"])]
 
 
 def starts_of(report: Json) -> dict[str, int]:
