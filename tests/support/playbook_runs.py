@@ -34,7 +34,7 @@ _OF_ROLE = (
     "iam_pass_role",
     "compute_config_profile",
     "cloud_iam_mapping",
-    "cloud_variables_info",
+    "cloud_variables_info",  # only if it refuses the cloud
 )
 
 
@@ -84,13 +84,14 @@ class Run:
         return t.cast("list[str]", summary["lines"])
 
     def tasks_of_role(self, host: str) -> list[Json]:
-        """The results of the tasks of the role cloud_iam for a host, without skipped ones; of a task
-        with a loop, those of its items.
+        """The results of the tasks of the role cloud_iam for a host, without skipped ones, and the
+        validation of the variables only if it failed; of a task with a loop, those of its items.
         """
         tasks = [
             result
             for found, action, result, _name in self.results
             if found == host and action.removeprefix("rayfleet.anyscale.") in _OF_ROLE
+            if result.get("failed") or not action.endswith("cloud_variables_info")
         ]
         return [
             result
