@@ -131,6 +131,15 @@ options:
     type: list
     elements: dict
     version_added: 0.9.0
+  managed:
+    description:
+      - The parts of the set-up that onboarding manages for the cloud, by the tags of the playbook
+        C(onboard). A check of another part has no C(command), and its remedy says why.
+    type: list
+    elements: str
+    choices: [trust, bucket, compute_config, iam_mapping, pass_role]
+    default: [trust, bucket, compute_config, iam_mapping]
+    version_added: 1.0.0
   anyscale:
     description:
       - Whether to query Anyscale. V(false) needs no token. Checks that need a fact from Anyscale

@@ -32,6 +32,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.acknowled
     parse_acknowledged,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.facts import Facts, Json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.managed import (
+    BY_DEFAULT,
+    PARTS,
+    as_managed,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_profiles import (
     effective_profiles,
 )
@@ -95,6 +100,12 @@ class CloudInfoModule(Module):
         "authority": {"type": "dict"},
         "check_launches": {"type": "bool", "default": False},
         "acknowledged": {"type": "list", "elements": "dict"},
+        "managed": {
+            "type": "list",
+            "elements": "str",
+            "choices": list(PARTS),
+            "default": list(BY_DEFAULT),
+        },
         **anyscale_argument_spec(),
     }
     rules: t.ClassVar[dict[str, t.Any]] = {
@@ -121,10 +132,11 @@ class CloudInfoModule(Module):
         if self.params.get("account_id"):
             refuse_caller(self.session.account_id(), self.params["account_id"])
         facts = self._facts()
+        checks = as_managed(run_checks(facts), self.params["managed"])
         return {
             "changed": False,
             "cloud": _json.plain(_summary(facts)),
-            "checks": _json.plain(acknowledge(run_checks(facts), self._acknowledged, facts.now)),
+            "checks": _json.plain(acknowledge(checks, self._acknowledged, facts.now)),
             "warnings": [],
         }
 

@@ -267,6 +267,7 @@ class CloudSettings:
             "further_roles": None if is_by_config else self.further_roles,
             "check_launches": self.check_launches,
             "acknowledged": self.acknowledged,
+            "managed": self._managed_parts(),
             "anyscale": self.publish,
         }
 
@@ -282,6 +283,18 @@ class CloudSettings:
             "run_name": self.run_name,
             "lock_dir": self.lock_dir,
         }
+
+    def _managed_parts(self) -> list[str]:
+        """What onboarding manages of the cloud, by the tags of the playbook."""
+        is_mapped = self.assign == IAM_MAPPING
+        parts = {
+            "trust": self.manage_trust,
+            "bucket": self.manage_bucket_access,
+            COMPUTE_CONFIG: self.manage_compute_config and not is_mapped,
+            IAM_MAPPING: self.manage_iam_mapping and is_mapped,
+            "pass_role": self.manage_pass_role,
+        }
+        return [part for part, is_managed in parts.items() if is_managed]
 
     def _cloud_id_to_ask(self) -> str | None:
         """The cloud, where Anyscale may be asked about it."""

@@ -170,6 +170,7 @@ TAKEN: dict[str, tuple[str, ...]] = {
         ("null", "unicode", "path", *_ARNS, "dictionary", "list", *_WORDS),
     ),
     "acknowledged": ("null", "no elements"),
+    "managed": ("no elements",),
     **dict.fromkeys(("role", "control_plane_role"), (*_WORDS, "ARN of another partition")),
     "instance_profiles": ("null", "no elements", "numbers"),
     "roles": ("ARN of another partition", "numbers"),

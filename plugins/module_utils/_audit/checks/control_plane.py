@@ -205,4 +205,5 @@ def _denied(
         _json.dumps(statement, indent=2),
         **evidence,
         statement_to_add=statement,
+        add_to="permissions_boundary" if verdict.by_boundary else "policy",
     )
