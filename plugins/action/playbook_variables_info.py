@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -39,6 +40,7 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec={"playbook": choices})
         playbook = load_playbook(arguments["playbook"])
         try:
+            playbook.refuse_tags(_given_tags(), self._task.tags)
             playbook.refuse_names(variables, load_extra_vars(self._loader))
             found = playbook.parse(lambda name: self._value(name, variables), variables)
         except TaskError as error:
@@ -52,3 +54,9 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             raise InputError(f"{name} has no value: {error}", "Correct it.") from error
         return json.loads(json.dumps(value, default=str))
+
+
+def _given_tags() -> set[str]:
+    """The tags of the command line, those to be skipped included."""
+    names = ("tags", "skip_tags")
+    return {tag for name in names for tag in context.CLIARGS.get(name) or ()}

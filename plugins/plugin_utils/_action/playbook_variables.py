@@ -25,6 +25,8 @@ Json = dict[str, t.Any]
 
 COLLECTION = Path(__file__).parents[3]
 SPECIFICATION = COLLECTION / "playbooks/meta/variables.yml"
+_TAGS_OF_ANSIBLE = frozenset(("all", "always", "never", "tagged", "untagged"))
+_DOCS = "https://github.com/rayfleet/ansible-collection-anyscale/blob/main/docs/docsite/rst"
 _CONVERSIONS: dict[str, tuple[t.Callable[[t.Any], t.Any], str]] = {
     "str": (validation.check_type_str, "text"),
     "path": (validation.check_type_path, "a path"),
@@ -151,9 +153,21 @@ class Playbook:
             if near or name in extra:
                 raise InputError(
                     f"{name} is not a variable of the playbook {self.name}",
-                    f"{f'Did you mean {near}? ' if near else ''}Its variables are in "
-                    f"docs/docsite/rst/playbook_{self.name}.rst.",
+                    f"{f'Did you mean {near}? ' if near else ''}Its variables are on "
+                    f"{_DOCS}/playbook_{self.name}.rst.",
                 )
+
+    def refuse_tags(self, tags: t.Iterable[str], own: t.Container[str]) -> None:
+        """Raise InputError for the first tag of the command line that means nothing here: what it was
+        to choose or to leave out would be done all the same.
+
+        own: the tags with which another playbook imports this one.
+        """
+        known = self.entry.get("tags", {})
+        for tag in sorted(tags):
+            if tag not in known and tag not in _TAGS_OF_ANSIBLE and tag not in own:
+                fix = f"Use {', '.join(sorted(known))}." if known else "It has none; leave it out."
+                raise InputError(f"{tag!r} is not a tag of the playbook {self.name}", fix)
 
     def _nearest(self, name: str) -> str:
         """The variable that a name is nearly, apart from their common prefix."""

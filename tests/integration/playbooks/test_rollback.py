@@ -888,4 +888,4 @@ def test_tags_are_refused(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> N
     for tags in (["--tags", "trust"], ["--skip-tags", "trust"]):
         run = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=x", *tags)
         assert (run.exit_status, run.operations) == (2, {})
-        assert "This playbook restores all documents of a run, and has no tags." in run.output
+        assert "is not a tag of the playbook rollback" in run.output

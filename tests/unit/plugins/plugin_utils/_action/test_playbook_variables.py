@@ -129,7 +129,8 @@ def test_an_unknown_name_of_the_command_is_refused(name: str) -> None:
     onboard = load_playbook("onboard")
     with pytest.raises(InputError) as caught:
         onboard.refuse_names([name], [name])
-    assert caught.value.remedy == "Its variables are in docs/docsite/rst/playbook_onboard.rst."
+    assert caught.value.remedy.startswith("Its variables are on https://")
+    assert caught.value.remedy.endswith("/docs/docsite/rst/playbook_onboard.rst.")
     onboard.refuse_names([name], [])
 
 
@@ -154,6 +155,31 @@ def test_a_plan_file_is_not_ignored(playbook: str) -> None:
 )
 def test_a_name_is_no_mistake(playbook: str, name: str) -> None:
     load_playbook(playbook).refuse_names([name], [name])
+
+
+@pytest.mark.parametrize(
+    ("playbook", "tags", "own", "message"),
+    [
+        pytest.param(
+            "audit", {"trust"}, [], "'trust' is not a tag of the playbook audit", id="none"
+        ),
+        pytest.param("onboard", {"trusts"}, [], "'trusts' is not a tag of", id="a misspelt one"),
+        pytest.param("onboard", {"trust", "all"}, [], "", id="a part"),
+        pytest.param("audit", {"all", "untagged"}, [], "", id="Ansible's own"),
+        pytest.param("audit", {"nightly"}, ["nightly", "always"], "", id="that of an import"),
+    ],
+)
+def test_a_tag_that_means_nothing_is_refused(
+    playbook: str, tags: set[str], own: list[str], message: str
+) -> None:
+    """The playbook would do all that it does without."""
+    loaded = load_playbook(playbook)
+    if not message:
+        loaded.refuse_tags(tags, own)
+        return
+    with pytest.raises(InputError) as caught:
+        loaded.refuse_tags(tags, own)
+    assert caught.value.message.startswith(message)
 
 
 def test_values_for_each_host_are_left_to_the_task_that_reads_them() -> None:
