@@ -52,6 +52,19 @@ attributes:
 options: {}
 """
 
+    # What runs on the controller, for each host.
+    CONTROLLER = r"""
+attributes:
+  platform:
+    support: full
+    platforms: posix
+    description: Runs on the controller.
+  action:
+    support: full
+    description: Runs on the controller.
+options: {}
+"""
+
     # What only reads.
     INFO = r"""
 attributes:

@@ -24,15 +24,8 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
-  action:
-    support: full
-    description: Runs on the controller.
 extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.controller
   - rayfleet.anyscale._attributes.info
 author:
   - Rayfleet contributors (@rayfleet)

@@ -25,15 +25,8 @@ options:
     type: str
     required: true
     choices: [audit, explain, onboard, offboard, rollback, verify_cluster, awx, awx_report]
-attributes:
-  platform:
-    support: full
-    platforms: posix
-    description: Runs on the controller.
-  action:
-    support: full
-    description: Runs on the controller.
 extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.controller
   - rayfleet.anyscale._attributes.info
 author:
   - Rayfleet contributors (@rayfleet)

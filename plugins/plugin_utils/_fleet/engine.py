@@ -11,9 +11,7 @@ nothing is decided twice.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
-import contextvars
 import dataclasses
 import threading
 import typing as t
@@ -84,6 +82,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import for_each
 
 # How often what another writer overwrote is converged again.
 _MOST_RESTORATIONS = 3
@@ -373,14 +372,7 @@ class Engine:
                 with refusing(clouds_of(item)):
                     work(item)
 
-        pool = concurrent.futures.ThreadPoolExecutor(self._threads)
-        try:
-            context = contextvars.copy_context
-            for future in [pool.submit(context().run, guarded, item) for item in items]:
-                future.result()
-        finally:
-            # A task that has timed out does not wait for the other clouds
-            pool.shutdown(wait=False, cancel_futures=True)
+        for_each(guarded, items, self._threads)
 
 
 @contextlib.contextmanager

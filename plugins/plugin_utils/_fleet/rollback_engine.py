@@ -13,8 +13,6 @@ it. What was decided is decided again at each write, under the lock of the docum
 from __future__ import annotations
 
 import collections
-import concurrent.futures
-import contextvars
 import dataclasses
 import itertools
 import threading
@@ -52,6 +50,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     TAKES,
     place_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import for_each
 
 Json = dict[str, t.Any]
 
@@ -208,13 +207,7 @@ class RollbackEngine:
             except TaskError as error:
                 one.error = error
 
-        pool = concurrent.futures.ThreadPoolExecutor(self._threads)
-        try:
-            context = contextvars.copy_context
-            for future in [pool.submit(context().run, guarded, one) for one in restorations]:
-                future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        for_each(guarded, restorations, self._threads)
         # In the order of the documents, whichever thread was first.
         for one in self._restorations:
             for host in one.hosts if one.error else ():
