@@ -90,6 +90,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 
 _TRUST, _BUCKET, _CONFIG = "iam_trust_ec2", "s3_cloud_access", "compute_config_profile"
 _ONBOARD = "``ansible-playbook rayfleet.anyscale.onboard --limit <cloud>``"
+_LET_ONBOARDING_PASS_ROLES = (
+    "Onboard again with ``cloud_iam_manage_pass_role: true``, and with ``cloud_iam_control_plane_role`` "
+    "if the inventory is read from Anyscale. Or add the statement in the remedy to a policy of the "
+    "control-plane role. If its permissions boundary lacks the statement, add it there too."
+)
 # Titles that begin with one of these keep their capital within a sentence.
 _NAMES = ("Anyscale", "EC2")
 
@@ -232,8 +237,8 @@ CHECKS: tuple[Check, ...] = (
         control_plane_pass_role,
         "Anyscale can pass the role to EC2",
         "Anyscale cannot pass the role to EC2, or only under a condition",
-        "Add the statement in the remedy to a policy of the control-plane role, or to its "
-        "permissions boundary. If a statement denies it, exclude the role from that statement.",
+        f"{_LET_ONBOARDING_PASS_ROLES} If a statement denies it, exclude the role from that "
+        "statement.",
         of_each_role=True,
         is_needed_to_start=True,
     ),
@@ -241,8 +246,8 @@ CHECKS: tuple[Check, ...] = (
         control_plane_get_instance_profile,
         "Anyscale can read the instance profile",
         "Anyscale cannot read the instance profile, or only under a condition",
-        "Add the statement in the remedy to a policy of the control-plane role, or to its "
-        "permissions boundary. If a statement denies it, exclude the profile from that statement.",
+        f"{_LET_ONBOARDING_PASS_ROLES} If a statement denies it, exclude the profile from that "
+        "statement.",
         of_each_role=True,
         is_needed_to_start=True,
     ),
