@@ -35,6 +35,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
     HostVariables,
     Variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_buckets import (
+    VARIABLE as REGISTERED_BUCKET,
+    RegisteredBuckets,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
@@ -47,6 +51,7 @@ _NAMES = (
     _REGISTERED_ROLE,
     _REGISTERED_PROFILE,
     _REGISTERED_CLOUD,
+    REGISTERED_BUCKET,
     authority.VARIABLE,
 )
 
@@ -58,7 +63,7 @@ class Clouds:
 
     assumed_roles: the ARNs of the roles that are assumed for those without an error. control_planes:
         those of the control-plane roles of the clouds of the inventory that the operator vouches for,
-        as far as their hosts name them.
+        as far as their hosts name them. warnings: about those that are left to tasks of their own.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
@@ -66,6 +71,7 @@ class Clouds:
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
+    warnings: list[str] = dataclasses.field(default_factory=list)
 
 
 class CloudVariables:
@@ -105,6 +111,7 @@ class CloudVariables:
                     cloud.error, obstacle = cloud.error or error, ""
             if obstacle:
                 clouds.for_role[name] = obstacle
+                clouds.warnings += [f"{name}: {notice}" for notice in cloud.notices]
             else:
                 clouds.for_engine[name] = cloud
         return clouds
@@ -117,11 +124,15 @@ class CloudVariables:
         """
         arns = (
             variables.get(_CONTROL_PLANE_ROLE)
-            for variables in self._hosts.of_whole_inventory()
+            for variables in self._hosts.of_whole_inventory().values()
             if not variables.get(_REGISTERED_CLOUD)
             or authority.is_vouched_for(variables.get(authority.VARIABLE))
         )
         return frozenset(arn for arn in arns if isinstance(arn, str) and parse_arn(arn))
+
+    @functools.cached_property
+    def _buckets(self) -> RegisteredBuckets:
+        return RegisteredBuckets(self._hosts.of_whole_inventory())
 
     def of_task(self, name: str, variables: Variables) -> Cloud:
         """The cloud of a host whose task has these variables, not templated."""
@@ -136,8 +147,10 @@ class CloudVariables:
             refuse_unknown_variables(variables, name)
             allowed = authority.readable if self._reads_only else authority.permitted
             settings = parse_settings(allowed(values))
-            role, profile = _registered(settings, values)
-            cloud = Cloud(name, settings, role, profile)
+            role, profile, bucket = _registered(settings, values)
+            notice = self._buckets.notice(settings, bucket)
+            notices = (notice,) if notice else ()
+            cloud = Cloud(name, settings, role, profile, notices=notices)
         except TaskError as error:
             cloud = Cloud(name, _known_settings(values), error=error)
         if cloud.settings.run_id is None:
@@ -156,16 +169,17 @@ def _known_settings(values: Variables) -> CloudSettings:
     return CloudSettings(account_id, backup_key=key, connection=connection)
 
 
-def _registered(settings: CloudSettings, values: Variables) -> tuple[str | None, str | None]:
-    """The role and the instance profile that the inventory has read of Anyscale, unless they are
-    those of another cloud than the one that the variables name.
+def _registered(settings: CloudSettings, values: Variables) -> tuple[t.Any, t.Any, t.Any]:
+    """The role, the instance profile and the bucket that the inventory has read of Anyscale, unless
+    they are those of another cloud than the one that the variables name.
     """
     read = values.get(_REGISTERED_CLOUD)
-    is_other = read and settings.cloud_id and read != settings.cloud_id
+    if read and settings.cloud_id and read != settings.cloud_id:
+        return None, None, None
     return (
-        (None, None)
-        if is_other
-        else (values.get(_REGISTERED_ROLE), values.get(_REGISTERED_PROFILE))
+        values.get(_REGISTERED_ROLE),
+        values.get(_REGISTERED_PROFILE),
+        values.get(REGISTERED_BUCKET),
     )
 
 

@@ -67,11 +67,11 @@ class HostVariables:
         """
         refuse_merged(self._inventory, name)
 
-    def of_whole_inventory(self) -> list[Variables]:
+    def of_whole_inventory(self) -> dict[str, Variables]:
         """The variables that each host has of its own, whatever the limit of the run, not
         templated.
         """
-        return [host.vars for host in self._inventory.hosts.values()]
+        return {name: host.vars for name, host in self._inventory.hosts.items()}
 
     def templated(self, variables: Variables, names: t.Iterable[str]) -> Variables:
         """Those variables of these names that are set, templated, in plain types. Raises InputError

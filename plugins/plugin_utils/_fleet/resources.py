@@ -65,9 +65,10 @@ class Cloud:
     registered_role, registered_profile: the ARNs of the role and of the instance profile that the
     inventory has read of Anyscale, if it has. error: why it is not converged, or not any further.
     authority: what the inventory plugin says of the operator's permission, if the inventory is read
-    from Anyscale. resources: what it wants something of, the own role's before those of further roles.
-    plans: its own plan of each resource, in the order in which threads have made them. arns: the ARNs
-    of its further roles, by how its variables name them, once they are known.
+    from Anyscale. notices: what the operator is told of its variables. resources: what it wants
+    something of, the own role's before those of further roles. plans: its own plan of each resource,
+    in the order in which threads have made them. arns: the ARNs of its further roles, by how its
+    variables name them, once they are known.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Cloud:
     registered_profile: str | None = None
     error: TaskError | None = None
     authority: t.Mapping[str, t.Any] | None = None
+    notices: tuple[str, ...] = ()
     resources: list[Resource] = dataclasses.field(default_factory=list)
     plans: dict[Resource, Plan] = dataclasses.field(default_factory=dict)
     arns: dict[str, str] = dataclasses.field(default_factory=dict)

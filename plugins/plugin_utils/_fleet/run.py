@@ -92,7 +92,7 @@ class Run:
         self._role_batches: list[list[str]] = []
         self._next = 0
         self.outcomes: dict[str, Json] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[str] = [*clouds.warnings]
         self.stopped = False
 
     @property

@@ -117,6 +117,50 @@ def test_the_roles_that_are_assumed_for_the_clouds_are_known() -> None:
     assert clouds.assumed_roles == {ARN.format("onboarding"), ARN.format("of-the-lab")}
 
 
+REGISTERED = {"anyscale_bucket": "vision-data", "anyscale_cloud_id": "cld_1"}
+IS_REGISTERED = "the bucket registered for this cloud at Anyscale is vision-data."
+BUCKETS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "the registered one": ({**REGISTERED, "cloud_iam_bucket": "vision-data"}, ""),
+    "the registered one, by its URI": ({**REGISTERED, "cloud_iam_bucket": "s3://vision-data/"}, ""),
+    "none": (REGISTERED, ""),
+    "one that is registered for no cloud": (
+        {**REGISTERED, "cloud_iam_bucket": "data-sets"},
+        f"cloud_iam_bucket is data-sets; {IS_REGISTERED}",
+    ),
+    "another cloud's": (
+        {**REGISTERED, "cloud_iam_bucket": "dev-data"},
+        "cloud_iam_bucket is dev-data, the bucket registered for vision-dev, vision-lab; "
+        f"{IS_REGISTERED}",
+    ),
+    "another one, whose access is not managed": (
+        {**REGISTERED, "cloud_iam_bucket": "dev-data", "cloud_iam_manage_bucket_access": False},
+        "",
+    ),
+    "another one, of a cloud that was not read": ({"cloud_iam_bucket": "dev-data"}, ""),
+    "another one, of another cloud than was read": (
+        {**REGISTERED, "cloud_iam_bucket": "dev-data", "cloud_iam_cloud_id": "cld_2"},
+        "",
+    ),
+    "what is no bucket, which is an error later": (
+        {**REGISTERED, "cloud_iam_bucket": "s3://data/prefix"},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BUCKETS)
+def test_a_bucket_that_is_not_the_registered_one_is_said(case: str) -> None:
+    """Of a cloud of the engine with its outcome, and of one that is left to tasks of its own."""
+    named, words = BUCKETS[case]
+    dev = {"anyscale_bucket": "dev-data"}
+    vision = {"cloud_iam_account_id": "123456789012", **named}
+    action = action_of(**{"vision": vision, "vision-lab": dev, "vision-dev": dev})
+    read = CloudVariables(action, "local").read
+    notices = read(["vision"], True, {}).for_engine["vision"].notices
+    assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
+    assert read(["vision"], False, {}).warnings == [f"vision: {notice}" for notice in notices]
+
+
 PLUGINS = {"anyscale_resource_id": "cldrsrc_1", "cloud_iam_account_id": "123456789012"}
 MERGED: dict[str, tuple[dict[str, t.Any], dict[str, list[str]], str]] = {
     "a host of another source": (
