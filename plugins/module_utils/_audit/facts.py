@@ -202,6 +202,18 @@ class Facts:
             raise not_applicable(f"Bucket {self.bucket.get()} does not exist.")
         return region
 
+    def unregistered_bucket(self) -> str:
+        """That the bucket to check is not the one that is registered for the cloud; empty where it
+        is, and where that is not known.
+        """
+        registered = self.registered_bucket.value
+        if registered in (None, self.bucket.get()):
+            return ""
+        return (
+            f"Bucket {self.bucket.get()} is not the one registered for the cloud at Anyscale, "
+            f"{registered}."
+        )
+
     def profile_arn(self) -> str:
         """The ARN of the instance profile to check, as it is or as it will be once created."""
         profile = self.profile.get()

@@ -99,11 +99,12 @@ def bucket_account(facts: Facts) -> Outcome:
             f"{account_id}.",
             "Set cloud_iam_bucket (the module's option bucket) to a bucket in the cloud's account.",
         )
-    registered = facts.registered_bucket.value
-    if registered not in (None, bucket):
+    unregistered = facts.unregistered_bucket()
+    if unregistered:
         return warned(
-            f"Bucket {bucket} was checked, but the cloud's clusters use {registered}.",
-            f"Set cloud_iam_bucket (the module's option bucket) to {registered}.",
+            unregistered,
+            "Set cloud_iam_bucket (the module's option bucket) to "
+            f"{facts.registered_bucket.get()}, unless the role is meant to use {bucket} too.",
         )
     return passed(f"Bucket {bucket} is in the cloud's account {account_id}.")
 

@@ -170,7 +170,7 @@ def bucket_access(facts: Facts) -> Outcome:
     problem = _problem(asked, sides)
     if problem:
         outcome, reason = problem
-        return outcome(reason, _CONVERGE, **evidence)
+        return outcome(f"{facts.unregistered_bucket()} {reason}", _CONVERGE, **evidence)
     return _verification(asked, evidence) or _passed(asked, sides, evidence)
 
 
@@ -212,6 +212,14 @@ def control_plane_bucket_access(facts: Facts) -> Outcome:
     problem = _problem(asked, sides)
     if problem:
         outcome, reason = problem
+        unregistered = facts.unregistered_bucket()
+        if unregistered:
+            return outcome(
+                f"{unregistered} {reason}",
+                "Set cloud_iam_bucket (the module's option bucket) to "
+                f"{facts.registered_bucket.get()}.",
+                **evidence,
+            )
         return outcome(
             f"{reason} Add the statement in the remedy to a policy of that role.",
             remedy,

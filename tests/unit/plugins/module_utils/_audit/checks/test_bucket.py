@@ -92,7 +92,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "not the cloud's bucket": (
             {"registered_bucket": Fact("another")},
             "warn",
-            "the cloud's clusters use another",
+            f"Bucket {BUCKET} is not the one registered for the cloud at Anyscale, another.",
         ),
         "the cloud's bucket is unknown": ({"registered_bucket": REFUSED}, "pass", ""),
     },

@@ -282,6 +282,11 @@ TABLE: dict[str, dict[str, Row]] = {
             "fail",
             "Sid 'No'",
         ),
+        "to a bucket that is not the registered one": (
+            {**plane(), "registered_bucket": Fact("another")},
+            "fail",
+            f"Bucket {BUCKET} is not the one registered for the cloud at Anyscale, another. Neither",
+        ),
         "no such role": ({"control_plane_role": GONE}, "fail", "does not exist"),
         "its policies are unknown": ({"control_plane": REFUSED}, "unknown", "refused"),
     },
@@ -302,6 +307,22 @@ def test_the_statement_for_the_control_plane_is_enough() -> None:
     remedy = json.loads(verdict("control_plane_bucket_access", facts(**plane()))["remedy"])
     added = facts(**plane(remedy))
     assert verdict("control_plane_bucket_access", added)["status"] == "pass"
+
+
+def test_no_statement_is_to_be_added_for_a_bucket_that_is_not_the_registered_one() -> None:
+    """It would let Anyscale into a bucket that may be another cloud's."""
+    found = verdict(
+        "control_plane_bucket_access", facts(**plane(), registered_bucket=Fact("another"))
+    )
+    assert "statement_to_add" not in found["evidence"]
+    assert "cloud_iam_bucket" in found["remedy"] and "{" not in found["remedy"]
+
+
+def test_where_the_bucket_may_be_the_wrong_one_the_check_of_access_says_so_first() -> None:
+    changes = {**access(), **own(), "registered_bucket": Fact("another")}
+    found = verdict("bucket_access", facts(**changes))
+    assert found["status"] == "fail"
+    assert found["reason"].startswith(f"Bucket {BUCKET} is not the one registered for the cloud")
 
 
 def test_what_the_role_has_by_its_own_policies_is_left_as_it_is() -> None:
