@@ -69,6 +69,9 @@ def test_the_overview_comes_first_for_the_person_who_decides(open_report: Open) 
     """Can clusters start, who fixes what, since when, where: in words, and as pictures."""
     results = {
         "able": result("able", *DECISIVE, account_id="222222222222"),
+        "lame": result(
+            "lame", *DECISIVE, check("bucket_access", "fail"), account_id="222222222222"
+        ),
         "stuck": result(
             "stuck",
             *DECISIVE[1:],
@@ -80,32 +83,36 @@ def test_the_overview_comes_first_for_the_person_who_decides(open_report: Open) 
     }
     opened = open_report(results, {**results, "stuck": result("stuck", *DECISIVE)})
     page = opened.page
-    assert page.inner_text("h1") == "2 of 3 clouds need attention"
+    assert page.inner_text("h1") == "3 of 4 clouds need attention"
     assert page.locator(".starts-card .figure").all_inner_texts() == [
         "1\ncan",
+        "1\ncan, but lack access or the role",
         "1\ncannot",
         "1\nnot known",
     ]
-    assert page.locator(".starts-card rect").count() == 3
+    assert page.locator(".starts-card rect").count() == 4
     assert page.locator(".fixes-card .figure").all_inner_texts() == [
         "1\na command fixes",
-        "2\nneed people",
+        "3\nneed people",
     ]
     assert page.inner_text(".fixes-card pre") == COMMAND.replace("<cloud>", "stuck")
     assert page.locator(".changes-card .figure").all_inner_texts() == [
         "2\nNew",
-        "0\nPersisting",
+        "1\nPersisting",
         "0\nFixed",
         "0\nGone",
     ]
     assert page.locator(".accounts-card tbody tr").all_inner_texts() == [
         "333333333333\t1\t1\t1\t2",
-        "222222222222\t1\t-\t-\t-",
+        "222222222222\t2\t1\t-\t1",
         "not known\t1\t1\t-\t-",
     ]
     page.click(".starts-card .fail")
     assert opened.names() == ["stuck"]
     assert page.input_value("#start") == "cannot"
+    page.click(".starts-card .warn")
+    assert opened.names() == ["lame"]
+    assert page.input_value("#start") == "lacking"
 
 
 def test_the_command_that_fixes_the_most_is_copied_as_it_is(open_report: Open) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 
 YES, MAYBE, NO, NOT_KNOWN, DOES_NOT_APPLY = "yes", "maybe", "no", "unknown", "not_applicable"
+LACKING = "lacking"
 
 Json = t.Mapping[str, t.Any]
 
@@ -84,27 +85,18 @@ _NEEDED = _TO_START | _TO_USE_THE_BUCKET | _TO_RUN_WITH_THE_ROLE
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether clusters can start, have access to the bucket, and run with the role: ``yes``,
-    ``no``, ``maybe`` where a finding says what it depends on, ``unknown`` or ``not_applicable``;
-    and the answer as a sentence.
+    """What was found of the clusters of a cloud.
+
+    answer: whether they can start, have access to the bucket, and run with the role: ``yes``,
+    ``no``, ``maybe`` where a finding says what it depends on, ``unknown`` or ``not_applicable``.
+    sentence: the answer in words. start: whether they can start at all: ``yes``, ``no``,
+    ``lacking`` where they can, but the access or the role is not, or may not be, the right one,
+    ``unknown``, or ``not_applicable`` for a cloud that does not run on AWS virtual machines.
     """
 
     answer: str
     sentence: str
-
-
-def judge_start(checks: t.Iterable[Json]) -> str:
-    """Whether clusters can start, with whatever access: ``yes``, ``no``, ``unknown``, or
-    ``not_applicable`` for a cloud that does not run on AWS virtual machines. That a finding is
-    acknowledged lets no cluster start.
-    """
-    found = {check["id"]: _felt_status(check) for check in checks}
-    decisive = {found.get(check_id, UNKNOWN) for check_id in _TO_START}
-    if FAIL in decisive:
-        return NO
-    if UNKNOWN in decisive:
-        return NOT_KNOWN
-    return DOES_NOT_APPLY if decisive == {NOT_APPLICABLE} else YES
+    start: str
 
 
 def judge_clusters(checks: t.Sequence[Json]) -> Verdict:
@@ -114,22 +106,39 @@ def judge_clusters(checks: t.Sequence[Json]) -> Verdict:
     needed = [check for check in checks if check["id"] in _NEEDED]
     failing = {check["id"] for check in needed if _felt_status(check) == FAIL}
     statuses = {check["status"] for check in needed}
-    if judge_start(checks) == NO:
-        return Verdict(NO, "Clusters cannot start with the role.")
+    start = _judge_start(checks)
+    lacking = LACKING if start == YES else start
+    if start == NO:
+        return Verdict(NO, "Clusters cannot start with the role.", NO)
     if failing & _TO_USE_THE_BUCKET:
-        return Verdict(NO, "Clusters do not have the access to the bucket that they need.")
+        sentence = "Clusters do not have the access to the bucket that they need."
+        return Verdict(NO, sentence, lacking)
     if "effective_profile" in failing:
-        return Verdict(NO, "Clusters can start, but not all of them run with the role.")
-    if UNKNOWN in statuses:
-        return Verdict(NOT_KNOWN, "It is not known whether clusters can start with the role.")
+        able = "Clusters can start, but not all of them" if start == YES else "Not all clusters"
+        return Verdict(NO, f"{able} run with the role.", lacking)
+    if UNKNOWN in statuses or start == NOT_KNOWN:
+        sentence = "It is not known whether clusters can start with the role."
+        return Verdict(NOT_KNOWN, sentence, NOT_KNOWN if start == YES else start)
     if failing:
-        return Verdict(MAYBE, "Clusters can start, but may run with another role.")
+        return Verdict(MAYBE, "Clusters can start, but may run with another role.", lacking)
     if not statuses - {NOT_APPLICABLE}:
-        return Verdict(DOES_NOT_APPLY, "There is nothing to check for the clusters of this cloud.")
+        sentence = "There is nothing to check for the clusters of this cloud."
+        return Verdict(DOES_NOT_APPLY, sentence, start)
     if statuses & {FAIL, WARN}:
         sentence = "Clusters can start with the role, unless a finding below says otherwise."
-        return Verdict(MAYBE, sentence)
-    return Verdict(YES, "Clusters can start with the role.")
+        return Verdict(MAYBE, sentence, start)
+    return Verdict(YES, "Clusters can start with the role.", start)
+
+
+def _judge_start(checks: t.Iterable[Json]) -> str:
+    """Whether clusters can start, with whatever access."""
+    found = {check["id"]: _felt_status(check) for check in checks}
+    decisive = {found.get(check_id, UNKNOWN) for check_id in _TO_START}
+    if FAIL in decisive:
+        return NO
+    if UNKNOWN in decisive:
+        return NOT_KNOWN
+    return DOES_NOT_APPLY if decisive == {NOT_APPLICABLE} else YES
 
 
 def _felt_status(check: Json) -> str:

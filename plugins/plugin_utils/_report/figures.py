@@ -17,10 +17,11 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.layers import (
     DOES_NOT_APPLY,
+    LACKING,
     NO,
     NOT_KNOWN,
     YES,
-    judge_start,
+    judge_clusters,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
     command_for_all,
@@ -32,10 +33,21 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     STATUSES,
 )
 
-CAN_START, CANNOT_START, START_UNKNOWN = STARTS = ("can", "cannot", "unknown")
+CAN_START, LACK_ACCESS, CANNOT_START, START_UNKNOWN = STARTS = (
+    "can",
+    "lacking",
+    "cannot",
+    "unknown",
+)
 
 _OPEN = ("fail", "unknown", "warn")
-_STARTS = {YES: CAN_START, NO: CANNOT_START, NOT_KNOWN: START_UNKNOWN, DOES_NOT_APPLY: ""}
+_STARTS = {
+    YES: CAN_START,
+    LACKING: LACK_ACCESS,
+    NO: CANNOT_START,
+    NOT_KNOWN: START_UNKNOWN,
+    DOES_NOT_APPLY: "",
+}
 
 Json = t.Mapping[str, t.Any]
 
@@ -107,14 +119,16 @@ def account_of(cloud: Json) -> str:
 
 
 def start_of(cloud: Json) -> str:
-    """Whether clusters of a cloud can start, as far as the audit can tell; ``""`` for a cloud that
+    """Whether clusters of a cloud can start, as explain says it too; ``""`` for a cloud that
     does not run on AWS virtual machines, or is not permitted.
     """
-    return "" if cloud["state"] == NOT_PERMITTED else _STARTS[judge_start(cloud["checks"])]
+    return "" if cloud["state"] == NOT_PERMITTED else _STARTS[judge_clusters(cloud["checks"]).start]
 
 
 def starts_of(report: Json) -> dict[str, int]:
-    """How many clouds have clusters that can start, cannot, and of how many that is not known."""
+    """How many clouds have clusters that can start, start without what they need, cannot start, and
+    of how many that is not known.
+    """
     counts = collections.Counter(map(start_of, report["clouds"]))
     return {start: counts[start] for start in STARTS}
 

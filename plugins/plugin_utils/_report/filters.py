@@ -12,6 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import (
+    CAN_START,
+    CANNOT_START,
+    LACK_ACCESS,
+    START_UNKNOWN,
     account_of,
     problems_of,
 )
@@ -23,7 +27,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.words im
     sign,
 )
 
-_STARTS = (("can", "Can start"), ("cannot", "Cannot start"), ("unknown", "Not known"))
+_STARTS = (
+    (CAN_START, "Can start"),
+    (LACK_ACCESS, "Can, but lack access or the role"),
+    (CANNOT_START, "Cannot start"),
+    (START_UNKNOWN, "Not known"),
+)
 _ORDERS = (("name", "Name"), ("account", "Account"), ("region", "Region"))
 _PLACEHOLDER = "Cloud, role, bucket, reason ( / )"
 

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.figures import (
     CAN_START,
     CANNOT_START,
+    LACK_ACCESS,
     START_UNKNOWN,
     STARTS,
     Account,
@@ -48,8 +49,18 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.words im
     table,
 )
 
-_START_WORDS = {CAN_START: "can", CANNOT_START: "cannot", START_UNKNOWN: "not known"}
-_START_LOOKS = {CAN_START: "pass", CANNOT_START: "fail", START_UNKNOWN: "unknown"}
+_START_WORDS = {
+    CAN_START: "can",
+    LACK_ACCESS: "can, but lack access or the role",
+    CANNOT_START: "cannot",
+    START_UNKNOWN: "not known",
+}
+_START_LOOKS = {
+    CAN_START: "pass",
+    LACK_ACCESS: "warn",
+    CANNOT_START: "fail",
+    START_UNKNOWN: "unknown",
+}
 _MOST_PROBLEMS = 8
 _ACCOUNT_HEADS = ("Account", "Clouds", "Need attention", "Cannot start", "Findings")
 
@@ -157,8 +168,8 @@ def _starts(report: Json) -> Html:
         tag("ul", *figures, class_="figures", aria_label="Clouds by whether clusters can start"),
         _bar({_START_LOOKS[start]: counts[start] for start in STARTS}),
         _hint(
-            "Clouds, by the checks of what clusters need to start: the role's trust, the instance profile, "
-            "and what Anyscale may do."
+            "Clouds, by the checks of what clusters need: the role's trust, the instance profile and what "
+            "Anyscale may do to start, then the access to the bucket and the role itself."
             + (f" Not counted: {number(elsewhere)} on Kubernetes." if elsewhere else "")
         ),
         kind="starts",

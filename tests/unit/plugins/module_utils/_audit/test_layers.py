@@ -59,6 +59,27 @@ VERDICTS: dict[str, tuple[Json, str, str]] = {
 }
 
 
+# What is not given passes: how the report counts the cloud.
+STARTS: dict[str, tuple[Json, str]] = {
+    "all passes": ({}, "yes"),
+    "a warning": ({"trust_ec2": "warn", "bucket_access": "warn"}, "yes"),
+    "what clusters do not need": (
+        {"trust_anyscale_verify": "fail", "bucket_cors": "unknown"},
+        "yes",
+    ),
+    "EC2 is not trusted": ({"trust_ec2": "fail", "bucket_access": "fail"}, "no"),
+    "no access to the bucket": ({"bucket_access": "fail"}, "lacking"),
+    "a node group with another role": ({"effective_profile": "fail"}, "lacking"),
+    "a missing compute config": ({"compute_config_override": "fail"}, "lacking"),
+    "access that is not known": ({"bucket_key": "unknown"}, "unknown"),
+    "neither the trust is known nor is there access": (
+        {"trust_ec2": "unknown", "bucket_access": "fail"},
+        "unknown",
+    ),
+    "nothing applies": (dict.fromkeys(IDS, "not_applicable"), "not_applicable"),
+}
+
+
 def checks(statuses: Json, **more: t.Any) -> list[Json]:
     return [{"id": name, "status": statuses.get(name, "pass"), **more} for name in IDS]
 
@@ -69,6 +90,31 @@ def test_the_verdict_if(case: str) -> None:
     verdict = judge_clusters(checks(statuses))
     assert verdict.answer == answer
     assert words in verdict.sentence
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_whether_clusters_start_if(case: str) -> None:
+    statuses, start = STARTS[case]
+    assert judge_clusters(checks(statuses)).start == start
+
+
+def test_the_report_and_the_explanation_say_the_same() -> None:
+    """Of all pairs of outcomes of a check that clusters need to start, and one for what they lack."""
+    for first, second in itertools.product(BY_WEIGHT, repeat=2):
+        for other in ("bucket_access", "effective_profile", "compute_config_override"):
+            verdict = judge_clusters(checks({"trust_ec2": first, other: second}))
+            assert (verdict.start == "yes") == (
+                "can start with the role" in verdict.sentence
+                and "not known" not in verdict.sentence
+            )
+            assert (verdict.start == "no") == ("cannot start" in verdict.sentence)
+            if "can start" in verdict.sentence and "not known" not in verdict.sentence:
+                assert verdict.start in ("yes", "lacking")
+
+
+def test_what_was_not_checked_is_not_known() -> None:
+    verdict = judge_clusters([])
+    assert (verdict.answer, verdict.start) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize("name", ["bucket_access", "control_plane_trust"])

@@ -49,8 +49,13 @@ def _all_but(**others: str) -> list[Json]:
         pytest.param(result("one", *_all_but()), "can", id="all that is needed passes"),
         pytest.param(
             result("one", *_all_but(), check("bucket_access", "fail")),
+            "lacking",
+            id="there is no access to the bucket",
+        ),
+        pytest.param(
+            result("one", *_all_but(), check("bucket_cors", "fail")),
             "can",
-            id="what fails is not needed to start",
+            id="what fails is not needed",
         ),
         pytest.param(result("one", *_all_but(trust_ec2="warn")), "can", id="it warns"),
         pytest.param(result("one", *_all_but(trust_ec2="fail")), "cannot", id="one fails"),
@@ -90,7 +95,7 @@ def _all_but(**others: str) -> list[Json]:
 )
 def test_whether_clusters_can_start(found: Json, start: str | None) -> None:
     """Never called possible where something that is needed is not known to be there."""
-    expected = {"can": 0, "cannot": 0, "unknown": 0, **({start: 1} if start else {})}
+    expected = {"can": 0, "lacking": 0, "cannot": 0, "unknown": 0, **({start: 1} if start else {})}
     assert starts_of(report({"one": found})) == expected
     assert sum(starts_of(report({"one": found}, {"one"})).values()) == 0, "not permitted"
 

@@ -78,8 +78,9 @@ def clouds(count: int, *checks: Json) -> Json:
         ),
         pytest.param(
             {**clouds(1, check()), "elsewhere": result("elsewhere", *ON_KUBERNETES)},
-            "Clouds, by the checks of what clusters need to start: the role's trust, the instance "
-            "profile, and what Anyscale may do. Not counted: 1 on Kubernetes.",
+            "Clouds, by the checks of what clusters need: the role's trust, the instance profile and "
+            "what Anyscale may do to start, then the access to the bucket and the role itself. Not "
+            "counted: 1 on Kubernetes.",
             id="clusters elsewhere are not judged",
         ),
         pytest.param(
