@@ -103,6 +103,7 @@ class ActionModule(FleetAction):
                 {
                     "step": _label(arguments),
                     "left_to_tasks": run.role_clouds,
+                    "batches": run.batches_told,
                     "of_plan": plan.finish(run.outcomes) if plan and is_whole else "",
                 },
             )
@@ -152,6 +153,7 @@ class ActionModule(FleetAction):
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():
             display.v(f"{name}: left to tasks of its own, because {why}")
+        notices = variables.check_rings(options.rings, clouds)
         plan = _plan_in_use(arguments, clouds, options.check_mode)
         sessions = AccountSessions(run_cache(), arguments["threads"], arguments["bulk_reads"])
         services = Services(sessions, len(clouds.for_engine))
@@ -167,6 +169,7 @@ class ActionModule(FleetAction):
         )
         feed = Feed(folder.create(), display.display)
         run = Run(engine, options, clouds, feed, plan.recorder if plan else None)
+        run.warnings += notices
         if plan:
             _plans[arguments["run"]] = plan
             run.warnings += plan.notices(clouds)

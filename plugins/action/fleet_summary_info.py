@@ -56,12 +56,14 @@ class ActionModule(FleetAction):
         closing = run.get("lines") or closing_lines(*of_run)
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
-        display.display("\n".join(["", *([to_add] if to_add else []), *closing, *of_plan]))
+        batches = [run["batches"]] if run.get("batches") else []
+        told = [*([to_add] if to_add else []), *closing, *batches, *of_plan]
+        display.display("\n".join(["", *told]))
         return {
             "counts": counts,
             "failed_clouds": failed,
             "artifact": run.get("artifact")
             or {"step": run["step"], "counts": counts, "failed_clouds": failed},
-            "lines": run.get("lines") or lines_of(*of_run),
+            "lines": (run.get("lines") or lines_of(*of_run)) + batches,
             "lines_to_add": to_add,
         }

@@ -101,6 +101,8 @@ options:
     description:
       - The rings of a rollout, in order. The ring of a host is its variable C(anyscale_ring). Hosts
         without a ring in this list come last.
+      - A ring that no host of the whole inventory has is an error, and in a job of AWX, which may be a
+        slice of the inventory, a warning.
     type: list
     elements: str
     default: []

@@ -9,6 +9,7 @@ This plugin util is private to the collection.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -27,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     variable_rules,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
     RefusedError,
     TaskError,
 )
@@ -40,6 +42,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registere
     RegisteredBuckets,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import unknown_rings
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"
 _REGISTERED_PROFILE = "anyscale_instance_profile_arn"
@@ -133,6 +137,38 @@ class CloudVariables:
     @functools.cached_property
     def _buckets(self) -> RegisteredBuckets:
         return RegisteredBuckets(self._hosts.of_whole_inventory())
+
+    def check_rings(self, rings: t.Sequence[str], clouds: Clouds) -> list[str]:
+        """Raise for a listed ring that no host of the inventory has: its clouds would come last.
+        Returns warnings: a job of AWX may have a slice of the inventory, and nothing says so.
+        """
+        if not unknown_rings(rings, clouds.rings.values()):
+            return []
+        known = sorted(self._rings())
+        unknown = unknown_rings(rings, known)
+        if not unknown:
+            return []
+        error = InputError(
+            f"onboard_rings (option rings) has {', '.join(map(repr, unknown))}, but no host of the "
+            "inventory has such an anyscale_ring.",
+            f"The rings of its hosts are: {summarize_names(known)}."
+            if known
+            else "None of its hosts has a ring. Set ring in the fleet file, or anyscale_ring.",
+        )
+        if self._hosts.is_awx_job:
+            return [f"{error.message} {error.remedy}"]
+        raise error
+
+    def _rings(self) -> set[str]:
+        """The rings of all hosts of the inventory, whatever the limit of the run. One that cannot be
+        templated is none.
+        """
+        found = set()
+        for name in self._hosts.of_whole_inventory():
+            with contextlib.suppress(TaskError):
+                ring = self._hosts.templated(self._hosts.of(name), [_RING]).get(_RING)
+                found |= {str(ring)} if ring else set()
+        return found
 
     def of_task(self, name: str, variables: Variables) -> Cloud:
         """The cloud of a host whose task has these variables, not templated."""

@@ -73,6 +73,11 @@ class HostVariables:
         """
         return {name: host.vars for name, host in self._inventory.hosts.items()}
 
+    @property
+    def is_awx_job(self) -> bool:
+        """Whether AWX has started the run, and so may have given it a slice of the inventory."""
+        return "awx_job_id" in self._manager.extra_vars
+
     def templated(self, variables: Variables, names: t.Iterable[str]) -> Variables:
         """Those variables of these names that are set, templated, in plain types. Raises InputError
         for one that cannot be templated.

@@ -27,6 +27,12 @@ def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[
     return [grouped[place] for place in sorted(grouped)]
 
 
+def unknown_rings(rings: t.Iterable[str], of_hosts: t.Iterable[t.Any]) -> list[str]:
+    """The listed rings that no host has, each once."""
+    known = {str(ring) for ring in of_hosts if ring is not None}
+    return [ring for ring in dict.fromkeys(rings) if ring not in known]
+
+
 def cut(batches: t.Sequence[t.Sequence[str]], most: int) -> list[list[str]]:
     """The same clouds in batches of at most this size, each from a single batch."""
     return [

@@ -34,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_reco
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import batches_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 Json = dict[str, t.Any]
 
@@ -90,6 +91,7 @@ class Run:
         self._announced: dict[str, str] = {}
         self._batches: list[list[str]] = []
         self._role_batches: list[list[str]] = []
+        self._sizes: list[int] = []
         self._next = 0
         self.outcomes: dict[str, Json] = {}
         self.warnings: list[str] = [*clouds.warnings]
@@ -114,6 +116,17 @@ class Run:
     def role_batches(self) -> list[list[str]]:
         """The same, in batches. They come after those of the engine."""
         return [] if self.stopped else self._role_batches
+
+    @property
+    def batches_told(self) -> str:
+        """How many clouds each batch has, for check mode, where nothing else tells the steps of a
+        rollout; empty without steps.
+        """
+        options = self.options
+        has_steps = options.rings or options.canary_percent or options.serial
+        if not (options.check_mode and has_steps and self._sizes):
+            return ""
+        return f"Clouds of each batch, in order: {summarize_names(list(map(str, self._sizes)))}."
 
     def plan(self) -> Json:
         """Plan all clouds, and divide the pending ones into batches. Returns the counts."""
@@ -228,6 +241,7 @@ class Run:
             options.only,
             options.serial,
         )
+        self._sizes = [len(batch) for batch in batches]
         chosen = {name for batch in batches for name in batch}
         for name in names:
             if name not in chosen:

@@ -144,7 +144,10 @@ def test_the_clouds_of_the_role_keep_to_the_rollout(
     fresh(running_sandbox, clouds)
     inventory = inventory_of(tmp_path, running_sandbox, clouds, own, **ONE_STEP)
     answers = {"onboard_rings": [1, 2], "fleet_engine": False}
+    misspelt = _onboard(running_sandbox, inventory, {"onboard_rings": [1, "two"]})
+    assert "onboard_rings (option rings) has 'two'" in misspelt.output
     check = _onboard(running_sandbox, inventory, answers, "--check")
+    assert "Clouds of each batch, in order: 1, 2, 1." in check.lines
     run = _onboard(running_sandbox, inventory, answers)
     assert _converged(run, clouds) == ["first", "also-second"]
     for one in (check, run):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing as t
 
@@ -13,9 +14,10 @@ import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play import Play
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
 
 ARN = "arn:aws:iam::123456789012:role/{}"
@@ -159,6 +161,49 @@ def test_a_bucket_that_is_not_the_registered_one_is_said(case: str) -> None:
     notices = read(["vision"], True, {}).for_engine["vision"].notices
     assert [words] == [notice[: len(words)] for notice in notices] if words else not notices
     assert read(["vision"], False, {}).warnings == [f"vision: {notice}" for notice in notices]
+
+
+OF_HOSTS: dict[str, dict[str, t.Any]] = {
+    "vision": {"anyscale_ring": "canary", "cloud_iam_account_id": "123456789012"},
+    "speech": {"anyscale_ring": trust_as_template("{{ stage }}"), "stage": "early"},
+    "lab": {"anyscale_ring": trust_as_template("{{ undefined_here }}")},
+    "search": {},
+}
+HAS_CANRY = "onboard_rings (option rings) has 'canry', but no host of the inventory has such"
+RINGS: dict[str, tuple[list[str], str]] = {
+    "none": ([], ""),
+    "those of the run": (["canary"], ""),
+    "one of a host that the limit leaves out": (["canary", "early"], ""),
+    "a misspelt one": (["canry", "early"], HAS_CANRY),
+}
+
+
+@pytest.mark.parametrize("case", RINGS)
+def test_a_ring_that_no_host_of_the_whole_inventory_has_is_an_error(case: str) -> None:
+    """In a job of AWX a warning, since a slice has a part of the inventory."""
+    rings, words = RINGS[case]
+    action = action_of(**OF_HOSTS)
+    manager = action._task.get_variable_manager()
+    manager._inventory.subset("vision")
+    variables = CloudVariables(action, "local")
+    clouds = variables.read(["vision"], True, {})
+    if words:
+        with pytest.raises(InputError, match=re.escape(words)) as found:
+            variables.check_rings(rings, clouds)
+        assert found.value.remedy == "The rings of its hosts are: canary, early."
+    else:
+        assert variables.check_rings(rings, clouds) == []
+    manager._extra_vars = {"awx_job_id": 7}
+    assert [notice[: len(words)] for notice in variables.check_rings(rings, clouds)] == (
+        [words] if words else []
+    )
+
+
+def test_without_any_ring_the_error_says_so() -> None:
+    variables = CloudVariables(action_of(search={}), "local")
+    with pytest.raises(InputError) as found:
+        variables.check_rings(["canary"], variables.read(["search"], True, {}))
+    assert found.value.remedy.startswith("None of its hosts has a ring.")
 
 
 PLUGINS = {"anyscale_resource_id": "cldrsrc_1", "cloud_iam_account_id": "123456789012"}

@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout i
     canary_first,
     canary_of,
     cut,
+    unknown_rings,
 )
 
 RINGS = ["canary", "early"]
@@ -87,6 +88,25 @@ RINGS = ["canary", "early"]
 def test_the_batches(clouds: dict[str, t.Any], rings: list[str], expected: list[list[str]]) -> None:
     """Each list is a ring."""
     assert by_ring(clouds, rings) == expected
+
+
+UNKNOWN: dict[str, tuple[list[str], list[t.Any], list[str]]] = {
+    "all are known": (["canary", "early"], ["early", "canary", "late", None], []),
+    "a misspelt one": (["canry", "early"], ["canary", "early"], ["canry"]),
+    "another case": (["Canary"], ["canary"], ["Canary"]),
+    "a number, as YAML gives it": (["1", "2"], [1, 2], []),
+    "no host has a ring": (["canary"], [None, ""], ["canary"]),
+    "a host without a ring is in none": (["None"], [None], ["None"]),
+    "each once": (["canry", "canry"], ["canary"], ["canry"]),
+    "none is listed": ([], ["canary"], []),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_the_listed_rings_that_no_host_has(case: str) -> None:
+    """Else a misspelt ring would leave its clouds to the last batch."""
+    rings, of_hosts, unknown = UNKNOWN[case]
+    assert unknown_rings(rings, of_hosts) == unknown
 
 
 _names = st.sampled_from(["canary", "early", "late", "mars"])

@@ -275,6 +275,27 @@ def test_what_a_later_plan_refuses_is_a_failure_of_its_batch(tmp_path: Path) -> 
     assert fleet.states == {"a": "changed", "b": "failed", "c": "not_reached"}
 
 
+STEPS: dict[str, tuple[RunOptions, str]] = {
+    "without steps": (RunOptions(check_mode=True), ""),
+    "rings": (RunOptions(check_mode=True, rings=["canary"]), "1, 4"),
+    "a canary": (RunOptions(check_mode=True, canary_percent=40), "2, 3"),
+    "the canary alone": (RunOptions(check_mode=True, canary_percent=40, only="canary"), "2"),
+    "largest batches": (RunOptions(check_mode=True, serial=2), "2, 2, 1"),
+    "a run that writes": (RunOptions(rings=["canary"]), ""),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_check_mode_tells_the_batches(tmp_path: Path, case: str) -> None:
+    """Those with clouds that are left to tasks of their own too."""
+    options, sizes = STEPS[case]
+    rings = {"d": "canary"}
+    fleet = Fleet(World(), clouds_of("abcd", tmp_path), options, rings, for_role=["x"])
+    fleet.finish()
+    told = f"Clouds of each batch, in order: {sizes}." if sizes else ""
+    assert fleet.run.batches_told == told
+
+
 # --- clouds for the role --------------------------------------------------------------------------
 
 

@@ -315,7 +315,8 @@ def test_no_statement_is_to_be_added_for_a_bucket_that_is_not_the_registered_one
         "control_plane_bucket_access", facts(**plane(), registered_bucket=Fact("another"))
     )
     assert "statement_to_add" not in found["evidence"]
-    assert "cloud_iam_bucket" in found["remedy"] and "{" not in found["remedy"]
+    assert "cloud_iam_bucket" in found["remedy"]
+    assert "{" not in found["remedy"]
 
 
 def test_where_the_bucket_may_be_the_wrong_one_the_check_of_access_says_so_first() -> None:
