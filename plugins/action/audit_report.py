@@ -12,6 +12,7 @@ import os
 import typing as t
 from pathlib import Path
 
+from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
@@ -24,6 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
     not_permitted,
     results_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    inventory_options,
+    invocation_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
@@ -107,7 +112,12 @@ class ActionModule(FleetAction):
         names = names if arguments["hosts"] is None else arguments["hosts"]
         results = results_of(names, hostvars, arguments["results"], arguments["run"])
         report = make_report(
-            results, now, _collection_version(), previous, not_permitted(names, hostvars)
+            results,
+            now,
+            _collection_version(),
+            previous,
+            not_permitted(names, hostvars),
+            inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"])),
         )
         report["organization"] = arguments["organization"]
         report = identify(report, {name: _identity(name, hostvars[name]) for name in names})

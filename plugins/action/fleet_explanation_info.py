@@ -18,15 +18,15 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
     results_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    inventory_options,
+    invocation_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     FAILED,
     IN_SYNC,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import (
-    inventory_options,
-    invocation_of,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation import explain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation_text import (
     lines_of,
@@ -52,11 +52,11 @@ class ActionModule(FleetAction):
         """Display the explanations, and return them. The outcomes say which clouds were not read."""
         run, hosts = arguments["run"], arguments["hosts"]
         results = results_of(hosts, hostvars, arguments["results"], run)
-        clouds = make_report(results, "", "", not_permitted=not_permitted(hosts, hostvars))[
-            "clouds"
-        ]
         options = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
-        explanations = [explain(cloud, options) for cloud in clouds]
+        strangers = not_permitted(hosts, hostvars)
+        report = make_report(results, "", "", not_permitted=strangers, options=options)
+        clouds = report["clouds"]
+        explanations = list(map(explain, clouds))
         lines = [line for one in explanations for line in ("", *lines_of(one, display.columns))]
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         display.display("\n".join(lines))

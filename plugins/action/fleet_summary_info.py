@@ -14,6 +14,9 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    invocation_of,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
     role_outcome,
 )
@@ -25,7 +28,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import invocation_of
 
 display = Display()
 

@@ -31,7 +31,8 @@ NOT_APPLICABLE = "not_applicable"
 # Of several outcomes, the one whose status comes first here stands for all.
 BY_WEIGHT = (FAIL, UNKNOWN, WARN, PASS, NOT_APPLICABLE)
 
-_ONBOARD = "ansible-playbook rayfleet.anyscale.onboard"
+_PROGRAM = "ansible-playbook"
+_ONBOARD = f"{_PROGRAM} rayfleet.anyscale.onboard"
 _HOST = "<cloud>"
 # Only a remedy that begins with the command: where it stands after another remedy, a person decides.
 _COMMAND = re.compile(rf"Run '({re.escape(_ONBOARD)} [^']*)'")
@@ -103,13 +104,13 @@ def after_command(remedy: str) -> str:
     return _OTHER_WAY.sub("", _COMMAND.sub("", remedy, count=1), count=1)
 
 
-def command_for(command: str, host: str) -> str:
+def command_for(command: str, host: str, options: t.Sequence[str] = ()) -> str:
     """A command with the host in it, quoted for the shell, or ``""`` where ``--limit`` would take
-    its name for something else.
+    its name for something else. options: what it needs besides, such as an inventory.
     """
-    if _HOST not in command:
-        return command
-    return command.replace(_HOST, shlex.quote(host)) if _PLAIN_HOST.fullmatch(host) else ""
+    if _HOST in command:
+        command = command.replace(_HOST, shlex.quote(host)) if _PLAIN_HOST.fullmatch(host) else ""
+    return command.replace(_PROGRAM, shlex.join([_PROGRAM, *options]), 1)
 
 
 def general_command(command: str, host: str) -> str:
@@ -123,7 +124,7 @@ def command_for_all(command: str, hosts: t.Sequence[str]) -> str:
     """
     if len(hosts) > _MOST_HOSTS:
         return command.replace(f" --limit {_HOST}", "")
-    return command.replace(_HOST, shlex.quote(",".join(hosts)))
+    return command.replace(f" --limit {_HOST}", f" --limit {shlex.quote(','.join(hosts))}")
 
 
 class CheckAborted(Exception):

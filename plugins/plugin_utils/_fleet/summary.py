@@ -16,6 +16,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     backup_directory,
     run_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     CHANGED,
     DEFERRED,
@@ -24,10 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     NOT_REACHED,
     WOULD_CHANGE,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import (
-    Invocation,
-    undo_command,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

@@ -4,39 +4,19 @@
 
 """The command that undoes a run, for the operator to copy.
 
-This plugin util is private to the collection. Pure, but for the look at the command line.
+This plugin util is private to the collection. Pure.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import shlex
-import typing as t
 
-from ansible import constants as C
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    Invocation,
+    inventory_options,
+)
 
 PLAYBOOK = "rayfleet.anyscale.rollback"
-
-
-@dataclasses.dataclass(frozen=True)
-class Invocation:
-    """How this run was started: what its command line has for ``-i``, and whether it is a job of
-    AWX, whose operator has no command line.
-    """
-
-    inventories: tuple[str, ...] = ()
-    in_awx: bool = False
-
-
-def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Invocation:
-    """From Ansible's own arguments, which have absolute paths, or the configured inventory if none is
-    given, and from the variables of a host.
-    """
-    given = [str(one) for one in arguments.get("inventory") or ()]
-    configured = [str(one) for one in C.DEFAULT_HOST_LIST or ()]
-    inventories = [] if given == configured else [_as_typed(one) for one in given]
-    return Invocation(tuple(inventories), "awx_job_id" in variables)
 
 
 def undo_command(
@@ -56,14 +36,3 @@ def undo_command(
     words += ["-e", f"cloud_iam_backup_dir={backup_dir}"] if backup_dir else []
     words += ["-e", "rollback_force=true"] if forced else []
     return " ".join(shlex.quote(word) for word in words)
-
-
-def inventory_options(invocation: Invocation) -> list[str]:
-    """The options of a command for the clouds of this run."""
-    return [word for one in invocation.inventories for word in ("-i", one)]
-
-
-def _as_typed(inventory: str) -> str:
-    """A path below the current directory as it is most likely typed."""
-    here = os.path.join(os.getcwd(), "")
-    return inventory.removeprefix(here) if os.path.isabs(inventory) else inventory

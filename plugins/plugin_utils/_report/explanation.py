@@ -10,7 +10,6 @@ This plugin util is private to the collection. Pure.
 
 from __future__ import annotations
 
-import shlex
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.layers import (
@@ -25,16 +24,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 
 _PROBLEMS = (FAIL, UNKNOWN, WARN)  # the worst first
-_PROGRAM = "ansible-playbook"
 
 Json = dict[str, t.Any]
 
 
-def explain(cloud: t.Mapping[str, t.Any], options: t.Sequence[str] = ()) -> Json:
-    """The explanation of a cloud of a report, as data.
-
-    options: what the commands need of this run's command line, such as its inventory.
-    """
+def explain(cloud: t.Mapping[str, t.Any]) -> Json:
+    """The explanation of a cloud of a report, as data."""
     name, checks = cloud["name"], cloud["checks"]
     if not checks:
         return {
@@ -47,7 +42,7 @@ def explain(cloud: t.Mapping[str, t.Any], options: t.Sequence[str] = ()) -> Json
             "layers": [],
         }
     verdict = judge_clusters(checks)
-    steps = _steps(checks, options)
+    steps = _steps(checks)
     return {
         "name": name,
         "answer": verdict.answer,
@@ -59,13 +54,13 @@ def explain(cloud: t.Mapping[str, t.Any], options: t.Sequence[str] = ()) -> Json
     }
 
 
-def _steps(checks: t.Sequence[Json], options: t.Sequence[str]) -> list[Json]:
+def _steps(checks: t.Sequence[Json]) -> list[Json]:
     """What to do, with the findings that each step is for: one step for each command, one for each
     decision.
     """
     steps: dict[str, Json] = {}
     for check in sorted(filter(_is_problem, checks), key=_urgency):
-        command = _with_options(check["command"], options)
+        command = check["command"]
         decide = "" if command else check["remedy"]
         step = steps.setdefault(
             command or decide or check["reason"],
@@ -87,10 +82,6 @@ def _is_problem(check: Json) -> bool:
 def _urgency(check: Json) -> tuple[bool, int]:
     """What is wrong first. Without the operator's permission, no command writes anything."""
     return check["id"] != "authority", _PROBLEMS.index(check["status"])
-
-
-def _with_options(command: str, options: t.Sequence[str]) -> str:
-    return command.replace(_PROGRAM, shlex.join([_PROGRAM, *options]), 1) if options else command
 
 
 def _layers(checks: t.Sequence[Json], steps: t.Sequence[Json]) -> list[Json]:

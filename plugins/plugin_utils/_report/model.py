@@ -38,14 +38,16 @@ def make_report(
     collection_version: str,
     previous: t.Mapping[str, t.Any] | None = None,
     not_permitted: t.Container[str] = (),
+    options: t.Sequence[str] = (),
 ) -> Json:
     """The report of the results of hosts, by name. ``previous`` is an earlier report.
 
     not_permitted: the clouds that the operator neither permits nor names. Anybody can register such
-    a cloud, in any state, so that it has a state of its own and fails no audit.
+    a cloud, in any state, so that it has a state of its own and fails no audit. options: what the
+    commands need of this run's command line, such as its inventory.
     """
     before = None if previous is None else _findings(previous)
-    clouds = [_cloud(name, result, before) for name, result in results.items()]
+    clouds = [_cloud(name, result, before, options) for name, result in results.items()]
     for cloud in clouds:
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED
@@ -152,7 +154,7 @@ def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
     )
 
 
-def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
+def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequence[str]) -> Json:
     """A host whose result has no checks, or only unknown ones, was not audited, for whatever
     reason. It must not look as if it had passed.
     """
@@ -169,7 +171,7 @@ def _cloud(name: str, result: t.Any, before: Findings | None) -> Json:
     checks = [
         {
             **check,
-            "command": command_for(check.get("command") or "", name),
+            "command": command_for(check.get("command") or "", name, options),
             "change": None
             if check.get("acknowledged")
             else _change(check["status"], before, (name, check["id"])),

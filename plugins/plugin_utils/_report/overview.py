@@ -187,7 +187,7 @@ def _fixes(report: Json) -> Html:
         f"{'All' if fixes.fixed == fixes.by_command else number(fixes.fixed)} of them by this command, in "
         f"{plural(len(fixes.clouds), 'cloud', 'clouds')}. "
         + ("" if named else "It onboards every cloud of the inventory. ")
-        + "Add the -i of the audit, and preview it with --check --diff."
+        + "Preview it with --check --diff."
     )
     nothing = (
         "No finding has to be fixed." if not fixes.by_people else "No command fixes these findings."

@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
     closing_lines,
@@ -19,7 +20,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import Invocation
 
 pytestmark = pytest.mark.core
 

@@ -6,18 +6,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import typing as t
 
 import pytest
-from ansible import constants as C
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import (
-    Invocation,
-    invocation_of,
-    undo_command,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
 
 pytestmark = pytest.mark.core
 
@@ -51,14 +46,3 @@ def test_a_job_of_awx_names_the_template_and_no_command(forced: bool) -> None:
     assert "ansible-playbook" not in text
     assert "job template rollback with 4711" in text
     assert ("Force" in text) == forced
-
-
-def test_the_inventories_are_those_of_the_command_line() -> None:
-    here = os.getcwd()
-    arguments = {"inventory": [f"{here}/fleet.yml", "/etc/fleet.yml", "a,b"]}
-    assert invocation_of(arguments, {}) == Invocation(("fleet.yml", "/etc/fleet.yml", "a,b"))
-
-
-def test_the_configured_inventory_need_not_be_named() -> None:
-    assert invocation_of({"inventory": list(C.DEFAULT_HOST_LIST)}, {}) == Invocation()
-    assert invocation_of({}, {"awx_job_id": 7}).in_awx

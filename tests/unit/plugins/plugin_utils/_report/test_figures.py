@@ -171,6 +171,18 @@ def test_what_a_command_fixes_and_what_needs_people(results: Json, fixes: Fixes)
     assert fixes_of(report(results, set(results))).by_command == 0, "not permitted"
 
 
+def test_the_command_for_all_has_the_options_of_the_audit_too() -> None:
+    """Before the playbook, and quoted; also where the clouds are too many to name."""
+    options = ["-i", "a fleet/<cloud>.yml"]
+    drifted = check("trust_ec2", "fail", command=COMMAND)
+    few = {name: result(name, drifted) for name in ("a b", "c")}
+    many = {f"c{number}": result("c", drifted) for number in range(51)}
+    onboard = ONBOARD.replace(" ", " -i 'a fleet/<cloud>.yml' ")
+    for results, command in ((few, f"{onboard} --limit 'a b,c'"), (many, onboard)):
+        made = make_report(results, "", "", options=options)
+        assert fixes_of(made).command == command
+
+
 def test_the_accounts_with_the_most_trouble_come_first() -> None:
     """A cloud that is not permitted counts in none, and one whose account is not known is last."""
     results = {

@@ -66,14 +66,13 @@ def clouds(count: int, *checks: Json) -> Json:
         ),
         pytest.param(
             clouds(2, DRIFTED, check("bucket_access", "warn", command=f"{COMMAND} -e x=1")),
-            "2 of them by this command, in 2 clouds. Add the -i of the audit, and preview it with "
-            "--check --diff.",
+            "2 of them by this command, in 2 clouds. Preview it with --check --diff.",
             id="there are two commands",
         ),
         pytest.param(
             clouds(51, DRIFTED),
             "All of them by this command, in 51 clouds. It onboards every cloud of the inventory. "
-            "Add the -i of the audit, and preview it with --check --diff.",
+            "Preview it with --check --diff.",
             id="too many to name",
         ),
         pytest.param(
