@@ -1,0 +1,83 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which clouds of an inventory a change touches.
+
+This plugin util is private to the collection. Pure. A role, an instance profile or a bucket is that
+of a cloud only by its account and its name: a name alone is anybody's.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
+    BUCKET,
+    POLICY,
+    PROFILE,
+    ROLE,
+    Change,
+)
+
+Key = tuple[str, str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """What a cloud depends on: names in its account."""
+
+    cloud: str
+    account_id: str
+    roles: frozenset[str] = frozenset()
+    instance_profiles: frozenset[str] = frozenset()
+    buckets: frozenset[str] = frozenset()
+    policies: frozenset[str] = frozenset()
+
+
+class Watch:
+    """The clouds of an inventory, found by what they depend on."""
+
+    def __init__(self, clouds: t.Iterable[Watched]) -> None:
+        self._clouds: dict[Key, list[str]] = collections.defaultdict(list)
+        self._accounts = set()
+        for one in clouds:
+            self._accounts.add(one.account_id)
+            for kind, names in (
+                (ROLE, one.roles),
+                (PROFILE, one.instance_profiles),
+                (BUCKET, one.buckets),
+                (POLICY, one.policies),
+            ):
+                for name in names:
+                    self._clouds[_key(kind, one.account_id, name)].append(one.cloud)
+
+    def clouds_of(
+        self, change: Change, roles_with: t.Mapping[str, t.Collection[str]] | None = None
+    ) -> list[str]:
+        """The clouds that a change touches, each once.
+
+        roles_with: by the ARN of a managed policy, the names of the roles of the change's account
+        that have it.
+        """
+        targets = [*change.targets.items()]
+        if POLICY in change.targets:
+            targets += [(ROLE, name) for name in (roles_with or {}).get(change.policy_arn, ())]
+        keys = [_key(kind, change.account_id, name) for kind, name in targets]
+        found = (cloud for key in keys for cloud in self._clouds.get(key, ()))
+        return list(dict.fromkeys(found))
+
+    def has_account(self, account_id: str) -> bool:
+        """Whether a cloud is in an account."""
+        return account_id in self._accounts
+
+
+def _key(kind: str, account_id: str, name: str) -> Key:
+    """IAM does not let two names of an account differ by case alone. Buckets are named exactly, and
+    so are policies, by their ARNs.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+    """
+    return kind, account_id, name.casefold() if kind in (ROLE, PROFILE) else name
