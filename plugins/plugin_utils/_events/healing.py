@@ -1,0 +1,150 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When which clouds are converged because of events: a burst once, a cloud by one run at a time, and
+a document that keeps changing only so often.
+
+This plugin util is private to the collection. Pure: a state in plain JSON, the time, and what
+happened, in; the state after it, out. What an event says is only when to look: a run that finds
+nothing to change does not count, so that no event can use up what a cloud has left.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+SCHEMA_VERSION = 1
+# More documents of one cloud than it has are converged all the same: a run converges all of them.
+_MOST_DOCUMENTS = 64
+_LONGEST_TEXT = 200
+
+Json = dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """How clouds are healed; times in seconds.
+
+    quiet: how long after its last event a cloud is converged. longest_wait: how long after the first
+    one at the latest. run_seconds: after this time, a run that has not said how it ended is taken
+    for lost. most_heals, window: how often a document is put back in this time.
+    """
+
+    quiet: float = 5.0
+    longest_wait: float = 60.0
+    run_seconds: float = 3600.0
+    most_heals: int = 3
+    window: float = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """What a run is to converge now.
+
+    clouds: the documents that changed, by cloud. stopped: by cloud, the documents that changed too
+    often, and when they may be put back again. wait: how long until there may be more to do; ``None``
+    if nothing is left that is not stopped.
+    """
+
+    clouds: dict[str, list[str]]
+    stopped: dict[str, dict[str, float]]
+    wait: float | None
+
+
+class Healing:
+    """The state of all clouds. ``state`` is JSON, and has only clouds with something to remember."""
+
+    def __init__(self, state: Json | None = None, rules: Rules | None = None) -> None:
+        self.state: Json = state or {"schema_version": SCHEMA_VERSION, "clouds": {}}
+        self._rules = rules or Rules()
+
+    def note(self, cloud: str, document: str, now: float) -> None:
+        """An event has changed a document of a cloud."""
+        pending = self._cloud(cloud)["pending"]
+        document = document[:_LONGEST_TEXT]
+        if document not in pending and len(pending) >= _MOST_DOCUMENTS:
+            document = next(reversed(pending))
+        first = pending.get(document, {"first": now})["first"]
+        pending[document] = {"first": min(first, now), "last": now}
+
+    def claim(self, run: str, now: float) -> Claim:
+        """Take the clouds that are due for a run, which no other run takes until it has ended."""
+        due, stopped, waits = {}, {}, []
+        for name, cloud in self._clouds.items():
+            self._forget(cloud, now)
+            stops = {
+                document: until
+                for document in cloud["pending"]
+                if (until := self._stopped_until(cloud, document, now))
+            }
+            if stops:
+                stopped[name] = stops
+            wait = self._wait(cloud, stops, now)
+            if wait is None:
+                continue
+            if wait > 0:
+                waits.append(wait)
+                continue
+            documents = [document for document in cloud["pending"] if document not in stops]
+            until = now + self._rules.run_seconds
+            noted = {document: cloud["pending"].pop(document) for document in documents}
+            cloud["in_flight"] = {"run": run, "until": until, "documents": noted}
+            due[name] = documents
+        self._drop_empty()
+        return Claim(due, stopped, min(waits) if waits else None)
+
+    def finish(self, run: str, changed: t.Collection[str], now: float) -> None:
+        """A run has ended. changed: the clouds that it had to change."""
+        for name, cloud in self._clouds.items():
+            flight = cloud["in_flight"]
+            if not flight or flight["run"] != run:
+                continue
+            cloud["in_flight"] = None
+            for document in flight["documents"] if name in changed else ():
+                cloud["heals"].setdefault(document, []).append(now)
+        self._drop_empty()
+
+    @property
+    def _clouds(self) -> dict[str, Json]:
+        return t.cast("dict[str, Json]", self.state["clouds"])
+
+    def _cloud(self, name: str) -> Json:
+        return self._clouds.setdefault(name, {"pending": {}, "in_flight": None, "heals": {}})
+
+    def _forget(self, cloud: Json, now: float) -> None:
+        """Forget old heals, and take a lost run's work back. A time that lies ahead, because a clock
+        was set back, is now.
+        """
+        rules, heals, flight = self._rules, cloud["heals"], cloud["in_flight"]
+        for document, times in list(heals.items()):
+            heals[document] = [min(at, now) for at in times if at > now - rules.window]
+            if not heals[document]:
+                del heals[document]
+        for noted in cloud["pending"].values():
+            noted.update({key: min(at, now) for key, at in noted.items()})
+        if flight and not now <= flight["until"] <= now + rules.run_seconds:
+            cloud["pending"] = {**flight["documents"], **cloud["pending"]}
+            cloud["in_flight"] = None
+
+    def _stopped_until(self, cloud: Json, document: str, now: float) -> float:
+        """When a document may be put back again; 0 if it may be now."""
+        heals = cloud["heals"].get(document, [])
+        most = self._rules.most_heals
+        return heals[-most] + self._rules.window if len(heals) >= most else 0.0
+
+    def _wait(self, cloud: Json, stops: t.Container[str], now: float) -> float | None:
+        """How long until a cloud is due: 0 if it is; ``None`` if it has nothing to be converged."""
+        noted = [found for document, found in cloud["pending"].items() if document not in stops]
+        if not noted:
+            return None
+        if cloud["in_flight"]:
+            return max(cloud["in_flight"]["until"] - now, 1.0)
+        quiet_at = max(found["last"] for found in noted) + self._rules.quiet
+        latest_at = min(found["first"] for found in noted) + self._rules.longest_wait
+        return max(min(quiet_at, latest_at) - now, 0.0)
+
+    def _drop_empty(self) -> None:
+        for name in [name for name, cloud in self._clouds.items() if not any(cloud.values())]:
+            del self._clouds[name]

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Events heal clouds once for a burst, by one run at a time, and a document that keeps changing only
+so often in a time.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
+    Claim,
+    Healing,
+    Rules,
+)
+
+RULES = Rules(quiet=5, longest_wait=60, run_seconds=600, most_heals=3, window=3600)
+NOTHING = Claim({}, {}, None)
+
+
+def stored(healing: Healing) -> Healing:
+    """The state as another run reads it from its file."""
+    return Healing(json.loads(json.dumps(healing.state)), RULES)
+
+
+def noted(*events: tuple[str, str, float]) -> Healing:
+    """After these events: cloud, document and time."""
+    healing = Healing(rules=RULES)
+    for event in events:
+        healing.note(*event)
+    return healing
+
+
+def test_nothing_happened() -> None:
+    assert Healing(rules=RULES).claim("1", 0) == NOTHING
+
+
+def test_a_cloud_is_due_when_it_has_been_quiet() -> None:
+    healing = noted(("a", "role ray", 100))
+    assert healing.claim("1", 102) == Claim({}, {}, 3)
+    assert healing.claim("1", 105) == Claim({"a": ["role ray"]}, {}, None)
+    assert healing.claim("2", 105) == NOTHING
+
+
+def test_a_burst_is_one_run() -> None:
+    healing = noted(*(("a", f"document {n % 4}", 100 + n / 100) for n in range(400)))
+    claims = [stored(healing).claim(str(run), 104) for run in range(3)]
+    assert all(not claim.clouds for claim in claims)
+    assert len(healing.claim("1", 110).clouds["a"]) == 4
+    assert healing.claim("2", 110) == NOTHING
+
+
+def test_a_cloud_that_is_never_quiet_waits_no_longer_than_it_may() -> None:
+    healing = noted(*(("a", "role ray", 100 + second) for second in range(60)))
+    assert healing.claim("1", 159.5).wait == pytest.approx(0.5)
+    assert healing.claim("1", 160).clouds == {"a": ["role ray"]}
+
+
+def test_an_event_while_a_run_is_on_waits_for_its_end() -> None:
+    healing = noted(("a", "role ray", 0), ("b", "role b", 0))
+    assert set(healing.claim("1", 10).clouds) == {"a", "b"}
+    healing.note("a", "role ray", 20)
+    claim = healing.claim("2", 30)
+    assert (claim.clouds, claim.wait) == ({}, 580)
+    healing.finish("2", ["a"], 31)  # which has nothing in flight
+    assert healing.claim("2", 32).clouds == {}
+    healing.finish("1", ["a"], 40)
+    assert healing.claim("2", 41).clouds == {"a": ["role ray"]}
+
+
+def test_a_lost_run_gives_back_what_it_took() -> None:
+    healing = noted(("a", "role ray", 0))
+    assert healing.claim("1", 10).clouds
+    assert not stored(healing).claim("2", 610).clouds
+    assert stored(healing).claim("2", 611).clouds == {"a": ["role ray"]}
+
+
+def flap(healing: Healing, document: str, now: float) -> Claim:
+    """A document changes, and a run puts it back."""
+    healing.note("a", document, now)
+    claim = healing.claim(f"run at {now}", now + 5)
+    healing.finish(f"run at {now}", claim.clouds, now + 6)
+    return claim
+
+
+def test_a_flapping_document_is_left_after_three_times_and_said() -> None:
+    healing = Healing(rules=RULES)
+    assert [len(flap(healing, "role ray", now).clouds) for now in (0, 100, 200)] == [1, 1, 1]
+    claim = flap(healing, "role ray", 300)
+    assert claim == Claim({}, {"a": {"role ray": 3606}}, None)
+    # Another document of the cloud is not held up by it
+    assert flap(healing, "bucket ray", 400).clouds == {"a": ["bucket ray"]}
+    # What was left is put back once the first time is long enough ago
+    assert stored(healing).claim("late", 3605).clouds == {}
+    assert healing.claim("late", 3607).clouds == {"a": ["role ray"]}
+
+
+def test_a_run_that_changes_nothing_uses_nothing_up() -> None:
+    healing = Healing(rules=RULES)
+    for now in range(0, 1000, 10):
+        healing.note("a", "role ray", now)
+        assert healing.claim(str(now), now + 5).clouds
+        healing.finish(str(now), [], now + 6)
+    assert healing.state["clouds"] == {}
+
+
+def test_a_clock_that_was_set_back_stops_nothing() -> None:
+    healing = noted(("a", "role ray", 1_000_000))
+    assert healing.claim("1", 100).wait == 5
+    assert healing.claim("1", 105).clouds == {"a": ["role ray"]}
+    healing.finish("1", ["a"], 1_000_000)
+    assert healing.claim("2", 110) == NOTHING
+    healing.note("a", "role ray", 110)
+    assert healing.claim("2", 115).clouds
+
+
+def test_the_state_is_bounded() -> None:
+    healing = noted(*(("a", f"{n} " + "x" * 1000, n) for n in range(1000)))
+    assert len(json.dumps(healing.state)) < 32_000
+    assert len(healing.claim("1", 2000).clouds["a"]) == 64
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["note", "claim", "finish"]),
+        st.sampled_from("ab"),
+        st.sampled_from(["role", "bucket"]),
+        st.floats(0, 900),
+    ),
+    max_size=60,
+)
+
+
+class Fleet:
+    """Runs that take clouds, and end at some time or never."""
+
+    def __init__(self) -> None:
+        self.healing, self.now = Healing(rules=RULES), 0.0
+        self.flights: dict[str, tuple[str, float, list[str]]] = {}
+        self.heals: dict[tuple[str, str], list[float]] = collections.defaultdict(list)
+        self.open: set[tuple[str, str]] = set()
+
+    def note(self, cloud: str, document: str, _number: int) -> None:
+        """A document changes."""
+        self.healing.note(cloud, document, self.now)
+        self.open.add((cloud, document))
+
+    def claim(self, _cloud: str, _document: str, number: int) -> None:
+        """A run takes what is due: no cloud that another one has."""
+        claim = self.healing.claim(str(number), self.now)
+        for cloud, documents in claim.clouds.items():
+            assert cloud not in self.flights or self.now > self.flights[cloud][1]
+            self.flights[cloud] = (str(number), self.now + RULES.run_seconds, documents)
+            self.open -= {(cloud, document) for document in documents}
+
+    def finish(self, cloud: str, _document: str, _number: int) -> None:
+        """The run of a cloud ends, and has changed all its clouds."""
+        run, _until, _documents = self.flights.get(cloud, ("", 0, []))
+        of_run = {name: flight for name, flight in self.flights.items() if flight[0] == run}
+        self.healing.finish(run, [*of_run], self.now)
+        for name, (_run, _until, documents) in of_run.items():
+            del self.flights[name]
+            for document in documents:
+                self.heals[name, document].append(self.now)
+
+
+@settings(max_examples=200)
+@given(STEPS)
+def test_whatever_happens(steps: list[tuple[str, str, str, int, float]]) -> None:
+    """One run has a cloud at a time, no document is put back more than three times in an hour, and
+    none is forgotten.
+    """
+    fleet = Fleet()
+    for number, (step, cloud, document, elapsed) in enumerate(steps):
+        fleet.now += elapsed
+        fleet.healing = stored(fleet.healing)
+        getattr(fleet, step)(cloud, document, number)
+        clouds = fleet.healing.state["clouds"].items()
+        assert fleet.open <= {(name, one) for name, state in clouds for one in state["pending"]}
+    for times in fleet.heals.values():
+        for at in times:
+            assert sum(at - RULES.window < other <= at for other in times) <= RULES.most_heals
