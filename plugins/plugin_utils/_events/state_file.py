@@ -1,0 +1,116 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keep the state of healing in a file that runs share, one at a time.
+
+This plugin util is private to the collection. Only its owner can read the file or write to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.home import ansible_home
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.lock import resource_lock
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import (
+    SCHEMA_VERSION,
+    Healing,
+    Rules,
+)
+
+VARIABLE = "heal_state_dir"
+_FILE = "healing.json"
+_OF_OTHERS = 0o022
+
+
+def state_directory(given: str | None) -> str:
+    """The directory of the state, by default one in ``ANSIBLE_HOME``."""
+    path = os.path.expanduser(given or os.path.join(ansible_home(), "anyscale_healing"))
+    if not os.path.isabs(path):
+        raise InputError(f"{VARIABLE} {given!r} is not an absolute path.", "Start it with / or ~.")
+    return path
+
+
+@contextlib.contextmanager
+def healing_state(directory: str, rules: Rules, *, keep: bool = True) -> t.Iterator[Healing]:
+    """The state, for one run at a time; written at the end, where keep is set."""
+    path = os.path.join(directory, _FILE)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        with resource_lock(path, directory):
+            healing = Healing(_read(path), rules)
+            yield healing
+            if keep:
+                atomic_write(path, _json.dumps(healing.state) + "\n", durable=True)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"The state of healing in {path} cannot be used: {why}.",
+            f"Correct that, or set {VARIABLE} to another directory. Without the file, the next run "
+            "begins with no memory of earlier ones.",
+        ) from error
+
+
+def _read(path: str) -> t.Any:
+    """The state in the file; ``None`` if there is none yet. Raises ValueError for another file."""
+    try:
+        handle = open_plain(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, encoding="utf-8") as file:
+        found = os.fstat(handle)
+        if found.st_uid != os.geteuid() or found.st_mode & _OF_OTHERS:
+            raise ValueError("it belongs to another user, or other users can write to it")
+        state = _json.loads(file.read())
+    if not _is_state(state):
+        raise ValueError("it is not a state that this release wrote")
+    return state
+
+
+def _is_state(state: t.Any) -> bool:
+    """Whether a document has the shape of a state, down to its times."""
+    if not isinstance(state, dict) or state.get("schema_version") != SCHEMA_VERSION:
+        return False
+    clouds = state.get("clouds")
+    return isinstance(clouds, dict) and all(map(_is_cloud, clouds.values()))
+
+
+def _is_cloud(cloud: t.Any) -> bool:
+    if not isinstance(cloud, dict) or set(cloud) != {"pending", "in_flight", "heals"}:
+        return False
+    flight, heals = cloud["in_flight"], cloud["heals"]
+    return (
+        _are_noted(cloud["pending"])
+        and (flight is None or _is_flight(flight))
+        and isinstance(heals, dict)
+        and all(isinstance(times, list) and all(map(_is_time, times)) for times in heals.values())
+    )
+
+
+def _is_flight(flight: t.Any) -> bool:
+    return (
+        isinstance(flight, dict)
+        and isinstance(flight.get("run"), str)
+        and _is_time(flight.get("until"))
+        and _are_noted(flight.get("documents"))
+    )
+
+
+def _are_noted(documents: t.Any) -> bool:
+    return isinstance(documents, dict) and all(
+        isinstance(noted, dict)
+        and set(noted) == {"first", "last"}
+        and all(map(_is_time, noted.values()))
+        for noted in documents.values()
+    )
+
+
+def _is_time(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

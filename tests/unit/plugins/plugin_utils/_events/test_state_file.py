@@ -1,0 +1,135 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of healing outlives a run, belongs to its user alone, and is never half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    healing_state,
+    state_directory,
+)
+
+RULES = Rules()
+NOTED = {"first": 0, "last": 1.5}
+CLOUD = {
+    "pending": {"role ray": NOTED},
+    "in_flight": {"run": "1", "until": 9, "documents": {"role ray": NOTED}},
+    "heals": {"role ray": [1, 2.5]},
+}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> str:
+    """Where the state is to be; it does not exist yet."""
+    return str(tmp_path / "new" / "healing")
+
+
+def state_of(directory: str) -> Path:
+    """The file."""
+    return Path(directory) / "healing.json"
+
+
+def test_a_state_is_there_for_the_next_run(directory: str) -> None:
+    with healing_state(directory, RULES) as healing:
+        healing.note("a", "role ray", 0)
+    with healing_state(directory, RULES) as healing:
+        assert healing.claim("1", 100).clouds == {"a": ["role ray"]}
+    assert state_of(directory).stat().st_mode & 0o777 == 0o600
+    assert Path(directory).stat().st_mode & 0o777 == 0o700
+
+
+def test_check_mode_writes_no_state(directory: str) -> None:
+    with healing_state(directory, RULES, keep=False) as healing:
+        healing.note("a", "role ray", 0)
+    assert not state_of(directory).exists()
+
+
+def test_runs_write_one_after_the_other(directory: str) -> None:
+    def note(number: int) -> None:
+        with healing_state(directory, RULES) as healing:
+            healing.note(f"cloud {number}", "role ray", 0)
+
+    threads = [threading.Thread(target=note, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(json.loads(state_of(directory).read_text())["clouds"]) == 8
+
+
+def test_every_part_of_a_state_is_read_again(directory: str) -> None:
+    os.makedirs(directory, mode=0o700)
+    written = {"schema_version": 1, "clouds": {"a": CLOUD}}
+    state_of(directory).write_text(json.dumps(written))
+    with healing_state(directory, RULES, keep=False) as healing:
+        assert healing.state == written
+
+
+def of_cloud(**parts: object) -> str:
+    """A state with one cloud, a part of which is replaced."""
+    return json.dumps({"schema_version": 1, "clouds": {"a": {**CLOUD, **parts}}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        json.dumps({"schema_version": 2, "clouds": {}}),
+        json.dumps({"schema_version": 1, "clouds": []}),
+        json.dumps({"schema_version": 1, "clouds": {"a": {}}}),
+        of_cloud(pending=[]),
+        of_cloud(pending={"role ray": {"first": 0}}),
+        of_cloud(pending={"role ray": {"first": "0", "last": 1}}),
+        of_cloud(in_flight={"run": 1, "until": 9, "documents": {}}),
+        of_cloud(in_flight={"run": "1", "until": True, "documents": {}}),
+        of_cloud(heals={"role ray": 1}),
+        of_cloud(heals={"role ray": [None]}),
+    ],
+)
+def test_another_file_is_refused_and_left_alone(directory: str, text: str) -> None:
+    os.makedirs(directory, mode=0o700)
+    state_of(directory).write_text(text)
+    with (
+        pytest.raises(InputError, match=r"healing\.json cannot be used"),
+        healing_state(directory, RULES),
+    ):
+        pytest.fail("It was read.")
+    assert state_of(directory).read_text() == text
+
+
+def test_a_file_that_others_can_write_to_is_refused(directory: str) -> None:
+    with healing_state(directory, RULES):
+        pass
+    state_of(directory).chmod(0o620)
+    with (
+        pytest.raises(InputError, match="other users can write to it"),
+        healing_state(directory, RULES),
+    ):
+        pytest.fail("It was read.")
+
+
+def test_a_link_is_refused(directory: str, tmp_path: Path) -> None:
+    os.makedirs(directory, mode=0o700)
+    state_of(directory).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="symbolic link"), healing_state(directory, RULES):
+        pytest.fail("It was read.")
+
+
+def test_a_directory_does_not_depend_on_where_ansible_runs() -> None:
+    with pytest.raises(InputError, match="not an absolute path"):
+        state_directory("healing")
+    assert state_directory("~/x") == os.path.expanduser("~/x")
