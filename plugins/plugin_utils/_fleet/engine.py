@@ -52,6 +52,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
     UnsettledError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
+    record_own_writes,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_plan import (
     by_document,
@@ -276,16 +279,28 @@ class Engine:
         one.wanting = resource.wanting(clouds)
         reconciler = self._reconciler_of(one)
         live = t.cast(Live, resource.live)
-        with _recording(one):
+        with self._recording(one):
             if resource.stage in (TRUST, BUCKET) and not read_back:
                 one.plan, one.unconfirmed = save_once(reconciler, live.resource, params, journal)
             else:
                 own = one.clouds[0].plans[resource]
                 one.plan = self._kept(execute(reconciler, live, own, params, False, journal))
         one.written_at = self._clock.now()
-        with contextlib.suppress(TaskError):
-            if one.writes:
-                one.principal = self._services.caller_arn(one.wanting[0].settings)
+
+    @contextlib.contextmanager
+    def _recording(self, one: Done) -> t.Iterator[None]:
+        """Add the writes to what was done, and record their requests. Add to an error what was written
+        before it.
+        """
+        with noting_what_was_written(one.journal), recorded_writes() as writes:
+            try:
+                yield
+            finally:
+                one.writes += writes
+                if writes:
+                    with contextlib.suppress(TaskError):
+                        one.principal = self._services.caller_arn(one.wanting[0].settings)
+                    record_own_writes(writes, one.principal, _params_of(one.wanting))
 
     def _reconciler_of(self, one: Done) -> Reconciler[t.Any]:
         """What writes a resource for all that want it."""
@@ -325,7 +340,7 @@ class Engine:
     def _confirm(self, one: Done) -> None:
         unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
         one.unconfirmed = None
-        with _recording(one):
+        with self._recording(one):
             if _is_visible(one, unconfirmed) or self.is_stopped:
                 one.plan = self._kept(one.plan)
                 return
@@ -344,7 +359,7 @@ class Engine:
 
     def _give_up(self, one: Done) -> None:
         unconfirmed = t.cast(Unconfirmed, one.unconfirmed)
-        with _recording(one):
+        with self._recording(one):
             if not _is_visible(one, unconfirmed):
                 raise UnsettledError(
                     f"Another writer keeps overwriting the {unconfirmed.live.resource}. It was "
@@ -373,16 +388,6 @@ class Engine:
                     work(item)
 
         for_each(guarded, items, self._threads)
-
-
-@contextlib.contextmanager
-def _recording(one: Done) -> t.Iterator[None]:
-    """Add the writes to what was done, and to an error what was written before it."""
-    with noting_what_was_written(one.journal), recorded_writes() as writes:
-        try:
-            yield
-        finally:
-            one.writes += writes
 
 
 def _is_visible(one: Done, unconfirmed: Unconfirmed) -> bool:

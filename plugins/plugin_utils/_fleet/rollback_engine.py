@@ -13,12 +13,19 @@ it. What was decided is decided again at each write, under the lock of the docum
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import threading
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
+    recorded_writes,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
+    AwsSession,
+    Connect,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.converge import (
     Journal,
     diff_of,
@@ -37,6 +44,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
+    record_own_writes,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     CHANGED,
@@ -61,7 +71,7 @@ class Restoration:
 
     params: those of the module backup_restore. plan: from the live document to the earlier one, and
     once it is written, what was written. error: why that is not possible. is_written: whether it was
-    tried to write it.
+    tried to write it. session: that of its account.
     """
 
     resource: str
@@ -75,6 +85,7 @@ class Restoration:
     journal: Journal = dataclasses.field(default_factory=Journal)
     error: TaskError | None = None
     is_written: bool = False
+    session: AwsSession | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -144,7 +155,7 @@ class RollbackEngine:
 
     def _plan(self, one: Restoration) -> None:
         module = RestoreModule(one.params, self._connect)
-        one.reconciler = module.reconciler()
+        one.reconciler, one.session = module.reconciler(), module.session
         one.live = one.reconciler.load()
         plan = one.reconciler.checked(one.live)
         # Whether its backup could be written, too.
@@ -187,7 +198,8 @@ class RollbackEngine:
         one.is_written = True
         reconciler, live = t.cast("Reconciler[t.Any]", one.reconciler), t.cast(Live, one.live)
         try:
-            one.plan = execute(reconciler, live, one.plan, one.params, False, one.journal)
+            with _recording(one):
+                one.plan = execute(reconciler, live, one.plan, one.params, False, one.journal)
         except TaskError:
             one.plan = dataclasses.replace(one.plan, after=one.plan.before, reasons=())
             raise
@@ -273,6 +285,19 @@ class RollbackEngine:
                 text = f"{host}: {one.resource}: displayed for {one.hosts[0]}\n"
                 diffs.append({"prepared": escape_control_chars(text)})
         return diffs
+
+
+@contextlib.contextmanager
+def _recording(one: Restoration) -> t.Iterator[None]:
+    """Record the requests that write, so that no event has them undone."""
+    with recorded_writes() as writes:
+        try:
+            yield
+        finally:
+            if writes:
+                session = t.cast(AwsSession, one.session)
+                with contextlib.suppress(TaskError):
+                    record_own_writes(writes, session.caller_arn(), one.params)
 
 
 def _place(one: Restoration) -> tuple[int, int]:

@@ -574,7 +574,7 @@ def sharing(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) 
     denied = {"resource": "denied-ray", "status": 403, "code": "AccessDenied"}
     running_sandbox.fault("UpdateAssumeRolePolicy", **denied)
     run = run_playbook(running_sandbox, "onboard", inventory, "--diff")
-    backups = [path.name for path in (folder / "ansible/anyscale_backups").iterdir()]
+    backups = [path.name for path in (folder / "ansible/anyscale_backups").glob("*.json")]
     after = t.cast(Json, bucket_policy_of(running_sandbox, SHARED_BUCKET))
     return Sharing(run, before, after, backups)
 

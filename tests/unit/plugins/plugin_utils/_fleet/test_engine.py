@@ -560,6 +560,9 @@ def test_a_shared_resource_is_written_once_for_all(tmp_path: Path) -> None:
     [one] = done
     assert (one.clouds, len(one.journal.backups)) == (clouds, 1)
     assert one.writes == [{"operation": "fake:Put", "request_id": "request bucket data"}]
+    recorded = (tmp_path / "backups/aws_writes.jsonl").read_text(encoding="utf-8")
+    assert '"request_id": "request bucket data"' in recorded
+    assert f'"principal": "{one.principal}"' in recorded
     backup = Path(one.journal.last_backup["backup_file"]).read_text(encoding="utf-8")
     assert '"other"' in backup
     assert all(f'"cld_{name}"' in backup for name in "abc")

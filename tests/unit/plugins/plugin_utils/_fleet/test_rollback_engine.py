@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from unittest import mock
 
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import record_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import (
     Live,
@@ -23,6 +25,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
+    own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import rollback_engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
@@ -78,6 +83,7 @@ class Document(Reconciler[Live]):
         self._world.live[self._name] = "old"
         self._world.writes.append(self._name)
         written.append(self._name)
+        record_write("fake", "Put", f"request-{self._name}")
         return Saved()
 
     def read_back(self, live: Live, plan: Plan, saved: Saved) -> tuple[Live, Plan]:
@@ -91,6 +97,7 @@ def _world(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> World:
     class Module:
         def __init__(self, params: t.Mapping[str, t.Any], connect: t.Any) -> None:
             self._name = params["name"]
+            self.session = mock.Mock(caller_arn=lambda: "arn:aws:iam::222222222222:user/me")
 
         def reconciler(self) -> Document:
             return Document(world, self._name)
@@ -118,6 +125,17 @@ def rolled_back(documents: t.Sequence[Restoration], **options: t.Any) -> Rollbac
 
 def states(engine: RollbackEngine, check_mode: bool = False) -> dict[str, str]:
     return {host: engine.outcome_of(host, check_mode)["state"] for host in engine.hosts}
+
+
+def test_what_is_restored_is_recorded_as_own(world: World) -> None:
+    """So that no event has it undone."""
+    one = document(world, "trust", "a")
+    key, folder = "k" * 32, f"{world.lock_dir}/backups"
+    one.params = {**one.params, "backup": True, "backup_dir": folder, "backup_key": key}
+    rolled_back([one])
+    assert own_writes(folder, ["request-trust"], key) == {
+        "request-trust": "arn:aws:iam::222222222222:user/me"
+    }
 
 
 def test_all_documents_are_restored_step_by_step(world: World) -> None:
