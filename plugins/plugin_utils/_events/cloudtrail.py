@@ -95,6 +95,9 @@ _WRAPPERS = frozenset(
     )
 )
 _NUMBERED = re.compile(r"m(_[0-9]{1,9})?\Z")
+# What ARNs of callers and policies are made of. Paths of IAM may have more, such as the braces of a
+# template of Ansible, for which no variable of a playbook may be a way.
+_PLAIN = re.compile(r"[A-Za-z0-9_+=,.@:/-]{1,2048}\Z")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,128}\Z")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
 # A message of SQS has at most 1 MiB, a log file of CloudTrail some 50 MB before it is compressed.
@@ -257,7 +260,7 @@ def _principal(caller: t.Mapping[str, t.Any]) -> str:
     """The ARN of the caller; empty if it has none, such as a service of AWS."""
     issuer = _mapping(_mapping(caller, "sessionContext"), "sessionIssuer")
     arn = _text(issuer, "arn") or _text(caller, "arn")
-    return arn if len(arn) <= 2048 and arn.isascii() and parse_arn(arn) else ""
+    return arn if _PLAIN.match(arn) and parse_arn(arn) else ""
 
 
 def identity_of(arn: str) -> tuple[str, str]:
@@ -288,11 +291,17 @@ def _bucket(value: str) -> str:
     return value
 
 
+def _policy(value: str) -> str:
+    if not _PLAIN.match(value):
+        raise InputError("policyArn has other characters than ARNs have.")
+    return parse_policy_arn(value)
+
+
 _PARSERS: dict[str, t.Callable[[str], str]] = {
     ROLE: _role,
     BUCKET: _bucket,
     PROFILE: parse_instance_profile,
-    POLICY: parse_policy_arn,
+    POLICY: _policy,
 }
 
 

@@ -182,6 +182,15 @@ def call_of_role(name: t.Any) -> dict[str, t.Any]:
         pytest.param(
             call_of_role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/ray"), "malformed", id="an ARN as name"
         ),
+        pytest.param(call_of_role("{{x}}"), "malformed", id="a template as role"),
+        pytest.param(
+            record(
+                "CreatePolicyVersion",
+                requestParameters={"policyArn": "arn:aws:iam::222222222222:policy/{{x}}/p"},
+            ),
+            "malformed",
+            id="a template in a policy's path",
+        ),
         pytest.param(
             record("PutBucketPolicy", requestParameters={"bucketName": "s3://ray-bucket"}),
             "malformed",
@@ -221,6 +230,7 @@ def test_a_bucket_is_that_of_its_owner() -> None:
         ("eventTime", "yesterday"),
         ("userIdentity", None),
         ("userIdentity", {"arn": "arn:aws:iam::1:x\n"}),
+        ("userIdentity", {"arn": "arn:aws:iam::222222222222:user/{{x}}/jane"}),
         ("userIdentity", {"invokedBy": "AWS Internal"}),
     ],
 )
