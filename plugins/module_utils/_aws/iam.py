@@ -119,6 +119,13 @@ class Iam:
             "Document"
         ]
 
+    def roles_with_policy(self, arn: str) -> list[str]:
+        """``ListEntitiesForPolicy``: the names of the roles that have a managed policy."""
+        entities = self._pages(
+            "list_entities_for_policy", "PolicyRoles", PolicyArn=arn, EntityFilter="Role"
+        )
+        return [role["RoleName"] for role in entities]
+
     def principals(self) -> dict[str, str]:
         """``ListRoles`` and ``ListUsers``: the ARNs of the account's roles and users, by unique id.
         Cached.

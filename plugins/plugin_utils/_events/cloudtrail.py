@@ -134,9 +134,10 @@ class Change:
 
     @property
     def document(self) -> str:
-        """What it changed, as text that no other document has."""
+        """What it changed, as text that no other document has. IAM does not tell names by their case."""
         kind, name = next(iter(self.targets.items()))
-        return f"{kind} {name} in {self.account_id}"
+        name = name.casefold() if kind in (ROLE, PROFILE) else name
+        return f"{kind.replace('_', ' ')} {name} in {self.account_id}"
 
     @property
     def is_managed(self) -> bool:

@@ -69,11 +69,16 @@ class Healing:
         first = pending.get(document, {"first": now})["first"]
         pending[document] = {"first": min(first, now), "last": now}
 
-    def claim(self, run: str, now: float) -> Claim:
-        """Take the clouds that are due for a run, which no other run takes until it has ended."""
+    def claim(self, run: str, now: float, among: t.Container[str] | None = None) -> Claim:
+        """Take the clouds that are due for a run, which no other run takes until it has ended.
+
+        among: the clouds that the run may take; all by default.
+        """
         due, stopped, waits = {}, {}, []
         for name, cloud in self._clouds.items():
             self._forget(cloud, now)
+            if among is not None and name not in among:
+                continue
             stops = {
                 document: until
                 for document in cloud["pending"]

@@ -74,6 +74,12 @@ def test_an_event_while_a_run_is_on_waits_for_its_end() -> None:
     assert healing.claim("2", 41).clouds == {"a": ["role ray"]}
 
 
+def test_a_run_takes_only_its_own_clouds() -> None:
+    healing = noted(("a", "role ray", 0), ("b", "role b", 0))
+    assert set(healing.claim("1", 10, ["b", "c"]).clouds) == {"b"}
+    assert set(healing.claim("2", 10).clouds) == {"a"}
+
+
 def test_a_lost_run_gives_back_what_it_took() -> None:
     healing = noted(("a", "role ray", 0))
     assert healing.claim("1", 10).clouds

@@ -1,0 +1,183 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Find the clouds that events of AWS touch. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    TaskError,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    backup_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
+    own_writes,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
+    POLICY,
+    Change,
+    changes_in,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependencies import (
+    watched_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+
+# Where ansible-rulebook puts the events that a rule matched.
+_VARIABLE = "ansible_eda"
+# Each is a call. A burst of more is of one writer, and the audit finds what it did.
+_MOST_POLICIES = 50
+_MOST_EXAMPLES = 10
+
+Json = dict[str, t.Any]
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts."""
+
+    rules: t.ClassVar[Json] = {
+        "argument_spec": {
+            "messages": {"type": "raw"},
+            "own_principals": {"type": "list", "elements": "str", "default": []},
+            "look_up_policies": {"type": "bool", "default": True},
+        }
+    }
+
+    def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
+        """Run with the events as they came: they are not templated, since anyone who can send a
+        message could write a template into it.
+        """
+        self._received = (task_vars or {}).get(_VARIABLE)
+        return super().run(tmp, task_vars)
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Find the clouds of the events."""
+        messages = self._received if arguments["messages"] is None else arguments["messages"]
+        if messages is None:
+            raise InputError(
+                f"There are no events: {_VARIABLE} is not set.",
+                f"Run this from ansible-rulebook, or set {_VARIABLE} to what a rule matched.",
+            )
+        found, warnings = changes_in(messages), []
+        clouds = self._clouds(names)
+        watch = Watch(
+            watched_of(cloud.name, cloud.settings, cloud.registered_role, cloud.registered_profile)
+            for cloud in clouds.values()
+        )
+        recorded = _recorded(found.changes, clouds.values())
+        roles_with: dict[str, list[str]] = {}
+        if arguments["look_up_policies"]:
+            roles_with, warnings = self._roles_with(found.changes, watch, clouds.values())
+        touched: dict[str, list[Change]] = {}
+        own = 0
+        for change in dict.fromkeys(found.changes):
+            of_change = watch.clouds_of(change, roles_with)
+            allowed = arguments["own_principals"] or _assumed(clouds[name] for name in of_change)
+            if is_own(change, recorded, allowed):
+                own += 1
+                continue
+            for name in of_change:
+                touched.setdefault(name, []).append(change)
+        counted = {change for changes in touched.values() for change in changes}
+        return {
+            "clouds": [_told(name, touched[name]) for name in names if name in touched],
+            "counts": {
+                "changes": len(found.changes),
+                "of_clouds": len(counted),
+                "own": own,
+                "clouds_not_watched": len(names) - len(clouds),
+            },
+            "dropped": dict(sorted(found.dropped.items())),
+            "warnings": warnings,
+        }
+
+    def _clouds(self, names: t.Iterable[str]) -> dict[str, Cloud]:
+        """The clouds that may be converged. Others are not even named, whatever events say."""
+        with contextlib.chdir(self._loader.get_basedir()):
+            read = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
+        return {
+            name: cloud
+            for name, cloud in read.for_engine.items()
+            if not cloud.error and not cloud.is_uncovered
+        }
+
+    @staticmethod
+    def _roles_with(
+        changes: t.Iterable[Change], watch: Watch, clouds: t.Iterable[Cloud]
+    ) -> tuple[dict[str, list[str]], list[str]]:
+        """By the ARN of each managed policy that has changed, the roles that have it; and warnings
+        about those of which that could not be found out.
+        """
+        wanted = {
+            change.policy_arn: change.account_id
+            for change in changes
+            if POLICY in change.targets
+            and watch.has_account(change.account_id)
+            and account_of(change.policy_arn) == change.account_id
+        }
+        in_account = {cloud.settings.account_id: cloud.settings for cloud in clouds}
+        sessions = AccountSessions(run_cache(), 1, bulk_reads=False)
+        found: dict[str, list[str]] = {}
+        warnings: list[str] = []
+        for arn, account_id in list(wanted.items())[:_MOST_POLICIES]:
+            try:
+                session = sessions.session(in_account[account_id].shared_options())
+                found[arn] = Iam(session).roles_with_policy(arn)
+            except TaskError as error:
+                warnings.append(
+                    f"The roles that have {arn}, which has changed, are unknown: "
+                    f"{error.failure()['msg']}"
+                )
+        if len(wanted) > _MOST_POLICIES:
+            warnings.append(
+                f"Of {len(wanted)} managed policies that have changed, the roles of "
+                f"{_MOST_POLICIES} were looked up. Run the audit for the others."
+            )
+        return found, warnings
+
+
+def _recorded(changes: t.Iterable[Change], clouds: t.Iterable[Cloud]) -> dict[str, str]:
+    """The requests of the changes that are in the record of the runs, wherever the clouds have it."""
+    ids = {change.request_id for change in changes if change.request_id}
+    places = {(cloud.settings.backup_dir, cloud.settings.backup_key) for cloud in clouds}
+    found: dict[str, str] = {}
+    for directory, key in places if ids else ():
+        with contextlib.suppress(TaskError):
+            found |= own_writes(backup_directory(directory), ids, key)
+    return found
+
+
+def _assumed(clouds: t.Iterable[Cloud]) -> list[str]:
+    """The roles that runs assume for clouds."""
+    found = (cloud.settings.connection.get("assume_role_arn") for cloud in clouds)
+    return [arn for arn in found if arn]
+
+
+def _told(name: str, changes: t.Sequence[Change]) -> Json:
+    """What the result says of a cloud."""
+    principals = dict.fromkeys(change.principal for change in changes if change.principal)
+    return {
+        "name": name,
+        "documents": list(dict.fromkeys(change.document for change in changes)),
+        "calls": sorted({change.call for change in changes}),
+        "principals": list(principals)[:_MOST_EXAMPLES],
+        "managed": any(change.is_managed for change in changes),
+    }

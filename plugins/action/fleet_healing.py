@@ -1,0 +1,145 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decide when clouds are healed because of events. The documentation is in plugins/modules."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
+    FleetAction,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Claim, Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    healing_state,
+    state_directory,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+    RunFolder,
+    new_token,
+)
+
+_POLL_SECONDS = 2.0
+_RULES = Rules()
+
+Json = dict[str, t.Any]
+
+
+class ActionModule(FleetAction):
+    """Runs once for all hosts."""
+
+    rules: t.ClassVar[Json] = {
+        "argument_spec": {
+            "step": {"type": "str", "choices": ["begin", "finish"], "required": True},
+            "clouds": {"type": "list", "elements": "dict", "default": []},
+            "run": {"type": "str"},
+            "state_dir": {"type": "path"},
+            "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
+            "quiet_seconds": {"type": "float", "default": _RULES.quiet},
+            "longest_wait_seconds": {"type": "float", "default": _RULES.longest_wait},
+            "run_seconds": {"type": "float", "default": _RULES.run_seconds},
+            "most_heals": {"type": "int", "default": _RULES.most_heals},
+            "window_seconds": {"type": "float", "default": _RULES.window},
+        },
+        "required_if": [("step", "finish", ("run",))],
+    }
+
+    def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
+        """Do one step."""
+        rules = _rules_of(arguments)
+        directory = state_directory(arguments["state_dir"])
+        is_check = self._task.check_mode or arguments["mode"] == "check"
+        if arguments["step"] == "finish":
+            return self._finish(arguments["run"], directory, rules, is_check)
+        return self._begin(names, arguments["clouds"], directory, rules, is_check)
+
+    def _begin(
+        self, names: list[str], clouds: list[Json], directory: str, rules: Rules, is_check: bool
+    ) -> Json:
+        """Take the clouds that are due; wait for those that are still changing, or that another run
+        has.
+        """
+        run = new_token()
+        if is_check:
+            hosts = [cloud["name"] for cloud in clouds]
+            return {"run": run, "hosts": hosts, "stopped": [], "left": [], "warnings": []}
+        with healing_state(directory, rules) as healing:
+            for cloud in clouds:
+                for document in cloud["documents"]:
+                    healing.note(str(cloud["name"]), str(document), time.time())
+        taken: set[str] = set()
+        deadline = time.time() + rules.run_seconds
+        while True:
+            with healing_state(directory, rules) as healing:
+                claim = healing.claim(run, time.time(), names)
+            taken |= set(claim.clouds)
+            if claim.wait is None or time.time() > deadline:
+                break
+            # A run of another cloud may take long; what is due need not wait for it.
+            if taken and claim.wait > rules.longest_wait:
+                break
+            time.sleep(min(claim.wait, _POLL_SECONDS))
+        hosts = [name for name in names if name in taken]
+        left = [cloud["name"] for cloud in clouds if cloud["name"] not in taken]
+        stopped = _stopped(claim)
+        return {
+            "run": run,
+            "hosts": hosts,
+            "stopped": stopped,
+            "left": [name for name in left if name not in claim.stopped],
+            "warnings": [_warning(one, rules) for one in stopped],
+        }
+
+    def _finish(self, run: str, directory: str, rules: Rules, is_check: bool) -> Json:
+        """Say which clouds had to be changed."""
+        outcomes = RunFolder(run).read_outcomes()
+        healed = [name for name, outcome in outcomes.items() if outcome.get("changed")]
+        if not is_check:
+            with healing_state(directory, rules) as healing:
+                healing.finish(run, healed, time.time())
+        return {"healed": healed}
+
+
+def _rules_of(arguments: Json) -> Rules:
+    """The rules. Raises for a value that would heal never, or without end."""
+    for name in ("quiet_seconds", "longest_wait_seconds", "run_seconds", "window_seconds"):
+        if not 0 <= arguments[name] <= 7 * 24 * 3600:
+            raise InputError(
+                f"{name} is {arguments[name]}.", "Give a number of seconds, at most a week."
+            )
+    if arguments["most_heals"] < 1:
+        raise InputError(f"most_heals is {arguments['most_heals']}.", "Give a positive number.")
+    return Rules(
+        arguments["quiet_seconds"],
+        arguments["longest_wait_seconds"],
+        arguments["run_seconds"],
+        arguments["most_heals"],
+        arguments["window_seconds"],
+    )
+
+
+def _stopped(claim: Claim) -> list[Json]:
+    return [
+        {"cloud": cloud, "document": document, "until": _time(until)}
+        for cloud, documents in claim.stopped.items()
+        for document, until in documents.items()
+    ]
+
+
+def _time(seconds: float) -> str:
+    at = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _warning(one: Json, rules: Rules) -> str:
+    times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
+    return (
+        f"{one['cloud']}: {one['document']} was put back {times} within {rules.window:.0f} s, and "
+        f"has changed again. It is left as it is until {one['until']}. Find the other writer in "
+        "CloudTrail."
+    )

@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done on the controller, by the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_healing
+short_description: Decide when clouds are healed because of events
+version_added: 1.0.0
+description:
+  - With O(step=begin), notes which documents of which clouds have changed, and returns the clouds that
+    are to be converged now. With O(step=finish), notes which of them had to be changed.
+  - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
+    converged by one run at a time. The task waits for a run that has the same cloud.
+  - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
+    the oldest of these times is long enough ago, with a warning. Runs that find nothing to change do
+    not count.
+  - What it remembers is in the file C(healing.json) in O(state_dir), which only its owner can read.
+  - In check mode, all clouds of O(clouds) are returned, and nothing is noted.
+  - The task requires C(run_once=true), which also gives its result to all hosts.
+options:
+  step:
+    description: Whether a run begins or has ended.
+    type: str
+    choices: [begin, finish]
+    required: true
+  clouds:
+    description: The RV(rayfleet.anyscale.event_clouds_info#module:clouds) of the events, for
+      O(step=begin).
+    type: list
+    elements: dict
+    default: []
+  run:
+    description: The RV(run) that O(step=begin) returned, for O(step=finish).
+    type: str
+  state_dir:
+    description:
+      - An absolute path of a directory that runs share. It is created if it does not exist.
+      - By default, C(anyscale_healing) in C(ANSIBLE_HOME).
+    type: path
+  mode:
+    description: With V(check), the task acts as in check mode.
+    type: str
+    choices: [check, apply]
+    default: apply
+  quiet_seconds:
+    description: For how long nothing of a cloud has to have changed before it is converged.
+    type: float
+    default: 5.0
+  longest_wait_seconds:
+    description: After how long a cloud of which something keeps changing is converged all the same.
+    type: float
+    default: 60.0
+  run_seconds:
+    description: After how long a run that has not ended is taken for lost, so that another one may
+      converge its clouds. Set it to more than the longest run takes.
+    type: float
+    default: 3600.0
+  most_heals:
+    description: How often a document is put back within O(window_seconds).
+    type: int
+    default: 3
+  window_seconds:
+    description: The time in which O(most_heals) counts.
+    type: float
+    default: 3600.0
+extends_documentation_fragment:
+  - rayfleet.anyscale._attributes.run_once
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and notes nothing then.
+  diff_mode:
+    support: none
+    description: Returns what has changed (or will, in C(check_mode)) when in diff mode.
+  idempotent:
+    support: none
+    description: When run twice in a row with the same arguments, the second run changes nothing.
+seealso:
+  - module: rayfleet.anyscale.event_clouds_info
+  - module: rayfleet.anyscale.fleet_converge
+author:
+  - Rayfleet contributors (@rayfleet)
+"""
+
+EXAMPLES = r"""
+- name: Take the clouds that are due
+  rayfleet.anyscale.fleet_healing:
+    step: begin
+    clouds: "{{ event_clouds.clouds }}"
+    state_dir: /var/lib/anyscale/healing
+  run_once: true
+  register: healing
+
+- name: Note which clouds had to be changed
+  rayfleet.anyscale.fleet_healing:
+    step: finish
+    run: "{{ healing.run }}"
+    state_dir: /var/lib/anyscale/healing
+  run_once: true
+"""
+
+RETURN = r"""
+run:
+  description: The token of the run, for the tasks that converge the clouds.
+  returned: O(step=begin)
+  type: str
+  sample: 0f5bc05f
+hosts:
+  description: The clouds that are to be converged now.
+  returned: O(step=begin)
+  type: list
+  elements: str
+  sample: [vision-prod]
+stopped:
+  description: What changed too often, and until when it is left as it is.
+  returned: O(step=begin)
+  type: list
+  elements: dict
+  sample: [{"cloud": "vision-prod", "document": "role ray in 222222222222", "until": "2026-11-29T10:00:00Z"}]
+left:
+  description: The clouds among O(clouds) that another run has, or has taken.
+  returned: O(step=begin)
+  type: list
+  elements: str
+  sample: []
+healed:
+  description: The clouds that had to be changed.
+  returned: O(step=finish)
+  type: list
+  elements: str
+  sample: [vision-prod]
+"""

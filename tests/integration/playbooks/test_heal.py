@@ -1,0 +1,151 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What events say has changed is converged, and nothing else: not what events claim of other
+accounts, not what a run wrote itself, and not what keeps changing.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
+from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import LAMBDA, policy
+from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import (
+    bridged,
+    queued,
+    record,
+)
+from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
+    Run,
+    inventory_file,
+    run_playbook,
+)
+
+Json = dict[str, t.Any]
+CLOUDS = [
+    Cloud(name, VISION_ACCOUNT, role=f"{name}-ray", trust="lambda_only")
+    for name in ("speech", "vision", "lab")
+]
+QUICK = {"heal_quiet_seconds": 0, "heal_read_back": False}
+ROLE = CLOUDS[0].role_name
+
+
+class Fleet:
+    """Clouds that were onboarded, and events."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        sandbox.reset()
+        sandbox.seed(CLOUDS)
+        self.sandbox = sandbox
+        self.folder = folder
+        self.healed: Json = {}
+        self.inventory = inventory_file(folder, sandbox, CLOUDS)
+        assert run_playbook(sandbox, "onboard", self.inventory).exit_status == 0
+
+    def break_trust(self) -> None:
+        """As a person would, by the console."""
+        self.sandbox.client("iam", VISION_ACCOUNT).update_assume_role_policy(
+            RoleName=ROLE, PolicyDocument=json.dumps(policy(LAMBDA))
+        )
+
+    def heal(self, *records: Json, **variables: t.Any) -> Run:
+        """A run as ansible-rulebook starts it."""
+        events = {f"m_{number}": queued(bridged(one)) for number, one in enumerate(records)}
+        path = self.folder / "event.json"
+        path.write_text(json.dumps({"ansible_eda": {"events": events}, **QUICK, **variables}))
+        return run_playbook(self.sandbox, "heal", self.inventory, "-e", f"@{path}")
+
+
+def trust_event(account: str = VISION_ACCOUNT, **fields: t.Any) -> Json:
+    """The event of a trust policy that was replaced."""
+    return record(
+        "UpdateAssumeRolePolicy",
+        account,
+        requestParameters={"roleName": ROLE.upper(), "policyDocument": "{}"},
+        **fields,
+    )
+
+
+@pytest.fixture(scope="module", name="fleet")
+def _fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Fleet:
+    return Fleet(running_sandbox, tmp_path_factory.mktemp("heal"))
+
+
+def test_only_what_an_event_touches_is_put_back(fleet: Fleet) -> None:
+    fleet.break_trust()
+    trap = fleet.folder / "trap"
+    template = "{{ lookup('pipe', 'touch " + str(trap) + "') }}"
+    run = fleet.heal(
+        trust_event(userAgent=template),
+        trust_event("999999999999"),
+        record("DeleteRole", requestParameters={"roleName": template}, errorMessage=template),
+        record("DeleteRole", requestParameters={"roleName": "of-nobody"}),
+    )
+    assert run.exit_status == 0, run.output
+    assert [(call["operation"], call["resource"]) for call in run.writes] == [
+        ("UpdateAssumeRolePolicy", ROLE)
+    ]
+    [events] = run.named("Find the clouds that events touch")
+    assert [cloud["name"] for cloud in events["clouds"]] == ["speech"]
+    assert events["counts"] == {
+        "changes": 3,
+        "of_clouds": 1,
+        "own": 0,
+        "clouds_not_watched": 0,
+    }
+    assert events["dropped"] == {"malformed": 1}
+    assert run.counts["changed"] == 1
+    assert not trap.exists()
+    fleet.healed = run.outcomes["speech"]
+
+
+def test_the_event_of_its_own_write_leads_to_nothing(fleet: Fleet) -> None:
+    [write] = fleet.healed["writes"]
+    identity = {"type": "AssumedRole", "arn": fleet.healed["principal"]}
+    own = {"requestID": write["request_id"], "userIdentity": identity}
+    run = fleet.heal(trust_event(**own))
+    [events] = run.named("Find the clouds that events touch")
+    assert (events["clouds"], events["counts"]["own"]) == ([], 1)
+    assert run.exit_status == 0, run.output
+    assert not run.operations
+    # The session and the user agent of a run, and another request
+    run = fleet.heal(trust_event(userIdentity=identity, userAgent="rayfleet-anyscale"))
+    assert run.counts["in_sync"] == 1
+    assert not run.writes
+
+
+def test_what_keeps_changing_is_left_and_said(fleet: Fleet) -> None:
+    """The time before was its first."""
+    fleet.break_trust()
+    run = fleet.heal(trust_event(), heal_most=1)
+    assert run.exit_status == 0, run.output
+    assert not run.operations
+    [healing] = run.named("Take the clouds that are due")
+    [stop] = healing["stopped"]
+    assert (stop["cloud"], stop["document"]) == (
+        "speech",
+        f"role {ROLE} in {VISION_ACCOUNT}",
+    )
+    assert "was put back once within 3600 s, and has changed again" in run.output
+
+
+def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:
+    state = fleet.folder / "ansible/anyscale_healing/healing.json"
+    before = state.read_text()
+    run = fleet.heal(trust_event(), fleet_mode="check")
+    assert run.counts["changed"] == 1
+    assert not run.writes
+    assert state.read_text() == before
+
+
+def test_without_events_it_says_where_they_come_from(fleet: Fleet) -> None:
+    run = run_playbook(fleet.sandbox, "heal", fleet.inventory)
+    assert run.exit_status == 2
+    assert "There are no events: ansible_eda is not set." in run.output
