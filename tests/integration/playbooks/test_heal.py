@@ -55,6 +55,16 @@ class Fleet:
             RoleName=ROLE, PolicyDocument=json.dumps(policy(LAMBDA))
         )
 
+    def attached_policy(self, role: str) -> str:
+        """A managed policy that a role has, and that no variable names. Returns its ARN."""
+        iam = self.sandbox.client("iam", VISION_ACCOUNT)
+        document = json.dumps(
+            policy({"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::x"})
+        )
+        arn = str(iam.create_policy(PolicyName="guard", PolicyDocument=document)["Policy"]["Arn"])
+        iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+        return arn
+
     def heal(self, *records: Json, **variables: t.Any) -> Run:
         """A run as ansible-rulebook starts it."""
         events = {f"m_{number}": queued(bridged(one)) for number, one in enumerate(records)}
@@ -80,6 +90,7 @@ def _fleet(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -
 
 def test_only_what_an_event_touches_is_put_back(fleet: Fleet) -> None:
     fleet.break_trust()
+    attached = fleet.attached_policy("vision-ray")
     trap = fleet.folder / "trap"
     template = "{{ lookup('pipe', 'touch " + str(trap) + "') }}"
     run = fleet.heal(
@@ -87,21 +98,25 @@ def test_only_what_an_event_touches_is_put_back(fleet: Fleet) -> None:
         trust_event("999999999999"),
         record("DeleteRole", requestParameters={"roleName": template}, errorMessage=template),
         record("DeleteRole", requestParameters={"roleName": "of-nobody"}),
+        record("CreatePolicyVersion", VISION_ACCOUNT, requestParameters={"policyArn": attached}),
     )
     assert run.exit_status == 0, run.output
     assert [(call["operation"], call["resource"]) for call in run.writes] == [
         ("UpdateAssumeRolePolicy", ROLE)
     ]
     [events] = run.named("Find the clouds that events touch")
-    assert [cloud["name"] for cloud in events["clouds"]] == ["speech"]
+    assert {cloud["name"]: cloud["calls"] for cloud in events["clouds"]} == {
+        "speech": ["UpdateAssumeRolePolicy"],
+        "vision": ["CreatePolicyVersion"],
+    }
     assert events["counts"] == {
-        "changes": 3,
-        "of_clouds": 1,
+        "changes": 4,
+        "of_clouds": 2,
         "own": 0,
         "clouds_not_watched": 0,
     }
     assert events["dropped"] == {"malformed": 1}
-    assert run.counts["changed"] == 1
+    assert (run.counts["changed"], run.counts["in_sync"]) == (1, 1)
     assert not trap.exists()
     fleet.healed = run.outcomes["speech"]
 
