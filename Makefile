@@ -2,7 +2,7 @@
 # What the checks do is in noxfile.py.
 
 CHECKS := unit judge linters modules playbooks plugins core reliability guide sanity pylint docs changelog build \
-          in_worker browser awx molecule package docsite
+          in_worker browser awx eda molecule package docsite
 HERE := ansible_collections.rayfleet.anyscale
 CLEAN := .venv/bin/python -m $(HERE).tools.environment
 NOX := .venv/bin/nox

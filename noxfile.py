@@ -165,6 +165,20 @@ def awx(session: nox.Session) -> None:
     run(session, *PYTEST_OF_VENV, "tests/awx", never_say=" skipped")
 
 
+@nox.session(tags=["all"], **OWN_VENV)
+def eda(session: nox.Session) -> None:
+    """The rulebooks: by ansible-rulebook's own schema and parser, and where there is a Java machine,
+    run with the released sources of amazon.aws before the sandbox.
+    """
+    install(session, "eda")
+    tests = ["tests/eda/test_rulebooks.py"]
+    if shutil.which("java"):
+        tests.append("tests/eda/test_healing.py")
+    else:
+        session.log("there is no java: the rulebooks are not run")
+    run(session, *PYTEST_OF_VENV, *session.posargs, *tests, never_say=" skipped")
+
+
 @nox.session(requires=["docsite"], tags=["all"], **OWN_VENV)
 def browser(session: nox.Session) -> None:
     """The audit's page and the documentation's website in a real browser."""
@@ -364,9 +378,10 @@ def pins(session: nox.Session) -> None:
         "package",
         "linters",
         "awx",
+        "eda",
     )
     for group in ("test", *groups):
-        alone = group in ("test", "awscli", "package", "linters", "awx")
+        alone = group in ("test", "awscli", "package", "linters", "awx", "eda")
         limits = () if alone else ("--constraints", str(folder / "test.txt"))
         upgrade = () if group in ("demo", "pytest", "bench") else ("--upgrade",)
         if group == "awx":  # its tests run with the ansible-core of the others

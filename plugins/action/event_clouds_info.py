@@ -76,7 +76,7 @@ class ActionModule(FleetAction):
                 f"There are no events: {_VARIABLE} is not set.",
                 f"Run this from ansible-rulebook, or set {_VARIABLE} to what a rule matched.",
             )
-        found, warnings = changes_in(messages), []
+        found = changes_in(messages)
         clouds = self._clouds(names)
         watch = Watch(
             watched_of(cloud.name, cloud.settings, cloud.registered_role, cloud.registered_profile)
@@ -84,6 +84,7 @@ class ActionModule(FleetAction):
         )
         recorded = _recorded(found.changes, clouds.values())
         roles_with: dict[str, list[str]] = {}
+        warnings: list[str] = []
         if arguments["look_up_policies"]:
             roles_with, warnings = self._roles_with(found.changes, watch, clouds.values())
         touched: dict[str, list[Change]] = {}

@@ -15,7 +15,7 @@ description:
   - Finds the clouds of the play whose role, instance profile, bucket or managed policy was changed
     by calls that AWS CloudTrail has recorded.
   - The records may be alone, in a list, or in a message of Amazon EventBridge, SNS or SQS, as the
-    event sources of P(amazon.aws) and C(ansible-rulebook) pass them on.
+    event sources of C(amazon.aws) and C(ansible-rulebook) pass them on.
   - These calls count C(UpdateAssumeRolePolicy), C(DeleteRole), C(AddRoleToInstanceProfile),
     C(RemoveRoleFromInstanceProfile), C(DeleteInstanceProfile), C(PutRolePolicy), C(DeleteRolePolicy),
     C(AttachRolePolicy), C(DetachRolePolicy), C(PutRolePermissionsBoundary),
