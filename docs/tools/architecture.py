@@ -23,7 +23,7 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup", "filter"),
     ("_fleet",),
-    ("_inventory", "_permissions", "_report"),
+    ("_events", "_inventory", "_permissions", "_report"),
     ("_action", "_progress", "_text"),
     ("_audit",),
     ("_converge",),

@@ -41,6 +41,11 @@ OF_HOSTS = {
         "anyscale_control_plane_role_arn",
         "anyscale_ring",
     },
+    "heal": {
+        "anyscale_authority",
+        "anyscale_default_role_arn",
+        "anyscale_control_plane_role_arn",
+    },
     "offboard": {
         "anyscale_authority",
         "anyscale_default_role_arn",
