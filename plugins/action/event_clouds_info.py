@@ -60,6 +60,7 @@ class ActionModule(FleetAction):
             "look_up_policies": {"type": "bool", "default": True},
         }
     }
+    _received: t.Any = None
 
     def run(self, tmp: None = None, task_vars: Json | None = None) -> Json:
         """Run with the events as they came: they are not templated, since anyone who can send a

@@ -29,7 +29,10 @@ REQUIRED = {
     *("execution-environment/execution-environment.yml", "extensions/audit/event_query.yml"),
 }
 # The code finds these by their names, so that all that are in the clone have to be in the tarball.
-FOUND_BY_NAME = ("playbooks/**/*.*", "plugins/plugin_utils/**/assets/*.*", "examples/**/*.*")
+FOUND_BY_NAME = (
+    *("playbooks/**/*.*", "plugins/plugin_utils/**/assets/*.*", "examples/**/*.*"),
+    "extensions/eda/**/*.*",
+)
 DOCUMENTED = {
     "module": "plugins/modules/*.py",
     "role": "roles/*",

@@ -75,6 +75,7 @@ def test_all_whom_the_page_is_about() -> None:
     assert [title.lower() for title in _sections()] == [
         "the operator",
         "a member of the anyscale organization",
+        "whoever can send to the queue of events",
         "the owner of an aws account, and other writers of its policies",
         "a local user of the controller",
         "a user of awx, and its jobs",
