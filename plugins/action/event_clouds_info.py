@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from ansible.utils.display import Display
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_of
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
     AccountSessions,
@@ -37,6 +39,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.dependen
     watched_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.own import is_own
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary import (
+    lines_of,
+    unmanaged_warning,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
@@ -48,6 +54,7 @@ _MOST_POLICIES = 50
 _MOST_EXAMPLES = 10
 
 Json = dict[str, t.Any]
+display = Display()
 
 
 class ActionModule(FleetAction):
@@ -99,16 +106,20 @@ class ActionModule(FleetAction):
             for name in of_change:
                 touched.setdefault(name, []).append(change)
         counted = {change for changes in touched.values() for change in changes}
+        told = [_told(name, touched[name]) for name in names if name in touched]
+        counts = {
+            "changes": len(found.changes),
+            "of_clouds": len(counted),
+            "own": own,
+            "clouds_not_watched": len(names) - len(clouds),
+        }
+        dropped = dict(sorted(found.dropped.items()))
+        display.display("\n".join(["", *lines_of(told, counts, dropped)]))
         return {
-            "clouds": [_told(name, touched[name]) for name in names if name in touched],
-            "counts": {
-                "changes": len(found.changes),
-                "of_clouds": len(counted),
-                "own": own,
-                "clouds_not_watched": len(names) - len(clouds),
-            },
-            "dropped": dict(sorted(found.dropped.items())),
-            "warnings": warnings,
+            "clouds": told,
+            "counts": counts,
+            "dropped": dropped,
+            "warnings": [*warnings, *unmanaged_warning(told)],
         }
 
     def _clouds(self, names: t.Iterable[str]) -> dict[str, Cloud]:

@@ -24,6 +24,7 @@ description:
     C(DeleteBucketEncryption). Calls that failed, that only read, and all others are left out.
   - A resource is that of a cloud by its name and the account of the cloud. Clouds that the fleet file
     does not cover, and clouds with invalid variables, are never found.
+  - Displays what was changed and by whom, with a warning about what C(onboard) does not manage.
   - A message that is anything else is counted in RV(dropped), and is no error. Whoever can send a
     message can write anything into it, so what an event says is only when to look at which cloud.
   - The task requires C(run_once=true), which also gives its result to all hosts.

@@ -116,6 +116,7 @@ def test_only_what_an_event_touches_is_put_back(fleet: Fleet) -> None:
         "clouds_not_watched": 0,
     }
     assert events["dropped"] == {"malformed": 1}
+    assert f"speech: role {ROLE} in {VISION_ACCOUNT}: UpdateAssumeRolePolicy by arn:" in run.output
     assert (run.counts["changed"], run.counts["in_sync"]) == (1, 1)
     assert not trap.exists()
     fleet.healed = run.outcomes["speech"]

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run takes the clouds of its events, waits for another run that has them, and takes no more than
+it may.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import types
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.action import fleet_healing
+from ansible_collections.rayfleet.anyscale.plugins.action.fleet_healing import ActionModule
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.healing import Rules
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_file import (
+    healing_state,
+)
+
+Json = dict[str, t.Any]
+NAMES = ["speech", "vision", "lab"]
+QUICK = Rules(quiet=0.0, longest_wait=60, run_seconds=600, most_heals=1)
+DEFAULTS: Json = {
+    name: rule["default"]
+    for name, rule in ActionModule.rules["argument_spec"].items()
+    if "default" in rule
+}
+
+
+class Runs:
+    """Runs that share a state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.directory = str(folder / "healing")
+
+    def step(self, *clouds: str, check: bool = False, **options: t.Any) -> Json:
+        """The first step of a run whose events touch these clouds."""
+        action = ActionModule.__new__(ActionModule)
+        action._task = types.SimpleNamespace(check_mode=check)
+        touched = [{"name": cloud, "documents": [f"role {cloud}"]} for cloud in clouds]
+        given = {"step": "begin", "clouds": touched, "quiet_seconds": 0.0, "most_heals": 1}
+        arguments = {**DEFAULTS, "run": None, "state_dir": self.directory, **given, **options}
+        return action.run_for(NAMES, None, arguments)
+
+    def end(self, run: str, *changed: str) -> None:
+        """The end of a run."""
+        with healing_state(self.directory, QUICK) as healing:
+            healing.finish(run, changed, time.time())
+
+
+@pytest.fixture(name="runs")
+def _runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    monkeypatch.setattr(fleet_healing, "_POLL_SECONDS", 0.02)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Runs(tmp_path)
+
+
+def test_the_clouds_come_in_the_order_of_the_play(runs: Runs) -> None:
+    assert runs.step("lab", "speech")["hosts"] == ["speech", "lab"]
+
+
+def test_it_waits_until_a_cloud_is_quiet(runs: Runs) -> None:
+    started = time.monotonic()
+    assert runs.step("lab", quiet_seconds=0.3)["hosts"] == ["lab"]
+    assert time.monotonic() - started >= 0.3
+
+
+def test_it_waits_for_a_run_that_has_the_cloud(runs: Runs) -> None:
+    first = runs.step("lab")
+    timer = threading.Timer(0.3, runs.end, [first["run"]])
+    timer.start()
+    second = runs.step("lab")
+    timer.join()
+    assert (second["hosts"], second["left"]) == (["lab"], [])
+
+
+def test_it_does_not_hold_up_other_clouds_for_it(runs: Runs) -> None:
+    runs.step("lab")
+    second = runs.step("lab", "speech")
+    assert (second["hosts"], second["left"]) == (["speech"], ["lab"])
+
+
+def test_what_was_put_back_too_often_is_left_and_said(runs: Runs) -> None:
+    runs.end(runs.step("lab")["run"], "lab")
+    found = runs.step("lab", "speech")
+    assert (found["hosts"], found["left"]) == (["speech"], [])
+    assert [(one["cloud"], one["document"]) for one in found["stopped"]] == [("lab", "role lab")]
+    [warning] = found["warnings"]
+    assert "lab: role lab was put back once within 3600 s, and has changed again." in warning
+
+
+def test_a_preview_takes_nothing(runs: Runs) -> None:
+    for options in ({"check": True}, {"mode": "check"}):
+        assert runs.step("lab", **options)["hosts"] == ["lab"]
+    assert not Path(runs.directory).exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("most_heals", 0),
+        ("quiet_seconds", -1.0),
+        ("run_seconds", 1e9),
+        ("window_seconds", float("nan")),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(runs: Runs, option: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"{option} is "):
+        runs.step("lab", **{option: value})
+    assert not Path(runs.directory).exists()
