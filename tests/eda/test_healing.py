@@ -8,6 +8,7 @@ amazon.aws, before the sandbox and moto's SQS.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -21,6 +22,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from ansible_collections.rayfleet.anyscale.tests.eda.controller import (
+    ORGANIZATION,
+    TEMPLATE,
+    TOKEN,
+    Controller,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import LAMBDA, policy
@@ -87,20 +94,27 @@ class Listening:
         return time.monotonic() - started
 
 
-@pytest.fixture(scope="module", name="listening")
-def _listening(
-    eda: Path, running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> t.Iterator[Listening]:
-    folder = tmp_path_factory.mktemp("eda")
+@pytest.fixture(name="fleet")
+def _fleet(running_sandbox: Sandbox, tmp_path: Path) -> Path:
+    """The inventory of clouds that were onboarded."""
     running_sandbox.reset()
     running_sandbox.seed(CLOUDS)
-    inventory = inventory_file(folder, running_sandbox, CLOUDS)
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
     assert run_playbook(running_sandbox, "onboard", inventory).exit_status == 0
+    return inventory
+
+
+@contextlib.contextmanager
+def listening_with(
+    eda: Path, sandbox: Sandbox, inventory: Path, rulebook: str, *options: str, **variables: str
+) -> t.Iterator[Listening]:
+    """A rulebook with a queue of its own."""
+    folder = inventory.parent
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     moto.start()
     port = moto.get_host_and_port()[1]
     environment = {
-        **running_sandbox.environment(),
+        **sandbox.environment(),
         "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{port}",
         "PATH": os.pathsep.join([str(eda / "bin"), os.environ["PATH"]]),
         "JAVA_HOME": str(Path(str(shutil.which("java"))).resolve().parents[1]),
@@ -115,19 +129,19 @@ def _listening(
         aws_secret_access_key="none",
     )
     queue = sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
-    variables = folder / "vars.yml"
-    variables.write_text(json.dumps({"heal_queue": QUEUE, "heal_queue_region": REGION}))
-    command = [str(eda / "bin/ansible-rulebook"), "-r", "rayfleet.anyscale.heal_sqs", "-v"]
+    given = {"heal_queue": QUEUE, "heal_queue_region": REGION, **variables}
+    (folder / "vars.yml").write_text(json.dumps(given))
+    command = [str(eda / "bin/ansible-rulebook"), "-v", "-r", f"rayfleet.anyscale.{rulebook}"]
     with (folder / "rulebook.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "-i", str(inventory), "--vars", str(variables)],
+            [*command, "-i", str(inventory), "--vars", str(folder / "vars.yml"), *options],
             env=environment,
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         try:
-            found = Listening(running_sandbox, folder, sqs, queue, process)
+            found = Listening(sandbox, folder, sqs, queue, process)
             found.wait_for(lambda: "Waiting for events" in found.log)
             yield found
         finally:
@@ -136,8 +150,35 @@ def _listening(
             moto.stop()
 
 
-def test_a_burst_is_converged_by_one_run(listening: Listening) -> None:
+def test_a_job_of_awx_gets_the_events(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
+    """As variables with which its playbook converges the cloud."""
+    names = {"heal_job_template": TEMPLATE, "heal_organization": ORGANIZATION}
+    with Controller() as controller:
+        options = ("--controller-url", controller.url, "--controller-token", TOKEN)
+        rulebook = (running_sandbox, fleet, "heal_sqs_awx")
+        with listening_with(eda, *rulebook, *options, **names) as listening:
+            listening.break_trust(CLOUDS[0])
+            parameters = {"roleName": CLOUDS[0].role_name, "policyDocument": "{}"}
+            event = record("UpdateAssumeRolePolicy", VISION_ACCOUNT, requestParameters=parameters)
+            for _time in range(3):  # SQS may deliver a message more than once
+                listening.send(json.dumps(bridged(event)))
+            listening.wait_for(lambda: bool(controller.launched))
+    [job] = controller.launched
+    variables = fleet.parent / "job.json"
+    variables.write_text(json.dumps(job["extra_vars"]))
+    run = run_playbook(running_sandbox, "heal", fleet, "-e", f"@{variables}")
+    assert run.counts["changed"] == 1
+    assert listening.is_in_sync(CLOUDS[0])
+
+
+def test_a_burst_is_converged_by_one_run(eda: Path, running_sandbox: Sandbox, fleet: Path) -> None:
     """With what is no event among it, and a template that nobody evaluates."""
+    with listening_with(eda, running_sandbox, fleet, "heal_sqs") as listening:
+        burst(listening)
+
+
+def burst(listening: Listening) -> None:
+    """Two clouds that are broken, and sixty messages."""
     trap = listening.folder / "trap"
     template = "{{ lookup('pipe', 'touch " + str(trap) + "') }}"
     [speech, vision] = CLOUDS
