@@ -24,7 +24,7 @@ options:
       - The name of the playbook, without the name of the collection.
     type: str
     required: true
-    choices: [audit, explain, onboard, offboard, rollback, verify_cluster, awx, awx_report]
+    choices: [audit, explain, onboard, offboard, heal, rollback, verify_cluster, awx, awx_report]
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes.controller
   - rayfleet.anyscale._attributes.info

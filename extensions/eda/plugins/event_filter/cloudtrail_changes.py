@@ -55,10 +55,11 @@ Json = dict[str, t.Any]
 def _load() -> t.Any:
     """The collection's own module, from where this file is: ansible-rulebook knows no collections."""
     collections = Path(os.path.abspath(__file__)).parents[6]
-    sys.path.append(str(collections.parent))
-    package = importlib.import_module(collections.name)
-    if str(collections) not in package.__path__:
-        package.__path__.append(str(collections))
+    if collections.name == "ansible_collections":  # which a clone is not in
+        sys.path.append(str(collections.parent))
+        package = importlib.import_module(collections.name)
+        if str(collections) not in package.__path__:
+            package.__path__.append(str(collections))
     return importlib.import_module(_NAME)
 
 
