@@ -20,8 +20,6 @@ options:
       - Whether the document that is replaced is saved to a file first, so that
         M(rayfleet.anyscale.backup_restore) can restore it. The file is written before anything else
         is. If it cannot be written, nothing is changed. In check mode no file is written.
-      - Before release 1.0.0 the default was V(false), while that of the role
-        P(rayfleet.anyscale.cloud_iam#role) was V(true).
     type: bool
     default: true
   backup_dir:
