@@ -34,11 +34,9 @@ def permitted(values: Variables) -> Variables:
     uncovered = verdict.get("uncovered") or []
     missing = [name for name in uncovered if values.get(name) is None]
     if missing or not uncovered:
-        variables = [name for name in missing if name.startswith("cloud_iam_")]
         raise RefusedError(
             f"The fleet file does not permit this: {verdict.get('reason')}.",
-            "Add the lines of the host variable anyscale_authority to the fleet file"
-            + (f", or set {', '.join(variables)} for this host." if variables else "."),
+            _remedy([name for name in missing if name.startswith("cloud_iam_")], verdict),
             lines_to_add=verdict.get("lines") or None,
         )
     inputs = verdict.get("inputs") or {}
@@ -46,6 +44,17 @@ def permitted(values: Variables) -> Variables:
         **{name: value for name, value in inputs.items() if name not in uncovered},
         **values,
     }
+
+
+def _remedy(variables: t.Sequence[str], verdict: Variables) -> str:
+    """What to do beside what the reason says."""
+    ways = []
+    if verdict.get("lines"):
+        ways.append("add the lines of the host variable anyscale_authority to the fleet file")
+    if variables:
+        ways.append(f"set {', '.join(variables)} for this host")
+    told = ", or ".join(ways)
+    return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
 def readable(values: Variables) -> Variables:

@@ -27,6 +27,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.allow
     Allow,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.placeholders import Known
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 CLOUD_ID, ACCOUNT_ID = "cloud_iam_cloud_id", "cloud_iam_account_id"
 ROLE, BUCKET = "cloud_iam_role", "cloud_iam_bucket"
@@ -72,7 +73,8 @@ class Verdict:
 
     has_account: whether its account may be written to. needs_listing: whether only its name is
     missing under ``clouds``. contested: whether another cloud has the same. missing: by kind,
-    the names that no pattern matches.
+    the names that no pattern matches. sharing: by kind and name, the clouds that are registered with
+    the same, which the operator does not permit to be shared.
     """
 
     reasons: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -80,6 +82,7 @@ class Verdict:
     contested: bool = False
     needs_listing: bool = False
     missing: dict[str, str] = dataclasses.field(default_factory=dict)
+    sharing: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
 
 def judge_all(
@@ -91,7 +94,9 @@ def judge_all(
     whatever the patterns are, by its index.
     """
     if allow is None:
-        return [_without_allow(cloud) for cloud in clouds]
+        verdicts = [_without_allow(cloud) for cloud in clouds]
+        _note_sharing(Allow(), list(zip(clouds, verdicts, strict=True)))
+        return verdicts
     verdicts = [_judge(allow, cloud) for cloud in clouds]
     for index, reason in refused_roles.items():
         _refuse_role(verdicts[index], reason)
@@ -103,7 +108,19 @@ def judge_all(
     for variable in _KIND_OF:
         for claimants in _claims(allow, judged, variable):
             _judge_uncovered_claimants(variable, claimants)
+    _note_sharing(allow, judged)
     return verdicts
+
+
+def _note_sharing(allow: Allow, judged: t.Sequence[tuple[Described, Verdict]]) -> None:
+    """Note for the lines to add what would be refused once they are added."""
+    for variable, kind in _KIND_OF.items():
+        for claimants in _claims(allow, judged, variable):
+            labels = sorted({cloud.label for cloud, _verdict in claimants})
+            for cloud, verdict in claimants:
+                name = cloud.name_of(variable)
+                if variable in cloud.from_api and name is not None:
+                    verdict.sharing[kind, role_name_of(name)] = summarize_names(labels)
 
 
 def _refuse_role(verdict: Verdict, reason: str) -> None:

@@ -261,7 +261,9 @@ def _host(name: str, inputs: Inputs, verdict: Verdict, has_allow: bool) -> Host:
         "contested": verdict.contested,
         "reason": "; ".join(dict.fromkeys(verdict.reasons.values())),
         "lines": render(
-            lines_to_add(described, verdict), {described.cloud_id: inputs.resource.cloud_name}
+            lines_to_add(described, verdict),
+            {described.cloud_id: inputs.resource.cloud_name},
+            verdict.sharing,
         ),
         "uncovered": sorted(verdict.reasons),
         "inputs": _readable(inputs, verdict),

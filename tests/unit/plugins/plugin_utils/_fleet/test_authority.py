@@ -74,6 +74,30 @@ def test_a_cloud_is_converged_with_what_the_operator_permits(
         assert permitted(values)["cloud_iam_role"] == role
 
 
+ADD = "Add the lines of the host variable anyscale_authority to the fleet file"
+REMEDIES: dict[str, tuple[dict[str, t.Any], str]] = {
+    "lines": (uncovered("contested"), f"{ADD}."),
+    "lines and a variable": (
+        uncovered("cloud_iam_bucket"),
+        f"{ADD}, or set cloud_iam_bucket for this host.",
+    ),
+    "a variable and no lines": (
+        uncovered("cloud_iam_bucket", lines=""),
+        "Set cloud_iam_bucket for this host.",
+    ),
+    "neither": (uncovered("contested", lines=""), ""),
+}
+
+
+@pytest.mark.parametrize("case", REMEDIES)
+def test_lines_that_there_are_not_are_not_to_be_added(case: str) -> None:
+    """Where the reason says what to do, such as with a bucket that another cloud is registered with."""
+    values, remedy = REMEDIES[case]
+    with pytest.raises(RefusedError) as error:
+        permitted(values)
+    assert error.value.remedy == remedy
+
+
 def test_what_is_covered_goes_with_what_the_operator_sets_and_nothing_else_does() -> None:
     values = {**uncovered("cloud_iam_role", "cloud_iam_bucket"), "cloud_iam_role": "ray"}
     values["cloud_iam_bucket"] = "mine"

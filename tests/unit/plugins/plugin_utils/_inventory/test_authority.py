@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.hosts
     Host,
     build_fleet,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._inventory.api_rows import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -427,6 +428,36 @@ class TestLines:
         [host] = hosts_of([cloud(role="admin")], {"allow": ALLOW}).values()
         assert host.variables["anyscale_authority"]["lines"] == (
             f"allow:\n  accounts:\n    '{ACCOUNT}':\n      roles:\n      - admin\n"
+        )
+
+    def test_what_several_clouds_are_registered_with_is_said_in_a_comment(self) -> None:
+        """Pasted, the lines permit no sharing: that is the operator's decision."""
+        rows = [cloud(1), cloud(2, "two", name="x\n    evil: {}"), cloud(3, "three", "own")]
+        hosts = hosts_of(rows, {})
+        lines = {
+            name: host.variables["anyscale_authority"]["lines"] for name, host in hosts.items()
+        }
+        comment = (
+            "# These are registered for several clouds. If they are meant to share them, add under "
+            "allow:\n#   shared:\n#     buckets:\n"
+            "#     - speech-data  # cloud-1 (cld_1), x evil: {} (cld_2)\n"
+        )
+        assert lines["cld_1"].endswith(comment)
+        assert lines["cld_2"].endswith(comment)
+        assert "#   shared" not in lines["cld_3"]
+        assert merged(lines.values()).endswith(comment)
+        pasted = yaml.safe_load(merged(lines.values()))
+        assert "shared" not in pasted["allow"]
+        shared = {"shared": yaml.safe_load("buckets:\n- speech-data\n")}
+        found = hosts_of(rows, {**pasted, "allow": {**pasted["allow"], **shared}})
+        assert all(map(is_covered, found.values()))
+
+    def test_what_the_fleet_file_shares_is_not(self) -> None:
+        allow = {"accounts": [ACCOUNT], "shared": {"buckets": ["*"], "roles": ["*"]}}
+        hosts = hosts_of([cloud(1), cloud(2)], {"allow": allow, "clouds": {"cld_1": {}}})
+        assert all(
+            "shared" not in (host.variables["anyscale_authority"].get("lines") or "")
+            for host in hosts.values()
         )
 
     def test_a_name_stands_in_a_comment_and_nowhere_else(self) -> None:
