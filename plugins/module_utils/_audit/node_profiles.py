@@ -161,6 +161,13 @@ def observed_config(facts: Facts, name: str) -> Observed:
     )
 
 
+def missing_config(facts: Facts, name: str) -> str:
+    """That there is no such compute config; empty where there is one."""
+    if facts.compute_configs[name].get() is not None:
+        return ""
+    return f"{name}: cloud {facts.cloud_id} has no compute config of that name."
+
+
 def effective_profiles(facts: Facts, name: str) -> list[Effective]:
     """The profile of each node group of a live compute config, by the layers that could be read."""
     return facts.once(("effective_profiles", name), lambda: _effective_profiles(facts, name))

@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
     Effective,
     effective_profiles,
     keeps_own,
+    missing_config,
     named_profiles,
     observed_config,
     require_layers,
@@ -65,9 +66,7 @@ def compute_config_arn_kind(facts: Facts) -> Outcome:
 def _override(facts: Facts, name: str) -> Outcome:
     observed = observed_config(facts, name)
     if observed.template is None:
-        return failed(
-            f"{name}: cloud {facts.cloud_id} has no compute config of that name.", CONVERGE
-        )
+        return failed(missing_config(facts, name), CONVERGE)
     if observed.archived:
         return failed(f"{name}: the compute config is archived.", CONVERGE)
     try:
@@ -101,7 +100,8 @@ def _override(facts: Facts, name: str) -> Outcome:
 def _arn_kind(facts: Facts, name: str) -> Outcome:
     named = [group for group in named_profiles(facts, name) if not keeps_own(facts, group)]
     if not named:
-        raise not_applicable(f"{name}: it names no instance profile.")
+        missing = missing_config(facts, name)
+        raise not_applicable(missing or f"{name}: it names no instance profile.")
     wrong = [group for group in named if group.kind != facts.arn_kind]
     if wrong:
         reason = (

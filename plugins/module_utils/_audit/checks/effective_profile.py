@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.node_prof
     Choice,
     Effective,
     effective_profiles,
+    missing_config,
     require_layers,
     standing,
     without_compute_config,
@@ -72,7 +73,8 @@ def effective_profile(facts: Facts) -> Outcome:
 def _effective(facts: Facts, name: str) -> Outcome:
     groups = effective_profiles(facts, name)
     if not groups:
-        raise not_applicable(f"{name}: it has no node group on AWS virtual machines.")
+        missing = missing_config(facts, name)
+        raise not_applicable(missing or f"{name}: it has no node group on AWS virtual machines.")
     found = {word: [one for one in groups if standing(facts, one) == word] for word in _STANDINGS}
     if found[WRONG]:
         reason = (

@@ -121,8 +121,18 @@ TABLE: dict[str, dict[str, Row]] = {
         "a name": (config({"Name": PROFILE_NAME}), "fail", PROFILE_NAME),
         "the ARN of another profile": (config(OTHER_PROFILE), "pass", ""),
         "no profile": (config(None), "not_applicable", "names no instance profile"),
+        "no such compute config": (
+            {"compute_configs": {CONFIG: GONE}},
+            "not_applicable",
+            "has no compute config of that name",
+        ),
     },
     "effective_profile": {
+        "no such compute config": (
+            {"compute_configs": {CONFIG: GONE}},
+            "not_applicable",
+            "has no compute config of that name",
+        ),
         "another profile": (config(OTHER_PROFILE), "fail", f"{OTHER_PROFILE} (compute_config)"),
         "another profile that holds the role": (
             {**config(OTHER_PROFILE), "role_profiles": Fact([profile(OTHER_PROFILE, ROLE)])},
