@@ -205,7 +205,9 @@ def _other_clouds(backups: t.Iterable[Backup], clouds: t.Collection[str] | None)
 def _other_hosts(hosts: t.Sequence[str]) -> str | None:
     """The hosts whose clusters would lose access, although the run wrote nothing for them."""
     return (
-        f"is also used by hosts of the inventory (needed_by: {', '.join(hosts)})" if hosts else None
+        f"is used by hosts that the run has not recorded (needed_by: {', '.join(hosts)})"
+        if hosts
+        else None
     )
 
 

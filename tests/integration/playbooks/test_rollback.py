@@ -638,7 +638,7 @@ def test_what_a_cloud_found_in_sync_is_not_taken_from_it(
             running_sandbox, "rollback", inventory, "-e", "rollback_run=castor", *limit
         )
         assert run.failed() == {"castor"}, run.output
-        assert "is also used by hosts of the inventory (needed_by: pollux)" in run.output
+        assert "is used by hosts that the run has not recorded (needed_by: pollux)" in run.output
         assert [
             kind.live(running_sandbox, twins[0])
             for kind in (KINDS["trust policy"], KINDS["bucket policy"])
