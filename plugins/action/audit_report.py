@@ -15,6 +15,7 @@ from pathlib import Path
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.atomic import atomic_write
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
@@ -29,6 +30,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
     inventory_options,
     invocation_of,
+    not_repeated,
+    variable_options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
@@ -111,14 +114,17 @@ class ActionModule(FleetAction):
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         names = names if arguments["hosts"] is None else arguments["hosts"]
         results = results_of(names, hostvars, arguments["results"], arguments["run"])
+        extra_vars = load_extra_vars(self._loader)
+        inventory = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
         report = make_report(
             results,
             now,
             _collection_version(),
             previous,
             not_permitted(names, hostvars),
-            inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"])),
+            [*inventory, *variable_options(extra_vars)],
         )
+        report["commands_need"] = not_repeated(extra_vars)
         report["organization"] = arguments["organization"]
         report = identify(report, {name: _identity(name, hostvars[name]) for name in names})
         folder = os.path.abspath(arguments["report_dir"])

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible import context
 from ansible.utils.display import Display
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
@@ -21,6 +22,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
     inventory_options,
     invocation_of,
+    not_repeated,
+    variable_options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     FAILED,
@@ -52,11 +55,13 @@ class ActionModule(FleetAction):
         """Display the explanations, and return them. The outcomes say which clouds were not read."""
         run, hosts = arguments["run"], arguments["hosts"]
         results = results_of(hosts, hostvars, arguments["results"], run)
+        extra_vars = load_extra_vars(self._loader)
         options = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
+        options += variable_options(extra_vars)
         strangers = not_permitted(hosts, hostvars)
         report = make_report(results, "", "", not_permitted=strangers, options=options)
         clouds = report["clouds"]
-        explanations = list(map(explain, clouds))
+        explanations = [explain(cloud, not_repeated(extra_vars)) for cloud in clouds]
         lines = [line for one in explanations for line in ("", *lines_of(one, display.columns))]
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         display.display("\n".join(lines))

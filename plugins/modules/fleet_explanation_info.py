@@ -91,6 +91,12 @@ explanations:
         C(note) on the command.
       type: list
       elements: dict
+    needs:
+      description: The variables that this run was given with C(-e) and that the commands need too, but
+        do not have, because they are no plain values or may be secret.
+      type: list
+      elements: str
+      sample: [cloud_iam_anyscale_token]
     layers:
       description: Each layer, with its C(title) and its C(checks). A check has C(id), C(status),
         C(reason), C(acknowledged), and C(step), the number of the step that is for it, from 1, else

@@ -10,10 +10,19 @@ This plugin util is private to the collection. Pure, but for the look at the com
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import re
 import typing as t
 
 from ansible import constants as C
+
+_OF_THE_ROLE = "cloud_iam_"
+_OF_THIS_RUN = "cloud_iam_run_id"
+_SECRET_NAME = re.compile(r"key|token|secret|pass(word|phrase)|credential|external_id", re.I)
+_ADDRESS_WITH_LOGIN = re.compile(r"\w+://[^/]*@")
+# What Ansible reads in key=value as it stands. Anything else is told as JSON.
+_PLAIN_TEXT = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +51,46 @@ def inventory_options(invocation: Invocation) -> list[str]:
     """
     inventories = () if invocation.in_awx else invocation.inventories
     return [word for one in inventories for word in ("-i", one)]
+
+
+def variable_options(variables: t.Mapping[str, t.Any]) -> list[str]:
+    """The options of a command for those extra variables of this run that decide what the command
+    does, and can be shown.
+    """
+    return [
+        word
+        for name, value in _of_the_role(variables).items()
+        if _can_be_shown(name, value)
+        for word in ("-e", _variable(name, value))
+    ]
+
+
+def not_repeated(variables: t.Mapping[str, t.Any]) -> list[str]:
+    """The extra variables that such a command needs too, but which are no plain values, or may be
+    secret.
+    """
+    return [
+        name for name, value in _of_the_role(variables).items() if not _can_be_shown(name, value)
+    ]
+
+
+def _of_the_role(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        str(name): value
+        for name, value in variables.items()
+        if str(name).startswith(_OF_THE_ROLE) and name != _OF_THIS_RUN
+    }
+
+
+def _can_be_shown(name: str, value: t.Any) -> bool:
+    is_plain = value is None or isinstance(value, (str, int, float))
+    return is_plain and not _SECRET_NAME.search(name) and not _ADDRESS_WITH_LOGIN.match(str(value))
+
+
+def _variable(name: str, value: t.Any) -> str:
+    if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
+        return f"{name}={value}"
+    return json.dumps({name: value})
 
 
 def _as_typed(inventory: str) -> str:

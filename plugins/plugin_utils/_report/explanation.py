@@ -28,8 +28,11 @@ _PROBLEMS = (FAIL, UNKNOWN, WARN)  # the worst first
 Json = dict[str, t.Any]
 
 
-def explain(cloud: t.Mapping[str, t.Any]) -> Json:
-    """The explanation of a cloud of a report, as data."""
+def explain(cloud: t.Mapping[str, t.Any], needs: t.Sequence[str] = ()) -> Json:
+    """The explanation of a cloud of a report, as data.
+
+    needs: the extra variables of this run that the commands need, but do not name.
+    """
     name, checks = cloud["name"], cloud["checks"]
     if not checks:
         return {
@@ -39,6 +42,7 @@ def explain(cloud: t.Mapping[str, t.Any]) -> Json:
             "error": cloud["error"],
             "cloud": cloud["cloud"],
             "steps": [],
+            "needs": [],
             "layers": [],
         }
     verdict = judge_clusters(checks)
@@ -50,6 +54,7 @@ def explain(cloud: t.Mapping[str, t.Any]) -> Json:
         "error": None,
         "cloud": cloud["cloud"],
         "steps": steps,
+        "needs": list(needs) if any(step["command"] for step in steps) else [],
         "layers": _layers(checks, steps),
     }
 

@@ -51,7 +51,7 @@ def lines_of(explanation: t.Mapping[str, t.Any], columns: int = _MOST_COLUMNS) -
         if value:
             text.wrap(value, f"  {fact:<{_FACT_WIDTH}}")
     if explanation["layers"]:
-        _add_steps(text, explanation["steps"])
+        _add_steps(text, explanation["steps"], explanation["needs"])
         _add_layers(text, explanation["layers"], cloud.get("account_id") or "")
     return text.lines
 
@@ -107,7 +107,7 @@ def _listed(*words: str | None) -> str:
     return ", ".join(filter(None, words))
 
 
-def _add_steps(text: _Text, steps: t.Sequence[Json]) -> None:
+def _add_steps(text: _Text, steps: t.Sequence[Json], needs: t.Sequence[str]) -> None:
     text.add()
     if not steps:
         text.wrap("There is nothing to do.")
@@ -120,7 +120,8 @@ def _add_steps(text: _Text, steps: t.Sequence[Json]) -> None:
         if step["command"]:
             is_first = step["command"] == first_command
             hint = " With --check --diff, it shows what it would write." if is_first else ""
-            text.wrap(f"Run this command.{hint}", head)
+            also = f", with the same -e for {', '.join(needs)}" if is_first and needs else ""
+            text.wrap(f"Run this command{also}.{hint}", head)
             text.add()
             text.copyable(step["command"], _OF_STEP)
         else:

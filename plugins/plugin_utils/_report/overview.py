@@ -183,11 +183,13 @@ def _fixes(report: Json) -> Html:
         _figure(fixes.by_people, "need people", "warn"),
     )
     named = " --limit " in fixes.command
+    needs = ", ".join(report.get("commands_need") or ())
+    also = f", and run it with the same -e for {needs}" if needs else ""
     hint = (
         f"{'All' if fixes.fixed == fixes.by_command else number(fixes.fixed)} of them by this command, in "
         f"{plural(len(fixes.clouds), 'cloud', 'clouds')}. "
         + ("" if named else "It onboards every cloud of the inventory. ")
-        + "Preview it with --check --diff."
+        + f"Preview it with --check --diff{also}."
     )
     nothing = (
         "No finding has to be fixed." if not fixes.by_people else "No command fixes these findings."

@@ -74,17 +74,19 @@ def test_each_cloud_is_explained(running_sandbox: Sandbox, inventory: Path) -> N
 def test_the_command_that_it_tells_fixes_the_cloud(
     running_sandbox: Sandbox, inventory: Path
 ) -> None:
-    """Run as it is printed, in the same folder."""
-    run = run_playbook(running_sandbox, "explain", inventory, "--limit", BROKEN)
+    """Run as it is printed, in the same folder: with the variables of the run."""
+    given = ("-e", "cloud_iam_validate_certs=true")
+    run = run_playbook(running_sandbox, "explain", inventory, "--limit", BROKEN, *given)
     assert run.exit_status == 0, run.output
     [command] = [
         line for line in run.output.splitlines() if line.startswith("     ansible-playbook")
     ]
     program, *arguments = shlex.split(command)
     assert program == "ansible-playbook"
-    assert arguments[:2] == ["-i", inventory.name]
+    assert arguments[:4] == ["-i", inventory.name, *given]
+    playbook, *more = arguments[4:]
     fixed = run_playbook(
-        running_sandbox, arguments[2].rpartition(".")[2], inventory, *arguments[3:]
+        running_sandbox, playbook.rpartition(".")[2], inventory, *arguments[2:4], *more
     )
     assert fixed.exit_status == 0, fixed.output
     again = run_playbook(running_sandbox, "explain", inventory, "-e", f"explain_hosts={BROKEN}")

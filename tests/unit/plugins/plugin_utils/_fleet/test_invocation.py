@@ -6,15 +6,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import typing as t
 
 import pytest
 from ansible import constants as C
+from ansible.parsing.splitter import parse_kv
+from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
     Invocation,
     inventory_options,
     invocation_of,
+    not_repeated,
+    variable_options,
 )
 
 pytestmark = pytest.mark.core
@@ -35,3 +41,52 @@ def test_the_inventory_of_a_job_of_awx_is_gone_after_it() -> None:
     """So that no command names it."""
     assert inventory_options(Invocation(("/runner/inventory",), in_awx=True)) == []
     assert inventory_options(Invocation(("a.yml", "b c"))) == ["-i", "a.yml", "-i", "b c"]
+
+
+# The extra variables of a run; the options that a command repeats, and the variables left to people.
+VARIABLES: dict[str, tuple[dict[str, t.Any], list[str], list[str]]] = {
+    "none": ({}, [], []),
+    "plain": ({"cloud_iam_bucket": "logs-1"}, ["-e", "cloud_iam_bucket=logs-1"], []),
+    "of the playbook or the user": ({"audit_fail_on": "drift", "stage": "x"}, [], []),
+    "the run itself": ({"cloud_iam_run_id": "4711"}, [], []),
+    "with a space, which would be two": (
+        {"cloud_iam_lock_dir": "/a b=c"},
+        ["-e", '{"cloud_iam_lock_dir": "/a b=c"}'],
+        [],
+    ),
+    "no text": (
+        {"cloud_iam_publish": True, "cloud_iam_quota_chars": 4096, "cloud_iam_region": None},
+        [
+            *("-e", '{"cloud_iam_publish": true}', "-e", '{"cloud_iam_quota_chars": 4096}'),
+            *("-e", '{"cloud_iam_region": null}'),
+        ],
+        [],
+    ),
+    "no plain value": ({"cloud_iam_node_groups": ["a"]}, [], ["cloud_iam_node_groups"]),
+    "a key": ({"cloud_iam_backup_key": "0123456789abcdef"}, [], ["cloud_iam_backup_key"]),
+    "a token": ({"cloud_iam_anyscale_token": "aph0_x"}, [], ["cloud_iam_anyscale_token"]),
+    "an external ID": (
+        {"cloud_iam_assume_role_external_id": "x"},
+        [],
+        ["cloud_iam_assume_role_external_id"],
+    ),
+    "an address with a password": (
+        {"cloud_iam_endpoint_url": "https://me:pass@proxy"},
+        [],
+        ["cloud_iam_endpoint_url"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VARIABLES)
+def test_extra_variables_are_repeated_if_they_are(case: str) -> None:
+    given_variables, options, left_out = VARIABLES[case]
+    assert variable_options(given_variables) == options
+    assert not_repeated(given_variables) == left_out
+
+
+@given(st.text())
+def test_ansible_reads_a_repeated_value_as_it_was(value: str) -> None:
+    [_e, option] = variable_options({"cloud_iam_bucket": value})
+    read = json.loads(option) if option.startswith("{") else parse_kv(option)
+    assert read == {"cloud_iam_bucket": value}

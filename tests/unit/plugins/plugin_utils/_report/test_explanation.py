@@ -155,6 +155,14 @@ def test_a_command_is_told_once_on_one_line_as_it_is_run() -> None:
     assert "or the module" not in text
 
 
+def test_what_a_command_lacks_is_told_with_it() -> None:
+    """Once, and only where there is a command."""
+    needs = ["cloud_iam_backup_key", "cloud_iam_node_groups"]
+    for found, times in ((check("trust_ec2", "fail", **BY_ONBOARD), 1), (check("bucket_key"), 0)):
+        text = " ".join(" ".join(lines_of(explain(cloud(found), needs))).split())
+        assert text.count("with the same -e for cloud_iam_backup_key, cloud_iam_node_") == times
+
+
 def test_a_document_stays_as_it_is() -> None:
     text = text_of(check("control_plane_pass_role", "fail", remedy=STATEMENT), columns=79)
     assert '     {\n       "Sid": "AnyscalePassRole"\n     }\n' in text

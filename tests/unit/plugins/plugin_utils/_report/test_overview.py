@@ -106,6 +106,13 @@ def test_the_organization_and_what_changed_are_said_where_they_are_known() -> No
     assert "1 new" in lines
 
 
+def test_what_the_command_lacks_is_said_with_it() -> None:
+    report = make_report(clouds(1, DRIFTED), "2026-11-25T06:00:14Z", "0.9.0")
+    page = "".join(to_html({**report, "commands_need": ["cloud_iam_backup_key"]}))
+    assert "with the same -e for cloud_iam_backup_key" in page
+    assert "same -e" not in "".join(to_html(report))
+
+
 def test_of_what_runs_with_another_role_the_first_are_shown() -> None:
     job = {
         "kind": "job",
