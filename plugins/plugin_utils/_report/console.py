@@ -14,7 +14,7 @@ import typing as t
 
 _STATES = {
     "error": "could not be audited",
-    "fail": "failed",
+    "fail": "with failed checks",  # not hosts that failed, which the recap counts
     "warn": "with warnings",
     "pass": "passed",
 }

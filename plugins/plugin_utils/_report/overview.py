@@ -105,9 +105,8 @@ def headline(clouds: t.Sequence[Json]) -> str:
         return f"{number(needing)} of {all_clouds} {'needs' if needing == 1 else 'need'} attention"
     if other:
         return f"No check applies to {number(other)} of {all_clouds}, and none needs attention"
-    return (
-        "The cloud passes all checks" if len(clouds) == 1 else f"All {all_clouds} pass all checks"
-    )
+    passing = "The cloud passes" if len(clouds) == 1 else f"All {all_clouds} pass"
+    return f"{passing} all checks that apply"
 
 
 def overview(report: Json) -> Html:
@@ -230,7 +229,7 @@ def _problems(problems: t.Sequence[Problem]) -> Html:
         if rest
         else None,
         _folded(
-            f"{plural(len(quiet), 'check finds', 'checks find')} nothing",
+            f"No problem in {plural(len(quiet), 'check', 'checks')}",
             "passing",
             (tag("li", problem.title) for problem in quiet),
         )

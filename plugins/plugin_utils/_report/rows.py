@@ -107,16 +107,23 @@ def _in_short(cloud: Json, found: t.Sequence[Json]) -> t.Iterator[Child]:
         return
     for check in found[:_TITLES_IN_ROW]:
         yield tag("span", sign(check["status"]), check["title"], class_="title")
-    passing = sum(check["status"] == "pass" for check in cloud["checks"])
-    rest = [
-        plural(len(found) - _TITLES_IN_ROW, "more finding", "more findings")
-        if len(found) > _TITLES_IN_ROW
-        else "",
-        f"{number(passing)} of {plural(len(cloud['checks']), 'check', 'checks')} passed",
-    ]
+    more = len(found) - _TITLES_IN_ROW
+    rest = [plural(more, "more finding", "more findings")] if more > 0 else []
+    rest += _without_findings(cloud["checks"])
     changes = [check["change"] for check in cloud["checks"]]
     badges = (badge(one, changes.count(one)) for one in ("new", "fixed") if one in changes)
-    yield tag("span", ", ".join(filter(None, rest)), *badges, class_="rest")
+    yield tag("span", ", ".join(rest), *badges, class_="rest")
+
+
+def _without_findings(checks: t.Sequence[Json]) -> t.Iterator[str]:
+    """How many checks are no findings, in words: that they pass is not said of others."""
+    statuses = [check["status"] for check in checks if not check.get("acknowledged")]
+    elsewhere, accepted = statuses.count("not_applicable"), len(checks) - len(statuses)
+    yield f"{plural(statuses.count('pass'), 'check', 'checks')} passed"
+    if elsewhere:
+        yield plural(elsewhere, "does not apply", "do not apply")
+    if accepted:
+        yield f"{number(accepted)} acknowledged"
 
 
 def _body(cloud: Json, found: t.Sequence[Json]) -> t.Iterator[Html]:

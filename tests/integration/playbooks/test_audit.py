@@ -445,7 +445,7 @@ def test_an_audit_in_check_mode_writes_no_report(
     """All else is the same."""
     run = run_audit("--check")
     assert (run.exit_status, _failures(run)) == (2, {MISNAMED})
-    assert "4 clouds: 1 could not be audited, 3 failed\n" in run.output
+    assert "4 clouds: 1 could not be audited, 3 with failed checks\n" in run.output
     assert "Report: " not in run.output
     assert not (tmp_path / "anyscale-audit").exists()
 
@@ -661,7 +661,7 @@ def test_the_counts_and_the_paths_are_published(
         "not_applicable": 0,
         "not_permitted": 0,
     }
-    assert "4 clouds: 1 could not be audited, 3 failed\n" in first.output
+    assert "4 clouds: 1 could not be audited, 3 with failed checks\n" in first.output
     assert f"Report: {page}" in first.output
     second = run_audit(
         "-e",

@@ -48,7 +48,7 @@ def test_clouds_are_counted_by_state_the_worst_first() -> None:
         "warned": [check("trust", "warn")],
     }
     assert lines(clouds)[0] == (
-        "4 clouds: 1 could not be audited, 1 failed, 1 with warnings, 1 passed"
+        "4 clouds: 1 could not be audited, 1 with failed checks, 1 with warnings, 1 passed"
     )
 
 

@@ -24,6 +24,7 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._repo
 Json = dict[str, t.Any]
 
 COMMAND = "ansible-playbook rayfleet.anyscale.onboard --limit <cloud>"
+ACCEPTED = {"until": "2027-03-31", "reason": "Ticket SEC-1234."}
 DRIFTED = check("trust_ec2", "fail", command=COMMAND)
 ON_KUBERNETES = [check(found.id, "not_applicable") for found in CHECKS if not found.is_opt_in]
 
@@ -45,9 +46,9 @@ def clouds(count: int, *checks: Json) -> Json:
 @pytest.mark.parametrize(
     ("results", "line"),
     [
-        pytest.param({}, "All 0 clouds pass all checks", id="no clouds"),
-        pytest.param(clouds(1, check()), "The cloud passes all checks", id="one passes"),
-        pytest.param(clouds(2, check()), "All 2 clouds pass all checks", id="all pass"),
+        pytest.param({}, "All 0 clouds pass all checks that apply", id="no clouds"),
+        pytest.param(clouds(1, check()), "The cloud passes all checks that apply", id="one passes"),
+        pytest.param(clouds(2, check()), "All 2 clouds pass all checks that apply", id="all pass"),
         pytest.param(
             {**clouds(2, check()), "elsewhere": result("elsewhere", *ON_KUBERNETES)},
             "No check applies to 1 of 3 clouds, and none needs attention",
@@ -84,8 +85,23 @@ def clouds(count: int, *checks: Json) -> Json:
         ),
         pytest.param(
             clouds(1, *(check(found.id, "fail") for found in CHECKS[:4]), check("bucket_deny")),
-            "2 more findings, 1 of 5 checks passed",
+            "2 more findings, 1 check passed",
             id="a row names the worst",
+        ),
+        pytest.param(
+            clouds(
+                1,
+                *(check(found.id) for found in CHECKS[:3]),
+                check("bucket_key", "not_applicable"),
+                check("bucket_cors", "fail", acknowledged=ACCEPTED),
+            ),
+            "3 checks passed, 1 does not apply, 1 acknowledged",
+            id="a row counts what passes, what does not apply and what is acknowledged apart",
+        ),
+        pytest.param(
+            clouds(1, check(), check("bucket_key", "not_applicable")),
+            "No problem in 2 checks",
+            id="checks without a problem are folded",
         ),
     ],
 )
