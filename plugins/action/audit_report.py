@@ -34,6 +34,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocatio
     variable_options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+    lines_command,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
     is_asff_file,
@@ -50,6 +53,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.html imp
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.junit import to_junit
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
     FAIL_ON,
+    NOT_PERMITTED,
     failed_clouds,
     failure_of,
     make_report,
@@ -135,6 +139,7 @@ class ActionModule(FleetAction):
         failed = failed_clouds(report, arguments["fail_on"])
         if arguments["run"]:
             lines = report_lines(report, paths, is_written=not self._task.check_mode)
+            lines += _how_to_permit(report, hostvars)
             step = " ".join(filter(None, ["audit", arguments["label"]]))
             artifact = {"step": step, "counts": report["totals"], "paths": paths}
             _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
@@ -167,6 +172,17 @@ class ActionModule(FleetAction):
                 else {}
             ),
         }
+
+
+def _how_to_permit(report: Json, hostvars: t.Any) -> list[str]:
+    """How to see what the fleet file would have to permit, where the report has such clouds."""
+    if not report["totals"]["clouds"].get(NOT_PERMITTED):
+        return []
+    command = lines_command(invocation_of(context.CLIARGS, hostvars["localhost"]))
+    return [
+        "The fleet file does not cover the clouds that are not permitted. To see the lines to add: "
+        f"{command}"
+    ]
 
 
 def _record_run(

@@ -50,6 +50,12 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    invocation_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+    lines_command,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import failures
 
 _UNCOVERED = "anyscale_uncovered"
@@ -80,7 +86,8 @@ class LookupModule(LookupBase):
         )
         hint = (
             f" Clouds in the group anyscale_uncovered: {len(uncovered)}, because the fleet file "
-            "does not cover them; ansible-inventory --host <cloud> has the lines to add."
+            "does not cover them. To see the lines to add: "
+            f"{lines_command(invocation_of(context.CLIARGS, variables or {}))}."
             if uncovered
             else ""
         )

@@ -120,6 +120,7 @@ def test_an_audit_looks_at_every_cloud(sandbox: Sandbox, tmp_path: Path) -> None
     # What anybody can register makes no audit fail, but is reported.
     assert run.exit_status == 0, run.output
     assert "4 clouds: 1 passed, 3 not permitted\n" in run.output
+    assert re.search(r"To see the lines to add: ansible-playbook .* --check\n", run.output)
     checks = checks_of(run, tmp_path)
     assert {name: found["authority"]["status"] for name, found in checks.items()} == {
         "speech": "pass",

@@ -156,5 +156,10 @@ def test_a_group_of_uncovered_clouds_that_is_not_there_is_not_asked_for(
 
 def test_clouds_that_are_not_covered_are_said_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {"all": ["theirs"], "anyscale_clouds": [], "anyscale_uncovered": ["theirs"]}
-    with pytest.raises(AnsibleLookupError, match="in the group anyscale_uncovered: 1, because"):
-        look_up(monkeypatch, "anyscale_clouds", groups)
+    told = (
+        "in the group anyscale_uncovered: 1, because the fleet file does not cover them. To see the "
+        "lines to add: ansible-playbook -i fleet.yml rayfleet.anyscale.onboard -e "
+        "onboard_hosts=anyscale_uncovered --check."
+    )
+    with pytest.raises(AnsibleLookupError, match=re.escape(told)):
+        look_up(monkeypatch, "anyscale_clouds", groups, inventory=["fleet.yml"])

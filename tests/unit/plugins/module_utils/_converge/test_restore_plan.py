@@ -60,7 +60,10 @@ NEEDED = ("speech", "vision")
 def test_what_other_clouds_need_is_restored_only_by_force() -> None:
     """Whichever writer was last; a document that is restored already cannot lose anything."""
     backups = chain(("a", "b"))
-    with pytest.raises(RefusedError, match=r"used by hosts that the run has not recorded \(needed_by: speech, vision"):
+    with pytest.raises(
+        RefusedError,
+        match=r"used by hosts that the run has not recorded \(needed_by: speech, vision",
+    ):
         decide(backups, "b", same, False, Obstacles(needed_by=NEEDED))
     reason, warnings = decide(backups, "b", same, True, Obstacles(needed_by=NEEDED))
     assert reason == "changed_since_backup"
