@@ -62,6 +62,14 @@ BY_FLAVOR = "scheduler_flavor"
 BY_POOL = "machine_pool"
 _DOCUMENTED = (BY_COMPUTE_CONFIG, BY_CLOUD, BY_ROLE_NAME)
 _UNDOCUMENTED = (BY_FLAVOR, BY_POOL)
+_WORDS = {
+    BY_COMPUTE_CONFIG: "from the compute config",
+    BY_CLOUD: "the default of the cloud",
+    BY_ROLE_NAME: "by the name of the default role",
+    BY_MAPPING: "from Cloud IAM mapping",
+    BY_FLAVOR: "from scheduler flavor",
+    BY_POOL: "from machine pool",
+}
 # Whether a node group runs with the role that it is to run with. UNDECIDED: that depends on a layer
 # whose order is not documented. KEPT: it has a profile of its own, which it is to keep.
 RIGHT, WRONG, UNDECIDED, KEPT = "right", "wrong", "undecided", "kept"
@@ -95,6 +103,11 @@ class Choice:
         arn = parse_arn(self.instance_profile_arn)
         return arn.resource.partition("/")[0].replace("-", "_") if arn else "name"
 
+    @property
+    def decided_in_words(self) -> str:
+        """The layer that decides, for people."""
+        return _WORDS[self.decided_by]
+
     def is_one_of(self, profiles: t.Iterable[Json]) -> bool:
         """Whether it is one of these profiles. Paths in ARNs are not compared, since Anyscale does
         not know them.
@@ -111,7 +124,7 @@ class Choice:
         )
 
     def __str__(self) -> str:
-        words = f"{self.decided_by} {self.layer[:_LONGEST_LAYER]}".strip()
+        words = f"{self.decided_in_words} {self.layer[:_LONGEST_LAYER]}".strip()
         return f"{self.instance_profile_arn or 'an unknown one'} ({words})"
 
 

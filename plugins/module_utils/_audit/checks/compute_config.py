@@ -50,6 +50,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.comput
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 
+# What the reason codes of the plan say of the profile in the compute config.
+_WORDS = {
+    "profile_missing": "it names none",
+    "profile_differs": "it names another one",
+    "profile_by_name": "it names one by its name instead of its ARN",
+    "wrong_arn_kind": "it names one by the wrong kind of ARN",
+    "node_group_hides_profile": "a node group with its own instance configuration hides it",
+    "node_group_profile_differs": "a node group names another one",
+    "config_differs": "other settings differ too",
+}
 _KINDS = {"instance_profile": "an instance profile", "role": "a role"}
 
 
@@ -86,7 +96,7 @@ def _override(facts: Facts, name: str) -> Outcome:
     }
     reason = (
         f"{version}: not every node group gets the wanted instance profile from it "
-        f"({', '.join(plan.reasons)}). Wanted is that {_what_groups_get(facts)}."
+        f"({'; '.join(_WORDS[code] for code in plan.reasons)}). Wanted is that {_what_groups_get(facts)}."
     )
     if _is_indifferent(facts, effective_profiles(facts, name)):
         return warned(

@@ -109,7 +109,7 @@ def _default(facts: Facts) -> Outcome:
         standing(facts, group),
         (
             "Clusters whose compute config names no instance profile run with "
-            f"{group.instance_profile_arn} ({group.decided_by})"
+            f"{group.instance_profile_arn} ({group.decided_in_words})"
         ),
     )
     if word == RIGHT:

@@ -50,7 +50,7 @@ def listed(groups: t.Iterable[Effective]) -> str:
 def profiles_of(groups: t.Iterable[Effective]) -> str:
     """The profiles of node groups, each with the layer that decides it."""
     return ", ".join(
-        sorted({f"{group.instance_profile_arn} ({group.decided_by})" for group in groups})
+        sorted({f"{group.instance_profile_arn} ({group.decided_in_words})" for group in groups})
     )
 
 

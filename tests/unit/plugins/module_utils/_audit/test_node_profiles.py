@@ -114,13 +114,13 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a flavor with another profile": (
         flavors(gpu=OTHERS),
         "unknown",
-        f"{OTHER_PROFILE} (scheduler_flavor gpu) may take its place",
+        f"{OTHER_PROFILE} (from scheduler flavor gpu) may take its place",
         "pass",
     ),
     "a flavor with another profile, by name": (
         flavors(gpu={"IamInstanceProfile": {"Name": "x"}}),
         "unknown",
-        "x (scheduler_flavor gpu)",
+        "x (from scheduler flavor gpu)",
         "pass",
     ),
     "a flavor that may hide the profile, of a cloud with the role": (
@@ -132,13 +132,13 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a flavor that may hide the profile, of a cloud with another role": (
         {**flavors(reserved=DISK), **OTHER_DEFAULT},
         "unknown",
-        f"{B_PROFILE} (scheduler_flavor reserved)",
+        f"{B_PROFILE} (from scheduler flavor reserved)",
         "pass",
     ),
     "a flavor with the profile, and a compute config with another": (
         {**flavors(gpu=OURS), **WRONG},
         "unknown",
-        f"it is {OTHER_PROFILE} (compute_config)",
+        f"it is {OTHER_PROFILE} (from the compute config)",
         "fail",
     ),
     "a flavor with another profile, and a compute config with another": (
@@ -150,19 +150,19 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a flavor with another profile, and none in the compute config": (
         {**flavors(gpu=OTHERS), **UNNAMED},
         "unknown",
-        "(role_name), but",
+        "(by the name of the default role), but",
         "fail",
     ),
     "a flavor with another profile, and no compute config": (
         {**flavors(gpu=OTHERS), "compute_configs": {}},
         "unknown",
-        "scheduler_flavor gpu",
+        "from scheduler flavor gpu",
         "not_applicable",
     ),
     "one of two flavors with another profile": (
         flavors(cpu=OURS, gpu=OTHERS),
         "unknown",
-        "scheduler_flavor gpu",
+        "from scheduler flavor gpu",
         "pass",
     ),
     "the scheduler is refused": ({"scheduler_flavors": REFUSED}, "unknown", "refused", "pass"),
@@ -183,16 +183,16 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a pool with the same profile, of a cloud with another role": (
         {**in_pool(OURS), **OTHER_DEFAULT},
         "unknown",
-        f"node groups cpu run with. By the documented order it is {PROFILE} (compute_config), but "
-        f"{B_PROFILE} (machine_pool h100)",
+        f"node groups cpu run with. By the documented order it is {PROFILE} (from the compute config), but "
+        f"{B_PROFILE} (from machine pool h100)",
         "pass",
     ),
     "a pool without a profile, of a cloud with the role": (in_pool(), "pass", "", "pass"),
-    "a pool with another profile": (in_pool(OTHERS), "unknown", "machine_pool h100", "pass"),
+    "a pool with another profile": (in_pool(OTHERS), "unknown", "from machine pool h100", "pass"),
     "a pool that is not listed": (
         in_pool(pools={}),
         "unknown",
-        "an unknown one (machine_pool h100)",
+        "an unknown one (from machine pool h100)",
         "pass",
     ),
     "the pools are refused": (
@@ -217,13 +217,13 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "rules that name another role": (
         rules(B_NAME),
         "warn",
-        f"{B_PROFILE} (iam_mapping project=p0) to workloads",
+        f"{B_PROFILE} (from Cloud IAM mapping project=p0) to workloads",
         "pass",
     ),
     "rules that name another role, which the operator wants": (
         {**rules(PROFILE_NAME, B_NAME), **further()},
         "pass",
-        f"run with {B_PROFILE} (iam_mapping project=p1), as is wanted",
+        f"run with {B_PROFILE} (from Cloud IAM mapping project=p1), as is wanted",
         "pass",
     ),
     "rules that name another role, which only they name": (
@@ -235,7 +235,7 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "rules that name an ARN": (
         rules(PROFILE),
         "warn",
-        "an unknown one (iam_mapping project=p0)",
+        "an unknown one (from Cloud IAM mapping project=p0)",
         "pass",
     ),
     "rules that name nothing": (rules(None), "warn", "an unknown one", "pass"),
@@ -279,7 +279,7 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "rules that name the role, nothing else starts, and a flavor with another": (
         {**rules(PROFILE_NAME, fallback="FAIL"), **flavors(gpu=OTHERS)},
         "unknown",
-        "scheduler_flavor gpu",
+        "from scheduler flavor gpu",
         "pass",
     ),
     "rules that name another role, and none in the compute config": (
@@ -299,7 +299,7 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a group with another profile, which is kept": (
         with_group(OTHER_PROFILE, node_groups="keep"),
         "pass",
-        f"but for node groups cpu, which keep {OTHER_PROFILE} (compute_config)",
+        f"but for node groups cpu, which keep {OTHER_PROFILE} (from the compute config)",
         "pass",
     ),
     "another profile of the cluster, which is not kept": (
@@ -317,7 +317,7 @@ LAYERS: dict[str, tuple[Json, str, str, str]] = {
     "a group that inherits, and is to have a role of its own": (
         with_group(None, **GROUP_ROLE),
         "fail",
-        f"node groups cpu run with {PROFILE} (compute_config), which does not hold {ROLE_B}",
+        f"node groups cpu run with {PROFILE} (from the compute config), which does not hold {ROLE_B}",
         "fail",
     ),
     "a group that names another, and is to have a role of its own": (

@@ -69,15 +69,19 @@ TABLE: dict[str, dict[str, Row]] = {
             "no compute config of that name",
         ),
         "archived": (config(archived_at="2026-01-01T00:00:00Z"), "fail", "archived"),
-        "another profile": (config(OTHER_PROFILE), "fail", "profile_differs"),
-        "the role's ARN": (config(ROLE), "fail", "wrong_arn_kind"),
+        "another profile": (config(OTHER_PROFILE), "fail", "(it names another one)"),
+        "the role's ARN": (config(ROLE), "fail", "(it names one by the wrong kind of ARN)"),
         "the role's ARN, as wanted": ({**config(ROLE), "arn_kind": "role"}, "pass", ROLE),
         "no profile": (config(None), "warn", "run with the role nevertheless"),
-        "hidden from a worker group": (config(PROFILE, DISK), "warn", "node_group_hides_profile"),
+        "hidden from a worker group": (
+            config(PROFILE, DISK),
+            "warn",
+            "(a node group with its own instance configuration hides it)",
+        ),
         "hidden from a worker group of a cloud with another default": (
             {**config(PROFILE, DISK), **on(cluster_iam_role_id=ROLE_B)},
             "fail",
-            "node_group_hides_profile",
+            "(a node group with its own instance configuration hides it)",
         ),
         "two primary resources": (
             {"resources": Fact([resource(name="a"), resource(name="b")])},
@@ -89,7 +93,7 @@ TABLE: dict[str, dict[str, Row]] = {
             "unknown",
             "deployment_configs[0] is None",
         ),
-        "missing for workers that Anyscale selects": (automatic(), "fail", "profile_missing"),
+        "missing for workers that Anyscale selects": (automatic(), "fail", "it names none)"),
         "one of two that is wrong": (
             {"compute_configs": {"a": Fact(template()), "b": Fact(template(OTHER_PROFILE))}},
             "fail",
@@ -133,7 +137,11 @@ TABLE: dict[str, dict[str, Row]] = {
             "not_applicable",
             "has no compute config of that name",
         ),
-        "another profile": (config(OTHER_PROFILE), "fail", f"{OTHER_PROFILE} (compute_config)"),
+        "another profile": (
+            config(OTHER_PROFILE),
+            "fail",
+            f"{OTHER_PROFILE} (from the compute config)",
+        ),
         "another profile that holds the role": (
             {**config(OTHER_PROFILE), "role_profiles": Fact([profile(OTHER_PROFILE, ROLE)])},
             "pass",
@@ -155,12 +163,12 @@ TABLE: dict[str, dict[str, Row]] = {
         "no profile, but one of the cloud's": (
             {**config(None), **on(cluster_instance_profile_id=OTHER_PROFILE)},
             "fail",
-            "(cloud)",
+            "(the default of the cloud)",
         ),
         "no profile, and a cloud with another role": (
             {**config(None), **on(cluster_iam_role_id=ROLE_B)},
             "fail",
-            "ray-team-b (role_name)",
+            "ray-team-b (by the name of the default role)",
         ),
         "no profile, and Anyscale's default role": (
             {
@@ -169,7 +177,7 @@ TABLE: dict[str, dict[str, Row]] = {
                 "default_role": Fact(DefaultRole(ROLE_B, "convention")),
             },
             "fail",
-            "ray-team-b (role_name)",
+            "ray-team-b (by the name of the default role)",
         ),
         "hidden from a worker group of a cloud with another role": (
             {**config(PROFILE, DISK), **on(cluster_iam_role_id=ROLE_B)},
@@ -186,7 +194,11 @@ TABLE: dict[str, dict[str, Row]] = {
             "pass",
             "every node group",
         ),
-        "a profile that is missing": ({**config(None), **NO_PROFILE}, "fail", "(role_name)"),
+        "a profile that is missing": (
+            {**config(None), **NO_PROFILE},
+            "fail",
+            "(by the name of the default role)",
+        ),
         "a mapping": (
             {
                 "mappings": Fact(

@@ -196,7 +196,7 @@ def test_evidence_lists_what_differs_and_counts_the_rest() -> None:
         "instance_profiles": [OTHER_PROFILE],
         "verdict": "older_version",
         "reason": f"{CONFIG}:2: node groups cpu, head_node run with {OTHER_PROFILE} "
-        "(compute_config), which is not their role's. The newest version is 3.",
+        "(from the compute config), which is not their role's. The newest version is 3.",
     }
 
 
