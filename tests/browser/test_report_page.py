@@ -33,7 +33,9 @@ AFTER = {
 }
 REMEDY = 'ansible-playbook x \\\n  --limit "search-dev"'
 FAILING_TITLE = "EC2 cannot assume the role, or only under a condition"
-WARNING_TITLE = "The role does not have all access to the bucket, or not in the expected form"
+WARNING_TITLE = (
+    "The role does not have all access to the bucket, or by a statement that has to change"
+)
 UNKNOWN_TITLE = "It is unknown whether EC2 can assume the role"
 DRIFT = check(
     "trust_ec2",

@@ -275,14 +275,14 @@ CHECKS: tuple[Check, ...] = (
     Check(
         control_plane_bucket_access,
         "Anyscale has access to the bucket",
-        "Anyscale does not have access to the bucket, or not in the expected form",
+        "Anyscale does not have access to the bucket, or by a statement that has to change",
         "Add the statement in the remedy to a policy of the control-plane role. If a statement denies "
         "it, exclude the role from that statement.",
     ),
     Check(
         bucket_access,
         "The role has access to the bucket",
-        "The role does not have all access to the bucket, or not in the expected form",
+        "The role does not have all access to the bucket, or by a statement that has to change",
         f"{_ONBOARD}. If ``anyscale cloud verify`` fails with a traceback, replace the "
         "``NotPrincipal`` of the statement by a ``Principal``.",
         _BUCKET,

@@ -212,7 +212,7 @@ def test_the_most_frequent_problem_comes_first_with_the_title_of_its_worst_statu
     assert [(one.check_id, one.title, one.attention) for one in problems] == [
         (
             "bucket_access",
-            "The role does not have all access to the bucket, or not in the expected form",
+            "The role does not have all access to the bucket, or by a statement that has to change",
             2,
         ),
         ("trust_ec2", "It is unknown whether EC2 can assume the role", 1),
