@@ -110,6 +110,7 @@ def test_the_operators_own_variables_are_permitted(sandbox: Sandbox, tmp_path: P
     run = run_playbook(sandbox, "onboard", inventory, "-e", "onboard_hosts=thief")
     assert run.exit_status == 0, run.output
     assert "anyscale-thief-own" in written(run)
+    assert "cloud_iam_bucket is anyscale-thief-own; the bucket registered" in run.output
     assert OWN.bucket_name not in written(run)
 
 
