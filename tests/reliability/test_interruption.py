@@ -160,7 +160,11 @@ class Controller:
         for path in self.left():
             if path.suffix == ".lock" and not _is_free(path):
                 wrong.append(f"{path} is locked by no living process")
-            elif path.parent == self._backups and path.suffix != ".tmp" and not _is_backup(path):
+            elif (
+                path.parent == self._backups
+                and path.suffix not in (".tmp", ".jsonl")
+                and not _is_backup(path)
+            ):
                 wrong.append(f"{path} is not a backup")
             elif path.suffix == ".json" and not _is_json(path):
                 wrong.append(f"{path} is half written")

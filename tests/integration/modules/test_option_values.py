@@ -53,7 +53,7 @@ REFUSED: dict[str, str] = {
     "run_name": "newline",
     **dict.fromkeys(("cloud_id", "cloud"), "Jinja"),
     **dict.fromkeys(("compute_config", "name"), "ARN of another account"),
-    **dict.fromkeys(("roles", "actions"), "numbers"),
+    **dict.fromkeys(("roles", "actions", "managed"), "numbers"),
     "instance_profiles": "path",
     "aws_ca_bundle": "blank",
     "assume_role_arn": "ARN of another account",

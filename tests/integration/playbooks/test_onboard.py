@@ -607,7 +607,7 @@ def test_the_role_says_which_variable_is_wrong(running_sandbox: Sandbox, tmp_pat
         for host, action, result, _name in run.results
         if action == "rayfleet.anyscale.cloud_variables_info"
     }
-    assert [messages[name].partition(". ")[0] for name in names] == [
+    assert [messages[name].partition(". ")[0].rstrip(".") for name in names] == [
         "cloud_iam_bucket is not set",
         "cloud_iam_account_id is not set",
         f"{names[2]} has cloud_iam_bukket, which is not a variable of the role cloud_iam",
