@@ -17,6 +17,8 @@ import typing as t
 
 from ansible import constants as C
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+
 _OF_THE_ROLE = "cloud_iam_"
 _OF_THIS_RUN = "cloud_iam_run_id"
 _SECRET_NAME = re.compile(r"key|token|secret|pass(word|phrase)|credential|external_id", re.I)
@@ -28,11 +30,12 @@ _PLAIN_TEXT = re.compile(r"[\w./:@+-]+", re.ASCII)
 @dataclasses.dataclass(frozen=True)
 class Invocation:
     """How this run was started: what its command line has for ``-i``, and whether it is a job of
-    AWX, whose operator has no command line.
+    AWX, whose operator has no command line, with the name of the job template that rolls it back.
     """
 
     inventories: tuple[str, ...] = ()
     in_awx: bool = False
+    rollback_template: str = "rollback"
 
 
 def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Invocation:
@@ -42,7 +45,8 @@ def invocation_of(arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.
     given = [str(one) for one in arguments.get("inventory") or ()]
     configured = [str(one) for one in C.DEFAULT_HOST_LIST or ()]
     inventories = [] if given == configured else [_as_typed(one) for one in given]
-    return Invocation(tuple(inventories), "awx_job_id" in variables)
+    template = _rollback_template(str(variables.get("awx_job_template_name", "")))
+    return Invocation(tuple(inventories), "awx_job_id" in variables, template)
 
 
 def inventory_options(invocation: Invocation) -> list[str]:
@@ -91,6 +95,12 @@ def _variable(name: str, value: t.Any) -> str:
     if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value):
         return f"{name}={value}"
     return json.dumps({name: value})
+
+
+def _rollback_template(job_template: str) -> str:
+    """The job template of the same set-up: the role awx_setup gives all of them one prefix."""
+    prefix, _space, _last_word = job_template.rpartition(" ")
+    return escape_control_chars(f"{prefix} rollback".lstrip())
 
 
 def _as_typed(inventory: str) -> str:

@@ -30,7 +30,9 @@ def undo_command(
     """
     if invocation.in_awx:
         force = ", and yes for Force, since it gives access again" if forced else ""
-        return f"launch the job template rollback with {run_id} for Run{force}"
+        return (
+            f"launch the job template {invocation.rollback_template} with {run_id} for Run{force}"
+        )
     words = ["ansible-playbook", *inventory_options(invocation)]
     words += [PLAYBOOK, "-e", f"rollback_run={run_id}"]
     words += ["-e", f"cloud_iam_backup_dir={backup_dir}"] if backup_dir else []

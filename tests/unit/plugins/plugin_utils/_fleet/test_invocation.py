@@ -90,3 +90,18 @@ def test_ansible_reads_a_repeated_value_as_it_was(value: str) -> None:
     [_e, option] = variable_options({"cloud_iam_bucket": value})
     read = json.loads(option) if option.startswith("{") else parse_kv(option)
     assert read == {"cloud_iam_bucket": value}
+
+
+@pytest.mark.parametrize(
+    ("job_template", "named"),
+    [
+        pytest.param("Anyscale onboard", "Anyscale rollback", id="of the same prefix"),
+        pytest.param("Ray clouds, EU offboard", "Ray clouds, EU rollback", id="of several words"),
+        pytest.param("", "rollback", id="of a job without a template"),
+    ],
+)
+def test_a_job_of_awx_is_undone_by_the_template_of_its_set_up(
+    job_template: str, named: str
+) -> None:
+    variables = {"awx_job_id": 7, "awx_job_template_name": job_template}
+    assert invocation_of({}, variables).rollback_template == named

@@ -42,7 +42,8 @@ def test_a_shell_reads_the_command_as_it_is_meant(case: str) -> None:
 
 @pytest.mark.parametrize("forced", [False, True])
 def test_a_job_of_awx_names_the_template_and_no_command(forced: bool) -> None:
-    text = undo_command("4711", Invocation(("/x",), in_awx=True), backup_dir="/x", forced=forced)
+    invocation = Invocation(("/x",), in_awx=True, rollback_template="Anyscale rollback")
+    text = undo_command("4711", invocation, backup_dir="/x", forced=forced)
     assert "ansible-playbook" not in text
-    assert "job template rollback with 4711" in text
+    assert "job template Anyscale rollback with 4711" in text
     assert ("Force" in text) == forced
