@@ -21,7 +21,7 @@ PLUGINS = ROOT / "plugins"
 
 # From the top: a room may import from those on layers below its own, and from no other.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("modules", "action", "inventory", "callback", "lookup", "filter"),
+    ("modules", "action", "inventory", "callback", "lookup"),
     ("_fleet",),
     ("_events", "_inventory", "_permissions", "_report"),
     ("_action", "_progress", "_text"),

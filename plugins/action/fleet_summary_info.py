@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outc
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+    backups_of,
     closing_lines,
     counts_of,
     failed_clouds,
@@ -65,7 +66,12 @@ class ActionModule(FleetAction):
             "counts": counts,
             "failed_clouds": failed,
             "artifact": run.get("artifact")
-            or {"step": run["step"], "counts": counts, "failed_clouds": failed},
+            or {
+                "step": run["step"],
+                "counts": counts,
+                "failed_clouds": failed,
+                "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
+            },
             "lines": (run.get("lines") or lines_of(*of_run)) + batches,
             "lines_to_add": to_add,
         }

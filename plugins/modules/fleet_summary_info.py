@@ -27,9 +27,7 @@ extends_documentation_fragment:
   - rayfleet.anyscale._attributes.info
 seealso:
   - module: rayfleet.anyscale.fleet_converge
-  - plugin: rayfleet.anyscale.merge_artifacts
-    plugin_type: filter
-    description: Adds up the counts of the slices of a job.
+  - module: rayfleet.anyscale.awx_report_info
 author:
   - Rayfleet contributors (@rayfleet)
 """
@@ -61,11 +59,12 @@ failed_clouds:
   sample: [vision-lab]
 artifact:
   description: The counts and the failed clouds with the name of the step, for
-    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it. For an audit,
-    the counts are those of the report, and C(paths) has its files.
+    P(ansible.builtin.set_stats#module). The jobs of a workflow are added up from it. C(runs) has the
+    IDs of the backups of the run. For an audit, the counts are those of the report, and C(paths) has
+    its files.
   returned: success
   type: dict
-  sample: {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab]}
+  sample: {"step": "onboard", "counts": {"selected": 500}, "failed_clouds": [vision-lab], "runs": ["4711"]}
 lines:
   description: The summary for people, with one line for each of the first 200 clouds that were not
     in sync, and the command that restores what was replaced.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,12 @@ class Job:
     def output(self) -> str:
         """What it printed."""
         return (self.folder / "stdout").read_text(encoding="utf-8")
+
+    @property
+    def seen(self) -> str:
+        """What a person sees in AWX: the text of each event, without its colors."""
+        texts = (str(event["stdout"]) for event in self.events)
+        return re.sub(r"\x1b\[[0-9;]*m|\r", "", "\n".join(text for text in texts if text))
 
     @property
     def results(self) -> list[tuple[str, str, Json]]:
@@ -93,7 +100,11 @@ def run_job(
         private,
         inventory,
         options,
-        {**variables, "awx_job_id": job_id},
+        {
+            **variables,
+            "awx_job_id": job_id,
+            "awx_job_template_name": f"Anyscale {Path(playbook).stem}",
+        },
         {**OF_AWX, **of_job, **environment},
     )
     home = folder / "home"
@@ -127,6 +138,12 @@ def run_job(
         for path in (artifacts / "job_events").glob("[0-9]*.json")
     ]
     return Job(done.returncode, sorted(events, key=lambda event: event["counter"]), artifacts)
+
+
+def summary_of(job: Job) -> list[str]:
+    """The last lines before Ansible's own recap, up to the empty line above them."""
+    above, _recap, _hosts = job.seen.partition("\nPLAY RECAP")
+    return above.rstrip("\n").rpartition("\n\n")[2].splitlines()
 
 
 def _fill(

@@ -16,30 +16,48 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 
 Json = dict[str, t.Any]
 
+_REQUIRED: dict[str, type] = {"step": str, "counts": dict, "failed_clouds": list}
+# The report of an audit; the runs whose backups undo an onboarding.
+_OPTIONAL: dict[str, type] = {"paths": dict, "runs": list}
+
 
 def merge_artifacts(artifacts: t.Mapping[str, t.Any]) -> dict[str, Json]:
-    """For each step the number of its jobs, the sums of their counts, and their failed clouds.
+    """For each step the number of its jobs, the sums of their counts, their failed clouds, the runs
+    that replaced documents, and the reports. The steps are in the order of their jobs.
 
     ``artifacts`` are by name; each job publishes under a unique name.
     """
     merged: dict[str, Json] = {}
-    for name in sorted(artifacts):
+    for name in sorted(artifacts, key=_job_id):
         artifact = _checked(name, artifacts[name])
-        step = merged.setdefault(
-            str(artifact["step"]), {"jobs": 0, "counts": {}, "failed_clouds": []}
-        )
+        nothing: Json = {"jobs": 0, "counts": {}, "failed_clouds": [], "runs": [], "reports": []}
+        step = merged.setdefault(str(artifact["step"]), nothing)
         step["jobs"] += 1
         step["counts"] = _sum(name, step["counts"], artifact["counts"])
         step["failed_clouds"] = sorted(
             {*step["failed_clouds"], *map(str, artifact["failed_clouds"])}
         )
+        step["runs"] += map(str, artifact.get("runs", []))
+        paths = artifact.get("paths", {})
+        step["reports"] += [str(path) for kind, path in paths.items() if kind == _shown(paths)]
     return merged
 
 
+def _job_id(name: str) -> tuple[int, str]:
+    """Jobs in the order in which AWX created them."""
+    number = name.rpartition("_")[2]
+    return (int(number) if number.isdecimal() else 0), name
+
+
+def _shown(paths: t.Mapping[str, t.Any]) -> str:
+    """The format of a report that people read, or else its first one."""
+    return "html" if "html" in paths else next(iter(paths), "")
+
+
 def _checked(name: str, artifact: t.Any) -> Json:
-    wanted = {"step": str, "counts": dict, "failed_clouds": list}
     if not isinstance(artifact, dict) or not all(
-        isinstance(artifact.get(key), kind) for key, kind in wanted.items()
+        isinstance(artifact.get(key, kind() if key in _OPTIONAL else None), kind)
+        for key, kind in {**_REQUIRED, **_OPTIONAL}.items()
     ):
         raise InputError(
             f"{name} is not an artifact of a playbook of this collection",

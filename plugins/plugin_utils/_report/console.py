@@ -29,13 +29,18 @@ def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) 
     is_written: whether there are files, which there are not in check mode.
     """
     totals = report["totals"]
-    lines = [f"{_clouds(len(report['clouds']))}: {_counted(totals['clouds'], _STATES)}"]
+    lines = [f"{_clouds(len(report['clouds']))}: {clouds_by_state(totals['clouds'])}"]
     if report["previous"]:
         lines.append(f"Since the previous report: {_counted(totals['changes']) or 'no findings'}")
     lines += _problems(report)
     if is_written:
         lines.append(f"Report: {paths.get('html') or ', '.join(paths.values())}")
     return lines
+
+
+def clouds_by_state(counts: t.Mapping[str, int]) -> str:
+    """How many clouds are in which state, without the states of none."""
+    return _counted(counts, _STATES)
 
 
 def _counted(counts: t.Mapping[str, int], words: t.Mapping[str, str] | None = None) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, _anyscale, inventory
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
-from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job
+from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job, summary_of
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
@@ -89,7 +89,10 @@ def _ran(
         patched.setitem(_anyscale._USERS, secrets["token"], OWNER)
         environment = {**running_sandbox.child_variables(), "ANYSCALE_CLI_TOKEN": secrets["token"]}
         environment |= _keys(case, environment["AWS_ACCESS_KEY_ID"], secrets["secret_key"], folder)
-        variables = {"audit_report_dir": str(folder / "report")}
+        variables = {
+            "audit_report_dir": str(folder / "report"),
+            "cloud_iam_backup_dir": str(folder / "backups"),
+        }
         playbook = f"playbooks/{case.playbook}.yml"
         job = run_job(
             folder,
@@ -191,3 +194,85 @@ def test_the_counts_arrive(ran: Ran) -> None:
         ]
         assert sum(published["counts"]["clouds"].values()) == len(ran.case.clouds)
         assert Path(published["paths"]["json"]).is_file()
+
+
+def test_a_person_sees_how_it_ended_and_how_to_go_on(ran: Ran) -> None:
+    """Where an operator of AWX looks, whatever the project's ansible.cfg hides, and once."""
+    folder = ran.job.folder.parents[2]
+    changed = len(ran.case.reported)
+    lines = {
+        "audit": [f"Report: {folder}/report/report.html"],
+        "onboard": [
+            f"{changed} changed, {len(ran.case.clouds) - changed} in sync, 0 failed",
+            f"Backups of the replaced documents are in {folder}/backups. "
+            "To undo this run: launch the job template Anyscale rollback with 1 for Run",
+        ],
+    }[ran.case.playbook]
+    assert {line: ran.job.seen.count(line) for line in lines} == dict.fromkeys(lines, 1)
+    if "-vvvv" not in ran.case.options:
+        assert "ansible-playbook" not in ran.job.seen
+        assert summary_of(ran.job)[-1] == lines[-1], ran.job.seen
+
+
+def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """And then with what failed in them."""
+    counts = {"selected": 2, "changed": 1, "failed": 1}
+    onboarded = {"step": "onboard", "counts": counts, "failed_clouds": ["vision-dev"]}
+    audited = {"step": "audit before", "counts": {"clouds": {"fail": 2, "pass": 0}}}
+    artifacts: Json = {
+        "anyscale_audit_12": {**audited, "failed_clouds": [], "paths": {"html": "/r/report.html"}},
+        "anyscale_onboard_13": {**onboarded, "runs": ["13"]},
+        "awx_report_required_steps": ["onboard", "audit after"],
+    }
+    job = run_job(
+        tmp_path,
+        inventory(running_sandbox, FLEET),
+        "playbooks/report.yml",
+        variables=artifacts,
+        environment=running_sandbox.child_variables(),
+    )
+    assert job.exit_status != 0
+    wanted = """\
+audit before (1 job): 2 with failed checks
+  Report: /r/report.html
+onboard (1 job): 2 selected, 1 changed, 1 failed
+  Failed: vision-dev
+To undo what was changed: launch the job template Anyscale rollback with 13 for Run
+"""
+    assert wanted in job.seen
+    assert "1 cloud failed in step onboard. No job of step audit after" in job.seen
+    assert set(job.published["anyscale_totals"]) == {"audit before", "onboard"}
+
+
+@pytest.mark.long
+def test_each_way_back_names_the_next(running_sandbox: Sandbox, tmp_path: Path) -> None:
+    """In an offboarding and its rollback, too: with the job, and the answers that it needs."""
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET)
+    environment = {**running_sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": canary()}
+
+    def job(playbook: str, job_id: int, **answers: t.Any) -> Job:
+        folder = tmp_path / str(job_id)
+        folder.mkdir()
+        return run_job(
+            folder,
+            inventory(running_sandbox, FLEET),
+            f"playbooks/{playbook}.yml",
+            variables={"cloud_iam_backup_dir": str(tmp_path / "backups"), **answers},
+            environment=environment,
+            job_id=job_id,
+        )
+
+    answers = {"fleet_clouds": IN_SYNC, "offboard_default_role": "yes"}
+    offboarded = job("offboard", 21, **answers, cloud_iam_manage_trust=False)
+    assert summary_of(offboarded)[0] == "1 changed, 0 in sync, 0 failed", offboarded.seen
+    assert summary_of(offboarded)[-1].endswith(
+        "launch the job template Anyscale rollback with 21 for Run, and yes for Force, since it "
+        "gives access again"
+    )
+    restored = job("rollback", 22, rollback_run="21", rollback_force="yes")
+    assert summary_of(restored)[-1].endswith(
+        "launch the job template Anyscale rollback with 22 for Run"
+    ), restored.seen

@@ -19,6 +19,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artif
 Json = dict[str, t.Any]
 
 
+def total(jobs: int, counts: Json, failed: tuple[str, ...] = (), **more: list[str]) -> Json:
+    """The sums of a step."""
+    other: Json = {"runs": [], "reports": [], **more}
+    return {"jobs": jobs, "counts": counts, "failed_clouds": list(failed), **other}
+
+
 def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.Any) -> Json:
     """What a job publishes."""
     return {"step": step, "counts": counts, "failed_clouds": list(failing)}
@@ -30,7 +36,7 @@ def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.A
         pytest.param({}, {}, id="no jobs, no steps"),
         pytest.param(
             {"a_1": artifact(changed=2), "a_2": artifact(changed=3, right=1)},
-            {"onboard": {"jobs": 2, "counts": {"changed": 5, "right": 1}, "failed_clouds": []}},
+            {"onboard": total(2, {"changed": 5, "right": 1})},
             id="slices add up, also what only one of them counts",
         ),
         pytest.param(
@@ -38,32 +44,44 @@ def artifact(step: str = "onboard", failing: tuple[str, ...] = (), **counts: t.A
                 "a_1": artifact(clouds={"fail": 1, "pass": 2}),
                 "a_2": artifact(clouds={"fail": 4, "pass": 0}),
             },
-            {
-                "onboard": {
-                    "jobs": 2,
-                    "counts": {"clouds": {"fail": 5, "pass": 2}},
-                    "failed_clouds": [],
-                }
-            },
+            {"onboard": total(2, {"clouds": {"fail": 5, "pass": 2}})},
             id="counts within counts",
         ),
         pytest.param(
             {"a_1": artifact("audit before", n=1), "a_9": artifact("audit after", n=2)},
-            {
-                "audit before": {"jobs": 1, "counts": {"n": 1}, "failed_clouds": []},
-                "audit after": {"jobs": 1, "counts": {"n": 2}, "failed_clouds": []},
-            },
+            {"audit before": total(1, {"n": 1}), "audit after": total(1, {"n": 2})},
             id="steps are kept apart",
         ),
         pytest.param(
             {"a_2": artifact(failing=("c", "a")), "a_1": artifact(failing=("b", "a"))},
-            {"onboard": {"jobs": 2, "counts": {}, "failed_clouds": ["a", "b", "c"]}},
+            {"onboard": total(2, {}, ("a", "b", "c"))},
             id="failed clouds, each once",
+        ),
+        pytest.param(
+            {"a_10": {**artifact(), "runs": ["10"]}, "a_9": {**artifact(), "runs": ["9"]}},
+            {"onboard": total(2, {}, runs=["9", "10"])},
+            id="the runs that replaced documents, the first one first",
+        ),
+        pytest.param(
+            {"a_1": {**artifact(), "paths": {"json": "/r.json", "html": "/r.html"}}},
+            {"onboard": total(1, {}, reports=["/r.html"])},
+            id="the report that people read",
+        ),
+        pytest.param(
+            {"a_1": {**artifact(), "paths": {"sarif": "/r.sarif", "csv": "/r.csv"}}},
+            {"onboard": total(1, {}, reports=["/r.sarif"])},
+            id="the first report, without one that people read",
         ),
     ],
 )
 def test_merged(artifacts: Json, expected: Json) -> None:
     assert merge_artifacts(artifacts) == expected
+
+
+def test_the_steps_are_in_the_order_of_their_jobs() -> None:
+    """Whatever the playbooks of them are called."""
+    artifacts = {f"a_{number}": artifact(step) for number, step in ((9, "one"), (10, "another"))}
+    assert list(merge_artifacts(artifacts)) == ["one", "another"]
 
 
 @given(
@@ -101,6 +119,8 @@ def test_slices_add_up_to_the_whole(clouds: list[str], slices: int) -> None:
         pytest.param({"step": "onboard", "counts": [], "failed_clouds": []}, id="a list of counts"),
         pytest.param(artifact(changed="two"), id="a count that is no number"),
         pytest.param(artifact(changed=True), id="a count that is a boolean"),
+        pytest.param({**artifact(), "runs": "4711"}, id="runs that are no list"),
+        pytest.param({**artifact(), "paths": ["/r.html"]}, id="a list of reports"),
     ],
 )
 def test_what_is_no_artifact_is_refused_by_its_name(value: t.Any) -> None:

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the operator reads at the end of an AWX workflow: the steps, what failed in them, where the
+reports are, and how to undo it.
+
+This plugin util is private to the collection. Pure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import (
+    clouds_by_state,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+
+_MOST_NAMES = 20
+
+Steps = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def workflow_lines(steps: Steps, undo: t.Callable[[str], str]) -> list[str]:
+    """The steps in their order, and how to undo all of them.
+
+    undo: how the runs with these IDs are undone.
+    """
+    lines: list[str] = []
+    for name, step in steps.items():
+        lines.append(f"{name} ({_number(step['jobs'], 'job')}): {_counted(step['counts'])}")
+        failed = step["failed_clouds"]
+        lines += [f"  Failed: {summarize_names(failed, _MOST_NAMES)}"] if failed else []
+        lines += [f"  Report: {path}" for path in step["reports"]]
+    runs = [run for step in steps.values() for run in step["runs"]]
+    # What was written last is undone first, whatever the order of the answer.
+    lines += [f"To undo what was changed: {undo(', '.join(runs))}"] if runs else []
+    lines = lines or ["No earlier job of the workflow published its counts."]
+    return [escape_control_chars(line) for line in lines]
+
+
+def workflow_problems(steps: Steps, required: t.Iterable[str]) -> list[str]:
+    """Why the workflow has failed: each required step in which clouds failed, or that is missing."""
+    return [
+        f"{_number(len(steps[name]['failed_clouds']), 'cloud')} failed in step {name}."
+        if name in steps
+        else f"No job of step {name} published its counts. Check the jobs of the workflow."
+        for name in required
+        if name not in steps or steps[name]["failed_clouds"]
+    ]
+
+
+def _counted(counts: t.Mapping[str, t.Any]) -> str:
+    """The counts of an audit, which are by the state of clouds, or of an onboarding."""
+    if isinstance(counts.get("clouds"), dict):
+        return clouds_by_state(counts["clouds"]) or "no clouds"
+    told = (
+        f"{count} {kind.replace('_', ' ')}"
+        for kind, count in counts.items()
+        if count or kind == "selected"
+    )
+    return ", ".join(told)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
