@@ -110,7 +110,8 @@ options:
     description:
       - The size of the canary in percent of the hosts that need changes, rounded up to whole hosts.
         The canary is a batch of its own, which comes first. Its hosts are taken from the first
-        ring, then from the next, and so on.
+        ring, then from the next, and so on; within a ring by name, so that they are the same whatever
+        the order of the inventory.
     type: int
     default: 0
   only:

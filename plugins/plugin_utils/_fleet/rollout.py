@@ -15,14 +15,15 @@ import typing as t
 
 
 def by_ring(clouds: t.Mapping[str, str | None], rings: t.Sequence[str]) -> list[list[str]]:
-    """The clouds of each ring, in the order of the rings; a ring without clouds is left out.
+    """The clouds of each ring by name, in the order of the rings; a ring without clouds is left out.
+    The order of an inventory is not the same in each job of AWX.
 
     ``clouds`` maps each cloud to its ring. Clouds without a ring, or with one that is not in
     ``rings``, form the last group.
     """
     places = {ring: place for place, ring in enumerate(rings)}
     grouped: dict[int, list[str]] = {}
-    for name, ring in clouds.items():
+    for name, ring in sorted(clouds.items()):
         grouped.setdefault(places.get(str(ring), len(places)), []).append(name)
     return [grouped[place] for place in sorted(grouped)]
 

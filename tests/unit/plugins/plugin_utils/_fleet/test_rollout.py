@@ -49,8 +49,8 @@ RINGS = ["canary", "early"]
         pytest.param(
             {"b": "canary", "a": "canary"},
             RINGS,
-            [["b", "a"]],
-            id="in a ring the order is the inventory's",
+            [["a", "b"]],
+            id="in a ring the order is by name, since that of AWX's inventories is arbitrary",
         ),
         pytest.param(
             {"a": "early"},
@@ -129,7 +129,7 @@ def test_every_cloud_comes_once_and_none_before_its_ring(
     ]
     assert places == sorted(places)
     for batch in batches:
-        assert batch == [name for name in clouds if name in batch]
+        assert batch == sorted(batch)
 
 
 TWO_RINGS = [["a", "b", "c"], ["d", "e"]]
