@@ -55,10 +55,10 @@ class ActionModule(FleetAction):
                 "selects all clouds.",
             )
         hosts, unlocated = _select(selection, names, hostvars)
+        none = f"None of the {len(names)} clouds is selected by {selection}"
         if not hosts and not arguments["allow_empty_selection"]:
             raise InputError(
-                f"None of the {len(names)} clouds is selected by {selection}",
-                "Compare the spelling with the inventory (ansible-inventory --graph).",
+                none, "Compare the spelling with the inventory (ansible-inventory --graph)."
             )
         refuse_unconfirmed(len(hosts), arguments["confirm_above"], arguments["confirmed"])
         warnings = [
@@ -66,6 +66,11 @@ class ActionModule(FleetAction):
             "cloud_iam_account_id and cloud_iam_region for this host."
             for name in unlocated
         ]
+        if not hosts:
+            warnings.append(
+                f"{none}. Unless this is a slice of a job, and others have the selected clouds, compare "
+                "the spelling with the inventory."
+            )
         return {"run": new_token(), "hosts": hosts, "total": len(names), "warnings": warnings}
 
 

@@ -141,8 +141,9 @@ def run_job(
 
 
 def summary_of(job: Job) -> list[str]:
-    """The last lines before Ansible's own recap, up to the empty line above them."""
-    above, _recap, _hosts = job.seen.partition("\nPLAY RECAP")
+    """The lines that the last but one task displays as they stand."""
+    above, banner, _end = job.seen.partition("\nTASK [Summarize the run]")
+    assert banner, job.seen
     return above.rstrip("\n").rpartition("\n\n")[2].splitlines()
 
 

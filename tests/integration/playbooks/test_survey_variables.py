@@ -246,7 +246,7 @@ def test_a_default_role_is_taken_off_only_where_that_is_the_answer(play: Play) -
 
 @pytest.mark.parametrize("playbook", few_of(ALL, "onboard"))
 def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path) -> None:
-    """Which is no failure, and costs no call."""
+    """Which is no failure, and costs no call, but is said: it may be a misspelling."""
     run = play(
         playbook,
         fleet_clouds="elsewhere",
@@ -254,6 +254,7 @@ def test_a_slice_may_have_none_of_them(play: Play, playbook: str, tmp_path: Path
         audit_report_dir=str(tmp_path / "report"),
     )
     assert run.exit_status == 0, run.output
+    assert "None of the 12 clouds is selected by clouds elsewhere" in run.output
     assert run.operations == {}
     if playbook == "onboard":
         assert set(published(run, "anyscale_onboard")["counts"].values()) == {0}
