@@ -208,7 +208,7 @@ class _Hosts:
             "backup": True,
             "run_id": settings.run_id or self._run_ids[name],
             "run_name": _NAME,
-            "rolls_back": run_of(item["files"][0]),
+            "rolls_back": ",".join(dict.fromkeys(map(run_of, item["files"]))),
             "cloud_names": hosts,
         }
         return Restoration(item["resource"], item["kind"], item["step"], hosts, params)

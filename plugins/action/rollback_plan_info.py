@@ -56,13 +56,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 
 _RULES = {
     "argument_spec": {
-        "run_id": {"type": "str"},
+        "run_ids": {"type": "list", "elements": "str"},
         "paths": {"type": "list", "elements": "path"},
         "backup_dir": {"type": "path"},
         "only_named_documents": {"type": "bool", "default": False},
         "fleet": {"type": "list", "elements": "str", "default": []},
     },
-    "mutually_exclusive": [["run_id", "paths"]],
+    "mutually_exclusive": [["run_ids", "paths"]],
 }
 _MOST_RUNS = 20
 
@@ -124,7 +124,13 @@ def _plan(
 
 def _is_given(arguments: t.Mapping[str, t.Any]) -> bool:
     """Whether it is said what to roll back. An answer of a survey may be empty."""
-    return bool(arguments["run_id"]) or arguments["paths"] is not None
+    return bool(_run_ids(arguments)) or arguments["paths"] is not None
+
+
+def _run_ids(arguments: t.Mapping[str, t.Any]) -> list[str]:
+    """The IDs of the runs, each once. The answer of a survey may have spaces after its commas."""
+    stripped = (run_id.strip() for run_id in arguments["run_ids"] or ())
+    return list(dict.fromkeys(filter(None, stripped)))
 
 
 def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -188,26 +194,36 @@ def _uncovered(hosts: t.Mapping[str, Host], hostvars: t.Any) -> list[str]:
 
 def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
     """The documents that the selected backups are of."""
-    paths = _paths(arguments)
-    if not paths:
-        what = (
-            f"{backup_directory(arguments['backup_dir'])} of run {arguments['run_id']}"
-            if arguments["run_id"]
-            else ", ".join(arguments["paths"])
-        )
-        raise AnsibleError(
-            f"There is no backup in {what}. Check rollback_run, rollback_paths and "
-            "cloud_iam_backup_dir (options run_id, paths and backup_dir)."
-        )
-    return documents_of({path: read(path).backup for path in paths})
+    return documents_of({path: read(path).backup for path in _paths(arguments)})
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
-    """The selected backups, each once."""
+    """The selected backups, each once. Raises if there are none of a run."""
     if arguments["paths"] is None:
         directory = backup_directory(arguments["backup_dir"])
-        return files_in(directory, check_run_id(arguments["run_id"]))
-    given = [os.path.abspath(path) for path in arguments["paths"]]
+        of_runs = {
+            run_id: files_in(directory, check_run_id(run_id)) for run_id in _run_ids(arguments)
+        }
+        if without := [run_id for run_id, files in of_runs.items() if not files]:
+            noun = "run" if len(without) == 1 else "runs"
+            raise _no_backup(f"{directory} of {noun} {summarize_names(without)}")
+        return [path for files in of_runs.values() for path in files]
+    paths = _paths_below(arguments["paths"])
+    if not paths:
+        raise _no_backup(", ".join(arguments["paths"]))
+    return paths
+
+
+def _no_backup(where: str) -> AnsibleError:
+    return AnsibleError(
+        f"There is no backup in {where}. Check rollback_run, rollback_paths and "
+        "cloud_iam_backup_dir (options run_ids, paths and backup_dir)."
+    )
+
+
+def _paths_below(paths: t.Iterable[str]) -> list[str]:
+    """Files, and those in directories, each once."""
+    given = [os.path.abspath(path) for path in paths]
     return list(
         dict.fromkeys(
             file for path in given for file in (files_in(path) if os.path.isdir(path) else [path])

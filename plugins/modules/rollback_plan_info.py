@@ -9,7 +9,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollback_plan_info
-short_description: Find the backups of a run, and assign them to the hosts that can restore them
+short_description: Find the backups of runs, and assign them to the hosts that can restore them
 version_added: 0.2.0
 description:
   - Reads the backups that the modules of this collection left on the controller, and returns for
@@ -21,12 +21,16 @@ description:
     that account. If there is none, the task fails.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
-  run_id:
+  run_ids:
     description:
-      - The ID of the run to roll back, as in the names of its backups.
-      - O(run_id) and O(paths) are mutually exclusive. Without both, or with an empty O(run_id), nothing
+      - The IDs of the runs to roll back, as in the names of their backups, in any order. A document that
+        several of them wrote, such as the policy of a bucket that slices of a job share, gets the state
+        before the first of them.
+      - O(run_ids) and O(paths) are mutually exclusive. Without both, or with an empty O(run_ids), nothing
         is assigned, and RV(runs) are the last runs that left backups.
-    type: str
+    type: list
+    elements: str
+    version_added: 1.0.0
   paths:
     description:
       - The backups to restore. A directory stands for all backups in it.
@@ -34,7 +38,7 @@ options:
     elements: path
   backup_dir:
     description:
-      - The directory on the controller that contains the backups of O(run_id), as an absolute path
+      - The directory on the controller that contains the backups of O(run_ids), as an absolute path
         or one that begins with V(~). By default, the directory C(anyscale_backups) in
         E(ANSIBLE_HOME), which is V(~/.ansible) if not set.
     type: path
@@ -71,7 +75,7 @@ author:
 EXAMPLES = r"""
 - name: Find the documents that a run replaced
   rayfleet.anyscale.rollback_plan_info:
-    run_id: "4711"
+    run_ids: ["4711"]
   run_once: true
   register: plan
 
@@ -136,7 +140,7 @@ left_out:
   sample: []
 runs:
   description:
-    - The last 20 runs that left backups in O(backup_dir), newest first, if neither O(run_id) nor
+    - The last 20 runs that left backups in O(backup_dir), newest first, if neither O(run_ids) nor
       O(paths) is set.
     - C(time) is that of the first backup, in UTC. C(name) is what the run did, and empty if that is not
       recorded, as in backups of releases before 1.0.0. C(documents) are the numbers of documents by

@@ -119,7 +119,8 @@ class Origin:
     """The run that wrote a backup.
 
     written_at: the time, in UTC. run_name: what the run does, such as ``onboard``. cloud_names: the
-    names of the clouds in the inventory of the run. rolls_back: the ID of the run that it rolls back.
+    names of the clouds in the inventory of the run. rolls_back: the IDs of the runs that it rolls
+    back, separated by commas.
     """
 
     run_id: str
@@ -228,7 +229,7 @@ def write_backup(backup: Backup | None, params: t.Mapping[str, t.Any]) -> dict[s
     """Write a backup if the parameters ask for it. Returns the keys for the module's result.
 
     Besides the options of the modules, the parameters of a run for many clouds have ``cloud_names``,
-    and those of a rollback ``rolls_back``, the ID of the run that is rolled back. The file is written
+    and those of a rollback ``rolls_back``, the IDs of the runs that are rolled back. The file is written
     atomically, and only its owner can read it.
     """
     if backup is None or not params.get("backup"):

@@ -86,8 +86,8 @@ def past_runs(
     restored: dict[str, dict[str, set[str]]] = {}
     for run_id, found in backups.items():
         for one in found:
-            if one.origin.rolls_back:
-                by_run = restored.setdefault(one.origin.rolls_back, {})
+            for rolled_back in filter(None, one.origin.rolls_back.split(",")):
+                by_run = restored.setdefault(rolled_back, {})
                 by_run.setdefault(run_id, set()).add(one.backup.resource)
     runs = [
         _run_of(run_id, found, unreadable.get(run_id, 0), names, restored.get(run_id, {}))

@@ -726,6 +726,36 @@ def test_two_runs_are_rolled_back_one_after_the_other(
 
 
 @pytest.mark.long
+def test_several_runs_are_rolled_back_at_once(
+    running_sandbox: Sandbox, tmp_path: pathlib.Path
+) -> None:
+    """As the slices of a job are, which wrote to the policy of one bucket. One of them alone would take
+    away what another one wrote after it. They may be named in any order.
+    """
+    one, other = CLOUDS[1:]
+    assert one.bucket_name == other.bucket_name
+    running_sandbox.reset()
+    running_sandbox.seed(CLOUDS)
+    inventory = inventory_file(tmp_path, running_sandbox, CLOUDS)
+    before = [state(running_sandbox, cloud) for cloud in (one, other)]
+    for number, cloud in enumerate((one, other), 1):
+        options = ("--limit", cloud.name, "-e", f"cloud_iam_run_id={number}")
+        assert run_playbook(running_sandbox, "onboard", inventory, *options).exit_status == 0
+    alone = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=1", "--check")
+    assert one.name in alone.failed(), alone.output
+    unknown = run_playbook(running_sandbox, "rollback", inventory, "-e", "rollback_run=1,3,2,4")
+    assert f"There is no backup in {tmp_path}" in unknown.output
+    assert "of runs 3, 4." in unknown.output
+    options = ("-e", '{"rollback_run": "2, 1", "cloud_iam_run_id": "back"}')
+    run = run_playbook(running_sandbox, "rollback", inventory, *options)
+    assert run.exit_status == 0, run.output
+    for cloud, earlier in zip((one, other), before, strict=True):
+        assert same_state(state(running_sandbox, cloud), earlier), cloud.name
+    listed = run_playbook(running_sandbox, "rollback", inventory).output
+    assert listed.count("rolled back by back") == 2, listed
+
+
+@pytest.mark.long
 def test_files_and_folders_in_the_place_of_a_run(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
@@ -834,7 +864,7 @@ MISTAKES = {
     ),
     "a run and files": (
         ["-e", '{"rollback_run": "x", "rollback_paths": ["/etc/hostname"]}'],
-        "parameters are mutually exclusive: run_id|paths",
+        "parameters are mutually exclusive: run_ids|paths",
     ),
     "a file that is no backup": (["-e", '{"rollback_paths": ["/etc/hostname"]}'], "/etc/hostname"),
 }

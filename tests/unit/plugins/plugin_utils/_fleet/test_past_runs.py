@@ -71,6 +71,24 @@ CASES: dict[str, tuple[dict[str, list[StoredBackup]], dict[str, int], list[str]]
             "1 bucket policy; rolled back by back",
         ],
     ),
+    "two that were rolled back at once": (
+        {
+            "1": [stored("1", bucket("data", "cld_1"), 8, cloud_names=["alpha"])],
+            "2": [stored("2", bucket("data", "cld_1"), 9, cloud_names=["alpha"])],
+            "back": [
+                stored("back", bucket("data", "cld_1"), 10, rolls_back="1,2", cloud_names=["alpha"])
+            ],
+        },
+        {},
+        [
+            "2027-01-05 10:00 UTC  back; what it did is not recorded; 1 cloud: alpha; 1 bucket policy",
+            *(
+                f"2027-01-05 0{hour}:00 UTC  {run}; what it did is not recorded; 1 cloud: alpha; "
+                "1 bucket policy; rolled back by back"
+                for hour, run in ((9, 2), (8, 1))
+            ),
+        ],
+    ),
     "one of which a part was": (
         {"up": UP[:2], "back": BACK[:1]},
         {},
