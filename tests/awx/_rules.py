@@ -19,6 +19,7 @@ TYPES = {
     "credential_types": "credential_type",
     "credentials": "credential",
     "projects": "project",
+    "project_updates": "project_update",
     "inventories": "inventory",
     "inventory_sources": "inventory_source",
     "job_templates": "job_template",
@@ -41,7 +42,7 @@ DEFAULTS: dict[str, Json] = {
     "organizations": {"description": ""},
     "credential_types": {"managed": False},
     "credentials": {"inputs": {}, "organization": None},
-    "projects": {"scm_revision": "", "organization": None},
+    "projects": {"scm_revision": "", "organization": None, "status": "never updated"},
     "inventories": {"kind": "", "host_filter": None},
     "job_templates": {
         "ask_variables_on_launch": False,
@@ -91,11 +92,17 @@ def validate(store: Store, surveys: dict[int, Json], kind: str, item: Json) -> N
                 400,
                 {"inventory": ["Job Template must provide 'inventory' or allow prompting for it."]},
             )
-        if item.get("project") is None or item.get("playbook") not in PLAYBOOKS:
+        project = store["projects"].get(item.get("project") or 0)
+        if project is None or item.get("playbook") not in playbooks_of(project):
             raise Refused(400, {"playbook": ["Playbook not found for project."]})
     template = store["job_templates"].get(item.get("unified_job_template") or 0)
     if kind in ("workflow_job_template_nodes", "schedules") and template:
         _validate_prompts(surveys.get(template["id"], {}), template, item)
+
+
+def playbooks_of(project: Json) -> list[str]:
+    """The playbooks that AWX has found in a project: none before it was synchronized."""
+    return sorted(PLAYBOOKS) if project["status"] == "successful" else []
 
 
 def _validate_prompts(survey: Json, template: Json, item: Json) -> None:

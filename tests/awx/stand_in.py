@@ -25,6 +25,7 @@ from ansible_collections.rayfleet.anyscale.tests.awx._rules import (
     Refused,
     Store,
     deletable,
+    playbooks_of,
     shown,
     taken_along,
     validate,
@@ -63,6 +64,10 @@ class StandIn:
         self.store: Store = {kind: {} for kind in TYPES}
         self.associations: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[int, Json] = {}
+        # Whether the user of the token is a system administrator, and how synchronizations of projects
+        # end from now on.
+        self.is_administrator = True
+        self.synchronizes = True
         self.writes: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
         aws = self.add("credential_types", name="Amazon Web Services", kind="cloud", managed=True)
@@ -90,10 +95,11 @@ class StandIn:
         )
 
     def names(self) -> dict[str, set[str]]:
-        """The names of all objects, by kind."""
+        """The names of all objects, by kind. Jobs are none."""
         return {
             kind: {item.get("identifier", item.get("name")) for item in items.values()}
             for kind, items in self.store.items()
+            if kind != "project_updates"
         }
 
     def linked(self, kind: str, name: str, association: str) -> list[int]:
@@ -125,6 +131,10 @@ class StandIn:
                 else (201, self._create(kind, body))
             )
         item = self._item(kind, int(rest[0]))
+        if kind == "projects" and rest[1:] == ["update"]:
+            return 202, self._synchronize(item)
+        if kind == "projects" and rest[1:] == ["playbooks"]:
+            return 200, playbooks_of(item)
         if len(rest) == 1:
             return self._one(str(request.method), kind, item, body)
         if rest[1] == "survey_spec":
@@ -141,6 +151,9 @@ class StandIn:
         return self.store[kind][number]
 
     def _list(self, kind: str, request: Request) -> tuple[int, Json]:
+        if kind == "me":
+            user = {"id": 1, "username": "admin", "is_superuser": self.is_administrator}
+            return 200, {"count": 1, "next": None, "previous": None, "results": [user]}
         if kind not in (*TYPES, "unified_job_templates"):
             raise Refused(404, {"detail": "Not found."})
         kinds = ALL_TEMPLATES if kind == "unified_job_templates" else (kind,)
@@ -157,12 +170,31 @@ class StandIn:
 
     def _create(self, kind: str, body: Json) -> Json:
         validate(self.store, self.surveys, kind, {**DEFAULTS.get(kind, {}), **body})
-        return self._shown(kind, self.add(kind, **body))
+        item = self.add(kind, **body)
+        if kind == "projects":
+            self._synchronize(item)
+        return self._shown(kind, item)
+
+    def _synchronize(self, project: Json) -> Json:
+        """Ends at once. AWX begins with it where a project is created, or where its repository is
+        changed, but does not try again by itself."""
+        project["status"] = "successful" if self.synchronizes else "failed"
+        update = self.add(
+            "project_updates",
+            status=project["status"],
+            failed=not self.synchronizes,
+            finished="2027-01-05T00:00:00Z",
+            scm_revision=project["scm_revision"],
+        )
+        return self._shown("project_updates", update)
 
     def _one(self, method: str, kind: str, item: Json, body: Json) -> tuple[int, Json]:
         if method == "PATCH":
             validate(self.store, self.surveys, kind, {**item, **body})
+            moved = kind == "projects" and {**item, **body}["scm_url"] != item.get("scm_url")
             item.update(body)
+            if moved:
+                self._synchronize(item)
         elif method == "DELETE":
             deletable(self.store, kind, item)
             self._remove(kind, item)
@@ -203,7 +235,7 @@ class StandIn:
         secrets.
         """
         url = f"{_ROOT}{kind}/{item['id']}/"
-        related = {"survey_spec": f"{url}survey_spec/"}
+        related = {"survey_spec": f"{url}survey_spec/", "update": f"{url}update/"}
         if item.get("unified_job_template"):
             owner = next(
                 each for each in ALL_TEMPLATES if item["unified_job_template"] in self.store[each]

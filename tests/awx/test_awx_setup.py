@@ -8,6 +8,7 @@ and nothing else.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import typing as t
@@ -39,7 +40,16 @@ MADE = {
     "inventory_sources": {"Anyscale clouds"},
     "job_templates": {
         f"Anyscale {name}"
-        for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")
+        for name in (
+            "audit",
+            "audit before rollout",
+            "audit after rollout",
+            "onboard",
+            "offboard",
+            "rollback",
+            "verify",
+            "report",
+        )
     },
     "workflow_job_templates": {"Anyscale rollout"},
     "workflow_job_template_nodes": {
@@ -64,7 +74,10 @@ MANAGED: dict[str, t.Any] = {
     "awx_setup_make_organization": True,
     "awx_setup_execution_environment_image": "registry.example.com/anyscale-ee:1",
     "awx_setup_slices": 4,
+    "awx_setup_notify_of_failure": ["On call"],
 }
+
+RELEASED = datetime.date(2026, 11, 1)
 
 Names = dict[str, set[str]]
 
@@ -83,13 +96,17 @@ class Cycle(t.NamedTuple):
     node_answers: dict[str, dict[str, t.Any]]
     objects: dict[str, dict[str, t.Any]]
     credentials: dict[str, list[int]]
+    notified: set[str]
 
 
 @pytest.fixture(scope="module")
 def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
     """In an AWX with another team's organization and its objects."""
     others = awx.add("organizations", name="Others", description="")
-    project = awx.add("projects", name="Others fleet", organization=others["id"])
+    project = awx.add(
+        "projects", name="Others fleet", organization=others["id"], status="successful"
+    )
+    awx.add("notification_templates", name="On call", organization=others["id"])
     inventory = awx.add("inventories", name="Anyscale clouds", organization=others["id"])
     awx.add(
         "job_templates",
@@ -113,6 +130,12 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
     templates = {name: dict(awx.named("job_templates", name)) for name in MADE["job_templates"]}
     credentials = {
         name: list(awx.linked("job_templates", name, "credentials")) for name in templates
+    }
+    notified = {
+        name
+        for kind in ("job_templates", "workflow_job_templates")
+        for name in MADE[kind]
+        if awx.linked(kind, name, "notification_templates_error")
     }
     surveys = {
         name: awx.surveys.get(template["id"], {}).get("spec", [])
@@ -144,6 +167,7 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         answers,
         objects,
         credentials,
+        notified,
     )
 
 
@@ -214,6 +238,33 @@ def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
     assert cycle.node_answers["rest"] == {"fleet_mode": "apply", "onboard_only": "all"}
 
 
+def test_a_failed_rollout_is_one_notification(cycle: Cycle) -> None:
+    """Of the workflow, and not of each of its steps as well."""
+    assert cycle.notified == {"Anyscale rollout"} | {
+        f"Anyscale {name}" for name in ("audit", "offboard", "rollback", "verify")
+    }
+
+
+def test_the_last_audit_of_a_rollout_compares_with_its_first_one(cycle: Cycle) -> None:
+    """And the first one with none: the rollout before it was of other clouds."""
+    before, after = (
+        json.loads(cycle.templates[f"Anyscale audit {when} rollout"]["extra_vars"])
+        for when in ("before", "after")
+    )
+    assert after["audit_previous_report"] == before["audit_report_dir"] + "/report.json"
+    assert "audit_previous_report" not in before
+    assert (before["audit_label"], before["audit_fail_on"]) == ("before", "never")
+    assert (after["audit_label"], after["audit_fail_on"]) == ("after", "drift")
+
+
+def test_a_slice_may_have_none_of_the_selected_clouds(cycle: Cycle) -> None:
+    """However many slices were asked for at the launch, and no job that is not sliced."""
+    variables = json.loads(cycle.templates["Anyscale onboard"]["extra_vars"])
+    assert variables["fleet_allow_empty_selection"] == (
+        "{{ awx_workflow_job_name | default('') == awx_job_template_name }}"
+    )
+
+
 def test_only_the_onboarding_is_sliced(cycle: Cycle) -> None:
     slices = {name: template["job_slice_count"] for name, template in cycle.templates.items()}
     assert slices == {**dict.fromkeys(MADE["job_templates"], 1), "Anyscale onboard": 4}
@@ -228,10 +279,12 @@ def test_the_inventory_is_read_anew_before_jobs(cycle: Cycle) -> None:
 
 
 def test_the_schedule_is_a_literal_rule(cycle: Cycle) -> None:
-    assert re.fullmatch(
-        r"DTSTART;TZID=UTC:\d{8}T\d{6} RRULE:FREQ=DAILY;INTERVAL=1",
+    rule = re.fullmatch(
+        r"DTSTART;TZID=UTC:(\d{8})T\d{6} RRULE:FREQ=DAILY;INTERVAL=1",
         cycle.objects["schedule"]["rrule"],
     )
+    assert rule, cycle.objects["schedule"]["rrule"]
+    assert datetime.datetime.strptime(rule[1], "%Y%m%d").date() < RELEASED, "it begins at once"
     assert cycle.objects["schedule"]["extra_data"] == {
         "audit_label": "nightly",
         "audit_fail_on": "drift",
@@ -297,12 +350,65 @@ def test_what_was_there_before_stays(awx: StandIn, run_awx: RunAwx, cycle: Cycle
     assert awx.names()["job_templates"] == cycle.before["job_templates"]
 
 
+def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
+    awx: StandIn, run_awx: RunAwx
+) -> None:
+    awx.is_administrator = False
+    try:
+        run = run_awx(
+            awx_setup_organization="Nobody",
+            awx_setup_project_url="",
+            awx_setup_anyscale_token="",
+            awx_setup_backup_key="",
+            awx_setup_project_credential="Git",
+            awx_setup_aws_credential="AWS writer",
+            awx_setup_execution_environment="Own",
+            awx_setup_notify_of_failure=["Pager"],
+            awx_setup_notify_of_approval=["Chat", "Pager"],
+        )
+    finally:
+        awx.is_administrator = True
+    assert run.exit_status == 2
+    assert run.writes == []
+    assert "Nothing was changed" in run.output, run.output
+    [message, *_others] = re.findall(r"Nothing was changed.*?variables:", run.output, re.DOTALL)
+    missing = [
+        "awx_setup_project_url is not set",
+        "awx_setup_anyscale_token is not set",
+        "awx_setup_backup_key is not set",
+        "the user of the token is no system administrator",
+        "there is no organization Nobody",
+        "there is no credential AWS writer",
+        "there is no source control credential Git",
+        "there is no execution environment Own",
+        "there is no notification template Pager",
+        "there is no notification template Chat",
+    ]
+    assert "; ".join(missing) in " ".join(message.split())
+
+
+def test_a_failed_synchronization_is_repaired_by_running_again(
+    awx: StandIn, run_awx: RunAwx
+) -> None:
+    """AWX itself begins one only for a new project."""
+    organization = {"awx_setup_organization": "Repaired", "awx_setup_prefix": "Repaired"}
+    given = {**MANAGED, **organization, "awx_setup_notify_of_failure": []}
+    awx.synchronizes = False
+    try:
+        failed = run_awx(**given)
+    finally:
+        awx.synchronizes = True
+    assert failed.exit_status == 2
+    assert "The project Repaired fleet could not be synchronized" in failed.output
+    assert awx.names()["job_templates"] & {"Repaired audit"} == set()
+    again = run_awx(**given)
+    assert again.exit_status == 0, again.output
+    assert "Repaired audit" in awx.names()["job_templates"]
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
-        pytest.param({"awx_setup_anyscale_token": ""}, "awx_setup_anyscale_token", id="no token"),
-        pytest.param({"awx_setup_backup_key": ""}, "awx_setup_backup_key", id="no key"),
-        pytest.param({"awx_setup_project_url": ""}, "awx_setup_project_url", id="no repository"),
         pytest.param(
             {"awx_setup_slices": "many"}, "awx_setup_slices", id="slices that are no number"
         ),
