@@ -52,7 +52,7 @@ def test_without_variables_all_have_their_defaults() -> None:
         pytest.param("audit", "fleet_clouds", "", None, id="so is an empty answer of a survey"),
         pytest.param("audit", "audit_label", "", None, id="of a text as well"),
         pytest.param("audit", "audit_label", "a_-9", "a_-9", id="a label"),
-        pytest.param("rollback", "rollback_run", 4711, "4711", id="an ID in digits"),
+        pytest.param("rollback", "rollback_run", 4711, ["4711"], id="an ID in digits"),
         pytest.param("offboard", "offboard_confirm", "12", 12, id="a number of clouds"),
         pytest.param("offboard", "offboard_confirm", "", None, id="a number that nobody gave"),
         pytest.param("audit", "audit_formats", "json,sarif", ["json", "sarif"], id="names"),
@@ -204,12 +204,13 @@ def answers_by_default() -> t.Iterator[t.Any]:
         # Those that the operator of the role chooses are numbers.
         known = {name: 5 if str(one).startswith("{{") else one for name, one in answers.items()}
         if known:
-            yield pytest.param(template["name"], known, id=template["name"])
+            playbook = template.get("playbook", template["name"])
+            yield pytest.param(playbook, known, id=template["name"])
 
 
-@pytest.mark.parametrize(("template", "answers"), list(answers_by_default()))
+@pytest.mark.parametrize(("playbook", "answers"), list(answers_by_default()))
 def test_the_answers_that_a_survey_begins_with_are_valid(
-    template: str, answers: dict[str, t.Any]
+    playbook: str, answers: dict[str, t.Any]
 ) -> None:
     """Also those that are empty: AWX passes them on."""
-    parse({"verify": "verify_cluster", "report": "awx_report"}.get(template, template), answers)
+    parse({"verify": "verify_cluster", "report": "awx_report"}.get(playbook, playbook), answers)
