@@ -94,34 +94,8 @@ def run_job(
     job_id: AWX's, which each slice of a job has for itself.
     bin_folder: the virtual environment's that has ansible-runner and Ansible.
     """
-    private = folder / "private"
-    of_job = {"JOB_ID": str(job_id), "AWX_PRIVATE_DATA_DIR": str(private)}
-    _fill(
-        private,
-        inventory,
-        options,
-        {
-            **variables,
-            "awx_job_id": job_id,
-            "awx_job_template_name": f"Anyscale {Path(playbook).stem}",
-        },
-        {**OF_AWX, **of_job, **environment},
-    )
-    home = folder / "home"
-    home.mkdir()
-    surroundings = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"}
-    command = [
-        str(bin_folder / "python"),
-        "-m",
-        "ansible_runner",
-        "run",
-        str(private),
-        "-p",
-        playbook,
-        "-i",
-        IDENT,
-        "--quiet",
-    ]
+    given = (variables, environment, job_id)
+    command, surroundings = prepare_job(folder, inventory, playbook, options, *given, bin_folder)
     done = subprocess.run(
         command,
         cwd=folder,
@@ -131,13 +105,51 @@ def run_job(
         text=True,
         check=False,
     )
-    artifacts = private / "artifacts" / IDENT
-    assert artifacts.is_dir(), done.stdout + done.stderr
+    return read_job(folder, done.returncode, done.stdout + done.stderr)
+
+
+def prepare_job(
+    folder: Path,
+    inventory: Json,
+    playbook: str,
+    options: t.Sequence[str],
+    variables: t.Mapping[str, t.Any],
+    environment: t.Mapping[str, str],
+    job_id: int = 1,
+    bin_folder: Path = Path(sys.executable).parent,
+) -> tuple[list[str], dict[str, str]]:
+    """Make the folders of a job. Returns the command that runs it, and its environment."""
+    private = folder / "private"
+    of_job = {"JOB_ID": str(job_id), "AWX_PRIVATE_DATA_DIR": str(private)}
+    of_awx = {
+        "awx_job_id": job_id,
+        "awx_job_template_name": f"Anyscale {Path(playbook).stem}",
+    }
+    variables, environment = {**variables, **of_awx}, {**OF_AWX, **of_job, **environment}
+    _fill(private, inventory, options, variables, environment)
+    home = folder / "home"
+    home.mkdir()
+    surroundings = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    runner = [str(bin_folder / "python"), "-m", "ansible_runner", "run", str(private)]
+    return [*runner, "-p", playbook, "-i", IDENT, "--quiet"], surroundings
+
+
+def read_job(folder: Path, exit_status: int, output: str) -> Job:
+    """A job that has run in its folder."""
+    artifacts = folder / "private/artifacts" / IDENT
+    assert artifacts.is_dir(), output
     events = [
         json.loads(path.read_text(encoding="utf-8"))
         for path in (artifacts / "job_events").glob("[0-9]*.json")
     ]
-    return Job(done.returncode, sorted(events, key=lambda event: event["counter"]), artifacts)
+    return Job(exit_status, sorted(events, key=lambda event: event["counter"]), artifacts)
+
+
+def size_of(job: Job) -> int:
+    """The bytes of all that AWX stores: the data of its events, and what they print."""
+    return sum(
+        len(json.dumps(event.get("event_data", {}))) + len(event["stdout"]) for event in job.events
+    )
 
 
 def summary_of(job: Job) -> list[str]:

@@ -8,14 +8,17 @@ names the play's hosts as they are written in the playbook.
 
 from __future__ import annotations
 
-import json
 import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, inventory
-from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job
+from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import (
+    Job,
+    run_job,
+    size_of,
+)
 
 Json = dict[str, t.Any]
 
@@ -60,11 +63,6 @@ def onboarded(
     assert job.exit_status == 0, job.output[-2000:]
     assert job.published["anyscale_onboard_1"]["counts"]["changed"] == number
     return job
-
-
-def size_of(job: Job) -> int:
-    """The bytes of all that AWX stores: the data of its events, and what they print."""
-    return sum(len(json.dumps(event["event_data"])) + len(event["stdout"]) for event in job.events)
 
 
 @pytest.mark.parametrize(
