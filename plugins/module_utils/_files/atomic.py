@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
 
+_OPEN_FILES = "/proc/self/fd"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -34,7 +35,7 @@ def atomic_write(
     """
     before = _replaceable(path)
     temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(8)}.tmp")
-    handle = os.open(temporary, _CREATE, 0o666 if for_users else 0o600)
+    handle, has_name = _open(temporary, 0o666 if for_users else 0o600)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             if for_users and before is not None:
@@ -43,6 +44,9 @@ def atomic_write(
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+            if not has_name:
+                file.flush()
+                _give_name(handle, temporary)
         os.replace(temporary, path)
     except BaseException:
         # It is missing if the interruption comes after the rename.
@@ -51,6 +55,27 @@ def atomic_write(
         raise
     if durable:
         sync_directory(os.path.dirname(path) or os.curdir)
+
+
+def _open(temporary: str, mode: int) -> tuple[int, bool]:
+    """A new file in the directory, and whether it has the temporary name. Where the file system permits
+    it has none until it is complete: what is killed then leaves nothing behind.
+    """
+    directory, unnamed = os.path.dirname(temporary) or os.curdir, getattr(os, "O_TMPFILE", 0)
+    if os.path.isdir(_OPEN_FILES):
+        with contextlib.suppress(OSError):
+            return os.open(directory, os.O_WRONLY | os.O_CLOEXEC | unnamed, mode), False
+    return os.open(temporary, _CREATE, mode), True
+
+
+def _give_name(handle: int, path: str) -> None:
+    """Link an open file without a name to a path."""
+    links = os.open(_OPEN_FILES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # With a directory, os.link follows the link to the file, instead of linking to the link.
+        os.link(str(handle), path, src_dir_fd=links)
+    finally:
+        os.close(links)
 
 
 def _replaceable(path: str) -> os.stat_result | None:

@@ -189,3 +189,32 @@ def test_a_part_that_cannot_be_made_leaves_nothing(path: pathlib.Path) -> None:
     with pytest.raises(KeyError):
         atomic_write(str(path), parts())
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, "before"], ids=["a new file", "a file that is there"])
+def test_what_is_killed_while_it_writes_leaves_nothing(
+    path: pathlib.Path, content: str | None
+) -> None:
+    """No signal can be handled then: what is half written has no name."""
+    if content:
+        path.write_text(content)
+    seen: list[list[str]] = []
+
+    def parts() -> t.Iterator[str]:
+        yield "one"
+        seen.append(os.listdir(path.parent))
+        yield "two"
+
+    atomic_write(str(path), parts())
+    assert seen == [["file"] if content else []]
+    assert path.read_text() == "onetwo"
+    assert os.listdir(path.parent) == ["file"]
+
+
+def test_a_file_system_without_unnamed_files_will_do(
+    path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_WRONLY)
+    atomic_write(str(path), "new")
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["file"]

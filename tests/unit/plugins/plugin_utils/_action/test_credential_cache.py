@@ -528,13 +528,18 @@ def test_a_folder_in_the_place_of_the_file_does_not_count(folder: pathlib.Path) 
     assert not list(folder.glob(".*.tmp"))
 
 
+def _unnamed(flags: int) -> bool:
+    """Whether a new file without a name is opened."""
+    return flags & os.O_TMPFILE == os.O_TMPFILE
+
+
 def _read_only(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path:
     """Root may write to any folder, so the file system refuses here."""
     folder.mkdir(mode=0o700)
     original = os.open
 
     def refusing(path: t.Any, flags: int, *arguments: t.Any, **options: t.Any) -> int:
-        if flags & os.O_CREAT and str(path).startswith(str(folder)):
+        if (flags & os.O_CREAT or _unnamed(flags)) and str(path).startswith(str(folder)):
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
         return original(path, flags, *arguments, **options)
 
@@ -548,7 +553,7 @@ def _full(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> pathlib.Path
     original = os.open
 
     def full(path: t.Any, flags: int, *arguments: t.Any, **options: t.Any) -> int:
-        if str(path).endswith(".tmp"):
+        if str(path).endswith(".tmp") or _unnamed(flags):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return original(path, flags, *arguments, **options)
 
