@@ -1,0 +1,96 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the playbook awx exports for infra.aap_configuration are the objects that it would create
+itself. That collection is on no package index: that it makes the same objects of them was tried in
+development.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
+    ANYSCALE_TOKEN,
+    BACKUP_KEY,
+    RunAwx,
+)
+from ansible_collections.rayfleet.anyscale.tests.awx.test_awx_setup import LINKS, MADE, MANAGED
+
+Json = dict[str, t.Any]
+
+# The kind of each of that collection's variables.
+KINDS = {
+    "aap_organizations": "organizations",
+    "controller_execution_environments": "execution_environments",
+    "controller_credential_types": "credential_types",
+    "controller_credentials": "credentials",
+    "controller_projects": "projects",
+    "controller_inventories": "inventories",
+    "controller_inventory_sources": "inventory_sources",
+    "controller_templates": "job_templates",
+    "controller_workflows": "workflow_job_templates",
+    "controller_schedules": "schedules",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Marks a text that Ansible does not take for a template."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: f"unsafe: {loader.construct_scalar(node)}")
+
+
+@pytest.fixture(scope="module", name="exported")
+def _exported(run_awx: RunAwx, tmp_path_factory: pytest.TempPathFactory) -> Json:
+    path = tmp_path_factory.mktemp("export") / "aap_configuration.yml"
+    run = run_awx(**MANAGED, awx_setup_state="export", awx_setup_export_file=str(path))
+    assert run.exit_status == 0, run.output
+    assert run.writes == []
+    return t.cast(Json, yaml.load(Path(path).read_text(), _Loader))
+
+
+def test_it_has_all_objects_and_no_others(exported: Json) -> None:
+    assert {KINDS[name]: {item["name"] for item in items} for name, items in exported.items()} == {
+        kind: names for kind, names in MADE.items() if kind in KINDS.values()
+    }
+
+
+def test_the_nodes_of_the_workflow_and_their_links(exported: Json) -> None:
+    [workflow] = exported["controller_workflows"]
+    nodes = {node["identifier"]: node for node in workflow["simplified_workflow_nodes"]}
+    assert set(nodes) == MADE["workflow_job_template_nodes"]
+    assert {
+        (name, kind): target
+        for name, node in nodes.items()
+        for kind in ("success_nodes", "always_nodes")
+        for target in node[kind]
+    } == LINKS
+    assert nodes["canary"]["extra_data"] == {"fleet_mode": "apply", "onboard_only": "canary"}
+    templates = {item["name"] for item in exported["controller_templates"]}
+    run = {node["unified_job_template"] for node in nodes.values() if "approval_node" not in node}
+    assert run <= templates
+
+
+def test_what_jobs_know_is_left_to_the_jobs(exported: Json) -> None:
+    """Templates of AWX are none of that collection's run."""
+    templates = {item["name"]: item for item in exported["controller_templates"]}
+    assert templates["Anyscale audit"]["extra_vars"]["audit_report_dir"] == (
+        "unsafe: /var/lib/anyscale/reports/{{ audit_label }}"
+    )
+    [anyscale, backups] = exported["controller_credential_types"]
+    assert anyscale["injectors"]["env"]["ANYSCALE_CLI_TOKEN"] == "unsafe: {{ token }}"
+    assert backups["injectors"]["env"] == {"RAYFLEET_BACKUP_KEY": "unsafe: {{ key }}"}
+
+
+def test_the_secrets_are_left_to_the_vault(exported: Json) -> None:
+    inputs = {item["name"]: item["inputs"] for item in exported["controller_credentials"]}
+    assert inputs["Anyscale"]["token"] == "{{ awx_setup_anyscale_token }}"
+    assert inputs["Anyscale backups"] == {"key": "{{ awx_setup_backup_key }}"}
+    assert ANYSCALE_TOKEN not in str(exported)
+    assert BACKUP_KEY not in str(exported)
