@@ -63,7 +63,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.ocsf import to_ocsf
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.sarif import to_sarif
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 Json = dict[str, t.Any]
 
@@ -149,14 +152,15 @@ class ActionModule(FleetAction):
         missing = missing_clouds(report, previous) if previous else []
         if missing:
             warnings.append(
-                f"{len(missing)} clouds of the previous report are missing in this report: "
+                f"{counted(len(missing), 'cloud')} of the previous report "
+                f"{'is' if len(missing) == 1 else 'are'} missing in this report: "
                 f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
             )
         unknown = report["totals"]["clouds"]["unknown"]
         if unknown and arguments["fail_on"] == "drift":
             warnings.append(
-                f"{unknown} clouds do not fail the audit, but have checks with the status unknown. "
-                "Their reasons are in the report."
+                "Clouds that do not fail the audit, but have checks with the status unknown: "
+                f"{unknown}. The reasons are in the report."
             )
         return {
             "paths": paths,
@@ -291,8 +295,8 @@ def _unplaced_warning(report: Json) -> list[str]:
     unplaced = clouds_without_place(report)
     return (
         [
-            f"{len(unplaced)} clouds are not in the findings for Security Hub, because their account "
-            f"or region is not known: {summarize_names(unplaced)}. Set cloud_iam_account_id and "
+            "Not in the findings for Security Hub, because the account or region is not known: "
+            f"{summarize_names(unplaced)}. Set cloud_iam_account_id and "
             "cloud_iam_region."
         ]
         if unplaced
@@ -303,6 +307,6 @@ def _unplaced_warning(report: Json) -> list[str]:
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
     what = "could not be audited" if fail_on == "error" else "drifted or could not be audited"
     return (
-        f"{len(failed)} of {total} clouds {what}: {summarize_names(failed)}. The report contains "
+        f"{len(failed)} of {counted(total, 'cloud')} {what}: {summarize_names(failed)}. The report contains "
         "the reasons."
     )

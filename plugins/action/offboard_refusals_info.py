@@ -155,9 +155,9 @@ def _running(roles: t.Sequence[str], found: InUse) -> str:
         return ""
     names = summarize_names(roles) or "the role"
     return (
-        f"{found.running} still run with {'one of ' if len(roles) > 1 else ''}{names}, and would lose "
-        "their access. Terminate them, or start them again with another role. To offboard the cloud "
-        f"all the same, set {_RUNNING}={_WARN} for it."
+        f"Still running with {'one of ' if len(roles) > 1 else ''}{names}, and so losing access: "
+        f"{found.running}. Terminate what runs, or start it again with another role. To offboard the "
+        f"cloud all the same, set {_RUNNING}={_WARN} for it."
     )
 
 

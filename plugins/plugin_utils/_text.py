@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shorten lists of names in messages, because a fleet may have thousands.
+"""Names and numbers in messages: lists of names are shortened, because a fleet may have thousands.
 
 This plugin util is private to the collection. Pure.
 """
@@ -12,6 +12,13 @@ from __future__ import annotations
 import typing as t
 
 _NAMED = 10
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as ``1 cloud`` or ``2 clouds``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}es" if noun.endswith("ch") else f"{number} {noun}s"
 
 
 def summarize_names(names: t.Sequence[str], most: int = _NAMED) -> str:

@@ -24,7 +24,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     TRUST_POLICY,
     StoredBackup,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 _NOUNS = {
     TRUST_POLICY: ("trust policy", "trust policies"),
@@ -147,7 +150,7 @@ def _line(run: PastRun) -> str:
         ", ".join(kinds) or _NOTHING,
     ]
     if run.unreadable and kinds:
-        parts.append(f"{run.unreadable} files cannot be read")
+        parts.append(f"{counted(run.unreadable, 'file')} cannot be read")
     return "; ".join(parts + _rolled_back(run))
 
 

@@ -46,7 +46,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     CloudSettings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 # Of each role, IAM is asked twice.
 _MOST_ROLES = 50
@@ -152,7 +155,7 @@ def _used(judged: t.Iterable[Judged]) -> list[Judged]:
 def _launches_text(launches: t.Iterable[Judged]) -> str:
     used = _used(launches)
     return (
-        f"{len(used)} launches ("
+        f"{counted(len(used), 'launch')} ("
         + summarize_names(
             [f"{one.facts['kind']} {display_name(one.facts['name'])}" for one in used]
         )
@@ -164,7 +167,7 @@ def _instances_text(instances: t.Iterable[Judged]) -> str:
     used = _used(instances)
     regions = collections.Counter(one.facts["region"] for one in used)
     places = ", ".join(f"{count} in {region}" for region, count in sorted(regions.items()))
-    return f"{len(used)} instances ({places})"
+    return f"{counted(len(used), 'instance')} ({places})"
 
 
 def _not_asked(_params: t.Mapping[str, t.Any]) -> AnyscaleClient | None:

@@ -16,7 +16,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import e
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.console import (
     clouds_by_state,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 _MOST_NAMES = 20
 
@@ -30,7 +33,7 @@ def workflow_lines(steps: Steps, undo: t.Callable[[str], str]) -> list[str]:
     """
     lines: list[str] = []
     for name, step in steps.items():
-        lines.append(f"{name} ({_number(step['jobs'], 'job')}): {_counted(step['counts'])}")
+        lines.append(f"{name} ({counted(step['jobs'], 'job')}): {_counted(step['counts'])}")
         failed = step["failed_clouds"]
         lines += [f"  Failed: {summarize_names(failed, _MOST_NAMES)}"] if failed else []
         lines += [f"  Report: {path}" for path in step["reports"]]
@@ -44,7 +47,7 @@ def workflow_lines(steps: Steps, undo: t.Callable[[str], str]) -> list[str]:
 def workflow_problems(steps: Steps, required: t.Iterable[str]) -> list[str]:
     """Why the workflow has failed: each required step in which clouds failed, or that is missing."""
     return [
-        f"{_number(len(steps[name]['failed_clouds']), 'cloud')} failed in step {name}."
+        f"{counted(len(steps[name]['failed_clouds']), 'cloud')} failed in step {name}."
         if name in steps
         else f"No job of step {name} published its counts. Check the jobs of the workflow."
         for name in required
@@ -62,7 +65,3 @@ def _counted(counts: t.Mapping[str, t.Any]) -> str:
         if count or kind == "selected"
     )
     return ", ".join(told)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

@@ -214,7 +214,7 @@ def test_findings_are_written_for_other_tools(audit: Audit, tmp_path: Path) -> N
         "222222222222.us-west-2.0001.json",
         "notes.txt",
     }
-    assert "2 clouds are not in the findings for Security Hub" in audited.output
+    assert "Not in the findings for Security Hub" in " ".join(audited.output.split())
     [run] = json.loads(Path(paths["sarif"]).read_text())["runs"]
     uid = identity("search-dev", None, None)
     assert run["results"][0]["fingerprints"] == {

@@ -173,7 +173,7 @@ def test_a_role_that_something_still_runs_with(
     arguments = [] if mode == "refuse" else ["-e", "offboard_running=warn"]
     run = offboard(seeded, inventory, *arguments)
     words = " ".join(run.output.split())
-    assert f"1 launches (service search) still run with {OWN.role_name}" in words
+    assert f"Still running with {OWN.role_name}, and so losing access: 1 launch (" in words
     assert f"{OTHER.name}: whether anything else still runs with the role is unknown" in words
     assert "Grant ec2:DescribeInstances to the caller" in words
     changed = {call["resource"] for call in run.writes}

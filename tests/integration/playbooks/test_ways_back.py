@@ -324,5 +324,5 @@ def test_something_still_runs_with_a_role_of_a_rule(
     assert (run.exit_status, run.failed()) == (2, {BY_RULES.name}), run.output
     assert run.lines[0] == "0 changed, 0 in sync, 1 failed", "also if all clouds failed"
     words = " ".join(run.output.split())
-    assert f"1 instances (1 in {REGION}) still run with {gpu}, and would lose" in words
+    assert f"{gpu}, and so losing access: 1 instance (1 in {REGION})." in words
     assert run.writes == []

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
+    counted,
+    summarize_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import sum
 def test_some_of_many(count: int, expected: str) -> None:
     """The first ten are enough to know what it is about."""
     assert summarize_names([f"c{number}" for number in range(count)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "expected"),
+    [
+        (0, "cloud", "0 clouds"),
+        (1, "cloud", "1 cloud"),
+        (2, "cloud", "2 clouds"),
+        (1, "launch", "1 launch"),
+        (2, "launch", "2 launches"),
+    ],
+)
+def test_a_number_has_its_plural(number: int, noun: str, expected: str) -> None:
+    assert counted(number, noun) == expected

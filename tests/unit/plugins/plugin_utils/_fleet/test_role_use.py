@@ -43,16 +43,16 @@ NOTHING: Fact[t.Any] = Fact(obstacle=not_applicable("The cloud does not run on A
 # By case: the facts that differ, what runs with the role, and words of why there may be more.
 TABLE: dict[str, tuple[Json, str, str]] = {
     "nothing": (launched(), "", ""),
-    "a launch with the role": (launched("cpt_1"), "1 launches (cluster cluster-0)", ""),
+    "a launch with the role": (launched("cpt_1"), "1 launch (cluster cluster-0)", ""),
     "an older version with the role": (
         launched("cpt_old_right"),
-        "1 launches (cluster cluster-0)",
+        "1 launch (cluster cluster-0)",
         "",
     ),
     "another role": (launched("cpt_own"), "", ""),
     "one node group with the role, and one with another": (
         launched("cpt_worker"),
-        "1 launches (cluster cluster-0)",
+        "1 launch (cluster cluster-0)",
         "",
     ),
     "a launch of which it cannot be told": (launched("cpt_gone"), "", "does not exist any more"),
@@ -68,13 +68,13 @@ TABLE: dict[str, tuple[Json, str, str]] = {
     ),
     "a node group with a further role of the cloud": (
         {**launched("cpt_own"), **OWN_ROLE},
-        "1 launches (cluster cluster-0)",
+        "1 launch (cluster cluster-0)",
         "",
     ),
     "launches that are refused": (running(launches=REFUSED), "", "It was refused"),
     "more launches than were read": (
         launched("cpt_1", truncated=("cluster",)),
-        "1 launches (cluster cluster-0)",
+        "1 launch (cluster cluster-0)",
         "more launches of kind cluster",
     ),
     "instances with the role and without": (
