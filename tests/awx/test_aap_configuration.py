@@ -21,6 +21,7 @@ from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     RunAwx,
 )
 from ansible_collections.rayfleet.anyscale.tests.awx.test_awx_setup import LINKS, MADE, MANAGED
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 Json = dict[str, t.Any]
 
@@ -94,3 +95,11 @@ def test_the_secrets_are_left_to_the_vault(exported: Json) -> None:
     assert inputs["Anyscale backups"] == {"key": "{{ awx_setup_backup_key }}"}
     assert ANYSCALE_TOKEN not in str(exported)
     assert BACKUP_KEY not in str(exported)
+
+
+def test_a_file_of_which_the_place_is_unknown_is_refused(run_awx: RunAwx) -> None:
+    """The environment of the tests has no working directory."""
+    run = run_awx(awx_setup_state="export", awx_setup_export_file="aap.yml")
+    assert run.exit_status == 2
+    assert "Set an absolute path" in run.output
+    assert not (ROOT / "playbooks/aap.yml").exists()
