@@ -76,9 +76,11 @@ def dumps(
     ``json.dumps``. Raises InputError for what JSON cannot express.
     """
     marked: list[str] = []
-    mark = secrets.token_hex(16)
+    mark = ""
     try:
         if _any_float(document, _is_number):
+            # Only where it is needed: to ask the system for it lets another thread run.
+            mark = secrets.token_hex(16)
             document = _mapped(document, lambda number: _marked(number, mark, marked))
         text = json.dumps(
             document,
