@@ -118,22 +118,7 @@ class ActionModule(FleetAction):
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Make the report, write it in all formats, and fail as ``fail_on`` requires."""
         previous, warnings = _read_previous(arguments["previous_report"])
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        names = names if arguments["hosts"] is None else arguments["hosts"]
-        results = results_of(names, hostvars, arguments["results"], arguments["run"])
-        extra_vars = load_extra_vars(self._loader)
-        inventory = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
-        report = make_report(
-            results,
-            now,
-            _collection_version(),
-            previous,
-            not_permitted(names, hostvars),
-            [*inventory, *variable_options(extra_vars)],
-        )
-        report["commands_need"] = not_repeated(extra_vars)
-        report["organization"] = arguments["organization"]
-        report = identify(report, {name: _identity(name, hostvars[name]) for name in names})
+        report = self._report(names, hostvars, arguments, previous)
         folder = os.path.abspath(arguments["report_dir"])
         paths = {
             kind: os.path.join(folder, f"report.{_EXTENSIONS.get(kind, kind)}")
@@ -149,33 +134,38 @@ class ActionModule(FleetAction):
         if not self._task.check_mode:
             _write_all(report, paths, folder)
         warnings += _unplaced_warning(report) if _ASFF in paths else []
-        missing = missing_clouds(report, previous) if previous else []
-        if missing:
-            warnings.append(
-                f"{counted(len(missing), 'cloud')} of the previous report "
-                f"{'is' if len(missing) == 1 else 'are'} missing in this report: "
-                f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
-            )
-        unknown = report["totals"]["clouds"]["unknown"]
-        if unknown and arguments["fail_on"] == "drift":
-            warnings.append(
-                "Clouds that do not fail the audit, but have checks with the status unknown: "
-                f"{unknown}. The reasons are in the report."
-            )
-        return {
+        warnings += _missing_warning(report, previous) if previous else []
+        warnings += _unknown_warning(report) if arguments["fail_on"] == "drift" else []
+        result = {
             "paths": paths,
             "counts": report["totals"],
             "failed_clouds": failed,
             "warnings": warnings,
-            **(
-                {
-                    "failed": True,
-                    "msg": _failure(failed, len(report["clouds"]), arguments["fail_on"]),
-                }
-                if failed
-                else {}
-            ),
         }
+        if not failed:
+            return result
+        message = _failure(failed, len(report["clouds"]), arguments["fail_on"])
+        return {**result, "failed": True, "msg": message}
+
+    def _report(
+        self, names: list[str], hostvars: t.Any, arguments: Json, previous: Json | None
+    ) -> Json:
+        """The report of the hosts, whose commands have the inventory and variables of this run."""
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        names = names if arguments["hosts"] is None else arguments["hosts"]
+        extra_vars = load_extra_vars(self._loader)
+        inventory = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
+        report = make_report(
+            results_of(names, hostvars, arguments["results"], arguments["run"]),
+            now,
+            _collection_version(),
+            previous,
+            not_permitted(names, hostvars),
+            [*inventory, *variable_options(extra_vars)],
+        )
+        report["commands_need"] = not_repeated(extra_vars)
+        report["organization"] = arguments["organization"]
+        return identify(report, {name: _identity(name, hostvars[name]) for name in names})
 
 
 def _how_to_permit(report: Json, hostvars: t.Any) -> list[str]:
@@ -302,6 +292,27 @@ def _unplaced_warning(report: Json) -> list[str]:
         if unplaced
         else []
     )
+
+
+def _missing_warning(report: Json, previous: Json) -> list[str]:
+    missing = missing_clouds(report, previous)
+    if not missing:
+        return []
+    return [
+        f"{counted(len(missing), 'cloud')} of the previous report "
+        f"{'is' if len(missing) == 1 else 'are'} missing in this report: "
+        f"{summarize_names(missing)}. If this run used --limit, run the audit without it."
+    ]
+
+
+def _unknown_warning(report: Json) -> list[str]:
+    unknown = report["totals"]["clouds"]["unknown"]
+    if not unknown:
+        return []
+    return [
+        "Clouds that do not fail the audit, but have checks with the status unknown: "
+        f"{unknown}. The reasons are in the report."
+    ]
 
 
 def _failure(failed: list[str], total: int, fail_on: str) -> str:
