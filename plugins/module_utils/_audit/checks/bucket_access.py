@@ -34,6 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.wanted_bu
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
     ACTIONS,
+    Wanted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.bucket_access import (
     VERIFIED_ACTIONS,
@@ -193,13 +194,6 @@ def control_plane_bucket_access(facts: Facts) -> Outcome:
         t.cast("Fact[Identity]", facts.control_plane),
         facts.now,
     )
-    statement = {
-        "Sid": "AnyscaleBucketAccess",
-        "Effect": "Allow",
-        "Action": list(wanted.actions),
-        "Resource": [wanted.bucket_arn, f"{wanted.bucket_arn}/*"],
-    }
-    remedy = _json.dumps(statement, indent=2)
     denied = _denied(asked)
     if denied:
         return denied
@@ -211,22 +205,35 @@ def control_plane_bucket_access(facts: Facts) -> Outcome:
     }
     problem = _problem(asked, sides)
     if problem:
-        outcome, reason = problem
-        unregistered = facts.unregistered_bucket()
-        if unregistered:
-            return outcome(
-                f"{unregistered} {reason}",
-                "Set cloud_iam_bucket (the module's option bucket) to "
-                f"{facts.registered_bucket.get()}.",
-                **evidence,
-            )
-        return outcome(
-            f"{reason} Add the statement in the remedy to a policy of that role.",
-            remedy,
-            **evidence,
-            statement_to_add=statement,
-        )
+        return _control_plane_problem(facts, problem, wanted, evidence)
     return _verification(asked, evidence) or _passed(asked, sides, evidence)
+
+
+def _control_plane_problem(
+    facts: Facts,
+    problem: tuple[t.Callable[..., Outcome], str],
+    wanted: Wanted,
+    evidence: t.Mapping[str, t.Any],
+) -> Outcome:
+    """Access is added to the registered bucket alone: any other one is probably a mistake."""
+    outcome, reason = problem
+    unregistered = facts.unregistered_bucket()
+    if unregistered:
+        registered = facts.registered_bucket.get()
+        remedy = f"Set cloud_iam_bucket (the module's option bucket) to {registered}."
+        return outcome(f"{unregistered} {reason}", remedy, **evidence)
+    statement = {
+        "Sid": "AnyscaleBucketAccess",
+        "Effect": "Allow",
+        "Action": list(wanted.actions),
+        "Resource": [wanted.bucket_arn, f"{wanted.bucket_arn}/*"],
+    }
+    return outcome(
+        f"{reason} Add the statement in the remedy to a policy of that role.",
+        _json.dumps(statement, indent=2),
+        **evidence,
+        statement_to_add=statement,
+    )
 
 
 def _sides(asked: _Asked) -> _Sides:
