@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 KINDS = {
     "module": "plugins/modules/*.py",
     "role": "roles/*",
-    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "filter", "inventory", "lookup")},
+    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "inventory", "lookup")},
 }
 # ansible-core 2.21 looks for roles in a collection of its own, and misses the manifest there.
 NOT_OURS = "_protomatter' does not have a MANIFEST.json file"
