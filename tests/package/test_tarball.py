@@ -36,7 +36,7 @@ FOUND_BY_NAME = (
 DOCUMENTED = {
     "module": "plugins/modules/*.py",
     "role": "roles/*",
-    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "filter", "inventory", "lookup")},
+    **{kind: f"plugins/{kind}/*.py" for kind in ("callback", "inventory", "lookup")},
 }
 
 
