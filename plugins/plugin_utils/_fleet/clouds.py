@@ -88,6 +88,7 @@ class CloudVariables:
         that what may be read counts and not what may be written.
         """
         self._hosts = HostVariables(action)
+        self._buckets = RegisteredBuckets(self._hosts.of_whole_inventory)
         self._connection = connection
         self._reads_only = reads_only
 
@@ -133,10 +134,6 @@ class CloudVariables:
             or authority.is_vouched_for(variables.get(authority.VARIABLE))
         )
         return frozenset(arn for arn in arns if isinstance(arn, str) and parse_arn(arn))
-
-    @functools.cached_property
-    def _buckets(self) -> RegisteredBuckets:
-        return RegisteredBuckets(self._hosts.of_whole_inventory())
 
     def check_rings(self, rings: t.Sequence[str], clouds: Clouds) -> list[str]:
         """Raise for a listed ring that no host of the inventory has: its clouds would come last.

@@ -11,6 +11,7 @@ organization could have a cloud refused, by registering its bucket for another o
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_bucket
@@ -28,13 +29,19 @@ class RegisteredBuckets:
     Anyscale.
     """
 
-    def __init__(self, hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> None:
-        """hosts: the variables of each."""
-        self._users: dict[str, list[str]] = {}
-        for name, variables in hosts.items():
+    def __init__(self, read_hosts: t.Callable[[], t.Mapping[str, t.Mapping[str, t.Any]]]) -> None:
+        """read_hosts: returns the variables of each. Few runs need those of all."""
+        self._read_hosts = read_hosts
+
+    @functools.cached_property
+    def _users(self) -> dict[str, list[str]]:
+        """The hosts that each bucket is registered for."""
+        users: dict[str, list[str]] = {}
+        for name, variables in self._read_hosts().items():
             bucket = variables.get(VARIABLE)
             if isinstance(bucket, str):
-                self._users.setdefault(bucket, []).append(name)
+                users.setdefault(bucket, []).append(name)
+        return users
 
     def notice(self, settings: CloudSettings, registered: t.Any) -> str:
         """What the operator is told of the bucket that a cloud's variables name; empty where it is
