@@ -75,10 +75,12 @@ class LookupModule(LookupBase):
         )
         if context.CLIARGS.get("syntax") or self._matching(pattern, variables or {}):
             return [pattern]
+        if failures():
+            # Another plugin may have made hosts of what this one could not read.
+            raise AnsibleLookupError(" ".join(failures()))
         if not self._names("all", variables or {}):
             raise AnsibleLookupError(
-                " ".join(failures())
-                or "The inventory has no hosts. Pass an inventory with -i, and check it with: "
+                "The inventory has no hosts. Pass an inventory with -i, and check it with: "
                 "ansible-inventory --graph"
             )
         uncovered = (

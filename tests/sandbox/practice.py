@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import shlex
 import shutil
 import sys
 import typing as t
 from pathlib import Path
+
+import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import generated_fleet, practice_tool
 from ansible_collections.rayfleet.anyscale.tests.sandbox._server import Sandbox
@@ -109,9 +110,8 @@ def _own(folder: Path) -> t.Iterator[None]:
 
 
 def _write(sandbox: Sandbox, folder: Path, clouds: tuple[Cloud, ...]) -> None:
-    """JSON is YAML, which is how the inventories are written."""
-    _write_json(folder / "fleet.yml", inventory(sandbox, clouds))
-    _write_json(folder / "fleet.anyscale_clouds.yml", _FLEET_PLUGIN)
+    (folder / "fleet.yml").write_text(_as_yaml(inventory(sandbox, clouds)))
+    (folder / "fleet.anyscale_clouds.yml").write_text(_as_yaml(_FLEET_PLUGIN))
     (folder / "fleet_file.yml").write_text(fleet_file(clouds))
     program = folder / "bin" / "sandbox"
     program.parent.mkdir()
@@ -131,8 +131,8 @@ def _write(sandbox: Sandbox, folder: Path, clouds: tuple[Cloud, ...]) -> None:
     )
 
 
-def _write_json(path: Path, value: t.Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
+def _as_yaml(value: t.Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False)
 
 
 def fleet_file(clouds: tuple[Cloud, ...] = FLEET) -> str:
@@ -148,4 +148,4 @@ def fleet_file(clouds: tuple[Cloud, ...] = FLEET) -> str:
         "allow": ALLOW if clouds is FLEET else generated,
         "defaults": DEFAULTS,
     }
-    return json.dumps(content, indent=2) + "\n"
+    return _as_yaml(content)

@@ -21,6 +21,10 @@ from ansible.plugins.lookup import inventory_hostnames
 from ansible.utils.display import Display
 
 from ansible_collections.rayfleet.anyscale.plugins.lookup import fleet_hosts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import (
+    forget_failure,
+    record_failure,
+)
 
 pytestmark = pytest.mark.core
 
@@ -114,6 +118,19 @@ def test_an_empty_inventory(monkeypatch: pytest.MonkeyPatch, groups: dict[str, l
     """Has an error of its own."""
     with pytest.raises(AnsibleLookupError, match=r"The inventory has no hosts\. Pass an inventory"):
         look_up(monkeypatch, "anyscale_clouds", groups)
+
+
+@pytest.mark.parametrize("groups", [{}, {"all": ["odd"]}], ids=["no host", "one of another plugin"])
+def test_an_inventory_that_could_not_be_read(
+    monkeypatch: pytest.MonkeyPatch, groups: dict[str, list[str]]
+) -> None:
+    """Ansible's plugin for INI files makes hosts of the lines of a JSON file."""
+    record_failure("fleet.json", "The token is expired.")
+    try:
+        with pytest.raises(AnsibleLookupError, match=r"^fleet.json could not be read: The token"):
+            look_up(monkeypatch, "anyscale_clouds", groups)
+    finally:
+        forget_failure("fleet.json")
 
 
 @pytest.mark.parametrize("groups", [{}, GROUPS], ids=["no inventory", "an inventory"])
