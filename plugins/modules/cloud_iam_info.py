@@ -137,7 +137,7 @@ options:
         C(onboard). A check of another part has no C(command), and its remedy says why.
     type: list
     elements: str
-    choices: [trust, bucket, compute_config, iam_mapping, pass_role]
+    choices: [trust, bucket, compute_config, iam_mapping, cloud_role, pass_role]
     default: [trust, bucket, compute_config, iam_mapping]
     version_added: 1.0.0
   anyscale:

@@ -39,8 +39,18 @@ options:
   instance_profile:
     description:
       - The name of the instance profile. If not set, the name of the role.
-      - The instance profile that the cloud was registered with at Anyscale does not take its place.
+      - The instance profile that the cloud was registered with at Anyscale takes its place only with
+        O(accept_registered).
     type: str
+  accept_registered:
+    description:
+      - Whether the instance profile that the cloud O(cloud_id) was registered with at Anyscale is
+        enough, if it contains the role and O(instance_profile) is not set. Clusters that run with the
+        cloud's own role use that one. The rules of a Cloud IAM mapping do not, they lead to the
+        one that has the role's name.
+    type: bool
+    default: false
+    version_added: 1.0.0
   create_instance_profile:
     description:
       - Whether the instance profile is created if it does not exist. With V(false), a missing

@@ -18,11 +18,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import CHECKS
 
-TRUST, BUCKET, COMPUTE_CONFIG, IAM_MAPPING, PASS_ROLE = PARTS = (
+TRUST, BUCKET, COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE, PASS_ROLE = PARTS = (
     "trust",
     "bucket",
     "compute_config",
     "iam_mapping",
+    "cloud_role",
     "pass_role",
 )
 # What onboarding manages unless a variable says otherwise.
@@ -39,12 +40,12 @@ _PARTS_OF_MODULES = {
     "s3_cloud_access": (BUCKET,),
     "compute_config_profile": (COMPUTE_CONFIG,),
 }
-# Either way of giving clusters the role fixes these.
+# Each way of giving clusters the role fixes these.
 _OF_PROFILES = ("instance_profile_exists", "instance_profile_role", "effective_profile")
 _OF_PASS_ROLE = ("control_plane_pass_role", "control_plane_get_instance_profile")
 _PARTS = {
     **{check.id: _PARTS_OF_MODULES[check.module] for check in CHECKS if check.module},
-    **dict.fromkeys(_OF_PROFILES, (COMPUTE_CONFIG, IAM_MAPPING)),
+    **dict.fromkeys(_OF_PROFILES, (COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE)),
 }
 
 Json = dict[str, t.Any]
@@ -60,7 +61,7 @@ def as_managed(outcomes: t.Iterable[Json], managed: t.Collection[str]) -> list[J
 def _as_managed(outcome: Json, managed: t.Collection[str]) -> Json:
     parts = _PARTS.get(outcome["id"], ())
     if outcome["command"] and parts and not set(parts).intersection(managed):
-        switches = " and ".join(_SWITCHES[part] for part in parts)
+        switches = " and ".join(_SWITCHES[part] for part in parts if part in _SWITCHES)
         why = f"Onboarding leaves this as it is, by {switches} of the cloud. With that changed:"
         return {**outcome, "command": "", "remedy": f"{why} {outcome['remedy']}"}
     if outcome["id"] not in _OF_PASS_ROLE or outcome["evidence"].get("add_to") != "policy":

@@ -23,7 +23,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     RoleReference,
     account_of,
     folded_role_name,
-    instance_profile_name_of,
     parse_cloud_id,
     parse_instance_profile,
     parse_role,
@@ -163,7 +162,7 @@ class ComputeConfigModule(ConvergingModule):
             self.role_guard,
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
-            registered=self._registered_profile,
+            registered=self.registered_profile,
         )
 
     @functools.cached_property
@@ -187,16 +186,6 @@ class ComputeConfigModule(ConvergingModule):
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
         )
-
-    def _registered_profile(self) -> str | None:
-        """The ARN of the instance profile that is registered for the cloud, unless the parameters
-        name another one.
-        """
-        if self.params.get("instance_profile"):
-            return None
-        found = self._registered()
-        registered = found[1].instance_profile if found else None
-        return registered if registered and instance_profile_name_of(registered) else None
 
     def config_reconciler(
         self,

@@ -197,6 +197,7 @@ class InstanceProfileModule(ConvergingModule):
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "cloud_id": {"type": "str"},
         "instance_profile": {"type": "str"},
+        "accept_registered": {"type": "bool", "default": False},
         "create_instance_profile": {"type": "bool", "default": True},
         "allow_privileged": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present"], "default": "present"},
@@ -209,9 +210,10 @@ class InstanceProfileModule(ConvergingModule):
         return self.profile_reconciler()
 
     def profile_reconciler(self) -> InstanceProfileReconciler:
-        """The instance profile of the role. The one that is registered for the cloud does not take
-        its place: a rule of a Cloud IAM mapping leads to the one of this name.
+        """The instance profile of the role. Where the registered one is accepted, that takes its place
+        if it contains the role.
         """
+        is_accepted = self.params.get("accept_registered")
         return InstanceProfileReconciler(
             Iam(self.session),
             self.profile_name,
@@ -219,6 +221,7 @@ class InstanceProfileModule(ConvergingModule):
             self.params.get("account_id"),
             self.role_guard,
             may_create=self.params["create_instance_profile"],
+            registered=self.registered_profile if is_accepted else lambda: None,
         )
 
     @functools.cached_property

@@ -21,7 +21,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
     Registration,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_cloud_id
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    instance_profile_name_of,
+    parse_cloud_id,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     AWS_RULES,
     aws_argument_spec,
@@ -162,6 +165,16 @@ class ConvergingModule(Module):
             if error.status == _NOT_FOUND and self.params["state"] == "absent":
                 return None
             raise
+
+    def registered_profile(self) -> str | None:
+        """The ARN of the instance profile that is registered for the cloud, unless the parameters
+        name another one.
+        """
+        if self.params.get("instance_profile"):
+            return None
+        found = self._registered()
+        registered = found[1].instance_profile if found else None
+        return registered if registered and instance_profile_name_of(registered) else None
 
     @abc.abstractmethod
     def reconciler(self) -> Reconciler[t.Any]:

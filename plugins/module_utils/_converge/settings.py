@@ -50,8 +50,9 @@ ARN_KINDS = ("instance_profile", "role")
 GRANTS = ("either", "bucket_policy", "role_policy")
 BUCKET_ACTIONS = ("all", "required", "read_only")
 NODE_GROUPS = ("all", "keep")
-COMPUTE_CONFIG, IAM_MAPPING = "compute_config", "iam_mapping"
-ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING)
+# How clusters get the role: each way is a tag of the playbook too.
+COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE = "compute_config", "iam_mapping", "cloud_role"
+ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE)
 # Of a rule that names no selector of the operator's: it is for all clusters.
 EVERY_WORKLOAD = "workload-type in (job, service, workspace)"
 _OF_BACKUPS = ("backup", "backup_dir", "backup_key", "run_id", "run_name")
@@ -196,15 +197,16 @@ class CloudSettings:
 
     def instance_profile_options(self) -> Json:
         """The options of the module iam_instance_profile."""
-        shared = self.shared_options()
+        shared, is_mapped = self.shared_options(), self.assign == IAM_MAPPING
         for name in _OF_BACKUPS:
             del shared[name]
         return {
             **shared,
             "role": self.role,
             "cloud_id": self._cloud_id_to_ask(),
-            # The one with the role's name: the rules of a mapping lead to no other.
-            "instance_profile": None,
+            # The rules of a mapping lead to the one with the role's name, and to no other.
+            "instance_profile": None if is_mapped else self.instance_profile,
+            "accept_registered": not is_mapped,
             "create_instance_profile": self.create_instance_profile,
             "allow_privileged": self.allow_privileged,
             "state": "present",
@@ -264,7 +266,7 @@ class CloudSettings:
             "arn_kind": self.arn_kind,
             "node_groups": self.node_groups,
             "node_group_roles": self.node_group_roles if is_by_config else None,
-            "further_roles": None if is_by_config else self.further_roles,
+            "further_roles": self.further_roles if self.assign == IAM_MAPPING else None,
             "check_launches": self.check_launches,
             "acknowledged": self.acknowledged,
             "managed": self._managed_parts(),
@@ -286,12 +288,12 @@ class CloudSettings:
 
     def _managed_parts(self) -> list[str]:
         """What onboarding manages of the cloud, by the tags of the playbook."""
-        is_mapped = self.assign == IAM_MAPPING
         parts = {
             "trust": self.manage_trust,
             "bucket": self.manage_bucket_access,
-            COMPUTE_CONFIG: self.manage_compute_config and not is_mapped,
-            IAM_MAPPING: self.manage_iam_mapping and is_mapped,
+            COMPUTE_CONFIG: self.manage_compute_config and self.assign == COMPUTE_CONFIG,
+            IAM_MAPPING: self.manage_iam_mapping and self.assign == IAM_MAPPING,
+            CLOUD_ROLE: self.assign == CLOUD_ROLE,
             "pass_role": self.manage_pass_role,
         }
         return [part for part, is_managed in parts.items() if is_managed]
@@ -326,6 +328,8 @@ def named_roles(assign: t.Any, mapping_rules: t.Any, node_group_roles: t.Any) ->
     """The roles that these variables of a cloud name: those of the rules of its Cloud IAM mapping,
     or of single node groups. Values that are not valid name none.
     """
+    if assign == CLOUD_ROLE:
+        return []
     if assign == IAM_MAPPING:
         rules = mapping_rules if isinstance(mapping_rules, (list, tuple)) else ()
         found = [rule.get("role") for rule in rules if isinstance(rule, t.Mapping)]

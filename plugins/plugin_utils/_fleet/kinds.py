@@ -285,8 +285,8 @@ class InstanceProfile(_SameForAll):
         uses its registered profile, if that contains the role.
         """
         is_own = settings.role == cloud.settings.role and not settings.instance_profile
-        is_in_config = settings.assign == COMPUTE_CONFIG
-        registered = cloud.registered_profile if is_own and is_in_config else None
+        is_mapped = settings.assign == IAM_MAPPING
+        registered = cloud.registered_profile if is_own and not is_mapped else None
         return *_connection(settings), self._reconciler(cloud, settings).name, registered
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
@@ -297,7 +297,7 @@ class InstanceProfile(_SameForAll):
         self, cloud: Cloud, settings: CloudSettings, fresh: bool = False
     ) -> InstanceProfileReconciler:
         """As the module does it that the cloud's assignment of the role leads to."""
-        if settings.assign == IAM_MAPPING:
+        if settings.assign != COMPUTE_CONFIG:
             options = settings.instance_profile_options()
             connect, known = self.services.connect(fresh), self.services.known
             return InstanceProfileModule(options, connect, known).profile_reconciler()

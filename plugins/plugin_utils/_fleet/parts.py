@@ -27,6 +27,7 @@ _STAGES = {
     "bucket": OF_BUCKET,
     "compute_config": (PROFILE, CONFIG),
     "iam_mapping": (PROFILE, MAPPING),
+    "cloud_role": (PROFILE,),
     "pass_role": (PASS_ROLE,),
 }
 # Those of Ansible itself. Tasks with "always" run with any tag.

@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import PREFIX
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    folded_role_name,
+    role_name_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CLOUD_ROLE,
+    PREFIX,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     CONFIG,
     MAPPING,
     OF_BUCKET,
     PASS_ROLE,
+    PROFILE,
     Cloud,
 )
 
@@ -44,6 +52,8 @@ def refuse_incomplete(cloud: Cloud, stages: t.Collection[str], state: str) -> No
                 raise InputError(
                     f"{PREFIX}{name} is not set.", f"Set it, or set {PREFIX}{switch} to false."
                 )
+    if PROFILE in managed and cloud.settings.assign == CLOUD_ROLE:
+        _refuse_unused_role(cloud)
     if PASS_ROLE in managed and cloud.settings.control_plane_role is None:
         _refuse_unnamed_control_plane(cloud)
 
@@ -61,6 +71,17 @@ def _refuse_roleless(cloud: Cloud, state: str, managed: t.Collection[str]) -> No
         raise InputError(
             f"Neither {PREFIX}role nor {PREFIX}cloud_id is set.",
             "Set the role, or the cloud's ID, for the role that is registered at Anyscale.",
+        )
+
+
+def _refuse_unused_role(cloud: Cloud) -> None:
+    """Clusters that no compute config and no rule gives another role run with the registered one."""
+    named, registered = cloud.settings.role, cloud.registered_role
+    if named and registered and folded_role_name(named) != folded_role_name(registered):
+        raise InputError(
+            f"{PREFIX}role is {role_name_of(named)!r}, but with {PREFIX}assign=cloud_role clusters "
+            f"run with the role that the cloud is registered with, {role_name_of(registered)!r}.",
+            f"Remove {PREFIX}role, or give clusters the role by {PREFIX}assign=compute_config.",
         )
 
 

@@ -28,6 +28,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Reconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CLOUD_ROLE,
+    COMPUTE_CONFIG,
     IAM_MAPPING,
     CloudSettings,
 )
@@ -96,15 +98,15 @@ class Cloud:
         """Whether its variables want something of the kind of resource."""
         settings = self.settings
         # A compute config is of the cloud, a mapping of the resource that the host is.
-        is_mapped = settings.assign == IAM_MAPPING
-        by_mapping = is_mapped and settings.manage_iam_mapping
-        by_config = not is_mapped and settings.manage_compute_config
+        by_mapping = settings.assign == IAM_MAPPING and settings.manage_iam_mapping
+        by_config = settings.assign == COMPUTE_CONFIG and settings.manage_compute_config
+        by_profile = settings.assign == CLOUD_ROLE or by_mapping
         if stage in OF_BUCKET:
             return settings.manage_bucket_access and stage in bucket_stages_of(settings, state)
         return {
             TRUST: settings.manage_trust,
             # With state absent it is only read, for the ARN in the compute config.
-            PROFILE: by_config or (by_mapping and state == "present"),
+            PROFILE: by_config or (by_profile and state == "present"),
             PASS_ROLE: settings.manage_pass_role,
             CONFIG: by_config,
             MAPPING: by_mapping,

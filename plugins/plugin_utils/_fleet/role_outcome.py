@@ -27,6 +27,7 @@ RESULTS = (
     "cloud_iam_further_trust_result",
     "cloud_iam_bucket_access_result",
     "cloud_iam_further_bucket_access_result",
+    "cloud_iam_instance_profile_result",
     "cloud_iam_instance_profiles_result",
     "cloud_iam_pass_role_result",
     "cloud_iam_further_pass_role_result",

@@ -154,6 +154,15 @@ def _swap_role_in_profile(sandbox: Sandbox, cloud: Cloud) -> None:
     )
 
 
+def _register_profile(sandbox: Sandbox, cloud: Cloud) -> None:
+    """Of a name of its own, and with the cloud's role."""
+    iam, name = sandbox.client("iam", cloud.account_id), f"{cloud.name}-registered"
+    made = iam.create_instance_profile(InstanceProfileName=name)
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=cloud.role_name)
+    [resource] = sandbox.organization.resources[cloud.cloud_id]
+    resource["aws_config"]["cluster_instance_profile_id"] = made["InstanceProfile"]["Arn"]
+
+
 def _archive_config(sandbox: Sandbox, cloud: Cloud) -> None:
     template = sandbox.organization.templates.search(
         {"name": {"equals": cloud.compute_config_name}}
@@ -185,6 +194,7 @@ PASS_ROLE: Json = {
 }
 BY_OWN_POLICY: Json = {"cloud_iam_bucket_grant": "role_policy"}
 BY_BUCKET_POLICY: Json = {"cloud_iam_bucket_grant": "bucket_policy"}
+OWN_ROLE: Json = {"cloud_iam_assign": "cloud_role"}
 MAPPED: Json = {"cloud_iam_assign": "iam_mapping"}
 TWIN: Json = {"role": "twin-ray", "bucket_policy": "none"}
 
@@ -251,6 +261,17 @@ DRIFTS = {
     "profile-of-another-name": Drift(
         ("instance_profile_missing", "profile_differs"),
         variables={"cloud_iam_instance_profile": "shared-ray"},
+    ),
+    "profile-of-the-own-role": Drift(
+        ("instance_profile_missing",),
+        {"profile": "missing", "compute_config": "missing"},
+        variables=OWN_ROLE,
+    ),
+    "profile-that-is-registered": Drift(
+        (),
+        {"profile": "missing", "compute_config": "missing"},
+        _register_profile,
+        OWN_ROLE,
     ),
     "config-missing": Drift(("compute_config_missing",), {"compute_config": "missing"}),
     "config-archived": Drift(("compute_config_archived",), spoil=_archive_config),

@@ -116,8 +116,8 @@ def test_an_unknown_tag_is_refused(running_sandbox: Sandbox, tmp_path: Path) -> 
     run = run_playbook(running_sandbox, "onboard", inventory, "--tags", "trust,buckets")
     assert run.exit_status == 2
     message = (
-        "Task failed: 'buckets' is not a tag of the playbook onboard. Use bucket, compute_config, "
-        "iam_mapping, pass_role, trust."
+        "Task failed: 'buckets' is not a tag of the playbook onboard. Use bucket, cloud_role, "
+        "compute_config, iam_mapping, pass_role, trust."
     )
     assert run.output.count(message) == 2, "the error, and the host's own line"
     assert run.output.count("[ERROR]") == 1

@@ -43,9 +43,9 @@ def managed(check: str, parts: t.Collection[str], **outcome: t.Any) -> dict[str,
         ("bucket_dangling_principals", {"bucket"}),
         ("compute_config_override", {"compute_config"}),
         ("compute_config_arn_kind", {"compute_config"}),
-        ("instance_profile_exists", {"compute_config", "iam_mapping"}),
-        ("instance_profile_role", {"compute_config", "iam_mapping"}),
-        ("effective_profile", {"compute_config", "iam_mapping"}),
+        ("instance_profile_exists", {"compute_config", "iam_mapping", "cloud_role"}),
+        ("instance_profile_role", {"compute_config", "iam_mapping", "cloud_role"}),
+        ("effective_profile", {"compute_config", "iam_mapping", "cloud_role"}),
     ],
 )
 def test_the_command_is_for_what_is_managed(check: str, parts: set[str]) -> None:

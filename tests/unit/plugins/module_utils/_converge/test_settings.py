@@ -348,6 +348,16 @@ CASES: dict[str, Json] = {
         "cloud_iam_role": "ray",
         "cloud_iam_assign": "iam_mapping",
     },
+    "the cloud's own role": {
+        **NAMES,
+        "cloud_iam_assign": "cloud_role",
+        "cloud_iam_node_group_roles": {"gpu": "ray-gpu"},
+    },
+    "the cloud's own role in a profile of another name": {
+        **NAMES,
+        "cloud_iam_assign": "cloud_role",
+        "cloud_iam_instance_profile": "shared",
+    },
     "a profile of credentials": {**NAMES, "cloud_iam_profile": "onboarding"},
     "booleans and numbers as texts": {
         **NAMES,
@@ -456,7 +466,7 @@ def test_the_engine_gets_what_the_role_passes_on(file: str, state: str, variable
         for module, options in MODULES.items()
         if cloud.manages(STAGE_OF[module], state)
     }
-    if not cloud.manages("iam_mapping", state):
+    if cloud.manages("compute_config", state):
         # The module of the compute config does that.
         wanted.pop("rayfleet.anyscale.iam_instance_profile", None)
     found = passed_on(file, variables)

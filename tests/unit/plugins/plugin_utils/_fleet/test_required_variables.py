@@ -20,6 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
     MAPPING,
     PASS_ROLE,
+    PROFILE,
     STAGES,
     TRUST,
     Cloud,
@@ -27,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
 
 pytestmark = pytest.mark.core
 
+OWN = {"assign": "cloud_role", "registered_role": "arn:aws:iam::222222222222:role/x/Default"}
 COMPLETE: dict[str, t.Any] = {
     "account_id": "222222222222",
     "cloud_id": "cld_a",
@@ -66,6 +68,9 @@ def refusal(stages: t.Collection[str] = STAGES, state: str = "present", **given:
             id="no cloud for a mapping",
         ),
         pytest.param({"compute_config": None, "assign": "iam_mapping"}, "", id="needs no config"),
+        pytest.param(
+            {"compute_config": None, "assign": "cloud_role"}, "", id="nor does its own role"
+        ),
         pytest.param({"role": None}, "", id="the role of the cloud"),
         pytest.param(
             {"role": None, "assign": "iam_mapping"},
@@ -102,6 +107,15 @@ def test_a_cloud_lacks(given: dict[str, t.Any], message: str, state: str) -> Non
             [PASS_ROLE],
             "Neither cloud_iam_control_plane_role nor cloud_iam_cloud_id is set.",
             id="no control plane",
+        ),
+        pytest.param({"role": "Ray", **OWN}, [TRUST], "", id="not of the profile"),
+        pytest.param({"role": "default", **OWN}, [PROFILE], "", id="the registered role"),
+        pytest.param(
+            {"role": "arn:aws:iam::222222222222:role/Ray", **OWN},
+            [PROFILE],
+            "cloud_iam_role is 'Ray', but with cloud_iam_assign=cloud_role clusters run with the role "
+            "that the cloud is registered with, 'Default'.",
+            id="no cluster runs with it",
         ),
         pytest.param({"bucket": None, "compute_config": None}, [TRUST], "", id="another part"),
         pytest.param({"role": None, "assign": "iam_mapping"}, [TRUST], "", id="not of the mapping"),
