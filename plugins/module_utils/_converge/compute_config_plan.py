@@ -149,9 +149,9 @@ def _missing(observed: Observed) -> str:
         return ""
     names = sorted(observed.others)
     if not names:
-        return f"{what} would be created; the cloud has no other."
+        return f"{what} does not exist yet; the cloud has no other."
     nearest = difflib.get_close_matches(observed.name, names, 1)
-    return f"{what} would be created; the cloud has {_summarize(list(map(repr, names)))}." + (
+    return f"{what} does not exist yet; the cloud has {_summarize(list(map(repr, names)))}." + (
         f" Did you mean {nearest[0]!r}?" if nearest else ""
     )
 

@@ -179,12 +179,12 @@ def _present(document: Document, wanted: Wanted) -> Plan:
 
 def _absent(document: Document, wanted: Wanted) -> Plan:
     raws = statements_of(document)
-    kept = [
-        rest
-        for raw in raws
-        if (rest := _without_ec2(raw, ec2_services(wanted.partition))) is not None
-    ]
-    warnings = _wide_statement_warnings(kept, wanted)
+    rests = [_without_ec2(raw, ec2_services(wanted.partition)) for raw in raws]
+    kept = [rest for rest in rests if rest is not None]
+    warnings = (
+        *_unmanaged_warnings(raws, rests, wanted.service),
+        *_wide_statement_warnings(kept, wanted),
+    )
     if kept == raws:
         return Plan(document, document, warnings=warnings, result=_result(document, None))
     if not kept:
@@ -311,13 +311,26 @@ def _condition_warnings(
     """Warn of each Condition on EC2's trust: the one in our statement is removed, those in
     unmanaged statements stay.
     """
-    unmanaged = "the unconditional statement for Anyscale also allows EC2 without it"
+    unmanaged = "a statement without one is added, by which EC2 may assume the role in any case"
     return tuple(
-        f"{describe_statement(raw, index)} allows EC2 only under a Condition, which not every "
-        f"cluster meets: {'the Condition is removed' if index == fixable else unmanaged}. "
-        f"Condition: {compact_json(raw['Condition'])}"
+        f"{describe_statement(raw, index)} allows EC2 only under a Condition, and Anyscale asks for "
+        f"EC2's trust without one: {'the Condition is removed' if index == fixable else unmanaged}. "
+        "To keep EC2's trust conditional, leave the trust policy as it is "
+        f"(cloud_iam_manage_trust=false in playbooks). Condition: {compact_json(raw['Condition'])}"
         for index, raw in enumerate(raws)
         if raw.get("Condition") and (index == fixable or allows(raw, service))
+    )
+
+
+def _unmanaged_warnings(
+    raws: list[RawStatement], rests: list[RawStatement | None], service: str
+) -> tuple[str, ...]:
+    """Warn of each unmanaged statement that loses EC2: its owner does not expect it."""
+    return tuple(
+        f"{describe_statement(raw, index)} is not one that this collection adds. It lets EC2 assume "
+        "the role, so EC2 is removed from it too."
+        for index, (raw, rest) in enumerate(zip(raws, rests, strict=True))
+        if rest != raw and not _is_ours(raw, service)
     )
 
 

@@ -800,7 +800,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
     "missing and must not be created": (
         lambda sandbox: (seed(sandbox), publish(sandbox, compute(), name=f"{NAME}s")),
         {"create_compute_config": False},
-        (NAME, "would be created", f"Did you mean '{NAME}s'?", "create_compute_config"),
+        (NAME, "does not exist yet", f"Did you mean '{NAME}s'?", "create_compute_config"),
     ),
     "cloud is not known by this id": (
         seed,

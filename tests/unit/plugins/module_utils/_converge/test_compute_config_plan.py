@@ -389,10 +389,10 @@ MANY = [f"ray-{number:02}" for number in range(12)]
 NEW: dict[str, tuple[list[str], str]] = {
     "a misspelled name": (
         ["team-aa", "gpu"],
-        "'team-a' of cloud cld_x would be created; the cloud has 'gpu', 'team-aa'. Did you mean "
+        "'team-a' of cloud cld_x does not exist yet; the cloud has 'gpu', 'team-aa'. Did you mean "
         "'team-aa'?",
     ),
-    "no name like it": (["gpu"], "would be created; the cloud has 'gpu'."),
+    "no name like it": (["gpu"], "does not exist yet; the cloud has 'gpu'."),
     "many": (MANY, f"the cloud has {', '.join(map(repr, MANY[:10]))} and 2 more."),
     "a name with a control character": (["a\x1b[2J"], "the cloud has 'a\\x1b[2J'."),
 }
@@ -413,7 +413,7 @@ def test_the_other_names_are_told_before_one_is_created(others: list[str], words
 def test_the_first_one_of_a_cloud_needs_no_warning_but_may_be_refused() -> None:
     before = observed(None, default_config=config())
     assert decide(before, Wanted(ARN)).warnings == ()
-    with pytest.raises(RefusedError, match="would be created; the cloud has no other"):
+    with pytest.raises(RefusedError, match="does not exist yet; the cloud has no other"):
         decide(before, Wanted(ARN, may_create=False))
 
 

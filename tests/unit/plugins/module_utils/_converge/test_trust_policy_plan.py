@@ -256,7 +256,7 @@ def test_the_warning_says_what_becomes_of_each_condition() -> None:
     assert "AnyscaleEC2Trust" in repaired
     assert "removed" in repaired
     assert "OnlyFromHome" in widened
-    assert "also allows EC2" in widened
+    assert "a statement without one is added" in widened
 
 
 UNMANAGED_WITH_OUR_SID = {
@@ -659,6 +659,24 @@ NOT_ALLOWED_ANY_MORE = {
     "everybody, another action": allow(Principal={"AWS": "*"}, Action="sts:TagSession"),
     "another service": TRUST_LAMBDA,
 }
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        pytest.param(ours(), 0, id="ours"),
+        pytest.param(ours("Theirs"), 1, id="with another Sid"),
+        pytest.param({**ours(), "Principal": {"Service": [EC2, LAMBDA]}}, 1, id="ours, extended"),
+        pytest.param(ec2(Principal={"Service": [EC2, LAMBDA]}), 1, id="with another service"),
+        pytest.param(TRUST_CONTROL_PLANE, 0, id="without EC2"),
+    ],
+)
+def test_absent_says_which_unmanaged_statements_lose_ec2(raw: Raw, number: int) -> None:
+    """Their owners do not expect it."""
+    warnings = absent(policy(TRUST_LAMBDA, raw)).warnings
+    assert [
+        one.partition(" is not one that this collection adds")[1] != "" for one in warnings
+    ] == ([True] * number)
 
 
 @pytest.mark.parametrize("raw", NOT_ALLOWED_ANY_MORE.values(), ids=list(NOT_ALLOWED_ANY_MORE))
