@@ -33,16 +33,19 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result = super().run(tmp, variables)
         _validation, arguments = self.validate_argument_spec(argument_spec={"state": _STATE})
-        cloud = CloudVariables(self, None).of_task(variables["inventory_hostname"], variables)
+        name = variables["inventory_hostname"]
+        cloud = CloudVariables(self, None).of_task(name, variables)
+        # As the playbooks say it for all clouds at once, so that it is not said again there.
+        told = {"changed": False, "warnings": [f"{name}: {notice}" for notice in cloud.notices]}
         try:
             if cloud.error:
                 raise cloud.error
             refuse_incomplete(cloud, self._stages(), arguments["state"])
         except TaskError as error:
             # It may quote a secret, in another variable.
-            failure = {"changed": False, "failed": True, "msg": error.failure()["msg"]}
+            failure = {**told, "failed": True, "msg": error.failure()["msg"]}
             return {**result, **remove_values(failure, cloud.settings.secrets)}
-        return {**result, "changed": False}
+        return {**result, **told}
 
     def _stages(self) -> list[str]:
         """The kinds of resources that the tasks after this one converge."""

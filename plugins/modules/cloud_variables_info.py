@@ -15,6 +15,8 @@ description:
   - Fails for the first variable of the role P(rayfleet.anyscale.cloud_iam#role) of the host that is
     invalid or unknown, or that is missing for the parts that the tags of the command line choose.
   - Fails for a cloud of the inventory plugin that the fleet file does not cover, as the playbooks do.
+  - Warns of a bucket that is not the one that is registered for the cloud at Anyscale, as far as the
+    inventory is read from Anyscale.
   - It is the first task of the role. The playbooks do the same for all clouds at once.
 options:
   state:

@@ -599,6 +599,8 @@ def test_the_role_says_which_variable_is_wrong(running_sandbox: Sandbox, tmp_pat
     hosts[names[2]]["cloud_iam_bukket"] = hosts[names[2]].pop("cloud_iam_bucket")
     hosts[names[3]]["anyscale_authority"] = {"covered": False, "reason": "no pattern matches it"}
     del hosts[names[4]]["cloud_iam_compute_config"]
+    registered = {"anyscale_bucket": "its-data", "anyscale_cloud_id": FLEET[4].cloud_id}
+    hosts[names[4]] = {**hosts[names[4]], **registered}
     inventory.write_text(yaml.safe_dump(content))
     playbook = _role_playbook(tmp_path, [("main", "nobody")])
     run = run_playbook(running_sandbox, playbook, inventory, "--tags", "all,bucket")
@@ -615,5 +617,8 @@ def test_the_role_says_which_variable_is_wrong(running_sandbox: Sandbox, tmp_pat
         "cloud_iam_compute_config is not set",
     ]
     assert "Did you mean cloud_iam_bucket?" in messages[names[2]]
+    assert (
+        run.output.count(f"{names[4]}: cloud_iam_bucket is {FLEET[4].bucket_name}; the bucket") == 1
+    )
     assert (run.exit_status, run.operations) == (2, {})
     assert "argument_spec_data" not in run.output
