@@ -35,6 +35,11 @@ class Settings:
     session_seconds: int | None = None
 
     def __post_init__(self) -> None:
+        for name in self.denied:
+            if not name.isalnum():
+                raise ValueError(
+                    f"{name!r} in denied is not the name of an operation, such as PutBucketPolicy."
+                )
         for document in self.identity_policies.values():
             _identity_policies.check(document)
 

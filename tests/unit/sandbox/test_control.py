@@ -116,6 +116,7 @@ def test_scheduler_and_machine_pools(sandbox: Sandbox) -> None:
         ("POST", "faults", {"status": 500}, 400),
         ("POST", "faults", {"operation": "x", "often": 2}, 400),
         ("POST", "settings", {"speed": 1}, 400),
+        ("POST", "settings", {"denied": ["s3:PutBucketPolicy"]}, 400),
         ("POST", "seed", {"clouds": [{"label": "x"}]}, 400),
         ("POST", "compute_configs", {"name": "team-a"}, 422),
     ],
