@@ -16,12 +16,13 @@ description:
     by calls that AWS CloudTrail has recorded.
   - The records may be alone, in a list, or in a message of Amazon EventBridge, SNS or SQS, as the
     event sources of C(amazon.aws) and C(ansible-rulebook) pass them on.
-  - These calls count C(UpdateAssumeRolePolicy), C(DeleteRole), C(AddRoleToInstanceProfile),
-    C(RemoveRoleFromInstanceProfile), C(DeleteInstanceProfile), C(PutRolePolicy), C(DeleteRolePolicy),
-    C(AttachRolePolicy), C(DetachRolePolicy), C(PutRolePermissionsBoundary),
-    C(DeleteRolePermissionsBoundary), C(CreatePolicyVersion), C(SetDefaultPolicyVersion),
-    C(DeletePolicyVersion), C(PutBucketPolicy), C(DeleteBucketPolicy), C(PutBucketEncryption) and
-    C(DeleteBucketEncryption). Calls that failed, that only read, and all others are left out.
+  - These calls count. C(UpdateAssumeRolePolicy), C(DeleteRole), C(CreateRole),
+    C(AddRoleToInstanceProfile), C(RemoveRoleFromInstanceProfile), C(DeleteInstanceProfile),
+    C(PutRolePolicy), C(DeleteRolePolicy), C(AttachRolePolicy), C(DetachRolePolicy),
+    C(PutRolePermissionsBoundary), C(DeleteRolePermissionsBoundary), C(CreatePolicyVersion),
+    C(SetDefaultPolicyVersion), C(DeletePolicyVersion), C(PutBucketPolicy), C(DeleteBucketPolicy),
+    C(DeleteBucket), C(CreateBucket), C(PutBucketEncryption) and C(DeleteBucketEncryption). Calls that
+    failed, that only read, and all others are left out.
   - A resource is that of a cloud by its name and the account of the cloud. Clouds that the fleet file
     does not cover, and clouds with invalid variables, are never found.
   - Displays what was changed and by whom, with a warning about what C(onboard) does not manage.

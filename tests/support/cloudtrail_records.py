@@ -25,6 +25,7 @@ OF_BUCKET = {"bucketName": "ray-bucket", "Host": "ray-bucket.s3.amazonaws.com"}
 CALLS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "UpdateAssumeRolePolicy": ("iam", {**OF_ROLE, "policyDocument": "{}"}),
     "DeleteRole": ("iam", OF_ROLE),
+    "CreateRole": ("iam", {**OF_ROLE, "path": "/", "assumeRolePolicyDocument": "{}"}),
     "AddRoleToInstanceProfile": ("iam", {**OF_ROLE, **OF_PROFILE}),
     "RemoveRoleFromInstanceProfile": ("iam", {**OF_ROLE, **OF_PROFILE}),
     "DeleteInstanceProfile": ("iam", OF_PROFILE),
@@ -39,6 +40,8 @@ CALLS: dict[str, tuple[str, dict[str, t.Any]]] = {
     "DeletePolicyVersion": ("iam", {"policyArn": POLICY_ARN, "versionId": "v1"}),
     "PutBucketPolicy": ("s3", {**OF_BUCKET, "bucketPolicy": {"Statement": []}, "policy": ""}),
     "DeleteBucketPolicy": ("s3", {**OF_BUCKET, "policy": ""}),
+    "DeleteBucket": ("s3", OF_BUCKET),
+    "CreateBucket": ("s3", {**OF_BUCKET, "CreateBucketConfiguration": {}}),
     "PutBucketEncryption": ("s3", {**OF_BUCKET, "encryption": ""}),
     "DeleteBucketEncryption": ("s3", {**OF_BUCKET, "encryption": ""}),
 }
@@ -72,7 +75,7 @@ def record(call: str, account: str = ACCOUNT, **fields: t.Any) -> dict[str, t.An
     }
 
 
-def bridged(found: dict[str, t.Any]) -> dict[str, t.Any]:
+def bridged(found: dict[str, t.Any], account: str = ACCOUNT) -> dict[str, t.Any]:
     """A record as an event of EventBridge.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
@@ -82,7 +85,7 @@ def bridged(found: dict[str, t.Any]) -> dict[str, t.Any]:
         "id": "6f87d04b-9f74-4f04-a780-7acf4b0a9b38",
         "detail-type": "AWS API Call via CloudTrail",
         "source": f"aws.{found['eventSource'].partition('.')[0]}",
-        "account": ACCOUNT,
+        "account": account,
         "resources": [],
         "detail": found,
     }

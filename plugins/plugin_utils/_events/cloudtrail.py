@@ -46,11 +46,13 @@ MALFORMED, OTHER_CALL, FAILED_CALL, READ_ONLY = (
 )
 
 _IAM, _S3 = "iam.amazonaws.com", "s3.amazonaws.com"
-# By the name of the call: what it has to name.
+# By the name of the call: what it has to name. What is created again after it was deleted, as
+# Terraform does to replace it, has lost what was put back before.
 _CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     _IAM: {
         "UpdateAssumeRolePolicy": (ROLE,),
         "DeleteRole": (ROLE,),
+        "CreateRole": (ROLE,),
         "AddRoleToInstanceProfile": (PROFILE, ROLE),
         "RemoveRoleFromInstanceProfile": (PROFILE, ROLE),
         "DeleteInstanceProfile": (PROFILE,),
@@ -67,6 +69,8 @@ _CALLS: dict[str, dict[str, tuple[str, ...]]] = {
     _S3: {
         "PutBucketPolicy": (BUCKET,),
         "DeleteBucketPolicy": (BUCKET,),
+        "DeleteBucket": (BUCKET,),
+        "CreateBucket": (BUCKET,),
         "PutBucketEncryption": (BUCKET,),
         "DeleteBucketEncryption": (BUCKET,),
     },
@@ -170,9 +174,9 @@ class Found:
 def changes_in(message: t.Any) -> Found:
     """The changes in a message, or in many. It never raises, whatever the message is."""
     found, characters, values = Found(), 0, 0
-    waiting = [(message, 0)]
+    waiting = [(message, 0, "")]
     while waiting:
-        value, depth = waiting.pop()
+        value, depth, account = waiting.pop()
         values += 1
         characters += len(value) if isinstance(value, str) else 0
         if values > _MOST_VALUES or characters > _MOST_CHARACTERS:
@@ -181,11 +185,12 @@ def changes_in(message: t.Any) -> Found:
         if depth > _MOST_WRAPPERS:
             found.dropped[TOO_DEEP] += 1
         elif isinstance(value, t.Mapping) and "eventName" in value:
-            _add(value, found)
+            _add(value, account, found)
         else:
             inner, reason = _unwrapped(value)
+            account = _bridged_account(value)
             # From the end, so that they come out in their order
-            waiting += [(one, depth + 1) for one in reversed(inner)]
+            waiting += [(one, depth + 1, account) for one in reversed(inner)]
             if reason:
                 found.dropped[reason] += 1
     return found
@@ -211,8 +216,17 @@ def _is_wrapper(key: t.Any) -> bool:
     return isinstance(key, str) and (key in _WRAPPERS or bool(_NUMBERED.match(key)))
 
 
-def _add(record: t.Mapping[str, t.Any], found: Found) -> None:
-    """Add the change of a record, or count why there is none."""
+def _bridged_account(value: t.Any) -> str:
+    """The account of an event of EventBridge. The record in it may have none: AWS's own example of
+    such an event has none, and neither has the schema of these events.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+    """
+    return _text(value, "account") if isinstance(value, t.Mapping) and "detail" in value else ""
+
+
+def _add(record: t.Mapping[str, t.Any], account: str, found: Found) -> None:
+    """Add the change of a record, or count why there is none. account: of the event that it was in."""
     call, source = record["eventName"], record.get("eventSource")
     if not isinstance(call, str) or not isinstance(source, str):
         found.dropped[MALFORMED] += 1
@@ -220,21 +234,23 @@ def _add(record: t.Mapping[str, t.Any], found: Found) -> None:
         found.dropped[OTHER_CALL] += 1
     elif record.get("readOnly") is True:
         found.dropped[READ_ONLY] += 1
-    elif record.get("errorCode") is not None:
+    elif record.get("errorCode") not in (None, ""):
         found.dropped[FAILED_CALL] += 1
     else:
         try:
-            found.changes.append(_change(call, _CALLS[source][call], record))
+            found.changes.append(_change(call, _CALLS[source][call], record, account))
         except InputError:
             found.dropped[MALFORMED] += 1
 
 
-def _change(call: str, kinds: t.Iterable[str], record: t.Mapping[str, t.Any]) -> Change:
+def _change(
+    call: str, kinds: t.Iterable[str], record: t.Mapping[str, t.Any], account: str
+) -> Change:
     """The change of a record. Raises InputError where it does not say what it changed."""
     parameters, caller = _mapping(record, "requestParameters"), _mapping(record, "userIdentity")
     names = {kind: _PARSERS[kind](_text(parameters, _PARAMETERS[kind])) for kind in kinds}
     owner = _owner(record, names.get(BUCKET, ""))
-    account_id = parse_account_id(owner or _text(record, "recipientAccountId"))
+    account_id = parse_account_id(owner or _text(record, "recipientAccountId") or account)
     request_id, time = _text(record, "requestID"), _text(record, "eventTime")
     return Change(
         call,

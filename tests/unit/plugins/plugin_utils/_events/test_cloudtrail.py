@@ -9,6 +9,7 @@ other message gives none, and is counted.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
@@ -30,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records impo
     queued,
     record,
 )
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 TARGETS = {
     "ray": {"role": "ray"},
@@ -45,6 +47,7 @@ TARGETS = {
     [
         ("UpdateAssumeRolePolicy", "ray"),
         ("DeleteRole", "ray"),
+        ("CreateRole", "ray"),
         ("AddRoleToInstanceProfile", "ray in ray-profile"),
         ("RemoveRoleFromInstanceProfile", "ray in ray-profile"),
         ("DeleteInstanceProfile", "ray-profile"),
@@ -59,6 +62,8 @@ TARGETS = {
         ("DeletePolicyVersion", "policy"),
         ("PutBucketPolicy", "ray-bucket"),
         ("DeleteBucketPolicy", "ray-bucket"),
+        ("DeleteBucket", "ray-bucket"),
+        ("CreateBucket", "ray-bucket"),
         ("PutBucketEncryption", "ray-bucket"),
         ("DeleteBucketEncryption", "ray-bucket"),
     ],
@@ -76,6 +81,30 @@ def test_the_table_of_the_test_has_every_call() -> None:
         for mark in test_each_call_names_what_it_changes.pytestmark  # type: ignore[attr-defined]
     ]
     assert {call for call, _targets in table} == set(CALLS)
+
+
+CALL = re.compile(
+    r"\b(?:Add|Attach|Create|Delete|Detach|Put|Remove|Set|Update)[A-Z][A-Za-z]*"
+    r"(?:Role|Bucket|Profile|Policy|Version|Boundary|Encryption)\b|\b(?:Create|Delete)(?:Role|Bucket)\b"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "begin", "end"),
+    [
+        pytest.param(
+            "docs/docsite/rst/events.rst", "\n.. list-table::", "\nHow it dec", id="table"
+        ),
+        pytest.param("docs/docsite/rst/events.rst", '"eventName": [', "]", id="event pattern"),
+        pytest.param(
+            "plugins/modules/event_clouds_info.py", "These calls", "that failed", id="module"
+        ),
+    ],
+)
+def test_the_pages_name_the_calls_that_count(path: str, begin: str, end: str) -> None:
+    """A call that the pattern of EventBridge lacks never arrives."""
+    text = (ROOT / path).read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+    assert set(CALL.findall(text)) == set(CALLS)
 
 
 ONE = record("DeleteRole")
@@ -184,6 +213,14 @@ def call_of_role(name: t.Any) -> dict[str, t.Any]:
         pytest.param({**ONE, "requestParameters": None}, "malformed", id="no parameters"),
         pytest.param({**ONE, "requestParameters": "ray"}, "malformed", id="parameters as text"),
         pytest.param(without("recipientAccountId"), "malformed", id="no account"),
+        pytest.param(
+            {"account": ACCOUNT, "detail": [without("recipientAccountId")]},
+            "malformed",
+            id="an account, and a list as its detail",
+        ),
+        pytest.param(
+            bridged(without("recipientAccountId"), "2" * 13), "malformed", id="a bridge's account"
+        ),
         pytest.param({**ONE, "recipientAccountId": "2" * 13}, "malformed", id="no account ID"),
         pytest.param(
             {**ONE, "recipientAccountId": 222222222222}, "malformed", id="a number for one"
@@ -225,6 +262,91 @@ def test_the_good_is_kept_beside_the_bad() -> None:
     found = changes_in([ONE, "x", {**ONE, "errorCode": "NoSuchEntity"}, ONE])
     assert len(found.changes) == 2
     assert found.dropped == {"not_json": 1, "failed_call": 1}
+
+
+# The fields are those of public examples of records; what those leave out, such as the account of an
+# event in a log of another product, is made up.
+OWNED = {"type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::ray-bucket", "accountId": ACCOUNT}
+SHAPES: dict[str, tuple[t.Any, str, str]] = {
+    "an event of EventBridge without the account in the record": (
+        bridged(without("recipientAccountId"), OTHER_ACCOUNT),
+        OTHER_ACCOUNT,
+        "ray",
+    ),
+    "the same, by SNS": (
+        queued(notified(bridged(without("recipientAccountId"), OTHER_ACCOUNT))),
+        OTHER_ACCOUNT,
+        "ray",
+    ),
+    "an event that went to another account's bus": (bridged(ONE, OTHER_ACCOUNT), ACCOUNT, "ray"),
+    "the first version with an account, without readOnly": (
+        {**without("readOnly"), "eventVersion": "1.03", "eventType": "AwsApiCall"},
+        ACCOUNT,
+        "ray",
+    ),
+    "a role's path, with responseElements": (
+        record(
+            "CreateRole",
+            requestParameters={"roleName": "ray", "path": "/x/", "tags": [{"key": "a"}]},
+            responseElements={"role": {"roleName": "other", "arn": "arn:aws:iam::1:role/other"}},
+        ),
+        ACCOUNT,
+        "ray",
+    ),
+    "by CloudFormation, which has no key": (
+        record(
+            "DeleteRolePolicy",
+            sourceIPAddress="cloudformation.amazonaws.com",
+            userAgent="cloudformation.amazonaws.com",
+            userIdentity={"type": "AssumedRole", "invokedBy": "cloudformation.amazonaws.com"},
+        ),
+        ACCOUNT,
+        "ray",
+    ),
+    "by a service": (
+        record("DetachRolePolicy", userIdentity={"type": "AWSService", "invokedBy": "x"}),
+        ACCOUNT,
+        "ray",
+    ),
+    "in China": (
+        record("AttachRolePolicy", awsRegion="cn-north-1"),
+        ACCOUNT,
+        "ray",
+    ),
+    "a bucket in another region": (
+        record(
+            "PutBucketEncryption",
+            awsRegion="eu-central-1",
+            requestID="9D767BCC3B4E7487",
+            requestParameters={
+                "bucketName": "ray-bucket",
+                "Host": "s3.eu-central-1.amazonaws.com",
+                "encryption": "",
+                "ServerSideEncryptionConfiguration": {"Rule": {"BucketKeyEnabled": True}},
+            },
+            resources=[OWNED],
+        ),
+        ACCOUNT,
+        "ray-bucket",
+    ),
+    "a bucket, in the trail of the account that called": (
+        record("DeleteBucketPolicy", OTHER_ACCOUNT, resources=[OWNED], sharedEventID="x"),
+        ACCOUNT,
+        "ray-bucket",
+    ),
+    "an empty error": ({**ONE, "errorCode": ""}, ACCOUNT, "ray"),
+    "no error": ({**ONE, "errorCode": None, "errorMessage": None}, ACCOUNT, "ray"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_records_as_they_are_found(shape: str) -> None:
+    message, account, name = SHAPES[shape]
+    found = changes_in(message)
+    [change] = found.changes
+    assert (change.account_id, [*change.targets.values()][-1]) == (account, name)
+    assert not found.dropped
+    assert changes_in(change.record()).changes == [change]
 
 
 def test_a_bucket_is_that_of_its_owner() -> None:
