@@ -128,7 +128,7 @@ class ActionModule(FleetAction):
             read = CloudVariables(self, self._task.get_play().connection).read(names, True, {})
         return {
             name: cloud
-            for name, cloud in read.for_engine.items()
+            for name, cloud in {**read.for_engine, **read.of_role}.items()
             if not cloud.error and not cloud.is_uncovered
         }
 

@@ -57,6 +57,7 @@ _RULES = {
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "mode": {"type": "str", "choices": ["check", "apply"], "default": "apply"},
         "engine": {"type": "bool", "default": True},
+        "tasks_follow": {"type": "bool", "default": True},
         "threads": {"type": "int", "default": 16},
         "bulk_reads": {"type": "bool", "default": True},
         "confirm": {"type": "bool", "default": True},
@@ -149,6 +150,8 @@ class ActionModule(FleetAction):
         stages = chosen_stages(context.CLIARGS.get("tags"), context.CLIARGS.get("skip_tags"))
         variables = CloudVariables(self, self._task.get_play().connection)
         clouds = variables.read(arguments["hosts"], arguments["engine"], arguments["refused"])
+        if not arguments["tasks_follow"]:
+            clouds.refuse_tasks()
         for cloud in clouds.for_engine.values():
             cloud.settings = dataclasses.replace(cloud.settings, run_name=_label(arguments))
         for name, why in clouds.for_role.items():

@@ -76,6 +76,13 @@ options:
       - V(false) leaves all hosts to tasks of their own.
     type: bool
     default: true
+  tasks_follow:
+    description:
+      - Whether the playbook has tasks for the hosts that are left to them. With V(false), these hosts
+        fail, and their message says why they need such tasks.
+    type: bool
+    default: true
+    version_added: 1.0.0
   threads:
     description:
       - How many resources are read or written at the same time. In one AWS account, at most eight

@@ -65,17 +65,30 @@ class Clouds:
     """The clouds of a run: those of the engine, and those that it leaves to tasks of their own,
         each with the reason; and the ring of each.
 
-    assumed_roles: the ARNs of the roles that are assumed for those without an error. control_planes:
-        those of the control-plane roles of the clouds of the inventory that the operator vouches for,
-        as far as their hosts name them. warnings: about those that are left to tasks of their own.
+    of_role: the latter themselves. assumed_roles: the ARNs of the roles that are assumed for those
+        without an error. control_planes: those of the control-plane roles of the clouds of the
+        inventory that the operator vouches for, as far as their hosts name them. warnings: about
+        those that are left to tasks of their own.
     """
 
     for_engine: dict[str, Cloud] = dataclasses.field(default_factory=dict)
     for_role: dict[str, str] = dataclasses.field(default_factory=dict)
+    of_role: dict[str, Cloud] = dataclasses.field(default_factory=dict)
     rings: dict[str, str | None] = dataclasses.field(default_factory=dict)
     assumed_roles: set[str] = dataclasses.field(default_factory=set)
     control_planes: frozenset[str] = frozenset()
     warnings: list[str] = dataclasses.field(default_factory=list)
+
+    def refuse_tasks(self) -> None:
+        """Refuse the clouds that need tasks of their own, for a playbook that has none."""
+        for name, why in self.for_role.items():
+            cloud = self.of_role[name]
+            cloud.error = RefusedError(
+                f"This cloud needs tasks of its own, because {why}, and this playbook has none.",
+                f"Converge it with the playbook onboard and -e fleet_clouds={name}.",
+            )
+            self.for_engine[name] = cloud
+        self.for_role, self.of_role = {}, {}
 
 
 class CloudVariables:
@@ -115,7 +128,7 @@ class CloudVariables:
                 except TaskError as error:
                     cloud.error, obstacle = cloud.error or error, ""
             if obstacle:
-                clouds.for_role[name] = obstacle
+                clouds.for_role[name], clouds.of_role[name] = obstacle, cloud
                 clouds.warnings += [f"{name}: {notice}" for notice in cloud.notices]
             else:
                 clouds.for_engine[name] = cloud

@@ -13,6 +13,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import VISION_ACCOUNT
@@ -159,6 +160,23 @@ def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:
     assert run.counts["changed"] == 1
     assert not run.writes
     assert state.read_text() == before
+
+
+def test_a_cloud_that_needs_tasks_of_its_own_fails(fleet: Fleet) -> None:
+    """Rather than staying as it is behind a run that succeeds."""
+    inventory = fleet.inventory
+    hosts = yaml.safe_load(inventory.read_text())
+    hosts["all"]["children"]["anyscale_clouds"]["hosts"]["lab"]["ansible_connection"] = "ssh"
+    fleet.inventory = fleet.folder / "with_ssh.yml"
+    fleet.inventory.write_text(yaml.safe_dump(hosts))
+    parameters = {"roleName": "lab-ray", "policyDocument": "{}"}
+    event = record("UpdateAssumeRolePolicy", VISION_ACCOUNT, requestParameters=parameters)
+    run = fleet.heal(event, fleet_mode="check")
+    fleet.inventory = inventory
+    assert run.exit_status == 2, run.output
+    assert "because the connection is ssh" in run.output
+    assert "Converge it with the playbook onboard and -e fleet_clouds=lab" in run.output
+    assert "Failed: lab" in run.output
 
 
 def test_without_events_it_says_where_they_come_from(fleet: Fleet) -> None:

@@ -254,3 +254,18 @@ def test_a_cloud_that_became_one_with_a_host_or_group_of_a_later_source_is_an_er
         assert message in (error.message if error else "")
         assert bool(error) is bool(message)
         assert "speech" in (clouds.for_engine if uses_engine else clouds.for_role)
+
+
+def test_a_playbook_without_tasks_refuses_the_clouds_that_need_some() -> None:
+    """And says how they are converged."""
+    account = {"cloud_iam_account_id": "123456789012"}
+    hosts = {"vision": account, "lab": {**account, "ansible_connection": "ssh"}}
+    clouds = CloudVariables(action_of(**hosts), "local").read(list(hosts), True, {})
+    assert (set(clouds.for_engine), set(clouds.for_role)) == ({"vision"}, {"lab"})
+    clouds.refuse_tasks()
+    assert not clouds.for_role
+    assert clouds.for_engine["vision"].error is None
+    error = clouds.for_engine["lab"].error
+    assert error is not None
+    assert "because the connection is ssh" in error.failure()["msg"]
+    assert "onboard and -e fleet_clouds=lab" in error.failure()["msg"]
