@@ -22,7 +22,7 @@ description:
 options:
   _terms:
     description:
-      - Playbooks of the collection, V(audit), V(onboard), V(offboard), V(rollback) or
+      - Playbooks of the collection, V(audit), V(onboard), V(heal), V(offboard), V(rollback) or
         V(verify_cluster). One policy is returned for each of them.
     type: list
     elements: str

@@ -353,7 +353,9 @@ def test_every_action_that_a_policy_allows_is_among_the_calls() -> None:
     )
     called = {operation for each in calls for operation in each if "/" not in operation}
     called = {permission_of("s3", name).partition(":")[2] for name in called}
-    assert called == allowed - {"PassRole"} | {"AssumeRole", "GetCallerIdentity"}
+    # A failure of the last one is a warning, which the tests of permissions see.
+    allowed -= {"PassRole", "ListEntitiesForPolicy"}
+    assert called == allowed | {"AssumeRole", "GetCallerIdentity"}
 
 
 def test_every_method_of_anyscales_client_is_used(

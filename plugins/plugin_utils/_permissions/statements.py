@@ -144,6 +144,14 @@ _LIST_BUCKETS = Statement(
     "Always, preferably with fleet_bulk_reads=false. The regions are then read one by one, which "
     "takes more calls.",
 )
+_LIST_ROLES_OF_POLICIES = Statement(
+    "ListRolesOfPolicies",
+    ("iam:ListEntitiesForPolicy",),
+    Scope.managed_policy_arns,
+    "To find the roles that have a managed policy of which an event says that it was changed.",
+    "Always, preferably with heal_look_up_policies=false, without which there is a warning. Only "
+    "clouds with the policy in cloud_iam_bucket_policy_arn are then found.",
+)
 _WRITE_TRUST_POLICIES = Statement(
     "WriteTrustPolicies",
     ("iam:UpdateAssumeRolePolicy",),
@@ -379,6 +387,26 @@ _READ_OWN_ROLE = Statement(
     "Always. The path is then not compared.",
 )
 
+_ONBOARD = (
+    _READ_ROLES,
+    _READ_PERMISSIONS_OF_ROLES,
+    _READ_MANAGED_POLICIES_OF_ROLES,
+    _READ_CONTROL_PLANE_ROLES,
+    _READ_INSTANCE_PROFILES,
+    _READ_BUCKET_POLICIES,
+    _LIST_PRINCIPALS,
+    _READ_IN_BULK,
+    _WRITE_TRUST_POLICIES,
+    _WRITE_BUCKET_POLICIES,
+    _DELETE_BUCKET_POLICIES_OF_MOVED_ROLES,
+    _WRITE_ROLE_POLICIES,
+    _DELETE_ROLE_POLICIES,
+    _ATTACH_POLICIES,
+    _DETACH_POLICIES,
+    _WRITE_CONTROL_PLANE_POLICIES,
+    _CREATE_INSTANCE_PROFILES,
+    _PASS_ROLES,
+)
 PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
     "audit": (
         _READ_ALL_OF_ROLES,
@@ -392,26 +420,8 @@ PLAYBOOKS: dict[str, tuple[Statement, ...]] = {
         _READ_IN_BULK,
         _LIST_BUCKETS,
     ),
-    "onboard": (
-        _READ_ROLES,
-        _READ_PERMISSIONS_OF_ROLES,
-        _READ_MANAGED_POLICIES_OF_ROLES,
-        _READ_CONTROL_PLANE_ROLES,
-        _READ_INSTANCE_PROFILES,
-        _READ_BUCKET_POLICIES,
-        _LIST_PRINCIPALS,
-        _READ_IN_BULK,
-        _WRITE_TRUST_POLICIES,
-        _WRITE_BUCKET_POLICIES,
-        _DELETE_BUCKET_POLICIES_OF_MOVED_ROLES,
-        _WRITE_ROLE_POLICIES,
-        _DELETE_ROLE_POLICIES,
-        _ATTACH_POLICIES,
-        _DETACH_POLICIES,
-        _WRITE_CONTROL_PLANE_POLICIES,
-        _CREATE_INSTANCE_PROFILES,
-        _PASS_ROLES,
-    ),
+    "onboard": _ONBOARD,
+    "heal": (*_ONBOARD, _LIST_ROLES_OF_POLICIES),
     "offboard": (
         _READ_ROLES,
         _READ_ROLE_POLICIES,

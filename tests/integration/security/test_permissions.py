@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.docs.tools.permissions_page import (
     caller_policy,
     trust_policy,
 )
+from ansible_collections.rayfleet.anyscale.plugins.action.event_clouds_info import ActionModule
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.cluster_identity import (
     read_identity,
 )
@@ -42,6 +43,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     parse_settings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import changes_in
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import (
+    Watch,
+    Watched,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import resources
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
@@ -70,6 +77,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     put_bucket_policy,
     put_trust,
 )
+from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import record
 from ansible_collections.rayfleet.anyscale.tests.support.fleets import inventory_of
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import Run
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import (
@@ -110,6 +118,17 @@ OLD = tuple(
 OF_OLD: dict[str, Json] = {
     "vision": {"manage_pass_role": True},
     "lab": {"manage_pass_role": True, "bucket_policy_arn": MANAGED},
+}
+# A call for each of these clouds, and a policy that only IAM knows the roles of.
+EVENTS: Json = {
+    "ansible_eda": {
+        "events": [
+            record("UpdateAssumeRolePolicy", ACCOUNT, requestParameters={"roleName": one.role_name})
+            for one in NEW
+        ]
+        + [record("CreatePolicyVersion", ACCOUNT, requestParameters={"policyArn": MANAGED})]
+    },
+    "heal_quiet_seconds": 0,
 }
 SCOPE = parse_scope(
     ACCOUNT,
@@ -427,6 +446,18 @@ def _trusted_by_the_account(sandbox: Sandbox, _run: Run) -> None:
 
 
 ONE_BY_ONE = ("-e", "fleet_bulk_reads=false")
+
+
+def _find_roles(_sandbox: Sandbox, _run: Run, _check: bool) -> list[str]:
+    """What healing asks for beside what onboarding does. It is a warning where IAM does not answer."""
+    cloud = resources.Cloud("vision", parse_settings({"cloud_iam_account_id": ACCOUNT}))
+    watch = Watch([Watched("vision", ACCOUNT)])
+    changes = changes_in(EVENTS).changes
+    found, warnings = ActionModule._roles_with(changes, watch, [cloud])
+    assert warnings or found == {MANAGED: [NEW[3].role_name]}
+    return warnings
+
+
 SCENES: dict[str, Scene] = {
     "audit": Scene(OLD, _launched_by_anyscale, _with_bulk_reads(_audit, OLD_ROLES, BUCKETS)),
     "onboard": Scene(
@@ -436,6 +467,7 @@ SCENES: dict[str, Scene] = {
         ONE_BY_ONE,
         OF_NEW,
     ),
+    "heal": Scene(NEW, _before_onboarding, _find_roles, ("-e", json.dumps(EVENTS)), OF_NEW),
     "offboard": Scene(
         OLD,
         _before_offboarding,
@@ -599,6 +631,7 @@ def test_check_mode_needs_what_reads_alone(
         pytest.param(name, one, id=f"{name}-{one.sid}")
         for name, statements in PLAYBOOKS.items()
         for one in statements
+        if name != "heal" or one not in PLAYBOOKS["onboard"]
     ],
 )
 def test_without_a_statement_something_is_missing(

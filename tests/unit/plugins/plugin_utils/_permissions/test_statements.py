@@ -51,9 +51,9 @@ def statements(playbook: str, *leave_out: str) -> dict[str, dict[str, t.Any]]:
 
 
 def test_every_playbook_has_a_policy() -> None:
-    """But those that do not call AWS, explain, which audits, and heal, which onboards."""
+    """But those that do not call AWS, and explain, which audits."""
     folder = Path(__file__).parents[5] / "playbooks"
-    assert set(PLAYBOOKS) | {"awx", "awx_report", "explain", "heal"} == {
+    assert set(PLAYBOOKS) | {"awx", "awx_report", "explain"} == {
         path.stem for path in folder.glob("*.yml")
     }
 
