@@ -95,17 +95,17 @@ class ActionModule(FleetAction):
         warnings: list[str] = []
         if arguments["look_up_policies"]:
             roles_with, warnings = self._roles_with(found.changes, watch, clouds.values())
-        touched: dict[str, list[Change]] = {}
+        touched: dict[str, list[tuple[Change, str]]] = {}
         own = 0
         for change in dict.fromkeys(found.changes):
-            of_change = watch.clouds_of(change, roles_with)
+            of_change = watch.documents_of(change, roles_with)
             allowed = arguments["own_principals"] or _assumed(clouds[name] for name in of_change)
             if is_own(change, recorded, allowed):
                 own += 1
                 continue
-            for name in of_change:
-                touched.setdefault(name, []).append(change)
-        counted = {change for changes in touched.values() for change in changes}
+            for name, document in of_change.items():
+                touched.setdefault(name, []).append((change, document))
+        counted = {change for changes in touched.values() for change, _document in changes}
         told = [_told(name, touched[name]) for name in names if name in touched]
         counts = {
             "changes": len(found.changes),
@@ -184,12 +184,13 @@ def _assumed(clouds: t.Iterable[Cloud]) -> list[str]:
     return [arn for arn in found if arn]
 
 
-def _told(name: str, changes: t.Sequence[Change]) -> Json:
+def _told(name: str, touched: t.Sequence[tuple[Change, str]]) -> Json:
     """What the result says of a cloud."""
+    changes = [change for change, _document in touched]
     principals = dict.fromkeys(change.principal for change in changes if change.principal)
     return {
         "name": name,
-        "documents": list(dict.fromkeys(change.document for change in changes)),
+        "documents": list(dict.fromkeys(document for _change, document in touched)),
         "calls": sorted({change.call for change in changes}),
         "principals": list(principals)[:_MOST_EXAMPLES],
         "managed": any(change.is_managed for change in changes),

@@ -137,13 +137,6 @@ class Change:
         return {kind: getattr(self, kind) for kind in kinds if kind != POLICY or kinds == (POLICY,)}
 
     @property
-    def document(self) -> str:
-        """What it changed, as text that no other document has. IAM does not tell names by their case."""
-        kind, name = next(iter(self.targets.items()))
-        name = name.casefold() if kind in (ROLE, PROFILE) else name
-        return f"{kind.replace('_', ' ')} {name} in {self.account_id}"
-
-    @property
     def is_managed(self) -> bool:
         """Whether onboarding puts back what it can have broken."""
         return self.call not in _AUDITED

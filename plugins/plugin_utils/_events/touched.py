@@ -54,24 +54,32 @@ class Watch:
                 for name in names:
                     self._clouds[_key(kind, one.account_id, name)].append(one.cloud)
 
-    def clouds_of(
+    def documents_of(
         self, change: Change, roles_with: t.Mapping[str, t.Collection[str]] | None = None
-    ) -> list[str]:
-        """The clouds that a change touches, each once.
+    ) -> dict[str, str]:
+        """The clouds that a change touches, each with the document of its own that has changed: what
+        else the change names may be made up, each time anew.
 
         roles_with: by the ARN of a managed policy, the names of the roles of the change's account
         that have it.
         """
-        targets = [*change.targets.items()]
-        if POLICY in change.targets:
-            targets += [(ROLE, name) for name in (roles_with or {}).get(change.policy_arn, ())]
-        keys = [_key(kind, change.account_id, name) for kind, name in targets]
-        found = (cloud for key in keys for cloud in self._clouds.get(key, ()))
-        return list(dict.fromkeys(found))
+        found: dict[str, str] = {}
+        for kind, name in change.targets.items():
+            roles = (roles_with or {}).get(name, ()) if kind == POLICY else ()
+            for key in ((kind, name), *((ROLE, role) for role in roles)):
+                for cloud in self._clouds.get(_key(key[0], change.account_id, key[1]), ()):
+                    found.setdefault(cloud, _document(kind, change.account_id, name))
+        return found
 
     def has_account(self, account_id: str) -> bool:
         """Whether a cloud is in an account."""
         return account_id in self._accounts
+
+
+def _document(kind: str, account_id: str, name: str) -> str:
+    """As text that no other document has, however a caller spells the name."""
+    what = kind.removesuffix("_arn").replace("_", " ")
+    return f"{what} {_key(kind, account_id, name)[2]} in {account_id}"
 
 
 def _key(kind: str, account_id: str, name: str) -> Key:

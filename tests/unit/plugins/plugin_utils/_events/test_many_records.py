@@ -111,10 +111,10 @@ class World:
             if is_own(change, self.recorded, []):
                 self.own += 1
                 continue
-            clouds = self.watch.clouds_of(change)
-            touched.append(set(clouds))
-            for cloud in clouds:
-                self.healing.note(cloud, change.document, self.now)
+            documents = self.watch.documents_of(change)
+            touched.append(set(documents))
+            for cloud, document in documents.items():
+                self.healing.note(cloud, document, self.now)
         return touched
 
     def run(self) -> list[Json]:

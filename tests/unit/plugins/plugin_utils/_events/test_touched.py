@@ -104,16 +104,42 @@ def named(call: str, account: str = ACCOUNT, **parameters: str) -> Change:
     ],
 )
 def test_which_clouds_a_change_touches(change: Change, clouds: list[str]) -> None:
-    assert FLEET.clouds_of(change) == clouds
+    assert list(FLEET.documents_of(change)) == clouds
 
 
 def test_a_policy_touches_the_clouds_of_the_roles_that_have_it() -> None:
     arn = POLICY_ARN + "-2"
     change = named("SetDefaultPolicyVersion", policyArn=arn)
-    assert FLEET.clouds_of(change) == []
-    assert FLEET.clouds_of(change, {arn: ["VISION", "unknown"]}) == ["vision"]
+    assert FLEET.documents_of(change) == {}
+    assert FLEET.documents_of(change, {arn: ["VISION", "unknown"]}) == {
+        "vision": f"policy {arn} in {ACCOUNT}"
+    }
     attached = named("AttachRolePolicy", policyArn=arn, roleName="Ray")
-    assert FLEET.clouds_of(attached, {arn: ["VISION"]}) == ["speech"]
+    assert list(FLEET.documents_of(attached, {arn: ["VISION"]})) == ["speech"]
+
+
+@pytest.mark.parametrize(
+    ("change", "document"),
+    [
+        (named("DeleteRole", roleName="RAY"), "role ray"),
+        (named("DetachRolePolicy", roleName="Ray"), "role ray"),
+        (named("DeleteInstanceProfile", instanceProfileName="RAY"), "instance profile ray"),
+        (named("DeleteBucketPolicy", bucketName="shared"), "bucket shared"),
+        (
+            named("AddRoleToInstanceProfile", roleName="Ray", instanceProfileName="made-up"),
+            "role ray",
+        ),
+        (
+            named("RemoveRoleFromInstanceProfile", roleName="made-up", instanceProfileName="ray"),
+            "instance profile ray",
+        ),
+    ],
+)
+def test_a_document_of_a_cloud_has_one_name(change: Change, document: str) -> None:
+    """However a caller spells it, and whatever else the event names, so that nothing hides that it
+    changes again and again.
+    """
+    assert FLEET.documents_of(change)["speech"] == f"{document} in {ACCOUNT}"
 
 
 def test_the_accounts_of_the_clouds() -> None:
@@ -132,6 +158,6 @@ def test_no_change_touches_a_cloud_of_another_account(account: str, call: str, n
         ("roleName", "bucketName", "instanceProfileName"), name
     )
     in_account = {ACCOUNT: {"speech", "vision"}, OTHER_ACCOUNT: {"elsewhere"}}
-    assert set(FLEET.clouds_of(named(call, account, **parameters))) <= in_account.get(
+    assert set(FLEET.documents_of(named(call, account, **parameters))) <= in_account.get(
         account, set()
     )
