@@ -67,7 +67,7 @@ class ActionModule(FleetAction):
         run = new_token()
         if is_check:
             hosts = [cloud["name"] for cloud in clouds]
-            return {"run": run, "hosts": hosts, "stopped": [], "left": [], "warnings": []}
+            return {"run": run, "hosts": hosts, "refused": {}, "stopped": [], "left": []}
         with healing_state(directory, rules) as healing:
             for cloud in clouds:
                 for document in cloud["documents"]:
@@ -84,15 +84,19 @@ class ActionModule(FleetAction):
             if taken and claim.wait > rules.longest_wait:
                 break
             time.sleep(min(claim.wait, _POLL_SECONDS))
-        hosts = [name for name in names if name in taken]
-        left = [cloud["name"] for cloud in clouds if cloud["name"] not in taken]
-        stopped = _stopped(claim)
+        touched = {cloud["name"] for cloud in clouds}
+        stopped = [one for one in _stopped(claim) if one["cloud"] in touched]
+        refused = {
+            one["cloud"]: _message(one, rules) for one in stopped if one["cloud"] not in taken
+        }
+        left = [name for name in touched if name not in taken and name not in refused]
         return {
             "run": run,
-            "hosts": hosts,
+            "hosts": [name for name in names if name in taken or name in refused],
+            "refused": refused,
             "stopped": stopped,
-            "left": [name for name in left if name not in claim.stopped],
-            "warnings": [_warning(one, rules) for one in stopped],
+            "left": sorted(left),
+            "warnings": [_message(one, rules) for one in stopped if one["cloud"] in taken],
         }
 
     def _finish(self, run: str, directory: str, rules: Rules, is_check: bool) -> Json:
@@ -136,10 +140,11 @@ def _time(seconds: float) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _warning(one: Json, rules: Rules) -> str:
+def _message(one: Json, rules: Rules) -> str:
     times = "once" if rules.most_heals == 1 else f"{rules.most_heals} times"
     return (
         f"{one['cloud']}: {one['document']} was put back {times} within {rules.window:.0f} s, and "
-        f"has changed again. It is left as it is until {one['until']}. Find the other writer in "
-        "CloudTrail."
+        f"has changed again. Events do not lead to it being put back until {one['until']}. Find the "
+        "other writer in CloudTrail. To put it back now, run the playbook onboard with "
+        f"-e fleet_clouds={one['cloud']}."
     )

@@ -17,8 +17,8 @@ description:
   - A burst of events is one run, because a cloud is due only after it has been quiet. A cloud is
     converged by one run at a time. The task waits for a run that has the same cloud.
   - A document that was put back O(most_heals) times within O(window_seconds) is left as it is until
-    the oldest of these times is long enough ago, with a warning. Runs that find nothing to change do
-    not count.
+    the oldest of these times is long enough ago. Its cloud is then in RV(refused), or, if something
+    else of it is due, converged with a warning. Runs that find nothing to change do not count.
   - What it remembers is in the file C(healing.json) in O(state_dir), which only its owner can read.
   - In check mode, all clouds of O(clouds) are returned, and nothing is noted.
   - The task requires C(run_once=true), which also gives its result to all hosts.
@@ -111,13 +111,20 @@ run:
   type: str
   sample: 0f5bc05f
 hosts:
-  description: The clouds that are to be converged now.
+  description: The clouds that are to be converged now, and those in RV(refused).
   returned: O(step=begin)
   type: list
   elements: str
   sample: [vision-prod]
+refused:
+  description:
+    - The clouds of which all that has changed is to be left as it is, each with the message, for
+      O(rayfleet.anyscale.fleet_converge#module:refused).
+  returned: O(step=begin)
+  type: dict
+  sample: {}
 stopped:
-  description: What changed too often, and until when it is left as it is.
+  description: What changed too often of the clouds of the events, and until when it is left as it is.
   returned: O(step=begin)
   type: list
   elements: dict

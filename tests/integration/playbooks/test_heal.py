@@ -142,7 +142,7 @@ def test_what_keeps_changing_is_left_and_said(fleet: Fleet) -> None:
     """The time before was its first."""
     fleet.break_trust()
     run = fleet.heal(trust_event(), heal_most=1)
-    assert run.exit_status == 0, run.output
+    assert run.exit_status == 2, run.output
     assert not run.operations
     [healing] = run.named("Take the clouds that are due")
     [stop] = healing["stopped"]
@@ -151,6 +151,8 @@ def test_what_keeps_changing_is_left_and_said(fleet: Fleet) -> None:
         f"role {ROLE} in {VISION_ACCOUNT}",
     )
     assert "was put back once within 3600 s, and has changed again" in run.output
+    assert "run the playbook onboard with -e fleet_clouds=speech" in run.output
+    assert "Failed: speech" in run.output
 
 
 def test_a_preview_writes_nothing_and_notes_nothing(fleet: Fleet) -> None:

@@ -87,13 +87,30 @@ def test_it_does_not_hold_up_other_clouds_for_it(runs: Runs) -> None:
     assert (second["hosts"], second["left"]) == (["speech"], ["lab"])
 
 
-def test_what_was_put_back_too_often_is_left_and_said(runs: Runs) -> None:
+def test_what_was_put_back_too_often_is_refused_and_said(runs: Runs) -> None:
+    """Of the clouds of the events: that of others was said before."""
     runs.end(runs.step("lab")["run"], "lab")
     found = runs.step("lab", "speech")
-    assert (found["hosts"], found["left"]) == (["speech"], [])
+    assert (found["hosts"], found["left"]) == (["speech", "lab"], [])
     assert [(one["cloud"], one["document"]) for one in found["stopped"]] == [("lab", "role lab")]
-    [warning] = found["warnings"]
-    assert "lab: role lab was put back once within 3600 s, and has changed again." in warning
+    assert (list(found["refused"]), found["warnings"]) == (["lab"], [])
+    message = found["refused"]["lab"]
+    assert "lab: role lab was put back once within 3600 s, and has changed again." in message
+    assert "run the playbook onboard with -e fleet_clouds=lab" in message
+    runs.end(found["run"])
+    found = runs.step("vision")
+    assert (found["hosts"], found["stopped"], found["refused"]) == (["vision"], [], {})
+
+
+def test_another_document_of_such_a_cloud_is_put_back(runs: Runs) -> None:
+    """With a warning, since a run converges all of a cloud. That counts for the other one."""
+    runs.end(runs.step("lab")["run"], "lab")
+    both = [{"name": "lab", "documents": ["role lab", "bucket lab"]}]
+    found = runs.step(clouds=both)
+    assert (found["hosts"], found["refused"]) == (["lab"], {})
+    assert "lab: role lab was put back once" in found["warnings"][0]
+    runs.end(found["run"], "lab")
+    assert set(runs.step(clouds=both)["refused"]) == {"lab"}
 
 
 def test_a_preview_takes_nothing(runs: Runs) -> None:
