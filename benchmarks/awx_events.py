@@ -66,7 +66,7 @@ def main() -> int:
     with StandInServer() as server:
         for clouds in options.clouds:
             for playbook in options.playbooks:
-                for state in STATES:
+                for state in options.states:
                     for slices in options.slices:
                         cost = _cost(server, playbook, clouds, state, slices)
                         a_cloud = cost.size / clouds
@@ -86,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--clouds", type=int, nargs="+", default=[12, 1000, 5000])
     parser.add_argument("--playbooks", nargs="+", choices=list(PLAYBOOKS), default=list(PLAYBOOKS))
+    parser.add_argument("--states", nargs="+", choices=list(STATES), default=list(STATES))
     parser.add_argument("--slices", type=int, nargs="+", default=[1, 4])
     return parser.parse_args()
 

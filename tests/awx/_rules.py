@@ -29,6 +29,7 @@ TYPES = {
     "schedules": "schedule",
     "notification_templates": "notification_template",
     "teams": "team",
+    "users": "user",
 }
 ALL_TEMPLATES = (
     "job_templates",
@@ -64,7 +65,7 @@ _CONTAINERS = {
 # The playbooks of a project that was synchronized.
 PLAYBOOKS = {
     f"playbooks/{name}.yml"
-    for name in ("audit", "onboard", "offboard", "rollback", "verify", "report")
+    for name in ("audit", "onboard", "offboard", "rollback", "verify", "report", "heal")
 }
 _QUESTION_TYPES: dict[str, type] = {
     "text": str,

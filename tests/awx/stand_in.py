@@ -124,6 +124,8 @@ class StandIn:
         if request.method != "GET":
             self.writes.append((str(request.method), request.path))
         body = json.loads(request.get_data() or "{}")
+        if kind == "roles":
+            return self._associated(str(request.method), (kind, int(rest[0]), rest[1]), body)
         if not rest:
             return (
                 self._list(kind, request)
@@ -245,7 +247,8 @@ class StandIn:
             **shown(self.store, kind, item),
             "url": url,
             "related": related,
-            "summary_fields": {},
+            # The role to execute it has the id of its object, since no other is asked for.
+            "summary_fields": {"object_roles": {"execute_role": {"id": item["id"]}}},
         }
 
 

@@ -38,6 +38,7 @@ KINDS = {
     "controller_workflows": "workflow_job_templates",
     "controller_schedules": "schedules",
 }
+PERMISSIONS = "controller_roles"
 
 
 class _Loader(yaml.SafeLoader):
@@ -57,9 +58,25 @@ def _exported(run_awx: RunAwx, tmp_path_factory: pytest.TempPathFactory) -> Json
 
 
 def test_it_has_all_objects_and_no_others(exported: Json) -> None:
-    assert {KINDS[name]: {item["name"] for item in items} for name, items in exported.items()} == {
-        kind: names for kind, names in MADE.items() if kind in KINDS.values()
+    assert {
+        KINDS[name]: {item["name"] for item in items}
+        for name, items in exported.items()
+        if name != PERMISSIONS
+    } == {kind: names for kind, names in MADE.items() if kind in KINDS.values()}
+
+
+def test_the_user_of_the_rulebook_may_launch_what_heals(exported: Json) -> None:
+    permission = {
+        "users": ["eda"],
+        "role": "execute",
+        "job_templates": ["Anyscale heal"],
+        "lookup_organization": "Platform",
     }
+    assert exported[PERMISSIONS] == [permission]
+    prompting = [
+        item for item in exported["controller_templates"] if item["ask_variables_on_launch"]
+    ]
+    assert [item["name"] for item in prompting] == permission["job_templates"]
 
 
 def test_the_nodes_of_the_workflow_and_their_links(exported: Json) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.playbook
 from ansible_collections.rayfleet.anyscale.tests.awx.conftest import (
     ANYSCALE_TOKEN,
     BACKUP_KEY,
+    VARIABLES,
     Run,
     RunAwx,
 )
@@ -49,6 +50,7 @@ MADE = {
             "rollback",
             "verify",
             "report",
+            "heal",
         )
     },
     "workflow_job_templates": {"Anyscale rollout"},
@@ -75,6 +77,8 @@ MANAGED: dict[str, t.Any] = {
     "awx_setup_execution_environment_image": "registry.example.com/anyscale-ee:1",
     "awx_setup_slices": 4,
     "awx_setup_notify_of_failure": ["On call"],
+    "awx_setup_heal": True,
+    "awx_setup_heal_user": "eda",
 }
 
 RELEASED = datetime.date(2026, 11, 1)
@@ -97,6 +101,7 @@ class Cycle(t.NamedTuple):
     objects: dict[str, dict[str, t.Any]]
     credentials: dict[str, list[int]]
     notified: set[str]
+    users: dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +112,7 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         "projects", name="Others fleet", organization=others["id"], status="successful"
     )
     awx.add("notification_templates", name="On call", organization=others["id"])
+    awx.add("users", username="eda")
     inventory = awx.add("inventories", name="Anyscale clouds", organization=others["id"])
     awx.add(
         "job_templates",
@@ -136,6 +142,11 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         for kind in ("job_templates", "workflow_job_templates")
         for name in MADE[kind]
         if awx.linked(kind, name, "notification_templates_error")
+    }
+    users = {
+        name: [awx.store["users"][number]["username"] for number in numbers]
+        for name, template in templates.items()
+        if (numbers := awx.associations.get(("roles", template["id"], "users")))
     }
     surveys = {
         name: awx.surveys.get(template["id"], {}).get("spec", [])
@@ -168,6 +179,7 @@ def cycle(awx: StandIn, run_awx: RunAwx) -> Cycle:
         objects,
         credentials,
         notified,
+        users,
     )
 
 
@@ -229,7 +241,36 @@ def test_jobs_that_write_or_restore_backups_share_a_secret_key(cycle: Cycle) -> 
         "Anyscale onboard",
         "Anyscale offboard",
         "Anyscale rollback",
+        "Anyscale heal",
     }
+
+
+def test_the_rulebook_launches_the_job_template_that_heals(cycle: Cycle) -> None:
+    """With the names that the guide sets for it, and with its events, which it passes as a variable
+    that no survey could ask for.
+    """
+    [rules] = yaml.safe_load((ROOT / "extensions/eda/rulebooks/heal_sqs_awx.yml").read_text())
+    [rule] = rules["rules"]
+    guide = (ROOT / "docs/docsite/rst/awx.rst").read_text()
+    snippet = re.search(r":caption: eda/vars.yml\n\n((?: {6}.*\n)+)", guide)
+    assert snippet
+    given = yaml.safe_load(snippet[1])
+    launched = {
+        name: given[value.strip("{ }")]
+        for name, value in rule["action"]["run_job_template"].items()
+    }
+    template = cycle.templates[launched.pop("name")]
+    assert launched == {"organization": VARIABLES["awx_setup_organization"]}
+    assert template["playbook"] == "playbooks/heal.yml"
+    assert template["ask_variables_on_launch"] is True
+    assert cycle.surveys["Anyscale heal"] == []
+    assert json.loads(template["extra_vars"])["heal_state_dir"] == "/var/lib/anyscale/healing"
+
+
+def test_its_user_may_launch_that_job_template_and_no_other(cycle: Cycle) -> None:
+    assert cycle.users == {"Anyscale heal": ["eda"]}
+    prompting = {name for name, one in cycle.templates.items() if one["ask_variables_on_launch"]}
+    assert prompting == {"Anyscale heal"}
 
 
 def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
@@ -241,7 +282,7 @@ def test_the_workflow_goes_step_by_step(cycle: Cycle) -> None:
 def test_a_failed_rollout_is_one_notification(cycle: Cycle) -> None:
     """Of the workflow, and not of each of its steps as well."""
     assert cycle.notified == {"Anyscale rollout"} | {
-        f"Anyscale {name}" for name in ("audit", "offboard", "rollback", "verify")
+        f"Anyscale {name}" for name in ("audit", "offboard", "rollback", "verify", "heal")
     }
 
 
@@ -363,6 +404,8 @@ def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
             awx_setup_project_credential="Git",
             awx_setup_aws_credential="AWS writer",
             awx_setup_execution_environment="Own",
+            awx_setup_heal=True,
+            awx_setup_heal_user="robot",
             awx_setup_notify_of_failure=["Pager"],
             awx_setup_notify_of_approval=["Chat", "Pager"],
         )
@@ -381,6 +424,7 @@ def test_all_that_is_missing_is_said_at_once_before_anything_is_made(
         "there is no credential AWS writer",
         "there is no source control credential Git",
         "there is no execution environment Own",
+        "there is no user robot",
         "there is no notification template Pager",
         "there is no notification template Chat",
     ]

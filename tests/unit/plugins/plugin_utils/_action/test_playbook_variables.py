@@ -197,7 +197,7 @@ def answers_by_default() -> t.Iterator[t.Any]:
     # The tag is of Ansible alone: a text that is no template.
     text = path.read_text(encoding="utf-8").replace("!unsafe ", "")
     variables = yaml.safe_load(text)
-    for template in variables["awx_setup_job_templates"]:
+    for template in [*variables["awx_setup_fleet_templates"], variables["awx_setup_heal_template"]]:
         names = re.findall(r"awx_setup_ask_\w+", str(template["ask"]))
         questions = [question for name in names for question in variables[name]]
         answers = {question["variable"]: question.get("default") for question in questions}
