@@ -26,6 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     closing_lines,
     counts_of,
     failed_clouds,
+    left_out,
     lines_of,
     lines_to_add,
 )
@@ -60,7 +61,8 @@ class ActionModule(FleetAction):
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
         batches = [run["batches"]] if run.get("batches") else []
-        told = [*([to_add] if to_add else []), *closing, *batches, *of_plan]
+        unseen = left_out(outcomes)
+        told = [*([to_add] if to_add else []), *closing, *unseen, *batches, *of_plan]
         display.display("\n".join(["", *told]))
         return {
             "counts": counts,

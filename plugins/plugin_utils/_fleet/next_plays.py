@@ -18,6 +18,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 )
 
 TASKS, REPORT = "tasks", "report"
+# How many of the clouds that failed fail in the report. Ansible looks up each host of a play in the
+# list of those that have failed, and does so for each task of each host: of 5,000, that is minutes.
+MOST_FAILED = 1000
 # The group to which playbooks add the clouds for which tasks of their own failed.
 FAILED_GROUP = "fleet_{run}_failed"
 
@@ -29,19 +32,20 @@ def hosts_of_next_plays(
 ) -> dict[str, list[str]]:
     """The hosts of the play with tasks for single clouds, and of the report.
 
-    The report is for the clouds that changed or failed. Those with tasks of their own join it if
-    they fail. A play without hosts would be skipped, and one in which all hosts fail would end the
-    run: one cloud that did not fail stands by.
+    The report is for the clouds that changed or failed, the latter at its end, and at most
+    MOST_FAILED of them. Those with tasks of their own join it if they fail. A play without hosts
+    would be skipped, and one in which all hosts fail would end the run: one cloud that did not fail
+    stands by.
     """
-    failed = {name for name, outcome in outcomes.items() if outcome["state"] == FAILED}
-    may_fail = failed.union(for_role)
-    reported = [
-        name
-        for name, outcome in outcomes.items()
-        if outcome["state"] in (CHANGED, WOULD_CHANGE, FAILED)
-    ]
+    failed = _in_state(outcomes, FAILED)
+    may_fail = {*failed, *for_role}
     healthy = [name for name in selected if name not in may_fail]
     standby = (healthy or list(selected))[:1]
-    if not set(reported) - failed and not (for_role and not healthy):
-        reported += [name for name in standby if name not in reported]
-    return {TASKS: list(for_role) or standby, REPORT: reported}
+    reported = _in_state(outcomes, CHANGED, WOULD_CHANGE)
+    if not reported and not (for_role and not healthy):
+        reported = [name for name in standby if name not in failed[:MOST_FAILED]]
+    return {TASKS: list(for_role) or standby, REPORT: reported + failed[:MOST_FAILED]}
+
+
+def _in_state(outcomes: t.Mapping[str, t.Mapping[str, t.Any]], *states: str) -> list[str]:
+    return [name for name, outcome in outcomes.items() if outcome["state"] in states]

@@ -17,6 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     run_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     CHANGED,
     DEFERRED,
@@ -82,6 +83,14 @@ def closing_lines(
     )
     told = [f"{title}: {summarize_names(names)}" for title, names in clouds.items() if names]
     return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes, invocation, step)]
+
+
+def left_out(outcomes: Outcomes) -> list[str]:
+    """What the recap of hosts has not, of many clouds that failed."""
+    count = len(_clouds_in(outcomes, FAILED))
+    if count <= MOST_FAILED:
+        return []
+    return [f"Of the {count} clouds that failed, {MOST_FAILED} are in the recap of hosts."]
 
 
 def lines_of(

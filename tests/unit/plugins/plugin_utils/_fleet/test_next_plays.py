@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+    MOST_FAILED,
     REPORT,
     TASKS,
     hosts_of_next_plays,
@@ -24,12 +25,12 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], list[str]]] = {
     "all in sync": ({"a": "in_sync", "b": "in_sync"}, [], ["a"], ["a"]),
     "some changed": ({"a": "in_sync", "b": "changed", "c": "changed"}, [], ["a"], ["b", "c"]),
     "some would change": ({"a": "in_sync", "b": "would_change"}, [], ["a"], ["b"]),
-    "one failed": ({"a": "failed", "b": "in_sync"}, [], ["b"], ["a", "b"]),
+    "one failed": ({"a": "failed", "b": "in_sync"}, [], ["b"], ["b", "a"]),
     "one failed, and one changed": (
         {"a": "failed", "b": "in_sync", "c": "changed"},
         [],
         ["b"],
-        ["a", "c"],
+        ["c", "a"],
     ),
     "all failed": ({"a": "failed", "b": "failed"}, [], ["a"], ["a", "b"]),
     "not reached, and deferred": ({"a": "not_reached", "b": "deferred"}, [], ["a"], ["a"]),
@@ -69,3 +70,13 @@ def test_no_play_is_skipped_or_ends_the_run(states: list[str]) -> None:
     told = {name for name, state in names.items() if state in ("changed", "would_change", "failed")}
     assert told <= set(found[REPORT])
     assert len(found[REPORT]) <= len(told) + 1
+
+
+@pytest.mark.parametrize("others", [{}, {"changed": "changed"}, {"in sync": "in_sync"}], ids=str)
+def test_of_many_clouds_that_failed_the_first_fail_in_the_report(others: dict[str, str]) -> None:
+    """Beside the clouds that changed, or one that stands by."""
+    failed = [f"c{number}" for number in range(MOST_FAILED + 5)]
+    states = {**dict.fromkeys(failed, "failed"), **others}
+    outcomes = {name: {"state": state} for name, state in states.items()}
+    found = hosts_of_next_plays(outcomes, [], list(states))
+    assert found[REPORT] == [*others, *failed[:MOST_FAILED]]

@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
     closing_lines,
     counts_of,
     failed_clouds,
+    left_out,
     lines_of,
     lines_to_add,
 )
@@ -49,6 +51,23 @@ def test_every_cloud_counts_once() -> None:
         "in_sync": 1,
         "deferred": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("more", "lines"),
+    [
+        (0, []),
+        (
+            1,
+            [
+                f"Of the {MOST_FAILED + 1} clouds that failed, {MOST_FAILED} are in the recap of hosts."
+            ],
+        ),
+    ],
+    ids=["few", "many"],
+)
+def test_what_the_recap_has_not_is_said(more: int, lines: list[str]) -> None:
+    assert left_out({str(number): FAILED for number in range(MOST_FAILED + more)}) == lines
 
 
 def test_a_predicted_change_counts_as_one() -> None:
