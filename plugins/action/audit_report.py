@@ -185,7 +185,13 @@ def _record_run(
     """Record which clouds the last play of a run fails for, and why, and what it says at its end."""
     failing = frozenset(failed)
     outcomes = {
-        cloud["name"]: {"state": "failed", "changed": False, "msg": failure_of(cloud)}
+        cloud["name"]: {
+            "state": "failed",
+            "changed": False,
+            "msg": failure_of(cloud),
+            # What could not be audited was, when that happened.
+            "displayed": cloud["state"] == "error",
+        }
         if cloud["name"] in failing
         else {"state": cloud["state"], "changed": False}
         for cloud in report["clouds"]

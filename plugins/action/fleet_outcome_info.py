@@ -48,4 +48,8 @@ class ActionModule(ActionBase):
             outcome["changed"] = False
         if not self._task.diff:
             outcome.pop("diff", None)
-        return {**result, **outcome, "failed": outcome["state"] == FAILED}
+        has_failed = outcome["state"] == FAILED
+        # Ansible itself displays the message of a failed task twice.
+        if outcome.pop("displayed", has_failed) and "awx_job_id" in variables:
+            outcome["msg"] = f"The reason is above, where {name} failed first."
+        return {**result, **outcome, "failed": has_failed}

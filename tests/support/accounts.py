@@ -21,6 +21,7 @@ PARTNER_ACCOUNT = "444444444444"
 REGION = "us-west-2"
 ROLE = "ray-team-a"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+INSTANCE = "i-0abc1234def567890"
 
 LAMBDA = {
     "Effect": "Allow",
@@ -33,6 +34,16 @@ PARTNER = {
     "Principal": {"AWS": f"arn:aws:iam::{PARTNER_ACCOUNT}:root"},
     "Action": "sts:AssumeRole",
     "Condition": {"StringEquals": {"sts:ExternalId": "partner-7f3a"}},
+}
+ACCOUNT_ITSELF = {
+    "Effect": "Allow",
+    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+    "Action": "sts:AssumeRole",
+}
+SESSION_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "AccessKeyId",
+    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
+    "AWS_SESSION_TOKEN": "SessionToken",
 }
 
 
@@ -54,6 +65,19 @@ def make_role(
         RoleName=name, AssumeRolePolicyDocument=document, **more
     )
     return str(answer["Role"]["Arn"])
+
+
+def session(
+    sandbox: Sandbox, role: str = ROLE, name: str = INSTANCE, path: str = "/"
+) -> dict[str, str]:
+    """The environment of a program that has a role's credentials, as a node gets them from its
+    metadata service.
+    """
+    arn = make_role(sandbox, role, policy(ACCOUNT_ITSELF), Path=path)
+    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=arn, RoleSessionName=name)[
+        "Credentials"
+    ]
+    return {variable: given[key] for variable, key in SESSION_VARIABLES.items()}
 
 
 def delete_role(sandbox: Sandbox, name: str) -> str:

@@ -22,12 +22,13 @@ from ansible_collections.rayfleet.anyscale.plugins.modules import cluster_identi
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Sandbox
 from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
     ACCOUNT,
+    INSTANCE,
     OTHER_ACCOUNT,
     ROLE,
     ROLE_ARN,
+    SESSION_VARIABLES,
     Json,
-    make_role,
-    policy,
+    session,
 )
 from ansible_collections.rayfleet.anyscale.tests.support.module_assertions import (
     documented_returns,
@@ -36,33 +37,7 @@ from ansible_collections.rayfleet.anyscale.tests.support.module_assertions impor
 from ansible_collections.rayfleet.anyscale.tests.support.playbook_runs import Run, run_playbook
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 
-INSTANCE = "i-0abc1234def567890"
 DEFAULT_ROLE = "cld_4fxb3wsbdcq2n1p9-cluster_node_role"
-TRUST = policy(
-    {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-        "Action": "sts:AssumeRole",
-    }
-)
-VARIABLES = {
-    "AWS_ACCESS_KEY_ID": "AccessKeyId",
-    "AWS_SECRET_ACCESS_KEY": "SecretAccessKey",
-    "AWS_SESSION_TOKEN": "SessionToken",
-}
-
-
-def session(
-    sandbox: Sandbox, role: str = ROLE, name: str = INSTANCE, path: str = "/"
-) -> dict[str, str]:
-    """The environment of a program that has a role's credentials, as a node gets them from its
-    metadata service.
-    """
-    arn = make_role(sandbox, role, TRUST, Path=path)
-    given = sandbox.client("sts", ACCOUNT).assume_role(RoleArn=arn, RoleSessionName=name)[
-        "Credentials"
-    ]
-    return {variable: given[key] for variable, key in VARIABLES.items()}
 
 
 @pytest.fixture(name="look")
@@ -183,7 +158,7 @@ def test_who_is_not_expected(sandbox: Sandbox, look: Look, case: str) -> None:
 def test_a_node_without_credentials(
     sandbox: Sandbox, look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in VARIABLES:
+    for name in SESSION_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     result = look({}, expected_role=ROLE)
     assert (result["kind"], result["account_id"], result["matches"], result["reason"]) == (

@@ -9,14 +9,29 @@ stored.
 from __future__ import annotations
 
 import json
+import sys
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox, _anyscale, inventory
+from ansible_collections.rayfleet.anyscale.tests.sandbox import (
+    FLEET,
+    Cloud,
+    Sandbox,
+    _anyscale,
+    inventory,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER
+from ansible_collections.rayfleet.anyscale.tests.support.accounts import (
+    ACCOUNT,
+    INSTANCE,
+    ROLE,
+    ROLE_ARN,
+    session,
+)
 from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import Job, run_job, summary_of
+from ansible_collections.rayfleet.anyscale.tests.support.cloudtrail_records import bridged, record
 from ansible_collections.rayfleet.anyscale.tests.support.rows import few_of
 from ansible_collections.rayfleet.anyscale.tests.support.secret_scan import canary, leaks
 
@@ -212,6 +227,89 @@ def test_a_person_sees_how_it_ended_and_how_to_go_on(ran: Ran) -> None:
     if "-vvvv" not in ran.case.options:
         assert {line: ran.job.seen.count(line) for line in lines} == dict.fromkeys(lines, 1)
         assert "ansible-playbook" not in ran.job.seen
+
+
+@pytest.mark.parametrize("playbook", ["onboard", pytest.param("audit", marks=pytest.mark.long)])
+def test_why_a_cloud_failed_is_told_once(
+    running_sandbox: Sandbox, tmp_path: Path, playbook: str
+) -> None:
+    """When it fails. The end of the job names the cloud, and the event of its host says where to
+    look: Ansible itself displays the message of a failed task twice.
+    """
+    running_sandbox.reset()
+    running_sandbox.seed(FLEET)
+    hosts = inventory(running_sandbox, FLEET)
+    [group] = hosts["all"]["children"].values()
+    group["hosts"]["vision-dev"]["cloud_iam_account_id"] = "999999999999"
+    job = run_job(
+        tmp_path,
+        hosts,
+        f"playbooks/{playbook}.yml",
+        variables={
+            "fleet_clouds": "vision-*",
+            "audit_report_dir": str(tmp_path / "report"),
+            "cloud_iam_backup_dir": str(tmp_path / "backups"),
+        },
+        environment=running_sandbox.child_variables(),
+    )
+    assert job.exit_status == 2
+    reason = "which is in account 222222222222, but account_id is 999999999999. Set assume_role_arn"
+    whole = " ".join(job.seen.split())
+    assert whole.count(reason) == 1, job.seen
+    stage = {"onboard": "Plan", "audit": "Audit"}[playbook]
+    assert f"failed: vision-dev (account 999999999999), {stage}: " in whole
+    assert "msg: The reason is above, where vision-dev failed first." in whole
+    told = {"onboard": "Failed: vision-dev", "audit": "1 could not be audited"}[playbook]
+    assert told in "\n".join(summary_of(job))
+
+
+def test_a_verification_names_the_node_and_its_role(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    running_sandbox.reset()
+    nodes: Json = {"all": {"children": {"anyscale_clusters": {"hosts": {"head": {}}}}}}
+    nodes["all"]["children"]["anyscale_clusters"]["vars"] = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+    }
+    job = run_job(
+        tmp_path,
+        nodes,
+        "playbooks/verify.yml",
+        variables={"verify_expected_role": ROLE},
+        environment={**running_sandbox.child_variables(), **session(running_sandbox)},
+    )
+    assert job.exit_status == 0, job.seen
+    assert f"{INSTANCE} runs with {ROLE_ARN}" in job.seen
+
+
+def test_a_job_that_heals_ends_as_an_onboarding_does(
+    running_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """With the events as the rulebook launches it."""
+    running_sandbox.reset()
+    cloud = Cloud("speech", ACCOUNT, role="speech-ray", trust="lambda_only")
+    running_sandbox.seed([cloud])
+    event = record(
+        "UpdateAssumeRolePolicy", ACCOUNT, requestParameters={"roleName": cloud.role_name}
+    )
+    job = run_job(
+        tmp_path,
+        inventory(running_sandbox, [cloud]),
+        "playbooks/heal.yml",
+        variables={
+            "ansible_eda": {"event": bridged(event)},
+            "heal_quiet_seconds": 0,
+            "heal_state_dir": str(tmp_path / "healing"),
+            "cloud_iam_backup_dir": str(tmp_path / "backups"),
+        },
+        environment={**running_sandbox.child_variables(), "RAYFLEET_BACKUP_KEY": canary()},
+        job_id=31,
+    )
+    assert job.exit_status == 0, job.seen
+    assert "changed: speech (account" in job.seen
+    assert summary_of(job)[0].startswith("1 changed, "), job.seen
+    assert summary_of(job)[-1].endswith("launch the job template Anyscale rollback with 31 for Run")
 
 
 def test_a_workflow_ends_with_its_steps_and_how_to_undo_them(
