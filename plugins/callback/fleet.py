@@ -478,9 +478,10 @@ class CallbackModule(DefaultCallback):
         return " ".join(dict.fromkeys(items.messages))
 
     def _task_finished(self, result: t.Any, was_skipped: bool = False) -> None:
-        name, own = result.host.get_name(), not (was_skipped or result.task.run_once)
+        name = result.host.get_name()
         if (
-            self._progress.task_finished(name, result.task._uuid, own)
+            not _is_of_run(result.task)
+            and self._progress.task_finished(name, result.task._uuid, not was_skipped)
             and self._progress.clouds[name].unreported
         ):
             self._print_changes([self._progress.clouds[name]])
@@ -582,6 +583,13 @@ def _reasons(result: t.Any) -> list[str]:
 def _action(task: Task) -> str:
     """The action of a task, by its fully qualified name if that is known."""
     return str(task.resolved_action or task.action)
+
+
+def _is_of_run(task: Task) -> bool:
+    """Whether a task says nothing about the cloud that it runs on: it runs once for all, or returns
+    what the engine has reported, also of a cloud that only stands by.
+    """
+    return bool(task.run_once) or _action(task) == _OUTCOME
 
 
 def _title(task: Task) -> str:

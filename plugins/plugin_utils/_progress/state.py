@@ -188,10 +188,9 @@ class Progress:
         """A task finished for a cloud. Returns whether it was the cloud's last one, as far as is
         known.
 
-        own: whether the task was for this cloud alone. A skipped task was not, nor one that ran
-        once for all clouds.
+        own: whether the task did something for this cloud. A skipped task did not.
         """
-        if name in self._left_out:  # a run_once task may run on this host
+        if name in self._left_out:
             return False
         cloud = self._cloud(name)
         cloud.has_result = True

@@ -1,0 +1,100 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the stdout callback counts a cloud as, whichever host Ansible ran the tasks of the whole run
+on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.rayfleet.anyscale.plugins.callback.fleet import CallbackModule
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
+    CloudDone,
+    StageBegan,
+)
+
+CLOUDS = ("first", "second", "third", "fourth")
+SUMMARY, OUTCOME = "fleet_summary_info", "fleet_outcome_info"
+
+
+def _callback() -> t.Any:
+    """The callback with its defaults, and without lines for single clouds."""
+    plugin: t.Any = CallbackModule()
+    plugin.get_option = lambda _name: False
+    plugin._bar = True
+    return plugin
+
+
+def _result(host: str, module: str, *, run_once: bool, **result: t.Any) -> t.Any:
+    """The result of a task of this collection."""
+    task = types.SimpleNamespace(
+        action=f"rayfleet.anyscale.{module}",
+        resolved_action=f"rayfleet.anyscale.{module}",
+        args={},
+        check_mode=False,
+        diff=False,
+        get_name=lambda: module,
+        loop=None,
+        loop_with=None,
+        name=module,
+        run_once=run_once,
+        ignore_errors=False,
+        _uuid=module,
+    )
+    return types.SimpleNamespace(
+        host=types.SimpleNamespace(get_name=lambda: host),
+        task=task,
+        result=result,
+        exception=None,
+        is_changed=lambda: bool(result.get("changed")),
+    )
+
+
+def _totals(plugin: t.Any) -> str:
+    """The recap's last line."""
+    return "".join(
+        text for text, _outcome in texts.recap(plugin._progress, "clouds", False, 80)[-1]
+    )
+
+
+@pytest.mark.parametrize(("failing", "standby"), itertools.permutations(CLOUDS, 2))
+def test_a_cloud_that_was_not_reached_is_not_in_sync(failing: str, standby: str) -> None:
+    """The rollout stopped at the cloud that fails. Another one stands by in the report, for which
+    the task with its outcome runs, and those of the whole run may.
+    """
+    plugin = _callback()
+    progress = plugin._progress
+    progress.begin(dict.fromkeys(CLOUDS, ""), ["select", "converge"], 0.0)
+    plugin.v2_runner_on_ok(_result(CLOUDS[0], "fleet_selection_info", run_once=True))
+    progress.start_engine()
+    progress.begin_stage(StageBegan("Plan", 4), 0.0)
+    for name in CLOUDS:
+        progress.report(CloudDone(name, "", "failed" if name == failing else "pending"))
+    progress.end_engine()
+    plugin.v2_runner_on_ok(_result(CLOUDS[0], "fleet_converge", run_once=True))
+    progress.begin({failing: "", standby: ""}, [OUTCOME, SUMMARY], 1.0)
+    plugin.v2_runner_on_ok(_result(standby, OUTCOME, run_once=False, state="not_reached"))
+    plugin.v2_runner_on_ok(_result(standby, SUMMARY, run_once=True))
+    progress.settle({failing})
+    assert _totals(plugin) == ("clouds=4 in_sync=0 changed=0 failed=1 unreachable=0 not_finished=3")
+
+
+@pytest.mark.parametrize("host", CLOUDS)
+def test_a_task_of_the_whole_run_is_for_no_cloud(host: str) -> None:
+    """In a playbook without an engine, the cloud that it runs on has no result of its own."""
+    plugin = _callback()
+    progress = plugin._progress
+    progress.begin(dict.fromkeys(CLOUDS, ""), ["select", "last"], 0.0)
+    plugin.v2_runner_on_ok(_result(host, "fleet_selection_info", run_once=True))
+    own = next(name for name in CLOUDS if name != host)
+    plugin.v2_runner_on_ok(_result(own, "iam_trust_ec2", run_once=False))
+    progress.settle(())
+    assert _totals(plugin) == "clouds=1 in_sync=1 changed=0 failed=0 unreachable=0"
