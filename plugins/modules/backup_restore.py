@@ -27,7 +27,9 @@ description:
     the roles that an offboarding removed, or a role whose inline policy it deleted. The error names
     the files and the principals. Look at them, and then use O(force).
   - If the document is already in its earlier state, nothing is written and no permission to write
-    is needed.
+    is needed. A policy that means the same in another spelling is restored as it was spelled; only
+    what AWS changes by itself does not count, that is the order of keys and of values in a list, and
+    how it shows principals. Changes of other writers are found by what they mean.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws

@@ -115,9 +115,9 @@ def make_bucket(
         s3.put_bucket_policy(Bucket=name, Policy=json.dumps(document))
 
 
-def bucket_policy_of(sandbox: Sandbox, name: str) -> Json | None:
+def bucket_policy_of(sandbox: Sandbox, name: str, account: str = ACCOUNT) -> Json | None:
     """A bucket's policy, ``None`` where it has none."""
-    s3 = sandbox.client("s3", ACCOUNT)
+    s3 = sandbox.client("s3", account)
     try:
         return t.cast(Json, json.loads(s3.get_bucket_policy(Bucket=name)["Policy"]))
     except s3.exceptions.ClientError as error:
@@ -134,3 +134,22 @@ def put_bucket_policy(sandbox: Sandbox, name: str, document: Json) -> None:
 def register_cloud(sandbox: Sandbox, role_arn: str | None = None) -> str:
     """A cloud with the role that is registered for it at Anyscale, if any; returns its id."""
     return sandbox.organization.add_cloud("apollo", aws_config={"cluster_iam_role_id": role_arn})
+
+
+def all_policies(sandbox: Sandbox, accounts: t.Iterable[str]) -> dict[str, t.Any]:
+    """Every document that decides about access in these accounts, exactly as AWS shows it: the trust
+    and all policies of each role, and the policies of buckets.
+    """
+    found: dict[str, t.Any] = {}
+    for account in accounts:
+        pages = sandbox.client("iam", account).get_paginator("get_account_authorization_details")
+        for page in pages.paginate(Filter=["Role"]):
+            for role in page["RoleDetailList"]:
+                arn = role["Arn"]
+                found[f"trust of {arn}"] = role["AssumeRolePolicyDocument"]
+                found[f"policies of {arn}"] = role["RolePolicyList"]
+                found[f"attachments of {arn}"] = role["AttachedManagedPolicies"]
+        for bucket in sandbox.client("s3", account).list_buckets()["Buckets"]:
+            name = bucket["Name"]
+            found[f"policy of {name}"] = bucket_policy_of(sandbox, name, account)
+    return found

@@ -11,6 +11,8 @@ keep them; only what is wanted of them differs. The resource name, and so the lo
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
@@ -69,8 +71,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    Equality,
     Obstacles,
-    Same,
     Verdict,
     decide,
     regained_by_role,
@@ -108,6 +110,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
+    policies_identical,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.principals import (
     refuse_dangling,
@@ -142,12 +145,12 @@ class _Restore:
         """The first backup, whose earlier document is wanted."""
         return self.backups[0]
 
-    def verdict(self, live: t.Any, same: Same, regained: t.Sequence[str] = ()) -> Verdict:
+    def verdict(self, live: t.Any, equality: Equality, regained: t.Sequence[str] = ()) -> Verdict:
         """Whether the live document is to be restored. Raises if that is refused. ``regained``: the
         principals that would be allowed something again.
         """
         obstacles = Obstacles(self.clouds, self.needed_by, self.unsigned, regained)
-        return decide(self.backups, live, same, self.force, obstacles)
+        return decide(self.backups, live, equality, self.force, obstacles)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +167,10 @@ class _PolicyRestorer(PolicyPlanner[LivePolicy]):
         earlier = self.wanted.first.before or _EMPTY
         verdict = self.wanted.verdict(
             display(live.document),
-            lambda one, other: policies_equal(one, other, live.arns),
+            Equality(
+                functools.partial(policies_equal, arns=live.arns),
+                functools.partial(policies_identical, arns=live.arns),
+            ),
             self._regained(earlier, live),
         )
         document = earlier if verdict.reason else live.document
@@ -230,7 +236,7 @@ class _AttachmentRestorer(AttachmentReconciler):
         """Plan the attachment."""
         before = self.document(live.is_attached)
         regained = [live.role_arn] if self._wanted.first.before and not before else []
-        verdict = self._wanted.verdict(before, lambda one, other: bool(one == other), regained)
+        verdict = self._wanted.verdict(before, Equality(operator.eq), regained)
         after = self._wanted.first.before if verdict.reason else before
         reasons = (verdict.reason,) if verdict.reason else ()
         return Plan(before, after, reasons, verdict.warnings, {"document": after})
@@ -279,7 +285,7 @@ class _ComputeConfigReconciler(Reconciler[_LiveConfig]):
 
     def plan(self, live: _LiveConfig) -> Plan:
         """Plan from the newest version."""
-        verdict = self._wanted.verdict(live.config, same_config)
+        verdict = self._wanted.verdict(live.config, Equality(same_config))
         wanted = self._wanted.first.before if verdict.reason else live.config
         version = live.template["version"] if live.template else 0
         version += self._publishes(live, wanted)
@@ -355,7 +361,7 @@ class _MappingRestorer(MappingPlanner):
 
     def plan(self, live: LiveMapping) -> MappingPlan:
         """Plan the mapping."""
-        verdict = self.wanted.verdict(live.spec, _same_mapping)
+        verdict = self.wanted.verdict(live.spec, Equality(_same_mapping))
         spec = live.spec
         if verdict.reason:
             spec = restored_mapping(live.spec, self.wanted.first.before or {}, live.kind)

@@ -43,6 +43,15 @@ _UNKNOWN = (
 Same = t.Callable[[t.Any, t.Any], bool]
 
 
+class Equality(t.NamedTuple):
+    """How documents of a kind are compared: whether they mean the same, by which changes of other
+    writers are found, and whether they are the same, which a restored one is, if these differ.
+    """
+
+    same_meaning: Same
+    identical: Same | None = None
+
+
 @dataclasses.dataclass(frozen=True)
 class Obstacles:
     """What only force overrides, besides changes of other writers.
@@ -135,17 +144,17 @@ def _allowed(document: Document, arns: t.Mapping[str, str]) -> set[str]:
 def decide(
     backups: t.Sequence[Backup],
     live: t.Any,
-    same: Same,
+    equality: Equality,
     force: bool,
     obstacles: Obstacles = Obstacles(),
 ) -> Verdict:
     """Plan how to restore a live document (``None`` if there is none) to its state before the first
     backup.
 
-    backups: of this document, oldest first. same: whether two documents mean the same.
+    backups: of this document, oldest first.
     """
-    wanted = backups[0].before
-    if _is_same(live, wanted, same):
+    wanted, same = backups[0].before, equality.same_meaning
+    if _is_same(live, wanted, equality.identical or same):
         return Verdict("")
     reason = REMOVED if live is None else ADDED if wanted is None else CHANGED
     clouds = obstacles.clouds

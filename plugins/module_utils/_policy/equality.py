@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare policies by meaning, through a canonical form of their statements.
+"""Compare policies by meaning, through a canonical form of their statements, or as they are spelled.
 
 This module util is private to the collection. Pure.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
@@ -32,6 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.wildcard
 
 _VERSION_WHEN_ABSENT = "2008-10-17"
 _ELEMENTS = frozenset(STATEMENT_ELEMENTS)
+_PRINCIPAL_ELEMENTS = ("Principal", "NotPrincipal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +106,17 @@ def policies_equal(
     return _meaning(one, arns) == _meaning(other, arns)
 
 
+def policies_identical(
+    one: t.Mapping[str, t.Any],
+    other: t.Mapping[str, t.Any],
+    arns: t.Mapping[str, str] | None = None,
+) -> bool:
+    """Whether two documents have the same JSON, but for what AWS changes of it: the order of keys and
+    of values, and how it shows principals. The order of statements, which it keeps, counts.
+    """
+    return _spelling(one, arns or {}) == _spelling(other, arns or {})
+
+
 def missing_statements(
     wanted: t.Iterable[RawStatement],
     document: t.Mapping[str, t.Any],
@@ -134,6 +146,38 @@ def _meaning(
         else ""
     )
     return version, collections.Counter(canonical(raw, arns) for raw in statements_of(document))
+
+
+def _spelling(document: t.Mapping[str, t.Any], arns: t.Mapping[str, str]) -> str:
+    raws = [
+        _ordered(
+            {
+                key: _resolved(value, arns) if key in _PRINCIPAL_ELEMENTS else value
+                for key, value in raw.items()
+            }
+        )
+        for raw in statements_of(document)
+    ]
+    is_one = isinstance(document.get("Statement"), dict)
+    return compact_json(
+        _ordered({**document, "Statement": None}) | {"Statement": raws[0] if is_one else raws}
+    )
+
+
+def _resolved(element: t.Any, arns: t.Mapping[str, str]) -> t.Any:
+    """An element with principals, each as AWS shows it where it can."""
+    if isinstance(element, dict):
+        return {kind: _resolved(value, arns) for kind, value in element.items()}
+    if isinstance(element, list):
+        return [_resolved(value, arns) for value in element]
+    return _principal(str(element), arns)
+
+
+def _ordered(value: t.Any) -> t.Any:
+    """A part of a document with its keys and values sorted."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return sorted(map(_ordered, value), key=compact_json) if isinstance(value, list) else value
 
 
 def _principals(element: t.Any, arns: t.Mapping[str, str]) -> frozenset[tuple[str, str]] | None:

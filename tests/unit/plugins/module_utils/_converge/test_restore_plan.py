@@ -14,6 +14,7 @@ import re
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.restore_plan import (
+    Equality,
     Obstacles,
     decide,
     gives_access_again,
@@ -39,11 +40,13 @@ from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._poli
 )
 
 
-def same(one: str, other: str) -> bool:
-    """Letters mean the same in upper case. Only documents are compared: there is nothing to compare
-    with none.
-    """
+def _same(one: str, other: str) -> bool:
     return one.upper() == other.upper()
+
+
+# Letters mean the same in upper case. Only documents are compared: there is nothing to compare with
+# none.
+same = Equality(_same)
 
 
 def chain(*documents: tuple[str | None, str | None], bucket: str = "fleet-data") -> list[Backup]:
@@ -242,9 +245,26 @@ def test_a_backup_that_does_not_say_for_which_cloud_it_is_is_warned_about() -> N
     assert written_for(shared(("cld_2",), ("cld_1",))) == ("cld_1", "cld_2")
 
 
-def test_documents_are_compared_by_their_meaning() -> None:
+def test_documents_of_other_writers_are_compared_by_their_meaning() -> None:
     assert decide(chain(("a", "b")), "B", same, force=False).reason
     assert not decide(chain(("a", "b")), "A", same, force=False).reason
+
+
+SPELLINGS = {
+    "the run's own": ([("A", "a")], "a"),
+    "that of another writer": ([("A", "b")], "a"),
+    "that of the last of several tasks": ([("A", "b"), ("b", "a")], "a"),
+}
+
+
+@pytest.mark.parametrize(("documents", "live"), SPELLINGS.values(), ids=list(SPELLINGS))
+def test_another_spelling_of_what_the_run_found_is_restored(
+    documents: list[tuple[str, str]], live: str
+) -> None:
+    """Without force: nothing is lost by it."""
+    exactly = Equality(_same, lambda one, other: bool(one == other))
+    assert decide(chain(*documents), live, exactly, False) == ("changed_since_backup", ())
+    assert decide(chain(*documents), "A", exactly, False) == ("", ())
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     canonical,
     missing_statements,
     policies_equal,
+    policies_identical,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.module_utils._policy.builders import (
     ACCOUNT,
@@ -429,6 +430,70 @@ UNEQUAL_POLICIES = {
 def test_policies_are_unequal(one: t.Any, other: t.Any) -> None:
     assert not policies_equal(one, other)
     assert not policies_equal(other, one)
+
+
+IDENTICAL_POLICIES = {
+    "another order of keys": (
+        policy(BASE),
+        dict(reversed(policy(dict(reversed(BASE.items()))).items())),
+    ),
+    "another order of actions and of principals": (
+        policy(base(Action=["s3:GetObject", "s3:PutObject"], Principal={"AWS": [ROLE, ROLE_B]})),
+        policy(base(Action=["s3:PutObject", "s3:GetObject"], Principal={"AWS": [ROLE_B, ROLE]})),
+    ),
+    "another order of the values of a condition": (
+        policy(conditioned("StringLike", "s3:prefix", ["a", "b"])),
+        policy(conditioned("StringLike", "s3:prefix", ["b", "a"])),
+    ),
+    "a role's ARN and its unique id": (policy(BASE), policy(base(Principal={"AWS": ROLE_ID}))),
+    "the unique id in NotPrincipal": (
+        policy(base(Principal=None, NotPrincipal={"AWS": [ROLE, ROLE_B_ID]})),
+        policy(base(Principal=None, NotPrincipal={"AWS": [ROLE_B, ROLE_ID]})),
+    ),
+    "an account's id and the ARN of its root": (
+        policy(base(Principal={"AWS": ACCOUNT})),
+        policy(base(Principal={"AWS": ROOT})),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), IDENTICAL_POLICIES.values(), ids=list(IDENTICAL_POLICIES)
+)
+def test_what_aws_rewrites_makes_no_other_document(one: t.Any, other: t.Any) -> None:
+    assert policies_identical(one, other, ARNS)
+    assert policies_identical(other, one, ARNS)
+
+
+# No such document is ever stored.
+WITHOUT_STATEMENTS = (
+    "no statements, an empty list and null",
+    "no Statement at all and an empty list",
+)
+OTHER_SPELLINGS = {
+    **{
+        name: pair
+        for name, pair in EQUAL_POLICIES.items()
+        if name not in ("the same statement twice in both", *WITHOUT_STATEMENTS)
+    },
+    "Action: string and list of one": (policy(BASE), policy(base(Action=["s3:GetObject"]))),
+    "Action: another case": (policy(BASE), policy(base(Action="s3:getobject"))),
+    "Principal: string and list of one": (policy(BASE), policy(base(Principal={"AWS": [ROLE]}))),
+    "an empty Condition and none": (policy(BASE), policy(base(Condition={}))),
+    "an empty Sid and none": (policy(base(Sid=None)), policy(base(Sid=""))),
+    "a Boolean and a string in a condition": (
+        policy(conditioned("Bool", "aws:SecureTransport", True)),
+        policy(conditioned("Bool", "aws:SecureTransport", "true")),
+    ),
+    "an Id and none": (policy(BASE), policy(BASE, Id="fleet")),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER_SPELLINGS.values(), ids=list(OTHER_SPELLINGS))
+def test_another_spelling_of_the_same_is_another_document(one: t.Any, other: t.Any) -> None:
+    assert policies_equal(one, other)
+    assert not policies_identical(one, other)
+    assert not policies_identical(other, one)
 
 
 DOCUMENTS = st.one_of(trust_policies(("Allow", "Deny")), bucket_policies(("Allow", "Deny")))
