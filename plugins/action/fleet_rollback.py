@@ -27,8 +27,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     run_cache,
     warm_up_workers,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import run_id
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
     HostVariables,
 )

@@ -20,7 +20,8 @@ options:
   _terms:
     description: None. The lookup takes no terms.
 notes:
-  - Outside of AWX it comes from the name of Ansible's temporary directory of the run.
+  - Outside of AWX it comes from the name of Ansible's temporary directory of the run, and has
+    lower-case letters and digits only.
 seealso:
   - module: rayfleet.anyscale.backup_restore
 """
@@ -41,11 +42,11 @@ _raw:
   sample: [21333zt9ae9x8]
 """
 
-import os
 import typing as t
 
-from ansible import constants as C
 from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
 
 
 class LookupModule(LookupBase):
@@ -57,5 +58,4 @@ class LookupModule(LookupBase):
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[str]:
         """Return the ID."""
-        job_id = (variables or {}).get("awx_job_id")
-        return [str(job_id or os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-"))]
+        return [run_id(variables or {})]

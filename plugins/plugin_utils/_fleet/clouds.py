@@ -12,10 +12,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import typing as t
 
-from ansible import constants as C
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_arn
@@ -32,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
     TaskError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
     HostVariables,
@@ -227,11 +226,3 @@ def _registered(settings: CloudSettings, values: Variables) -> tuple[t.Any, t.An
         values.get(_REGISTERED_PROFILE),
         values.get(REGISTERED_BUCKET),
     )
-
-
-def run_id(variables: t.Mapping[str, t.Any]) -> str:
-    """The ID of this run of Ansible: that of AWX's job, else from the name of Ansible's temporary
-    directory of the run.
-    """
-    job_id = variables.get("awx_job_id")
-    return str(job_id or os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-"))

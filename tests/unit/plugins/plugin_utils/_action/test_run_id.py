@@ -1,0 +1,30 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ID of a run is one word, which a double click selects."""
+
+from __future__ import annotations
+
+import pytest
+from ansible import constants as C
+
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
+
+TEMPORARY = {
+    "letters and digits": ("ansible-local-21333zt9ae9x8", "21333zt9ae9x8"),
+    "an underscore at the end": ("ansible-local-21446er2tlpq_", "21446er2tlpq0"),
+    "underscores within": ("ansible-local-214_6er_2tlp", "21406er02tlp"),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), TEMPORARY.values(), ids=list(TEMPORARY))
+def test_the_id_has_letters_and_digits_only(
+    monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", f"/home/jo/.ansible/tmp/{name}")
+    assert run_id({}) == expected
+
+
+def test_a_job_of_awx_is_known_by_its_number() -> None:
+    assert run_id({"awx_job_id": 4711}) == "4711"
