@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     refuse_unknown_variables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     StoredBackup,
     backup_directory,
@@ -82,6 +82,7 @@ class ActionModule(FleetAction):
         with contextlib.chdir(self._loader.get_basedir()):
             documents = _documents(arguments) if _is_given(arguments) else None
             if documents is None:
+                _refuse_empty(arguments["run_ids"], hostvars[names[0]])
                 return _list_of_runs(arguments["backup_dir"], _names_of_clouds(names, hostvars))
         hosts = {name: _host(hostvars[name]) for name in names}
         only_named: bool = arguments["only_named_documents"]
@@ -123,8 +124,19 @@ def _plan(
 
 
 def _is_given(arguments: t.Mapping[str, t.Any]) -> bool:
-    """Whether it is said what to roll back. An answer of a survey may be empty."""
+    """Whether it is said what to roll back."""
     return bool(_run_ids(arguments)) or arguments["paths"] is not None
+
+
+def _refuse_empty(run_ids: list[str] | None, variables: t.Mapping[str, t.Any]) -> None:
+    """Raise for an ID that is empty, as a variable that a pipeline has not set is. In a job of AWX it
+    is a question of the survey that was left out.
+    """
+    if run_ids is not None and "awx_job_id" not in variables:
+        raise AnsibleError(
+            f"{option('run_ids', 'rollback_run')} is set, but contains no ID of a run. Set it to the ID "
+            "of the run to roll back, or leave it out: then the runs are listed."
+        )
 
 
 def _run_ids(arguments: t.Mapping[str, t.Any]) -> list[str]:
@@ -217,7 +229,8 @@ def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:
 def _no_backup(where: str) -> AnsibleError:
     return AnsibleError(
         f"There is no backup in {where}. Check rollback_run, rollback_paths and "
-        "cloud_iam_backup_dir (options run_ids, paths and backup_dir)."
+        "cloud_iam_backup_dir (options run_ids, paths and backup_dir). Without rollback_run and "
+        "rollback_paths, the playbook lists the runs."
     )
 
 

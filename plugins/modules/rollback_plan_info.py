@@ -26,8 +26,10 @@ options:
       - The IDs of the runs to roll back, as in the names of their backups, in any order. A document that
         several of them wrote, such as the policy of a bucket that slices of a job share, gets the state
         before the first of them.
-      - O(run_ids) and O(paths) are mutually exclusive. Without both, or with an empty O(run_ids), nothing
-        is assigned, and RV(runs) are the last runs that left backups.
+      - O(run_ids) and O(paths) are mutually exclusive. Without both, nothing is assigned, and RV(runs)
+        are the last runs that left backups.
+      - An empty O(run_ids), such as an unset variable of a pipeline, is an error. In a job of AWX, where
+        it is a question of the survey that was left out, it is as if not set.
     type: list
     elements: str
     version_added: 1.0.0

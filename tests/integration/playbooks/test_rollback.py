@@ -544,6 +544,26 @@ def test_without_a_run_the_runs_are_listed(
     assert first.endswith("4 of 7 documents restored by back")
 
 
+def test_an_empty_run_is_no_list(running_sandbox: Sandbox, tmp_path: pathlib.Path) -> None:
+    """It is the variable of a pipeline that was not set. The error says how to list, and so does that of
+    a run without backups.
+    """
+    inventory = inventory_file(tmp_path, running_sandbox, [BARE])
+    (tmp_path / "ansible" / "anyscale_backups").mkdir(parents=True)
+    empty, unknown = (
+        run_playbook(
+            running_sandbox, "rollback", inventory, "-e", json.dumps({"rollback_run": run})
+        )
+        for run in (" , ", "4711")
+    )
+    assert (empty.exit_status, unknown.exit_status) == (2, 2)
+    assert "rollback_run" in empty.output
+    assert "contains no ID of a run" in empty.output
+    assert "leave it out: then the runs are listed" in empty.output
+    assert "of run 4711. " in unknown.output
+    assert "Without rollback_run and rollback_paths, the playbook lists the runs." in unknown.output
+
+
 def test_a_cloud_that_was_rolled_back_is_onboarded_again(
     running_sandbox: Sandbox, tmp_path: pathlib.Path
 ) -> None:
