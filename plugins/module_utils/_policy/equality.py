@@ -55,9 +55,9 @@ class Statement:
         wildcard.
         """
         if self.actions is not None:
-            return any(matches_pattern(pattern, action.lower()) for pattern in self.actions)
+            return _has_action(self.actions, action.lower())
         if self.not_actions is not None:
-            return not any(matches_pattern(pattern, action.lower()) for pattern in self.not_actions)
+            return not _has_action(self.not_actions, action.lower())
         return False
 
     def includes_resource(self, resource: str) -> bool:
@@ -178,6 +178,13 @@ def _ordered(value: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {key: _ordered(value[key]) for key in sorted(value)}
     return sorted(map(_ordered, value), key=compact_json) if isinstance(value, list) else value
+
+
+def _has_action(patterns: frozenset[str], action: str) -> bool:
+    """Whether one of the patterns is the action's name, as most are, or a wildcard that matches it."""
+    return action in patterns or any(
+        matches_pattern(pattern, action) for pattern in patterns if "*" in pattern or "?" in pattern
+    )
 
 
 def _principals(element: t.Any, arns: t.Mapping[str, str]) -> frozenset[tuple[str, str]] | None:

@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.conditions import (
@@ -47,6 +48,13 @@ class NamedPolicy:
 
     name: str
     document: Document
+
+    @functools.cached_property
+    def statements(self) -> tuple[tuple[RawStatement, Statement], ...]:
+        """Its statements, each as it is and in its canonical form: a hundred actions are judged by
+        them.
+        """
+        return tuple((raw, canonical(raw)) for raw in statements_of(self.document))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +139,8 @@ def _judge(policies: t.Iterable[NamedPolicy], action: Action) -> Verdict:
 
 def _matches(named: NamedPolicy, action: Action) -> t.Iterator[MatchedStatement]:
     """The statements of a policy that apply or may apply."""
-    for index, raw in enumerate(statements_of(named.document)):
-        applies = _applies(canonical(raw), action)
+    for index, (raw, statement) in enumerate(named.statements):
+        applies = _applies(statement, action)
         if applies is not False:
             yield MatchedStatement(named.name, index, raw, applies)
 
