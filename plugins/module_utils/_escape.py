@@ -36,6 +36,8 @@ def escape_control_chars(text: str, colors: bool = False) -> str:
     """A text with its control, direction and invisible characters escaped, as Python writes them.
     ``colors``: keep color codes, for text that Ansible has colored.
     """
+    if text.isascii() and text.isprintable():  # as most texts are
+        return text
     return (_ANY_BUT_COLORS if colors else _ANY).sub(lambda found: _escaped(found[0]), text)
 
 

@@ -12,7 +12,6 @@ writes as ``Infinity``, and rounds what has more digits than a float.
 from __future__ import annotations
 
 import decimal
-import functools
 import json
 import re
 import secrets
@@ -151,15 +150,15 @@ def _marked(value: float, mark: str, marked: list[str]) -> float | str:
 
 def _any_float(value: t.Any, holds: t.Callable[[float], bool]) -> bool:
     """Whether something holds for a float of a document."""
-    if isinstance(value, _BUILTIN_SCALARS):
-        return False
     if isinstance(value, float):
         return holds(value)
     if not isinstance(value, (dict, list, tuple)):
         return False
-    parts = value.values() if isinstance(value, dict) else value
-    # A generator would take as much of the stack again.
-    return any(map(functools.partial(_any_float, holds=holds), parts))
+    # Neither a call for each text nor a generator, which would take as much of the stack again.
+    for part in value.values() if isinstance(value, dict) else value:
+        if not isinstance(part, _BUILTIN_SCALARS) and _any_float(part, holds):
+            return True
+    return False
 
 
 def _mapped(value: t.Any, change: t.Callable[[float], t.Any]) -> t.Any:

@@ -12,6 +12,7 @@ This plugin util is private to the collection. Pure. As in the reports of Prowle
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 import typing as t
@@ -83,7 +84,7 @@ def to_csv(report: Json) -> t.Iterator[str]:
                 "PROVIDER": "aws",
                 **about,
             }
-            writer.writerow({column: _escape_formula(value) for column, value in row.items()})
+            writer.writerow({column: _cell(value) for column, value in row.items()})
     yield text.getvalue()
 
 
@@ -147,9 +148,11 @@ def _about(found: Finding) -> dict[str, t.Any]:
     }
 
 
-def _escape_formula(value: t.Any) -> str:
-    """A value as text, with an apostrophe before each part that a spreadsheet could evaluate as a
-    formula.
-    """
-    text = "" if value is None else escape_control_chars(str(value))
-    return _FORMULA.sub(r"\1\2'", text)
+def _cell(value: t.Any) -> str:
+    return "" if value is None else _escape_formula(str(value))
+
+
+@functools.lru_cache(maxsize=1024)  # a fleet repeats most of them: names, titles, statuses
+def _escape_formula(text: str) -> str:
+    """A text with an apostrophe before each part that a spreadsheet could evaluate as a formula."""
+    return _FORMULA.sub(r"\1\2'", escape_control_chars(text))
