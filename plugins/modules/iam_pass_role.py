@@ -120,15 +120,15 @@ RETURN = r"""
 reasons:
   description:
     - Why a change was needed, one code per kind of difference. Empty if nothing changed.
-    - V(access_missing), the control-plane role was not allowed to pass a role or to read an instance
+    - V(pass_role_missing), the control-plane role was not allowed to pass a role or to read an instance
       profile; V(statement_differs), a managed statement had been edited; V(duplicate_statement), it
-      existed more than once; V(access_present), a managed statement had one of the O(roles) or
+      existed more than once; V(pass_role_present), a managed statement had one of the O(roles) or
       O(instance_profiles), which O(state=absent) removes; V(unmanaged_statement_lost), another writer
       removed a statement during the run, and it was restored.
   type: list
   elements: str
   returned: success
-  sample: [access_missing]
+  sample: [pass_role_missing]
 role_arn:
   description: The ARN of the control-plane role. Its name as given, if O(state=absent) and it has no
     such policy.

@@ -44,6 +44,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.request_
 
 POLICY_NAME = "AnyscalePassRole"
 PASS_SID, PROFILE_SID = "AnyscalePassRole", "AnyscaleGetInstanceProfile"
+_MISSING, _PRESENT = "pass_role_missing", "pass_role_present"
 PASS_ROLE, GET_PROFILE = "iam:PassRole", "iam:GetInstanceProfile"
 
 Json = dict[str, t.Any]
@@ -108,7 +109,7 @@ def withdraw(document: Document, wanted: Wanted, target: Target) -> Plan:
     for sid, arns in ((PASS_SID, wanted.roles), (PROFILE_SID, wanted.profiles)):
         after = without_resources(after, sid, _names_one_of(arns))
     plan = grant_all(after, (), target)
-    reasons = ("access_present",) if after != document else ()
+    reasons = (_PRESENT,) if after != document else ()
     return dataclasses.replace(
         plan, before=document, reasons=reasons, result={**plan.result, "granted_by": {}}
     )
@@ -140,8 +141,8 @@ def _grants(missing: t.Sequence[Action], role_arn: str) -> list[Grant]:
         for name in (PASS_ROLE, GET_PROFILE)
     )
     grants = [
-        Grant(PASS_SID, (PASS_ROLE,), roles, to_ec2),
-        Grant(PROFILE_SID, (GET_PROFILE,), profiles),
+        Grant(PASS_SID, (PASS_ROLE,), roles, to_ec2, reason=_MISSING),
+        Grant(PROFILE_SID, (GET_PROFILE,), profiles, reason=_MISSING),
     ]
     return [grant for grant in grants if grant.resources]
 

@@ -40,12 +40,15 @@ _NUMBER = r"[0-9]{0,3}"
 
 @dataclasses.dataclass(frozen=True)
 class Grant:
-    """What a statement of ours says. ``sid``: its usual one."""
+    """What a statement of ours says. ``sid``: its usual one. ``reason``: of a change that
+    grants it.
+    """
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     condition: t.Mapping[str, t.Mapping[str, t.Any]] | None = None
+    reason: str = "access_missing"
 
     def statement(self, sid: str, resources: t.Iterable[str]) -> RawStatement:
         """Our statement for some resources."""
@@ -207,7 +210,7 @@ def _reasons(raws: t.Sequence[RawStatement], parts: t.Sequence[_Part], grant: Gr
         for resource in as_list(raw["Resource"])
     }
     if not granted.issuperset(grant.resources):
-        reasons.append("access_missing")
+        reasons.append(grant.reason)
     if any(not _is_complete(raw, grant) for raw in ours):
         reasons.append("statement_differs")
     if len(ours) > 1:

@@ -81,7 +81,7 @@ def stored(sandbox: Sandbox) -> dict[str, Json]:
 
 def test_create_modify_delete(scene: Sandbox, run_module: Run) -> None:
     put(scene, LAUNCH, name="ops")
-    made = converge(scene, run_module, MODULE, ["access_missing"], **GIVEN)
+    made = converge(scene, run_module, MODULE, ["pass_role_missing"], **GIVEN)
     assert stored(scene)[NAME] == policy(passes(ROLE_ARN), reads(PROFILE_ARN))
     assert set(made["granted_by"]) == {ROLE_ARN, PROFILE_ARN}
     other = make_role(scene, "ray-team-b", Path="/ray/")
@@ -89,11 +89,11 @@ def test_create_modify_delete(scene: Sandbox, run_module: Run) -> None:
         InstanceProfileName="ray-team-b", Path="/profiles/"
     )["InstanceProfile"]["Arn"]
     both = {**GIVEN, "roles": [ROLE, "ray-team-b"]}
-    converge(scene, run_module, MODULE, ["access_missing"], **both)
+    converge(scene, run_module, MODULE, ["pass_role_missing"], **both)
     assert stored(scene)[NAME] == policy(passes(ROLE_ARN, other), reads(PROFILE_ARN, profile))
-    converge(scene, run_module, MODULE, ["access_present"], **GIVEN, state="absent")
+    converge(scene, run_module, MODULE, ["pass_role_present"], **GIVEN, state="absent")
     assert stored(scene)[NAME] == policy(passes(other), reads(profile))
-    gone = converge(scene, run_module, MODULE, ["access_present"], **both, state="absent")
+    gone = converge(scene, run_module, MODULE, ["pass_role_present"], **both, state="absent")
     assert gone["role_policy"] is None
     assert stored(scene) == {"ops": policy(LAUNCH)}
 
@@ -192,7 +192,7 @@ def test_it_can_be_taken_back(scene: Sandbox, run_module: Run) -> None:
 
 Arrange = t.Callable[[Sandbox], None]
 REASONS: dict[str, tuple[Arrange, Json]] = {
-    "access_missing": (lambda sandbox: None, {}),
+    "pass_role_missing": (lambda sandbox: None, {}),
     "statement_differs": (
         lambda sandbox: put(
             sandbox,
@@ -212,7 +212,7 @@ REASONS: dict[str, tuple[Arrange, Json]] = {
         ),
         {},
     ),
-    "access_present": (lambda sandbox: put(sandbox, passes(ROLE_ARN)), {"state": "absent"}),
+    "pass_role_present": (lambda sandbox: put(sandbox, passes(ROLE_ARN)), {"state": "absent"}),
 }
 
 

@@ -365,11 +365,11 @@ DRIFTS = {
     "mapping-of-all": Drift(("rule_missing",), {"role": "mapped-ray"}, add_rule_of_others, MAPPED),
     "mapping-of-no-role": Drift(None, variables=MAPPED),
     "pass-role-1": Drift(
-        ("access_missing",),
+        ("pass_role_missing",),
         spoil=lambda sandbox, _cloud: make_role(sandbox, CONTROL_PLANE),
         variables=PASS_ROLE,
     ),
-    "pass-role-2": Drift(("access_missing",), variables=PASS_ROLE),
+    "pass-role-2": Drift(("pass_role_missing",), variables=PASS_ROLE),
     "registered-role": Drift(
         ("ec2_trust_missing",),
         {"role": "registered-ray", "trust": "lambda_only"},

@@ -123,7 +123,7 @@ def test_what_is_missing_is_allowed(case: str) -> None:
     before, others, after = PRESENT[case]
     plan = allowed(policy(*before), *others)
     assert plan.after == policy(*after)
-    assert plan.reasons == (("access_missing",) if before != after else ())
+    assert plan.reasons == (("pass_role_missing",) if before != after else ())
     assert set(plan.result["granted_by"]) == {ROLE, PROFILE}
     assert all(plan.result["granted_by"].values())
 
@@ -190,7 +190,7 @@ def test_what_is_ours_leaves(case: str) -> None:
     before, after = ABSENT[case]
     plan = pass_role_plan.withdraw(policy(*before), WANTED, TARGET)
     assert plan.after == policy(*after)
-    assert plan.reasons == (("access_present",) if before != after else ())
+    assert plan.reasons == (("pass_role_present",) if before != after else ())
     assert plan.before == policy(*before)
 
 
