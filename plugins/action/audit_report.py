@@ -35,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocatio
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
-    lines_command,
+    how_to_permit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
@@ -127,7 +127,7 @@ class ActionModule(FleetAction):
         failed = failed_clouds(report, arguments["fail_on"])
         if arguments["run"]:
             lines = report_lines(report, paths, is_written=not self._task.check_mode)
-            lines += _how_to_permit(report, hostvars)
+            lines += _permit_lines(report, hostvars)
             step = " ".join(filter(None, ["audit", arguments["label"]]))
             artifact = {"step": step, "counts": report["totals"], "paths": paths}
             _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
@@ -168,15 +168,11 @@ class ActionModule(FleetAction):
         return identify(report, {name: _identity(name, hostvars[name]) for name in names})
 
 
-def _how_to_permit(report: Json, hostvars: t.Any) -> list[str]:
+def _permit_lines(report: Json, hostvars: t.Any) -> list[str]:
     """How to see what the fleet file would have to permit, where the report has such clouds."""
     if not report["totals"]["clouds"].get(NOT_PERMITTED):
         return []
-    command = lines_command(invocation_of(context.CLIARGS, hostvars["localhost"]))
-    return [
-        "The fleet file does not cover the clouds that are not permitted. To see the lines to add: "
-        f"{command}"
-    ]
+    return [how_to_permit(invocation_of(context.CLIARGS, hostvars["localhost"]))]
 
 
 def _record_run(

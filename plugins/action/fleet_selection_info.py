@@ -16,13 +16,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import new_token
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+    RunFolder,
+    new_token,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
     Location,
     Selection,
     parse_selection,
     refuse_unconfirmed,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import left_out
 
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {
@@ -55,6 +59,8 @@ class ActionModule(FleetAction):
                 "selects all clouds.",
             )
         hosts, unlocated = _select(selection, names, hostvars)
+        uncovered = left_out(hostvars._inventory, self._task.get_play().hosts)
+        not_permitted, _unlocated = _select(selection, uncovered, hostvars)
         none = f"None of the {len(names)} clouds is selected by {selection}"
         if not hosts and not arguments["allow_empty_selection"]:
             raise InputError(
@@ -71,7 +77,15 @@ class ActionModule(FleetAction):
                 f"{none}. Unless this is a slice of a job, and others have the selected clouds, compare "
                 "the spelling with the inventory."
             )
-        return {"run": new_token(), "hosts": hosts, "total": len(names), "warnings": warnings}
+        run = new_token()
+        RunFolder(run).write("selection", {"not_permitted": not_permitted})
+        return {
+            "run": run,
+            "hosts": hosts,
+            "not_permitted": not_permitted,
+            "total": len(names),
+            "warnings": warnings,
+        }
 
 
 def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[list[str], list[str]]:
@@ -92,11 +106,14 @@ def _select(selection: Selection, names: list[str], hostvars: t.Any) -> tuple[li
 
 def _location(known: t.Mapping[str, t.Any]) -> Location:
     """The account and region of a host's cloud. The account is that of the variable, else that of
-    the role's ARN.
+    the role's ARN. A cloud that is not permitted may have only those that are registered.
     """
     role = parse_arn(_text(known, "cloud_iam_role") or "")
     account = _text(known, "cloud_iam_account_id") or (role and role.account_id)
-    return Location(account or None, _text(known, "cloud_iam_region"))
+    return Location(
+        account or _text(known, "anyscale_account_id"),
+        _text(known, "cloud_iam_region") or _text(known, "anyscale_region"),
+    )
 
 
 def _text(known: t.Mapping[str, t.Any], name: str) -> str | None:

@@ -52,11 +52,12 @@ class ActionModule(FleetAction):
             for name in run["left_to_tasks"]
         }
         outcomes = {**folder.read_outcomes(), **by_role}
-        counts, failed = counts_of(outcomes), failed_clouds(outcomes)
+        not_permitted = folder.read("selection", {}).get("not_permitted", [])
+        counts, failed = counts_of(outcomes, not_permitted), failed_clouds(outcomes)
         to_add = lines_to_add(outcomes)
         # No host of the play is left if all clouds failed.
         invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
-        of_run = (outcomes, self._task.check_mode, invocation, run["step"])
+        of_run = (outcomes, self._task.check_mode, invocation, run["step"], not_permitted)
         closing = run.get("lines") or closing_lines(*of_run)
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.

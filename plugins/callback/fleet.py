@@ -23,7 +23,8 @@ description:
     they concern. For a loop, these are the reasons and the messages of its items. A cloud for which
     a check fails, as in an audit, counts as C(drifted), else as C(unknown) if a check is unknown, and
     as C(not audited) if the audit of the cloud failed. A cloud that a rollout did not reach because
-    it stopped counts as C(not finished).
+    it stopped counts as C(not finished), and one that a run leaves out because the fleet file does
+    not cover it as C(not permitted).
   - While P(rayfleet.anyscale.fleet_converge#module), P(rayfleet.anyscale.fleet_audit#module) or
     P(rayfleet.anyscale.fleet_rollback#module) works for all clouds at once, the callback also shows
     the stage of the work. Clouds are counted, and changes and failures are shown, when the task is
@@ -124,6 +125,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.termin
 )
 
 _ACCOUNT = "cloud_iam_account_id"
+_REGISTERED_ACCOUNT = "anyscale_account_id"
 _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # Tasks that work for all hosts of a play. The engines report each cloud while they work, and their
@@ -160,6 +162,7 @@ _COLORS = {
     Outcome.FAILED: C.COLOR_ERROR,
     Outcome.UNREACHABLE: C.COLOR_UNREACHABLE,
     Outcome.UNFINISHED: C.COLOR_WARN,
+    Outcome.NOT_PERMITTED: C.COLOR_WARN,
 }
 
 
@@ -464,6 +467,18 @@ class CallbackModule(DefaultCallback):
         if action == _SELECTION and isinstance(hosts, list):
             self._noun = "clouds"
             self._progress.select(set(hosts))
+            self._leave_unpermitted(result.result.get("not_permitted") or ())
+
+    def _leave_unpermitted(self, names: t.Collection[str]) -> None:
+        if names:
+            inventory = self._play.get_variable_manager()._inventory
+            found = {name: inventory.get_host(name) for name in names}
+            self._progress.leave_unpermitted(
+                {
+                    name: _as_account(host.vars.get(_REGISTERED_ACCOUNT)) if host else ""
+                    for name, host in found.items()
+                }
+            )
 
     def _items_of(self, result: t.Any) -> _Items:
         return self._items.setdefault(_key(result), _Items())

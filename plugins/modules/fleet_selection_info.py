@@ -112,6 +112,13 @@ hosts:
   type: list
   elements: str
   sample: [vision-dev, vision-prod]
+not_permitted:
+  description: Clouds in the group C(anyscale_uncovered) that would be selected if the fleet file
+    covered them. Empty if the pattern of the play is another one than C(anyscale_clouds).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 total:
   description: The number of hosts that the selection was made from.
   returned: success

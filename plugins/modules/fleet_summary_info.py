@@ -14,7 +14,8 @@ version_added: 0.7.0
 description:
   - Counts the outcomes of all selected clouds, those in sync included, which are not in Ansible's
     own recap.
-  - Displays the counts, the clouds that failed or were not reached, and how to go on, as they stand.
+  - Displays the counts, the clouds that failed, were not reached or are not permitted, and how to go
+    on, as they stand.
   - The task requires C(run_once=true), which also gives its result to all hosts.
 options:
   run:
@@ -47,10 +48,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 counts:
-  description: How many clouds have which outcome. C(changed) counts predicted changes as well.
+  description: How many clouds have which outcome. C(changed) counts predicted changes as well, and
+    C(selected) all but those that are C(not_permitted), because the fleet file does not cover them.
   returned: success
   type: dict
-  sample: {"selected": 500, "changed": 1, "failed": 1, "not_reached": 0, "in_sync": 498, "deferred": 0}
+  sample: {"selected": 500, "changed": 1, "failed": 1, "not_reached": 0, "in_sync": 498, "deferred": 0,
+    "not_permitted": 0}
 failed_clouds:
   description: The clouds that failed.
   returned: success

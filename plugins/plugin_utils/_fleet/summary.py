@@ -23,8 +23,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     DEFERRED,
     FAILED,
     IN_SYNC,
+    NOT_PERMITTED,
     NOT_REACHED,
     WOULD_CHANGE,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+    how_to_permit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
@@ -38,13 +42,17 @@ Json = dict[str, t.Any]
 Outcomes = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
-def counts_of(outcomes: Outcomes) -> dict[str, int]:
-    """How many clouds have which outcome. A predicted change counts as one."""
+def counts_of(outcomes: Outcomes, not_permitted: t.Sequence[str] = ()) -> dict[str, int]:
+    """How many clouds have which outcome. A predicted change counts as one.
+
+    not_permitted: the clouds that are not selected, since the fleet file does not cover them.
+    """
     states = [outcome["state"] for outcome in outcomes.values()]
     return {
         "selected": len(states),
         CHANGED: states.count(CHANGED) + states.count(WOULD_CHANGE),
         **{state: states.count(state) for state in (FAILED, NOT_REACHED, IN_SYNC, DEFERRED)},
+        NOT_PERMITTED: len(not_permitted),
     }
 
 
@@ -68,7 +76,11 @@ def lines_to_add(outcomes: Outcomes) -> str:
 
 
 def closing_lines(
-    outcomes: Outcomes, check_mode: bool, invocation: Invocation = _PLAIN, step: str = ""
+    outcomes: Outcomes,
+    check_mode: bool,
+    invocation: Invocation = _PLAIN,
+    step: str = "",
+    not_permitted: t.Sequence[str] = (),
 ) -> list[str]:
     """What the operator reads last: the counts, which clouds failed or were not reached, and how to
     go on. Why a cloud changed or failed was told when it did.
@@ -82,7 +94,12 @@ def closing_lines(
         name for name, outcome in outcomes.items() if outcome.get("overwritten")
     )
     told = [f"{title}: {summarize_names(names)}" for title, names in clouds.items() if names]
-    return [_head(outcomes, check_mode), *told, *_how_to_go_on(outcomes, invocation, step)]
+    return [
+        _head(outcomes, check_mode, not_permitted),
+        *told,
+        *_not_permitted(not_permitted, invocation),
+        *_how_to_go_on(outcomes, invocation, step),
+    ]
 
 
 def left_out(outcomes: Outcomes) -> list[str]:
@@ -94,7 +111,11 @@ def left_out(outcomes: Outcomes) -> list[str]:
 
 
 def lines_of(
-    outcomes: Outcomes, check_mode: bool, invocation: Invocation = _PLAIN, step: str = ""
+    outcomes: Outcomes,
+    check_mode: bool,
+    invocation: Invocation = _PLAIN,
+    step: str = "",
+    not_permitted: t.Sequence[str] = (),
 ) -> list[str]:
     """The summary for who has not seen the run: one line of counts, one for each cloud that was not
     in sync, and how to go on.
@@ -106,7 +127,12 @@ def lines_of(
     lines = [_line(name, outcomes[name], changed) for name in shown[:_MOST_LINES]]
     if len(shown) > _MOST_LINES:
         lines.append(f"and {len(shown) - _MOST_LINES} more")
-    return [_head(outcomes, check_mode), *lines, *_how_to_go_on(outcomes, invocation, step)]
+    return [
+        _head(outcomes, check_mode, not_permitted),
+        *lines,
+        *_not_permitted(not_permitted, invocation),
+        *_how_to_go_on(outcomes, invocation, step),
+    ]
 
 
 def _lines_of_each(outcomes: Outcomes) -> t.Iterator[str]:
@@ -122,15 +148,21 @@ def _changed(check_mode: bool) -> str:
     return "would change" if check_mode else "changed"
 
 
-def _head(outcomes: Outcomes, check_mode: bool) -> str:
-    counts = counts_of(outcomes)
+def _head(outcomes: Outcomes, check_mode: bool, not_permitted: t.Sequence[str]) -> str:
+    counts = counts_of(outcomes, not_permitted)
     parts = [
         f"{counts[CHANGED]} {_changed(check_mode)}",
         f"{counts[IN_SYNC]} in sync",
         f"{counts[FAILED]} failed",
     ]
-    more = {NOT_REACHED: "not reached", DEFERRED: "deferred"}
+    more = {NOT_REACHED: "not reached", DEFERRED: "deferred", NOT_PERMITTED: "not permitted"}
     return ", ".join(parts + [f"{counts[one]} {text}" for one, text in more.items() if counts[one]])
+
+
+def _not_permitted(names: t.Sequence[str], invocation: Invocation) -> list[str]:
+    if not names:
+        return []
+    return [f"Not permitted: {summarize_names(names)}", how_to_permit(invocation)]
 
 
 def _how_to_go_on(outcomes: Outcomes, invocation: Invocation, step: str) -> list[str]:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tell how to see what to add to the fleet file for clouds that it does not cover.
+"""The clouds that the fleet file does not cover: which ones a run leaves out, and how to see what to
+add to the file.
 
 This plugin util is private to the collection. Pure.
 """
@@ -10,14 +11,38 @@ This plugin util is private to the collection. Pure.
 from __future__ import annotations
 
 import shlex
+import typing as t
+
+from ansible.inventory.manager import InventoryManager, split_host_pattern
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
     Invocation,
     inventory_options,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
+    CLOUDS_GROUP,
     UNCOVERED_GROUP,
 )
+
+
+def left_out(inventory: InventoryManager, hosts: t.Sequence[str]) -> list[str]:
+    """The clouds that a play for all clouds leaves out, within the limit of the command line.
+
+    hosts: the pattern of the play. One that the operator gives names the clouds that are meant.
+    """
+    is_for_all = split_host_pattern(list(hosts)) == [CLOUDS_GROUP]
+    if not is_for_all or UNCOVERED_GROUP not in inventory.groups:  # or Ansible would warn
+        return []
+    found = inventory.get_hosts(UNCOVERED_GROUP, ignore_restrictions=True)
+    return [host.name for host in found]
+
+
+def how_to_permit(invocation: Invocation) -> str:
+    """The line of a summary that counts such clouds as not permitted."""
+    return (
+        "The fleet file does not cover the clouds that are not permitted. To see the lines to add: "
+        f"{lines_command(invocation)}"
+    )
 
 
 def lines_command(invocation: Invocation) -> str:

@@ -38,6 +38,7 @@ class Outcome(enum.Enum):
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     UNFINISHED = "not finished"
+    NOT_PERMITTED = "not permitted"
 
 
 class Stage(enum.Enum):
@@ -148,6 +149,16 @@ class Progress:
         """Of the clouds of the play, the run is only for these."""
         self._left_out.difference_update(selected)
         self._leave_out([cloud.name for cloud in self._batch if cloud.name not in selected])
+
+    def leave_unpermitted(self, accounts: t.Mapping[str, str]) -> None:
+        """The run is not for these clouds, because the operator does not permit them.
+
+        accounts: of each cloud by name.
+        """
+        for name, account in accounts.items():
+            cloud = self._cloud(name)
+            cloud.account, cloud.uncertainty = account, Outcome.NOT_PERMITTED
+            self._move(cloud, Stage.DONE)
 
     def start_engine(self) -> None:
         """An engine starts: each cloud of the play waits for its report."""

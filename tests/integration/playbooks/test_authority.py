@@ -88,6 +88,8 @@ def test_only_what_the_operator_permits_is_written(sandbox: Sandbox, tmp_path: P
     run = run_playbook(sandbox, "onboard", inventory)
     assert run.exit_status == 0, run.output
     assert run.counts["changed"] == run.counts["selected"] == 1
+    assert run.counts["not_permitted"] == len(FLEET) - 1
+    assert "1 changed, 0 in sync, 0 failed, 3 not permitted\n" in run.output
     assert {call["resource"] for call in run.writes if call["service"] != "anyscale"} == {
         OWN.bucket_name,
         OWN.role_name,

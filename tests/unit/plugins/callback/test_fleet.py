@@ -65,7 +65,7 @@ def _totals(plugin: t.Any) -> str:
     )
 
 
-@pytest.mark.parametrize(("failing", "standby"), itertools.permutations(CLOUDS, 2))
+@pytest.mark.parametrize(("failing", "standby"), list(itertools.permutations(CLOUDS, 2)))
 def test_a_cloud_that_was_not_reached_is_not_in_sync(failing: str, standby: str) -> None:
     """The rollout stopped at the cloud that fails. Another one stands by in the report, for which
     the task with its outcome runs, and those of the whole run may.
@@ -98,3 +98,23 @@ def test_a_task_of_the_whole_run_is_for_no_cloud(host: str) -> None:
     plugin.v2_runner_on_ok(_result(own, "iam_trust_ec2", run_once=False))
     progress.settle(())
     assert _totals(plugin) == "clouds=1 in_sync=1 changed=0 failed=0 unreachable=0"
+
+
+def test_clouds_that_the_fleet_file_does_not_permit_are_counted() -> None:
+    """With their accounts, though the play is not for them."""
+    plugin = _callback()
+    stray = types.SimpleNamespace(
+        vars={"anyscale_account_id": "222222222222"}, get_groups=lambda: []
+    )
+    inventory = types.SimpleNamespace(get_host={"stray": stray}.get)
+    manager = types.SimpleNamespace(_inventory=inventory)
+    plugin._play = types.SimpleNamespace(get_variable_manager=lambda: manager)
+    plugin._progress.begin({"first": "111111111111"}, ["select", "converge"], 0.0)
+    found = {"hosts": ["first"], "not_permitted": ["stray"]}
+    plugin.v2_runner_on_ok(_result("first", "fleet_selection_info", run_once=True, **found))
+    plugin.v2_runner_on_ok(_result("first", "iam_trust_ec2", run_once=False))
+    plugin._progress.settle(())
+    assert _totals(plugin) == (
+        "clouds=2 in_sync=1 changed=0 failed=0 unreachable=0 not_permitted=1"
+    )
+    assert plugin._progress.clouds["stray"].account == "222222222222"

@@ -22,6 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+    how_to_permit,
+)
 
 pytestmark = pytest.mark.core
 
@@ -50,6 +53,7 @@ def test_every_cloud_counts_once() -> None:
         "not_reached": 1,
         "in_sync": 1,
         "deferred": 1,
+        "not_permitted": 0,
     }
 
 
@@ -80,6 +84,17 @@ def test_a_predicted_change_counts_as_one() -> None:
 def test_no_cloud_is_left_out_of_the_counts(states: list[str]) -> None:
     counts = counts_of({str(n): {"state": state} for n, state in enumerate(states)})
     assert counts.pop("selected") == len(states) == sum(counts.values())
+
+
+def test_clouds_that_are_not_permitted_are_counted_beside_the_selected_ones() -> None:
+    """They would vanish unseen otherwise: a run reads and writes nothing of them."""
+    counts = counts_of(OUTCOMES, ["x", "y"])
+    assert (counts["selected"], counts["not_permitted"]) == (6, 2)
+    for said in (lines_of, closing_lines):
+        head, *lines = said(OUTCOMES, False, not_permitted=["x", "y"])
+        assert head == "2 changed, 1 in sync, 1 failed, 1 not reached, 1 deferred, 2 not permitted"
+        assert "Not permitted: x, y" in lines
+        assert how_to_permit(Invocation()) in lines
 
 
 def test_without_clouds_the_counts_are_there() -> None:

@@ -6,10 +6,17 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
+from ansible.inventory.data import InventoryData
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+    how_to_permit,
+    left_out,
     lines_command,
 )
 
@@ -32,3 +39,42 @@ COMMANDS: dict[str, tuple[Invocation, str]] = {
 def test_the_command(case: str) -> None:
     invocation, command = COMMANDS[case]
     assert lines_command(invocation) == command
+
+
+def test_a_summary_says_how_to_see_them() -> None:
+    assert how_to_permit(Invocation()) == (
+        "The fleet file does not cover the clouds that are not permitted. To see the lines to add: "
+        f"ansible-playbook {ONBOARD}"
+    )
+
+
+LEFT_OUT: dict[str, tuple[list[str], str | None, list[str]]] = {
+    "all clouds": (["anyscale_clouds"], None, ["stray", "thief"]),
+    "a limit": (["anyscale_clouds"], "thief,vision", ["thief"]),
+    "a limit without them": (["anyscale_clouds"], "vision", []),
+    "an audit, which looks at them": (["anyscale_clouds,anyscale_uncovered"], None, []),
+    "hosts that the operator names": (["anyscale_clouds:&account_111111111111"], None, []),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_a_play_for_all_clouds_leaves_out(case: str) -> None:
+    hosts, limit, expected = LEFT_OUT[case]
+    inventory = _inventory(anyscale_clouds=["vision"], anyscale_uncovered=["stray", "thief"])
+    inventory.subset(limit)
+    inventory.restrict_to_hosts(inventory.get_hosts("vision"))  # as while a play runs
+    assert left_out(inventory, hosts) == expected
+
+
+def test_an_inventory_by_hand_leaves_nothing_out() -> None:
+    assert left_out(_inventory(anyscale_clouds=["vision"]), ["anyscale_clouds"]) == []
+
+
+def _inventory(**groups: list[str]) -> t.Any:
+    manager = InventoryManager(loader=DataLoader(), sources=None)
+    data: InventoryData = manager._inventory
+    for group, names in groups.items():
+        data.add_group(group)
+        for name in names:
+            data.add_host(name, group)
+    return manager

@@ -54,7 +54,9 @@ def _engine(stage: str = "Plan", **results: str) -> list[Event]:
 START: Event = ("start_engine",)
 END: Event = ("end_engine",)
 REPORT: Event = ("begin", {"a": "", "b": ""}, ["report"], 1.0)
-IN_SYNC, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED = Outcome
+IN_SYNC, DRIFTED, UNKNOWN, UNAUDITED, CHANGED, WOULD, FAILED, UNREACHABLE, UNFINISHED, STRAY = (
+    Outcome
+)
 AGAIN: Event = ("begin", {"a": "", "b": "", "c": ""}, ["last"], 1.0)
 CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
 
@@ -187,6 +189,16 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
             [BEGIN, ("fail", "a", "no"), AGAIN, ("settle", ("a",))],
             [FAILED, None, None],
             id="failed in an earlier play",
+        ),
+        pytest.param(
+            [
+                ("begin", {"a": ""}, TASKS, 0.0),
+                ("leave_unpermitted", {"c": "222222222222"}),
+                ("task_finished", "a", "trust"),
+                ("settle", ()),
+            ],
+            [IN_SYNC, None, STRAY],
+            id="one is not permitted, so that the play is not for it",
         ),
     ],
 )
