@@ -155,7 +155,7 @@ class Fact(t.Generic[Value]):
     def get(self) -> Value:
         """The value. Raises ``CheckAborted`` where it is not known."""
         if self.obstacle is not None:
-            raise self.obstacle
+            raise CheckAborted(self.obstacle.outcome)
         return t.cast(Value, self.value)
 
     @property
@@ -175,8 +175,9 @@ def fact(read: t.Callable[[], Value], service: str = "") -> Fact[Value]:
     """
     try:
         return Fact(read())
-    except CheckAborted as obstacle:
-        return Fact(obstacle=obstacle)
+    except CheckAborted as aborted:
+        # A new one: the frames in the traceback of this one hold all that was read of the cloud.
+        return Fact(obstacle=CheckAborted(aborted.outcome))
     except TaskError as error:
         return Fact(obstacle=obstacle_of(error, service))
 

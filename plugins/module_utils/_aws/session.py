@@ -361,10 +361,8 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
         except CredentialsError:
             raise
         except ClientError as error:
-            refusal = error_of_answer(error, operation, permission_of(service, operation), about)
-            if refusal.outcome_unknown:
-                record_write(service, operation, refusal.details.get("request_id"))
-            raise refusal from error
+            # Not in a variable, by which its traceback would hold itself, and the answer.
+            raise _refusal(error, service, operation, about) from error
         except Exception as error:  # botocore's parsers raise other exceptions than BotoCoreError
             failure = error_without_answer(error, operation, about)
         else:
@@ -375,6 +373,14 @@ def _call_with_retries(client: t.Any, method: str, arguments: dict[str, t.Any]) 
             break
     # Outside the handler, so that no traceback shows a text that may quote credentials.
     raise failure
+
+
+def _refusal(error: ClientError, service: str, operation: str, about: str) -> AwsError:
+    """The error for an answer that refuses; a write that may have taken effect is recorded."""
+    refusal = error_of_answer(error, operation, permission_of(service, operation), about)
+    if refusal.outcome_unknown:
+        record_write(service, operation, refusal.details.get("request_id"))
+    return refusal
 
 
 def _raise_instead_of_retry(

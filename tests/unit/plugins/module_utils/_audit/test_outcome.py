@@ -6,15 +6,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import typing as t
+import weakref
 
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    CheckAborted,
     after_command,
     command_for,
     command_of,
+    fact,
     onboard,
+    unknown,
 )
 
 ONBOARD = "ansible-playbook rayfleet.anyscale.onboard --limit <cloud>"
@@ -61,3 +67,18 @@ def test_the_host_is_one_word_for_the_shell(host: str) -> None:
 def test_a_host_that_limit_takes_for_something_else_has_no_command(host: str) -> None:
     assert command_for(ONBOARD, host) == ""
     assert command_for("", host) == ""
+
+
+def test_a_fact_that_is_not_known_holds_nothing_of_its_reader() -> None:
+    """Else the documents of hundreds of clouds are in memory until a garbage collection."""
+
+    class Reader:
+        def read(self) -> t.NoReturn:
+            raise unknown("Access is denied.")
+
+    reader = Reader()
+    gone, found = weakref.ref(reader), fact(reader.read)
+    with contextlib.suppress(CheckAborted):
+        found.get()
+    del reader
+    assert gone() is None
