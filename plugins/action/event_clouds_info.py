@@ -31,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
+    BUCKET,
     POLICY,
     Change,
     changes_in,
@@ -45,7 +46,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary 
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_roles import (
+    registered_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 # Where ansible-rulebook puts the events that a rule matched.
 _VARIABLE = "ansible_eda"
@@ -86,15 +91,16 @@ class ActionModule(FleetAction):
             )
         found = changes_in(messages)
         clouds = self._clouds(names)
+        warnings = _ask_for_roles(found.changes, clouds)
         watch = Watch(
             watched_of(cloud.name, cloud.settings, cloud.registered_role, cloud.registered_profile)
             for cloud in clouds.values()
         )
         recorded = _recorded(found.changes, clouds.values())
         roles_with: dict[str, list[str]] = {}
-        warnings: list[str] = []
         if arguments["look_up_policies"]:
-            roles_with, warnings = self._roles_with(found.changes, watch, clouds.values())
+            roles_with, unknown = self._roles_with(found.changes, watch, clouds.values())
+            warnings += unknown
         touched: dict[str, list[tuple[Change, str]]] = {}
         own = 0
         for change in dict.fromkeys(found.changes):
@@ -165,6 +171,29 @@ class ActionModule(FleetAction):
                 f"{_MOST_POLICIES} were looked up. Run the audit for the others."
             )
         return found, warnings
+
+
+def _ask_for_roles(changes: t.Iterable[Change], clouds: t.Mapping[str, Cloud]) -> list[str]:
+    """Ask Anyscale for the roles of clouds whose variables name none, in the accounts in which
+    something of IAM has changed. Returns a warning about those that are unknown.
+    """
+    accounts = {change.account_id for change in changes if BUCKET not in change.targets}
+    names = [
+        name
+        for name, cloud in clouds.items()
+        if cloud.settings.account_id in accounts
+        and not (cloud.settings.role or cloud.registered_role)
+        and cloud.settings.cloud_id
+    ]
+    roles, unread = registered_roles(names, lambda name: clouds[name].settings)
+    for name, role in roles.items():
+        clouds[name].registered_role = role
+    if not unread:
+        return []
+    return [
+        f"{summarize_names(list(unread))}: the registered role is unknown, so that events of it are "
+        f"not found. {next(iter(unread.values()))}"
+    ]
 
 
 def _recorded(changes: t.Iterable[Change], clouds: t.Iterable[Cloud]) -> dict[str, str]:

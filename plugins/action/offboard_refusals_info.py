@@ -24,7 +24,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
-    TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import (
     run_cache,
@@ -35,6 +34,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_vari
     HostVariables,
     Variables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_roles import (
+    registered_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import (
     InUse,
     RoleUse,
@@ -44,7 +46,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_user
     cloud_of,
     refusals,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {
@@ -182,19 +183,6 @@ def _registered_roles(
     """The roles that are registered at Anyscale for hosts whose variables name none, and why those
     of other hosts could not be read.
     """
-    services = Services(AccountSessions(run_cache(), _THREADS), len(names))
-
-    def registered_role(values: Variables) -> str | TaskError:
-        try:
-            return services.default_role(parse_settings(values), None)
-        except TaskError as error:
-            return error
-
     # One after the other, because the templar is not for several threads.
-    values = [_values(hosts, name, variable_rules()) for name in names]
-    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
-        found = dict(zip(names, pool.map(registered_role, values), strict=True))
-    return (
-        {name: role for name, role in found.items() if isinstance(role, str)},
-        {name: e.failure()["msg"] for name, e in found.items() if isinstance(e, TaskError)},
-    )
+    values = {name: _values(hosts, name, variable_rules()) for name in names}
+    return registered_roles(names, lambda name: parse_settings(values[name]))

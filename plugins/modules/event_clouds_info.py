@@ -23,6 +23,8 @@ description:
     C(SetDefaultPolicyVersion), C(DeletePolicyVersion), C(PutBucketPolicy), C(DeleteBucketPolicy),
     C(DeleteBucket), C(CreateBucket), C(PutBucketEncryption) and C(DeleteBucketEncryption). Calls that
     failed, that only read, and all others are left out.
+  - The role of a cloud whose variables name none is asked of Anyscale, if something of IAM has changed
+    in the account of the cloud. The inventory plugin has read it before.
   - A resource is that of a cloud by its name and the account of the cloud. Clouds that the fleet file
     does not cover, and clouds with invalid variables, are never found.
   - Displays what was changed and by whom, with a warning about what C(onboard) does not manage.

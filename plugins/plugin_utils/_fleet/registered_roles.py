@@ -1,0 +1,48 @@
+# Copyright (c) 2026, Rayfleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The roles that are registered at Anyscale for clouds whose variables name none.
+
+This plugin util is private to the collection.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.account_sessions import (
+    AccountSessions,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
+    CloudSettings,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+
+_THREADS = 16
+
+
+def registered_roles(
+    names: t.Sequence[str], settings_of: t.Callable[[str], CloudSettings]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The roles by the names of their clouds, and why those of other clouds could not be read.
+
+    settings_of: may raise TaskError, and is called in threads.
+    """
+    services = Services(AccountSessions(run_cache(), _THREADS), len(names))
+
+    def registered_role(name: str) -> str | TaskError:
+        try:
+            return services.default_role(settings_of(name), None)
+        except TaskError as error:
+            return error
+
+    with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
+        found = dict(zip(names, pool.map(registered_role, names), strict=True))
+    return (
+        {name: role for name, role in found.items() if isinstance(role, str)},
+        {name: e.failure()["msg"] for name, e in found.items() if isinstance(e, TaskError)},
+    )
