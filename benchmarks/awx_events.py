@@ -36,8 +36,10 @@ from ansible_collections.rayfleet.anyscale.tests.support.awx_runs import (
 )
 
 LATENCY_MS = 20
-MOST_BYTES = 10_000  # of events, for each cloud of a job for at least so many:
-FEWEST = 12
+MOST_BYTES = (
+    10_000  # of events, for each cloud of a job, or of a slice of one, for at least so many:
+)
+FEWEST = 8
 STATES = {"in sync": 0.0, "drifted": 1.0}
 # What each playbook is given besides the fleet. An audit that fails for drift has an event of each
 # drifted cloud.
