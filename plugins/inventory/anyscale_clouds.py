@@ -243,6 +243,12 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.environment import (
+    refuse_environment,
+)
+
+refuse_environment()
+
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.auth import (
     resolve_credentials,
 )
