@@ -22,6 +22,7 @@ TYPES = {
     "project_updates": "project_update",
     "inventories": "inventory",
     "inventory_sources": "inventory_source",
+    "inventory_updates": "inventory_update",
     "job_templates": "job_template",
     "workflow_job_templates": "workflow_job_template",
     "workflow_job_template_nodes": "workflow_job_template_node",
@@ -44,6 +45,7 @@ DEFAULTS: dict[str, Json] = {
     "credential_types": {"managed": False},
     "credentials": {"inputs": {}, "organization": None},
     "projects": {"scm_revision": "", "organization": None, "status": "never updated"},
+    "inventory_sources": {"status": "never updated"},
     "inventories": {"kind": "", "host_filter": None},
     "job_templates": {
         "ask_variables_on_launch": False,

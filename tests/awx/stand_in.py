@@ -37,6 +37,9 @@ TOKEN = "token-for-the-stand-in"
 _ROOT = "/api/v2/"
 _PRODUCT = {"X-API-Product-Name": "AWX", "X-API-Product-Version": "24.6.1"}
 
+# What is synchronized, and the kind of its jobs.
+_UPDATES = {"projects": "project_updates", "inventory_sources": "inventory_updates"}
+
 Json = dict[str, t.Any]
 
 
@@ -64,10 +67,10 @@ class StandIn:
         self.store: Store = {kind: {} for kind in TYPES}
         self.associations: dict[tuple[str, int, str], list[int]] = {}
         self.surveys: dict[int, Json] = {}
-        # Whether the user of the token is a system administrator, and how synchronizations of projects
-        # end from now on.
+        # Whether the user of the token is a system administrator, and of which kinds synchronizations
+        # fail from now on.
         self.is_administrator = True
-        self.synchronizes = True
+        self.broken: set[str] = set()
         self.writes: list[tuple[str, str]] = []
         self._ids = itertools.count(1)
         aws = self.add("credential_types", name="Amazon Web Services", kind="cloud", managed=True)
@@ -99,7 +102,7 @@ class StandIn:
         return {
             kind: {item.get("identifier", item.get("name")) for item in items.values()}
             for kind, items in self.store.items()
-            if kind != "project_updates"
+            if kind not in ("project_updates", "inventory_updates")
         }
 
     def linked(self, kind: str, name: str, association: str) -> list[int]:
@@ -133,8 +136,8 @@ class StandIn:
                 else (201, self._create(kind, body))
             )
         item = self._item(kind, int(rest[0]))
-        if kind == "projects" and rest[1:] == ["update"]:
-            return 202, self._synchronize(item)
+        if kind in _UPDATES and rest[1:] == ["update"]:
+            return 202, self._synchronize(kind, item)
         if kind == "projects" and rest[1:] == ["playbooks"]:
             return 200, playbooks_of(item)
         if len(rest) == 1:
@@ -174,21 +177,23 @@ class StandIn:
         validate(self.store, self.surveys, kind, {**DEFAULTS.get(kind, {}), **body})
         item = self.add(kind, **body)
         if kind == "projects":
-            self._synchronize(item)
+            self._synchronize(kind, item)
         return self._shown(kind, item)
 
-    def _synchronize(self, project: Json) -> Json:
+    def _synchronize(self, kind: str, item: Json) -> Json:
         """Ends at once. AWX begins with it where a project is created, or where its repository is
-        changed, but does not try again by itself."""
-        project["status"] = "successful" if self.synchronizes else "failed"
+        changed, but does not try again by itself. It reads the source of an inventory before jobs.
+        """
+        succeeds = kind not in self.broken
+        item["status"] = "successful" if succeeds else "failed"
         update = self.add(
-            "project_updates",
-            status=project["status"],
-            failed=not self.synchronizes,
+            _UPDATES[kind],
+            status=item["status"],
+            failed=not succeeds,
             finished="2027-01-05T00:00:00Z",
-            scm_revision=project["scm_revision"],
+            scm_revision=item.get("scm_revision", ""),
         )
-        return self._shown("project_updates", update)
+        return self._shown(_UPDATES[kind], update)
 
     def _one(self, method: str, kind: str, item: Json, body: Json) -> tuple[int, Json]:
         if method == "PATCH":
@@ -196,7 +201,7 @@ class StandIn:
             moved = kind == "projects" and {**item, **body}["scm_url"] != item.get("scm_url")
             item.update(body)
             if moved:
-                self._synchronize(item)
+                self._synchronize(kind, item)
         elif method == "DELETE":
             deletable(self.store, kind, item)
             self._remove(kind, item)

@@ -437,17 +437,24 @@ def test_a_failed_synchronization_is_repaired_by_running_again(
     """AWX itself begins one only for a new project."""
     organization = {"awx_setup_organization": "Repaired", "awx_setup_prefix": "Repaired"}
     given = {**MANAGED, **organization, "awx_setup_notify_of_failure": []}
-    awx.synchronizes = False
+    awx.broken = {"projects", "inventory_sources"}
     try:
         failed = run_awx(**given)
+        awx.broken.remove("projects")
+        unread = run_awx(**given)
     finally:
-        awx.synchronizes = True
+        awx.broken = set()
     assert failed.exit_status == 2
     assert "The project Repaired fleet could not be synchronized" in failed.output
-    assert awx.names()["job_templates"] & {"Repaired audit"} == set()
+    # The image is tried by the first reading of the inventory.
+    assert unread.exit_status == 2
+    assert "could not be read in the execution environment Repaired" in " ".join(
+        unread.output.split()
+    )
     again = run_awx(**given)
     assert again.exit_status == 0, again.output
     assert "Repaired audit" in awx.names()["job_templates"]
+    assert awx.named("inventory_sources", "Repaired clouds")["status"] == "successful"
 
 
 @pytest.mark.parametrize(
