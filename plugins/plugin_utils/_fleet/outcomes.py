@@ -63,7 +63,7 @@ def outcome_of(cloud: Cloud, done: t.Sequence[Done], check_mode: bool) -> Json:
         **({"principal": principals[0]} if principals else {}),
         "overwritten": any(one.overwritten for one in done),
         **_facts(cloud, done),
-        **_failure(cloud),
+        **_failure(cloud, done),
     }
 
 
@@ -157,8 +157,16 @@ def _facts(cloud: Cloud, done: t.Sequence[Done]) -> Json:
     return {name: result[name] for result in results for name in _FACTS if name in result}
 
 
-def _failure(cloud: Cloud) -> Json:
-    return _censored(cloud, cloud.error.failure()) if cloud.error else {}
+def _failure(cloud: Cloud, done: t.Sequence[Done] = ()) -> Json:
+    """Why a cloud failed, and what was written of it before, which no count of changes shows."""
+    if not cloud.error:
+        return {}
+    failure = cloud.error.failure()
+    told = cloud.error.details.get("written", ())
+    before = dict.fromkeys(name for one in done for name in one.journal.written if name not in told)
+    if before:
+        failure["msg"] += f" Written before: {', '.join(before)}."
+    return _censored(cloud, failure)
 
 
 def _censored(cloud: Cloud, found: t.Any) -> t.Any:

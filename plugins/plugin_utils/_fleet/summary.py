@@ -87,8 +87,11 @@ def closing_lines(
 
     step: what the run does, of which the way back may have to be forced.
     """
-    named = {"Failed": FAILED, "Not reached": NOT_REACHED}
-    clouds = {title: _clouds_in(outcomes, state) for title, state in named.items()}
+    clouds = {"Failed": _clouds_in(outcomes, FAILED)}
+    clouds["Of these, a part was written for"] = sorted(
+        name for name in clouds["Failed"] if outcomes[name].get("changed")
+    )
+    clouds["Not reached"] = _clouds_in(outcomes, NOT_REACHED)
     # Found after the change was told.
     clouds["Changed, and restored after another writer had overwritten it"] = sorted(
         name for name, outcome in outcomes.items() if outcome.get("overwritten")

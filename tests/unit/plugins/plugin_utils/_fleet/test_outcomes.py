@@ -145,12 +145,29 @@ def test_a_cloud_that_failed_says_what_was_changed_before(tmp_path: Path) -> Non
     outcome = outcome_of(cloud, done_of(world, [cloud]), check_mode=False)
     assert (outcome["state"], outcome["msg"], outcome["changed"]) == (
         "failed",
-        "Denied. Ask.",
+        "Denied. Ask. Written before: trust a.",
         True,
     )
     assert outcome["resources"] == ["trust a"]
     assert outcome["writes"] == [{"operation": "fake:Put", "request_id": "request trust a"}]
     assert Path(outcome["backup_files"][0]).is_file()
+
+
+def test_what_an_error_says_to_be_written_is_not_said_twice(tmp_path: Path) -> None:
+    """Of a resource of which a part was written, the error says so; it may be one of many clouds."""
+    cloud = cloud_of("a", tmp_path)
+    done = done_of(World(), [cloud])
+    error = AwsError("Denied.", "Ask. Already written: bucket a.", written=["bucket a"])
+    cloud.error = error
+    msg = outcome_of(cloud, done[:2], check_mode=False)["msg"]
+    assert msg == "Denied. Ask. Already written: bucket a. Written before: trust a."
+    assert error.failure()["msg"] == "Denied. Ask. Already written: bucket a."
+
+
+def test_a_cloud_that_is_refused_has_nothing_written_before(tmp_path: Path) -> None:
+    cloud = cloud_of("a", tmp_path)
+    cloud.error = DENIED
+    assert outcome_of(cloud, [], check_mode=False)["msg"] == "Denied. Ask."
 
 
 def test_a_cloud_of_which_a_part_was_not_reached(tmp_path: Path) -> None:

@@ -131,6 +131,13 @@ def test_what_is_read_last_names_the_clouds_to_look_at_and_tells_nothing_again()
     ]
 
 
+def test_clouds_that_failed_after_a_write_are_named() -> None:
+    """No count of changes has them."""
+    outcomes = {**OUTCOMES, "g": {**FAILED, "changed": True}}
+    lines = closing_lines(outcomes, check_mode=False)
+    assert lines[1:3] == ["Failed: c, g", "Of these, a part was written for: g"]
+
+
 def test_a_prediction_reads_as_one() -> None:
     lines = lines_of({"a": {**CHANGED, "state": "would_change"}}, check_mode=True)
     assert lines == [
