@@ -25,7 +25,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
-    Audited,
     FleetAudit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
@@ -45,6 +44,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     FAIL_ON,
     failed_clouds,
     make_report,
+    standing_of,
 )
 
 _RULES = {
@@ -105,16 +105,24 @@ class ActionModule(FleetAction):
             for audited in fleet.audit(names, threads):
                 if audited.result is None:
                     left[audited.name] = audited.obstacle
-                else:
-                    results.add(audited.name, audited.result)
-                    outcomes[audited.name] = _outcome(audited, arguments["fail_on"], strangers)
-                event = audited.event()
-                feed.done(event.cloud, event.account, event.result, event.reasons, event.message)
+                    feed.done(audited.name, "", "pending", (audited.obstacle,))
+                    continue
+                results.add(audited.name, audited.result)
+                report = make_report({audited.name: audited.result}, "", "", None, strangers)
+                outcomes[audited.name] = _outcome(report, arguments["fail_on"])
+                _show(feed, report["clouds"][0])
         folder.write_outcomes(outcomes)
         return left
 
 
-def _outcome(audited: Audited, fail_on: str, strangers: t.Container[str]) -> Json:
+def _show(feed: Feed, cloud: Json) -> None:
+    """Show what a cloud of a report counts as."""
+    account = str((cloud["cloud"] or {}).get("account_id") or "")
+    standing, drift = standing_of(cloud)
+    message = str(cloud["error"]) if standing == "failed" else ""
+    feed.done(cloud["name"], account, standing, drift, message)
+
+
+def _outcome(report: Json, fail_on: str) -> Json:
     """Whether the audit fails for a cloud: then the play that writes the report is for it."""
-    report = make_report({audited.name: audited.result}, "", "", not_permitted=strangers)
     return {"state": FAILED if failed_clouds(report, fail_on) else report["clouds"][0]["state"]}

@@ -20,11 +20,11 @@ description:
   - Elsewhere (in CI, in AWX, in a pipe), one line is printed for each cloud that changed, with the
     reasons, one for each cloud that failed, and periodically one with the progress of the run.
   - At the end, a table shows the totals by account, followed by the reasons with the clouds that
-    they concern. For a loop, these are the reasons and the messages of its items. A cloud for which
-    a check fails, as in an audit, counts as C(drifted), else as C(unknown) if a check is unknown, and
-    as C(not audited) if the audit of the cloud failed. A cloud that a rollout did not reach because
-    it stopped counts as C(not finished), and one that a run leaves out because the fleet file does
-    not cover it as C(not permitted).
+    they concern. For a loop, these are the reasons and the messages of its items. In an audit, a
+    cloud counts as C(drifted) if a check fails or onboarding would change a document, else as
+    C(unknown) if a check is unknown, and as C(not audited) if it could not be audited. A cloud that
+    a rollout did not reach because it stopped counts as C(not finished), and one that the fleet file
+    does not cover as C(not permitted).
   - While P(rayfleet.anyscale.fleet_converge#module), P(rayfleet.anyscale.fleet_audit#module) or
     P(rayfleet.anyscale.fleet_rollback#module) works for all clouds at once, the callback also shows
     the stage of the work. Clouds are counted, and changes and failures are shown, when the task is
@@ -105,6 +105,9 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import stringc
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_data
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
+    UNCOVERED_GROUP,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress import text as texts
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import (
     CloudDone,
@@ -115,6 +118,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed i
     runs_folder,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state import (
+    UNCERTAINTIES,
     Cloud,
     Outcome,
     Progress,
@@ -122,6 +126,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.state 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.terminal import (
     Screen,
     Ticker,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
+    make_report,
+    standing_of,
 )
 
 _ACCOUNT = "cloud_iam_account_id"
@@ -453,21 +461,21 @@ class CallbackModule(DefaultCallback):
             cloud.account = _as_account(result.task.args.get("account_id"))
         checks = result.result.get("checks")
         if action == _AUDIT and isinstance(checks, list):
-            failing = [
-                check["id"]
-                for check in checks
-                if check.get("status") == "fail" and not check.get("acknowledged")
-            ]
-            self._progress.find(
-                result.host.get_name(),
-                failing,
-                any(check.get("status") == "unknown" for check in checks),
-            )
+            self._record_audit(result)
         hosts = result.result.get("hosts")
         if action == _SELECTION and isinstance(hosts, list):
             self._noun = "clouds"
             self._progress.select(set(hosts))
             self._leave_unpermitted(result.result.get("not_permitted") or ())
+
+    def _record_audit(self, result: t.Any) -> None:
+        """Count a cloud that a task of its own has audited as the report does."""
+        name = result.host.get_name()
+        groups = {group.name for group in result.host.get_groups()}
+        strangers = [name] if UNCOVERED_GROUP in groups else []
+        report = make_report({name: result.result}, "", "", not_permitted=strangers)
+        standing, drift = standing_of(report["clouds"][0])
+        self._progress.find(name, drift, UNCERTAINTIES.get(standing))
 
     def _leave_unpermitted(self, names: t.Collection[str]) -> None:
         if names:

@@ -204,6 +204,7 @@ counts:
   sample:
     clouds:
       {"error": 0, "fail": 1, "unknown": 0, "warn": 0, "pass": 11, "not_applicable": 0, "not_permitted": 2}
+    drifted: 1
     checks: {"fail": 2, "unknown": 0, "warn": 0, "pass": 214, "not_applicable": 0}
     changes: {"new": 0, "persisting": 2, "fixed": 9, "gone": 0}
   contains:

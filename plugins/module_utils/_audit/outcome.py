@@ -64,6 +64,16 @@ class Outcome:
     evidence: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
+def is_drift(check: t.Mapping[str, t.Any]) -> bool:
+    """Whether a check in JSON shows drift: it fails, or it warns or is unknown and its evidence has a
+    document as onboarding would change it. What is acknowledged is to stay as it is.
+    """
+    return not check.get("acknowledged") and (
+        check["status"] == FAIL
+        or (check["status"] in (WARN, UNKNOWN) and "after" in (check.get("evidence") or {}))
+    )
+
+
 def passed(reason: str, **evidence: t.Any) -> Outcome:
     """The check passes."""
     return Outcome(PASS, reason, evidence=evidence)

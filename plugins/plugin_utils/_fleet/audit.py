@@ -24,11 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.info impo
     CloudInfoModule,
     ConnectAnyscale,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
-    FAIL,
-    UNKNOWN,
-    command_for,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import command_for
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.registry import unread_checks
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import Connect
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
@@ -40,7 +36,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import CloudDone
 
 Json = dict[str, t.Any]
 
@@ -54,24 +49,6 @@ class Audited:
     name: str
     result: Json | None = None
     obstacle: str = ""
-
-    def event(self) -> CloudDone:
-        """What the progress of the run shows of it."""
-        result = self.result
-        if result is None:
-            return CloudDone(self.name, "", "pending", (self.obstacle,))
-        account = str((result.get("cloud") or {}).get("account_id") or "")
-        if result.get("failed"):
-            return CloudDone(self.name, account, "failed", message=str(result["msg"]))
-        found = {
-            check["id"]: check["status"]
-            for check in result["checks"]
-            if not check.get("acknowledged")
-        }
-        failed = tuple(name for name, status in found.items() if status == FAIL)
-        if failed:
-            return CloudDone(self.name, account, "drifted", failed)
-        return CloudDone(self.name, account, "unknown" if UNKNOWN in found.values() else "in_sync")
 
 
 class FleetAudit:

@@ -16,6 +16,7 @@ import typing as t
 # The stage in which a failure of a cloud only means that the cloud was not audited.
 AUDIT = "Audit"
 # "pending": a later stage or the cloud's own tasks follow. "deferred": it is left to another run.
+# "not_permitted": it was only audited, since the operator does not permit it.
 RESULTS = (
     "in_sync",
     "changed",
@@ -25,6 +26,7 @@ RESULTS = (
     "drifted",
     "pending",
     "deferred",
+    "not_permitted",
 )
 
 
@@ -40,7 +42,7 @@ class StageBegan:
 class CloudDone:
     """A cloud is through with the stage.
 
-    result: one of ``RESULTS``. reasons: for the change, or the failed checks. message: of a failure.
+    result: one of ``RESULTS``. reasons: for the change, or the checks with drift. message: of a failure.
     """
 
     cloud: str

@@ -41,6 +41,14 @@ class Outcome(enum.Enum):
     NOT_PERMITTED = "not permitted"
 
 
+# What a cloud without drift may count as after its audit, by the result of that.
+UNCERTAINTIES = {
+    "failed": Outcome.UNAUDITED,
+    "unknown": Outcome.UNKNOWN,
+    "not_permitted": Outcome.NOT_PERMITTED,
+}
+
+
 class Stage(enum.Enum):
     """How far a cloud is in the run."""
 
@@ -229,13 +237,14 @@ class Progress:
         cloud.reasons += new
         cloud.unreported += new
 
-    def find(self, name: str, findings: t.Iterable[str], unknown: bool = False) -> None:
-        """An audit of a cloud found these failed checks. unknown: whether a check is unknown."""
+    def find(
+        self, name: str, findings: t.Iterable[str], uncertainty: Outcome | None = None
+    ) -> None:
+        """An audit of a cloud found these checks with drift. uncertainty: what it counts as if it
+        found none, unless that is in sync.
+        """
         cloud = self._cloud(name)
-        cloud.findings, cloud.uncertainty = (
-            list(dict.fromkeys(findings)),
-            Outcome.UNKNOWN if unknown else None,
-        )
+        cloud.findings, cloud.uncertainty = list(dict.fromkeys(findings)), uncertainty
 
     def audit_failed(self, name: str) -> None:
         """The audit of a cloud failed, which does not end its part in the run."""
@@ -300,7 +309,7 @@ class Progress:
             self.change(cloud.name, event.reasons, cloud.reported is Outcome.WOULD_CHANGE)
         elif cloud.reported is not Outcome.FAILED:
             findings = event.reasons if cloud.reported is Outcome.DRIFTED else ()
-            self.find(cloud.name, findings, cloud.reported is Outcome.UNKNOWN)
+            self.find(cloud.name, findings, UNCERTAINTIES.get(event.result))
         elif self.engine_stage and self.engine_stage.name == AUDIT:
             cloud.reported, cloud.message = Outcome.UNAUDITED, event.message
             self.audit_failed(cloud.name)

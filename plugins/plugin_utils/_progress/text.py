@@ -80,7 +80,7 @@ def failed_line(cloud: Cloud, task: str, message: str, unreachable: bool = False
 
 
 def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
-    """The recap of the run: a table by account, the reasons for changes, the failures, and the
+    """The recap of the run: a table by account, the drift, the reasons for changes, the failures, and the
     totals in machine-readable form.
     """
     counted = [cloud for cloud in progress.clouds.values() if cloud.outcome]
@@ -104,7 +104,7 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
     failures = _grouped((cloud.message, cloud.name) for cloud in counted if cloud.failure)
     return [
         *_table(counted, what, check),
-        *_section("failed checks", findings, width, None),
+        *_section("drift", findings, width, None),
         *_section("reasons for changes", changed, width, None),
         *_section("reasons for predicted changes", predicted, width, None),
         *_section("failures", failures, width, Outcome.FAILED),

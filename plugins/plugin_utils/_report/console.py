@@ -12,6 +12,8 @@ from __future__ import annotations
 import collections
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
+
 _STATES = {
     "error": "could not be audited",
     "fail": "with failed checks",  # not hosts that failed, which the recap counts
@@ -19,20 +21,30 @@ _STATES = {
     "pass": "passed",
 }
 _MOST_FREQUENT = 3
+# States whose clouds are named with their reasons, up to so many.
+_NAMED = {"unknown": "Unknown:", "warn": "With warnings:"}
+_MOST_NAMED = 3
 
 Json = t.Mapping[str, t.Any]
 
 
 def report_lines(report: Json, paths: t.Mapping[str, str], *, is_written: bool) -> list[str]:
-    """The clouds by state, what changed, the most frequent problems, and where the report is.
+    """The clouds by state, the drift, what changed, problems, and where the report is.
 
     is_written: whether there are files, which there are not in check mode.
     """
     totals = report["totals"]
     lines = [f"{_clouds(len(report['clouds']))}: {clouds_by_state(totals['clouds'])}"]
+    if totals["drifted"]:
+        lines.append(
+            f"{totals['drifted']} drifted: a check fails, or onboarding would change a document "
+            "(onboard --check)"
+        )
     if report["previous"]:
         lines.append(f"Since the previous report: {_counted(totals['changes']) or 'no findings'}")
     lines += _problems(report)
+    for state in _NAMED:
+        lines += _named(report, state)
     if is_written:
         lines.append(f"Report: {paths.get('html') or ', '.join(paths.values())}")
     return lines
@@ -66,6 +78,23 @@ def _problems(report: Json) -> t.Iterator[str]:
         :_MOST_FREQUENT
     ]:
         yield f"  {_clouds(count)}: {title}"
+
+
+def _named(report: Json, state: str) -> t.Iterator[str]:
+    """The clouds in a state, with the reason: no most frequent problem says what they have."""
+    clouds = [cloud for cloud in report["clouds"] if cloud["state"] == state]
+    if clouds:
+        yield _NAMED[state]
+    for cloud in clouds[:_MOST_NAMED]:
+        reason, *more = (
+            check["reason"]
+            for check in cloud["checks"]
+            if check["status"] == state and not check.get("acknowledged")
+        )
+        also = f" And {len(more)} more." if more else ""
+        yield escape_control_chars(f"  {cloud['name']}: {reason}{also}")
+    if len(clouds) > _MOST_NAMED:
+        yield f"  and {_clouds(len(clouds) - _MOST_NAMED).replace(' ', ' more ')}"
 
 
 def _is_failed(check: Json) -> bool:

@@ -14,12 +14,16 @@ import collections
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import command_for
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome import (
+    command_for,
+    is_drift,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 
 SCHEMA_VERSION = 1
 STATUSES = ("fail", "unknown", "warn", "pass", "not_applicable")  # of a check, the worst first
 NOT_PERMITTED = "not_permitted"
+DRIFTED = "drifted"
 STATES = ("error", *STATUSES, NOT_PERMITTED)  # of a cloud
 CHANGES = ("new", "persisting", "fixed", "gone")
 FAIL_ON: dict[str, tuple[str, ...]] = {"never": (), "error": ("error",), "drift": ("error", "fail")}
@@ -60,6 +64,7 @@ def make_report(
         "previous": None if previous is None else {"generated_at": previous.get("generated_at")},
         "totals": {
             "clouds": _counted(STATES, (cloud["state"] for cloud in clouds)),
+            "drifted": sum(standing_of(cloud)[0] == DRIFTED for cloud in clouds),
             "checks": _counted(STATUSES, (check["status"] for check in counting)),
             "acknowledged": len(checks) - len(counting),
             "changes": _counted(CHANGES, (check["change"] for check in checks)),
@@ -108,13 +113,27 @@ def failed_clouds(report: t.Mapping[str, t.Any], fail_on: str) -> list[str]:
     ]
 
 
+def standing_of(cloud: t.Mapping[str, t.Any]) -> tuple[str, tuple[str, ...]]:
+    """What a cloud of a report counts as, in the words of the progress of a run, and the IDs of the
+    checks that show drift.
+    """
+    if cloud["state"] == NOT_PERMITTED:
+        return NOT_PERMITTED, ()
+    if cloud["state"] == "error":
+        return "failed", ()
+    drift = tuple(dict.fromkeys(check["id"] for check in cloud["checks"] if is_drift(check)))
+    if drift:
+        return DRIFTED, drift
+    return ("unknown" if cloud["state"] == "unknown" else "in_sync"), ()
+
+
 def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
     """Why an audit fails for a cloud of a report, for the task that fails for it."""
     if cloud["state"] == "error":
         return str(cloud["error"])
     checks = [check for check in cloud["checks"] if not check.get("acknowledged")]
     failed = [check["id"] for check in checks if check["status"] == "fail"]
-    drifted = [check["id"] for check in checks if check["status"] != "fail" and _is_drift(check)]
+    drifted = [check["id"] for check in checks if check["status"] != "fail" and is_drift(check)]
     sentences = (
         f"Failed checks: {', '.join(failed)}." if failed else "",
         f"Warnings about what onboarding would change: {', '.join(drifted)}." if drifted else "",
@@ -141,17 +160,7 @@ def to_json(report: Json) -> t.Iterator[str]:
 
 
 def _has_drift(cloud: t.Mapping[str, t.Any]) -> bool:
-    return any(map(_is_drift, cloud["checks"]))
-
-
-def _is_drift(check: t.Mapping[str, t.Any]) -> bool:
-    """Whether onboarding would fix a check: it fails, or it warns or is unknown and its evidence
-    has a document that the collection would change. What is acknowledged is to stay as it is.
-    """
-    return not check.get("acknowledged") and (
-        check["status"] == "fail"
-        or (check["status"] in ("warn", "unknown") and "after" in (check.get("evidence") or {}))
-    )
+    return any(map(is_drift, cloud["checks"]))
 
 
 def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequence[str]) -> Json:

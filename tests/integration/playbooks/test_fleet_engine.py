@@ -492,6 +492,7 @@ def test_only_clouds_that_changed_or_failed_are_reported(verdicts: Verdicts) -> 
         "not_reached": 0,
         "in_sync": len(IN_SYNC),
         "deferred": 0,
+        "not_permitted": 0,
     }
 
 
@@ -817,6 +818,7 @@ def test_no_failure_keeps_the_good_clouds_from_being_read(mixed: Run) -> None:
         "not_reached": 0,
         "in_sync": len(NEIGHBOURS),
         "deferred": 0,
+        "not_permitted": 0,
     }
     assert mixed.failed() == set(FAILING)
     with_tasks = {name for name in (*FAILING, *LEFT, *NEIGHBOURS) if mixed.tasks_of_role(name)}

@@ -315,6 +315,7 @@ def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
         "not_reached": 0,
         "in_sync": 1,
         "deferred": 8,
+        "not_permitted": 0,
     }
     assert rest_counts["counts"] == {
         "selected": 12,
@@ -323,6 +324,7 @@ def test_the_canary_comes_alone_and_then_the_rest(play: Play) -> None:
         "not_reached": 0,
         "in_sync": 4,
         "deferred": 0,
+        "not_permitted": 0,
     }
 
 

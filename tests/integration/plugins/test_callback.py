@@ -1144,11 +1144,13 @@ def test_the_audit_of_a_fleet(running_sandbox: Sandbox, fleet_inventory: Path) -
     )
     report = json.loads((fleet_inventory.parent / "anyscale-audit/report.json").read_text())[
         "totals"
-    ]["clouds"]
+    ]
     totals = dict(part.split("=") for part in run.output.splitlines()[-1].split())
-    assert int(totals["drifted"]) == report["fail"] > 0
+    assert int(totals["drifted"]) == report["drifted"] > report["clouds"]["fail"] > 0
+    assert int(totals["in_sync"]) == 1
+    assert f"{report['drifted']} drifted: " in run.output
     assert (totals["clouds"], totals["changed"]) == ("13", "0")
-    assert "failed checks:" in run.output
+    assert "\ndrift:\n" in run.output
 
 
 @pytest.mark.long

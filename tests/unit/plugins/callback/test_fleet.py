@@ -58,11 +58,14 @@ def _result(host: str, module: str, *, run_once: bool, **result: t.Any) -> t.Any
     )
 
 
+def _recap(plugin: t.Any) -> list[str]:
+    lines = texts.recap(plugin._progress, "clouds", False, 80)
+    return ["".join(text for text, _outcome in line) for line in lines]
+
+
 def _totals(plugin: t.Any) -> str:
     """The recap's last line."""
-    return "".join(
-        text for text, _outcome in texts.recap(plugin._progress, "clouds", False, 80)[-1]
-    )
+    return _recap(plugin)[-1]
 
 
 @pytest.mark.parametrize(("failing", "standby"), list(itertools.permutations(CLOUDS, 2)))

@@ -26,7 +26,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import CloudDone
 
 Json = dict[str, t.Any]
 Read = t.Callable[[Json], Json]
@@ -273,52 +272,3 @@ def test_results_are_handed_on_as_they_come(monkeypatch: pytest.MonkeyPatch) -> 
         next(audited)
     audited.close()
     assert len(begun) < 50
-
-
-def checked(acknowledged: t.Container[str] = (), **statuses: str) -> Json:
-    """A result with these checks, of which some are acknowledged."""
-    accepted = {"reason": "It is meant.", "until": "2027-03-31"}
-    checks = [
-        {"id": name, "status": status, "acknowledged": accepted if name in acknowledged else None}
-        for name, status in statuses.items()
-    ]
-    return {"cloud": {"account_id": ACCOUNT}, "checks": checks}
-
-
-@pytest.mark.parametrize(
-    ("audited", "event"),
-    [
-        (
-            Audited("one", checked(trust="pass", bucket="warn", role="not_applicable")),
-            CloudDone("one", ACCOUNT, "in_sync"),
-        ),
-        (
-            Audited("one", checked(trust="fail", bucket="unknown", role="fail")),
-            CloudDone("one", ACCOUNT, "drifted", ("trust", "role")),
-        ),
-        (
-            Audited("one", checked(["trust"], trust="fail", bucket="pass")),
-            CloudDone("one", ACCOUNT, "in_sync"),
-        ),
-        (
-            Audited("one", checked(["trust"], trust="fail", role="fail")),
-            CloudDone("one", ACCOUNT, "drifted", ("role",)),
-        ),
-        (
-            Audited("one", checked(trust="pass", bucket="unknown")),
-            CloudDone("one", ACCOUNT, "unknown"),
-        ),
-        (
-            Audited("one", {"failed": True, "msg": "No.", "cloud": None}),
-            CloudDone("one", "", "failed", message="No."),
-        ),
-        (
-            Audited("one", obstacle="the connection is ssh"),
-            CloudDone("one", "", "pending", ("the connection is ssh",)),
-        ),
-    ],
-    ids=lambda value: value.result if isinstance(value, CloudDone) else None,
-)
-def test_the_progress_shows_what_became_of_a_cloud(audited: Audited, event: CloudDone) -> None:
-    """In the words of the callback."""
-    assert audited.event() == event

@@ -93,8 +93,8 @@ CONTINUED: Event = ("begin", {"b": "", "c": ""}, TASKS, 1.0)
         pytest.param(
             [
                 BEGIN,
-                ("find", "a", ["trust"], True),
-                ("find", "b", [], True),
+                ("find", "a", ["trust"], UNKNOWN),
+                ("find", "b", [], UNKNOWN),
                 *_all_over("trust"),
                 ("settle", ()),
             ],
@@ -229,6 +229,11 @@ def _outcomes(events: list[Event]) -> list[Outcome | None]:
             [*_engine("Audit", a="in_sync", b="drifted", c="failed"), END],
             [IN_SYNC, DRIFTED, UNAUDITED],
             id="an audit",
+        ),
+        pytest.param(
+            [*_engine("Audit", a="not_permitted", b="drifted", c="unknown"), END],
+            [STRAY, DRIFTED, UNKNOWN],
+            id="an audit looks at what is not permitted",
         ),
         pytest.param(
             [

@@ -222,7 +222,7 @@ def test_the_recap_distinguishes_changes_from_predictions() -> None:
 
 
 def test_the_recap_of_an_audit() -> None:
-    """A cloud with a check that fails does not count as in sync."""
+    """A cloud with drift does not count as in sync."""
     progress = _progress(a="111111111111", b="111111111111", c="111111111111")
     progress.find("a", ["trust_policy", "bucket_grants"])
     progress.find("b", ["trust_policy"])
@@ -233,7 +233,7 @@ def test_the_recap_of_an_audit() -> None:
         "account       clouds  in sync  drifted  changed   failed  unreachable",
         "111111111111       3        1        2        0        0            0",
         "",
-        "failed checks:",
+        "drift:",
         "     2  trust_policy: a, b",
         "     1  bucket_grants: a",
         "",

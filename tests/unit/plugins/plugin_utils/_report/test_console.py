@@ -69,7 +69,7 @@ def test_the_most_frequent_of_the_failed_checks_are_named() -> None:
         "c": [check("bucket"), check("config", "warn")],
         "stranger": [check("trust"), check("trust")],
     }
-    assert lines(clouds, not_permitted=["stranger"])[1:-1] == [
+    assert lines(clouds, not_permitted=["stranger"])[2:-1] == [
         "Most frequent among the failed checks:",
         "  3 clouds: No access",
         "  1 cloud: EC2 may not assume",
@@ -77,9 +77,46 @@ def test_the_most_frequent_of_the_failed_checks_are_named() -> None:
     ]
 
 
+WOULD_CHANGE = {"evidence": {"after": {}}}
+
+
+def test_drift_is_counted_as_everywhere_else() -> None:
+    """A failed check, or a warning about what onboarding would change."""
+    clouds = {
+        "sound": [check("trust", "pass")],
+        "failing": [check("trust")],
+        "warned": [check("trust", "warn", **WOULD_CHANGE)],
+        "hinted": [check("trust", "warn")],
+    }
+    assert lines(clouds)[1] == (
+        "2 drifted: a check fails, or onboarding would change a document (onboard --check)"
+    )
+
+
+def test_clouds_with_nothing_worse_than_a_warning_are_named_with_the_reason() -> None:
+    """The first few: only the page of the report has all."""
+    clouds = {
+        "failing": [check("trust"), check("bucket", "warn", reason="It is told by its check.")],
+        "warned": [
+            check("bucket", "warn", reason="The grant has\x1b a wildcard."),
+            check("trust", "warn", reason="Another one."),
+            check("config", "warn", reason="Accepted.", acknowledged="kept"),
+        ],
+        "unsure": [check("trust", "pass"), check("bucket", "unknown", reason="S3 said no.")],
+    }
+    assert lines(clouds)[-5:-1] == [
+        "Unknown:",
+        "  unsure: S3 said no.",
+        "With warnings:",
+        "  warned: The grant has\\x1b a wildcard. And 1 more.",
+    ]
+    many = {f"{n}": [check("trust", "warn", reason="So.")] for n in range(5)}
+    assert lines(many)[-5:-1] == ["  0: So.", "  1: So.", "  2: So.", "  and 2 more clouds"]
+
+
 def test_changes_are_those_that_there_are() -> None:
     before = make_report({"a": {"checks": [check("trust")]}}, "2027-01-04T00:00:00Z", "1")
-    assert lines({"a": [check("trust", "pass"), check("bucket")]}, previous=before)[1] == (
+    assert lines({"a": [check("trust", "pass"), check("bucket")]}, previous=before)[2] == (
         "Since the previous report: 1 new, 1 fixed"
     )
     sound = make_report({"a": {"checks": [check("trust", "pass")]}}, "2027-01-04T00:00:00Z", "1")

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     make_report,
     missing_clouds,
     parse_report,
+    standing_of,
     to_json,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._report.audit_results import (
@@ -324,6 +325,54 @@ def test_a_cloud_that_fails_the_audit_says_why(found: Json | None, message: str)
     made = report({"vision": found})
     assert failed_clouds(made, "drift") == ["vision"]
     assert failure_of(made["clouds"][0]) == message
+
+
+# --- what a cloud counts as while an audit runs ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "standing", "findings"),
+    [
+        pytest.param(of_statuses("pass", "not_applicable"), "in_sync", (), id="all pass"),
+        pytest.param(of_statuses("pass", "warn"), "in_sync", (), id="a warning for people"),
+        pytest.param(
+            result("vision", check("trust_ec2"), check("bucket_access", "warn", **DRIFT)),
+            "drifted",
+            ("bucket_access",),
+            id="a warning about a document that onboarding would change",
+        ),
+        pytest.param(
+            result("vision", check("trust_ec2"), check("bucket_access", "unknown", **DRIFT)),
+            "drifted",
+            ("bucket_access",),
+            id="unknown, and onboarding would change it",
+        ),
+        pytest.param(
+            of_statuses("fail", "unknown", "fail"),
+            "drifted",
+            ("trust_ec2", "bucket_deny"),
+            id="failed checks",
+        ),
+        pytest.param(
+            result("vision", check("trust_ec2", "fail", acknowledged={"reason": "Meant."})),
+            "in_sync",
+            (),
+            id="what is acknowledged is to stay",
+        ),
+        pytest.param(of_statuses("pass", "unknown"), "unknown", (), id="a check is unknown"),
+        pytest.param(of_statuses("unknown"), "failed", (), id="every check is unknown"),
+        pytest.param({"failed": True, "msg": "No."}, "failed", (), id="it could not be audited"),
+    ],
+)
+def test_what_a_cloud_counts_as(found: Json, standing: str, findings: tuple[str, ...]) -> None:
+    """The progress, the totals and ``audit_fail_on=drift`` have one meaning of drift."""
+    made = report({"vision": found})
+    assert standing_of(made["clouds"][0]) == (standing, findings)
+    assert made["totals"]["drifted"] == (standing == "drifted")
+    assert bool(failed_clouds(made, "drift")) == (standing in ("drifted", "failed"))
+    stranger = make_report({"vision": found}, NOW, "0.2.0", not_permitted={"vision"})
+    assert standing_of(stranger["clouds"][0]) == ("not_permitted", ())
+    assert stranger["totals"]["drifted"] == 0
 
 
 # --- as JSON --------------------------------------------------------------------------------------
