@@ -32,6 +32,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
     HostVariables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
+    kept_line,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     DEFERRED,
     IN_SYNC,
@@ -96,7 +99,9 @@ class ActionModule(FleetAction):
                 rollback.run(names, feed, arguments["max_fail_percentage"])
         outcomes = rollback.outcomes(names)
         folder.write_outcomes(outcomes)
-        folder.write("run", {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"]})
+        kept = kept_line(plan["kept"])
+        run = {"step": _NAME, "left_to_tasks": [], "lines": plan["lines"], "kept": kept}
+        folder.write("run", run)
         states = [outcome["state"] for outcome in outcomes.values()]
         return {
             "counts": {state: states.count(state) for state in dict.fromkeys(states)},

@@ -61,9 +61,9 @@ class ActionModule(FleetAction):
         closing = run.get("lines") or closing_lines(*of_run)
         of_plan = [run["of_plan"]] if run.get("of_plan") else []
         # As they stand: in the result of a task they would be quoted, and could not be pasted.
-        batches = [run["batches"]] if run.get("batches") else []
+        more = [run[name] for name in ("batches", "kept") if run.get(name)]
         unseen = left_out(outcomes)
-        told = [*([to_add] if to_add else []), *closing, *unseen, *batches, *of_plan]
+        told = [*([to_add] if to_add else []), *closing, *unseen, *more, *of_plan]
         display.display("\n".join(["", *told]))
         return {
             "counts": counts,
@@ -75,6 +75,6 @@ class ActionModule(FleetAction):
                 "failed_clouds": failed,
                 "runs": sorted({backup["run"] for backup in backups_of(outcomes)}),
             },
-            "lines": (run.get("lines") or lines_of(*of_run)) + batches,
+            "lines": (run.get("lines") or lines_of(*of_run)) + more,
             "lines_to_add": to_add,
         }

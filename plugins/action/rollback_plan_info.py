@@ -22,6 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, option
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
     StoredBackup,
     backup_directory,
     check_run_id,
@@ -35,6 +36,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import is_uncovered
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
+    kept_profiles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.past_runs import (
     lines_of,
     past_runs,
@@ -43,7 +47,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     VARIABLES,
     Assignment,
     Host,
-    Restorable,
     assign,
     documents_of,
     host_of,
@@ -80,12 +83,13 @@ class ActionModule(FleetAction):
             refuse_unknown_variables(hostvars[name], name)
         # The directory in which a local connection runs modules.
         with contextlib.chdir(self._loader.get_basedir()):
-            documents = _documents(arguments) if _is_given(arguments) else None
-            if documents is None:
+            backups = _backups(arguments) if _is_given(arguments) else None
+            if backups is None:
                 _refuse_empty(arguments["run_ids"], hostvars[names[0]])
                 return _list_of_runs(arguments["backup_dir"], _names_of_clouds(names, hostvars))
         hosts = {name: _host(hostvars[name]) for name in names}
         only_named: bool = arguments["only_named_documents"]
+        documents = documents_of(backups)
         clouds = _cloud_ids(hosts) if only_named else None
         in_the_run = {cloud for document in documents for cloud in document.clouds}
         fleet = {**_rest_of_fleet(arguments["fleet"], hosts, hostvars), **hosts}
@@ -94,9 +98,10 @@ class ActionModule(FleetAction):
         )
         assignment = assign(documents, hosts, only_named)
         left_out = [document.first.resource for document in assignment.unassigned]
-        if (left_out and not only_named) or not assignment.by_host:
+        if (left_out and not only_named) or (documents and not assignment.by_host):
             raise AnsibleError(why_unassigned(left_out, only_named, _uncovered(hosts, hostvars)))
-        return _plan(assignment, clouds, left_out)
+        kept = kept_profiles(backups.values(), clouds)
+        return {**_plan(assignment, clouds, left_out), "kept": kept}
 
 
 def _plan(
@@ -171,6 +176,7 @@ def _list_of_runs(backup_dir: str | None, names: t.Mapping[str, str]) -> dict[st
         "documents": {},
         "wait_seconds": 0,
         "left_out": [],
+        "kept": [],
         "runs": [run.as_item() for run in runs],
         "lines": lines
         if runs
@@ -204,9 +210,9 @@ def _uncovered(hosts: t.Mapping[str, Host], hostvars: t.Any) -> list[str]:
     ]
 
 
-def _documents(arguments: t.Mapping[str, t.Any]) -> list[Restorable]:
-    """The documents that the selected backups are of."""
-    return documents_of({path: read(path).backup for path in _paths(arguments)})
+def _backups(arguments: t.Mapping[str, t.Any]) -> dict[str, Backup]:
+    """The selected backups, by their paths."""
+    return {path: read(path).backup for path in _paths(arguments)}
 
 
 def _paths(arguments: t.Mapping[str, t.Any]) -> list[str]:

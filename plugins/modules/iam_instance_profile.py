@@ -17,10 +17,14 @@ description:
     M(rayfleet.anyscale.compute_config_profile) creates the instance profile of its role itself.
   - An instance profile that contains another role is an error. Its role is never replaced, and an
     instance profile is never deleted, since instances may be using it.
+  - With O(backup=true) it writes a record of what it created, or which role it put into which instance
+    profile. M(rayfleet.anyscale.backup_restore) does not take that back, but the playbook rollback tells
+    it.
 extends_documentation_fragment:
   - rayfleet.anyscale._attributes
   - rayfleet.anyscale._aws
   - rayfleet.anyscale._anyscale
+  - rayfleet.anyscale._backup
 options:
   role:
     description:
@@ -118,6 +122,12 @@ previous:
   description: The instance profile before the change. V(null) if it did not exist.
   type: dict
   returned: changed
+backup_file:
+  description: The file with the record.
+  type: str
+  returned: changed, with O(backup=true)
+  sample: >-
+    /home/ops/.ansible/anyscale_backups/20261124T101500-123456Z.4711.instance_profile.ray-ml-0cc175b9c0f1.json
 error:
   description: Details of the failure, for use in conditions.
   type: dict
@@ -143,6 +153,11 @@ error:
       type: list
       elements: str
       sample: ["instance profile ray-ml"]
+    backup_file:
+      description: The file with the record of what was changed before the failure.
+      type: str
+      sample: >-
+        /home/jo/.ansible/anyscale_backups/20270105T090000-000000Z.4711.instance_profile.ray-ml-0cc175b9c0f1.json
 """
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (

@@ -140,6 +140,14 @@ left_out:
   type: list
   elements: str
   sample: []
+kept:
+  description:
+    - The instance profiles that the runs created, and the roles that they put into existing ones, from
+      the records of the runs. Instances may be using them, so that they are kept.
+  returned: success
+  type: list
+  elements: str
+  sample: ["instance profile ray-team-a with role ray-team-a in account 123456789012"]
 runs:
   description:
     - The last 20 runs that left backups in O(backup_dir), newest first, if neither O(run_ids) nor

@@ -163,6 +163,7 @@ class ComputeConfigModule(ConvergingModule):
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
             registered=self.registered_profile,
+            clouds=self.clouds,
         )
 
     @functools.cached_property
@@ -185,6 +186,7 @@ class ComputeConfigModule(ConvergingModule):
             self.role_guard,
             state=self.params["state"],
             may_create=self.params["create_instance_profile"],
+            clouds=self.clouds,
         )
 
     def config_reconciler(
@@ -249,7 +251,10 @@ class ComputeConfigModule(ConvergingModule):
         """The plans of the profiles and of the compute config, as one."""
         own, others = profiles.get(None, Plan(None, None)), _named(profiles)
         plans = (own, *others.values(), config)
+        # That of the compute config alone: those of instance profiles are not restored.
         result = {**own.result, **config.result}
+        if not config.changed:
+            result.pop("backup_file", None)
         of_groups = self._of_groups(own, others) if profiles else {}
         if of_groups:
             result[_OF_GROUPS] = {

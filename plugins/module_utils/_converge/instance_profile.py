@@ -49,6 +49,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AwsError,
     UnsettledError,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    INSTANCE_PROFILE,
+    Backup,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import (
     SYSTEM_CLOCK,
     Clock,
@@ -87,6 +91,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         state: str = "present",
         may_create: bool = True,
         registered: t.Callable[[], str | None] = lambda: None,
+        clouds: t.Iterable[str] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
@@ -97,6 +102,7 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         self._state = state
         self._may_create = may_create
         self._registered = registered
+        self.clouds = tuple(clouds)
         self._clock = clock
 
     def load(self) -> LiveProfile:
@@ -129,6 +135,16 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
     def guard(self, live: LiveProfile, plan: Plan) -> None:
         """Clusters run with the role that is added."""
         self._role_guard.check_for_clusters(plan.after["role_arn"])
+
+    def backup(self, live: LiveProfile, plan: Plan) -> Backup:
+        """The record of a profile that is created or gets its role, which no rollback takes back, but
+        tells.
+        """
+        arn = plan.after["arn"]
+        target = {"instance_profile_arn": arn}
+        return Backup(
+            INSTANCE_PROFILE, target, account_of(arn), plan.before, plan.after, self.clouds
+        )
 
     def save(self, live: LiveProfile, plan: Plan, written: list[str]) -> Saved:
         """Create the profile, and put the role into it."""
@@ -190,9 +206,8 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
 
 
 class InstanceProfileModule(ConvergingModule):
-    """The module iam_instance_profile. Nothing is replaced, so that it keeps no backups."""
+    """The module iam_instance_profile."""
 
-    shared_options: t.ClassVar[Options] = {}
     options: t.ClassVar[Options] = {
         "role": {"type": "str", "aliases": ["role_arn", "role_name"]},
         "cloud_id": {"type": "str"},
@@ -222,6 +237,7 @@ class InstanceProfileModule(ConvergingModule):
             self.role_guard,
             may_create=self.params["create_instance_profile"],
             registered=self.registered_profile if is_accepted else lambda: None,
+            clouds=self.clouds,
         )
 
     @functools.cached_property

@@ -97,6 +97,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     COMPUTE_CONFIG,
     IAM_MAPPING,
+    INSTANCE_PROFILE,
     ROLE_ATTACHMENT,
     ROLE_POLICY,
     TRUST_POLICY,
@@ -402,6 +403,12 @@ class RestoreModule(ConvergingModule):
         stored = [read(path) for path in sorted(params["files"], key=_time_of)]
         backups = [one.backup for one in stored]
         first = single_resource(backups)
+        if first.kind == INSTANCE_PROFILE:
+            raise InputError(
+                f"files are records of the {first.resource}, which is kept: instances may be using it.",
+                "Leave them out. Delete the instance profile, or remove its role, by hand once nothing "
+                "uses it.",
+            )
         account_id = params.get("account_id")
         if account_id and first.account_id not in ("", account_id):
             raise InputError(

@@ -55,7 +55,6 @@ COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE = "compute_config", "iam_mapping", "clou
 ASSIGNMENTS = (COMPUTE_CONFIG, IAM_MAPPING, CLOUD_ROLE)
 # Of a rule that names no selector of the operator's: it is for all clusters.
 EVERY_WORKLOAD = "workload-type in (job, service, workspace)"
-_OF_BACKUPS = ("backup", "backup_dir", "backup_key", "run_id", "run_name")
 Json = dict[str, t.Any]
 
 
@@ -197,11 +196,9 @@ class CloudSettings:
 
     def instance_profile_options(self) -> Json:
         """The options of the module iam_instance_profile."""
-        shared, is_mapped = self.shared_options(), self.assign == IAM_MAPPING
-        for name in _OF_BACKUPS:
-            del shared[name]
+        is_mapped = self.assign == IAM_MAPPING
         return {
-            **shared,
+            **self.shared_options(),
             "role": self.role,
             "cloud_id": self._cloud_id_to_ask(),
             # The rules of a mapping lead to the one with the role's name, and to no other.

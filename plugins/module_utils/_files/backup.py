@@ -24,6 +24,8 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
+    account_of,
+    instance_profile_name_of,
     parse_account_id,
     parse_bucket,
     parse_cloud_id,
@@ -55,6 +57,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 TRUST_POLICY, BUCKET_POLICY, COMPUTE_CONFIG = "trust_policy", "bucket_policy", "compute_config"
 IAM_MAPPING = "iam_mapping"
 ROLE_POLICY, ROLE_ATTACHMENT = "role_policy", "role_attachment"
+# Recorded, and never restored: instances may be using it.
+INSTANCE_PROFILE = "instance_profile"
 
 _SCHEMA_VERSION = 1
 _SIGNATURE = "signature"
@@ -73,6 +77,7 @@ _TARGETS = {
         ("role_arn", "policy_arn"),
         "attachment of policy {policy_arn} to role {role_arn}",
     ),
+    INSTANCE_PROFILE: (("instance_profile_arn",), "instance profile {instance_profile_arn}"),
 }
 _OF_ANYSCALE = (COMPUTE_CONFIG, IAM_MAPPING)
 # How much of a value is quoted in a message. A path is quoted longer, since the file name is at its
@@ -95,8 +100,9 @@ class Backup:
     """A document before and after a task replaces it; ``None`` if there is none.
 
     target: what the document belongs to: ``role_arn``, ``bucket``, ``name`` and ``cloud_id``, or
-    ``resource_id`` and ``cloud_id``, or ``role_arn`` with ``policy_name`` or ``policy_arn``. The
-    document of an attachment is the ARN.
+    ``resource_id`` and ``cloud_id``, or ``role_arn`` with ``policy_name`` or ``policy_arn``, or
+    ``instance_profile_arn``. The document of an attachment is the ARN, that of an instance profile has
+    the ARN of its role.
     account_id: the AWS account; empty for a document at Anyscale whose account is unknown.
     clouds: the ids of the clouds that the document was written for; empty if unknown.
     """
@@ -421,6 +427,11 @@ def _check_target(backup: Backup) -> None:
     if backup.kind == BUCKET_POLICY:
         parse_bucket(backup.target["bucket"])
         return
+    if backup.kind == INSTANCE_PROFILE:
+        arn = backup.target["instance_profile_arn"]
+        if not instance_profile_name_of(arn) or account_of(arn) != backup.account_id:
+            raise InputError("its instance profile is none of its account")
+        return
     if parse_role(backup.target["role_arn"], "role_arn").account_id != backup.account_id:
         raise InputError("it is of another account than its role")
     if backup.kind == ROLE_POLICY:
@@ -439,6 +450,9 @@ def _check_document(backup: Backup, document: t.Any) -> None:
     elif backup.kind == ROLE_ATTACHMENT:
         if document != attachment_of(backup.target["policy_arn"]):
             raise InputError("its attachment is of another policy")
+    elif backup.kind == INSTANCE_PROFILE:
+        if document["role_arn"] is not None:
+            parse_role(document["role_arn"], "role_arn")
     elif backup.kind != COMPUTE_CONFIG:
         parse_policy(document, "document")
     elif document["cloud_id"] != backup.target["cloud_id"]:

@@ -291,7 +291,9 @@ class InstanceProfile(_SameForAll):
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""
-        return self._reconciler(clouds[0], self._first(clouds), fresh)
+        reconciler = self._reconciler(clouds[0], self._first(clouds), fresh)
+        reconciler.clouds = tuple(_cloud_ids(clouds))
+        return reconciler
 
     def _reconciler(
         self, cloud: Cloud, settings: CloudSettings, fresh: bool = False

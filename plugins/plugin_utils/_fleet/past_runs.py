@@ -19,6 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     BUCKET_POLICY,
     COMPUTE_CONFIG,
     IAM_MAPPING,
+    INSTANCE_PROFILE,
     ROLE_ATTACHMENT,
     ROLE_POLICY,
     TRUST_POLICY,
@@ -36,6 +37,7 @@ _NOUNS = {
     ROLE_ATTACHMENT: ("attachment", "attachments"),
     IAM_MAPPING: ("Cloud IAM mapping", "Cloud IAM mappings"),
     COMPUTE_CONFIG: ("compute config", "compute configs"),
+    INSTANCE_PROFILE: ("instance profile", "instance profiles"),
 }
 _MOST_NAMES = 3
 _NOTHING = "no document, only files that cannot be read"
@@ -61,8 +63,8 @@ class PastRun:
 
     @property
     def total(self) -> int:
-        """How many documents it replaced."""
-        return sum(self.documents.values())
+        """How many documents it replaced. Instance profiles are not restored."""
+        return sum(number for kind, number in self.documents.items() if kind != INSTANCE_PROFILE)
 
     def as_item(self) -> dict[str, t.Any]:
         """The run as an item of a result."""

@@ -30,6 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     BUCKET_POLICY,
     COMPUTE_CONFIG,
     IAM_MAPPING,
+    INSTANCE_PROFILE,
     ROLE_ATTACHMENT,
     ROLE_POLICY,
     TRUST_POLICY,
@@ -194,10 +195,12 @@ def host_of(variables: t.Mapping[str, t.Any]) -> Host:
 
 def documents_of(backups: t.Mapping[str, Backup]) -> list[Restorable]:
     """The documents that backups, by their paths, are of, in the order in which they are restored:
-    by steps, by kinds, and within a kind the one that was written last first.
+    by steps, by kinds, and within a kind the one that was written last first. Instance profiles are
+    kept.
     """
     files: dict[str, list[str]] = {}
-    for path in sorted(backups, key=lambda path: path.rpartition("/")[2]):
+    restored = [path for path in backups if backups[path].kind != INSTANCE_PROFILE]
+    for path in sorted(restored, key=lambda path: path.rpartition("/")[2]):
         files.setdefault(backups[path].resource, []).append(path)
     documents = [
         Restorable(

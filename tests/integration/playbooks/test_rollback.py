@@ -22,7 +22,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_policy import (
     TrustPolicyStore,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
+    Backup,
+    read,
+    write_backup,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
     policies_equal,
 )
@@ -408,6 +412,14 @@ def _from_another_account(sandbox: Sandbox, files: list[str]) -> Json:
     return {"files": files[1:], "access_key": key, "secret_key": "sandbox"}
 
 
+def _record_of_a_profile(_sandbox: Sandbox, files: list[str]) -> Json:
+    arn = f"arn:aws:iam::{ACCOUNT}:instance-profile/{ROLE}"
+    after = {"name": ROLE, "arn": arn, "role_arn": CLOUD.role_arn}
+    record = Backup("instance_profile", {"instance_profile_arn": arn}, ACCOUNT, None, after)
+    where = {"backup": True, "backup_dir": str(pathlib.Path(files[0]).parent)}
+    return {"files": [write_backup(record, where)["backup_file"]]}
+
+
 REFUSED: dict[str, tuple[t.Callable[[Sandbox, list[str]], Json], str]] = {
     "no files": (lambda sandbox, files: {"files": []}, "files is an empty list"),
     "a file that is not there": (
@@ -419,6 +431,7 @@ REFUSED: dict[str, tuple[t.Callable[[Sandbox, list[str]], Json], str]] = {
         lambda sandbox, files: {"files": files[:1], "account_id": OTHER_ACCOUNT},
         OTHER_ACCOUNT,
     ),
+    "a record of an instance profile": (_record_of_a_profile, "which is kept"),
     "a role that is gone": (_without_the_role, "does not exist"),
     "a caller of another account": (_from_another_account, "assume_role_arn"),
 }
@@ -510,6 +523,16 @@ def test_a_run_is_rolled_back_and_the_rollback_as_well(
     )
     assert first.exit_status == 0, first.output
     assert Look(running_sandbox).differing(earlier) == []
+    [kept] = [line for line in first.lines if line.startswith("Kept")]
+    assert (
+        f"instance profile search-dev-ray with role search-dev-ray in account {VISION_ACCOUNT}"
+        in kept
+    )
+    assert (
+        f"role search-lab-ray in instance profile search-lab-ray in account {VISION_ACCOUNT}"
+        in kept
+    )
+    assert kept in " ".join(first.output.split())
     again = run_playbook(running_sandbox, "rollback", inventory, *options)
     assert (again.exit_status, again.writes) == (0, [])
     assert not any(again.changed(cloud.name) for cloud in FLEET)

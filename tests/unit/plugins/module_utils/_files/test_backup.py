@@ -87,6 +87,15 @@ KINDS: dict[str, Backup] = {
         "compute_config", {"cloud_id": "cld_1", "name": "team-a"}, "", CONFIG, CONFIG
     ),
 }
+PROFILE_ARN = f"arn:aws:iam::{ACCOUNT}:instance-profile/ray/ray-team-a"
+PROFILE = {"name": "ray-team-a", "arn": PROFILE_ARN, "role_arn": f"arn:aws:iam::{ACCOUNT}:role/a"}
+for _name, _before in {
+    "an instance profile that was not there": None,
+    "an empty instance profile": {**PROFILE, "role_arn": None},
+}.items():
+    KINDS[_name] = Backup(
+        "instance_profile", {"instance_profile_arn": PROFILE_ARN}, ACCOUNT, _before, PROFILE
+    )
 ONE = KINDS["a trust policy"]
 KEY = "a key of the operator"
 
@@ -344,6 +353,21 @@ GARBAGE: dict[str, str] = {
     "a trust policy that was not there": _content(before=None),
     "a document that is a text": _content(before=json.dumps(TRUST)),
     "a document that is no policy": _content(before={"Statement": [{"Effect": "Perhaps"}]}),
+    "an instance profile that is another thing": _content(
+        kind="instance_profile", target={"instance_profile_arn": "x"}, before=None, after=PROFILE
+    ),
+    "an instance profile of another account": _content(
+        kind="instance_profile",
+        target={"instance_profile_arn": PROFILE_ARN.replace("2", "3")},
+        before=None,
+        after=PROFILE,
+    ),
+    "an instance profile without its role": _content(
+        kind="instance_profile",
+        target={"instance_profile_arn": PROFILE_ARN},
+        before=None,
+        after={"name": "ray-team-a"},
+    ),
     "a bucket that is a path": _content(kind="bucket_policy", target={"bucket": "../x"}),
     "an inline policy without a name": _content(
         kind="role_policy",

@@ -40,6 +40,11 @@ def bucket(name: str, *clouds: str) -> Backup:
     return Backup("bucket_policy", {"bucket": name}, ACCOUNT, None, {}, clouds)
 
 
+def profile(name: str, cloud: str) -> Backup:
+    target = {"instance_profile_arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/{name}"}
+    return Backup("instance_profile", target, ACCOUNT, None, {"role_arn": ""}, (cloud,))
+
+
 UP = [
     stored("up", trust("a", "cld_1"), run_name="onboard", cloud_names=["alpha"]),
     stored("up", trust("b", "cld_2"), run_name="onboard", cloud_names=["beta"]),
@@ -69,6 +74,19 @@ CASES: dict[str, tuple[dict[str, list[StoredBackup]], dict[str, int], list[str]]
             "1 bucket policy",
             "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
             "1 bucket policy; rolled back by back",
+        ],
+    ),
+    "one that was rolled back but for the instance profile that it created": (
+        {
+            "up": [*UP, stored("up", profile("a", "cld_1"), cloud_names=["alpha"])],
+            "back": BACK,
+        },
+        {},
+        [
+            "2027-01-05 10:00 UTC  back; rollback; 1 cloud: alpha; 2 trust policies, "
+            "1 bucket policy",
+            "2027-01-05 09:00 UTC  up; onboard; 2 clouds: alpha, beta; 2 trust policies, "
+            "1 bucket policy, 1 instance profile; rolled back by back",
         ],
     ),
     "two that were rolled back at once": (
