@@ -50,12 +50,14 @@ options:
       - The id of the run that the files belong to, 1 to 64 letters, digits, V(_) and V(-), so that
         all files of a run can be restored together. P(rayfleet.anyscale.run_id#lookup) returns an
         id that is the same for all hosts and tasks of a run.
-      - If not set, each file is a run of its own, whose id is its time.
+      - If not set in a task of a playbook, it is that id. Where the module is called in another way,
+        each file is a run of its own, whose id is its time.
     type: str
   run_name:
     description:
       - What the run does, in a word or two such as V(onboard), at most 80 characters. The list of runs
-        that the playbook rollback shows has it.
+        that the playbook rollback shows has it. If not set in a task of a playbook, it is the name of
+        the play.
     version_added: 1.0.0
     type: str
 """

@@ -40,6 +40,12 @@ _UNKNOWN = (
     "It may have been written for other clouds too: not all of its backups record the clouds."
 )
 
+_MAYBE_ITS_OWN = (
+    " Not all of its backups record the clouds of the run, as those of tasks without cloud_id do not: if "
+    "these hosts are its clouds, nothing of others is lost. Then use force, or restore the document with "
+    "the module backup_restore, whose option files are its backups."
+)
+
 Same = t.Callable[[t.Any, t.Any], bool]
 
 
@@ -170,15 +176,16 @@ def decide(
     if not obstacle:
         return Verdict(reason, unknown)
     if not force:
-        raise _needs_force(backups[0].resource, obstacle)
+        is_unknown = bool(obstacles.needed_by) and not all(backup.clouds for backup in backups)
+        raise _needs_force(backups[0].resource, obstacle, _MAYBE_ITS_OWN if is_unknown else "")
     return Verdict(reason, (f"It {obstacle}: force restores it all the same.", *unknown))
 
 
-def _needs_force(resource: str, obstacle: str) -> RefusedError:
+def _needs_force(resource: str, obstacle: str, hint: str) -> RefusedError:
     return RefusedError(
         f"The {resource} {obstacle}.",
         f"To see the difference, run in check mode with {option('force', 'rollback_force')}, which "
-        "restores the backup and discards what other writers changed or other clouds need.",
+        "restores the backup and discards what other writers changed or other clouds need." + hint,
     )
 
 

@@ -31,7 +31,10 @@ from ansible.utils.vars import merge_hash
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.client import warm_up
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws import botocore_loader
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import Module
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
+    ConvergingModule,
+    Module,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.arguments import Validated
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credential_cache import (
@@ -46,6 +49,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_dire
     begin_run,
     run_directory,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import with_run
 
 SWITCH = "anyscale_in_worker"
 # Variables that Python and its libraries, the dynamic loader and botocore's loader read only at
@@ -78,6 +82,8 @@ class InWorkerAction(ActionBase):
         """Run the task, here or as a module."""
         variables = task_vars or {}
         result = super().run(tmp, variables)
+        if issubclass(self.module_class, ConvergingModule):
+            self._task.args = with_run(self._task.args, variables)
         environment: dict[str, str] = {}
         self._compute_environment_string(environment)
         obstacle = self._obstacle(variables, environment)

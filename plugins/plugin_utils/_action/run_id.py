@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ID of this run of Ansible, which its backups have.
+"""The ID and the name of this run of Ansible, which its backups have.
 
 This plugin util is private to the collection.
 """
@@ -14,6 +14,8 @@ import typing as t
 
 from ansible import constants as C
 
+_LONGEST_NAME = 80
+
 
 def run_id(variables: t.Mapping[str, t.Any]) -> str:
     """That of AWX's job, else from the name of Ansible's temporary directory of the run: lower-case
@@ -23,3 +25,19 @@ def run_id(variables: t.Mapping[str, t.Any]) -> str:
     if job_id := variables.get("awx_job_id"):
         return str(job_id)
     return os.path.basename(C.DEFAULT_LOCAL_TMP).removeprefix("ansible-local-").replace("_", "0")
+
+
+def with_run(
+    arguments: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """The arguments of a task that writes backups, with what they do not set: the ID of this run, so that
+    its tasks are one run in the list of runs, and the name of the play.
+    """
+    name = str(variables.get("ansible_play_name") or "").strip()[:_LONGEST_NAME]
+    of_run = {
+        "run_id": run_id(variables),
+        **({"run_name": name} if name.isprintable() and name else {}),
+    }
+    unset = [key for key in ("run_id", "run_name") if arguments.get(key) is None]
+    given = {key: value for key, value in arguments.items() if key not in unset}
+    return {**given, **{key: of_run[key] for key in unset if key in of_run}}

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     ROLE_ATTACHMENT,
     ROLE_POLICY,
     TRUST_POLICY,
+    Backup,
     StoredBackup,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
@@ -48,8 +49,9 @@ class PastRun:
     """A run, from its backups.
 
     time: of its first backup, in UTC. clouds: the names in the inventory, or the IDs where no name is
-    known. documents: how many of each kind. rolled_back_by: the runs that restored documents of it,
-    with how many of them all restored; unreadable: how many files cannot be read.
+    known. documents: how many of each kind. resources: what they are, with their accounts.
+    rolled_back_by: the runs that restored documents of it, with how many of them all restored;
+    unreadable: how many files cannot be read.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class PastRun:
     name: str
     clouds: tuple[str, ...]
     documents: t.Mapping[str, int]
+    resources: tuple[str, ...] = ()
     rolled_back_by: tuple[str, ...] = ()
     restored: int = 0
     unreadable: int = 0
@@ -116,10 +119,18 @@ def _run_of(
         next((one.origin.run_name for one in backups if one.origin.run_name), ""),
         tuple(sorted(clouds)),
         collections.Counter(kinds.values()),
+        tuple(dict.fromkeys(_with_account(one.backup) for one in backups)),
         tuple(restored),
         len(set(kinds).intersection(*[set().union(*restored.values())])),
         unreadable,
     )
+
+
+def _with_account(backup: Backup) -> str:
+    """A document, with its account if its name does not have it."""
+    if not backup.account_id or backup.account_id in backup.resource:
+        return backup.resource
+    return f"{backup.resource} in account {backup.account_id}"
 
 
 def _clouds_of(stored: StoredBackup, names: t.Mapping[str, str]) -> tuple[str, ...]:
@@ -149,18 +160,23 @@ def _line(run: PastRun) -> str:
         f"{run.time or 'time unknown'} UTC  {run.run_id}",
         run.name or "what it did is not recorded",
         _clouds(run.clouds),
-        ", ".join(kinds) or _NOTHING,
+        ", ".join(kinds) + _documents(run) if kinds else _NOTHING,
     ]
     if run.unreadable and kinds:
         parts.append(f"{counted(run.unreadable, 'file')} cannot be read")
-    return "; ".join(parts + _rolled_back(run))
+    return "; ".join([*filter(None, parts), *_rolled_back(run)])
 
 
 def _clouds(names: t.Sequence[str]) -> str:
     if not names:
-        return "clouds not recorded"
+        return ""
     noun = "1 cloud" if len(names) == 1 else f"{len(names)} clouds"
     return f"{noun}: {summarize_names(names, _MOST_NAMES)}"
+
+
+def _documents(run: PastRun) -> str:
+    """The documents of a run that has not recorded its clouds, such as tasks of the operator's own."""
+    return "" if run.clouds else f": {summarize_names(run.resources, _MOST_NAMES)}"
 
 
 def _rolled_back(run: PastRun) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import read
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action import in_worker
 from ansible_collections.rayfleet.anyscale.tests.sandbox import FLEET, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import ONBOARDING_ROLE
@@ -158,7 +159,7 @@ def both_ways(
             folder, running_sandbox, [CLOUD], anyscale_in_worker=in_process, canary=SECRET
         )
         runs[in_process] = run_playbook(
-            running_sandbox, str(folder / "play.yml"), inventory, "-vvv"
+            running_sandbox, str(folder / "play.yml"), inventory, "-vvv", "-e", "awx_job_id=4711"
         )
     return runs
 
@@ -183,6 +184,21 @@ def test_the_whole_result_is_the_same(both_ways: dict[bool, Run], name: str) -> 
     here, there = (both_ways[in_process].named(name) for in_process in (True, False))
     assert here, "the task did not run"
     assert [_comparable(result) for result in here] == [_comparable(result) for result in there]
+
+
+def test_all_backups_of_a_run_have_its_id_and_name(both_ways: dict[bool, Run]) -> None:
+    """Although no task sets them: the list of runs has one entry for them."""
+    for run in both_ways.values():
+        results = [
+            one
+            for _host, _action, result, _name in run.results
+            for one in [result, *result.get("results", [])]
+        ]
+        backups = [read(result["backup_file"]) for result in results if "backup_file" in result]
+        assert len(backups) > 2
+        assert {(one.origin.run_id, one.origin.run_name) for one in backups} == {
+            ("4711", CLOUD.name)
+        }, "a play without a name has that of its hosts"
 
 
 def test_the_diff_is_returned_in_diff_mode_alone(both_ways: dict[bool, Run]) -> None:

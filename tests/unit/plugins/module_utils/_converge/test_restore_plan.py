@@ -74,6 +74,23 @@ def test_what_other_clouds_need_is_restored_only_by_force() -> None:
     assert decide(backups, "a", same, False, Obstacles(needed_by=NEEDED)) == ("", ())
 
 
+OWN_CLOUDS = {
+    "of a task without a cloud": ((), "these hosts are its clouds.*backup_restore.*option files"),
+    "of a known cloud": (("cld_1",), "what other writers changed or other clouds need.$"),
+}
+
+
+@pytest.mark.parametrize(("clouds", "words"), OWN_CLOUDS.values(), ids=list(OWN_CLOUDS))
+def test_hosts_that_need_a_document_may_be_those_of_the_run(
+    clouds: tuple[str, ...], words: str
+) -> None:
+    """The error says so where the backups do not record the clouds, and what to do then."""
+    backups = [dataclasses.replace(one, clouds=clouds) for one in chain(("a", "b"))]
+    with pytest.raises(RefusedError) as caught:
+        decide(backups, "b", same, False, Obstacles(needed_by=NEEDED))
+    assert re.search(words, caught.value.remedy)
+
+
 ONLY_FORCED = {
     "backups that the key did not sign": (
         Obstacles(unsigned=("/b/1.json", "/b/2.json")),

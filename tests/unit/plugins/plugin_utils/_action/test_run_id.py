@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible import constants as C
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import (
+    run_id,
+    with_run,
+)
 
 TEMPORARY = {
     "letters and digits": ("ansible-local-21333zt9ae9x8", "21333zt9ae9x8"),
@@ -28,3 +33,29 @@ def test_the_id_has_letters_and_digits_only(
 
 def test_a_job_of_awx_is_known_by_its_number() -> None:
     assert run_id({"awx_job_id": 4711}) == "4711"
+
+
+PLAY = {"awx_job_id": 4711, "ansible_play_name": "Set up the roles"}
+OF_RUN = {"run_id": "4711", "run_name": "Set up the roles"}
+ARGUMENTS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any], dict[str, t.Any]]] = {
+    "none": ({}, PLAY, OF_RUN),
+    "those of the task": ({"run_id": "a", "run_name": "b"}, PLAY, {"run_id": "a", "run_name": "b"}),
+    "variables that are null": ({"run_id": None, "run_name": None}, PLAY, OF_RUN),
+    "a name that is too long": (
+        {},
+        {**PLAY, "ansible_play_name": "a" * 90},
+        {**OF_RUN, "run_name": "a" * 80},
+    ),
+    "a name in two lines": ({}, {**PLAY, "ansible_play_name": "a\nb"}, {"run_id": "4711"}),
+    "no name": ({}, {"awx_job_id": 4711}, {"run_id": "4711"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "variables", "expected"), ARGUMENTS.values(), ids=list(ARGUMENTS)
+)
+def test_the_backups_of_a_task_are_of_the_run(
+    given: dict[str, t.Any], variables: dict[str, t.Any], expected: dict[str, t.Any]
+) -> None:
+    others = {"role": "ray"}
+    assert with_run({**others, **given}, variables) == {**others, **expected}

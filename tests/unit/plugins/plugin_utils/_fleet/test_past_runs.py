@@ -124,12 +124,26 @@ CASES: dict[str, tuple[dict[str, list[StoredBackup]], dict[str, int], list[str]]
             "1 trust policy"
         ],
     ),
+    "tasks of a playbook of one's own, which name no cloud": (
+        {
+            "own": [
+                stored("own", one, run_name="Set up the roles")
+                for one in (trust("a"), bucket("data"), trust("b"), trust("c"), trust("a"))
+            ]
+        },
+        {},
+        [
+            "2027-01-05 09:00 UTC  own; Set up the roles; 3 trust policies, 1 bucket policy: "
+            f"trust policy of arn:aws:iam::{ACCOUNT}:role/a, policy of bucket data in account "
+            f"{ACCOUNT}, trust policy of arn:aws:iam::{ACCOUNT}:role/b and 1 more"
+        ],
+    ),
     "one with a file that cannot be read": (
         {"up": UP[:1], "lost": []},
         {"up": 2, "lost": 1},
         [
             "2027-01-05 09:00 UTC  up; onboard; 1 cloud: alpha; 1 trust policy; 2 files cannot be read",
-            "time unknown UTC  lost; what it did is not recorded; clouds not recorded; no document, "
+            "time unknown UTC  lost; what it did is not recorded; no document, "
             "only files that cannot be read",
         ],
     ),
