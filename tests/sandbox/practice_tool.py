@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import typing as t
 import urllib.error
@@ -37,6 +38,8 @@ def main() -> int:
         return 1
     if answer is not None:
         print(json.dumps(answer, indent=2))
+    if options.action == "reset":
+        _tell_of_backups()
     return 0
 
 
@@ -62,6 +65,16 @@ def _control(action: str, change: str | None) -> t.Any:
     if change == "clear":
         return _call("DELETE", action)
     return _call("POST", action, change) if change else _call("GET", action)
+
+
+def _tell_of_backups() -> None:
+    """The runs of before are over with what they changed."""
+    folder = os.path.join(os.environ.get("ANSIBLE_HOME", ""), "anyscale_backups")
+    if os.path.isdir(folder):
+        print(
+            "All is as it was at the start. The backups of the runs before are still there, and rollback "
+            f"lists these runs, but what they changed is gone. To forget them: rm -r {shlex.quote(folder)}"
+        )
 
 
 def _open_node(cloud: str, command: list[str]) -> t.NoReturn:

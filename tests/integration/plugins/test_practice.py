@@ -69,9 +69,12 @@ def test_a_person_practises(tmp_path: Path) -> None:
             "ansible-playbook -i sandbox/fleet.yml -l vision-prod rayfleet.anyscale.onboard"
         )
         assert "changed: vision-prod" in onboarded
-        assert list((tmp_path / "sandbox/ansible/anyscale_backups").iterdir())
+        backups = tmp_path / "sandbox/ansible/anyscale_backups"
+        assert list(backups.iterdir())
         assert json.loads(shell("sandbox calls"))
-        shell("sandbox reset")
+        assert f"rm -r {backups}" in shell("sandbox reset")
+        shell(f"rm -r {backups}")
+        assert shell("sandbox reset") == ""
         assert json.loads(shell("sandbox calls")) == []
         shell("""sandbox faults '{"operation": "GetRole", "status": 500}'""")
         assert [fault["operation"] for fault in json.loads(shell("sandbox faults"))] == ["GetRole"]
