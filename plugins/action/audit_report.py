@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     results_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+    Invocation,
     inventory_options,
     invocation_of,
     not_repeated,
@@ -118,7 +119,8 @@ class ActionModule(FleetAction):
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Make the report, write it in all formats, and fail as ``fail_on`` requires."""
         previous, warnings = _read_previous(arguments["previous_report"])
-        report = self._report(names, hostvars, arguments, previous)
+        invocation = invocation_of(context.CLIARGS, hostvars["localhost"])
+        report = self._report(names, hostvars, arguments, previous, invocation)
         folder = os.path.abspath(arguments["report_dir"])
         paths = {
             kind: os.path.join(folder, f"report.{_EXTENSIONS.get(kind, kind)}")
@@ -127,7 +129,7 @@ class ActionModule(FleetAction):
         failed = failed_clouds(report, arguments["fail_on"])
         if arguments["run"]:
             lines = report_lines(report, paths, is_written=not self._task.check_mode)
-            lines += _permit_lines(report, hostvars)
+            lines += _permit_lines(report, invocation)
             step = " ".join(filter(None, ["audit", arguments["label"]]))
             artifact = {"step": step, "counts": report["totals"], "paths": paths}
             _record_run(RunFolder(arguments["run"]), report, failed, lines, artifact)
@@ -148,31 +150,35 @@ class ActionModule(FleetAction):
         return {**result, "failed": True, "msg": message}
 
     def _report(
-        self, names: list[str], hostvars: t.Any, arguments: Json, previous: Json | None
+        self,
+        names: list[str],
+        hostvars: t.Any,
+        arguments: Json,
+        previous: Json | None,
+        invocation: Invocation,
     ) -> Json:
         """The report of the hosts, whose commands have the inventory and variables of this run."""
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         names = names if arguments["hosts"] is None else arguments["hosts"]
         extra_vars = load_extra_vars(self._loader)
-        inventory = inventory_options(invocation_of(context.CLIARGS, hostvars["localhost"]))
         report = make_report(
             results_of(names, hostvars, arguments["results"], arguments["run"]),
             now,
             _collection_version(),
             previous,
             not_permitted(names, hostvars),
-            [*inventory, *variable_options(extra_vars)],
+            [*inventory_options(invocation), *variable_options(extra_vars)],
         )
         report["commands_need"] = not_repeated(extra_vars)
         report["organization"] = arguments["organization"]
         return identify(report, {name: _identity(name, hostvars[name]) for name in names})
 
 
-def _permit_lines(report: Json, hostvars: t.Any) -> list[str]:
+def _permit_lines(report: Json, invocation: Invocation) -> list[str]:
     """How to see what the fleet file would have to permit, where the report has such clouds."""
     if not report["totals"]["clouds"].get(NOT_PERMITTED):
         return []
-    return [how_to_permit(invocation_of(context.CLIARGS, hostvars["localhost"]))]
+    return [how_to_permit(invocation)]
 
 
 def _record_run(

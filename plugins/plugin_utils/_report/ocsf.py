@@ -62,26 +62,10 @@ def to_ocsf(report: Json) -> t.Iterator[str]:
 
 
 def _event(found: Finding, time: int, product: Json) -> dict[str, t.Any]:
-    activity_id, activity = _ACTIVITIES[found.change]
-    (status_id, status), _compliance = _STATUSES[found.status]
-    if found.suppressed:
-        status_id, status = _SUPPRESSED
-    event: dict[str, t.Any] = {
-        "activity_id": activity_id,
-        "activity_name": activity,
-        "category_uid": 2,
-        "category_name": "Findings",
-        "class_uid": _CLASS,
-        "class_name": "Compliance Finding",
-        "type_uid": _CLASS * 100 + activity_id,
-        "type_name": f"Compliance Finding: {activity}",
+    event = {
+        **_kind(found),
         "time": time,
-        "severity_id": _SEVERITY_IDS[found.severity],
-        "severity": found.severity.title(),
-        "status_id": status_id,
-        "status": status,
-        "status_code": found.status.upper(),
-        "status_detail": found.suppressed or found.reason,
+        **_state(found),
         "message": found.reason,
         "metadata": {
             "version": _VERSION,
@@ -106,9 +90,37 @@ def _event(found: Finding, time: int, product: Json) -> dict[str, t.Any]:
             "role": found.subject,
         },
     }
-    if found.remedy:
-        event["remediation"] = {"desc": found.remedy}
-    return event
+    return {**event, "remediation": {"desc": found.remedy}} if found.remedy else event
+
+
+def _kind(found: Finding) -> dict[str, t.Any]:
+    """The class of the event, and what happened to the finding."""
+    activity_id, activity = _ACTIVITIES[found.change]
+    return {
+        "activity_id": activity_id,
+        "activity_name": activity,
+        "category_uid": 2,
+        "category_name": "Findings",
+        "class_uid": _CLASS,
+        "class_name": "Compliance Finding",
+        "type_uid": _CLASS * 100 + activity_id,
+        "type_name": f"Compliance Finding: {activity}",
+    }
+
+
+def _state(found: Finding) -> dict[str, t.Any]:
+    """How urgent the finding is, and whether something is to be done about it."""
+    (status_id, status), _compliance = _STATUSES[found.status]
+    if found.suppressed:
+        status_id, status = _SUPPRESSED
+    return {
+        "severity_id": _SEVERITY_IDS[found.severity],
+        "severity": found.severity.title(),
+        "status_id": status_id,
+        "status": status,
+        "status_code": found.status.upper(),
+        "status_detail": found.suppressed or found.reason,
+    }
 
 
 def _compliance_of(found: Finding) -> dict[str, t.Any]:
