@@ -189,6 +189,7 @@ def is_this_python(setting: str) -> bool:
     return setting.startswith("auto") or _same_python(setting, sys.executable)
 
 
+@functools.lru_cache(maxsize=32)  # the hosts of a fleet have the same
 def _same_python(one: str, other: str) -> bool:
     """Whether two paths are the same Python. The python of a virtual environment is a link to that
     of its base, so the directories are compared as well.

@@ -31,6 +31,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.merged_ho
 
 Variables = dict[str, t.Any]
 
+# What the playbooks set as the interpreter.
+_PLAYBOOK_PYTHON = "ansible_playbook_python"
+_IS_PLAYBOOK_PYTHON = f"{{{{ {_PLAYBOOK_PYTHON} }}}}"
+
 
 class HostVariables:
     """The variables of the hosts of a play."""
@@ -114,6 +118,8 @@ class HostVariables:
         self._templar.available_variables = variables
         used = str(template(variables.get("ansible_connection", connection)))
         interpreter = C.config.get_config_value("INTERPRETER_PYTHON", variables=variables)
+        if interpreter == _IS_PLAYBOOK_PYTHON:  # to compile it for each host takes a millisecond
+            interpreter = variables.get(_PLAYBOOK_PYTHON, interpreter)
         obstacles = {
             "a fork after boto3 is unsafe on this system": FORK_IS_UNSAFE,
             f"{SWITCH} is false": not boolean(template(variables.get(SWITCH, True)), strict=False),
