@@ -24,7 +24,8 @@ description:
     cloud counts as C(drifted) if a check fails or onboarding would change a document, else as
     C(unknown) if a check is unknown, and as C(not audited) if it could not be audited. A cloud that
     a rollout did not reach because it stopped counts as C(not finished), and one that the fleet file
-    does not cover as C(not permitted).
+    does not cover as C(not permitted). An error of the whole run, such as an invalid variable, is
+    told as that, and no cloud counts as failed because of it.
   - While P(rayfleet.anyscale.fleet_converge#module), P(rayfleet.anyscale.fleet_audit#module) or
     P(rayfleet.anyscale.fleet_rollback#module) works for all clouds at once, the callback also shows
     the stage of the work. Clouds are counted, and changes and failures are shown, when the task is
@@ -294,6 +295,9 @@ class CallbackModule(DefaultCallback):
         # The engine has reported it.
         is_shown = bool(_action(result.task) == _OUTCOME and cloud and cloud.message)
         message = self._finish_items(result) or _message(result)
+        if _is_of_whole_run(result.task) and not ignore_errors:
+            self._fail_run(result, message)
+            return
         if not ignore_errors:
             self._record(result)
             self._progress.fail(result.host.get_name(), message)
@@ -335,7 +339,10 @@ class CallbackModule(DefaultCallback):
         """Keep the message: the result of the loop only says that an item failed."""
         if result.result.get("msg"):
             self._items_of(result).messages.append(str(result.result["msg"]).strip())
-        super().v2_runner_item_on_failed(result)
+        if self._display.verbosity or not _is_of_whole_run(result.task):
+            super().v2_runner_item_on_failed(result)
+        else:  # with the whole loop, which is a detail of the playbook
+            self._handle_failure(result)
 
     def v2_runner_item_on_skipped(self, result: t.Any) -> None:
         """Show only warnings."""
@@ -503,7 +510,7 @@ class CallbackModule(DefaultCallback):
     def _task_finished(self, result: t.Any, was_skipped: bool = False) -> None:
         name = result.host.get_name()
         if (
-            not _is_of_run(result.task)
+            not _is_about_no_cloud(result.task)
             and self._progress.task_finished(name, result.task._uuid, not was_skipped)
             and self._progress.clouds[name].unreported
         ):
@@ -517,15 +524,31 @@ class CallbackModule(DefaultCallback):
                 self._screen.flush()
             cloud.unreported = []
 
+    def _fail_run(self, result: t.Any, message: str) -> None:
+        """Show a failure that is of no cloud."""
+        line = self._progress.fail_run(result.host.get_name(), message)
+        if self._display.verbosity:
+            super().v2_runner_on_failed(result)
+            return
+        if not _is_loop(result.task):
+            self._handle_failure(result)
+        to_stderr = self.get_option("display_failed_stderr")
+        self._display.display(line, color=C.COLOR_ERROR, stderr=to_stderr)
+        self._screen.flush()
+
+    def _handle_failure(self, result: t.Any) -> None:
+        """Show the warnings of a failure, and Ansible's traceback if it adds information."""
+        if _is_explained(result):
+            self._handle_warnings(result.result)
+        else:
+            self._handle_warnings_and_exception(result)
+
     def _print_failure(
         self, result: t.Any, message: str, ignored: bool, unreachable: bool = False
     ) -> None:
-        """Print one line with the whole message, and Ansible's traceback if it adds information."""
+        """Print one line with the whole message."""
         found = result.result
-        if _is_explained(result):
-            self._handle_warnings(found)
-        else:
-            self._handle_warnings_and_exception(result)
+        self._handle_failure(result)
         self._clean_results(found, result.task.action)
         if _is_loop(result.task) and "results" in found:
             self._process_items(result)
@@ -608,7 +631,12 @@ def _action(task: Task) -> str:
     return str(task.resolved_action or task.action)
 
 
-def _is_of_run(task: Task) -> bool:
+def _is_of_whole_run(task: Task) -> bool:
+    """Whether a task works for all clouds at once, so that its failure is that of no cloud."""
+    return bool(task.run_once) and _action(task).startswith(_COLLECTION)
+
+
+def _is_about_no_cloud(task: Task) -> bool:
     """Whether a task says nothing about the cloud that it runs on: it runs once for all, or returns
     what the engine has reported, also of a cloud that only stands by.
     """

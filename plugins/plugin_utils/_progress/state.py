@@ -120,10 +120,13 @@ class Progress:
         self.predicted = 0
         self.failed = 0
         self.task = ""
+        self.run_error = ""
         self.has_engine = False
         self.engine_stage: EngineStage | None = None
         self._batch: list[Cloud] = []
         self._left_out: set[str] = set()
+        self._has_reports = False
+        self._failed_on = ""
         self._places: dict[str, int] = {}
         self._steps = 1
         self._taken = 0
@@ -188,6 +191,7 @@ class Progress:
         """The engine reports a cloud. Returns the cloud if the run is for it."""
         if self.engine_stage:
             self.engine_stage.done += 1
+        self._has_reports = True
         if event.result == "deferred":
             self._leave_out([event.cloud])
         if event.cloud in self._left_out:
@@ -258,6 +262,15 @@ class Progress:
             self._taken += self._steps - cloud.step
         self._move(cloud, Stage.DONE)
 
+    def fail_run(self, name: str, message: str) -> str:
+        """A task of the whole run failed, which no cloud did. Returns the line that says so.
+
+        name: the host that Ansible ran the task on.
+        """
+        what = "failed" if self._has_reports else "was refused"
+        self.run_error, self._failed_on = f"The run {what}: {message}", name
+        return self.run_error
+
     def stop(self) -> None:
         """The play ends early, for example because too many clouds of the batch failed."""
         for cloud in self._batch:
@@ -276,6 +289,8 @@ class Progress:
         those that were rescued, and those that failed in an engine and had no task of their own.
         """
         self.finish()
+        if self._failed_on not in failed:
+            self.run_error = ""
         for cloud in self.clouds.values():
             is_rescued = cloud.name not in failed and cloud.reported is not Outcome.FAILED
             if cloud.failure and is_rescued:

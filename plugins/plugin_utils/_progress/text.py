@@ -108,9 +108,16 @@ def recap(progress: Progress, what: str, check: bool, width: int) -> list[Line]:
         *_section("reasons for changes", changed, width, None),
         *_section("reasons for predicted changes", predicted, width, None),
         *_section("failures", failures, width, Outcome.FAILED),
+        *_run_error(progress),
         [("", None)],
         _totals(counted, what, check),
     ]
+
+
+def _run_error(progress: Progress) -> list[Line]:
+    if not progress.run_error:
+        return []
+    return [[("", None)], [(on_one_line(progress.run_error), Outcome.FAILED)]]
 
 
 def _standing(progress: Progress, what: str, check: bool, now: float) -> Line:

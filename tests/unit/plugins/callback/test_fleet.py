@@ -121,3 +121,52 @@ def test_clouds_that_the_fleet_file_does_not_permit_are_counted() -> None:
         "clouds=2 in_sync=1 changed=0 failed=0 unreachable=0 not_permitted=1"
     )
     assert plugin._progress.clouds["stray"].account == "222222222222"
+
+
+@pytest.mark.parametrize("host", CLOUDS)
+@pytest.mark.parametrize("module", ["playbook_variables_info", "fleet_converge"])
+def test_an_error_of_the_run_is_of_no_cloud(
+    host: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be on any host that Ansible runs the task, which fails there."""
+    plugin, printed = _callback(), []
+    monkeypatch.setattr(plugin._display, "display", lambda text, **_more: printed.append(text))
+    progress = plugin._progress
+    progress.begin(dict.fromkeys(CLOUDS, ""), ["select", "converge"], 0.0)
+    if module == "fleet_converge":
+        progress.start_engine()
+    result = _result(host, module, run_once=True, msg="No host has ring x.")
+    plugin.v2_runner_on_failed(result)
+    progress.stop()
+    progress.settle(set(CLOUDS))
+    assert printed == ["The run was refused: No host has ring x."]
+    recap = _recap(plugin)
+    assert recap[-1] == "clouds=4 in_sync=0 changed=0 failed=0 unreachable=0 not_finished=4"
+    assert "The run was refused: No host has ring x." in recap
+    assert not any("failures" in line for line in recap)
+
+
+def test_an_error_after_the_clouds_were_read_does_not_refuse_the_run() -> None:
+    """As where the report cannot be written: what the engine has reported stays true."""
+    plugin = _callback()
+    progress = plugin._progress
+    progress.begin({"first": ""}, ["audit"], 0.0)
+    progress.start_engine()
+    progress.report(CloudDone("first", "", "in_sync"))
+    progress.end_engine()
+    result = _result("first", "audit_report", run_once=True, msg="No space is left.")
+    plugin.v2_runner_on_failed(result)
+    progress.settle({"first"})
+    recap = _recap(plugin)
+    assert "The run failed: No space is left." in recap
+    assert recap[-1] == "clouds=1 in_sync=1 changed=0 failed=0 unreachable=0"
+
+
+def test_an_error_of_the_run_that_is_rescued_is_none() -> None:
+    plugin = _callback()
+    progress = plugin._progress
+    progress.begin({"first": ""}, ["select", "own"], 0.0)
+    plugin.v2_runner_on_failed(_result("first", "fleet_selection_info", run_once=True, msg="No."))
+    plugin.v2_runner_on_ok(_result("first", "iam_trust_ec2", run_once=False))
+    progress.settle(())
+    assert not any("No." in line for line in _recap(plugin))
