@@ -83,7 +83,7 @@ class Fleet:
         found = Clouds(
             {cloud.name: cloud for cloud in clouds},
             dict.fromkeys(for_role, "the connection is ssh"),
-            dict(rings or {}),
+            rings=dict(rings or {}),
         )
         feed = t.cast(Feed, self.events)
         self.run = Run(engine, options or RunOptions(), found, feed)

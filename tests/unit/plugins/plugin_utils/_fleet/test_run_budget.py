@@ -115,7 +115,7 @@ def _outcomes(
     run = Run(
         t.cast(t.Any, engine),
         RunOptions(**options),
-        Clouds(clouds, {}, dict(RINGS)),
+        Clouds(clouds, rings=dict(RINGS)),
         Feed(str(folder), lambda *_args, **_kwargs: None),
     )
     run.plan()
