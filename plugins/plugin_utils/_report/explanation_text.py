@@ -30,6 +30,10 @@ _NOUNS = {FAIL: "problem", UNKNOWN: "unknown", WARN: "warning"}
 _OF_STEP = " " * len("  1. ")
 _OF_ACCOUNT = r"\b([Rr]ole )?arn:[\w-]+:iam::{}:(role/|instance-profile/)"
 _MUST_DECIDE = "People must decide what to do."
+# The layer that decides the role may pass though clusters cannot start with it.
+_ALL_LAYERS_WITH_PROBLEMS = (
+    "All layers, each checked by itself: a pass makes up for no problem above."
+)
 _MUST_BE_KNOWN = "Find out what is unknown, then run this playbook again."
 _FOR_THE_FLEET_FILE = (
     "The remedy: if what is registered at Anyscale is right, add this to the fleet file."
@@ -52,6 +56,8 @@ def lines_of(explanation: t.Mapping[str, t.Any], columns: int = _MOST_COLUMNS) -
             text.wrap(value, f"  {fact:<{_FACT_WIDTH}}")
     if explanation["layers"]:
         _add_steps(text, explanation["steps"], explanation["needs"])
+        text.add()
+        text.wrap(_ALL_LAYERS_WITH_PROBLEMS if explanation["steps"] else "All layers:")
         _add_layers(text, explanation["layers"], cloud.get("account_id") or "")
     return text.lines
 
@@ -171,8 +177,6 @@ def _add_decision(text: _Text, step: Json) -> None:
 
 
 def _add_layers(text: _Text, layers: t.Sequence[Json], account: str) -> None:
-    text.add()
-    text.add("All layers:")
     text.add()
     for layer in layers:
         text.add(f"  {layer['title']}")

@@ -201,6 +201,13 @@ def test_the_answer_and_the_problems_come_first() -> None:
     assert "What to do (1 problem):" in lines
 
 
+def test_a_pass_is_not_read_as_the_answer() -> None:
+    """Where clusters cannot start, the role that they would run with can still be the right one."""
+    failing = text_of(check("trust_ec2", "fail", **BY_ONBOARD))
+    assert "All layers, each checked by itself: a pass makes up for no problem above." in failing
+    assert "All layers:" in text_of()
+
+
 def test_what_was_looked_at() -> None:
     """What is not known is left out, and the default role is shown if it is another one."""
     text = text_of(bucket=None, default_role_arn="arn:aws:iam::222222222222:role/default")
