@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_r
     POLICY_NAME as PASS_ROLE_POLICY,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
-    policies_equal,
+    policies_identical,
 )
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import REGION
@@ -163,7 +163,7 @@ BEFORE, ONBOARDED, OFFBOARDED, BACK, UNDONE = range(5)
 def same(one: t.Any, other: t.Any) -> bool:
     """Whether two parts of a state are the same."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return policies_equal(one, other)
+        return policies_identical(one, other)
     return bool(one == other)
 
 
