@@ -73,10 +73,11 @@ class ActionModule(FleetAction):
                 for document in cloud["documents"]:
                     healing.note(str(cloud["name"]), str(document), time.time())
         taken: set[str] = set()
+        of_play = set(names)
         deadline = time.time() + rules.run_seconds
         while True:
             with healing_state(directory, rules) as healing:
-                claim = healing.claim(run, time.time(), names)
+                claim = healing.claim(run, time.time(), of_play)
             taken |= set(claim.clouds)
             if claim.wait is None or time.time() > deadline:
                 break
