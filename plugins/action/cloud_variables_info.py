@@ -12,7 +12,10 @@ from ansible import context
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    TaskError,
+    naming_variables,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import stages_of_role
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
@@ -42,8 +45,10 @@ class ActionModule(ActionBase):
                 raise cloud.error
             refuse_incomplete(cloud, self._stages(), arguments["state"])
         except TaskError as error:
+            with naming_variables():  # the reader's, whose role this is
+                message = error.failure()["msg"]
             # It may quote a secret, in another variable.
-            failure = {**told, "failed": True, "msg": error.failure()["msg"]}
+            failure = {**told, "failed": True, "msg": message}
             return {**result, **remove_values(failure, cloud.settings.secrets)}
         return {**result, **told}
 

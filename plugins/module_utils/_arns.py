@@ -13,7 +13,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    option,
+)
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}\Z")
 _ARN = re.compile(
@@ -183,7 +186,7 @@ def default_role_name(cloud_id: str) -> str:
         raise InputError(
             f"cloud_id is {cloud_id!r}; the default role name {name} would have {len(name)} "
             f"characters, and IAM allows at most {ROLE_NAME_LIMIT}.",
-            "Check cloud_id, or set the role explicitly.",
+            f"Check {option('cloud_id')}, or set {option('role')}.",
         )
     return name
 

@@ -10,6 +10,9 @@ This module util is private to the collection. Utilities raise these; only the t
 
 from __future__ import annotations
 
+import contextlib
+import re
+import types
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
@@ -41,6 +44,9 @@ _RETRYABLE = (
     "RequestTimeoutException",
 )
 _TOO_MANY_REQUESTS = 429
+# What option() returns, with the variable as its group.
+_OPTION = re.compile(r"\b\w+ \((\w+) in playbooks\)")
+_reader = types.SimpleNamespace(sets_variables=False)
 # What botocore raises if there is no response, or one that it cannot parse.
 _NO_RESPONSE = (
     "ConnectTimeoutError",
@@ -70,7 +76,8 @@ class TaskError(Exception):
         """The keys of the failed result: ``msg``, on one line, and ``error`` if there are details
         that a playbook can branch on.
         """
-        message, remedy = _shorten(_single_line(self.message)), _single_line(self.remedy)
+        message = for_reader(_shorten(_single_line(self.message)))
+        remedy = for_reader(_single_line(self.remedy))
         failure: dict[str, t.Any] = {
             "msg": f"{_with_full_stop(message)} {remedy}" if remedy else message
         }
@@ -180,3 +187,18 @@ def option(name: str, variable: str = "") -> str:
     by the variable that sets it in playbooks.
     """
     return f"{name} ({variable or f'cloud_iam_{name}'} in playbooks)"
+
+
+@contextlib.contextmanager
+def naming_variables() -> t.Iterator[None]:
+    """Name only the variables in messages, in this process: what is at work is part of a playbook."""
+    before, _reader.sets_variables = _reader.sets_variables, True
+    try:
+        yield
+    finally:
+        _reader.sets_variables = before
+
+
+def for_reader(text: str) -> str:
+    """A message with what its reader sets: options and variables, or variables alone."""
+    return _OPTION.sub(r"\1", text) if _reader.sets_variables else text

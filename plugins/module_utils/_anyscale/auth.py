@@ -19,7 +19,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils import _json
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._credentials import (
     validate_header_value,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    option,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_text
 
 DEFAULT_HOST = "https://console.anyscale.com"
@@ -60,8 +63,8 @@ def resolve_credentials(
     if not secret:
         raise InputError(
             "There is no token for Anyscale.",
-            "Set anyscale_token or the environment variable ANYSCALE_CLI_TOKEN, or let 'anyscale "
-            f"login' write {credentials_path}.",
+            f"Set {option('anyscale_token')} or the environment variable ANYSCALE_CLI_TOKEN, or let "
+            f"'anyscale login' write {credentials_path}.",
         )
     validate_header_value(
         secret,

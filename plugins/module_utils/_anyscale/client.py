@@ -53,6 +53,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.launch
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     AnyscaleError,
     InputError,
+    option,
 )
 
 _CLOUDS = "/api/v2/clouds/"
@@ -147,7 +148,7 @@ class AnyscaleClient:
             ids = ", ".join(sorted(str(cloud.get("id")) for cloud in named))
             raise InputError(
                 f"{len(named)} clouds are named {name!r}: {ids}.",
-                "Give cloud_id instead of the name.",
+                f"Set {option('cloud_id')} instead of the name.",
             )
         if missing_key(named[0], ("id",)):
             raise self.api.malformed("GET", _CLOUDS, f"cloud {name} without its id")

@@ -30,7 +30,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.limits
     BoundedResponse,
     LimitError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    InputError,
+    option,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import check_plain
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._requirements import missing_boto3
 
@@ -77,8 +80,8 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     except OSError as error:
         raise InputError(
             f"The CA bundle {settings.ca_path} cannot be used: {error.strerror or error}.",
-            "Correct aws_ca_bundle (ca_path of the inventory plugin), or the environment variable "
-            "ANYSCALE_SSL_CA_CERT or AWS_CA_BUNDLE.",
+            f"Correct {option('aws_ca_bundle')}, or ca_path of the inventory plugin, or the "
+            "environment variable ANYSCALE_SSL_CA_CERT or AWS_CA_BUNDLE.",
         ) from error
 
 

@@ -138,7 +138,8 @@ def _check_assumption(params: t.Mapping[str, t.Any]) -> None:
         raise InputError(
             f"assume_role_arn is {role}, which is in account {role.account_id}, but account_id is "
             f"{account_id}.",
-            f"Set {option('assume_role_arn')} to a role in {account_id}, or fix account_id.",
+            f"Set {option('assume_role_arn')} to a role in {account_id}, or fix "
+            f"{option('account_id')}.",
         )
     if role.arn is None:
         raise InputError(

@@ -20,6 +20,7 @@ import typing as t
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_process import (
     by_hand,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.errors import SET_CREDENTIALS
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     CredentialsError,
     option,
@@ -144,8 +145,7 @@ def _no_credentials(_error: Exception, search: Search) -> Described:
     where = f": profile {search.profile} leads to none" if search.profile else ""
     return (
         f"Unable to locate credentials{where}.",
-        f"Set access_key and secret_key, or {option('profile')}, or provide credentials in a way "
-        "that boto3 finds.",
+        SET_CREDENTIALS,
     )
 
 

@@ -38,6 +38,10 @@ _DENIED_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]
 _ACCESS_DENIED = (
     "Grant {action} to the caller. The message says whether an explicit deny causes this."
 )
+SET_CREDENTIALS = (
+    f"Set {option('access_key')} and {option('secret_key')}, or {option('profile')}, or provide "
+    "credentials in a way that boto3 finds."
+)
 _WRONG_KEYS = (
     "Check access_key, secret_key and session_token, or the credentials that boto3 finds in the "
     "environment."
@@ -70,7 +74,8 @@ _REMEDIES = {
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "NotFoundException": (
-        "Set region to that of the bucket. If the key was deleted, give the bucket another one."
+        f"Set {option('region')} to that of the bucket. If the key was deleted, give the bucket "
+        "another one."
     ),
     "NoSuchBucket": "Check the bucket's name and the account of the credentials.",
     "MalformedPolicy": _REFUSED,
@@ -86,15 +91,9 @@ _REMEDIES = {
     ),
     "Throttling": _TOO_FAST,
     "SlowDown": _TOO_FAST,
-    "NoCredentialsError": (
-        "Set access_key and secret_key, or profile, or provide credentials in a way that boto3 "
-        "finds."
-    ),
-    "PartialCredentialsError": (
-        "Set access_key and secret_key, or profile, or provide credentials in a way that boto3 "
-        "finds."
-    ),
-    "ProfileNotFound": "Check profile, and the files ~/.aws/config and ~/.aws/credentials.",
+    "NoCredentialsError": SET_CREDENTIALS,
+    "PartialCredentialsError": SET_CREDENTIALS,
+    "ProfileNotFound": f"Check {option('profile')}, and the files ~/.aws/config and ~/.aws/credentials.",
     "ThrottlingException": _TOO_FAST,
     "RequestLimitExceeded": _TOO_FAST,
     "TooManyRequestsException": _TOO_FAST,

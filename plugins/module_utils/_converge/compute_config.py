@@ -294,7 +294,7 @@ class ComputeConfigModule(ConvergingModule):
         if self.params.get("role") is None and not self.cloud_id:
             raise InputError(
                 "role is not set, and without cloud_id there is no default role.",
-                "Set role or cloud_id.",
+                f"Set {option('role')} or {option('cloud_id')}.",
             )
         params = {**self.params, "cloud_id": self.cloud_id}
         return wanted_role(params, lambda: self.registration)

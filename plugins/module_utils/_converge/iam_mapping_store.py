@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
 
 _FORBIDDEN, _NOT_FOUND = 403, 404
 _OWNER = "owner"
-_OWNERS_ONLY = "Set anyscale_token to that of an owner of the organization."
+_OWNERS_ONLY = f"Set {option('anyscale_token')} to that of an owner of the organization."
 _RESOURCE = option("resource", "cloud_iam_mapping_resource")
 
 JsonObject = dict[str, t.Any]

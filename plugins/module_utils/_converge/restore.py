@@ -93,6 +93,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     UnsettledError,
+    option,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import (
     COMPUTE_CONFIG,
@@ -414,7 +415,8 @@ class RestoreModule(ConvergingModule):
             raise InputError(
                 f"account_id is {account_id}, but the {first.resource} is in account "
                 f"{first.account_id}.",
-                "Use credentials for that account and set account_id to it, or omit account_id.",
+                f"Use credentials for that account, and set {option('account_id')} to it, or leave it "
+                "out.",
             )
         self._wanted = _Restore(
             backups,

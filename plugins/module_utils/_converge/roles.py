@@ -130,12 +130,13 @@ def refuse_caller(
         raise RefusedError(
             f"The credentials are for account {caller}, but account_id of this cloud is "
             f"{account_id}.",
-            f"Fix account_id, or set assume_role_arn to a role in {account_id}.",
+            f"Fix {option('account_id')}, or set {option('assume_role_arn')} to a role in "
+            f"{account_id}.",
             **details,
         )
     raise RefusedError(
         f"The credentials are for account {caller}, but role {named_by} is in account "
         f"{account_id}.",
-        f"Check the role, or set assume_role_arn to a role in {account_id}.",
+        f"Check the role, or set {option('assume_role_arn')} to a role in {account_id}.",
         **details,
     )

@@ -17,7 +17,11 @@ from ansible.errors import AnsibleError
 from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    TaskError,
+    for_reader,
+    naming_variables,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.environment import (
     configured_home,
@@ -46,13 +50,18 @@ class FleetAction(ActionBase):
         _validation, arguments = self.validate_argument_spec(**self.rules)
         names = list(variables[self.hosts_variable])
         refuse_patterns(names)
+        with naming_variables():
+            return {**result, "changed": False, **self._found(names, variables, arguments)}
+
+    def _found(self, names: list[str], variables: Json, arguments: Json) -> Json:
+        """What ``run_for`` returns, with its warnings as they are displayed."""
         try:
             with with_environment(configured_home()):
                 found = self.run_for(names, variables["hostvars"], arguments)
-            warnings = map(escape_control_chars, found.get("warnings", ()))
-            return {**result, "changed": False, **found, "warnings": list(warnings)}
         except TaskError as error:
             raise AnsibleError(error.failure()["msg"]) from None
+        warnings = (escape_control_chars(for_reader(text)) for text in found.get("warnings", ()))
+        return {**found, "warnings": list(warnings)}
 
     @abc.abstractmethod
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:

@@ -337,9 +337,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
             "node_groups",
         )
     },
-    "cloud_iam_bucket_prefix": {
-        "of a path": ("/team", "cloud_iam_bucket_prefix in playbooks) is '/team'")
-    },
+    "cloud_iam_bucket_prefix": {"of a path": ("/team", "cloud_iam_bucket_prefix is '/team'")},
     "cloud_iam_bucket_policy_name": {"a template": (TEMPLATE, "policy_name")},
     "cloud_iam_bucket_policy_arn": {"a template": (TEMPLATE, "policy_arn")},
     "cloud_iam_mapping_rules": {
@@ -370,7 +368,7 @@ HOSTILE: dict[str, dict[str, tuple[t.Any, str]]] = {
     },
     "cloud_iam_compute_config": {
         "undefined": (UNSET, "cloud_iam_compute_config is not set"),
-        "two lines": ("ray\nray", "(cloud_iam_compute_config in playbooks) contains a line"),
+        "two lines": ("ray\nray", "cloud_iam_compute_config contains a line"),
     },
     "cloud_iam_compute_config_spec": {
         "a template": (TEMPLATE, "config"),

@@ -72,7 +72,7 @@ def test_plan_review_and_apply(running_sandbox: Sandbox, tmp_path: Path) -> None
     refused = _onboard(running_sandbox, inventory)
     assert refused.exit_status == 2
     assert refused.operations == {}
-    assert "onboard_plan_file in playbooks) was edited" in refused.output
+    assert "onboard_plan_file was edited" in refused.output
 
 
 UNBOUND = {

@@ -8,10 +8,18 @@ unknown.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    AwsError,
+    TaskError,
+    naming_variables,
+    option,
+)
+from ansible_collections.rayfleet.anyscale.tools.environment import ROOT
 
 REPEATED_BY_BOTOCORE = {
     *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
@@ -66,3 +74,32 @@ def test_what_does_not_pass(name: str) -> None:
 def test_a_message_shows_what_foreign_text_hides() -> None:
     failure = TaskError("role \x1b[2J\u202ex\n is\tnot there", "Fix \u200bit.").failure()
     assert failure["msg"] == "role \\x1b[2J\\u202ex is not there. Fix \\u200bit."
+
+
+def test_a_message_names_what_its_reader_sets() -> None:
+    """Of a module, its option, and the variable of a playbook that may call it; of a task for a whole
+    fleet, which only playbooks have, the variable alone.
+    """
+    error = TaskError(f"{option('role')} is x", f"Set {option('files', 'rollback_paths')}.")
+    of_module = "role (cloud_iam_role in playbooks) is x. Set files (rollback_paths in playbooks)."
+    assert error.failure()["msg"] == of_module
+    with naming_variables():
+        assert error.failure()["msg"] == "cloud_iam_role is x. Set rollback_paths."
+    assert error.failure()["msg"] == of_module
+
+
+_BARE = re.compile(
+    r"""["' ](set|fix|correct|omit|give) (access_key|secret_key|anyscale_token|aws_ca_bundle|profile"""
+    r"""|assume_role_arn|account_id|cloud_id|region)\b""",
+    re.IGNORECASE,
+)
+
+
+def test_no_remedy_names_an_option_of_a_connection_alone() -> None:
+    """The reader of a playbook's output sets a variable of another name."""
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in (ROOT / "plugins/module_utils").rglob("*.py")
+        for match in _BARE.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
