@@ -558,7 +558,7 @@ def test_without_a_run_the_runs_are_listed(
     assert same_state(state(running_sandbox, CLOUDS[0]), refused_one)
     assert not same_state(changed[1], state(running_sandbox, CLOUDS[1]))
     undo = f"-i {inventory.name} rayfleet.anyscale.rollback -e rollback_run=back"
-    assert undo in part.lines[-1]
+    assert undo in "\n".join(part.lines)
     listed = run_playbook(running_sandbox, "rollback", inventory)
     assert (listed.exit_status, listed.operations) == (0, {})
     [newest, first] = listed.lines[1:]
