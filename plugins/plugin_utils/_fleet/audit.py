@@ -36,6 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import thread_pool
 
 Json = dict[str, t.Any]
 
@@ -72,7 +73,7 @@ class FleetAudit:
         """Audit clouds by their names in the inventory, in the order in which they are done. A
         failure of one cloud does not affect the others.
         """
-        pool = concurrent.futures.ThreadPoolExecutor(threads)
+        pool = thread_pool(threads)
 
         def start(name: str) -> concurrent.futures.Future[Audited]:
             return pool.submit(contextvars.copy_context().run, self._prepared(name))

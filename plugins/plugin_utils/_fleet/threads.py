@@ -10,17 +10,33 @@ This plugin util is private to the collection.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import contextvars
 import typing as t
 
 Item = t.TypeVar("Item")
+
+# https://man7.org/linux/man-pages/man3/mallopt.3.html
+_M_ARENA_MAX = -8
+_ARENAS = 2
+
+
+def thread_pool(threads: int) -> concurrent.futures.ThreadPoolExecutor:
+    """A pool whose threads free memory for each other. The GNU C library gives each thread an arena
+    of its own, which keeps what was freed in it: dozens of megabytes in all.
+    """
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # another C library
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+    return concurrent.futures.ThreadPoolExecutor(threads)
 
 
 def for_each(work: t.Callable[[Item], None], items: t.Sequence[Item], threads: int) -> None:
     """Do the work for each item, and wait for all. Raises the first error, in the order of the
     items.
     """
-    pool = concurrent.futures.ThreadPoolExecutor(threads)
+    pool = thread_pool(threads)
     try:
         # Which task the writes are of is in the context.
         context = contextvars.copy_context
