@@ -17,6 +17,7 @@ import functools
 import threading
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.policy_documents import decoded
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import is_read
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError
@@ -173,7 +174,7 @@ class BulkSession(AwsSession):
             return self._aws_managed.answer(read, lambda: self._call_iam(method, arguments))
         pages = self._of_roles if method in _READS_OF_ROLES else self._of_policies
         found = pages.answer(read)
-        return self._call_iam(method, arguments) if found is None else found
+        return self._call_iam(method, arguments) if found is None else decoded(found)
 
     @functools.cached_property
     def unbuffered(self) -> AwsSession:

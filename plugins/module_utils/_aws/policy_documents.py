@@ -18,10 +18,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._json import loa
 
 # The shape of each string that holds a percent-encoded policy document.
 _DOCUMENT_SHAPE = "policyDocumentType"
+# The keys that hold one in a page of an account's roles or policies.
+_DOCUMENT_KEYS = ("AssumeRolePolicyDocument", "PolicyDocument", "Document")
+_PAGE = "GetAccountAuthorizationDetails"
 
 
 def decode_exactly(client: t.Any) -> None:
-    """Let a client for IAM decode policy documents with this function instead of botocore's."""
+    """Let a client for IAM decode policy documents with this function instead of botocore's. Those of
+    a page stay as they came: see ``decoded()``.
+    """
     from botocore.handlers import json_decode_policies
 
     events = client.meta.events
@@ -30,8 +35,22 @@ def decode_exactly(client: t.Any) -> None:
 
 
 def _decode(parsed: dict[str, t.Any], model: t.Any, **_event: t.Any) -> None:
-    if model.output_shape is not None:
+    if model.output_shape is not None and model.name != _PAGE:
         _decode_within(parsed, model.output_shape)
+
+
+def decoded(part: t.Any) -> t.Any:
+    """A copy of a part of a page, with its policy documents decoded: an account has thousands, few of
+    which are asked for, and each is several times as large in memory as its text.
+    """
+    if isinstance(part, dict):
+        return {
+            key: _document(value)
+            if key in _DOCUMENT_KEYS and isinstance(value, str)
+            else decoded(value)
+            for key, value in part.items()
+        }
+    return [decoded(item) for item in part] if isinstance(part, list) else part
 
 
 def _decode_within(parsed: t.Any, shape: t.Any) -> None:

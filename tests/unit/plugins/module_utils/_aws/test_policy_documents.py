@@ -8,6 +8,7 @@ process.
 
 from __future__ import annotations
 
+import copy
 import io
 import typing as t
 import urllib.parse
@@ -16,6 +17,7 @@ import pytest
 import urllib3
 from botocore.awsrequest import AWSResponse
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.policy_documents import decoded
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import AwsSession
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document import (
     compact_json,
@@ -53,7 +55,7 @@ ANSWERS: dict[str, tuple[str, dict[str, str], str, t.Callable[[t.Any], t.Any]]] 
         {},
         "<RoleDetailList><member><RolePolicyList><member><PolicyDocument>{}</PolicyDocument>"
         "</member></RolePolicyList></member></RoleDetailList>",
-        lambda answer: answer["RoleDetailList"][0]["RolePolicyList"][0]["PolicyDocument"],
+        lambda answer: decoded(answer["RoleDetailList"])[0]["RolePolicyList"][0]["PolicyDocument"],
     ),
 }
 
@@ -84,3 +86,11 @@ def test_numbers_are_written_back_as_they_came(how: str) -> None:
 @pytest.mark.parametrize("text", ["{", "[" * 100_000], ids=["cut off", "deeper than can be read"])
 def test_what_is_not_json_is_left_to_the_reader_of_the_policy(text: str) -> None:
     assert documents("a role", text) == text
+
+
+def test_what_is_asked_of_a_page_is_a_copy() -> None:
+    """The page keeps the text, which is smaller."""
+    page = {"RolePolicyList": [{"PolicyName": "p", "PolicyDocument": urllib.parse.quote(POLICY)}]}
+    before = copy.deepcopy(page)
+    assert compact_json(decoded(page)["RolePolicyList"][0]["PolicyDocument"]) == POLICY
+    assert page == before
