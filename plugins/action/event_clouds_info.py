@@ -83,13 +83,7 @@ class ActionModule(FleetAction):
 
     def run_for(self, names: list[str], hostvars: t.Any, arguments: Json) -> Json:
         """Find the clouds of the events."""
-        messages = self._received if arguments["messages"] is None else arguments["messages"]
-        if messages is None:
-            raise InputError(
-                f"There are no events: {_VARIABLE} is not set.",
-                f"Run this from ansible-rulebook, or set {_VARIABLE} to what a rule matched.",
-            )
-        found = changes_in(messages)
+        found = changes_in(self._messages(arguments))
         clouds = self._clouds(names)
         warnings = _ask_for_roles(found.changes, clouds)
         watch = Watch(
@@ -102,31 +96,36 @@ class ActionModule(FleetAction):
             roles_with, unknown = self._roles_with(found.changes, watch, clouds.values())
             warnings += unknown
         touched: dict[str, list[tuple[Change, str]]] = {}
-        own = 0
+        own, of_clouds = 0, 0
         for change in dict.fromkeys(found.changes):
             of_change = watch.documents_of(change, roles_with)
             allowed = arguments["own_principals"] or _assumed(clouds[name] for name in of_change)
             if is_own(change, recorded, allowed):
                 own += 1
                 continue
+            of_clouds += bool(of_change)
             for name, document in of_change.items():
                 touched.setdefault(name, []).append((change, document))
-        counted = {change for changes in touched.values() for change, _document in changes}
         told = [_told(name, touched[name]) for name in names if name in touched]
         counts = {
             "changes": len(found.changes),
-            "of_clouds": len(counted),
+            "of_clouds": of_clouds,
             "own": own,
             "clouds_not_watched": len(names) - len(clouds),
         }
         dropped = dict(sorted(found.dropped.items()))
         display.display("\n".join(["", *lines_of(told, counts, dropped)]))
-        return {
-            "clouds": told,
-            "counts": counts,
-            "dropped": dropped,
-            "warnings": [*warnings, *unmanaged_warning(told)],
-        }
+        warnings += unmanaged_warning(told)
+        return {"clouds": told, "counts": counts, "dropped": dropped, "warnings": warnings}
+
+    def _messages(self, arguments: Json) -> t.Any:
+        messages = self._received if arguments["messages"] is None else arguments["messages"]
+        if messages is None:
+            raise InputError(
+                f"There are no events: {_VARIABLE} is not set.",
+                f"Run this from ansible-rulebook, or set {_VARIABLE} to what a rule matched.",
+            )
+        return messages
 
     def _clouds(self, names: t.Iterable[str]) -> dict[str, Cloud]:
         """The clouds that may be converged. Others are not even named, whatever events say."""
