@@ -144,6 +144,8 @@ _ENGINES = tuple(
     f"{_COLLECTION}{name}" for name in ("fleet_converge", "fleet_audit", "fleet_rollback")
 )
 _OUTCOME = f"{_COLLECTION}fleet_outcome_info"
+# What ansible-core puts before the message of an action.
+_TASK_FAILED = "Task failed: "
 _REDRAW_SECONDS = 0.1
 _WIDTH_OF_LOGS = 160
 # Set if a terminal is not interactive: a log would contain every state of the bar.
@@ -526,7 +528,8 @@ class CallbackModule(DefaultCallback):
 
     def _fail_run(self, result: t.Any, message: str) -> None:
         """Show a failure that is of no cloud."""
-        line = self._progress.fail_run(result.host.get_name(), message)
+        host = result.host.get_name()
+        line = self._progress.fail_run(host, message.removeprefix(_TASK_FAILED))
         if self._display.verbosity:
             super().v2_runner_on_failed(result)
             return

@@ -288,9 +288,11 @@ class Progress:
         """The run is over. failed: the clouds that failed according to Ansible, which excludes
         those that were rescued, and those that failed in an engine and had no task of their own.
         """
-        self.finish()
-        if self._failed_on not in failed:
+        if self._failed_on in failed:
+            self.stop()
+        else:
             self.run_error = ""
+        self.finish()
         for cloud in self.clouds.values():
             is_rescued = cloud.name not in failed and cloud.reported is not Outcome.FAILED
             if cloud.failure and is_rescued:

@@ -135,9 +135,8 @@ def test_an_error_of_the_run_is_of_no_cloud(
     progress.begin(dict.fromkeys(CLOUDS, ""), ["select", "converge"], 0.0)
     if module == "fleet_converge":
         progress.start_engine()
-    result = _result(host, module, run_once=True, msg="No host has ring x.")
+    result = _result(host, module, run_once=True, msg="Task failed: No host has ring x.")
     plugin.v2_runner_on_failed(result)
-    progress.stop()
     progress.settle(set(CLOUDS))
     assert printed == ["The run was refused: No host has ring x."]
     recap = _recap(plugin)
