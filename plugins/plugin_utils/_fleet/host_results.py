@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import for_reader
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     host_variable,
 )
@@ -50,8 +51,13 @@ def not_permitted(names: t.Sequence[str], hostvars: t.Any) -> frozenset[str]:
 
 
 def _registered(known: t.Mapping[str, t.Any], register: str) -> Json:
-    """The result that a host registered, in plain types: Ansible's carry tags and templates."""
-    return _with_facts(json.loads(json.dumps(known.get(register), default=str)), known)
+    """The result that a host registered, in plain types: Ansible's carry tags and templates. A module
+    named its options in the message, and the reader sets variables.
+    """
+    result = json.loads(json.dumps(known.get(register), default=str))
+    if isinstance(result, dict) and isinstance(result.get("msg"), str):
+        result["msg"] = for_reader(result["msg"])
+    return _with_facts(result, known)
 
 
 def _with_facts(result: t.Any, known: t.Mapping[str, t.Any]) -> Json:

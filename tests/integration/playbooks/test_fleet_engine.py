@@ -20,6 +20,10 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
     POLICY_NAME as PASS_ROLE_POLICY,
 )
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
+    for_reader,
+    naming_variables,
+)
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox.fleet import (
     ONBOARDING_ROLE,
@@ -456,7 +460,8 @@ def _by_role(run: Run, name: str) -> tuple[str, ...] | str:
     # Of an item of a loop, callbacks are told no more than that there was an exception.
     failed = [str(one["msg"]) for one in results if one.get("failed") or "exception" in one]
     reasons = [reason for result in results for reason in result.get("reasons", ())]
-    return failed[0] if failed else tuple(dict.fromkeys(reasons))
+    with naming_variables():  # a module names its options too
+        return for_reader(failed[0]) if failed else tuple(dict.fromkeys(reasons))
 
 
 @pytest.mark.core
