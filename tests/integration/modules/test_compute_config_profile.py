@@ -820,7 +820,7 @@ REFUSALS: dict[str, tuple[Change, Json, tuple[str, ...]]] = {
     "cloud's name is ambiguous": (
         name_twice,
         {"cloud_id": None, "cloud": CLOUD.name},
-        (CLOUD.name, CLOUD.cloud_id, "cld_thesecond", "Give cloud_id"),
+        (CLOUD.name, CLOUD.cloud_id, "cld_thesecond", "Set cloud_id"),
     ),
     "name with a version": (seed, {"name": f"{NAME}:3"}, ("name", f"{NAME}:3", "Remove colons")),
     "wrong token": (seed, {"anyscale_token": "aph0_wrong"}, ("401", "anyscale_token", "expired")),

@@ -456,7 +456,7 @@ def test_it_warns_of_a_condition_that_is_widened(sandbox: Sandbox, run_module: R
             run_module(MODULE, role=ROLE, check=check),
             "OnlyThisAccount",
             "aws:SourceAccount",
-            "also allows EC2",
+            "a statement without one is added",
         )
 
 
