@@ -139,7 +139,7 @@ _COLLECTION = "rayfleet.anyscale."
 _AUDIT = f"{_COLLECTION}cloud_iam_info"
 # Tasks that work for all hosts of a play. The engines report each cloud while they work, and their
 # own results are about no host. A later task has the outcome of one cloud as its result.
-_SELECTION = f"{_COLLECTION}fleet_selection_info"
+_SELECTIONS = (f"{_COLLECTION}fleet_selection_info", f"{_COLLECTION}fleet_healing")
 _ENGINES = tuple(
     f"{_COLLECTION}{name}" for name in ("fleet_converge", "fleet_audit", "fleet_rollback")
 )
@@ -472,7 +472,7 @@ class CallbackModule(DefaultCallback):
         if action == _AUDIT and isinstance(checks, list):
             self._record_audit(result)
         hosts = result.result.get("hosts")
-        if action == _SELECTION and isinstance(hosts, list):
+        if action in _SELECTIONS and isinstance(hosts, list):
             self._noun = "clouds"
             self._progress.select(set(hosts))
             self._leave_unpermitted(result.result.get("not_permitted") or ())

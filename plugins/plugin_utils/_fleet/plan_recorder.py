@@ -70,4 +70,5 @@ class PlanRecorder:
             earlier.before if earlier else before,
             after,
             hides_values=one.resource.stage == CONFIG,
+            warnings=tuple(remove_values(list(one.plan.warnings), secrets)),
         )

@@ -112,6 +112,12 @@ class PlanStore:
             summary = _read(self.summary_path, missing_ok=True)
         except (OSError, ValueError) as error:
             raise _unusable(self.path, error, "be read") from error
+        if summary is None:
+            raise InputError(
+                f"{self.summary_path}, the summary of {OPTION}, is missing, so that it may not be the "
+                "plan that was reviewed.",
+                "Put it beside the plan file, or make a new plan with --check, and review that.",
+            )
         key = known_key(self._given_key)
         if key is None:
             raise InputError(
@@ -119,7 +125,7 @@ class PlanStore:
                 "Set cloud_iam_backup_key to the key that the plan was made with.",
             )
         binding = plan_file.parse(t.cast(str, text), key)
-        if summary is not None and _digest(summary) != binding.summary_sha256:
+        if _digest(summary) != binding.summary_sha256:
             raise InputError(
                 f"{self.summary_path} is not the summary of {OPTION}, so that another plan may have "
                 "been reviewed.",

@@ -36,13 +36,16 @@ Outcomes = t.Mapping[str, t.Mapping[str, t.Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A change of a document as it is displayed. hides_values: whether its values may be secrets."""
+    """A change of a document as it is displayed. hides_values: whether its values may be secrets.
+    warnings: what its planning warned of.
+    """
 
     document: str
     clouds: tuple[str, ...]
     before: t.Any
     after: t.Any
     hides_values: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def summary_of(outcomes: Outcomes, shown: t.Sequence[Shown], made_at: str) -> str:
@@ -76,6 +79,8 @@ def _section(clouds: t.Sequence[str], changes: t.Iterable[Shown]) -> list[str]:
         lines = [f"## Shared by {len(clouds)} clouds", "", ", ".join(map(_code, clouds)), ""]
     for one in sorted(changes, key=lambda one: one.document):
         lines += [f"{_code(one.document)}:", "", "````diff", *_difference(one), "````", ""]
+        warnings = [f"- Warning: {_code(text, _MOST_CHARS_OF_MESSAGE)}" for text in one.warnings]
+        lines += [*warnings, ""] if warnings else []
     return lines
 
 

@@ -103,6 +103,21 @@ def test_a_task_of_the_whole_run_is_for_no_cloud(host: str) -> None:
     assert _totals(plugin) == "clouds=1 in_sync=1 changed=0 failed=0 unreachable=0"
 
 
+def test_clouds_that_no_event_touches_are_not_counted() -> None:
+    """Healing is for those that it takes."""
+    plugin = _callback()
+    progress = plugin._progress
+    progress.begin(dict.fromkeys(CLOUDS, ""), ["begin", "converge"], 0.0)
+    begin = _result(CLOUDS[1], "fleet_healing", run_once=True, hosts=[CLOUDS[0]])
+    plugin.v2_runner_on_ok(begin)
+    progress.start_engine()
+    progress.report(CloudDone(CLOUDS[0], "", "changed", ("ec2_trust_missing",)))
+    progress.end_engine()
+    plugin.v2_runner_on_ok(_result(CLOUDS[1], "fleet_healing", run_once=True))
+    progress.settle(())
+    assert _totals(plugin) == "clouds=1 in_sync=0 changed=1 failed=0 unreachable=0"
+
+
 def test_clouds_that_the_fleet_file_does_not_permit_are_counted() -> None:
     """With their accounts, though the play is not for them."""
     plugin = _callback()

@@ -57,6 +57,17 @@ def test_statements_are_removed_and_added() -> None:
     assert "Theirs" not in "".join(lines)
 
 
+def test_a_reviewer_reads_the_warnings_of_a_change() -> None:
+    """Such as that a new statement is not under the Condition of the one beside it."""
+    warning = "Statement 1 allows EC2 only under a `Condition`"
+    lines = summary(Shown("trust policy", ("a",), None, policy("New"), warnings=(warning,)))
+    end = lines.index("````")
+    assert lines[end + 1 : end + 3] == [
+        "",
+        r"- Warning: `Statement 1 allows EC2 only under a \u0060Condition\u0060`",
+    ]
+
+
 def test_clouds_in_sync_are_counted_and_those_that_failed_are_named() -> None:
     lines = summary(one="in_sync", two="in_sync", three="failed")
     assert lines[2] == f"Made at {TODAY}. Clouds: 1 failed, 2 in sync."
