@@ -18,7 +18,8 @@ REQUIREMENTS = ROOT / "tests/requirements"
 IMAGE = yaml.safe_load((ROOT / "execution-environment/execution-environment.yml").read_text())
 PROJECT = ROOT / "examples/awx_project"
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}\Z")
-_VERSION_IN_URL = re.compile(r"-\d+\.\d+\.\d+\.tar\.gz\Z")
+_VERSION = r"\d+\.\d+\.\d+(-rc\.\d+)?"  # a candidate too
+_VERSION_IN_URL = re.compile(rf"-{_VERSION}\.tar\.gz\Z")
 
 
 def pins(name: str) -> dict[str, tuple[str, bool]]:
@@ -60,7 +61,7 @@ def test_awx_is_given_an_image_by_its_digest() -> None:
 def _is_pinned(collection: dict[str, t.Any]) -> bool:
     if collection.get("type") == "url":
         return bool(_VERSION_IN_URL.search(collection["name"]))
-    return bool(re.fullmatch(r"\d+\.\d+\.\d+", str(collection.get("version"))))
+    return bool(re.fullmatch(_VERSION, str(collection.get("version"))))
 
 
 def test_the_project_for_awx_names_one_version_of_each_collection() -> None:
