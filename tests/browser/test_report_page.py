@@ -148,7 +148,7 @@ def test_the_most_frequent_problem_comes_first(open_report: Open) -> None:
         for name, trust in {"one": "pass", "two": "fail"}.items()
     }
     bars = open_report(results).page.locator(".problem")
-    shown = [bar.get_attribute("href") for bar in bars.all()]
+    shown = [one.get_attribute("href") for one in bars.all()]
     assert shown == ["#check=bucket_access", "#check=trust_ec2"]
 
 
@@ -186,15 +186,15 @@ def test_the_title_of_a_bar_is_true_and_its_number_leaves_out_what_is_accepted(
         for number, facts in enumerate(checks)
     }
     opened = open_report(results)
-    bar = opened.page.locator(".problem[href='#check=trust_ec2']")
+    row = opened.page.locator(".problem[href='#check=trust_ec2']")
     if not attention:
-        assert bar.count() == 0
+        assert row.count() == 0
         assert title in opened.page.locator(".passing li").all_text_contents()
         return
-    assert bar.locator(".problem-title").inner_text() == title
-    assert bar.locator("b").inner_text() == attention
+    assert row.locator(".problem-title").inner_text() == title
+    assert row.locator("b").inner_text() == attention
     assert opened.page.locator("#check option[value=trust_ec2]").inner_text() == title
-    bar.click()
+    row.click()
     assert len(opened.names()) == int(attention)
 
 

@@ -29,13 +29,13 @@ _ANOTHER_IMAGE = (
 
 def refuse_environment(
     core_version: str = __version__,
-    environment: t.Mapping[str, str] = os.environ,
+    environment: t.Mapping[str, str] | None = None,
     has_boto3: t.Callable[[], bool] = lambda: importlib.util.find_spec("boto3") is not None,
 ) -> None:
     """Raise for an ansible-core that is too old, and in AWX also for an image without boto3, which
     each job with this inventory needs.
     """
-    in_awx = _IN_AWX in environment
+    in_awx = _IN_AWX in (os.environ if environment is None else environment)
     oldest = ".".join(map(str, OLDEST_CORE))
     if tuple(int(part) for part in core_version.split(".")[:2]) < OLDEST_CORE:
         has, fix = f"ansible-core {core_version}", f"Install ansible-core {oldest} or newer."

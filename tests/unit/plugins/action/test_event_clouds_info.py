@@ -73,8 +73,9 @@ def action_of(hosts: t.Mapping[str, Json]) -> ActionModule:
     return action
 
 
-def find(messages: t.Any, hosts: t.Mapping[str, Json] = HOSTS, **options: t.Any) -> Json:
+def find(messages: t.Any, hosts: t.Mapping[str, Json] | None = None, **options: t.Any) -> Json:
     """What the task returns for messages."""
+    hosts = HOSTS if hosts is None else hosts
     arguments = {"messages": messages, "own_principals": [], "look_up_policies": False, **options}
     return action_of(hosts).run_for(list(hosts), None, arguments)
 

@@ -107,13 +107,14 @@ class Memory(PolicyStore[LivePolicy]):
         return LivePolicy(NAME, self.document)
 
     def write(self, live: LivePolicy, document: Document) -> None:
-        error, takes_effect = self.refusals.pop(0) if self.refusals else (None, True)
+        refusal = self.refusals.pop(0) if self.refusals else None
+        takes_effect = refusal is None or refusal[1]
         if takes_effect:
             self.document = document
             self.writes.append(sids(document))
         self.meanwhile("written" if takes_effect else "refused")
-        if error:
-            raise error
+        if refusal:
+            raise refusal[0]
 
     def principals(self, *documents: Document) -> t.Mapping[str, str]:
         self.listed.append(documents)

@@ -393,7 +393,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(KEYS, inner, max_size=6)
-        | inner.map(lambda value: json.dumps(value))
+        | inner.map(json.dumps)
         | inner.map(lambda value: {**ONE, "requestParameters": value})
         | inner.map(lambda value: {**ONE, "userIdentity": value, "resources": value})
         | st.tuples(st.sampled_from(sorted(ONE)), inner).map(lambda pair: {**ONE, pair[0]: pair[1]})

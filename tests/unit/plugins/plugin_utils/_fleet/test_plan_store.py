@@ -74,7 +74,7 @@ NOT_REPLACED: dict[str, tuple[t.Callable[[Path], t.Any], str]] = {
     "an empty file": (lambda path: path.touch(), "which is another file"),
     "notes beside it": (_summary, "would replace"),
     "a link": (_link, "it is a symbolic link"),
-    "a pipe": (lambda path: os.mkfifo(path), "it is not a plain file"),
+    "a pipe": (os.mkfifo, "it is not a plain file"),
     "a directory": (lambda path: path.mkdir(), "it is not a plain file"),
 }
 
@@ -99,7 +99,7 @@ def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
 UNREADABLE: dict[str, tuple[t.Callable[[Path], t.Any], str]] = {
     "missing": (lambda path: None, "No such file"),
     "a link": (_link, "it is a symbolic link"),
-    "a pipe": (lambda path: os.mkfifo(path), "it is not a plain file"),
+    "a pipe": (os.mkfifo, "it is not a plain file"),
     "a directory": (lambda path: path.mkdir(), "it is not a plain file"),
     "not text": (lambda path: path.write_bytes(b"\xff"), "not UTF-8"),
     "huge": (lambda path: path.write_text("[" + " " * 99), "it has more than"),
