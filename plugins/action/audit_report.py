@@ -27,17 +27,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
     results_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
-    Invocation,
-    inventory_options,
-    invocation_of,
-    not_repeated,
-    variable_options,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
-    how_to_permit,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.asff import (
     clouds_without_place,
     is_asff_file,
@@ -64,6 +53,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.ocsf import to_ocsf
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.sarif import to_sarif
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    Invocation,
+    inventory_options,
+    invocation_of,
+    not_repeated,
+    variable_options,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
+    how_to_permit,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import (
     counted,
     summarize_names,

@@ -19,14 +19,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import (
     merge_artifacts,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
-    invocation_of,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.workflow import (
     workflow_lines,
     workflow_problems,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    invocation_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
 
 display = Display()
 

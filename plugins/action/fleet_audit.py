@@ -37,7 +37,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -46,6 +45,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     make_report,
     standing_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 _RULES = {
     "argument_spec": {

@@ -41,12 +41,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_stor
     PlanInUse,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 
 _RULES = {
     "argument_spec": {

@@ -19,22 +19,22 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
     results_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
-    inventory_options,
-    invocation_of,
-    not_repeated,
-    variable_options,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     FAILED,
     IN_SYNC,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation import explain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation_text import (
     lines_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import make_report
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    inventory_options,
+    invocation_of,
+    not_repeated,
+    variable_options,
+)
 
 Json = dict[str, t.Any]
 display = Display()

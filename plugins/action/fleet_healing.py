@@ -19,7 +19,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.state_fi
     healing_state,
     state_directory,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
 )

@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
     role_outcome,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 _RULES = {"argument_spec": {"run": {"type": "str", "required": True}}}
 

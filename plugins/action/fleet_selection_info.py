@@ -16,17 +16,17 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.selection import (
     Location,
     Selection,
     parse_selection,
     refuse_unconfirmed,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import left_out
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import left_out
 
 _ANSWERS = ("accounts", "regions", "clouds")
 _RULES = {

@@ -14,13 +14,9 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
-    invocation_of,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
     role_outcome,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
     closing_lines,
@@ -29,6 +25,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     left_out,
     lines_of,
     lines_to_add,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    invocation_of,
 )
 
 display = Display()

@@ -54,7 +54,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     why_unassigned,
     with_dependents,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import new_token
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import new_token
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RULES = {

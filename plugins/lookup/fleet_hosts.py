@@ -50,13 +50,13 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.loader import lookup_loader
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import failures
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     invocation_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     lines_command,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.failures import failures
 
 _UNCOVERED = "anyscale_uncovered"
 

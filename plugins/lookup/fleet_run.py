@@ -58,7 +58,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import T
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
     hosts_of_next_plays,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 
 class LookupModule(LookupBase):

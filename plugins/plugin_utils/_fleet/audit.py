@@ -36,7 +36,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import thread_pool
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import thread_pool
 
 Json = dict[str, t.Any]
 

@@ -17,7 +17,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 Json = dict[str, t.Any]
 

@@ -41,7 +41,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registere
     RegisteredBuckets,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import unknown_rings
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import unknown_rings
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _RING, _REGISTERED_ROLE = "anyscale_ring", "anyscale_default_role_arn"

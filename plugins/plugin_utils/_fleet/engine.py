@@ -85,7 +85,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     resources_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import for_each
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 # How often what another writer overwrote is converged again.
 _MOST_RESTORATIONS = 3

@@ -20,10 +20,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
     read_results,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
     UNCOVERED_GROUP,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 Json = dict[str, t.Any]
 

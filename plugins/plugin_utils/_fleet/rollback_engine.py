@@ -60,7 +60,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     TAKES,
     place_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import for_each
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 Json = dict[str, t.Any]
 

@@ -32,8 +32,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_reco
     PlanRecorder,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import batches_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import batches_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 Json = dict[str, t.Any]

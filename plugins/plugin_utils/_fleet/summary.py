@@ -16,7 +16,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     backup_directory,
     run_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     CHANGED,
@@ -27,11 +26,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     NOT_REACHED,
     WOULD_CHANGE,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     how_to_permit,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 _MOST_LINES = 200

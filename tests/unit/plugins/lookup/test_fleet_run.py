@@ -15,7 +15,7 @@ from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleLookupError
 
 from ansible_collections.rayfleet.anyscale.plugins.lookup import fleet_run
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 
 pytestmark = pytest.mark.core
 

@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_res
     AuditResults,
     read_results,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
 )

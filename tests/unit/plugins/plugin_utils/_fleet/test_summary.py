@@ -11,7 +11,6 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
     backups_of,
@@ -22,7 +21,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_of,
     lines_to_add,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     how_to_permit,
 )
 

@@ -15,7 +15,7 @@ from ansible import constants as C
 from ansible.parsing.splitter import parse_kv
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     Invocation,
     inventory_options,
     invocation_of,

@@ -15,13 +15,13 @@ import typing as t
 
 from ansible.inventory.manager import InventoryManager, split_host_pattern
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
-    Invocation,
-    inventory_options,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.host_names import (
     CLOUDS_GROUP,
     UNCOVERED_GROUP,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
+    Invocation,
+    inventory_options,
 )
 
 

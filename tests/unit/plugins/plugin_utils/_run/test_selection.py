@@ -13,7 +13,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.selection import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.selection import (
     Location,
     Selection,
     parse_selection,

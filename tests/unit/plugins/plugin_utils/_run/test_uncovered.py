@@ -13,8 +13,8 @@ from ansible.inventory.data import InventoryData
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.uncovered import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
     how_to_permit,
     left_out,
     lines_command,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
     Invocation,
     inventory_options,
 )

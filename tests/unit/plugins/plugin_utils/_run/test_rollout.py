@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollout import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import (
     batches_of,
     by_ring,
     canary_first,

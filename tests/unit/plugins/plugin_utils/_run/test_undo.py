@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.invocation import Invocation
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.undo import undo_command
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
 
 pytestmark = pytest.mark.core
 

@@ -16,11 +16,11 @@ from ansible import constants as C
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run_folder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import runs_folder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import (
     RunFolder,
     new_token,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import runs_folder
 
 pytestmark = pytest.mark.core
 

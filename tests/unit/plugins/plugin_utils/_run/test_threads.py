@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.threads import for_each
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 
 def _without_libraries(name: str | None) -> t.NoReturn:

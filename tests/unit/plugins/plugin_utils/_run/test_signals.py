@@ -22,7 +22,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 # interrupts, since they must not be entered twice.
 PROGRAM = """
 import os, signal, threading, time
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.signals import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
 )
 for number in (signal.SIGINT, signal.SIGTERM):
