@@ -23,7 +23,7 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
     ("_fleet",),
-    ("_run",),
+    ("_resources", "_run"),
     ("_events", "_inventory", "_permissions", "_report"),
     ("_action", "_progress", "_text"),
     ("_audit",),

@@ -49,7 +49,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds im
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_roles import (
     registered_roles,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 # Where ansible-rulebook puts the events that a rule matched.

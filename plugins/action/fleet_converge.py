@@ -41,8 +41,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_stor
     PlanInUse,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,

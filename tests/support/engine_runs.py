@@ -25,13 +25,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credenti
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    STAGES,
-    Cloud,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import STAGES
 
 Json = dict[str, t.Any]
 

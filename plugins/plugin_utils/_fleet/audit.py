@@ -35,7 +35,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import thread_pool
 
 Json = dict[str, t.Any]

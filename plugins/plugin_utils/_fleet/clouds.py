@@ -40,7 +40,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registere
     VARIABLE as REGISTERED_BUCKET,
     RegisteredBuckets,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import unknown_rings
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

@@ -18,7 +18,6 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import parse_role
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.requests import (
-    Write,
     recorded_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_stages import (
@@ -56,13 +55,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_plan import (
-    by_document,
-    plan_together,
-    predict_for_others,
-    refuse_with_others_of_role,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_binding import (
     bound,
     refuse_unplanned,
@@ -71,49 +63,36 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
     refuse_incomplete,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
+    by_document,
+    plan_together,
+    predict_for_others,
+    refuse_with_others_of_role,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.kinds import KINDS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
+    Cloud,
+    Resource,
+    refusing,
+    resources_in,
+    resources_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     OF_BUCKET,
     PROFILE,
     STAGES,
     TRUST,
-    Cloud,
-    Resource,
     bucket_stages_of,
-    refusing,
-    resources_in,
-    resources_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 
 # How often what another writer overwrote is converged again.
 _MOST_RESTORATIONS = 3
 
 Item = t.TypeVar("Item")
-
-
-@dataclasses.dataclass(eq=False)
-class Done:
-    """What was done to a resource, or would be, for the clouds that needed it.
-
-    wanting: all clouds whose wants were written. plan: from what was there first to what is there
-    now; without a change if that failed. principal: the ARN of the caller, if it is known.
-    overwritten: whether another writer overwrote it, so that it was converged again; found: the
-    reasons and warnings of that.
-    """
-
-    resource: Resource
-    clouds: list[Cloud]
-    wanting: list[Cloud] = dataclasses.field(default_factory=list)
-    plan: Plan = Plan(None, None)
-    journal: Journal = dataclasses.field(default_factory=Journal)
-    writes: list[Write] = dataclasses.field(default_factory=list)
-    principal: str | None = None
-    unconfirmed: Unconfirmed | None = None
-    written_at: float = 0.0
-    overwritten: bool = False
-    found: Plan = Plan(None, None)
 
 
 class Engine:

@@ -19,11 +19,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import escape_control_chars
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    STAGES,
-    Cloud,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import STAGES
 
 IN_SYNC, CHANGED, WOULD_CHANGE = "in_sync", "changed", "would_change"
 PENDING = "pending"  # between the plan and the batch

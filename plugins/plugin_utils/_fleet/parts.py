@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     CONFIG,
     MAPPING,
     OF_BUCKET,

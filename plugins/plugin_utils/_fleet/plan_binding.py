@@ -26,7 +26,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file
     Binding,
     Step,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     refusing,
 )

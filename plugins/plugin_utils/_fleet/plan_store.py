@@ -42,7 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summ
     Outcomes,
     summary_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 OPTION = "plan_file (onboard_plan_file in playbooks)"

@@ -20,7 +20,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worker import run_cache
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 
 _THREADS = 16
 

@@ -20,13 +20,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     PREFIX,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     CONFIG,
     MAPPING,
     OF_BUCKET,
     PASS_ROLE,
     PROFILE,
-    Cloud,
 )
 
 # By the kind of resource that needs them, with the switch that does without.

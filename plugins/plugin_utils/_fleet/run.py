@@ -14,7 +14,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     CHANGED,
     DEFERRED,
@@ -31,8 +31,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
     PlanRecorder,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import batches_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

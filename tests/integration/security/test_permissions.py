@@ -48,7 +48,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched 
     Watch,
     Watched,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import resources
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
@@ -59,6 +58,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.sta
     Statement,
     policy,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources import resources
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox
 from ansible_collections.rayfleet.anyscale.tests.sandbox._aws_call import TOOLING_ACCOUNT
 from ansible_collections.rayfleet.anyscale.tests.sandbox._seed_documents import (

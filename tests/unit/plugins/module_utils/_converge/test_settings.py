@@ -33,7 +33,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 
 pytestmark = pytest.mark.core
 

@@ -39,7 +39,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import Clock
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
+    Cloud,
+    Key,
+    Resource,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     CONFIG,
     FORMER_POLICY,
@@ -48,12 +54,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     PROFILE,
     ROLE_POLICY,
     TRUST,
-    Cloud,
-    Key,
-    Resource,
     bucket_stages_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 
 ACCOUNT = "123456789012"
 # Those of a cloud whose clusters get the role by a compute config.

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit imp
     FleetAudit,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 
 Json = dict[str, t.Any]
 Read = t.Callable[[Json], Json]

@@ -23,16 +23,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as subject
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.joint_plan import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     refuse_with_others_of_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     BUCKET,
     OF_BUCKET,
     PROFILE,
     TRUST,
-    Cloud,
 )
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     ACCOUNT,

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Done, Engine
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
     diffs_of,
     outcome_of,
@@ -25,9 +25,8 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     reasons_of,
     warnings_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    Cloud,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     ACCOUNT,
     CALLER,

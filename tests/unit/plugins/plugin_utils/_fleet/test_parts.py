@@ -21,7 +21,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts imp
     chosen_stages,
     stages_of_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     CONFIG,
     MAPPING,
     OF_BUCKET,

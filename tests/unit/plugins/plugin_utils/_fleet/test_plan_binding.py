@@ -28,9 +28,9 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_reco
     PlanRecorder,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import PlanStore
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet import (
     fleet_in_memory,
 )

@@ -17,13 +17,13 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import I
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
     refuse_incomplete,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     MAPPING,
     PASS_ROLE,
     PROFILE,
     STAGES,
     TRUST,
-    Cloud,
 )
 
 pytestmark = pytest.mark.core

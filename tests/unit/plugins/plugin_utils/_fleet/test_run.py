@@ -22,9 +22,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     CALLER,
     KINDS,

@@ -68,7 +68,16 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.trust_
     TrustPolicyModule,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError, TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
+    Cloud,
+    Key,
+    Resource,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import (
+    TO_ANYSCALE,
+    Services,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     ATTACHMENT,
     BUCKET,
     CONFIG,
@@ -79,13 +88,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     PROFILE,
     ROLE_POLICY,
     TRUST,
-    Cloud,
-    Key,
-    Resource,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import (
-    TO_ANYSCALE,
-    Services,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

@@ -27,8 +27,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     RefusedError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kinds import KINDS
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.kinds import KINDS
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
+    Cloud,
+    Resource,
+    resources_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import (
     ATTACHMENT,
     BUCKET,
     CONFIG,
@@ -36,11 +42,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources
     PROFILE,
     STAGES,
     TRUST,
-    Cloud,
-    Resource,
-    resources_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet.fleet_in_memory import (
     planned_resource,
 )

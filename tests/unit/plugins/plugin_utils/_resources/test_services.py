@@ -24,8 +24,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import services as subject
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.services import Services
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources import (
+    services as subject,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 
 pytestmark = pytest.mark.core
 

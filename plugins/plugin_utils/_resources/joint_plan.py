@@ -21,12 +21,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.resources import (
-    SHARED,
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,
     Resource,
     refusing,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import SHARED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 
