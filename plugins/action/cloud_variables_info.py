@@ -16,9 +16,9 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
     naming_variables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import stages_of_role
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import stages_of_role
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
 

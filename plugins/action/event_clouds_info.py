@@ -30,6 +30,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
+    registered_roles,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import (
     BUCKET,
     POLICY,
@@ -45,10 +49,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.summary 
     unmanaged_warning,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import Watch
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_roles import (
-    registered_roles,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

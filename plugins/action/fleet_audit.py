@@ -24,14 +24,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     warm_up_workers,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
-    FleetAudit,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import FleetAudit
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_results import (
     AuditResults,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
-    CloudVariables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
     not_permitted,

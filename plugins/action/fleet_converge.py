@@ -30,12 +30,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import (
     Clouds,
     CloudVariables,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import chosen_stages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import chosen_stages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import (
     OPTION as PLAN_OPTION,
     PlanInUse,

@@ -29,7 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (

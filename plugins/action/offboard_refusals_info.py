@@ -30,18 +30,18 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     warm_up_workers,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import FleetAction
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
     Variables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_roles import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_roles import (
     registered_roles,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use import (
     InUse,
     RoleUse,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
     VARIABLES,
     cloud_of,
     refusals,

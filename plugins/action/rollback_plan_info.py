@@ -34,8 +34,10 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
     FleetAction,
     host_variable,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import is_uncovered
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import authority
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.authority import (
+    is_uncovered,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
     kept_profiles,
 )

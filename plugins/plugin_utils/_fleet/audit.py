@@ -34,7 +34,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     TaskError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import thread_pool
 

@@ -55,14 +55,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
+    refuse_incomplete,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_binding import (
     bound,
     refuse_unplanned,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Binding
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
-    refuse_incomplete,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.joint_plan import (
     by_document,

@@ -32,8 +32,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
     check_writable_directory,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import plan_file
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
     PlanRecorder,
 )

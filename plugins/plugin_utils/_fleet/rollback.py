@@ -41,8 +41,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statements_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import role_users
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import role_users
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
     Cloud,
     cloud_of,
 )

@@ -32,7 +32,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credenti
     SessionCache,
     new_key,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import RoleUse
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.tests.sandbox import Cloud, Sandbox, _anyscale
 from ansible_collections.rayfleet.anyscale.tests.sandbox._organization import OWNER, OWNER_TOKEN
 from ansible_collections.rayfleet.anyscale.tests.support import engine_runs

@@ -43,12 +43,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     parse_settings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.cloudtrail import changes_in
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._events.touched import (
     Watch,
     Watched,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import RoleUse
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._permissions.scope import (
     parse_scope,
 )

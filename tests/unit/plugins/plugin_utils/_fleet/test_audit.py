@@ -20,11 +20,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     parse_settings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, InputError
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit import (
     Audited,
     FleetAudit,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 
 Json = dict[str, t.Any]

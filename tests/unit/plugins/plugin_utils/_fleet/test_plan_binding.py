@@ -20,8 +20,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     Document,
     statements_of,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Binding
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (

@@ -17,7 +17,7 @@ from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.parts import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import (
     chosen_stages,
     stages_of_role,
 )

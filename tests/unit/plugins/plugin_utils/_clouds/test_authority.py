@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import RefusedError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.authority import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.authority import (
     permitted,
     readable,
 )

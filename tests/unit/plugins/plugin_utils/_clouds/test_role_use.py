@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._audit.outcome i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
     CloudSettings,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_use import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_use import (
     as_offboarded,
     in_use,
 )

@@ -18,7 +18,7 @@ from ansible.template import Templar, trust_as_template
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.clouds import CloudVariables
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import CloudVariables
 
 ARN = "arn:aws:iam::123456789012:role/{}"
 

@@ -25,7 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.in_worke
     SWITCH,
     is_this_python,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.merged_hosts import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.merged_hosts import (
     refuse_merged,
 )
 

@@ -31,12 +31,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     TaskError,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_id import run_id
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import authority
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_variables import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import authority
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
     Variables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.registered_buckets import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.registered_buckets import (
     VARIABLE as REGISTERED_BUCKET,
     RegisteredBuckets,
 )

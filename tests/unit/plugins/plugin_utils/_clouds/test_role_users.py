@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_users import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.role_users import (
     Cloud,
     cloud_of,
     refusals,

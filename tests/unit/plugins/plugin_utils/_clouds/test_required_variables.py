@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settin
     CloudSettings,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.required_variables import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.required_variables import (
     refuse_incomplete,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
