@@ -23,6 +23,7 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
     ("_fleet",),
+    ("_plan_file",),
     ("_clouds",),
     ("_resources", "_run"),
     ("_events", "_inventory", "_permissions", "_report"),
@@ -43,7 +44,7 @@ _PACKAGE = ("ansible_collections", "rayfleet", "anyscale", "plugins")
 Arrows = dict[str, set[str]]
 
 _WIDTH, _ROW, _BOX_HEIGHT, _GAP = 960, 78, 38, 18
-_FLOOR_OF_PLUGIN_UTILS, _FLOOR_OF_MODULE_UTILS = 1, 6
+_FLOOR_OF_PLUGIN_UTILS, _FLOOR_OF_MODULE_UTILS = 1, 7
 
 
 def arrows(plugins: Path = PLUGINS) -> Arrows:

@@ -36,11 +36,11 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds i
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.parts import chosen_stages
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
     OPTION as PLAN_OPTION,
     PlanInUse,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder

@@ -28,7 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     reasons_of,
     warnings_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed

@@ -17,7 +17,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
     InputError,
     RefusedError,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import (
     AFTER_DIFFERS,
     BEFORE_DIFFERS,
     NOT_IN_PLAN,

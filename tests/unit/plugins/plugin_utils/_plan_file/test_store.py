@@ -16,11 +16,11 @@ import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import plan_store as subject
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import store as subject
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import (
     PlanInUse,
     PlanStore,
 )

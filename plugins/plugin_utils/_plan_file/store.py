@@ -33,11 +33,11 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.directory
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.plain_file import open_plain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import plan_file
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file import content
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summary import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summary import (
     HEAD,
     Outcomes,
     summary_of,
@@ -95,17 +95,17 @@ class PlanStore:
             "summary_sha256": _digest(summary),
         }
         states = {name: str(outcome["state"]) for name, outcome in outcomes.items()}
-        content = plan_file.make(states, recorder.own, recorder.joint, key, facts)
+        plan = content.make(states, recorder.own, recorder.joint, key, facts)
         self.check_writable()
         try:
             atomic_write(self.summary_path, summary)
             atomic_write(
-                self.path, _json.dumps(content, indent=1, sort_keys=True) + "\n", durable=True
+                self.path, _json.dumps(plan, indent=1, sort_keys=True) + "\n", durable=True
             )
         except (OSError, ValueError) as error:
             raise _unusable(self.path, error, "be written") from error
 
-    def read(self) -> plan_file.Binding:
+    def read(self) -> content.Binding:
         """The plan. Raises InputError for a file that is not one, as it was made with the key."""
         try:
             text = _read(self.path)
@@ -124,7 +124,7 @@ class PlanStore:
                 f"There is no key to verify {OPTION} with.",
                 "Set cloud_iam_backup_key to the key that the plan was made with.",
             )
-        binding = plan_file.parse(t.cast(str, text), key)
+        binding = content.parse(t.cast(str, text), key)
         if _digest(summary) != binding.summary_sha256:
             raise InputError(
                 f"{self.summary_path} is not the summary of {OPTION}, so that another plan may have "
@@ -164,7 +164,7 @@ class PlanInUse:
         left_out = [
             name
             for name, state in self.binding.clouds.items()
-            if state == plan_file.WOULD_CHANGE and name not in clouds.for_engine
+            if state == content.WOULD_CHANGE and name not in clouds.for_engine
         ]
         if not left_out:
             return []
@@ -219,7 +219,7 @@ def _is_plan_file(text: str) -> bool:
         found = _json.loads(text)
     except ValueError:
         return False
-    return isinstance(found, dict) and found.get("format") == plan_file.FORMAT
+    return isinstance(found, dict) and found.get("format") == content.FORMAT
 
 
 def _digest(text: str) -> str:

@@ -14,7 +14,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summary import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summary import (
     HEAD,
     Shown,
     summary_of,

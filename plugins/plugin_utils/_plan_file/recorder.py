@@ -14,12 +14,12 @@ import typing as t
 from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconciler import Live
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_binding import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.bound import (
     own_steps,
     step_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Step
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_summary import Shown
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import Step
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summary import Shown
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import (
     Cloud,

@@ -22,7 +22,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.reconc
     Saved,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import (
     Binding,
     Step,
 )

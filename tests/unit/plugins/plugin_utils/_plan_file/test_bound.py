@@ -23,12 +23,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_file import Binding
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_recorder import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.content import Binding
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.recorder import (
     PlanRecorder,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.plan_store import PlanStore
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.store import PlanStore
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.tests.unit.plugins.plugin_utils._fleet import (
