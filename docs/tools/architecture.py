@@ -23,7 +23,7 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
     ("_fleet",),
-    ("_plan_file",),
+    ("_outcome", "_plan_file"),
     ("_clouds",),
     ("_resources", "_run"),
     ("_events", "_inventory", "_permissions", "_report"),

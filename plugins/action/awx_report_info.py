@@ -16,16 +16,14 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
     merge_artifacts,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.workflow import (
     workflow_lines,
     workflow_problems,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
-    invocation_of,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
 
 display = Display()

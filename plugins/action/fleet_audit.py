@@ -32,7 +32,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.audit_res
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_results import (
     not_permitted,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.events import AUDIT
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model import (
@@ -42,6 +41,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.model im
     standing_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED
 
 _RULES = {
     "argument_spec": {

@@ -19,10 +19,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.host_resu
     not_permitted,
     results_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
-    FAILED,
-    IN_SYNC,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation import explain
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._report.explanation_text import (
     lines_of,
@@ -35,6 +31,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation 
     not_repeated,
     variable_options,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED, IN_SYNC
 
 Json = dict[str, t.Any]
 display = Display()

@@ -14,11 +14,9 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
-    role_outcome,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import role_outcome
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED
 
 _RULES = {"argument_spec": {"run": {"type": "str", "required": True}}}
 

@@ -35,12 +35,6 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_var
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
     kept_line,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
-    DEFERRED,
-    IN_SYNC,
-    NOT_REACHED,
-    PENDING,
-)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback_engine import (
     Restoration,
     RollbackEngine,
@@ -49,6 +43,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
+    DEFERRED,
+    IN_SYNC,
+    NOT_REACHED,
+    PENDING,
 )
 
 _RULES = {

@@ -14,10 +14,8 @@ from ansible.utils.display import Display
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once import (
     FleetAction,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
-    role_outcome,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import role_outcome
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary import (
     backups_of,
     closing_lines,
     counts_of,
@@ -27,9 +25,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_to_add,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import (
-    invocation_of,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import invocation_of
 
 display = Display()
 

@@ -55,7 +55,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import TaskError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
     hosts_of_next_plays,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder

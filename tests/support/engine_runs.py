@@ -24,12 +24,12 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.credenti
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import FAILED
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.run import Run, RunOptions
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.services import Services
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import STAGES
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import FAILED
 
 Json = dict[str, t.Any]
 

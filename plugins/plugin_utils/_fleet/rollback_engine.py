@@ -48,17 +48,17 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+    GIVES,
+    TAKES,
+    place_of,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     FAILED,
     IN_SYNC,
     NOT_REACHED,
     WOULD_CHANGE,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
-    GIVES,
-    TAKES,
-    place_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.threads import for_each
 

@@ -15,13 +15,7 @@ import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.clouds import Clouds
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
-    CHANGED,
-    DEFERRED,
-    FAILED,
-    IN_SYNC,
-    NOT_REACHED,
-    PENDING,
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_engine import (
     diffs_of,
     outcome_of,
     planned_outcome,
@@ -35,6 +29,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed i
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.rollout import batches_of
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
+    CHANGED,
+    DEFERRED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    PENDING,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 Json = dict[str, t.Any]

@@ -34,8 +34,8 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality
     Statement,
     canonical,
 )
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import WOULD_CHANGE
 
-WOULD_CHANGE = "would_change"
 FORMAT, VERSION = "rayfleet.anyscale plan", 1
 # Each key is for one purpose: a signed backup is no plan file.
 _DIGESTS, _SIGNATURES = b"rayfleet.anyscale plan: digests", b"rayfleet.anyscale plan: signature"

@@ -43,6 +43,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._plan_file.summa
     summary_of,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import WOULD_CHANGE
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 
 OPTION = "plan_file (onboard_plan_file in playbooks)"
@@ -164,7 +165,7 @@ class PlanInUse:
         left_out = [
             name
             for name, state in self.binding.clouds.items()
-            if state == content.WOULD_CHANGE and name not in clouds.for_engine
+            if state == WOULD_CHANGE and name not in clouds.for_engine
         ]
         if not left_out:
             return []

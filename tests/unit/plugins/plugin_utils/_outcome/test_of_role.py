@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.role_outcome import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_role import (
     RESULTS,
     role_outcome,
 )

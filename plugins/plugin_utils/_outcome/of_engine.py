@@ -22,11 +22,14 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._escape import e
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.done import Done
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.resources import Cloud
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._resources.stages import STAGES
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
+    CHANGED,
+    FAILED,
+    IN_SYNC,
+    NOT_REACHED,
+    WOULD_CHANGE,
+)
 
-IN_SYNC, CHANGED, WOULD_CHANGE = "in_sync", "changed", "would_change"
-PENDING = "pending"  # between the plan and the batch
-FAILED, NOT_REACHED, DEFERRED = "failed", "not_reached", "deferred"
-NOT_PERMITTED = "not_permitted"  # not selected, since the fleet file does not cover it
 # The facts of a cloud that playbooks need after it was converged.
 _FACTS = ("role_arn", "instance_profile_arn", "compute_config")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     FAILED,
     WOULD_CHANGE,

@@ -16,8 +16,12 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     backup_directory,
     run_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
+    MOST_FAILED,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     DEFERRED,
     FAILED,
@@ -26,11 +30,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes 
     NOT_REACHED,
     WOULD_CHANGE,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._inventory.lines import merged
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
-    how_to_permit,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import how_to_permit
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.undo import undo_command
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names
 

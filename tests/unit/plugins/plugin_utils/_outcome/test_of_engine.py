@@ -18,7 +18,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan i
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import AwsError, TaskError
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import engine as engines
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.engine import Engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.of_engine import (
     diffs_of,
     outcome_of,
     planned_outcome,

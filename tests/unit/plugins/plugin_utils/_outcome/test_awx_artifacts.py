@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import InputError
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.awx_artifacts import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.awx_artifacts import (
     merge_artifacts,
 )
 

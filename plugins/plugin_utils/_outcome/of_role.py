@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
     FAILED_GROUP,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.outcomes import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.states import (
     CHANGED,
     FAILED,
     IN_SYNC,

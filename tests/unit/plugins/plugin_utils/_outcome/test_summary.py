@@ -11,8 +11,10 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import MOST_FAILED
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
+    MOST_FAILED,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.summary import (
     backups_of,
     closing_lines,
     counts_of,
@@ -22,9 +24,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.summary i
     lines_to_add,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.invocation import Invocation
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import (
-    how_to_permit,
-)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.uncovered import how_to_permit
 
 pytestmark = pytest.mark.core
 

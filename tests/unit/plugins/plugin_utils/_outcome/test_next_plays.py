@@ -11,7 +11,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.next_plays import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._outcome.next_plays import (
     MOST_FAILED,
     REPORT,
     TASKS,
