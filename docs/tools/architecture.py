@@ -22,7 +22,7 @@ PLUGINS = ROOT / "plugins"
 # From the top: a room may import from those on layers below its own, and from no other.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("modules", "action", "inventory", "callback", "lookup"),
-    ("_fleet",),
+    ("_fleet", "_rollback"),
     ("_outcome", "_plan_file"),
     ("_clouds",),
     ("_resources", "_run"),

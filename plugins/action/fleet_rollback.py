@@ -32,14 +32,14 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._action.run_once
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.host_variables import (
     HostVariables,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
-    kept_line,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback_engine import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     Restoration,
     RollbackEngine,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._progress.feed import Feed
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
+    kept_line,
+)
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import RunFolder
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.signals import (
     finishing_on_signals,

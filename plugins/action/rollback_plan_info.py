@@ -38,14 +38,7 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds import a
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._clouds.authority import (
     is_uncovered,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
-    kept_profiles,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.past_runs import (
-    lines_of,
-    past_runs,
-)
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     VARIABLES,
     Assignment,
     Host,
@@ -55,6 +48,13 @@ from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback 
     moves_roles,
     why_unassigned,
     with_dependents,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
+    kept_profiles,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.past_runs import (
+    lines_of,
+    past_runs,
 )
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._run.folder import new_token
 from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._text import summarize_names

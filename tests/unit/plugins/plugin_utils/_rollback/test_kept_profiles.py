@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.kept_profiles import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.kept_profiles import (
     kept_line,
     kept_profiles,
 )

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup import Backup
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     assign,
     documents_of,
     host_of,

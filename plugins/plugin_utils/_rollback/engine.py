@@ -48,7 +48,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_rec
     record_own_writes,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._retry import SYSTEM_CLOCK, Clock
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     GIVES,
     TAKES,
     place_of,

@@ -14,7 +14,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.backup im
     Backup,
     StoredBackup,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.past_runs import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.past_runs import (
     lines_of,
     past_runs,
 )

@@ -29,13 +29,15 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._errors import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._files.write_record import (
     own_writes,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet import rollback_engine
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback import (
+    engine as rollback_engine,
+)
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.documents import (
     CLUSTERS,
     GIVES,
     TAKES,
 )
-from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._fleet.rollback_engine import (
+from ansible_collections.rayfleet.anyscale.plugins.plugin_utils._rollback.engine import (
     Restoration,
     RollbackEngine,
 )
