@@ -14,6 +14,10 @@ import typing as t
 import pytest
 from hypothesis import given, strategies as st
 
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._anyscale.registration import (
+    Registration,
+)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
     PolicyReconciler,
@@ -519,3 +523,92 @@ def test_a_bucket_by_several_connections_is_planned_for_all_roles() -> None:
         len({resource for cloud in clouds for resource in cloud.plans if resource.stage == BUCKET})
         == 3
     )
+
+
+# --- the instance profile of each role ------------------------------------------------------------
+
+REGISTERED_PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/registered"
+
+
+class WithProfile(InAccount):
+    """In which the registered instance profile holds a role, and no other profile exists."""
+
+    def __init__(self, role: str) -> None:
+        self._role = {"Arn": f"arn:aws:iam::{ACCOUNT}:role/{role}"}
+
+    def call(self, service: str, method: str, **arguments: t.Any) -> t.Any:
+        """Answer a read."""
+        if method != "get_instance_profile":
+            return super().call(service, method, **arguments)
+        name = arguments["InstanceProfileName"]
+        if name != "registered":
+            raise AwsError("There is none.", code="NoSuchEntity", status=404)
+        profile = {"InstanceProfileName": name, "Arn": REGISTERED_PROFILE, "Roles": [self._role]}
+        return {"InstanceProfile": profile}
+
+
+MISSING = ("instance_profile_missing",)
+GROUP = {"node_group_roles": {"gpu": "ray-gpu"}}
+RULES = {"assign": "iam_mapping", "mapping_rules": [{"selector": "x=y", "role": "ray-gpu"}]}
+# What is wanted, the role in the registered profile, and the profile of each role with the reasons.
+PROFILES: dict[str, tuple[str, dict[str, t.Any], str, dict[str, tuple[str, tuple[str, ...]]]]] = {
+    "by a compute config": ("present", {}, "ray", {"ray": ("registered", ())}),
+    "as the role that is registered": (
+        "present",
+        {"assign": "cloud_role"},
+        "ray",
+        {"ray": ("registered", ())},
+    ),
+    "by the rules of a mapping": (
+        "present",
+        RULES,
+        "ray",
+        {"ray": ("ray", MISSING), "ray-gpu": ("ray-gpu", MISSING)},
+    ),
+    "in a node group": (
+        "present",
+        GROUP,
+        "ray-gpu",
+        {"ray": ("ray", MISSING), "ray-gpu": ("ray-gpu", MISSING)},
+    ),
+    "in a profile of another name": (
+        "present",
+        {**GROUP, "instance_profile": "p"},
+        "ray",
+        {"ray": ("p", MISSING), "ray-gpu": ("ray-gpu", MISSING)},
+    ),
+    "without a question to Anyscale": (
+        "present",
+        {"publish": False},
+        "ray",
+        {"ray": ("ray", MISSING)},
+    ),
+    "no longer": ("absent", {}, "ray", {"ray": ("registered", ())}),
+    "no longer, where there is no profile": (
+        "absent",
+        GROUP,
+        "other",
+        {"ray": ("ray", ()), "ray-gpu": ("ray-gpu", ())},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROFILES)
+def test_the_profile_of_each_role_that_clusters_get(services: Services, case: str) -> None:
+    """A node group's role is never one that clusters of the whole cloud would get by Anyscale."""
+    state, settings, held, expected = PROFILES[case]
+    services.sessions = t.cast(t.Any, SessionsInAccount())
+    services.sessions.session = lambda _params: WithProfile(held)  # type: ignore[assignment]
+    services.known = Known(
+        lambda _params, _cloud: Registration(instance_profile=REGISTERED_PROFILE)
+    )
+    cloud = cloud_of("a", role="ray", **settings)
+    found = {}
+    for resource in resources_of(KIND[PROFILE], [cloud], services, state):
+        reconciler = resource.reconciler(resource.clouds)
+        plan = reconciler.plan(reconciler.load())
+        name = plan.result["instance_profile_arn"].rpartition("/")[2]
+        found[str(resource.wants_of([cloud])[0].role)] = (name, plan.reasons)
+        assert reconciler.clouds == ("cld_a",)
+    assert errors([cloud]) == {}
+    assert found == expected
