@@ -27,7 +27,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
     parse_instance_profile,
     parse_role,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.iam import Iam
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.session import (
     AwsSession,
     Connect,
@@ -48,6 +47,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.conver
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
     InstanceProfileReconciler,
+    profile_of_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.known import Known
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.module import (
@@ -144,27 +144,17 @@ class ComputeConfigModule(ConvergingModule):
         return result_of(config, live.resource, self._together(plans, config_plan))
 
     def _profile_reconcilers(self) -> dict[str | None, InstanceProfileReconciler]:
-        """Those of the cloud's role (``None``) and of each role of a node group."""
+        """Those of the cloud's role (``None``) and of each role of a node group, which has the role's
+        name.
+        """
         if self.params["state"] == "archived":
             return {}
-        found: dict[str | None, InstanceProfileReconciler] = {None: self.profile_reconciler()}
-        for role in self.group_roles:
-            found[role] = self.group_profile_reconciler(role)
+        found: dict[str | None, InstanceProfileReconciler] = {
+            None: profile_of_role(self, self.role, self.profile_name, accept_registered=True)
+        }
+        for name, role in self.group_roles.items():
+            found[name] = profile_of_role(self, role, role.name)
         return found
-
-    def profile_reconciler(self) -> InstanceProfileReconciler:
-        """The instance profile of the role."""
-        return InstanceProfileReconciler(
-            Iam(self.session),
-            self.profile_name,
-            self.role,
-            self.params.get("account_id"),
-            self.role_guard,
-            state=self.params["state"],
-            may_create=self.params["create_instance_profile"],
-            registered=self.registered_profile,
-            clouds=self.clouds,
-        )
 
     @functools.cached_property
     def group_roles(self) -> dict[str, RoleReference]:
@@ -174,20 +164,6 @@ class ComputeConfigModule(ConvergingModule):
         }
         own = folded_role_name(self.role.name) if found else ""
         return {name: role for name, role in found.items() if name != own}
-
-    def group_profile_reconciler(self, role: str) -> InstanceProfileReconciler:
-        """The instance profile of one of the ``group_roles``: the one that has the role's name."""
-        reference = self.group_roles[role]
-        return InstanceProfileReconciler(
-            Iam(self.session),
-            reference.name,
-            reference,
-            self.params.get("account_id"),
-            self.role_guard,
-            state=self.params["state"],
-            may_create=self.params["create_instance_profile"],
-            clouds=self.clouds,
-        )
 
     def config_reconciler(
         self,

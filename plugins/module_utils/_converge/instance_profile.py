@@ -205,6 +205,23 @@ class InstanceProfileReconciler(Reconciler[LiveProfile]):
         return Plan(document, document, result={"instance_profile_arn": arn})
 
 
+def profile_of_role(
+    module: ConvergingModule, role: RoleReference, name: str, *, accept_registered: bool = False
+) -> InstanceProfileReconciler:
+    """The instance profile of a role, with what the options of a module say of it."""
+    return InstanceProfileReconciler(
+        Iam(module.session),
+        name,
+        role,
+        module.params.get("account_id"),
+        module.role_guard,
+        state=module.params["state"],
+        may_create=module.params["create_instance_profile"],
+        registered=module.registered_profile if accept_registered else lambda: None,
+        clouds=module.clouds,
+    )
+
+
 class InstanceProfileModule(ConvergingModule):
     """The module iam_instance_profile."""
 
@@ -221,24 +238,11 @@ class InstanceProfileModule(ConvergingModule):
     rules: t.ClassVar[dict[str, t.Any]] = {"required_one_of": [["role", "cloud_id"]]}
 
     def reconciler(self) -> InstanceProfileReconciler:
-        """The instance profile of the role."""
-        return self.profile_reconciler()
-
-    def profile_reconciler(self) -> InstanceProfileReconciler:
         """The instance profile of the role. Where the registered one is accepted, that takes its place
         if it contains the role.
         """
-        is_accepted = self.params.get("accept_registered")
-        return InstanceProfileReconciler(
-            Iam(self.session),
-            self.profile_name,
-            self.role,
-            self.params.get("account_id"),
-            self.role_guard,
-            may_create=self.params["create_instance_profile"],
-            registered=self.registered_profile if is_accepted else lambda: None,
-            clouds=self.clouds,
-        )
+        is_accepted = self.params.get("accept_registered", False)
+        return profile_of_role(self, self.role, self.profile_name, accept_registered=is_accepted)
 
     @functools.cached_property
     def profile_name(self) -> str:

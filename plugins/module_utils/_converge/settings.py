@@ -29,9 +29,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import (
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec import (
     aws_argument_spec,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import (
-    SID,
-)
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.bucket_want import SID
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.pass_role_plan import (
     POLICY_NAME as PASS_ROLE_POLICY,
 )
@@ -114,7 +112,9 @@ class CloudSettings:
     run_id: str | None = _field("str")
     lock_dir: str | None = _field("path")
     connection: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    run_name: str | None = None  # no variable: what the run does
+    # No variables: what the run does, and whether the role is one of the further roles of the cloud.
+    run_name: str | None = None
+    is_of_further_role: bool = False
 
     @property
     def secrets(self) -> set[str]:
@@ -143,7 +143,7 @@ class CloudSettings:
 
     def for_further_role(self, role: str) -> CloudSettings:
         """What is wanted for one of the further roles. Its instance profile has its name."""
-        return dataclasses.replace(self, role=role, instance_profile=None)
+        return dataclasses.replace(self, role=role, instance_profile=None, is_of_further_role=True)
 
     def trust_options(self, state: str) -> Json:
         """The options of the module iam_trust_ec2."""
@@ -194,19 +194,19 @@ class CloudSettings:
             "state": state,
         }
 
-    def instance_profile_options(self) -> Json:
-        """The options of the module iam_instance_profile."""
-        is_mapped = self.assign == IAM_MAPPING
+    def instance_profile_options(self, state: str) -> Json:
+        """The options of the module iam_instance_profile. With state absent, the profile is only read."""
+        # The rules of a mapping lead to the one with the role's name, and to no other.
+        has_roles_name = self.assign == IAM_MAPPING or self.is_of_further_role
         return {
             **self.shared_options(),
             "role": self.role,
             "cloud_id": self._cloud_id_to_ask(),
-            # The rules of a mapping lead to the one with the role's name, and to no other.
-            "instance_profile": None if is_mapped else self.instance_profile,
-            "accept_registered": not is_mapped,
+            "instance_profile": None if has_roles_name else self.instance_profile,
+            "accept_registered": not has_roles_name,
             "create_instance_profile": self.create_instance_profile,
             "allow_privileged": self.allow_privileged,
-            "state": "present",
+            "state": state,
         }
 
     def pass_role_options(self, state: str) -> Json:

@@ -45,7 +45,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.iam_ma
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.instance_profile import (
     InstanceProfileModule,
-    InstanceProfileReconciler,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.plan import Plan
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.policy_reconciler import (
@@ -58,8 +57,6 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.roles 
     refuse_other_role,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge.settings import (
-    COMPUTE_CONFIG,
-    IAM_MAPPING,
     PREFIX,
     CloudSettings,
 )
@@ -272,10 +269,6 @@ class _SameForAll(Resource):
         """What each of the clouds wants, which is the same."""
         return self.wants_of(clouds)[0]
 
-    def _config_module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
-        options = settings.compute_config_options(self.state)
-        return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
-
 
 class InstanceProfile(_SameForAll):
     """The instance profile of a role."""
@@ -286,32 +279,23 @@ class InstanceProfile(_SameForAll):
         """The profile, in the account, and how the cloud connects. Without a name of its own, a cloud
         uses its registered profile, if that contains the role.
         """
-        is_own = settings.role == cloud.settings.role and not settings.instance_profile
-        is_mapped = settings.assign == IAM_MAPPING
-        registered = cloud.registered_profile if is_own and not is_mapped else None
-        return *_connection(settings), self._reconciler(cloud, settings).name, registered
+        module = self._module(settings)
+        may_be_registered = module.params["accept_registered"] and not settings.instance_profile
+        registered = cloud.registered_profile if may_be_registered else None
+        return *_connection(settings), module.profile_name, registered
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The profile with the role of these clouds."""
-        reconciler = self._reconciler(clouds[0], self._first(clouds), fresh)
+        reconciler = self._module(self._first(clouds), fresh).reconciler()
         reconciler.clouds = tuple(_cloud_ids(clouds))
         return reconciler
 
-    def _reconciler(
-        self, cloud: Cloud, settings: CloudSettings, fresh: bool = False
-    ) -> InstanceProfileReconciler:
-        """As the module does it that the cloud's assignment of the role leads to."""
-        if settings.assign != COMPUTE_CONFIG:
-            options = settings.instance_profile_options()
-            connect, known = self.services.connect(fresh), self.services.known
-            return InstanceProfileModule(options, connect, known).profile_reconciler()
-        module = self._config_module(cloud.settings, fresh)
-        if settings.role == cloud.settings.role:
-            return module.profile_reconciler()
-        return module.group_profile_reconciler(folded_role_name(str(settings.role)))
-
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        return {"cloud_iam_role": self._reconciler(cloud, self._first([cloud])).role.name}
+        return {"cloud_iam_role": self._module(self._first([cloud])).role.name}
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> InstanceProfileModule:
+        options = settings.instance_profile_options(self.state)
+        return InstanceProfileModule(options, self.services.connect(fresh), self.services.known)
 
 
 class ComputeConfig(_SameForAll):
@@ -321,16 +305,16 @@ class ComputeConfig(_SameForAll):
 
     def key(self, cloud: Cloud, settings: CloudSettings) -> Key:
         """The name of the compute config, in the cloud."""
-        return settings.cloud_id, self._config_module(settings).params["name"]
+        return settings.cloud_id, self._module(settings).params["name"]
 
     def reconciler(self, clouds: t.Sequence[Cloud], fresh: bool = False) -> Reconciler[t.Any]:
         """The compute config with the ARN."""
-        module = self._config_module(self._first(clouds), fresh)
+        module = self._module(self._first(clouds), fresh)
         store = self.services.config_store(module, fresh) if module.anyscale else None
         return self._config(module, clouds[0], store)
 
     def _want(self, cloud: Cloud) -> dict[str, t.Any]:
-        module = self._config_module(self._first([cloud]))
+        module = self._module(self._first([cloud]))
         want = self._config(module, cloud).want
         return {
             **_to_anyscale(cloud.settings),
@@ -340,6 +324,10 @@ class ComputeConfig(_SameForAll):
             "cloud_iam_node_groups": want.node_groups,
             "cloud_iam_node_group_roles": dict(want.group_arns),
         }
+
+    def _module(self, settings: CloudSettings, fresh: bool = False) -> ComputeConfigModule:
+        options = settings.compute_config_options(self.state)
+        return ComputeConfigModule(options, self.services.connect(fresh), self.services.known)
 
     @staticmethod
     def _config(
