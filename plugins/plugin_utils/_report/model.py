@@ -56,7 +56,7 @@ def make_report(
         if cloud["name"] in not_permitted:
             cloud["state"] = NOT_PERMITTED
     checks = [check for cloud in clouds for check in cloud["checks"]]
-    counting = [check for check in checks if not check.get("acknowledged")]
+    counting = _counting(checks)
     return {
         "schema_version": SCHEMA_VERSION,
         "generated_at": generated_at,
@@ -131,7 +131,7 @@ def failure_of(cloud: t.Mapping[str, t.Any]) -> str:
     """Why an audit fails for a cloud of a report, for the task that fails for it."""
     if cloud["state"] == "error":
         return str(cloud["error"])
-    checks = [check for check in cloud["checks"] if not check.get("acknowledged")]
+    checks = _counting(cloud["checks"])
     failed = [check["id"] for check in checks if check["status"] == "fail"]
     drifted = [check["id"] for check in checks if check["status"] != "fail" and is_drift(check)]
     sentences = (
@@ -200,8 +200,13 @@ def _cloud(name: str, result: t.Any, before: Findings | None, options: t.Sequenc
     }
 
 
+def _counting(checks: t.Iterable[Json]) -> list[Json]:
+    """The checks that count: what the operator has acknowledged is no finding."""
+    return [check for check in checks if not check.get("acknowledged")]
+
+
 def _effective_status(check: t.Mapping[str, t.Any]) -> str:
-    """The status by which a check counts: what is acknowledged is no finding."""
+    """The status by which a check counts for the state of its cloud."""
     return "pass" if check.get("acknowledged") else str(check["status"])
 
 
@@ -244,8 +249,8 @@ def _findings(report: t.Mapping[str, t.Any]) -> set[tuple[str, str]]:
     return {
         (cloud["name"], check["id"])
         for cloud in report["clouds"]
-        for check in cloud["checks"]
-        if check["status"] in _FINDINGS and not check.get("acknowledged")
+        for check in _counting(cloud["checks"])
+        if check["status"] in _FINDINGS
     }
 
 
