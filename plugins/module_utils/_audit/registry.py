@@ -430,7 +430,9 @@ def _result(check: Check, outcome: Outcome) -> dict[str, t.Any]:
     return {
         "id": check.id,
         "title": check.title_of(outcome.status),
-        **dataclasses.asdict(outcome),
+        "status": outcome.status,
         "reason": " ".join(outcome.reason.split()),
+        "remedy": outcome.remedy,
+        "evidence": outcome.evidence,
         "command": command_of(outcome.remedy),
     }

@@ -68,13 +68,16 @@ def decide(document: Document, wanted: Wanted) -> Plan:
 
 def granted_by(document: Document, wanted: Wanted) -> dict[str, list[str]]:
     """For each role, the names of the statements that grant it at least one of the actions."""
-    named = [(statement_name(raw, index), raw) for index, raw in enumerate(statements_of(document))]
+    named = [
+        (statement_name(raw, index), raw, canonical(raw, wanted.arns))
+        for index, raw in enumerate(statements_of(document))
+    ]
     return {
         role.arn: [
             *(
                 name
-                for name, raw in named
-                if any(grants(raw, role, *pair, wanted.arns) for pair in wanted.pairs())
+                for name, raw, statement in named
+                if any(grants(raw, statement, role, *pair) for pair in wanted.pairs())
             ),
             *wanted.own_grants.get(role.arn, ()),
         ]
@@ -361,8 +364,10 @@ def _without_roles(raw: RawStatement, wanted: Wanted) -> RawStatement | None:
 
 def has_access(raws: t.Iterable[RawStatement], role: Role, wanted: Wanted) -> bool:
     """Whether statements of the bucket's policy together grant a role all that is wanted."""
+    statements = [(raw, canonical(raw, wanted.arns)) for raw in raws]
     return all(
-        any(grants(raw, role, *pair, wanted.arns) for raw in raws) for pair in wanted.pairs()
+        any(grants(raw, statement, role, *pair) for raw, statement in statements)
+        for pair in wanted.pairs()
     )
 
 
@@ -392,7 +397,7 @@ def _warn_of_unique_ids(raws: list[RawStatement], wanted: Wanted) -> tuple[str, 
     """Warn if AWS still shows an existing principal as its unique id: that is enough for access,
     but not for Anyscale's verification.
     """
-    if not wanted.arns:
+    if not any(found in wanted.arns for raw in raws for found in statement_unique_ids(raw)):
         return ()
     without_arns = dataclasses.replace(wanted, arns={})
     return tuple(

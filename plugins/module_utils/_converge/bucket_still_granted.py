@@ -44,7 +44,8 @@ def _statements_that_still_grant(document: Document, role: Role, wanted: Wanted)
     has_own = bool(wanted.own_grants.get(role.arn)) or role.arn in wanted.unread
     for index, raw in enumerate(statements_of(document)):
         where = describe_statement(raw, index)
-        found = any_of(allows(raw, role, *pair, wanted.arns, wanted.now) for pair in wanted.pairs())
+        statement = canonical(raw, wanted.arns)
+        found = any_of(allows(statement, role, *pair, wanted.now) for pair in wanted.pairs())
         if found is False and _is_for_all_but_others(raw, role, wanted):
             found = None
         if found is not False:

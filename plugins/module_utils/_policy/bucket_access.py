@@ -32,7 +32,10 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.document
     statement_name,
     statements_of,
 )
-from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import (
+    Statement,
+    canonical,
+)
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     BY_ANSWER,
     Action,
@@ -88,9 +91,10 @@ def by_bucket_policy(
     arns: the ARNs of existing principals that the policy shows as unique ids, by unique id.
     """
     raws = statements_of(document)
+    statements = [canonical(raw, arns) for raw in raws]
     verdicts, granted_by = {}, {}
     for pair in pairs:
-        found = [allows(raw, role, *pair, arns, now) for raw in raws]
+        found = [allows(statement, role, *pair, now) for statement in statements]
         verdicts[pair] = any_of(found)
         granted_by[pair] = tuple(
             statement_name(raw, index)
@@ -125,18 +129,14 @@ def by_identity(
     return Access(verdicts, granted_by, tuple(denied_by))
 
 
-def grants(
-    raw: RawStatement, role: Role, action: str, resource: str, arns: t.Mapping[str, str]
-) -> bool:
-    """Whether a statement of a bucket's policy grants a role an action without a Condition, in a
-    form that Anyscale's verification reads: by the action's full name or by ``s3:*``.
+def grants(raw: RawStatement, statement: Statement, role: Role, action: str, resource: str) -> bool:
+    """Whether a statement of a bucket's policy, as it is and in its canonical form, grants a role
+    an action without a Condition, in a form that Anyscale's verification reads: by the action's
+    full name or by ``s3:*``.
     """
-    # First, since each of several actions is looked for in each statement.
-    if not {action, ALL_OF_S3}.intersection(map(str, as_list(raw.get("Action")))):
-        return False
-    statement = canonical(raw, arns)
     return (
-        statement.effect == "Allow"
+        not {action, ALL_OF_S3}.isdisjoint(map(str, as_list(raw.get("Action"))))
+        and statement.effect == "Allow"
         and not statement.conditions
         and statement.principals is not None
         and ("AWS", role.arn) in statement.principals
@@ -144,18 +144,10 @@ def grants(
     )
 
 
-def allows(
-    raw: RawStatement,
-    role: Role,
-    action: str,
-    resource: str,
-    arns: t.Mapping[str, str],
-    now: float,
-) -> bool | None:
+def allows(statement: Statement, role: Role, action: str, resource: str, now: float) -> bool | None:
     """Whether a statement of a bucket's policy allows a role an action, by name or by a wildcard;
     ``None`` where it does so under a condition or in part.
     """
-    statement = canonical(raw, arns)
     # What is allowed to the account is up to the role's own policies.
     named = (statement.principals or frozenset()) - {("AWS", role.account_id)}
     is_named = any_of(names_role(principal, role) for principal in named)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._arns import account_id_of
@@ -55,10 +56,19 @@ class Statement:
         wildcard.
         """
         if self.actions is not None:
-            return _has_action(self.actions, action.lower())
+            return action.lower() in self.actions or self._has_wildcard_for(action)
         if self.not_actions is not None:
-            return not _has_action(self.not_actions, action.lower())
+            return action.lower() not in self.not_actions and not self._has_wildcard_for(action)
         return False
+
+    def _has_wildcard_for(self, action: str) -> bool:
+        return any(matches_pattern(pattern, action.lower()) for pattern in self._wildcards)
+
+    @functools.cached_property
+    def _wildcards(self) -> tuple[str, ...]:
+        """The actions that are no names, which few are: a hundred are judged by a statement."""
+        patterns = self.actions or self.not_actions or frozenset()
+        return tuple(pattern for pattern in patterns if "*" in pattern or "?" in pattern)
 
     def includes_resource(self, resource: str) -> bool:
         """Whether the statement applies to all of a resource; ``arn:aws:s3:::b/*`` means each
@@ -178,13 +188,6 @@ def _ordered(value: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {key: _ordered(value[key]) for key in sorted(value)}
     return sorted(map(_ordered, value), key=compact_json) if isinstance(value, list) else value
-
-
-def _has_action(patterns: frozenset[str], action: str) -> bool:
-    """Whether one of the patterns is the action's name, as most are, or a wildcard that matches it."""
-    return action in patterns or any(
-        matches_pattern(pattern, action) for pattern in patterns if "*" in pattern or "?" in pattern
-    )
 
 
 def _principals(element: t.Any, arns: t.Mapping[str, str]) -> frozenset[tuple[str, str]] | None:

@@ -114,30 +114,31 @@ def cluster_context(
     """What is known of each request of a cluster with a role. ``unique_id`` is empty if unknown;
     ``now`` in seconds since 1970: what dates in conditions say of earlier requests does not matter.
     """
-    return _session_context(_CLUSTER, arn, unique_id, resource_account, service, now)
+    return RequestContext(service, _known(_CLUSTER, arn, unique_id, resource_account, now))
 
 
 def control_plane_context(
     arn: str, resource_account: str, service: str, now: float
 ) -> RequestContext:
     """What is known of each request of Anyscale's control plane with its role."""
-    return _session_context(_CONTROL_PLANE, arn, "", resource_account, service, now)
+    return RequestContext(service, _known(_CONTROL_PLANE, arn, "", resource_account, now))
 
 
 def ec2_context(partition: str, now: float) -> RequestContext:
     """What is known of EC2's request for the role of an instance."""
     names = tuple(sorted(ec2_services(partition)))
-    return _filled_in(_EC2, "sts", now).with_values({"aws:principalservicename": names})
+    known = {**_filled_in(_EC2, now), "aws:principalservicename": names}
+    return RequestContext("sts", known)
 
 
-@functools.lru_cache(maxsize=256)  # one is needed for each statement and action of a document
-def _session_context(
-    column: int, arn: str, unique_id: str, resource_account: str, service: str, now: float
-) -> RequestContext:
+@functools.lru_cache(maxsize=256)  # it is needed for each statement and action of a document
+def _known(
+    column: int, arn: str, unique_id: str, resource_account: str, now: float
+) -> t.Mapping[str, Values]:
+    """What is known of the sessions of a role."""
     _arn, partition, _service, _region, account_id, _resource = arn.split(":", 5)
     return _filled_in(
         column,
-        service,
         now,
         arn=arn,
         partition=partition,
@@ -147,13 +148,12 @@ def _session_context(
     )
 
 
-def _filled_in(column: int, service: str, now: float, **names: str) -> RequestContext:
+def _filled_in(column: int, now: float, **names: str) -> dict[str, Values]:
     def value(cell: Value) -> Value:
         return cell.format_map(names) if isinstance(cell, str) else cell
 
     moment: Values = (AtLeast(now),)
-    known = {
+    return {
         key: moment if row[column] is _FROM_NOW else tuple(map(value, row[column]))
         for key, row in _TABLE.items()
     }
-    return RequestContext(service, known)

@@ -18,11 +18,13 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 def matches_pattern(pattern: str, text: str) -> bool:
     """Whether a pattern with the IAM wildcards ``*`` and ``?`` matches an entire string."""
-    # Most patterns have no wildcard, or one at the end.
-    literal = _LITERAL.match(pattern)[0]  # type: ignore[index]  # matches any string
+    literal = _literal_start(pattern)
     if not text.startswith(literal):
         return False
     pattern, text = pattern[len(literal) :], text[len(literal) :]
+    # Most patterns have no wildcard, or a star at the end.
+    if pattern in ("", "*"):
+        return pattern == "*" or not text
     positions = _skip_stars({0}, pattern)
     for char in text:
         positions = _advance(positions, pattern, char)
@@ -37,6 +39,16 @@ def patterns_intersect(one: str, other: str) -> bool:
     Walks through one pattern and tracks every position in the other that a common prefix can lead
     to. The number of steps is at most the product of the lengths.
     """
+    if one == other or "*" in (one, other):
+        return True
+    starts = _literal_start(one), _literal_start(other)
+    if starts[0] == one:
+        return matches_pattern(other, one)
+    if starts[1] == other:
+        return matches_pattern(one, other)
+    # Of two with wildcards, most differ before the first one.
+    if not (starts[0].startswith(starts[1]) or starts[1].startswith(starts[0])):
+        return False
     positions = _skip_stars({0}, other)
     for char in one:
         positions = (
@@ -54,6 +66,11 @@ def pattern_contains(pattern: str, narrower: str) -> bool:
     if narrower.endswith("*") and not pattern.endswith("*"):
         return False
     return matches_pattern(pattern, narrower)
+
+
+def _literal_start(pattern: str) -> str:
+    """What a pattern has before its first wildcard."""
+    return _LITERAL.match(pattern)[0]  # type: ignore[index]  # matches any string
 
 
 def _advance(positions: set[int], pattern: str, char: str, any_char: bool = False) -> set[int]:

@@ -178,7 +178,7 @@ def _may_use(facts: Facts, user: _KeyUser, own: Fact[Identity], pair: Pair) -> b
         return False
     allowed = any_of(
         [
-            *(allows(raw, user, *pair, {}, facts.now) for raw in statements_of(document)),
+            *(allows(canonical(raw), user, *pair, facts.now) for raw in statements_of(document)),
             all_of(
                 [
                     _is_left_to_the_account(document, user, pair, facts.now),

@@ -23,6 +23,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._converge import
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy import bucket_access
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.deny import Role
+from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.equality import canonical
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._policy.identity import (
     Identity,
     NamedPolicy,
@@ -102,7 +103,10 @@ BY_BUCKET_POLICY: dict[str, tuple[Raw, bool, bool | None]] = {
 @pytest.mark.parametrize("name", BY_BUCKET_POLICY)
 def test_by_the_bucket_policy(name: str) -> None:
     raw, is_granted, is_allowed = BY_BUCKET_POLICY[name]
-    assert all(bucket_access.grants(raw, TEAM_A, *pair, {}) for pair in PAIRS) is is_granted
+    assert (
+        all(bucket_access.grants(raw, canonical(raw), TEAM_A, *pair) for pair in PAIRS)
+        is is_granted
+    )
     found = bucket_access.by_bucket_policy(policy(raw), TEAM_A, PAIRS, {}, NOW)
     assert found.verdict is is_allowed
     assert found.sources == (() if is_allowed is False else ("#1",))
@@ -110,7 +114,8 @@ def test_by_the_bucket_policy(name: str) -> None:
 
 def test_a_unique_id_is_the_role_once_it_is_resolved() -> None:
     raw = grant(Principal={"AWS": ROLE_ID})
-    assert all(bucket_access.grants(raw, TEAM_A, *pair, {ROLE_ID: ROLE}) for pair in PAIRS)
+    statement = canonical(raw, {ROLE_ID: ROLE})
+    assert all(bucket_access.grants(raw, statement, TEAM_A, *pair) for pair in PAIRS)
 
 
 def test_what_is_missing_is_told_by_the_pair() -> None:
