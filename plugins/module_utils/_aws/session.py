@@ -28,6 +28,7 @@ from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.argspec imp
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.botocore_loader import (
     core_session,
+    user_agent,
 )
 from ansible_collections.rayfleet.anyscale.plugins.module_utils._aws.credential_chain import (
     find_credentials,
@@ -286,6 +287,7 @@ class AwsSession:
             **_TIMEOUTS,
             max_pool_connections=self._connections,
             retries={"mode": "adaptive", "total_max_attempts": _ATTEMPTS},
+            user_agent=user_agent(),
             user_agent_extra=DEFAULT_SESSION_NAME,
         )
         with self._setting_errors(f"A client for {service}"):

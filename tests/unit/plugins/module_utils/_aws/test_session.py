@@ -55,6 +55,18 @@ def test_no_call_waits_for_ever(client: t.Any) -> None:
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (10, 30)
 
 
+_A_READ = {"iam": "list_roles", "s3": "list_buckets", "sts": "get_caller_identity"}
+
+
+def test_aws_learns_what_calls_it(client: t.Any) -> None:
+    def refuse(request: t.Any, **_others: t.Any) -> None:
+        raise PermissionError(request.headers["User-Agent"].decode())
+
+    client.meta.events.register("before-send", refuse)
+    with pytest.raises(PermissionError, match=r"^Botocore/[\d.]+ .* rayfleet-anyscale$"):
+        getattr(client, _A_READ[client.meta.service_model.service_name])()
+
+
 # --- the limits of an account ---------------------------------------------------------------------
 
 
